@@ -1,0 +1,32 @@
+.PHONY: check lint format types docs test test-fast bench build clean
+
+check: lint types test-fast  ## What to run before a commit: seconds.
+
+lint:
+	ruff check .
+	ruff format --check .
+
+format:
+	ruff check --fix .
+	ruff format .
+
+types:
+	mypy
+
+docs:  ## Writes docs/recipe.md anew from the schema.
+	python docs/make_recipe.py
+
+test:
+	pytest
+
+test-fast:  ## The recipe language and the command line: no TensorFlow.
+	pytest -m "not slow" tests/test_reader.py tests/test_light.py tests/recipe tests/tuning
+
+bench:
+	python -m benchmarks
+
+build:
+	python -m build
+
+clean:
+	rm -rf build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis

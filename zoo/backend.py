@@ -1,0 +1,100 @@
+"""Which Keras backend runs, made ready before Keras is imported. Light until `prepare` is called."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import os
+import platform
+from typing import Any
+
+from zoo.errors import EnvironmentFault
+
+BACKENDS = {"tensorflow": "pip install tensorflow", "jax": "pip install jax"}
+
+
+def prepare(deterministic: bool = True, seed: int | None = None) -> Any:
+    """Imports Keras on the backend of KERAS_BACKEND, quietly; returns the module.
+
+    Args:
+        deterministic: asks the backend for operations that give the same bits every time.
+        seed: seeds Python, numpy and the backend where given.
+
+    Raises:
+        EnvironmentFault: the backend is not installed, or is one that zoo does not train on.
+    """
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    os.environ.setdefault("KERAS_BACKEND", "tensorflow")
+    name = os.environ["KERAS_BACKEND"]
+    if name not in BACKENDS:
+        raise EnvironmentFault(
+            f"KERAS_BACKEND={name}: zoo does not train on it. Expected one of: "
+            f"{', '.join(BACKENDS)}."
+        )
+    if deterministic and name == "jax" and "jax" not in _started():
+        flag = "--xla_gpu_deterministic_ops=true"
+        os.environ["XLA_FLAGS"] = f"{os.environ.get('XLA_FLAGS', '')} {flag}".strip()
+    try:
+        import keras
+    except ImportError as error:
+        raise EnvironmentFault(
+            f"KERAS_BACKEND={name} cannot be used: {error}. Install it with `{BACKENDS[name]}`."
+        ) from None
+    if seed is not None:
+        keras.utils.set_random_seed(seed)
+    if deterministic and name == "tensorflow":
+        import tensorflow as tf
+
+        tf.config.experimental.enable_op_determinism()
+    return keras
+
+
+def _started() -> Any:
+    import sys
+
+    return sys.modules
+
+
+def device() -> str:
+    """The device that computes, in words: `cpu: AMD EPYC, 2 cores` or `gpu: NVIDIA ...`."""
+    import keras
+
+    if keras.backend.backend() == "tensorflow":
+        import tensorflow as tf
+
+        gpus = [
+            tf.config.experimental.get_device_details(gpu).get("device_name", "GPU")
+            for gpu in tf.config.list_physical_devices("GPU")
+        ]
+    else:
+        import jax
+
+        gpus = [gpu.device_kind for gpu in jax.devices() if gpu.platform != "cpu"]
+    if gpus:
+        return f"gpu: {gpus[0]}" + (f" x{len(gpus)}" if len(gpus) > 1 else "")
+    return f"cpu: {_processor()}, {os.cpu_count()} cores"
+
+
+def on_gpu() -> bool:
+    return device().startswith("gpu")
+
+
+def _processor() -> str:
+    try:
+        with open("/proc/cpuinfo", encoding="utf-8") as file:
+            for line in file:
+                if line.startswith("model name"):
+                    return line.partition(":")[2].strip()
+    except OSError:
+        pass
+    return platform.processor() or platform.machine()
+
+
+def versions() -> dict[str, str]:
+    """The versions that decide what a run gives."""
+    found = {"python": platform.python_version()}
+    for package in ("keras", "tensorflow", "jax", "numpy", "pillow", "scikit-learn"):
+        try:
+            found[package] = importlib.metadata.version(package)
+        except importlib.metadata.PackageNotFoundError:
+            continue
+    return found

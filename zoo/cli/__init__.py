@@ -1,0 +1,206 @@
+"""The command line: `zoo VERB ...`. Light: every verb imports what it needs when it runs."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from zoo import __version__
+from zoo.cli.output import Output, columns
+
+app = typer.Typer(
+    name="zoo",
+    help="Train convolutional networks from YAML recipes. Start with: zoo train digits-tiny",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    add_completion=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+RecipeArgument = Annotated[
+    str, typer.Argument(metavar="RECIPE", help="A YAML file, or a recipe of `zoo list`.")
+]
+RunArgument = Annotated[
+    str, typer.Argument(metavar="RUN", help="A run folder, or runs/NAME for its newest.")
+]
+SetOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--set", metavar="PATH=VALUE", help="Change the recipe: train.epochs=5 (repeatable)."
+    ),
+]
+JsonOption = Annotated[bool, typer.Option("--json", help="One JSON document on stdout.")]
+DebugOption = Annotated[bool, typer.Option("--debug", help="Tracebacks of expected errors.")]
+QuietOption = Annotated[bool, typer.Option("-q", "--quiet", help="Only results and errors.")]
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        print(f"zoo {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _zoo(
+    version: Annotated[
+        bool,
+        typer.Option("--version", callback=_version, is_eager=True, help="The version, and exit."),
+    ] = False,
+) -> None:
+    pass
+
+
+@app.command("list")
+def list_(as_json: JsonOption = False, debug: DebugOption = False) -> None:
+    """The recipes that ship, with what was measured of each."""
+    with Output(as_json, debug) as out:
+        from zoo.results import shipped_recipes
+
+        found = shipped_recipes()
+        out.result({"recipes": found})
+        rows = [["recipe", "data", "parameters", "test accuracy", "measured on"]]
+        for entry in found:
+            accuracy = "not measured"
+            if entry["accuracy"] is not None:
+                accuracy = f"{entry['accuracy']:.4f} ± {entry['accuracy_sd']:.4f}"
+                accuracy += f" (n={entry['seeds']}, {entry['seconds']:.0f} s)"
+            rows.append(
+                [
+                    entry["name"],
+                    entry["data"],
+                    f"{entry['parameters']:,}",
+                    accuracy,
+                    entry["device"] or "",
+                ]
+            )
+        out.text(columns(rows, right=(2,)))
+
+
+@app.command()
+def show(
+    recipe: RecipeArgument,
+    sets: SetOption = None,
+    yaml: Annotated[
+        bool, typer.Option("--yaml", help="The recipe, every default written.")
+    ] = False,
+    as_json: JsonOption = False,
+    debug: DebugOption = False,
+) -> None:
+    """The layers of a recipe: names, shapes, parameters, FLOPs, activation memory."""
+    with Output(as_json, debug) as out:
+        from zoo import recipe as recipes
+        from zoo.cli.output import layer_table, plan_json
+        from zoo.plan import num_classes, plan
+
+        loaded = recipes.load(recipe, sets or ())
+        if yaml:
+            out.result({"recipe": loaded.model_dump(mode="json")})
+            out.text(recipes.dump(loaded).rstrip())
+            return
+        planned = plan(loaded, num_classes(loaded))
+        out.result(plan_json(loaded, planned))
+        out.text(layer_table(loaded, planned))
+
+
+@app.command()
+def schema() -> None:
+    """The JSON Schema of recipes, for editors."""
+    import json
+
+    from zoo.recipe import Recipe
+
+    document: dict[str, Any] = Recipe.model_json_schema()
+    document = {"$schema": "https://json-schema.org/draft/2020-12/schema", **document}
+    print(json.dumps(document, indent=1))
+
+
+@app.command()
+def train(
+    recipe: Annotated[
+        str | None,
+        typer.Argument(metavar="[RECIPE]", help="A YAML file, or a recipe of `zoo list`."),
+    ] = None,
+    sets: SetOption = None,
+    resume: Annotated[
+        str | None, typer.Option("--resume", metavar="RUN", help="Go on with this run instead.")
+    ] = None,
+    out: Annotated[Path, typer.Option("--out", help="Where run folders go.")] = Path("runs"),
+    tensorboard: Annotated[
+        bool, typer.Option("--tensorboard", help="Also write logs for TensorBoard.")
+    ] = False,
+    evaluate: Annotated[
+        bool, typer.Option(help="Measure the best model on the test split at the end.")
+    ] = True,
+    export: Annotated[
+        bool, typer.Option(help="Export the best model as a SavedModel at the end.")
+    ] = True,
+    quiet: QuietOption = False,
+    as_json: JsonOption = False,
+    debug: DebugOption = False,
+) -> None:
+    """Train a recipe, measure its test accuracy, export it; or go on with a run."""
+    with Output(as_json, debug, quiet) as output:
+        from zoo.cli import verbs
+
+        verbs.train(output, recipe, sets or (), resume, out, tensorboard, evaluate, export)
+
+
+@app.command()
+def evaluate(
+    run: RunArgument,
+    split: Annotated[
+        str, typer.Option("--split", help="test, or validation to leave the test alone.")
+    ] = "test",
+    quiet: QuietOption = False,
+    as_json: JsonOption = False,
+    debug: DebugOption = False,
+) -> None:
+    """Accuracy, per-class precision and recall, confusion matrix, calibration of a run."""
+    with Output(as_json, debug, quiet) as out:
+        from zoo.cli import verbs
+
+        verbs.evaluate(out, run, split)
+
+
+@app.command()
+def predict(
+    run: RunArgument,
+    images: Annotated[
+        list[str], typer.Argument(metavar="IMAGE...", help="Image files, or folders of them.")
+    ],
+    top: Annotated[int, typer.Option("--top", min=1, help="Classes an image.")] = 3,
+    quiet: QuietOption = False,
+    as_json: JsonOption = False,
+    debug: DebugOption = False,
+) -> None:
+    """Classes and probabilities of image files."""
+    with Output(as_json, debug, quiet) as out:
+        from zoo.cli import verbs
+
+        verbs.predict(out, run, images, top)
+
+
+@app.command()
+def export(
+    run: RunArgument,
+    form: Annotated[str, typer.Option("--format", help="saved_model.")] = "saved_model",
+    quiet: QuietOption = False,
+    as_json: JsonOption = False,
+    debug: DebugOption = False,
+) -> None:
+    """Export a run's best model, read it again in a fresh process, and compare."""
+    with Output(as_json, debug, quiet) as out:
+        from zoo.cli import verbs
+
+        verbs.export(out, run, form)
+
+
+def main() -> None:
+    """The `zoo` command."""
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="replace")
+    app(prog_name="zoo")

@@ -1,0 +1,40 @@
+"""How much memory is free, asked of the operating system."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+FALLBACK = 4 * 2**30
+CGROUP = Path("/sys/fs/cgroup")
+
+
+def free_bytes() -> int:
+    """Bytes that a process may still take: what is free, and what its container allows."""
+    bounds = [bound for bound in (_meminfo(), _cgroup()) if bound is not None]
+    return min(bounds) if bounds else _physical()
+
+
+def _meminfo() -> int | None:
+    try:
+        lines = Path("/proc/meminfo").read_text(encoding="ascii").splitlines()
+        return next(int(line.split()[1]) * 1024 for line in lines if "MemAvailable" in line)
+    except (OSError, StopIteration, ValueError):
+        return None
+
+
+def _cgroup() -> int | None:
+    try:
+        limit = int((CGROUP / "memory.max").read_text(encoding="ascii"))
+        used = int((CGROUP / "memory.current").read_text(encoding="ascii"))
+    except (OSError, ValueError):  # no cgroup v2, or the limit is "max"
+        return None
+    return max(0, limit - used)
+
+
+def _physical() -> int:
+    """Half of the physical memory where the free part is not told."""
+    try:
+        return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") // 2
+    except (AttributeError, OSError, ValueError):
+        return FALLBACK

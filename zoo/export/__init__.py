@@ -1,0 +1,5 @@
+"""Exports of a trained run, each read again and compared with the model before it counts."""
+
+from zoo.export.export import FORMATS, export
+
+__all__ = ["FORMATS", "export"]

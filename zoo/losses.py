@@ -1,0 +1,83 @@
+"""The losses, on integer labels or on rows of class probabilities.
+
+Keras has no Weston-Watkins loss (its CategoricalHinge starts at 1, not at C - 1), and its sparse
+cross-entropy no label smoothing.
+"""
+
+from __future__ import annotations
+
+from math import log
+from typing import Any
+
+import keras
+from keras import ops
+
+from zoo.recipe.words import Choice
+
+
+def make(choice: Choice) -> keras.losses.Loss:
+    """The loss of a recipe."""
+    return {"softmax": SoftmaxCrossEntropy, "svm": WestonWatkins}[choice.word](
+        **choice.options.model_dump()
+    )
+
+
+def at_start(choice: Choice, num_classes: int) -> float:
+    """The loss of equal scores for all classes: ln C, or margin * (C - 1) for the SVM loss.
+
+    Source: CS231n, lecture 6, "is the loss reasonable?".
+    """
+    if choice.word == "svm":
+        return float(choice.options.margin * (num_classes - 1))
+    return log(num_classes)
+
+
+def _one_hot(y_true: Any, y_pred: Any) -> Any:
+    """Labels (batch,) or (batch, 1), or probabilities (batch, classes), as the latter."""
+    if len(y_true.shape) == 2 and y_true.shape[-1] == y_pred.shape[-1]:
+        return ops.cast(y_true, y_pred.dtype)
+    labels = ops.cast(ops.reshape(y_true, (-1,)), "int32")
+    return ops.one_hot(labels, y_pred.shape[-1], dtype=y_pred.dtype)
+
+
+@keras.saving.register_keras_serializable("zoo")
+class SoftmaxCrossEntropy(keras.losses.Loss):
+    """Cross-entropy of the softmax of logits (batch, classes), with label smoothing."""
+
+    def __init__(
+        self, label_smoothing: float = 0.0, name: str = "softmax_cross_entropy", **kwargs: Any
+    ) -> None:
+        super().__init__(name=name, **kwargs)
+        self.label_smoothing = label_smoothing
+
+    def call(self, y_true: Any, y_pred: Any) -> Any:
+        return keras.losses.categorical_crossentropy(
+            _one_hot(y_true, y_pred),
+            y_pred,
+            from_logits=True,
+            label_smoothing=self.label_smoothing,
+        )
+
+    def get_config(self) -> dict[str, Any]:
+        return {**super().get_config(), "label_smoothing": self.label_smoothing}
+
+
+@keras.saving.register_keras_serializable("zoo")
+class WestonWatkins(keras.losses.Loss):
+    """Multiclass hinge: the sum over wrong classes j of max(0, s_j - s_y + margin).
+
+    Equal scores give margin * (C - 1). Source: Weston & Watkins 1999; CS231n, lecture 3.
+    """
+
+    def __init__(self, margin: float = 1.0, name: str = "weston_watkins", **kwargs: Any) -> None:
+        super().__init__(name=name, **kwargs)
+        self.margin = margin
+
+    def call(self, y_true: Any, y_pred: Any) -> Any:
+        target = _one_hot(y_true, y_pred)
+        right = ops.sum(target * y_pred, axis=-1, keepdims=True)
+        hinge = ops.maximum(0.0, y_pred - right + self.margin)
+        return ops.sum((1.0 - target) * hinge, axis=-1)
+
+    def get_config(self) -> dict[str, Any]:
+        return {**super().get_config(), "margin": self.margin}

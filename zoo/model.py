@@ -1,0 +1,199 @@
+"""From a plan to an uncompiled `keras.Model`: images in, logits out.
+
+The one entry for a new kind of layer is in `BUILD`. Every kernel gets an initializer object of its
+own with a seed derived from (seed, layer name); weight decay and L2 touch kernels alone.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable
+from math import prod
+from typing import Any
+
+import keras
+
+from zoo import names, seeds
+from zoo.data.normalise import Normalisation
+from zoo.plan import Layer, Plan, plan
+from zoo.recipe import Recipe
+from zoo.recipe.words import Choice
+
+# What every layer's maker may need besides its own options.
+Context = dict[str, Any]
+
+
+def build(recipe: Recipe, num_classes: int, normalisation: Normalisation) -> keras.Model:
+    """Builds the network of a resolved recipe.
+
+    Args:
+        recipe: as `recipe.load` returns it.
+        num_classes: the number of logits.
+        normalisation: `x * scale + offset` of the training split; it becomes the first layer, so
+            that the model takes raw images.
+
+    Returns:
+        An uncompiled model: (batch, height, width, channels) with values 0 to 255, any dtype, to
+        (batch, num_classes) logits in float32 (float64 under that policy).
+
+    Raises:
+        RecipeError: the stack does not fit the image.
+    """
+    layers = plan(recipe, num_classes).layers
+    image = keras.Input(layers[0].output_shape, name=layers[0].name)
+    policy = recipe.train.dtype_policy
+    context: Context = {
+        "seed": recipe.seed,
+        "dtype": policy,
+        "exact": "float64" if policy == "float64" else "float32",
+        "normalisation": normalisation,
+    }
+    x = image
+    for layer in layers[1:]:
+        x = BUILD[layer.kind](layer, context)(x)
+    return keras.Model(image, x, name=_identifier(recipe.name))
+
+
+def decayed(model: keras.Model) -> tuple[list[Any], list[Any]]:
+    """Splits the trained variables into kernels, which weight decay may touch, and all others."""
+    kernels = {
+        id(layer.kernel) for layer in model.layers if getattr(layer, "kernel", None) is not None
+    }
+    variables = model.trainable_variables
+    return (
+        [variable for variable in variables if id(variable) in kernels],
+        [variable for variable in variables if id(variable) not in kernels],
+    )
+
+
+def agrees(model: keras.Model, planned: Plan) -> list[str]:
+    """Where a built model differs from its plan, in words; empty where it does not."""
+    differences = []
+    built = model.layers
+    if len(built) != len(planned.layers):
+        differences.append(f"{len(built)} layers built, {len(planned.layers)} planned")
+    for layer, expected in zip(built, planned.layers, strict=False):
+        output = layer.output.shape[1:]
+        weights = (_count(layer.trainable_weights), _count(layer.non_trainable_weights))
+        found = (layer.name, tuple(output), *weights)
+        wanted = (expected.name, expected.output_shape, expected.trainable, expected.fixed)
+        if found != wanted:
+            differences.append(f"built {found}, planned {wanted}")
+    return differences
+
+
+def _count(variables: list[Any]) -> int:
+    return sum(prod(variable.shape) for variable in variables)
+
+
+def _identifier(name: str) -> str:
+    return "".join(letter if letter.isalnum() else "_" for letter in name)
+
+
+def initializer(choice: Choice, seed: int, name: str) -> keras.initializers.Initializer:
+    """A new initializer object, with a seed of its own where it draws."""
+    maker = getattr(keras.initializers, names.INITIALIZERS[choice.word].keras)
+    options = choice.options.model_dump()
+    if "seed" in inspect.signature(maker).parameters:
+        options["seed"] = seeds.derive(seed, name)
+    return maker(**options)
+
+
+def _kernel(layer: Layer, context: Context) -> dict[str, Any]:
+    """What convolutions and dense layers share."""
+    options = layer.options
+    penalty = options.kernel_regularizer
+    return {
+        "name": layer.name,
+        "use_bias": options.use_bias,
+        "kernel_initializer": initializer(
+            options.kernel_initializer, context["seed"], f"{layer.name}/kernel"
+        ),
+        "bias_initializer": initializer(
+            options.bias_initializer, context["seed"], f"{layer.name}/bias"
+        ),
+        "kernel_regularizer": keras.regularizers.L2(penalty.l2) if penalty else None,
+    }
+
+
+def _normalise(layer: Layer, context: Context) -> keras.Layer:
+    # Rescaling with vectors, since Normalization breaks export to ONNX; in full precision, since
+    # 16-bit floats cannot hold 0..255 times scale plus offset well.
+    values: Normalisation = context["normalisation"]
+    return keras.layers.Rescaling(
+        values.scale, values.offset, name=layer.name, dtype=context["exact"]
+    )
+
+
+def _conv(layer: Layer, context: Context) -> keras.Layer:
+    conv = layer.options
+    return keras.layers.Conv2D(
+        conv.filters,
+        conv.kernel_size,
+        strides=conv.strides,
+        padding=conv.padding,
+        dilation_rate=conv.dilation_rate,
+        groups=conv.groups,
+        dtype=context["dtype"],
+        **_kernel(layer, context),
+    )
+
+
+def _fc(layer: Layer, context: Context) -> keras.Layer:
+    return keras.layers.Dense(
+        layer.output_shape[0], dtype=context["dtype"], **_kernel(layer, context)
+    )
+
+
+def _head(layer: Layer, context: Context) -> keras.Layer:
+    return keras.layers.Dense(
+        layer.output_shape[0], dtype=context["exact"], **_kernel(layer, context)
+    )
+
+
+def _bn(layer: Layer, context: Context) -> keras.Layer:
+    return keras.layers.BatchNormalization(
+        name=layer.name, dtype=context["dtype"], **layer.options.model_dump()
+    )
+
+
+def _act(layer: Layer, context: Context) -> keras.Layer:
+    word, options = layer.options.word, layer.options.options.model_dump()
+    if word == "leaky_relu":
+        return keras.layers.LeakyReLU(name=layer.name, dtype=context["dtype"], **options)
+    function = names.ACTIVATIONS[word].keras
+    return keras.layers.Activation(function, name=layer.name, dtype=context["dtype"])
+
+
+def _pool(layer: Layer, context: Context) -> keras.Layer:
+    maker = getattr(keras.layers, names.POOLS[layer.options.word].keras)
+    options = layer.options.options.model_dump()
+    return maker(name=layer.name, dtype=context["dtype"], **options)
+
+
+def _global_pool(layer: Layer, context: Context) -> keras.Layer:
+    maker = getattr(keras.layers, names.GLOBAL_POOLS[layer.options.word].keras)
+    return maker(name=layer.name, dtype=context["dtype"])
+
+
+def _flatten(layer: Layer, context: Context) -> keras.Layer:
+    return keras.layers.Flatten(name=layer.name, dtype=context["dtype"])
+
+
+def _dropout(layer: Layer, context: Context) -> keras.Layer:
+    seed = seeds.derive(context["seed"], layer.name)
+    return keras.layers.Dropout(layer.options, seed=seed, name=layer.name, dtype=context["dtype"])
+
+
+BUILD: dict[str, Callable[[Layer, Context], keras.Layer]] = {
+    "normalise": _normalise,
+    "conv": _conv,
+    "fc": _fc,
+    "head": _head,
+    "bn": _bn,
+    "act": _act,
+    "pool": _pool,
+    "global_pool": _global_pool,
+    "flatten": _flatten,
+    "dropout": _dropout,
+}

@@ -1,0 +1,97 @@
+"""From the recipe's words to a Keras optimizer with its learning-rate schedule."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import keras
+from keras import ops
+
+from zoo import names
+from zoo.model import decayed
+from zoo.recipe import Recipe
+from zoo.recipe.words import Choice
+
+
+def optimizer(recipe: Recipe, model: keras.Model, steps_per_epoch: int) -> Any:
+    """The recipe's optimizer, built for the model; weight decay touches kernels alone."""
+    choice = recipe.train.optimizer
+    options = choice.options.model_dump()
+    options["learning_rate"] = learning_rate(
+        recipe.train.schedule, options["learning_rate"], recipe.train.epochs, steps_per_epoch
+    )
+    # Keras takes None for "no decay" and skips the work; 0.0 would multiply every variable by 1.
+    options["weight_decay"] = options["weight_decay"] or None
+    made = getattr(keras.optimizers, names.OPTIMIZERS[choice.word].keras)(**options)
+    if options["weight_decay"]:
+        made.exclude_from_weight_decay(var_list=decayed(model)[1])
+    if recipe.train.dtype_policy == "mixed_float16":
+        made = keras.optimizers.LossScaleOptimizer(made)
+    made.build(model.trainable_variables)
+    return made
+
+
+def learning_rate(schedule: Choice, peak: float, epochs: int, steps_per_epoch: int) -> Any:
+    """A number for `constant`, so that callbacks may change it; else a schedule over steps."""
+    options = schedule.options
+    total = epochs * steps_per_epoch
+    if schedule.word == "constant":
+        return peak
+    if schedule.word == "step":
+        at = [round(epoch * steps_per_epoch) for epoch in options.at_epochs]
+        rates = [peak * options.factor**index for index in range(len(at) + 1)]
+        # Keras keeps the old rate at the boundary itself; the new one starts with the epoch.
+        return keras.optimizers.schedules.PiecewiseConstantDecay([step - 1 for step in at], rates)
+    warmup = round(options.warmup_epochs * steps_per_epoch)
+    if schedule.word == "one_cycle":
+        return OneCycle(peak, warmup, total, options.start_factor, options.end_factor)
+    if not warmup:
+        return keras.optimizers.schedules.CosineDecay(peak, total, alpha=options.end_factor)
+    return keras.optimizers.schedules.CosineDecay(
+        peak / warmup,
+        max(total - warmup, 1),
+        alpha=options.end_factor,
+        warmup_target=peak,
+        warmup_steps=warmup,
+    )
+
+
+@keras.saving.register_keras_serializable("zoo")
+class OneCycle(keras.optimizers.schedules.LearningRateSchedule):
+    """Linear rise to the peak over `warmup` steps, then linear fall until step `total`.
+
+    Source: Smith 2018, "A disciplined approach to neural network hyper-parameters", without the
+    momentum cycle.
+    """
+
+    def __init__(
+        self,
+        peak: float,
+        warmup: int,
+        total: int,
+        start_factor: float = 0.0,
+        end_factor: float = 0.0,
+    ) -> None:
+        super().__init__()
+        self.peak = peak
+        self.warmup = warmup
+        self.total = total
+        self.start_factor = start_factor
+        self.end_factor = end_factor
+
+    def __call__(self, step: Any) -> Any:
+        step = ops.cast(step, "float32")
+        up = step / max(self.warmup, 1)
+        down = (step - self.warmup) / max(self.total - self.warmup, 1)
+        rise = self.start_factor + (1.0 - self.start_factor) * up
+        fall = 1.0 + (self.end_factor - 1.0) * ops.minimum(down, 1.0)
+        return self.peak * ops.where(step < self.warmup, rise, fall)
+
+    def get_config(self) -> dict[str, Any]:
+        return {
+            "peak": self.peak,
+            "warmup": self.warmup,
+            "total": self.total,
+            "start_factor": self.start_factor,
+            "end_factor": self.end_factor,
+        }

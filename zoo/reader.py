@@ -1,0 +1,248 @@
+"""Reads YAML 1.2 strictly: `1e-3` is a number, `no` is a word, and every value knows its line.
+
+PyYAML parses; scalars are typed here by the YAML 1.2 core schema (yaml.org/spec/1.2.2, 10.3).
+Refused with file and line: files over 1 MiB, duplicate keys, merge keys, tags, aliases that point
+into themselves, and documents that grow past `MAX_NODES` nodes once aliases are spread out.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from pathlib import Path as FilePath
+from typing import Any
+
+import yaml
+
+from zoo.errors import Problem, RecipeError
+
+MAX_BYTES = 1 << 20
+MAX_NODES = 20_000
+MAX_DEPTH = 50
+MAX_DIGITS = 400
+
+Path = tuple[str | int, ...]
+
+_INT = re.compile(r"[-+]?[0-9]+")
+_BASED = re.compile(r"0o[0-7]+|0x[0-9a-fA-F]+")
+_FLOAT = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?")
+_SPECIAL = re.compile(r"[-+]?\.(inf|Inf|INF)|\.(nan|NaN|NAN)")
+_TAG_PREFIX = "tag:yaml.org,2002:"
+
+
+@dataclass(frozen=True)
+class Document:
+    """What a YAML text holds, and where each value stands.
+
+    `lines` maps a path of keys and indices to the line (from 1) of its key or list item.
+    """
+
+    data: Any
+    lines: dict[Path, int]
+    problems: tuple[Problem, ...]
+    file: str | None
+
+    def line(self, path: Path) -> int | None:
+        """The line of the deepest part of `path` that the text holds."""
+        for end in range(len(path), -1, -1):
+            if path[:end] in self.lines:
+                return self.lines[path[:end]]
+        return None
+
+
+def dotted(path: Path) -> str:
+    """A path as people write it: `model.stack[0].conv.filters`."""
+    text = ""
+    for part in path:
+        if isinstance(part, int):
+            text += f"[{part}]"
+        else:
+            text += f".{part}" if text else part
+    return text
+
+
+def read_file(path: FilePath) -> Document:
+    """Reads a YAML file.
+
+    Raises:
+        RecipeError: the file cannot be read, or is not the YAML described above.
+    """
+
+    def fail(message: str) -> RecipeError:
+        return RecipeError([Problem(message=message, file=str(path))])
+
+    try:
+        size = path.stat().st_size
+        if size > MAX_BYTES:
+            raise fail(
+                f"file too large. Expected at most {MAX_BYTES:,} bytes. Received {size:,}; "
+                "a recipe is a page of text: is this the right file?"
+            )
+        text = path.read_bytes().decode("utf-8-sig")
+    except OSError as error:
+        raise fail(f"cannot be read: {error.strerror or error}") from None
+    except UnicodeDecodeError as error:
+        raise fail(f"not a text file: byte {error.start} is not UTF-8. Save it as UTF-8.") from None
+    return read_text(text, str(path))
+
+
+def read_text(text: str, file: str | None = None) -> Document:
+    """Reads one YAML document from a string; `file` is the name used in problems.
+
+    Raises:
+        RecipeError: the text cannot be parsed, or is a bomb. Duplicate keys, tags and the like are
+            listed in `Document.problems`, to be shown with whatever else is wrong.
+    """
+    if len(text) > MAX_BYTES:
+        raise RecipeError([Problem(message=f"text over {MAX_BYTES:,} characters", file=file)])
+    try:
+        tags = _scan(text, file)
+        node = yaml.compose(text, Loader=yaml.SafeLoader)
+    except yaml.MarkedYAMLError as error:
+        mark = error.problem_mark or error.context_mark
+        what = ", ".join(part for part in (error.context, error.problem) if part)
+        message = f"not valid YAML: {what}"
+        if "'\\t'" in what:
+            message += "; indent with spaces, not tabs"
+        line = mark.line + 1 if mark else None
+        raise RecipeError([Problem(message=message, file=file, line=line)]) from None
+    except yaml.reader.ReaderError as error:
+        line = text.count("\n", 0, error.position) + 1
+        message = f"not valid YAML: character U+{ord(text[error.position]):04X} is not allowed"
+        raise RecipeError([Problem(message=message, file=file, line=line)]) from None
+    walk = _Walk(file, tags)
+    data = walk.value(node, (), ()) if node is not None else None
+    return Document(data=data, lines=walk.lines, problems=tuple(walk.problems), file=file)
+
+
+def _scan(text: str, file: str | None) -> dict[int, str]:
+    """The tags that are written out, by the position of their value.
+
+    Composed nodes have tags even where the user wrote none. Deep nesting is refused here, where it
+    is still a flat stream of events: composing would recurse.
+    """
+    depth = 0
+    tags: dict[int, str] = {}
+    for event in yaml.parse(text, Loader=yaml.SafeLoader):
+        if isinstance(event, yaml.CollectionStartEvent):
+            depth += 1
+        elif isinstance(event, yaml.CollectionEndEvent):
+            depth -= 1
+        if depth > MAX_DEPTH:
+            line = event.start_mark.line + 1
+            message = f"nested too deeply. Expected at most {MAX_DEPTH} levels."
+            raise RecipeError([Problem(message=message, file=file, line=line)])
+        tag = getattr(event, "tag", None)
+        if tag is not None:
+            tags[event.start_mark.index] = tag
+    return tags
+
+
+class _Walk:
+    """Turns composed nodes into plain data, noting lines and problems on the way."""
+
+    def __init__(self, file: str | None, tags: dict[int, str]) -> None:
+        self.file = file
+        self.tags = tags
+        self.lines: dict[Path, int] = {}
+        self.problems: list[Problem] = []
+        self.nodes = 0
+
+    def problem(self, message: str, node: yaml.Node, path: Path) -> None:
+        line = node.start_mark.line + 1
+        self.problems.append(
+            Problem(message=message, file=self.file, line=line, path=dotted(path) or None)
+        )
+
+    def value(self, node: yaml.Node, path: Path, open_nodes: tuple[int, ...]) -> Any:
+        self.lines.setdefault(path, node.start_mark.line + 1)
+        self.nodes += 1
+        if self.nodes > MAX_NODES:
+            message = (
+                f"aliases (*name) make it grow past {MAX_NODES:,} values; write the values out"
+            )
+            # The nodes met here stand where they were first written; the key says where it grew.
+            line = self.lines.get(path[:1])
+            raise RecipeError([Problem(message=message, file=self.file, line=line)])
+        if id(node) in open_nodes:
+            self.problem("an alias (*name) points into itself; write the values out", node, path)
+            return None
+        self.check_tag(node, path)
+        inside = (*open_nodes, id(node))
+        if isinstance(node, yaml.SequenceNode):
+            return [
+                self.value(item, (*path, index), inside) for index, item in enumerate(node.value)
+            ]
+        if isinstance(node, yaml.MappingNode):
+            return self.mapping(node, path, inside)
+        return self.scalar(node, path)
+
+    def mapping(
+        self, node: yaml.MappingNode, path: Path, inside: tuple[int, ...]
+    ) -> dict[str, Any]:
+        data: dict[str, Any] = {}
+        for key_node, value_node in node.value:
+            if not isinstance(key_node, yaml.ScalarNode):
+                self.problem("a key must be a word. Received a list or a map.", key_node, path)
+                continue
+            key = key_node.value
+            here = (*path, key)
+            self.check_tag(key_node, here)
+            if not self.check_text(key_node, path):
+                continue
+            if key == "<<":
+                self.problem(
+                    "merge keys (<<) are not YAML 1.2; use model.defaults or write the keys out",
+                    key_node,
+                    here,
+                )
+                continue
+            if key in data:
+                first = self.lines[here]
+                self.problem(
+                    f"duplicate key, first given in line {first}; keep one of them", key_node, here
+                )
+                continue
+            self.lines[here] = key_node.start_mark.line + 1
+            data[key] = self.value(value_node, here, inside)
+        return data
+
+    def check_tag(self, node: yaml.Node, path: Path) -> None:
+        tag = self.tags.get(node.start_mark.index)
+        if tag is None:
+            return
+        known = tag.removeprefix(_TAG_PREFIX)
+        shown = f"!!{known}" if tag.startswith(_TAG_PREFIX) else tag
+        self.problem(f"tag {shown} is not allowed; a recipe holds plain values only", node, path)
+
+    def check_text(self, node: yaml.ScalarNode, path: Path) -> bool:
+        r"""Whether a scalar can be written out: "\ud800", half of a UTF-16 pair, cannot."""
+        if any("\ud800" <= letter <= "\udfff" for letter in node.value):
+            self.problem("holds half of a UTF-16 pair; write the character itself", node, path)
+            return False
+        return True
+
+    def scalar(self, node: yaml.ScalarNode, path: Path) -> Any:
+        text: str = node.value
+        if not self.check_text(node, path):
+            return None
+        if node.style in ("'", '"', "|", ">"):
+            return text
+        return plain(text)
+
+
+def plain(text: str) -> Any:
+    """Types an unquoted scalar by the YAML 1.2 core schema."""
+    if text in ("", "~", "null", "Null", "NULL"):
+        return None
+    if text in ("true", "True", "TRUE"):
+        return True
+    if text in ("false", "False", "FALSE"):
+        return False
+    if _INT.fullmatch(text):
+        return int(text) if len(text) < MAX_DIGITS else text
+    if _BASED.fullmatch(text):
+        return int(text, 0) if len(text) < MAX_DIGITS else text
+    if _FLOAT.fullmatch(text) or _SPECIAL.fullmatch(text):
+        return float(text.lower().replace(".inf", "inf").replace(".nan", "nan"))
+    return text

@@ -1,0 +1,282 @@
+"""Says in our words what pydantic found: what is wrong, expected, received, and a near word."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from difflib import get_close_matches
+from typing import Annotated, Any, get_args, get_origin
+
+from pydantic import BaseModel, ValidationError
+
+from zoo.names import SYNONYMS
+from zoo.reader import Path, dotted, plain
+from zoo.recipe.schema import Recipe
+from zoo.recipe.words import Choice
+
+_KINDS = {
+    "int_type": "a whole number",
+    "int_from_float": "a whole number",
+    "float_type": "a number",
+    "bool_type": "true or false",
+    "string_type": "text",
+    "finite_number": "a finite number",
+}
+_LISTS = ("tuple_type", "too_short", "too_long")
+_BOUNDS = {
+    "greater_than": ("gt", "more than"),
+    "greater_than_equal": ("ge", "at least"),
+    "less_than": ("lt", "less than"),
+    "less_than_equal": ("le", "at most"),
+}
+# YAML 1.1's words for true and false, which many still expect.
+_TRUTHS = {"yes": "true", "on": "true", "y": "true", "no": "false", "off": "false", "n": "false"}
+
+
+def near(word: object, words: Iterable[str]) -> str:
+    """`; did you mean 'x'?`, or `.` where no word is near: the end of a sentence."""
+    known = list(words)
+    lower = {name.lower(): name for name in known}
+    text = str(word).lower()
+    synonym = SYNONYMS.get(text)
+    if synonym in known:
+        return f"; did you mean '{synonym}'?"
+    match = get_close_matches(text, lower, n=1, cutoff=0.6)
+    return f"; did you mean '{lower[match[0]]}'?" if match else "."
+
+
+def received(value: Any) -> str:
+    """How a wrong value is shown: short, with its type where that is the point."""
+    if value is None:
+        return "nothing"
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, str):
+        return f"'{_cut(value)}' (text)"
+    if isinstance(value, Mapping):
+        return f"a map of {_cut(', '.join(map(str, value))) or 'nothing'}"
+    if isinstance(value, list | tuple):
+        shown = str(list(value))
+        return shown if len(shown) <= 60 else f"a list of {len(value)}"
+    return _cut(str(value))
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= 60 else text[:57] + "..."
+
+
+def type_at(path: Path) -> Any:
+    """The type that the recipe's schema has at a path, without `| None`; None: no such place."""
+    here: Any = Recipe
+    for part in path:
+        if isinstance(part, int):
+            here = _item(here)
+        elif isinstance(here, type) and issubclass(here, BaseModel):
+            field = here.model_fields.get(part)
+            here = None if field is None else field.annotation
+        else:
+            return None
+        here = _bare(here)
+    return here
+
+
+def model_at(path: Path) -> type[BaseModel] | None:
+    """The model of the recipe's schema that stands at a path, or None."""
+    here = type_at(path)
+    return here if isinstance(here, type) and issubclass(here, BaseModel) else None
+
+
+def _item(kind: Any) -> Any:
+    """What a list of this type holds."""
+    return next(iter(get_args(kind)), None) if get_origin(kind) is tuple else None
+
+
+def _bare(kind: Any) -> Any:
+    """A type without `| None` and what is annotated to it."""
+    while True:
+        inner = get_args(kind)
+        if get_origin(kind) is Annotated or type(None) in inner:
+            kind = inner[0]
+        else:
+            return kind
+
+
+def _is_pair(kind: Any) -> bool:
+    return get_origin(kind) is tuple and Ellipsis not in get_args(kind)
+
+
+def explain(error: ValidationError) -> list[tuple[Path, str]]:
+    """Every problem as (path, sentence), without those that only follow from another one."""
+    found = error.errors(include_url=False)
+    # A problem of a whole block names the key that it is about.
+    paths: list[Path] = [(*item["loc"], *item.get("ctx", {}).get("at", ())) for item in found]
+    return [
+        (path, _sentence(item["type"], item["input"], item, path))
+        for item, path in zip(found, paths, strict=True)
+        if not (item["type"] == "too_short" and _below(path, paths))
+    ]
+
+
+def _below(path: Path, paths: list[Path]) -> bool:
+    return any(len(other) > len(path) and other[: len(path)] == path for other in paths)
+
+
+def _sentence(kind: str, value: Any, item: Any, path: Path) -> str:
+    context = item.get("ctx", {})
+    if kind == "extra_forbidden":
+        return unknown_key(path)
+    if kind == "missing":
+        return f"required key is missing{_meaning(path)}."
+    if kind == "unknown_word":
+        return _unknown_word(context["word"], path)
+    if kind == "one_word":
+        return _one_word(value, path)
+    if kind == "literal_error":
+        words = [str(word) for word in get_args(type_at(path))]
+        return f"unknown word{near(value, words)} {_one_of(words)} Received {received(value)}."
+    if kind in _BOUNDS:
+        key, text = _BOUNDS[kind]
+        return f"out of range. Expected {text} {context[key]}. Received {received(value)}."
+    if kind in _KINDS:
+        return _wrong_type(kind, value)
+    if kind in ("model_type", "dict_type"):
+        return _no_map(value, path)
+    if kind in _LISTS:
+        return _wrong_list(kind, value, context, path)
+    if kind == "string_pattern_mismatch":
+        return (
+            "not usable as a name. Expected letters, digits, '.', '_' and '-', first a letter or "
+            f"digit, at most 64. Received {received(value)}."
+        )
+    if kind == "string_too_short":
+        return "is empty. Expected text."
+    return f"{item['msg']}."
+
+
+def _one_of(words: Iterable[str]) -> str:
+    return f"Expected one of: {', '.join(words)}."
+
+
+def unknown_key(path: Path) -> str:
+    """The sentence for a key that the block at `path[:-1]` does not have."""
+    model = model_at(path[:-1])
+    words = list(model.model_fields) if model else []
+    if not words:
+        return "unknown key. Expected nothing here: it takes no options."
+    hint = near(path[-1], words)
+    if hint == ".":
+        hint = _elsewhere(str(path[-1]), path[:-1])
+    return f"unknown key{hint} {_one_of(words)}"
+
+
+def _elsewhere(word: str, block: Path) -> str:
+    """Where in or below a block a key stands that was looked for in that block itself."""
+    wanted = SYNONYMS.get(word.lower(), word)
+    for path in _homes(block):
+        model = model_at(path)
+        if model and wanted in model.model_fields and not issubclass(model, Choice):
+            parent = model_at(path[:-1])
+            # An option belongs to several words of a choice: name the choice.
+            here = path[:-1] if parent and issubclass(parent, Choice) else path
+            return f"; '{wanted}' belongs in {dotted(here)}."
+    return "."
+
+
+def _homes(block: Path) -> Iterator[Path]:
+    """The paths of the blocks below one, those nearest first; lists and what they hold left out."""
+    level = [block]
+    while level:
+        yield from level
+        level = [
+            (*path, name)
+            for path in level
+            if (model := model_at(path)) is not None
+            for name in model.model_fields
+            if model_at((*path, name)) is not None
+        ]
+
+
+def _meaning(path: Path) -> str:
+    """What a key holds, in brackets."""
+    model = model_at(path[:-1])
+    field = model.model_fields.get(str(path[-1])) if model else None
+    if field is None or not field.description:
+        return ""
+    text = field.description.rstrip(".")
+    return f" ({text[0].lower() + text[1:] if text[1:2].islower() else text})"
+
+
+def _words(path: Path) -> list[str]:
+    model = model_at(path)
+    return list(model.model_fields) if model and issubclass(model, Choice) else []
+
+
+def _unknown_word(word: str, path: Path) -> str:
+    words = _words(path)
+    return f"unknown word '{_cut(word)}'{near(word, words)} {_one_of(words)}"
+
+
+def _one_word(value: Mapping[Any, Any], path: Path) -> str:
+    given = [str(key) for key in value]
+    sentence = f"takes exactly one word. {_one_of(_words(path))}"
+    if not given:
+        return f"{sentence} Received none."
+    sentence += f" Received: {', '.join(given)}; "
+    options = model_at((*path, given[0]))
+    if options is not None and all(key in options.model_fields for key in given[1:]):
+        # `- conv:` and, too little indented, `filters: 4` below it.
+        return f"{sentence}indent {', '.join(given[1:])} to make it part of {given[0]}."
+    return f"{sentence}keep one of them."
+
+
+def _wrong_type(kind: str, value: Any) -> str:
+    hint = ""
+    if isinstance(value, str):
+        if kind in ("int_type", "float_type") and isinstance(plain(value), int | float):
+            hint = " Write numbers without quotes."
+        elif kind == "bool_type" and value.lower() in _TRUTHS:
+            hint = f" Write {_TRUTHS[value.lower()]}."
+    elif kind == "string_type" and isinstance(value, int | float):
+        hint = " Put it in quotes to make it text."
+    return f"wrong type. Expected {_KINDS[kind]}. Received {received(value)}.{hint}"
+
+
+def _no_map(value: Any, path: Path) -> str:
+    model = model_at(path)
+    words = list(model.model_fields) if model else []
+    if model is not None and issubclass(model, Choice):
+        return f"wrong type. {_one_of(words)} Received {received(value)}."
+    if not words:
+        return f"takes no options. Received {received(value)}."
+    none = ", or none" if _may_be_none(path) else ""
+    hint = " Leave out the leading '-'." if isinstance(value, list) and value else ""
+    return f"wrong type. Expected a map with {_or(words)}{none}. Received {received(value)}.{hint}"
+
+
+def _may_be_none(path: Path) -> bool:
+    """Whether a key of a block may be left out by `none`; a word of a choice never is."""
+    model = model_at(path[:-1])
+    if model is None or issubclass(model, Choice) or path[-1] not in model.model_fields:
+        return False
+    return type(None) in get_args(model.model_fields[str(path[-1])].annotation)
+
+
+def _or(words: list[str]) -> str:
+    return words[0] if len(words) == 1 else f"{', '.join(words[:-1])} or {words[-1]}"
+
+
+def _wrong_list(kind: str, value: Any, context: Mapping[str, Any], path: Path) -> str:
+    if _is_pair(type_at(path)):
+        return (
+            "wrong type. Expected [height, width] or one whole number for both. "
+            f"Received {received(value)}."
+        )
+    if kind == "tuple_type":
+        hint = ""
+        if isinstance(value, Mapping):
+            hint = " Start each item with '-'."
+        elif value is not None:
+            hint = f" Write [{_cut(str(value))}]."
+        return f"wrong type. Expected a list. Received {received(value)}.{hint}"
+    bound = context.get("min_length", context.get("max_length"))
+    word = "at least" if kind == "too_short" else "at most"
+    return f"wrong length. Expected {word} {bound}. Received {received(value)}."

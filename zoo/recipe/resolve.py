@@ -1,0 +1,119 @@
+"""Writes out what a recipe leaves to its defaults, so that nothing about a run is implicit."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from zoo.names import ACTIVATIONS, ORDER
+from zoo.reader import plain
+from zoo.recipe.schema import Defaults, Initializer, Layered, Recipe, Stage
+from zoo.recipe.words import Choice
+
+INHERITED = (
+    "order",
+    "padding",
+    "activation",
+    "kernel_initializer",
+    "bias_initializer",
+    "kernel_regularizer",
+    "batch_norm",
+)
+
+
+def resolved(recipe: Recipe) -> Recipe:
+    """The same recipe with every default written out: stages, `auto`, biases, paths."""
+    defaults = recipe.model.defaults
+    stack = tuple(_stage(stage, defaults) for stage in recipe.model.stack)
+    head = recipe.model.head
+    if "kernel_regularizer" not in head.model_fields_set:
+        head = head.model_copy(update={"kernel_regularizer": defaults.kernel_regularizer})
+    if head.kernel_initializer.word == "auto":
+        head = head.model_copy(update={"kernel_initializer": scaled(1.0)})
+    model = recipe.model.model_copy(update={"stack": stack, "head": head})
+    data = recipe.data.model_copy(
+        update={"image_size": recipe.image_size, "source": _source(recipe.data.source)}
+    )
+    return recipe.model_copy(update={"model": model, "data": data})
+
+
+def full_order(order: tuple[str, ...]) -> tuple[str, ...]:
+    """The order with pool and dropout, where they are left out, at its end."""
+    return (*order, *(part for part in ORDER if part not in order))
+
+
+def scaled(gain2: float) -> Choice:
+    """The fan_in initializer with Var(w) = gain2 / fan_in."""
+    words = {1.0: "lecun_normal", 2.0: "he_normal"}
+    return Initializer.model_validate(
+        words.get(gain2) or {"VarianceScaling": {"scale": gain2, "mode": "fan_in"}}
+    )
+
+
+def _stage(stage: Stage, defaults: Defaults) -> Stage:
+    layered: Any = stage.options
+    if not isinstance(layered, Layered):
+        return stage
+    update: dict[str, Any] = {
+        key: getattr(defaults, key)
+        for key in INHERITED
+        if key in type(layered).model_fields and key not in layered.model_fields_set
+    }
+    layered = layered.model_copy(update=update)
+    order = full_order(layered.order)
+    update = {"order": order}
+    if layered.kernel_initializer.word == "auto":
+        activation = layered.activation
+        update["kernel_initializer"] = scaled(
+            ACTIVATIONS[activation.word].gain2(activation.options)
+        )
+    if layered.use_bias is None:
+        update["use_bias"] = not (layered.batch_norm and normalised(order))
+    return stage.model_copy(update={stage.word: layered.model_copy(update=update)})
+
+
+def normalised(order: tuple[str, ...]) -> bool:
+    """Whether batch norm takes the kernel's bias away: it follows, with no activation between."""
+    after = order[order.index("conv") + 1 :]
+    return "bn" in after and "act" not in after[: after.index("bn")]
+
+
+def _source(source: Choice) -> Choice:
+    if source.word != "folder":
+        return source
+    path = os.path.abspath(Path(source.options.path).expanduser())
+    return source.model_copy(update={"folder": source.options.model_copy(update={"path": path})})
+
+
+class _Dumper(yaml.SafeDumper):
+    """Writes what `zoo.reader` reads back as the same value."""
+
+
+def _text(dumper: yaml.SafeDumper, text: str) -> yaml.Node:
+    style = None if isinstance(plain(text), str) and text != "none" else "'"
+    return dumper.represent_scalar("tag:yaml.org,2002:str", text, style=style)
+
+
+def _float(dumper: yaml.SafeDumper, value: float) -> yaml.Node:
+    mantissa, e, exponent = repr(value).partition("e")
+    if e and "." not in mantissa:
+        mantissa += ".0"  # PyYAML would tag 1e-05, which YAML 1.1 takes for text.
+    return dumper.represent_scalar("tag:yaml.org,2002:float", mantissa + e + exponent)
+
+
+_Dumper.add_representer(str, _text)
+_Dumper.add_representer(float, _float)
+_Dumper.add_representer(
+    type(None), lambda dumper, _: dumper.represent_scalar("tag:yaml.org,2002:str", "none")
+)
+_Dumper.add_representer(tuple, lambda dumper, value: dumper.represent_list(value))
+
+
+def dump(recipe: Recipe) -> str:
+    """A recipe as YAML text that loads as the same recipe."""
+    return yaml.dump(
+        recipe.model_dump(), Dumper=_Dumper, sort_keys=False, default_flow_style=None, width=120
+    )

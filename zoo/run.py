@@ -1,0 +1,198 @@
+"""The run folder: the only module that knows its names. Every file is written aside and renamed.
+
+runs/<recipe name>/<YYYYmmdd-HHMMSS>-<4 hex>/
+    recipe.yaml       as trained, every default written out
+    run.json          status, seed, versions, device, data fingerprint, normalisation, classes
+    metrics.jsonl     a row an epoch
+    evaluation.json   metrics of the test split
+    best.keras        the best epoch's model
+    state/            what an exact resume needs
+    export/<format>/  with parity.json
+    tensorboard/      where asked for
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+import time
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from zoo.errors import RunError
+
+STATUSES = ("running", "done", "diverged", "interrupted", "failed")
+
+
+@contextmanager
+def written(path: Path) -> Iterator[Path]:
+    """Gives a temporary name beside `path`; on success flushes it to disk and renames it.
+
+    A process killed at any instant leaves the old file or the new one, never a torn one.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    # The suffix stays, since Keras chooses its format by it.
+    aside = path.with_name(f".{path.stem}.{os.getpid()}-{secrets.token_hex(2)}{path.suffix}")
+    try:
+        yield aside
+        with aside.open("rb") as file:
+            os.fsync(file.fileno())
+        os.replace(aside, path)
+        _sync_folder(path.parent)
+    finally:
+        aside.unlink(missing_ok=True)
+
+
+def _sync_folder(folder: Path) -> None:
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    except OSError:
+        pass  # Some network file systems cannot; the rename itself is still atomic.
+    finally:
+        os.close(handle)
+
+
+def write_text(path: Path, text: str) -> None:
+    """Writes a text file so that it is there whole or not at all."""
+    with written(path) as aside:
+        aside.write_text(text, encoding="utf-8")
+
+
+def write_json(path: Path, value: Any) -> None:
+    """Writes JSON, indented, whole or not at all; a value that JSON cannot hold is an error."""
+    write_text(path, json.dumps(value, indent=1, allow_nan=False) + "\n")
+
+
+class Run:
+    """One run folder."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def __str__(self) -> str:
+        return str(self.folder)
+
+    @classmethod
+    def create(cls, out: Path, name: str) -> Run:
+        """Makes a new folder `out/name/<time>-<hex>`; never one that exists.
+
+        Raises:
+            RunError: the folder cannot be made.
+        """
+        for _ in range(100):
+            folder = out / name / f"{time.strftime('%Y%m%d-%H%M%S')}-{secrets.token_hex(2)}"
+            try:
+                folder.mkdir(parents=True)
+            except FileExistsError:
+                continue
+            except OSError as error:
+                raise RunError(
+                    f"{folder}: cannot be made: {error.strerror}; choose another place with --out."
+                ) from None
+            return cls(folder)
+        raise RunError(f"{out / name}: no free name for a run folder.")
+
+    @classmethod
+    def open(cls, path: str | Path) -> Run:
+        """Opens a run folder; of a recipe's folder (`runs/NAME`), its newest run.
+
+        Raises:
+            RunError: there is no run there.
+        """
+        folder = Path(path).expanduser()
+        if (folder / "run.json").is_file():
+            return cls(folder)
+        inner = sorted(child.parent for child in folder.glob("*/run.json"))
+        if inner:
+            return cls(inner[-1])
+        what = "is not a run folder" if folder.exists() else "does not exist"
+        raise RunError(
+            f"{path}: {what}. Expected a folder made by `zoo train`, with run.json in it."
+        )
+
+    @property
+    def recipe_file(self) -> Path:
+        return self.folder / "recipe.yaml"
+
+    @property
+    def model_file(self) -> Path:
+        return self.folder / "best.keras"
+
+    @property
+    def metrics_file(self) -> Path:
+        return self.folder / "metrics.jsonl"
+
+    @property
+    def evaluation_file(self) -> Path:
+        return self.folder / "evaluation.json"
+
+    @property
+    def state_folder(self) -> Path:
+        return self.folder / "state"
+
+    @property
+    def tensorboard_folder(self) -> Path:
+        return self.folder / "tensorboard"
+
+    def export_folder(self, form: str) -> Path:
+        return self.folder / "export" / form
+
+    def info(self) -> dict[str, Any]:
+        """What run.json holds.
+
+        Raises:
+            RunError: it is missing or is not JSON.
+        """
+        file = self.folder / "run.json"
+        try:
+            info: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
+        except (OSError, ValueError) as error:
+            raise RunError(f"{file}: cannot be read: {error}") from None
+        return info
+
+    def update(self, **values: Any) -> dict[str, Any]:
+        """Writes values into run.json beside those that it holds; returns all of them."""
+        file = self.folder / "run.json"
+        info = self.info() if file.is_file() else {}
+        info.update(values)
+        if info.get("status") not in STATUSES:
+            raise ValueError(f"unknown status {info.get('status')!r}. Expected one of {STATUSES}.")
+        write_json(file, info)
+        return info
+
+    def sweep(self) -> None:
+        """Removes what a killed process left half written."""
+        for folder in (self.folder, self.state_folder):
+            for aside in folder.glob(".*.*-????.*"):
+                aside.unlink(missing_ok=True)
+
+    def rows(self) -> list[dict[str, Any]]:
+        """The rows of metrics.jsonl, an epoch each, oldest first."""
+        if not self.metrics_file.is_file():
+            return []
+        text = self.metrics_file.read_text(encoding="utf-8")
+        return [json.loads(line) for line in text.splitlines() if line.strip()]
+
+    def write_rows(self, rows: Iterable[dict[str, Any]]) -> None:
+        """Writes metrics.jsonl anew."""
+        write_text(self.metrics_file, "".join(json.dumps(row) + "\n" for row in rows))
+
+    def require_model(self) -> Path:
+        """The file of the best model.
+
+        Raises:
+            RunError: the run has none, with what its status says about why.
+        """
+        if self.model_file.is_file():
+            return self.model_file
+        status = self.info().get("status")
+        advice = {
+            "running": "it is still running, or was killed: `zoo train --resume` continues it",
+            "interrupted": f"it was interrupted: `zoo train --resume {self}` continues it",
+            "diverged": "it diverged before its first epoch ended: lower the learning rate",
+        }.get(str(status), "it ended before its first epoch did")
+        raise RunError(f"{self}: holds no trained model (status {status}); {advice}.")

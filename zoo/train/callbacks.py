@@ -1,0 +1,336 @@
+"""What happens around Keras's training loop: watching, keeping the best, keeping the state."""
+
+from __future__ import annotations
+
+import math
+import signal
+import threading
+import time
+from collections import deque
+from types import FrameType, TracebackType
+from typing import Any
+
+import keras
+
+from zoo import state
+from zoo.batches import Batches
+from zoo.errors import Diverged, Interrupted
+from zoo.run import Run, written
+
+# A single batch may spike; so many losses in a row above the limit are a divergence.
+IN_A_ROW = 5
+
+
+class FirstEpoch(keras.callbacks.Callback):
+    """Ends a resumed run's first epoch after the steps that it still lacks.
+
+    Keras counts the steps of an epoch from 0; the flag that stops training also ends an epoch, and
+    is taken back here before other callbacks may set it for good. So this one comes first.
+    """
+
+    def __init__(self, first_step: int, steps_per_epoch: int) -> None:
+        super().__init__()
+        self.first_epoch, self.done = divmod(first_step, steps_per_epoch)
+        self.left = steps_per_epoch - self.done
+        self.epoch = self.first_epoch
+
+    def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
+        self.epoch = epoch
+
+    def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
+        if self.done and self.epoch == self.first_epoch and batch + 1 == self.left:
+            self.model.stop_training = True
+
+    def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
+        if self.done and epoch == self.first_epoch:
+            self.model.stop_training = False
+
+
+class Clock(keras.callbacks.Callback):
+    """Counts global steps and the seconds spent in training, over all parts of a run."""
+
+    def __init__(self, first_step: int, steps_per_epoch: int, seconds: float = 0.0) -> None:
+        super().__init__()
+        self.step = first_step
+        self.steps_per_epoch = steps_per_epoch
+        self.before = seconds
+        self.started = time.perf_counter()
+        self.epoch_started = self.started
+        self.epoch_trained: float | None = None
+        self.epoch_first_step = first_step
+        self.rates: list[float] = []  # steps a second of each epoch, without validation
+
+    @property
+    def seconds(self) -> float:
+        return self.before + time.perf_counter() - self.started
+
+    def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
+        self.epoch_started = time.perf_counter()
+        self.epoch_trained = None
+        self.epoch_first_step = self.step
+
+    def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
+        self.step += 1
+
+    def on_test_begin(self, logs: Any = None) -> None:
+        self.epoch_trained = time.perf_counter()
+
+    def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
+        ended = self.epoch_trained or time.perf_counter()
+        self.rates.append((self.step - self.epoch_first_step) / (ended - self.epoch_started))
+
+
+class Watch(keras.callbacks.Callback):
+    """Ends a run whose loss is no longer finite, or stays above `limit` times its first value.
+
+    CS231n, lecture 6: "if the cost is ever > 3 * original cost, break out early". The loss of a
+    step is recovered from Keras's running mean; the first one counts as at least that of equal
+    scores, so that a head that starts lucky sets no unfair bar.
+    """
+
+    def __init__(self, clock: Clock, batches: Batches, limit: float | None, floor: float) -> None:
+        super().__init__()
+        self.clock = clock
+        self.batches = batches
+        self.limit = limit
+        self.floor = floor
+        self.first_loss: float | None = None
+        self.sum = 0.0
+        self.seen = 0
+        self.recent: deque[float] = deque(maxlen=IN_A_ROW)
+
+    def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
+        # A resumed epoch goes on with the sums that its state holds.
+        if self.clock.step % self.clock.steps_per_epoch == 0:
+            self.sum, self.seen = 0.0, 0
+
+    def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
+        step = self.clock.step - 1
+        mean, size = float((logs or {})["loss"]), self.batches.size(step)
+        loss = mean + (mean - self.sum / self.seen) * self.seen / size if self.seen else mean
+        self.seen += size
+        self.sum = mean * self.seen
+        if not math.isfinite(mean):
+            raise Diverged(self._words(step, f"the loss is {mean}"))
+        if self.first_loss is None:
+            self.first_loss = loss
+        self.recent.append(loss)
+        if self.limit is None or len(self.recent) < IN_A_ROW:
+            return
+        bar = self.limit * max(self.first_loss, self.floor)
+        if min(self.recent) > bar:
+            raise Diverged(
+                self._words(
+                    step,
+                    f"the last {IN_A_ROW} losses are above {bar:.4g}, "
+                    f"{self.limit:g} times the first ({self.first_loss:.4g})",
+                )
+            )
+
+    def _words(self, step: int, what: str) -> str:
+        rate = float(keras.ops.convert_to_numpy(self.model.optimizer.learning_rate))
+        return (
+            f"diverged at step {step} (epoch {step // self.clock.steps_per_epoch + 1}, "
+            f"learning rate {rate:.3g}): {what}. Lower train.optimizer's learning_rate (try a "
+            "third), or warm it up with a schedule."
+        )
+
+    def get_state(self) -> dict[str, Any]:
+        return {
+            "first_loss": self.first_loss,
+            "sum": self.sum,
+            "seen": self.seen,
+            "recent": list(self.recent),
+        }
+
+    def set_state(self, values: dict[str, Any]) -> None:
+        self.first_loss, self.sum, self.seen = values["first_loss"], values["sum"], values["seen"]
+        self.recent.extend(values["recent"])
+
+
+class Best(keras.callbacks.Callback):
+    """Keeps the model of the best epoch in best.keras: uncompiled, of Keras's own layers alone."""
+
+    def __init__(self, run: Run, monitor: str) -> None:
+        super().__init__()
+        self.run = run
+        self.monitor = monitor
+        self.score: tuple[float, float] | None = None
+        self.epoch: int | None = None
+        self.values: dict[str, float] = {}
+
+    def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
+        logs = {key: float(value) for key, value in (logs or {}).items()}
+        accuracy, loss = logs["val_accuracy"], -logs["val_loss"]
+        score = (accuracy, loss) if self.monitor == "val_accuracy" else (loss, accuracy)
+        if not all(map(math.isfinite, score)) or (self.score is not None and score <= self.score):
+            return
+        self.score, self.epoch = score, epoch
+        self.values = {key: logs[key] for key in ("val_accuracy", "val_loss")}
+        # Another model around the same layers: without optimizer, loss and metrics in its file.
+        bare = keras.Model(self.model.inputs, self.model.outputs, name=self.model.name)
+        with written(self.run.model_file) as aside:
+            bare.save(aside)
+
+    def get_state(self) -> dict[str, Any]:
+        return {"score": self.score, "epoch": self.epoch, "values": self.values}
+
+    def set_state(self, values: dict[str, Any]) -> None:
+        self.score = None if values["score"] is None else tuple(values["score"])
+        self.epoch, self.values = values["epoch"], values["values"]
+
+
+class Rows(keras.callbacks.Callback):
+    """Writes a row an epoch into metrics.jsonl."""
+
+    def __init__(self, run: Run, clock: Clock, images: int, rows: list[dict[str, Any]]) -> None:
+        super().__init__()
+        self.run = run
+        self.clock = clock
+        self.images = images
+        self.rows = rows
+
+    def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
+        seconds = time.perf_counter() - self.clock.epoch_started
+        rate = float(keras.ops.convert_to_numpy(self.model.optimizer.learning_rate))
+        row = {"epoch": epoch + 1, "step": self.clock.step}
+        row |= {key: _finite(value) for key, value in (logs or {}).items()}
+        row |= {"learning_rate": rate, "seconds": round(seconds, 3)}
+        self.rows.append(row)
+        self.run.write_rows(self.rows)
+
+
+def _finite(value: Any) -> float | None:
+    number = float(value)
+    return number if math.isfinite(number) else None
+
+
+class Signals:
+    """Turns Ctrl-C and SIGTERM into a request that training heeds between two steps.
+
+    A second one stops at once. Does nothing outside the main thread, where Python has no signals.
+    """
+
+    def __init__(self) -> None:
+        self.received: str | None = None
+        self.old: dict[int, Any] = {}
+
+    def __enter__(self) -> Signals:
+        if threading.current_thread() is threading.main_thread():
+            for number in (signal.SIGINT, signal.SIGTERM):
+                self.old[number] = signal.signal(number, self._note)
+        return self
+
+    def _note(self, number: int, frame: FrameType | None) -> None:
+        if self.received:
+            raise KeyboardInterrupt
+        self.received = signal.Signals(number).name
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        for number, handler in self.old.items():
+            signal.signal(number, handler)
+
+
+class Keeper(keras.callbacks.Callback):
+    """Saves the state in time and on request, and puts a saved one back. Comes last of all.
+
+    Args:
+        others: every other callback. Those with `get_state`/`set_state` are asked; of others, such
+            as Keras's EarlyStopping, the plain numbers and words that they hold are kept.
+    """
+
+    def __init__(
+        self,
+        run: Run,
+        clock: Clock,
+        signals: Signals,
+        others: list[keras.callbacks.Callback],
+        minutes: float,
+        steps: int | None,
+    ) -> None:
+        super().__init__()
+        self.run = run
+        self.clock = clock
+        self.signals = signals
+        self.others = others
+        self.every_seconds = minutes * 60
+        self.every_steps = steps
+        self.saved_at = time.monotonic()
+        self.saved_step = clock.step
+        self.restored: tuple[dict[str, Any], Any] | None = None
+
+    def put_back(self, notes: dict[str, Any], arrays: Any) -> None:
+        """Hands over a saved state; it is put in place as training begins."""
+        self.restored = (notes, arrays)
+
+    def on_train_begin(self, logs: Any = None) -> None:
+        # After the others' own on_train_begin, in which they forget everything.
+        if self.restored:
+            stored = self.restored[0]["callbacks"]
+            for callback, (kind, values) in zip(self.others, stored, strict=False):
+                if kind == type(callback).__name__:
+                    _put(callback, values)
+
+    def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
+        # After Keras has set the metrics to zero, which a resumed epoch goes on with.
+        if self.restored:
+            state.restore(self.model, *self.restored)
+            self.restored = None
+
+    def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
+        # The last step's state is saved when validation and the epoch's end are done.
+        if self.clock.step % self.clock.steps_per_epoch:
+            self._keep()
+
+    def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
+        self._keep()
+
+    def _keep(self) -> None:
+        steps = self.every_steps is not None and (
+            self.clock.step // self.every_steps > self.saved_step // self.every_steps
+        )
+        if self.signals.received:
+            self.save()
+            raise Interrupted(
+                f"{self.signals.received} after step {self.clock.step}; everything is kept. "
+                f"Go on with: zoo train --resume {self.run}"
+            )
+        if steps or time.monotonic() - self.saved_at >= self.every_seconds:
+            self.save()
+
+    def save(self) -> None:
+        """Saves the state after the steps done so far."""
+        sync = getattr(self.model, "jax_state_sync", None)
+        if sync is not None:
+            sync()  # JAX keeps the state outside of the variables during an epoch.
+        notes = {
+            "callbacks": [[type(other).__name__, _take(other)] for other in self.others],
+            "seconds": self.clock.seconds,
+            "stopped": bool(self.model.stop_training),
+        }
+        state.save(self.run.state_folder, self.clock.step, self.model, notes)
+        self.saved_at, self.saved_step = time.monotonic(), self.clock.step
+
+
+def _take(callback: Any) -> dict[str, Any]:
+    if hasattr(callback, "get_state"):
+        values: dict[str, Any] = callback.get_state()
+        return values
+    plain = {}
+    for key, value in vars(callback).items():
+        value = value.item() if hasattr(value, "item") and getattr(value, "ndim", 1) == 0 else value
+        if value is None or isinstance(value, bool | int | float | str):
+            plain[key] = value
+    return plain
+
+
+def _put(callback: Any, values: dict[str, Any]) -> None:
+    if hasattr(callback, "set_state"):
+        callback.set_state(values)
+    else:
+        vars(callback).update(values)

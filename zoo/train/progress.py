@@ -1,0 +1,112 @@
+"""Progress of data preparation and training, for people: a bar on a terminal, a line an epoch."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, Protocol
+
+import keras
+from rich.console import Console
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    TextColumn,
+    TimeRemainingColumn,
+)
+
+from zoo.train.callbacks import Clock
+
+DRAWS_PER_SECOND = 8
+
+
+class Report(Protocol):
+    """Told how far something is: `report(done, total, what)`."""
+
+    def __call__(self, done: int, total: int, what: str) -> None: ...
+
+
+@contextmanager
+def counting(console: Console) -> Iterator[Report]:
+    """A bar for work that is counted, such as reading images; nothing where it is no terminal."""
+    if console.quiet or not console.is_terminal:
+        yield lambda done, total, what: None
+        return
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
+    with Progress(*columns, TimeRemainingColumn(), console=console, transient=True) as bar:
+        tasks: dict[str, Any] = {}
+
+        def report(done: int, total: int, what: str) -> None:
+            if what not in tasks:
+                tasks[what] = bar.add_task(what, total=total)
+            bar.update(tasks[what], completed=done, total=total)
+
+        yield report
+
+
+class EpochLines(keras.callbacks.Callback):
+    """Shows each epoch as it goes, with loss, accuracy, images/s and the time left."""
+
+    def __init__(self, console: Console, clock: Clock, epochs: int, batch_size: int) -> None:
+        super().__init__()
+        self.console = console
+        self.clock = clock
+        self.epochs = epochs
+        self.batch_size = batch_size
+        self.bar: Progress | None = None
+        self.task: Any = None
+        self.drawn = 0.0
+
+    def on_train_begin(self, logs: Any = None) -> None:
+        if self.console.quiet or not self.console.is_terminal:
+            return
+        columns = (
+            TextColumn("epoch {task.fields[epoch]}"),
+            BarColumn(bar_width=24),
+            MofNCompleteColumn(),
+            TextColumn("{task.fields[values]}"),
+            TextColumn("left"),
+            TimeRemainingColumn(),
+        )
+        self.bar = Progress(*columns, console=self.console, transient=True)
+        total = self.epochs * self.clock.steps_per_epoch
+        self.task = self.bar.add_task(
+            "", total=total, completed=self.clock.step, epoch=f"1/{self.epochs}", values=""
+        )
+        self.bar.start()
+
+    def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
+        now = time.perf_counter()
+        if self.bar is None or now - self.drawn < 1 / DRAWS_PER_SECOND:
+            return
+        self.drawn = now
+        logs = logs or {}
+        done = self.clock.step - self.clock.epoch_first_step
+        rate = done * self.batch_size / max(now - self.clock.epoch_started, 1e-9)
+        epoch = (self.clock.step - 1) // self.clock.steps_per_epoch + 1
+        self.bar.update(
+            self.task,
+            completed=self.clock.step,
+            epoch=f"{epoch}/{self.epochs}",
+            values=f"loss {float(logs.get('loss', 0)):.4f}  "
+            f"accuracy {float(logs.get('accuracy', 0)):.4f}  {rate:,.0f} images/s",
+        )
+
+    def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
+        logs = {key: float(value) for key, value in (logs or {}).items()}
+        rate = self.clock.rates[-1] * self.batch_size
+        self.console.print(
+            f"epoch {epoch + 1:>{len(str(self.epochs))}}/{self.epochs}  "
+            f"loss {logs['loss']:.4f}  accuracy {logs['accuracy']:.4f}  "
+            f"val_loss {logs['val_loss']:.4f}  val_accuracy {logs['val_accuracy']:.4f}  "
+            f"{rate:,.0f} images/s",
+            highlight=False,
+        )
+
+    def close(self) -> None:
+        """Takes the bar away, however training ended."""
+        if self.bar is not None:
+            self.bar.stop()
+            self.bar = None

@@ -1,0 +1,111 @@
+"""A trained run, ready to predict: its recipe, classes and best model."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+
+from zoo import recipe as recipes
+from zoo.batches import InOrder
+from zoo.data.images import BadImage, ImageSpec, decode
+from zoo.data.splits import Split
+from zoo.errors import RunError
+from zoo.recipe import Recipe
+from zoo.run import Run
+
+BATCH = 256
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """What a model says of one file; `error` says why it says nothing."""
+
+    path: str
+    classes: tuple[str, ...] = ()
+    probabilities: tuple[float, ...] = ()
+    error: str | None = None
+
+    def as_json(self) -> dict[str, Any]:
+        return {
+            "path": self.path,
+            "classes": list(self.classes),
+            "probabilities": list(self.probabilities),
+            "error": self.error,
+        }
+
+
+class Trained:
+    """A run's best model with what is needed to use it.
+
+    Raises:
+        RunError: the folder holds no trained model, or one that cannot be read.
+    """
+
+    def __init__(self, run: Run) -> None:
+        self.run = run
+        self.info = run.info()
+        run.require_model()
+
+    @cached_property
+    def recipe(self) -> Recipe:
+        return recipes.load(str(self.run.recipe_file))
+
+    @property
+    def class_names(self) -> list[str]:
+        return list(self.info["class_names"])
+
+    @cached_property
+    def model(self) -> keras.Model:
+        """Images (batch, height, width, channels), 0 to 255, to logits (batch, classes)."""
+        try:
+            model: keras.Model = keras.saving.load_model(self.run.model_file, safe_mode=True)
+        except (OSError, ValueError, TypeError, KeyError) as error:
+            raise RunError(f"{self.run.model_file}: cannot be read: {error}") from None
+        return model
+
+    def logits(self, split: Split) -> np.ndarray:
+        """Logits (images, classes) of a whole split, float32."""
+        return np.asarray(self.model.predict(InOrder(split, BATCH), verbose=0), np.float32)
+
+    def predict(self, paths: Iterable[Path], top: int = 5) -> Iterator[Prediction]:
+        """Predicts image files, in their order; a file that cannot be read spoils no other."""
+        spec = ImageSpec.of(self.recipe)
+        batch: list[Path | Prediction] = []
+        images: list[np.ndarray] = []
+        for path in paths:
+            try:
+                images.append(decode(path, spec).array)
+                batch.append(path)
+            except (BadImage, OSError) as error:
+                batch.append(Prediction(str(path), error=str(error)))
+            if len(batch) == BATCH:
+                yield from self._answers(batch, images, top)
+                batch, images = [], []
+        yield from self._answers(batch, images, top)
+
+    def _answers(
+        self, batch: list[Path | Prediction], images: list[np.ndarray], top: int
+    ) -> Iterator[Prediction]:
+        rows = iter(softmax(self.model.predict_on_batch(np.stack(images))) if images else ())
+        for item in batch:
+            if isinstance(item, Prediction):
+                yield item
+                continue
+            row = next(rows)
+            best = np.argsort(-row, kind="stable")[:top]
+            names = tuple(self.class_names[i] for i in best)
+            yield Prediction(str(item), names, tuple(float(row[i]) for i in best))
+
+
+def softmax(logits: Any) -> np.ndarray:
+    """Probabilities (batch, classes) of logits, in float64."""
+    shifted = np.asarray(logits, np.float64)
+    shifted = shifted - shifted.max(axis=-1, keepdims=True)
+    powers = np.exp(shifted)
+    return powers / powers.sum(axis=-1, keepdims=True)
