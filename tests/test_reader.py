@@ -95,7 +95,9 @@ def test_scalars_come_back(value: object) -> None:
 
 KEYS = st.text("abcdefgh_", min_size=1, max_size=6)
 TREES = st.recursive(
-    st.one_of(st.integers(-99, 99), st.booleans(), st.none(), st.text("abc'\" :#-\n\\é", max_size=8)),
+    st.one_of(
+        st.integers(-99, 99), st.booleans(), st.none(), st.text("abc'\" :#-\n\\é", max_size=8)
+    ),
     lambda inner: st.lists(inner, max_size=4) | st.dictionaries(KEYS, inner, max_size=4),
     max_leaves=20,
 )

@@ -5,6 +5,10 @@ from __future__ import annotations
 import importlib.metadata
 import os
 import platform
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from zoo.errors import EnvironmentFault
@@ -30,11 +34,17 @@ def prepare(deterministic: bool = True, seed: int | None = None) -> Any:
             f"KERAS_BACKEND={name}: zoo does not train on it. Expected one of: "
             f"{', '.join(BACKENDS)}."
         )
-    if deterministic and name == "jax" and "jax" not in _started():
+    if deterministic and name == "jax" and "jax" not in sys.modules:
         flag = "--xla_gpu_deterministic_ops=true"
         os.environ["XLA_FLAGS"] = f"{os.environ.get('XLA_FLAGS', '')} {flag}".strip()
     try:
-        import keras
+        with _quiet():
+            import keras
+
+            if name == "tensorflow":
+                import tensorflow as tf
+
+                tf.config.list_physical_devices()  # Looks for GPUs now, with all it says of them.
     except ImportError as error:
         raise EnvironmentFault(
             f"KERAS_BACKEND={name} cannot be used: {error}. Install it with `{BACKENDS[name]}`."
@@ -48,10 +58,26 @@ def prepare(deterministic: bool = True, seed: int | None = None) -> Any:
     return keras
 
 
-def _started() -> Any:
-    import sys
-
-    return sys.modules
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Holds back what C++ libraries write to stderr while they start; shows it if they fail."""
+    if os.environ.get("ZOO_VERBOSE_START"):
+        yield
+        return
+    sys.stderr.flush()
+    kept = os.dup(2)
+    with tempfile.TemporaryFile() as aside:
+        os.dup2(aside.fileno(), 2)
+        try:
+            yield
+        except BaseException:
+            os.dup2(kept, 2)
+            aside.seek(0)
+            os.write(2, aside.read())
+            raise
+        finally:
+            os.dup2(kept, 2)
+            os.close(kept)
 
 
 def device() -> str:

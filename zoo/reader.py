@@ -22,6 +22,8 @@ MAX_DEPTH = 50
 MAX_DIGITS = 400
 
 Path = tuple[str | int, ...]
+# By position and whether it is a scalar's: a block map starts where its first key does.
+Tags = dict[tuple[int, bool], str]
 
 _INT = re.compile(r"[-+]?[0-9]+")
 _BASED = re.compile(r"0o[0-7]+|0x[0-9a-fA-F]+")
@@ -115,14 +117,14 @@ def read_text(text: str, file: str | None = None) -> Document:
     return Document(data=data, lines=walk.lines, problems=tuple(walk.problems), file=file)
 
 
-def _scan(text: str, file: str | None) -> dict[int, str]:
-    """The tags that are written out, by the position of their value.
+def _scan(text: str, file: str | None) -> Tags:
+    """The tags that are written out.
 
     Composed nodes have tags even where the user wrote none. Deep nesting is refused here, where it
     is still a flat stream of events: composing would recurse.
     """
     depth = 0
-    tags: dict[int, str] = {}
+    tags: Tags = {}
     for event in yaml.parse(text, Loader=yaml.SafeLoader):
         if isinstance(event, yaml.CollectionStartEvent):
             depth += 1
@@ -134,22 +136,22 @@ def _scan(text: str, file: str | None) -> dict[int, str]:
             raise RecipeError([Problem(message=message, file=file, line=line)])
         tag = getattr(event, "tag", None)
         if tag is not None:
-            tags[event.start_mark.index] = tag
+            tags[event.start_mark.index, isinstance(event, yaml.ScalarEvent)] = tag
     return tags
 
 
 class _Walk:
     """Turns composed nodes into plain data, noting lines and problems on the way."""
 
-    def __init__(self, file: str | None, tags: dict[int, str]) -> None:
+    def __init__(self, file: str | None, tags: Tags) -> None:
         self.file = file
         self.tags = tags
         self.lines: dict[Path, int] = {}
         self.problems: list[Problem] = []
         self.nodes = 0
 
-    def problem(self, message: str, node: yaml.Node, path: Path) -> None:
-        line = node.start_mark.line + 1
+    def problem(self, message: str, node: yaml.Node, path: Path, line: int | None = None) -> None:
+        line = line or node.start_mark.line + 1
         self.problems.append(
             Problem(message=message, file=self.file, line=line, path=dotted(path) or None)
         )
@@ -165,7 +167,8 @@ class _Walk:
             line = self.lines.get(path[:1])
             raise RecipeError([Problem(message=message, file=self.file, line=line)])
         if id(node) in open_nodes:
-            self.problem("an alias (*name) points into itself; write the values out", node, path)
+            message = "an alias (*name) points into itself; write the values out"
+            self.problem(message, node, path, self.lines[path])
             return None
         self.check_tag(node, path)
         inside = (*open_nodes, id(node))
@@ -208,7 +211,7 @@ class _Walk:
         return data
 
     def check_tag(self, node: yaml.Node, path: Path) -> None:
-        tag = self.tags.get(node.start_mark.index)
+        tag = self.tags.get((node.start_mark.index, isinstance(node, yaml.ScalarNode)))
         if tag is None:
             return
         known = tag.removeprefix(_TAG_PREFIX)

@@ -7,6 +7,7 @@ at the start. Threads do it: Pillow frees the interpreter while it decodes.
 from __future__ import annotations
 
 import hashlib
+import math
 import os
 from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor, as_completed
@@ -27,6 +28,7 @@ from zoo.errors import DataError, Problem
 from zoo.recipe.schema import Data, Folder
 
 CHUNK = 64
+SUM_BYTES = 2**20  # summed at once, in each thread
 ABSENT = "absent"
 
 
@@ -184,7 +186,10 @@ def _verify_chunk(
     spec: ImageSpec,
     split: str,
 ) -> tuple[list[Verdict], Statistics | None]:
-    verdicts, good = [], []
+    verdicts = []
+    good: list[np.ndarray] = []
+    total: Statistics | None = None
+    decoded_bytes = math.prod(spec.shape)
     for row, file in enumerate(files, start):
         digest, frames, reason = ABSENT, 1, None
         try:
@@ -199,8 +204,17 @@ def _verify_chunk(
                 out[row] = decoded.pixels
             if split == "train":
                 good.append(decoded.pixels)
+        if len(good) * decoded_bytes >= SUM_BYTES:
+            total, good = _added(total, good), []
         verdicts.append(Verdict(digest, frames, reason))
-    return verdicts, Statistics.of(np.stack(good)) if good else None
+    return verdicts, _added(total, good)
+
+
+def _added(total: Statistics | None, pixels: list[np.ndarray]) -> Statistics | None:
+    if not pixels:
+        return total
+    more = Statistics.of(np.stack(pixels))
+    return more if total is None else total + more
 
 
 def _content(path: Path) -> bytes:
@@ -261,22 +275,19 @@ def _judge(manifest: Mapping[str, Any], data: Data, found: Layout) -> None:
     left = set(splits["train"]["labels"])
     lost = [name for label, name in enumerate(found.class_names) if label not in left]
     if lost:
+        lost_files = {file.path for file in found.train if file.label not in left}
         raise DataError(
             f"without its bad images, train has none of: {', '.join(lost)}. Expected at least one "
             "a class; repair these files, or remove the class",
             [
                 problem
                 for problem, (split, path, _) in zip(problems, bad, strict=True)
-                if split == "train" and _class_of(found, path) in lost
+                if split == "train" and path in lost_files
             ],
         )
     for split, rows in splits.items():
         if not rows["labels"]:
             raise DataError(f"without its bad images, {split} is empty; repair them", problems)
-
-
-def _class_of(found: Layout, path: str) -> str:
-    return next(found.class_names[file.label] for file in found.train if file.path == path)
 
 
 def _splits(entry: Entry, found: Layout, spec: ImageSpec, *, resident: bool) -> Splits:

@@ -205,7 +205,8 @@ def _resized(image: Image.Image, spec: ImageSpec) -> Image.Image:
         crop_height = max(1, min(height, int(width * spec.height / spec.width)))
         left, top = (width - crop_width) // 2, (height - crop_height) // 2
         box = (left, top, left + crop_width, top + crop_height)
-        return image.resize(size, resample, box=box)
+        # Not resize(box=...): that lets pixels outside of the window in.
+        image = image.crop(box)
     return image.resize(size, resample)
 
 

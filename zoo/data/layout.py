@@ -76,7 +76,7 @@ def class_names(path: Path) -> tuple[str, ...] | None:
         folders = _folders(path)
         if _has_train_split(path, folders):
             folders = _folders(path / "train")
-        elif set(folders) & set(SPLIT_FOLDERS):
+        elif set(folders) & set(SPLIT_FOLDERS) - {"train"}:
             return None
     except OSError:
         return None
@@ -159,7 +159,7 @@ def _folders(path: Path) -> list[str]:
 
 
 def _has_train_split(path: Path, folders: Sequence[str]) -> bool:
-    """Whether train/ is a split, not a class of that name beside others (a data set of vehicles)."""
+    """Whether train/ is a split, not a class of that name beside others (as of vehicles)."""
     if "train" not in folders:
         return False
     return bool(_folders(path / "train")) or set(folders) <= set(SPLIT_FOLDERS)

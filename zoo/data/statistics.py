@@ -10,7 +10,8 @@ import numpy as np
 if TYPE_CHECKING:
     from zoo.data.splits import Split
 
-CHUNK_BYTES = 16 * 2**20
+CHUNK_BYTES = 16 * 2**20  # read at once
+SLICE_BYTES = 2**20  # squared at once, at four times the size
 
 
 @dataclass(frozen=True, eq=False)
@@ -27,12 +28,13 @@ class Statistics:
     @classmethod
     def of(cls, images: np.ndarray) -> Statistics:
         """Of uint8 images (n, height, width, channels), held in memory at once."""
-        wide = images.astype(np.uint32)  # a square of 8 bits fits in 16
-        return cls(
-            len(images),
-            wide.sum(axis=0, dtype=np.uint64),
-            np.square(wide).sum(axis=(0, 1, 2), dtype=np.uint64),
-        )
+        sums = images.sum(axis=0, dtype=np.uint64)
+        squares = np.zeros(images.shape[-1], np.uint64)
+        step = max(1, SLICE_BYTES // max(1, sums.size))
+        for start in range(0, len(images), step):
+            wide = images[start : start + step].astype(np.uint32)
+            squares += np.square(wide).sum(axis=(0, 1, 2), dtype=np.uint64)
+        return cls(len(images), sums, squares)
 
     def __add__(self, other: Statistics) -> Statistics:
         return Statistics(

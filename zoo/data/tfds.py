@@ -116,7 +116,7 @@ def _builder(options: Tfds) -> Any:
 
 
 def _prepare(builder: Any, options: Tfds) -> None:
-    """Downloads and prepares a builder that is not prepared, and does not wait long for a network."""
+    """Downloads and prepares a builder that is not prepared; gives up soon without a network."""
     if builder.is_prepared():
         return
     try:
@@ -267,7 +267,7 @@ def _fill(
                 if done % CHUNK == 0:
                     progress(done, sum(counts.values()), "decoding images")
             digest.update(str((image.shape, image.dtype.str, label)).encode())
-            digest.update(np.ascontiguousarray(image))
+            digest.update(image.tobytes())
             keep[row] = True
             labels.append(label)
         cache.flush(out)

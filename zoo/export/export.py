@@ -117,11 +117,9 @@ def compare(trained: Trained, made: Path, work: Path) -> dict[str, Any]:
 
 def _answers(made: Path, work: Path) -> dict[str, np.ndarray]:
     """What the export answers in a process that knows nothing of this package or Keras."""
-    script = Path(fresh_reader.__file__)
-    command = [sys.executable, str(script), str(made), str(work / "images.npy"), str(work / "out")]
-    # Away from this package's folder, which Python would put on the path of a script in it.
-    copy = shutil.copy(script, work / "reader.py")
-    command[1] = str(copy)
+    # A copy, away from this package's folder, which Python would put on the script's path.
+    shutil.copy(fresh_reader.__file__, work / "reader.py")
+    command = [sys.executable, "reader.py", made.name, "images.npy", "out"]
     done = subprocess.run(command, capture_output=True, text=True, cwd=work)
     if done.returncode:
         raise ParityError(f"the export cannot be read again:\n{done.stderr[-2000:]}")

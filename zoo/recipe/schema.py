@@ -64,9 +64,15 @@ class Layered(Model):
     )
     dropout: Fraction = Field(0.0, description="Share of units dropped in training.")
     order: Order | None = Field(None, description="Order of the parts; default: model.defaults.")
-    activation: Activation | None = Field(None, description="Default: model.defaults.")
-    kernel_initializer: Initializer | None = Field(None, description="Default: model.defaults.")
-    bias_initializer: Initializer | None = Field(None, description="Default: model.defaults.")
+    activation: Activation | None = Field(
+        None, description="What follows the kernel; default: model.defaults."
+    )
+    kernel_initializer: Initializer | None = Field(
+        None, description="How the kernel is drawn; default: model.defaults."
+    )
+    bias_initializer: Initializer | None = Field(
+        None, description="How the bias is drawn; default: model.defaults."
+    )
     kernel_regularizer: Regularizer | None = Field(
         None, description="Penalty on the kernel, or none; default: model.defaults."
     )
@@ -81,7 +87,9 @@ class Conv(Layered):
     filters: Count = Field(description="Output channels.")
     kernel_size: Pair = Field((3, 3), description="Height and width of the kernel.")
     strides: Pair = Field((1, 1), description="Step between positions; first repeat only.")
-    padding: Literal["same", "valid"] | None = Field(None, description="Default: model.defaults.")
+    padding: Literal["same", "valid"] | None = Field(
+        None, description="same keeps the size (divided by strides); default: model.defaults."
+    )
     dilation_rate: Pair = Field((1, 1), description="Spacing of the kernel's points.")
     groups: Count = Field(1, description="Groups into which channels are split.")
     pool: Pool | None = Field(None, description="Pooling at the end of the stage, or none.")

@@ -44,6 +44,15 @@ class Model(BaseModel):
             for key, item in value.items()
         }
 
+    @classmethod
+    def __get_pydantic_json_schema__(cls, core_schema: Any, handler: Any) -> dict[str, Any]:
+        schema: dict[str, Any] = handler(core_schema)
+        for field in handler.resolve_ref_schema(schema).get("properties", {}).values():
+            if {"type": "null"} in field.get("anyOf", []):
+                at = field["anyOf"].index({"type": "null"})
+                field["anyOf"][at] = {"enum": ["none", None]}
+        return schema
+
 
 def _allows_none(model: type[BaseModel], key: str) -> bool:
     field = model.model_fields.get(key)
@@ -162,8 +171,8 @@ def first_option(model: type[BaseModel]) -> str:
 def _options_schema(schema: dict[str, Any]) -> dict[str, Any]:
     """The schema of a word's options without the null that only marks an unset word."""
     kept = [part for part in schema.get("anyOf", []) if part.get("type") != "null"]
-    # The first option may stand alone, so scalars pass here and are checked on loading.
-    return {"anyOf": [*kept, {"type": ["string", "number", "boolean", "null"]}]}
+    # The first option may stand alone, so values pass here and are checked on loading.
+    return {"anyOf": [*kept, {"type": ["string", "number", "boolean", "array", "null"]}]}
 
 
 def _field(option: Option) -> tuple[Any, Any]:

@@ -264,6 +264,7 @@ class _Training:
                     steps_per_epoch=steps,
                     validation_data=self.validation,
                     callbacks=[*head, *kept, lines, keeper],
+                    shuffle=False,  # The batches are drawn already.
                     verbose=0,
                 )
                 keeper.save()

@@ -103,6 +103,7 @@ class EpochLines(keras.callbacks.Callback):
             f"val_loss {logs['val_loss']:.4f}  val_accuracy {logs['val_accuracy']:.4f}  "
             f"{rate:,.0f} images/s",
             highlight=False,
+            soft_wrap=True,
         )
 
     def close(self) -> None:

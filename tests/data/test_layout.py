@@ -1,0 +1,164 @@
+"""Folder layouts: what is read, what is refused, and the laws of splitting."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from zoo.data.layout import Layout, class_names, divide, permutation, read
+from zoo.errors import DataError
+
+
+def touch(root: Path, *files: str) -> Path:
+    for file in files:
+        (root / file).parent.mkdir(parents=True, exist_ok=True)
+        (root / file).write_bytes(b"x")
+    return root
+
+
+def many(folder: str, count: int) -> list[str]:
+    return [f"{folder}/{number}.jpg" for number in range(count)]
+
+
+def paths(layout: Layout, split: str) -> list[str]:
+    return [file.path for file in layout.splits[split]]
+
+
+def test_three_folders(tmp_path: Path) -> None:
+    touch(tmp_path, *many("train/a", 2), *many("train/b", 1), "val/a/x.png", "val/b/y.PNG")
+    touch(tmp_path, "test/a/deep/er/z.webp", "test/b/z.tiff")
+    layout = read(tmp_path)
+    assert layout.class_names == ("a", "b") == class_names(tmp_path)
+    assert paths(layout, "train") == ["train/a/0.jpg", "train/a/1.jpg", "train/b/0.jpg"]
+    assert paths(layout, "validation") == ["val/a/x.png", "val/b/y.PNG"]
+    assert paths(layout, "test") == ["test/a/deep/er/z.webp", "test/b/z.tiff"]
+    assert [file.label for file in layout.train] == [0, 0, 1]
+    assert layout.train[0].size == 1
+    assert layout.notes == ()
+
+
+def test_flat(tmp_path: Path) -> None:
+    touch(tmp_path, *many("a", 100), *many("b", 10))
+    layout = read(tmp_path)
+    assert [len(layout.splits[name]) for name in ("train", "validation", "test")] == [89, 10, 11]
+    everything = sorted(sum((paths(layout, name) for name in layout.splits), []))
+    assert everything == sorted(many("a", 100) + many("b", 10))
+    assert read(tmp_path) == layout
+    assert read(tmp_path, split_seed=1) != layout
+
+
+def test_train_alone_has_no_test(tmp_path: Path) -> None:
+    touch(tmp_path, *many("train/a", 20), *many("train/b", 20))
+    assert read(tmp_path).test is None
+    assert len(read(tmp_path).validation) == 4
+    assert len(read(tmp_path, test_split=0.25).test or ()) == 10
+    assert len(read(tmp_path, validation_split=0.5).validation) == 20
+
+
+def test_what_is_ignored_is_noted(tmp_path: Path) -> None:
+    touch(tmp_path, *many("train/a", 20), *many("train/b", 20), "train/a/._0.jpg", ".git/x.jpg")
+    touch(tmp_path, "train/a/notes.txt", "train/Thumbs.db", "README", "extra/c/x.jpg")
+    touch(tmp_path, "train/.ipynb_checkpoints/x.jpg")
+    notes = read(tmp_path).notes
+    assert notes == (
+        "ignored the folder extra/ beside train/: not a split",
+        "ignored 3 files that no image reader is for: README, train/Thumbs.db, train/a/notes.txt",
+    )
+
+
+def test_a_link_to_a_folder_above_is_cut(tmp_path: Path) -> None:
+    touch(tmp_path, *many("a", 20), *many("b", 20))
+    (tmp_path / "a/loop").symlink_to(tmp_path / "a")
+    (tmp_path / "a/gone.jpg").symlink_to(tmp_path / "nothing.jpg")
+    layout = read(tmp_path)
+    assert sum(map(len, layout.splits.values())) == 40
+    assert "a/gone.jpg, a/loop" in layout.notes[0]
+
+
+def test_small_and_missing_classes_are_noted(tmp_path: Path) -> None:
+    touch(tmp_path, *many("train/a", 20), *many("train/b", 1), "test/a/0.jpg")
+    assert read(tmp_path).notes == (
+        "too few images to give one to validation, class: b",
+        "no image in test of: b",
+    )
+
+
+def test_a_class_may_be_named_train(tmp_path: Path) -> None:
+    touch(tmp_path, *many("train", 20), *many("bus", 20))
+    assert read(tmp_path).class_names == ("bus", "train") == class_names(tmp_path)
+
+
+@pytest.mark.parametrize(
+    "files, message",
+    [
+        ([], "has no class folders"),
+        (["0.jpg", "1.jpg"], "2 images directly in it"),
+        (["train/0.jpg"], "train has no class folders"),
+        (["a/0.jpg"], "only one class, a"),
+        (["train/a/0.jpg", "train/b/0.txt"], "no image in the training class b"),
+        (["train/a/0.jpg", "train/b/0.jpg", "test/c/0.jpg"], "test has class that train lacks: c"),
+        (["train/a/0.jpg", "train/b/0.jpg", "val/a/0.jpg", "validation/a/0.jpg"], "both valid"),
+        (["test/a/0.jpg", "test/b/0.jpg"], "has test/ but no train/"),
+        (["Train/a/0.jpg", "Test/a/0.jpg"], "rename the folders to train"),
+        (["a/0.jpg", "b/0.jpg"], "the validation split has no image|the test split has no image"),
+    ],
+)
+def test_refused(tmp_path: Path, files: list[str], message: str) -> None:
+    touch(tmp_path, *files)
+    with pytest.raises(DataError, match=message) as caught:
+        read(tmp_path)
+    assert caught.value.exit_code == 3
+
+
+def test_missing_or_no_folder(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="does not exist"):
+        read(tmp_path / "none")
+    with pytest.raises(DataError, match="is not a folder"):
+        read(touch(tmp_path, "file") / "file")
+    assert class_names(tmp_path / "none") is None
+    assert class_names(tmp_path) is None
+
+
+@pytest.mark.parametrize("split", ["validation", "test"])
+def test_a_share_beside_its_folder(tmp_path: Path, split: str) -> None:
+    touch(tmp_path, *many("train/a", 2), *many("train/b", 2), f"{split}/a/0.jpg")
+    with pytest.raises(DataError, match=f"{split}_split is given, but"):
+        read(tmp_path, **{f"{split}_split": 0.5})  # type: ignore[arg-type]
+
+
+shares = st.floats(0.01, 0.99)
+
+
+@given(
+    st.dictionaries(st.text(max_size=3), st.integers(1, 60), max_size=4),
+    st.fixed_dictionaries({"test": shares, "validation": shares}),
+    st.integers(0, 5),
+)
+def test_divide_is_a_stratified_partition(
+    sizes: dict[str, int], wanted: dict[str, float], seed: int
+) -> None:
+    parts = divide(sizes, wanted, seed)
+    assert divide(dict(reversed(sizes.items())), wanted, seed) == parts
+    for name, size in sizes.items():
+        assert sorted(sum((parts[split][name] for split in parts), [])) == list(range(size))
+        assert parts["train"][name]
+        left = size
+        for split, share in wanted.items():
+            count = len(parts[split][name])
+            assert count == min(int(left * share + 0.5), left - 1)
+            left -= count
+
+
+def test_permutation_never_changes() -> None:
+    assert permutation(8, 0, "cat") == [6, 7, 1, 0, 2, 3, 5, 4]
+
+
+def test_layout_is_light() -> None:
+    code = "import sys, zoo.data.layout; print({'numpy', 'PIL', 'keras'} & set(sys.modules))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "set()"
