@@ -141,6 +141,7 @@ def test_dotted() -> None:
         ("? [a]\n: 1\n", 1, None, "a key must be a word"),
         ("? {a: b}\n: 1\n", 1, None, "a key must be a word"),
         ('a: "\\udc00"\n', 1, "a", "holds half of a UTF-16 pair"),
+        ('a: "\\0"\n', 1, "a", "holds U+0000, which no text or file name has"),
         ("a: *nobody\n", 1, None, "found undefined alias 'nobody'"),
         ("a:\n\tb: 1\n", 2, None, "indent with spaces, not tabs"),
         ("a: [1\n", 2, None, "not valid YAML: while parsing a flow sequence"),
@@ -158,6 +159,12 @@ def test_refused(text: str, line: int | None, path: str | None, message: str) ->
     assert found[:2] == (line, path)
     assert message in found[2]
     assert "\n" not in found[2]
+
+
+def test_json_writes_far_characters_as_pairs() -> None:
+    document = read_text('{"\\ud83d\\ude00": "\\ud83d\\ude00"}')
+    assert document.data == {"\U0001f600": "\U0001f600"}
+    assert document.problems == ()
 
 
 def test_alias_is_spread_out() -> None:
@@ -211,9 +218,17 @@ def test_files_that_cannot_be_read(tmp_path: Path) -> None:
         read_file(tmp_path)
 
 
-@pytest.mark.parametrize("data", [b"\xef\xbb\xbfname: a\n", b"name: a\r\n", b"name: a", b"%YAML 1.2\n---\nname: a\n...\n"])  # fmt: skip
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"\xef\xbb\xbfname: a\n",
+        b"name: a\r\n",
+        b"name: a",
+        b"%YAML 1.2\n---\nname: a\n...\n",
+    ],
+    ids=["byte order mark", "Windows", "no last line end", "document marks"],
+)
 def test_read_as_usual(tmp_path: Path, data: bytes) -> None:
-    """A byte order mark, Windows line ends, no last line end, the document's own marks."""
     file = tmp_path / "recipe.yaml"
     file.write_bytes(data)
     document = read_file(file)

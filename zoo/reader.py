@@ -126,17 +126,18 @@ def _scan(text: str, file: str | None) -> Tags:
     depth = 0
     tags: Tags = {}
     for event in yaml.parse(text, Loader=yaml.SafeLoader):
+        mark: Any = event.start_mark
         if isinstance(event, yaml.CollectionStartEvent):
             depth += 1
         elif isinstance(event, yaml.CollectionEndEvent):
             depth -= 1
         if depth > MAX_DEPTH:
-            line = event.start_mark.line + 1
+            line = mark.line + 1
             message = f"nested too deeply. Expected at most {MAX_DEPTH} levels."
             raise RecipeError([Problem(message=message, file=file, line=line)])
         tag = getattr(event, "tag", None)
         if tag is not None:
-            tags[event.start_mark.index, isinstance(event, yaml.ScalarEvent)] = tag
+            tags[mark.index, isinstance(event, yaml.ScalarEvent)] = tag
     return tags
 
 
@@ -176,23 +177,21 @@ class _Walk:
             return [
                 self.value(item, (*path, index), inside) for index, item in enumerate(node.value)
             ]
-        if isinstance(node, yaml.MappingNode):
-            return self.mapping(node, path, inside)
-        return self.scalar(node, path)
+        if isinstance(node, yaml.ScalarNode):
+            return self.scalar(node, path)
+        return self.mapping(node, path, inside)
 
-    def mapping(
-        self, node: yaml.MappingNode, path: Path, inside: tuple[int, ...]
-    ) -> dict[str, Any]:
+    def mapping(self, node: yaml.Node, path: Path, inside: tuple[int, ...]) -> dict[str, Any]:
         data: dict[str, Any] = {}
         for key_node, value_node in node.value:
             if not isinstance(key_node, yaml.ScalarNode):
                 self.problem("a key must be a word. Received a list or a map.", key_node, path)
                 continue
-            key = key_node.value
+            key = self.text(key_node, path)
+            if key is None:
+                continue
             here = (*path, key)
             self.check_tag(key_node, here)
-            if not self.check_text(key_node, path):
-                continue
             if key == "<<":
                 self.problem(
                     "merge keys (<<) are not YAML 1.2; use model.defaults or write the keys out",
@@ -218,18 +217,26 @@ class _Walk:
         shown = f"!!{known}" if tag.startswith(_TAG_PREFIX) else tag
         self.problem(f"tag {shown} is not allowed; a recipe holds plain values only", node, path)
 
-    def check_text(self, node: yaml.ScalarNode, path: Path) -> bool:
-        r"""Whether a scalar can be written out: "\ud800", half of a UTF-16 pair, cannot."""
-        if any("\ud800" <= letter <= "\udfff" for letter in node.value):
-            self.problem("holds half of a UTF-16 pair; write the character itself", node, path)
-            return False
-        return True
+    def text(self, node: yaml.ScalarNode, path: Path) -> str | None:
+        r"""A scalar's text, or None where it cannot be written out again.
+
+        JSON writes characters past U+FFFF as two escapes, "\ud83d\ude00"; one alone is nothing.
+        """
+        text: str = node.value
+        if any("\ud800" <= letter <= "\udfff" for letter in text):
+            try:
+                text = text.encode("utf-16", "surrogatepass").decode("utf-16")
+            except UnicodeDecodeError:
+                self.problem("holds half of a UTF-16 pair; write the character itself", node, path)
+                return None
+        if "\0" in text:
+            self.problem("holds U+0000, which no text or file name has", node, path)
+            return None
+        return text
 
     def scalar(self, node: yaml.ScalarNode, path: Path) -> Any:
-        text: str = node.value
-        if not self.check_text(node, path):
-            return None
-        if node.style in ("'", '"', "|", ">"):
+        text = self.text(node, path)
+        if text is None or node.style in ("'", '"', "|", ">"):
             return text
         return plain(text)
 

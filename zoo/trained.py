@@ -80,7 +80,7 @@ class Trained:
         images: list[np.ndarray] = []
         for path in paths:
             try:
-                images.append(decode(path, spec).array)
+                images.append(decode(path, spec).pixels)
                 batch.append(path)
             except (BadImage, OSError) as error:
                 batch.append(Prediction(str(path), error=str(error)))

@@ -43,7 +43,6 @@ def whole(split: Split | None) -> np.ndarray:
     return split.images(np.arange(len(split)))
 
 
-
 def forbid_decoding(monkeypatch: pytest.MonkeyPatch) -> None:
     def decode(*arguments: object) -> None:
         raise RuntimeError("decoded again")

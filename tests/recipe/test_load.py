@@ -288,10 +288,8 @@ def test_all_problems_at_once_by_line(tmp_path: Path) -> None:
         if line.startswith(file)
     ]
     assert places == [
-        ":1 name",
         ":1 nam",
         ":2 data.color_mode",
-        ":5 model.stack[0].conv.filters",
         ":5 model.stack[0].conv.filter",
         ":6 model.stack[1].conv.filters",
         ":8 train.epochs",
@@ -399,3 +397,66 @@ def test_the_schema_knows_none() -> None:
     """`batch_norm: none` must not be underlined in an editor."""
     conv = Recipe.model_json_schema()["$defs"]["Conv"]["properties"]
     assert {"enum": ["none", None]} in conv["batch_norm"]["anyOf"]
+
+
+# Whatever a file holds, the answer is a recipe or its problems.
+
+VALUES = st.recursive(
+    st.one_of(
+        st.none(),
+        st.booleans(),
+        st.integers(-3, 3),
+        st.sampled_from([10**30, 1e-3, 0.5, 1e300, "none", "conv", "relu", "max", "SGD", "x", ""]),
+    ),
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.dictionaries(
+            st.sampled_from(["conv", "filters", "units", "x", "max"]), inner, max_size=2
+        )
+    ),
+    max_leaves=5,
+)
+
+
+def places(value: Any, path: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
+    """The paths of everything in a tree, itself left out."""
+    items: Any = ()
+    if isinstance(value, dict):
+        items = value.items()
+    elif isinstance(value, list):
+        items = enumerate(value)
+    found = [path] if path else []
+    for key, item in items:
+        found += places(item, (*path, key))
+    return found
+
+
+FULL = yaml.safe_load(dump(load("digits-tiny")))
+
+
+@settings(FEW, max_examples=150)
+@given(where=st.sampled_from(places(FULL)), value=VALUES)
+def test_any_value_anywhere_is_answered(tmp_path: Path, where: Any, value: Any) -> None:
+    data = json.loads(json.dumps(FULL))
+    here = data
+    for part in where[:-1]:
+        here = here[part]
+    here[where[-1]] = value
+    file = write(tmp_path, json.dumps(data))
+    try:
+        text = dump(load(file))
+    except RecipeError as error:
+        assert error.problems
+        assert all(problem.line for problem in error.problems)
+    else:
+        assert dump(load(write(tmp_path, text))) == text
+
+
+@settings(FEW, max_examples=150)
+@given(where=st.sampled_from(places(FULL)), value=VALUES)
+def test_any_change_anywhere_is_answered(minimal: Path, where: Any, value: Any) -> None:
+    path = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in where)[1:]
+    try:
+        load(str(minimal), [f"{path}={json.dumps(value)}"])
+    except RecipeError as error:
+        assert error.problems

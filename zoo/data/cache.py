@@ -8,6 +8,7 @@ entry whose files do not have the sizes that its manifest tells is built again.
 from __future__ import annotations
 
 import contextlib
+import errno
 import hashlib
 import json
 import os
@@ -150,7 +151,11 @@ def create_array(path: Path, shape: tuple[int, ...]) -> np.ndarray:
     array = np.lib.format.open_memmap(path, mode="w+", dtype=np.uint8, shape=shape)
     if hasattr(os, "posix_fallocate") and array.nbytes:
         with open(path, "r+b") as file:
-            os.posix_fallocate(file.fileno(), 0, os.fstat(file.fileno()).st_size)
+            try:
+                os.posix_fallocate(file.fileno(), 0, os.fstat(file.fileno()).st_size)
+            except OSError as error:
+                if error.errno not in (errno.EOPNOTSUPP, errno.EINVAL):  # some network disks
+                    raise
     return array
 
 
@@ -194,8 +199,11 @@ def _publish(building: Path, cache: Path, key: str, manifest: dict[str, Any]) ->
         if other is not None:
             return other
         # What stands there is broken: put it aside, then try again.
-        with contextlib.suppress(OSError):
-            os.rename(final, Path(tempfile.mkdtemp(prefix=BUILDING, dir=cache)) / "broken")
+        with (
+            contextlib.suppress(OSError),
+            tempfile.TemporaryDirectory(prefix=BUILDING, dir=cache) as aside,
+        ):
+            os.rename(final, Path(aside) / "broken")
     raise OSError(f"{final} cannot be replaced")
 
 

@@ -155,15 +155,15 @@ def _verify(
         files = splits[split][start : start + CHUNK]
         return split, start, *_verify_chunk(found.root, files, outs[split], start, spec, split)
 
-    pool = ThreadPoolExecutor(os.cpu_count(), thread_name_prefix="zoo-verify")
+    pool = ThreadPoolExecutor(images.THREADS, thread_name_prefix="zoo-verify")
     try:
-        jobs = [
+        chunks: dict[tuple[str, int], list[Verdict]] = {}
+        # No list of the jobs is kept: each holds sums as large as eight images.
+        for job in as_completed(
             pool.submit(verify, split, start)
             for split, files in splits.items()
             for start in range(0, len(files), CHUNK)
-        ]
-        chunks: dict[tuple[str, int], list[Verdict]] = {}
-        for job in as_completed(jobs):
+        ):
             split, start, chunk, sums = job.result()
             chunks[split, start] = chunk
             if sums is not None:

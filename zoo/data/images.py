@@ -7,6 +7,7 @@ than TensorFlow where a file is cut short, kinder where a camera turned the pict
 from __future__ import annotations
 
 import io
+import os
 import warnings
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,6 +26,8 @@ RESAMPLING = {
     "lanczos3": Image.Resampling.LANCZOS,
 }
 EXIF_ORIENTATION = 0x0112
+# More would wait for the interpreter: opening a small file costs more Python than decoding.
+THREADS = min(16, os.cpu_count() or 1)
 
 # Our own cap, from the header and per recipe, stands in for Pillow's global one.
 Image.MAX_IMAGE_PIXELS = None

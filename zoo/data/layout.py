@@ -56,7 +56,7 @@ class Layout:
 
 @dataclass
 class _Listing:
-    """What one walk over the folder has found and left aside."""
+    """What one walk over the folder has left aside."""
 
     root: Path
     ignored: list[str] = field(default_factory=list)
@@ -206,8 +206,8 @@ def _groups(folder: Path, listing: _Listing) -> Groups:
     """The images of each class folder in a folder, sorted by path; empty classes too."""
     names = _folders(folder)
     if not names:
-        images = [entry.name for entry in os.scandir(folder) if _is_image(entry.name)]
-        found = f"{len(images)} images directly in it" if images else "nothing to read"
+        images = sum(map(_is_image, os.listdir(folder)))
+        found = f"{images} images directly in it" if images else "nothing to read"
         raise DataError(
             f"{folder} has no class folders. {EXPECTED}. Received {found}; put the images of each "
             "class into a folder of its own"
@@ -230,7 +230,7 @@ def _walk(
         for entry in entries:
             if entry.name.startswith("."):
                 continue
-            if entry.is_dir():
+            elif entry.is_dir():
                 yield from _walk(folder / entry.name, listing, (*above, identity))
             elif _is_image(entry.name) and entry.is_file():
                 stat = entry.stat()
@@ -339,10 +339,9 @@ def _note_missing(
 
 def _note_ignored(listing: _Listing) -> None:
     if listing.ignored:
-        files = sorted(listing.ignored)
+        count, files = len(listing.ignored), _listed(sorted(listing.ignored))
         listing.notes.append(
-            f"ignored {len(files)} file{'s' * (len(files) > 1)} that no image reader is for: "
-            f"{_listed(files)}"
+            f"ignored {count} file{'s' * (count > 1)} that no image reader is for: {files}"
         )
 
 

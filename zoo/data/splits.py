@@ -12,7 +12,7 @@ from typing import Protocol
 
 import numpy as np
 
-from zoo.data.images import BadImage, ImageSpec, decode
+from zoo.data.images import THREADS, BadImage, ImageSpec, decode
 from zoo.data.statistics import Statistics
 from zoo.errors import DataError, Problem
 
@@ -81,8 +81,7 @@ class FileSplit:
             for slot in slots:
                 out[slot] = self._decoded(self.files[indices[slot]])
 
-        threads = os.cpu_count() or 1
-        for _ in _pool().map(read, [range(i, len(out), threads) for i in range(threads)]):
+        for _ in _pool().map(read, [range(i, len(out), THREADS) for i in range(THREADS)]):
             pass
         return out
 
@@ -116,7 +115,7 @@ class Splits:
 
 @cache
 def _pool() -> ThreadPoolExecutor:
-    return ThreadPoolExecutor(os.cpu_count(), thread_name_prefix="zoo-decode")
+    return ThreadPoolExecutor(THREADS, thread_name_prefix="zoo-decode")
 
 
 if hasattr(os, "register_at_fork"):

@@ -6,27 +6,23 @@ Datasets is imported inside functions: the other sources work without it.
 
 from __future__ import annotations
 
-import difflib
 import hashlib
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from zoo.data import cache
+from zoo.data import cache, tfds_builder
 from zoo.data.cache import Progress
 from zoo.data.images import BadImage, ImageSpec, fit
-from zoo.data.splits import Splits
-from zoo.data.statistics import Statistics
-from zoo.errors import DataError, EnvironmentFault, Problem
+from zoo.data.splits import ArraySplit, Splits
+from zoo.data.statistics import measure
+from zoo.errors import DataError, Problem
 from zoo.recipe.schema import Data, Tfds
 
-RETRIES = 2
 CHUNK = 256
-PIXEL_TYPES = ("uint8", "uint16", "bool")
 
 
 def load(options: Tfds, data: Data, spec: ImageSpec, cache_dir: Path, progress: Progress) -> Splits:
@@ -37,11 +33,18 @@ def load(options: Tfds, data: Data, spec: ImageSpec, cache_dir: Path, progress: 
             download, bad images.
         EnvironmentFault: tensorflow_datasets is not installed, or the cache cannot be written.
     """
+    with tfds_builder.quiet():
+        return _load(options, data, spec, cache_dir, progress)
+
+
+def _load(
+    options: Tfds, data: Data, spec: ImageSpec, cache_dir: Path, progress: Progress
+) -> Splits:
     wanted = _wanted(options)
-    builder = _builder(options)
-    _prepare(builder, options)
-    counts = {name: _count(builder, split) for name, split in wanted.items()}
-    names = _class_names(builder, options)
+    builder = tfds_builder.find(options)
+    tfds_builder.prepare(builder, options)
+    counts = {name: tfds_builder.count(builder, split) for name, split in wanted.items()}
+    names = tfds_builder.class_names(builder, options)
     key = _key(builder, wanted, counts, spec, options)
     entry = cache.find(cache_dir, key)
     if entry is None:
@@ -86,118 +89,10 @@ def _wanted(options: Tfds) -> dict[str, str]:
     return wanted
 
 
-def _builder(options: Tfds) -> Any:
-    try:
-        import tensorflow_datasets as tfds
-
-        import zoo.data.digits_tfds  # noqa: F401 - registers our builder
-    except ImportError as error:
-        raise EnvironmentFault(
-            f"the source tfds needs tensorflow_datasets ({error}); "
-            "pip install tensorflow-datasets importlib_resources"
-        ) from None
-    data_dir = None if options.data_dir is None else Path(options.data_dir).expanduser()
-    try:
-        return tfds.builder(options.name, data_dir=data_dir)
-    except tfds.core.DatasetNotFoundError:
-        short = options.name.split("/")[0].split(":")[0]
-        near = difflib.get_close_matches(short, tfds.list_builders(with_community_datasets=False))
-        hint = f"did you mean {' or '.join(near)}?" if near else "check the spelling"
-        place = options.data_dir or "TFDS's own data_dir"
-        raise DataError(
-            f"TensorFlow Datasets has no builder {options.name!r}, nor is one prepared in {place}; "
-            f"{hint} (data.source.tfds.name)"
-        ) from None
-    except Exception as error:  # builders fail in as many ways as there are builders
-        raise DataError(
-            f"the TFDS builder {options.name!r} cannot be made: {_first_line(error)}; "
-            "check its config and version (data.source.tfds.name)"
-        ) from None
-
-
-def _prepare(builder: Any, options: Tfds) -> None:
-    """Downloads and prepares a builder that is not prepared; gives up soon without a network."""
-    if builder.is_prepared():
-        return
-    try:
-        with _few_retries():
-            builder.download_and_prepare()
-    except Exception as error:  # network, checksums, disk, missing extras: all end the same way
-        raise DataError(
-            f"{options.name!r} is not prepared in {builder.data_dir}, and preparing it failed: "
-            f"{_first_line(error)}; connect to the network, or prepare it on another machine, copy "
-            "its folder and give the folder above it as data.source.tfds.data_dir"
-        ) from None
-
-
-@contextmanager
-def _few_retries() -> Iterator[None]:
-    """TFDS retries ten times with growing pauses: over three minutes without a network."""
-    from tensorflow_datasets.core.download import downloader
-
-    before = getattr(downloader, "MAX_RETRIES", None)
-    downloader.MAX_RETRIES = RETRIES
-    try:
-        yield
-    finally:
-        downloader.MAX_RETRIES = before
-
-
-def _count(builder: Any, split: str) -> int:
-    try:
-        count = int(builder.info.splits[split].num_examples)
-    except Exception as error:  # KeyError, ValueError or AssertionError, by the kind of mistake
-        raise DataError(
-            f"{builder.name} has no split {split!r}: {_first_line(error)}. Expected one of "
-            f"{', '.join(sorted(builder.info.splits))}, or a part such as 'train[:90%]'"
-        ) from None
-    if not count:
-        raise DataError(f"the split {split!r} of {builder.name} has no images; take another part")
-    return count
-
-
-def _class_names(builder: Any, options: Tfds) -> tuple[str, ...] | None:
-    """The class names; None where labels are plain integers, to be counted later."""
-    import tensorflow_datasets as tfds
-
-    features = builder.info.features
-    have = sorted(features) if hasattr(features, "keys") else []
-    missing = [name for name in ("image", "label") if name not in have]
-    if missing:
-        raise DataError(
-            f"{builder.name} has no feature {' and no feature '.join(missing)}. Expected image and "
-            f"label. Received {', '.join(have) or features!r}; zoo classifies images with one label"
-        )
-    image, label = features["image"], features["label"]
-    pixel_type = np.dtype(image.np_dtype).name if hasattr(image, "np_dtype") else "?"
-    if len(image.shape or ()) != 3 or pixel_type not in PIXEL_TYPES:
-        raise DataError(
-            f"{builder.name}: the feature image is {image!r}. Expected (height, width, channels) "
-            f"of {', '.join(PIXEL_TYPES)}"
-        )
-    if isinstance(label, tfds.features.ClassLabel):
-        names = tuple(map(str, label.names))
-        if options.num_classes not in (None, len(names)):
-            raise _other_count(options, len(names))
-        return names
-    if tuple(label.shape or ()) or not np.issubdtype(label.np_dtype, np.integer):
-        raise DataError(
-            f"{builder.name}: the feature label is {label!r}. Expected a ClassLabel or one integer"
-        )
-    return None
-
-
 def _numbered(manifest: Mapping[str, Any], options: Tfds) -> tuple[str, ...]:
     """Names for integer labels: as many as given, else as train shows."""
     shown = max(manifest["splits"]["train"]["labels"]) + 1
     return tuple(map(str, range(options.num_classes or shown)))
-
-
-def _other_count(options: Tfds, found: int) -> DataError:
-    return DataError(
-        f"data.source.tfds.num_classes does not fit {options.name!r}. Expected {found}. "
-        f"Received {options.num_classes}; correct it or leave it out"
-    )
 
 
 def _check_labels(manifest: Mapping[str, Any], names: tuple[str, ...], options: Tfds) -> None:
@@ -207,7 +102,7 @@ def _check_labels(manifest: Mapping[str, Any], names: tuple[str, ...], options: 
             raise DataError(f"{options.name!r}: {split} has unlabelled images (label {low})")
         if high >= len(names):
             raise (
-                _other_count(options, high + 1)
+                tfds_builder.other_count(options, high + 1)
                 if options.num_classes
                 else DataError(
                     f"{options.name!r}: {split} has the label {high}, and train none above "
@@ -249,11 +144,11 @@ def _fill(
 ) -> dict[str, Any]:
     digest = hashlib.sha256(builder.info.full_name.encode())
     manifest: dict[str, Any] = {"splits": {}, "bad": []}
+    kept: dict[str, np.ndarray] = {}
     done = 0
     for name, split in wanted.items():
         digest.update(f"\0{name}\0{split}\0".encode())
-        path = folder / f"{name}.npy"
-        out = cache.create_array(path, (counts[name], *spec.shape))
+        out = cache.create_array(folder / f"{name}.npy", (counts[name], *spec.shape))
         keep = np.zeros(counts[name], bool)
         labels = []
         for row, (image, label) in enumerate(_examples(builder, split)):
@@ -272,21 +167,16 @@ def _fill(
             labels.append(label)
         cache.flush(out)
         manifest["splits"][name] = {"labels": labels}
-        cache.keep_rows(path, keep)
-        if name == "train" and labels:
-            cache.save_statistics(folder, _sums(path))
+        kept[name] = keep
     progress(done, done, "decoding images")
     _judge(manifest, data, builder)
+    for name, keep in kept.items():
+        cache.keep_rows(folder / f"{name}.npy", keep)
+    pixels = np.load(folder / "train.npy", mmap_mode="r")
+    train = ArraySplit(pixels, np.asarray(manifest["splits"]["train"]["labels"], np.int32))
+    cache.save_statistics(folder, measure(train))
     manifest["fingerprint"] = digest.hexdigest()
     return manifest
-
-
-def _sums(path: Path) -> Statistics:
-    pixels = np.load(path, mmap_mode="r")
-    total = Statistics.of(pixels[:1])
-    for start in range(1, len(pixels), CHUNK):
-        total += Statistics.of(pixels[start : start + CHUNK])
-    return total
 
 
 def _examples(builder: Any, split: str) -> Iterator[tuple[np.ndarray, int]]:
@@ -303,8 +193,8 @@ def _examples(builder: Any, split: str) -> Iterator[tuple[np.ndarray, int]]:
             yield example["image"], int(example["label"])
     except Exception as error:  # TensorFlow's errors share no base class with others
         raise DataError(
-            f"{builder.name} cannot be read from {builder.data_dir}: {_first_line(error)}; remove "
-            "that folder, so that it is prepared anew"
+            f"{builder.name} cannot be read from {builder.data_dir}: "
+            f"{tfds_builder.first_line(error)}; remove that folder, so that it is prepared anew"
         ) from None
 
 
@@ -319,10 +209,3 @@ def _judge(manifest: Mapping[str, Any], data: Data, builder: Any) -> None:
     for split, rows in manifest["splits"].items():
         if not rows["labels"]:
             raise DataError(f"without its bad images, {split} of {builder.name} is empty", bad)
-
-
-def _first_line(error: Exception) -> str:
-    """The first line that says something: TFDS adds pages of advice to its errors."""
-    lines = [line.strip() for line in str(error).splitlines()]
-    text = next((line for line in lines if line), "")
-    return f"{type(error).__name__}: {text[:300]}".rstrip(": ")

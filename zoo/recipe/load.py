@@ -137,9 +137,9 @@ class _Draft:
         if fault is None:
             _put(self.data, path, document.data)
         else:
-            at, message = fault
-            self.origins = {at: f"--set {change}", **self.origins}
-            self.problem(at, message)
+            where, message = fault
+            self.origins = {where: f"--set {change}", **self.origins}
+            self.problem(where, message)
 
     def finish(self) -> Recipe:
         if self.data is None:
@@ -218,9 +218,9 @@ def _keys(value: Any) -> list[str]:
 
 def _put(data: Any, path: Path, value: Any) -> None:
     """Sets a value at a path that `_fault` found nothing wrong with."""
-    here = data
+    here: Any = data
     for index, part in enumerate(path[:-1]):
-        child = here[part] if isinstance(here, list) else here.get(part)
+        child: Any = here.get(part) if isinstance(here, dict) else here[part]
         if not isinstance(child, dict | list):
             child = _opened(child, path[: index + 1])
             here[part] = child

@@ -32,16 +32,22 @@ _BOUNDS = {
 _TRUTHS = {"yes": "true", "on": "true", "y": "true", "no": "false", "off": "false", "n": "false"}
 
 
-def near(word: object, words: Iterable[str]) -> str:
-    """`; did you mean 'x'?`, or `.` where no word is near: the end of a sentence."""
+def match(word: object, words: Iterable[str]) -> str | None:
+    """The one of the words that was probably meant, or None."""
     known = list(words)
     lower = {name.lower(): name for name in known}
     text = str(word).lower()
     synonym = SYNONYMS.get(text)
     if synonym in known:
-        return f"; did you mean '{synonym}'?"
-    match = get_close_matches(text, lower, n=1, cutoff=0.6)
-    return f"; did you mean '{lower[match[0]]}'?" if match else "."
+        return synonym
+    close = get_close_matches(text, lower, n=1, cutoff=0.6)
+    return lower[close[0]] if close else None
+
+
+def near(word: object, words: Iterable[str]) -> str:
+    """`; did you mean 'x'?`, or `.` where no word is near: the end of a sentence."""
+    meant = match(word, words)
+    return f"; did you mean '{meant}'?" if meant else "."
 
 
 def received(value: Any) -> str:
@@ -109,11 +115,23 @@ def explain(error: ValidationError) -> list[tuple[Path, str]]:
     found = error.errors(include_url=False)
     # A problem of a whole block names the key that it is about.
     paths: list[Path] = [(*item["loc"], *item.get("ctx", {}).get("at", ())) for item in found]
+    misspelt = {
+        _meant(path)
+        for item, path in zip(found, paths, strict=True)
+        if item["type"] == "extra_forbidden"
+    }
     return [
         (path, _sentence(item["type"], item["input"], item, path))
         for item, path in zip(found, paths, strict=True)
         if not (item["type"] == "too_short" and _below(path, paths))
+        and not (item["type"] == "missing" and path in misspelt)
     ]
+
+
+def _meant(path: Path) -> Path:
+    """The path that a misspelt key was probably meant to have, or its own."""
+    model = model_at(path[:-1])
+    return (*path[:-1], match(path[-1], model.model_fields if model else ()) or path[-1])
 
 
 def _below(path: Path, paths: list[Path]) -> bool:

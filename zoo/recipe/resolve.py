@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from pathlib import Path
 from typing import Any
 
 import yaml
@@ -84,7 +83,7 @@ def normalised(order: tuple[str, ...]) -> bool:
 def _source(source: Choice) -> Choice:
     if source.word != "folder":
         return source
-    path = os.path.abspath(Path(source.options.path).expanduser())
+    path = os.path.abspath(os.path.expanduser(source.options.path))
     return source.model_copy(update={"folder": source.options.model_copy(update={"path": path})})
 
 

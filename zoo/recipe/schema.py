@@ -18,8 +18,15 @@ Fraction = Annotated[float, Field(ge=0.0, lt=1.0)]
 Part = Annotated[float, Field(gt=0.0, lt=1.0)]
 
 if TYPE_CHECKING:
-    Activation = Initializer = Optimizer = Schedule = Loss = Pool = Augmentation = Choice
+    Activation = Choice
+    Initializer = Choice
+    Optimizer = Choice
+    Schedule = Choice
+    Loss = Choice
+    Pool = Choice
     GlobalPool = Choice
+    Augmentation = Choice
+    Order = tuple[str, ...]
 else:
     Activation = choice("Activation", "What follows the kernel.", names.ACTIVATIONS)
     Initializer = choice("Initializer", "How a kernel is drawn.", names.INITIALIZERS)
@@ -31,11 +38,10 @@ else:
     Augmentation = choice(
         "Augmentation", "A random change of training images.", names.AUGMENTATIONS
     )
-
-Order = Annotated[
-    listing(Literal["conv", "bn", "act", "pool", "dropout"]),
-    Field(description="Order of the parts of a stage; pool and dropout, left out, come last."),
-]
+    Order = Annotated[
+        listing(Literal["conv", "bn", "act", "pool", "dropout"]),
+        Field(description="Order of the parts of a stage; pool and dropout, left out, come last."),
+    ]
 
 
 class BatchNorm(Model):
@@ -79,6 +85,17 @@ class Layered(Model):
     batch_norm: BatchNorm | None = Field(
         None, description="Batch norm, or none to leave it out; default: model.defaults."
     )
+
+    @model_validator(mode="after")
+    def _none_where_it_means_something(self) -> Layered:
+        for key in ("order", "activation", "kernel_initializer", "bias_initializer", "padding"):
+            if key in self.model_fields_set and getattr(self, key) is None:
+                raise PydanticCustomError(
+                    "no_none",
+                    "cannot be none. Leave it out to take it from model.defaults{hint}",
+                    {"at": (key,), "hint": "; linear is no activation" * (key == "activation")},
+                )
+        return self
 
 
 class Conv(Layered):

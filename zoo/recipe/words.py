@@ -181,18 +181,24 @@ def _field(option: Option) -> tuple[Any, Any]:
     if get_args(kind)[-1:] == (Ellipsis,):
         kind = listing(get_args(kind)[0])
     default = ... if option.default is REQUIRED else option.default
-    return kind, Field(default, description=option.description, **dict(option.limits))
+    limits: dict[str, Any] = dict(option.limits)
+    return kind, Field(default, description=option.description, **limits)
+
+
+class NoOptions(Model):
+    """The word stands alone."""
 
 
 def choice(name: str, doc: str, words: Mapping[str, Word]) -> type[Choice]:
     """Makes the `Choice` model of a table of words."""
     fields: dict[str, Any] = {}
     for word, entry in words.items():
-        options = create_model(
-            f"{name}_{word}",
-            __base__=Model,
-            __doc__=entry.description,
-            **{key: _field(option) for key, option in entry.options.items()},
-        )
+        # One model for all bare words: making a model takes a millisecond at every start.
+        options = _options(f"{name}_{word}", entry) if entry.options else NoOptions
         fields[word] = (options | None, Field(None, description=entry.description))
     return create_model(name, __base__=Choice, __doc__=doc, **fields)
+
+
+def _options(name: str, entry: Word) -> type[Model]:
+    fields: dict[str, Any] = {key: _field(option) for key, option in entry.options.items()}
+    return create_model(name, __base__=Model, __doc__=entry.description, **fields)

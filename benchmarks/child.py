@@ -1,0 +1,201 @@
+"""One side of benchmarks/epoch_time.py: trains, and waits for its turn before each epoch.
+
+Reads a line from stdin a turn; writes a line `@{JSON}` to stdout after it. Not for use by hand.
+"""
+
+from __future__ import annotations
+
+import json
+import resource
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+CHUNK_STEPS = 50  # of each part in turn, so that noise hits all parts alike
+
+
+def report(event: str, **values: Any) -> None:
+    """Tells the parent."""
+    print("@" + json.dumps({"event": event, **values}), flush=True)
+
+
+class Turns:
+    """Waits for turns, and counts the seconds waited."""
+
+    def __init__(self) -> None:
+        self.waited = 0.0
+
+    def wait(self) -> None:
+        """Returns when the parent gives the turn."""
+        start = time.perf_counter()
+        if not sys.stdin.readline():
+            raise SystemExit("the parent has gone")
+        self.waited += time.perf_counter() - start
+
+
+def pace(turns: Turns) -> Any:
+    """A Keras callback that takes turns; an epoch ends when all callbacks have seen its end."""
+    import keras
+
+    class Pace(keras.callbacks.Callback):
+        """Reports each epoch's seconds, and how they divide."""
+
+        begun: float | None = None
+        trained: float
+        validated: float
+        batch_hooks: float
+
+        def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
+            if self.begun is None:
+                report("ready", parameters=self.model.count_params())
+            else:
+                self.ended()
+            turns.wait()
+            self.begun = time.perf_counter()
+            hooks.seconds = 0.0
+
+        def on_test_begin(self, logs: Any = None) -> None:
+            if self.begun is not None:
+                self.trained = time.perf_counter()
+                self.batch_hooks = hooks.seconds
+
+        def on_test_end(self, logs: Any = None) -> None:
+            self.validated = time.perf_counter()
+
+        def on_train_end(self, logs: Any = None) -> None:
+            self.ended()
+
+        def ended(self) -> None:
+            now = time.perf_counter()
+            assert self.begun is not None
+            report(
+                "epoch",
+                seconds=now - self.begun,
+                training=self.trained - self.begun,
+                validation=self.validated - self.trained,
+                batch_callbacks=self.batch_hooks,
+                end_callbacks=now - self.validated,
+            )
+
+    hooks = _BatchHooks(keras.callbacks.CallbackList)
+    return Pace()
+
+
+class _BatchHooks:
+    """Counts the seconds spent in all callbacks around training steps."""
+
+    def __init__(self, kind: Any) -> None:
+        self.seconds = 0.0
+        for name in ("on_train_batch_begin", "on_train_batch_end"):
+            setattr(kind, name, self._timed(getattr(kind, name)))
+
+    def _timed(self, method: Callable[..., None]) -> Callable[..., None]:
+        def timed(*args: Any, **kwargs: Any) -> None:
+            start = time.perf_counter()
+            method(*args, **kwargs)
+            self.seconds += time.perf_counter() - start
+
+        return timed
+
+
+def plain(words: dict[str, Any], turns: Turns) -> dict[str, Any]:
+    """Trains and saves the plain Keras script."""
+    import plain_keras
+
+    model = plain_keras.train(
+        Path(words["path"]),
+        epochs=words["epochs"],
+        batch_size=words["batch_size"],
+        tuned=words["tuned"],
+        callbacks=[pace(turns)],
+        verbose=0,
+    )
+    model.save(Path(words["out"]) / "plain.keras")
+    return {}
+
+
+def zoo(words: dict[str, Any], turns: Turns) -> dict[str, Any]:
+    """Trains the recipe in zoo; the first of two loads makes the cache of decoded images."""
+    from zoo import backend, recipe
+    from zoo.data.load import load
+
+    loaded = recipe.load(words["recipe"], words["sets"])
+    backend.prepare(deterministic=loaded.train.deterministic)
+    from zoo.train import Settings, train
+
+    first, _ = timed(lambda: load(loaded))
+    second, data = timed(lambda: load(loaded))
+    paced = pace(turns)
+    train(loaded, Path(words["out"]), Settings(callbacks=[paced]))
+    words["parts"] = lambda: parts(loaded, data, paced.model)
+    return {"cache_first": first, "cache_second": second}
+
+
+def timed(work: Callable[[], Any]) -> tuple[float, Any]:
+    """Seconds that work takes, and what it gives."""
+    start = time.perf_counter()
+    done = work()
+    return time.perf_counter() - start, done
+
+
+def parts(loaded: Any, data: Any, model: Any) -> dict[str, float]:
+    """Seconds an epoch of each part of zoo's epoch, each measured by itself."""
+    import tensorflow as tf
+
+    from zoo.batches import Batches, InOrder, feed
+
+    train = loaded.train
+    made = Batches(
+        data.train, train.batch_size, loaded.seed, loaded.data.augment, train.drop_remainder
+    )
+    steps = made.steps_per_epoch
+    same = iter(tf.data.Dataset.from_tensors(made(0)).repeat().prefetch(4))
+    fed, drained = iter(feed(made, 0)), iter(feed(made, 0))
+    step = model.make_train_function() or model.train_function
+    next_step = iter(range(steps * 100))
+
+    def several(work: Callable[[], Any]) -> Callable[[], None]:
+        def chunk() -> None:
+            for _ in range(CHUNK_STEPS):
+                work()
+
+        return chunk
+
+    works = {
+        "batches, one thread": several(lambda: made(next(next_step))),
+        "batches through tf.data": several(lambda: next(drained)),
+        "steps on one batch": several(lambda: step(same)),
+        "steps on real batches": several(lambda: step(fed)),
+    }
+    for work in works.values():
+        work()  # Once for what is made at the first call.
+    seconds = dict.fromkeys(works, 0.0)
+    for _ in range(-(-steps // CHUNK_STEPS)):
+        for name, work in works.items():
+            seconds[name] += timed(work)[0]
+    scale = steps / (-(-steps // CHUNK_STEPS) * CHUNK_STEPS)
+    found = {name: value * scale for name, value in seconds.items()}
+    validation = InOrder(data.validation)
+    found["validation batches"] = timed(
+        lambda: [validation[i] for i in range(validation.num_batches)]
+    )[0]
+    return found
+
+
+def main() -> None:
+    """`child.py WORDS`: WORDS is a JSON object; `started` is when the parent made the process."""
+    words = json.loads(sys.argv[1])
+    turns = Turns()
+    result = {"zoo": zoo, "plain": plain}[words["side"]](words, turns)
+    result["seconds"] = time.time() - words["started"] - turns.waited
+    result["peak_bytes"] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+    report("done", **result)
+    if "parts" in words:
+        turns.wait()
+        report("parts", **words["parts"]())
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,245 @@
+"""Measures zoo's training against the same network in plain Keras, epoch by epoch in turns.
+
+    python benchmarks/epoch_time.py PATH [--peer default|tuned] [--epochs 4] [--json FILE]
+
+PATH is a folder with train/CLASS/*.jpg (and test/CLASS/*.jpg, which zoo verifies). Each side is a
+process of its own; only one of them works at any time, and which goes first alternates, so that
+what else the machine does hits both alike. Nothing is asserted: see docs/benchmarks.md.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from dataclasses import dataclass, field
+from datetime import date
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+HERE = Path(__file__).resolve().parent
+SIDES = ("zoo", "plain")
+
+
+class Child:
+    """One side, as a process that works only in its turns."""
+
+    def __init__(self, words: dict[str, Any], environment: dict[str, str]) -> None:
+        self.side = words["side"]
+        words = {**words, "started": time.time()}
+        self.process = subprocess.Popen(
+            [sys.executable, str(HERE / "child.py"), json.dumps(words)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+            env=environment,
+        )
+
+    def hear(self, event: str) -> dict[str, Any]:
+        """Waits for the child's next report, which must be of this kind."""
+        assert self.process.stdout is not None
+        for line in self.process.stdout:
+            if line.startswith("@"):
+                found: dict[str, Any] = json.loads(line[1:])
+                if found.pop("event") != event:
+                    raise SystemExit(f"{self.side}: expected {event}, received {line}")
+                return found
+        raise SystemExit(f"{self.side}: ended with exit code {self.process.wait()}")
+
+    def turn(self, event: str) -> dict[str, Any]:
+        """Gives the child its turn and waits for what it reports."""
+        assert self.process.stdin is not None
+        self.process.stdin.write("go\n")
+        self.process.stdin.flush()
+        return self.hear(event)
+
+    def stop(self) -> None:
+        """Ends the process."""
+        self.process.kill()
+        self.process.wait()
+
+
+@dataclass
+class Found:
+    """What was measured."""
+
+    parameters: int
+    epochs: dict[str, list[dict[str, float]]] = field(
+        default_factory=lambda: {side: [] for side in SIDES}
+    )
+    whole: dict[str, dict[str, float]] = field(default_factory=dict)
+    parts: dict[str, float] = field(default_factory=dict)
+
+    @property
+    def ratios(self) -> list[float]:
+        """zoo's seconds over plain's, an epoch each from the second on."""
+        pairs = zip(*(self.epochs[side][1:] for side in SIDES), strict=True)
+        return [zoo["seconds"] / plain["seconds"] for zoo, plain in pairs]
+
+    def median(self, side: str, key: str) -> float:
+        """Over the epochs from the second on."""
+        return median(epoch[key] for epoch in self.epochs[side][1:])
+
+    def end_to_end(self) -> dict[str, float]:
+        """Process start to trained model: of zoo with and without the cache of decoded images."""
+        zoo = self.whole["zoo"]
+        # The child loads once more than `zoo train` does, which is taken out again.
+        return {
+            "zoo, first run": zoo["seconds"] - zoo["cache_second"],
+            "zoo, later runs": zoo["seconds"] - zoo["cache_first"],
+            "plain": self.whole["plain"]["seconds"],
+        }
+
+
+def measure(words: argparse.Namespace) -> Found:
+    """Runs both sides in turns."""
+    with tempfile.TemporaryDirectory(prefix="zoo-bench-") as folder:
+        paths = [str(HERE.parent), os.environ.get("PYTHONPATH", "")]
+        environment = {
+            **os.environ,
+            "PYTHONPATH": os.pathsep.join(filter(None, paths)),
+            "ZOO_CACHE": str(Path(folder) / "cache"),
+            "KERAS_BACKEND": "tensorflow",
+            "TF_CPP_MIN_LOG_LEVEL": "3",
+        }
+        _warm_up(words.path, environment)
+        children: dict[str, Child] = {}
+        try:
+            for side in SIDES:
+                children[side] = Child(_words(words, side, folder), environment)
+                parameters = children[side].hear("ready")["parameters"]
+                if side == "zoo":
+                    found = Found(parameters)
+                elif parameters != found.parameters:
+                    raise SystemExit(
+                        f"not the same network: zoo's has {found.parameters:,} parameters, "
+                        f"plain_keras.py's {parameters:,}; it holds that of cifar10-quick alone"
+                    )
+            _take_turns(found, children, words.epochs)
+            found.parts = children["zoo"].turn("parts")
+        finally:
+            for child in children.values():
+                child.stop()
+    return found
+
+
+def _warm_up(path: Path, environment: dict[str, str]) -> None:
+    """Reads all that is read from the disk, so that the side that starts first does not pay."""
+    code = "import keras, tensorflow, zoo.recipe, zoo.data.load"
+    subprocess.run([sys.executable, "-c", code], env=environment, check=True)
+    for file in path.rglob("*.*"):
+        file.read_bytes()
+
+
+def _words(words: argparse.Namespace, side: str, folder: str) -> dict[str, Any]:
+    """What a child is told."""
+    from zoo import recipe
+
+    source = f"data.source={json.dumps({'folder': str(words.path.resolve())})}"
+    sets = [source, f"train.epochs={words.epochs}", *words.set]
+    return {
+        "side": side,
+        "path": str(words.path.resolve()),
+        "recipe": words.recipe,
+        "sets": sets,
+        "epochs": words.epochs,
+        "batch_size": recipe.load(words.recipe, sets).train.batch_size,
+        "tuned": words.peer == "tuned",
+        "out": folder,
+    }
+
+
+def _take_turns(found: Found, children: dict[str, Child], epochs: int) -> None:
+    for epoch in range(epochs):
+        for side in SIDES if epoch % 2 == 0 else SIDES[::-1]:
+            found.epochs[side].append(children[side].turn("epoch"))
+            if epoch == epochs - 1:
+                found.whole[side] = children[side].hear("done")
+        pair = "  ".join(f"{side} {found.epochs[side][-1]['seconds']:.1f} s" for side in SIDES)
+        print(f"epoch {epoch + 1}/{epochs}  {pair}", file=sys.stderr, flush=True)
+
+
+def table(found: Found) -> str:
+    """The results in words and columns."""
+    lines = [f"{'epoch':<30}{'zoo':>9}{'plain':>9}{'ratio':>9}"]
+    for number, pair in enumerate(zip(*found.epochs.values(), strict=True), 1):
+        zoo, plain = (epoch["seconds"] for epoch in pair)
+        lines.append(_row(f"{number}" + (" (left out below)" if number == 1 else ""), zoo, plain))
+    lines.append("")
+    for key, name in (
+        ("training", "training, median"),
+        ("validation", "validation, median"),
+        ("batch_callbacks", "callbacks of steps, median"),
+        ("end_callbacks", "callbacks of epoch, median"),
+    ):
+        lines.append(_row(name, *(found.median(side, key) for side in SIDES)))
+    ends = found.end_to_end()
+    lines.append(_row("end to end, zoo's first run", ends["zoo, first run"], ends["plain"]))
+    lines.append(_row("end to end, zoo's later runs", ends["zoo, later runs"], ends["plain"]))
+    peaks = [found.whole[side]["peak_bytes"] / 1e6 for side in SIDES]
+    lines.append(_row("peak memory", *peaks, unit="MB"))
+    ratios = found.ratios
+    lines += [
+        "",
+        f"zoo/plain, epochs from the second on: median {median(ratios):.3f} "
+        f"({min(ratios):.3f} to {max(ratios):.3f}, {len(ratios)} pairs)",
+        f"zoo's cache of decoded images: {found.whole['zoo']['cache_first']:.1f} s to make, "
+        f"{found.whole['zoo']['cache_second']:.2f} s to find again",
+        "",
+        "parts of zoo's epoch, each by itself, seconds an epoch:",
+        *(f"  {name:<28}{seconds:9.2f}" for name, seconds in found.parts.items()),
+    ]
+    return "\n".join(lines)
+
+
+def _row(name: str, zoo: float, plain: float, unit: str = "s") -> str:
+    places = 0 if unit == "MB" else 2
+    return f"{name:<30}{zoo:9.{places}f}{plain:9.{places}f}{zoo / plain:9.3f}  {unit}"
+
+
+def as_json(found: Found, words: argparse.Namespace) -> dict[str, Any]:
+    """All figures."""
+    from zoo import backend
+
+    ratios = found.ratios
+    return {
+        "date": date.today().isoformat(),
+        "versions": backend.versions(),
+        "recipe": words.recipe,
+        "sets": words.set,
+        "peer": words.peer,
+        "parameters": found.parameters,
+        "epochs": found.epochs,
+        "ratio": {"median": median(ratios), "min": min(ratios), "max": max(ratios)},
+        "end_to_end": found.end_to_end(),
+        "whole": found.whole,
+        "parts": found.parts,
+    }
+
+
+def main() -> None:
+    """The command."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("path", type=Path, help="folder with train/CLASS/*.jpg")
+    parser.add_argument("--recipe", default="cifar10-quick")
+    parser.add_argument("--epochs", type=int, default=4, help="at least 2")
+    parser.add_argument("--set", action="append", default=[], metavar="PATH=VALUE")
+    parser.add_argument("--peer", choices=("default", "tuned"), default="default")
+    parser.add_argument("--json", type=Path, metavar="FILE")
+    words = parser.parse_args()
+    if words.epochs < 2:
+        parser.error("--epochs: the first epoch is left out; expected at least 2")
+    sys.path.insert(0, str(HERE.parent))
+    found = measure(words)
+    print(table(found))
+    if words.json:
+        words.json.write_text(json.dumps(as_json(found, words), indent=1) + "\n")
+
+
+if __name__ == "__main__":
+    main()

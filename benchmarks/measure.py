@@ -1,0 +1,140 @@
+"""Measures the test accuracy of a recipe that ships, and writes recipes/results/NAME.json.
+
+    python benchmarks/measure.py digits-tiny [--seeds 5]
+    python benchmarks/measure.py cifar10-quick --set "data.source={folder: PATH}"
+    python benchmarks/measure.py digits-tiny --header       the line for the recipe's head
+
+Each seed is trained by a `zoo train` of its own. Nothing but the source may be changed, for the
+number would not be the recipe's.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+import tempfile
+from collections.abc import Sequence
+from datetime import date
+from pathlib import Path
+from statistics import mean, median, stdev
+from typing import Any
+
+ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT))
+
+from zoo import recipe as recipes  # noqa: E402
+from zoo.errors import ZooError  # noqa: E402
+from zoo.recipe import Recipe  # noqa: E402
+from zoo.results import read, recipe_hash  # noqa: E402
+from zoo.run import Run, write_json  # noqa: E402
+
+
+def load(name: str, sets: Sequence[str]) -> tuple[Recipe, str]:
+    """The recipe as it is trained, and the hash of the one that ships; refuses other changes."""
+    if name not in recipes.shipped():
+        raise SystemExit(f"{name}: not shipped. Expected one of: {', '.join(recipes.shipped())}.")
+    others = [text for text in sets if not text.replace(" ", "").startswith("data.source")]
+    shipped, changed = recipes.load(name), recipes.load(name, sets)
+    if others or recipe_hash(shipped) != recipe_hash(changed):
+        raise SystemExit(
+            f"--set {', '.join(others)}: the number would not be the recipe's. "
+            "Expected changes of data.source alone."
+        )
+    return changed, recipe_hash(shipped)
+
+
+def train(name: str, sets: Sequence[str], seed: int, out: Path) -> dict[str, Any]:
+    """Trains one seed in a fresh process; its answer, with what run.json says."""
+    changes = [word for text in (*sets, f"seed={seed}") for word in ("--set", text)]
+    command = [sys.executable, "-m", "zoo", "train", name, "-q", "--json", "--no-export"]
+    paths = filter(None, (str(ROOT), os.environ.get("PYTHONPATH")))
+    done = subprocess.run(
+        [*command, "--out", str(out), *changes],
+        stdout=subprocess.PIPE,
+        text=True,
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(paths)},
+    )
+    if done.returncode:
+        raise SystemExit(f"seed {seed}: zoo ended with exit code {done.returncode}\n{done.stdout}")
+    answer = json.loads(done.stdout)
+    if answer.get("accuracy") is None:
+        raise SystemExit(f"{name}: its source has no test split, so there is nothing to report.")
+    return {**answer, "info": Run(Path(answer["run"])).info()}
+
+
+def measure(name: str, sets: Sequence[str], seeds: int) -> dict[str, Any]:
+    """Trains all seeds; returns what recipes/results/NAME.json holds."""
+    recipe, identity = load(name, sets)
+    answers = []
+    with tempfile.TemporaryDirectory(prefix="zoo-measure-") as out:
+        for seed in range(seeds):
+            answers.append(train(name, sets, seed, Path(out)))
+            last = answers[-1]
+            print(f"seed {seed}: {last['accuracy']:.4f}, {last['seconds']:.1f} s", file=sys.stderr)
+    accuracies = [answer["accuracy"] for answer in answers]
+    info = answers[0]["info"]
+    return {
+        "name": name,
+        "recipe_hash": identity,
+        "accuracy": mean(accuracies),
+        "accuracy_sd": stdev(accuracies),
+        "accuracies": accuracies,
+        "seeds": seeds,
+        "epochs": recipe.train.epochs,
+        "seconds": median(answer["seconds"] for answer in answers),
+        "device": info["device"],
+        "versions": {"zoo": info["zoo"], **info["versions"]},
+        "backend": info["backend"],
+        "data": {
+            "source": recipe.data.source.word,
+            "fingerprint": info["data"]["fingerprint"],
+        },
+        "date": date.today().isoformat(),
+    }
+
+
+def header(results: dict[str, Any]) -> str:
+    """The comment line with which the recipe opens."""
+    seconds = results["seconds"]
+    took = f"{seconds:.0f} s" if seconds < 120 else f"{seconds / 60:.0f} min"
+    return (
+        f"# {results['accuracy']:.4f} ± {results['accuracy_sd']:.4f} test accuracy "
+        f"(n={results['seeds']}), {took} on {results['device']}"
+    )
+
+
+def main() -> None:
+    """The command."""
+    try:
+        run()
+    except ZooError as error:
+        raise SystemExit(str(error)) from None
+
+
+def run() -> None:
+    """What main does, where nothing goes wrong."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("recipe", help="a name of `zoo list`")
+    parser.add_argument("--seeds", type=int, default=5, help="how many, from 0 on; at least 2")
+    parser.add_argument("--set", action="append", default=[], metavar="data.source=VALUE")
+    parser.add_argument("--header", action="store_true", help="measure nothing: the header line")
+    words = parser.parse_args()
+    if words.header:
+        found = read(recipes.find(words.recipe))
+        if found is None or found["recipe_hash"] != load(words.recipe, ())[1]:
+            raise SystemExit(f"{words.recipe}: not measured as it stands.")
+        print(header(found))
+        return
+    if words.seeds < 2:
+        parser.error("--seeds: a standard deviation needs at least 2")
+    results = measure(words.recipe, words.set, words.seeds)
+    folder = recipes.find(words.recipe).parent / "results"
+    write_json(folder / f"{words.recipe}.json", results)
+    print(f"{results['accuracy']:.4f} ± {results['accuracy_sd']:.4f} (n={results['seeds']})")
+
+
+if __name__ == "__main__":
+    main()

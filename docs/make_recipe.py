@@ -1,0 +1,167 @@
+"""Writes docs/recipe.md from the schema: `python docs/make_recipe.py` (or `make docs`)."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Annotated, Any, Literal, get_args, get_origin
+
+FILE = Path(__file__).resolve().with_name("recipe.md")
+sys.path.insert(0, str(FILE.parent.parent))  # The checkout's zoo, installed or not.
+
+from annotated_types import Ge, Gt, Le, Lt  # noqa: E402 (after the path)
+from pydantic import BaseModel  # noqa: E402
+from pydantic.fields import FieldInfo  # noqa: E402
+
+from zoo.recipe import Recipe  # noqa: E402
+from zoo.recipe.words import MAX_COUNT, Choice, NoOptions  # noqa: E402
+
+INTRO = """\
+# The recipe
+
+<!-- Made by docs/make_recipe.py from zoo/recipe/schema.py and zoo/names.py: edit those. -->
+
+Every block, key and word of a recipe. `zoo schema` prints the same as JSON Schema, for editors.
+
+A **word with options** is written as the word (`relu`), as the word with its first option
+(`{leaky_relu: 0.1}`) or with options by name (`{leaky_relu: {negative_slope: 0.1}}`). A **pair** is
+`[height, width]`, or one whole number for both. `none` leaves a thing out where it says so. Numbers
+and words follow YAML 1.2: `1e-3` is a number; `yes`, `no`, `on` and `off` are words, not booleans.
+"""
+PLAIN = {int: "whole number", float: "number", bool: "true, false", str: "text"}
+SIGNS = ((Ge, "ge", ">="), (Gt, "gt", ">"), (Le, "le", "<="), (Lt, "lt", "<"))
+
+
+def anchor(model: type[BaseModel]) -> str:
+    return f"[{model.__name__}](#{model.__name__.lower()})"
+
+
+def kind_of(kind: Any, metadata: list[Any]) -> str:
+    """A type in a few words: `whole number >= 1`, `a, b or none`, `list of Stage`."""
+    inner = get_args(kind)
+    if get_origin(kind) is Annotated:
+        more = [part for extra in inner[1:] for part in getattr(extra, "metadata", [extra])]
+        return kind_of(inner[0], [*more, *metadata])
+    if type(None) in inner:
+        return f"{kind_of(inner[0], metadata)} or none"
+    if get_origin(kind) is Literal:
+        return ", ".join(f"`{word}`" for word in inner)
+    if get_origin(kind) is tuple:
+        return f"list of {kind_of(inner[0], [])}" if Ellipsis in inner else "pair"
+    if isinstance(kind, type) and issubclass(kind, BaseModel):
+        return anchor(kind)
+    return " ".join([PLAIN[kind], " and ".join(limits(metadata))]).strip()
+
+
+def limits(metadata: list[Any]) -> Iterator[str]:
+    """The limits of a number; those that only keep it within 32 bits left out."""
+    for kind, name, sign in SIGNS:
+        for limit in metadata:
+            if isinstance(limit, kind) and getattr(limit, name) not in (MAX_COUNT, 2**31):
+                yield f"{sign} {getattr(limit, name):g}"
+
+
+def default_of(field: FieldInfo) -> str:
+    if field.is_required():
+        return "**required**"
+    value = field.get_default(call_default_factory=True)
+    return f"`{written(value)}`"
+
+
+def written(value: Any) -> str:
+    """A default as a recipe would have it, in one line."""
+    if isinstance(value, Choice):
+        options = value.options
+        given = {key: getattr(options, key) for key in sorted(options.model_fields_set)}
+        return written({value.word: given}) if given else value.word
+    if isinstance(value, BaseModel):
+        keys = type(value).model_fields
+        plain = {key: getattr(value, key) for key in keys if PLAIN.get(keys[key].annotation)}
+        return written(plain)
+    if isinstance(value, dict):
+        return f"{{{', '.join(f'{key}: {written(item)}' for key, item in value.items())}}}"
+    if isinstance(value, tuple):
+        return f"[{', '.join(map(written, value))}]"
+    if isinstance(value, bool):
+        return str(value).lower()
+    return "none" if value is None else str(value)
+
+
+def cell(text: str) -> str:
+    return text.replace("|", "\\|")
+
+
+def rows(model: type[BaseModel]) -> Iterator[str]:
+    yield "| key | type | default | |"
+    yield "|---|---|---|---|"
+    for name, field in model.model_fields.items():
+        kind = kind_of(field.annotation, field.metadata)
+        default, text = default_of(field), field.description or ""
+        if text.endswith("default: model.defaults."):
+            default = "`model.defaults`"
+            if "or none" not in text:
+                kind = kind.removesuffix(" or none")
+        yield f"| `{name}` | {kind} | {default} | {cell(text)} |"
+
+
+def words(model: type[Choice]) -> Iterator[str]:
+    yield "| word | | options |"
+    yield "|---|---|---|"
+    for word, field in model.model_fields.items():
+        options: type[BaseModel] = get_args(field.annotation)[0]
+        yield f"| `{word}` | {cell(field.description or '')} | {listed(options)} |"
+
+
+def listed(options: type[BaseModel]) -> str:
+    if options is NoOptions:
+        return ""
+    if "_" not in options.__name__:  # A block with a section of its own.
+        return anchor(options)
+    return "<br>".join(
+        f"`{name}`: {cell(field.description or '')} "
+        f"{kind_of(field.annotation, field.metadata)}; {default_of(field)}"
+        for name, field in options.model_fields.items()
+    )
+
+
+def blocks(model: type[BaseModel], seen: dict[type[BaseModel], None]) -> None:
+    """All models below one, in the order in which a reader meets them."""
+    if model in seen:
+        return
+    seen[model] = None
+    for field in model.model_fields.values():
+        for inner in models(field.annotation):
+            blocks(inner, seen)
+
+
+def models(kind: Any) -> Iterator[type[BaseModel]]:
+    if isinstance(kind, type) and issubclass(kind, BaseModel):
+        yield kind
+    for inner in get_args(kind):
+        yield from models(inner)
+
+
+def page() -> str:
+    """The whole page."""
+    seen: dict[type[BaseModel], None] = {}
+    blocks(Recipe, seen)
+    lines = [INTRO]
+    for model in seen:
+        if (
+            model is NoOptions or "_" in model.__name__
+        ):  # The options of a word stand in its choice's table.
+            continue
+        lines += [f"## {model.__name__}", "", model.__doc__ or "", ""]
+        if issubclass(model, Choice):
+            lines += [*words(model), ""]
+        elif model.model_fields:
+            lines += [*rows(model), ""]
+        else:
+            lines += ["No keys.", ""]
+    return "\n".join(lines).rstrip() + "\n"
+
+
+if __name__ == "__main__":
+    FILE.write_text(page(), encoding="utf-8")
+    print(f"wrote {FILE.name}")

@@ -1,0 +1,90 @@
+"""Small recipes and runs that the tests of training and of what follows it share."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from tests.conftest import ROOT
+from zoo.data.normalise import Normalisation
+from zoo.recipe import Recipe, load
+
+# Five steps an epoch on the 1,257 training digits; dropout and flips draw in every step.
+TINY = """\
+name: tiny
+seed: 3
+data:
+  source: digits
+  color_mode: grayscale
+  augment: [{random_crop: {padding: 1}}]
+model:
+  stack:
+    - conv: {filters: 4, pool: max, dropout: 0.1}
+    - fc: {units: 8}
+train:
+  epochs: 2
+  batch_size: 256
+  optimizer: {Adam: {learning_rate: 1e-2}}
+"""
+
+UNIT = Normalisation("scale01", 1 / 255, 0.0)
+
+
+def tiny(folder: Path, *sets: str, text: str = TINY) -> Recipe:
+    """The small recipe, changed as by `--set`."""
+    return load(str(tiny_file(folder, text)), sets)
+
+
+def tiny_file(folder: Path, text: str = TINY) -> Path:
+    folder.mkdir(parents=True, exist_ok=True)
+    file = folder / "tiny.yaml"
+    file.write_text(text, encoding="utf-8")
+    return file
+
+
+def network(
+    folder: Path, stack: str, image: Sequence[int] = (8, 8), more: str = "", train: str = ""
+) -> Recipe:
+    """A recipe of a stack given in YAML, for images of any size; no data is read for it."""
+    text = (
+        f"name: net\ndata: {{source: digits, image_size: [{image[0]}, {image[1]}], "
+        f"preprocess: scale01}}\nmodel:\n  stack: {stack}\n{more}train: {{epochs: 1{train}}}\n"
+    )
+    file = folder / "net.yaml"
+    file.write_text(text, encoding="utf-8")
+    return load(str(file))
+
+
+def weights(model: Any) -> dict[str, np.ndarray]:
+    """{path: values} of everything a model holds."""
+    return {variable.path: np.asarray(variable.numpy()) for variable in model.variables}
+
+
+def same(one: dict[str, np.ndarray], other: dict[str, np.ndarray]) -> bool:
+    """Bit-equal."""
+    return one.keys() == other.keys() and all(
+        one[key].tobytes() == other[key].tobytes() for key in one
+    )
+
+
+def environment(**more: str) -> dict[str, str]:
+    """What a subprocess needs to import this checkout."""
+    return {**os.environ, "PYTHONPATH": str(ROOT), "PYTHONWARNINGS": "error::UserWarning", **more}
+
+
+def zoo(*arguments: str | Path, cwd: Path, **more: str) -> subprocess.CompletedProcess[str]:
+    """Runs the command line in a process of its own."""
+    return subprocess.run(
+        [sys.executable, "-m", "zoo", *map(str, arguments)],
+        cwd=cwd,
+        env=environment(**more),
+        capture_output=True,
+        text=True,
+        timeout=240,
+    )

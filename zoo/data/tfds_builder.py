@@ -1,0 +1,170 @@
+"""Finds and prepares a TensorFlow Datasets builder, and says what is wrong with it.
+
+TensorFlow Datasets is imported inside functions: the other sources work without it.
+"""
+
+from __future__ import annotations
+
+import difflib
+import logging
+import re
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager, redirect_stdout
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from zoo.errors import DataError, EnvironmentFault
+from zoo.recipe.schema import Tfds
+
+RETRIES = 2
+PIXEL_TYPES = ("uint8", "uint16", "bool")
+
+
+def find(options: Tfds) -> Any:
+    """The builder of a name, with ours among them; it need not be prepared.
+
+    Raises:
+        DataError: no such builder, config or version.
+        EnvironmentFault: tensorflow_datasets is not installed.
+    """
+    try:
+        import tensorflow_datasets as tfds
+
+        import zoo.data.digits_tfds  # noqa: F401 - registers our builder
+    except ImportError as error:
+        raise EnvironmentFault(
+            f"the source tfds needs tensorflow_datasets ({error}); "
+            "pip install tensorflow-datasets importlib_resources"
+        ) from None
+    if not sys.stderr.isatty():
+        tfds.disable_progress_bar()
+    data_dir = None if options.data_dir is None else Path(options.data_dir).expanduser()
+    try:
+        return tfds.builder(options.name, data_dir=data_dir)
+    except tfds.core.DatasetNotFoundError:
+        short = options.name.split("/")[0].split(":")[0]
+        near = difflib.get_close_matches(short, tfds.list_builders(with_community_datasets=False))
+        hint = f"did you mean {' or '.join(near)}?" if near else "check the spelling"
+        place = options.data_dir or "TFDS's own data_dir"
+        raise DataError(
+            f"TensorFlow Datasets has no builder {options.name!r}, nor is one prepared in {place}; "
+            f"{hint} (data.source.tfds.name)"
+        ) from None
+    except Exception as error:  # builders fail in as many ways as there are builders
+        raise DataError(
+            f"the TFDS builder {options.name!r} cannot be made: {first_line(error)}; "
+            "check its config and version (data.source.tfds.name)"
+        ) from None
+
+
+def prepare(builder: Any, options: Tfds) -> None:
+    """Downloads and prepares a builder that is not prepared; gives up soon without a network."""
+    if builder.is_prepared():
+        return
+    try:
+        # TFDS prints to stdout, which is ours for results.
+        with _few_retries(), redirect_stdout(sys.stderr):
+            builder.download_and_prepare()
+    except Exception as error:  # network, checksums, disk, missing extras: all end the same way
+        raise DataError(
+            f"{options.name!r} is not prepared in {builder.data_dir}, and preparing it failed: "
+            f"{first_line(error)}; connect to the network, or prepare it on another machine, copy "
+            "its folder and give the folder above it as data.source.tfds.data_dir"
+        ) from None
+
+
+def count(builder: Any, split: str) -> int:
+    """The number of images in a split string; DataError if it is wrong or the split empty."""
+    try:
+        images = int(builder.info.splits[split].num_examples)
+    except Exception as error:  # KeyError, ValueError or AssertionError, by the kind of mistake
+        raise DataError(
+            f"{builder.name} has no split {split!r}: {first_line(error)}. Expected one of "
+            f"{', '.join(sorted(builder.info.splits))}, or a part such as 'train[:90%]'"
+        ) from None
+    if not images:
+        raise DataError(f"the split {split!r} of {builder.name} has no images; take another part")
+    return images
+
+
+def class_names(builder: Any, options: Tfds) -> tuple[str, ...] | None:
+    """The class names; None where labels are plain integers, to be counted later.
+
+    Raises:
+        DataError: no features `image` and `label` as expected, or another `num_classes`.
+    """
+    import tensorflow_datasets as tfds
+
+    features = builder.info.features
+    have = sorted(features) if hasattr(features, "keys") else []
+    missing = [name for name in ("image", "label") if name not in have]
+    if missing:
+        raise DataError(
+            f"{builder.name} has no feature {' and no feature '.join(missing)}. Expected image and "
+            f"label. Received {', '.join(have) or 'no features'}; zoo wants one label an image"
+        )
+    image, label = features["image"], features["label"]
+    pixel_type = np.dtype(image.np_dtype).name if hasattr(image, "np_dtype") else "?"
+    if len(image.shape or ()) != 3 or pixel_type not in PIXEL_TYPES:
+        raise DataError(
+            f"{builder.name}: the feature image is {image!r}. Expected (height, width, channels) "
+            f"of {', '.join(PIXEL_TYPES)}"
+        )
+    if isinstance(label, tfds.features.ClassLabel):
+        names = tuple(map(str, label.names))
+        if options.num_classes not in (None, len(names)):
+            raise other_count(options, len(names))
+        return names
+    if tuple(label.shape or ()) or not np.issubdtype(label.np_dtype, np.integer):
+        raise DataError(
+            f"{builder.name}: the feature label is {label!r}. Expected a ClassLabel or one integer"
+        )
+    return None
+
+
+def other_count(options: Tfds, found: int) -> DataError:
+    return DataError(
+        f"data.source.tfds.num_classes does not fit {options.name!r}. Expected {found}. "
+        f"Received {options.num_classes}; correct it or leave it out"
+    )
+
+
+def first_line(error: Exception) -> str:
+    """The first line that says something: TFDS adds pages of advice to its errors."""
+    lines = [line.strip() for line in str(error).splitlines()]
+    text = re.sub(
+        r'^Failed to construct dataset .*?builder_kwargs ".*?}": ',
+        "",
+        next((line for line in lines if line), ""),
+    )
+    return f"{type(error).__name__}: {text[:300]}".rstrip(": ")
+
+
+@contextmanager
+def quiet() -> Iterator[None]:
+    """Keeps back warnings about TFDS's own calls, and one a retry; errors are ours to tell."""
+    loggers = [logging.getLogger(name) for name in ("absl", "urllib3")]
+    before = [logger.level for logger in loggers]
+    for logger in loggers:
+        logger.setLevel(logging.ERROR)
+    try:
+        yield
+    finally:
+        for logger, level in zip(loggers, before, strict=True):
+            logger.setLevel(level)
+
+
+@contextmanager
+def _few_retries() -> Iterator[None]:
+    """TFDS retries ten times with growing pauses: over three minutes without a network."""
+    from tensorflow_datasets.core.download import downloader
+
+    before = getattr(downloader, "MAX_RETRIES", None)
+    downloader.MAX_RETRIES = RETRIES
+    try:
+        yield
+    finally:
+        downloader.MAX_RETRIES = before
