@@ -43,9 +43,10 @@ def pace(turns: Turns) -> Any:
         """Reports each epoch's seconds, and how they divide."""
 
         begun: float | None = None
+        processor: float
         trained: float
         validated: float
-        batch_hooks: float
+        step_hooks: float
 
         def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
             if self.begun is None:
@@ -54,12 +55,13 @@ def pace(turns: Turns) -> Any:
                 self.ended()
             turns.wait()
             self.begun = time.perf_counter()
+            self.processor = time.process_time()
             hooks.seconds = 0.0
 
         def on_test_begin(self, logs: Any = None) -> None:
             if self.begun is not None:
                 self.trained = time.perf_counter()
-                self.batch_hooks = hooks.seconds
+                self.step_hooks = hooks.seconds
 
         def on_test_end(self, logs: Any = None) -> None:
             self.validated = time.perf_counter()
@@ -73,17 +75,18 @@ def pace(turns: Turns) -> Any:
             report(
                 "epoch",
                 seconds=now - self.begun,
+                processor=time.process_time() - self.processor,
                 training=self.trained - self.begun,
                 validation=self.validated - self.trained,
-                batch_callbacks=self.batch_hooks,
-                end_callbacks=now - self.validated,
+                step_callbacks=self.step_hooks,
+                ending=now - self.validated,
             )
 
-    hooks = _BatchHooks(keras.callbacks.CallbackList)
+    hooks = _StepHooks(keras.callbacks.CallbackList)
     return Pace()
 
 
-class _BatchHooks:
+class _StepHooks:
     """Counts the seconds spent in all callbacks around training steps."""
 
     def __init__(self, kind: Any) -> None:

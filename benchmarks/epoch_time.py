@@ -75,11 +75,16 @@ class Found:
     whole: dict[str, dict[str, float]] = field(default_factory=dict)
     parts: dict[str, float] = field(default_factory=dict)
 
-    @property
-    def ratios(self) -> list[float]:
-        """zoo's seconds over plain's, an epoch each from the second on."""
+    def ratios(self, key: str) -> dict[str, float]:
+        """zoo's over plain's, an epoch each from the second on: median, min, max, and how many."""
         pairs = zip(*(self.epochs[side][1:] for side in SIDES), strict=True)
-        return [zoo["seconds"] / plain["seconds"] for zoo, plain in pairs]
+        ratios = [zoo[key] / plain[key] for zoo, plain in pairs]
+        return {
+            "median": median(ratios),
+            "min": min(ratios),
+            "max": max(ratios),
+            "pairs": len(ratios),
+        }
 
     def median(self, side: str, key: str) -> float:
         """Over the epochs from the second on."""
@@ -172,10 +177,11 @@ def table(found: Found) -> str:
         lines.append(_row(f"{number}" + (" (left out below)" if number == 1 else ""), zoo, plain))
     lines.append("")
     for key, name in (
+        ("processor", "processor seconds, median"),
         ("training", "training, median"),
         ("validation", "validation, median"),
-        ("batch_callbacks", "callbacks of steps, median"),
-        ("end_callbacks", "callbacks of epoch, median"),
+        ("step_callbacks", "callbacks of steps, median"),
+        ("ending", "end of epoch, median"),
     ):
         lines.append(_row(name, *(found.median(side, key) for side in SIDES)))
     ends = found.end_to_end()
@@ -183,11 +189,11 @@ def table(found: Found) -> str:
     lines.append(_row("end to end, zoo's later runs", ends["zoo, later runs"], ends["plain"]))
     peaks = [found.whole[side]["peak_bytes"] / 1e6 for side in SIDES]
     lines.append(_row("peak memory", *peaks, unit="MB"))
-    ratios = found.ratios
     lines += [
         "",
-        f"zoo/plain, epochs from the second on: median {median(ratios):.3f} "
-        f"({min(ratios):.3f} to {max(ratios):.3f}, {len(ratios)} pairs)",
+        f"zoo/plain in {found.ratios('seconds')['pairs']} pairs of epochs, from the second on:",
+        _ratio("seconds", found.ratios("seconds")),
+        _ratio("processor seconds", found.ratios("processor")),
         f"zoo's cache of decoded images: {found.whole['zoo']['cache_first']:.1f} s to make, "
         f"{found.whole['zoo']['cache_second']:.2f} s to find again",
         "",
@@ -195,6 +201,10 @@ def table(found: Found) -> str:
         *(f"  {name:<28}{seconds:9.2f}" for name, seconds in found.parts.items()),
     ]
     return "\n".join(lines)
+
+
+def _ratio(name: str, ratio: dict[str, float]) -> str:
+    return f"  {name:<28}{ratio['median']:9.3f} ({ratio['min']:.3f} to {ratio['max']:.3f})"
 
 
 def _row(name: str, zoo: float, plain: float, unit: str = "s") -> str:
@@ -206,7 +216,6 @@ def as_json(found: Found, words: argparse.Namespace) -> dict[str, Any]:
     """All figures."""
     from zoo import backend
 
-    ratios = found.ratios
     return {
         "date": date.today().isoformat(),
         "versions": backend.versions(),
@@ -215,7 +224,7 @@ def as_json(found: Found, words: argparse.Namespace) -> dict[str, Any]:
         "peer": words.peer,
         "parameters": found.parameters,
         "epochs": found.epochs,
-        "ratio": {"median": median(ratios), "min": min(ratios), "max": max(ratios)},
+        "ratios": {key: found.ratios(key) for key in ("seconds", "processor")},
         "end_to_end": found.end_to_end(),
         "whole": found.whole,
         "parts": found.parts,

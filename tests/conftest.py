@@ -7,6 +7,7 @@ import random
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -57,3 +58,13 @@ def minimal(tmp_path: Path) -> Path:
     file = tmp_path / "small.yaml"
     file.write_text(MINIMAL, encoding="utf-8")
     return file
+
+
+@pytest.fixture(scope="session")
+def trained(tmp_path_factory: pytest.TempPathFactory) -> Any:
+    """A run of tests/runs.py's small recipe, done. Not to be written to: `tests.runs.copied`."""
+    from tests.runs import tiny
+    from zoo.train import train
+
+    folder = tmp_path_factory.mktemp("trained")
+    return train(tiny(folder), folder / "runs")

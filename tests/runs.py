@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import keras
 import numpy as np
 
 from tests.conftest import ROOT
+from zoo import state
 from zoo.data.normalise import Normalisation
 from zoo.recipe import Recipe, load
+from zoo.run import Run
 
 # Five steps an epoch on the 1,257 training digits; dropout and flips draw in every step.
 TINY = """\
@@ -88,3 +92,28 @@ def zoo(*arguments: str | Path, cwd: Path, **more: str) -> subprocess.CompletedP
         text=True,
         timeout=240,
     )
+
+
+def copied(run: Run, folder: Path) -> Run:
+    """A copy of a run that a test may write to."""
+    return Run(Path(shutil.copytree(run.folder, folder / run.folder.name)))
+
+
+def final(run: Run) -> dict[str, Any]:
+    """All that an interruption must not change: state, best model, metrics, what run.json says."""
+    found = state.newest(run.state_folder)
+    assert found is not None
+    notes, arrays = found
+    notes.pop("seconds")
+    best = keras.saving.load_model(run.model_file)
+    timed = ("seconds", "images_per_second")
+    rows = [{key: row[key] for key in row if key not in timed} for row in run.rows()]
+    info = run.info()
+    keys = ("status", "epochs", "steps", "best_epoch", "val_accuracy", "val_loss", "stopped_early")
+    return {
+        "notes": notes,
+        "arrays": [array.tobytes() for array in arrays],
+        "best": {path: value.tobytes() for path, value in weights(best).items()},
+        "rows": rows,
+        "info": {key: info[key] for key in keys},
+    }

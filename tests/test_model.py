@@ -31,7 +31,7 @@ from zoo.recipe.schema import Augmentation, Initializer, Optimizer
 
 POLICIES = ("float32", "mixed_bfloat16", "mixed_float16", "float64")
 PIXELS = np.random.default_rng(0).integers(0, 256, (8, 8, 8, 3)).astype(np.uint8)
-LABELS = np.arange(8, dtype=np.int32) % 4
+LABELS = np.array([0, 0, 0, 0, 1, 1, 2, 3], np.int32)  # Else equal scores have no gradient.
 
 
 def built(recipe: Recipe, classes: int = 4) -> keras.Model:
@@ -351,7 +351,8 @@ def require_conformance(tmp_path: Path, recipe: Recipe) -> None:
     loss = model.train_on_batch(PIXELS, LABELS)
     assert np.isfinite(loss)
     after = weights(model)
-    assert not np.array_equal(before["logits/kernel"], after["logits/kernel"])
+    # Behind a kernel of zeros only biases move.
+    assert not np.array_equal(before["logits/bias"], after["logits/bias"])
     assert all(np.isfinite(value).all() for value in after.values())
     file = tmp_path / "model.keras"
     model.save(file)
@@ -423,9 +424,7 @@ def test_augmentations(word: Any) -> None:
     assert not np.array_equal(once, PIXELS)
 
 
-@pytest.mark.parametrize("word, defaults", [
-    (word, entry) for word, entry in names.OPTIMIZERS.items()
-])  # fmt: skip
+@pytest.mark.parametrize("word, defaults", names.OPTIMIZERS.items())
 def test_optimizer_options_reach_keras(tmp_path: Path, word: str, defaults: names.Word) -> None:
     """No option of a word is swallowed on the way."""
     options = {"learning_rate": 0.25, "momentum": 0.5, "nesterov": True, "weight_decay": 0.125,

@@ -15,10 +15,10 @@ from keras import ops
 from zoo.recipe.words import Choice
 
 
-def make(choice: Choice) -> keras.losses.Loss:
-    """The loss of a recipe."""
+def make(choice: Choice, dtype: str | None = None) -> keras.losses.Loss:
+    """The loss of a recipe; Keras casts the logits to `dtype`, or to float32 where it is None."""
     return {"softmax": SoftmaxCrossEntropy, "svm": WestonWatkins}[choice.word](
-        **choice.options.model_dump()
+        **choice.options.model_dump(), dtype=dtype
     )
 
 

@@ -103,7 +103,7 @@ def plan(recipe: Recipe, num_classes: int) -> Plan:
 
 def problems(recipe: Recipe) -> list[tuple[Path, str]]:
     """What is wrong with the stack of a recipe that is valid word by word, as (path, sentence)."""
-    found = list(_orders(recipe))
+    found = [*_orders(recipe), *_biases(recipe)]
     if found:
         return found
     walk = _Walk(resolved(recipe), 2)
@@ -156,6 +156,23 @@ def _orders(recipe: Recipe) -> Iterator[tuple[Path, str]]:
                 f"{', '.join(missing)} missing. Expected conv, bn and act, each once "
                 "(batch_norm: none and activation: linear leave theirs out), "
                 "and pool and dropout where wanted.",
+            )
+
+
+def _biases(recipe: Recipe) -> Iterator[tuple[Path, str]]:
+    model = recipe.model
+    places: list[tuple[Path, Any]] = [(("model", "defaults"), model.defaults)]
+    places += [
+        (("model", "stack", index, stage.word), stage.options)
+        for index, stage in enumerate(model.stack)
+    ]
+    for path, block in [*places, (("model", "head"), model.head)]:
+        chosen = getattr(block, "bias_initializer", None)
+        if chosen and chosen.word in ("auto", "Orthogonal"):
+            yield (
+                (*path, "bias_initializer"),
+                f"{chosen.word} is for kernels; a bias has no fan. Expected zeros, Constant or "
+                "another word that draws single values.",
             )
 
 

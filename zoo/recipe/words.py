@@ -129,7 +129,7 @@ class Choice(Model):
         fields = type(chosen).model_fields
         required_first = sorted(fields, key=lambda name: not fields[name].is_required())
         return (
-            {self.word: {name: getattr(chosen, name) for name in required_first}}
+            {self.word: {name: _written(getattr(chosen, name)) for name in required_first}}
             if fields
             else self.word
         )
@@ -154,6 +154,11 @@ class Choice(Model):
             "maxProperties": 1,
         }
         return {"description": cls.__doc__, "anyOf": [{"enum": bare}, one] if bare else [one]}
+
+
+def _written(value: Any) -> Any:
+    # By itself: pydantic before 2.13 fails on models inside that it has not built yet.
+    return value.model_dump() if isinstance(value, BaseModel) else value
 
 
 def _options_of(field: FieldInfo) -> type[BaseModel]:

@@ -200,7 +200,7 @@ class _Training:
         self.model = model.build(recipe, len(data.class_names), scaling)
         self.model.compile(
             optimizer=optimize.optimizer(recipe, self.model, self.batches.steps_per_epoch),
-            loss=losses.make(words.loss),
+            loss=losses.make(words.loss, "float64" if words.dtype_policy == "float64" else None),
             metrics=[keras.metrics.SparseCategoricalAccuracy(name="accuracy")],
             jit_compile=_jit(recipe),
         )

@@ -1,0 +1,165 @@
+"""Batches are a pure function of (seed, step): that is what an exact resume rests on."""
+
+from __future__ import annotations
+
+import random
+from concurrent.futures import ThreadPoolExecutor
+from itertools import islice
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from zoo import seeds
+from zoo.batches import AHEAD, Batches, InOrder, _ahead, _tf_feed
+from zoo.data.splits import ArraySplit
+from zoo.recipe.schema import Augmentation
+
+AUGMENT = [Augmentation.model_validate(step) for step in ({"random_crop": 1}, "random_flip")]
+FEW = settings(max_examples=40, deadline=None)
+
+
+def numbered(count: int) -> ArraySplit:
+    """Images whose every pixel is the image's own number."""
+    pixels = np.arange(count, dtype=np.uint8)[:, None, None, None] * np.ones((4, 4, 1), np.uint8)
+    return ArraySplit(pixels, np.arange(count, dtype=np.int32))
+
+
+def noise(count: int) -> ArraySplit:
+    pixels = np.random.default_rng(0).integers(0, 256, (count, 4, 4, 1)).astype(np.uint8)
+    return ArraySplit(pixels, np.arange(count, dtype=np.int32))
+
+
+def equal(one: Any, other: Any) -> bool:
+    return all(np.array_equal(np.asarray(a), np.asarray(b)) for a, b in zip(one, other, strict=True))
+
+
+@FEW
+@given(st.integers(1, 60), st.integers(1, 70), st.booleans(), st.integers(0, 3))
+def test_every_epoch_is_a_permutation(
+    count: int, size: int, drop_remainder: bool, epoch: int
+) -> None:
+    batches = Batches(numbered(count), size, 5, drop_remainder=drop_remainder)
+    per_epoch = batches.steps_per_epoch
+    steps = range(epoch * per_epoch, (epoch + 1) * per_epoch)
+    sizes = [len(batches(step)[1]) for step in steps]
+    seen = np.concatenate([batches(step)[1] for step in steps])
+    assert sizes == [batches.size(step) for step in steps]
+    assert len(set(seen.tolist())) == len(seen)
+    if drop_remainder and count >= size:
+        assert sizes == [size] * (count // size)
+    else:
+        assert len(seen) == count
+        assert sizes[:-1] == [size] * (len(sizes) - 1)
+
+
+def test_images_keep_their_labels() -> None:
+    batches = Batches(numbered(50), 8, 0)
+    for step in range(2 * batches.steps_per_epoch):
+        images, labels = batches(step)
+        assert (images.dtype, labels.dtype) == (np.uint8, np.int32)
+        assert (images[:, 0, 0, 0] == labels).all()
+
+
+def test_epochs_and_seeds_differ() -> None:
+    def order(seed: int, epoch: int) -> list[int]:
+        return Batches(numbered(50), 50, seed)(epoch)[1].tolist()
+
+    orders = [order(seed, epoch) for seed in range(3) for epoch in range(3)]
+    assert len({tuple(each) for each in orders}) == 9
+    assert sorted(orders[0]) == list(range(50)) != orders[0]
+
+
+def test_pure_in_any_order_and_thread() -> None:
+    batches = Batches(noise(30), 7, 3, AUGMENT)
+    wanted = [batches(step) for step in range(40)]
+    order = [step for step in range(40) for _ in range(3)]
+    random.Random(0).shuffle(order)
+    shared = Batches(noise(30), 7, 3, AUGMENT)
+    with ThreadPoolExecutor(8) as pool:
+        found = list(pool.map(shared, order))
+    for step, batch in zip(order, found, strict=True):
+        assert equal(batch, wanted[step])
+
+
+def test_an_image_is_augmented_anew_each_epoch() -> None:
+    """A batch of the whole split: the same images in epochs 0 and 1, changed in other ways."""
+    split = noise(20)
+    batches = Batches(split, 20, 0, AUGMENT)
+    versions = []
+    for step in range(2):
+        images, labels = batches(step)
+        versions.append(images[np.argsort(labels)])
+    same = (versions[0] == versions[1]).all(axis=(1, 2, 3))
+    assert same.sum() < 10
+
+
+def test_augmentation_leaves_the_split_alone() -> None:
+    split = noise(20)
+    before = split.pixels.copy()
+    batches = Batches(split, 20, 0, AUGMENT)
+    batches(0)
+    assert np.array_equal(split.pixels, before)
+
+
+@pytest.mark.parametrize("first", [0, 1, 4, 5, 13, 999])
+def test_feeds_agree_from_any_step(first: int) -> None:
+    """tf.data, the generator of other backends, and plain calls: one sequence."""
+    batches = Batches(noise(30), 7, 3, AUGMENT)
+    count = 2 * batches.steps_per_epoch + AHEAD
+    wanted = [batches(first + i) for i in range(count)]
+    by_tf = _tf_feed(batches, first).take(count).as_numpy_iterator()
+    by_generator = _ahead(batches, first)
+    for expected, one, other in zip(wanted, by_tf, islice(by_generator, count), strict=True):
+        assert equal(expected, one)
+        assert equal(expected, other)
+    by_generator.close()
+
+
+def test_feed_tells_shapes() -> None:
+    """The last batch is smaller, so the batch is free; all else is known."""
+    images, labels = _tf_feed(Batches(noise(30), 7, 3), 0).element_spec
+    assert images.shape.as_list() == [None, 4, 4, 1]
+    assert labels.shape.as_list() == [None]
+
+
+class Broken(ArraySplit):
+    def images(self, indices: np.ndarray) -> np.ndarray:
+        raise OSError("the disk is gone")
+
+
+def test_a_failing_split_ends_the_feed() -> None:
+    split = noise(30)
+    batches = Batches(Broken(split.pixels, split.labels), 7, 3)
+    with pytest.raises(OSError, match="the disk is gone"):
+        next(_ahead(batches, 0))
+
+
+@pytest.mark.parametrize("count, size, batches", [(10, 4, 3), (8, 4, 2), (1, 4, 1)])
+def test_in_order(count: int, size: int, batches: int) -> None:
+    sequence = InOrder(numbered(count), size)
+    assert sequence.num_batches == batches
+    found = [sequence[index] for index in range(batches)]
+    assert np.concatenate([labels for _, labels in found]).tolist() == list(range(count))
+    assert np.concatenate([images for images, _ in found])[:, 0, 0, 0].tolist() == list(range(count))
+
+
+# Seeds.
+
+
+def test_seeds_are_apart() -> None:
+    found = {
+        seeds.derive(seed, *names)
+        for seed in range(20)
+        for names in (("conv1",), ("conv2",), ("conv", 1), ("conv", 11), ("conv", 1, 1))
+    }
+    assert len(found) == 100
+    assert all(0 <= value < 2**31 for value in found)
+
+
+def test_seeds_never_change() -> None:
+    """A release that draws otherwise would resume old runs to other weights."""
+    assert seeds.derive(0, "conv1/kernel") == 2032108649
+    assert Batches(numbered(8), 8, 0)(0)[1].tolist() == [0, 6, 4, 7, 2, 1, 3, 5]

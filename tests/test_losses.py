@@ -1,0 +1,177 @@
+"""The losses against their formulas, by hand and in numpy; their gradients against differences."""
+
+from __future__ import annotations
+
+from math import log
+from typing import Any
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from zoo import losses, names
+from zoo.losses import SoftmaxCrossEntropy, WestonWatkins, at_start, make
+from zoo.recipe.schema import Loss
+
+FEW = settings(max_examples=40, deadline=None)
+
+
+def softmax_reference(logits: np.ndarray, target: np.ndarray, smoothing: float) -> float:
+    target = target * (1 - smoothing) + smoothing / logits.shape[1]
+    shifted = logits - logits.max(axis=1, keepdims=True)
+    logs = shifted - np.log(np.exp(shifted).sum(axis=1, keepdims=True))
+    return float(-(target * logs).sum(axis=1).mean())
+
+
+def svm_reference(logits: np.ndarray, labels: np.ndarray, margin: float) -> float:
+    """The lecture's loop over images and wrong classes."""
+    total = 0.0
+    for scores, label in zip(logits, labels, strict=True):
+        total += sum(
+            max(0.0, score - scores[label] + margin)
+            for j, score in enumerate(scores)
+            if j != label
+        )
+    return total / len(labels)
+
+
+BATCH = st.integers(1, 5).flatmap(
+    lambda count: st.integers(2, 6).flatmap(
+        lambda classes: st.tuples(
+            st.lists(
+                st.lists(st.floats(-20, 20, width=32), min_size=classes, max_size=classes),
+                min_size=count,
+                max_size=count,
+            ),
+            st.lists(st.integers(0, classes - 1), min_size=count, max_size=count),
+        )
+    )
+)
+
+
+@FEW
+@given(BATCH, st.sampled_from([0.0, 0.1, 0.9]))
+def test_softmax_is_its_formula(batch: Any, smoothing: float) -> None:
+    logits, labels = np.array(batch[0]), np.array(batch[1], np.int32)
+    loss = SoftmaxCrossEntropy(smoothing, dtype="float64")
+    wanted = softmax_reference(logits, np.eye(logits.shape[1])[labels], smoothing)
+    assert float(loss(labels, logits)) == pytest.approx(wanted, rel=1e-6, abs=1e-6)
+
+
+@FEW
+@given(BATCH, st.sampled_from([0.5, 1.0, 3.0]))
+def test_svm_is_its_formula(batch: Any, margin: float) -> None:
+    logits, labels = np.array(batch[0]), np.array(batch[1], np.int32)
+    loss = WestonWatkins(margin, dtype="float64")
+    wanted = svm_reference(logits, labels, margin)
+    assert float(loss(labels, logits)) == pytest.approx(wanted, rel=1e-6, abs=1e-6)
+
+
+@pytest.mark.parametrize("classes", [2, 10, 1000])
+@pytest.mark.parametrize("smoothing", [0.0, 0.3])
+def test_softmax_of_equal_scores(classes: int, smoothing: float) -> None:
+    labels = np.arange(2, dtype=np.int32)
+    for logits in (np.zeros((2, classes), np.float32), np.full((2, classes), 7.0, np.float32)):
+        found = float(SoftmaxCrossEntropy(smoothing)(labels, logits))
+        assert found == pytest.approx(log(classes), rel=1e-5)
+
+
+@pytest.mark.parametrize("classes", [2, 10, 1000])
+def test_svm_of_equal_scores(classes: int) -> None:
+    labels = np.arange(2, dtype=np.int32)
+    assert float(WestonWatkins()(labels, np.zeros((2, classes)))) == classes - 1
+    assert float(WestonWatkins(0.5)(labels, np.ones((2, classes)))) == (classes - 1) / 2
+
+
+def test_svm_of_the_lecture() -> None:
+    """CS231n, lecture 3: cat, car and frog give 2.9, 0 and 12.9; their mean is 5.27."""
+    scores = np.array([[3.2, 5.1, -1.7], [1.3, 4.9, 2.0], [2.2, 2.5, -3.1]])
+    loss = WestonWatkins(reduction=None, dtype="float64")
+    found = np.asarray(loss(np.arange(3), scores))
+    np.testing.assert_allclose(found, [2.9, 0.0, 12.9], atol=1e-9)
+
+
+@pytest.mark.parametrize("word", names.LOSSES)
+def test_loss_at_start(word: str) -> None:
+    """What divergence is measured against is what the loss gives."""
+    choice = Loss.model_validate(word)
+    found = float(make(choice)(np.arange(4, dtype=np.int32), np.zeros((4, 7), np.float32)))
+    assert found == pytest.approx(at_start(choice, 7), rel=1e-6)
+    assert at_start(Loss.model_validate({"svm": {"margin": 2.0}}), 7) == 12.0
+
+
+@pytest.mark.parametrize("loss", [SoftmaxCrossEntropy(0.2), WestonWatkins()])
+def test_labels_in_any_shape(loss: keras.losses.Loss) -> None:
+    """Integers, a column of them, and rows of probabilities mean the same."""
+    logits = np.random.default_rng(0).normal(size=(5, 3)).astype(np.float32)
+    labels = np.array([0, 2, 1, 1, 0], np.int32)
+    wanted = float(loss(labels, logits))
+    assert float(loss(labels[:, None], logits)) == wanted
+    assert float(loss(np.eye(3, dtype=np.float32)[labels], logits)) == pytest.approx(wanted)
+
+
+def test_soft_labels() -> None:
+    """Mixed labels give the mixture of the losses of their parts."""
+    logits = np.array([[1.0, -2.0, 0.5]])
+    loss = SoftmaxCrossEntropy(dtype="float64")
+    parts = [float(loss(np.array([label]), logits)) for label in (0, 2)]
+    found = float(loss(np.array([[0.25, 0.0, 0.75]]), logits))
+    assert found == pytest.approx(0.25 * parts[0] + 0.75 * parts[1])
+
+
+def test_two_classes_with_a_column_of_labels() -> None:
+    """(batch, 1) is a column of labels, not a row of probabilities."""
+    logits = np.array([[5.0, 0.0], [5.0, 0.0]], np.float32)
+    assert float(SoftmaxCrossEntropy()(np.array([[0], [0]]), logits)) < 0.01
+
+
+@pytest.mark.parametrize("loss", [SoftmaxCrossEntropy(), WestonWatkins()])
+def test_large_scores_stay_finite(loss: keras.losses.Loss) -> None:
+    logits = np.array([[1e4, -1e4, 0.0]], np.float32)
+    for label in range(3):
+        assert np.isfinite(float(loss(np.array([label]), logits)))
+
+
+@pytest.mark.parametrize(
+    "loss",
+    [
+        SoftmaxCrossEntropy(0.0, dtype="float64"),
+        SoftmaxCrossEntropy(0.3, dtype="float64"),
+        WestonWatkins(1.0, dtype="float64"),
+        WestonWatkins(2.5, dtype="float64"),
+    ],
+    ids=lambda loss: loss.name,
+)
+def test_gradient(loss: keras.losses.Loss) -> None:
+    """Central differences, away from the hinge's kinks."""
+    generator = np.random.default_rng(0)
+    logits, labels = generator.normal(size=(4, 5)) * 2, np.array([0, 4, 2, 2])
+    variable = tf.Variable(logits)
+    with tf.GradientTape() as tape:
+        value = loss(labels, variable)
+    gradient = tape.gradient(value, variable).numpy()
+    step = 1e-6
+    for index in np.ndindex(logits.shape):
+        up, down = logits.copy(), logits.copy()
+        up[index] += step
+        down[index] -= step
+        slope = (float(loss(labels, up)) - float(loss(labels, down))) / (2 * step)
+        assert gradient[index] == pytest.approx(slope, rel=1e-5, abs=1e-8)
+
+
+@pytest.mark.parametrize("loss", [SoftmaxCrossEntropy(0.25), WestonWatkins(2.0)])
+def test_serialisation(loss: keras.losses.Loss) -> None:
+    again = keras.losses.deserialize(keras.losses.serialize(loss))
+    assert type(again) is type(loss)
+    assert again.get_config() == loss.get_config()
+    assert {0.25, 2.0} & set(again.get_config().values())
+
+
+def test_float64_is_not_narrowed() -> None:
+    """Under the float64 policy the loss does not fall back to Keras's float32."""
+    loss = losses.make(Loss.model_validate("softmax"), "float64")
+    logits = np.array([[0.0, 1e-12]])
+    assert float(loss(np.array([0]), logits)) - log(2) == pytest.approx(5e-13, rel=0.01)

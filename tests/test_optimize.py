@@ -1,0 +1,137 @@
+"""Learning rates at the steps where they turn; the optimizer that a recipe gets."""
+
+from __future__ import annotations
+
+from math import cos, pi
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tests.runs import UNIT, network
+from zoo import names, optimize
+from zoo.model import build
+from zoo.optimize import OneCycle, learning_rate
+from zoo.recipe.schema import Schedule
+
+FEW = settings(max_examples=40, deadline=None)
+
+
+def rates(schedule: Any, peak: float = 0.1, epochs: int = 4, steps: int = 10) -> list[float]:
+    """The rate of each step, and of the one after the last."""
+    made = learning_rate(Schedule.model_validate(schedule), peak, epochs, steps)
+    return [float(made(step)) for step in range(epochs * steps + 1)]
+
+
+def test_constant_is_a_plain_number(tmp_path: Path) -> None:
+    """ReduceLROnPlateau refuses to move a schedule."""
+    assert learning_rate(Schedule.model_validate("constant"), 0.1, 4, 10) == 0.1
+    recipe = network(tmp_path, "[flatten]")
+    made = optimize.optimizer(recipe, build(recipe, 4, UNIT), 4)
+    made.learning_rate = 0.5
+    assert float(made.learning_rate) == 0.5
+
+
+def test_step_falls_with_the_epochs() -> None:
+    """The first step of epoch 3 is the first with the new rate."""
+    found = rates({"step": {"at_epochs": [2, 3], "factor": 0.1}})
+    np.testing.assert_allclose(found[:20], 0.1, rtol=1e-6)
+    np.testing.assert_allclose(found[20:30], 0.01, rtol=1e-6)
+    np.testing.assert_allclose(found[30:], 0.001, rtol=1e-6)
+
+
+def test_step_within_an_epoch() -> None:
+    found = rates({"step": {"at_epochs": [0.5], "factor": 0.5}})
+    assert found[4:6] == pytest.approx([0.1, 0.05])
+
+
+def test_step_with_one_step_an_epoch() -> None:
+    found = rates({"step": {"at_epochs": [1, 2], "factor": 0.5}}, steps=1)
+    assert found == pytest.approx([0.1, 0.05, 0.025, 0.025, 0.025])
+
+
+def test_cosine() -> None:
+    found = rates("cosine")
+    wanted = [0.05 * (1 + cos(pi * step / 40)) for step in range(41)]
+    np.testing.assert_allclose(found, wanted, atol=1e-7)
+
+
+def test_cosine_with_warmup_and_end() -> None:
+    found = rates({"cosine": {"warmup_epochs": 1, "end_factor": 0.1}})
+    assert found[0] == pytest.approx(0.01)  # Not 0: the first step would be lost.
+    assert np.all(np.diff(found[:11]) > 0)
+    assert found[10] == pytest.approx(0.1)
+    assert np.all(np.diff(found[10:]) < 0)
+    assert found[25] == pytest.approx(0.055)  # Halfway down.
+    assert found[40] == pytest.approx(0.01)
+
+
+def test_one_cycle() -> None:
+    found = rates({"one_cycle": {"warmup_epochs": 1, "start_factor": 0.1, "end_factor": 0.01}})
+    assert found[0] == pytest.approx(0.01)
+    assert found[5] == pytest.approx(0.055)
+    assert found[10] == max(found) == pytest.approx(0.1)
+    assert found[25] == pytest.approx(0.0505)
+    assert found[40] == pytest.approx(0.001)
+
+
+@pytest.mark.parametrize("word", ["cosine", "one_cycle"])
+def test_warmup_over_all_epochs(word: str) -> None:
+    found = rates({word: {"warmup_epochs": 4}})
+    assert np.all(np.diff(found[:40]) > 0)
+    assert found[40] == pytest.approx(0.1)
+
+
+def test_no_warmup() -> None:
+    found = rates({"one_cycle": {"warmup_epochs": 0, "end_factor": 0.5}})
+    assert (found[0], found[20], found[40]) == pytest.approx((0.1, 0.075, 0.05))
+
+
+def test_after_the_end_the_rate_stays() -> None:
+    made = learning_rate(Schedule.model_validate({"one_cycle": 1}), 0.1, 2, 5)
+    assert float(made(1000)) == pytest.approx(0.0, abs=1e-9)
+
+
+@st.composite
+def schedules(draw: st.DrawFn) -> tuple[Any, int, int]:
+    epochs, steps = draw(st.integers(1, 8)), draw(st.integers(1, 9))
+    word = draw(st.sampled_from([word for word in names.SCHEDULES if word != "constant"]))
+    if word == "step":
+        at = sorted(set(draw(st.lists(st.integers(1, epochs), min_size=1, max_size=3))))
+        return {word: {"at_epochs": at, "factor": draw(st.floats(0.01, 1.0))}}, epochs, steps
+    options = {
+        "warmup_epochs": draw(st.floats(0, epochs)),
+        "end_factor": draw(st.floats(0, 1)),
+    }
+    return {word: options}, epochs, steps
+
+
+@FEW
+@given(schedules())
+def test_laws_of_schedules(drawn: tuple[Any, int, int]) -> None:
+    """Never above the peak, never below zero, rising and then falling, and the peak is reached."""
+    schedule, epochs, steps = drawn
+    found = np.array(rates(schedule, 0.1, epochs, steps))
+    assert found.min() >= -1e-9
+    assert found.max() <= 0.1 * (1 + 1e-5)
+    assert found.max() == pytest.approx(0.1, rel=1e-5)
+    top = int(found.argmax())
+    assert np.all(np.diff(found[: top + 1]) >= -1e-8)
+    assert np.all(np.diff(found[top:]) <= 1e-8)
+
+
+def test_one_cycle_is_serialised() -> None:
+    made = OneCycle(0.1, 5, 20, 0.2, 0.3)
+    again = keras.saving.deserialize_keras_object(keras.saving.serialize_keras_object(made))
+    assert [float(again(step)) for step in range(25)] == [float(made(step)) for step in range(25)]
+
+
+def test_float16_scales_its_loss(tmp_path: Path) -> None:
+    recipe = network(tmp_path, "[flatten]", train=", dtype_policy: mixed_float16")
+    made = optimize.optimizer(recipe, build(recipe, 4, UNIT), 4)
+    assert isinstance(made, keras.optimizers.LossScaleOptimizer)
+    assert float(made.learning_rate) == pytest.approx(0.001)

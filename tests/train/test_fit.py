@@ -1,0 +1,330 @@
+"""Training: reproducible, watched, and true to what its run folder says of it."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+import pytest
+
+from tests.runs import copied, same, tiny, weights
+from zoo import names
+from zoo.data.load import load as load_data
+from zoo.data.normalise import normalisation
+from zoo.errors import Diverged, RunError
+from zoo.evaluate import evaluate
+from zoo.recipe import dump, load
+from zoo.run import Run
+from zoo.train import Settings, train
+from zoo.trained import Trained
+
+NO_AUGMENT = "data.augment=[]"
+
+
+def best(run: Run) -> dict[str, np.ndarray]:
+    return weights(keras.saving.load_model(run.model_file))
+
+
+class Callback(keras.callbacks.Callback):
+    """A user's own: notes what it is called with, and stops where told."""
+
+    def __init__(self, stop_at: int | None = None) -> None:
+        super().__init__()
+        self.stop_at = stop_at
+        self.steps = 0
+        self.epochs: list[dict[str, Any]] = []
+
+    def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
+        self.steps += 1
+        if self.steps == self.stop_at:
+            self.model.stop_training = True
+
+    def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
+        self.epochs.append(dict(logs))
+
+
+# What a run folder says.
+
+
+def test_run_folder(trained: Run) -> None:
+    info = trained.info()
+    assert info["status"] == "done"
+    assert info["reason"] is None
+    assert (info["epochs"], info["steps"], info["stopped_early"]) == (2, 10, False)
+    assert info["data"]["train"], info["data"]["validation"] == (1257, 180)
+    assert info["class_names"] == list("0123456789")
+    assert info["seed"] == 3
+    assert info["backend"] == "tensorflow"
+    assert info["images_per_second"] > 0
+    assert info["parameters"] == Trained(trained).model.count_params()
+
+
+def test_recipe_trains_again_as_it_stands(trained: Run) -> None:
+    recipe = load(str(trained.recipe_file))
+    assert dump(recipe) == trained.recipe_file.read_text(encoding="utf-8")
+
+
+def test_rows(trained: Run) -> None:
+    rows = trained.rows()
+    assert [row["epoch"] for row in rows] == [1, 2]
+    assert [row["step"] for row in rows] == [5, 10]
+    keys = {"epoch", "step", "loss", "accuracy", "val_loss", "val_accuracy", "learning_rate"}
+    assert all(row.keys() == keys | {"seconds"} for row in rows)
+    assert rows[0]["learning_rate"] == pytest.approx(0.01)
+    assert rows[1]["loss"] < rows[0]["loss"] < 2.5
+
+
+def test_statistics_are_of_the_training_images(trained: Run) -> None:
+    recipe = load(str(trained.recipe_file))
+    data = load_data(recipe)
+    assert trained.info()["normalisation"] == normalisation("channel_meanstd", data.train).as_json()
+    pixels = data.train.images(np.arange(len(data.train))).astype(np.float64)
+    layer = Trained(trained).model.get_layer("normalise")
+    scaled = pixels * layer.scale + layer.offset
+    assert abs(scaled.mean()) < 1e-4
+    assert scaled.std() == pytest.approx(1.0, abs=1e-4)
+
+
+def test_best_model_is_the_epoch_that_run_json_says(trained: Run) -> None:
+    info = trained.info()
+    row = trained.rows()[info["best_epoch"] - 1]
+    assert row["val_accuracy"] == max(row["val_accuracy"] for row in trained.rows())
+    assert (info["val_accuracy"], info["val_loss"]) == (row["val_accuracy"], row["val_loss"])
+    found = evaluate(Trained(trained), "validation")
+    assert found["accuracy"] == pytest.approx(row["val_accuracy"], abs=1e-6)
+    assert found["loss"] == pytest.approx(row["val_loss"], rel=1e-4)
+
+
+def test_best_is_not_the_last(tmp_path: Path) -> None:
+    """A rate that jumps in the second epoch makes the first the best, and its weights are kept."""
+    recipe = tiny(
+        tmp_path,
+        NO_AUGMENT,
+        "train.epochs=3",
+        "train.abort_above=none",
+        "train.schedule={step: {at_epochs: [1], factor: 1000}}",
+    )
+    run = train(recipe, tmp_path / "runs")
+    assert run.info()["best_epoch"] == 1
+    assert evaluate(Trained(run), "validation")["accuracy"] == pytest.approx(
+        run.rows()[0]["val_accuracy"], abs=1e-6
+    )
+
+
+def test_model_file_is_bare(trained: Run) -> None:
+    """No optimizer, no loss: what is handed on holds the network alone."""
+    model = keras.saving.load_model(trained.model_file)
+    assert not model.compiled
+    assert all(type(layer).__module__.startswith("keras.") for layer in model.layers)
+
+
+def test_nothing_else_is_left(trained: Run) -> None:
+    found = {str(path.relative_to(trained.folder)) for path in trained.folder.rglob("*.*")}
+    states = {name for name in found if name.startswith("state/")}
+    assert found - states == {"recipe.yaml", "run.json", "metrics.jsonl", "best.keras"}
+    assert len(states) <= 2
+
+
+# Reproducible.
+
+
+def test_same_seed_same_weights(trained: Run, tmp_path: Path) -> None:
+    again = train(load(str(trained.recipe_file)), tmp_path / "runs")
+    assert again.folder != trained.folder
+    assert same(best(again), best(trained))
+    losses = [[row["loss"] for row in run.rows()] for run in (trained, again)]
+    assert losses[0] == losses[1]
+
+
+def test_other_seed_other_weights(trained: Run, tmp_path: Path) -> None:
+    other = train(tiny(tmp_path, "seed=4"), tmp_path / "runs")
+    one, two = best(trained), best(other)
+    assert one.keys() == two.keys()
+    assert not any(np.array_equal(one[key], two[key]) for key in one if "kernel" in key)
+
+
+def test_watching_changes_nothing(trained: Run, tmp_path: Path) -> None:
+    """Callbacks, TensorBoard and frequent saves leave the weights as they are."""
+    user = Callback()
+    run = train(
+        tiny(tmp_path, "train.checkpoint_steps=2"),
+        tmp_path / "runs",
+        Settings(tensorboard=True, callbacks=[user]),
+    )
+    assert same(best(run), best(trained))
+    assert user.steps == 10
+    assert [epoch["val_accuracy"] for epoch in user.epochs] == [
+        row["val_accuracy"] for row in run.rows()
+    ]
+    assert list(run.tensorboard_folder.rglob("events.out.tfevents.*"))
+
+
+# The test split.
+
+
+class Untouchable:
+    """A split that knows its size and labels and gives no image."""
+
+    def __init__(self, split: Any) -> None:
+        self.split = split
+
+    def __len__(self) -> int:
+        return len(self.split)
+
+    def __getattr__(self, name: str) -> Any:
+        raise AssertionError(f"training asked the test split for {name}")
+
+
+def test_test_split_is_not_touched(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def guarded(*arguments: Any, **keywords: Any) -> Any:
+        data = load_data(*arguments, **keywords)
+        vars(data)["test"] = Untouchable(data.test)
+        return data
+
+    monkeypatch.setattr("zoo.train.fit.load_data", guarded)
+    run = train(tiny(tmp_path, "train.epochs=1"), tmp_path / "runs")
+    assert run.info()["data"]["test"] == 360
+
+
+# Stopping.
+
+
+def test_user_callback_stops(tmp_path: Path) -> None:
+    """In the middle of the second epoch; the run is done all the same."""
+    run = train(tiny(tmp_path, "train.epochs=9"), tmp_path, Settings(callbacks=[Callback(7)]))
+    info = run.info()
+    assert (info["status"], info["epochs"], info["steps"]) == ("done", 2, 7)
+    assert info["stopped_early"]
+
+
+def test_early_stopping(tmp_path: Path) -> None:
+    """A rate too small to learn anything: the first epoch stays the best."""
+    recipe = tiny(
+        tmp_path,
+        "train.epochs=30",
+        "train.optimizer={SGD: {learning_rate: 1e-12}}",
+        "train.early_stopping={patience: 2, min_delta: 0.5}",
+    )
+    info = train(recipe, tmp_path / "runs").info()
+    assert (info["status"], info["epochs"], info["stopped_early"]) == ("done", 3, True)
+
+
+def test_reduce_on_plateau_moves_a_constant_rate(tmp_path: Path) -> None:
+    plateau = keras.callbacks.ReduceLROnPlateau(
+        monitor="val_accuracy", mode="max", min_delta=1.0, patience=1, factor=0.5
+    )
+    run = train(tiny(tmp_path, "train.epochs=4"), tmp_path / "runs", Settings(callbacks=[plateau]))
+    assert [row["learning_rate"] for row in run.rows()] == pytest.approx(
+        [0.01, 0.01, 0.005, 0.0025]
+    )
+
+
+# Divergence.
+
+WILD = ("train.optimizer={SGD: {learning_rate: 1e3}}", "model.defaults.batch_norm=none")
+
+
+@pytest.mark.parametrize(
+    "rate, what",
+    [("1e30", "the loss is nan"), ("20.0", "the last 5 losses are above 6.9")],
+)
+def test_divergence(tmp_path: Path, rate: str, what: str) -> None:
+    recipe = tiny(
+        tmp_path,
+        f"train.optimizer={{SGD: {{learning_rate: {rate}}}}}",
+        "model.defaults.batch_norm=none",
+        "train.batch_size=64",
+    )
+    with pytest.raises(Diverged, match=r"diverged at step \d+ \(epoch 1, learning rate") as caught:
+        train(recipe, tmp_path / "runs")
+    assert caught.value.exit_code == 1
+    assert what in str(caught.value)
+    info = Run.open(tmp_path / "runs" / "tiny").info()
+    assert info["status"] == "diverged"
+    assert info["reason"] == str(caught.value)
+
+
+def test_abort_above_none(tmp_path: Path) -> None:
+    recipe = tiny(tmp_path, *WILD, "train.batch_size=64", "train.abort_above=none")
+    run = train(recipe, tmp_path / "runs")
+    assert run.info()["status"] == "done"
+    assert max(row["loss"] for row in run.rows()) > 10
+
+
+def test_weights_lost_in_the_last_step(tmp_path: Path) -> None:
+    """One step an epoch: the loss is finite before the step, and nothing is after it."""
+    recipe = tiny(
+        tmp_path,
+        "train.optimizer={SGD: {learning_rate: 1e38}}",
+        "model.defaults.batch_norm=none",
+        "train.batch_size=2000",
+        "train.epochs=1",
+    )
+    with pytest.raises(Diverged, match="validation loss"):
+        train(recipe, tmp_path / "runs")
+    run = Run.open(tmp_path / "runs" / "tiny")
+    assert run.info()["status"] == "diverged"
+    with pytest.raises(RunError, match="holds no trained model"):
+        Trained(run)
+
+
+def test_a_bug_is_a_failed_run(tmp_path: Path) -> None:
+    class Faulty(keras.callbacks.Callback):
+        def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
+            raise ZeroDivisionError("a user's bug")
+
+    with pytest.raises(ZeroDivisionError, match="a user's bug"):
+        train(tiny(tmp_path), tmp_path / "runs", Settings(callbacks=[Faulty()]))
+    info = Run.open(tmp_path / "runs" / "tiny").info()
+    assert (info["status"], info["reason"]) == ("failed", "ZeroDivisionError: a user's bug")
+
+
+# Words of the recipe.
+
+
+@pytest.mark.parametrize("policy", ["mixed_bfloat16", "mixed_float16", "float64"])
+def test_dtype_policies_learn(tmp_path: Path, policy: str) -> None:
+    run = train(tiny(tmp_path, f"train.dtype_policy={policy}"), tmp_path / "runs")
+    rows = run.rows()
+    assert rows[1]["loss"] < rows[0]["loss"]
+    assert keras.config.dtype_policy().name == "float32"  # Nothing global is changed.
+
+
+@pytest.mark.parametrize("word", names.LOSSES)
+def test_losses_learn(tmp_path: Path, word: str) -> None:
+    rows = train(tiny(tmp_path, f"train.loss={word}"), tmp_path / "runs").rows()
+    assert rows[1]["val_accuracy"] > 0.2
+
+
+@pytest.mark.parametrize("word", names.PREPROCESSINGS)
+def test_preprocessings_learn(tmp_path: Path, word: str) -> None:
+    recipe = tiny(tmp_path, f"data.preprocess={word}", "train.epochs=1")
+    run = train(recipe, tmp_path / "runs")
+    assert run.info()["normalisation"]["kind"] == word
+    assert evaluate(Trained(run), "validation")["accuracy"] == pytest.approx(
+        run.info()["val_accuracy"], abs=1e-6
+    )
+
+
+def test_drop_remainder(tmp_path: Path) -> None:
+    run = train(tiny(tmp_path, "train.drop_remainder=true", "train.epochs=1"), tmp_path / "runs")
+    assert run.info()["steps"] == 1257 // 256
+
+
+def test_monitor_val_loss(tmp_path: Path) -> None:
+    run = train(tiny(tmp_path, "train.monitor=val_loss"), tmp_path / "runs")
+    losses = [row["val_loss"] for row in run.rows()]
+    assert run.info()["val_loss"] == min(losses)
+
+
+def test_logs_are_json(trained: Run) -> None:
+    for line in trained.metrics_file.read_text(encoding="utf-8").splitlines():
+        json.loads(line, parse_constant=lambda word: pytest.fail(f"{word} is no JSON"))
+
+
+def test_a_copy_is_a_run(trained: Run, tmp_path: Path) -> None:
+    """Run folders hold no paths of their own: they can be moved."""
+    assert same(best(copied(trained, tmp_path)), best(trained))
