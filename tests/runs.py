@@ -66,8 +66,8 @@ def network(
 
 
 def weights(model: Any) -> dict[str, np.ndarray]:
-    """{path: values} of everything a model holds."""
-    return {variable.path: np.asarray(variable.numpy()) for variable in model.variables}
+    """{path: values} of a model's weights, running statistics too; random seeds have no name."""
+    return {variable.path: np.asarray(variable.numpy()) for variable in model.weights}
 
 
 def same(one: dict[str, np.ndarray], other: dict[str, np.ndarray]) -> bool:
@@ -104,7 +104,7 @@ def final(run: Run) -> dict[str, Any]:
     found = state.newest(run.state_folder)
     assert found is not None
     notes, arrays = found
-    notes.pop("seconds")
+    del notes["seconds"], notes["variables"]  # Keras numbers the names of seeds in a process.
     best = keras.saving.load_model(run.model_file)
     timed = ("seconds", "images_per_second")
     rows = [{key: row[key] for key in row if key not in timed} for row in run.rows()]

@@ -26,8 +26,9 @@ from zoo.errors import RecipeError
 from zoo.model import agrees, build, decayed, initializer
 from zoo.plan import plan
 from zoo.recipe import Recipe
+from zoo.recipe.network import Initializer
 from zoo.recipe.resolve import scaled
-from zoo.recipe.schema import Augmentation, Initializer, Optimizer
+from zoo.recipe.schema import Augmentation, Optimizer
 
 POLICIES = ("float32", "mixed_bfloat16", "mixed_float16", "float64")
 PIXELS = np.random.default_rng(0).integers(0, 256, (8, 8, 8, 3)).astype(np.uint8)

@@ -1,4 +1,4 @@
-"""Which Keras backend runs, made ready before Keras is imported. Light until `prepare` is called."""
+"""Which Keras backend runs, made ready before Keras is imported. Light until `prepare`."""
 
 from __future__ import annotations
 

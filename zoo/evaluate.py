@@ -8,11 +8,12 @@ import numpy as np
 from sklearn import metrics
 
 from zoo import losses
+from zoo.data.cache import silent
 from zoo.data.load import load as load_data
 from zoo.errors import DataError
 from zoo.run import write_json
-from zoo.trained import Trained, softmax
 from zoo.train.progress import Report
+from zoo.trained import Trained, softmax
 
 BINS = 15  # of the calibration error: Guo et al. 2017
 
@@ -34,7 +35,7 @@ def evaluate(
         DataError: the split does not exist, or the data are not those of the run.
     """
     recipe, info = trained.recipe, trained.info
-    data = load_data(recipe, **({"progress": progress} if progress else {}))
+    data = load_data(recipe, progress=progress or silent)
     if data.fingerprint != info["data"]["fingerprint"]:
         raise DataError(
             f"the data changed since {trained.run} was trained: its test images may have been "

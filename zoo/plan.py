@@ -13,10 +13,11 @@ from pathlib import Path as FilePath
 from typing import Any
 
 from zoo.data import layout
-from zoo.errors import DataError, RecipeError, Problem
+from zoo.errors import DataError, Problem, RecipeError
 from zoo.reader import Path
+from zoo.recipe.network import Layered
 from zoo.recipe.resolve import full_order, resolved
-from zoo.recipe.schema import Layered, Recipe
+from zoo.recipe.schema import Recipe
 
 Shape = tuple[int, ...]
 

@@ -34,7 +34,7 @@ def save(folder: Path, step: int, model: Any, notes: dict[str, Any]) -> Path:
     text = json.dumps({"format": FORMAT, "step": step, "variables": names, **notes})
     path = folder / f"step-{step:09d}.npz"
     with written(path) as aside, aside.open("wb") as file:
-        np.savez(file, notes=np.array(text), **_plain(arrays))
+        np.savez(file, notes=np.array(text), **_plain(arrays))  # type: ignore[arg-type]
     for old in _files(folder)[KEPT:]:
         old.unlink(missing_ok=True)
     return path

@@ -1,144 +1,350 @@
-"""A run killed at any instant and resumed ends with the very weights of an undisturbed run."""
+"""A run that was stopped anywhere goes on to the state that it would have had, bit for bit."""
 
 from __future__ import annotations
 
-import hashlib
-import json
 import os
-import random
 import signal
 import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
+import keras
 import numpy as np
 import pytest
 
+from tests.runs import copied, environment, final, tiny, tiny_file, zoo
 from zoo import state
-from zoo.run import Run
-
-RECIPE = """
-name: killed
-seed: 3
-data:
-  source: digits
-  color_mode: grayscale
-  augment: [random_flip, {random_crop: {padding: 1}}, {cutout: 2}]
-model:
-  stack:
-    - conv: {filters: 8, pool: max, dropout: 0.2}
-    - conv: {filters: 16, activation: gelu, pool: max}
-    - fc: {units: 32, dropout: 0.3}
-train:
-  epochs: EPOCHS
-  batch_size: 32
-  optimizer: {SGD: {learning_rate: 0.05, momentum: 0.9, nesterov: true, weight_decay: 1e-3}}
-  schedule: {one_cycle: {warmup_epochs: 1}}
-  early_stopping: {patience: 2}
-  checkpoint_steps: EVERY
-"""
+from zoo.data.load import load as load_data
+from zoo.errors import DataError, Diverged, Interrupted, RunError
+from zoo.recipe import Recipe
+from zoo.run import Run, write_text
+from zoo.train import Settings, resume, train
 
 
-class Part:
-    """One process of a run."""
+class Signal(keras.callbacks.Callback):
+    """Sends this process a signal at a step, as Ctrl-C and a batch system's end do."""
 
-    def __init__(self, recipe_file: Path, out: Path, run: Run | None) -> None:
-        self.out = out
-        self.steps_file = out / "steps.txt"
-        self.before = len(self.steps())
-        command = [sys.executable, str(Path(__file__).with_name("killable.py"))]
-        command += [str(recipe_file), str(out), str(self.steps_file)]
-        command += [str(run.folder)] if run else []
-        root = str(Path(__file__).parents[2])
-        self.process = subprocess.Popen(
-            command,
-            env={**os.environ, "PYTHONPATH": root},
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.PIPE,
+    def __init__(self, step: int, number: int = signal.SIGTERM) -> None:
+        super().__init__()
+        self.left = step
+        self.number = number
+
+    def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
+        self.left -= 1
+        if self.left == 0:
+            os.kill(os.getpid(), self.number)
+
+
+def interrupted(recipe: Recipe, out: Path, step: int, number: int = signal.SIGTERM) -> Run:
+    """A run that was stopped after some step."""
+    with pytest.raises(Interrupted, match=f"{signal.Signals(number).name} after step {step}"):
+        train(recipe, out, Settings(callbacks=[Signal(step, number)]))
+    run = Run.open(out / recipe.name)
+    assert run.info()["status"] == "interrupted"
+    assert f"zoo train --resume {run}" in run.info()["reason"]
+    return run
+
+
+def expected(recipe: Recipe, out: Path) -> dict[str, Any]:
+    """The end of the run that nothing disturbs; its callbacks are the same, but send nothing."""
+    return final(train(recipe, out / "undisturbed", Settings(callbacks=[Signal(-1)])))
+
+
+def without_signal(found: dict[str, Any]) -> dict[str, Any]:
+    callbacks = [entry for entry in found["notes"]["callbacks"] if entry[0] != "Signal"]
+    return {**found, "notes": {**found["notes"], "callbacks": callbacks}}
+
+
+def require_same(found: dict[str, Any], wanted: dict[str, Any]) -> None:
+    found, wanted = without_signal(found), without_signal(wanted)
+    for key in wanted:
+        assert found[key] == wanted[key], key
+
+
+# To the same end.
+
+
+@pytest.mark.parametrize(
+    "step, number",
+    [(1, signal.SIGINT), (3, signal.SIGTERM), (5, signal.SIGTERM), (7, signal.SIGINT),
+     (10, signal.SIGTERM)],
+)  # fmt: skip
+def test_resume_is_exact(tmp_path: Path, step: int, number: int) -> None:
+    """In an epoch, at its end, and after the last step of all; dropout and crops included."""
+    recipe = tiny(tmp_path)
+    run = interrupted(recipe, tmp_path / "runs", step, number)
+    assert resume(run.folder).folder == run.folder
+    require_same(final(run), expected(recipe, tmp_path))
+
+
+@pytest.mark.parametrize(
+    "sets",
+    [
+        ("train.optimizer={SGD: {learning_rate: 0.05, momentum: 0.9, weight_decay: 0.01}}",
+         "train.schedule={one_cycle: 1}"),
+        ("train.optimizer=RMSprop", "train.dtype_policy=mixed_bfloat16"),
+        ("train.dtype_policy=mixed_float16",),
+        ("train.dtype_policy=float64", "train.drop_remainder=true"),
+        ("train.loss=svm", "model.defaults.kernel_regularizer={l2: 0.01}"),
+    ],
+    ids=lambda sets: sets[0],
+)  # fmt: skip
+def test_everything_that_has_state(tmp_path: Path, sets: tuple[str, ...]) -> None:
+    recipe = tiny(tmp_path, *sets)
+    run = interrupted(recipe, tmp_path / "runs", 3)
+    resume(run.folder)
+    require_same(final(run), expected(recipe, tmp_path))
+
+
+def test_many_times(tmp_path: Path) -> None:
+    """A resumed run that is stopped again."""
+    recipe = tiny(tmp_path, "train.epochs=3")
+    run = interrupted(recipe, tmp_path / "runs", 2)
+    for _ in range(3):
+        with pytest.raises(Interrupted):
+            resume(run.folder, Settings(callbacks=[Signal(3)]))
+    resume(run.folder)
+    require_same(final(run), expected(recipe, tmp_path))
+
+
+class Stopper(keras.callbacks.Callback):
+    """Ends training at a step of the whole run, by what it counts itself."""
+
+    def __init__(self, at: int) -> None:
+        super().__init__()
+        self.at = at
+        self.count = 0
+
+    def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
+        self.count += 1
+        if self.count == self.at:
+            self.model.stop_training = True
+
+
+@pytest.mark.parametrize("at", [4, 5, 8])
+def test_a_callback_that_stops_goes_on_counting(tmp_path: Path, at: int) -> None:
+    """In the rest of the broken epoch, at its last step, and in the next."""
+    recipe = tiny(tmp_path, "train.epochs=4")
+    wanted = train(recipe, tmp_path / "undisturbed", Settings(callbacks=[Stopper(at)]))
+    with pytest.raises(Interrupted):
+        train(recipe, tmp_path / "runs", Settings(callbacks=[Stopper(at), Signal(2)]))
+    run = resume(tmp_path / "runs" / "tiny", Settings(callbacks=[Stopper(at)]))
+    assert wanted.info()["steps"] == at
+    require_same(final(run), final(wanted))
+
+
+@pytest.mark.parametrize("step", [5, 10, 12, 20])
+@pytest.mark.parametrize(
+    "monitor, delta", [("val_accuracy", 0.0), ("val_accuracy", 0.5), ("val_loss", 0.5)]
+)
+def test_early_stopping_goes_on(tmp_path: Path, step: int, monitor: str, delta: float) -> None:
+    """Its patience is not given anew, and its min_delta keeps the sign that Keras gave it."""
+    recipe = tiny(
+        tmp_path,
+        "train.epochs=9",
+        "train.optimizer={SGD: {learning_rate: 1e-9}}",
+        f"train.monitor={monitor}",
+        f"train.early_stopping={{patience: 3, min_delta: {delta}}}",
+    )
+    run = interrupted(recipe, tmp_path / "runs", step)
+    resume(run.folder)
+    wanted = expected(recipe, tmp_path)
+    require_same(final(run), wanted)
+    if delta:
+        assert wanted["info"]["epochs"] == 4
+
+
+@pytest.mark.parametrize("mode, monitor", [("max", "val_accuracy"), ("min", "val_loss")])
+def test_reduce_on_plateau_goes_on(tmp_path: Path, mode: str, monitor: str) -> None:
+    def plateau() -> keras.callbacks.Callback:
+        return keras.callbacks.ReduceLROnPlateau(
+            monitor=monitor, mode=mode, min_delta=5.0, patience=2, factor=0.5, cooldown=1
         )
 
-    def steps(self) -> list[int]:
-        if not self.steps_file.exists():
-            return []
-        return [int(line) for line in self.steps_file.read_text().split()]
-
-    def kill_after(self, steps: int, delay: float) -> bool:
-        """SIGKILL some time after so many steps; False if it ended before."""
-        while len(self.steps()) < self.before + steps:
-            if self.process.poll() is not None:
-                break
-            time.sleep(0.002)
-        time.sleep(delay)
-        if self.process.poll() is not None:
-            return False
-        self.process.send_signal(signal.SIGKILL)
-        self.process.communicate()
-        return True
-
-    def wait(self) -> None:
-        _, errors = self.process.communicate(timeout=300)
-        assert self.process.returncode == 0, errors.decode()[-3000:]
+    recipe = tiny(tmp_path, "train.epochs=6")
+    wanted = train(recipe, tmp_path / "undisturbed", Settings(callbacks=[plateau()]))
+    with pytest.raises(Interrupted):
+        train(recipe, tmp_path / "runs", Settings(callbacks=[plateau(), Signal(12)]))
+    run = resume(tmp_path / "runs" / "tiny", Settings(callbacks=[plateau()]))
+    rates = [row["learning_rate"] for row in wanted.rows()]
+    assert rates[0] > rates[-1]
+    require_same(final(run), final(wanted))
 
 
-def digest(run: Run) -> str:
-    """Of every variable at the end: model, optimizer, seeds; and of the best model."""
+def test_without_a_state_it_begins_anew(tmp_path: Path) -> None:
+    recipe = tiny(tmp_path)
+    run = interrupted(recipe, tmp_path / "runs", 7)
+    for file in run.state_folder.iterdir():
+        file.unlink()
+    resume(run.folder)
+    require_same(final(run), expected(recipe, tmp_path))
+
+
+def test_torn_state_falls_back_to_the_one_before(tmp_path: Path) -> None:
+    """What a disk lost at a power failure costs steps, not the run."""
+    recipe = tiny(tmp_path, "train.checkpoint_steps=2")
+    run = interrupted(recipe, tmp_path / "runs", 7)
+    older, newest = sorted(run.state_folder.iterdir())
+    newest.write_bytes(newest.read_bytes()[: newest.stat().st_size // 2])
     found = state.newest(run.state_folder)
     assert found is not None
-    notes, arrays = found
-    whole = hashlib.sha256(json.dumps(notes["step"]).encode())
-    for (name, _, _), array in zip(notes["variables"], arrays, strict=True):
-        whole.update(name.encode() + np.ascontiguousarray(array).tobytes())
-    return whole.hexdigest()
+    assert found[0]["step"] == 6
+    resume(run.folder)
+    require_same(final(run), expected(recipe, tmp_path))
 
 
-def rows_without_times(run: Run) -> list[dict[str, object]]:
-    return [{k: v for k, v in row.items() if k != "seconds"} for row in run.rows()]
+def test_all_states_torn(tmp_path: Path) -> None:
+    run = interrupted(tiny(tmp_path), tmp_path / "runs", 7)
+    for file in run.state_folder.iterdir():
+        file.write_bytes(b"PK\x03\x04 torn")
+    with pytest.raises(RunError, match="no state file can be read"):
+        resume(run.folder)
 
 
-def best_weights(run: Run) -> list[np.ndarray]:
-    import keras
+# Answered or refused.
 
-    return [np.asarray(w) for w in keras.saving.load_model(run.model_file).get_weights()]
+
+def test_done_is_done(trained: Run, tmp_path: Path) -> None:
+    run = copied(trained, tmp_path)
+    before = {path: path.read_bytes() for path in run.folder.rglob("*.*")}
+    assert resume(run.folder).info()["status"] == "done"
+    assert {path: path.read_bytes() for path in run.folder.rglob("*.*")} == before
+
+
+def test_killed_after_the_last_save(trained: Run, tmp_path: Path) -> None:
+    """Between the end of training and the end of the run: nothing is trained again."""
+    run = copied(trained, tmp_path)
+    run.update(status="running", epochs=None, best_epoch=None, val_accuracy=None, steps=None)
+    resume(run.folder)
+    assert final(run) == final(trained)
+
+
+def test_diverged_is_refused(tmp_path: Path) -> None:
+    recipe = tiny(
+        tmp_path, "model.stack=[flatten]", "train.optimizer={SGD: {learning_rate: 1e38}}"
+    )
+    with pytest.raises(Diverged):
+        train(recipe, tmp_path / "runs")
+    with pytest.raises(RunError, match="diverged at step .* start a new run with a lower"):
+        resume(tmp_path / "runs" / "tiny")
+
+
+def test_running_elsewhere_is_refused(trained: Run, tmp_path: Path) -> None:
+    run = copied(trained, tmp_path)
+    with subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)", "zoo"]) as other:
+        try:
+            run.update(status="running", pid=other.pid)
+            with pytest.raises(RunError, match=f"is still running as process {other.pid}"):
+                resume(run.folder)
+        finally:
+            other.kill()
+    # A process that has gone holds nothing.
+    assert resume(run.folder).info()["status"] == "done"
+
+
+def test_other_backend_is_refused(trained: Run, tmp_path: Path) -> None:
+    run = copied(trained, tmp_path)
+    run.update(status="interrupted", backend="jax")
+    with pytest.raises(RunError, match="begun with KERAS_BACKEND=jax"):
+        resume(run.folder)
+
+
+def test_changed_data_are_refused(
+    tmp_path: Path, trained: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = copied(trained, tmp_path)
+    run.update(status="interrupted")
+
+    def changed(*arguments: Any, **keywords: Any) -> Any:
+        data = load_data(*arguments, **keywords)
+        vars(data)["fingerprint"] = "0" * 64
+        return data
+
+    monkeypatch.setattr("zoo.train.fit.load_data", changed)
+    with pytest.raises(DataError, match="the data changed since it began"):
+        resume(run.folder)
+
+
+def test_edited_recipe_is_refused(trained: Run, tmp_path: Path) -> None:
+    run = copied(trained, tmp_path)
+    run.update(status="interrupted")
+    text = run.recipe_file.read_text(encoding="utf-8")
+    write_text(run.recipe_file, text.replace("filters: 4", "filters: 6"))
+    with pytest.raises(RunError, match="does not fit the network of this run's recipe"):
+        resume(run.folder)
+
+
+def test_no_run(tmp_path: Path) -> None:
+    with pytest.raises(RunError, match="does not exist"):
+        resume(tmp_path / "nothing")
+
+
+# Killed.
+
+
+def test_what_a_kill_leaves_is_swept(trained: Run, tmp_path: Path) -> None:
+    run = copied(trained, tmp_path)
+    run.update(status="running")
+    torn = [run.folder / ".best.123-ab12.keras", run.state_folder / ".step-000000005.9-ab12.npz"]
+    for file in torn:
+        file.write_bytes(b"half")
+    resume(run.folder)
+    assert not any(file.exists() for file in torn)
+    assert not [path for path in run.folder.rglob(".*") if path.is_file()]
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(900)
-@pytest.mark.parametrize("every", [7, 1])
-def test_ten_kills_change_nothing(every: int, tmp_path: Path) -> None:
-    recipe_file = tmp_path / "killed.yaml"
-    recipe_file.write_text(RECIPE.replace("EPOCHS", "8").replace("EVERY", str(every)))
-    calm = tmp_path / "calm"
-    calm.mkdir()
-    Part(recipe_file, calm, None).wait()
-    undisturbed = Run.open(calm / "killed")
-
-    out = tmp_path / "killed"
-    out.mkdir()
-    draw = random.Random(os.environ.get("ZOO_KILL_SEED", "0"))
-    run: Run | None = None
-    kills = 0
-    repeated: list[int] = []
-    while kills < 10:
-        part = Part(recipe_file, out, run)
-        # A step takes about two milliseconds and a save five: with a save a step, most kills
-        # fall into a write.
-        if not part.kill_after(draw.randint(1, 45), draw.uniform(0.0, 0.02)):
+def test_killed_again_and_again(tmp_path: Path) -> None:
+    """SIGKILL at random instants, saves included: the end is the undisturbed one, bit for bit."""
+    sets = ["--set", "train.epochs=30", "--set", "train.checkpoint_steps=1"]
+    recipe = tiny(tmp_path, "train.epochs=30", "train.checkpoint_steps=1")
+    command = [sys.executable, "-m", "zoo", "train", "--no-evaluate", "--no-export", "-q"]
+    begin = [*command, str(tiny_file(tmp_path)), *sets, "--out", "runs"]
+    generator = np.random.default_rng(0)
+    kills, arguments = 0, begin
+    while True:
+        process = subprocess.Popen(arguments, cwd=tmp_path, env=environment())
+        newest = max(_steps(tmp_path), default=0)
+        aim = newest + int(generator.integers(10, 40))
+        while process.poll() is None and max(_steps(tmp_path), default=0) < aim:
+            time.sleep(0.002)
+        if process.poll() is not None:
             break
+        time.sleep(float(generator.uniform(0, 0.02)))
+        process.kill()
+        process.wait()
         kills += 1
-        done = part.steps()
-        run = Run.open(out / "killed")
-        found = state.newest(run.state_folder)
-        repeated.append(done[-1] - (found[0]["step"] if found else 0))
-    assert kills == 10, f"the run ended after {kills} kills"
-    Part(recipe_file, out, run).wait()
-    assert run is not None
+        arguments = [*command, "--resume", "runs/tiny"]
+    assert process.returncode == 0
+    assert kills >= 3
+    require_same(final(Run.open(tmp_path / "runs" / "tiny")), expected(recipe, tmp_path))
 
-    print(f"steps repeated after each kill: {repeated}")
-    assert max(repeated) <= every
-    assert run.info()["status"] == "done"
-    assert rows_without_times(run) == rows_without_times(undisturbed)
-    assert digest(run) == digest(undisturbed)
-    for ours, theirs in zip(best_weights(run), best_weights(undisturbed), strict=True):
-        np.testing.assert_array_equal(ours, theirs)
-    assert not list(run.folder.glob(".*")), "half written files are left"
+
+def _steps(folder: Path) -> list[int]:
+    return [int(file.stem[5:]) for file in folder.glob("runs/tiny/*/state/step-*.npz")]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_signals_at_the_command_line(tmp_path: Path, number: int) -> None:
+    """Exit code 130, a sentence that tells how to go on, and then the undisturbed end."""
+    process = subprocess.Popen(
+        [sys.executable, "-m", "zoo", "train", str(tiny_file(tmp_path)), "--no-export",
+         "--no-evaluate", "--set", "train.epochs=200", "--set", "train.checkpoint_steps=1"],
+        cwd=tmp_path, env=environment(), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    while process.poll() is None and max(_steps(tmp_path), default=0) < 12:
+        time.sleep(0.005)
+    process.send_signal(number)
+    out, err = process.communicate(timeout=60)
+    assert process.returncode == 130, err
+    assert "zoo train --resume runs/tiny/" in err
+    assert "Traceback" not in err
+    run = Run.open(tmp_path / "runs" / "tiny")
+    assert run.info()["status"] == "interrupted"
+    done = zoo("train", "--resume", run, "--no-evaluate", "--no-export", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    require_same(final(run), expected(tiny(tmp_path, "train.epochs=200",
+                                           "train.checkpoint_steps=1"), tmp_path))  # fmt: skip

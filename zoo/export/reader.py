@@ -30,7 +30,7 @@ def main() -> None:
                 np.char.decode(value.astype("S"), "utf-8") if (value.dtype == object) else value
             )
         found[f"{name}/logits/again"] = again["logits"]
-    np.savez(out, **found)
+    np.savez(out, **found)  # type: ignore[arg-type]
 
 
 def _batched(np, call, images, size):  # type: ignore[no-untyped-def]

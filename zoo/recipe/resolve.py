@@ -9,7 +9,8 @@ import yaml
 
 from zoo.names import ACTIVATIONS, ORDER
 from zoo.reader import plain
-from zoo.recipe.schema import Defaults, Initializer, Layered, Recipe, Stage
+from zoo.recipe.network import Defaults, Initializer, Layered, Stage
+from zoo.recipe.schema import Recipe
 from zoo.recipe.words import Choice
 
 INHERITED = (

@@ -12,198 +12,23 @@ from pydantic import BeforeValidator, Field, model_validator
 from pydantic_core import PydanticCustomError
 
 from zoo import names
+from zoo.recipe.network import Network
 from zoo.recipe.words import Choice, Count, Model, Pair, choice, listing
 
-Fraction = Annotated[float, Field(ge=0.0, lt=1.0)]
 Part = Annotated[float, Field(gt=0.0, lt=1.0)]
 
 if TYPE_CHECKING:
-    Activation = Choice
-    Initializer = Choice
     Optimizer = Choice
     Schedule = Choice
     Loss = Choice
-    Pool = Choice
-    GlobalPool = Choice
     Augmentation = Choice
-    Order = tuple[str, ...]
 else:
-    Activation = choice("Activation", "What follows the kernel.", names.ACTIVATIONS)
-    Initializer = choice("Initializer", "How a kernel is drawn.", names.INITIALIZERS)
     Optimizer = choice("Optimizer", "How weights are updated.", names.OPTIMIZERS)
     Schedule = choice("Schedule", "How the learning rate moves.", names.SCHEDULES)
     Loss = choice("Loss", "What is minimised.", names.LOSSES)
-    Pool = choice("Pool", "Pooling over windows.", names.POOLS)
-    GlobalPool = choice("GlobalPool", "Pooling over all positions.", names.GLOBAL_POOLS)
     Augmentation = choice(
         "Augmentation", "A random change of training images.", names.AUGMENTATIONS
     )
-    Order = Annotated[
-        listing(Literal["conv", "bn", "act", "pool", "dropout"]),
-        Field(description="Order of the parts of a stage; pool and dropout, left out, come last."),
-    ]
-
-
-class BatchNorm(Model):
-    """Batch normalisation (Ioffe & Szegedy 2015), in Keras's words."""
-
-    momentum: Fraction = Field(0.9, description="Share of the running statistics kept a step.")
-    epsilon: float = Field(1e-3, gt=0, description="Added to the variance.")
-    center: bool = Field(True, description="Learn a shift (beta).")
-    scale: bool = Field(True, description="Learn a factor (gamma).")
-
-
-class Regularizer(Model):
-    """A penalty added to the loss."""
-
-    l2: float = Field(ge=0, description="Adds l2 * sum(w^2) to the loss, as Keras does.")
-
-
-class Layered(Model):
-    """What conv and fc stages share; left out, it is taken from `model.defaults`."""
-
-    use_bias: bool | None = Field(
-        None, description="A bias; left out: only where no batch norm follows the kernel."
-    )
-    repeat: int = Field(
-        1, ge=1, le=1000, description="How often; pool and dropout come in the last repeat."
-    )
-    dropout: Fraction = Field(0.0, description="Share of units dropped in training.")
-    order: Order | None = Field(None, description="Order of the parts; default: model.defaults.")
-    activation: Activation | None = Field(
-        None, description="What follows the kernel; default: model.defaults."
-    )
-    kernel_initializer: Initializer | None = Field(
-        None, description="How the kernel is drawn; default: model.defaults."
-    )
-    bias_initializer: Initializer | None = Field(
-        None, description="How the bias is drawn; default: model.defaults."
-    )
-    kernel_regularizer: Regularizer | None = Field(
-        None, description="Penalty on the kernel, or none; default: model.defaults."
-    )
-    batch_norm: BatchNorm | None = Field(
-        None, description="Batch norm, or none to leave it out; default: model.defaults."
-    )
-
-    @model_validator(mode="after")
-    def _none_where_it_means_something(self) -> Layered:
-        for key in ("order", "activation", "kernel_initializer", "bias_initializer", "padding"):
-            if key in self.model_fields_set and getattr(self, key) is None:
-                raise PydanticCustomError(
-                    "no_none",
-                    "cannot be none. Leave it out to take it from model.defaults{hint}",
-                    {"at": (key,), "hint": "; linear is no activation" * (key == "activation")},
-                )
-        return self
-
-
-class Conv(Layered):
-    """A stage of convolutions: [CONV-BN-ReLU] x repeat, with pooling and dropout at its end."""
-
-    filters: Count = Field(description="Output channels.")
-    kernel_size: Pair = Field((3, 3), description="Height and width of the kernel.")
-    strides: Pair = Field((1, 1), description="Step between positions; first repeat only.")
-    padding: Literal["same", "valid"] | None = Field(
-        None, description="same keeps the size (divided by strides); default: model.defaults."
-    )
-    dilation_rate: Pair = Field((1, 1), description="Spacing of the kernel's points.")
-    groups: Count = Field(1, description="Groups into which channels are split.")
-    pool: Pool | None = Field(None, description="Pooling at the end of the stage, or none.")
-
-    @model_validator(mode="after")
-    def _fits(self) -> Conv:
-        if self.filters % self.groups:
-            raise PydanticCustomError(
-                "groups",
-                "filters must be a multiple of groups. Received filters={filters}, groups={groups}",
-                {"filters": self.filters, "groups": self.groups, "at": ("groups",)},
-            )
-        if max(self.strides) > 1 and max(self.dilation_rate) > 1:
-            raise PydanticCustomError(
-                "strides",
-                "strides and dilation_rate cannot both be above 1; drop one of them",
-                {"at": ("dilation_rate",)},
-            )
-        return self
-
-
-class Fc(Layered):
-    """A stage of fully connected layers: [FC-BN-ReLU] x repeat."""
-
-    units: Count = Field(description="Output units.")
-
-
-class Dropout(Model):
-    """Dropout on its own."""
-
-    rate: Fraction = Field(description="Share of units dropped in training.")
-
-
-class Flatten(Model):
-    """Height, width and channels into one vector."""
-
-
-class Stage(Choice):
-    """One stage of the stack."""
-
-    conv: Conv | None = Field(None, description="[CONV-BN-ReLU-pool].")
-    fc: Fc | None = Field(None, description="[FC-BN-ReLU].")
-    pool: Pool | None = Field(None, description="Pooling over windows.")
-    global_pool: GlobalPool | None = Field(None, description="Pooling over all positions.")
-    flatten: Flatten | None = Field(None, description="Into one vector.")
-    dropout: Dropout | None = Field(None, description="Dropout.")
-
-
-class Defaults(Model):
-    """What every conv and fc stage takes unless it says otherwise."""
-
-    order: Order = names.ORDER
-    padding: Literal["same", "valid"] = Field("same", description="Padding of convolutions.")
-    activation: Activation = Field(
-        default_factory=lambda: Activation.model_validate("relu"), description="After each kernel."
-    )
-    kernel_initializer: Initializer = Field(
-        default_factory=lambda: Initializer.model_validate("auto"),
-        description="How kernels are drawn.",
-    )
-    bias_initializer: Initializer = Field(
-        default_factory=lambda: Initializer.model_validate("zeros"),
-        description="How biases are drawn.",
-    )
-    kernel_regularizer: Regularizer | None = Field(
-        None, description="Penalty on kernels; never on biases or batch norm."
-    )
-    batch_norm: BatchNorm | None = Field(
-        default_factory=BatchNorm, description="Batch norm, or none to leave it out."
-    )
-
-
-class Head(Model):
-    """The last layer: one logit a class, float32, no activation."""
-
-    kernel_initializer: Initializer = Field(
-        default_factory=lambda: Initializer.model_validate({"RandomNormal": {"stddev": 0.01}}),
-        description="Small, so that the loss starts at ln(classes).",
-    )
-    bias_initializer: Initializer = Field(
-        default_factory=lambda: Initializer.model_validate("zeros"),
-        description="How the biases are drawn.",
-    )
-    kernel_regularizer: Regularizer | None = Field(
-        None, description="Penalty on the kernel, or none; default: model.defaults."
-    )
-    use_bias: bool = Field(True, description="A bias a class.")
-
-
-class Network(Model):
-    """The network: a stack of stages between the image and the logits."""
-
-    defaults: Defaults = Field(default_factory=Defaults, description="For all stages.")
-    stack: listing(Stage) = Field(  # type: ignore[valid-type]
-        min_length=1, description="The stages, from the image to the head."
-    )
-    head: Head = Field(default_factory=Head, description="The layer of the logits.")
 
 
 class Digits(Model):

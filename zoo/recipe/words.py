@@ -75,6 +75,7 @@ POSITIVE_INT = {"type": "integer", "minimum": 1, "maximum": MAX_COUNT}
 PAIR_SCHEMA = {
     "anyOf": [POSITIVE_INT, {"type": "array", "items": POSITIVE_INT, "minItems": 2, "maxItems": 2}]
 }
+Fraction = Annotated[float, Field(ge=0.0, lt=1.0)]
 Count = Annotated[int, Field(ge=1, le=MAX_COUNT)]
 Pair = Annotated[tuple[Count, Count], BeforeValidator(_pair), WithJsonSchema(PAIR_SCHEMA)]
 

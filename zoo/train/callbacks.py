@@ -25,7 +25,8 @@ class FirstEpoch(keras.callbacks.Callback):
     """Ends a resumed run's first epoch after the steps that it still lacks.
 
     Keras counts the steps of an epoch from 0; the flag that stops training also ends an epoch, and
-    is taken back here before other callbacks may set it for good. So this one comes first.
+    is taken back here before other callbacks may set it for good. So this one comes first. What
+    another callback has set is left.
     """
 
     def __init__(self, first_step: int, steps_per_epoch: int) -> None:
@@ -33,16 +34,18 @@ class FirstEpoch(keras.callbacks.Callback):
         self.first_epoch, self.done = divmod(first_step, steps_per_epoch)
         self.left = steps_per_epoch - self.done
         self.epoch = self.first_epoch
+        self.ended = False
 
     def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
         self.epoch = epoch
 
     def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
         if self.done and self.epoch == self.first_epoch and batch + 1 == self.left:
+            self.ended = True
             self.model.stop_training = True
 
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
-        if self.done and epoch == self.first_epoch:
+        if self.ended and epoch == self.first_epoch:
             self.model.stop_training = False
 
 
@@ -193,7 +196,7 @@ class Rows(keras.callbacks.Callback):
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
         seconds = time.perf_counter() - self.clock.epoch_started
         rate = float(keras.ops.convert_to_numpy(self.model.optimizer.learning_rate))
-        row = {"epoch": epoch + 1, "step": self.clock.step}
+        row: dict[str, Any] = {"epoch": epoch + 1, "step": self.clock.step}
         row |= {key: _finite(value) for key, value in (logs or {}).items()}
         row |= {"learning_rate": rate, "seconds": round(seconds, 3)}
         self.rows.append(row)

@@ -291,6 +291,11 @@ class _Training:
         ]
 
     def _finish(self, clock: Clock, best: Best) -> None:
+        if best.epoch is None:
+            raise Diverged(
+                "diverged: no epoch ended with a finite validation loss. Lower train.optimizer's "
+                "learning_rate (try a third), or warm it up with a schedule."
+            )
         rows = self.run.rows()
         rates = [rate * self.recipe.train.batch_size for rate in clock.rates]
         self.run.update(
@@ -299,7 +304,7 @@ class _Training:
             epochs=len(rows),
             steps=clock.step,
             stopped_early=len(rows) < self.recipe.train.epochs,
-            best_epoch=None if best.epoch is None else best.epoch + 1,
+            best_epoch=best.epoch + 1,
             **best.values,
             parameters=self.model.count_params(),
             seconds=round(clock.seconds, 3),
