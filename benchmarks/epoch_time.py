@@ -24,6 +24,13 @@ from typing import Any
 
 HERE = Path(__file__).resolve().parent
 SIDES = ("zoo", "plain")
+MEDIANS = {
+    "processor": "processor",
+    "training": "training",
+    "validation": "validation",
+    "step_callbacks": "callbacks of steps",
+    "ending": "after validation",
+}
 
 
 class Child:
@@ -76,14 +83,13 @@ class Found:
     parts: dict[str, float] = field(default_factory=dict)
 
     def ratios(self, key: str) -> dict[str, float]:
-        """zoo's over plain's, an epoch each from the second on: median, min, max, and how many."""
+        """zoo's over plain's, an epoch each from the second on: median, min, max."""
         pairs = zip(*(self.epochs[side][1:] for side in SIDES), strict=True)
         ratios = [zoo[key] / plain[key] for zoo, plain in pairs]
         return {
             "median": median(ratios),
             "min": min(ratios),
             "max": max(ratios),
-            "pairs": len(ratios),
         }
 
     def median(self, side: str, key: str) -> float:
@@ -171,27 +177,26 @@ def _take_turns(found: Found, children: dict[str, Child], epochs: int) -> None:
 
 def table(found: Found) -> str:
     """The results in words and columns."""
-    lines = [f"{'epoch':<30}{'zoo':>9}{'plain':>9}{'ratio':>9}"]
+    ends = found.end_to_end()
+    lines = [f"{'seconds':<30}{'zoo':>9}{'plain':>9}{'ratio':>9}"]
     for number, pair in enumerate(zip(*found.epochs.values(), strict=True), 1):
         zoo, plain = (epoch["seconds"] for epoch in pair)
-        lines.append(_row(f"{number}" + (" (left out below)" if number == 1 else ""), zoo, plain))
-    lines.append("")
-    for key, name in (
-        ("processor", "processor seconds, median"),
-        ("training", "training, median"),
-        ("validation", "validation, median"),
-        ("step_callbacks", "callbacks of steps, median"),
-        ("ending", "end of epoch, median"),
-    ):
-        lines.append(_row(name, *(found.median(side, key) for side in SIDES)))
-    ends = found.end_to_end()
-    lines.append(_row("end to end, zoo's first run", ends["zoo, first run"], ends["plain"]))
-    lines.append(_row("end to end, zoo's later runs", ends["zoo, later runs"], ends["plain"]))
-    peaks = [found.whole[side]["peak_bytes"] / 1e6 for side in SIDES]
-    lines.append(_row("peak memory", *peaks, unit="MB"))
+        name = f"epoch {number}" + (" (left out below)" if number == 1 else "")
+        lines.append(f"{_row(name, zoo, plain)}{zoo / plain:9.3f}")
     lines += [
         "",
-        f"zoo/plain in {found.ratios('seconds')['pairs']} pairs of epochs, from the second on:",
+        "medians of an epoch:",
+        *(
+            _row(f"  {name}", found.median("zoo", key), found.median("plain", key))
+            for key, name in MEDIANS.items()
+        ),
+        "",
+        _row("end to end, zoo's first run", ends["zoo, first run"], ends["plain"]),
+        _row("end to end, zoo's later runs", ends["zoo, later runs"], ends["plain"]),
+        f"{'peak memory, MB':<30}"
+        + "".join(f"{found.whole[side]['peak_bytes'] / 1e6:9.0f}" for side in SIDES),
+        "",
+        f"zoo/plain, median of {len(found.epochs['zoo']) - 1} pairs, from the second epoch on:",
         _ratio("seconds", found.ratios("seconds")),
         _ratio("processor seconds", found.ratios("processor")),
         f"zoo's cache of decoded images: {found.whole['zoo']['cache_first']:.1f} s to make, "
@@ -203,13 +208,12 @@ def table(found: Found) -> str:
     return "\n".join(lines)
 
 
+def _row(name: str, zoo: float, plain: float) -> str:
+    return f"{name:<30}{zoo:9.2f}{plain:9.2f}"
+
+
 def _ratio(name: str, ratio: dict[str, float]) -> str:
     return f"  {name:<28}{ratio['median']:9.3f} ({ratio['min']:.3f} to {ratio['max']:.3f})"
-
-
-def _row(name: str, zoo: float, plain: float, unit: str = "s") -> str:
-    places = 0 if unit == "MB" else 2
-    return f"{name:<30}{zoo:9.{places}f}{plain:9.{places}f}{zoo / plain:9.3f}  {unit}"
 
 
 def as_json(found: Found, words: argparse.Namespace) -> dict[str, Any]:

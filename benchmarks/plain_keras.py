@@ -3,7 +3,8 @@
     python benchmarks/plain_keras.py PATH        PATH/train/CLASS/*.jpg, as for zoo
 
 It uses nothing of zoo, and Keras's defaults wherever the recipe says nothing. `--tuned` is what an
-expert adds on a CPU: the decoded images are cached, and XLA is not used.
+expert writes: the decoded images are cached, and XLA is not used (on a machine without a GPU,
+Keras's default is the same).
 """
 
 from __future__ import annotations
@@ -67,7 +68,7 @@ def train(
 ) -> keras.Model:
     """Trains on a folder of images; returns the model."""
     training, validation = load(folder, batch_size, tuned)
-    model = build(len(list((folder / "train").iterdir())))
+    model = build(sum(path.is_dir() for path in (folder / "train").iterdir()))
     model.compile(
         optimizer=keras.optimizers.Adam(2e-3),
         loss=keras.losses.SparseCategoricalCrossentropy(from_logits=True),

@@ -61,7 +61,8 @@ def newest(folder: Path) -> tuple[dict[str, Any], list[np.ndarray]] | None:
     files = _files(folder)
     for path in files:
         try:
-            with np.load(path, allow_pickle=False) as stored:
+            # numpy leaves a file open that it has opened itself and cannot read.
+            with path.open("rb") as file, np.load(file, allow_pickle=False) as stored:
                 notes = json.loads(str(stored["notes"]))
                 arrays = [stored[f"v{i}"] for i in range(len(notes["variables"]))]
         except (OSError, ValueError, KeyError, zipfile.BadZipFile, EOFError):

@@ -92,12 +92,12 @@ def compare(trained: Trained, made: Path, work: Path) -> dict[str, Any]:
     for name in ("serving_default", "serve_uint8"):
         first = answers[f"{name}/probabilities"]
         order = np.argsort(-expected, axis=1, kind="stable")[:, : first.shape[1]]
-        sorted_diff = np.abs(np.take_along_axis(expected, order, axis=1) - first).max()
-        full_diff = np.abs(expected - softmax(answers[f"{name}/logits"])).max()
-        repeat = np.abs(answers[f"{name}/logits"] - answers[f"{name}/logits/again"])
+        logits, again = answers[f"{name}/logits"], answers[f"{name}/logits/again"]
+        sorted_diff = _apart(np.take_along_axis(expected, order, axis=1), first)
+        full_diff = _apart(expected, softmax(logits))
         signatures[name] = {
-            "max_abs_diff": float(max(sorted_diff, full_diff)),
-            "max_repeat_diff": float(repeat.max()),
+            "max_abs_diff": max(sorted_diff, full_diff),
+            "max_repeat_diff": _apart(logits, again),
             "top1_agreement": float(np.mean(answers[f"{name}/classes"][:, 0] == wanted)),
         }
     worst = {
@@ -113,6 +113,12 @@ def compare(trained: Trained, made: Path, work: Path) -> dict[str, Any]:
         "passed": worst["max_abs_diff"] <= TOLERANCE and worst["max_repeat_diff"] <= TOLERANCE,
         "signatures": signatures,
     }
+
+
+def _apart(one: np.ndarray, other: np.ndarray) -> float:
+    """The largest difference; what is no number is as far away as JSON can tell."""
+    far = np.finfo(np.float32).max
+    return float(np.nan_to_num(np.abs(one - other), nan=far, posinf=far).max())
 
 
 def _answers(made: Path, work: Path) -> dict[str, np.ndarray]:

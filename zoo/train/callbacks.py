@@ -25,8 +25,8 @@ class FirstEpoch(keras.callbacks.Callback):
     """Ends a resumed run's first epoch after the steps that it still lacks.
 
     Keras counts the steps of an epoch from 0; the flag that stops training also ends an epoch, and
-    is taken back here before other callbacks may set it for good. So this one comes first. What
-    another callback has set is left.
+    is taken back here before other callbacks may set it for good. So this one comes first, and
+    `after_others` last: what another callback has set is left.
     """
 
     def __init__(self, first_step: int, steps_per_epoch: int) -> None:
@@ -39,8 +39,10 @@ class FirstEpoch(keras.callbacks.Callback):
     def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
         self.epoch = epoch
 
-    def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
-        if self.done and self.epoch == self.first_epoch and batch + 1 == self.left:
+    def after_others(self, batch: int, logs: Any = None) -> None:
+        """Comes at the end of each step, after all other callbacks."""
+        last = self.done and self.epoch == self.first_epoch and batch + 1 == self.left
+        if last and not self.model.stop_training:
             self.ended = True
             self.model.stop_training = True
 
@@ -284,6 +286,9 @@ class Keeper(keras.callbacks.Callback):
         if self.restored:
             state.restore(self.model, *self.restored)
             self.restored = None
+            if self.clock.step % self.clock.steps_per_epoch == 0:
+                # Saved at an epoch's end, where the metrics hold the sums of the validation.
+                self.model.reset_metrics()
 
     def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
         # The last step's state is saved when validation and the epoch's end are done.
@@ -326,6 +331,8 @@ def _take(callback: Any) -> dict[str, Any]:
         return values
     plain = {}
     for key, value in vars(callback).items():
+        if key == "min_delta" and hasattr(callback, "monitor_op"):
+            continue  # Keras turns its sign once in each process; it is no state.
         value = value.item() if hasattr(value, "item") and getattr(value, "ndim", 1) == 0 else value
         if value is None or isinstance(value, bool | int | float | str):
             plain[key] = value

@@ -252,7 +252,9 @@ class _Training:
         self.model.evaluate(self.validation, steps=1, verbose=0)
         if saved:
             keeper.put_back(*saved)
-        head = [FirstEpoch(first, steps), clock, Rows(self.run, clock, len(self.data.train), rows)]
+        part = FirstEpoch(first, steps)
+        head = [part, clock, Rows(self.run, clock, len(self.data.train), rows)]
+        tail = [lines, keeper, keras.callbacks.LambdaCallback(on_train_batch_end=part.after_others)]
         try:
             if notes.get("stopped") or first >= words.epochs * steps:
                 self._put_back_all(keeper)
@@ -263,7 +265,7 @@ class _Training:
                     initial_epoch=first // steps,
                     steps_per_epoch=steps,
                     validation_data=self.validation,
-                    callbacks=[*head, *kept, lines, keeper],
+                    callbacks=[*head, *kept, *tail],
                     shuffle=False,  # The batches are drawn already.
                     verbose=0,
                 )
@@ -315,8 +317,8 @@ class _Training:
 def _jit(recipe: Recipe) -> bool:
     """Whether XLA compiles the step.
 
-    On a CPU, TensorFlow's own kernels are about twice as fast as XLA's for convolutions, although
-    Keras's "auto" chooses XLA there; and XLA cannot keep TensorFlow's determinism.
+    On a CPU, TensorFlow's own kernels are about twice as fast as XLA's for convolutions, and
+    Keras's "auto" leaves XLA off there too; XLA cannot keep TensorFlow's determinism.
     """
     asked = recipe.train.jit_compile
     if asked != "auto":

@@ -1,0 +1,148 @@
+"""Metrics against hand counts and scikit-learn; the test split is counted each time it is used."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from sklearn import metrics
+
+from tests.runs import copied
+from zoo.data.load import load as load_data
+from zoo.errors import DataError
+from zoo.evaluate import calibration_error, evaluate, measured
+from zoo.run import Run
+from zoo.trained import Trained, softmax
+
+NAMES = ["cat", "dog", "eel"]
+# Guesses 0, 1, 2, 0, 0 for the labels below: three right.
+LOGITS = np.array([[3, 1, 0], [0, 2, 1], [0, 1, 2], [5, 0, 0], [1, 0, 0]], np.float32)
+LABELS = np.array([0, 1, 2, 1, 2], np.int32)
+
+
+def test_by_hand() -> None:
+    found = measured(LOGITS, LABELS, NAMES)
+    assert found["images"] == 5
+    assert found["accuracy"] == 0.6
+    assert found["confusion_matrix"] == [[1, 0, 0], [1, 1, 0], [1, 0, 1]]
+    cat, dog, eel = found["per_class"]
+    assert cat == {
+        "class": "cat", "precision": pytest.approx(1 / 3), "recall": 1.0, "f1": 0.5, "images": 1,
+    }  # fmt: skip
+    assert (dog["precision"], dog["recall"], dog["images"]) == (1.0, 0.5, 2)
+    assert (eel["precision"], eel["recall"], eel["f1"]) == (1.0, 0.5, pytest.approx(2 / 3))
+
+
+def test_class_without_images_and_guesses() -> None:
+    found = measured(LOGITS[:2], LABELS[:2], NAMES)
+    assert found["per_class"][2] == {
+        "class": "eel", "precision": 0.0, "recall": 0.0, "f1": 0.0, "images": 0,
+    }  # fmt: skip
+    assert np.shape(found["confusion_matrix"]) == (3, 3)
+
+
+@settings(max_examples=30, deadline=None)
+@given(st.integers(2, 12), st.integers(1, 40), st.integers(0, 1000))
+def test_against_scikit_learn(classes: int, count: int, seed: int) -> None:
+    generator = np.random.default_rng(seed)
+    logits = generator.normal(size=(count, classes)).astype(np.float32)
+    labels = generator.integers(0, classes, count).astype(np.int32)
+    found = measured(logits, labels, [str(i) for i in range(classes)])
+    guesses = logits.argmax(axis=1)
+    assert found["accuracy"] == pytest.approx(metrics.accuracy_score(labels, guesses))
+    order = np.argsort(-logits, axis=1)[:, :5]
+    top = np.mean([label in row for label, row in zip(labels, order, strict=True)])
+    assert found["top5_accuracy"] == pytest.approx(top)
+    assert np.sum(found["confusion_matrix"]) == count
+    assert 0 <= found["ece"] <= 1
+    json.dumps(found, allow_nan=False)
+
+
+def test_top5_of_three_classes_is_one() -> None:
+    assert measured(LOGITS, LABELS, NAMES)["top5_accuracy"] == 1.0
+
+
+def test_top5_of_a_dead_network() -> None:
+    """Equal scores for all of ten classes are right for five of them, not for all."""
+    logits, labels = np.zeros((10, 10), np.float32), np.arange(10, dtype=np.int32)
+    assert measured(logits, labels, list("abcdefghij"))["top5_accuracy"] == 0.5
+
+
+def test_calibration_by_hand() -> None:
+    """Bins of 15ths: 0.95 and 0.94 share one, half right; 0.5 stands alone and is right."""
+    probabilities = np.array([[0.95, 0.05], [0.94, 0.06], [0.5, 0.5]])
+    labels = np.array([0, 1, 0])
+    # |1 - (0.95 + 0.94)| + |1 - 0.5| over 3 images
+    assert calibration_error(probabilities, labels) == pytest.approx((0.89 + 0.5) / 3)
+
+
+def test_calibration_at_its_ends() -> None:
+    sure = np.array([[1.0, 0.0], [1.0, 0.0]])
+    assert calibration_error(sure, np.array([0, 0])) == 0.0
+    assert calibration_error(sure, np.array([1, 1])) == 1.0
+    assert calibration_error(sure, np.array([0, 1])) == 0.5
+
+
+def test_softmax_of_large_logits() -> None:
+    found = softmax(np.array([[1e4, 0.0, -1e4], [0.0, 0.0, 0.0]], np.float32))
+    np.testing.assert_allclose(found, [[1, 0, 0], [1 / 3] * 3])
+
+
+# Of a run.
+
+
+def test_evaluation_of_a_run(trained: Run, tmp_path: Path) -> None:
+    run = copied(trained, tmp_path)
+    loaded = Trained(run)
+    found = evaluate(loaded)
+    assert json.loads(run.evaluation_file.read_text(encoding="utf-8")) == found
+    assert found["split"] == "test"
+    assert found["images"] == 360
+    split = load_data(loaded.recipe).test
+    assert split is not None
+    guesses = loaded.logits(split).argmax(axis=1)
+    assert found["accuracy"] == pytest.approx(np.mean(guesses == split.labels))
+    expected = metrics.log_loss(split.labels, softmax(loaded.logits(split)))
+    assert found["loss"] == pytest.approx(expected, rel=1e-5)
+
+
+def test_looks_at_the_test_are_counted(trained: Run, tmp_path: Path) -> None:
+    run = copied(trained, tmp_path)
+    loaded = Trained(run)
+    counts = [evaluate(loaded)["test_evaluations"], evaluate(loaded)["test_evaluations"]]
+    evaluate(loaded, "validation")
+    counts.append(evaluate(Trained(run))["test_evaluations"])
+    assert counts == [1, 2, 3]
+    assert run.info()["test_evaluations"] == 3
+
+
+def test_validation_leaves_the_test_alone(
+    trained: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def guarded(*arguments: Any, **keywords: Any) -> Any:
+        data = load_data(*arguments, **keywords)
+        vars(data)["test"] = None
+        return data
+
+    monkeypatch.setattr("zoo.evaluate.load_data", guarded)
+    run = copied(trained, tmp_path)
+    assert evaluate(Trained(run), "validation")["images"] == 180
+    assert not run.evaluation_file.exists()
+    with pytest.raises(DataError, match="the data have no test split"):
+        evaluate(Trained(run))
+
+
+def test_changed_data_are_refused(
+    trained: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else images of the training may now be in the test."""
+    run = copied(trained, tmp_path)
+    info = run.info()
+    run.update(data={**info["data"], "fingerprint": "0" * 64})
+    with pytest.raises(DataError, match="the data changed since"):
+        evaluate(Trained(run))
