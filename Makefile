@@ -23,7 +23,7 @@ test-fast:  ## The recipe language and the command line: no TensorFlow.
 	pytest -m "not slow" tests/test_reader.py tests/test_light.py tests/recipe tests/tuning
 
 bench:
-	python -m benchmarks
+	python benchmarks/epoch_time.py $(DATA)
 
 build:
 	python -m build

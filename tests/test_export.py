@@ -138,7 +138,7 @@ def in_training_mode(trained: Trained, folder: Path) -> None:
         return tf.function(answer, input_signature=[spec]).get_concrete_function()
 
     module = tf.Module()
-    module.model = model
+    module.held = [model, *(variable.value for variable in model.variables)]
     signatures = dict(zip(SIGNATURES, map(signature, (tf.float32, tf.uint8)), strict=True))
     tf.saved_model.save(module, str(folder), signatures)
 
