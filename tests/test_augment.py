@@ -38,9 +38,7 @@ def test_every_word_has_code() -> None:
 
 @pytest.mark.parametrize("shape", SHAPES, ids=str)
 @pytest.mark.parametrize("step", [*STEPS, BLANK], ids=str)
-def test_shape_and_dtype_stay_and_input_is_left_alone(
-    step: Any, shape: tuple[int, ...]
-) -> None:
+def test_shape_and_dtype_stay_and_input_is_left_alone(step: Any, shape: tuple[int, ...]) -> None:
     images = pixels(shape)
     images.flags.writeable = False  # As of a split that is mapped from a file.
     found = apply(images, step)
@@ -68,7 +66,9 @@ def test_each_image_on_its_own(step: Any) -> None:
 def test_flip_is_a_mirror_or_nothing() -> None:
     images = pixels((200, 3, 4, 2))
     found = apply(images, {"random_flip": "horizontal"})
-    mirrored = [np.array_equal(one, other[:, ::-1]) for one, other in zip(found, images, strict=True)]
+    mirrored = [
+        np.array_equal(one, other[:, ::-1]) for one, other in zip(found, images, strict=True)
+    ]
     kept = [np.array_equal(one, other) for one, other in zip(found, images, strict=True)]
     assert all(m != k for m, k in zip(mirrored, kept, strict=True))
     assert 70 <= sum(mirrored) <= 130  # Five standard deviations are 35.

@@ -33,7 +33,9 @@ def noise(count: int) -> ArraySplit:
 
 
 def equal(one: Any, other: Any) -> bool:
-    return all(np.array_equal(np.asarray(a), np.asarray(b)) for a, b in zip(one, other, strict=True))
+    return all(
+        np.array_equal(np.asarray(a), np.asarray(b)) for a, b in zip(one, other, strict=True)
+    )
 
 
 @FEW
@@ -143,7 +145,9 @@ def test_in_order(count: int, size: int, batches: int) -> None:
     assert sequence.num_batches == batches
     found = [sequence[index] for index in range(batches)]
     assert np.concatenate([labels for _, labels in found]).tolist() == list(range(count))
-    assert np.concatenate([images for images, _ in found])[:, 0, 0, 0].tolist() == list(range(count))
+    assert np.concatenate([images for images, _ in found])[:, 0, 0, 0].tolist() == list(
+        range(count)
+    )
 
 
 # Seeds.

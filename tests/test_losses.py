@@ -31,9 +31,7 @@ def svm_reference(logits: np.ndarray, labels: np.ndarray, margin: float) -> floa
     total = 0.0
     for scores, label in zip(logits, labels, strict=True):
         total += sum(
-            max(0.0, score - scores[label] + margin)
-            for j, score in enumerate(scores)
-            if j != label
+            max(0.0, score - scores[label] + margin) for j, score in enumerate(scores) if j != label
         )
     return total / len(labels)
 

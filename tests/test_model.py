@@ -251,7 +251,8 @@ def test_spread_of_initializers(word: Any, std: float) -> None:
 )
 def test_auto_keeps_the_signal(tmp_path: Path, activation: str, gain2: float) -> None:
     recipe = network(
-        tmp_path, f"[{{conv: {{filters: 64}}}}, {{conv: {{filters: 64, activation: {activation}}}}}]"
+        tmp_path,
+        f"[{{conv: {{filters: 64}}}}, {{conv: {{filters: 64, activation: {activation}}}}}]",
     )
     drawn = kernels(recipe)["conv2/kernel"]
     assert drawn.std() == pytest.approx(sqrt(gain2 / 576), rel=0.03)

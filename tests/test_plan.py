@@ -8,7 +8,8 @@ import pytest
 
 from tests.runs import network
 from zoo.errors import DataError, RecipeError
-from zoo.plan import num_classes, plan, slide
+from zoo.plan import num_classes, plan
+from zoo.plan.walk import slide
 from zoo.recipe import Recipe, load
 
 
@@ -67,9 +68,7 @@ def test_bytes_a_value(tmp_path: Path, policy: str, width: int) -> None:
         ("{filters: 4, use_bias: true}", (8, 8, 4), 27 * 4 + 4),
     ],
 )
-def test_convolutions(
-    tmp_path: Path, conv: str, shape: tuple[int, ...], parameters: int
-) -> None:
+def test_convolutions(tmp_path: Path, conv: str, shape: tuple[int, ...], parameters: int) -> None:
     layer = plan(network(tmp_path, f"[{{conv: {conv}}}]"), 10).layers[2]
     assert (layer.kind, layer.output_shape, layer.trainable) == ("conv", shape, parameters)
 
@@ -89,9 +88,7 @@ def test_pools(tmp_path: Path, pool: str, shape: tuple[int, ...]) -> None:
 
 
 def test_batch_norm_without_center_and_scale(tmp_path: Path) -> None:
-    recipe = network(
-        tmp_path, "[{conv: {filters: 4, batch_norm: {center: false, scale: false}}}]"
-    )
+    recipe = network(tmp_path, "[{conv: {filters: 4, batch_norm: {center: false, scale: false}}}]")
     bn = plan(recipe, 10).layers[3]
     assert (bn.trainable, bn.fixed) == (0, 8)
 
@@ -239,9 +236,7 @@ def test_no_preprocess_no_layer(tmp_path: Path) -> None:
         ),
     ],
 )  # fmt: skip
-def test_flaws(
-    tmp_path: Path, stages: list[str], line: int, path: str, message: str
-) -> None:
+def test_flaws(tmp_path: Path, stages: list[str], line: int, path: str, message: str) -> None:
     text = "name: net\ndata: {source: digits}\nmodel:\n  stack:\n"
     text += "".join(f"    - {stage}\n" for stage in stages) + "train: {epochs: 1}\n"
     file = tmp_path / "net.yaml"

@@ -37,9 +37,7 @@ def test_results_are_of_this_recipe(name: str) -> None:
         assert len(results["accuracies"]) == results["seeds"]
 
 
-def test_a_changed_recipe_is_not_measured(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_changed_recipe_is_not_measured(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     text = recipes.shipped()["digits-tiny"].read_text(encoding="utf-8")
     results = read(recipes.shipped()["digits-tiny"])
     assert results is not None

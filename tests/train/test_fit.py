@@ -243,9 +243,9 @@ def test_divergence(tmp_path: Path, rate: str, what: str) -> None:
         train(recipe, tmp_path / "runs")
     assert caught.value.exit_code == 1
     assert what in str(caught.value)
-    info = Run.open(tmp_path / "runs" / "tiny").info()
-    assert info["status"] == "diverged"
-    assert info["reason"] == str(caught.value)
+    run = Run.open(tmp_path / "runs" / "tiny")
+    assert run.info()["status"] == "diverged"
+    assert str(caught.value) == f"{run}: {run.info()['reason']}"
 
 
 def test_abort_above_none(tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
-from zoo.errors import ZooError
+from zoo.errors import Interrupted, ZooError
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -47,8 +47,7 @@ class Output:
         if isinstance(error, ZooError) and not self.debug:
             self._fail(error)
         if isinstance(error, KeyboardInterrupt) and not self.debug:
-            print("zoo: interrupted", file=sys.stderr)
-            raise typer.Exit(130)
+            self._fail(Interrupted("interrupted"))
         if isinstance(error, BrokenPipeError):
             # Whoever read our output has gone; Python must not complain again at exit.
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

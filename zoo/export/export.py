@@ -117,7 +117,7 @@ def compare(trained: Trained, made: Path, work: Path) -> dict[str, Any]:
 
 def _apart(one: np.ndarray, other: np.ndarray) -> float:
     """The largest difference; what is no number is as far away as JSON can tell."""
-    far = np.finfo(np.float32).max
+    far = float(np.finfo(np.float32).max)
     return float(np.nan_to_num(np.abs(one - other), nan=far, posinf=far).max())
 
 

@@ -214,7 +214,7 @@ class _Training:
                 self._fit(saved, signals)
         except Diverged as error:
             self.run.update(status="diverged", reason=str(error))
-            raise
+            raise Diverged(f"{self.run}: {error}") from error
         except (Interrupted, KeyboardInterrupt) as error:
             reason = str(error) or "stopped at once; the last saved state is kept"
             self.run.update(status="interrupted", reason=reason)

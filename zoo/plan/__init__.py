@@ -1,0 +1,115 @@
+"""From a recipe to the list of its layers: names, shapes, parameters, FLOPs. No TensorFlow.
+
+`model.build` makes exactly these layers, so what `zoo show` prints is what Keras trains. Here too
+belongs everything that can be wrong with a stack before any data or framework is loaded.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path as FilePath
+from typing import Any
+
+from zoo.data import layout
+from zoo.errors import DataError, Problem, RecipeError
+from zoo.plan.layer import Layer, Plan
+from zoo.plan.walk import Walk
+from zoo.reader import Path
+from zoo.recipe.resolve import resolved
+from zoo.recipe.schema import Recipe
+
+__all__ = ["Layer", "Plan", "num_classes", "plan", "problems"]
+
+
+def plan(recipe: Recipe, num_classes: int) -> Plan:
+    """Plans a resolved recipe.
+
+    Args:
+        recipe: as `recipe.load` returns it.
+        num_classes: the number of logits.
+
+    Raises:
+        RecipeError: the stack does not fit the image.
+    """
+    walk = Walk(recipe, num_classes)
+    walk.go()
+    if walk.problems:
+        raise RecipeError(Problem(message=message) for _, message in walk.problems)
+    narrow = recipe.train.dtype_policy in ("mixed_bfloat16", "mixed_float16")
+    width = 8 if recipe.train.dtype_policy == "float64" else 2 if narrow else 4
+    return Plan(tuple(walk.layers), width)
+
+
+def problems(recipe: Recipe) -> list[tuple[Path, str]]:
+    """What is wrong with the stack of a recipe that is valid word by word, as (path, sentence)."""
+    found = [*_orders(recipe), *_biases(recipe)]
+    if found:
+        return found
+    walk = Walk(resolved(recipe), 2)
+    walk.go()
+    return walk.problems
+
+
+def num_classes(recipe: Recipe) -> int:
+    """The number of classes, as far as it is known without loading the data.
+
+    Raises:
+        DataError: it is not known.
+    """
+    source = recipe.data.source
+    if source.word == "digits":
+        return 10
+    if source.word == "tfds":
+        if source.options.num_classes is None:
+            raise DataError(
+                "the number of classes is not known without loading the data; "
+                "say it with --set data.source.tfds.num_classes=N"
+            )
+        return int(source.options.num_classes)
+    names = layout.class_names(FilePath(source.options.path))
+    if names is None:
+        raise DataError(
+            f"{source.options.path}: holds no class folders. "
+            "Expected train/CLASS/*.jpg or CLASS/*.jpg."
+        )
+    return len(names)
+
+
+def _orders(recipe: Recipe) -> Iterator[tuple[Path, str]]:
+    model = recipe.model
+    places: list[tuple[Path, tuple[str, ...]]] = []
+    if "order" in model.defaults.model_fields_set:
+        places.append((("model", "defaults", "order"), model.defaults.order))
+    for index, stage in enumerate(model.stack):
+        order = getattr(stage.options, "order", None)
+        if order is not None:
+            places.append((("model", "stack", index, stage.word, "order"), order))
+    for path, order in places:
+        twice = sorted({part for part in order if order.count(part) > 1})
+        missing = [part for part in ("conv", "bn", "act") if part not in order]
+        if twice:
+            yield path, f"{', '.join(twice)} given twice. Expected each part once."
+        elif missing:
+            yield (
+                path,
+                f"{', '.join(missing)} missing. Expected conv, bn and act, each once "
+                "(batch_norm: none and activation: linear leave theirs out), "
+                "and pool and dropout where wanted.",
+            )
+
+
+def _biases(recipe: Recipe) -> Iterator[tuple[Path, str]]:
+    model = recipe.model
+    places: list[tuple[Path, Any]] = [(("model", "defaults"), model.defaults)]
+    places += [
+        (("model", "stack", index, stage.word), stage.options)
+        for index, stage in enumerate(model.stack)
+    ]
+    for path, block in [*places, (("model", "head"), model.head)]:
+        chosen = getattr(block, "bias_initializer", None)
+        if chosen and chosen.word in ("auto", "Orthogonal"):
+            yield (
+                (*path, "bias_initializer"),
+                f"{chosen.word} is for kernels; a bias has no fan. Expected zeros, Constant or "
+                "another word that draws single values.",
+            )
