@@ -81,7 +81,7 @@ def _can_export() -> bool:
 
     try:
         return find_spec("tensorflow") is not None
-    except ValueError:
+    except (ImportError, ValueError):
         return False
 
 
