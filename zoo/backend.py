@@ -16,7 +16,7 @@ from zoo.errors import EnvironmentFault
 BACKENDS = {"tensorflow": "pip install tensorflow", "jax": "pip install jax"}
 
 
-def prepare(deterministic: bool = True, seed: int | None = None) -> Any:
+def prepare(deterministic: bool = False, seed: int | None = None) -> Any:
     """Imports Keras on the backend of KERAS_BACKEND, quietly; returns the module.
 
     Args:
@@ -28,6 +28,8 @@ def prepare(deterministic: bool = True, seed: int | None = None) -> Any:
     """
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     os.environ.setdefault("KERAS_BACKEND", "tensorflow")
+    # A GPU's memory is taken as it is needed: an export is read again beside a trainer.
+    os.environ.setdefault("TF_FORCE_GPU_ALLOW_GROWTH", "true")
     name = os.environ["KERAS_BACKEND"]
     if name not in BACKENDS:
         raise EnvironmentFault(
@@ -78,6 +80,15 @@ def _quiet() -> Iterator[None]:
         finally:
             os.dup2(kept, 2)
             os.close(kept)
+
+
+def deterministic() -> bool:
+    """Whether TensorFlow has been asked for determinism; it cannot be taken back in a process."""
+    if os.environ.get("KERAS_BACKEND") != "tensorflow":
+        return False
+    from tensorflow.python.framework.config import is_op_determinism_enabled
+
+    return bool(is_op_determinism_enabled())
 
 
 def device() -> str:

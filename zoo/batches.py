@@ -53,6 +53,7 @@ class Batches:
         count = len(split)
         full, rest = divmod(count, batch_size)
         self.steps_per_epoch = full if drop_remainder and full else full + bool(rest)
+        self.error: Exception | None = None
         self._order = lru_cache(maxsize=2)(self._draw_order)
 
     def _draw_order(self, epoch: int) -> np.ndarray:
@@ -60,6 +61,12 @@ class Batches:
 
     def _generator(self, *names: str | int) -> np.random.Generator:
         return np.random.Generator(np.random.Philox(key=seeds.derive(self.seed, *names, bits=128)))
+
+    @property
+    def images_per_step(self) -> float:
+        """Images of a mean step, the last one of an epoch included."""
+        steps = range(self.steps_per_epoch)
+        return sum(map(self.size, steps)) / len(steps)
 
     def indices(self, step: int) -> np.ndarray:
         """Which images of the split the step trains on."""
@@ -72,7 +79,17 @@ class Batches:
         return min(self.batch_size, len(self.split) - index * self.batch_size)
 
     def __call__(self, step: int) -> Batch:
-        """The step's batch, augmented: uint8 images and int32 labels."""
+        """The step's batch, augmented: uint8 images and int32 labels.
+
+        What goes wrong is also kept in `error`, since whoever calls this may wrap it.
+        """
+        try:
+            return self._make(step)
+        except Exception as error:
+            self.error = error
+            raise
+
+    def _make(self, step: int) -> Batch:
         chosen = self.indices(int(step))
         images = self.split.images(chosen)
         if self.augment:

@@ -3,9 +3,9 @@
     ZooError                     1
     +-- UsageError               2   wrong flags or arguments
     |   +-- RecipeError          2   a recipe, or a --set, that does not hold
+    |   +-- RunError             2   a folder that is no run, or cannot be used as asked
     +-- DataError                3   data missing or unusable
     +-- EnvironmentFault         4   no such device, an extra that is not installed
-    +-- RunError                 1   a run folder that cannot be used as asked
     +-- Diverged                 1   the loss left the range in which training makes sense
     +-- ParityError              1   an export that predicts something else than the model
     +-- Interrupted            130   stopped by a signal; what was done is kept
@@ -45,6 +45,7 @@ class ZooError(Exception):
     kind = "error"
 
     def __init__(self, message: str, problems: Iterable[Problem] = ()) -> None:
+        self.facts: dict[str, object] = {}  # What `--json` says beside the error: run, status.
         self.message = message
         self.problems = tuple(problems)
         super().__init__(str(self))
@@ -76,6 +77,10 @@ class RecipeError(UsageError):
         super().__init__("", problems)
 
 
+class RunError(UsageError):
+    kind = "run"
+
+
 class DataError(ZooError):
     exit_code = 3
     kind = "data"
@@ -84,10 +89,6 @@ class DataError(ZooError):
 class EnvironmentFault(ZooError):
     exit_code = 4
     kind = "environment"
-
-
-class RunError(ZooError):
-    kind = "run"
 
 
 class Diverged(ZooError):

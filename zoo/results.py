@@ -12,7 +12,9 @@ from typing import Any
 
 from zoo import reader
 from zoo import recipe as recipes
+from zoo.errors import DataError
 from zoo.plan import num_classes, plan
+from zoo.recipe import Recipe
 
 
 def recipe_hash(file: Path) -> str:
@@ -35,6 +37,13 @@ def read(file: Path) -> dict[str, Any] | None:
     return found
 
 
+def _parameters(recipe: Recipe) -> int | None:
+    try:
+        return plan(recipe, num_classes(recipe)).parameters
+    except DataError:
+        return None  # The number of classes is known to the data alone.
+
+
 def shipped_recipes() -> list[dict[str, Any]]:
     """Name, data, parameters and measured accuracy (None where not measured) of each recipe."""
     entries = []
@@ -48,7 +57,7 @@ def shipped_recipes() -> list[dict[str, Any]]:
             {
                 "name": name,
                 "data": getattr(source.options, "name", None) or source.word,
-                "parameters": plan(loaded, num_classes(loaded)).parameters,
+                "parameters": _parameters(loaded),
                 **{
                     key: measured.get(key)
                     for key in ("accuracy", "accuracy_sd", "seeds", "epochs", "seconds", "device")

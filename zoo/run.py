@@ -13,6 +13,7 @@ runs/<recipe name>/<YYYYmmdd-HHMMSS>-<4 hex>/
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import secrets
@@ -163,6 +164,23 @@ class Run:
             raise ValueError(f"unknown status {info.get('status')!r}. Expected one of {STATUSES}.")
         write_json(file, info)
         return info
+
+    @contextmanager
+    def locked(self) -> Iterator[None]:
+        """Keeps every other process out of the run; the system lets go of it however we end.
+
+        Raises:
+            RunError: another process holds it.
+        """
+        with (self.folder / ".lock").open("w") as file:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                pid = self.info().get("pid")
+                raise RunError(
+                    f"{self}: is still running as process {pid}; stop that one first."
+                ) from None
+            yield
 
     def sweep(self) -> None:
         """Removes what a killed process left half written."""

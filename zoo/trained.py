@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -47,14 +47,15 @@ class Trained:
         RunError: the folder holds no trained model, or one that cannot be read.
     """
 
-    def __init__(self, run: Run) -> None:
+    def __init__(self, run: Run, sets: Sequence[str] = ()) -> None:
         self.run = run
+        self.sets = sets  # Changes of data.source, for data that were moved.
         self.info = run.info()
         run.require_model()
 
     @cached_property
     def recipe(self) -> Recipe:
-        return recipes.load(str(self.run.recipe_file))
+        return recipes.reload(self.run.recipe_file, self.sets)
 
     @property
     def class_names(self) -> list[str]:

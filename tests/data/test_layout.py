@@ -147,11 +147,22 @@ def test_divide_is_a_stratified_partition(
     for name, size in sizes.items():
         assert sorted(sum((parts[split][name] for split in parts), [])) == list(range(size))
         assert parts["train"][name]
-        left = size
-        for split, share in wanted.items():
-            count = len(parts[split][name])
-            assert count == min(int(left * share + 0.5), left - 1)
-            left -= count
+    left = dict(sizes)
+    for split, share in wanted.items():
+        counts = {name: len(parts[split][name]) for name in sizes}
+        for name, count in counts.items():
+            assert int(left[name] * share) - 1 <= count <= int(left[name] * share) + 1
+            assert count < left[name]
+        most = sum(size - 1 for size in left.values())
+        fair = sum(min(int(size * share) + 1, size - 1) for size in left.values())
+        assert sum(counts.values()) == min(int(sum(left.values()) * share + 0.5), most, fair)
+        left = {name: size - counts[name] for name, size in left.items()}
+
+
+def test_small_classes_give_their_share() -> None:
+    parts = divide({f"class{i}": 2 for i in range(50)}, {"test": 0.1, "validation": 0.1}, seed=0)
+    assert sum(map(len, parts["test"].values())) == 10
+    assert sum(map(len, parts["validation"].values())) == 9
 
 
 def test_permutation_never_changes() -> None:

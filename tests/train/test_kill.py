@@ -43,7 +43,7 @@ train:
 class Part:
     """One process of a run."""
 
-    def __init__(self, recipe_file: Path, out: Path, run: Run | None) -> None:
+    def __init__(self, recipe_file: Path, out: Path, run: Run | None, kill_in: str = "") -> None:
         self.out = out
         self.steps_file = out / "steps.txt"
         self.before = len(self.steps())
@@ -53,7 +53,7 @@ class Part:
         root = str(Path(__file__).parents[2])
         self.process = subprocess.Popen(
             command,
-            env={**os.environ, "PYTHONPATH": root},
+            env={**os.environ, "PYTHONPATH": root, "KILL_IN": kill_in},
             stdout=subprocess.DEVNULL,
             stderr=subprocess.PIPE,
         )
@@ -141,4 +141,30 @@ def test_ten_kills_change_nothing(every: int, tmp_path: Path) -> None:
     assert digest(run) == digest(undisturbed)
     for ours, theirs in zip(best_weights(run), best_weights(undisturbed), strict=True):
         np.testing.assert_array_equal(ours, theirs)
-    assert not list(run.folder.glob(".*")), "half written files are left"
+    assert not list(run.folder.glob(".*.*")), "half written files are left"
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(900)
+def test_kills_inside_of_every_kind_of_write(tmp_path: Path) -> None:
+    """Half of a state, a model, the rows and run.json: each is as if it had not been begun."""
+    recipe_file = tmp_path / "killed.yaml"
+    recipe_file.write_text(RECIPE.replace("EPOCHS", "4").replace("EVERY", "7"))
+    for name in ("calm", "torn"):
+        (tmp_path / name).mkdir()
+    Part(recipe_file, tmp_path / "calm", None).wait()
+    undisturbed = Run.open(tmp_path / "calm" / "killed")
+
+    run: Run | None = None
+    for kill_in in ("step-:1", "best.keras:1", "metrics.jsonl:1", "step-:4", "run.json:2"):
+        part = Part(recipe_file, tmp_path / "torn", run, kill_in)
+        part.process.communicate(timeout=300)
+        assert part.process.returncode == -signal.SIGKILL, kill_in
+        run = Run.open(tmp_path / "torn" / "killed")
+        assert list(run.folder.glob(".*.*")) or list(run.state_folder.glob(".*.*"))
+    assert run is not None
+    Part(recipe_file, tmp_path / "torn", run).wait()
+    assert rows_without_times(run) == rows_without_times(undisturbed)
+    assert digest(run) == digest(undisturbed)
+    assert not list(run.folder.glob(".*.*"))
+    assert not list(run.state_folder.glob(".*"))

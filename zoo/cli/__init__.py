@@ -32,6 +32,10 @@ SetOption = Annotated[
         "--set", metavar="PATH=VALUE", help="Change the recipe: train.epochs=5 (repeatable)."
     ),
 ]
+MovedOption = Annotated[
+    list[str] | None,
+    typer.Option("--set", metavar="data.source=...", help="Where the run's data are now."),
+]
 JsonOption = Annotated[bool, typer.Option("--json", help="One JSON document on stdout.")]
 DebugOption = Annotated[bool, typer.Option("--debug", help="Tracebacks of expected errors.")]
 QuietOption = Annotated[bool, typer.Option("-q", "--quiet", help="Only results and errors.")]
@@ -71,7 +75,7 @@ def list_(as_json: JsonOption = False, debug: DebugOption = False) -> None:
                 [
                     entry["name"],
                     entry["data"],
-                    f"{entry['parameters']:,}",
+                    "" if entry["parameters"] is None else f"{entry['parameters']:,}",
                     accuracy,
                     entry["device"] or "",
                 ]
@@ -151,6 +155,7 @@ def train(
 @app.command()
 def evaluate(
     run: RunArgument,
+    sets: MovedOption = None,
     split: Annotated[
         str, typer.Option("--split", help="test, or validation to leave the test alone.")
     ] = "test",
@@ -162,7 +167,7 @@ def evaluate(
     with Output(as_json, debug, quiet) as out:
         from zoo.cli import verbs
 
-        verbs.evaluate(out, run, split)
+        verbs.evaluate(out, run, split, sets or ())
 
 
 @app.command()
@@ -186,6 +191,7 @@ def predict(
 @app.command()
 def export(
     run: RunArgument,
+    sets: MovedOption = None,
     form: Annotated[str, typer.Option("--format", help="saved_model.")] = "saved_model",
     quiet: QuietOption = False,
     as_json: JsonOption = False,
@@ -195,7 +201,7 @@ def export(
     with Output(as_json, debug, quiet) as out:
         from zoo.cli import verbs
 
-        verbs.export(out, run, form)
+        verbs.export(out, run, form, sets or ())
 
 
 def main() -> None:

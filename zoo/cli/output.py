@@ -61,7 +61,7 @@ class Output:
 
     def _fail(self, error: ZooError) -> None:
         if self.as_json:
-            document = {**(self.document or {}), "error": error.as_json()}
+            document = {**(self.document or {}), **error.facts, "error": error.as_json()}
             print(json.dumps(document))
         else:
             print(f"zoo: {error}" if error.message else str(error), file=sys.stderr)

@@ -30,12 +30,9 @@ def train(
     """`zoo train`: trains or resumes, then evaluates and exports."""
     if (recipe is None) == (resume is None):
         raise UsageError("Expected either a RECIPE or --resume RUN, and not both.")
-    if resume and sets:
-        raise UsageError(
-            "--set cannot change a run that has begun; start a new one: "
-            f"zoo train {resume}/recipe.yaml --set ..."
-        )
     loaded = recipes.load(str(recipe), sets) if resume is None else None
+    if loaded:
+        _require_writable(folder)
     deterministic = loaded.train.deterministic if loaded else True
     if resume:
         deterministic = recipes.load(str(Run.open(resume).recipe_file)).train.deterministic
@@ -45,7 +42,7 @@ def train(
     from zoo.train import train as begin
 
     settings = Settings(console=out.console(), tensorboard=tensorboard)
-    run = begin(loaded, folder, settings) if loaded else go_on(str(resume), settings)
+    run = begin(loaded, folder, settings) if loaded else go_on(str(resume), settings, sets)
     info = run.info()
     keys = ("status", "epochs", "best_epoch", "seconds", "images_per_second", "val_accuracy")
     out.result({"run": str(run), **{key: info.get(key) for key in keys}})
@@ -53,15 +50,28 @@ def train(
         f"trained   {info['epochs']} epochs in {info['seconds']:.1f} s, best epoch "
         f"{info['best_epoch']}: validation accuracy {info['val_accuracy']:.4f}"
     )
-    _after(out, run, evaluating and info["data"]["test"] is not None, exporting)
+    _after(
+        out, run, evaluating and info["data"]["test"] is not None, exporting, sets if resume else ()
+    )
     out.text(f"run       {run}")
 
 
-def _after(out: Output, run: Run, evaluating: bool, exporting: bool) -> None:
+def _require_writable(folder: Path) -> None:
+    """Says so before the data are read, not after."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        writable = os.access(folder, os.W_OK)
+    except OSError:
+        writable = False
+    if not writable:
+        raise EnvironmentFault(f"{folder}: cannot be written to; choose another place with --out.")
+
+
+def _after(out: Output, run: Run, evaluating: bool, exporting: bool, sets: Sequence[str]) -> None:
     from zoo.evaluate import evaluate as measure
     from zoo.trained import Trained
 
-    trained = Trained(run)
+    trained = Trained(run, sets)
     if evaluating:
         result = measure(trained)
         out.result({"accuracy": result["accuracy"], "test_loss": result["loss"]})
@@ -93,11 +103,11 @@ def _exported(made: dict[str, Any]) -> str:
     )
 
 
-def evaluate(out: Output, run: str, split: str) -> None:
+def evaluate(out: Output, run: str, split: str, sets: Sequence[str]) -> None:
     """`zoo evaluate`."""
     if split not in SPLITS:
         raise UsageError(f"--split {split}: unknown. Expected one of: {', '.join(SPLITS)}.")
-    trained = _trained(run)
+    trained = _trained(run, sets)
     from zoo.evaluate import evaluate as measure
     from zoo.train.progress import counting
 
@@ -164,7 +174,7 @@ def predict(out: Output, run: str, images: Sequence[str], top: int) -> None:
         raise DataError(f"{failed} of {len(found)} files could not be read.")
 
 
-def export(out: Output, run: str, form: str) -> None:
+def export(out: Output, run: str, form: str, sets: Sequence[str]) -> None:
     """`zoo export`."""
     if form != "saved_model":
         raise UsageError(f"--format {form}: unknown. Expected: saved_model.")
@@ -173,7 +183,7 @@ def export(out: Output, run: str, form: str) -> None:
     os.environ["KERAS_BACKEND"] = "tensorflow"
     if not _can_export():
         raise EnvironmentFault("exporting needs TensorFlow: pip install tensorflow")
-    trained = _trained(run)
+    trained = _trained(run, sets)
     from zoo.export import export as write
 
     made = write(trained)
@@ -188,7 +198,9 @@ def _image_files(given: Sequence[str]) -> list[Path]:
         path = Path(text).expanduser()
         if path.is_dir():
             found = sorted(
-                child for child in path.rglob("*") if child.suffix.lower() in layout.EXTENSIONS
+                child
+                for child in path.rglob("*")
+                if layout.is_image(child.name) and child.is_file()
             )
             if not found:
                 raise DataError(f"{text}: holds no image files.")
@@ -200,11 +212,11 @@ def _image_files(given: Sequence[str]) -> list[Path]:
     return files
 
 
-def _trained(path: str) -> Any:
+def _trained(path: str, sets: Sequence[str] = ()) -> Any:
     """Opens a run before the framework is loaded, so that a wrong path answers at once."""
     run = Run.open(path)
     run.require_model()
     backend.prepare(deterministic=False)
     from zoo.trained import Trained
 
-    return Trained(run)
+    return Trained(run, sets)

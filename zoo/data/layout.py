@@ -140,17 +140,32 @@ def divide(
 ) -> dict[str, dict[str, list[int]]]:
     """Splits each class's images: {split: {class: sorted positions}}, with what stays in "train".
 
-    Each share in turn takes round-half-up(share * what is left) images of a class, and always
-    leaves it at least one.
+    Each share in turn takes round-half-up(share * what is left) images, spread over the classes
+    by largest remainder, and always leaves a class at least one. So ten classes of three images
+    give a tenth of them, though none has a whole image to give.
     """
     parts: dict[str, dict[str, list[int]]] = {name: {} for name in (*shares, "train")}
-    for class_name, size in sizes.items():
-        left = permutation(size, seed, class_name)
-        for name, share in shares.items():
-            count = max(0, min(int(len(left) * share + 0.5), len(left) - 1))
-            parts[name][class_name], left = sorted(left[:count]), left[count:]
-        parts["train"][class_name] = sorted(left)
+    left = {name: permutation(size, seed, name) for name, size in sizes.items()}
+    for split, share in shares.items():
+        counts = _counts({name: len(rest) for name, rest in left.items()}, share, seed)
+        for name, count in counts.items():
+            parts[split][name], left[name] = sorted(left[name][:count]), left[name][count:]
+    parts["train"] = {name: sorted(rest) for name, rest in left.items()}
     return parts
+
+
+def _counts(sizes: Mapping[str, int], share: float, seed: int) -> dict[str, int]:
+    """How many images each class gives; among equal remainders the seed chooses."""
+    counts = {name: max(0, min(int(size * share), size - 1)) for name, size in sizes.items()}
+    missing = int(sum(sizes.values()) * share + 0.5) - sum(counts.values())
+    names = sorted(sizes)
+    drawn = [names[i] for i in permutation(len(names), seed, "remainders")]
+    drawn.sort(key=lambda name: int(sizes[name] * share) - sizes[name] * share)
+    for name in drawn:
+        if missing > 0 and counts[name] < sizes[name] - 1:
+            counts[name] += 1
+            missing -= 1
+    return counts
 
 
 def _folders(path: Path) -> list[str]:
@@ -206,7 +221,7 @@ def _groups(folder: Path, listing: _Listing) -> Groups:
     """The images of each class folder in a folder, sorted by path; empty classes too."""
     names = _folders(folder)
     if not names:
-        images = sum(map(_is_image, os.listdir(folder)))
+        images = sum(map(is_image, os.listdir(folder)))
         found = f"{images} images directly in it" if images else "nothing to read"
         raise DataError(
             f"{folder} has no class folders. {EXPECTED}. Received {found}; put the images of each "
@@ -232,14 +247,15 @@ def _walk(
                 continue
             elif entry.is_dir():
                 yield from _walk(folder / entry.name, listing, (*above, identity))
-            elif _is_image(entry.name) and entry.is_file():
+            elif is_image(entry.name) and entry.is_file():
                 stat = entry.stat()
                 yield f"{prefix}/{entry.name}", stat.st_size, stat.st_mtime_ns
             else:
                 listing.ignored.append(f"{prefix}/{entry.name}")
 
 
-def _is_image(name: str) -> bool:
+def is_image(name: str) -> bool:
+    """Whether a file is taken for an image by its name; hidden ones are not."""
     return not name.startswith(".") and os.path.splitext(name)[1].lower() in EXTENSIONS
 
 

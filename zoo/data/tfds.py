@@ -7,6 +7,7 @@ Datasets is imported inside functions: the other sources work without it.
 from __future__ import annotations
 
 import hashlib
+import itertools
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict
 from pathlib import Path
@@ -44,6 +45,7 @@ def _load(
     builder = tfds_builder.find(options)
     tfds_builder.prepare(builder, options)
     counts = {name: tfds_builder.count(builder, split) for name, split in wanted.items()}
+    _require_apart({name: tfds_builder.ranges(builder, split) for name, split in wanted.items()})
     names = tfds_builder.class_names(builder, options)
     key = _key(builder, wanted, counts, spec, options)
     entry = cache.find(cache_dir, key)
@@ -87,6 +89,19 @@ def _wanted(options: Tfds) -> dict[str, str]:
             "give every split images of its own"
         )
     return wanted
+
+
+def _require_apart(ranges: Mapping[str, list[tuple[str, int, int]]]) -> None:
+    """Refuses splits that share images, however they are written."""
+    for one, other in itertools.combinations(ranges, 2):
+        for name, first, last in ranges[one]:
+            for again, start, end in ranges[other]:
+                shared = min(last, end) - max(first, start)
+                if name == again and shared > 0:
+                    raise DataError(
+                        f"{one} and {other} share {shared:,} images of TFDS's split {name!r}; "
+                        f"give every split images of its own (data.source.tfds.{other})"
+                    )
 
 
 def _numbered(manifest: Mapping[str, Any], options: Tfds) -> tuple[str, ...]:

@@ -90,6 +90,22 @@ def count(builder: Any, split: str) -> int:
     return images
 
 
+def ranges(builder: Any, split: str) -> list[tuple[str, int, int]]:
+    """What a split string that `count` accepts reads: (TFDS split, first, last + 1)."""
+    import tensorflow_datasets as tfds
+
+    splits = builder.info.splits
+    parts = tfds.core.ReadInstruction.from_spec(split).to_absolute(splits)
+    return [
+        (
+            part.splitname,
+            part.from_ or 0,
+            splits[part.splitname].num_examples if part.to is None else part.to,
+        )
+        for part in parts
+    ]
+
+
 def class_names(builder: Any, options: Tfds) -> tuple[str, ...] | None:
     """The class names; None where labels are plain integers, to be counted later.
 

@@ -16,6 +16,7 @@ def main() -> None:
     import numpy as np
     import tensorflow as tf
 
+    tf.config.experimental.enable_tensor_float_32_execution(False)
     folder, images_file, out = sys.argv[1:]
     images = np.load(images_file)
     loaded = tf.saved_model.load(folder)

@@ -73,6 +73,21 @@ def load(recipe: str, sets: Sequence[str] = ()) -> Recipe:
     return draft.finish()
 
 
+def reload(file: FilePath, sets: Sequence[str] = ()) -> Recipe:
+    """Loads the recipe of a run; only `data.source` may be changed, for data that were moved.
+
+    Raises:
+        UsageError: a change of anything else.
+    """
+    for change in sets:
+        if not change.replace(" ", "").startswith(("data.source=", "data.source.")):
+            raise UsageError(
+                f"--set {change}: a run stays as it was begun; only data.source may be changed, "
+                f"for data that were moved. Start a new run: zoo train {file} --set ..."
+            )
+    return load(str(file), sets)
+
+
 @dataclass
 class _Draft:
     """A recipe's data before it is checked, and where each value came from.
@@ -141,6 +156,14 @@ class _Draft:
             self.origins = {where: f"--set {change}", **self.origins}
             self.problem(where, message)
 
+    def _stack_alone(self) -> Recipe | None:
+        """The recipe with its name and training left out: its stack may be wrong as well."""
+        rest = {key: self.data.get(key) for key in ("data", "model")}
+        try:
+            return Recipe.model_validate({"name": "stack", "train": {"epochs": 1}, **rest})
+        except ValidationError:
+            return None
+
     def finish(self) -> Recipe:
         if self.data is None:
             self.problem((), "the recipe is empty. See `zoo show digits-tiny` for one that works.")
@@ -152,6 +175,7 @@ class _Draft:
             except ValidationError as error:
                 for path, message in explain(error):
                     self.problem(path, message)
+                recipe = self._stack_alone()
         else:
             self.problem((), "not a recipe. Expected a map with name, data, model and train.")
         if recipe is not None:

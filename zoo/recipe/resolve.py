@@ -82,10 +82,14 @@ def normalised(order: tuple[str, ...]) -> bool:
 
 
 def _source(source: Choice) -> Choice:
-    if source.word != "folder":
+    """With absolute paths: a run may be resumed from another folder."""
+    key = {"folder": "path", "tfds": "data_dir"}.get(source.word)
+    path = getattr(source.options, key) if key else None
+    if key is None or path is None:
         return source
-    path = os.path.abspath(os.path.expanduser(source.options.path))
-    return source.model_copy(update={"folder": source.options.model_copy(update={"path": path})})
+    absolute = os.path.abspath(os.path.expanduser(path))
+    options = source.options.model_copy(update={key: absolute})
+    return source.model_copy(update={source.word: options})
 
 
 class _Dumper(yaml.SafeDumper):

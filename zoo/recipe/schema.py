@@ -238,6 +238,22 @@ class Recipe(Model):
             )
         return self
 
+    @model_validator(mode="after")
+    def _crops_fit(self) -> Recipe:
+        side = min(self.image_size)
+        for index, step in enumerate(self.data.augment):
+            if step.word == "random_crop" and step.options.padding >= side:
+                raise PydanticCustomError(
+                    "padding",
+                    "padding must be below the image's shorter side ({side}). Received {padding}",
+                    {
+                        "side": side,
+                        "padding": step.options.padding,
+                        "at": ("data", "augment", index, "random_crop", "padding"),
+                    },
+                )
+        return self
+
     @property
     def image_size(self) -> tuple[int, int]:
         """Height and width of the images that the network sees, in pixels."""

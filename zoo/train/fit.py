@@ -6,6 +6,7 @@ for bit, that it would have had undisturbed. A user's own Keras callbacks fit in
 
 from __future__ import annotations
 
+import hashlib
 import os
 import socket
 import subprocess
@@ -62,13 +63,20 @@ def train(recipe: Recipe, out: Path = Path("runs"), settings: Settings | None = 
         data = load_data(recipe, progress=report)
         scaling = normalisation(recipe.data.preprocess, data.train)
     run = Run.create(out, recipe.name)
-    write_text(run.recipe_file, recipes.dump(recipe))
-    run.update(status="running", **_facts(recipe, data, scaling))
-    return _Training(run, recipe, data, scaling, settings).go(None)
+    with run.locked():
+        text = recipes.dump(recipe)
+        write_text(run.recipe_file, text)
+        run.update(status="running", recipe_hash=_hash(text), **_facts(recipe, data, scaling))
+        return _Training(run, recipe, data, scaling, settings).go(None)
 
 
-def resume(path: str | Path, settings: Settings | None = None) -> Run:
+def resume(path: str | Path, settings: Settings | None = None, sets: Sequence[str] = ()) -> Run:
     """Goes on with an interrupted or killed run to the weights that it would have had.
+
+    Args:
+        path: the run folder.
+        settings: as for `train`.
+        sets: changes of `data.source` alone, for data that were moved.
 
     Raises:
         RunError: there is no such run, it is still running, or its state does not fit.
@@ -86,8 +94,17 @@ def resume(path: str | Path, settings: Settings | None = None) -> Run:
             f"{run}: {info.get('reason', 'diverged')} Going on would diverge again: "
             "start a new run with a lower learning rate."
         )
-    _require_idle(run, info)
-    recipe = recipes.load(str(run.recipe_file))
+    with run.locked():
+        return _resumed(run, info, settings, sets)
+
+
+def _resumed(run: Run, info: dict[str, Any], settings: Settings, sets: Sequence[str]) -> Run:
+    if _hash(run.recipe_file.read_text(encoding="utf-8")) != info.get("recipe_hash"):
+        raise RunError(
+            f"{run.recipe_file}: was edited since the run began, and a run goes on as it began. "
+            f"Start a new one: zoo train {run.recipe_file}"
+        )
+    recipe = recipes.reload(run.recipe_file, sets)
     keras_ready(recipe)
     if info["backend"] != keras.backend.backend():
         raise RunError(
@@ -113,22 +130,8 @@ def keras_ready(recipe: Recipe) -> None:
     backend.prepare(deterministic=recipe.train.deterministic, seed=recipe.seed)
 
 
-def _require_idle(run: Run, info: dict[str, Any]) -> None:
-    """Two processes in one run folder would write over each other."""
-    if info["status"] != "running" or info.get("host") != socket.gethostname():
-        return
-    pid = info.get("pid")
-    if not pid or pid == os.getpid():
-        return
-    try:
-        os.kill(pid, 0)
-        command = Path(f"/proc/{pid}/cmdline").read_bytes() if os.path.isdir("/proc") else b"zoo"
-    except (ProcessLookupError, FileNotFoundError):
-        return
-    except PermissionError:
-        command = b"zoo"
-    if b"zoo" in command or b"pytest" in command:
-        raise RunError(f"{run}: is still running as process {pid}; stop that one first.")
+def _hash(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()
 
 
 def _warn_versions(info: dict[str, Any], console: Console) -> None:
@@ -191,45 +194,77 @@ class _Training:
         self.run = run
         self.recipe = recipe
         self.data = data
+        self.scaling = scaling
         self.settings = settings
         words = recipe.train
         self.batches = batches.Batches(
             data.train, words.batch_size, recipe.seed, recipe.data.augment, words.drop_remainder
         )
         self.validation = batches.InOrder(data.validation)
-        self.model = model.build(recipe, len(data.class_names), scaling)
-        self.model.compile(
-            optimizer=optimize.optimizer(recipe, self.model, self.batches.steps_per_epoch),
+
+    def _compiled(self) -> keras.Model:
+        recipe, words = self.recipe, self.recipe.train
+        made = model.build(recipe, len(self.data.class_names), self.scaling)
+        made.compile(
+            optimizer=optimize.optimizer(recipe, made, self.batches.steps_per_epoch),
             loss=losses.make(words.loss, "float64" if words.dtype_policy == "float64" else None),
             metrics=[keras.metrics.SparseCategoricalAccuracy(name="accuracy")],
             jit_compile=_jit(recipe),
         )
+        return made
 
     def go(self, saved: tuple[dict[str, Any], Any] | None) -> Run:
         """Trains from the saved state, or from the start, to the end."""
-        for note in self.data.notes:
+        for note in (*self.data.notes, *self._warnings()):
             self.settings.console.print(f"note: {note}", highlight=False, soft_wrap=True)
         try:
             with Signals() as signals:
+                self.model = self._compiled()
                 self._fit(saved, signals)
-        except Diverged as error:
-            self.run.update(status="diverged", reason=str(error))
-            raise Diverged(f"{self.run}: {error}") from error
-        except (Interrupted, KeyboardInterrupt) as error:
-            reason = str(error) or "stopped at once; the last saved state is kept"
-            self.run.update(status="interrupted", reason=reason)
-            if isinstance(error, Interrupted):
-                raise
-            raise Interrupted(f"{reason}. Go on with: zoo train --resume {self.run}") from None
-        except BaseException as error:
-            self.run.update(status="failed", reason=f"{type(error).__name__}: {error}")
-            if isinstance(error, MemoryError) or "ResourceExhausted" in type(error).__name__:
-                raise ZooError(
-                    f"{self.run}: out of memory. Lower train.batch_size, or use "
-                    "data.loading: streamed."
-                ) from error
-            raise
+        except (KeyboardInterrupt, Exception) as error:
+            raise self._ended(error) from error
         return self.run
+
+    def _ended(self, error: BaseException) -> BaseException:
+        """Notes in run.json how the run ended; returns the error that tells the user."""
+        status, told = "failed", error
+        if isinstance(self.batches.error, ZooError):
+            # Keras and tf.data wrap what goes wrong while a batch is made.
+            told = self.batches.error
+        elif isinstance(error, Diverged):
+            status, told = "diverged", Diverged(f"{self.run}: {error}")
+        elif isinstance(error, Interrupted):
+            status = "interrupted"
+        elif isinstance(error, KeyboardInterrupt):
+            status, told = (
+                "interrupted",
+                Interrupted(
+                    "stopped at once; the last saved state is kept. "
+                    f"Go on with: zoo train --resume {self.run}"
+                ),
+            )
+        elif isinstance(error, MemoryError) or "ResourceExhausted" in type(error).__name__:
+            told = ZooError(
+                f"{self.run}: out of memory. Lower train.batch_size, or use data.loading: streamed."
+            )
+        reason = str(error) if isinstance(told, ZooError) else f"{type(error).__name__}: {error}"
+        self.run.update(status=status, reason=reason or str(told))
+        if isinstance(told, ZooError):
+            told.facts = {"run": str(self.run), "status": status}
+        return told
+
+    def _warnings(self) -> list[str]:
+        """What about this recipe and these data together is likely to hurt."""
+        words, rest = self.recipe.train, len(self.data.train) % self.recipe.train.batch_size
+        normed = any(
+            getattr(stage.options, "batch_norm", None) for stage in self.recipe.model.stack
+        )
+        if rest == 1 and normed and not words.drop_remainder:
+            return [
+                "the last batch of each epoch is a single image, of which batch norm learns "
+                "nothing good: set train.drop_remainder=true, or another train.batch_size"
+            ]
+        return []
 
     def _fit(self, saved: tuple[dict[str, Any], Any] | None, signals: Signals) -> None:
         words = self.recipe.train
@@ -239,7 +274,7 @@ class _Training:
         clock = Clock(first, steps, notes.get("seconds", 0.0))
         rows = [row for row in self.run.rows() if row["step"] <= first] if saved else []
         best = Best(self.run, words.monitor)
-        lines = EpochLines(self.settings.console, clock, words.epochs, words.batch_size)
+        lines = EpochLines(self.settings.console, clock, words.epochs, self.batches)
         floor = losses.at_start(words.loss, len(self.data.class_names))
         kept = [Watch(clock, self.batches, words.abort_above, floor), best]
         kept += [*self._early_stopping(), *self.settings.callbacks]
@@ -299,7 +334,7 @@ class _Training:
                 "learning_rate (try a third), or warm it up with a schedule."
             )
         rows = self.run.rows()
-        rates = [rate * self.recipe.train.batch_size for rate in clock.rates]
+        rates = [rate * self.batches.images_per_step for rate in clock.rates]
         self.run.update(
             status="done",
             reason=None,
@@ -325,4 +360,4 @@ def _jit(recipe: Recipe) -> bool:
         return asked == "true"
     if keras.backend.backend() == "jax":
         return True
-    return backend.on_gpu() and not recipe.train.deterministic
+    return backend.on_gpu() and not backend.deterministic()

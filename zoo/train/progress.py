@@ -17,6 +17,7 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
+from zoo.batches import Batches
 from zoo.train.callbacks import Clock
 
 DRAWS_PER_SECOND = 8
@@ -49,12 +50,12 @@ def counting(console: Console) -> Iterator[Report]:
 class EpochLines(keras.callbacks.Callback):
     """Shows each epoch as it goes, with loss, accuracy, images/s and the time left."""
 
-    def __init__(self, console: Console, clock: Clock, epochs: int, batch_size: int) -> None:
+    def __init__(self, console: Console, clock: Clock, epochs: int, batches: Batches) -> None:
         super().__init__()
         self.console = console
         self.clock = clock
         self.epochs = epochs
-        self.batch_size = batch_size
+        self.batch_size = batches.images_per_step
         self.bar: Progress | None = None
         self.task: Any = None
         self.drawn = 0.0
