@@ -23,7 +23,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from zoo.errors import RunError
+from zoo.errors import EnvironmentFault, RunError
 
 STATUSES = ("running", "done", "diverged", "interrupted", "failed")
 
@@ -82,7 +82,7 @@ class Run:
         """Makes a new folder `out/name/<time>-<hex>`; never one that exists.
 
         Raises:
-            RunError: the folder cannot be made.
+            EnvironmentFault: the folder cannot be made.
         """
         for _ in range(100):
             folder = out / name / f"{time.strftime('%Y%m%d-%H%M%S')}-{secrets.token_hex(2)}"
@@ -91,7 +91,7 @@ class Run:
             except FileExistsError:
                 continue
             except OSError as error:
-                raise RunError(
+                raise EnvironmentFault(
                     f"{folder}: cannot be made: {error.strerror}; choose another place with --out."
                 ) from None
             return cls(folder)
@@ -172,15 +172,19 @@ class Run:
         Raises:
             RunError: another process holds it.
         """
-        with (self.folder / ".lock").open("w") as file:
-            try:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                pid = self.info().get("pid")
-                raise RunError(
-                    f"{self}: is still running as process {pid}; stop that one first."
-                ) from None
+        handle = os.open(self.folder, os.O_RDONLY)
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            os.close(handle)
+            raise RunError(
+                f"{self}: is still running as process {self.info().get('pid')}; "
+                "stop that one first."
+            ) from None
+        try:
             yield
+        finally:
+            os.close(handle)
 
     def sweep(self) -> None:
         """Removes what a killed process left half written."""

@@ -137,6 +137,16 @@ def test_bad_images(prepared: str) -> None:
         ("digits", {"train": "train[:"}, "no split 'train.:'"),
         ("digits", {"train": "train[:0]"}, "has no images"),
         ("digits", {"validation": "test"}, "the validation split is never the test split"),
+        (
+            "digits",
+            {"validation": "test[:50%]", "test": "test"},
+            "validation and test share 180 images of TFDS's split 'test'",
+        ),
+        (
+            "digits",
+            {"train": "train", "validation": "train[90%:]"},
+            "train and validation share 126 images of TFDS's split 'train'",
+        ),
         ("digits", {"train": "test"}, "the training split 'test' is also"),
         ("bare", {}, "no feature label.*Received image"),
         ("floats", {}, "Expected .height, width, channels. of uint8"),

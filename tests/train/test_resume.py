@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import signal
 import subprocess
@@ -11,12 +12,14 @@ from pathlib import Path
 from typing import Any
 
 import keras
+import numpy as np
 import pytest
+from PIL import Image
 
 from tests.runs import copied, environment, final, tiny, tiny_file, zoo
 from zoo import state
 from zoo.data.load import load as load_data
-from zoo.errors import DataError, Diverged, Interrupted, RunError
+from zoo.errors import DataError, Diverged, Interrupted, RunError, UsageError
 from zoo.recipe import Recipe
 from zoo.run import Run, write_text
 from zoo.train import Settings, resume, train
@@ -235,16 +238,81 @@ def test_diverged_is_refused(tmp_path: Path) -> None:
 
 
 def test_running_elsewhere_is_refused(trained: Run, tmp_path: Path) -> None:
+    """Whoever holds the lock runs, whatever its process is called; the dead hold nothing."""
     run = copied(trained, tmp_path)
-    with subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)", "zoo"]) as other:
+    script = (
+        "import fcntl, os, sys, time; fcntl.flock(os.open(sys.argv[1], os.O_RDONLY), fcntl.LOCK_EX)"
+        "; print('held', flush=True); time.sleep(60)"
+    )
+    command = [sys.executable, "-c", script, str(run.folder)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE) as other:
         try:
+            assert other.stdout is not None
+            other.stdout.readline()
             run.update(status="running", pid=other.pid)
             with pytest.raises(RunError, match=f"is still running as process {other.pid}"):
                 resume(run.folder)
         finally:
             other.kill()
-    # A process that has gone holds nothing.
     assert resume(run.folder).info()["status"] == "done"
+
+
+@pytest.mark.parametrize(
+    "old, new", [("relu", "tanh"), ("learning_rate: 0.01", "learning_rate: 1.0")]
+)
+def test_any_edit_is_refused(trained: Run, tmp_path: Path, old: str, new: str) -> None:
+    """Also one that leaves every shape as it was."""
+    run = copied(trained, tmp_path)
+    run.update(status="interrupted")
+    text = run.recipe_file.read_text(encoding="utf-8")
+    assert old in text
+    run.recipe_file.write_text(text.replace(old, new), encoding="utf-8")
+    with pytest.raises(RunError, match="was edited since the run began"):
+        resume(run.folder)
+
+
+def pictures(folder: Path) -> Path:
+    """Thirty small pictures in each of two classes."""
+    draw = np.random.default_rng(0)
+    for index, name in enumerate(("dark", "light")):
+        (folder / name).mkdir(parents=True)
+        for i in range(30):
+            pixels = draw.integers(100 * index, 100 * index + 100, (8, 8)).astype(np.uint8)
+            Image.fromarray(pixels).save(folder / name / f"{i:02d}.png")
+    return folder
+
+
+def test_moved_data_are_followed(tmp_path: Path) -> None:
+    folder = pictures(tmp_path / "old")
+    sets = (f"data.source={{folder: {folder}}}", "data.image_size=8", "train.batch_size=16")
+    recipe = tiny(tmp_path, *sets)
+    wanted = expected(recipe, tmp_path)
+    run = interrupted(recipe, tmp_path / "runs", 2)
+    folder.rename(tmp_path / "new")
+    with pytest.raises(DataError, match="does not exist"):
+        resume(run.folder)
+    with pytest.raises(UsageError, match="only data.source may be changed"):
+        resume(run.folder, sets=["train.epochs=9"])
+    resume(run.folder, sets=[f"data.source.folder.path={tmp_path / 'new'}"])
+    require_same(final(run), wanted)
+
+
+def test_a_file_that_vanishes_is_named(tmp_path: Path) -> None:
+    """The error comes through tf.data as what it was: a file, not a traceback."""
+
+    class Vanish(keras.callbacks.Callback):
+        def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
+            for file in folder.rglob("*.png"):
+                file.unlink()
+
+    folder = pictures(tmp_path / "pictures")
+    recipe = tiny(
+        tmp_path, f"data.source={{folder: {folder}}}", "data.image_size=8",
+        "data.loading=streamed", "train.batch_size=16", "train.epochs=9",
+    )  # fmt: skip
+    with pytest.raises(DataError, match=r"\.png"):
+        train(recipe, tmp_path / "runs", Settings(callbacks=[Vanish()]))
+    assert Run.open(tmp_path / "runs" / "tiny").info()["status"] == "failed"
 
 
 def test_other_backend_is_refused(trained: Run, tmp_path: Path) -> None:
@@ -270,11 +338,11 @@ def test_changed_data_are_refused(
         resume(run.folder)
 
 
-def test_edited_recipe_is_refused(trained: Run, tmp_path: Path) -> None:
+def test_a_state_of_another_network_is_refused(trained: Run, tmp_path: Path) -> None:
     run = copied(trained, tmp_path)
-    run.update(status="interrupted")
-    text = run.recipe_file.read_text(encoding="utf-8")
-    write_text(run.recipe_file, text.replace("filters: 4", "filters: 6"))
+    text = run.recipe_file.read_text(encoding="utf-8").replace("filters: 4", "filters: 6")
+    write_text(run.recipe_file, text)
+    run.update(status="interrupted", recipe_hash=hashlib.sha256(text.encode()).hexdigest())
     with pytest.raises(RunError, match="does not fit the network of this run's recipe"):
         resume(run.folder)
 

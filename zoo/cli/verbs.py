@@ -58,12 +58,8 @@ def train(
 
 def _require_writable(folder: Path) -> None:
     """Says so before the data are read, not after."""
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        writable = os.access(folder, os.W_OK)
-    except OSError:
-        writable = False
-    if not writable:
+    there = next(parent for parent in (folder, *folder.absolute().parents) if parent.exists())
+    if not there.is_dir() or not os.access(there, os.W_OK):
         raise EnvironmentFault(f"{folder}: cannot be written to; choose another place with --out.")
 
 
