@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import subprocess
@@ -66,6 +67,9 @@ def test_wheel_holds_what_it_should(wheel: Path, root: Path) -> None:
     recipes = {f"zoo/recipes/{file.name}" for file in (root / "recipes").glob("*.yaml")}
     assert recipes
     assert recipes <= names
+    results = {f"zoo/recipes/results/{f.name}" for f in (root / "recipes/results").glob("*.json")}
+    assert results
+    assert results <= names
     top = {name.partition("/")[0] for name in names}
     assert {name for name in top if not name.endswith(".dist-info")} == {"zoo", "tuning"}
     assert any(name.endswith("LICENSE") for name in names)
@@ -78,3 +82,12 @@ def test_command_works_outside_the_checkout(installed: Path, tmp_path: Path) -> 
     assert "digits-tiny" in run([zoo, "list"], tmp_path)
     assert "conv1" in run([zoo, "show", "digits-tiny"], tmp_path)
     assert run([zoo, "--version"], tmp_path).startswith("zoo ")
+
+
+def test_the_main_job_outside_the_checkout(installed: Path, tmp_path: Path) -> None:
+    """The first command of the README: trained, measured, exported."""
+    told = run([installed / "bin" / "zoo", "train", "digits-tiny", "--json"], tmp_path)
+    document = json.loads(told)
+    assert document["status"] == "done"
+    assert document["accuracy"] > 0.95
+    assert (Path(tmp_path) / document["export"]["path"] / "saved_model.pb").is_file()
