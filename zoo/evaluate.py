@@ -11,8 +11,8 @@ from zoo import losses
 from zoo.data.cache import silent
 from zoo.data.load import load as load_data
 from zoo.errors import DataError
+from zoo.progress import Report
 from zoo.run import write_json
-from zoo.train.progress import Report
 from zoo.trained import Trained, softmax
 
 BINS = 15  # of the calibration error: Guo et al. 2017

@@ -102,7 +102,7 @@ def test_the_second_time_nothing_is_read(prepared: str, monkeypatch: pytest.Monk
     def examples(*arguments: object) -> None:
         raise RuntimeError("read again")
 
-    monkeypatch.setattr(source, "_examples", examples)
+    monkeypatch.setattr(source, "examples", examples)
     assert load(of_digits(prepared)).fingerprint == first.fingerprint
     with pytest.raises(RuntimeError, match="read again"):
         load(of_digits(prepared, image_size=[4, 4]))

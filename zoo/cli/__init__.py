@@ -122,6 +122,28 @@ def schema() -> None:
 
 
 @app.command()
+def new(
+    data: Annotated[
+        str,
+        typer.Argument(metavar="DATA", help="A folder of images, digits, or tfds:NAME."),
+    ],
+    out: Annotated[
+        Path | None,
+        typer.Option("-o", "--out", metavar="FILE", help="The recipe to write; NAME.yaml."),
+    ] = None,
+    force: Annotated[bool, typer.Option("--force", help="Replace FILE where it exists.")] = False,
+    quiet: QuietOption = False,
+    as_json: JsonOption = False,
+    debug: DebugOption = False,
+) -> None:
+    """Look at images and write a commented recipe for them that trains as it stands."""
+    with Output(as_json, debug, quiet) as output:
+        from zoo.cli import make
+
+        make.new(output, data, out, force)
+
+
+@app.command()
 def train(
     recipe: Annotated[
         str | None,

@@ -105,7 +105,7 @@ def evaluate(out: Output, run: str, split: str, sets: Sequence[str]) -> None:
         raise UsageError(f"--split {split}: unknown. Expected one of: {', '.join(SPLITS)}.")
     trained = _trained(run, sets)
     from zoo.evaluate import evaluate as measure
-    from zoo.train.progress import counting
+    from zoo.progress import counting
 
     with counting(out.console()) as report:
         result = measure(trained, split, report)

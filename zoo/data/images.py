@@ -74,10 +74,15 @@ class ImageSpec:
 
 @dataclass(frozen=True)
 class Decoded:
-    """Pixels as uint8 (height, width, channels), and how many frames or pages the file had."""
+    """Pixels as uint8 (height, width, channels), and what the file had.
+
+    `frames` or pages, its `size` (height, width) upright, its colour `mode` in Pillow's words.
+    """
 
     pixels: np.ndarray
-    frames: int = 1
+    frames: int
+    size: tuple[int, int]
+    mode: str
 
 
 def decode(source: Path | bytes, spec: ImageSpec) -> Decoded:
@@ -135,7 +140,9 @@ def _decode(content: bytes, spec: ImageSpec) -> Decoded:
             with Image.open(io.BytesIO(content), formats=("PNG",)) as again:
                 again.verify()
         image.load()
-        return Decoded(_shaped(_turned(image), spec), frames)
+        upright = _turned(image)
+        size = (upright.height, upright.width)
+        return Decoded(_shaped(upright, spec), frames, size, image.mode)
 
 
 def _check_size(width: int, height: int, spec: ImageSpec) -> None:

@@ -166,7 +166,7 @@ def _fill(
         out = cache.create_array(folder / f"{name}.npy", (counts[name], *spec.shape))
         keep = np.zeros(counts[name], bool)
         labels = []
-        for row, (image, label) in enumerate(_examples(builder, split)):
+        for row, (image, label) in enumerate(examples(builder, split)):
             try:
                 out[row] = fit(image, spec)
             except BadImage as error:
@@ -194,7 +194,7 @@ def _fill(
     return manifest
 
 
-def _examples(builder: Any, split: str) -> Iterator[tuple[np.ndarray, int]]:
+def examples(builder: Any, split: str) -> Iterator[tuple[np.ndarray, int]]:
     """Yields (pixels, label) in TFDS's order, which is always the same without shuffling."""
     import tensorflow_datasets as tfds
 

@@ -26,10 +26,11 @@ from zoo.data.load import load as load_data
 from zoo.data.normalise import Normalisation, normalisation
 from zoo.data.splits import Splits
 from zoo.errors import DataError, Diverged, Interrupted, RunError, ZooError
+from zoo.progress import counting
 from zoo.recipe import Recipe
 from zoo.run import Run, write_text
 from zoo.train.callbacks import Best, Clock, FirstEpoch, Keeper, Rows, Signals, Watch
-from zoo.train.progress import EpochLines, counting
+from zoo.train.progress import EpochLines
 
 
 @dataclass(frozen=True, kw_only=True)

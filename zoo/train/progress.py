@@ -1,11 +1,9 @@
-"""Progress of data preparation and training, for people: a bar on a terminal, a line an epoch."""
+"""Progress of training, for people: a bar on a terminal, a line an epoch."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
-from typing import Any, Protocol
+from typing import Any
 
 import keras
 from rich.console import Console
@@ -21,30 +19,6 @@ from zoo.batches import Batches
 from zoo.train.callbacks import Clock
 
 DRAWS_PER_SECOND = 8
-
-
-class Report(Protocol):
-    """Told how far something is: `report(done, total, what)`."""
-
-    def __call__(self, done: int, total: int, what: str) -> None: ...
-
-
-@contextmanager
-def counting(console: Console) -> Iterator[Report]:
-    """A bar for work that is counted, such as reading images; nothing where it is no terminal."""
-    if console.quiet or not console.is_terminal:
-        yield lambda done, total, what: None
-        return
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
-    with Progress(*columns, TimeRemainingColumn(), console=console, transient=True) as bar:
-        tasks: dict[str, Any] = {}
-
-        def report(done: int, total: int, what: str) -> None:
-            if what not in tasks:
-                tasks[what] = bar.add_task(what, total=total)
-            bar.update(tasks[what], completed=done, total=total)
-
-        yield report
 
 
 class EpochLines(keras.callbacks.Callback):
