@@ -12,9 +12,11 @@ from math import prod
 from typing import Any
 
 import keras
+import numpy as np
 
 from zoo import names, seeds
 from zoo.data.normalise import Normalisation
+from zoo.layers import Maxout
 from zoo.plan import Layer, Plan, plan
 from zoo.recipe import Recipe
 from zoo.recipe.words import Choice
@@ -50,7 +52,11 @@ def build(recipe: Recipe, num_classes: int, normalisation: Normalisation) -> ker
     }
     x = image
     for layer in layers[1:]:
-        x = BUILD[layer.kind](layer, context)(x)
+        made = BUILD[layer.kind](layer, context)
+        x = made(x)
+        if layer.kind in ("conv", "fc") and layer.options.kernel_initializer.word == "dirac":
+            # Set here rather than by an initializer of our own, which the file would then need.
+            made.kernel.assign(dirac(keras.ops.convert_to_numpy(made.kernel)))
     return keras.Model(image, x, name=_identifier(recipe.name))
 
 
@@ -92,11 +98,26 @@ def _identifier(name: str) -> str:
 
 def initializer(choice: Choice, seed: int, name: str) -> keras.initializers.Initializer:
     """A new initializer object, with a seed of its own where it draws."""
-    maker = getattr(keras.initializers, names.INITIALIZERS[choice.word].keras)
     options = choice.options.model_dump()
+    if choice.word in ("torch_uniform", "dirac"):
+        maker = keras.initializers.VarianceScaling
+        options = {"scale": 1 / 3, "mode": "fan_in", "distribution": "uniform"}
+    else:
+        maker = getattr(keras.initializers, names.INITIALIZERS[choice.word].keras)
     if "seed" in inspect.signature(maker).parameters:
         options["seed"] = seeds.derive(seed, name)
     return maker(**options)
+
+
+def dirac(kernel: np.ndarray) -> np.ndarray:
+    """The kernel (height, width, in, out) or (in, out) with its first outputs copying the inputs."""
+    kernel = kernel.copy()
+    *size, channels, filters = kernel.shape
+    middle = tuple(n // 2 for n in size)
+    for i in range(min(channels, filters)):
+        kernel[..., i] = 0
+        kernel[(*middle, i, i)] = 1
+    return kernel
 
 
 def _kernel(layer: Layer, context: Context) -> dict[str, Any]:
@@ -165,6 +186,21 @@ def _act(layer: Layer, context: Context) -> keras.Layer:
     return keras.layers.Activation(function, name=layer.name, dtype=context["dtype"])
 
 
+def _prelu(layer: Layer, context: Context) -> keras.Layer:
+    # One slope a channel: Keras's own default is one a pixel and channel, which fixes the image
+    # size, and a start at 0, where it is a ReLU.
+    return keras.layers.PReLU(
+        alpha_initializer=keras.initializers.Constant(layer.options.negative_slope),
+        shared_axes=[1, 2] if len(layer.output_shape) == 3 else None,
+        name=layer.name,
+        dtype=context["dtype"],
+    )
+
+
+def _maxout(layer: Layer, context: Context) -> keras.Layer:
+    return Maxout(layer.options.pieces, name=layer.name, dtype=context["dtype"])
+
+
 def _pool(layer: Layer, context: Context) -> keras.Layer:
     maker = getattr(keras.layers, names.POOLS[layer.options.word].keras)
     options = layer.options.options.model_dump()
@@ -192,6 +228,8 @@ BUILD: dict[str, Callable[[Layer, Context], keras.Layer]] = {
     "head": _head,
     "bn": _bn,
     "act": _act,
+    "prelu": _prelu,
+    "maxout": _maxout,
     "pool": _pool,
     "global_pool": _global_pool,
     "flatten": _flatten,

@@ -107,7 +107,7 @@ def _biases(recipe: Recipe) -> Iterator[tuple[Path, str]]:
     ]
     for path, block in [*places, (("model", "head"), model.head)]:
         chosen = getattr(block, "bias_initializer", None)
-        if chosen and chosen.word in ("auto", "Orthogonal"):
+        if chosen and chosen.word in ("auto", "Orthogonal", "dirac"):
             yield (
                 (*path, "bias_initializer"),
                 f"{chosen.word} is for kernels; a bias has no fan. Expected zeros, Constant or "

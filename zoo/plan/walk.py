@@ -93,7 +93,7 @@ class Walk:
             name = base if fc.repeat == 1 else f"{base}_{repeat}"
             for part in full_order(fc.order):
                 if part == "conv":
-                    self._dense(name, fc.units, fc)
+                    self._dense(name, fc.units * pieces(fc), fc)
                 else:
                     self._part(part, name, fc, repeat == fc.repeat)
 
@@ -113,12 +113,28 @@ class Walk:
                 flops=2 * prod(self.shape),
                 options=norm,
             )
-        elif part == "act" and stage.activation and stage.activation.word != "linear":
-            self.add(
-                "act", f"{name}_act", self.shape, flops=prod(self.shape), options=stage.activation
-            )
+        elif part == "act" and stage.activation:
+            self._activation(f"{name}_act", stage.activation)
         elif part == "dropout" and last and stage.dropout:
             self._dropout(stage.dropout)
+
+    def _activation(self, name: str, activation: Any) -> None:
+        *size, channels = self.shape
+        word = activation.word
+        if word == "maxout":
+            shape = (*size, channels // activation.options.pieces)
+            self.add("maxout", name, shape, flops=prod(self.shape), options=activation.options)
+        elif word == "prelu":
+            self.add(
+                "prelu",
+                name,
+                self.shape,
+                trainable=channels,
+                flops=2 * prod(self.shape),
+                options=activation.options,
+            )
+        elif word != "linear":
+            self.add("act", name, self.shape, flops=prod(self.shape), options=activation)
 
     def _convolution(self, name: str, conv: Any, strides: tuple[int, int]) -> None:
         if not self.spatial("a conv stage"):
@@ -130,6 +146,7 @@ class Walk:
             )
             return
         reach = [d * (k - 1) + 1 for k, d in zip(conv.kernel_size, conv.dilation_rate, strict=True)]
+        filters = conv.filters * pieces(conv)
         out = slide(size, reach, strides, conv.padding)
         if min(out) < 1:
             self.fail(
@@ -137,15 +154,15 @@ class Walk:
                 f"{times(out)}: use padding: same, a smaller kernel or larger images"
             )
             return
-        weights = prod(conv.kernel_size) * channels // conv.groups * conv.filters
-        bias = conv.filters * conv.use_bias
+        weights = prod(conv.kernel_size) * channels // conv.groups * filters
+        bias = filters * conv.use_bias
         self.add(
             "conv",
             name,
-            (*out, conv.filters),
+            (*out, filters),
             trainable=weights + bias,
             flops=prod(out) * (2 * weights + bias),
-            options=conv.model_copy(update={"strides": strides}),
+            options=conv.model_copy(update={"strides": strides, "filters": filters}),
         )
 
     def _dense(self, name: str, units: int, options: Any, kind: str = "fc") -> None:
@@ -189,6 +206,12 @@ class Walk:
     def _dropout(self, dropout: Any) -> None:
         rate = dropout if isinstance(dropout, float) else dropout.rate
         self.add("dropout", self.number("dropout"), self.shape, options=rate)
+
+
+def pieces(stage: Any) -> int:
+    """How many times its filters or units a kernel has, for the activation after it."""
+    activation = stage.activation
+    return int(activation.options.pieces) if activation.word == "maxout" else 1
 
 
 def slide(
