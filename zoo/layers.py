@@ -45,3 +45,33 @@ class Maxout(keras.layers.Layer):
 
     def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), "pieces": self.pieces}
+
+
+@keras.saving.register_keras_serializable("zoo")
+class PadShortcut(keras.layers.Layer):
+    """Leaves out pixels and adds channels of zeros: option A of He et al. 2016, section 3.3.
+
+    Input shape: (batch, height, width, c), c at most `channels`.
+    Output shape: (batch, ceil(height / strides[0]), ceil(width / strides[1]), channels).
+    """
+
+    def __init__(self, strides: tuple[int, int], channels: int, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.strides = tuple(strides)
+        self.channels = channels
+
+    def call(self, inputs: Any) -> Any:
+        kept = inputs[:, :: self.strides[0], :: self.strides[1], :]
+        missing = self.channels - inputs.shape[-1]
+        return ops.pad(kept, ((0, 0), (0, 0), (0, 0), (0, missing)))
+
+    def compute_output_shape(self, input_shape: tuple[int | None, ...]) -> tuple[Any, ...]:
+        height, width = (
+            None if n is None else -(-n // s)
+            for n, s in zip(input_shape[1:3], self.strides, strict=True)
+        )
+        return (input_shape[0], height, width, self.channels)
+
+    def get_config(self) -> dict[str, Any]:
+        config = {"strides": list(self.strides), "channels": self.channels}
+        return {**super().get_config(), **config}

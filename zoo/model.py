@@ -16,7 +16,7 @@ import numpy as np
 
 from zoo import names, seeds
 from zoo.data.normalise import Normalisation
-from zoo.layers import Maxout
+from zoo.layers import Maxout, PadShortcut
 from zoo.plan import Layer, Plan, plan
 from zoo.recipe import Recipe
 from zoo.recipe.words import Choice
@@ -51,9 +51,11 @@ def build(recipe: Recipe, num_classes: int, normalisation: Normalisation) -> ker
         "normalisation": normalisation,
     }
     x = image
+    outputs = {layers[0].name: image}
     for layer in layers[1:]:
         made = BUILD[layer.kind](layer, context)
-        x = made(x)
+        before = [outputs[name] for name in layer.inputs] or [x]
+        x = outputs[layer.name] = made(before if len(before) > 1 else before[0])
         if layer.kind in ("conv", "fc") and layer.options.kernel_initializer.word == "dirac":
             # Set here rather than by an initializer of our own, which the file would then need.
             made.kernel.assign(dirac(keras.ops.convert_to_numpy(made.kernel)))
@@ -78,7 +80,12 @@ def agrees(model: keras.Model, planned: Plan) -> list[str]:
     built = model.layers
     if len(built) != len(planned.layers):
         differences.append(f"{len(built)} layers built, {len(planned.layers)} planned")
-    for layer, expected in zip(built, planned.layers, strict=False):
+    by_name = {layer.name: layer for layer in built}
+    for expected in planned.layers:
+        layer = by_name.get(expected.name)
+        if layer is None:
+            differences.append(f"{expected.name} planned, not built")
+            continue
         output = layer.output.shape[1:]
         weights = (_count(layer.trainable_weights), _count(layer.non_trainable_weights))
         found = (layer.name, tuple(output), *weights)
@@ -110,7 +117,7 @@ def initializer(choice: Choice, seed: int, name: str) -> keras.initializers.Init
 
 
 def dirac(kernel: np.ndarray) -> np.ndarray:
-    """The kernel (height, width, in, out) or (in, out) with its first outputs copying the inputs."""
+    """A kernel (height, width, in, out) or (in, out) with its first outputs copying inputs."""
     kernel = kernel.copy()
     *size, channels, filters = kernel.shape
     middle = tuple(n // 2 for n in size)
@@ -158,6 +165,54 @@ def _conv(layer: Layer, context: Context) -> keras.Layer:
         dtype=context["dtype"],
         **_kernel(layer, context),
     )
+
+
+def _depthwise_conv(layer: Layer, context: Context) -> keras.Layer:
+    conv, shared = layer.options, _kernel(layer, context)
+    channels = layer.output_shape[-1] // conv.depth_multiplier
+    shared["depthwise_initializer"] = depthwise(
+        shared.pop("kernel_initializer"), channels, conv.depth_multiplier
+    )
+    shared["depthwise_regularizer"] = shared.pop("kernel_regularizer")
+    return keras.layers.DepthwiseConv2D(
+        conv.kernel_size,
+        strides=conv.strides,
+        padding=conv.padding,
+        depth_multiplier=conv.depth_multiplier,
+        dilation_rate=conv.dilation_rate,
+        dtype=context["dtype"],
+        **shared,
+    )
+
+
+def depthwise(drawn: Any, channels: int, multiplier: int) -> Any:
+    """The same initializer for a depthwise kernel (height, width, channels, multiplier).
+
+    Keras counts all input channels as its fan_in, though each output sees one of them: its
+    he_normal is too small by sqrt(channels).
+    """
+    if not isinstance(drawn, keras.initializers.VarianceScaling):
+        return drawn
+    factor = {
+        "fan_in": channels,
+        "fan_out": 1,
+        "fan_avg": (channels + multiplier) / (1 + multiplier),
+    }[drawn.mode]
+    return keras.initializers.VarianceScaling(
+        drawn.scale * factor, drawn.mode, drawn.distribution, drawn.seed
+    )
+
+
+def _add(layer: Layer, context: Context) -> keras.Layer:
+    return keras.layers.Add(name=layer.name, dtype=context["dtype"])
+
+
+def _scale(layer: Layer, context: Context) -> keras.Layer:
+    return keras.layers.Rescaling(layer.options, name=layer.name, dtype=context["exact"])
+
+
+def _shortcut(layer: Layer, context: Context) -> keras.Layer:
+    return PadShortcut(**layer.options, name=layer.name, dtype=context["dtype"])
 
 
 def _fc(layer: Layer, context: Context) -> keras.Layer:
@@ -224,6 +279,10 @@ def _dropout(layer: Layer, context: Context) -> keras.Layer:
 BUILD: dict[str, Callable[[Layer, Context], keras.Layer]] = {
     "normalise": _normalise,
     "conv": _conv,
+    "depthwise_conv": _depthwise_conv,
+    "add": _add,
+    "shortcut": _shortcut,
+    "scale": _scale,
     "fc": _fc,
     "head": _head,
     "bn": _bn,
