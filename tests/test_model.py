@@ -331,8 +331,8 @@ def test_no_decay_is_no_work(tmp_path: Path) -> None:
 
 # Every word of every table: a new entry needs no new test.
 
-VALUES: dict[str, Any] = {"value": 0.1, "at_epochs": [1], "warmup_epochs": 1, "padding": 2,
-                          "size": 3}  # fmt: skip
+VALUES: dict[str, Any] = {"stddev": 0.02, "value": 0.1, "at_epochs": [1], "warmup_epochs": 1,
+                          "padding": 2, "size": 3}  # fmt: skip
 
 
 def written(word: str, entry: names.Word) -> Any:
