@@ -182,6 +182,19 @@ def test_residual_blocks(tmp_path: Any, block: str, layer: str, shape: Any) -> N
     np.testing.assert_allclose(one + other, total, rtol=1e-5, atol=1e-5)
 
 
+def test_projection_without_batch_norm(tmp_path: Any) -> None:
+    file = tmp_path / "res.yaml"
+    file.write_text(
+        "name: res\ndata: {source: digits}\nmodel:\n  defaults: {batch_norm: none}\n  stack:\n"
+        "    - conv: 8\n    - residual: [{conv: 16}]\ntrain: {epochs: 1}\n"
+    )
+    recipe = recipes.load(str(file))
+    net = model.build(recipe, 10, UNIT)
+    assert model.agrees(net, plan(recipe, 10)) == []
+    assert net.get_layer("shortcut1").count_params() == 8 * 16 + 16
+    assert not [layer for layer in net.layers if layer.name.endswith("_bn")]
+
+
 WRONG_BLOCKS = [
     ("{shortcut: identity, stack: [{conv: 16}]}", "shortcut: identity needs equal shapes"),
     ("{shortcut: pad, stack: [{conv: 4}]}", "shortcut: pad cannot drop channels"),

@@ -9,7 +9,7 @@ from typing import Any
 from zoo.plan.layer import Layer, Shape
 from zoo.reader import Path
 from zoo.recipe import Recipe
-from zoo.recipe.network import BatchNorm, Conv, Initializer, Layered
+from zoo.recipe.network import Conv, Initializer, Layered
 from zoo.recipe.resolve import full_order, scaled
 
 
@@ -122,21 +122,27 @@ class Walk:
             options = {"strides": strides, "channels": after[-1]}
             self.add("shortcut", name, after, options=options, inputs=(start.name,))
             return name
-        weights = before[-1] * after[-1]
+        defaults = self.recipe.model.defaults
+        weights, bias = before[-1] * after[-1], after[-1] * (defaults.batch_norm is None)
         conv = Conv(
             filters=after[-1],
             kernel_size=(1, 1),
             strides=strides,
-            use_bias=False,
+            use_bias=bool(bias),
             padding="same",
             kernel_initializer=scaled(1.0),
             bias_initializer=Initializer.model_validate("zeros"),
-            kernel_regularizer=self.recipe.model.defaults.kernel_regularizer,
-            batch_norm=self.recipe.model.defaults.batch_norm or BatchNorm(),
+            kernel_regularizer=defaults.kernel_regularizer,
+            batch_norm=defaults.batch_norm,
         )
-        flops = 2 * weights * prod(after[:2])
         self.add(
-            "conv", name, after, trainable=weights, flops=flops, options=conv, inputs=(start.name,)
+            "conv",
+            name,
+            after,
+            trainable=weights + bias,
+            flops=(2 * weights + bias) * prod(after[:2]),
+            options=conv,
+            inputs=(start.name,),
         )
         self._part("bn", name, conv, False)
         return self.layers[-1].name

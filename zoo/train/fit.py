@@ -27,6 +27,7 @@ from zoo.data.normalise import Normalisation, normalisation
 from zoo.data.splits import Splits
 from zoo.errors import DataError, Diverged, Interrupted, RunError, ZooError
 from zoo.recipe import Recipe
+from zoo.recipe.network import stages
 from zoo.run import Run, write_text
 from zoo.train.callbacks import Best, Clock, FirstEpoch, Keeper, Rows, Signals, Watch
 from zoo.train.progress import EpochLines, counting
@@ -256,9 +257,8 @@ class _Training:
     def _warnings(self) -> list[str]:
         """What about this recipe and these data together is likely to hurt."""
         words, rest = self.recipe.train, len(self.data.train) % self.recipe.train.batch_size
-        normed = any(
-            getattr(stage.options, "batch_norm", None) for stage in self.recipe.model.stack
-        )
+        inner = stages(self.recipe.model.stack, ())
+        normed = any(getattr(stage.options, "batch_norm", None) for _, stage in inner)
         if rest == 1 and normed and not words.drop_remainder:
             return [
                 "the last batch of each epoch is a single image, of which batch norm learns "
