@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
 from typing import Any
 
 import keras
 import numpy as np
 import pytest
 
-from tests.runs import UNIT
+from tests.runs import UNIT, zoo
 from zoo import losses, model, optimize
 from zoo import recipe as recipes
 from zoo.errors import RecipeError
@@ -153,6 +155,33 @@ def test_depthwise_kernels_see_one_channel(tmp_path: Any) -> None:
     assert kernel.std() == pytest.approx(np.sqrt(2 / 9), rel=0.05)
 
 
+DIRAC = [
+    "conv: {filters: 8, kernel_size: 5}",
+    "conv: {filters: 12}",
+    "conv: {filters: 8, groups: 4}",
+    "depthwise_conv: {kernel_size: 3}",
+    "depthwise_conv: {kernel_size: 3, depth_multiplier: 2}",
+]
+
+
+@pytest.mark.parametrize("stage", DIRAC)
+def test_dirac_copies_its_input(tmp_path: Any, stage: str) -> None:
+    """Each input channel stands among the outputs, untouched."""
+    file = tmp_path / "dirac.yaml"
+    file.write_text(
+        "name: dirac\ndata: {source: digits}\nmodel:\n"
+        "  defaults: {batch_norm: none, activation: linear}\n  stack:\n    - conv: 8\n"
+        f"    - {stage[:-1]}, kernel_initializer: dirac}}\ntrain: {{epochs: 1}}\n"
+    )
+    net = model.build(recipes.load(str(file)), 10, UNIT)
+    before, after = net.get_layer("conv1").output, net.layers[4 - 1].output
+    images = np.random.default_rng(0).integers(0, 255, (2, 8, 8, 3)).astype(np.float32)
+    given, found = keras.Model(net.inputs, [before, after]).predict(images, verbose=0)
+    for channel in range(given.shape[-1]):
+        distance = np.abs(found - given[..., channel : channel + 1]).max(axis=(0, 1, 2))
+        assert distance.min() < 1e-4, channel
+
+
 BLOCKS = [
     ("[{conv: 8}, {conv: {filters: 8, activation: linear}}]", "add1", None),
     ("{shortcut: pad, stack: [{conv: {filters: 16, strides: 2}}]}", "shortcut1", (4, 4, 16)),
@@ -224,3 +253,24 @@ def test_option_a_pads_with_zeros() -> None:
     assert found.shape == (2, 3, 3, 5)
     np.testing.assert_array_equal(found[..., :3], images[:, ::2, ::2])
     assert not found[..., 3:].any()
+
+
+@pytest.mark.slow
+def test_layers_of_ours_go_all_the_way(tmp_path: Path) -> None:
+    """Trained, then measured, predicted with and exported by processes of their own."""
+    file = tmp_path / "ours.yaml"
+    file.write_text(
+        "name: ours\ndata: {source: digits, color_mode: grayscale}\nmodel:\n  stack:\n"
+        "    - conv: {filters: 8, activation: {maxout: 2}, pool: max}\n"
+        "    - residual: {shortcut: pad, stack: [{conv: {filters: 16, strides: 2}}]}\n"
+        "    - depthwise_conv: {kernel_size: 3, activation: prelu, kernel_initializer: dirac}\n"
+        "train: {epochs: 8, batch_size: 32, optimizer: {Adam: 1e-2}}\n"
+    )
+    for verb in (["train", str(file), "--out", str(tmp_path / "runs")], ["evaluate"], ["export"]):
+        run = [] if verb[0] == "train" else [str(tmp_path / "runs" / "ours")]
+        result = zoo(*verb, *run, "--json", cwd=tmp_path)
+        assert result.returncode == 0, result.stderr
+        document = json.loads(result.stdout)
+        if verb[0] == "evaluate":
+            assert document["accuracy"] > 0.8
+    assert document["parity"]["passed"]

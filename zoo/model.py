@@ -56,9 +56,8 @@ def build(recipe: Recipe, num_classes: int, normalisation: Normalisation) -> ker
         made = BUILD[layer.kind](layer, context)
         before = [outputs[name] for name in layer.inputs] or [x]
         x = outputs[layer.name] = made(before if len(before) > 1 else before[0])
-        if layer.kind in ("conv", "fc") and layer.options.kernel_initializer.word == "dirac":
-            # Set here rather than by an initializer of our own, which the file would then need.
-            made.kernel.assign(dirac(keras.ops.convert_to_numpy(made.kernel)))
+        if layer.kind in ("conv", "depthwise_conv", "fc", "head"):
+            _finish_kernel(made, layer)
     return keras.Model(image, x, name=_identifier(recipe.name))
 
 
@@ -116,14 +115,31 @@ def initializer(choice: Choice, seed: int, name: str) -> keras.initializers.Init
     return maker(**options)
 
 
-def dirac(kernel: np.ndarray) -> np.ndarray:
-    """A kernel (height, width, in, out) or (in, out) with its first outputs copying inputs."""
+def _finish_kernel(made: keras.Layer, layer: Layer) -> None:
+    """Sets what is no initializer of Keras's: one of our own would then be needed by the file."""
+    if layer.options.kernel_initializer.word == "dirac":
+        kernel = keras.ops.convert_to_numpy(made.kernel)
+        if layer.kind == "depthwise_conv":
+            *size, channels, multiplier = kernel.shape
+            kernel = kernel.reshape(*size, 1, channels * multiplier)
+            made.kernel.assign(dirac(kernel, channels).reshape(*size, channels, multiplier))
+        else:
+            made.kernel.assign(dirac(kernel, getattr(layer.options, "groups", 1)))
+
+
+def dirac(kernel: np.ndarray, groups: int = 1) -> np.ndarray:
+    """A kernel (height, width, in / groups, out) or (in, out) whose first outputs copy inputs.
+
+    In each group, filter i has 1 in the middle of channel i and 0 elsewhere, as far as there are
+    both; the other filters stay as they are.
+    """
     kernel = kernel.copy()
     *size, channels, filters = kernel.shape
     middle = tuple(n // 2 for n in size)
-    for i in range(min(channels, filters)):
-        kernel[..., i] = 0
-        kernel[(*middle, i, i)] = 1
+    for first in range(0, filters, filters // groups):
+        for i in range(min(channels, filters // groups)):
+            kernel[..., first + i] = 0
+            kernel[(*middle, i, first + i)] = 1
     return kernel
 
 
