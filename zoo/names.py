@@ -191,6 +191,14 @@ DECAY = Option(
 BETA_1 = Option(float, 0.9, "Decay of the first moment.", FRACTION)
 BETA_2 = Option(float, 0.999, "Decay of the second moment.", FRACTION)
 EPSILON = Option(float, 1e-7, "Added to the denominator.", POSITIVE)
+CLIPPING = {
+    "clipnorm": Option(
+        float | None, None, "Cut each variable's gradient to this norm, or none.", POSITIVE
+    ),
+    "global_clipnorm": Option(
+        float | None, None, "Cut all gradients together to this norm, or none.", POSITIVE
+    ),
+}
 OPTIMIZERS: dict[str, Word] = {
     "SGD": Word(
         "Stochastic gradient descent",
@@ -200,6 +208,7 @@ OPTIMIZERS: dict[str, Word] = {
             "momentum": Option(float, 0.0, "Share of the last update kept.", FRACTION),
             "nesterov": Option(bool, False, "Look ahead along the momentum (wants momentum > 0)."),
             "weight_decay": DECAY,
+            **CLIPPING,
         },
     ),
     "Adam": Word(
@@ -211,6 +220,7 @@ OPTIMIZERS: dict[str, Word] = {
             "beta_2": BETA_2,
             "epsilon": EPSILON,
             "weight_decay": DECAY,
+            **CLIPPING,
         },
     ),
     "AdamW": Word(
@@ -222,6 +232,7 @@ OPTIMIZERS: dict[str, Word] = {
             "beta_1": BETA_1,
             "beta_2": BETA_2,
             "epsilon": EPSILON,
+            **CLIPPING,
         },
     ),
     "RMSprop": Word(
@@ -233,6 +244,7 @@ OPTIMIZERS: dict[str, Word] = {
             "momentum": Option(float, 0.0, "Share of the last update kept.", FRACTION),
             "epsilon": EPSILON,
             "weight_decay": DECAY,
+            **CLIPPING,
         },
     ),
 }
@@ -245,6 +257,18 @@ SCHEDULES: dict[str, Word] = {
         options={
             "at_epochs": Option(tuple[float, ...], REQUIRED, "Rising list of epochs."),
             "factor": Option(float, 0.1, "Multiplier at each of them.", POSITIVE),
+        },
+    ),
+    "exponential": Word(
+        "The learning rate is multiplied by factor each epoch, a little at every step",
+        options={"factor": Option(float, 0.95, "Multiplier an epoch.", POSITIVE)},
+    ),
+    "triangle": Word(
+        "Linear from start_factor to the learning rate at peak_at, linear to end_factor at the end",
+        options={
+            "peak_at": Option(float, 0.23, "Share of the training before the peak.", FRACTION),
+            "start_factor": Option(float, 0.2, "First rate over peak rate.", NOT_NEGATIVE),
+            "end_factor": Option(float, 0.07, "Last rate over peak rate.", NOT_NEGATIVE),
         },
     ),
     "cosine": Word(
