@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import cache
 from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import Field, model_validator
@@ -239,9 +240,11 @@ class Network(Model):
     head: Head = Field(default_factory=Head, description="The layer of the logits.")
 
 
-# Their stages hold stages: known only now.
-Residual.model_rebuild()
-Group.model_rebuild()
+@cache
+def complete() -> None:
+    """Lets Residual and Group know what their stages are, for those who read the annotations."""
+    Residual.model_rebuild()
+    Group.model_rebuild()
 
 
 def stages(stack: tuple[Stage, ...], path: Path) -> Iterator[tuple[Path, Stage]]:
