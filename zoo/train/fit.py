@@ -223,7 +223,10 @@ class _Training:
                 self.model = self._compiled()
                 self._fit(saved, signals)
         except (KeyboardInterrupt, Exception) as error:
-            raise self._ended(error) from error
+            told = self._ended(error)
+            if told is error:
+                raise
+            raise told from error
         return self.run
 
     def _ended(self, error: BaseException) -> BaseException:
