@@ -22,17 +22,25 @@ def report(event: str, **values: Any) -> None:
 
 
 class Turns:
-    """Waits for turns, and counts the seconds waited."""
+    """Waits for turns, and adds up the seconds that are not waiting: before, epochs, after."""
 
-    def __init__(self) -> None:
-        self.waited = 0.0
+    def __init__(self, started: float) -> None:
+        self.mark = started
+        self.worked = 0.0
 
     def wait(self) -> None:
         """Returns when the parent gives the turn."""
-        start = time.perf_counter()
+        self.pause()
         if not sys.stdin.readline():
             raise SystemExit("the parent has gone")
-        self.waited += time.perf_counter() - start
+        self.mark = time.time()
+
+    def pause(self) -> float:
+        """Ends a stretch of work; all seconds worked so far."""
+        now = time.time()
+        self.worked += now - self.mark
+        self.mark = now
+        return self.worked
 
 
 def pace(turns: Turns) -> Any:
@@ -190,9 +198,9 @@ def parts(loaded: Any, data: Any, model: Any) -> dict[str, float]:
 def main() -> None:
     """`child.py WORDS`: WORDS is a JSON object; `started` is when the parent made the process."""
     words = json.loads(sys.argv[1])
-    turns = Turns()
+    turns = Turns(words["started"])
     result = {"zoo": zoo, "plain": plain}[words["side"]](words, turns)
-    result["seconds"] = time.time() - words["started"] - turns.waited
+    result["seconds"] = turns.pause()
     result["peak_bytes"] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
     report("done", **result)
     if "parts" in words:

@@ -15,6 +15,7 @@ from pydantic import BaseModel  # noqa: E402
 from pydantic.fields import FieldInfo  # noqa: E402
 
 from zoo.recipe import Recipe  # noqa: E402
+from zoo.recipe.network import complete  # noqa: E402
 from zoo.recipe.words import MAX_COUNT, Choice, NoOptions  # noqa: E402
 
 INTRO = """\
@@ -144,6 +145,7 @@ def models(kind: Any) -> Iterator[type[BaseModel]]:
 
 def page() -> str:
     """The whole page."""
+    complete()
     seen: dict[type[BaseModel], None] = {}
     blocks(Recipe, seen)
     lines = [INTRO]

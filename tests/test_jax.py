@@ -171,5 +171,5 @@ def test_resume_on_the_other_backend_is_refused(runs: tuple[Path, Run], tmp_path
     run = Run(Path(shutil.copytree(runs[1].folder, tmp_path / "run")))
     run.update(status="interrupted")
     done = zoo("train", "--resume", run, "--json", cwd=tmp_path, KERAS_BACKEND="tensorflow")
-    assert done.returncode == 1
+    assert done.returncode == 2
     assert "begun with KERAS_BACKEND=jax" in json.loads(done.stdout)["error"]["message"]

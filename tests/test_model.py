@@ -331,8 +331,8 @@ def test_no_decay_is_no_work(tmp_path: Path) -> None:
 
 # Every word of every table: a new entry needs no new test.
 
-VALUES: dict[str, Any] = {"value": 0.1, "at_epochs": [1], "warmup_epochs": 1, "padding": 2,
-                          "size": 3}  # fmt: skip
+VALUES: dict[str, Any] = {"stddev": 0.02, "value": 0.1, "at_epochs": [1], "warmup_epochs": 1,
+                          "padding": 2, "size": 3}  # fmt: skip
 
 
 def written(word: str, entry: names.Word) -> Any:
@@ -426,12 +426,16 @@ def test_augmentations(word: Any) -> None:
     assert not np.array_equal(once, PIXELS)
 
 
+@pytest.mark.parametrize("left_out", ["clipnorm", "global_clipnorm"])
 @pytest.mark.parametrize("word, defaults", names.OPTIMIZERS.items())
-def test_optimizer_options_reach_keras(tmp_path: Path, word: str, defaults: names.Word) -> None:
-    """No option of a word is swallowed on the way."""
+def test_optimizer_options_reach_keras(
+    tmp_path: Path, word: str, defaults: names.Word, left_out: str
+) -> None:
+    """No option of a word is swallowed on the way; the two ways to clip exclude each other."""
     options = {"learning_rate": 0.25, "momentum": 0.5, "nesterov": True, "weight_decay": 0.125,
-               "beta_1": 0.5, "beta_2": 0.75, "epsilon": 0.5, "rho": 0.25}  # fmt: skip
-    chosen = {key: options[key] for key in defaults.options}
+               "beta_1": 0.5, "beta_2": 0.75, "epsilon": 0.5, "rho": 0.25, "clipnorm": 0.5,
+               "global_clipnorm": 2.0}  # fmt: skip
+    chosen = {key: options[key] for key in defaults.options if key != left_out}
     Optimizer.model_validate({word: chosen})
     recipe = network(tmp_path, "[flatten]", train=f", optimizer: {flow({word: chosen})}")
     config = optimize.optimizer(recipe, built(recipe), 4).get_config()

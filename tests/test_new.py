@@ -120,7 +120,7 @@ def test_large_images_of_one_shape_keep_it(draw: Draw, tmp_path: Path) -> None:
 @pytest.mark.parametrize("size", [(1, 1), (3, 5), (8, 8), (64, 4), (16, 17)])
 def test_tiny_images(draw: Draw, tmp_path: Path, size: tuple[int, int]) -> None:
     for name in ("cat", "dog"):
-        folder = draw(f"pets/{name}", 2, size)
+        folder = draw(f"pets/{name}", 10, size)
     _, loaded, _ = made(folder, tmp_path / "out.yaml")
     assert loaded.image_size == size
 
@@ -135,7 +135,7 @@ def test_uneven_classes_are_said(draw: Draw, tmp_path: Path) -> None:
 
 
 def test_copies_across_splits_and_classes_are_said(draw: Draw, tmp_path: Path) -> None:
-    for split in ("train", "test"):
+    for split in ("train", "validation", "test"):
         for name in ("cat", "dog"):
             folder = draw(f"pets/{split}/{name}", 6)
     content = (folder / "train" / "cat" / "0.png").read_bytes()
@@ -168,7 +168,8 @@ def test_bad_files_are_listed_and_the_default_stays(draw: Draw, tmp_path: Path) 
 def test_only_bad_files(tmp_path: Path) -> None:
     for name in ("cat", "dog"):
         (tmp_path / "pets" / name).mkdir(parents=True)
-        (tmp_path / "pets" / name / "0.png").write_bytes(b"")
+        for number in range(8):
+            (tmp_path / "pets" / name / f"{number}.png").write_bytes(b"")
     with pytest.raises(DataError, match="none of"):
         new(str(tmp_path / "pets"), tmp_path / "out.yaml")
     assert not (tmp_path / "out.yaml").exists()

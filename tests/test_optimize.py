@@ -103,10 +103,10 @@ def schedules(draw: st.DrawFn) -> tuple[Any, int, int]:
     if word == "step":
         at = sorted(set(draw(st.lists(st.integers(1, epochs), min_size=1, max_size=3))))
         return {word: {"at_epochs": at, "factor": draw(st.floats(0.01, 1.0))}}, epochs, steps
-    options = {
-        "warmup_epochs": draw(st.floats(0, epochs)),
-        "end_factor": draw(st.floats(0, 1)),
-    }
+    if word == "exponential":
+        return {word: {"factor": draw(st.floats(0.01, 1.0))}}, epochs, steps
+    key, most = ("peak_at", 0.99) if word == "triangle" else ("warmup_epochs", epochs)
+    options = {key: draw(st.floats(0, most)), "end_factor": draw(st.floats(0, 1))}
     return {word: options}, epochs, steps
 
 
@@ -135,3 +135,18 @@ def test_float16_scales_its_loss(tmp_path: Path) -> None:
     made = optimize.optimizer(recipe, build(recipe, 4, UNIT), 4)
     assert isinstance(made, keras.optimizers.LossScaleOptimizer)
     assert float(made.learning_rate) == pytest.approx(0.001)
+
+
+def test_exponential() -> None:
+    rate = optimize.learning_rate(
+        Schedule.model_validate({"exponential": 0.5}), 0.8, epochs=4, steps_per_epoch=10
+    )
+    found = [float(rate(step)) for step in (0, 10, 20, 5)]
+    assert found == pytest.approx([0.8, 0.4, 0.2, 0.8 * 0.5**0.5], rel=1e-6)
+
+
+def test_triangle() -> None:
+    schedule = {"triangle": {"peak_at": 0.25, "start_factor": 0.2, "end_factor": 0.1}}
+    rate = optimize.learning_rate(Schedule.model_validate(schedule), 2.0, 4, 10)
+    found = [float(rate(step)) for step in (0, 5, 10, 25, 40)]
+    assert found == pytest.approx([0.4, 1.2, 2.0, 1.1, 0.2], rel=1e-6)

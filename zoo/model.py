@@ -12,9 +12,11 @@ from math import prod
 from typing import Any
 
 import keras
+import numpy as np
 
 from zoo import names, seeds
 from zoo.data.normalise import Normalisation
+from zoo.layers import Maxout, PadShortcut
 from zoo.plan import Layer, Plan, plan
 from zoo.recipe import Recipe
 from zoo.recipe.words import Choice
@@ -49,8 +51,13 @@ def build(recipe: Recipe, num_classes: int, normalisation: Normalisation) -> ker
         "normalisation": normalisation,
     }
     x = image
+    outputs = {layers[0].name: image}
     for layer in layers[1:]:
-        x = BUILD[layer.kind](layer, context)(x)
+        made = BUILD[layer.kind](layer, context)
+        before = [outputs[name] for name in layer.inputs] or [x]
+        x = outputs[layer.name] = made(before if len(before) > 1 else before[0])
+        if layer.kind in ("conv", "depthwise_conv", "fc", "head"):
+            _finish_kernel(made, layer)
     return keras.Model(image, x, name=_identifier(recipe.name))
 
 
@@ -72,7 +79,12 @@ def agrees(model: keras.Model, planned: Plan) -> list[str]:
     built = model.layers
     if len(built) != len(planned.layers):
         differences.append(f"{len(built)} layers built, {len(planned.layers)} planned")
-    for layer, expected in zip(built, planned.layers, strict=False):
+    by_name = {layer.name: layer for layer in built}
+    for expected in planned.layers:
+        layer = by_name.get(expected.name)
+        if layer is None:
+            differences.append(f"{expected.name} planned, not built")
+            continue
         output = layer.output.shape[1:]
         weights = (_count(layer.trainable_weights), _count(layer.non_trainable_weights))
         found = (layer.name, tuple(output), *weights)
@@ -92,11 +104,43 @@ def _identifier(name: str) -> str:
 
 def initializer(choice: Choice, seed: int, name: str) -> keras.initializers.Initializer:
     """A new initializer object, with a seed of its own where it draws."""
-    maker = getattr(keras.initializers, names.INITIALIZERS[choice.word].keras)
     options = choice.options.model_dump()
+    if choice.word in ("torch_uniform", "dirac"):
+        maker = keras.initializers.VarianceScaling
+        options = {"scale": 1 / 3, "mode": "fan_in", "distribution": "uniform"}
+    else:
+        maker = getattr(keras.initializers, names.INITIALIZERS[choice.word].keras)
     if "seed" in inspect.signature(maker).parameters:
         options["seed"] = seeds.derive(seed, name)
     return maker(**options)
+
+
+def _finish_kernel(made: keras.Layer, layer: Layer) -> None:
+    """Sets what is no initializer of Keras's: one of our own would then be needed by the file."""
+    if layer.options.kernel_initializer.word == "dirac":
+        kernel = keras.ops.convert_to_numpy(made.kernel)
+        if layer.kind == "depthwise_conv":
+            *size, channels, multiplier = kernel.shape
+            kernel = kernel.reshape(*size, 1, channels * multiplier)
+            made.kernel.assign(dirac(kernel, channels).reshape(*size, channels, multiplier))
+        else:
+            made.kernel.assign(dirac(kernel, getattr(layer.options, "groups", 1)))
+
+
+def dirac(kernel: np.ndarray, groups: int = 1) -> np.ndarray:
+    """A kernel (height, width, in / groups, out) or (in, out) whose first outputs copy inputs.
+
+    In each group, filter i has 1 in the middle of channel i and 0 elsewhere, as far as there are
+    both; the other filters stay as they are.
+    """
+    kernel = kernel.copy()
+    *size, channels, filters = kernel.shape
+    middle = tuple(n // 2 for n in size)
+    for first in range(0, filters, filters // groups):
+        for i in range(min(channels, filters // groups)):
+            kernel[..., first + i] = 0
+            kernel[(*middle, i, first + i)] = 1
+    return kernel
 
 
 def _kernel(layer: Layer, context: Context) -> dict[str, Any]:
@@ -139,6 +183,54 @@ def _conv(layer: Layer, context: Context) -> keras.Layer:
     )
 
 
+def _depthwise_conv(layer: Layer, context: Context) -> keras.Layer:
+    conv, shared = layer.options, _kernel(layer, context)
+    channels = layer.output_shape[-1] // conv.depth_multiplier
+    shared["depthwise_initializer"] = depthwise(
+        shared.pop("kernel_initializer"), channels, conv.depth_multiplier
+    )
+    shared["depthwise_regularizer"] = shared.pop("kernel_regularizer")
+    return keras.layers.DepthwiseConv2D(
+        conv.kernel_size,
+        strides=conv.strides,
+        padding=conv.padding,
+        depth_multiplier=conv.depth_multiplier,
+        dilation_rate=conv.dilation_rate,
+        dtype=context["dtype"],
+        **shared,
+    )
+
+
+def depthwise(drawn: Any, channels: int, multiplier: int) -> Any:
+    """The same initializer for a depthwise kernel (height, width, channels, multiplier).
+
+    Keras counts all input channels as its fan_in, though each output sees one of them: its
+    he_normal is too small by sqrt(channels).
+    """
+    if not isinstance(drawn, keras.initializers.VarianceScaling):
+        return drawn
+    factor = {
+        "fan_in": channels,
+        "fan_out": 1,
+        "fan_avg": (channels + multiplier) / (1 + multiplier),
+    }[drawn.mode]
+    return keras.initializers.VarianceScaling(
+        drawn.scale * factor, drawn.mode, drawn.distribution, drawn.seed
+    )
+
+
+def _add(layer: Layer, context: Context) -> keras.Layer:
+    return keras.layers.Add(name=layer.name, dtype=context["dtype"])
+
+
+def _scale(layer: Layer, context: Context) -> keras.Layer:
+    return keras.layers.Rescaling(layer.options, name=layer.name, dtype=context["exact"])
+
+
+def _shortcut(layer: Layer, context: Context) -> keras.Layer:
+    return PadShortcut(**layer.options, name=layer.name, dtype=context["dtype"])
+
+
 def _fc(layer: Layer, context: Context) -> keras.Layer:
     return keras.layers.Dense(
         layer.output_shape[0], dtype=context["dtype"], **_kernel(layer, context)
@@ -165,6 +257,21 @@ def _act(layer: Layer, context: Context) -> keras.Layer:
     return keras.layers.Activation(function, name=layer.name, dtype=context["dtype"])
 
 
+def _prelu(layer: Layer, context: Context) -> keras.Layer:
+    # One slope a channel: Keras's own default is one a pixel and channel, which fixes the image
+    # size, and a start at 0, where it is a ReLU.
+    return keras.layers.PReLU(
+        alpha_initializer=keras.initializers.Constant(layer.options.negative_slope),
+        shared_axes=[1, 2] if len(layer.output_shape) == 3 else None,
+        name=layer.name,
+        dtype=context["dtype"],
+    )
+
+
+def _maxout(layer: Layer, context: Context) -> keras.Layer:
+    return Maxout(layer.options.pieces, name=layer.name, dtype=context["dtype"])
+
+
 def _pool(layer: Layer, context: Context) -> keras.Layer:
     maker = getattr(keras.layers, names.POOLS[layer.options.word].keras)
     options = layer.options.options.model_dump()
@@ -188,10 +295,16 @@ def _dropout(layer: Layer, context: Context) -> keras.Layer:
 BUILD: dict[str, Callable[[Layer, Context], keras.Layer]] = {
     "normalise": _normalise,
     "conv": _conv,
+    "depthwise_conv": _depthwise_conv,
+    "add": _add,
+    "shortcut": _shortcut,
+    "scale": _scale,
     "fc": _fc,
     "head": _head,
     "bn": _bn,
     "act": _act,
+    "prelu": _prelu,
+    "maxout": _maxout,
     "pool": _pool,
     "global_pool": _global_pool,
     "flatten": _flatten,

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from math import erf, exp, pi, sqrt
 from typing import Any, Literal
 
 REQUIRED: Any = ...
@@ -56,6 +57,23 @@ def relu_gain2(options: Any) -> float:
     return 2.0 / (1.0 + getattr(options, "negative_slope", 0.0) ** 2)
 
 
+def maxout_gain2(options: Any) -> float:
+    """1 / E[max^2] over `pieces` standard normal values: 1 for two, less for more.
+
+    E[max^2] is the integral of x^2 k phi(x) Phi(x)^(k-1), by Simpson's rule on [-8, 8].
+    """
+    pieces, steps, reach = options.pieces, 800, 8.0
+    width = 2 * reach / steps
+    total = 0.0
+    for i in range(steps + 1):
+        x = -reach + i * width
+        density = exp(-x * x / 2) / sqrt(2 * pi)
+        below = (1 + erf(x / sqrt(2))) / 2
+        weight = 1 if i in (0, steps) else 4 if i % 2 else 2
+        total += weight * x * x * pieces * density * below ** (pieces - 1)
+    return 1.0 if pieces == 2 else round(3 / (total * width), 6)
+
+
 ACTIVATIONS: dict[str, ActivationWord] = {
     "relu": ActivationWord("max(0, x)", "relu", gain2=relu_gain2),
     "leaky_relu": ActivationWord(
@@ -64,12 +82,33 @@ ACTIVATIONS: dict[str, ActivationWord] = {
         {"negative_slope": Option(float, 0.01, "Slope left of zero.", NOT_NEGATIVE)},
         gain2=relu_gain2,
     ),
+    "prelu": ActivationWord(
+        "leaky_relu with a learned slope a channel (He et al. 2015)",
+        options={
+            "negative_slope": Option(float, 0.25, "Slope at the start.", NOT_NEGATIVE),
+        },
+        gain2=relu_gain2,
+    ),
+    "relu6": ActivationWord("min(max(0, x), 6)", "relu6", gain2=relu_gain2),
     "elu": ActivationWord("x for x > 0, e^x - 1 below", "elu", gain2=relu_gain2),
+    "celu": ActivationWord("max(0, x) + min(0, e^x - 1)", "celu", gain2=relu_gain2),
     "selu": ActivationWord("Scaled ELU; wants lecun_normal and no batch norm", "selu"),
     "gelu": ActivationWord("x * Phi(x), exact", "gelu", gain2=relu_gain2),
     "silu": ActivationWord("x * sigmoid(x)", "silu", gain2=relu_gain2),
+    "hard_silu": ActivationWord("x * hard_sigmoid(x)", "hard_silu", gain2=relu_gain2),
+    "mish": ActivationWord("x * tanh(softplus(x))", "mish", gain2=relu_gain2),
+    "softplus": ActivationWord("ln(1 + e^x)", "softplus"),
+    "softsign": ActivationWord("x / (1 + |x|)", "softsign"),
     "tanh": ActivationWord("tanh(x)", "tanh"),
+    "hard_tanh": ActivationWord("x cut to [-1, 1]", "hard_tanh"),
     "sigmoid": ActivationWord("1 / (1 + e^-x)", "sigmoid"),
+    "hard_sigmoid": ActivationWord("x / 6 + 1 / 2 cut to [0, 1]", "hard_sigmoid"),
+    "maxout": ActivationWord(
+        "The largest of `pieces` linear functions; the kernel before it has that many times the "
+        "filters or units (Goodfellow et al. 2013)",
+        options={"pieces": Option(int, 2, "Linear functions a unit.", {"ge": 2, "le": 64})},
+        gain2=maxout_gain2,
+    ),
     "linear": ActivationWord("x: no activation", "linear"),
 }
 
@@ -86,6 +125,17 @@ INITIALIZERS: dict[str, Word] = {
         "stddev = sqrt(1 / fan_in), truncated: the lecture's Xavier", "LecunNormal"
     ),
     "lecun_uniform": Word("limit = sqrt(3 / fan_in)", "LecunUniform"),
+    "xavier": Word("The lecture's 1 / sqrt(fan_in): Keras's lecun_normal", "LecunNormal"),
+    "torch_uniform": Word("limit = 1 / sqrt(fan_in), variance 1 / (3 fan_in): PyTorch's default"),
+    "dirac": Word(
+        "torch_uniform, in which the first filters copy the input channels: the middle of filter i "
+        "is 1 for channel i and 0 elsewhere"
+    ),
+    "gaussian": Word(
+        "Normal with the stddev given, as in the lecture's `0.01 * randn`",
+        "RandomNormal",
+        {"stddev": Option(float, REQUIRED, "Standard deviation.", NOT_NEGATIVE)},
+    ),
     "zeros": Word("All zero", "Zeros"),
     "ones": Word("All one", "Ones"),
     "Constant": Word(
@@ -141,6 +191,14 @@ DECAY = Option(
 BETA_1 = Option(float, 0.9, "Decay of the first moment.", FRACTION)
 BETA_2 = Option(float, 0.999, "Decay of the second moment.", FRACTION)
 EPSILON = Option(float, 1e-7, "Added to the denominator.", POSITIVE)
+CLIPPING = {
+    "clipnorm": Option(
+        float | None, None, "Cut each variable's gradient to this norm, or none.", POSITIVE
+    ),
+    "global_clipnorm": Option(
+        float | None, None, "Cut all gradients together to this norm, or none.", POSITIVE
+    ),
+}
 OPTIMIZERS: dict[str, Word] = {
     "SGD": Word(
         "Stochastic gradient descent",
@@ -150,6 +208,7 @@ OPTIMIZERS: dict[str, Word] = {
             "momentum": Option(float, 0.0, "Share of the last update kept.", FRACTION),
             "nesterov": Option(bool, False, "Look ahead along the momentum (wants momentum > 0)."),
             "weight_decay": DECAY,
+            **CLIPPING,
         },
     ),
     "Adam": Word(
@@ -161,6 +220,7 @@ OPTIMIZERS: dict[str, Word] = {
             "beta_2": BETA_2,
             "epsilon": EPSILON,
             "weight_decay": DECAY,
+            **CLIPPING,
         },
     ),
     "AdamW": Word(
@@ -172,6 +232,7 @@ OPTIMIZERS: dict[str, Word] = {
             "beta_1": BETA_1,
             "beta_2": BETA_2,
             "epsilon": EPSILON,
+            **CLIPPING,
         },
     ),
     "RMSprop": Word(
@@ -183,6 +244,7 @@ OPTIMIZERS: dict[str, Word] = {
             "momentum": Option(float, 0.0, "Share of the last update kept.", FRACTION),
             "epsilon": EPSILON,
             "weight_decay": DECAY,
+            **CLIPPING,
         },
     ),
 }
@@ -195,6 +257,18 @@ SCHEDULES: dict[str, Word] = {
         options={
             "at_epochs": Option(tuple[float, ...], REQUIRED, "Rising list of epochs."),
             "factor": Option(float, 0.1, "Multiplier at each of them.", POSITIVE),
+        },
+    ),
+    "exponential": Word(
+        "The learning rate is multiplied by factor each epoch, a little at every step",
+        options={"factor": Option(float, 0.95, "Multiplier an epoch.", POSITIVE)},
+    ),
+    "triangle": Word(
+        "Linear from start_factor to the learning rate at peak_at, linear to end_factor at the end",
+        options={
+            "peak_at": Option(float, 0.23, "Share of the training before the peak.", FRACTION),
+            "start_factor": Option(float, 0.2, "First rate over peak rate.", NOT_NEGATIVE),
+            "end_factor": Option(float, 0.07, "Last rate over peak rate.", NOT_NEGATIVE),
         },
     ),
     "cosine": Word(
@@ -338,7 +412,5 @@ SYNONYMS: dict[str, str] = {
     "cross_entropy": "softmax",
     "crossentropy": "softmax",
     "hinge": "svm",
-    "xavier": "lecun_normal",
-    "gaussian": "RandomNormal",
     "val": "validation",
 }

@@ -42,6 +42,11 @@ def learning_rate(schedule: Choice, peak: float, epochs: int, steps_per_epoch: i
         rates = [peak * options.factor**index for index in range(len(at) + 1)]
         # Keras keeps the old rate at the boundary itself; the new one starts with the epoch.
         return keras.optimizers.schedules.PiecewiseConstantDecay([step - 1 for step in at], rates)
+    if schedule.word == "exponential":
+        return keras.optimizers.schedules.ExponentialDecay(peak, steps_per_epoch, options.factor)
+    if schedule.word == "triangle":
+        rise = round(options.peak_at * total)
+        return OneCycle(peak, rise, total, options.start_factor, options.end_factor)
     warmup = round(options.warmup_epochs * steps_per_epoch)
     if schedule.word == "one_cycle":
         return OneCycle(peak, warmup, total, options.start_factor, options.end_factor)

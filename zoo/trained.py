@@ -11,6 +11,7 @@ from typing import Any
 import keras
 import numpy as np
 
+import zoo.layers  # noqa: F401 - a model file may hold layers of ours
 from zoo import recipe as recipes
 from zoo.batches import InOrder
 from zoo.data.images import BadImage, ImageSpec, decode

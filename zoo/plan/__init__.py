@@ -15,6 +15,7 @@ from zoo.errors import DataError, Problem, RecipeError
 from zoo.plan.layer import Layer, Plan
 from zoo.plan.walk import Walk
 from zoo.reader import Path
+from zoo.recipe.network import stages
 from zoo.recipe.resolve import resolved
 from zoo.recipe.schema import Recipe
 
@@ -80,10 +81,10 @@ def _orders(recipe: Recipe) -> Iterator[tuple[Path, str]]:
     places: list[tuple[Path, tuple[str, ...]]] = []
     if "order" in model.defaults.model_fields_set:
         places.append((("model", "defaults", "order"), model.defaults.order))
-    for index, stage in enumerate(model.stack):
+    for path, stage in stages(model.stack, ("model", "stack")):
         order = getattr(stage.options, "order", None)
         if order is not None:
-            places.append((("model", "stack", index, stage.word, "order"), order))
+            places.append(((*path, "order"), order))
     for path, order in places:
         twice = sorted({part for part in order if order.count(part) > 1})
         missing = [part for part in ("conv", "bn", "act") if part not in order]
@@ -101,13 +102,10 @@ def _orders(recipe: Recipe) -> Iterator[tuple[Path, str]]:
 def _biases(recipe: Recipe) -> Iterator[tuple[Path, str]]:
     model = recipe.model
     places: list[tuple[Path, Any]] = [(("model", "defaults"), model.defaults)]
-    places += [
-        (("model", "stack", index, stage.word), stage.options)
-        for index, stage in enumerate(model.stack)
-    ]
+    places += [(path, stage.options) for path, stage in stages(model.stack, ("model", "stack"))]
     for path, block in [*places, (("model", "head"), model.head)]:
         chosen = getattr(block, "bias_initializer", None)
-        if chosen and chosen.word in ("auto", "Orthogonal"):
+        if chosen and chosen.word in ("auto", "Orthogonal", "dirac"):
             yield (
                 (*path, "bias_initializer"),
                 f"{chosen.word} is for kernels; a bias has no fan. Expected zeros, Constant or "

@@ -20,6 +20,7 @@ class Layer:
             running statistics).
         flops: floating point operations an image in inference; a multiply-add counts as 2.
         options: the recipe's words for it.
+        inputs: names of the layers before it; none: the one above.
     """
 
     kind: str
@@ -29,6 +30,7 @@ class Layer:
     fixed: int = 0
     flops: int = 0
     options: Any = None
+    inputs: tuple[str, ...] = ()
 
     @property
     def parameters(self) -> int:

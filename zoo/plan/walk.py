@@ -9,8 +9,8 @@ from typing import Any
 from zoo.plan.layer import Layer, Shape
 from zoo.reader import Path
 from zoo.recipe import Recipe
-from zoo.recipe.network import Layered
-from zoo.recipe.resolve import full_order
+from zoo.recipe.network import Conv, Initializer, Layered
+from zoo.recipe.resolve import full_order, scaled
 
 
 @dataclass
@@ -34,14 +34,21 @@ class Walk:
         self.layers.append(Layer(kind="image", name="image", output_shape=image))
         if self.recipe.data.preprocess != "none":
             self.add("normalise", "normalise", image, flops=2 * prod(image))
-        for index, stage in enumerate(self.recipe.model.stack):
-            self.path = ("model", "stack", index, stage.word)
-            getattr(self, f"_{stage.word}")(stage.options)
-            if self.stopped:
-                return
+        self._stack(self.recipe.model.stack, ("model", "stack"))
         self.path = ("model", "head")
         self._vector()
-        self._dense("logits", self.num_classes, self.recipe.model.head, kind="head")
+        head = self.recipe.model.head
+        self._dense("logits", self.num_classes, head, kind="head")
+        if head.scale != 1.0:
+            shape = (self.num_classes,)
+            self.add("scale", "logits_scale", shape, flops=shape[0], options=head.scale)
+
+    def _stack(self, stack: tuple[Any, ...], path: Path) -> None:
+        for index, stage in enumerate(stack):
+            if self.stopped:
+                return
+            self.path = (*path, index, stage.word)
+            getattr(self, f"_{stage.word}")(stage.options)
 
     def fail(self, message: str, *more: str | int) -> None:
         self.problems.append(((*self.path, *more), message))
@@ -72,6 +79,107 @@ class Walk:
 
     # The stages, by their words.
 
+    def _group(self, group: Any) -> None:
+        path = self.path
+        for _ in range(group.repeat):
+            self._stack(group.stack, (*path, "stack"))
+
+    def _residual(self, block: Any) -> None:
+        path, start = self.path, self.layers[-1]
+        self._stack(block.stack, (*path, "stack"))
+        self.path = path
+        if self.stopped:
+            return
+        end = self.layers[-1]
+        name = self.number("add")
+        way = self._shortcut(block.shortcut, start, end, name.replace("add", "shortcut"))
+        if way:
+            inputs = (end.name, way)
+            shape = end.output_shape
+            self.add("add", name, shape, flops=prod(shape), inputs=inputs)
+            self._activation(f"{name}_act", block.activation)
+
+    def _shortcut(self, kind: str, start: Layer, end: Layer, name: str) -> str | None:
+        """Brings the block's input to its end's shape; the name of the layer that does, or None."""
+        before, after = start.output_shape, end.output_shape
+        if before == after and kind in ("auto", "identity"):
+            return start.name
+        told = f"the block turns {times(before)} into {times(after)}"
+        if kind == "identity":
+            self.fail(f"{told}: shortcut: identity needs equal shapes; use projection or pad")
+            return None
+        if len(before) != 3 or len(after) != 3:
+            self.fail(f"{told}: no shortcut leads there; keep vectors out of the block")
+            return None
+        strides = (-(-before[0] // after[0]), -(-before[1] // after[1]))
+        if slide(before[:2], (1, 1), strides, "same") != after[:2]:
+            self.fail(f"{told}: no strides lead there; use strides or pools with padding: same")
+            return None
+        if kind == "pad":
+            if after[-1] < before[-1]:
+                self.fail(f"{told}: shortcut: pad cannot drop channels; use projection")
+                return None
+            options = {"strides": strides, "channels": after[-1]}
+            self.add("shortcut", name, after, options=options, inputs=(start.name,))
+            return name
+        defaults = self.recipe.model.defaults
+        weights, bias = before[-1] * after[-1], after[-1] * (defaults.batch_norm is None)
+        conv = Conv(
+            filters=after[-1],
+            kernel_size=(1, 1),
+            strides=strides,
+            use_bias=bool(bias),
+            padding="same",
+            kernel_initializer=scaled(1.0),
+            bias_initializer=Initializer.model_validate("zeros"),
+            kernel_regularizer=defaults.kernel_regularizer,
+            batch_norm=defaults.batch_norm,
+        )
+        self.add(
+            "conv",
+            name,
+            after,
+            trainable=weights + bias,
+            flops=(2 * weights + bias) * prod(after[:2]),
+            options=conv,
+            inputs=(start.name,),
+        )
+        self._part("bn", name, conv, False)
+        return self.layers[-1].name
+
+    def _depthwise_conv(self, conv: Any) -> None:
+        base = self.number("depthwise_conv")
+        for repeat in range(1, conv.repeat + 1):
+            name = base if conv.repeat == 1 else f"{base}_{repeat}"
+            strides = conv.strides if repeat == 1 else (1, 1)
+            for part in full_order(conv.order):
+                if part == "conv":
+                    self._depthwise(name, conv, strides)
+                elif part == "pool" and repeat == conv.repeat and conv.pool:
+                    self._pool(conv.pool)
+                else:
+                    self._part(part, name, conv, repeat == conv.repeat)
+
+    def _depthwise(self, name: str, conv: Any, strides: tuple[int, int]) -> None:
+        if not self.spatial("a depthwise_conv stage"):
+            return
+        channels = self.shape[-1]
+        filters = channels * conv.depth_multiplier * pieces(conv)
+        out = self._slid(name, conv, strides)
+        if out is None:
+            return
+        weights = prod(conv.kernel_size) * filters
+        bias = filters * conv.use_bias
+        update = {"strides": strides, "depth_multiplier": filters // channels}
+        self.add(
+            "depthwise_conv",
+            name,
+            (*out, filters),
+            trainable=weights + bias,
+            flops=prod(out) * (2 * weights + bias),
+            options=conv.model_copy(update=update),
+        )
+
     def _conv(self, conv: Any) -> None:
         base = self.number("conv")
         for repeat in range(1, conv.repeat + 1):
@@ -93,7 +201,7 @@ class Walk:
             name = base if fc.repeat == 1 else f"{base}_{repeat}"
             for part in full_order(fc.order):
                 if part == "conv":
-                    self._dense(name, fc.units, fc)
+                    self._dense(name, fc.units * pieces(fc), fc)
                 else:
                     self._part(part, name, fc, repeat == fc.repeat)
 
@@ -113,22 +221,56 @@ class Walk:
                 flops=2 * prod(self.shape),
                 options=norm,
             )
-        elif part == "act" and stage.activation and stage.activation.word != "linear":
-            self.add(
-                "act", f"{name}_act", self.shape, flops=prod(self.shape), options=stage.activation
-            )
+        elif part == "act" and stage.activation:
+            self._activation(f"{name}_act", stage.activation)
         elif part == "dropout" and last and stage.dropout:
             self._dropout(stage.dropout)
+
+    def _activation(self, name: str, activation: Any) -> None:
+        *size, channels = self.shape
+        word = activation.word
+        if word == "maxout":
+            shape = (*size, channels // activation.options.pieces)
+            self.add("maxout", name, shape, flops=prod(self.shape), options=activation.options)
+        elif word == "prelu":
+            self.add(
+                "prelu",
+                name,
+                self.shape,
+                trainable=channels,
+                flops=2 * prod(self.shape),
+                options=activation.options,
+            )
+        elif word != "linear":
+            self.add("act", name, self.shape, flops=prod(self.shape), options=activation)
 
     def _convolution(self, name: str, conv: Any, strides: tuple[int, int]) -> None:
         if not self.spatial("a conv stage"):
             return
-        *size, channels = self.shape
+        channels = self.shape[-1]
         if channels % conv.groups:
             self.fail(
                 f"groups={conv.groups} does not divide its {channels} input channels", "groups"
             )
             return
+        filters = conv.filters * pieces(conv)
+        out = self._slid(name, conv, strides)
+        if out is None:
+            return
+        weights = prod(conv.kernel_size) * channels // conv.groups * filters
+        bias = filters * conv.use_bias
+        self.add(
+            "conv",
+            name,
+            (*out, filters),
+            trainable=weights + bias,
+            flops=prod(out) * (2 * weights + bias),
+            options=conv.model_copy(update={"strides": strides, "filters": filters}),
+        )
+
+    def _slid(self, name: str, conv: Any, strides: tuple[int, int]) -> tuple[int, int] | None:
+        """Height and width after a convolution; None, and a problem, where it does not fit."""
+        size = self.shape[:2]
         reach = [d * (k - 1) + 1 for k, d in zip(conv.kernel_size, conv.dilation_rate, strict=True)]
         out = slide(size, reach, strides, conv.padding)
         if min(out) < 1:
@@ -136,17 +278,8 @@ class Walk:
                 f"{name} ({times(conv.kernel_size)}, padding: valid) turns {times(size)} into "
                 f"{times(out)}: use padding: same, a smaller kernel or larger images"
             )
-            return
-        weights = prod(conv.kernel_size) * channels // conv.groups * conv.filters
-        bias = conv.filters * conv.use_bias
-        self.add(
-            "conv",
-            name,
-            (*out, conv.filters),
-            trainable=weights + bias,
-            flops=prod(out) * (2 * weights + bias),
-            options=conv.model_copy(update={"strides": strides}),
-        )
+            return None
+        return out
 
     def _dense(self, name: str, units: int, options: Any, kind: str = "fc") -> None:
         if self.stopped:
@@ -189,6 +322,12 @@ class Walk:
     def _dropout(self, dropout: Any) -> None:
         rate = dropout if isinstance(dropout, float) else dropout.rate
         self.add("dropout", self.number("dropout"), self.shape, options=rate)
+
+
+def pieces(stage: Any) -> int:
+    """How many times its filters or units a kernel has, for the activation after it."""
+    activation = stage.activation
+    return int(activation.options.pieces) if activation.word == "maxout" else 1
 
 
 def slide(

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from functools import cache
 from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import Field, model_validator
 from pydantic_core import PydanticCustomError
 
 from zoo import names
+from zoo.reader import Path
 from zoo.recipe.words import Choice, Count, Fraction, Model, Pair, choice, listing
 
 if TYPE_CHECKING:
@@ -34,6 +37,9 @@ class BatchNorm(Model):
     epsilon: float = Field(1e-3, gt=0, description="Added to the variance.")
     center: bool = Field(True, description="Learn a shift (beta).")
     scale: bool = Field(True, description="Learn a factor (gamma).")
+    gamma_initializer: Literal["ones", "zeros"] = Field(
+        "ones", description="Start of the factor; zeros in a block's last one makes it start as x."
+    )
 
 
 class Regularizer(Model):
@@ -81,18 +87,33 @@ class Layered(Model):
         return self
 
 
-class Conv(Layered):
-    """A stage of convolutions: [CONV-BN-ReLU] x repeat, with pooling and dropout at its end."""
+class Convolving(Layered):
+    """What conv and depthwise_conv stages share."""
 
-    filters: Count = Field(description="Output channels.")
     kernel_size: Pair = Field((3, 3), description="Height and width of the kernel.")
     strides: Pair = Field((1, 1), description="Step between positions; first repeat only.")
     padding: Literal["same", "valid"] | None = Field(
         None, description="same keeps the size (divided by strides); default: model.defaults."
     )
     dilation_rate: Pair = Field((1, 1), description="Spacing of the kernel's points.")
-    groups: Count = Field(1, description="Groups into which channels are split.")
     pool: Pool | None = Field(None, description="Pooling at the end of the stage, or none.")
+
+    @model_validator(mode="after")
+    def _steps(self) -> Convolving:
+        if max(self.strides) > 1 and max(self.dilation_rate) > 1:
+            raise PydanticCustomError(
+                "strides",
+                "strides and dilation_rate cannot both be above 1; drop one of them",
+                {"at": ("dilation_rate",)},
+            )
+        return self
+
+
+class Conv(Convolving):
+    """A stage of convolutions: [CONV-BN-ReLU] x repeat, with pooling and dropout at its end."""
+
+    filters: Count = Field(description="Output channels.")
+    groups: Count = Field(1, description="Groups into which channels are split.")
 
     @model_validator(mode="after")
     def _fits(self) -> Conv:
@@ -102,13 +123,13 @@ class Conv(Layered):
                 "filters must be a multiple of groups. Received filters={filters}, groups={groups}",
                 {"filters": self.filters, "groups": self.groups, "at": ("groups",)},
             )
-        if max(self.strides) > 1 and max(self.dilation_rate) > 1:
-            raise PydanticCustomError(
-                "strides",
-                "strides and dilation_rate cannot both be above 1; drop one of them",
-                {"at": ("dilation_rate",)},
-            )
         return self
+
+
+class DepthwiseConv(Convolving):
+    """A convolution of each channel on its own: [DEPTHWISE-BN-ReLU] x repeat."""
+
+    depth_multiplier: Count = Field(1, description="Output channels an input channel.")
 
 
 class Fc(Layered):
@@ -127,10 +148,39 @@ class Flatten(Model):
     """Height, width and channels into one vector."""
 
 
+class Residual(Model):
+    """Stages whose result is added to what came in (He et al. 2016), then the activation."""
+
+    stack: listing("Stage") = Field(  # type: ignore[valid-type]
+        min_length=1, description="The stages of the block; often the last activation is linear."
+    )
+    shortcut: Literal["auto", "identity", "projection", "pad"] = Field(
+        "auto",
+        description="The way around: the input as it is; a 1x1 convolution and batch norm; or "
+        "fewer pixels and added channels of zeros (pad, the paper's option A). auto: identity "
+        "where the shapes are equal, else projection.",
+    )
+    activation: Activation | None = Field(
+        None, description="What follows the sum; default: model.defaults."
+    )
+
+
+class Group(Model):
+    """Several stages, several times."""
+
+    stack: listing("Stage") = Field(  # type: ignore[valid-type]
+        min_length=1, description="The stages to repeat."
+    )
+    repeat: int = Field(1, ge=1, le=1000, description="How often.")
+
+
 class Stage(Choice):
     """One stage of the stack."""
 
     conv: Conv | None = Field(None, description="[CONV-BN-ReLU-pool].")
+    depthwise_conv: DepthwiseConv | None = Field(None, description="[DEPTHWISE-BN-ReLU-pool].")
+    residual: Residual | None = Field(None, description="Stages around which the input is added.")
+    group: Group | None = Field(None, description="Stages that repeat together.")
     fc: Fc | None = Field(None, description="[FC-BN-ReLU].")
     pool: Pool | None = Field(None, description="Pooling over windows.")
     global_pool: GlobalPool | None = Field(None, description="Pooling over all positions.")
@@ -177,6 +227,7 @@ class Head(Model):
         None, description="Penalty on the kernel, or none; default: model.defaults."
     )
     use_bias: bool = Field(True, description="A bias a class.")
+    scale: float = Field(1.0, gt=0, description="Factor on the logits.")
 
 
 class Network(Model):
@@ -187,3 +238,18 @@ class Network(Model):
         min_length=1, description="The stages, from the image to the head."
     )
     head: Head = Field(default_factory=Head, description="The layer of the logits.")
+
+
+@cache
+def complete() -> None:
+    """Lets Residual and Group know what their stages are, for those who read the annotations."""
+    Residual.model_rebuild()
+    Group.model_rebuild()
+
+
+def stages(stack: tuple[Stage, ...], path: Path) -> Iterator[tuple[Path, Stage]]:
+    """All stages with their paths, those inside of others too."""
+    for index, stage in enumerate(stack):
+        here = (*path, index, stage.word)
+        yield here, stage
+        yield from stages(getattr(stage.options, "stack", ()), (*here, "stack"))

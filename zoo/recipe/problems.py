@@ -10,6 +10,7 @@ from pydantic import BaseModel, ValidationError
 
 from zoo.names import SYNONYMS
 from zoo.reader import Path, dotted, plain
+from zoo.recipe.network import complete
 from zoo.recipe.schema import Recipe
 from zoo.recipe.words import Choice
 
@@ -72,6 +73,7 @@ def _cut(text: str) -> str:
 
 def type_at(path: Path) -> Any:
     """The type that the recipe's schema has at a path, without `| None`; None: no such place."""
+    complete()
     here: Any = Recipe
     for part in path:
         if isinstance(part, int):

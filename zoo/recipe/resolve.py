@@ -9,7 +9,7 @@ import yaml
 
 from zoo.names import ACTIVATIONS, ORDER
 from zoo.reader import plain
-from zoo.recipe.network import Defaults, Initializer, Layered, Stage
+from zoo.recipe.network import Defaults, Group, Initializer, Layered, Residual, Stage
 from zoo.recipe.schema import Recipe
 from zoo.recipe.words import Choice
 
@@ -55,9 +55,14 @@ def scaled(gain2: float) -> Choice:
 
 def _stage(stage: Stage, defaults: Defaults) -> Stage:
     layered: Any = stage.options
+    if isinstance(layered, Residual | Group):
+        update: dict[str, Any] = {"stack": tuple(_stage(s, defaults) for s in layered.stack)}
+        if isinstance(layered, Residual) and layered.activation is None:
+            update["activation"] = defaults.activation
+        return stage.model_copy(update={stage.word: layered.model_copy(update=update)})
     if not isinstance(layered, Layered):
         return stage
-    update: dict[str, Any] = {
+    update = {
         key: getattr(defaults, key)
         for key in INHERITED
         if key in type(layered).model_fields and key not in layered.model_fields_set

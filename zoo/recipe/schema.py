@@ -189,6 +189,12 @@ class Train(Model):
                 "nesterov needs momentum above 0, for example 0.9",
                 {"at": ("optimizer", self.optimizer.word, "nesterov")},
             )
+        if options.clipnorm is not None and options.global_clipnorm is not None:
+            raise PydanticCustomError(
+                "clip",
+                "clipnorm and global_clipnorm exclude each other; keep one of them",
+                {"at": ("optimizer", self.optimizer.word, "clipnorm")},
+            )
         here = ("schedule", self.schedule.word)
         warmup = getattr(self.schedule.options, "warmup_epochs", 0)
         if warmup > self.epochs:

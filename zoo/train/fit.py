@@ -28,6 +28,7 @@ from zoo.data.splits import Splits
 from zoo.errors import DataError, Diverged, Interrupted, RunError, ZooError
 from zoo.progress import counting
 from zoo.recipe import Recipe
+from zoo.recipe.network import stages
 from zoo.run import Run, write_text
 from zoo.train.callbacks import Best, Clock, FirstEpoch, Keeper, Rows, Signals, Watch
 from zoo.train.progress import EpochLines
@@ -223,7 +224,10 @@ class _Training:
                 self.model = self._compiled()
                 self._fit(saved, signals)
         except (KeyboardInterrupt, Exception) as error:
-            raise self._ended(error) from error
+            told = self._ended(error)
+            if told is error:
+                raise
+            raise told from error
         return self.run
 
     def _ended(self, error: BaseException) -> BaseException:
@@ -257,9 +261,8 @@ class _Training:
     def _warnings(self) -> list[str]:
         """What about this recipe and these data together is likely to hurt."""
         words, rest = self.recipe.train, len(self.data.train) % self.recipe.train.batch_size
-        normed = any(
-            getattr(stage.options, "batch_norm", None) for stage in self.recipe.model.stack
-        )
+        inner = stages(self.recipe.model.stack, ())
+        normed = any(getattr(stage.options, "batch_norm", None) for _, stage in inner)
         if rest == 1 and normed and not words.drop_remainder:
             return [
                 "the last batch of each epoch is a single image, of which batch norm learns "
