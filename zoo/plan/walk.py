@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from math import prod
 from typing import Any
@@ -147,18 +148,26 @@ class Walk:
         self._part("bn", name, conv, False)
         return self.layers[-1].name
 
+    def _conv(self, conv: Any) -> None:
+        self._convolving("conv", conv, self._convolution)
+
     def _depthwise_conv(self, conv: Any) -> None:
-        base = self.number("depthwise_conv")
+        self._convolving("depthwise_conv", conv, self._depthwise)
+
+    def _convolving(self, kind: str, conv: Any, kernel: Callable[..., None]) -> None:
+        """The parts of a stage around its kernel, in their order, `repeat` times."""
+        base = self.number(kind)
         for repeat in range(1, conv.repeat + 1):
             name = base if conv.repeat == 1 else f"{base}_{repeat}"
             strides = conv.strides if repeat == 1 else (1, 1)
+            last = repeat == conv.repeat
             for part in full_order(conv.order):
                 if part == "conv":
-                    self._depthwise(name, conv, strides)
-                elif part == "pool" and repeat == conv.repeat and conv.pool:
+                    kernel(name, conv, strides)
+                elif part == "pool" and last and conv.pool:
                     self._pool(conv.pool)
                 else:
-                    self._part(part, name, conv, repeat == conv.repeat)
+                    self._part(part, name, conv, last)
 
     def _depthwise(self, name: str, conv: Any, strides: tuple[int, int]) -> None:
         if not self.spatial("a depthwise_conv stage"):
@@ -179,20 +188,6 @@ class Walk:
             flops=prod(out) * (2 * weights + bias),
             options=conv.model_copy(update=update),
         )
-
-    def _conv(self, conv: Any) -> None:
-        base = self.number("conv")
-        for repeat in range(1, conv.repeat + 1):
-            name = base if conv.repeat == 1 else f"{base}_{repeat}"
-            strides = conv.strides if repeat == 1 else (1, 1)
-            last = repeat == conv.repeat
-            for part in full_order(conv.order):
-                if part == "conv":
-                    self._convolution(name, conv, strides)
-                elif part == "pool" and last and conv.pool:
-                    self._pool(conv.pool)
-                else:
-                    self._part(part, name, conv, last)
 
     def _fc(self, fc: Any) -> None:
         base = self.number("fc")
