@@ -21,7 +21,7 @@ from zoo.recipe.words import MAX_COUNT, Choice, NoOptions  # noqa: E402
 INTRO = """\
 # The recipe
 
-<!-- Made by docs/make_recipe.py from zoo/recipe/schema.py and zoo/names.py: edit those. -->
+<!-- Made by docs/make_recipe.py from zoo/recipe/schema.py and zoo/names/: edit those. -->
 
 Every block, key and word of a recipe. `zoo schema` prints the same as JSON Schema, for editors.
 

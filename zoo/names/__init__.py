@@ -1,0 +1,30 @@
+"""The words of a recipe, as plain tables: what each means, its options, its name in Keras.
+
+A new activation, initializer, pool, optimizer, schedule or augmentation is one entry here (and its
+code in `layers`, `losses`, `optimize` or `augment` where Keras has none). Schema, help,
+`zoo schema` and the builder all read these tables.
+"""
+
+from zoo.names.data import AUGMENTATIONS, PREPROCESSINGS
+from zoo.names.network import ACTIVATIONS, GLOBAL_POOLS, INITIALIZERS, ORDER, POOLS
+from zoo.names.synonyms import SYNONYMS
+from zoo.names.training import LOSSES, OPTIMIZERS, SCHEDULES
+from zoo.names.word import REQUIRED, ActivationWord, Option, Word
+
+__all__ = [
+    "ACTIVATIONS",
+    "AUGMENTATIONS",
+    "GLOBAL_POOLS",
+    "INITIALIZERS",
+    "LOSSES",
+    "OPTIMIZERS",
+    "ORDER",
+    "POOLS",
+    "PREPROCESSINGS",
+    "REQUIRED",
+    "SCHEDULES",
+    "SYNONYMS",
+    "ActivationWord",
+    "Option",
+    "Word",
+]
