@@ -6,21 +6,20 @@ own with a seed derived from (seed, layer name); weight decay and L2 touch kerne
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Callable
 from math import prod
 from typing import Any
 
 import keras
-import numpy as np
 
 from zoo import names, seeds
 from zoo.data.normalise import Normalisation
+from zoo.initializers import depthwise, dirac, initializer
 from zoo.layers import Maxout, PadShortcut
 from zoo.plan import Layer, Plan, plan
 from zoo.recipe import Recipe
-from zoo.recipe.words import Choice
 
+KERNELS = ("conv", "depthwise_conv", "whiten", "fc", "head")
 # What every layer's maker may need besides its own options.
 Context = dict[str, Any]
 
@@ -56,7 +55,7 @@ def build(recipe: Recipe, num_classes: int, normalisation: Normalisation) -> ker
         made = BUILD[layer.kind](layer, context)
         before = [outputs[name] for name in layer.inputs] or [x]
         x = outputs[layer.name] = made(before if len(before) > 1 else before[0])
-        if layer.kind in ("conv", "depthwise_conv", "fc", "head"):
+        if layer.kind in KERNELS:
             _finish_kernel(made, layer)
     return keras.Model(image, x, name=_identifier(recipe.name))
 
@@ -102,21 +101,10 @@ def _identifier(name: str) -> str:
     return "".join(letter if letter.isalnum() else "_" for letter in name)
 
 
-def initializer(choice: Choice, seed: int, name: str) -> keras.initializers.Initializer:
-    """A new initializer object, with a seed of its own where it draws."""
-    options = choice.options.model_dump()
-    if choice.word in ("torch_uniform", "dirac"):
-        maker = keras.initializers.VarianceScaling
-        options = {"scale": 1 / 3, "mode": "fan_in", "distribution": "uniform"}
-    else:
-        maker = getattr(keras.initializers, names.INITIALIZERS[choice.word].keras)
-    if "seed" in inspect.signature(maker).parameters:
-        options["seed"] = seeds.derive(seed, name)
-    return maker(**options)
-
-
 def _finish_kernel(made: keras.Layer, layer: Layer) -> None:
     """Sets what is no initializer of Keras's: one of our own would then be needed by the file."""
+    if layer.kind == "whiten":
+        made.kernel.trainable = False
     if layer.options.kernel_initializer.word == "dirac":
         kernel = keras.ops.convert_to_numpy(made.kernel)
         if layer.kind == "depthwise_conv":
@@ -125,22 +113,6 @@ def _finish_kernel(made: keras.Layer, layer: Layer) -> None:
             made.kernel.assign(dirac(kernel, channels).reshape(*size, channels, multiplier))
         else:
             made.kernel.assign(dirac(kernel, getattr(layer.options, "groups", 1)))
-
-
-def dirac(kernel: np.ndarray, groups: int = 1) -> np.ndarray:
-    """A kernel (height, width, in / groups, out) or (in, out) whose first outputs copy inputs.
-
-    In each group, filter i has 1 in the middle of channel i and 0 elsewhere, as far as there are
-    both; the other filters stay as they are.
-    """
-    kernel = kernel.copy()
-    *size, channels, filters = kernel.shape
-    middle = tuple(n // 2 for n in size)
-    for first in range(0, filters, filters // groups):
-        for i in range(min(channels, filters // groups)):
-            kernel[..., first + i] = 0
-            kernel[(*middle, i, first + i)] = 1
-    return kernel
 
 
 def _kernel(layer: Layer, context: Context) -> dict[str, Any]:
@@ -201,24 +173,6 @@ def _depthwise_conv(layer: Layer, context: Context) -> keras.Layer:
     )
 
 
-def depthwise(drawn: Any, channels: int, multiplier: int) -> Any:
-    """The same initializer for a depthwise kernel (height, width, channels, multiplier).
-
-    Keras counts all input channels as its fan_in, though each output sees one of them: its
-    he_normal is too small by sqrt(channels).
-    """
-    if not isinstance(drawn, keras.initializers.VarianceScaling):
-        return drawn
-    factor = {
-        "fan_in": channels,
-        "fan_out": 1,
-        "fan_avg": (channels + multiplier) / (1 + multiplier),
-    }[drawn.mode]
-    return keras.initializers.VarianceScaling(
-        drawn.scale * factor, drawn.mode, drawn.distribution, drawn.seed
-    )
-
-
 def _add(layer: Layer, context: Context) -> keras.Layer:
     return keras.layers.Add(name=layer.name, dtype=context["dtype"])
 
@@ -245,6 +199,18 @@ def _head(layer: Layer, context: Context) -> keras.Layer:
 
 def _bn(layer: Layer, context: Context) -> keras.Layer:
     return keras.layers.BatchNormalization(
+        name=layer.name, dtype=context["dtype"], **layer.options.model_dump()
+    )
+
+
+def _gn(layer: Layer, context: Context) -> keras.Layer:
+    return keras.layers.GroupNormalization(
+        name=layer.name, dtype=context["dtype"], **layer.options.model_dump()
+    )
+
+
+def _ln(layer: Layer, context: Context) -> keras.Layer:
+    return keras.layers.LayerNormalization(
         name=layer.name, dtype=context["dtype"], **layer.options.model_dump()
     )
 
@@ -288,13 +254,19 @@ def _flatten(layer: Layer, context: Context) -> keras.Layer:
 
 
 def _dropout(layer: Layer, context: Context) -> keras.Layer:
+    maker = {
+        "dropout": keras.layers.Dropout,
+        "spatial_dropout": keras.layers.SpatialDropout2D,
+        "alpha_dropout": keras.layers.AlphaDropout,
+    }[layer.kind]
     seed = seeds.derive(context["seed"], layer.name)
-    return keras.layers.Dropout(layer.options, seed=seed, name=layer.name, dtype=context["dtype"])
+    return maker(layer.options, seed=seed, name=layer.name, dtype=context["dtype"])
 
 
 BUILD: dict[str, Callable[[Layer, Context], keras.Layer]] = {
     "normalise": _normalise,
     "conv": _conv,
+    "whiten": _conv,
     "depthwise_conv": _depthwise_conv,
     "add": _add,
     "shortcut": _shortcut,
@@ -302,6 +274,8 @@ BUILD: dict[str, Callable[[Layer, Context], keras.Layer]] = {
     "fc": _fc,
     "head": _head,
     "bn": _bn,
+    "gn": _gn,
+    "ln": _ln,
     "act": _act,
     "prelu": _prelu,
     "maxout": _maxout,
@@ -309,4 +283,6 @@ BUILD: dict[str, Callable[[Layer, Context], keras.Layer]] = {
     "global_pool": _global_pool,
     "flatten": _flatten,
     "dropout": _dropout,
+    "spatial_dropout": _dropout,
+    "alpha_dropout": _dropout,
 }

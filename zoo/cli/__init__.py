@@ -99,7 +99,7 @@ def show(
         from zoo.cli.output import layer_table, plan_json
         from zoo.plan import num_classes, plan
 
-        loaded = recipes.load(recipe, sets or ())
+        loaded = recipes.load(recipe, sets or (), out.warn)
         if yaml:
             out.result({"recipe": loaded.model_dump(mode="json")})
             out.text(recipes.dump(loaded).rstrip())

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
-from zoo.errors import Interrupted, ZooError
+from zoo.errors import Interrupted, Problem, ZooError
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -34,6 +34,7 @@ class Output:
         self.debug = debug
         self.quiet = quiet
         self.document: dict[str, Any] | None = None
+        self.warnings: list[Problem] = []
 
     def __enter__(self) -> Output:
         return self
@@ -57,7 +58,8 @@ class Output:
             and self.document is not None
             and (error is None or isinstance(error, typer.Exit))
         ):
-            print(json.dumps(self.document))
+            told = [problem.as_json() for problem in self.warnings]
+            print(json.dumps({**self.document, **({"warnings": told} if told else {})}))
 
     def _fail(self, error: ZooError) -> None:
         if self.as_json:
@@ -80,6 +82,12 @@ class Output:
         """Progress in words, on stderr."""
         if not self.quiet:
             print(text, file=sys.stderr)
+
+    def warn(self, problem: Problem) -> None:
+        """What is allowed and likely to hurt: a line on stderr, an entry of `--json`."""
+        self.warnings.append(problem)
+        if not self.quiet and not self.as_json:
+            print(f"warning: {problem}", file=sys.stderr)
 
     def console(self) -> Console:
         """Rich's console on stderr, silent under `-q`."""
@@ -133,7 +141,7 @@ def layer_table(recipe: Recipe, planned: Plan) -> str:
             columns(rows, right=(3, 4, 5)),
             "",
             f"parameters  {planned.parameters:,} ({planned.trainable:,} trained, "
-            f"{planned.fixed:,} running statistics)",
+            f"{planned.fixed:,} not)",
             f"FLOPs       {amount(planned.flops)} an image forward (a multiply-add counts 2); "
             "about three times that in training",
             f"memory      {amount(memory, 'B')} of activations an image, "

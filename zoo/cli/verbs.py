@@ -30,7 +30,7 @@ def train(
     """`zoo train`: trains or resumes, then evaluates and exports."""
     if (recipe is None) == (resume is None):
         raise UsageError("Expected either a RECIPE or --resume RUN, and not both.")
-    loaded = recipes.load(str(recipe), sets) if resume is None else None
+    loaded = recipes.load(str(recipe), sets, out.warn) if resume is None else None
     if loaded:
         _require_writable(folder)
     deterministic = loaded.train.deterministic if loaded else True

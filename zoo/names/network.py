@@ -92,6 +92,15 @@ INITIALIZERS: dict[str, Word] = {
         "RandomNormal",
         {"stddev": Option(float, REQUIRED, "Standard deviation.", NOT_NEGATIVE)},
     ),
+    "lsuv": Word(
+        "Orthonormal, then scaled layer by layer until the outputs for a batch of training images "
+        "have variance 1; layers with a norm behind them stay (Mishkin & Matas 2016)",
+        "Orthogonal",
+    ),
+    "class_priors": Word(
+        "Of the head's bias: the logarithm of each class's share of the training images, so that "
+        "the loss starts at the labels' entropy"
+    ),
     "zeros": Word("All zero", "Zeros"),
     "ones": Word("All one", "Ones"),
     "Constant": Word(

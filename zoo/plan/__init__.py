@@ -6,20 +6,19 @@ belongs everything that can be wrong with a stack before any data or framework i
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path as FilePath
-from typing import Any
 
 from zoo.data import layout
 from zoo.errors import DataError, Problem, RecipeError
+from zoo.plan.combinations import combinations
 from zoo.plan.layer import Layer, Plan
+from zoo.plan.lint import lint
 from zoo.plan.walk import Walk
 from zoo.reader import Path
-from zoo.recipe.network import stages
 from zoo.recipe.resolve import resolved
 from zoo.recipe.schema import Recipe
 
-__all__ = ["Layer", "Plan", "num_classes", "plan", "problems"]
+__all__ = ["Layer", "Plan", "cautions", "num_classes", "plan", "problems"]
 
 
 def plan(recipe: Recipe, num_classes: int) -> Plan:
@@ -43,12 +42,17 @@ def plan(recipe: Recipe, num_classes: int) -> Plan:
 
 def problems(recipe: Recipe) -> list[tuple[Path, str]]:
     """What is wrong with the stack of a recipe that is valid word by word, as (path, sentence)."""
-    found = [*_orders(recipe), *_biases(recipe)]
+    found = list(combinations(recipe))
     if found:
         return found
     walk = Walk(resolved(recipe), 2)
     walk.go()
     return walk.problems
+
+
+def cautions(recipe: Recipe) -> list[tuple[Path, str]]:
+    """What about a resolved recipe is allowed and likely to hurt, as (path, sentence)."""
+    return lint(recipe, plan(recipe, 2).layers)
 
 
 def num_classes(recipe: Recipe) -> int:
@@ -74,40 +78,3 @@ def num_classes(recipe: Recipe) -> int:
             "Expected train/CLASS/*.jpg or CLASS/*.jpg."
         )
     return len(names)
-
-
-def _orders(recipe: Recipe) -> Iterator[tuple[Path, str]]:
-    model = recipe.model
-    places: list[tuple[Path, tuple[str, ...]]] = []
-    if "order" in model.defaults.model_fields_set:
-        places.append((("model", "defaults", "order"), model.defaults.order))
-    for path, stage in stages(model.stack, ("model", "stack")):
-        order = getattr(stage.options, "order", None)
-        if order is not None:
-            places.append(((*path, "order"), order))
-    for path, order in places:
-        twice = sorted({part for part in order if order.count(part) > 1})
-        missing = [part for part in ("conv", "bn", "act") if part not in order]
-        if twice:
-            yield path, f"{', '.join(twice)} given twice. Expected each part once."
-        elif missing:
-            yield (
-                path,
-                f"{', '.join(missing)} missing. Expected conv, bn and act, each once "
-                "(batch_norm: none and activation: linear leave theirs out), "
-                "and pool and dropout where wanted.",
-            )
-
-
-def _biases(recipe: Recipe) -> Iterator[tuple[Path, str]]:
-    model = recipe.model
-    places: list[tuple[Path, Any]] = [(("model", "defaults"), model.defaults)]
-    places += [(path, stage.options) for path, stage in stages(model.stack, ("model", "stack"))]
-    for path, block in [*places, (("model", "head"), model.head)]:
-        chosen = getattr(block, "bias_initializer", None)
-        if chosen and chosen.word in ("auto", "Orthogonal", "dirac"):
-            yield (
-                (*path, "bias_initializer"),
-                f"{chosen.word} is for kernels; a bias has no fan. Expected zeros, Constant or "
-                "another word that draws single values.",
-            )

@@ -3,32 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from math import prod
 from typing import Any
 
-from zoo.plan.layer import Layer, Shape
+from zoo.plan.layer import Layer
+from zoo.plan.parts import Parts, pieces, slide, times
 from zoo.reader import Path
-from zoo.recipe import Recipe
-from zoo.recipe.network import Conv, Initializer, Layered
+from zoo.recipe.network import NORMS, Activation, Conv, DepthwiseConv, Initializer
 from zoo.recipe.resolve import full_order, scaled
 
+# What the second half of a separable convolution takes from its stage.
+SHARED = (
+    "use_bias",
+    "activation",
+    "kernel_initializer",
+    "bias_initializer",
+    "kernel_regularizer",
+    "dropout",
+)
 
-@dataclass
-class Walk:
+
+class Walk(Parts):
     """Goes through the stack, from shape to shape."""
-
-    recipe: Recipe
-    num_classes: int
-    layers: list[Layer] = field(default_factory=list)
-    problems: list[tuple[Path, str]] = field(default_factory=list)
-    counts: dict[str, int] = field(default_factory=dict)
-    path: Path = ()
-    stopped: bool = False
-
-    @property
-    def shape(self) -> Shape:
-        return self.layers[-1].output_shape
 
     def go(self) -> None:
         image = self.recipe.image_shape
@@ -37,9 +33,9 @@ class Walk:
             self.add("normalise", "normalise", image, flops=2 * prod(image))
         self._stack(self.recipe.model.stack, ("model", "stack"))
         self.path = ("model", "head")
-        self._vector()
+        self.vector()
         head = self.recipe.model.head
-        self._dense("logits", self.num_classes, head, kind="head")
+        self.dense("logits", self.num_classes, head, kind="head")
         if head.scale != 1.0:
             shape = (self.num_classes,)
             self.add("scale", "logits_scale", shape, flops=shape[0], options=head.scale)
@@ -50,35 +46,6 @@ class Walk:
                 return
             self.path = (*path, index, stage.word)
             getattr(self, f"_{stage.word}")(stage.options)
-
-    def fail(self, message: str, *more: str | int) -> None:
-        self.problems.append(((*self.path, *more), message))
-        self.stopped = True
-
-    def number(self, kind: str) -> str:
-        self.counts[kind] = self.counts.get(kind, 0) + 1
-        return f"{kind}{self.counts[kind]}"
-
-    def add(self, kind: str, name: str, shape: Shape, **more: Any) -> None:
-        if not self.stopped:
-            self.layers.append(Layer(kind=kind, name=name, output_shape=shape, **more))
-
-    def spatial(self, what: str) -> bool:
-        if self.stopped:
-            return False
-        if len(self.shape) == 3:
-            return True
-        self.fail(
-            f"{what} needs an image, but gets a vector of {self.shape[0]}; "
-            "put it in front of flatten, global_pool and fc"
-        )
-        return False
-
-    def _vector(self) -> None:
-        if not self.stopped and len(self.shape) == 3:
-            self._flatten(None)
-
-    # The stages, by their words.
 
     def _group(self, group: Any) -> None:
         path = self.path
@@ -98,7 +65,7 @@ class Walk:
             inputs = (end.name, way)
             shape = end.output_shape
             self.add("add", name, shape, flops=prod(shape), inputs=inputs)
-            self._activation(f"{name}_act", block.activation)
+            self.activation(f"{name}_act", block.activation)
 
     def _shortcut(self, kind: str, start: Layer, end: Layer, name: str) -> str | None:
         """Brings the block's input to its end's shape; the name of the layer that does, or None."""
@@ -124,7 +91,8 @@ class Walk:
             self.add("shortcut", name, after, options=options, inputs=(start.name,))
             return name
         defaults = self.recipe.model.defaults
-        weights, bias = before[-1] * after[-1], after[-1] * (defaults.batch_norm is None)
+        norms = {key: getattr(defaults, key) for key in NORMS if getattr(defaults, key)}
+        weights, bias = before[-1] * after[-1], after[-1] * (not norms)
         conv = Conv(
             filters=after[-1],
             kernel_size=(1, 1),
@@ -134,7 +102,7 @@ class Walk:
             kernel_initializer=scaled(1.0),
             bias_initializer=Initializer.model_validate("zeros"),
             kernel_regularizer=defaults.kernel_regularizer,
-            batch_norm=defaults.batch_norm,
+            **norms,
         )
         self.add(
             "conv",
@@ -145,14 +113,38 @@ class Walk:
             options=conv,
             inputs=(start.name,),
         )
-        self._part("bn", name, conv, False)
+        self.part("bn", name, conv, False)
         return self.layers[-1].name
 
     def _conv(self, conv: Any) -> None:
-        self._convolving("conv", conv, self._convolution)
+        self._convolving("conv", conv, self.convolution)
 
     def _depthwise_conv(self, conv: Any) -> None:
-        self._convolving("depthwise_conv", conv, self._depthwise)
+        self._convolving("depthwise_conv", conv, self.depthwise)
+
+    def _separable_conv(self, conv: Any) -> None:
+        self._convolving("separable_conv", conv, self._separable)
+
+    def _separable(self, name: str, conv: Any, strides: tuple[int, int]) -> None:
+        first = DepthwiseConv(
+            kernel_size=conv.kernel_size,
+            padding=conv.padding,
+            dilation_rate=conv.dilation_rate,
+            depth_multiplier=conv.depth_multiplier,
+            use_bias=False,
+            activation=Activation.model_validate("linear"),
+            kernel_initializer=conv.depthwise_initializer,
+            bias_initializer=conv.bias_initializer,
+            kernel_regularizer=conv.kernel_regularizer,
+        )
+        second = Conv(
+            filters=conv.filters,
+            kernel_size=(1, 1),
+            padding="same",
+            **{key: getattr(conv, key) for key in SHARED},
+        )
+        self.depthwise(f"{name}_depthwise", first, strides)
+        self.convolution(name, second, (1, 1))
 
     def _convolving(self, kind: str, conv: Any, kernel: Callable[..., None]) -> None:
         """The parts of a stage around its kernel, in their order, `repeat` times."""
@@ -165,179 +157,69 @@ class Walk:
                 if part == "conv":
                     kernel(name, conv, strides)
                 elif part == "pool" and last and conv.pool:
-                    self._pool(conv.pool)
+                    self.pool(conv.pool)
                 else:
-                    self._part(part, name, conv, last)
-
-    def _depthwise(self, name: str, conv: Any, strides: tuple[int, int]) -> None:
-        if not self.spatial("a depthwise_conv stage"):
-            return
-        channels = self.shape[-1]
-        filters = channels * conv.depth_multiplier * pieces(conv)
-        out = self._slid(name, conv, strides)
-        if out is None:
-            return
-        weights = prod(conv.kernel_size) * filters
-        bias = filters * conv.use_bias
-        update = {"strides": strides, "depth_multiplier": filters // channels}
-        self.add(
-            "depthwise_conv",
-            name,
-            (*out, filters),
-            trainable=weights + bias,
-            flops=prod(out) * (2 * weights + bias),
-            options=conv.model_copy(update=update),
-        )
+                    self.part(part, name, conv, last)
 
     def _fc(self, fc: Any) -> None:
         base = self.number("fc")
-        self._vector()
+        self.vector()
         for repeat in range(1, fc.repeat + 1):
             name = base if fc.repeat == 1 else f"{base}_{repeat}"
             for part in full_order(fc.order):
                 if part == "conv":
-                    self._dense(name, fc.units * pieces(fc), fc)
+                    self.dense(name, fc.units * pieces(fc), fc)
                 else:
-                    self._part(part, name, fc, repeat == fc.repeat)
-
-    def _part(self, part: str, name: str, stage: Layered, last: bool) -> None:
-        """Batch norm, activation or dropout of a stage; pooling is the caller's."""
-        if self.stopped:
-            return
-        if part == "bn" and stage.batch_norm:
-            norm = stage.batch_norm
-            channels = self.shape[-1]
-            self.add(
-                "bn",
-                f"{name}_bn",
-                self.shape,
-                trainable=channels * (norm.center + norm.scale),
-                fixed=2 * channels,
-                flops=2 * prod(self.shape),
-                options=norm,
-            )
-        elif part == "act" and stage.activation:
-            self._activation(f"{name}_act", stage.activation)
-        elif part == "dropout" and last and stage.dropout:
-            self._dropout(stage.dropout)
-
-    def _activation(self, name: str, activation: Any) -> None:
-        *size, channels = self.shape
-        word = activation.word
-        if word == "maxout":
-            shape = (*size, channels // activation.options.pieces)
-            self.add("maxout", name, shape, flops=prod(self.shape), options=activation.options)
-        elif word == "prelu":
-            self.add(
-                "prelu",
-                name,
-                self.shape,
-                trainable=channels,
-                flops=2 * prod(self.shape),
-                options=activation.options,
-            )
-        elif word != "linear":
-            self.add("act", name, self.shape, flops=prod(self.shape), options=activation)
-
-    def _convolution(self, name: str, conv: Any, strides: tuple[int, int]) -> None:
-        if not self.spatial("a conv stage"):
-            return
-        channels = self.shape[-1]
-        if channels % conv.groups:
-            self.fail(
-                f"groups={conv.groups} does not divide its {channels} input channels", "groups"
-            )
-            return
-        filters = conv.filters * pieces(conv)
-        out = self._slid(name, conv, strides)
-        if out is None:
-            return
-        weights = prod(conv.kernel_size) * channels // conv.groups * filters
-        bias = filters * conv.use_bias
-        self.add(
-            "conv",
-            name,
-            (*out, filters),
-            trainable=weights + bias,
-            flops=prod(out) * (2 * weights + bias),
-            options=conv.model_copy(update={"strides": strides, "filters": filters}),
-        )
-
-    def _slid(self, name: str, conv: Any, strides: tuple[int, int]) -> tuple[int, int] | None:
-        """Height and width after a convolution; None, and a problem, where it does not fit."""
-        size = self.shape[:2]
-        reach = [d * (k - 1) + 1 for k, d in zip(conv.kernel_size, conv.dilation_rate, strict=True)]
-        out = slide(size, reach, strides, conv.padding)
-        if min(out) < 1:
-            self.fail(
-                f"{name} ({times(conv.kernel_size)}, padding: valid) turns {times(size)} into "
-                f"{times(out)}: use padding: same, a smaller kernel or larger images"
-            )
-            return None
-        return out
-
-    def _dense(self, name: str, units: int, options: Any, kind: str = "fc") -> None:
-        if self.stopped:
-            return
-        weights = self.shape[0] * units
-        bias = units * options.use_bias
-        self.add(
-            kind,
-            name,
-            (units,),
-            trainable=weights + bias,
-            flops=2 * weights + bias,
-            options=options,
-        )
-
-    def _pool(self, pool: Any) -> None:
-        if not self.spatial("pooling"):
-            return
-        name = self.number("pool")
-        window = pool.options
-        *size, channels = self.shape
-        strides = window.strides or window.pool_size
-        out = slide(size, window.pool_size, strides, window.padding)
-        if min(out) < 1:
-            self.fail(
-                f"{name} turns {times(size)} into {times(out)}: drop a pool or use larger images"
-            )
-            return
-        flops = prod(out) * channels * prod(window.pool_size)
-        self.add("pool", name, (*out, channels), flops=flops, options=pool)
+                    self.part(part, name, fc, repeat == fc.repeat)
 
     def _global_pool(self, pool: Any) -> None:
         if self.spatial("global_pool"):
             name = self.number("global_pool")
             self.add("global_pool", name, self.shape[-1:], flops=prod(self.shape), options=pool)
 
+    def _pool(self, pool: Any) -> None:
+        self.pool(pool)
+
     def _flatten(self, _: Any) -> None:
-        self.add("flatten", self.number("flatten"), (prod(self.shape),))
+        self.flatten()
 
     def _dropout(self, dropout: Any) -> None:
-        rate = dropout if isinstance(dropout, float) else dropout.rate
-        self.add("dropout", self.number("dropout"), self.shape, options=rate)
+        self.dropout("dropout", dropout.rate)
 
+    def _spatial_dropout(self, dropout: Any) -> None:
+        if self.spatial("spatial_dropout"):
+            self.dropout("spatial_dropout", dropout.rate)
 
-def pieces(stage: Any) -> int:
-    """How many times its filters or units a kernel has, for the activation after it."""
-    activation = stage.activation
-    return int(activation.options.pieces) if activation.word == "maxout" else 1
+    def _alpha_dropout(self, dropout: Any) -> None:
+        self.dropout("alpha_dropout", dropout.rate)
 
-
-def slide(
-    size: list[int] | Shape, window: list[int] | Shape, strides: Shape, padding: str
-) -> tuple[int, int]:
-    """Height and width after a window has slid over them; 0 or less where it does not fit."""
-    if padding == "same":
-        height, width = (-(-n // s) for n, s in zip(size, strides, strict=True))
-    else:
-        height, width = (
-            max((n - k) // s + 1, 0) for n, k, s in zip(size, window, strides, strict=True)
+    def _whiten(self, whiten: Any) -> None:
+        if self.layers[-1].kind not in ("image", "normalise"):
+            self.fail("whiten looks at the images themselves; make it the first stage")
+            return
+        name = self.number("whiten")
+        channels = self.shape[-1]
+        values = prod(whiten.kernel_size) * channels
+        conv = Conv(
+            filters=2 * values,
+            kernel_size=whiten.kernel_size,
+            padding="valid",
+            use_bias=True,
+            activation=whiten.activation,
+            kernel_initializer=scaled(1.0),  # Until the images are seen.
+            bias_initializer=Initializer.model_validate("zeros"),
         )
-    return height, width
-
-
-def times(size: list[int] | Shape) -> str:
-    """(3, 3) as 3x3."""
-    return "x".join(map(str, size))
+        out = self.slid(name, conv, (1, 1))
+        if out is None:
+            return
+        weights = values * conv.filters
+        self.add(
+            "whiten",
+            name,
+            (*out, conv.filters),
+            trainable=conv.filters,
+            fixed=weights,
+            flops=prod(out) * (2 * weights + conv.filters),
+            options=conv,
+        )
+        self.activation(f"{name}_act", whiten.activation)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from difflib import get_close_matches
 from pathlib import Path as FilePath
@@ -53,12 +53,15 @@ def find(recipe: str) -> FilePath:
     )
 
 
-def load(recipe: str, sets: Sequence[str] = ()) -> Recipe:
+def load(
+    recipe: str, sets: Sequence[str] = (), warn: Callable[[Problem], None] | None = None
+) -> Recipe:
     """Loads, checks and resolves a recipe.
 
     Args:
         recipe: a path, or the name of a recipe that ships.
         sets: changes as `a.b[0].c=VALUE`, the value in YAML; checked like the file.
+        warn: called with what is allowed and likely to hurt, with file, line and path.
 
     Returns:
         The recipe with every default written out.
@@ -70,7 +73,13 @@ def load(recipe: str, sets: Sequence[str] = ()) -> Recipe:
     draft = _Draft(reader.read_file(find(recipe)))
     for change in sets:
         draft.set(change)
-    return draft.finish()
+    loaded = draft.finish()
+    if warn:
+        from zoo.plan import cautions
+
+        for path, message in cautions(loaded):
+            warn(draft.located(path, message))
+    return loaded
 
 
 def reload(file: FilePath, sets: Sequence[str] = ()) -> Recipe:
@@ -112,14 +121,16 @@ class _Draft:
         at = f"{dotted(path)}."
         if any(at.startswith((f"{known}.", f"{known}[")) for known in self.broken):
             return
+        self.problems.append(self.located(path, message))
+
+    def located(self, path: Path, message: str) -> Problem:
+        """The problem of a place, with the file and line, or the change, that it comes from."""
         origin = next((text for at, text in self.origins.items() if path[: len(at)] == at), None)
-        self.problems.append(
-            Problem(
-                message=message,
-                file=origin or self.document.file,
-                line=None if origin else self.document.line(path),
-                path=dotted(path) or None,
-            )
+        return Problem(
+            message=message,
+            file=origin or self.document.file,
+            line=None if origin else self.document.line(path),
+            path=dotted(path) or None,
         )
 
     def read_problem(self, problem: Problem) -> None:

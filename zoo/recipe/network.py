@@ -42,17 +42,58 @@ class BatchNorm(Model):
     )
 
 
+class GroupNorm(Model):
+    """Group normalisation (Wu & He 2018): of each image alone, so that small batches do no harm."""
+
+    groups: Count = Field(32, description="Groups into which channels are split.")
+    epsilon: float = Field(1e-3, gt=0, description="Added to the variance.")
+    center: bool = Field(True, description="Learn a shift (beta).")
+    scale: bool = Field(True, description="Learn a factor (gamma).")
+    gamma_initializer: Literal["ones", "zeros"] = Field("ones", description="Start of the factor.")
+
+
+class LayerNorm(Model):
+    """Layer normalisation (Ba et al. 2016) over the channels of each position, as Keras does it."""
+
+    epsilon: float = Field(1e-3, gt=0, description="Added to the variance.")
+    center: bool = Field(True, description="Learn a shift (beta).")
+    scale: bool = Field(True, description="Learn a factor (gamma).")
+    gamma_initializer: Literal["ones", "zeros"] = Field("ones", description="Start of the factor.")
+
+
+NEVER_NONE = (
+    "order",
+    "activation",
+    "kernel_initializer",
+    "bias_initializer",
+    "depthwise_initializer",
+    "padding",
+)
+NORMS = ("batch_norm", "group_norm", "layer_norm")
+
+
 class Regularizer(Model):
     """A penalty added to the loss."""
 
     l2: float = Field(ge=0, description="Adds l2 * sum(w^2) to the loss, as Keras does.")
 
 
+def require_one_norm(block: Model) -> None:
+    """Refuses a block that asks for two normalisations at once."""
+    given = [key for key in NORMS if key in block.model_fields_set and getattr(block, key)]
+    if len(given) > 1:
+        raise PydanticCustomError(
+            "norms",
+            "{one} and {other} exclude each other; keep one of them",
+            {"one": given[0], "other": given[1], "at": (given[1],)},
+        )
+
+
 class Layered(Model):
     """What conv and fc stages share; left out, it is taken from `model.defaults`."""
 
     use_bias: bool | None = Field(
-        None, description="A bias; left out: only where no batch norm follows the kernel."
+        None, description="A bias; left out: only where no batch or group norm follows the kernel."
     )
     repeat: int = Field(
         1, ge=1, le=1000, description="How often; pool and dropout come in the last repeat."
@@ -74,10 +115,22 @@ class Layered(Model):
     batch_norm: BatchNorm | None = Field(
         None, description="Batch norm, or none to leave it out; default: model.defaults."
     )
+    group_norm: GroupNorm | None = Field(None, description="Group norm instead of batch norm.")
+    layer_norm: LayerNorm | None = Field(None, description="Layer norm instead of batch norm.")
+
+    @property
+    def norm(self) -> BatchNorm | GroupNorm | LayerNorm | None:
+        """The normalisation of a resolved stage; it stands at `bn` in the order."""
+        return self.batch_norm or self.group_norm or self.layer_norm
+
+    @model_validator(mode="after")
+    def _one_norm(self) -> Layered:
+        require_one_norm(self)
+        return self
 
     @model_validator(mode="after")
     def _none_where_it_means_something(self) -> Layered:
-        for key in ("order", "activation", "kernel_initializer", "bias_initializer", "padding"):
+        for key in NEVER_NONE:
             if key in self.model_fields_set and getattr(self, key) is None:
                 raise PydanticCustomError(
                     "no_none",
@@ -132,6 +185,32 @@ class DepthwiseConv(Convolving):
     depth_multiplier: Count = Field(1, description="Output channels an input channel.")
 
 
+class SeparableConv(Convolving):
+    """A depthwise convolution, then a 1x1 convolution: [DEPTHWISE-CONV-BN-ReLU] x repeat."""
+
+    filters: Count = Field(description="Output channels.")
+    depth_multiplier: Count = Field(1, description="Channels between the two, an input channel.")
+    depthwise_initializer: Initializer = Field(
+        default_factory=lambda: Initializer.model_validate("auto"),
+        description="How the depthwise kernel is drawn; kernel_initializer is of the 1x1 kernel.",
+    )
+
+
+class Whiten(Model):
+    """A first layer that whitens patches: its kernel is computed from training images and fixed.
+
+    Twice as many filters as a patch has values: the eigenvectors of the patches' second moments
+    over the roots of their eigenvalues, and their negatives; a trained bias; the activation.
+    """
+
+    kernel_size: Pair = Field((2, 2), description="Height and width of a patch.")
+    epsilon: float = Field(5e-4, gt=0, description="Added to the eigenvalues.")
+    images: Count = Field(5000, description="Training images that the patches are taken from.")
+    activation: Activation | None = Field(
+        None, description="What follows; default: model.defaults."
+    )
+
+
 class Fc(Layered):
     """A stage of fully connected layers: [FC-BN-ReLU] x repeat."""
 
@@ -140,6 +219,18 @@ class Fc(Layered):
 
 class Dropout(Model):
     """Dropout on its own."""
+
+    rate: Fraction = Field(description="Share of units dropped in training.")
+
+
+class SpatialDropout(Model):
+    """Dropout of whole channels (Tompson et al. 2015)."""
+
+    rate: Fraction = Field(description="Share of channels dropped in training.")
+
+
+class AlphaDropout(Model):
+    """Dropout that keeps the mean and variance of selu's outputs (Klambauer et al. 2017)."""
 
     rate: Fraction = Field(description="Share of units dropped in training.")
 
@@ -179,6 +270,8 @@ class Stage(Choice):
 
     conv: Conv | None = Field(None, description="[CONV-BN-ReLU-pool].")
     depthwise_conv: DepthwiseConv | None = Field(None, description="[DEPTHWISE-BN-ReLU-pool].")
+    separable_conv: SeparableConv | None = Field(None, description="[DEPTHWISE-CONV-BN-ReLU-pool].")
+    whiten: Whiten | None = Field(None, description="Whitening of patches, as the first layer.")
     residual: Residual | None = Field(None, description="Stages around which the input is added.")
     group: Group | None = Field(None, description="Stages that repeat together.")
     fc: Fc | None = Field(None, description="[FC-BN-ReLU].")
@@ -186,10 +279,15 @@ class Stage(Choice):
     global_pool: GlobalPool | None = Field(None, description="Pooling over all positions.")
     flatten: Flatten | None = Field(None, description="Into one vector.")
     dropout: Dropout | None = Field(None, description="Dropout.")
+    spatial_dropout: SpatialDropout | None = Field(None, description="Dropout of channels.")
+    alpha_dropout: AlphaDropout | None = Field(None, description="Dropout for selu.")
 
 
 class Defaults(Model):
-    """What every conv and fc stage takes unless it says otherwise."""
+    """What every conv and fc stage takes unless it says otherwise.
+
+    A stage that names one of batch_norm, group_norm and layer_norm takes none of the others.
+    """
 
     order: Order = names.ORDER
     padding: Literal["same", "valid"] = Field("same", description="Padding of convolutions.")
@@ -210,6 +308,13 @@ class Defaults(Model):
     batch_norm: BatchNorm | None = Field(
         default_factory=BatchNorm, description="Batch norm, or none to leave it out."
     )
+    group_norm: GroupNorm | None = Field(None, description="Group norm instead of batch norm.")
+    layer_norm: LayerNorm | None = Field(None, description="Layer norm instead of batch norm.")
+
+    @model_validator(mode="after")
+    def _one_norm(self) -> Defaults:
+        require_one_norm(self)
+        return self
 
 
 class Head(Model):

@@ -9,7 +9,16 @@ import yaml
 
 from zoo.names import ACTIVATIONS, ORDER
 from zoo.reader import plain
-from zoo.recipe.network import Defaults, Group, Initializer, Layered, Residual, Stage
+from zoo.recipe.network import (
+    NORMS,
+    Defaults,
+    Group,
+    Initializer,
+    Layered,
+    Residual,
+    Stage,
+    Whiten,
+)
 from zoo.recipe.schema import Recipe
 from zoo.recipe.words import Choice
 
@@ -20,20 +29,21 @@ INHERITED = (
     "kernel_initializer",
     "bias_initializer",
     "kernel_regularizer",
-    "batch_norm",
 )
 
 
 def resolved(recipe: Recipe) -> Recipe:
     """The same recipe with every default written out: stages, `auto`, biases, paths."""
     defaults = recipe.model.defaults
+    if defaults.group_norm or defaults.layer_norm:
+        defaults = defaults.model_copy(update={"batch_norm": None})
     stack = tuple(_stage(stage, defaults) for stage in recipe.model.stack)
     head = recipe.model.head
     if "kernel_regularizer" not in head.model_fields_set:
         head = head.model_copy(update={"kernel_regularizer": defaults.kernel_regularizer})
     if head.kernel_initializer.word == "auto":
         head = head.model_copy(update={"kernel_initializer": scaled(1.0)})
-    model = recipe.model.model_copy(update={"stack": stack, "head": head})
+    model = recipe.model.model_copy(update={"defaults": defaults, "stack": stack, "head": head})
     data = recipe.data.model_copy(
         update={"image_size": recipe.image_size, "source": _source(recipe.data.source)}
     )
@@ -59,7 +69,9 @@ def _stage(stage: Stage, defaults: Defaults) -> Stage:
         update: dict[str, Any] = {"stack": tuple(_stage(s, defaults) for s in layered.stack)}
         if isinstance(layered, Residual) and layered.activation is None:
             update["activation"] = defaults.activation
-        return stage.model_copy(update={stage.word: layered.model_copy(update=update)})
+        return _whole(stage, update)
+    if isinstance(layered, Whiten) and layered.activation is None:
+        return _whole(stage, {"activation": defaults.activation})
     if not isinstance(layered, Layered):
         return stage
     update = {
@@ -67,6 +79,8 @@ def _stage(stage: Stage, defaults: Defaults) -> Stage:
         for key in INHERITED
         if key in type(layered).model_fields and key not in layered.model_fields_set
     }
+    if not layered.model_fields_set.intersection(NORMS):
+        update |= {key: getattr(defaults, key) for key in NORMS}
     layered = layered.model_copy(update=update)
     order = full_order(layered.order)
     update = {"order": order}
@@ -76,12 +90,19 @@ def _stage(stage: Stage, defaults: Defaults) -> Stage:
             ACTIVATIONS[activation.word].gain2(activation.options)
         )
     if layered.use_bias is None:
-        update["use_bias"] = not (layered.batch_norm and normalised(order))
+        update["use_bias"] = not ((layered.batch_norm or layered.group_norm) and normalised(order))
+    between = getattr(layered, "depthwise_initializer", None)
+    if between is not None and between.word == "auto":
+        update["depthwise_initializer"] = scaled(1.0)  # No activation follows it.
     return stage.model_copy(update={stage.word: layered.model_copy(update=update)})
 
 
+def _whole(stage: Stage, update: dict[str, Any]) -> Stage:
+    return stage.model_copy(update={stage.word: stage.options.model_copy(update=update)})
+
+
 def normalised(order: tuple[str, ...]) -> bool:
-    """Whether batch norm takes the kernel's bias away: it follows, with no activation between."""
+    """Whether the norm takes the kernel's bias away: it follows, with no activation between."""
     after = order[order.index("conv") + 1 :]
     return "bn" in after and "act" not in after[: after.index("bn")]
 

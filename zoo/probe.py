@@ -1,0 +1,57 @@
+"""Looking into a model without leaving a trace: what a batch does inside, all state put back."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import keras
+import numpy as np
+
+DROPOUTS = (keras.layers.Dropout, keras.layers.SpatialDropout2D, keras.layers.AlphaDropout)
+
+
+@contextmanager
+def untouched(model: keras.Model) -> Iterator[None]:
+    """Puts every variable of the model back at the end: weights, running statistics, seeds."""
+    before = [
+        (variable, keras.ops.convert_to_numpy(variable).copy()) for variable in model.variables
+    ]
+    try:
+        yield
+    finally:
+        for variable, value in before:
+            variable.assign(value)
+
+
+@contextmanager
+def without_dropout(model: keras.Model) -> Iterator[None]:
+    """Switches dropout off for functions that are traced inside."""
+    layers = [layer for layer in model.layers if isinstance(layer, DROPOUTS)]
+    rates = [layer.rate for layer in layers]
+    try:
+        for layer in layers:
+            layer.rate = 0.0
+        yield
+    finally:
+        for layer, rate in zip(layers, rates, strict=True):
+            layer.rate = rate
+
+
+def outputs(model: keras.Model, names: list[str], images: Any) -> list[np.ndarray]:
+    """What layers give for a batch, batch norm in training mode and dropout off.
+
+    At the start the running statistics say nothing yet: only the batch's own tell how signals
+    travel.
+
+    Args:
+        model: it is left as it was.
+        names: of its layers.
+        images: (batch, height, width, channels), values 0 to 255.
+    """
+    part = keras.Model(model.inputs[0], [model.get_layer(name).output for name in names])
+    with untouched(model), without_dropout(model):
+        found = part(images, training=True)
+    found = found if isinstance(found, list | tuple) else [found]
+    return [keras.ops.convert_to_numpy(value) for value in found]
