@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import itertools
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import lru_cache
 from typing import Any
@@ -129,10 +129,16 @@ def _ahead(batches: Batches, first: int) -> Iterator[Batch]:
 
 
 class InOrder(keras.utils.PyDataset):
-    """A split once, in order and as it is, for evaluation and prediction."""
+    """A split once, in order, for evaluation and prediction; as it is, or as `view` shows it."""
 
-    def __init__(self, split: Split, batch_size: int = 256) -> None:
+    def __init__(
+        self,
+        split: Split,
+        batch_size: int = 256,
+        view: Callable[[np.ndarray], np.ndarray] | None = None,
+    ) -> None:
         super().__init__(workers=1)
+        self.view = view
         self.split = split
         self.batch_size_ = batch_size
 
@@ -143,4 +149,5 @@ class InOrder(keras.utils.PyDataset):
     def __getitem__(self, index: int) -> Batch:
         first = index * self.batch_size_
         chosen = np.arange(first, min(first + self.batch_size_, len(self.split)))
-        return self.split.images(chosen), self.split.labels[chosen]
+        images = self.split.images(chosen)
+        return self.view(images) if self.view else images, self.split.labels[chosen]

@@ -15,11 +15,15 @@ from zoo.progress import Report
 from zoo.run import write_json
 from zoo.trained import Trained, softmax
 
+OVERALL = ("accuracy", "top5_accuracy", "loss", "ece")
 BINS = 15  # of the calibration error: Guo et al. 2017
 
 
 def evaluate(
-    trained: Trained, split: str = "test", progress: Report | None = None
+    trained: Trained,
+    split: str = "test",
+    progress: Report | None = None,
+    tta: str | None = None,
 ) -> dict[str, Any]:
     """Evaluates the best model of a run; for `test` the result is kept in evaluation.json.
 
@@ -27,9 +31,11 @@ def evaluate(
         trained: the run.
         split: `test` or `validation`.
         progress: told how far reading the data is.
+        tta: test-time augmentation beside the plain figures; None: the recipe's `evaluate.tta`.
 
     Returns:
-        accuracy, top5_accuracy, loss, ece, per_class, confusion_matrix (rows: true class), images.
+        accuracy, top5_accuracy, loss, ece, per_class, confusion_matrix (rows: true class), images;
+        with test-time augmentation also `tta`: its kind, accuracy, top5_accuracy, loss and ece.
 
     Raises:
         DataError: the split does not exist, or the data are not those of the run.
@@ -50,6 +56,12 @@ def evaluate(
     logits = trained.logits(chosen)
     result = {"split": split, **measured(logits, chosen.labels, trained.class_names)}
     result["loss"] = _loss(recipe.train.loss, logits, chosen.labels)
+    kind = tta or recipe.evaluate.tta
+    if kind:
+        views = trained.logits(chosen, kind)
+        found = measured(views, chosen.labels, trained.class_names)
+        found["loss"] = _loss(recipe.train.loss, views, chosen.labels)
+        result["tta"] = {"kind": kind, **{key: found[key] for key in OVERALL}}
     if split == "test":
         # Asked anew: the same object may have evaluated before.
         count = int(trained.run.info().get("test_evaluations", 0)) + 1

@@ -19,6 +19,7 @@ from zoo.data.splits import Split
 from zoo.errors import RunError
 from zoo.recipe import Recipe
 from zoo.run import Run
+from zoo.tta import VIEWS
 
 BATCH = 256
 
@@ -71,9 +72,17 @@ class Trained:
             raise RunError(f"{self.run.model_file}: cannot be read: {error}") from None
         return model
 
-    def logits(self, split: Split) -> np.ndarray:
-        """Logits (images, classes) of a whole split, float32."""
-        return np.asarray(self.model.predict(InOrder(split, BATCH), verbose=0), np.float32)
+    def logits(self, split: Split, tta: str | None = None) -> np.ndarray:
+        """Logits (images, classes) of a whole split, float32.
+
+        Args:
+            split: the images.
+            tta: a key of `zoo.tta.VIEWS`: the weighted mean over the views of each image.
+        """
+        total = np.zeros((len(split), len(self.class_names)), np.float64)
+        for weight, view in VIEWS[tta]:
+            total += weight * self.model.predict(InOrder(split, BATCH, view), verbose=0)
+        return total.astype(np.float32)
 
     def predict(self, paths: Iterable[Path], top: int = 5) -> Iterator[Prediction]:
         """Predicts image files, in their order; a file that cannot be read spoils no other."""

@@ -181,6 +181,10 @@ def evaluate(
     split: Annotated[
         str, typer.Option("--split", help="test, or validation to leave the test alone.")
     ] = "test",
+    tta: Annotated[
+        str | None,
+        typer.Option("--tta", help="Also with test-time augmentation: mirror or mirror_translate."),
+    ] = None,
     quiet: QuietOption = False,
     as_json: JsonOption = False,
     debug: DebugOption = False,
@@ -189,7 +193,7 @@ def evaluate(
     with Output(as_json, debug, quiet) as out:
         from zoo.cli import verbs
 
-        verbs.evaluate(out, run, split, sets or ())
+        verbs.evaluate(out, run, split, sets or (), tta)
 
 
 @app.command()

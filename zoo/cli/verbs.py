@@ -14,6 +14,7 @@ from zoo.data import layout
 from zoo.errors import DataError, EnvironmentFault, UsageError
 from zoo.run import Run
 
+TTA = ("mirror", "mirror_translate")
 SPLITS = ("test", "validation")
 
 
@@ -71,7 +72,13 @@ def _after(out: Output, run: Run, evaluating: bool, exporting: bool, sets: Seque
     if evaluating:
         result = measure(trained)
         out.result({"accuracy": result["accuracy"], "test_loss": result["loss"]})
-        out.text(f"test      accuracy {result['accuracy']:.4f} on {result['images']:,} images")
+        more = ""
+        if "tta" in result:
+            out.result({"tta": result["tta"]})
+            more = f" ({result['tta']['accuracy']:.4f} with tta: {result['tta']['kind']})"
+        out.text(
+            f"test      accuracy {result['accuracy']:.4f}{more} on {result['images']:,} images"
+        )
     if exporting and not _can_export():
         out.note("not exported: TensorFlow, which writes SavedModels, is not installed")
     elif exporting:
@@ -99,8 +106,10 @@ def _exported(made: dict[str, Any]) -> str:
     )
 
 
-def evaluate(out: Output, run: str, split: str, sets: Sequence[str]) -> None:
+def evaluate(out: Output, run: str, split: str, sets: Sequence[str], tta: str | None) -> None:
     """`zoo evaluate`."""
+    if tta not in (None, *TTA):
+        raise UsageError(f"--tta {tta}: unknown. Expected one of: {', '.join(TTA)}.")
     if split not in SPLITS:
         raise UsageError(f"--split {split}: unknown. Expected one of: {', '.join(SPLITS)}.")
     trained = _trained(run, sets)
@@ -108,7 +117,7 @@ def evaluate(out: Output, run: str, split: str, sets: Sequence[str]) -> None:
     from zoo.progress import counting
 
     with counting(out.console()) as report:
-        result = measure(trained, split, report)
+        result = measure(trained, split, report, tta)
     out.result(result)
     rows = [["class", "precision", "recall", "f1", "images"]]
     for entry in result["per_class"]:
@@ -123,6 +132,7 @@ def evaluate(out: Output, run: str, split: str, sets: Sequence[str]) -> None:
                 f"top-5 accuracy  {result['top5_accuracy']:.4f}",
                 f"loss            {result['loss']:.4f}",
                 f"calibration     {result['ece']:.4f} expected error, 15 bins",
+                *_with_tta(result),
                 "",
                 columns(rows, right=(1, 2, 3, 4)),
                 "",
@@ -130,6 +140,16 @@ def evaluate(out: Output, run: str, split: str, sets: Sequence[str]) -> None:
             ]
         )
     )
+
+
+def _with_tta(result: dict[str, Any]) -> list[str]:
+    if "tta" not in result:
+        return []
+    tta = result["tta"]
+    figures = (
+        f"accuracy {tta['accuracy']:.4f}, top-5 {tta['top5_accuracy']:.4f}, loss {tta['loss']:.4f}"
+    )
+    return [f"with {tta['kind']}  {figures}, calibration {tta['ece']:.4f}"]
 
 
 def _confusions(names: list[str], matrix: list[list[int]], most: int = 20) -> list[str]:

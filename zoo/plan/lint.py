@@ -158,10 +158,11 @@ def _number(value: Any) -> bool:
 def _fan_in(layer: Layer, before: tuple[int, ...]) -> int:
     if layer.kind == "fc":
         return prod(before)
-    size = prod(layer.options.kernel_size)
+    size: int = prod(layer.options.kernel_size)
     if layer.kind == "depthwise_conv":
         return size
-    return size * before[-1] // int(getattr(layer.options, "groups", 1))
+    groups: int = getattr(layer.options, "groups", 1)
+    return size * before[-1] // groups
 
 
 def _factor(options: Any, fan_in: int) -> float:
@@ -193,7 +194,8 @@ def _training(recipe: Recipe) -> Iterator[Caution]:
         getattr(stage.options, "kernel_regularizer", None)
         for _, stage in stages(recipe.model.stack, ())
     )
-    if penalised and getattr(optimizer.options, "weight_decay", 0.0):
+    decay: float = getattr(optimizer.options, "weight_decay", 0.0)
+    if penalised and decay:
         yield (
             ("train", "optimizer", optimizer.word, "weight_decay"),
             "weight_decay and kernel_regularizer both shrink the kernels: keep one of them",

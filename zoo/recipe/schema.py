@@ -162,6 +162,11 @@ class Train(Model):
     early_stopping: EarlyStopping | None = Field(
         None, description="Stop when the monitor no longer gets better, or none."
     )
+    batch_norm_batches: Count | None = Field(
+        None,
+        description="Training batches over which batch norm's statistics are taken anew before "
+        "each validation; none: the running averages of training.",
+    )
     abort_above: float | None = Field(
         3.0,
         gt=1,
@@ -223,6 +228,16 @@ class Train(Model):
         return self
 
 
+class Evaluate(Model):
+    """How the trained network is measured."""
+
+    tta: Literal["mirror", "mirror_translate"] | None = Field(
+        None,
+        description="Test-time augmentation, reported beside the plain figures: the mean of the "
+        "logits over the image and its mirror image; mirror_translate: over moves by a pixel too.",
+    )
+
+
 class Recipe(Model):
     """One network, its data and its training."""
 
@@ -233,6 +248,7 @@ class Recipe(Model):
     data: Data = Field(description="The images.")
     model: Network = Field(description="The network.")
     train: Train = Field(description="The training.")
+    evaluate: Evaluate = Field(default_factory=Evaluate, description="The measurement.")
 
     @model_validator(mode="after")
     def _fits(self) -> Recipe:

@@ -20,7 +20,7 @@ from typing import Any
 import keras
 from rich.console import Console
 
-from zoo import __version__, backend, batches, losses, model, optimize, state
+from zoo import __version__, backend, batches, from_data, losses, model, optimize, state
 from zoo import recipe as recipes
 from zoo.data.load import load as load_data
 from zoo.data.normalise import Normalisation, normalisation
@@ -30,6 +30,7 @@ from zoo.progress import counting
 from zoo.recipe import Recipe
 from zoo.recipe.network import stages
 from zoo.run import Run, write_text
+from zoo.train.batch_norm import BatchNormStatistics
 from zoo.train.callbacks import Best, Clock, FirstEpoch, Keeper, Rows, Signals, Watch
 from zoo.train.progress import EpochLines
 
@@ -217,11 +218,12 @@ class _Training:
 
     def go(self, saved: tuple[dict[str, Any], Any] | None) -> Run:
         """Trains from the saved state, or from the start, to the end."""
-        for note in (*self.data.notes, *self._warnings()):
-            self.settings.console.print(f"note: {note}", highlight=False, soft_wrap=True)
+        self._note([*self.data.notes, *self._warnings()])
         try:
             with Signals() as signals:
                 self.model = self._compiled()
+                if saved is None:
+                    self._note(from_data.initialise(self.model, self.recipe, self.data.train))
                 self._fit(saved, signals)
         except (KeyboardInterrupt, Exception) as error:
             told = self._ended(error)
@@ -229,6 +231,10 @@ class _Training:
                 raise
             raise told from error
         return self.run
+
+    def _note(self, notes: Sequence[str]) -> None:
+        for note in notes:
+            self.settings.console.print(f"note: {note}", highlight=False, soft_wrap=True)
 
     def _ended(self, error: BaseException) -> BaseException:
         """Notes in run.json how the run ended; returns the error that tells the user."""
@@ -280,7 +286,10 @@ class _Training:
         best = Best(self.run, words.monitor)
         lines = EpochLines(self.settings.console, clock, words.epochs, self.batches)
         floor = losses.at_start(words.loss, len(self.data.class_names))
-        kept = [Watch(clock, self.batches, words.abort_above, floor), best]
+        kept = [Watch(clock, self.batches, words.abort_above, floor)]
+        if words.batch_norm_batches:
+            kept.append(BatchNormStatistics(self.batches, clock, words.batch_norm_batches))
+        kept.append(best)
         kept += [*self._early_stopping(), *self.settings.callbacks]
         if self.settings.tensorboard:
             kept.append(keras.callbacks.TensorBoard(str(self.run.tensorboard_folder)))
