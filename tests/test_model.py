@@ -13,14 +13,18 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
-import yaml
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
 
-from tests.runs import UNIT, environment, network, weights
-from zoo import losses, names, optimize
+from tests.conformance import (
+    PIXELS,
+    POLICIES,
+    built,
+    flow,
+    require_agreement,
+    require_conformance,
+)
+from tests.runs import environment, network, weights
+from zoo import names, optimize
 from zoo import recipe as recipes
-from zoo.augment import augmented
 from zoo.data.normalise import Normalisation
 from zoo.errors import RecipeError
 from zoo.model import agrees, build, decayed, initializer
@@ -28,32 +32,7 @@ from zoo.plan import plan
 from zoo.recipe import Recipe
 from zoo.recipe.network import Initializer
 from zoo.recipe.resolve import scaled
-from zoo.recipe.schema import Augmentation, Optimizer
-
-POLICIES = ("float32", "mixed_bfloat16", "mixed_float16", "float64")
-PIXELS = np.random.default_rng(0).integers(0, 256, (8, 8, 8, 3)).astype(np.uint8)
-LABELS = np.array([0, 0, 0, 0, 1, 1, 2, 3], np.int32)  # Else equal scores have no gradient.
-
-
-def built(recipe: Recipe, classes: int = 4) -> keras.Model:
-    return build(recipe, classes, UNIT)
-
-
-def compiled(recipe: Recipe, classes: int = 4, steps: int = 4) -> keras.Model:
-    model = built(recipe, classes)
-    model.compile(optimize.optimizer(recipe, model, steps), losses.make(recipe.train.loss))
-    return model
-
-
-def require_agreement(recipe: Recipe, classes: int) -> keras.Model:
-    """Layer for layer, and by running it: what is planned is what an image goes through."""
-    model, planned = built(recipe, classes), plan(recipe, classes)
-    assert agrees(model, planned) == []
-    assert model.count_params() == planned.parameters
-    assert model.output_shape == (None, classes)
-    assert not any(isinstance(layer, keras.layers.Lambda) for layer in model.layers)
-    return model
-
+from zoo.recipe.schema import Optimizer
 
 # Plan and model.
 
@@ -66,65 +45,6 @@ def test_shipped_recipes_are_built_as_planned(name: str, policy: str) -> None:
     logits = model.predict_on_batch(np.zeros((2, *recipe.image_shape), np.uint8))
     assert logits.dtype == ("float64" if policy == "float64" else "float32")
     assert np.isfinite(logits).all()
-
-
-PAIR = st.integers(1, 3) | st.tuples(st.integers(1, 3), st.integers(1, 3)).map(list)
-WINDOW = st.fixed_dictionaries(
-    {"pool_size": PAIR, "padding": st.sampled_from(["valid", "same"])},
-    optional={"strides": PAIR},
-)
-POOL = st.sampled_from(["max", "average"]).flatmap(lambda word: WINDOW.map(lambda w: {word: w}))
-COMMON: dict[str, st.SearchStrategy[Any]] = {
-    "repeat": st.integers(1, 2),
-    "dropout": st.sampled_from([0.0, 0.5]),
-    "activation": st.sampled_from(list(names.ACTIVATIONS)),
-    "batch_norm": st.sampled_from(["none", {"center": False}, {"momentum": 0.5}]),
-    "use_bias": st.booleans(),
-}
-ORDERS = st.permutations(names.ORDER).map(list)
-CONV = st.fixed_dictionaries(
-    {"filters": st.sampled_from([2, 4])},
-    optional={
-        **COMMON,
-        "order": ORDERS,
-        "kernel_size": PAIR,
-        "strides": PAIR,
-        "dilation_rate": PAIR,
-        "groups": st.sampled_from([1, 2]),
-        "padding": st.sampled_from(["same", "valid"]),
-        "pool": POOL,
-    },
-)
-FC = st.fixed_dictionaries({"units": st.integers(1, 4)}, optional={**COMMON, "order": ORDERS})
-STAGE = st.one_of(
-    CONV.map(lambda conv: {"conv": conv}),
-    CONV.map(lambda conv: {"conv": conv}),
-    POOL.map(lambda pool: {"pool": pool}),
-    FC.map(lambda fc: {"fc": fc}),
-    st.sampled_from([{"global_pool": "average"}, {"global_pool": "max"}, "flatten"]),
-    st.just({"dropout": 0.5}),
-)
-
-
-@settings(
-    max_examples=40,
-    deadline=None,
-    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.filter_too_much],
-)
-@given(
-    stack=st.lists(STAGE, min_size=1, max_size=4),
-    size=st.tuples(st.integers(3, 13), st.integers(3, 13)),
-    classes=st.integers(2, 5),
-)
-def test_any_stack_is_built_as_planned_or_refused(
-    tmp_path: Path, stack: list[Any], size: tuple[int, int], classes: int
-) -> None:
-    """Whatever the recipe language lets through, Keras builds, and to the planned shapes."""
-    try:
-        recipe = network(tmp_path, yaml.safe_dump(stack, default_flow_style=True, width=9999), size)
-    except RecipeError:
-        return
-    require_agreement(recipe, classes)
 
 
 def test_disagreement_is_told(tmp_path: Path) -> None:
@@ -327,103 +247,6 @@ def test_weight_decay_touches_kernels_alone(tmp_path: Path, word: str, policy: s
 def test_no_decay_is_no_work(tmp_path: Path) -> None:
     recipe = network(tmp_path, DECAYED, train=", optimizer: {Adam: {weight_decay: 0}}")
     assert optimize.optimizer(recipe, built(recipe), 4).weight_decay is None
-
-
-# Every word of every table: a new entry needs no new test.
-
-VALUES: dict[str, Any] = {"stddev": 0.02, "value": 0.1, "at_epochs": [1], "warmup_epochs": 1,
-                          "padding": 2, "size": 3}  # fmt: skip
-
-
-def written(word: str, entry: names.Word) -> Any:
-    """A word with a value for each option that it must have."""
-    needed = [key for key, option in entry.options.items() if option.default is names.REQUIRED]
-    return {word: {key: VALUES[key] for key in needed}} if needed else word
-
-
-def entries(table: dict[str, Any]) -> list[Any]:
-    return [pytest.param(written(word, entry), id=word) for word, entry in table.items()]
-
-
-def require_conformance(tmp_path: Path, recipe: Recipe) -> None:
-    """Builds as planned, learns in one step, and is the same after saving and loading."""
-    model = compiled(recipe)
-    assert agrees(model, plan(recipe, 4)) == []
-    before = weights(model)
-    loss = model.train_on_batch(PIXELS, LABELS)
-    assert np.isfinite(loss)
-    after = weights(model)
-    # Behind a kernel of zeros only biases move.
-    assert not np.array_equal(before["logits/bias"], after["logits/bias"])
-    assert all(np.isfinite(value).all() for value in after.values())
-    file = tmp_path / "model.keras"
-    model.save(file)
-    # The file of a run holds the bare model; this one holds optimizer and loss as well.
-    again = keras.saving.load_model(file)
-    np.testing.assert_array_equal(again.predict_on_batch(PIXELS), model.predict_on_batch(PIXELS))
-    assert again.optimizer.get_config() == model.optimizer.get_config()
-    assert again.loss.get_config() == model.loss.get_config()
-
-
-def flow(value: Any) -> str:
-    return yaml.safe_dump(value, default_flow_style=True, width=9999).removesuffix("...\n").strip()
-
-
-@pytest.mark.parametrize("word", entries(names.ACTIVATIONS))
-def test_activations(tmp_path: Path, word: Any) -> None:
-    for stage in ("conv: {filters: 4", "fc: {units: 4"):
-        recipe = network(tmp_path, f"[{{{stage}, activation: {flow(word)}}}}}]")
-        require_conformance(tmp_path, recipe)
-
-
-@pytest.mark.parametrize("word", entries(names.INITIALIZERS))
-def test_initializers(tmp_path: Path, word: Any) -> None:
-    stack = f"[{{conv: {{filters: 4, kernel_initializer: {flow(word)}}}}}]"
-    require_conformance(tmp_path, network(tmp_path, stack))
-
-
-@pytest.mark.parametrize("word", entries(names.POOLS))
-@pytest.mark.parametrize("padding", ["valid", "same"])
-def test_pools(tmp_path: Path, word: str, padding: str) -> None:
-    pool = f"{{{word}: {{pool_size: 3, strides: 2, padding: {padding}}}}}"
-    require_conformance(tmp_path, network(tmp_path, f"[{{conv: {{filters: 4, pool: {pool}}}}}]"))
-
-
-@pytest.mark.parametrize("word", entries(names.GLOBAL_POOLS))
-def test_global_pools(tmp_path: Path, word: str) -> None:
-    recipe = network(tmp_path, f"[{{conv: {{filters: 4}}}}, {{global_pool: {word}}}]")
-    require_conformance(tmp_path, recipe)
-
-
-@pytest.mark.parametrize("word", entries(names.OPTIMIZERS))
-def test_optimizers(tmp_path: Path, word: Any) -> None:
-    recipe = network(tmp_path, "[{conv: {filters: 4}}]", train=f", optimizer: {flow(word)}")
-    require_conformance(tmp_path, recipe)
-
-
-@pytest.mark.parametrize("word", entries(names.SCHEDULES))
-def test_schedules(tmp_path: Path, word: Any) -> None:
-    recipe = network(tmp_path, "[{conv: {filters: 4}}]", train=f", schedule: {flow(word)}")
-    require_conformance(tmp_path, recipe)
-
-
-@pytest.mark.parametrize("word", entries(names.LOSSES))
-@pytest.mark.parametrize("policy", POLICIES)
-def test_losses(tmp_path: Path, word: Any, policy: str) -> None:
-    recipe = network(
-        tmp_path, "[{conv: {filters: 4}}]", train=f", loss: {flow(word)}, dtype_policy: {policy}"
-    )
-    require_conformance(tmp_path, recipe)
-
-
-@pytest.mark.parametrize("word", entries(names.AUGMENTATIONS))
-def test_augmentations(word: Any) -> None:
-    step = Augmentation.model_validate(word)
-    once = augmented(PIXELS, [step], np.random.default_rng(1))
-    again = augmented(PIXELS, [step], np.random.default_rng(1))
-    assert (once.shape, once.dtype) == (PIXELS.shape, np.uint8)
-    assert np.array_equal(once, again)
-    assert not np.array_equal(once, PIXELS)
 
 
 @pytest.mark.parametrize("left_out", ["clipnorm", "global_clipnorm"])

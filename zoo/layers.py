@@ -48,6 +48,15 @@ class Maxout(keras.layers.Layer):
 
 
 @keras.saving.register_keras_serializable("zoo")
+class FixedConv2D(keras.layers.Conv2D):
+    """A convolution whose kernel is given and not trained; its bias is. In shapes as Conv2D."""
+
+    def build(self, input_shape: tuple[int | None, ...]) -> None:
+        super().build(input_shape)
+        self.kernel.trainable = False
+
+
+@keras.saving.register_keras_serializable("zoo")
 class PadShortcut(keras.layers.Layer):
     """Leaves out pixels and adds channels of zeros: option A of He et al. 2016, section 3.3.
 

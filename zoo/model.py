@@ -15,7 +15,7 @@ import keras
 from zoo import names, seeds
 from zoo.data.normalise import Normalisation
 from zoo.initializers import depthwise, dirac, initializer
-from zoo.layers import Maxout, PadShortcut
+from zoo.layers import FixedConv2D, Maxout, PadShortcut
 from zoo.plan import Layer, Plan, plan
 from zoo.recipe import Recipe
 
@@ -103,8 +103,6 @@ def _identifier(name: str) -> str:
 
 def _finish_kernel(made: keras.Layer, layer: Layer) -> None:
     """Sets what is no initializer of Keras's: one of our own would then be needed by the file."""
-    if layer.kind == "whiten":
-        made.kernel.trainable = False
     if layer.options.kernel_initializer.word == "dirac":
         kernel = keras.ops.convert_to_numpy(made.kernel)
         if layer.kind == "depthwise_conv":
@@ -143,7 +141,8 @@ def _normalise(layer: Layer, context: Context) -> keras.Layer:
 
 def _conv(layer: Layer, context: Context) -> keras.Layer:
     conv = layer.options
-    return keras.layers.Conv2D(
+    maker = FixedConv2D if layer.kind == "whiten" else keras.layers.Conv2D
+    return maker(
         conv.filters,
         conv.kernel_size,
         strides=conv.strides,

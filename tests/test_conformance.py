@@ -1,0 +1,227 @@
+"""Every word of every table, every stage and every norm: built as planned, trained, saved, read."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import yaml
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from tests.conformance import (
+    PIXELS,
+    POLICIES,
+    entries,
+    flow,
+    require_agreement,
+    require_conformance,
+)
+from tests.runs import network
+from zoo import names
+from zoo.augment import augmented
+from zoo.errors import RecipeError
+from zoo.recipe.network import NORMS, Stage, complete
+from zoo.recipe.schema import Augmentation
+
+# Each stage of the language once, as small as it goes; a new one needs a line here.
+STAGES: dict[str, Any] = {
+    "conv": {"filters": 4, "pool": "max", "dropout": 0.1},
+    "depthwise_conv": {"depth_multiplier": 2, "repeat": 2},
+    "separable_conv": {"filters": 4, "depth_multiplier": 2, "strides": 2, "repeat": 2},
+    "whiten": {"kernel_size": 2},
+    "residual": {"stack": [{"conv": {"filters": 4, "strides": 2}}]},
+    "group": {"stack": [{"conv": {"filters": 4}}, {"dropout": 0.1}], "repeat": 2},
+    "fc": {"units": 4, "repeat": 2},
+    "pool": "max",
+    "global_pool": "average",
+    "flatten": {},
+    "dropout": 0.5,
+    "spatial_dropout": 0.5,
+    "alpha_dropout": 0.5,
+}
+
+
+def test_every_stage_is_here() -> None:
+    complete()
+    assert sorted(STAGES) == sorted(Stage.model_fields)
+
+
+@pytest.mark.parametrize("word", STAGES)
+@pytest.mark.parametrize("policy", ["float32", "mixed_bfloat16"])
+def test_stages(tmp_path: Path, word: str, policy: str) -> None:
+    stack = flow([{word: STAGES[word]}])
+    recipe = network(tmp_path, stack, train=f", dtype_policy: {policy}")
+    require_conformance(tmp_path, recipe)
+
+
+@pytest.mark.parametrize("word", NORMS)
+@pytest.mark.parametrize("stage", ["conv", "depthwise_conv", "separable_conv", "fc"])
+@pytest.mark.parametrize("options", [{}, {"center": False}, {"scale": False}])
+def test_norms(tmp_path: Path, word: str, stage: str, options: dict[str, Any]) -> None:
+    more = {"groups": 2} if word == "group_norm" else {}
+    own = {"units": 4} if stage == "fc" else {"filters": 4} if stage != "depthwise_conv" else {}
+    before: list[Any] = [] if stage == "fc" else [{"conv": {"filters": 4}}]
+    stack = [*before, {stage: {**own, word: {**more, **options}}}]
+    require_conformance(tmp_path, network(tmp_path, flow(stack)))
+
+
+@pytest.mark.parametrize("word", entries(names.ACTIVATIONS))
+def test_activations(tmp_path: Path, word: Any) -> None:
+    for stage in ("conv: {filters: 4", "separable_conv: {filters: 4", "fc: {units: 4"):
+        recipe = network(tmp_path, f"[{{{stage}, activation: {flow(word)}}}}}]")
+        require_conformance(tmp_path, recipe)
+
+
+@pytest.mark.parametrize("word", entries(names.INITIALIZERS))
+def test_initializers(tmp_path: Path, word: Any) -> None:
+    """Of a kernel, or of the head's bias where it is for that alone."""
+    drawn = f"kernel_initializer: {flow(word)}"
+    try:
+        recipe = network(tmp_path, f"[{{conv: {{filters: 4, {drawn}}}}}]")
+    except RecipeError as error:
+        assert "for the bias of model.head" in str(error)
+        head = f"  head: {{bias_initializer: {flow(word)}}}\n"
+        recipe = network(tmp_path, "[{conv: {filters: 4}}]", more=head)
+    require_conformance(tmp_path, recipe)
+
+
+@pytest.mark.parametrize("word", entries(names.POOLS))
+@pytest.mark.parametrize("padding", ["valid", "same"])
+def test_pools(tmp_path: Path, word: str, padding: str) -> None:
+    pool = f"{{{word}: {{pool_size: 3, strides: 2, padding: {padding}}}}}"
+    require_conformance(tmp_path, network(tmp_path, f"[{{conv: {{filters: 4, pool: {pool}}}}}]"))
+
+
+@pytest.mark.parametrize("word", entries(names.GLOBAL_POOLS))
+def test_global_pools(tmp_path: Path, word: str) -> None:
+    recipe = network(tmp_path, f"[{{conv: {{filters: 4}}}}, {{global_pool: {word}}}]")
+    require_conformance(tmp_path, recipe)
+
+
+@pytest.mark.parametrize("word", entries(names.OPTIMIZERS))
+def test_optimizers(tmp_path: Path, word: Any) -> None:
+    recipe = network(tmp_path, "[{conv: {filters: 4}}]", train=f", optimizer: {flow(word)}")
+    require_conformance(tmp_path, recipe)
+
+
+@pytest.mark.parametrize("word", entries(names.SCHEDULES))
+def test_schedules(tmp_path: Path, word: Any) -> None:
+    recipe = network(tmp_path, "[{conv: {filters: 4}}]", train=f", schedule: {flow(word)}")
+    require_conformance(tmp_path, recipe)
+
+
+@pytest.mark.parametrize("word", entries(names.LOSSES))
+@pytest.mark.parametrize("policy", POLICIES)
+def test_losses(tmp_path: Path, word: Any, policy: str) -> None:
+    recipe = network(
+        tmp_path, "[{conv: {filters: 4}}]", train=f", loss: {flow(word)}, dtype_policy: {policy}"
+    )
+    require_conformance(tmp_path, recipe)
+
+
+@pytest.mark.parametrize("word", entries(names.AUGMENTATIONS))
+def test_augmentations(word: Any) -> None:
+    step = Augmentation.model_validate(word)
+    once = augmented(PIXELS, [step], np.random.default_rng(1))
+    again = augmented(PIXELS, [step], np.random.default_rng(1))
+    assert (once.shape, once.dtype) == (PIXELS.shape, np.uint8)
+    assert np.array_equal(once, again)
+    assert not np.array_equal(once, PIXELS)
+
+
+# Any stack at all.
+
+PAIR = st.integers(1, 3) | st.tuples(st.integers(1, 3), st.integers(1, 3)).map(list)
+WINDOW = st.fixed_dictionaries(
+    {"pool_size": PAIR, "padding": st.sampled_from(["valid", "same"])},
+    optional={"strides": PAIR},
+)
+POOL = st.sampled_from(["max", "average"]).flatmap(lambda word: WINDOW.map(lambda w: {word: w}))
+NORM = st.sampled_from(
+    [
+        {"batch_norm": "none"},
+        {"batch_norm": {"center": False}},
+        {"batch_norm": {"momentum": 0.5}},
+        {"group_norm": {"groups": 2}},
+        {"layer_norm": {"scale": False}},
+    ]
+)
+COMMON: dict[str, st.SearchStrategy[Any]] = {
+    "repeat": st.integers(1, 2),
+    "dropout": st.sampled_from([0.0, 0.5]),
+    "activation": st.sampled_from(list(names.ACTIVATIONS)),
+    "use_bias": st.booleans(),
+}
+ORDERS = st.permutations(names.ORDER).map(list)
+WINDOWED: dict[str, st.SearchStrategy[Any]] = {
+    **COMMON,
+    "order": ORDERS,
+    "kernel_size": PAIR,
+    "strides": PAIR,
+    "dilation_rate": PAIR,
+    "padding": st.sampled_from(["same", "valid"]),
+    "pool": POOL,
+}
+MULTIPLIER = {"depth_multiplier": st.integers(1, 2)}
+FILTERS = {"filters": st.sampled_from([2, 4])}
+
+
+def normed(
+    needed: dict[str, st.SearchStrategy[Any]], more: dict[str, st.SearchStrategy[Any]]
+) -> st.SearchStrategy[Any]:
+    stage = st.fixed_dictionaries(needed, optional=more)
+    return st.tuples(stage, NORM | st.just({})).map(lambda parts: {**parts[0], **parts[1]})
+
+
+CONV = normed(FILTERS, {**WINDOWED, "groups": st.sampled_from([1, 2])}).map(lambda o: {"conv": o})
+DEPTHWISE = normed({}, {**WINDOWED, **MULTIPLIER}).map(lambda o: {"depthwise_conv": o})
+SEPARABLE = normed(FILTERS, {**WINDOWED, **MULTIPLIER}).map(lambda o: {"separable_conv": o})
+FC = normed({"units": st.sampled_from([2, 4])}, {**COMMON, "order": ORDERS}).map(
+    lambda o: {"fc": o}
+)
+PLAIN = st.one_of(
+    CONV,
+    CONV,
+    DEPTHWISE,
+    SEPARABLE,
+    POOL.map(lambda pool: {"pool": pool}),
+    FC,
+    st.sampled_from([{"global_pool": "average"}, {"global_pool": "max"}, "flatten"]),
+    st.sampled_from([{"dropout": 0.5}, {"spatial_dropout": 0.5}, {"alpha_dropout": 0.5}]),
+    st.fixed_dictionaries({"kernel_size": PAIR}).map(lambda o: {"whiten": o}),
+)
+BLOCK = st.lists(PLAIN, min_size=1, max_size=2)
+STAGE = st.one_of(
+    PLAIN,
+    st.fixed_dictionaries(
+        {"stack": BLOCK},
+        optional={"shortcut": st.sampled_from(["auto", "identity", "projection", "pad"])},
+    ).map(lambda o: {"residual": o}),
+    st.fixed_dictionaries({"stack": BLOCK, "repeat": st.integers(1, 2)}).map(
+        lambda o: {"group": o}
+    ),
+)
+
+
+@settings(
+    max_examples=60,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.filter_too_much],
+)
+@given(
+    stack=st.lists(STAGE, min_size=1, max_size=4),
+    size=st.tuples(st.integers(3, 13), st.integers(3, 13)),
+    classes=st.integers(2, 5),
+)
+def test_any_stack_is_built_as_planned_or_refused(
+    tmp_path: Path, stack: list[Any], size: tuple[int, int], classes: int
+) -> None:
+    """Whatever the recipe language lets through, Keras builds, and to the planned shapes."""
+    try:
+        recipe = network(tmp_path, yaml.safe_dump(stack, default_flow_style=True, width=9999), size)
+    except RecipeError:
+        return
+    require_agreement(recipe, classes)
