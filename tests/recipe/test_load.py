@@ -133,7 +133,7 @@ def options(words: dict[str, Any]) -> st.SearchStrategy[str]:
     filters=st.integers(1, 10**6),
     kernel=st.integers(1, 9) | st.tuples(st.integers(1, 9), st.integers(1, 9)).map(list),
     activation=options(names.ACTIVATIONS) | st.floats(0, 9).map(lambda a: {"leaky_relu": a}),
-    initializer=options(names.INITIALIZERS),
+    initializer=options(names.INITIALIZERS).filter(lambda word: word != "class_priors"),
     optimizer=options(names.OPTIMIZERS),
     rate=st.floats(1e-12, 1e12, exclude_min=True),
     epochs=st.integers(1, 10**6),

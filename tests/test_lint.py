@@ -1,0 +1,80 @@
+"""Warnings of words that do not fit together: said where they are due, and only there."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.runs import network, zoo
+from zoo import recipe as recipes
+from zoo.errors import Problem
+from zoo.plan import cautions
+
+NO_NORM = "  defaults: {batch_norm: none, "
+DEEP = "[{fc: {units: 64, repeat: 8}}]"
+CASES = [
+    (DEEP, NO_NORM + "activation: tanh, kernel_initializer: he_normal}\n", "into saturation"),
+    (DEEP, NO_NORM + "activation: sigmoid, kernel_initializer: he_uniform}\n", "into saturation"),
+    (DEEP, NO_NORM + "activation: tanh, kernel_initializer: {gaussian: 1.0}}\n", "saturation"),
+    (DEEP, NO_NORM + "activation: tanh, kernel_initializer: {gaussian: 0.01}}\n", "signals fade"),
+    (DEEP, NO_NORM + "kernel_initializer: glorot_uniform}\n", "signals fade by about 0.7"),
+    (DEEP, NO_NORM + "kernel_initializer: xavier}\n", "signals fade by about 0.71 a layer"),
+    (DEEP, NO_NORM + "kernel_initializer: {gaussian: 1.0}}\n", "signals grow"),
+    (DEEP, NO_NORM + "kernel_initializer: zeros}\n", "alike"),
+    (DEEP, "  defaults: {activation: selu}\n", "selu normalises by itself"),
+    (DEEP, "  defaults: {activation: selu, group_norm: {groups: 4}}\n", "selu normalises"),
+    ("[{fc: {units: 4}}]", NO_NORM + "activation: selu, kernel_initializer: he_normal}\n", "selu"),
+    ("[{conv: {filters: 4, use_bias: true}}]", "", "batch norm takes this bias away"),
+]
+
+
+@pytest.mark.parametrize("stack, defaults, words", CASES)
+def test_said(tmp_path: Path, stack: str, defaults: str, words: str) -> None:
+    found = cautions(network(tmp_path, stack, more=defaults))
+    assert any(words in sentence for _, sentence in found), found
+
+
+QUIET = [
+    ("[{fc: {units: 64, repeat: 8}}]", "  defaults: {batch_norm: none}\n"),
+    (DEEP, "  defaults: {kernel_initializer: glorot_uniform}\n"),
+    (DEEP, "  defaults: {activation: tanh, kernel_initializer: he_normal}\n"),
+    (DEEP, NO_NORM + "activation: selu}\n"),
+    (DEEP, NO_NORM + "activation: tanh}\n"),
+    (DEEP, NO_NORM + "kernel_initializer: lsuv}\n"),
+    ("[{fc: {units: 64, repeat: 3}}]", NO_NORM + "kernel_initializer: glorot_uniform}\n"),
+    ("[{conv: {filters: 4, use_bias: true, order: [conv, act, bn]}}]", ""),
+]
+
+
+@pytest.mark.parametrize("stack, defaults", QUIET)
+def test_not_said(tmp_path: Path, stack: str, defaults: str) -> None:
+    assert cautions(network(tmp_path, stack, more=defaults)) == []
+
+
+@pytest.mark.parametrize("name", recipes.shipped())
+def test_recipes_that_ship_have_none(name: str) -> None:
+    told: list[Problem] = []
+    recipes.load(name, warn=told.append)
+    assert told == []
+
+
+def test_two_decays(tmp_path: Path) -> None:
+    recipe = network(
+        tmp_path,
+        "[{conv: {filters: 4, kernel_regularizer: {l2: 0.1}}}]",
+        train=", optimizer: {SGD: {weight_decay: 0.1}}",
+    )
+    assert "keep one of them" in cautions(recipe)[0][1]
+
+
+def test_where_it_stands(tmp_path: Path) -> None:
+    """With file and line, on stderr; in `--json` beside the result."""
+    (tmp_path / "r.yaml").write_text(
+        "name: r\ndata: {source: digits}\nmodel:\n  stack:\n    - conv:\n        filters: 4\n"
+        "        use_bias: true\ntrain: {epochs: 1}\n"
+    )
+    shown = zoo("show", "r.yaml", cwd=tmp_path)
+    assert shown.returncode == 0
+    assert "warning: r.yaml:7: model.stack[0].conv.use_bias: batch norm takes" in shown.stderr
+    assert '"line": 7' in zoo("show", "r.yaml", "--json", cwd=tmp_path).stdout
