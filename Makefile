@@ -13,8 +13,9 @@ format:
 types:
 	mypy
 
-docs:  ## Writes docs/recipe.md anew from the schema.
+docs:  ## Writes docs/recipe.md anew from the schema, the README's table from the results.
 	python docs/make_recipe.py
+	python docs/make_tables.py
 
 test:
 	pytest

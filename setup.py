@@ -74,7 +74,10 @@ setup(
     # The recipes stand at the top of the repository and are installed inside the package.
     packages=[*find_packages(include=["zoo", "zoo.*", "tuning", "tuning.*"]), "zoo.recipes"],
     package_dir={"zoo.recipes": "recipes"},
-    package_data={"zoo.recipes": ["*.yaml", "results/*.json"], "zoo": ["py.typed"]},
+    package_data={
+        "zoo.recipes": ["*.yaml", "catalogue.json", "results/*.json"],
+        "zoo": ["py.typed"],
+    },
     entry_points={"console_scripts": ["zoo = zoo.cli:main"]},
     install_requires=REQUIRES,
     extras_require=EXTRAS,

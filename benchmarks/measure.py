@@ -2,6 +2,7 @@
 
     python benchmarks/measure.py digits-tiny [--seeds 5]
     python benchmarks/measure.py cifar10-quick --set "data.source={folder: PATH}"
+    python benchmarks/measure.py --missing                  all that are not measured as they stand
     python benchmarks/measure.py digits-tiny --header       the line for the recipe's head
 
 Each seed is trained by a `zoo train` of its own. Nothing but the source may be changed, for the
@@ -27,8 +28,9 @@ sys.path.insert(0, str(ROOT))
 
 from zoo import recipe as recipes  # noqa: E402
 from zoo.errors import ZooError  # noqa: E402
+from zoo.plan import plan  # noqa: E402
 from zoo.recipe import Recipe  # noqa: E402
-from zoo.results import read, recipe_hash  # noqa: E402
+from zoo.results import read, recipe_hash, shipped_recipes  # noqa: E402
 from zoo.run import Run, write_json  # noqa: E402
 
 
@@ -79,6 +81,7 @@ def measure(name: str, sets: Sequence[str], seeds: int) -> dict[str, Any]:
     return {
         "name": name,
         "recipe_hash": identity,
+        **with_tta(answers),
         "accuracy": mean(accuracies),
         "accuracy_sd": stdev(accuracies),
         "accuracies": accuracies,
@@ -96,44 +99,72 @@ def measure(name: str, sets: Sequence[str], seeds: int) -> dict[str, Any]:
     }
 
 
+def with_tta(answers: list[dict[str, Any]]) -> dict[str, Any]:
+    """What the recipe's test-time augmentation gave, if it has one."""
+    if "tta" not in answers[0]:
+        return {}
+    accuracies = [answer["tta"]["accuracy"] for answer in answers]
+    found = {"accuracy": mean(accuracies), "accuracy_sd": stdev(accuracies)}
+    return {"tta": {"kind": answers[0]["tta"]["kind"], **found}}
+
+
 def header(results: dict[str, Any]) -> str:
     """The comment line with which the recipe opens."""
     seconds = results["seconds"]
     took = f"{seconds:.0f} s" if seconds < 120 else f"{seconds / 60:.0f} min"
+    more = ""
+    if "tta" in results:
+        more = f"; {results['tta']['accuracy']:.4f} with {results['tta']['kind']}"
     return (
         f"# {results['accuracy']:.4f} ± {results['accuracy_sd']:.4f} test accuracy "
-        f"(n={results['seeds']}), {took} on {results['device']}"
+        f"(n={results['seeds']}), {took} on {results['device']}{more}"
     )
 
 
 def main() -> None:
     """The command."""
-    try:
-        run()
-    except ZooError as error:
-        raise SystemExit(str(error)) from None
-
-
-def run() -> None:
-    """What main does, where nothing goes wrong."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("recipe", help="a name of `zoo list`")
+    parser.add_argument("recipes", nargs="*", metavar="RECIPE", help="names of `zoo list`")
+    parser.add_argument("--missing", action="store_true", help="those that are not measured")
     parser.add_argument("--seeds", type=int, default=5, help="how many, from 0 on; at least 2")
     parser.add_argument("--set", action="append", default=[], metavar="data.source=VALUE")
     parser.add_argument("--header", action="store_true", help="measure nothing: the header line")
     words = parser.parse_args()
-    if words.header:
-        found = read(recipes.find(words.recipe))
-        if found is None or found["recipe_hash"] != load(words.recipe, ())[1]:
-            raise SystemExit(f"{words.recipe}: not measured as it stands.")
-        print(header(found))
-        return
+    wanted = words.recipes
+    if words.missing:
+        wanted = [e["name"] for e in shipped_recipes() if e["accuracy"] is None]
+        wanted.sort(key=cost)
+    if not wanted:
+        parser.error("which? Expected names of `zoo list`, or --missing")
     if words.seeds < 2:
         parser.error("--seeds: a standard deviation needs at least 2")
-    results = measure(words.recipe, words.set, words.seeds)
-    folder = recipes.find(words.recipe).parent / "results"
-    write_json(folder / f"{words.recipe}.json", results)
-    print(f"{results['accuracy']:.4f} ± {results['accuracy_sd']:.4f} (n={results['seeds']})")
+    failed = [name for name in wanted if not one(name, words)]
+    if failed:
+        raise SystemExit(f"not measured: {', '.join(failed)}")
+
+
+def one(name: str, words: argparse.Namespace) -> bool:
+    """Measures a recipe, or prints its header; whether it could be done."""
+    try:
+        if words.header:
+            found = read(recipes.find(name))
+            if found is None or found["recipe_hash"] != load(name, ())[1]:
+                raise SystemExit(f"{name}: not measured as it stands.")
+            print(header(found))
+            return True
+        results = measure(name, words.set, words.seeds)
+    except (ZooError, SystemExit) as error:
+        print(error, file=sys.stderr)
+        return False
+    write_json(recipes.find(name).parent / "results" / f"{name}.json", results)
+    print(f"{name}: {results['accuracy']:.4f} ± {results['accuracy_sd']:.4f} (n={words.seeds})")
+    return True
+
+
+def cost(name: str) -> float:
+    """Operations of its training on as many images as CIFAR-10 has: the cheapest come first."""
+    recipe = recipes.load(name)
+    return plan(recipe, 10).flops * recipe.train.epochs
 
 
 if __name__ == "__main__":

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from zoo import recipe as recipes
+from zoo import shipped as shipping
 from zoo.results import read, recipe_hash, shipped_recipes
 
 ROOT = Path(__file__).parents[1]
@@ -45,7 +46,7 @@ def test_a_changed_recipe_is_not_measured(tmp_path: Path, monkeypatch: pytest.Mo
     (tmp_path / "results").mkdir()
     source = recipes.shipped()["digits-tiny"].parent / "results" / "digits-tiny.json"
     (tmp_path / "results" / source.name).write_bytes(source.read_bytes())
-    monkeypatch.setattr(recipes, "shipped", lambda: {"digits-tiny": file})
+    monkeypatch.setattr(shipping, "shipped", lambda: {"digits-tiny": file})
 
     file.write_text("# another comment\n" + text, encoding="utf-8")
     assert shipped_recipes()[0]["accuracy"] == results["accuracy"]

@@ -18,18 +18,9 @@ from zoo.recipe.problems import explain, model_at, unknown_key
 from zoo.recipe.resolve import resolved
 from zoo.recipe.schema import Recipe
 from zoo.recipe.words import Choice, first_option
+from zoo.shipped import shipped
 
 _STEP = re.compile(r"([A-Za-z0-9_]+)((?:\[\d+\])*)")
-
-
-def shipped() -> dict[str, FilePath]:
-    """The recipes that come with zoo: name -> file."""
-    here = FilePath(__file__).resolve().parent.parent
-    for folder in (here / "recipes", here.parent / "recipes"):
-        found = {path.stem: path for path in sorted(folder.glob("*.yaml"))}
-        if found:
-            return found
-    return {}
 
 
 def find(recipe: str) -> FilePath:

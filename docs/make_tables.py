@@ -1,0 +1,72 @@
+"""Writes recipes/catalogue.json and the README's table of the zoo: `python docs/make_tables.py`.
+
+Both follow from the recipes and from recipes/results (or `make docs`).
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT))  # The checkout's zoo, installed or not.
+
+from zoo.results import facts, shipped_recipes  # noqa: E402
+from zoo.shipped import shipped  # noqa: E402
+
+CATALOGUE = ROOT / "recipes" / "catalogue.json"
+README = ROOT / "README.md"
+BEGIN, END = "<!-- the zoo: made by docs/make_tables.py -->", "<!-- the zoo ends -->"
+SETS = {
+    "digits": "digits",
+    "cifar10": "CIFAR-10",
+    "mnist": "MNIST",
+    "fashion_mnist": "Fashion-MNIST",
+}
+
+
+def catalogue() -> str:
+    found = {name: facts(file) for name, file in shipped().items()}
+    return json.dumps(found, indent=1) + "\n"
+
+
+def table() -> str:
+    """Markdown: a row a recipe."""
+    rows = [
+        "| recipe | data | parameters | test accuracy | epochs | time |",
+        "|---|---|--:|---|--:|--:|",
+    ]
+    for entry in shipped_recipes():
+        name = f"[`{entry['name']}`](recipes/{entry['name']}.yaml)"
+        data = SETS.get(entry["data"], entry["data"])
+        rows.append(f"| {name} | {data} | {entry['parameters']:,} | {measured(entry)} |")
+    return "\n".join(rows)
+
+
+def measured(entry: dict[str, Any]) -> str:
+    if entry["accuracy"] is None:
+        return "not measured | | "
+    accuracy = f"{entry['accuracy']:.4f} ± {entry['accuracy_sd']:.4f} (n={entry['seeds']})"
+    if entry["tta"]:
+        accuracy += f"; {entry['tta']['accuracy']:.4f} with {entry['tta']['kind']}"
+    return f"{accuracy} | {entry['epochs']} | {duration(entry['seconds'])}"
+
+
+def duration(seconds: float) -> str:
+    return f"{seconds:.0f} s" if seconds < 120 else f"{seconds / 60:.0f} min"
+
+
+def readme() -> str:
+    """The README with the table of today."""
+    text = README.read_text(encoding="utf-8")
+    before, rest = text.split(BEGIN)
+    _, after = rest.split(END)
+    return f"{before}{BEGIN}\n{table()}\n{END}{after}"
+
+
+if __name__ == "__main__":
+    CATALOGUE.write_text(catalogue(), encoding="utf-8")
+    README.write_text(readme(), encoding="utf-8")
+    print("wrote catalogue.json and the README's table")
