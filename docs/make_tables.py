@@ -19,12 +19,7 @@ from zoo.shipped import shipped  # noqa: E402
 CATALOGUE = ROOT / "recipes" / "catalogue.json"
 README = ROOT / "README.md"
 BEGIN, END = "<!-- the zoo: made by docs/make_tables.py -->", "<!-- the zoo ends -->"
-SETS = {
-    "digits": "digits",
-    "cifar10": "CIFAR-10",
-    "mnist": "MNIST",
-    "fashion_mnist": "Fashion-MNIST",
-}
+SETS = {"cifar10": "CIFAR-10", "mnist": "MNIST", "fashion_mnist": "Fashion-MNIST"}
 
 
 def catalogue() -> str:
@@ -34,10 +29,8 @@ def catalogue() -> str:
 
 def table() -> str:
     """Markdown: a row a recipe."""
-    rows = [
-        "| recipe | data | parameters | test accuracy | epochs | time |",
-        "|---|---|--:|---|--:|--:|",
-    ]
+    heads = ("recipe", "data", "parameters", "test accuracy", "epochs", "time", "on")
+    rows = [f"| {' | '.join(heads)} |", "|---|---|--:|---|--:|--:|---|"]
     for entry in shipped_recipes():
         name = f"[`{entry['name']}`](recipes/{entry['name']}.yaml)"
         data = SETS.get(entry["data"], entry["data"])
@@ -47,11 +40,11 @@ def table() -> str:
 
 def measured(entry: dict[str, Any]) -> str:
     if entry["accuracy"] is None:
-        return "not measured | | "
+        return "not measured | | | "
     accuracy = f"{entry['accuracy']:.4f} ± {entry['accuracy_sd']:.4f} (n={entry['seeds']})"
     if entry["tta"]:
         accuracy += f"; {entry['tta']['accuracy']:.4f} with {entry['tta']['kind']}"
-    return f"{accuracy} | {entry['epochs']} | {duration(entry['seconds'])}"
+    return f"{accuracy} | {entry['epochs']} | {duration(entry['seconds'])} | {entry['device']}"
 
 
 def duration(seconds: float) -> str:
