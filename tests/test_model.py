@@ -20,7 +20,7 @@ from hypothesis import strategies as st
 from tests.runs import UNIT, environment, network, weights
 from zoo import losses, names, optimize
 from zoo import recipe as recipes
-from zoo.augment import augmented
+from zoo.augment import Draw, augmented
 from zoo.data.normalise import Normalisation
 from zoo.errors import RecipeError
 from zoo.model import agrees, build, decayed, initializer
@@ -337,6 +337,8 @@ VALUES: dict[str, Any] = {"stddev": 0.02, "value": 0.1, "at_epochs": [1], "warmu
 
 def written(word: str, entry: names.Word) -> Any:
     """A word with a value for each option that it must have."""
+    if word == "random_color_jitter":  # Its factors are 0 until one is given.
+        return {word: {"brightness_factor": 0.2}}
     needed = [key for key, option in entry.options.items() if option.default is names.REQUIRED]
     return {word: {key: VALUES[key] for key in needed}} if needed else word
 
@@ -419,8 +421,13 @@ def test_losses(tmp_path: Path, word: Any, policy: str) -> None:
 @pytest.mark.parametrize("word", entries(names.AUGMENTATIONS))
 def test_augmentations(word: Any) -> None:
     step = Augmentation.model_validate(word)
-    once = augmented(PIXELS, [step], np.random.default_rng(1))
-    again = augmented(PIXELS, [step], np.random.default_rng(1))
+    rows = np.eye(4, dtype=np.float32)[LABELS]
+
+    def apply() -> np.ndarray:
+        draw = Draw(np.random.default_rng(1), 1, 0, np.arange(len(PIXELS)))
+        return augmented(PIXELS, rows, [step], draw)[0]
+
+    once, again = apply(), apply()
     assert (once.shape, once.dtype) == (PIXELS.shape, np.uint8)
     assert np.array_equal(once, again)
     assert not np.array_equal(once, PIXELS)

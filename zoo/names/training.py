@@ -128,3 +128,17 @@ LOSSES: dict[str, Word] = {
         options={"margin": Option(float, 1.0, "How far the right score must lead.", POSITIVE)},
     ),
 }
+
+CLASS_WEIGHTS: dict[str, Word] = {
+    "balanced": Word(
+        "images / (classes * images of the class), of the training images: all classes count alike"
+    ),
+    "values": Word(
+        "A weight for each class",
+        options={
+            "weights": Option(
+                tuple[float, ...], REQUIRED, "In the order of the classes in zoo show."
+            )
+        },
+    ),
+}

@@ -15,6 +15,7 @@ from zoo.errors import DataError, Problem, RecipeError
 from zoo.plan.layer import Layer, Plan
 from zoo.plan.walk import Walk
 from zoo.reader import Path
+from zoo.recipe import augment, class_weight
 from zoo.recipe.network import stages
 from zoo.recipe.resolve import resolved
 from zoo.recipe.schema import Recipe
@@ -42,8 +43,8 @@ def plan(recipe: Recipe, num_classes: int) -> Plan:
 
 
 def problems(recipe: Recipe) -> list[tuple[Path, str]]:
-    """What is wrong with the stack of a recipe that is valid word by word, as (path, sentence)."""
-    found = [*_orders(recipe), *_biases(recipe)]
+    """What is wrong with a recipe that is valid word by word, as (path, sentence)."""
+    found = [*_orders(recipe), *_biases(recipe), *augment.misfits(recipe), *_weights(recipe)]
     if found:
         return found
     walk = Walk(resolved(recipe), 2)
@@ -74,6 +75,16 @@ def num_classes(recipe: Recipe) -> int:
             "Expected train/CLASS/*.jpg or CLASS/*.jpg."
         )
     return len(names)
+
+
+def _weights(recipe: Recipe) -> Iterator[tuple[Path, str]]:
+    if recipe.train.class_weight is None:
+        return  # Else a folder would be listed for nothing.
+    try:
+        classes: int | None = num_classes(recipe)
+    except DataError:
+        classes = None  # Told at the start of training.
+    yield from class_weight.misfits(recipe, classes)
 
 
 def _orders(recipe: Recipe) -> Iterator[tuple[Path, str]]:
