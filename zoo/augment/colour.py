@@ -20,7 +20,7 @@ def random_color_jitter(images: Images, options: Any, draw: Draw) -> Images:
     to factor half turns, as SVG's hueRotate does. All are linear, so an image needs one matrix, and
     only the end is cut to 0 to 255. Keras's saturation_factor changes nothing at 0.5, ours at 0.
     """
-    count, _, _, channels = images.shape
+    count, height, width, channels = images.shape
     bright, contrast, saturation, turn = draw.rng.uniform(-1.0, 1.0, (4, count)) * np.array(
         [
             [255 * options.brightness_factor],
@@ -35,7 +35,8 @@ def random_color_jitter(images: Images, options: Any, draw: Draw) -> Images:
     if channels == 3:
         colours = _colours(1 + saturation, turn)
         scale, shift = scale @ colours, np.einsum("bi,bij->bj", shift, colours)
-    pixels = images.reshape(count, -1, channels).astype(np.float32) @ scale.astype(np.float32)
+    pixels = images.reshape(count, height * width, channels).astype(np.float32)
+    pixels = pixels @ scale.astype(np.float32)
     pixels += shift[:, None].astype(np.float32)
     return np.rint(pixels.clip(0, 255, out=pixels)).astype(np.uint8).reshape(images.shape)
 

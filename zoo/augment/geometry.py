@@ -80,8 +80,8 @@ def random_erasing(images: Images, options: Any, draw: Draw) -> Images:
     """
     count, height, width, _ = images.shape
     chosen = draw.rng.random(count) < options.factor
-    areas = height * width * draw.rng.uniform(*options.scale, (TRIES, count))
-    low, high = np.log(options.aspect_ratio)
+    (small, large), (low, high) = options.scale, np.log(options.aspect_ratio)
+    areas = height * width * draw.rng.uniform(small, large, (TRIES, count))
     ratios = np.exp(draw.rng.uniform(low, high, (TRIES, count)))
     sides = np.rint([np.sqrt(areas * ratios), np.sqrt(areas / ratios)]).astype(np.int64)
     fits = (sides[0] <= height) & (sides[1] <= width)

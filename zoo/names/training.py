@@ -137,7 +137,9 @@ CLASS_WEIGHTS: dict[str, Word] = {
         "A weight for each class",
         options={
             "weights": Option(
-                tuple[float, ...], REQUIRED, "In the order of the classes in zoo show."
+                tuple[float, ...],
+                REQUIRED,
+                "In the order of the class names: as in run.json; of a folder, sorted.",
             )
         },
     ),
