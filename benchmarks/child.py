@@ -159,7 +159,12 @@ def parts(loaded: Any, data: Any, model: Any) -> dict[str, float]:
 
     train = loaded.train
     made = Batches(
-        data.train, train.batch_size, loaded.seed, loaded.data.augment, train.drop_remainder
+        data.train,
+        train.batch_size,
+        loaded.seed,
+        loaded.data.augment,
+        train.drop_remainder,
+        len(data.class_names),
     )
     steps = made.steps_per_epoch
     same = iter(tf.data.Dataset.from_tensors(made(0)).repeat().prefetch(4))

@@ -27,8 +27,9 @@ Every block, key and word of a recipe. `zoo schema` prints the same as JSON Sche
 
 A **word with options** is written as the word (`relu`), as the word with its first option
 (`{leaky_relu: 0.1}`) or with options by name (`{leaky_relu: {negative_slope: 0.1}}`). A **pair** is
-`[height, width]`, or one whole number for both. `none` leaves a thing out where it says so. Numbers
-and words follow YAML 1.2: `1e-3` is a number; `yes`, `no`, `on` and `off` are words, not booleans.
+`[height, width]`, or one whole number for both; a **range** is `[low, high]`. `none` leaves a thing
+out where it says so. Numbers and words follow YAML 1.2: `1e-3` is a number; `yes`, `no`, `on` and
+`off` are words, not booleans.
 """
 PLAIN = {int: "whole number", float: "number", bool: "true, false", str: "text"}
 SIGNS = ((Ge, "ge", ">="), (Gt, "gt", ">"), (Le, "le", "<="), (Lt, "lt", "<"))
@@ -49,7 +50,10 @@ def kind_of(kind: Any, metadata: list[Any]) -> str:
     if get_origin(kind) is Literal:
         return ", ".join(f"`{word}`" for word in inner)
     if get_origin(kind) is tuple:
-        return f"list of {kind_of(inner[0], [])}" if Ellipsis in inner else "pair"
+        of = kind_of(inner[0], [])
+        if Ellipsis in inner:
+            return f"list of {of}"
+        return f"range, {of}" if of.startswith(PLAIN[float]) else "pair"
     if isinstance(kind, type) and issubclass(kind, BaseModel):
         return anchor(kind)
     return " ".join([PLAIN[kind], " and ".join(limits(metadata))]).strip()

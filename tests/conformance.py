@@ -68,8 +68,14 @@ def value(kind: Any, limits: dict[str, float]) -> Any:
     raise AssertionError(f"no sample for an option of type {kind}: add one here")
 
 
+# Words that say nothing until one of their options, none of which is required, is given.
+SAMPLES: dict[str, Any] = {"random_color_jitter": {"brightness_factor": 0.2}}
+
+
 def written(word: str, entry: names.Word) -> Any:
     """A word with a value for each option that it must have."""
+    if word in SAMPLES:
+        return {word: SAMPLES[word]}
     given = {
         key: value(option.type, dict(option.limits))
         for key, option in entry.options.items()

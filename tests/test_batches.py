@@ -14,10 +14,15 @@ from hypothesis import strategies as st
 
 from zoo import seeds
 from zoo.batches import AHEAD, Batches, InOrder, _ahead, _tf_feed
-from zoo.data.splits import ArraySplit
+from zoo.data.splits import ArraySplit, Splits
+from zoo.errors import RecipeError
+from zoo.recipe import load
 from zoo.recipe.schema import Augmentation
+from zoo.train.class_weight import class_weights, mean_weight
 
 AUGMENT = [Augmentation.model_validate(step) for step in ({"random_crop": 1}, "random_flip")]
+MIX = [Augmentation.model_validate(step) for step in ("alternating_flip", {"mixup": 1.0})]
+WEIGHTS = np.linspace(0, 4, 30).astype(np.float32)
 FEW = settings(max_examples=40, deadline=None)
 
 
@@ -106,10 +111,13 @@ def test_augmentation_leaves_the_split_alone() -> None:
     assert np.array_equal(split.pixels, before)
 
 
-@pytest.mark.parametrize("first", [0, 1, 4, 5, 13, 999])
-def test_feeds_agree_from_any_step(first: int) -> None:
+@pytest.mark.parametrize(
+    "augment, weights", [(AUGMENT, None), (MIX, None), (AUGMENT, WEIGHTS), (MIX, WEIGHTS)]
+)
+@pytest.mark.parametrize("first", [0, 4, 13, 999])
+def test_feeds_agree_from_any_step(first: int, augment: Any, weights: Any) -> None:
     """tf.data, the generator of other backends, and plain calls: one sequence."""
-    batches = Batches(noise(30), 7, 3, AUGMENT)
+    batches = Batches(noise(30), 7, 3, augment, num_classes=30, class_weights=weights)
     count = 2 * batches.steps_per_epoch + AHEAD
     wanted = [batches(first + i) for i in range(count)]
     by_tf = _tf_feed(batches, first).take(count).as_numpy_iterator()
@@ -125,6 +133,97 @@ def test_feed_tells_shapes() -> None:
     images, labels = _tf_feed(Batches(noise(30), 7, 3), 0).element_spec
     assert images.shape.as_list() == [None, 4, 4, 1]
     assert labels.shape.as_list() == [None]
+    batches = Batches(noise(30), 7, 3, MIX, num_classes=30, class_weights=WEIGHTS)
+    images, labels, weights = _tf_feed(batches, 0).element_spec
+    assert images.shape.as_list() == [None, 4, 4, 1]
+    assert (labels.shape.as_list(), labels.dtype.name) == ([None, 30], "float32")
+    assert (weights.shape.as_list(), weights.dtype.name) == ([None], "float32")
+
+
+# Labels that are mixed, classes that are weighted.
+
+
+def test_mixed_labels_are_rows_in_every_batch() -> None:
+    """Also in a batch where nothing was mixed."""
+    step = Augmentation.model_validate({"cutmix": {"probability": 0.1}})
+    batches = Batches(noise(30), 7, 3, [step], num_classes=30)
+    for index in range(2 * batches.steps_per_epoch):
+        images, labels = batches(index)
+        assert (labels.shape, labels.dtype) == ((len(images), 30), np.float32)
+
+
+def test_mixed_rows_belong_to_their_images() -> None:
+    mixup = Augmentation.model_validate({"mixup": 1.0})
+    batches = Batches(numbered(50), 8, 0, [mixup], num_classes=50)
+    for step in range(2 * batches.steps_per_epoch):
+        images, rows = batches(step)
+        assert np.abs(rows @ np.arange(50) - images[:, 0, 0, 0]).max() <= 0.51
+
+
+def test_flips_take_turns_over_epochs() -> None:
+    split = noise(20)
+    flip = [Augmentation.model_validate("alternating_flip")]
+    batches = Batches(split, 6, 2, flip)
+    epochs = []
+    for epoch in range(2):
+        seen = np.empty_like(split.pixels)
+        for step in range(epoch * 4, epoch * 4 + 4):
+            images, labels = batches(step)
+            seen[labels] = images
+        epochs.append(seen)
+    assert np.array_equal(epochs[0], epochs[1][:, :, ::-1])
+    assert not np.array_equal(epochs[0], split.pixels)
+
+
+def test_class_weights_go_with_their_labels() -> None:
+    plain = Batches(noise(30), 7, 3, class_weights=WEIGHTS)
+    mixed = Batches(noise(30), 7, 3, MIX, num_classes=30, class_weights=WEIGHTS)
+    for step in range(plain.steps_per_epoch):
+        _, labels, weights = plain(step)
+        assert np.array_equal(weights, WEIGHTS[labels])
+        _, rows, weights = mixed(step)
+        assert weights.dtype == np.float32
+        np.testing.assert_allclose(weights, (rows * WEIGHTS).sum(axis=1), rtol=1e-5)
+
+
+def splits(labels: list[int], classes: int) -> Splits:
+    found = np.array(labels, np.int32)
+    split = ArraySplit(np.zeros((len(found), 4, 4, 1), np.uint8), found)
+    names = tuple("abcdefgh"[:classes])
+    return Splits(
+        train=split, validation=split, test=None, class_names=names, image_shape=(4, 4, 1),
+        fingerprint="",
+    )  # fmt: skip
+
+
+def test_balanced_weights() -> None:
+    recipe = load("digits-tiny", ["train.class_weight=balanced"])
+    data = splits([0, 0, 0, 1, 2, 2], 3)
+    weights = class_weights(recipe, data)
+    assert weights is not None
+    np.testing.assert_allclose(weights, [6 / 9, 6 / 3, 6 / 6])
+    assert mean_weight(weights, data.train.labels) == pytest.approx(1)
+
+
+def test_balanced_weights_of_a_class_without_images() -> None:
+    recipe = load("digits-tiny", ["train.class_weight=balanced"])
+    data = splits([0, 0, 0, 2], 3)
+    weights = class_weights(recipe, data)
+    assert weights is not None
+    np.testing.assert_allclose(weights, [4 / 6, 1, 4 / 2])
+    assert mean_weight(weights, data.train.labels) == pytest.approx(1)
+
+
+def test_given_weights_need_as_many_classes() -> None:
+    """Where only the data know how many there are."""
+    recipe = load("digits-tiny", ["train.class_weight={values: [1, 2, 3, 4, 5, 6, 7, 8, 9, 0]}"])
+    with pytest.raises(RecipeError, match="values.weights: .* Expected 3 numbers.* Received 10"):
+        class_weights(recipe, splits([0, 1, 2], 3))
+
+
+def test_no_weights() -> None:
+    assert class_weights(load("digits-tiny"), splits([0, 1], 2)) is None
+    assert mean_weight(None, np.array([0, 1])) == 1
 
 
 class Broken(ArraySplit):

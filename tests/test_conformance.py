@@ -12,6 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tests.conformance import (
+    LABELS,
     PIXELS,
     POLICIES,
     entries,
@@ -21,7 +22,7 @@ from tests.conformance import (
 )
 from tests.runs import network
 from zoo import names
-from zoo.augment import augmented
+from zoo.augment import Draw, augmented
 from zoo.errors import RecipeError
 from zoo.recipe.network import NORMS, Stage, complete
 from zoo.recipe.schema import Augmentation
@@ -125,8 +126,13 @@ def test_losses(tmp_path: Path, word: Any, policy: str) -> None:
 @pytest.mark.parametrize("word", entries(names.AUGMENTATIONS))
 def test_augmentations(word: Any) -> None:
     step = Augmentation.model_validate(word)
-    once = augmented(PIXELS, [step], np.random.default_rng(1))
-    again = augmented(PIXELS, [step], np.random.default_rng(1))
+    rows = np.eye(4, dtype=np.float32)[LABELS]
+
+    def apply() -> np.ndarray:
+        draw = Draw(np.random.default_rng(1), 1, 0, np.arange(len(PIXELS)))
+        return augmented(PIXELS, rows, [step], draw)[0]
+
+    once, again = apply(), apply()
     assert (once.shape, once.dtype) == (PIXELS.shape, np.uint8)
     assert np.array_equal(once, again)
     assert not np.array_equal(once, PIXELS)

@@ -53,7 +53,10 @@ def jax(*arguments: str | Path, cwd: Path) -> dict[str, Any]:
     return {"code": done.returncode, **document}
 
 
-SETS = ("--set", "train.epochs=40", "--set", "train.checkpoint_steps=1")
+SETS = (
+    "--set", "train.epochs=40", "--set", "train.checkpoint_steps=1",
+    "--set", "data.augment=[{random_crop: 1}, mixup]", "--set", "train.class_weight=balanced",
+)  # fmt: skip
 
 
 @pytest.fixture(scope="module")

@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from zoo import losses, names
-from zoo.losses import SoftmaxCrossEntropy, WestonWatkins, at_start, make
+from zoo.losses import Accuracy, SoftmaxCrossEntropy, WestonWatkins, at_start, make
 from zoo.recipe.schema import Loss
 
 FEW = settings(max_examples=40, deadline=None)
@@ -173,3 +173,37 @@ def test_float64_is_not_narrowed() -> None:
     loss = losses.make(Loss.model_validate("softmax"), "float64")
     logits = np.array([[0.0, 1e-12]])
     assert float(loss(np.array([0]), logits)) - log(2) == pytest.approx(5e-13, rel=0.01)
+
+
+# Accuracy.
+
+
+@pytest.mark.parametrize("rows", [False, True])
+def test_accuracy_is_that_of_keras(rows: bool) -> None:
+    """Over batches of several sizes, of labels in either form; with the same two variables."""
+    generator = np.random.default_rng(0)
+    ours, theirs = Accuracy(), keras.metrics.SparseCategoricalAccuracy(name="accuracy")
+    for size in (4, 7, 1):
+        logits, labels = generator.normal(size=(size, 3)), generator.integers(0, 3, size)
+        ours.update_state(np.eye(3, dtype=np.float32)[labels] if rows else labels, logits)
+        theirs.update_state(labels, logits)
+    assert float(ours.result()) == float(theirs.result())
+    assert ours.name == theirs.name == "accuracy"
+    described = [
+        [(v.name, v.shape, v.dtype, float(v.numpy())) for v in metric.variables]
+        for metric in (ours, theirs)
+    ]
+    assert described[0] == described[1]
+
+
+def test_accuracy_of_mixed_labels_is_that_of_the_largest_share() -> None:
+    logits = np.array([[2.0, 1.0, 0.0], [0.0, 1.0, 2.0]])
+    metric = Accuracy()
+    metric.update_state(np.array([[0.6, 0.0, 0.4], [0.3, 0.6, 0.1]], np.float32), logits)
+    assert float(metric.result()) == 0.5
+
+
+def test_accuracy_serialisation() -> None:
+    again = keras.metrics.deserialize(keras.metrics.serialize(Accuracy(name="hits")))
+    assert isinstance(again, Accuracy)
+    assert again.name == "hits"

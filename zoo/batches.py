@@ -17,12 +17,14 @@ from typing import Any
 import keras
 import numpy as np
 
-from zoo import seeds
-from zoo.augment import augmented
+from zoo import names, seeds
+from zoo.augment import Draw, augmented
 from zoo.data.splits import Split
 from zoo.recipe.words import Choice
 
-Batch = tuple[np.ndarray, np.ndarray]  # uint8 (batch, height, width, channels), int32 (batch,)
+# Images, uint8 (batch, height, width, channels). Labels, int32 (batch,), or float32 rows (batch,
+# classes) where they are mixed. And, where classes are weighted, float32 weights (batch,).
+Batch = tuple[np.ndarray, ...]
 
 AHEAD = 4  # Batches made before they are asked for.
 
@@ -36,6 +38,8 @@ class Batches:
         seed: the run's seed.
         augment: the recipe's augmentations.
         drop_remainder: whether a last batch that is not full is left out.
+        num_classes: needed where an augmentation mixes labels.
+        class_weights: the weight of each class, or None.
     """
 
     def __init__(
@@ -45,11 +49,16 @@ class Batches:
         seed: int,
         augment: Sequence[Choice] = (),
         drop_remainder: bool = False,
+        num_classes: int = 0,
+        class_weights: np.ndarray | None = None,
     ) -> None:
         self.split = split
         self.batch_size = batch_size
         self.seed = seed
         self.augment = tuple(augment)
+        self.mixes = any(step.word in names.MIXING for step in self.augment)
+        self.num_classes = num_classes
+        self.class_weights = class_weights
         count = len(split)
         full, rest = divmod(count, batch_size)
         self.steps_per_epoch = full if drop_remainder and full else full + bool(rest)
@@ -79,7 +88,7 @@ class Batches:
         return min(self.batch_size, len(self.split) - index * self.batch_size)
 
     def __call__(self, step: int) -> Batch:
-        """The step's batch, augmented: uint8 images and int32 labels.
+        """The step's batch, augmented.
 
         What goes wrong is also kept in `error`, since whoever calls this may wrap it.
         """
@@ -90,11 +99,20 @@ class Batches:
             raise
 
     def _make(self, step: int) -> Batch:
-        chosen = self.indices(int(step))
-        images = self.split.images(chosen)
+        step = int(step)
+        chosen = self.indices(step)
+        images, labels = self.split.images(chosen), self.split.labels[chosen]
+        if self.mixes:
+            labels = np.eye(self.num_classes, dtype=np.float32)[labels]
         if self.augment:
-            images = augmented(images, self.augment, self._generator("augment", int(step)))
-        return images, self.split.labels[chosen]
+            rng, epoch = self._generator("augment", step), step // self.steps_per_epoch
+            draw = Draw(rng, self.seed, epoch, chosen)
+            images, labels = augmented(images, labels, self.augment, draw)
+        if self.class_weights is None:
+            return images, labels
+        # The weight of a mixed label is that of its parts.
+        weights = labels @ self.class_weights if self.mixes else self.class_weights[labels]
+        return images, labels, weights.astype(np.float32)
 
 
 def feed(batches: Batches, first: int) -> Any:
@@ -107,13 +125,17 @@ def feed(batches: Batches, first: int) -> Any:
 def _tf_feed(batches: Batches, first: int) -> Any:
     import tensorflow as tf
 
-    shape = batches(first)[0].shape[1:]
+    example = batches(first)
+    types = [tf.as_dtype(part.dtype) for part in example]
 
-    def make(step: Any) -> tuple[Any, Any]:
+    def make(step: Any) -> tuple[Any, ...]:
         # stateless: the function is pure, so tf.data may run several at once even where
         # operations must be deterministic.
-        images, labels = tf.numpy_function(batches, [step], (tf.uint8, tf.int32), stateful=False)
-        return tf.ensure_shape(images, (None, *shape)), tf.ensure_shape(labels, (None,))
+        parts = tf.numpy_function(batches, [step], types, stateful=False)
+        return tuple(
+            tf.ensure_shape(part, (None, *known.shape[1:]))
+            for part, known in zip(parts, example, strict=True)
+        )
 
     steps = tf.data.Dataset.counter(first)
     return steps.map(make, num_parallel_calls=2, deterministic=True).prefetch(AHEAD)

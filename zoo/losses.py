@@ -1,7 +1,8 @@
-"""The losses, on integer labels or on rows of class probabilities.
+"""The losses and the accuracy, on integer labels or on rows of class probabilities.
 
 Keras has no Weston-Watkins loss (its CategoricalHinge starts at 1, not at C - 1), and its sparse
-cross-entropy no label smoothing.
+cross-entropy no label smoothing. It has no accuracy for both forms of labels: training may mix
+them, validation never does.
 """
 
 from __future__ import annotations
@@ -81,3 +82,22 @@ class WestonWatkins(keras.losses.Loss):
 
     def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), "margin": self.margin}
+
+
+def _right(y_true: Any, y_pred: Any) -> Any:
+    """1 where the largest score is that of the label, or of a row's largest share; else 0."""
+    found = ops.argmax(y_pred, axis=-1)
+    wanted = ops.argmax(_one_hot(y_true, y_pred), axis=-1)
+    return ops.cast(ops.equal(found, wanted), "float32")
+
+
+@keras.saving.register_keras_serializable("zoo")
+class Accuracy(keras.metrics.MeanMetricWrapper):
+    """The share of images whose largest score is that of the label's largest share."""
+
+    def __init__(self, name: str = "accuracy", dtype: Any = None) -> None:
+        super().__init__(_right, name=name, dtype=dtype)
+        self._direction = "up"  # For callbacks that ask which way is better, as of Keras's own.
+
+    def get_config(self) -> dict[str, Any]:
+        return {"name": self.name, "dtype": self.dtype}

@@ -11,14 +11,18 @@ import numpy as np
 import pytest
 
 from tests.runs import copied, same, tiny, weights
-from zoo import names
+from zoo import losses, names
+from zoo.batches import Batches, feed
 from zoo.data.load import load as load_data
 from zoo.data.normalise import normalisation
-from zoo.errors import Diverged, RunError
+from zoo.data.splits import ArraySplit
+from zoo.errors import Diverged, RecipeError, RunError
 from zoo.evaluate import evaluate
 from zoo.recipe import dump, load
+from zoo.recipe.schema import Augmentation
 from zoo.run import Run
 from zoo.train import Settings, train
+from zoo.train.callbacks import Clock, Watch
 from zoo.trained import Trained
 
 NO_AUGMENT = "data.augment=[]"
@@ -220,6 +224,69 @@ def test_reduce_on_plateau_moves_a_constant_rate(tmp_path: Path) -> None:
     assert [row["learning_rate"] for row in run.rows()] == pytest.approx(
         [0.01, 0.01, 0.005, 0.0025]
     )
+
+
+# Mixed labels, weighted classes.
+
+
+def test_mixed_labels_learn(tmp_path: Path) -> None:
+    run = train(tiny(tmp_path, "data.augment=[{mixup: 1.0}]", "train.epochs=4"), tmp_path / "runs")
+    rows = run.rows()
+    assert rows[-1]["val_accuracy"] > 0.5
+    # Soft labels cannot be met: their loss stays above that of the clean validation images.
+    assert rows[-1]["loss"] > rows[-1]["val_loss"]
+
+
+def test_class_weights_reach_the_loss(tmp_path: Path) -> None:
+    """Where one class alone counts, it is all that is learnt; validation counts all."""
+    sets = ("train.class_weight={values: [0, 0, 0, 5, 0, 0, 0, 0, 0, 0]}", "train.epochs=6")
+    run = train(tiny(tmp_path, *sets), tmp_path / "runs")
+    last = run.rows()[-1]
+    assert last["loss"] < 0.3
+    assert last["val_loss"] > 2
+    assert last["val_accuracy"] < 0.3
+
+
+def test_weights_of_other_classes_are_told_before_there_is_a_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where the recipe alone cannot tell how many there are."""
+    monkeypatch.setattr("zoo.plan.num_classes", lambda recipe: 3)
+    recipe = tiny(tmp_path, "train.class_weight={values: [1, 2, 3]}")
+    with pytest.raises(RecipeError, match="Expected 10 numbers.* Received 3"):
+        train(recipe, tmp_path / "runs")
+    assert not (tmp_path / "runs").exists()
+
+
+@pytest.mark.parametrize("augment", [(), ({"mixup": 1.0},)], ids=["labels", "rows"])
+def test_watched_losses_are_those_of_the_steps(augment: Any) -> None:
+    """Of weighted images too, and in the last batch, which is smaller."""
+    draw = np.random.default_rng(0)
+    pixels = draw.integers(0, 256, (30, 4, 4, 1)).astype(np.uint8)
+    split = ArraySplit(pixels, draw.integers(0, 3, 30).astype(np.int32))
+    made = Batches(
+        split, 7, 0, [Augmentation.model_validate(step) for step in augment],
+        num_classes=3, class_weights=np.array([0.1, 1.0, 7.0], np.float32),
+    )  # fmt: skip
+    layers = [keras.layers.Rescaling(1 / 255), keras.layers.Flatten(), keras.layers.Dense(3)]
+    model = keras.Sequential(layers)
+    loss = losses.SoftmaxCrossEntropy()
+    model.compile(keras.optimizers.SGD(0.0), loss, metrics=[losses.Accuracy()])
+    clock = Clock(0, made.steps_per_epoch)
+    watch = Watch(clock, made, None, 1.0)
+    found: list[float] = []
+    note = keras.callbacks.LambdaCallback(
+        on_train_batch_end=lambda batch, logs: found.append(watch.recent[-1])
+    )
+    model.fit(
+        feed(made, 0), epochs=2, steps_per_epoch=made.steps_per_epoch, verbose=0,
+        callbacks=[clock, watch, note], shuffle=False,
+    )  # fmt: skip
+    wanted = []
+    for step in range(2 * made.steps_per_epoch):
+        images, labels, weights = made(step)
+        wanted.append(float(loss(labels, model(images), weights)))
+    np.testing.assert_allclose(found, wanted, rtol=1e-4)
 
 
 # Divergence.

@@ -96,6 +96,8 @@ def test_resume_is_exact(tmp_path: Path, step: int, number: int) -> None:
         ("train.dtype_policy=mixed_float16",),
         ("train.dtype_policy=float64", "train.drop_remainder=true"),
         ("train.loss=svm", "model.defaults.kernel_regularizer={l2: 0.01}"),
+        ("data.augment=[alternating_flip, rand_augment, cutmix, {mixup: 1.0}]",
+         "train.class_weight=balanced"),
     ],
     ids=lambda sets: sets[0],
 )  # fmt: skip

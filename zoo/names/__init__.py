@@ -5,18 +5,20 @@ code in `layers`, `losses`, `optimize` or `augment` where Keras has none). Schem
 `zoo schema` and the builder all read these tables.
 """
 
-from zoo.names.data import AUGMENTATIONS, PREPROCESSINGS
+from zoo.names.data import AUGMENTATIONS, MIXING, PREPROCESSINGS
 from zoo.names.network import ACTIVATIONS, GLOBAL_POOLS, INITIALIZERS, ORDER, POOLS
 from zoo.names.synonyms import SYNONYMS
-from zoo.names.training import LOSSES, OPTIMIZERS, SCHEDULES
+from zoo.names.training import CLASS_WEIGHTS, LOSSES, OPTIMIZERS, SCHEDULES
 from zoo.names.word import REQUIRED, ActivationWord, Option, Word
 
 __all__ = [
     "ACTIVATIONS",
     "AUGMENTATIONS",
+    "CLASS_WEIGHTS",
     "GLOBAL_POOLS",
     "INITIALIZERS",
     "LOSSES",
+    "MIXING",
     "OPTIMIZERS",
     "ORDER",
     "POOLS",

@@ -128,3 +128,19 @@ LOSSES: dict[str, Word] = {
         options={"margin": Option(float, 1.0, "How far the right score must lead.", POSITIVE)},
     ),
 }
+
+CLASS_WEIGHTS: dict[str, Word] = {
+    "balanced": Word(
+        "images / (classes * images of the class), of the training images: all classes count alike"
+    ),
+    "values": Word(
+        "A weight for each class",
+        options={
+            "weights": Option(
+                tuple[float, ...],
+                REQUIRED,
+                "In the order of the class names: as in run.json; of a folder, sorted.",
+            )
+        },
+    ),
+}

@@ -43,4 +43,5 @@ class ActivationWord(Word):
 
 POSITIVE = {"gt": 0.0}
 NOT_NEGATIVE = {"ge": 0.0}
+SHARE = {"gt": 0.0, "le": 1.0}
 FRACTION = {"ge": 0.0, "lt": 1.0}

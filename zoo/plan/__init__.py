@@ -6,6 +6,7 @@ belongs everything that can be wrong with a stack before any data or framework i
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path as FilePath
 
 from zoo.data import layout
@@ -15,6 +16,7 @@ from zoo.plan.layer import Layer, Plan
 from zoo.plan.lint import lint
 from zoo.plan.walk import Walk
 from zoo.reader import Path
+from zoo.recipe import augment, class_weight
 from zoo.recipe.resolve import resolved
 from zoo.recipe.schema import Recipe
 
@@ -41,8 +43,8 @@ def plan(recipe: Recipe, num_classes: int) -> Plan:
 
 
 def problems(recipe: Recipe) -> list[tuple[Path, str]]:
-    """What is wrong with the stack of a recipe that is valid word by word, as (path, sentence)."""
-    found = list(combinations(recipe))
+    """What is wrong with a recipe that is valid word by word, as (path, sentence)."""
+    found = [*combinations(recipe), *augment.misfits(recipe), *_weights(recipe)]
     if found:
         return found
     walk = Walk(resolved(recipe), 2)
@@ -78,3 +80,13 @@ def num_classes(recipe: Recipe) -> int:
             "Expected train/CLASS/*.jpg or CLASS/*.jpg."
         )
     return len(names)
+
+
+def _weights(recipe: Recipe) -> Iterator[tuple[Path, str]]:
+    if recipe.train.class_weight is None:
+        return  # Else a folder would be listed for nothing.
+    try:
+        classes: int | None = num_classes(recipe)
+    except DataError:
+        classes = None  # Told at the start of training.
+    yield from class_weight.misfits(recipe, classes)

@@ -286,6 +286,8 @@ def _or(words: list[str]) -> str:
 
 def _wrong_list(kind: str, value: Any, context: Mapping[str, Any], path: Path) -> str:
     if _is_pair(type_at(path)):
+        if _bare(_item(type_at(path))) is float:
+            return f"wrong type. Expected [low, high]. Received {received(value)}."
         return (
             "wrong type. Expected [height, width] or one whole number for both. "
             f"Received {received(value)}."

@@ -22,12 +22,16 @@ if TYPE_CHECKING:
     Schedule = Choice
     Loss = Choice
     Augmentation = Choice
+    ClassWeight = Choice
 else:
     Optimizer = choice("Optimizer", "How weights are updated.", names.OPTIMIZERS)
     Schedule = choice("Schedule", "How the learning rate moves.", names.SCHEDULES)
     Loss = choice("Loss", "What is minimised.", names.LOSSES)
     Augmentation = choice(
         "Augmentation", "A random change of training images.", names.AUGMENTATIONS
+    )
+    ClassWeight = choice(
+        "ClassWeight", "How much a training image counts in the loss.", names.CLASS_WEIGHTS
     )
 
 
@@ -145,6 +149,9 @@ class Train(Model):
     drop_remainder: bool = Field(False, description="Leave out a last batch that is not full.")
     loss: Loss = Field(
         default_factory=lambda: Loss.model_validate("softmax"), description="What is minimised."
+    )
+    class_weight: ClassWeight | None = Field(
+        None, description="How much each class counts in the loss of training; none: all alike."
     )
     optimizer: Optimizer = Field(
         default_factory=lambda: Optimizer.model_validate("Adam"), description="The update rule."

@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from typing import Annotated, Any, get_args
 
 from pydantic import (
+    AfterValidator,
     BaseModel,
     BeforeValidator,
     ConfigDict,
@@ -78,6 +79,22 @@ PAIR_SCHEMA = {
 Fraction = Annotated[float, Field(ge=0.0, lt=1.0)]
 Count = Annotated[int, Field(ge=1, le=MAX_COUNT)]
 Pair = Annotated[tuple[Count, Count], BeforeValidator(_pair), WithJsonSchema(PAIR_SCHEMA)]
+
+
+def _rising(value: tuple[float, float]) -> tuple[float, float]:
+    if value[0] > value[1]:
+        raise PydanticCustomError(
+            "range",
+            "not a range. Expected [low, high]. Received {given}",
+            {"given": f"[{value[0]:g}, {value[1]:g}]"},
+        )
+    return value
+
+
+def span(limits: Mapping[str, Any]) -> Any:
+    """A range: `[low, high]`, both numbers within limits."""
+    number = Annotated[float, Field(**limits)]
+    return Annotated[tuple[number, number], BeforeValidator(_tuple), AfterValidator(_rising)]
 
 
 def listing(item: Any) -> Any:
@@ -182,6 +199,8 @@ def _options_schema(schema: dict[str, Any]) -> dict[str, Any]:
 
 
 def _field(option: Option) -> tuple[Any, Any]:
+    if option.type == "range":
+        return span(option.limits), Field(option.default, description=option.description)
     types: dict[Any, Any] = {"pair": Pair, "pair?": Pair | None}
     kind = types.get(option.type, option.type) if isinstance(option.type, str) else option.type
     if get_args(kind)[-1:] == (Ellipsis,):

@@ -32,6 +32,7 @@ from zoo.recipe.network import stages
 from zoo.run import Run, write_text
 from zoo.train.batch_norm import BatchNormStatistics
 from zoo.train.callbacks import Best, Clock, FirstEpoch, Keeper, Rows, Signals, Watch
+from zoo.train.class_weight import class_weights, mean_weight
 from zoo.train.progress import EpochLines
 
 
@@ -56,6 +57,7 @@ def train(recipe: Recipe, out: Path = Path("runs"), settings: Settings | None = 
         The run, with status `done` and its best model.
 
     Raises:
+        RecipeError: `train.class_weight` does not fit the classes.
         DataError: the data cannot be used.
         Diverged: the loss left the range in which training makes sense; the run says so too.
         Interrupted: Ctrl-C or SIGTERM; the run can be resumed.
@@ -65,6 +67,7 @@ def train(recipe: Recipe, out: Path = Path("runs"), settings: Settings | None = 
     with counting(settings.console) as report:
         data = load_data(recipe, progress=report)
         scaling = normalisation(recipe.data.preprocess, data.train)
+    class_weights(recipe, data)  # Wrong ones are told before there is a run.
     run = Run.create(out, recipe.name)
     with run.locked():
         text = recipes.dump(recipe)
@@ -200,8 +203,15 @@ class _Training:
         self.scaling = scaling
         self.settings = settings
         words = recipe.train
+        self.class_weights = class_weights(recipe, data)
         self.batches = batches.Batches(
-            data.train, words.batch_size, recipe.seed, recipe.data.augment, words.drop_remainder
+            data.train,
+            words.batch_size,
+            recipe.seed,
+            recipe.data.augment,
+            words.drop_remainder,
+            len(data.class_names),
+            self.class_weights,
         )
         self.validation = batches.InOrder(data.validation)
 
@@ -211,7 +221,7 @@ class _Training:
         made.compile(
             optimizer=optimize.optimizer(recipe, made, self.batches.steps_per_epoch),
             loss=losses.make(words.loss, "float64" if words.dtype_policy == "float64" else None),
-            metrics=[keras.metrics.SparseCategoricalAccuracy(name="accuracy")],
+            metrics=[losses.Accuracy()],
             jit_compile=_jit(recipe),
         )
         return made
@@ -286,6 +296,7 @@ class _Training:
         best = Best(self.run, words.monitor)
         lines = EpochLines(self.settings.console, clock, words.epochs, self.batches)
         floor = losses.at_start(words.loss, len(self.data.class_names))
+        floor *= mean_weight(self.class_weights, self.data.train.labels)
         kept = [Watch(clock, self.batches, words.abort_above, floor)]
         if words.batch_norm_batches:
             kept.append(BatchNormStatistics(self.batches, clock, words.batch_norm_batches))

@@ -1,0 +1,43 @@
+"""What of a recipe's augmentations does not fit the rest of it, or each other."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from zoo.names import MIXING
+from zoo.reader import Path
+from zoo.recipe.schema import Recipe
+
+
+def misfits(recipe: Recipe) -> Iterator[tuple[Path, str]]:
+    """Each as (path, sentence)."""
+    mixed: str | None = None
+    for index, step in enumerate(recipe.data.augment):
+        path: Path = ("data", "augment", index, step.word)
+        if step.word in MIXING:
+            mixed = mixed or f"data.augment[{index}].{step.word}"
+            if recipe.train.loss.word == "svm":
+                yield (
+                    path,
+                    "mixes labels, but the svm loss needs one right class an image. "
+                    "Expected train.loss: softmax. Received svm.",
+                )
+        elif mixed:
+            yield path, f"changes single images, but they are mixed already; move it before {mixed}"
+        if step.word == "random_color_jitter":
+            yield from _jitter(recipe, path)
+
+
+def _jitter(recipe: Recipe, path: Path) -> Iterator[tuple[Path, str]]:
+    factors = recipe.data.augment[int(path[2])].options.model_dump()
+    if not any(factors.values()):
+        yield path, f"changes nothing. Expected one of its factors above 0: {', '.join(factors)}."
+    if recipe.data.color_mode != "grayscale":
+        return
+    for name in ("saturation_factor", "hue_factor"):
+        if factors[name]:
+            yield (
+                (*path, name),
+                f"grey images have no {name.removesuffix('_factor')}. "
+                f"Expected 0 with color_mode: grayscale. Received {factors[name]:g}; leave it out.",
+            )
