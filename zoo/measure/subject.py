@@ -40,6 +40,7 @@ class Subject:
     build: Callable[[Recipe, int, Normalisation], keras.Model] = model.build
     make_loss: Callable[..., keras.losses.Loss] = losses.make
     scaling: Normalisation = field(init=False)
+    kept: dict[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.scaling = normalisation(self.recipe.data.preprocess, self.data.train)

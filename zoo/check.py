@@ -1,0 +1,88 @@
+"""Runs the checks of a recipe: measures, judges, and says what each took."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from zoo.checks import CHECKS, Finding, Verdict, overall
+from zoo.errors import UsageError
+from zoo.measure import MEASURE, Subject
+
+Tell = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class Report:
+    """What a check found; `seconds` by the id of each check."""
+
+    findings: list[Finding]
+    seconds: dict[str, float]
+    suggestion: dict[str, Any] | None = None
+    skipped: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def verdict(self) -> Verdict:
+        return overall(self.findings)
+
+    def as_json(self) -> dict[str, Any]:
+        return {
+            "verdict": self.verdict.value,
+            "findings": [finding.as_json() for finding in self.findings],
+            "suggestion": self.suggestion,
+            "seconds": {key: round(value, 3) for key, value in self.seconds.items()},
+        }
+
+
+def chosen(only: Sequence[str], skip: Sequence[str], quick: bool) -> list[str]:
+    """The ids of the checks to run, in their order.
+
+    Raises:
+        UsageError: an id that there is not.
+    """
+    unknown = [name for name in (*only, *skip) if name.upper() not in CHECKS]
+    if unknown:
+        raise UsageError(
+            f"no check {', '.join(unknown)}. Expected some of: {', '.join(CHECKS)}."
+        )
+    wanted = {name.upper() for name in only} or set(CHECKS)
+    left_out = {name.upper() for name in skip}
+    return [
+        name
+        for name, check in CHECKS.items()
+        if name in wanted and name not in left_out and (check.quick or not quick)
+    ]
+
+
+def check(
+    subject: Subject,
+    only: Sequence[str] = (),
+    skip: Sequence[str] = (),
+    quick: bool = False,
+    tell: Tell = lambda _: None,
+) -> Report:
+    """Runs checks on a subject.
+
+    Args:
+        subject: recipe, data, and how its network and loss are made. It is left as it was.
+        only: ids of the checks to run; none: all.
+        skip: ids of checks to leave out.
+        quick: leave out those that train.
+        tell: called with what is being done.
+
+    Raises:
+        UsageError: an id that there is not.
+    """
+    findings: list[Finding] = []
+    seconds: dict[str, float] = {}
+    for name in chosen(only, skip, quick):
+        entry = CHECKS[name]
+        tell(f"{name} {entry.name}")
+        began = time.perf_counter()
+        numbers = MEASURE[name](subject)
+        if numbers is not None:
+            findings.append(entry.judge(numbers))
+        seconds[name] = time.perf_counter() - began
+    return Report(findings, seconds, subject.kept.get("suggestion"))

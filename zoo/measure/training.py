@@ -1,0 +1,317 @@
+"""Numbers that take some training: a tiny set by heart, learning rates, a first few hundred steps."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from math import isfinite, log10, sqrt
+from typing import Any
+
+import keras
+import numpy as np
+
+from zoo import losses, probe
+from zoo.checks import training as judged
+from zoo.measure import start
+from zoo.measure.data import duplicates
+from zoo.measure.subject import Subject
+from zoo.measure.trainer import Trainer
+from zoo.train.batch_norm import reestimate
+
+LADDER = (1e-3, 1e-2, 1e-4)  # Adam's rates for the tiny set, in the order in which they are tried.
+TINY_STEPS = 300
+NEAR = 0.01  # How close to its floor the loss of a tiny set must come.
+
+# Rates of the scan: half a decade apart.
+RANGES = {"SGD": (-5.0, 1.0), "TorchSGD": (-5.0, 1.0), "other": (-6.0, -0.5)}
+SCAN_STEPS, SCAN_SEEDS = 50, 2
+SCAN_SECONDS = 90.0  # What the scan may cost where steps are slow; it then does fewer of them.
+LAST = 10  # Losses that an end is the mean of.
+
+SMOKE_STEPS = 300
+SMOKE_SECONDS = 60.0
+RATIO_FROM, RATIO_EVERY = 50, 10
+SCORED = 2000
+
+
+def overfit(subject: Subject) -> judged.Overfit:
+    """Trains on some twenty images, a few of each class, until they are known by heart.
+
+    Full batches, regularisation off, batch norm in training mode throughout.
+    """
+    count = min(max(20, 2 * subject.classes), 128)
+    images, labels = subject.stratified(subject.data.train, count, "tiny")
+    best: judged.Overfit | None = None
+    floor = _floor(images, labels)
+    for rate in LADDER:
+        found = _by_heart(subject, rate, images, labels, floor)
+        if best is None or (found.accuracy, -found.loss) > (best.accuracy, -best.loss):
+            best = found
+        if found.accuracy == 1.0 and found.loss <= floor + NEAR:
+            break
+    assert best is not None  # noqa: S101
+    return best
+
+
+def _floor(images: np.ndarray, labels: np.ndarray) -> float:
+    """The least loss where the same image has several labels: the entropy of its labels."""
+    groups: dict[bytes, list[int]] = {}
+    for image, label in zip(images, labels.tolist(), strict=True):
+        groups.setdefault(image.tobytes(), []).append(label)
+    total = 0.0
+    for found in groups.values():
+        shares = np.bincount(found) / len(found)
+        shares = shares[shares > 0]
+        total -= len(found) * float((shares * np.log(shares)).sum())
+    return total / len(labels)
+
+
+def _by_heart(
+    subject: Subject, rate: float, images: np.ndarray, labels: np.ndarray, floor: float
+) -> judged.Overfit:
+    trainer = Trainer(subject, subject.calm, {"Adam": {"learning_rate": rate}})
+    trainer.restart()
+    curve: list[float] = []
+    accuracy = 0.0
+    for _ in range(TINY_STEPS):
+        loss, accuracy = trainer.step(images, labels)
+        curve.append(loss)
+        if not isfinite(loss) or (accuracy == 1.0 and loss <= floor + NEAR):
+            break
+    subject.kept.setdefault("tiny", {})[rate] = curve
+    penalty = float(sum(float(value) for value in trainer.network.losses))
+    return judged.Overfit(
+        accuracy=accuracy,
+        loss=curve[-1],
+        floor=floor,
+        images=len(labels),
+        num_classes=subject.classes,
+        steps=len(curve),
+        label_smoothing=float(
+            getattr(subject.recipe.train.loss.options, "label_smoothing", 0.0)
+        ),
+        optimizer="Adam",
+        learning_rate=rate,
+        initial_loss=curve[0],
+        penalty=penalty,
+        loss_word=subject.recipe.train.loss.word,
+    )
+
+
+def scan(subject: Subject) -> judged.LearningRateScan:
+    """Trains from the same start with rates half a decade apart, each for some fifty steps."""
+    trainer = Trainer(subject, subject.recipe)
+    word = subject.recipe.train.optimizer.word
+    low, high = RANGES.get(word, RANGES["other"])
+    rates = [10 ** (low + i / 2) for i in range(int((high - low) * 2) + 1)]
+    affordable = SCAN_SECONDS / (trainer.step_seconds * len(rates))
+    seeds = SCAN_SEEDS if affordable >= 2 * SCAN_STEPS else 1
+    steps = int(min(max(affordable / seeds, 2 * LAST), SCAN_STEPS))
+    points = [
+        _rate_point(trainer, rate, seed, steps) for seed in range(seeds) for rate in rates
+    ]
+    train = subject.recipe.train
+    counts = np.bincount(subject.data.train.labels, minlength=subject.classes)
+    return judged.LearningRateScan(
+        points=points,
+        learning_rate=trainer.peak,
+        annealed=train.schedule.word not in ("constant", "exponential"),
+        chance=float(counts.max() / counts.sum()),
+        optimizer=word,
+    )
+
+
+def _rate_point(trainer: Trainer, rate: float, seed: int, steps: int) -> judged.RatePoint:
+    trainer.restart(seed)
+    trainer.rate = rate
+    curve: list[float] = []
+    right: list[float] = []
+    smooth, highest = None, 0.0
+    for loss, accuracy in trainer.losses(steps, first=seed * steps):
+        curve.append(loss)
+        right.append(accuracy)
+        smooth = loss if smooth is None else 0.9 * smooth + 0.1 * loss
+        highest = max(highest, smooth)
+        if not isfinite(loss) or smooth > 5 * curve[0] + 1:
+            break
+    end = curve[-LAST:]
+    finite = all(map(isfinite, curve))
+    return judged.RatePoint(
+        rate=rate,
+        seed=seed,
+        first_loss=curve[0],
+        end_loss=float(np.mean(end)) if finite else float("inf"),
+        se=float(np.std(end) / sqrt(len(end))) if finite else 0.0,
+        highest=highest if finite else float("inf"),
+        finite=finite,
+        accuracy=float(np.mean(right[-LAST:])),
+        images=len(end) * trainer.recipe.train.batch_size,
+    )
+
+
+@dataclass
+class Smoke:
+    """A first few hundred steps, and what they leave."""
+
+    trainer: Trainer
+    rate: float
+    curve: list[float]
+    ratios: dict[str, list[float]]
+    steps: int
+
+
+def smoke(subject: Subject, rate: float | None = None) -> Smoke:
+    """Trains for some hundred steps as the recipe has it, at a constant rate; kept for all checks.
+
+    Args:
+        subject: what is checked.
+        rate: the learning rate; None: a third of the recipe's peak where it has a schedule.
+    """
+    if "smoke" in subject.kept:
+        return subject.kept["smoke"]  # type: ignore[no-any-return]
+    trainer = Trainer(subject, subject.recipe)
+    seconds = trainer.step_seconds
+    steps = int(min(max(SMOKE_SECONDS / seconds, RATIO_FROM), SMOKE_STEPS))
+    annealed = subject.recipe.train.schedule.word != "constant"
+    rate = rate or (trainer.peak / 3 if annealed else trainer.peak)
+    trainer.restart()
+    trainer.rate = rate
+    kernels = [v for v in trainer.network.trainable_variables if v.path.endswith("kernel")]
+    ratios: dict[str, list[float]] = {v.path: [] for v in kernels}
+    curve = []
+    for step in range(steps):
+        watched = step >= min(RATIO_FROM, steps // 2) and step % RATIO_EVERY == 0
+        before = [_array(v).copy() for v in kernels] if watched else []
+        loss, _ = trainer.step(*trainer.batches(step))
+        curve.append(loss)
+        for variable, old in zip(kernels, before, strict=False):
+            length = float(np.linalg.norm(old))
+            if length:
+                ratios[variable.path].append(float(np.linalg.norm(_array(variable) - old)) / length)
+        if not isfinite(loss):
+            break
+    images = (trainer.batches(step)[0] for step in range(max(steps - 30, 0), steps))
+    reestimate(trainer.network, images)
+    found = Smoke(trainer, rate, curve, ratios, len(curve))
+    subject.kept["smoke"] = found
+    return found
+
+
+def input_independent(subject: Subject) -> judged.InputIndependent:
+    """The data loss of training images after the first steps, against the labels' entropy."""
+    found = smoke(subject)
+    images, labels = subject.probe
+    scores = found.trainer.network.predict(images, verbose=0).astype(np.float64)
+    each = start.every_loss(subject.calm.train.loss, scores)[np.arange(len(labels)), labels]
+    counts = np.bincount(labels, minlength=subject.classes)
+    shares = counts[counts > 0] / counts.sum()
+    best = float(-(shares * np.log(shares)).sum())
+    if subject.recipe.train.loss.word == "svm":
+        best = losses.at_start(subject.recipe.train.loss, subject.classes)
+    return judged.InputIndependent(
+        loss=float(each.mean()), entropy=best, se=float(each.std() / sqrt(len(each)))
+    )
+
+
+def smoked(subject: Subject) -> judged.Smoke:
+    """Validation accuracy after the first steps, against guessing."""
+    found = smoke(subject)
+    validation = subject.data.validation
+    count = min(len(validation), SCORED)
+    chosen = np.sort(subject.rng("smoke").permutation(len(validation))[:count])
+    labels = np.asarray(validation.labels)[chosen]
+    scores = found.trainer.network.predict(validation.images(chosen), verbose=0)
+    counts = np.bincount(labels, minlength=subject.classes)
+    return judged.Smoke(
+        accuracy=float(np.mean(scores.argmax(axis=1) == labels)),
+        images=count,
+        majority=float(counts.max() / count),
+        steps=found.steps,
+        finite=all(map(isfinite, found.curve)),
+    )
+
+
+def update_ratio(subject: Subject) -> judged.UpdateRatio:
+    """|change| / |kernel| of a step, median over the later of the first steps."""
+    found = smoke(subject)
+    options = found.trainer.recipe.train.optimizer.options
+    momentum = float(getattr(options, "momentum", 0.0) or 0.0)
+    decay = float(getattr(options, "weight_decay", 0.0) or 0.0)
+    word = found.trainer.recipe.train.optimizer.word
+    normed = {layer.name for layer in subject.layers if getattr(layer.options, "norm", None)}
+    rows = []
+    for path, ratios in found.ratios.items():
+        if not ratios:
+            continue
+        scale_free = path.partition("/")[0] in normed
+        settled = None
+        if scale_free and decay and word in ("SGD", "TorchSGD"):
+            coupled = decay if word == "TorchSGD" else decay * (1 - momentum)
+            settled = sqrt(2 * found.rate * coupled / (1 + momentum))
+        rows.append(
+            judged.RatioOf(
+                path=path,
+                ratio=float(np.median(ratios)),
+                settled=settled,
+                scale_free=scale_free,
+            )
+        )
+    return judged.UpdateRatio(layers=rows, learning_rate=found.rate)
+
+
+def dead_after(subject: Subject) -> Any:
+    """Dead units after the first steps."""
+    found = start.activations(subject, smoke(subject).trainer.network)
+    return start.dead(subject, found, after_training=True)
+
+
+def filters(subject: Subject) -> judged.Filters | None:
+    """How smooth the first layer's filters are: Moran's I against shuffled positions.
+
+    None where there is no first convolution, or its kernel is smaller than 5: nine values cannot
+    tell.
+    """
+    first = next((layer for layer in subject.layers if layer.kind in ("conv", "fc")), None)
+    if first is None or first.kind != "conv" or min(first.options.kernel_size) < 5:
+        return None
+    kernel = _array(smoke(subject).trainer.network.get_layer(first.name).kernel)
+    observed, p = morans_i(kernel, subject.rng("filters"))
+    return judged.Filters(p=p, morans_i=observed, kernel_size=min(first.options.kernel_size))
+
+
+def morans_i(
+    kernel: np.ndarray, rng: np.random.Generator, draws: int = 999
+) -> tuple[float, float]:
+    """Lag-1 spatial autocorrelation of filters (height, width, channels, filters), and its p.
+
+    The p value is that of values shuffled over the positions of each filter.
+    Source: Moran 1950; the permutation test: Cliff & Ord 1981.
+    """
+    height, width = kernel.shape[:2]
+    planes = np.moveaxis(kernel.reshape(height, width, -1), -1, 0).astype(np.float64)
+    planes = planes - planes.mean(axis=(1, 2), keepdims=True)
+    power = (planes**2).sum(axis=(1, 2))
+    planes = planes[power > 0] / np.sqrt(power[power > 0])[:, None, None]
+    pairs = height * (width - 1) + width * (height - 1)
+
+    def statistic(values: np.ndarray) -> float:
+        across = (values[:, :, 1:] * values[:, :, :-1]).sum()
+        down = (values[:, 1:] * values[:, :-1]).sum()
+        return float((across + down) / len(values) * height * width / pairs)
+
+    if not len(planes):
+        return 0.0, 1.0
+    observed = statistic(planes)
+    flat = planes.reshape(len(planes), -1)
+    above = sum(
+        statistic(rng.permuted(flat, axis=1).reshape(planes.shape)) >= observed
+        for _ in range(draws)
+    )
+    return observed, (above + 1) / (draws + 1)
+
+
+def decades(rates: list[float]) -> list[float]:
+    return [log10(rate) for rate in rates]
+
+
+def _array(value: Any) -> np.ndarray:
+    return np.asarray(keras.ops.convert_to_numpy(value))
