@@ -6,7 +6,9 @@ belongs everything that can be wrong with a stack before any data or framework i
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
+from difflib import get_close_matches
 from pathlib import Path as FilePath
 from typing import Any
 
@@ -48,7 +50,8 @@ def problems(recipe: Recipe) -> list[tuple[Path, str]]:
         return found
     walk = Walk(resolved(recipe), 2)
     walk.go()
-    return walk.problems
+    paths = [path for layer in walk.layers for path in layer.trained_paths]
+    return walk.problems or [*_factors(recipe, paths)]
 
 
 def num_classes(recipe: Recipe) -> int:
@@ -111,3 +114,25 @@ def _biases(recipe: Recipe) -> Iterator[tuple[Path, str]]:
                 f"{chosen.word} is for kernels; a bias has no fan. Expected zeros, Constant or "
                 "another word that draws single values.",
             )
+
+
+def _factors(recipe: Recipe, paths: list[str]) -> Iterator[tuple[Path, str]]:
+    """Patterns of learning_rate_factors that no variable follows."""
+    left = paths
+    for index, group in enumerate(recipe.train.learning_rate_factors):
+        found = [path for path in paths if re.search(group.pattern, path)]
+        at = ("train", "learning_rate_factors", index, "pattern")
+        if not found:
+            near = get_close_matches(group.pattern, paths, n=3, cutoff=0.4) or paths[:3]
+            yield (
+                at,
+                "matches no trained variable. Expected a regular expression for paths such as "
+                f"{', '.join(near)}. Received '{group.pattern}'.",
+            )
+        elif not set(found) & set(left):
+            yield (
+                at,
+                f"all that it matches ({', '.join(found[:3])}{' ...' * (len(found) > 3)}) belongs "
+                "to the patterns before it, of which the first counts; put it in front of them.",
+            )
+        left = [path for path in left if path not in found]
