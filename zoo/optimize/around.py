@@ -25,11 +25,11 @@ class Factored(keras.optimizers.Optimizer):
 
     def __init__(self, *arguments: Any, factors: Sequence[Group] = (), **options: Any) -> None:
         super().__init__(*arguments, **options)
-        self.factors = tuple(map(tuple, factors))
-        self._live: Any = None  # While a variable that may be frozen is updated: whether it moves.
-        self._factor: Any = (
-            None  # While a variable decays: what its learning rate is multiplied by.
-        )
+        self.factors = [
+            (pattern, factor, until) for pattern, factor, until in factors
+        ]  # A config has lists.
+        self._live: Any = None  # Whether the variable that is being updated moves; None: it does.
+        self._factor: Any = None  # The factor of the variable that is decaying.
 
     def build(self, variables: list[Any]) -> None:
         if self.built:

@@ -77,7 +77,7 @@ class Lookahead(keras.callbacks.Callback):
             )
             for number, variable in enumerate(self.fast)
         ]
-        self.mix = _compiled(self._mixed, self._mixed_in_place)
+        self.mix = self._compiled()
 
     def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
         step = self.clock.step
@@ -86,20 +86,33 @@ class Lookahead(keras.callbacks.Callback):
         if step == self.steps:
             self._blend(1.0)
 
-    def _blend(self, share: float) -> None:
-        share = ops.convert_to_tensor(share, "float32")
+    def _compiled(self) -> Any:
+        """One call for all variables: hundreds of small ones would cost more than a step."""
         if keras.backend.backend() == "tensorflow":
-            self.mix(share)
+            import tensorflow as tf
+
+            return tf.function(self._in_place)
+        import jax
+
+        return jax.jit(_mixed)
+
+    def _in_place(self, share: Any) -> None:
+        for slow, fast in zip(self.state_variables, self.fast, strict=True):
+            kept = ops.cast(share, slow.dtype)
+            slow.assign(kept * slow + (1 - kept) * fast)
+            fast.assign(slow)
+
+    def _blend(self, share: float) -> None:
+        given = ops.convert_to_tensor(share, "float32")
+        if keras.backend.backend() == "tensorflow":
+            self.mix(given)
             return
         self.model.jax_state_sync()  # JAX keeps the weights outside of the variables.
-        slow, fast = ([variable.value for variable in each] for each in self._pairs())
-        # Twice the same values in arrays of their own: the training step uses up its inputs.
-        for variables, values in zip(self._pairs(), self.mix(share, slow, fast), strict=True):
+        groups = (self.state_variables, self.fast)
+        mixed = self.mix(given, *([variable.value for variable in group] for group in groups))
+        for variables, values in zip(groups, mixed, strict=True):
             for variable, value in zip(variables, values, strict=True):
                 variable.assign(value)
-
-    def _pairs(self) -> tuple[list[Any], list[Any]]:
-        return self.state_variables, self.fast
 
     def get_state(self) -> dict[str, Any]:
         """Its variables are kept with the model's."""
@@ -107,3 +120,12 @@ class Lookahead(keras.callbacks.Callback):
 
     def set_state(self, values: dict[str, Any]) -> None:
         """Nothing but variables."""
+
+
+def _mixed(share: Any, slow: list[Any], fast: list[Any]) -> tuple[list[Any], list[Any]]:
+    """Twice the same values, in arrays of their own: a training step uses its inputs up."""
+    mixed = []
+    for one, other in zip(slow, fast, strict=True):
+        kept = ops.cast(share, one.dtype)
+        mixed.append(kept * one + (1 - kept) * other)
+    return mixed, [ops.copy(value) for value in mixed]

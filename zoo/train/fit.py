@@ -30,6 +30,7 @@ from zoo.progress import counting
 from zoo.recipe import Recipe
 from zoo.recipe.network import stages
 from zoo.run import Run, write_text
+from zoo.train.averaging import Averaged, Lookahead
 from zoo.train.callbacks import Best, Clock, FirstEpoch, Keeper, Rows, Signals, Watch
 from zoo.train.progress import EpochLines
 
@@ -281,7 +282,7 @@ class _Training:
         lines = EpochLines(self.settings.console, clock, words.epochs, self.batches)
         floor = losses.at_start(words.loss, len(self.data.class_names))
         kept = [Watch(clock, self.batches, words.abort_above, floor), best]
-        kept += [*self._early_stopping(), *self.settings.callbacks]
+        kept += [*self._lookahead(clock), *self._early_stopping(), *self.settings.callbacks]
         if self.settings.tensorboard:
             kept.append(keras.callbacks.TensorBoard(str(self.run.tensorboard_folder)))
         keeper = Keeper(
@@ -294,6 +295,10 @@ class _Training:
         part = FirstEpoch(first, steps)
         head = [part, clock, Rows(self.run, clock, len(self.data.train), rows)]
         tail = [lines, keeper, keras.callbacks.LambdaCallback(on_train_batch_end=part.after_others)]
+        if words.ema:
+            averaged = Averaged()
+            head.append(averaged)
+            tail.insert(0, keras.callbacks.LambdaCallback(on_epoch_end=averaged.after_others))
         try:
             if notes.get("stopped") or first >= words.epochs * steps:
                 self._put_back_all(keeper)
@@ -318,6 +323,14 @@ class _Training:
         keeper.set_model(self.model)
         keeper.on_train_begin()
         keeper.on_epoch_begin(0)
+
+    def _lookahead(self, clock: Clock) -> list[keras.callbacks.Callback]:
+        words = self.recipe.train
+        if words.lookahead is None:
+            return []
+        steps = words.epochs * self.batches.steps_per_epoch
+        per_update = words.gradient_accumulation_steps or 1
+        return [Lookahead(words.lookahead, self.model, clock, steps, per_update)]
 
     def _early_stopping(self) -> list[keras.callbacks.Callback]:
         words = self.recipe.train
