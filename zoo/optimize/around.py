@@ -25,9 +25,8 @@ class Factored(keras.optimizers.Optimizer):
 
     def __init__(self, *arguments: Any, factors: Sequence[Group] = (), **options: Any) -> None:
         super().__init__(*arguments, **options)
-        self.factors = [
-            (pattern, factor, until) for pattern, factor, until in factors
-        ]  # A config has lists.
+        # A config has lists for tuples.
+        self.factors = [(pattern, factor, until) for pattern, factor, until in factors]
         self._live: Any = None  # Whether the variable that is being updated moves; None: it does.
         self._factor: Any = None  # The factor of the variable that is decaying.
 
@@ -56,7 +55,8 @@ class Factored(keras.optimizers.Optimizer):
 
     def assign(self, variable: Any, value: Any) -> None:
         if self._live is not None:
-            value = ops.where(self._live, ops.cast(value, variable.dtype), variable)
+            before = ops.convert_to_tensor(variable)
+            value = ops.where(self._live, ops.cast(value, before.dtype), before)
         super().assign(variable, value)
 
     def assign_add(self, variable: Any, value: Any) -> None:
