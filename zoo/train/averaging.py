@@ -35,8 +35,8 @@ class Averaged(keras.callbacks.Callback):
     def _swap(self) -> None:
         optimizer = self.model.optimizer
         for variable, average in getattr(optimizer, "inner_optimizer", optimizer).averages():
-            # Both as arrays first. JAX's may be exchanged: each still belongs to one variable.
-            trained, averaged = (ops.convert_to_tensor(each) for each in (variable, average))
+            # Copies: TensorFlow's convert_to_tensor would give the variable itself.
+            trained, averaged = ops.copy(variable), ops.copy(average)
             variable.assign(averaged)
             average.assign(trained)
         self.swapped = not self.swapped
