@@ -156,7 +156,7 @@ class Factor(Model):
     def _is_pattern(cls, pattern: str) -> str:
         try:
             re.compile(pattern)
-        except re.error as error:
+        except (re.error, OverflowError, RecursionError) as error:
             raise PydanticCustomError(
                 "pattern",
                 "not a regular expression: {why}. Received '{pattern}'",
