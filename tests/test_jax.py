@@ -140,6 +140,43 @@ def test_interrupt_and_resume(runs: tuple[Path, Run], tmp_path: Path) -> None:
     assert final(stopped) == final(run)
 
 
+@pytest.mark.parametrize(
+    "sets",
+    [
+        ("train.ema={momentum: 0.9}", "train.optimizer=Muon",
+         "train.learning_rate_factors=[{pattern: ^conv1, factor: 2, until_epoch: 1}]"),
+        ("train.lookahead={every: 2}", "train.gradient_accumulation_steps=2",
+         "train.optimizer={TorchSGD: {learning_rate: 0.1, momentum: 0.9, nesterov: true}}"),
+    ],
+    ids=["ema", "lookahead"],
+)  # fmt: skip
+def test_averages_go_on(tmp_path: Path, sets: tuple[str, ...]) -> None:
+    """Interrupted and resumed to the same bits, with what is kept around an optimizer."""
+    code = (
+        "import sys; from pathlib import Path; from tests.runs import tiny; "
+        "from tests.train.test_resume import expected, interrupted, require_same, final, resume; "
+        "folder = Path('.').resolve(); recipe = tiny(folder, *sys.argv[1:]); "
+        "run = interrupted(recipe, folder / 'runs', 7); resume(run.folder); "
+        "require_same(final(run), expected(recipe, folder))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code, *sets], cwd=tmp_path, env=environment(KERAS_BACKEND="jax"),
+        capture_output=True, text=True, timeout=240,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+
+
+def test_rules() -> None:
+    """The optimizers against numpy, and what goes around them."""
+    from tests.conftest import ROOT
+
+    done = subprocess.run(
+        [sys.executable, "-m", "pytest", "-q", "-n", "0", "tests/test_rules.py"], cwd=ROOT,
+        env=environment(KERAS_BACKEND="jax"), capture_output=True, text=True, timeout=280,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stdout
+
+
 def test_divergence_within_an_epoch(tmp_path: Path) -> None:
     """JAX keeps the optimizer's state elsewhere during an epoch; the message must not need it."""
     found = jax(

@@ -257,7 +257,10 @@ def test_optimizer_options_reach_keras(
     """No option of a word is swallowed on the way; the two ways to clip exclude each other."""
     options = {"learning_rate": 0.25, "momentum": 0.5, "nesterov": True, "weight_decay": 0.125,
                "beta_1": 0.5, "beta_2": 0.75, "epsilon": 0.5, "rho": 0.25, "clipnorm": 0.5,
-               "global_clipnorm": 2.0}  # fmt: skip
+               "global_clipnorm": 2.0, "initial_accumulator_value": 0.5, "beta_2_decay": -0.5,
+               "epsilon_1": 0.5, "epsilon_2": 0.5, "clip_threshold": 2.0, "ns_steps": 3,
+               "rms_rate": 0.5, "adam_lr_ratio": 0.5, "adam_beta_1": 0.5,
+               "adam_beta_2": 0.75}  # fmt: skip
     chosen = {key: options[key] for key in defaults.options if key != left_out}
     Optimizer.model_validate({word: chosen})
     recipe = network(tmp_path, "[flatten]", train=f", optimizer: {flow({word: chosen})}")

@@ -11,6 +11,7 @@ from zoo.errors import DataError, RecipeError
 from zoo.plan import num_classes, plan
 from zoo.plan.walk import slide
 from zoo.recipe import Recipe, load
+from zoo.recipe.load import shipped
 
 
 def kinds(recipe: Recipe) -> list[str]:
@@ -283,3 +284,48 @@ def test_classes_of_tfds(tmp_path: Path) -> None:
     assert num_classes(source(tmp_path, "{tfds: {name: x, num_classes: 7}}")) == 7
     with pytest.raises(DataError, match=r"--set data\.source\.tfds\.num_classes=N"):
         num_classes(source(tmp_path, "{tfds: x}"))
+
+
+# Trained variables.
+
+ODD = {
+    "biases": "[{conv: {filters: 4, batch_norm: none}}, {fc: {units: 3, repeat: 2}}]",
+    "bare norms": "[{conv: {filters: 4, batch_norm: {center: false, scale: false}}}]",
+    "half norms": "[{conv: {filters: 4, batch_norm: {center: false}}}, "
+    "{fc: {units: 3, batch_norm: {scale: false}}}]",
+    "other norms": "[{conv: {filters: 4, group_norm: {groups: 2}}}, {fc: {units: 3, layer_norm: "
+    "{center: false}}}]",
+    "whitened": "[{whiten: {}}, {separable_conv: {filters: 4, depth_multiplier: 2}}]",
+    "slopes": "[{conv: {filters: 4, activation: prelu}}, {fc: {units: 4, activation: maxout}}]",
+    "groups": "[{depthwise_conv: {use_bias: true}}, {group: {repeat: 2, stack: "
+    "[{residual: {stack: [{conv: {filters: 6, strides: 2}}]}}]}}]",
+}
+
+
+def require_paths(recipe: Recipe) -> None:
+    from tests.runs import UNIT
+    from zoo.model import build
+
+    planned = [path for layer in plan(recipe, 10).layers for path in layer.trained_paths]
+    built = [variable.path for variable in build(recipe, 10, UNIT).trainable_variables]
+    assert sorted(planned) == sorted(built)
+
+
+@pytest.mark.parametrize("name", shipped())
+def test_paths_of_shipped_recipes(name: str) -> None:
+    require_paths(load(name))
+
+
+@pytest.mark.parametrize("stack", ODD.values(), ids=ODD)
+def test_paths_of_odd_stacks(tmp_path: Path, stack: str) -> None:
+    require_paths(network(tmp_path, stack))
+
+
+def test_a_pattern_that_nothing_follows(tmp_path: Path) -> None:
+    """It names what is near."""
+    with pytest.raises(RecipeError, match=r"paths such as conv1/kernel.* Received 'conv/kernel'"):
+        network(
+            tmp_path,
+            "[{conv: {filters: 4}}]",
+            train=", learning_rate_factors: [{pattern: conv/kernel}]",
+        )

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import json
 import zipfile
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -22,15 +23,21 @@ KEPT = 2
 FORMAT = 1
 
 
-def variables(model: Any) -> list[Any]:
-    """Model, optimizer and metric variables of a compiled model, random seeds included."""
-    return [*model.variables, *model.optimizer.variables, *model.metrics_variables]
+def variables(model: Any, more: Sequence[Any] = ()) -> list[Any]:
+    """Model, optimizer and metric variables of a compiled model, random seeds included; then more.
+
+    `more` are the variables of callbacks.
+    """
+    return [*model.variables, *model.optimizer.variables, *model.metrics_variables, *more]
 
 
-def save(folder: Path, step: int, model: Any, notes: dict[str, Any]) -> Path:
+def save(
+    folder: Path, step: int, model: Any, notes: dict[str, Any], more: Sequence[Any] = ()
+) -> Path:
     """Writes the state after `step` steps and removes all but the newest `KEPT`."""
-    arrays = {f"v{i}": np.asarray(v.numpy()) for i, v in enumerate(variables(model))}
-    names = [[v.path, list(v.shape), str(v.dtype)] for v in variables(model)]
+    kept = variables(model, more)
+    arrays = {f"v{i}": np.asarray(v.numpy()) for i, v in enumerate(kept)}
+    names = [[v.path, list(v.shape), str(v.dtype)] for v in kept]
     text = json.dumps({"format": FORMAT, "step": step, "variables": names, **notes})
     path = folder / f"step-{step:09d}.npz"
     with written(path) as aside, aside.open("wb") as file:
@@ -73,13 +80,15 @@ def newest(folder: Path) -> tuple[dict[str, Any], list[np.ndarray]] | None:
     return None
 
 
-def restore(model: Any, notes: dict[str, Any], arrays: list[np.ndarray]) -> None:
-    """Puts the stored values into model, optimizer and metrics.
+def restore(
+    model: Any, notes: dict[str, Any], arrays: list[np.ndarray], more: Sequence[Any] = ()
+) -> None:
+    """Puts the stored values into model, optimizer, metrics and the variables of callbacks.
 
     Raises:
         RunError: they belong to another network.
     """
-    targets = variables(model)
+    targets = variables(model, more)
     stored = [tuple(shape) for _, shape, _ in notes["variables"]]
     if notes.get("format") != FORMAT or stored != [tuple(v.shape) for v in targets]:
         raise RunError(

@@ -98,6 +98,13 @@ def test_resume_is_exact(tmp_path: Path, step: int, number: int) -> None:
         ("train.loss=svm", "model.defaults.kernel_regularizer={l2: 0.01}"),
         ("data.augment=[alternating_flip, rand_augment, cutmix, {mixup: 1.0}]",
          "train.class_weight=balanced"),
+        ("train.ema={momentum: 0.9}", "train.optimizer=Nadam"),
+        ("train.ema={}", "train.gradient_accumulation_steps=2", "train.schedule=cosine"),
+        ("train.lookahead={every: 2}", "train.optimizer=Muon"),
+        ("train.lookahead={}", "train.dtype_policy=mixed_float16"),
+        ("train.learning_rate_factors=[{pattern: ^conv1, factor: 2, until_epoch: 1}]",
+         "train.optimizer={TorchSGD: {learning_rate: 0.1, momentum: 0.9}}"),
+        ("train.gradient_accumulation_steps=4", "train.optimizer=Adafactor"),
     ],
     ids=lambda sets: sets[0],
 )  # fmt: skip

@@ -70,6 +70,113 @@ OPTIMIZERS: dict[str, Word] = {
             **CLIPPING,
         },
     ),
+    "TorchSGD": Word(
+        "SGD as PyTorch has it: the momentum holds gradients, not steps of older learning rates",
+        options={
+            "learning_rate": Option(float, 0.01, LEARNING_RATE, POSITIVE),
+            "momentum": Option(float, 0.0, "Share of the gradients' sum kept.", FRACTION),
+            "nesterov": Option(bool, False, "Look ahead along the momentum (wants momentum > 0)."),
+            "weight_decay": Option(
+                float,
+                0.0,
+                "Added to the gradient of kernels: g += weight_decay * w.",
+                NOT_NEGATIVE,
+            ),
+            **CLIPPING,
+        },
+    ),
+    "Adagrad": Word(
+        "Steps divided by the root of all squared gradients so far (Duchi et al. 2011)",
+        "Adagrad",
+        {
+            "learning_rate": Option(float, 0.01, LEARNING_RATE, POSITIVE),
+            "initial_accumulator_value": Option(
+                float, 0.1, "Where the sum of squares begins.", NOT_NEGATIVE
+            ),
+            "epsilon": EPSILON,
+            "weight_decay": DECAY,
+            **CLIPPING,
+        },
+    ),
+    "Nadam": Word(
+        "Adam with Nesterov's momentum (Dozat 2016)",
+        "Nadam",
+        {
+            "learning_rate": Option(float, 0.001, LEARNING_RATE, POSITIVE),
+            "beta_1": BETA_1,
+            "beta_2": BETA_2,
+            "epsilon": EPSILON,
+            "weight_decay": DECAY,
+            **CLIPPING,
+        },
+    ),
+    "Lion": Word(
+        "Steps by the sign of a momentum (Chen et al. 2023); wants a tenth of Adam's learning rate",
+        "Lion",
+        {
+            "learning_rate": Option(float, 0.0001, LEARNING_RATE, POSITIVE),
+            "beta_1": Option(
+                float, 0.9, "Share of the momentum in a step.", {"gt": 0.0, "lt": 1.0}
+            ),
+            "beta_2": Option(float, 0.99, "Decay of the momentum.", FRACTION),
+            "weight_decay": DECAY,
+            **CLIPPING,
+        },
+    ),
+    "Lamb": Word(
+        "Adam whose step is as long as each kernel is, for large batches (You et al. 2020)",
+        options={
+            "learning_rate": Option(float, 0.001, LEARNING_RATE, POSITIVE),
+            "beta_1": BETA_1,
+            "beta_2": BETA_2,
+            "epsilon": EPSILON,
+            "weight_decay": Option(
+                float,
+                0.0,
+                "Added to the direction of kernels: u += weight_decay * w.",
+                NOT_NEGATIVE,
+            ),
+            **CLIPPING,
+        },
+    ),
+    "Adafactor": Word(
+        "Steps as large as the weights are, by means over rows and columns (Shazeer & Stern 2018)",
+        "Adafactor",
+        {
+            "learning_rate": Option(
+                float, 0.001, "Step over the weights' root mean square; its peak.", POSITIVE
+            ),
+            "beta_2_decay": Option(
+                float, -0.8, "The second moment's decay at step t is 1 - t^this.", {"lt": 0.0}
+            ),
+            "epsilon_1": Option(float, 1e-30, "Added to squared gradients.", POSITIVE),
+            "epsilon_2": Option(float, 1e-3, "Least size that weights count as.", POSITIVE),
+            "clip_threshold": Option(float, 1.0, "Cut updates to this size.", POSITIVE),
+            "weight_decay": DECAY,
+            **CLIPPING,
+        },
+    ),
+    "Muon": Word(
+        "Momentum made orthogonal, for kernels as matrices; AdamW for biases, norms, the head and "
+        "depthwise kernels (Jordan et al. 2024)",
+        options={
+            "learning_rate": Option(float, 0.001, LEARNING_RATE, POSITIVE),
+            "momentum": Option(float, 0.95, "Share of the gradients' sum kept.", FRACTION),
+            "nesterov": Option(bool, True, "Look ahead along the momentum (wants momentum > 0)."),
+            "ns_steps": Option(int, 5, "Newton-Schulz steps towards orthogonal.", {"ge": 1}),
+            "rms_rate": Option(
+                float, 0.2, "Size of a step, as a root mean square; Adam's is near 0.2.", POSITIVE
+            ),
+            "adam_lr_ratio": Option(
+                float, 1.0, "Learning rate of what AdamW updates over that of the rest.", POSITIVE
+            ),
+            "adam_beta_1": BETA_1,
+            "adam_beta_2": BETA_2,
+            "epsilon": EPSILON,
+            "weight_decay": DECAY,
+            **CLIPPING,
+        },
+    ),
 }
 
 WARMUP = Option(float, 0.0, "Epochs of linear rise to the learning rate.", NOT_NEGATIVE)

@@ -6,7 +6,9 @@ belongs everything that can be wrong with a stack before any data or framework i
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
+from difflib import get_close_matches
 from pathlib import Path as FilePath
 
 from zoo.data import layout
@@ -49,7 +51,8 @@ def problems(recipe: Recipe) -> list[tuple[Path, str]]:
         return found
     walk = Walk(resolved(recipe), 2)
     walk.go()
-    return walk.problems
+    paths = [path for layer in walk.layers for path in layer.trained_paths]
+    return walk.problems or [*_factors(recipe, paths)]
 
 
 def cautions(recipe: Recipe) -> list[tuple[Path, str]]:
@@ -90,3 +93,25 @@ def _weights(recipe: Recipe) -> Iterator[tuple[Path, str]]:
     except DataError:
         classes = None  # Told at the start of training.
     yield from class_weight.misfits(recipe, classes)
+
+
+def _factors(recipe: Recipe, paths: list[str]) -> Iterator[tuple[Path, str]]:
+    """Patterns of learning_rate_factors that no variable follows."""
+    left = paths
+    for index, group in enumerate(recipe.train.learning_rate_factors):
+        found = [path for path in paths if re.search(group.pattern, path)]
+        at = ("train", "learning_rate_factors", index, "pattern")
+        if not found:
+            near = get_close_matches(group.pattern, paths, n=3, cutoff=0.4) or paths[:3]
+            yield (
+                at,
+                "matches no trained variable. Expected a regular expression for paths such as "
+                f"{', '.join(near)}. Received '{group.pattern}'.",
+            )
+        elif not set(found) & set(left):
+            yield (
+                at,
+                f"all that it matches ({', '.join(found[:3])}{' ...' * (len(found) > 3)}) belongs "
+                "to the patterns before it, of which the first counts; put it in front of them.",
+            )
+        left = [path for path in left if path not in found]

@@ -2,11 +2,35 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from math import prod
 from typing import Any
 
 Shape = tuple[int, ...]
+
+
+def _kernel(options: Any) -> tuple[str, ...]:
+    return ("kernel", "bias") if options.use_bias else ("kernel",)
+
+
+def _norm(options: Any) -> tuple[str, ...]:
+    parts = {"gamma": options.scale, "beta": options.center}
+    return tuple(name for name, wanted in parts.items() if wanted)
+
+
+# Kind of layer -> names of its trained variables; a kind that is not here has none.
+TRAINED: dict[str, Callable[[Any], tuple[str, ...]]] = {
+    "conv": _kernel,
+    "depthwise_conv": _kernel,
+    "fc": _kernel,
+    "head": _kernel,
+    "whiten": lambda options: ("bias",),
+    "bn": _norm,
+    "gn": _norm,
+    "ln": _norm,
+    "prelu": lambda options: ("alpha",),
+}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,6 +59,12 @@ class Layer:
     @property
     def parameters(self) -> int:
         return self.trainable + self.fixed
+
+    @property
+    def trained_paths(self) -> tuple[str, ...]:
+        """Paths of its trained variables, as Keras names them: `conv1/kernel`."""
+        names = TRAINED[self.kind](self.options) if self.kind in TRAINED else ()
+        return tuple(f"{self.name}/{name}" for name in names)
 
     @property
     def values(self) -> int:

@@ -6,16 +6,18 @@ recipe as loaded still lacks what it leaves to `model.defaults`; `resolve.resolv
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Annotated, Literal
 
-from pydantic import BeforeValidator, Field, model_validator
+from pydantic import BeforeValidator, Field, field_validator, model_validator
 from pydantic_core import PydanticCustomError
 
 from zoo import names
 from zoo.recipe.network import Network
-from zoo.recipe.words import Choice, Count, Model, Pair, choice, listing
+from zoo.recipe.words import MAX_COUNT, Choice, Count, Fraction, Model, Pair, choice, listing
 
 Part = Annotated[float, Field(gt=0.0, lt=1.0)]
+Steps = Annotated[int, Field(ge=2, le=MAX_COUNT)]
 
 if TYPE_CHECKING:
     Optimizer = Choice
@@ -141,6 +143,50 @@ def _text(value: object) -> object:
     return {True: "true", False: "false"}.get(value, value) if isinstance(value, bool) else value
 
 
+class Factor(Model):
+    """Another learning rate for some variables. The first entry whose pattern is found counts."""
+
+    pattern: str = Field(
+        min_length=1,
+        description="Regular expression, searched in paths such as conv1/kernel and conv1_bn/beta.",
+    )
+    factor: float = Field(1.0, ge=0, description="Multiplies the learning rate.")
+    until_epoch: float | None = Field(
+        None, gt=0, description="Epochs after which these variables are frozen, or none."
+    )
+
+    @field_validator("pattern")
+    @classmethod
+    def _is_pattern(cls, pattern: str) -> str:
+        try:
+            re.compile(pattern)
+        except (re.error, OverflowError, RecursionError) as error:
+            raise PydanticCustomError(
+                "pattern",
+                "not a regular expression: {why}. Received '{pattern}'",
+                {"why": str(error), "pattern": pattern},
+            ) from None
+        return pattern
+
+
+class Ema(Model):
+    """A moving average of the trained weights, which validation and the kept model then use."""
+
+    momentum: Fraction = Field(
+        0.999,
+        description="Share of the average kept at each update; less during the first: "
+        "(1 + updates) / (10 + updates).",
+    )
+
+
+class Lookahead(Model):
+    """Slow weights that the net is set back to: slow += (1 - d) (net - slow); net = slow."""
+
+    every: Count = Field(5, description="Updates between two of these.")
+    decay: Fraction = Field(0.95, description="d is decay^every * (step / all steps)^power.")
+    power: float = Field(3.0, ge=0, description="How late in the training d becomes large.")
+
+
 class Train(Model):
     """How the network is trained."""
 
@@ -160,6 +206,14 @@ class Train(Model):
         default_factory=lambda: Schedule.model_validate("constant"),
         description="How the learning rate moves.",
     )
+    learning_rate_factors: listing(Factor) = Field(  # type: ignore[valid-type]
+        (), description="Other learning rates for variables by their paths; none given: one rate."
+    )
+    gradient_accumulation_steps: Steps | None = Field(
+        None, description="Steps whose mean gradient makes one update, or none."
+    )
+    ema: Ema | None = Field(None, description="An average of the weights, or none.")
+    lookahead: Lookahead | None = Field(None, description="Slow weights, or none.")
     dtype_policy: Literal["float32", "mixed_bfloat16", "mixed_float16", "float64"] = Field(
         "float32", description="Keras's dtype policy; the logits stay float32."
     )
@@ -206,6 +260,13 @@ class Train(Model):
                 "clip",
                 "clipnorm and global_clipnorm exclude each other; keep one of them",
                 {"at": ("optimizer", self.optimizer.word, "clipnorm")},
+            )
+        if self.ema and self.lookahead:
+            raise PydanticCustomError(
+                "averages",
+                "ema and lookahead are both averages of the weights; drop ema, or set lookahead: "
+                "none",
+                {"at": ("lookahead",)},
             )
         here = ("schedule", self.schedule.word)
         warmup = getattr(self.schedule.options, "warmup_epochs", 0)

@@ -246,7 +246,8 @@ class Keeper(keras.callbacks.Callback):
 
     Args:
         others: every other callback. Those with `get_state`/`set_state` are asked; of others, such
-            as Keras's EarlyStopping, the plain numbers and words that they hold are kept.
+            as Keras's EarlyStopping, the plain numbers and words that they hold are kept. The
+            `state_variables` of those that have some are saved and put back as well.
     """
 
     def __init__(
@@ -263,6 +264,7 @@ class Keeper(keras.callbacks.Callback):
         self.clock = clock
         self.signals = signals
         self.others = others
+        self.more = [each for other in others for each in getattr(other, "state_variables", ())]
         self.every_seconds = minutes * 60
         self.every_steps = steps
         self.saved_at = time.monotonic()
@@ -284,7 +286,7 @@ class Keeper(keras.callbacks.Callback):
     def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
         # After Keras has set the metrics to zero, which a resumed epoch goes on with.
         if self.restored:
-            state.restore(self.model, *self.restored)
+            state.restore(self.model, *self.restored, self.more)
             self.restored = None
             if self.clock.step % self.clock.steps_per_epoch == 0:
                 # Saved at an epoch's end, where the metrics hold the sums of the validation.
@@ -321,7 +323,7 @@ class Keeper(keras.callbacks.Callback):
             "seconds": self.clock.seconds,
             "stopped": bool(self.model.stop_training),
         }
-        state.save(self.run.state_folder, self.clock.step, self.model, notes)
+        state.save(self.run.state_folder, self.clock.step, self.model, notes, self.more)
         self.saved_at, self.saved_step = time.monotonic(), self.clock.step
 
 

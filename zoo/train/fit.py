@@ -6,11 +6,8 @@ for bit, that it would have had undisturbed. A user's own Keras callbacks fit in
 
 from __future__ import annotations
 
-import hashlib
 import os
 import socket
-import subprocess
-import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -20,7 +17,7 @@ from typing import Any
 import keras
 from rich.console import Console
 
-from zoo import __version__, backend, batches, from_data, losses, model, optimize, state
+from zoo import backend, batches, from_data, losses, model, optimize, state
 from zoo import recipe as recipes
 from zoo.data.load import load as load_data
 from zoo.data.normalise import Normalisation, normalisation
@@ -30,9 +27,11 @@ from zoo.progress import counting
 from zoo.recipe import Recipe
 from zoo.recipe.network import stages
 from zoo.run import Run, write_text
+from zoo.train.averaging import Averaged, Lookahead
 from zoo.train.batch_norm import BatchNormStatistics
 from zoo.train.callbacks import Best, Clock, FirstEpoch, Keeper, Rows, Signals, Watch
 from zoo.train.class_weight import class_weights, mean_weight
+from zoo.train.facts import digest, facts, warn_versions
 from zoo.train.progress import EpochLines
 
 
@@ -72,7 +71,7 @@ def train(recipe: Recipe, out: Path = Path("runs"), settings: Settings | None = 
     with run.locked():
         text = recipes.dump(recipe)
         write_text(run.recipe_file, text)
-        run.update(status="running", recipe_hash=_hash(text), **_facts(recipe, data, scaling))
+        run.update(status="running", recipe_hash=digest(text), **facts(recipe, data, scaling))
         return _Training(run, recipe, data, scaling, settings).go(None)
 
 
@@ -105,7 +104,7 @@ def resume(path: str | Path, settings: Settings | None = None, sets: Sequence[st
 
 
 def _resumed(run: Run, info: dict[str, Any], settings: Settings, sets: Sequence[str]) -> Run:
-    if _hash(run.recipe_file.read_text(encoding="utf-8")) != info.get("recipe_hash"):
+    if digest(run.recipe_file.read_text(encoding="utf-8")) != info.get("recipe_hash"):
         raise RunError(
             f"{run.recipe_file}: was edited since the run began, and a run goes on as it began. "
             f"Start a new one: zoo train {run.recipe_file}"
@@ -126,7 +125,7 @@ def _resumed(run: Run, info: dict[str, Any], settings: Settings, sets: Sequence[
             "bring the old data back, or start a new run."
         )
     run.sweep()
-    _warn_versions(info, settings.console)
+    warn_versions(info, settings.console)
     run.update(status="running", host=socket.gethostname(), pid=os.getpid())
     return _Training(run, recipe, data, scaling, settings).go(state.newest(run.state_folder))
 
@@ -134,61 +133,6 @@ def _resumed(run: Run, info: dict[str, Any], settings: Settings, sets: Sequence[
 def keras_ready(recipe: Recipe) -> None:
     """Makes the backend ready for a recipe: its seed, and determinism where it is asked for."""
     backend.prepare(deterministic=recipe.train.deterministic, seed=recipe.seed)
-
-
-def _hash(text: str) -> str:
-    return hashlib.sha256(text.encode()).hexdigest()
-
-
-def _warn_versions(info: dict[str, Any], console: Console) -> None:
-    now = backend.versions()
-    changed = [
-        f"{name} {old} -> {now.get(name, 'none')}"
-        for name, old in info["versions"].items()
-        if now.get(name) != old
-    ]
-    if changed:
-        console.print(
-            f"warning: versions changed since the run began ({', '.join(changed)}): the weights "
-            "may differ in their last bits from an undisturbed run's.",
-            highlight=False,
-        )
-
-
-def _facts(recipe: Recipe, data: Splits, scaling: Normalisation) -> dict[str, Any]:
-    return {
-        "name": recipe.name,
-        "seed": recipe.seed,
-        "started": time.strftime("%Y-%m-%dT%H:%M:%S%z"),
-        "zoo": __version__,
-        "backend": keras.backend.backend(),
-        "device": backend.device(),
-        "versions": backend.versions(),
-        "git_commit": _commit(),
-        "host": socket.gethostname(),
-        "pid": os.getpid(),
-        "data": {
-            "fingerprint": data.fingerprint,
-            "train": len(data.train),
-            "validation": len(data.validation),
-            "test": None if data.test is None else len(data.test),
-            "streamed": data.train.streamed,
-            "notes": list(data.notes),
-        },
-        "class_names": list(data.class_names),
-        "normalisation": scaling.as_json(),
-    }
-
-
-def _commit() -> str | None:
-    """The commit of the folder that the user works in, if it is a git repository."""
-    try:
-        found = subprocess.run(
-            ["git", "rev-parse", "HEAD"], capture_output=True, text=True, timeout=5, check=True
-        )
-    except (OSError, subprocess.SubprocessError):
-        return None
-    return found.stdout.strip()
 
 
 class _Training:
@@ -301,7 +245,7 @@ class _Training:
         if words.batch_norm_batches:
             kept.append(BatchNormStatistics(self.batches, clock, words.batch_norm_batches))
         kept.append(best)
-        kept += [*self._early_stopping(), *self.settings.callbacks]
+        kept += [*self._lookahead(clock), *self._early_stopping(), *self.settings.callbacks]
         if self.settings.tensorboard:
             kept.append(keras.callbacks.TensorBoard(str(self.run.tensorboard_folder)))
         keeper = Keeper(
@@ -314,6 +258,10 @@ class _Training:
         part = FirstEpoch(first, steps)
         head = [part, clock, Rows(self.run, clock, len(self.data.train), rows)]
         tail = [lines, keeper, keras.callbacks.LambdaCallback(on_train_batch_end=part.after_others)]
+        if words.ema:
+            averaged = Averaged()
+            head.append(averaged)
+            tail.insert(0, keras.callbacks.LambdaCallback(on_epoch_end=averaged.after_others))
         try:
             if notes.get("stopped") or first >= words.epochs * steps:
                 self._put_back_all(keeper)
@@ -338,6 +286,14 @@ class _Training:
         keeper.set_model(self.model)
         keeper.on_train_begin()
         keeper.on_epoch_begin(0)
+
+    def _lookahead(self, clock: Clock) -> list[keras.callbacks.Callback]:
+        words = self.recipe.train
+        if words.lookahead is None:
+            return []
+        steps = words.epochs * self.batches.steps_per_epoch
+        per_update = words.gradient_accumulation_steps or 1
+        return [Lookahead(words.lookahead, self.model, clock, steps, per_update)]
 
     def _early_stopping(self) -> list[keras.callbacks.Callback]:
         words = self.recipe.train

@@ -1,40 +1,23 @@
-"""From the recipe's words to a Keras optimizer with its learning-rate schedule."""
+"""Learning rates over the updates of a training."""
 
 from __future__ import annotations
 
+from math import floor
 from typing import Any
 
 import keras
 from keras import ops
 
-from zoo import names
-from zoo.model import decayed
-from zoo.recipe import Recipe
 from zoo.recipe.words import Choice
 
 
-def optimizer(recipe: Recipe, model: keras.Model, steps_per_epoch: int) -> Any:
-    """The recipe's optimizer, built for the model; weight decay touches kernels alone."""
-    choice = recipe.train.optimizer
-    options = choice.options.model_dump()
-    options["learning_rate"] = learning_rate(
-        recipe.train.schedule, options["learning_rate"], recipe.train.epochs, steps_per_epoch
-    )
-    # Keras takes None for "no decay" and skips the work; 0.0 would multiply every variable by 1.
-    options["weight_decay"] = options["weight_decay"] or None
-    made = getattr(keras.optimizers, names.OPTIMIZERS[choice.word].keras)(**options)
-    if options["weight_decay"]:
-        made.exclude_from_weight_decay(var_list=decayed(model)[1])
-    if recipe.train.dtype_policy == "mixed_float16":
-        made = keras.optimizers.LossScaleOptimizer(made)
-    made.build(model.trainable_variables)
-    return made
+def learning_rate(schedule: Choice, peak: float, epochs: int, steps_per_epoch: float) -> Any:
+    """A number for `constant`, so that callbacks may change it; else a schedule over steps.
 
-
-def learning_rate(schedule: Choice, peak: float, epochs: int, steps_per_epoch: int) -> Any:
-    """A number for `constant`, so that callbacks may change it; else a schedule over steps."""
+    Where gradients are accumulated, a step is an update, and an epoch may hold half of one.
+    """
     options = schedule.options
-    total = epochs * steps_per_epoch
+    total = max(floor(epochs * steps_per_epoch + 1e-6), 1)
     if schedule.word == "constant":
         return peak
     if schedule.word == "step":
@@ -100,3 +83,25 @@ class OneCycle(keras.optimizers.schedules.LearningRateSchedule):
             "start_factor": self.start_factor,
             "end_factor": self.end_factor,
         }
+
+
+@keras.saving.register_keras_serializable("zoo")
+class OverUpdates(keras.optimizers.schedules.LearningRateSchedule):
+    """A schedule over updates, asked with steps: Keras counts those, `every` to an update."""
+
+    def __init__(self, schedule: Any, every: int) -> None:
+        super().__init__()
+        self.schedule = schedule
+        self.every = every
+
+    def __call__(self, step: Any) -> Any:
+        return self.schedule(ops.floor_divide(step, self.every))
+
+    def get_config(self) -> dict[str, Any]:
+        schedule = keras.saving.serialize_keras_object(self.schedule)
+        return {"schedule": schedule, "every": self.every}
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any]) -> OverUpdates:
+        schedule = keras.saving.deserialize_keras_object(config["schedule"])
+        return cls(schedule, config["every"])
