@@ -1,0 +1,325 @@
+"""Checks of what a network does in a short training: fits, uses its input, beats guessing. Light."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from zoo.checks.finding import FAIL, INFO, PASS, WARN, Finding, Verdict, broken, finding, named
+from zoo.checks.fit import above_guessing
+from zoo.checks.loss import LossWord
+
+FITTED, NEARLY = 0.01, 0.1  # Above the floor.
+ALIKE = 0.02  # Of a plateau's value.
+
+
+@dataclass(frozen=True, kw_only=True)
+class Overfit:
+    """The end of a training on a few images, all regularisation off, by the best of several rates.
+
+    Attributes:
+        accuracy: on these images, batch norm in training mode.
+        loss: data loss on them, without label smoothing.
+        floor: the least it can be: mean H(labels | identical image); 0 without conflicts.
+        images: n.
+        num_classes: C.
+        steps: made.
+        label_smoothing: of the recipe (which is meant to be off here).
+        optimizer: word of the best one tried.
+        rate: its learning rate.
+        initial_loss: before the first step.
+        penalty: what penalties would add to the loss at the end; 0 without.
+        diverged: every rate tried ended in nan, infinity or far above the first loss.
+        conflicting: of these images, those that an identical one of another class keeps from
+            being right; the best accuracy is (n - conflicting) / n.
+        loss_word: word of `train.loss`.
+    """
+
+    accuracy: float
+    loss: float
+    floor: float
+    images: int
+    num_classes: int
+    steps: int
+    label_smoothing: float
+    optimizer: str
+    rate: float
+    initial_loss: float
+    penalty: float = 0.0
+    diverged: bool = False
+    conflicting: int = 0
+    loss_word: LossWord = "softmax"
+
+
+def softmax_twice(num_classes: int) -> float:
+    """Least cross-entropy of the softmax of a softmax: ln(1 + (C - 1) / e); 1.4612 for ten."""
+    return math.log(1 + (num_classes - 1) / math.e)
+
+
+def smoothing_floor(num_classes: int, label_smoothing: float) -> float:
+    """Entropy of a smoothed label: 0.5003 for ten classes and 0.1, 0.8669 for 0.2."""
+    if not label_smoothing:
+        return 0.0
+    wrong = label_smoothing / num_classes
+    right = 1 - label_smoothing + wrong
+    return -right * math.log(right) - (num_classes - 1) * wrong * math.log(wrong)
+
+
+def judge_overfit(numbers: Overfit) -> Finding:
+    """C12. A few images can be learned by heart; if not, the plateau says why.
+
+    That it works proves little (a network on random features can do it too): C13 and C16 ask more.
+
+    Source: CS231n, lecture 6, "make sure that you can overfit a very small portion of the data";
+    notes 3.
+    """
+    check = "C12"
+    best = (numbers.images - numbers.conflicting) / max(numbers.images, 1)
+    wanted = f"accuracy 1 and loss <= {numbers.floor + FITTED:.3g} on {numbers.images} images"
+    wanted += f" (fails above {numbers.floor + NEARLY:.3g})"
+    fitted = numbers.accuracy >= best - 0.5 / max(numbers.images, 1)
+    above = numbers.loss - numbers.floor
+    details = {
+        "accuracy": numbers.accuracy,
+        "steps": numbers.steps,
+        "optimizer": numbers.optimizer,
+        "rate": numbers.rate,
+        "floor": numbers.floor,
+        "images": numbers.images,
+    }
+    if not numbers.diverged and fitted and above <= NEARLY:
+        told = (
+            f"accuracy {numbers.accuracy:.2f}, loss {numbers.loss:.3g} on {numbers.images} images "
+            f"after {numbers.steps} steps of {numbers.optimizer} at {numbers.rate:g}"
+        )
+        if numbers.conflicting:
+            told += f"; {numbers.conflicting} of them have an identical one of another class: "
+            told += "correct the labels in data.source."
+            return finding(check, WARN, numbers.loss, wanted, told, plateau="labels", **details)
+        if above <= FITTED:
+            return finding(check, PASS, numbers.loss, wanted, f"{told}, nice.", **details)
+        told += ": nearly by heart, and slowly."
+        return finding(check, WARN, numbers.loss, wanted, told, plateau="slow", **details)
+    plateau, told = _diagnosis(numbers, best)
+    return finding(check, FAIL, numbers.loss, wanted, told, plateau=plateau, **details)
+
+
+def _diagnosis(numbers: Overfit, best: float) -> tuple[str, str]:
+    """A word and a sentence for where the loss got stuck."""
+    loss, classes = numbers.loss, numbers.num_classes
+    if numbers.diverged or not math.isfinite(loss) or not math.isfinite(numbers.accuracy):
+        return "diverged", (
+            "the loss diverged at every rate tried; nan almost always means that the learning rate "
+            "is too high: lower learning_rate in train.optimizer, and check data.preprocess."
+        )
+    at_start = math.log(classes) if numbers.loss_word == "softmax" else classes - 1.0
+    if numbers.loss_word == "softmax":
+        twice = softmax_twice(classes)
+        if _near(loss, twice) and numbers.accuracy >= 0.9:
+            return "softmax twice", (
+                f"the loss is stuck at ln(1 + (C - 1) / e) = {twice:.4g}: softmax is applied "
+                "twice. The head must give logits to train.loss."
+            )
+        smooth = smoothing_floor(classes, numbers.label_smoothing)
+        if smooth and _near(loss, smooth) and numbers.accuracy >= 0.9:
+            return "label smoothing", (
+                f"the loss is stuck at {smooth:.4g}, the entropy of smoothed labels: "
+                "train.loss.softmax.label_smoothing is still on."
+            )
+    if _near(loss, at_start):
+        return "nothing learned", (
+            f"the loss stays at {at_start:.4g}, that of equal scores: nothing was learned. Check "
+            "labels against images (data.source), dead units and kernel_initializer."
+        )
+    if numbers.accuracy >= 1.0:
+        above = loss - numbers.floor
+        if numbers.penalty > 0 and 0.5 <= above / numbers.penalty <= 2:
+            return "regulariser", (
+                f"every image is right, but the loss stays about the penalty of "
+                f"{numbers.penalty:.3g} above 0: a kernel_regularizer or weight_decay is still on."
+            )
+        return "slow", (
+            f"every image is right, but the loss is still {loss:.3g} after {numbers.steps} steps: "
+            "the head learns slowly. Raise model.head.scale, or the steps of this check."
+        )
+    if numbers.conflicting and abs(numbers.accuracy - best) <= 0.5 / numbers.images:
+        return "labels", (
+            f"accuracy stays at {best:.3g}: {numbers.conflicting} of {numbers.images} images have "
+            "an identical one of another class. Correct the labels in data.source."
+        )
+    if loss >= numbers.initial_loss:
+        return "too high a rate", (
+            f"the loss rose from {numbers.initial_loss:.3g} to {loss:.3g}: lower learning_rate in "
+            "train.optimizer, or use model.defaults.batch_norm."
+        )
+    return "cannot fit", (
+        f"accuracy {numbers.accuracy:.2f} and loss {loss:.3g} on {numbers.images} images after "
+        f"{numbers.steps} steps: too small a network or too much pooling (model.stack), or signals "
+        "that die out (kernel_initializer)."
+    )
+
+
+def _near(loss: float, plateau: float) -> bool:
+    return abs(loss - plateau) <= ALIKE * plateau
+
+
+@dataclass(frozen=True, kw_only=True)
+class InputIndependent:
+    """The training loss after a short training, against the best that ignores the input.
+
+    Attributes:
+        loss: mean over the last steps.
+        entropy: least loss of a constant answer: H(p) of the labels.
+        se: standard error of the loss.
+    """
+
+    loss: float
+    entropy: float
+    se: float
+
+
+def judge_input_independent(numbers: InputIndependent) -> Finding:
+    """C13. A network that uses its input gets below the entropy of the labels.
+
+    Source: Karpathy 2019, "input-independent baseline".
+    """
+    check, limit = "C13", numbers.entropy - 3 * numbers.se
+    if found := broken(check, numbers, "lower learning_rate in train.optimizer."):
+        return found
+    wanted = f"loss < {limit:.4g}: the {numbers.entropy:.4g} of a constant answer, less 3 se"
+    if numbers.loss < limit:
+        told = f"the loss, {numbers.loss:.4g}, is below that of any constant answer."
+        return finding(check, PASS, numbers.loss, wanted, told)
+    told = (
+        f"the loss, {numbers.loss:.4g}, is no better than a constant answer's: the network ignores "
+        "its input. Check data.source and data.preprocess, and learning_rate in train.optimizer."
+    )
+    return finding(check, FAIL, numbers.loss, wanted, told)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Smoke:
+    """Accuracy on validation images after a short training.
+
+    Attributes:
+        accuracy: on them.
+        images: how many.
+        majority: share of the largest class among them.
+        steps: of the training.
+    """
+
+    accuracy: float
+    images: int
+    majority: float
+    steps: int
+
+
+def judge_smoke(numbers: Smoke) -> Finding:
+    """C16. A short training beats guessing: accuracy > p0 + 3 sqrt(p0 (1 - p0) / n).
+
+    Where one class is more than half of the images, a short training often just finds that out,
+    which is WARN.
+    """
+    check = "C16"
+    if found := broken(check, numbers, "lower learning_rate in train.optimizer."):
+        return found
+    bar = above_guessing(numbers.majority, numbers.images)
+    wanted = f"validation accuracy > {bar:.3f}, what guessing stays below"
+    details = {"images": numbers.images, "steps": numbers.steps, "majority": numbers.majority}
+    if numbers.accuracy > bar or (numbers.majority < 1 <= numbers.accuracy):
+        told = f"accuracy {numbers.accuracy:.3f} after {numbers.steps} steps."
+        return finding(check, PASS, numbers.accuracy, wanted, told, **details)
+    told = f"accuracy {numbers.accuracy:.3f} after {numbers.steps} steps is no better than guessing"
+    if numbers.majority > 0.5:
+        told += " the largest class: set train.class_weight: balanced."
+        return finding(check, WARN, numbers.accuracy, wanted, told, **details)
+    told += ": check data.source for labels that do not fit, and learning_rate in train.optimizer."
+    return finding(check, FAIL, numbers.accuracy, wanted, told, **details)
+
+
+@dataclass(frozen=True, kw_only=True)
+class KernelUpdate:
+    """How fast one kernel moves.
+
+    Attributes:
+        path: of the kernel; zero-initialised ones, biases and norms left out.
+        ratio: median over steps of ||dW|| / ||W||, with the update that was really made.
+        equilibrium: sqrt(2 learning_rate weight_decay / (1 + momentum)), where SGD with decay
+            keeps a kernel before a norm whatever the right rate is; None without decay.
+        scale_invariant: a norm follows the kernel, so that its length does not count.
+    """
+
+    path: str
+    ratio: float
+    equilibrium: float | None = None
+    scale_invariant: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class UpdateRatio:
+    """Updates over weights after the first steps (50 to 200) at the peak learning rate."""
+
+    layers: Sequence[KernelUpdate]
+    learning_rate: float
+
+
+RIGHT, BEARABLE, BROKEN = (1e-4, 1e-2), (1e-5, 3e-2), (1e-6, 0.3)
+
+
+def judge_update_ratio(numbers: UpdateRatio) -> Finding:
+    """C15. Kernels move by about a thousandth of their size a step.
+
+    Kernels before a norm settle at their equilibrium, which is often above that: they are too fast
+    only above five times it and above 0.03. Adam's first steps reach 0.012 on small kernels: INFO.
+    One kernel out of many is no failure.
+
+    Source: CS231n, lecture 6: "want this to be somewhere around 0.001 or so"; Wan et al. 2020 and
+    Kosson et al. 2023 (arXiv 2305.17212) for the equilibrium.
+    """
+    check = "C15"
+    wanted = f"{RIGHT[0]:g} <= update / weight <= {RIGHT[1]:g} (warns outside {BEARABLE[0]:g} to "
+    wanted += f"{BEARABLE[1]:g}; fails outside {BROKEN[0]:g} to {BROKEN[1]:g})"
+    if found := broken(check, numbers, "lower learning_rate in train.optimizer."):
+        return found
+    if not numbers.layers:
+        return finding(check, PASS, None, wanted, "no kernel to look at.")
+    judged = [(_of_kernel(layer), layer) for layer in numbers.layers]
+    failed = sum(verdict is FAIL for verdict, _ in judged)
+    worst = max(verdict for verdict, _ in judged)
+    if worst is FAIL and 2 * failed < len(judged):
+        worst = WARN
+    # Of the worst ones, that which is farthest off.
+    at = [layer for verdict, layer in judged if verdict is max(verdict for verdict, _ in judged)]
+    shown = max(at, key=lambda layer: abs(math.log(max(layer.ratio, 1e-30) / 1e-3)))
+    details = {
+        "update_ratio": {layer.path: layer.ratio for layer in numbers.layers},
+        "equilibrium": {
+            layer.path: layer.equilibrium
+            for layer in numbers.layers
+            if layer.equilibrium is not None
+        },
+    }
+    if worst is PASS:
+        told = f"updates over weights lie around {shown.ratio:.2g}."
+    else:
+        names = named(layer.path for layer in at)
+        told = f"updates are {shown.ratio:.2g} of the weights a step in {names}"
+        way = "lower" if shown.ratio > RIGHT[1] else "raise"
+        told += f": {way} learning_rate ({numbers.learning_rate:g}) in train.optimizer."
+        if worst is INFO:
+            told += " It is no fault by itself."
+    return finding(check, worst, shown.ratio, wanted, told, **details)
+
+
+def _of_kernel(layer: KernelUpdate) -> Verdict:
+    ratio = layer.ratio
+    if layer.scale_invariant and ratio > RIGHT[1]:
+        if ratio <= BEARABLE[1] or ratio <= 5 * (layer.equilibrium or 0.0):
+            return INFO
+        return FAIL if ratio > BROKEN[1] else WARN
+    if RIGHT[0] <= ratio <= RIGHT[1]:
+        return PASS
+    if BEARABLE[0] <= ratio <= BEARABLE[1]:
+        return INFO
+    return WARN if BROKEN[0] <= ratio <= BROKEN[1] else FAIL
