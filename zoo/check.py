@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
-from zoo.checks import CHECKS, Finding, Verdict, overall
+from zoo.checks import CHECKS, Finding, Verdict, joined, overall
 from zoo.errors import UsageError
 from zoo.measure import MEASURE, Subject
 
+# Dead units are looked for after the first steps too, where other checks have made them.
+LAST = ("C09",)
 Tell = Callable[[str], None]
 
 
@@ -21,7 +23,6 @@ class Report:
     findings: list[Finding]
     seconds: dict[str, float]
     suggestion: dict[str, Any] | None = None
-    skipped: dict[str, str] = field(default_factory=dict)
 
     @property
     def verdict(self) -> Verdict:
@@ -42,12 +43,12 @@ def chosen(only: Sequence[str], skip: Sequence[str], quick: bool) -> list[str]:
     Raises:
         UsageError: an id that there is not.
     """
-    unknown = [name for name in (*only, *skip) if name.upper() not in CHECKS]
+    unknown = [name for name in (*only, *skip) if name.upper() not in MEASURE]
     if unknown:
         raise UsageError(
-            f"no check {', '.join(unknown)}. Expected some of: {', '.join(CHECKS)}."
+            f"no check {', '.join(unknown)}. Expected some of: {', '.join(MEASURE)}."
         )
-    wanted = {name.upper() for name in only} or set(CHECKS)
+    wanted = {name.upper() for name in only} or set(MEASURE)
     left_out = {name.upper() for name in skip}
     return [
         name
@@ -77,12 +78,14 @@ def check(
     """
     findings: list[Finding] = []
     seconds: dict[str, float] = {}
-    for name in chosen(only, skip, quick):
+    for name in sorted(chosen(only, skip, quick), key=LAST.__contains__):
         entry = CHECKS[name]
         tell(f"{name} {entry.name}")
         began = time.perf_counter()
         numbers = MEASURE[name](subject)
-        if numbers is not None:
+        if isinstance(numbers, list):
+            findings.append(joined(map(entry.judge, numbers)))
+        elif numbers is not None:
             findings.append(entry.judge(numbers))
         seconds[name] = time.perf_counter() - began
     return Report(findings, seconds, subject.kept.get("suggestion"))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from itertools import combinations
-from math import sqrt
+from math import prod, sqrt
 from typing import Any
 
 import keras
@@ -12,7 +12,7 @@ import numpy as np
 from zoo import losses, optimize, probe
 from zoo.checks.gradients import Gradients, KernelGradient
 from zoo.checks.loss import HeadConfidence, LossWiring, Regularisation
-from zoo.checks.norms import BatchNormConfig, NormLayer
+from zoo.checks.norm import BatchNormConfig, BatchNormLayer
 from zoo.checks.signals import DeadUnits, Saturating, Saturation, SignalPropagation, Units
 from zoo.checks.symmetry import Symmetry
 from zoo.measure.subject import Subject
@@ -384,7 +384,7 @@ def symmetry(subject: Subject) -> Symmetry:
     return Symmetry(alike=alike, twins=twins)
 
 
-def batch_norm(subject: Subject) -> judged.BatchNormConfig:
+def batch_norm(subject: Subject) -> BatchNormConfig:
     """How batch norm's words fit the training that is planned."""
     found = activations(subject)
     train = subject.recipe.train
@@ -395,21 +395,21 @@ def batch_norm(subject: Subject) -> judged.BatchNormConfig:
         if layer.kind in ("conv", "depthwise_conv", "fc"):
             kernel = layer
         elif layer.kind == "bn" and kernel is not None:
-            positions = int(np.prod(layer.output_shape[:-1])) if len(layer.output_shape) > 1 else 1
             rows.append(
-                judged.BatchNormOf(
+                BatchNormLayer(
                     name=layer.name,
                     momentum=layer.options.momentum,
                     epsilon=layer.options.epsilon,
-                    variance=float(np.min(found[kernel.name].variances)),
-                    values=train.batch_size * positions,
+                    variance_small=float(np.min(found[kernel.name].variances)),
+                    values=train.batch_size * prod(layer.output_shape[:-1]),
                     redundant_bias=bool(kernel.options.use_bias),
                 )
             )
     rest = batches.size(batches.steps_per_epoch - 1)
-    return judged.BatchNormConfig(
+    return BatchNormConfig(
         layers=rows,
         steps=train.epochs * batches.steps_per_epoch,
+        batch_size=train.batch_size,
         last_batch=rest if rest < train.batch_size else 0,
         reestimated=train.batch_norm_batches is not None,
     )

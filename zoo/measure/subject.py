@@ -18,6 +18,7 @@ from zoo.from_data import initialise
 from zoo.plan import Layer, plan
 from zoo.recipe import Recipe
 from zoo.recipe.calm import calm
+from zoo.train.class_weight import class_weights
 
 PROBES = 1024
 PROBE_VALUES = 2**27  # Activations of the probe images held at once.
@@ -99,4 +100,13 @@ class Subject:
     def batches(self, recipe: Recipe | None = None) -> Batches:
         """Training batches as the recipe has them."""
         recipe = recipe or self.recipe
-        return Batches.of(recipe, self.data)
+        train = recipe.train
+        return Batches(
+            self.data.train,
+            train.batch_size,
+            recipe.seed,
+            recipe.data.augment,
+            train.drop_remainder,
+            self.classes,
+            class_weights(recipe, self.data),
+        )

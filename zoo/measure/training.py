@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from math import isfinite, log10, sqrt
+from math import isfinite, sqrt
 from typing import Any
 
 import keras
 import numpy as np
 
-from zoo import losses, probe
+from zoo import losses
+from zoo.checks import curves, rates
 from zoo.checks import training as judged
+from zoo.checks.fit import above_guessing
+from zoo.checks.signals import DeadUnits
 from zoo.measure import start
-from zoo.measure.data import duplicates
 from zoo.measure.subject import Subject
 from zoo.measure.trainer import Trainer
 from zoo.train.batch_norm import reestimate
@@ -48,17 +50,28 @@ def overfit(subject: Subject) -> judged.Overfit:
             best = found
         if found.accuracy == 1.0 and found.loss <= floor + NEAR:
             break
-    assert best is not None  # noqa: S101
+    if best is None:
+        raise ValueError("no learning rate to try")
     return best
+
+
+def _groups(images: np.ndarray, labels: np.ndarray) -> list[list[int]]:
+    """The labels of each image that there is."""
+    groups: dict[bytes, list[int]] = {}
+    for image, label in zip(images, labels.tolist(), strict=True):
+        groups.setdefault(image.tobytes(), []).append(label)
+    return list(groups.values())
+
+
+def _conflicting(images: np.ndarray, labels: np.ndarray) -> int:
+    """Images that cannot be right, since the same image stands more often under another label."""
+    return sum(len(found) - int(np.bincount(found).max()) for found in _groups(images, labels))
 
 
 def _floor(images: np.ndarray, labels: np.ndarray) -> float:
     """The least loss where the same image has several labels: the entropy of its labels."""
-    groups: dict[bytes, list[int]] = {}
-    for image, label in zip(images, labels.tolist(), strict=True):
-        groups.setdefault(image.tobytes(), []).append(label)
     total = 0.0
-    for found in groups.values():
+    for found in _groups(images, labels):
         shares = np.bincount(found) / len(found)
         shares = shares[shares > 0]
         total -= len(found) * float((shares * np.log(shares)).sum())
@@ -81,46 +94,54 @@ def _by_heart(
     penalty = float(sum(float(value) for value in trainer.network.losses))
     return judged.Overfit(
         accuracy=accuracy,
-        loss=curve[-1],
+        loss=curve[-1] - penalty,
         floor=floor,
         images=len(labels),
         num_classes=subject.classes,
         steps=len(curve),
-        label_smoothing=float(
-            getattr(subject.recipe.train.loss.options, "label_smoothing", 0.0)
-        ),
+        label_smoothing=float(getattr(subject.recipe.train.loss.options, "label_smoothing", 0.0)),
         optimizer="Adam",
-        learning_rate=rate,
+        rate=rate,
         initial_loss=curve[0],
         penalty=penalty,
+        diverged=not isfinite(curve[-1]) or curve[-1] > 3 * curve[0],
+        conflicting=_conflicting(images, labels),
         loss_word=subject.recipe.train.loss.word,
     )
 
 
-def scan(subject: Subject) -> judged.LearningRateScan:
+def scan(subject: Subject) -> rates.LearningRateScan:
     """Trains from the same start with rates half a decade apart, each for some fifty steps."""
     trainer = Trainer(subject, subject.recipe)
     word = subject.recipe.train.optimizer.word
     low, high = RANGES.get(word, RANGES["other"])
-    rates = [10 ** (low + i / 2) for i in range(int((high - low) * 2) + 1)]
-    affordable = SCAN_SECONDS / (trainer.step_seconds * len(rates))
+    tried = [10 ** (low + i / 2) for i in range(int((high - low) * 2) + 1)]
+    affordable = SCAN_SECONDS / (trainer.step_seconds * len(tried))
     seeds = SCAN_SEEDS if affordable >= 2 * SCAN_STEPS else 1
     steps = int(min(max(affordable / seeds, 2 * LAST), SCAN_STEPS))
-    points = [
-        _rate_point(trainer, rate, seed, steps) for seed in range(seeds) for rate in rates
-    ]
+    points = [_rate_point(trainer, rate, seed, steps) for seed in range(seeds) for rate in tried]
     train = subject.recipe.train
     counts = np.bincount(subject.data.train.labels, minlength=subject.classes)
-    return judged.LearningRateScan(
+    images = min(LAST, steps) * min(train.batch_size, len(subject.data.train))
+    found = rates.LearningRateScan(
         points=points,
-        learning_rate=trainer.peak,
-        annealed=train.schedule.word not in ("constant", "exponential"),
-        chance=float(counts.max() / counts.sum()),
-        optimizer=word,
+        rate=trainer.peak,
+        schedule=train.schedule.word,
+        num_classes=subject.classes,
+        chance=above_guessing(float(counts.max() / counts.sum()), images),
     )
+    proposed = rates.suggestion(points, train.schedule.word != "constant", found.chance)
+    if proposed:
+        rate, search = proposed
+        subject.kept["suggestion"] = {
+            "learning_rate": float(f"{rate:.2g}"),
+            "search": [float(f"{end:.2g}") for end in search],
+        }
+    subject.kept["scan"] = found
+    return found
 
 
-def _rate_point(trainer: Trainer, rate: float, seed: int, steps: int) -> judged.RatePoint:
+def _rate_point(trainer: Trainer, rate: float, seed: int, steps: int) -> rates.RatePoint:
     trainer.restart(seed)
     trainer.rate = rate
     curve: list[float] = []
@@ -135,16 +156,15 @@ def _rate_point(trainer: Trainer, rate: float, seed: int, steps: int) -> judged.
             break
     end = curve[-LAST:]
     finite = all(map(isfinite, curve))
-    return judged.RatePoint(
+    return rates.RatePoint(
         rate=rate,
         seed=seed,
         first_loss=curve[0],
         end_loss=float(np.mean(end)) if finite else float("inf"),
         se=float(np.std(end) / sqrt(len(end))) if finite else 0.0,
-        highest=highest if finite else float("inf"),
+        smoothed_max=highest if finite else float("inf"),
         finite=finite,
         accuracy=float(np.mean(right[-LAST:])),
-        images=len(end) * trainer.recipe.train.batch_size,
     )
 
 
@@ -172,7 +192,8 @@ def smoke(subject: Subject, rate: float | None = None) -> Smoke:
     seconds = trainer.step_seconds
     steps = int(min(max(SMOKE_SECONDS / seconds, RATIO_FROM), SMOKE_STEPS))
     annealed = subject.recipe.train.schedule.word != "constant"
-    rate = rate or (trainer.peak / 3 if annealed else trainer.peak)
+    suggested = subject.kept.get("suggestion", {}).get("learning_rate")
+    rate = rate or min(suggested or trainer.peak, trainer.peak / 3 if annealed else trainer.peak)
     trainer.restart()
     trainer.rate = rate
     kernels = [v for v in trainer.network.trainable_variables if v.path.endswith("kernel")]
@@ -226,11 +247,10 @@ def smoked(subject: Subject) -> judged.Smoke:
         images=count,
         majority=float(counts.max() / count),
         steps=found.steps,
-        finite=all(map(isfinite, found.curve)),
     )
 
 
-def update_ratio(subject: Subject) -> judged.UpdateRatio:
+def update_ratio(subject: Subject) -> rates.UpdateRatio:
     """|change| / |kernel| of a step, median over the later of the first steps."""
     found = smoke(subject)
     options = found.trainer.recipe.train.optimizer.options
@@ -248,23 +268,26 @@ def update_ratio(subject: Subject) -> judged.UpdateRatio:
             coupled = decay if word == "TorchSGD" else decay * (1 - momentum)
             settled = sqrt(2 * found.rate * coupled / (1 + momentum))
         rows.append(
-            judged.RatioOf(
+            rates.KernelUpdate(
                 path=path,
                 ratio=float(np.median(ratios)),
-                settled=settled,
-                scale_free=scale_free,
+                equilibrium=settled,
+                scale_invariant=scale_free,
             )
         )
-    return judged.UpdateRatio(layers=rows, learning_rate=found.rate)
+    return rates.UpdateRatio(layers=rows, learning_rate=found.rate)
 
 
-def dead_after(subject: Subject) -> Any:
-    """Dead units after the first steps."""
-    found = start.activations(subject, smoke(subject).trainer.network)
-    return start.dead(subject, found, after_training=True)
+def dead_units(subject: Subject) -> list[DeadUnits]:
+    """Dead units at the start and, where there was some training, after it."""
+    found = [start.dead_units(subject)]
+    if "smoke" in subject.kept:
+        after = start.activations(subject, smoke(subject).trainer.network)
+        found.append(start.dead(subject, after, after_training=True))
+    return found
 
 
-def filters(subject: Subject) -> judged.Filters | None:
+def filters(subject: Subject) -> curves.Filters | None:
     """How smooth the first layer's filters are: Moran's I against shuffled positions.
 
     None where there is no first convolution, or its kernel is smaller than 5: nine values cannot
@@ -274,8 +297,9 @@ def filters(subject: Subject) -> judged.Filters | None:
     if first is None or first.kind != "conv" or min(first.options.kernel_size) < 5:
         return None
     kernel = _array(smoke(subject).trainer.network.get_layer(first.name).kernel)
+    subject.kept["filters"] = kernel
     observed, p = morans_i(kernel, subject.rng("filters"))
-    return judged.Filters(p=p, morans_i=observed, kernel_size=min(first.options.kernel_size))
+    return curves.Filters(p=p, morans_i=observed, kernel_size=first.options.kernel_size)
 
 
 def morans_i(
@@ -307,10 +331,6 @@ def morans_i(
         for _ in range(draws)
     )
     return observed, (above + 1) / (draws + 1)
-
-
-def decades(rates: list[float]) -> list[float]:
-    return [log10(rate) for rate in rates]
 
 
 def _array(value: Any) -> np.ndarray:

@@ -14,7 +14,7 @@ DROPOUTS = ("dropout", "spatial_dropout", "alpha_dropout")
 def calm(recipe: Recipe) -> Recipe:
     """A resolved recipe with regularisation off: what must learn a few images by heart.
 
-    Off are augmentation, dropout, label smoothing, penalties and weight decay. Layers keep their
+    Off are augmentation, dropout, label smoothing, class weights, penalties and weight decay. Layers keep their
     names, so weights stay the same for the same seed.
     """
     model, train = recipe.model, recipe.train
@@ -29,6 +29,7 @@ def calm(recipe: Recipe) -> Recipe:
                 update={
                     "loss": _without(train.loss, "label_smoothing"),
                     "optimizer": _without(train.optimizer, "weight_decay"),
+                    "class_weight": None,
                 }
             ),
         }

@@ -1,0 +1,37 @@
+"""Numbers for the checks: `MEASURE[id](subject)` gives what `zoo.checks.CHECKS[id].judge` takes.
+
+Heavy: runs models. What is measured once is kept by the subject for the other checks. None means
+that a check has nothing to say of this network; a list is judged one by one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from zoo.measure import data, start, training
+from zoo.measure.subject import Subject
+
+__all__ = ["MEASURE", "Subject"]
+
+MEASURE: dict[str, Callable[[Subject], Any]] = {
+    "C01": data.input_scale,
+    "C02": data.statistics,
+    "C03": data.labels,
+    "C04": data.duplicates,
+    "C05": start.loss_wiring,
+    "C06": start.head_confidence,
+    "C07": start.regularisation,
+    "C08": start.signal_propagation,
+    "C09": training.dead_units,
+    "C10": start.saturation,
+    "C11": start.gradients,
+    "C12": training.overfit,
+    "C13": training.input_independent,
+    "C14": training.scan,
+    "C15": training.update_ratio,
+    "C16": training.smoked,
+    "C20": training.filters,
+    "C21": start.batch_norm,
+    "C25": start.symmetry,
+}
