@@ -83,7 +83,7 @@ def test_verb_is_light(args: list[str], code: int, part: str, mistakes: str) -> 
 
 
 @pytest.mark.parametrize("module", ["zoo", "zoo.cli", "zoo.recipe", "zoo.plan", "zoo.run",
-                                    "zoo.data.layout", "tuning.space"])  # fmt: skip
+                                    "zoo.checks", "zoo.data.layout", "tuning.space"])  # fmt: skip
 def test_module_is_light(module: str) -> None:
     done = fresh("-c", f"import sys, {module}; print(*sys.modules)")
     assert done.returncode == 0, done.stderr

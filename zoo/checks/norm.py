@@ -59,7 +59,7 @@ def judge_batch_norm(numbers: BatchNormConfig) -> Finding:
     """C21. Running statistics converge, batches are large enough, epsilon is small.
 
     After T steps the running statistics have absorbed 1 - m^T: with m = 0.99, 38 % after 48 steps
-    and 95 % after 299; with 0.9 after 29. One value a channel (m = 1) gives out beta alone, whatever
+    and 95 % after 299; with 0.9 after 29. A statistic of one value gives out beta alone, whatever
     comes in.
 
     Source: Ioffe & Szegedy 2015; Wu & He 2018 for small batches.

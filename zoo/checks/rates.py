@@ -1,0 +1,300 @@
+"""Checks of the learning rate: a scan of rates, and how fast kernels move. Light."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from statistics import fmean
+from typing import Literal
+
+from zoo.checks.finding import FAIL, INFO, PASS, WARN, Finding, Verdict, broken, finding, named
+
+
+@dataclass(frozen=True, kw_only=True)
+class RatePoint:
+    """A short training (50 to 100 steps) at one constant rate from the start.
+
+    Attributes:
+        rate: learning rate.
+        seed: of its batches.
+        first_loss: before the first step.
+        end_loss: mean of the last losses (10).
+        se: standard error of that mean.
+        smoothed_max: largest smoothed loss.
+        finite: no loss was nan or infinite; the other numbers may be anything where one was.
+        accuracy: at the end, on the images of the last losses.
+    """
+
+    rate: float
+    seed: int
+    first_loss: float
+    end_loss: float
+    se: float
+    smoothed_max: float
+    finite: bool = True
+    accuracy: float = 0.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class LearningRateScan:
+    """Trainings at rates a constant factor apart, and what the recipe says.
+
+    Attributes:
+        points: one a rate and seed, in any order.
+        rate: peak learning rate of the recipe.
+        schedule: word of `train.schedule`.
+        num_classes: C.
+        chance: accuracy that guessing stays below: `fit.above_guessing` of the largest class's
+            share and the images that accuracies are measured on.
+    """
+
+    points: Sequence[RatePoint]
+    rate: float
+    schedule: str
+    num_classes: int
+    chance: float
+
+
+Class = Literal["too low", "works", "too high"]
+EXPLODED = 3.0  # Times the first loss, as in the lecture.
+LEAST_DROP = 0.01  # Of the first loss.
+# The rate to take below the largest that works; how wide to search.
+ANNEALED, CONSTANT, RANGE = 3.0, 10.0, 300.0
+# Times the rate suggested. With a constant rate, 10 is the largest that works.
+HIGH_WARN, HIGH_FAIL, LOW_WARN = 10.0, 30.0, 0.01
+NOTED = (1 / 30, 3.0)
+
+
+def classified(point: RatePoint) -> Class:
+    """Too high: not finite, above 3 times the first loss, or ends above it; too low: hardly moves.
+
+    A change counts from max(1 %, 3 standard errors) on, both ways: at a tiny rate the last losses
+    are the first one and noise.
+    """
+    losses = (point.first_loss, point.end_loss, point.se, point.smoothed_max)
+    if not point.finite or not all(map(math.isfinite, losses)):
+        return "too high"
+    least = max(LEAST_DROP * point.first_loss, 3 * point.se)
+    if point.smoothed_max > EXPLODED * point.first_loss:
+        return "too high"
+    if point.end_loss > point.first_loss + least:
+        return "too high"
+    return "works" if point.first_loss - point.end_loss >= least else "too low"
+
+
+def classes(points: Sequence[RatePoint], chance: float = 0.0) -> dict[float, Class]:
+    """Of each rate, over its seeds, in order of rates.
+
+    A rate works where it does for all seeds, and is too high where it is for any. A loss that falls
+    while answers stay guesses, when smaller rates do better, is a network that died: too high.
+    """
+    by_rate: dict[float, list[RatePoint]] = {}
+    for point in points:
+        by_rate.setdefault(point.rate, []).append(point)
+    found: dict[float, Class] = {}
+    learned = False
+    for rate in sorted(by_rate):
+        kinds = {classified(point) for point in by_rate[rate]}
+        kind: Class = "too low"
+        if "too high" in kinds:
+            kind = "too high"
+        elif kinds == {"works"}:
+            accuracy = fmean(point.accuracy for point in by_rate[rate])
+            kind = "works" if accuracy > chance or not learned else "too high"
+            learned = learned or accuracy > chance > 0
+        found[rate] = kind
+    return found
+
+
+def largest_working(found: dict[float, Class]) -> float | None:
+    """The top of the longest run of rates that work with none too high among them."""
+    runs: list[list[float]] = [[]]
+    for rate, kind in sorted(found.items()):
+        if kind == "too high":
+            runs.append([])
+        elif kind == "works":
+            runs[-1].append(rate)
+    best = max(runs, key=len)
+    return best[-1] if best else None
+
+
+def suggestion(
+    points: Sequence[RatePoint], annealed: bool, chance: float = 0.0
+) -> tuple[float, tuple[float, float]] | None:
+    """A peak rate and a range to search, inside what was scanned; None where nothing works.
+
+    A third of the largest rate that works for all seeds where the rate falls later, a tenth where
+    it stays; search from a 300th of it up to it.
+    """
+    top = largest_working(classes(points, chance))
+    if top is None:
+        return None
+    lowest = min(point.rate for point in points)
+    rate = max(top / (ANNEALED if annealed else CONSTANT), lowest)
+    return rate, (max(top / RANGE, lowest), top)
+
+
+def judge_learning_rate(numbers: LearningRateScan) -> Finding:
+    """C14. The recipe's peak rate against the largest with which the loss goes down.
+
+    Measured in times the suggested rate, which is a third (a rate that falls later) or a tenth (a
+    constant one) of that: FAIL from 30 times on, WARN from 10 times on, and below a 100th. Warm-up
+    carries a peak beyond what works from the start, so that 3 to 10 times is INFO. Beyond a scan
+    that found no rate too high nothing is said.
+
+    Source: CS231n, lecture 6, "find learning rate that makes the loss go down"; Smith 2017.
+    """
+    check, wanted = "C14", "a rate with which the loss goes down"
+    if not math.isfinite(numbers.rate) or not math.isfinite(numbers.chance) or not numbers.points:
+        told = "there is no rate to judge: check learning_rate in train.optimizer."
+        return finding(check, FAIL, numbers.rate, wanted, told)
+    found = classes(numbers.points, numbers.chance)
+    details: dict[str, object] = {
+        "classes": [{"rate": rate, "class": kind} for rate, kind in found.items()]
+    }
+    annealed = numbers.schedule != "constant"
+    proposed = suggestion(numbers.points, annealed, numbers.chance)
+    if proposed is None:
+        told = _nothing_works(numbers, found)
+        return finding(check, FAIL, numbers.rate, wanted, told, **details)
+    rate, (low, high) = proposed
+    details |= {"largest_that_works": high, "suggested": rate, "search": [low, high]}
+    times = numbers.rate / rate
+    bounded = any(kind == "too high" and at > high for at, kind in found.items())
+    wanted = f"{rate * LOW_WARN:.2g} < learning_rate < {rate * HIGH_WARN:.2g} (fails from "
+    wanted += f"{rate * HIGH_FAIL:.2g} on)"
+    verdict = _verdict(times, bounded)
+    search = f"Rough range to search: {low:.2g} to {high:.2g}"
+    told = f"learning_rate {numbers.rate:g} in train.optimizer"
+    if verdict is PASS:
+        told += f" is near the {rate:.2g} suggested; the loss goes down up to {high:.2g}."
+    elif times > 1 and not bounded:
+        told += f" is above all rates tried, which go down up to {high:.2g}: not judged."
+    elif times > 1:
+        told += f": loss exploding means too high. Lower it to about {rate:.2g}. {search}."
+        if verdict is INFO:
+            told = f"learning_rate {numbers.rate:g} in train.optimizer is {times:.2g} times the "
+            told += f"{rate:.2g} suggested; without warm-up it may be too high. {search}."
+    else:
+        told += f": loss barely changing means too low. Raise it to about {rate:.2g}. {search}."
+    return finding(check, verdict, numbers.rate, wanted, told, **details)
+
+
+def _verdict(times: float, bounded: bool) -> Verdict:
+    # A hair's breadth: 30 times 0.1 / 3 is not 1.0 in floats.
+    times_high, times_low = times * (1 + 1e-9), times * (1 - 1e-9)
+    if times_high >= HIGH_WARN:
+        if not bounded:
+            return INFO
+        return FAIL if times_high >= HIGH_FAIL else WARN
+    if times_low <= LOW_WARN:
+        return WARN
+    return PASS if NOTED[0] <= times <= NOTED[1] * (1 + 1e-9) else INFO
+
+
+def _nothing_works(numbers: LearningRateScan, found: dict[float, Class]) -> str:
+    low, high = min(found), max(found)
+    if set(found.values()) == {"too high"}:
+        return (
+            f"loss exploding at every rate from {low:.2g} to {high:.2g}: learning rate too high, "
+            "or inputs or kernels far too large (data.preprocess, kernel_initializer)."
+        )
+    best = max(point.accuracy for point in numbers.points if classified(point) != "too high")
+    if best > numbers.chance:
+        return (
+            f"loss barely changing from {low:.2g} to {high:.2g}, but accuracy reaches {best:.2f}: "
+            "the softmax is still diffuse, the direction is right and the learning rate too low. "
+            "Raise learning_rate in train.optimizer."
+        )
+    return (
+        f"loss not going down from {low:.2g} to {high:.2g} and accuracy at chance, a plateau: bad "
+        "kernel_initializer, dead units, or far too low learning_rate in train.optimizer."
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class KernelUpdate:
+    """How fast one kernel moves.
+
+    Attributes:
+        path: of the kernel; zero-initialised ones, biases and norms left out.
+        ratio: median over steps of ||dW|| / ||W||, with the update that was really made.
+        equilibrium: sqrt(2 learning_rate weight_decay / (1 + momentum)), where SGD with decay
+            keeps a kernel before a norm whatever the right rate is; None without decay.
+        scale_invariant: a norm follows the kernel, so that its length does not count.
+    """
+
+    path: str
+    ratio: float
+    equilibrium: float | None = None
+    scale_invariant: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class UpdateRatio:
+    """Updates over weights after the first steps (50 to 200) at the peak learning rate."""
+
+    layers: Sequence[KernelUpdate]
+    learning_rate: float
+
+
+RIGHT, BEARABLE, BROKEN = (1e-4, 1e-2), (1e-5, 3e-2), (1e-6, 0.3)
+
+
+def judge_update_ratio(numbers: UpdateRatio) -> Finding:
+    """C15. Kernels move by about a thousandth of their size a step.
+
+    Kernels before a norm settle at their equilibrium, which is often above that: they are too fast
+    only above five times it and above 0.03. Adam's first steps reach 0.012 on small kernels: INFO.
+    One kernel out of many is no failure.
+
+    Source: CS231n, lecture 6: "want this to be somewhere around 0.001 or so"; Wan et al. 2020 and
+    Kosson et al. 2023 (arXiv 2305.17212) for the equilibrium.
+    """
+    check = "C15"
+    wanted = f"{RIGHT[0]:g} <= update / weight <= {RIGHT[1]:g} (warns outside {BEARABLE[0]:g} to "
+    wanted += f"{BEARABLE[1]:g}; fails outside {BROKEN[0]:g} to {BROKEN[1]:g})"
+    if found := broken(check, numbers, "lower learning_rate in train.optimizer."):
+        return found
+    if not numbers.layers:
+        return finding(check, PASS, None, wanted, "no kernel to look at.")
+    judged = [(_of_kernel(layer), layer) for layer in numbers.layers]
+    failed = sum(verdict is FAIL for verdict, _ in judged)
+    worst = max(verdict for verdict, _ in judged)
+    if worst is FAIL and 2 * failed < len(judged):
+        worst = WARN
+    # Of the worst ones, that which is farthest off.
+    at = [layer for verdict, layer in judged if verdict is max(verdict for verdict, _ in judged)]
+    shown = max(at, key=lambda layer: abs(math.log(max(layer.ratio, 1e-30) / 1e-3)))
+    details = {
+        "update_ratio": {layer.path: layer.ratio for layer in numbers.layers},
+        "equilibrium": {
+            layer.path: layer.equilibrium
+            for layer in numbers.layers
+            if layer.equilibrium is not None
+        },
+    }
+    if worst is PASS:
+        told = f"updates over weights lie around {shown.ratio:.2g}."
+    else:
+        names = named(layer.path for layer in at)
+        told = f"updates are {shown.ratio:.2g} of the weights a step in {names}"
+        way = "lower" if shown.ratio > RIGHT[1] else "raise"
+        told += f": {way} learning_rate ({numbers.learning_rate:g}) in train.optimizer."
+        if worst is INFO:
+            told += " It is no fault by itself."
+    return finding(check, worst, shown.ratio, wanted, told, **details)
+
+
+def _of_kernel(layer: KernelUpdate) -> Verdict:
+    ratio = layer.ratio
+    if layer.scale_invariant and ratio > RIGHT[1]:
+        if ratio <= BEARABLE[1] or ratio <= 5 * (layer.equilibrium or 0.0):
+            return INFO
+        return FAIL if ratio > BROKEN[1] else WARN
+    if RIGHT[0] <= ratio <= RIGHT[1]:
+        return PASS
+    if BEARABLE[0] <= ratio <= BEARABLE[1]:
+        return INFO
+    return WARN if BROKEN[0] <= ratio <= BROKEN[1] else FAIL
