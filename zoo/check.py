@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -11,8 +12,9 @@ from zoo.checks import CHECKS, Finding, Verdict, joined, overall
 from zoo.errors import UsageError
 from zoo.measure import MEASURE, Subject
 
-# Dead units are looked for after the first steps too, where other checks have made them.
-LAST = ("C09",)
+# The scan of rates comes before what trains by its suggestion; dead units are looked for after the
+# first steps too, where other checks have made them.
+FIRST, LAST = ("C14",), ("C09",)
 Tell = Callable[[str], None]
 
 
@@ -45,9 +47,7 @@ def chosen(only: Sequence[str], skip: Sequence[str], quick: bool) -> list[str]:
     """
     unknown = [name for name in (*only, *skip) if name.upper() not in MEASURE]
     if unknown:
-        raise UsageError(
-            f"no check {', '.join(unknown)}. Expected some of: {', '.join(MEASURE)}."
-        )
+        raise UsageError(f"no check {', '.join(unknown)}. Expected some of: {', '.join(MEASURE)}.")
     wanted = {name.upper() for name in only} or set(MEASURE)
     left_out = {name.upper() for name in skip}
     return [
@@ -55,6 +55,13 @@ def chosen(only: Sequence[str], skip: Sequence[str], quick: bool) -> list[str]:
         for name, check in CHECKS.items()
         if name in wanted and name not in left_out and (check.quick or not quick)
     ]
+
+
+def _turn(name: str) -> int:
+    """Quick ones first, then the scan, then the rest."""
+    if name in LAST:
+        return 3
+    return 0 if CHECKS[name].quick else 1 if name in FIRST else 2
 
 
 def check(
@@ -78,7 +85,8 @@ def check(
     """
     findings: list[Finding] = []
     seconds: dict[str, float] = {}
-    for name in sorted(chosen(only, skip, quick), key=LAST.__contains__):
+    logging.getLogger("tensorflow").setLevel(logging.ERROR)  # Of many networks, many traces.
+    for name in sorted(chosen(only, skip, quick), key=_turn):
         entry = CHECKS[name]
         tell(f"{name} {entry.name}")
         began = time.perf_counter()
@@ -88,4 +96,5 @@ def check(
         elif numbers is not None:
             findings.append(entry.judge(numbers))
         seconds[name] = time.perf_counter() - began
+    findings.sort(key=lambda finding: finding.id)
     return Report(findings, seconds, subject.kept.get("suggestion"))

@@ -46,7 +46,7 @@ def draw(kept: dict[str, Any], folder: Path) -> list[Path]:
     folder.mkdir(parents=True, exist_ok=True)
     made = []
     for name, (key, picture) in FIGURES.items():
-        if not kept.get(key):
+        if kept.get(key) is None:
             continue
         figure = Figure(figsize=SIZE, layout="constrained")
         picture(figure, kept[key])
@@ -65,7 +65,9 @@ def _scan(figure: Any, scan: Any) -> None:
     first = float(np.mean([point.first_loss for point in scan.points]))
     axes.axhline(first, color="grey", lw=0.8, ls=":", label="first loss")
     axes.axvline(scan.rate, color="black", lw=0.8, ls="--", label="the recipe's rate")
-    axes.set(xscale="log", xlabel="learning rate", ylabel="loss after the steps", ylim=(0, 2 * first))
+    axes.set(
+        xscale="log", xlabel="learning rate", ylabel="loss after the steps", ylim=(0, 2 * first)
+    )
     axes.legend(fontsize=8)
 
 

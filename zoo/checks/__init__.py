@@ -13,10 +13,21 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from zoo.checks import curves, data, gradients, labels, loss, norm, rates, signals, training
-from zoo.checks.finding import NAMES, Finding, Verdict, overall
+from zoo.checks import (
+    curves,
+    data,
+    gradients,
+    labels,
+    loss,
+    norm,
+    rates,
+    signals,
+    symmetry,
+    training,
+)
+from zoo.checks.finding import NAMES, Finding, Verdict, joined, overall
 
-__all__ = ["CHECKS", "Check", "Finding", "Verdict", "overall"]
+__all__ = ["CHECKS", "Check", "Finding", "Verdict", "joined", "overall"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -85,6 +96,8 @@ _TABLE: dict[str, tuple[str, str, bool, str, type, Callable[[Any], Finding]]] = 
             False, "CS231n notes 3; Moran 1950", curves.Filters, curves.judge_filters),
     "C21": ("Does batch norm fit the steps and batches of the training?", PROBE, True,
             "Ioffe & Szegedy 2015; Wu & He 2018", norm.BatchNormConfig, norm.judge_batch_norm),
+    "C25": ("Does every unit start with weights of its own?", "comparing kernels", True,
+            f"{LECTURE}; notes 2", symmetry.Symmetry, symmetry.judge_symmetry),
 }  # fmt: skip
 
 CHECKS: dict[str, Check] = {

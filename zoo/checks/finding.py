@@ -29,6 +29,7 @@ NAMES = {
     "C19": "train/validation gap",
     "C20": "first filters",
     "C21": "batch norm",
+    "C25": "symmetry",
 }
 
 

@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 
 from zoo import probe
-from zoo.checks.data import Duplicates, InputScale, Labels, Statistics
+from zoo.checks.data import InputScale, Statistics
+from zoo.checks.labels import Duplicates, Labels
 from zoo.data.normalise import Normalisation, normalisation
 from zoo.data.splits import Split
 from zoo.measure.subject import Subject
@@ -85,7 +86,8 @@ def labels(subject: Subject) -> Labels:
     data, classes = subject.data, subject.classes
     counts = {}
     invalid = 0
-    for name, split in (("train", data.train), ("validation", data.validation), ("test", data.test)):
+    splits = {"train": data.train, "validation": data.validation, "test": data.test}
+    for name, split in splits.items():
         if split is None:
             continue
         found = np.asarray(split.labels)

@@ -1,4 +1,4 @@
-"""Numbers of a network at its start: its loss, its signals, its gradients. No training to speak of."""
+"""Numbers of a network at its start: its loss, its signals, its gradients."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from typing import Any
 import keras
 import numpy as np
 
-from zoo import losses, optimize, probe
+from zoo import losses, probe
 from zoo.checks.gradients import Gradients, KernelGradient
-from zoo.checks.loss import HeadConfidence, LossWiring, Regularisation
+from zoo.checks.loss import HeadConfidence, LossWiring, LossWord, Regularisation
 from zoo.checks.norm import BatchNormConfig, BatchNormLayer
 from zoo.checks.signals import DeadUnits, Saturating, Saturation, SignalPropagation, Units
 from zoo.checks.symmetry import Symmetry
@@ -25,6 +25,13 @@ TRAINED = ("conv", "depthwise_conv", "fc", "head")
 # Activations that give 0 for whatever is below it.
 DYING = ("relu", "relu6")
 SATURATED = {"tanh": 0.97, "hard_tanh": 0.97, "sigmoid": 0.47, "hard_sigmoid": 0.47}
+# Where decay is, by (in the loss, in the optimizer).
+DECAYS: dict[tuple[bool, bool], Any] = {
+    (False, False): "none",
+    (True, False): "coupled",
+    (False, True): "decoupled",
+    (True, True): "both",
+}
 BATCHES = 3
 STEPS = 5
 
@@ -52,12 +59,17 @@ def loss_wiring(subject: Subject) -> LossWiring:
     return LossWiring(
         compiled=float(compiled(labels, scores.astype(np.float32))),
         own=float(each[np.arange(len(labels)), labels].mean()),
-        loss=choice.word,
+        loss=word_of(choice),
         expected=float(mean.mean()),
         sd=sqrt(variance),
         num_classes=subject.classes,
         zero_logits=bool(np.abs(scores).max() == 0),
     )
+
+
+def word_of(choice: Any) -> LossWord:
+    """The word of a loss, as the checks know it."""
+    return "svm" if choice.word == "svm" else "softmax"
 
 
 def every_loss(choice: Any, scores: np.ndarray) -> np.ndarray:
@@ -85,7 +97,7 @@ def head_confidence(subject: Subject) -> HeadConfidence:
         num_classes=subject.classes,
         logit_std=float(sqrt(spread)),
         at_zero=_equal_scores(subject, labels),
-        loss_word=choice.word,
+        loss_word=word_of(choice),
     )
 
 
@@ -120,7 +132,7 @@ def regularisation(subject: Subject) -> Regularisation:
         total_times_ten=data_loss + 10 * found,
         penalty_kernels=len(stated),
         kernels=len(kernels),
-        decay="both" if stated and decay else "coupled" if stated else "decoupled" if decay else "none",
+        decay=DECAYS[bool(stated), bool(decay)],
         shrink_measured=shrink,
         shrink_expected=None if shrink is None else _wanted_shrink(optimizer, decay),
         wrongly_decayed=wrong,
@@ -248,9 +260,7 @@ class Values:
         self.saturated = float(np.mean(np.abs(values - middle) > bound))
 
 
-def activations(
-    subject: Subject, network: keras.Model | None = None
-) -> dict[str, Values]:
+def activations(subject: Subject, network: keras.Model | None = None) -> dict[str, Values]:
     """What kernels and activations give for the probe images, by layer, batch norm training.
 
     Those of the start are kept; those of another network, such as a trained one, are not.
@@ -296,7 +306,7 @@ def gradients(subject: Subject) -> Gradients:
     trainer.prepare()
     for step in range(STEPS):
         trainer.step(*trainer.batches(step))
-    frozen = [path for path, kernel in kernels.items() if np.array_equal(start[path], _array(kernel))]
+    frozen = [path for path, k in kernels.items() if np.array_equal(start[path], _array(k))]
     later = _recorded(subject, network)
     rows = []
     for path, sizes in first.items():
@@ -314,6 +324,7 @@ def gradients(subject: Subject) -> Gradients:
                 finite=finite,
             )
         )
+    subject.kept["gradients"] = rows
     return Gradients(
         layers=rows,
         bias_redundant=_redundant(first),
@@ -326,9 +337,7 @@ def _recorded(subject: Subject, network: keras.Model) -> dict[str, list[float]]:
     """Root mean squares of the gradients of three batches, by the paths of their variables."""
     recorder = Recorder(learning_rate=1.0)
     recorder.build(network.trainable_variables)
-    network.compile(
-        recorder, subject.make_loss(subject.calm.train.loss), jit_compile=False
-    )
+    network.compile(recorder, subject.make_loss(subject.calm.train.loss), jit_compile=False)
     batches = subject.batches(subject.calm)
     found: dict[str, list[float]] = {v.path: [] for v in network.trainable_variables}
     with probe.untouched(network):

@@ -33,7 +33,7 @@ class Trainer:
         self, subject: Subject, recipe: Recipe, optimizer: dict[str, Any] | None = None
     ) -> None:
         train = recipe.train
-        update: dict[str, Any] = {key: value for key, value in PLANNED.items() if hasattr(train, key)}
+        update: dict[str, Any] = dict(PLANNED)
         update["schedule"] = Schedule.model_validate("constant")
         if optimizer:
             update["optimizer"] = Optimizer.model_validate(optimizer)
@@ -66,7 +66,7 @@ class Trainer:
         return [np.array(keras.ops.convert_to_numpy(v)) for v in state.variables(self.network)]
 
     def restart(self, seed: int = 0) -> None:
-        """Puts weights, optimizer and all else back to the start; other seeds draw other weights."""
+        """Puts weights, optimizer and all else back to the start; each seed draws its own."""
         if not self.prepared:
             self.prepare()
         if seed not in self.starts:

@@ -1,4 +1,4 @@
-"""Numbers that take some training: a tiny set by heart, learning rates, a first few hundred steps."""
+"""Numbers that take training: a tiny set by heart, learning rates, a first few hundred steps."""
 
 from __future__ import annotations
 
@@ -106,7 +106,7 @@ def _by_heart(
         penalty=penalty,
         diverged=not isfinite(curve[-1]) or curve[-1] > 3 * curve[0],
         conflicting=_conflicting(images, labels),
-        loss_word=subject.recipe.train.loss.word,
+        loss_word=start.word_of(subject.recipe.train.loss),
     )
 
 
@@ -193,7 +193,7 @@ def smoke(subject: Subject, rate: float | None = None) -> Smoke:
     steps = int(min(max(SMOKE_SECONDS / seconds, RATIO_FROM), SMOKE_STEPS))
     annealed = subject.recipe.train.schedule.word != "constant"
     suggested = subject.kept.get("suggestion", {}).get("learning_rate")
-    rate = rate or min(suggested or trainer.peak, trainer.peak / 3 if annealed else trainer.peak)
+    rate = rate or suggested or (trainer.peak / 3 if annealed else trainer.peak)
     trainer.restart()
     trainer.rate = rate
     kernels = [v for v in trainer.network.trainable_variables if v.path.endswith("kernel")]
@@ -294,17 +294,17 @@ def filters(subject: Subject) -> curves.Filters | None:
     tell.
     """
     first = next((layer for layer in subject.layers if layer.kind in ("conv", "fc")), None)
-    if first is None or first.kind != "conv" or min(first.options.kernel_size) < 5:
+    if first is None or first.kind != "conv":
         return None
     kernel = _array(smoke(subject).trainer.network.get_layer(first.name).kernel)
     subject.kept["filters"] = kernel
+    if min(first.options.kernel_size) < 5:
+        return None
     observed, p = morans_i(kernel, subject.rng("filters"))
     return curves.Filters(p=p, morans_i=observed, kernel_size=first.options.kernel_size)
 
 
-def morans_i(
-    kernel: np.ndarray, rng: np.random.Generator, draws: int = 999
-) -> tuple[float, float]:
+def morans_i(kernel: np.ndarray, rng: np.random.Generator, draws: int = 999) -> tuple[float, float]:
     """Lag-1 spatial autocorrelation of filters (height, width, channels, filters), and its p.
 
     The p value is that of values shuffled over the positions of each filter.

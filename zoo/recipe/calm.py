@@ -14,8 +14,8 @@ DROPOUTS = ("dropout", "spatial_dropout", "alpha_dropout")
 def calm(recipe: Recipe) -> Recipe:
     """A resolved recipe with regularisation off: what must learn a few images by heart.
 
-    Off are augmentation, dropout, label smoothing, class weights, penalties and weight decay. Layers keep their
-    names, so weights stay the same for the same seed.
+    Off are augmentation, dropout, label smoothing, class weights, penalties and weight decay.
+    Layers keep their names, so weights stay the same for the same seed.
     """
     model, train = recipe.model, recipe.train
     head = model.head.model_copy(update={"kernel_regularizer": None})
