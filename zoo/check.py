@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
+import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -83,10 +84,17 @@ def check(
     Raises:
         UsageError: an id that there is not.
     """
+    with warnings.catch_warnings():
+        # Keras warns of networks that are wrong; here the checks say so.
+        warnings.simplefilter("ignore", UserWarning)
+        return _checked(subject, chosen(only, skip, quick), tell)
+
+
+def _checked(subject: Subject, names: list[str], tell: Tell) -> Report:
     findings: list[Finding] = []
     seconds: dict[str, float] = {}
     logging.getLogger("tensorflow").setLevel(logging.ERROR)  # Of many networks, many traces.
-    for name in sorted(chosen(only, skip, quick), key=_turn):
+    for name in sorted(names, key=_turn):
         entry = CHECKS[name]
         tell(f"{name} {entry.name}")
         began = time.perf_counter()

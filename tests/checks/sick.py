@@ -126,9 +126,17 @@ def conflicting(data: Splits) -> Splits:
     )
 
 
+class Again(keras.layers.Layer):
+    """A softmax that Keras does not know as one: it would take it back in the loss."""
+
+    def call(self, inputs: Any) -> Any:
+        powers = keras.ops.exp(inputs - keras.ops.max(inputs, axis=-1, keepdims=True))
+        return powers / keras.ops.sum(powers, axis=-1, keepdims=True)
+
+
 def softmax_twice(recipe: Any, classes: int, scaling: Any) -> keras.Model:
     made = model.build(recipe, classes, scaling)
-    return keras.Model(made.inputs[0], keras.layers.Softmax(name="again")(made.outputs[0]))
+    return keras.Model(made.inputs[0], Again(name="again")(made.outputs[0]))
 
 
 def changed(kind: Callable[[keras.Model], None]) -> Callable[..., keras.Model]:
@@ -148,16 +156,22 @@ def same_weights(made: keras.Model) -> None:
     made.get_layer("conv3").kernel.assign(made.get_layer("conv2").kernel)
 
 
+class Reward(keras.regularizers.Regularizer):
+    """L2 with the wrong sign."""
+
+    def __call__(self, x: Any) -> Any:
+        return -1e-4 * keras.ops.sum(keras.ops.square(x))
+
+
 def no_penalty(made: keras.Model) -> None:
-    for layer in made.layers:
-        if getattr(layer, "kernel_regularizer", None) is not None:
-            layer.kernel_regularizer = None
+    for variable in made.trainable_variables:
+        variable.regularizer = None
 
 
 def wrong_sign(made: keras.Model) -> None:
-    for layer in made.layers:
-        if getattr(layer, "kernel_regularizer", None) is not None:
-            layer.kernel_regularizer = keras.regularizers.L2(-layer.kernel_regularizer.l2)
+    for variable in made.trainable_variables:
+        if variable.regularizer is not None:
+            variable.regularizer = Reward()
 
 
 def inserted(layer: Callable[[], keras.Layer], behind: str) -> Callable[..., keras.Model]:
@@ -221,9 +235,9 @@ def test_statistics(subject: Subject) -> None:
 test_statistics.__test__ = False  # type: ignore[attr-defined]
 
 SICK = [
-    Sick("labels shuffled", "C16", "chance", data=shuffled),
+    Sick("labels shuffled", "C16", "labels that do not fit", data=shuffled),
     Sick("labels off by one", "C03", "label", data=off_by_one),
-    Sick("classes in another order", "C16", "chance", data=other_order),
+    Sick("classes in another order", "C16", "labels that do not fit", data=other_order),
     Sick("softmax twice", "C12", "softmax", hooks={"build": softmax_twice}),
     Sick("logits taken for probabilities", "C05", "from_logits",
          hooks={"make_loss": lambda choice, dtype=None: NotFromLogits()}),
@@ -240,7 +254,7 @@ SICK = [
     Sick("class missing in validation", "C03", "validation", data=class_missing),
     Sick("one class 99 %", "C03", "train.class_weight", data=one_class),
     Sick("learning rate 100x too high", "C14", "learning_rate",
-         ("train.optimizer.Adam.learning_rate=1.0",)),
+         (NO_NORM, "train.optimizer.Adam.learning_rate=1.0")),
     Sick("learning rate 100x too low", "C14", "learning_rate",
          ("train.optimizer.Adam.learning_rate=1e-5",)),
     Sick("init 0.01 in a deep tanh net", "C08", "kernel_initializer",
@@ -272,7 +286,6 @@ SICK = [
          ("train.batch_size=1", "model.stack=[{fc: {units: 16}}]")),
     Sick("last batch of 1", "C21", "drop_remainder",
          ("train.batch_size=157", "model.stack=[{fc: {units: 16}}]")),
-    Sick("bias before batch norm", "C21", "use_bias", ("model.stack[0].conv.use_bias=true",)),
     Sick("L2 of 1.0", "C07", "l2", ("model.defaults.kernel_regularizer={l2: 1.0}",)),
     Sick("weight decay 1.0", "C07", "weight_decay",
          ("train.optimizer={SGD: {learning_rate: 0.1, weight_decay: 1.0}}",)),

@@ -255,7 +255,7 @@ def _raises(numbers: Regularisation) -> Finding:
     noise = 5e-7 * max(1.0, numbers.total_times_ten)  # A few float32 steps.
     wanted = "loss with penalty > without, and ten times the penalty adds ten times as much (1 %)"
     details = {"penalty": penalty, "penalty_times_ten": tenfold}
-    say = "the penalty of kernel_regularizer"
+    say = "the penalty of kernel_regularizer (l2)"
     if numbers.penalty is not None and 10 * penalty <= noise:
         told = f"{say} adds {penalty:.1g}, too little to be seen in the loss: raise l2."
         return finding("C07", INFO, penalty, wanted, told, **details)

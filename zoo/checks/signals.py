@@ -153,8 +153,8 @@ def judge_dead_units(numbers: DeadUnits) -> Finding:
         wanted = "dead <= 10 % in the first 5 layers, 20 % in 10, 40 % deeper; behind a batch norm "
         wanted += f"none (fails above {DEAD_AT_START:.0%})"
         advice = (
-            "set model.defaults.kernel_initializer: auto, batch_norm or activation: "
-            "{leaky_relu: 0.01}, and centre the inputs (data.preprocess: channel_meanstd)"
+            "set model.defaults.kernel_initializer: auto and bias_initializer: zeros, batch_norm "
+            "or activation: {leaky_relu: 0.01}, and centre the inputs (data.preprocess)"
         )
     if worst > PASS:
         where = named(f"{layer.name} ({layer.dead:.0%})" for verdict, layer in judged if layer.dead)

@@ -33,6 +33,9 @@ class Overfit:
         conflicting: of these images, those that an identical one of another class keeps from
             being right; the best accuracy is (n - conflicting) / n.
         loss_word: word of `train.loss`.
+        own_loss: plain cross-entropy of the same logits, computed apart; None: unknown.
+        noise: how much the loss of the same weights and images changes from one pass in training
+            mode to the next.
     """
 
     accuracy: float
@@ -49,6 +52,8 @@ class Overfit:
     diverged: bool = False
     conflicting: int = 0
     loss_word: LossWord = "softmax"
+    own_loss: float | None = None
+    noise: float = 0.0
 
 
 def softmax_twice(num_classes: int) -> float:
@@ -63,6 +68,9 @@ def smoothing_floor(num_classes: int, label_smoothing: float) -> float:
     wrong = label_smoothing / num_classes
     right = 1 - label_smoothing + wrong
     return -right * math.log(right) - (num_classes - 1) * wrong * math.log(wrong)
+
+
+NOISY = 1e-3  # Change of a loss from pass to pass; float32 sums differ by less.
 
 
 def judge_overfit(numbers: Overfit) -> Finding:
@@ -121,12 +129,17 @@ def _diagnosis(numbers: Overfit, best: float) -> tuple[str, str]:
                 f"the loss is stuck at ln(1 + (C - 1) / e) = {twice:.4g}: softmax is applied "
                 "twice. The head must give logits to train.loss."
             )
-        smooth = smoothing_floor(classes, numbers.label_smoothing)
-        if smooth and _near(loss, smooth) and numbers.accuracy >= 0.9:
+        smoothing = _smoothing(numbers)
+        if smoothing:
             return "label smoothing", (
-                f"the loss is stuck at {smooth:.4g}, the entropy of smoothed labels: "
-                "train.loss.softmax.label_smoothing is still on."
+                f"the loss is stuck at {loss:.4g}, the entropy of labels smoothed by "
+                f"{smoothing:.2g}: train.loss.softmax.label_smoothing is still on."
             )
+    if numbers.noise > NOISY:
+        return "noise", (
+            f"the loss of the same images and weights changes by {numbers.noise:.2g} from one pass "
+            "to the next: dropout or another noise is still on in the network."
+        )
     if _near(loss, at_start):
         return "nothing learned", (
             f"the loss stays at {at_start:.4g}, that of equal scores: nothing was learned. Check "
@@ -158,6 +171,31 @@ def _diagnosis(numbers: Overfit, best: float) -> tuple[str, str]:
         f"{numbers.steps} steps: too small a network or too much pooling (model.stack), or signals "
         "that die out (kernel_initializer)."
     )
+
+
+def _smoothing(numbers: Overfit) -> float | None:
+    """The label smoothing that explains a loss, known of the recipe or found; None: none does.
+
+    With a smoothing of e, a network that fits perfectly has the smoothed labels' entropy as its
+    loss and gives the right class 1 - e + e / C: its plain cross-entropy must be -ln of that.
+    """
+    classes, loss = numbers.num_classes, numbers.loss
+    if numbers.accuracy < 0.9:
+        return None
+    known = numbers.label_smoothing
+    if known and _near(loss, smoothing_floor(classes, known)):
+        return known
+    if numbers.own_loss is None or loss <= NEARLY:
+        return None
+    low, high = 0.0, (classes - 1) / classes
+    for _ in range(50):
+        middle = (low + high) / 2
+        if smoothing_floor(classes, middle) < loss:
+            low = middle
+        else:
+            high = middle
+    plain = -math.log(1 - low + low / classes)
+    return low if abs(numbers.own_loss - plain) <= 0.15 * plain else None
 
 
 def _near(loss: float, plateau: float) -> bool:
@@ -207,12 +245,14 @@ class Smoke:
         images: how many.
         majority: share of the largest class among them.
         steps: of the training.
+        augmented: whether its images were changed at random.
     """
 
     accuracy: float
     images: int
     majority: float
     steps: int
+    augmented: bool = False
 
 
 def judge_smoke(numbers: Smoke) -> Finding:
@@ -234,5 +274,8 @@ def judge_smoke(numbers: Smoke) -> Finding:
     if numbers.majority > 0.5:
         told += " the largest class: set train.class_weight: balanced."
         return finding(check, WARN, numbers.accuracy, wanted, told, **details)
-    told += ": check data.source for labels that do not fit, and learning_rate in train.optimizer."
+    told += ": check data.source for labels that do not fit their images"
+    if numbers.augmented:
+        told += ", data.augment for changes that leave nothing to see"
+    told += ", and learning_rate in train.optimizer."
     return finding(check, FAIL, numbers.accuracy, wanted, told, **details)

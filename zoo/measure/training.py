@@ -9,7 +9,7 @@ from typing import Any
 import keras
 import numpy as np
 
-from zoo import losses
+from zoo import losses, probe
 from zoo.checks import curves, rates
 from zoo.checks import training as judged
 from zoo.checks.fit import above_guessing
@@ -24,7 +24,7 @@ TINY_STEPS = 300
 NEAR = 0.01  # How close to its floor the loss of a tiny set must come.
 
 # Rates of the scan: half a decade apart.
-RANGES = {"SGD": (-5.0, 1.0), "TorchSGD": (-5.0, 1.0), "other": (-6.0, -0.5)}
+RANGES = {"SGD": (-5.0, 1.5), "TorchSGD": (-5.0, 1.5), "other": (-6.0, 0.5)}
 SCAN_STEPS, SCAN_SEEDS = 50, 2
 SCAN_SECONDS = 90.0  # What the scan may cost where steps are slow; it then does fewer of them.
 LAST = 10  # Losses that an end is the mean of.
@@ -92,6 +92,7 @@ def _by_heart(
             break
     subject.kept.setdefault("tiny", {})[rate] = curve
     penalty = float(sum(float(value) for value in trainer.network.losses))
+    own, noise = _looked_at(trainer, images, labels)
     return judged.Overfit(
         accuracy=accuracy,
         loss=curve[-1] - penalty,
@@ -107,7 +108,19 @@ def _by_heart(
         diverged=not isfinite(curve[-1]) or curve[-1] > 3 * curve[0],
         conflicting=_conflicting(images, labels),
         loss_word=start.word_of(subject.recipe.train.loss),
+        own_loss=own,
+        noise=noise,
     )
+
+
+def _looked_at(trainer: Trainer, images: np.ndarray, labels: np.ndarray) -> tuple[float, float]:
+    """Our own loss of what the network gives in training mode, and its change from pass to pass."""
+    network, choice = trainer.network, trainer.recipe.train.loss
+    with probe.untouched(network):
+        passes = [_array(network(images, training=True)).astype(np.float64) for _ in range(2)]
+    rows = np.arange(len(labels))
+    one, two = (float(start.every_loss(choice, scores)[rows, labels].mean()) for scores in passes)
+    return one, abs(one - two)
 
 
 def scan(subject: Subject) -> rates.LearningRateScan:
@@ -184,7 +197,8 @@ def smoke(subject: Subject, rate: float | None = None) -> Smoke:
 
     Args:
         subject: what is checked.
-        rate: the learning rate; None: a third of the recipe's peak where it has a schedule.
+        rate: the learning rate; None: the recipe's, or a third of its peak where that falls later;
+            the scan's suggestion where a scan found that out of range.
     """
     if "smoke" in subject.kept:
         return subject.kept["smoke"]  # type: ignore[no-any-return]
@@ -192,8 +206,10 @@ def smoke(subject: Subject, rate: float | None = None) -> Smoke:
     seconds = trainer.step_seconds
     steps = int(min(max(SMOKE_SECONDS / seconds, RATIO_FROM), SMOKE_STEPS))
     annealed = subject.recipe.train.schedule.word != "constant"
-    suggested = subject.kept.get("suggestion", {}).get("learning_rate")
-    rate = rate or suggested or (trainer.peak / 3 if annealed else trainer.peak)
+    rate = rate or (trainer.peak / 3 if annealed else trainer.peak)
+    suggestion = subject.kept.get("suggestion")
+    if suggestion and not suggestion["search"][0] / 3 <= rate <= suggestion["search"][1]:
+        rate = suggestion["learning_rate"]
     trainer.restart()
     trainer.rate = rate
     kernels = [v for v in trainer.network.trainable_variables if v.path.endswith("kernel")]
@@ -247,6 +263,7 @@ def smoked(subject: Subject) -> judged.Smoke:
         images=count,
         majority=float(counts.max() / count),
         steps=found.steps,
+        augmented=bool(subject.recipe.data.augment),
     )
 
 
