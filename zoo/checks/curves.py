@@ -132,7 +132,8 @@ def judge_gap(numbers: Gap) -> Finding:
     """C19. Big gap: overfitting; no gap: too small a network, or too short a training.
 
     Overfit is a gap above max(0.05, 3 SE) with the validation loss rising over the last three
-    evaluations or training accuracy above 0.99; SE^2 = sum of a (1 - a) / n of both.
+    evaluations or training accuracy above 0.99; SE^2 = sum of a (1 - a) / n of both. Where 2 SE
+    is above 0.05, no gap is not to be told from a middling one.
 
     Source: CS231n, lecture 6, "big gap = overfitting; no gap => increase model capacity?".
     """
@@ -156,6 +157,9 @@ def judge_gap(numbers: Gap) -> Finding:
         )
         told += "stop earlier (train.early_stopping)."
         return finding(check, WARN, gap, wanted, told, word="overfit", **details)
+    if 2 * error > BIG and gap <= big:
+        told = f"{shown}: too few images to tell a gap from chance (data.source)."
+        return finding(check, INFO, gap, wanted, told, word="too few images", **details)
     if abs(gap) < none and numbers.train_accuracy < numbers.target:
         told = f"{shown}, no gap: a larger network (model.stack), more train.epochs or less "
         told += "regularisation would gain."

@@ -50,7 +50,8 @@ def judge_loss_wiring(numbers: LossWiring) -> Finding:
     check = "C05"
     if found := broken(check, numbers, "see data.preprocess and model.head.kernel_initializer."):
         return found
-    return joined((_same_loss(numbers), _as_shuffled(numbers)))
+    wired, start = _same_loss(numbers), _as_shuffled(numbers)
+    return joined((start, wired) if wired.verdict is PASS else (wired, start))
 
 
 def _same_loss(numbers: LossWiring) -> Finding:

@@ -1,0 +1,197 @@
+"""C14 and C15: the learning rate."""
+
+from __future__ import annotations
+
+import math
+import random
+from dataclasses import replace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tests.checks.healthy import HEALTHY, scan
+from zoo.checks.rates import (
+    KernelUpdate,
+    LearningRateScan,
+    RatePoint,
+    UpdateRatio,
+    classes,
+    classified,
+    judge_learning_rate,
+    judge_update_ratio,
+    largest_working,
+    suggestion,
+)
+
+POINT = RatePoint(
+    rate=0.1, seed=0, first_loss=2.3, end_loss=1.5, se=0.01, smoothed_max=2.4, accuracy=0.4
+)
+
+
+@pytest.mark.parametrize(
+    "changes, kind",
+    [
+        ({}, "works"),
+        ({"finite": False}, "too high"),
+        ({"end_loss": math.nan}, "too high"),
+        ({"smoothed_max": 6.91}, "too high"),
+        ({"smoothed_max": 6.89}, "works"),
+        ({"end_loss": 2.34}, "too high"),
+        ({"end_loss": 2.32}, "too low"),  # Noise around the first loss, at a tiny rate.
+        ({"end_loss": 2.28}, "too low"),
+        ({"end_loss": 2.26}, "works"),
+        ({"end_loss": 2.26, "se": 0.02}, "too low"),
+    ],
+)
+def test_classes_of_a_point(changes: dict[str, object], kind: str) -> None:
+    assert classified(replace(POINT, **changes)) == kind
+
+
+def test_a_rate_works_only_with_all_seeds() -> None:
+    bad = replace(POINT, seed=1, finite=False)
+    slow = replace(POINT, seed=1, end_loss=2.3)
+    assert classes([POINT, bad]) == {0.1: "too high"}
+    assert classes([POINT, slow]) == {0.1: "too low"}
+
+
+def test_a_network_that_died_does_not_work() -> None:
+    """From 3.5 to ln 10, while answers are guesses."""
+    fine = replace(POINT, first_loss=3.5, rate=0.01)
+    dead = replace(POINT, first_loss=3.5, end_loss=2.31, smoothed_max=3.6, rate=1.0, accuracy=0.1)
+    assert classes([dead, fine], chance=0.13) == {0.01: "works", 1.0: "too high"}
+    assert suggestion([dead, fine], annealed=True, chance=0.13) == (0.01, (0.01, 0.01))
+
+
+def test_a_lucky_rate_above_those_that_explode_does_not_count() -> None:
+    found = classes([*scan(-3, 0), replace(POINT, rate=100.0)])
+    assert largest_working(found) == 1.0
+
+
+SCANS = st.tuples(st.integers(-6, 1), st.integers(-6, 1)).map(lambda ends: scan(*sorted(ends)))
+
+
+@given(SCANS, st.booleans())
+def test_suggestion_lies_in_what_was_scanned(points: list[RatePoint], annealed: bool) -> None:
+    found = suggestion(points, annealed)
+    assert found is not None
+    rate, (low, high) = found
+    rates = [point.rate for point in points]
+    assert min(rates) <= low <= rate <= high <= max(rates)
+
+
+@given(SCANS, st.randoms(use_true_random=False), st.floats(1e-7, 100.0))
+def test_points_have_no_order(points: list[RatePoint], chance: random.Random, rate: float) -> None:
+    numbers = replace(HEALTHY["C14"], points=points, rate=rate)
+    shuffled = chance.sample(points, len(points))
+    assert judge_learning_rate(numbers) == judge_learning_rate(replace(numbers, points=shuffled))
+
+
+@pytest.mark.parametrize("annealed, wanted", [(True, 0.1 / 3), (False, 0.01)])
+def test_suggestion(annealed: bool, wanted: float) -> None:
+    found = suggestion(scan(-4, -1), annealed)
+    assert found is not None
+    rate, search = found
+    assert rate == pytest.approx(wanted)
+    assert search == pytest.approx((0.1 / 300, 0.1))
+
+
+def test_nothing_is_suggested_where_nothing_works() -> None:
+    assert suggestion([replace(POINT, finite=False)], annealed=True) is None
+    assert suggestion([replace(POINT, end_loss=2.3)], annealed=True) is None
+
+
+# The scan works from 0.001 to 1: suggested are 0.33 where the rate falls, 0.1 where it stays.
+RATES = [
+    (0.1, "constant", "PASS", "suggested"),
+    (0.3, "constant", "PASS", "suggested"),
+    (0.5, "constant", "INFO", "without warm-up"),
+    (1.0, "constant", "WARN", "loss exploding"),
+    (3.0, "constant", "FAIL", "loss exploding means too high. Lower it to about 0.1"),
+    (10.0, "constant", "FAIL", "Rough range to search: 0.0033 to 1"),
+    (1.0, "cosine", "PASS", "suggested"),
+    (3.0, "one_cycle", "INFO", "without warm-up"),
+    (3.4, "one_cycle", "WARN", "too high"),
+    (10.0, "triangle", "FAIL", "too high"),
+    (0.004, "constant", "PASS", "suggested"),
+    (0.002, "constant", "INFO", "too low"),
+    (0.0009, "constant", "WARN", "loss barely changing means too low. Raise it"),
+    (1e-6, "cosine", "WARN", "learning_rate 1e-06 in train.optimizer"),
+]
+
+
+@pytest.mark.parametrize("rate, schedule, verdict, words", RATES)
+def test_learning_rate(rate: float, schedule: str, verdict: str, words: str) -> None:
+    found = judge_learning_rate(replace(HEALTHY["C14"], rate=rate, schedule=schedule))
+    assert (found.verdict, words in found.advice) == (verdict, True), found
+
+
+@given(SCANS, st.sampled_from(["constant", "cosine"]))
+def test_what_is_suggested_passes(points: list[RatePoint], schedule: str) -> None:
+    found = suggestion(points, schedule != "constant")
+    assert found is not None
+    numbers = replace(HEALTHY["C14"], points=points, schedule=schedule, rate=found[0])
+    assert judge_learning_rate(numbers).verdict == "PASS"
+
+
+def test_beyond_a_scan_nothing_is_said() -> None:
+    numbers = replace(HEALTHY["C14"], points=scan(-3, 1), rate=1000.0)
+    found = judge_learning_rate(numbers)
+    assert (found.verdict, "not judged" in found.advice) == ("INFO", True)
+
+
+@pytest.mark.parametrize(
+    "points, words",
+    [
+        ([replace(POINT, finite=False)], "loss exploding at every rate"),
+        ([replace(POINT, end_loss=2.3, accuracy=0.2)], "softmax is still diffuse"),
+        ([replace(POINT, end_loss=2.3, accuracy=0.1)], "a plateau"),
+        ([], "no rate to judge"),
+    ],
+)
+def test_nothing_works(points: list[RatePoint], words: str) -> None:
+    numbers = LearningRateScan(
+        points=points, rate=0.1, schedule="constant", num_classes=10, chance=0.128
+    )
+    found = judge_learning_rate(numbers)
+    assert (found.verdict, words in found.advice) == ("FAIL", True), found
+
+
+UPDATES = [
+    ((1e-3, None, False), "PASS", "around 0.001"),
+    ((1e-4, None, False), "PASS", "around"),
+    ((1e-2, None, False), "PASS", "around"),
+    ((0.012, None, False), "INFO", "no fault by itself"),  # Adam's first steps.
+    ((0.031, None, False), "WARN", "lower learning_rate (0.1)"),
+    ((0.31, None, False), "FAIL", "lower learning_rate"),
+    ((5e-5, None, False), "INFO", "raise"),
+    ((5e-6, None, False), "WARN", "raise learning_rate"),
+    ((5e-7, None, False), "FAIL", "raise learning_rate"),
+    ((7.3e-3, 7.3e-3, True), "PASS", "around"),
+    ((0.03, 7.3e-3, True), "INFO", "no fault"),
+    ((0.036, 7.3e-3, True), "INFO", "no fault"),
+    ((0.037, 7.3e-3, True), "WARN", "lower"),
+    ((0.31, 7.3e-3, True), "FAIL", "lower"),
+    ((0.31, 0.07, True), "INFO", "no fault"),
+    ((0.0, None, False), "FAIL", "raise"),
+]
+
+
+@pytest.mark.parametrize("kernel, verdict, words", UPDATES)
+def test_update_ratio(kernel: tuple[float, float | None, bool], verdict: str, words: str) -> None:
+    ratio, equilibrium, scale_invariant = kernel
+    layer = KernelUpdate(
+        path="conv1/kernel", ratio=ratio, equilibrium=equilibrium, scale_invariant=scale_invariant
+    )
+    found = judge_update_ratio(UpdateRatio(layers=[layer], learning_rate=0.1))
+    assert (found.verdict, words in found.advice) == (verdict, True), found
+
+
+def test_one_kernel_of_many_is_no_failure() -> None:
+    fine, odd = KernelUpdate(path="a", ratio=1e-3), KernelUpdate(path="b", ratio=0.5)
+    for layers in ([fine, fine, odd], [odd, fine, fine]):
+        found = judge_update_ratio(UpdateRatio(layers=layers, learning_rate=0.1))
+        assert found.verdict == "WARN"
+        assert "0.5 of the weights a step in b" in found.advice
+    assert judge_update_ratio(UpdateRatio(layers=[odd, fine], learning_rate=0.1)).verdict == "FAIL"
+    assert judge_update_ratio(UpdateRatio(layers=[], learning_rate=0.1)).verdict == "PASS"
