@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Any
 
 import keras
 import numpy as np
 
+from zoo.checks.signals import Units
+from zoo.plan import Layer
+
+# Activations that give 0 for whatever is below it.
+DYING = ("relu", "relu6")
+NORMS = ("bn", "gn", "ln")
 DROPOUTS = (keras.layers.Dropout, keras.layers.SpatialDropout2D, keras.layers.AlphaDropout)
 
 
@@ -55,3 +62,39 @@ def outputs(model: keras.Model, names: list[str], images: Any) -> list[np.ndarra
         found = part(images, training=True)
     found = found if isinstance(found, list | tuple) else [found]
     return [keras.ops.convert_to_numpy(value) for value in found]
+
+
+@dataclass(frozen=True)
+class Relu:
+    """An activation whose units can die: how deep it is, and whether a norm stands before it."""
+
+    name: str
+    depth: int
+    normed: bool
+    units: int
+
+    def judged(self, values: np.ndarray) -> Units:
+        """What its outputs (n, ..., units) say, for the check of dead units."""
+        axes = tuple(range(values.ndim - 1))
+        return Units(
+            name=self.name,
+            dead=float(np.mean(values.max(axis=axes) <= 0)),
+            zeros=float(np.mean(values == 0)),
+            depth=self.depth,
+            normed=self.normed,
+            units=self.units,
+        )
+
+
+def relus(layers: Sequence[Layer]) -> list[Relu]:
+    """The activations of a plan that can die."""
+    found = []
+    depth, normed = 0, False
+    for layer in layers:
+        if layer.kind in ("conv", "depthwise_conv", "fc"):
+            depth, normed = depth + 1, False
+        elif layer.kind in NORMS:
+            normed = True
+        elif layer.kind == "act" and layer.options.word in DYING:
+            found.append(Relu(layer.name, depth, normed, layer.output_shape[-1]))
+    return found

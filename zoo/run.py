@@ -4,6 +4,7 @@ runs/<recipe name>/<YYYYmmdd-HHMMSS>-<4 hex>/
     recipe.yaml       as trained, every default written out
     run.json          status, seed, versions, device, data fingerprint, normalisation, classes
     metrics.jsonl     a row an epoch
+    checks.json       what the watch found while training, or what zoo check found
     evaluation.json   metrics of the test split
     best.keras        the best epoch's model
     state/            what an exact resume needs
@@ -78,14 +79,14 @@ class Run:
         return str(self.folder)
 
     @classmethod
-    def create(cls, out: Path, name: str) -> Run:
-        """Makes a new folder `out/name/<time>-<hex>`; never one that exists.
+    def create(cls, out: Path, name: str, kind: str = "") -> Run:
+        """Makes a new folder `out/name/<kind><time>-<hex>`; never one that exists.
 
         Raises:
             EnvironmentFault: the folder cannot be made.
         """
         for _ in range(100):
-            folder = out / name / f"{time.strftime('%Y%m%d-%H%M%S')}-{secrets.token_hex(2)}"
+            folder = out / name / f"{kind}{time.strftime('%Y%m%d-%H%M%S')}-{secrets.token_hex(2)}"
             try:
                 folder.mkdir(parents=True)
             except FileExistsError:
@@ -126,6 +127,14 @@ class Run:
     @property
     def metrics_file(self) -> Path:
         return self.folder / "metrics.jsonl"
+
+    @property
+    def checks_file(self) -> Path:
+        return self.folder / "checks.json"
+
+    @property
+    def plots_folder(self) -> Path:
+        return self.folder / "plots"
 
     @property
     def evaluation_file(self) -> Path:
@@ -202,6 +211,10 @@ class Run:
     def write_rows(self, rows: Iterable[dict[str, Any]]) -> None:
         """Writes metrics.jsonl anew."""
         write_text(self.metrics_file, "".join(json.dumps(row) + "\n" for row in rows))
+
+    def write_checks(self, report: dict[str, Any]) -> None:
+        """Writes checks.json."""
+        write_json(self.checks_file, report)
 
     def require_model(self) -> Path:
         """The file of the best model.

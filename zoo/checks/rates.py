@@ -239,6 +239,18 @@ class UpdateRatio:
     learning_rate: float
 
 
+def equilibrium(
+    learning_rate: float, weight_decay: float, momentum: float, coupled: bool
+) -> float | None:
+    """Where SGD with decay keeps update / weight of a kernel before a norm; None without decay.
+
+    sqrt(2 learning_rate weight_decay / (1 + momentum)), weight_decay as PyTorch has it (`coupled`);
+    a decoupled one is that over (1 - momentum).
+    """
+    torch = weight_decay if coupled else weight_decay * (1 - momentum)
+    return math.sqrt(2 * learning_rate * torch / (1 + momentum)) if torch else None
+
+
 RIGHT, BEARABLE, BROKEN = (1e-4, 1e-2), (1e-5, 3e-2), (1e-6, 0.3)
 
 

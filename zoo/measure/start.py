@@ -13,7 +13,7 @@ from zoo import losses, probe
 from zoo.checks.gradients import Gradients, KernelGradient
 from zoo.checks.loss import HeadConfidence, LossWiring, LossWord, Regularisation
 from zoo.checks.norm import BatchNormConfig, BatchNormLayer
-from zoo.checks.signals import DeadUnits, Saturating, Saturation, SignalPropagation, Units
+from zoo.checks.signals import DeadUnits, Saturating, Saturation, SignalPropagation
 from zoo.checks.symmetry import Symmetry
 from zoo.measure.subject import Subject
 from zoo.measure.trainer import Trainer
@@ -22,8 +22,6 @@ from zoo.plan import Layer
 KERNELS = ("conv", "depthwise_conv", "whiten", "fc", "head")
 NORMS = ("bn", "gn", "ln")
 TRAINED = ("conv", "depthwise_conv", "fc", "head")
-# Activations that give 0 for whatever is below it.
-DYING = ("relu", "relu6")
 SATURATED = {"tanh": 0.97, "hard_tanh": 0.97, "sigmoid": 0.47, "hard_sigmoid": 0.47}
 # Where decay is, by (in the loss, in the optimizer).
 DECAYS: dict[tuple[bool, bool], Any] = {
@@ -205,25 +203,7 @@ def dead_units(subject: Subject) -> DeadUnits:
 
 def dead(subject: Subject, found: dict[str, Values], after_training: bool) -> DeadUnits:
     """The same of any network's activations."""
-    rows = []
-    depth, normed = 0, False
-    for layer in subject.layers:
-        if layer.kind in ("conv", "depthwise_conv", "fc"):
-            depth, normed = depth + 1, False
-        elif layer.kind in NORMS:
-            normed = True
-        elif layer.kind == "act" and layer.options.word in DYING:
-            values = found[layer.name]
-            rows.append(
-                Units(
-                    name=layer.name,
-                    dead=values.dead,
-                    zeros=values.zeros,
-                    depth=depth,
-                    normed=normed,
-                    units=layer.output_shape[-1],
-                )
-            )
+    rows = [relu.judged(found[relu.name].values) for relu in probe.relus(subject.layers)]
     return DeadUnits(layers=rows, images=len(subject.probe[0]), after_training=after_training)
 
 
@@ -249,6 +229,7 @@ class Values:
 
     def __init__(self, values: np.ndarray, activation: str | None) -> None:
         axes = tuple(range(values.ndim - 1))
+        self.values = values
         self.std = float(values.std(dtype=np.float64))
         self.mean = float(values.mean(dtype=np.float64))
         self.zeros = float(np.mean(values == 0))

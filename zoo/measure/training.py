@@ -9,7 +9,7 @@ from typing import Any
 import keras
 import numpy as np
 
-from zoo import losses, probe
+from zoo import losses, optimize, probe
 from zoo.checks import curves, rates
 from zoo.checks import training as judged
 from zoo.checks.fit import above_guessing
@@ -270,25 +270,18 @@ def smoked(subject: Subject) -> judged.Smoke:
 def update_ratio(subject: Subject) -> rates.UpdateRatio:
     """|change| / |kernel| of a step, median over the later of the first steps."""
     found = smoke(subject)
-    options = found.trainer.recipe.train.optimizer.options
-    momentum = float(getattr(options, "momentum", 0.0) or 0.0)
-    decay = float(getattr(options, "weight_decay", 0.0) or 0.0)
-    word = found.trainer.recipe.train.optimizer.word
+    settled = optimize.equilibrium(found.trainer.recipe.train.optimizer, found.rate)
     normed = {layer.name for layer in subject.layers if getattr(layer.options, "norm", None)}
     rows = []
     for path, ratios in found.ratios.items():
         if not ratios:
             continue
         scale_free = path.partition("/")[0] in normed
-        settled = None
-        if scale_free and decay and word in ("SGD", "TorchSGD"):
-            coupled = decay if word == "TorchSGD" else decay * (1 - momentum)
-            settled = sqrt(2 * found.rate * coupled / (1 + momentum))
         rows.append(
             rates.KernelUpdate(
                 path=path,
                 ratio=float(np.median(ratios)),
-                equilibrium=settled,
+                equilibrium=settled if scale_free else None,
                 scale_invariant=scale_free,
             )
         )

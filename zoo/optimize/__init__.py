@@ -7,14 +7,16 @@ from typing import Any
 import keras
 
 from zoo import names
+from zoo.checks import rates
 from zoo.errors import Problem, RecipeError
 from zoo.model import decayed
 from zoo.optimize.around import Averaged, Factored
 from zoo.optimize.rules import RULES
 from zoo.optimize.schedules import OneCycle, OverUpdates, learning_rate
 from zoo.recipe import Recipe
+from zoo.recipe.words import Choice
 
-__all__ = ["OneCycle", "learning_rate", "optimizer"]
+__all__ = ["OneCycle", "equilibrium", "learning_rate", "optimizer"]
 
 
 def optimizer(recipe: Recipe, model: keras.Model, steps_per_epoch: int) -> Any:
@@ -59,6 +61,15 @@ def optimizer(recipe: Recipe, model: keras.Model, steps_per_epoch: int) -> Any:
         made = keras.optimizers.LossScaleOptimizer(made)
     made.build(model.trainable_variables)
     return made
+
+
+def equilibrium(choice: Choice, learning_rate: float) -> float | None:
+    """Where a recipe's SGD with decay keeps the size of updates of kernels before a norm."""
+    if choice.word not in ("SGD", "TorchSGD"):
+        return None
+    options = choice.options
+    coupled = choice.word == "TorchSGD"
+    return rates.equilibrium(learning_rate, options.weight_decay, options.momentum, coupled)
 
 
 def _step(epoch: float | None, steps_per_epoch: int) -> int | None:

@@ -7,6 +7,7 @@ import signal
 import threading
 import time
 from collections import deque
+from collections.abc import Callable
 from types import FrameType, TracebackType
 from typing import Any
 
@@ -186,21 +187,27 @@ class Best(keras.callbacks.Callback):
 
 
 class Rows(keras.callbacks.Callback):
-    """Writes a row an epoch into metrics.jsonl."""
+    """Writes a row an epoch into metrics.jsonl; `more` adds to each."""
 
-    def __init__(self, run: Run, clock: Clock, images: int, rows: list[dict[str, Any]]) -> None:
+    def __init__(
+        self,
+        run: Run,
+        clock: Clock,
+        rows: list[dict[str, Any]],
+        more: Callable[[], dict[str, Any]] = dict,
+    ) -> None:
         super().__init__()
         self.run = run
         self.clock = clock
-        self.images = images
         self.rows = rows
+        self.more = more
 
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
         seconds = time.perf_counter() - self.clock.epoch_started
         rate = float(keras.ops.convert_to_numpy(self.model.optimizer.learning_rate))
         row: dict[str, Any] = {"epoch": epoch + 1, "step": self.clock.step}
         row |= {key: _finite(value) for key, value in (logs or {}).items()}
-        row |= {"learning_rate": rate, "seconds": round(seconds, 3)}
+        row |= {"learning_rate": rate, **self.more(), "seconds": round(seconds, 3)}
         self.rows.append(row)
         self.run.write_rows(self.rows)
 

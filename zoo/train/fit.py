@@ -28,6 +28,7 @@ from zoo.recipe import Recipe
 from zoo.recipe.network import stages
 from zoo.run import Run, write_text
 from zoo.train.averaging import Averaged, Lookahead
+from zoo.train.babysit import Babysitter
 from zoo.train.batch_norm import BatchNormStatistics
 from zoo.train.callbacks import Best, Clock, FirstEpoch, Keeper, Rows, Signals, Watch
 from zoo.train.class_weight import class_weights, mean_weight
@@ -42,6 +43,11 @@ class Settings:
     console: Console = field(default_factory=lambda: Console(quiet=True))
     tensorboard: bool = False
     callbacks: Sequence[keras.callbacks.Callback] = ()
+    watch: bool = True  # The checks that run live.
+
+    def console_line(self, text: str) -> None:
+        """A line for the user, as it is."""
+        self.console.print(text, highlight=False, markup=False, soft_wrap=True)
 
 
 def train(recipe: Recipe, out: Path = Path("runs"), settings: Settings | None = None) -> Run:
@@ -245,6 +251,8 @@ class _Training:
         if words.batch_norm_batches:
             kept.append(BatchNormStatistics(self.batches, clock, words.batch_norm_batches))
         kept.append(best)
+        watcher = self._babysitter(clock, kept[0], floor)
+        kept += [watcher] if watcher else []
         kept += [*self._lookahead(clock), *self._early_stopping(), *self.settings.callbacks]
         if self.settings.tensorboard:
             kept.append(keras.callbacks.TensorBoard(str(self.run.tensorboard_folder)))
@@ -256,7 +264,7 @@ class _Training:
         if saved:
             keeper.put_back(*saved)
         part = FirstEpoch(first, steps)
-        head = [part, clock, Rows(self.run, clock, len(self.data.train), rows)]
+        head = [part, clock, Rows(self.run, clock, rows, lambda: _looked_at(watcher))]
         tail = [lines, keeper, keras.callbacks.LambdaCallback(on_train_batch_end=part.after_others)]
         if words.ema:
             averaged = Averaged()
@@ -295,6 +303,13 @@ class _Training:
         per_update = words.gradient_accumulation_steps or 1
         return [Lookahead(words.lookahead, self.model, clock, steps, per_update)]
 
+    def _babysitter(self, clock: Clock, watch: Any, floor: float) -> Babysitter | None:
+        if not self.settings.watch:
+            return None
+        return Babysitter(
+            self.run, self.recipe, self.data, clock, watch, floor, self.settings.console_line
+        )
+
     def _early_stopping(self) -> list[keras.callbacks.Callback]:
         words = self.recipe.train
         if words.early_stopping is None:
@@ -327,6 +342,10 @@ class _Training:
             seconds=round(clock.seconds, 3),
             images_per_second=round(median(rates), 1) if rates else None,
         )
+
+
+def _looked_at(watcher: Babysitter | None) -> dict[str, Any]:
+    return {} if watcher is None else {"update_ratio": watcher.update_ratio}
 
 
 def _jit(recipe: Recipe) -> bool:

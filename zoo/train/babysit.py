@@ -1,0 +1,246 @@
+"""The watch while training runs: the checks' judgements, live, a line each and once.
+
+What it costs is held down by looking seldom: the size of updates in one step an epoch, dead units
+after the epochs 1, 2, 4, 8 and so on, the gap between training and validation once, at the end.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from statistics import median
+from typing import Any
+
+import keras
+import numpy as np
+
+from zoo import optimize, probe
+from zoo.batches import InOrder
+from zoo.checks import Finding, Verdict, curves, overall, rates, signals
+from zoo.checks.finding import finding
+from zoo.checks.fit import above_guessing
+from zoo.checks.training import smoothing_floor
+from zoo.data.splits import ArraySplit, Splits
+from zoo.names import MIXING
+from zoo.plan import plan
+from zoo.recipe import Recipe
+from zoo.run import Run
+from zoo.train.callbacks import Clock, Watch
+
+PROBES = 256
+KEPT = 4096  # Losses of single steps kept; then every second one goes.
+PLATEAU = 0.01  # Of the loss of equal scores.
+PLATEAU_FROM, PLATEAU_STEPS = 0.1, 100  # Share of the training, and steps, before it is one.
+BAD = (Verdict.WARN, Verdict.FAIL)
+
+
+class Babysitter(keras.callbacks.Callback):
+    """Warns of what goes wrong while it does, and writes checks.json at the end.
+
+    Nothing here changes the training: what a look moves is put back.
+
+    Args:
+        run: its checks.json is written.
+        recipe: resolved.
+        data: training images to look at.
+        clock: comes before this one.
+        watch: comes before this one; tells each step's loss.
+        at_start: the loss of equal scores.
+        say: takes a line for the user.
+    """
+
+    def __init__(
+        self,
+        run: Run,
+        recipe: Recipe,
+        data: Splits,
+        clock: Clock,
+        watch: Watch,
+        at_start: float,
+        say: Callable[[str], None],
+    ) -> None:
+        super().__init__()
+        self.run = run
+        self.recipe = recipe
+        self.data = data
+        self.clock = clock
+        self.watch = watch
+        self.at_start = at_start
+        self.say = say
+        self.layers = plan(recipe, len(data.class_names)).layers
+        self.findings: dict[str, Finding] = {}
+        self.warned: list[str] = []
+        self.losses: list[float] = []
+        self.stride = 1
+        self.val_losses: list[float] = []
+        self.ratios: dict[str, float] = {}
+        self.before: dict[str, np.ndarray] = {}
+        rng = np.random.default_rng(recipe.seed)
+        self.chosen = np.sort(rng.permutation(len(data.train))[:PROBES])
+
+    @property
+    def update_ratio(self) -> float | None:
+        """The median over kernels of |change| / |kernel| in the epoch's step that was looked at."""
+        return median(self.ratios.values()) if self.ratios else None
+
+    def _kernels(self) -> dict[str, np.ndarray]:
+        sync = getattr(self.model, "jax_state_sync", None)
+        if sync is not None:
+            sync()  # JAX keeps the weights outside of the variables during an epoch.
+        return {
+            variable.path: keras.ops.convert_to_numpy(variable).copy()
+            for variable in self.model.trainable_variables
+            if variable.path.endswith("kernel")
+        }
+
+    def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
+        self.ratios = {}
+
+    def on_train_batch_begin(self, batch: int, logs: Any = None) -> None:
+        if self.clock.step % self.clock.steps_per_epoch == self.clock.steps_per_epoch // 2:
+            self.before = self._kernels()
+
+    def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
+        if self.watch.recent and (self.clock.step - 1) % self.stride == 0:
+            self.losses.append(self.watch.recent[-1])
+            if len(self.losses) > KEPT:
+                self.losses, self.stride = self.losses[::2], 2 * self.stride
+        if self.before:
+            after, before = self._kernels(), self.before
+            self.before = {}
+            lengths = {path: float(np.linalg.norm(old)) for path, old in before.items()}
+            self.ratios = {
+                path: float(np.linalg.norm(after[path] - before[path])) / length
+                for path, length in lengths.items()
+                if length
+            }
+
+    def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
+        logs = {key: float(value) for key, value in (logs or {}).items()}
+        self.val_losses.append(logs.get("val_loss", float("nan")))
+        self._plateau(logs)
+        if self.ratios:
+            self._note(rates.judge_update_ratio(self._updates()))
+        done = epoch + 1
+        if done & (done - 1) == 0:
+            self._note(signals.judge_dead_units(self._dead()))
+
+    def _note(self, found: Finding) -> None:
+        """Keeps the worst of a check; says what is bad, once."""
+        known = self.findings.get(found.id)
+        if known is None or found.verdict >= known.verdict or known.verdict not in BAD:
+            self.findings[found.id] = found
+        if found.verdict in BAD and found.id not in self.warned:
+            self.warned.append(found.id)
+            epoch = (self.clock.step - 1) // self.clock.steps_per_epoch + 1
+            self.say(f"warning: {found.id} {found.name}, epoch {epoch}: {found.advice}")
+
+    def _plateau(self, logs: dict[str, float]) -> None:
+        """C17. The loss stays at that of equal scores, and answers are guesses."""
+        step = self.clock.step
+        planned = self.recipe.train.epochs * self.clock.steps_per_epoch
+        if step < max(PLATEAU_FROM * planned, PLATEAU_STEPS):
+            return
+        counts = np.bincount(self.data.train.labels)
+        bar = above_guessing(float(counts.max() / counts.sum()), len(self.data.train))
+        stuck = logs["loss"] > (1 - PLATEAU) * self.at_start and logs["accuracy"] <= bar
+        wanted = f"loss < {(1 - PLATEAU) * self.at_start:.4g}, or accuracy > {bar:.3f}"
+        told = (
+            f"the loss stays at {logs['loss']:.4g}, that of equal scores, and accuracy at chance: "
+            "labels that do not fit (data.source), dead units, or a learning_rate in "
+            "train.optimizer that is far too low or too high; zoo check tells which."
+        )
+        verdict = Verdict.WARN if stuck else Verdict.PASS
+        said = told if stuck else "the loss has left that of equal scores."
+        self._note(finding("C17", verdict, logs["loss"], wanted, said))
+
+    def _updates(self) -> rates.UpdateRatio:
+        normed = {layer.name for layer in self.layers if getattr(layer.options, "norm", None)}
+        optimizer = self.model.optimizer
+        rate = float(keras.ops.convert_to_numpy(optimizer.learning_rate))
+        return rates.UpdateRatio(
+            layers=[
+                rates.KernelUpdate(
+                    path=path,
+                    ratio=ratio,
+                    equilibrium=optimize.equilibrium(self.recipe.train.optimizer, rate),
+                    scale_invariant=path.partition("/")[0] in normed,
+                )
+                for path, ratio in self.ratios.items()
+            ],
+            learning_rate=rate,
+        )
+
+    def _dead(self) -> signals.DeadUnits:
+        relus = probe.relus(self.layers)
+        found = probe.outputs(
+            self.model, [relu.name for relu in relus], self.data.train.images(self.chosen)
+        )
+        return signals.DeadUnits(
+            layers=[relu.judged(values) for relu, values in zip(relus, found, strict=True)],
+            images=len(self.chosen),
+            after_training=True,
+        )
+
+    def on_train_end(self, logs: Any = None) -> None:
+        self._shape()
+        self._gap()
+        self.write()
+
+    def write(self) -> None:
+        """Writes what was found so far into checks.json."""
+        found = sorted(self.findings.values(), key=lambda one: one.id)
+        self.run.write_checks(
+            {"verdict": overall(found).value, "findings": [one.as_json() for one in found]}
+        )
+
+    def _shape(self) -> None:
+        if any(step.word in MIXING for step in self.recipe.data.augment) or not self.losses:
+            return  # Mixed labels keep the loss up, by how much nobody knows.
+        smoothing = getattr(self.recipe.train.loss.options, "label_smoothing", 0.0)
+        floor = smoothing_floor(len(self.data.class_names), smoothing)
+        self._note(
+            curves.judge_curve_shape(
+                curves.CurveShape(
+                    losses=[loss - floor for loss in self.losses],
+                    steps_per_epoch=max(self.clock.steps_per_epoch // self.stride, 1),
+                    initial=max(self.watch.first_loss or self.at_start, self.at_start) - floor,
+                )
+            )
+        )
+
+    def _gap(self) -> None:
+        """Clean accuracies of as many training images as there are for validation."""
+        count = min(len(self.data.validation), len(self.data.train))
+        rng = np.random.default_rng(self.recipe.seed)
+        chosen = np.sort(rng.permutation(len(self.data.train))[:count])
+        part = ArraySplit(
+            self.data.train.images(chosen), np.asarray(self.data.train.labels)[chosen]
+        )
+        accuracies = []
+        for split in (part, self.data.validation):
+            logits = self.model.predict(InOrder(split), verbose=0)
+            accuracies.append(float(np.mean(logits.argmax(axis=1) == np.asarray(split.labels))))
+        self._note(
+            curves.judge_gap(
+                curves.Gap(
+                    train_accuracy=accuracies[0],
+                    val_accuracy=accuracies[1],
+                    n_train=count,
+                    n_val=len(self.data.validation),
+                    val_losses=[loss for loss in self.val_losses if np.isfinite(loss)],
+                )
+            )
+        )
+
+    def get_state(self) -> dict[str, Any]:
+        return {
+            "warned": self.warned,
+            "losses": self.losses,
+            "stride": self.stride,
+            "val_losses": [loss if np.isfinite(loss) else None for loss in self.val_losses],
+        }
+
+    def set_state(self, values: dict[str, Any]) -> None:
+        self.warned, self.losses = values["warned"], values["losses"]
+        self.stride = values["stride"]
+        self.val_losses = [float("nan") if v is None else v for v in values["val_losses"]]
