@@ -50,19 +50,18 @@ def test_json_goes_round(key: str) -> None:
 
 
 def spoilt(numbers: Any, bad: float) -> Iterator[tuple[str, Any]]:
-    """The same numbers, each time with one float replaced."""
-    if isinstance(numbers, float):
+    """The same numbers, each time with one of its type replaced; of lists the first few."""
+    if type(numbers) is type(bad):
         yield "", bad
     elif dataclasses.is_dataclass(numbers) and not isinstance(numbers, type):
         for field in dataclasses.fields(numbers):
             for place, entry in spoilt(getattr(numbers, field.name), bad):
                 yield f".{field.name}{place}", dataclasses.replace(numbers, **{field.name: entry})
     elif isinstance(numbers, list | tuple):
-        for index, old in enumerate(numbers):
+        for index, old in enumerate(numbers[:3]):
             for place, entry in spoilt(old, bad):
                 kept = [*numbers[:index], entry, *numbers[index + 1 :]]
                 yield f"[{index}]{place}", type(numbers)(kept)
-                break
     elif isinstance(numbers, dict):
         for key, old in numbers.items():
             for place, entry in spoilt(old, bad):
@@ -89,3 +88,21 @@ def test_rates_that_diverge_are_too_high(bad: float) -> None:
     found = CHECKS["C14"].judge(dataclasses.replace(numbers, points=[*numbers.points[:-1], last]))
     assert found.verdict is Verdict.PASS
     assert CHECKS["C14"].judge(dataclasses.replace(numbers, rate=bad)).verdict is Verdict.FAIL
+
+
+EXTREMES = [
+    (key, extreme)
+    for key in HEALTHY
+    for extreme in (0.0, 1e-30, 1.0, 1e30, 0, 1)
+    # Shares lie in [0, 1].
+    if extreme != 1e30 or key not in ("C12", "C16", "C19", "C21")
+]
+
+
+@pytest.mark.parametrize("key, extreme", EXTREMES)
+def test_extremes_get_an_answer(key: str, extreme: float) -> None:
+    for place, once in spoilt(HEALTHY[key], extreme):
+        for more, twice in spoilt(once, extreme):
+            found = CHECKS[key].judge(twice)
+            assert found.verdict in Verdict, place + more
+            json.dumps(found.as_json(), allow_nan=False)

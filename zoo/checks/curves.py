@@ -71,7 +71,7 @@ def judge_curve_shape(numbers: CurveShape) -> Finding:
         return found
     shape = shape_of(numbers)
     verdict, told = SAID[shape]
-    left = smoothed(numbers.losses)[-1] / numbers.initial if numbers.losses else None
+    left = fmean(numbers.losses[-10:]) if numbers.losses else None
     return finding(check, verdict, left, wanted, told, shape=shape)
 
 

@@ -265,7 +265,7 @@ def _raises(numbers: Regularisation) -> Finding:
         return finding("C07", FAIL, once, wanted, told, **details)
     if abs(tenfold - 10 * penalty) > 0.01 * penalty + 11 * noise:
         told = f"ten times {say} adds {tenfold:.4g}, not ten times {penalty:.4g}."
-        return finding("C07", FAIL, tenfold / penalty, wanted, told, **details)
+        return finding("C07", FAIL, tenfold, wanted, told, **details)
     told = f"{say} raises the loss from {numbers.data_loss:.4g} by {penalty:.3g}, good."
     return finding("C07", PASS, penalty, wanted, told, **details)
 
