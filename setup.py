@@ -44,9 +44,12 @@ REQUIRES = [
 
 JAX = "jax>=0.4.36"  # KERAS_BACKEND=jax.
 
+PLOTS = "matplotlib>=3.9"  # `zoo check --plots`.
+
 EXTRAS = {
     "gpu": ["tensorflow[and-cuda]>=2.20"],  # CUDA libraries that fit TensorFlow's build.
     "jax": [JAX],
+    "plots": [PLOTS],
     "dev": [
         "pytest>=8.2",  # Runs the tests.
         "pytest-xdist>=3.6",  # Two workers: each imports TensorFlow once.
@@ -57,6 +60,7 @@ EXTRAS = {
         "types-PyYAML",  # PyYAML's types.
         "build>=1.2",  # Wheel and sdist.
         "setuptools>=77",  # tests/test_wheel.py builds without downloading.
+        PLOTS,
         JAX,  # A test trains with KERAS_BACKEND=jax.
     ],
 }

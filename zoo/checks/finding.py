@@ -25,6 +25,7 @@ NAMES = {
     "C14": "learning rate",
     "C15": "update ratio",
     "C16": "better than guessing",
+    "C17": "leaves equal scores",
     "C18": "shape of the loss curve",
     "C19": "train/validation gap",
     "C20": "first filters",

@@ -144,6 +144,54 @@ def new(
 
 
 @app.command()
+def check(
+    recipe: Annotated[
+        str | None,
+        typer.Argument(metavar="[RECIPE]", help="A YAML file, or a recipe of `zoo list`."),
+    ] = None,
+    sets: SetOption = None,
+    quick: Annotated[
+        bool, typer.Option("--quick", help="Only the checks that need no training: seconds.")
+    ] = False,
+    only: Annotated[
+        list[str] | None,
+        typer.Option("--only", metavar="ID", help="Only this check: C12 (repeatable, or C05,C12)."),
+    ] = None,
+    skip: Annotated[
+        list[str] | None, typer.Option("--skip", metavar="ID", help="Leave this check out.")
+    ] = None,
+    plots: Annotated[
+        bool, typer.Option("--plots", help="Also draw what was measured, as PNG files.")
+    ] = False,
+    write: Annotated[
+        Path | None,
+        typer.Option(
+            "--write", metavar="FILE", help="A copy of the recipe with the suggested learning rate."
+        ),
+    ] = None,
+    listing: Annotated[
+        bool, typer.Option("--list", help="What each check asks and costs, and exit.")
+    ] = False,
+    out: Annotated[Path, typer.Option("--out", help="Where the folder goes.")] = Path("runs"),
+    quiet: QuietOption = False,
+    as_json: JsonOption = False,
+    debug: DebugOption = False,
+) -> None:
+    """Check a recipe before hours are spent on it: data, loss, signals, learning rate."""
+    with Output(as_json, debug, quiet) as output:
+        from zoo.cli import babysit
+        from zoo.errors import UsageError
+
+        if listing:
+            babysit.listing(output)
+            return
+        if recipe is None:
+            raise UsageError("Expected a RECIPE, or --list.")
+        wanted, left_out = babysit.ids(only), babysit.ids(skip)
+        babysit.check(output, recipe, sets or (), wanted, left_out, quick, plots, write, out)
+
+
+@app.command()
 def train(
     recipe: Annotated[
         str | None,

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from zoo.measure import data, start, training
+from zoo.measure import data, gradients, loss, start, training
 from zoo.measure.subject import Subject
 
 __all__ = ["MEASURE", "Subject"]
@@ -19,13 +19,13 @@ MEASURE: dict[str, Callable[[Subject], Any]] = {
     "C02": data.statistics,
     "C03": data.labels,
     "C04": data.duplicates,
-    "C05": start.loss_wiring,
-    "C06": start.head_confidence,
-    "C07": start.regularisation,
+    "C05": loss.loss_wiring,
+    "C06": loss.head_confidence,
+    "C07": loss.regularisation,
     "C08": start.signal_propagation,
     "C09": training.dead_units,
     "C10": start.saturation,
-    "C11": start.gradients,
+    "C11": gradients.gradients,
     "C12": training.overfit,
     "C13": training.input_independent,
     "C14": training.scan,

@@ -110,3 +110,8 @@ class Subject:
             self.classes,
             class_weights(recipe, self.data),
         )
+
+
+def array(value: Any) -> np.ndarray:
+    """A variable or tensor as numpy has it."""
+    return np.asarray(keras.ops.convert_to_numpy(value))

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from math import isfinite, sqrt
-from typing import Any
 
-import keras
 import numpy as np
 
 from zoo import losses, optimize, probe
@@ -15,7 +13,8 @@ from zoo.checks import training as judged
 from zoo.checks.fit import above_guessing
 from zoo.checks.signals import DeadUnits
 from zoo.measure import start
-from zoo.measure.subject import Subject
+from zoo.measure.loss import every_loss, word_of
+from zoo.measure.subject import Subject, array
 from zoo.measure.trainer import Trainer
 from zoo.train.batch_norm import reestimate
 
@@ -107,7 +106,7 @@ def _by_heart(
         penalty=penalty,
         diverged=not isfinite(curve[-1]) or curve[-1] > 3 * curve[0],
         conflicting=_conflicting(images, labels),
-        loss_word=start.word_of(subject.recipe.train.loss),
+        loss_word=word_of(subject.recipe.train.loss),
         own_loss=own,
         noise=noise,
     )
@@ -117,9 +116,9 @@ def _looked_at(trainer: Trainer, images: np.ndarray, labels: np.ndarray) -> tupl
     """Our own loss of what the network gives in training mode, and its change from pass to pass."""
     network, choice = trainer.network, trainer.recipe.train.loss
     with probe.untouched(network):
-        passes = [_array(network(images, training=True)).astype(np.float64) for _ in range(2)]
+        passes = [array(network(images, training=True)).astype(np.float64) for _ in range(2)]
     rows = np.arange(len(labels))
-    one, two = (float(start.every_loss(choice, scores)[rows, labels].mean()) for scores in passes)
+    one, two = (float(every_loss(choice, scores)[rows, labels].mean()) for scores in passes)
     return one, abs(one - two)
 
 
@@ -217,13 +216,13 @@ def smoke(subject: Subject, rate: float | None = None) -> Smoke:
     curve = []
     for step in range(steps):
         watched = step >= min(RATIO_FROM, steps // 2) and step % RATIO_EVERY == 0
-        before = [_array(v).copy() for v in kernels] if watched else []
+        before = [array(v).copy() for v in kernels] if watched else []
         loss, _ = trainer.step(*trainer.batches(step))
         curve.append(loss)
         for variable, old in zip(kernels, before, strict=False):
             length = float(np.linalg.norm(old))
             if length:
-                ratios[variable.path].append(float(np.linalg.norm(_array(variable) - old)) / length)
+                ratios[variable.path].append(float(np.linalg.norm(array(variable) - old)) / length)
         if not isfinite(loss):
             break
     images = (trainer.batches(step)[0] for step in range(max(steps - 30, 0), steps))
@@ -238,7 +237,7 @@ def input_independent(subject: Subject) -> judged.InputIndependent:
     found = smoke(subject)
     images, labels = subject.probe
     scores = found.trainer.network.predict(images, verbose=0).astype(np.float64)
-    each = start.every_loss(subject.calm.train.loss, scores)[np.arange(len(labels)), labels]
+    each = every_loss(subject.calm.train.loss, scores)[np.arange(len(labels)), labels]
     counts = np.bincount(labels, minlength=subject.classes)
     shares = counts[counts > 0] / counts.sum()
     best = float(-(shares * np.log(shares)).sum())
@@ -306,7 +305,7 @@ def filters(subject: Subject) -> curves.Filters | None:
     first = next((layer for layer in subject.layers if layer.kind in ("conv", "fc")), None)
     if first is None or first.kind != "conv":
         return None
-    kernel = _array(smoke(subject).trainer.network.get_layer(first.name).kernel)
+    kernel = array(smoke(subject).trainer.network.get_layer(first.name).kernel)
     subject.kept["filters"] = kernel
     if min(first.options.kernel_size) < 5:
         return None
@@ -341,7 +340,3 @@ def morans_i(kernel: np.ndarray, rng: np.random.Generator, draws: int = 999) -> 
         for _ in range(draws)
     )
     return observed, (above + 1) / (draws + 1)
-
-
-def _array(value: Any) -> np.ndarray:
-    return np.asarray(keras.ops.convert_to_numpy(value))

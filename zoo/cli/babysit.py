@@ -1,0 +1,167 @@
+"""`zoo check`: the babysitter, before the money is spent."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from pathlib import Path
+from textwrap import fill
+from typing import Any
+
+import typer
+
+from zoo import backend
+from zoo import recipe as recipes
+from zoo.checks import CHECKS, Finding, Verdict
+from zoo.cli.output import Output, columns
+from zoo.errors import UsageError
+from zoo.recipe import Recipe
+from zoo.run import Run, write_text
+
+WIDTH = 100
+INDENT = " " * 6
+
+
+def listing(out: Output) -> None:
+    """The table of checks: what each asks and costs."""
+    found = [
+        {
+            "id": entry.id,
+            "name": entry.name,
+            "asks": entry.asks,
+            "cost": entry.cost,
+            "quick": entry.quick,
+            "source": entry.source,
+        }
+        for entry in CHECKS.values()
+    ]
+    out.result({"checks": found})
+    rows = [["check", "quick", "asks", "cost"]]
+    rows += [
+        [f"{one.id} {one.name}", "yes" if one.quick else "", one.asks, one.cost]
+        for one in CHECKS.values()
+    ]
+    out.text(columns(rows))
+
+
+def ids(given: Sequence[str] | None) -> list[str]:
+    """The ids of repeated options, each of which may hold several: C05,C12."""
+    return [one.strip() for text in given or () for one in text.split(",")]
+
+
+def check(
+    out: Output,
+    recipe: str,
+    sets: Sequence[str],
+    only: Sequence[str],
+    skip: Sequence[str],
+    quick: bool,
+    plots: bool,
+    write: Path | None,
+    folder: Path,
+) -> None:
+    """Checks a recipe; exit code 1 where any check fails."""
+    loaded = recipes.load(recipe, sets, out.warn)
+    if write is not None and write.exists():
+        raise UsageError(f"{write}: exists already; --write takes the name of a new file.")
+    if plots:
+        from zoo.plots import require
+
+        require()
+    backend.prepare(deterministic=loaded.train.deterministic, seed=loaded.seed)
+    from zoo.check import check as run_checks
+    from zoo.check import chosen
+    from zoo.data.load import load as load_data
+    from zoo.measure import Subject
+    from zoo.progress import counting
+
+    chosen(only, skip, quick)  # Wrong ids are told before the data are read.
+    console = out.console()
+    with counting(console) as report:
+        data = load_data(loaded, progress=report)
+    for note in data.notes:
+        out.note(f"note: {note}")
+    subject = Subject(loaded, data)
+    with console.status("checking") as status:
+        found = run_checks(
+            subject, only, skip, quick, tell=lambda text: status.update(f"checking {text}")
+        )
+    place = Run.create(folder, loaded.name, kind="check-")
+    place.write_checks({"recipe": recipes.dump(loaded), **found.as_json()})
+    out.result({**found.as_json(), "folder": str(place)})
+    for finding in found.findings:
+        out.text(told(finding))
+    counts = {word: sum(f.verdict is word for f in found.findings) for word in Verdict}
+    out.text("")
+    out.text(
+        f"verdict   {found.verdict.value}: "
+        + ", ".join(f"{count} {word.value}" for word, count in counts.items())
+        + f" in {sum(found.seconds.values()):.1f} s"
+    )
+    _suggested(out, loaded, found.suggestion, recipe, sets, write)
+    if plots:
+        from zoo.plots import draw
+
+        made = draw(subject.kept, place.plots_folder)
+        out.result({"plots": [str(file) for file in made]})
+        out.text(f"plots     {place.plots_folder}: {', '.join(file.name for file in made)}")
+    out.text(f"written   {place.checks_file}")
+    if found.verdict is Verdict.FAIL:
+        raise typer.Exit(1)
+
+
+def told(finding: Finding) -> str:
+    """A finding in lines: verdict, name, number, what was required, what to do."""
+    value = "" if finding.value is None else f"{finding.value:.4g}"
+    lines = [f"{finding.verdict:<4}  {finding.id} {finding.name:<32} {value:>9}"]
+    if finding.verdict is Verdict.PASS:
+        lines[0] += f"  {finding.advice}"
+        return "\n".join(lines)
+    lines[0] += f"  wanted: {finding.threshold}"
+    also = [f"{one['verdict']}: {one['advice']}" for one in finding.details.get("also", ())]
+    for text in (finding.advice, *also):
+        lines.append(fill(text, WIDTH, initial_indent=INDENT, subsequent_indent=INDENT))
+    return "\n".join(lines)
+
+
+def _suggested(
+    out: Output,
+    loaded: Recipe,
+    suggestion: dict[str, Any] | None,
+    recipe: str,
+    sets: Sequence[str],
+    write: Path | None,
+) -> None:
+    """Prints the suggested rate; writes it into a copy of the recipe where that is asked for."""
+    if suggestion is None:
+        if write is not None:
+            out.note("nothing written: --write needs the scan of learning rates (C14) to find one")
+        return
+    rate, (low, high) = suggestion["learning_rate"], suggestion["search"]
+    out.text(f"rate      {rate:g} suggested; search from {low:g} to {high:g}")
+    if write is None:
+        return
+    word = loaded.train.optimizer.word
+    change = f"train.optimizer.{word}.learning_rate={rate:g}"
+    changed = recipes.load(recipe, [*sets, change])
+    head = f"# zoo check: learning rate {rate:g}; search from {low:g} to {high:g}\n"
+    write_text(write, head + _copied(recipe, changed, rate))
+    out.result({"written": str(write)})
+    out.text(f"recipe    {write}")
+
+
+def _copied(recipe: str, changed: Recipe, rate: float) -> str:
+    """The recipe's own text with another rate, comments and all; else the recipe written out."""
+    text = recipes.find(recipe).read_text(encoding="utf-8")
+    edited, count = re.subn(
+        r"(learning_rate:\s*)[0-9][0-9.eE+-]*", lambda found: f"{found[1]}{rate:g}", text
+    )
+    if count == 1:
+        import tempfile
+
+        with tempfile.TemporaryDirectory() as folder:
+            file = Path(folder) / "recipe.yaml"
+            file.write_text(edited, encoding="utf-8")
+            if recipes.load(str(file)) == changed:
+                return edited
+    return recipes.dump(changed)

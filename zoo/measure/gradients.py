@@ -1,0 +1,109 @@
+"""Numbers of gradients: their sizes, what they do not reach, and what reaches too far."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import keras
+import numpy as np
+
+from zoo import probe
+from zoo.checks.gradients import Gradients, KernelGradient
+from zoo.measure.loss import TRAINED
+from zoo.measure.subject import Subject, array
+from zoo.measure.trainer import Trainer
+
+BATCHES = 3
+STEPS = 5
+
+
+class Recorder(keras.optimizers.Optimizer):
+    """Keeps the gradients that it is given, and moves nothing. For both backends."""
+
+    def build(self, variables: list[Any]) -> None:
+        if self.built:
+            return
+        super().build(variables)
+        self.gradients = self.add_optimizer_variables(variables, "gradient")
+
+    def update_step(self, gradient: Any, variable: Any, learning_rate: Any) -> None:
+        index = self._get_variable_index(variable)
+        self.assign(self.gradients[index], keras.ops.cast(gradient, variable.dtype))
+
+
+def gradients(subject: Subject) -> Gradients:
+    """Sizes of gradients at the start and after five steps, and what reaches where it must not."""
+    trainer = Trainer(subject, subject.calm)
+    network = trainer.network
+    first = _recorded(subject, network)
+    before = {v.path: array(v).copy() for v in network.trainable_variables}
+    planned = [layer.name for layer in subject.layers if layer.kind in TRAINED]
+    kernels = {f"{name}/kernel": network.get_layer(name).kernel for name in planned}
+    start = {path: array(kernel).copy() for path, kernel in kernels.items()}
+    trainer.prepare()
+    for step in range(STEPS):
+        trainer.step(*trainer.batches(step))
+    frozen = [path for path, k in kernels.items() if np.array_equal(start[path], array(k))]
+    later = _recorded(subject, network)
+    rows = []
+    for path, sizes in first.items():
+        if not path.endswith("kernel"):
+            continue
+        weight = float(np.sqrt(np.mean(np.square(before[path], dtype=np.float64))))
+        finite = bool(np.isfinite(sizes).all() and np.isfinite(later[path]).all())
+        rows.append(
+            KernelGradient(
+                path=path,
+                # Behind a head or a factor of zeros the first step's gradient is zero.
+                gradient=float(np.mean(later[path] if max(sizes) == 0 else sizes)) if finite else 0,
+                weight=weight,
+                zero=bool(max(sizes) == 0 and max(later[path]) == 0),
+                finite=finite,
+            )
+        )
+    subject.kept["gradients"] = rows
+    return Gradients(
+        layers=rows,
+        bias_redundant=_redundant(first),
+        leak=_leak(subject, network),
+        frozen=frozen,
+    )
+
+
+def _recorded(subject: Subject, network: keras.Model) -> dict[str, list[float]]:
+    """Root mean squares of the gradients of three batches, by the paths of their variables."""
+    recorder = Recorder(learning_rate=1.0)
+    recorder.build(network.trainable_variables)
+    network.compile(recorder, subject.make_loss(subject.calm.train.loss), jit_compile=False)
+    batches = subject.batches(subject.calm)
+    found: dict[str, list[float]] = {v.path: [] for v in network.trainable_variables}
+    with probe.untouched(network):
+        for step in range(BATCHES):
+            network.train_on_batch(*batches(step))
+            for variable, kept in zip(network.trainable_variables, recorder.gradients, strict=True):
+                size = np.sqrt(np.mean(np.square(array(kept), dtype=np.float64)))
+                found[variable.path].append(float(size))
+    return found
+
+
+def _redundant(found: dict[str, list[float]]) -> list[str]:
+    """Biases that batch norm takes away: their gradient is that of its shift times nothing."""
+    names = []
+    for path, sizes in found.items():
+        layer, _, kind = path.partition("/")
+        beta = found.get(f"{layer}_bn/beta")
+        if kind == "bias" and beta and np.mean(sizes) < 1e-6 * np.mean(beta):
+            names.append(path)
+    return names
+
+
+def _leak(subject: Subject, network: keras.Model) -> float:
+    """How much the logits of one image change with the others of its batch, in inference mode."""
+    images, _ = subject.probe
+    batch = images[:8].copy()
+    one = array(network(batch, training=False))
+    other = batch.copy()
+    other[1:] = 255 - other[1:][::-1]
+    two = array(network(other, training=False))
+    scale = max(float(np.abs(one).max()), 1e-6)
+    return float(np.abs(one[0] - two[0]).max()) / scale
