@@ -77,8 +77,12 @@ def _activations(figure: Any, found: dict[str, Any]) -> None:
     places = np.arange(len(names))
     upper.plot(places, [found[name].std for name in names], "o-")
     upper.set(yscale="log", ylabel="standard deviation")
-    lower.bar(places - 0.2, [found[name].zeros for name in names], 0.4, label="zeros")
-    lower.bar(places + 0.2, [found[name].dead for name in names], 0.4, label="dead")
+    after = np.array([name.endswith("_act") for name in names])
+    for shift, label, shares in (
+        (-0.2, "zeros", [found[name].zeros for name in names]),
+        (0.2, "dead", [found[name].dead for name in names]),
+    ):
+        lower.bar(places[after] + shift, np.array(shares)[after], 0.4, label=label)
     lower.set(ylabel="share", ylim=(0, 1))
     lower.set_xticks(places, names, rotation=90, fontsize=7)
     lower.legend(fontsize=8)

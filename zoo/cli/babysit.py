@@ -18,6 +18,7 @@ from zoo.errors import UsageError
 from zoo.recipe import Recipe
 from zoo.run import Run, write_text
 
+CLAIM = re.compile(r"^# [0-9.]+ ± .*\n", re.MULTILINE)
 WIDTH = 100
 INDENT = " " * 6
 
@@ -114,9 +115,6 @@ def told(finding: Finding) -> str:
     """A finding in lines: verdict, name, number, what was required, what to do."""
     value = "" if finding.value is None else f"{finding.value:.4g}"
     lines = [f"{finding.verdict:<4}  {finding.id} {finding.name:<32} {value:>9}"]
-    if finding.verdict is Verdict.PASS:
-        lines[0] += f"  {finding.advice}"
-        return "\n".join(lines)
     lines[0] += f"  wanted: {finding.threshold}"
     also = [f"{one['verdict']}: {one['advice']}" for one in finding.details.get("also", ())]
     for text in (finding.advice, *also):
@@ -153,6 +151,7 @@ def _suggested(
 def _copied(recipe: str, changed: Recipe, rate: float) -> str:
     """The recipe's own text with another rate, comments and all; else the recipe written out."""
     text = recipes.find(recipe).read_text(encoding="utf-8")
+    text = re.sub(CLAIM, "", text)  # What was measured was so with the old rate.
     edited, count = re.subn(
         r"(learning_rate:\s*)[0-9][0-9.eE+-]*", lambda found: f"{found[1]}{rate:g}", text
     )

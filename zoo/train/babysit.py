@@ -30,6 +30,7 @@ PROBES = 256
 KEPT = 4096  # Losses of single steps kept; then every second one goes.
 PLATEAU = 0.01  # Of the loss of equal scores.
 PLATEAU_FROM, PLATEAU_STEPS = 0.1, 100  # Share of the training, and steps, before it is one.
+SETTLED, NEAR_PEAK = 50, 0.3  # Steps, and share of the peak rate, for updates to be judged.
 BAD = (Verdict.WARN, Verdict.FAIL)
 
 
@@ -73,6 +74,7 @@ class Babysitter(keras.callbacks.Callback):
         self.stride = 1
         self.val_losses: list[float] = []
         self.ratios: dict[str, float] = {}
+        self.rate = 0.0  # At the step that was looked at.
         self.before: dict[str, np.ndarray] = {}
         rng = np.random.default_rng(recipe.seed)
         self.chosen = np.sort(rng.permutation(len(data.train))[:PROBES])
@@ -107,6 +109,7 @@ class Babysitter(keras.callbacks.Callback):
         if self.before:
             after, before = self._kernels(), self.before
             self.before = {}
+            self.rate = float(keras.ops.convert_to_numpy(self.model.optimizer.learning_rate))
             lengths = {path: float(np.linalg.norm(old)) for path, old in before.items()}
             self.ratios = {
                 path: float(np.linalg.norm(after[path] - before[path])) / length
@@ -118,7 +121,9 @@ class Babysitter(keras.callbacks.Callback):
         logs = {key: float(value) for key, value in (logs or {}).items()}
         self.val_losses.append(logs.get("val_loss", float("nan")))
         self._plateau(logs)
-        if self.ratios:
+        # Where the rate is low on purpose, updates are small and right so.
+        peak = float(self.recipe.train.optimizer.options.learning_rate)
+        if self.ratios and self.clock.step >= SETTLED and self.rate >= NEAR_PEAK * peak:
             self._note(rates.judge_update_ratio(self._updates()))
         done = epoch + 1
         if done & (done - 1) == 0:
@@ -155,19 +160,18 @@ class Babysitter(keras.callbacks.Callback):
 
     def _updates(self) -> rates.UpdateRatio:
         normed = {layer.name for layer in self.layers if getattr(layer.options, "norm", None)}
-        optimizer = self.model.optimizer
-        rate = float(keras.ops.convert_to_numpy(optimizer.learning_rate))
+        settled = optimize.equilibrium(self.recipe.train.optimizer, self.rate)
         return rates.UpdateRatio(
             layers=[
                 rates.KernelUpdate(
                     path=path,
                     ratio=ratio,
-                    equilibrium=optimize.equilibrium(self.recipe.train.optimizer, rate),
+                    equilibrium=settled,
                     scale_invariant=path.partition("/")[0] in normed,
                 )
                 for path, ratio in self.ratios.items()
             ],
-            learning_rate=rate,
+            learning_rate=self.rate,
         )
 
     def _dead(self) -> signals.DeadUnits:
