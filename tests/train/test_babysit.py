@@ -1,0 +1,85 @@
+"""The live watch: it warns once, of the right thing, and changes nothing."""
+
+from __future__ import annotations
+
+import io
+import json
+from pathlib import Path
+
+import pytest
+from rich.console import Console
+
+from tests.runs import final, tiny
+from zoo.run import Run
+from zoo.train import Settings, train
+
+
+def watched(folder: Path, *sets: str) -> tuple[Run, str]:
+    """A run of some epochs, and what the user was told."""
+    told = io.StringIO()
+    settings = Settings(console=Console(file=told, width=200))
+    run = train(tiny(folder, "train.epochs=24", *sets), folder / "runs", settings)
+    return run, told.getvalue()
+
+
+def checks(run: Run) -> dict[str, dict[str, str]]:
+    report = json.loads(run.checks_file.read_text(encoding="utf-8"))
+    return {finding["id"]: finding for finding in report["findings"]}
+
+
+def test_watching_changes_nothing(tmp_path: Path) -> None:
+    recipe = tiny(tmp_path)
+    with_watch = final(train(recipe, tmp_path / "with"))
+    without = final(train(recipe, tmp_path / "without", Settings(watch=False)))
+    # What is kept for a resume tells of the watch itself.
+    for kept in (with_watch, without):
+        kept["notes"].pop("callbacks")
+        for row in kept["rows"]:
+            row.pop("update_ratio", None)
+    assert with_watch == without
+
+
+def test_healthy(tmp_path: Path) -> None:
+    run, told = watched(tmp_path, "train.optimizer.Adam.learning_rate=3e-3")
+    assert "warning" not in told
+    found = checks(run)
+    assert {"C09", "C15", "C17", "C18", "C19"} <= set(found)
+    assert not [f for f in found.values() if f["verdict"] == "FAIL"]
+    assert all(0 < row["update_ratio"] < 0.1 for row in run.rows())
+
+
+def test_plateau(tmp_path: Path) -> None:
+    """Nothing is learned at a rate of 1e-7: said once, with what to do."""
+    run, told = watched(tmp_path, "train.optimizer.Adam.learning_rate=1e-7")
+    assert told.count("warning: C17") == 1
+    assert "stays at" in told
+    assert "zoo check" in told
+    assert checks(run)["C17"]["verdict"] == "WARN"
+
+
+def test_dead_units(tmp_path: Path) -> None:
+    bias = "model.defaults={batch_norm: none, bias_initializer: {Constant: -1000}}"
+    _, told = watched(tmp_path, bias, "train.abort_above=none")
+    assert told.count("warning: C09") == 1
+    assert "dead" in told
+
+
+def test_large_steps(tmp_path: Path) -> None:
+    none = "model.defaults.batch_norm=none"
+    _, told = watched(
+        tmp_path, none, "train.optimizer={SGD: {learning_rate: 30, global_clipnorm: 1.0}}",
+        "train.abort_above=none",
+    )  # fmt: skip
+    assert "warning: C15" in told
+
+
+@pytest.mark.parametrize("word", ["warned", "losses"])
+def test_state_goes_along(tmp_path: Path, word: str) -> None:
+    """A resumed run warns no second time, and its curve is whole."""
+    from zoo import state
+
+    run, _ = watched(tmp_path, "train.optimizer.Adam.learning_rate=1e-7")
+    found = state.newest(run.state_folder)
+    assert found is not None
+    kept = {kind: values for kind, values in found[0]["callbacks"]}
+    assert kept["Babysitter"][word]
