@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from zoo.checks.curves import CurveShape, Filters, Gap
+from zoo.checks.curves import CurveShape, Filters, Gap, Plateau
 from zoo.checks.data import InputScale, Statistics
 from zoo.checks.gradients import Gradients, KernelGradient
 from zoo.checks.labels import Duplicates, Labels
@@ -12,6 +12,7 @@ from zoo.checks.loss import HeadConfidence, LossWiring, Regularisation
 from zoo.checks.norm import BatchNormConfig, BatchNormLayer
 from zoo.checks.rates import KernelUpdate, LearningRateScan, RatePoint, UpdateRatio
 from zoo.checks.signals import DeadUnits, Saturating, Saturation, SignalPropagation, Units
+from zoo.checks.symmetry import Symmetry
 from zoo.checks.training import InputIndependent, Overfit, Smoke
 
 
@@ -105,5 +106,7 @@ HEALTHY: dict[str, Any] = {
         val_losses=[0.4, 0.35, 0.33],
     ),
     "C20": Filters(p=0.001, morans_i=0.6, kernel_size=(7, 7)),
+    "C17": Plateau(loss=1.4, accuracy=0.5, at_start=2.302585, chance=0.12),
+    "C25": Symmetry(),
     "C21": BatchNormConfig(layers=[LAYER], steps=3520, batch_size=128, last_batch=72),
 }

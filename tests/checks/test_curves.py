@@ -12,7 +12,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.checks.healthy import HEALTHY
-from zoo.checks.curves import CurveShape, Filters, judge_curve_shape, judge_filters, judge_gap
+from zoo.checks.curves import (
+    CurveShape,
+    Filters,
+    Plateau,
+    judge_curve_shape,
+    judge_filters,
+    judge_gap,
+    judge_plateau,
+)
+from zoo.checks.finding import Verdict
 from zoo.checks.fit import line, linear_over_exponential, smoothed, standard_error, thinned
 
 
@@ -135,3 +144,18 @@ def test_means_of_blocks() -> None:
     assert thinned([1.0, 3.0, 5.0, 7.0, 9.0], most=3) == [2.0, 6.0]
     assert standard_error([1.0, 3.0]) == pytest.approx(1.0)
     assert standard_error([1.0]) == 0.0
+
+
+@pytest.mark.parametrize(
+    "loss, accuracy, bad",
+    [
+        (2.302, 0.1, True),
+        (2.301, 0.2, False),  # The softmax is diffuse, the direction right.
+        (2.1, 0.1, False),
+        (2.5, 0.1, True),
+    ],
+)
+def test_plateau(loss: float, accuracy: float, bad: bool) -> None:
+    found = judge_plateau(Plateau(loss=loss, accuracy=accuracy, at_start=2.302585, chance=0.12))
+    assert (found.verdict is Verdict.WARN) == bad
+    assert ("stays at" in found.advice) == bad

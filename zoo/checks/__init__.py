@@ -3,7 +3,7 @@
     zoo.measure (numbers)  -->  CHECKS[id].judge(numbers)  -->  Finding
 
 The numbers of a check are a small frozen dataclass beside its judge, whose docstring says what each
-is and in which unit. A number that is nan or infinite is FAIL. C17, the divergence of a running
+is and in which unit. A number that is nan or infinite is FAIL. The divergence of a running
 training, is watched in `zoo.train`; C22, the gradients of our own layers, is a test.
 """
 
@@ -87,6 +87,8 @@ _TABLE: dict[str, tuple[str, str, bool, str, type, Callable[[Any], Finding]]] = 
             f"{LECTURE}; Wan et al. 2020", rates.UpdateRatio, rates.judge_update_ratio),
     "C16": ("Does a short training beat guessing?", "an epoch, 300 steps at most", False,
             "binomial bound", training.Smoke, training.judge_smoke),
+    "C17": ("Does the loss leave that of equal scores?", "the losses of a training", False,
+            LECTURE, curves.Plateau, curves.judge_plateau),
     "C18": ("Does the loss fall and level off?", "the losses of a training", False,
             f"{LECTURE}; notes 3", curves.CurveShape, curves.judge_curve_shape),
     "C19": ("Is the gap between training and validation neither big nor nothing?",

@@ -47,6 +47,48 @@ SAID: dict[Shape, tuple[Verdict, str]] = {
 
 
 @dataclass(frozen=True, kw_only=True)
+class Plateau:
+    """An epoch of a training, long enough after its start.
+
+    Attributes:
+        loss: mean over the epoch.
+        accuracy: on its training images.
+        at_start: the loss of equal scores: ln C, or C - 1 for the SVM loss.
+        chance: accuracy that guessing stays below: `fit.above_guessing`.
+    """
+
+    loss: float
+    accuracy: float
+    at_start: float
+    chance: float
+
+
+LEFT = 0.99  # Of the loss of equal scores.
+
+
+def judge_plateau(numbers: Plateau) -> Finding:
+    """C17. The loss leaves that of equal scores, or at least answers get better than guesses.
+
+    Source: CS231n, lecture 6, "loss barely changing"; "train/val accuracy goes to 20 % though": a
+    diffuse softmax that points the right way is no plateau.
+    """
+    check = "C17"
+    if found := broken(check, numbers, "lower learning_rate in train.optimizer."):
+        return found
+    bar = LEFT * numbers.at_start
+    wanted = f"loss < {bar:.4g}, or accuracy > {numbers.chance:.3f}"
+    if numbers.loss < bar or numbers.accuracy > numbers.chance:
+        told = "the loss has left that of equal scores."
+        return finding(check, PASS, numbers.loss, wanted, told)
+    told = (
+        f"the loss stays at {numbers.loss:.4g}, that of equal scores, and accuracy at chance: "
+        "labels that do not fit (data.source), dead units, or a learning_rate in "
+        "train.optimizer that is far too low or too high; zoo check tells which."
+    )
+    return finding(check, WARN, numbers.loss, wanted, told)
+
+
+@dataclass(frozen=True, kw_only=True)
 class CurveShape:
     """The training loss, step by step.
 

@@ -16,7 +16,6 @@ import numpy as np
 from zoo import optimize, probe
 from zoo.batches import InOrder
 from zoo.checks import Finding, Verdict, curves, overall, rates, signals
-from zoo.checks.finding import finding
 from zoo.checks.fit import above_guessing
 from zoo.checks.training import smoothing_floor
 from zoo.data.splits import ArraySplit, Splits
@@ -28,7 +27,6 @@ from zoo.train.callbacks import Clock, Watch
 
 PROBES = 256
 KEPT = 4096  # Losses of single steps kept; then every second one goes.
-PLATEAU = 0.01  # Of the loss of equal scores.
 PLATEAU_FROM, PLATEAU_STEPS = 0.1, 100  # Share of the training, and steps, before it is one.
 SETTLED, NEAR_PEAK = 50, 0.3  # Steps, and share of the peak rate, for updates to be judged.
 BAD = (Verdict.WARN, Verdict.FAIL)
@@ -147,16 +145,16 @@ class Babysitter(keras.callbacks.Callback):
             return
         counts = np.bincount(self.data.train.labels)
         bar = above_guessing(float(counts.max() / counts.sum()), len(self.data.train))
-        stuck = logs["loss"] > (1 - PLATEAU) * self.at_start and logs["accuracy"] <= bar
-        wanted = f"loss < {(1 - PLATEAU) * self.at_start:.4g}, or accuracy > {bar:.3f}"
-        told = (
-            f"the loss stays at {logs['loss']:.4g}, that of equal scores, and accuracy at chance: "
-            "labels that do not fit (data.source), dead units, or a learning_rate in "
-            "train.optimizer that is far too low or too high; zoo check tells which."
+        self._note(
+            curves.judge_plateau(
+                curves.Plateau(
+                    loss=logs["loss"],
+                    accuracy=logs["accuracy"],
+                    at_start=self.at_start,
+                    chance=bar,
+                )
+            )
         )
-        verdict = Verdict.WARN if stuck else Verdict.PASS
-        said = told if stuck else "the loss has left that of equal scores."
-        self._note(finding("C17", verdict, logs["loss"], wanted, said))
 
     def _updates(self) -> rates.UpdateRatio:
         normed = {layer.name for layer in self.layers if getattr(layer.options, "norm", None)}
