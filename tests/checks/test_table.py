@@ -72,7 +72,7 @@ def spoilt(numbers: Any, bad: float) -> Iterator[tuple[str, Any]]:
 @pytest.mark.parametrize("key", [key for key in HEALTHY if key != "C14"])
 def test_what_is_not_finite_fails(key: str, bad: float) -> None:
     cases = list(spoilt(HEALTHY[key], bad))
-    if key not in ("C03", "C04"):  # These count.
+    if key not in ("C03", "C04", "C25"):  # These count.
         assert cases
     for place, numbers in cases:
         found = CHECKS[key].judge(numbers)
