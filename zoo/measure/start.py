@@ -114,9 +114,15 @@ def symmetry(subject: Subject) -> Symmetry:
         units = kernel.reshape(-1, kernel.shape[-1])
         if units.shape[1] > 1 and (units == units[:, :1]).all():
             alike.append(name)
+    # dirac copies inputs: where it fills a kernel, equal shapes have equal kernels, and should.
+    drawn = {
+        layer.name: kernels[layer.name]
+        for layer in subject.layers
+        if layer.name in kernels and layer.options.kernel_initializer.word != "dirac"
+    }
     twins = [
         (one, two)
-        for (one, a), (two, b) in combinations(kernels.items(), 2)
+        for (one, a), (two, b) in combinations(drawn.items(), 2)
         if a.shape == b.shape and np.array_equal(a, b)
     ]
     return Symmetry(alike=alike, twins=twins)
