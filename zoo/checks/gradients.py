@@ -21,6 +21,7 @@ class KernelGradient:
         finite: without nan and infinity; `gradient` may then be anything.
         behind_zero_init: a head or a norm's factor that starts at zero lies above, so that the
             gradient of the first step is zero by construction.
+        head: of the logits, drawn small on purpose: its gradient is large for its size.
     """
 
     path: str
@@ -29,6 +30,7 @@ class KernelGradient:
     zero: bool = False
     finite: bool = True
     behind_zero_init: bool = False
+    head: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -99,7 +101,7 @@ def _even(numbers: Gradients) -> Finding:
     ratios = {
         layer.path: layer.gradient / layer.weight
         for layer in numbers.layers
-        if layer.gradient > 0 and layer.weight > 0
+        if layer.gradient > 0 and layer.weight > 0 and not layer.head
     }
     wanted = f"gradient over weight differs by at most {UNEVEN:g} between kernels"
     if not ratios:

@@ -59,6 +59,7 @@ def gradients(subject: Subject) -> Gradients:
                 weight=weight,
                 zero=bool(max(sizes) == 0 and max(later[path]) == 0),
                 finite=finite,
+                head=path.startswith("logits/"),
             )
         )
     subject.kept["gradients"] = rows
