@@ -61,6 +61,7 @@ EXPLODED = 3.0  # Times the first loss, as in the lecture.
 LEAST_DROP = 0.01  # Of the first loss.
 # The rate to take below the largest that works; how wide to search.
 ANNEALED, CONSTANT, RANGE = 3.0, 10.0, 300.0
+NEARLY = 0.85  # Of the best rate's fall of the loss.
 # Times the rate suggested. With a constant rate, 10 is the largest that works.
 HIGH_WARN, HIGH_FAIL, LOW_WARN = 10.0, 30.0, 0.01
 NOTED = (1 / 30, 3.0)
@@ -125,14 +126,27 @@ def suggestion(
     """A peak rate and a range to search, inside what was scanned; None where nothing works.
 
     A third of the largest rate that works for all seeds where the rate falls later, a tenth where
-    it stays; search from a 300th of it up to it.
+    it stays; but no more than the largest with which the loss falls nearly as far as with the best:
+    after a warm-up, rates are survived that teach little. Search from a 300th of the largest up to
+    it.
     """
     top = largest_working(classes(points, chance))
     if top is None:
         return None
     lowest = min(point.rate for point in points)
-    rate = max(top / (ANNEALED if annealed else CONSTANT), lowest)
-    return rate, (max(top / RANGE, lowest), top)
+    rate = min(top / (ANNEALED if annealed else CONSTANT), _nearly_best(points, top))
+    return max(rate, lowest), (max(top / RANGE, lowest), top)
+
+
+def _nearly_best(points: Sequence[RatePoint], top: float) -> float:
+    """The largest rate up to `top` with which the loss falls nearly as far as with the best."""
+    falls: dict[float, list[float]] = {}
+    for point in points:
+        if point.rate <= top and point.finite and math.isfinite(point.end_loss):
+            falls.setdefault(point.rate, []).append(point.first_loss - point.end_loss)
+    mean = {rate: fmean(found) for rate, found in falls.items()}
+    best = max(mean.values())
+    return max(rate for rate, fall in mean.items() if fall >= NEARLY * best)
 
 
 def judge_learning_rate(numbers: LearningRateScan) -> Finding:
@@ -140,8 +154,9 @@ def judge_learning_rate(numbers: LearningRateScan) -> Finding:
 
     Measured in times the suggested rate, which is a third (a rate that falls later) or a tenth (a
     constant one) of that: FAIL from 30 times on, WARN from 10 times on, and below a 100th. Warm-up
-    carries a peak beyond what works from the start, so that 3 to 10 times is INFO. Beyond a scan
-    that found no rate too high nothing is said.
+    carries a peak beyond what works from the start, so that 3 to 10 times is INFO; WARN, too, from
+    the first rate on that was tried and was too high. Beyond a scan that found no rate too high
+    nothing is said.
 
     Source: CS231n, lecture 6, "find learning rate that makes the loss go down"; Smith 2017.
     """
@@ -160,11 +175,16 @@ def judge_learning_rate(numbers: LearningRateScan) -> Finding:
         return finding(check, FAIL, numbers.rate, wanted, told, **details)
     rate, (low, high) = proposed
     details |= {"largest_that_works": high, "suggested": rate, "search": [low, high]}
-    times = numbers.rate / rate
-    bounded = any(kind == "too high" and at > high for at, kind in found.items())
-    wanted = f"{rate * LOW_WARN:.2g} < learning_rate < {rate * HIGH_WARN:.2g} (fails from "
-    wanted += f"{rate * HIGH_FAIL:.2g} on)"
+    # What is too high is measured by what works at all, what is too low by what teaches most.
+    common = high / (ANNEALED if annealed else CONSTANT)
+    times = numbers.rate / (common if numbers.rate > rate else rate)
+    beyond = [at for at, kind in found.items() if kind == "too high" and at > high]
+    bounded = bool(beyond)
+    wanted = f"{rate * LOW_WARN:.2g} < learning_rate < {common * HIGH_WARN:.2g} (fails from "
+    wanted += f"{common * HIGH_FAIL:.2g} on)"
     verdict = _verdict(times, bounded)
+    if bounded and numbers.rate * (1 + 1e-9) >= min(beyond):
+        verdict = max(verdict, WARN)  # A rate like it was tried, and was too high.
     search = f"Rough range to search: {low:.2g} to {high:.2g}"
     told = f"learning_rate {numbers.rate:g} in train.optimizer"
     if verdict is PASS:

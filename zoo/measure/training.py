@@ -131,7 +131,13 @@ def scan(subject: Subject) -> rates.LearningRateScan:
     affordable = SCAN_SECONDS / (trainer.step_seconds * len(tried))
     seeds = SCAN_SEEDS if affordable >= 2 * SCAN_STEPS else 1
     steps = int(min(max(affordable / seeds, 2 * LAST), SCAN_STEPS))
-    points = [_rate_point(trainer, rate, seed, steps) for seed in range(seeds) for rate in tried]
+    # A recipe that warms up asks for a peak that need not work from the first step on.
+    schedule = subject.recipe.train.schedule
+    warm = getattr(schedule.options, "warmup_epochs", 0) or schedule.word == "triangle"
+    warmup = steps // 2 if warm else 0
+    points = [
+        _rate_point(trainer, rate, seed, steps, warmup) for seed in range(seeds) for rate in tried
+    ]
     train = subject.recipe.train
     counts = np.bincount(subject.data.train.labels, minlength=subject.classes)
     images = min(LAST, steps) * min(train.batch_size, len(subject.data.train))
@@ -153,13 +159,16 @@ def scan(subject: Subject) -> rates.LearningRateScan:
     return found
 
 
-def _rate_point(trainer: Trainer, rate: float, seed: int, steps: int) -> rates.RatePoint:
+def _rate_point(
+    trainer: Trainer, rate: float, seed: int, steps: int, warmup: int
+) -> rates.RatePoint:
     trainer.restart(seed)
-    trainer.rate = rate
     curve: list[float] = []
     right: list[float] = []
     smooth, highest = None, 0.0
-    for loss, accuracy in trainer.losses(steps, first=seed * steps):
+    for step in range(steps):
+        trainer.rate = rate * min((step + 1) / max(warmup, 1), 1.0)
+        loss, accuracy = trainer.step(*trainer.batches(seed * steps + step))
         curve.append(loss)
         right.append(accuracy)
         smooth = loss if smooth is None else 0.9 * smooth + 0.1 * loss
