@@ -25,8 +25,7 @@ def optimizer(recipe: Recipe, model: keras.Model, steps_per_epoch: int) -> Any:
     """
     words = recipe.train
     choice, every = words.optimizer, words.gradient_accumulation_steps or 1
-    if every > steps_per_epoch:
-        raise RecipeError([_too_few(every, steps_per_epoch)])
+    require_updates(recipe, steps_per_epoch)
     options = choice.options.model_dump()
     rate = learning_rate(
         words.schedule, options["learning_rate"], words.epochs, steps_per_epoch / every
@@ -59,6 +58,17 @@ def optimizer(recipe: Recipe, model: keras.Model, steps_per_epoch: int) -> Any:
         made = keras.optimizers.LossScaleOptimizer(made)
     made.build(model.trainable_variables)
     return made
+
+
+def require_updates(recipe: Recipe, steps_per_epoch: int) -> None:
+    """Refuses gradients that are accumulated over more steps than an epoch has.
+
+    Raises:
+        RecipeError: they are.
+    """
+    every = recipe.train.gradient_accumulation_steps or 1
+    if every > steps_per_epoch:
+        raise RecipeError([_too_few(every, steps_per_epoch)])
 
 
 def _step(epoch: float | None, steps_per_epoch: int) -> int | None:
