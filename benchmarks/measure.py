@@ -1,12 +1,13 @@
 """Measures the test accuracy of a recipe that ships, and writes recipes/results/NAME.json.
 
     python benchmarks/measure.py digits-tiny [--seeds 5]
-    python benchmarks/measure.py cifar10-quick --set "data.source={folder: PATH}"
+    python benchmarks/measure.py cifar10-quick --set "data.source={folder: PATH}" --data-is cifar10
     python benchmarks/measure.py --missing                  all that are not measured as they stand
     python benchmarks/measure.py digits-tiny --header       the line for the recipe's head
 
 Each seed is trained by a `zoo train` of its own. Nothing but the source may be changed, for the
-number would not be the recipe's.
+number would not be the recipe's; where it is, --data-is says which data set it holds, and recipes
+of other data sets are refused, or left out by --missing.
 """
 
 from __future__ import annotations
@@ -30,11 +31,11 @@ from zoo import recipe as recipes  # noqa: E402
 from zoo.errors import ZooError  # noqa: E402
 from zoo.plan import plan  # noqa: E402
 from zoo.recipe import Recipe  # noqa: E402
-from zoo.results import read, recipe_hash, shipped_recipes  # noqa: E402
+from zoo.results import facts, read, recipe_hash, shipped_recipes  # noqa: E402
 from zoo.run import Run, write_json  # noqa: E402
 
 
-def load(name: str, sets: Sequence[str]) -> tuple[Recipe, str]:
+def load(name: str, sets: Sequence[str], data_is: str | None = None) -> tuple[Recipe, str]:
     """The recipe as it is trained, and the hash of the one that ships; refuses other changes."""
     if name not in recipes.shipped():
         raise SystemExit(f"{name}: not shipped. Expected one of: {', '.join(recipes.shipped())}.")
@@ -45,6 +46,9 @@ def load(name: str, sets: Sequence[str]) -> tuple[Recipe, str]:
             f"--set {', '.join(others)}: the number would not be the recipe's. "
             "Expected changes of data.source alone."
         )
+    own = facts(recipes.shipped()[name])["data"]
+    if sets and data_is != own:
+        raise SystemExit(f"{name}: is measured on {own}. Received --data-is {data_is}.")
     return changed, recipe_hash(recipes.shipped()[name])
 
 
@@ -67,9 +71,9 @@ def train(name: str, sets: Sequence[str], seed: int, out: Path) -> dict[str, Any
     return {**answer, "info": Run(Path(answer["run"])).info()}
 
 
-def measure(name: str, sets: Sequence[str], seeds: int) -> dict[str, Any]:
+def measure(name: str, sets: Sequence[str], seeds: int, data_is: str | None) -> dict[str, Any]:
     """Trains all seeds; returns what recipes/results/NAME.json holds."""
-    recipe, identity = load(name, sets)
+    recipe, identity = load(name, sets, data_is)
     answers = []
     with tempfile.TemporaryDirectory(prefix="zoo-measure-") as out:
         for seed in range(seeds):
@@ -128,11 +132,13 @@ def main() -> None:
     parser.add_argument("--missing", action="store_true", help="those that are not measured")
     parser.add_argument("--seeds", type=int, default=5, help="how many, from 0 on; at least 2")
     parser.add_argument("--set", action="append", default=[], metavar="data.source=VALUE")
+    parser.add_argument("--data-is", metavar="NAME", help="the data set that --set gives")
     parser.add_argument("--header", action="store_true", help="measure nothing: the header line")
     words = parser.parse_args()
     wanted = words.recipes
     if words.missing:
-        wanted = [e["name"] for e in shipped_recipes() if e["accuracy"] is None]
+        missing = [entry for entry in shipped_recipes() if entry["accuracy"] is None]
+        wanted = [entry["name"] for entry in missing if words.data_is in (None, entry["data"])]
         wanted.sort(key=cost)
     if not wanted:
         parser.error("which? Expected names of `zoo list`, or --missing")
@@ -152,7 +158,7 @@ def one(name: str, words: argparse.Namespace) -> bool:
                 raise SystemExit(f"{name}: not measured as it stands.")
             print(header(found))
             return True
-        results = measure(name, words.set, words.seeds)
+        results = measure(name, words.set, words.seeds, words.data_is)
     except (ZooError, SystemExit) as error:
         print(error, file=sys.stderr)
         return False

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -158,7 +159,7 @@ def page() -> str:
             model is NoOptions or "_" in model.__name__
         ):  # The options of a word stand in its choice's table.
             continue
-        lines += [f"## {model.__name__}", "", model.__doc__ or "", ""]
+        lines += [f"## {model.__name__}", "", inspect.getdoc(model) or "", ""]
         if issubclass(model, Choice):
             lines += [*words(model), ""]
         elif model.model_fields:

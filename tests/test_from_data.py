@@ -72,6 +72,33 @@ def test_whiten_looks_at_few_images_drawn_by_the_seed(tmp_path: Path, data: Spli
     assert not np.array_equal(weights(one)[path], weights(other)[path])
 
 
+def test_whiten_in_a_group(tmp_path: Path, data: Splits) -> None:
+    recipe = grey(tmp_path, "[{group: {stack: [{whiten: {kernel_size: 3}}, {conv: 4}]}}]")
+    made, _ = started(recipe, data)
+    assert made.get_layer("whiten1").kernel.shape == (3, 3, 1, 18)
+
+
+def test_a_fixed_kernel_stays_fixed(tmp_path: Path, data: Splits) -> None:
+    """Also when training is switched off and on again, as in fine-tuning."""
+    made, _ = started(grey(tmp_path, "[{whiten: {kernel_size: 2}}]"), data)
+    before = [variable.path for variable in made.trainable_variables]
+    made.trainable = False
+    assert made.trainable_variables == []
+    made.trainable = True
+    assert [variable.path for variable in made.trainable_variables] == before
+
+
+def test_lsuv_leaves_what_a_norm_follows(tmp_path: Path, data: Splits) -> None:
+    word = "kernel_initializer: lsuv"
+    recipe = grey(
+        tmp_path, f"[{{separable_conv: {{filters: 8, {word}}}}}, {{conv: {{filters: 8, {word}}}}}]"
+    )
+    made = model.build(recipe, 10, normalisation("channel_meanstd", data.train))
+    before = weights(made)
+    initialise(made, recipe, data.train)
+    assert same(before, weights(made))
+
+
 LSUV = "kernel_initializer: lsuv, batch_norm: none"
 
 

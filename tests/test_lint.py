@@ -26,6 +26,13 @@ CASES = [
     (DEEP, "  defaults: {activation: selu, group_norm: {groups: 4}}\n", "selu normalises"),
     ("[{fc: {units: 4}}]", NO_NORM + "activation: selu, kernel_initializer: he_normal}\n", "selu"),
     ("[{conv: {filters: 4, use_bias: true}}]", "", "batch norm takes this bias away"),
+    (
+        "[{conv: {filters: 4, order: [conv, act, bn]}}]",
+        "  defaults: {activation: tanh, kernel_initializer: he_normal}\n",
+        "into saturation in conv1",
+    ),
+    ("[{fc: {units: 4, dropout: 0.5}}]", NO_NORM + "activation: selu}\n", "alpha_dropout"),
+    (DEEP, NO_NORM + "kernel_initializer: {RandomUniform: {minval: -1, maxval: 1}}}\n", "grow"),
 ]
 
 
@@ -36,6 +43,16 @@ def test_said(tmp_path: Path, stack: str, defaults: str, words: str) -> None:
 
 
 QUIET = [
+    (
+        "[{conv: {filters: 8}}, {residual: [{conv: {filters: 16}}]}]",
+        "  defaults: {batch_norm: none}\n",
+    ),
+    ("[{separable_conv: {filters: 8, activation: tanh, kernel_initializer: he_normal}}]", ""),
+    (
+        "[{conv: {filters: 8, repeat: 3}}, {group: {repeat: 3, stack: "
+        "[{residual: [{conv: {filters: 16, repeat: 2}}]}]}}]",
+        "  defaults: {batch_norm: none}\n",
+    ),
     ("[{fc: {units: 64, repeat: 8}}]", "  defaults: {batch_norm: none}\n"),
     (DEEP, "  defaults: {kernel_initializer: glorot_uniform}\n"),
     (DEEP, "  defaults: {activation: tanh, kernel_initializer: he_normal}\n"),
@@ -66,6 +83,18 @@ def test_two_decays(tmp_path: Path) -> None:
         train=", optimizer: {SGD: {weight_decay: 0.1}}",
     )
     assert "keep one of them" in cautions(recipe)[0][1]
+
+
+def test_no_statistics_to_take_anew(tmp_path: Path) -> None:
+    more = "  defaults: {batch_norm: none}\n"
+    recipe = network(tmp_path, "[flatten]", more=more, train=", batch_norm_batches: 5")
+    assert "no batch norm" in cautions(recipe)[0][1]
+
+
+def test_a_run_of_layers_is_told_at_its_first(tmp_path: Path) -> None:
+    stack = "[{fc: {units: 4}}, {fc: {units: 64, repeat: 8, kernel_initializer: {gaussian: 1}}}]"
+    recipe = network(tmp_path, stack, more="  defaults: {batch_norm: none}\n")
+    assert cautions(recipe)[0][0] == ("model", "stack", 0, "fc", "kernel_initializer")
 
 
 def test_where_it_stands(tmp_path: Path) -> None:

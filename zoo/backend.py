@@ -91,6 +91,17 @@ def deterministic() -> bool:
     return bool(is_op_determinism_enabled())
 
 
+def has_float64() -> bool:
+    """Whether the backend computes in 64 bits where asked to; JAX does not by default."""
+    import keras
+
+    if keras.backend.backend() != "jax":
+        return True
+    import jax
+
+    return bool(jax.config.jax_enable_x64)
+
+
 def device() -> str:
     """The device that computes, in words: `cpu: AMD EPYC, 2 cores` or `gpu: NVIDIA ...`."""
     import keras

@@ -12,6 +12,7 @@ from zoo import probe, seeds
 from zoo.data.splits import Split
 from zoo.plan import Layer, plan
 from zoo.recipe import Recipe
+from zoo.recipe.network import stages
 
 LSUV_IMAGES = 256
 LSUV_TIMES = 10
@@ -40,7 +41,7 @@ def initialise(model: keras.Model, recipe: Recipe, train: Split) -> list[str]:
         layer
         for layer in layers
         if getattr(getattr(layer.options, "kernel_initializer", None), "word", "") == "lsuv"
-        and not getattr(layer.options, "norm", None)
+        and not getattr(layer.options, "followed", False)
     ]
     return _lsuv(model, wanted, recipe, train) if wanted else []
 
@@ -52,7 +53,7 @@ def _drawn(recipe: Recipe, train: Split, name: str, count: int) -> np.ndarray:
 
 
 def _whiten(model: keras.Model, layer: Layer, before: str, recipe: Recipe, train: Split) -> None:
-    stage = next(stage.whiten for stage in recipe.model.stack if stage.whiten)
+    stage = next(s.whiten for _, s in stages(recipe.model.stack, ()) if s.whiten)
     images = _drawn(recipe, train, layer.name, stage.images)
     (values,) = probe.outputs(model, [before], images)
     kernel = whitening(values, stage.kernel_size, stage.epsilon)

@@ -53,7 +53,18 @@ class FixedConv2D(keras.layers.Conv2D):
 
     def build(self, input_shape: tuple[int | None, ...]) -> None:
         super().build(input_shape)
-        self.kernel.trainable = False
+        self._kernel.trainable = False
+
+    @property
+    def trainable(self) -> bool:
+        return bool(super().trainable)
+
+    @trainable.setter
+    def trainable(self, value: bool) -> None:
+        # Switching a model's training off and on again must not train the kernel.
+        keras.layers.Conv2D.trainable.fset(self, value)
+        if self.built:
+            self._kernel.trainable = False
 
 
 @keras.saving.register_keras_serializable("zoo")

@@ -19,7 +19,7 @@ MEASURED = ("accuracy", "accuracy_sd", "seeds", "epochs", "seconds", "device", "
 
 
 def recipe_hash(file: Path) -> str:
-    """Identifies what a number was measured on: what a recipe's file says, but seed and source.
+    """Identifies what a number was measured on: what a recipe's file says, but its seed.
 
     What the file leaves out is not part of it, so that a new key of the language takes no
     measurement away.
@@ -27,7 +27,7 @@ def recipe_hash(file: Path) -> str:
     from zoo import reader
 
     document = reader.read_file(file).data
-    document["seed"] = document["data"]["source"] = None
+    document["seed"] = None
     return hashlib.sha256(json.dumps(document, sort_keys=True).encode()).hexdigest()[:16]
 
 

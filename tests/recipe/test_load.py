@@ -16,6 +16,7 @@ from tests.conftest import MINIMAL
 from zoo import names
 from zoo.errors import RecipeError, UsageError
 from zoo.recipe import Recipe, dump, find, load, shipped
+from zoo.recipe.problems import meanings
 
 FEW = settings(
     max_examples=50, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
@@ -317,8 +318,9 @@ def test_near_words(minimal: Path, old: str, new: str, path: str, meant: str) ->
 def test_synonyms_name_words_that_exist() -> None:
     """A hint that leads nowhere is worse than none."""
     text = json.dumps(Recipe.model_json_schema())
-    for synonym, word in names.SYNONYMS.items():
-        assert f'"{word}"' in text, (synonym, word)
+    for synonym in names.SYNONYMS:
+        for word in meanings(synonym):
+            assert f'"{word}"' in text, (synonym, word)
 
 
 def test_json_form(minimal: Path) -> None:
@@ -460,3 +462,37 @@ def test_any_change_anywhere_is_answered(minimal: Path, where: Any, value: Any) 
         load(str(minimal), [f"{path}={json.dumps(value)}"])
     except RecipeError as error:
         assert error.problems
+
+
+def test_a_norm_takes_what_it_leaves_out_from_the_defaults(minimal: Path) -> None:
+    """The zero-gamma trick of a block's last stage changes nothing else of its norm."""
+    recipe = load(
+        str(minimal),
+        [
+            "model.defaults.batch_norm={momentum: 0.6, epsilon: 1e-12}",
+            "model.stack=[{conv: {filters: 4, batch_norm: {gamma_initializer: zeros}}}, "
+            "{conv: {filters: 4, group_norm: {groups: 2}}}]",
+        ],
+    )
+    first, second = (stage.conv for stage in recipe.model.stack)
+    assert (first.batch_norm.momentum, first.batch_norm.epsilon) == (0.6, 1e-12)
+    assert first.batch_norm.gamma_initializer == "zeros"
+    assert (second.batch_norm, second.group_norm.groups) == (None, 2)
+
+
+def test_a_projection_is_written_out(minimal: Path) -> None:
+    """Its kernel as the defaults have it, its norm as the block's last stage has it."""
+    block = "{residual: {stack: [{conv: {filters: 8, group_norm: {groups: 4}}}]}}"
+    stack = f"model.stack=[{{conv: {{filters: 4}}}}, {block}]"
+    recipe = load(str(minimal), [stack])
+    assert recipe.model.stack[1].residual.kernel_initializer.word == "lecun_normal"
+    recipe = load(str(minimal), [stack, "model.defaults.kernel_initializer=torch_uniform"])
+    assert recipe.model.stack[1].residual.kernel_initializer.word == "torch_uniform"
+    from zoo.plan import plan
+
+    kinds = {layer.name: layer.kind for layer in plan(recipe, 10).layers}
+    assert kinds["shortcut1_gn"] == "gn"
+
+
+def test_ema_by_its_number(minimal: Path) -> None:
+    assert load(str(minimal), ["train.ema=0.9"]).train.ema.momentum == 0.9

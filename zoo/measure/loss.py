@@ -125,7 +125,7 @@ def regularisation(subject: Subject) -> Regularisation:
         shrink_expected=None if shrink is None else _wanted_shrink(optimizer, decay),
         wrongly_decayed=wrong,
         penalty=wanted,
-        scale_invariant=all(layer.options.norm for layer in stated if layer.kind != "head"),
+        scale_invariant=all(layer.options.followed for layer in stated if layer.kind != "head"),
         learning_rate=trainer.peak,
         weight_decay=decay,
         steps_per_epoch=trainer.batches.steps_per_epoch,

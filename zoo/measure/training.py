@@ -279,7 +279,7 @@ def update_ratio(subject: Subject) -> rates.UpdateRatio:
     """|change| / |kernel| of a step, median over the later of the first steps."""
     found = smoke(subject)
     settled = optimize.equilibrium(found.trainer.recipe.train.optimizer, found.rate)
-    normed = {layer.name for layer in subject.layers if getattr(layer.options, "norm", None)}
+    normed = {layer.name for layer in subject.layers if getattr(layer.options, "followed", False)}
     rows = []
     for path, ratios in found.ratios.items():
         if not ratios:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-SYNONYMS: dict[str, str] = {
+SYNONYMS: dict[str, str | tuple[str, ...]] = {
     # Words of other tools, answered with ours; never accepted.
     "lr": "learning_rate",
     "wd": "weight_decay",
@@ -46,4 +46,31 @@ SYNONYMS: dict[str, str] = {
     "crossentropy": "softmax",
     "hinge": "svm",
     "val": "validation",
+    "swish": "silu",
+    "hard_swish": "hard_silu",
+    "kaiming_normal": "he_normal",
+    "kaiming_uniform": "he_uniform",
+    "xavier_normal": "glorot_normal",
+    "xavier_uniform": "glorot_uniform",
+    "cosine_annealing": "cosine",
+    "onecycle": "one_cycle",
+    "repeat": "group",
+    "scale": "head",
+    "times": "repeat",
+    "k": ("every", "pieces"),
+    "p": ("rate", "probability"),
+    "accumulate": "gradient_accumulation_steps",
+    "accumulation": "gradient_accumulation_steps",
+    "accumulate_grad_batches": "gradient_accumulation_steps",
+    "grad_clip": "clipnorm",
+    "gradient_clip": "clipnorm",
+    "ema_momentum": "ema",
+    "use_ema": "ema",
+    "label_smooth": "label_smoothing",
+    "random_erase": "random_erasing",
+    "groupnorm": "group_norm",
+    "layernorm": "layer_norm",
+    "residual_block": "residual",
+    "separable": "separable_conv",
+    "depthwise": "depthwise_conv",
 }

@@ -27,8 +27,7 @@ def optimizer(recipe: Recipe, model: keras.Model, steps_per_epoch: int) -> Any:
     """
     words = recipe.train
     choice, every = words.optimizer, words.gradient_accumulation_steps or 1
-    if every > steps_per_epoch:
-        raise RecipeError([_too_few(every, steps_per_epoch)])
+    require_updates(recipe, steps_per_epoch)
     options = choice.options.model_dump()
     rate = learning_rate(
         words.schedule, options["learning_rate"], words.epochs, steps_per_epoch / every
@@ -70,6 +69,17 @@ def equilibrium(choice: Choice, learning_rate: float) -> float | None:
     options = choice.options
     coupled = choice.word == "TorchSGD"
     return rates.equilibrium(learning_rate, options.weight_decay, options.momentum, coupled)
+
+
+def require_updates(recipe: Recipe, steps_per_epoch: int) -> None:
+    """Refuses gradients that are accumulated over more steps than an epoch has.
+
+    Raises:
+        RecipeError: they are.
+    """
+    every = recipe.train.gradient_accumulation_steps or 1
+    if every > steps_per_epoch:
+        raise RecipeError([_too_few(every, steps_per_epoch)])
 
 
 def _step(epoch: float | None, steps_per_epoch: int) -> int | None:

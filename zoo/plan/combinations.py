@@ -31,6 +31,7 @@ NEED_A_FAN = (
 
 def combinations(recipe: Recipe) -> Iterator[Problem]:
     """All of them, as (path, sentence)."""
+    yield from _halved(recipe)
     yield from _orders(recipe)
     yield from _initializers(recipe)
     yield from _class_priors(recipe)
@@ -77,6 +78,19 @@ def _initializers(recipe: Recipe) -> Iterator[Problem]:
             )
         elif chosen and chosen.word == "class_priors" and block is not model.head:
             yield (*path, "bias_initializer"), "class_priors is for the bias of model.head alone."
+
+
+def _halved(recipe: Recipe) -> Iterator[Problem]:
+    """Sums and whitened images that would take maxout from the defaults, without wider kernels."""
+    if recipe.model.defaults.activation.word != "maxout":
+        return
+    for path, stage in stages(recipe.model.stack, ("model", "stack")):
+        if stage.word in ("residual", "whiten") and stage.options.activation is None:
+            yield (
+                (*path, "activation"),
+                "required here, since model.defaults.activation is maxout, which would leave a "
+                "part of the channels: no kernel is made wider for it. Expected linear or another.",
+            )
 
 
 def _class_priors(recipe: Recipe) -> Iterator[Problem]:

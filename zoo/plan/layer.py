@@ -8,6 +8,7 @@ from math import prod
 from typing import Any
 
 Shape = tuple[int, ...]
+Path = tuple[str | int, ...]
 
 
 def _kernel(options: Any) -> tuple[str, ...]:
@@ -45,6 +46,7 @@ class Layer:
         flops: floating point operations an image in inference; a multiply-add counts as 2.
         options: the recipe's words for it.
         inputs: names of the layers before it; none: the one above.
+        path: of its stage in the recipe.
     """
 
     kind: str
@@ -55,6 +57,7 @@ class Layer:
     flops: int = 0
     options: Any = None
     inputs: tuple[str, ...] = ()
+    path: Path = ()
 
     @property
     def parameters(self) -> int:

@@ -13,7 +13,6 @@ from zoo import names
 from zoo.plan.layer import Layer
 from zoo.reader import Path
 from zoo.recipe.network import Layered, stages
-from zoo.recipe.resolve import full_order, normalised
 from zoo.recipe.schema import Recipe
 
 Caution = tuple[Path, str]
@@ -62,8 +61,13 @@ def _stages(recipe: Recipe) -> Iterator[Caution]:
 def _stage(path: Path, stage: Any) -> Iterator[Caution]:
     norm, activation = stage.norm, stage.activation.word
     kernel = stage.kernel_initializer.word
-    follows = bool(norm) and normalised(full_order(stage.order))
-    if stage.use_bias and stage.batch_norm and follows:
+    if activation == "selu" and stage.dropout:
+        yield (
+            (*path, "dropout"),
+            "dropout changes the mean and variance that selu keeps: put a stage alpha_dropout "
+            "behind it instead (Klambauer et al. 2017)",
+        )
+    if stage.use_bias and stage.batch_norm and stage.followed:
         yield (
             (*path, "use_bias"),
             "batch norm takes this bias away again: drop use_bias (its shift, beta, does the same)",
@@ -91,8 +95,10 @@ def _scales(recipe: Recipe, layers: tuple[Layer, ...]) -> Iterator[Caution]:
     run: list[tuple[Layer, float]] = []
     shape = layers[0].output_shape
     for layer in layers:
+        if layer.inputs and layer.kind != "add":
+            continue  # The way around a block.
         if layer.kind in ("conv", "depthwise_conv", "fc"):
-            if layer.options.norm:
+            if layer.options.followed:
                 yield from _of_run(run)
                 run = []
             else:
@@ -114,7 +120,7 @@ def _of_run(run: list[tuple[Layer, float]]) -> Iterator[Caution]:
     if saturated:
         kernel, activation = _words(saturated[0])
         yield (
-            ("model",),
+            (*saturated[0].path, "kernel_initializer"),
             f"{kernel} drives {activation} into saturation in {_named(saturated)}: use "
             "kernel_initializer: auto (lecun_normal), or a norm",
         )
@@ -125,7 +131,7 @@ def _of_run(run: list[tuple[Layer, float]]) -> Iterator[Caution]:
             layers = [layer for layer, _ in run]
             kernel, activation = _words(layers[-1])
             yield (
-                ("model",),
+                (*layers[0].path, "kernel_initializer"),
                 f"in {len(run)} layers without a norm ({_named(layers)}), signals "
                 f"{'fade' if growth < 1 else 'grow'} by about {growth:.2g} a layer at the start "
                 f"({kernel} with {activation}): use kernel_initializer: auto, or a norm",
@@ -178,6 +184,8 @@ def _factor(options: Any, fan_in: int) -> float:
         scale = kernel.options.stddev**2 * fan_in
     elif kernel.word == "TruncatedNormal":
         scale = (0.88 * kernel.options.stddev) ** 2 * fan_in
+    elif kernel.word == "RandomUniform":
+        scale = (kernel.options.maxval - kernel.options.minval) ** 2 / 12 * fan_in
     elif kernel.word == "VarianceScaling" and kernel.options.mode == "fan_in":
         scale = kernel.options.scale
     elif kernel.word == "Orthogonal":
@@ -190,13 +198,20 @@ def _factor(options: Any, fan_in: int) -> float:
 
 def _training(recipe: Recipe) -> Iterator[Caution]:
     optimizer = recipe.train.optimizer
+    blocks = [stage.options for _, stage in stages(recipe.model.stack, ())]
     penalised = any(
-        getattr(stage.options, "kernel_regularizer", None)
-        for _, stage in stages(recipe.model.stack, ())
+        getattr(block, "kernel_regularizer", None) for block in (*blocks, recipe.model.head)
     )
     decay: float = getattr(optimizer.options, "weight_decay", 0.0)
     if penalised and decay:
         yield (
             ("train", "optimizer", optimizer.word, "weight_decay"),
             "weight_decay and kernel_regularizer both shrink the kernels: keep one of them",
+        )
+    if recipe.train.batch_norm_batches and not any(
+        getattr(block, "batch_norm", None) for block in blocks
+    ):
+        yield (
+            ("train", "batch_norm_batches"),
+            "there is no batch norm whose statistics could be taken anew: leave it out",
         )

@@ -41,7 +41,8 @@ class Parts:
 
     def add(self, kind: str, name: str, shape: Shape, **more: Any) -> None:
         if not self.stopped:
-            self.layers.append(Layer(kind=kind, name=name, output_shape=shape, **more))
+            layer = Layer(kind=kind, name=name, output_shape=shape, path=self.path, **more)
+            self.layers.append(layer)
 
     def spatial(self, what: str) -> bool:
         if self.stopped:
@@ -91,13 +92,24 @@ class Parts:
 
     def norm(self, name: str, norm: Any) -> None:
         kind = NORM_KINDS[type(norm)]
-        channels = self.shape[-1]
+        *size, channels = self.shape
+        fault = ""
         if kind == "gn" and channels % norm.groups:
-            self.fail(
-                f"groups={norm.groups} does not divide the {channels} channels of {name}",
-                "group_norm",
-                "groups",
-            )
+            fault = f"groups={norm.groups} does not divide the {channels} channels of {name}"
+        elif kind == "gn" and prod(size) * channels == norm.groups:
+            fault = f"each of {norm.groups} groups of {name} is one value: the norm leaves nothing"
+        elif kind == "ln" and channels == 1:
+            fault = f"{name} has one channel: a layer norm over channels leaves nothing"
+        if fault:
+            key = "group_norm" if kind == "gn" else "layer_norm"
+            if kind == "gn":
+                fits = [n for n in range(1, min(channels, 65)) if channels % n == 0]
+                fault += f"; groups that fit: {', '.join(map(str, fits))}"
+            # Where the norm is that of the defaults, there is its key.
+            common = norm is getattr(self.recipe.model.defaults, key)
+            at: Path = ("model", "defaults") if common else self.path
+            self.problems.append(((*at, key, *(["groups"] if kind == "gn" else [])), fault))
+            self.stopped = True
             return
         self.add(
             kind,
@@ -113,6 +125,13 @@ class Parts:
         *size, channels = self.shape
         word = activation.word
         if word == "maxout":
+            if channels % activation.options.pieces:
+                self.fail(
+                    f"maxout of {activation.options.pieces} pieces does not divide the {channels} "
+                    f"channels of {name.removesuffix('_act')}; take another activation there",
+                    "activation",
+                )
+                return
             shape = (*size, channels // activation.options.pieces)
             self.add("maxout", name, shape, flops=prod(self.shape), options=activation.options)
         elif word == "prelu":
@@ -157,9 +176,10 @@ class Parts:
         reach = [d * (k - 1) + 1 for k, d in zip(conv.kernel_size, conv.dilation_rate, strict=True)]
         out = slide(size, reach, strides, conv.padding)
         if min(out) < 1:
+            other = "" if self.path[-1] == "whiten" else "padding: same, "
             self.fail(
                 f"{name} ({times(conv.kernel_size)}, padding: valid) turns {times(size)} into "
-                f"{times(out)}: use padding: same, a smaller kernel or larger images"
+                f"{times(out)}: use {other}a smaller kernel or larger images"
             )
             return None
         return out

@@ -9,7 +9,15 @@ from typing import Any
 from zoo.plan.layer import Layer
 from zoo.plan.parts import Parts, pieces, slide, times
 from zoo.reader import Path
-from zoo.recipe.network import NORMS, Activation, Conv, DepthwiseConv, Initializer
+from zoo.recipe.network import (
+    NORMS,
+    Activation,
+    Conv,
+    DepthwiseConv,
+    Initializer,
+    Layered,
+    stages,
+)
 from zoo.recipe.resolve import full_order, scaled
 
 # What the second half of a separable convolution takes from its stage.
@@ -20,6 +28,8 @@ SHARED = (
     "bias_initializer",
     "kernel_regularizer",
     "dropout",
+    "order",
+    *NORMS,
 )
 
 
@@ -60,16 +70,16 @@ class Walk(Parts):
             return
         end = self.layers[-1]
         name = self.number("add")
-        way = self._shortcut(block.shortcut, start, end, name.replace("add", "shortcut"))
+        way = self._shortcut(block, start, end, name.replace("add", "shortcut"))
         if way:
             inputs = (end.name, way)
             shape = end.output_shape
             self.add("add", name, shape, flops=prod(shape), inputs=inputs)
             self.activation(f"{name}_act", block.activation)
 
-    def _shortcut(self, kind: str, start: Layer, end: Layer, name: str) -> str | None:
+    def _shortcut(self, block: Any, start: Layer, end: Layer, name: str) -> str | None:
         """Brings the block's input to its end's shape; the name of the layer that does, or None."""
-        before, after = start.output_shape, end.output_shape
+        kind, before, after = block.shortcut, start.output_shape, end.output_shape
         if before == after and kind in ("auto", "identity"):
             return start.name
         told = f"the block turns {times(before)} into {times(after)}"
@@ -90,8 +100,7 @@ class Walk(Parts):
             options = {"strides": strides, "channels": after[-1]}
             self.add("shortcut", name, after, options=options, inputs=(start.name,))
             return name
-        defaults = self.recipe.model.defaults
-        norms = {key: getattr(defaults, key) for key in NORMS if getattr(defaults, key)}
+        norms = last_norm(block.stack)
         weights, bias = before[-1] * after[-1], after[-1] * (not norms)
         conv = Conv(
             filters=after[-1],
@@ -99,9 +108,10 @@ class Walk(Parts):
             strides=strides,
             use_bias=bool(bias),
             padding="same",
-            kernel_initializer=scaled(1.0),
+            activation=Activation.model_validate("linear"),
+            kernel_initializer=block.kernel_initializer,
             bias_initializer=Initializer.model_validate("zeros"),
-            kernel_regularizer=defaults.kernel_regularizer,
+            kernel_regularizer=block.kernel_regularizer,
             **norms,
         )
         self.add(
@@ -223,3 +233,12 @@ class Walk(Parts):
             options=conv,
         )
         self.activation(f"{name}_act", whiten.activation)
+
+
+def last_norm(stack: tuple[Any, ...]) -> dict[str, Any]:
+    """The norm of the last stage of a resolved stack that can have one, by its key; {}: none."""
+    for _, stage in reversed(list(stages(stack, ()))):
+        if isinstance(stage.options, Layered):
+            found = {key: getattr(stage.options, key) for key in NORMS}
+            return {key: norm for key, norm in found.items() if norm}
+    return {}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from zoo.recipe.network import Layered, Stage
+from zoo.recipe.network import Layered, Residual, Stage
 from zoo.recipe.schema import Recipe
 from zoo.recipe.words import Choice
 
@@ -52,4 +52,6 @@ def _stage(stage: Stage) -> Stage:
         update = {"rate": 0.0}
     elif hasattr(options, "stack"):
         update = {"stack": tuple(map(_stage, options.stack))}
+        if isinstance(options, Residual):
+            update["kernel_regularizer"] = None
     return stage.model_copy(update={stage.word: options.model_copy(update=update)})

@@ -89,6 +89,12 @@ def require_one_norm(block: Model) -> None:
         )
 
 
+def normalised(order: tuple[str, ...]) -> bool:
+    """Whether the norm takes the kernel's bias away: it follows, with no activation between."""
+    after = order[order.index("conv") + 1 :]
+    return "bn" in after and "act" not in after[: after.index("bn")]
+
+
 class Layered(Model):
     """What conv and fc stages share; left out, it is taken from `model.defaults`."""
 
@@ -122,6 +128,11 @@ class Layered(Model):
     def norm(self) -> BatchNorm | GroupNorm | LayerNorm | None:
         """The normalisation of a resolved stage; it stands at `bn` in the order."""
         return self.batch_norm or self.group_norm or self.layer_norm
+
+    @property
+    def followed(self) -> bool:
+        """Whether the norm of a resolved stage follows the kernel, before the activation."""
+        return self.norm is not None and normalised(self.order or names.ORDER)
 
     @model_validator(mode="after")
     def _one_norm(self) -> Layered:
@@ -247,9 +258,15 @@ class Residual(Model):
     )
     shortcut: Literal["auto", "identity", "projection", "pad"] = Field(
         "auto",
-        description="The way around: the input as it is; a 1x1 convolution and batch norm; or "
-        "fewer pixels and added channels of zeros (pad, the paper's option A). auto: identity "
-        "where the shapes are equal, else projection.",
+        description="The way around: the input as it is; a 1x1 convolution with the norm of the "
+        "block's last stage; or fewer pixels and added channels of zeros (pad, the paper's option "
+        "A). auto: identity where the shapes are equal, else projection.",
+    )
+    kernel_initializer: Initializer | None = Field(
+        None, description="How a projection's kernel is drawn; default: model.defaults."
+    )
+    kernel_regularizer: Regularizer | None = Field(
+        None, description="Penalty on a projection's kernel, or none; default: model.defaults."
     )
     activation: Activation | None = Field(
         None, description="What follows the sum; default: model.defaults."
@@ -286,7 +303,8 @@ class Stage(Choice):
 class Defaults(Model):
     """What every conv and fc stage takes unless it says otherwise.
 
-    A stage that names one of batch_norm, group_norm and layer_norm takes none of the others.
+    A stage that names one of batch_norm, group_norm and layer_norm takes none of the others; of
+    that one it takes what it leaves out from here.
     """
 
     order: Order = names.ORDER

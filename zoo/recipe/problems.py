@@ -38,11 +38,17 @@ def match(word: object, words: Iterable[str]) -> str | None:
     known = list(words)
     lower = {name.lower(): name for name in known}
     text = str(word).lower()
-    synonym = SYNONYMS.get(text)
-    if synonym in known:
+    synonym = next((word for word in meanings(text) if word in known), None)
+    if synonym:
         return synonym
     close = get_close_matches(text, lower, n=1, cutoff=0.6)
     return lower[close[0]] if close else None
+
+
+def meanings(text: str) -> tuple[str, ...]:
+    """What a word of another tool may mean here."""
+    found = SYNONYMS.get(text, ())
+    return (found,) if isinstance(found, str) else found
 
 
 def near(word: object, words: Iterable[str]) -> str:
@@ -190,14 +196,14 @@ def unknown_key(path: Path) -> str:
 
 def _elsewhere(word: str, block: Path) -> str:
     """Where in or below a block a key stands that was looked for in that block itself."""
-    wanted = SYNONYMS.get(word.lower(), word)
-    for path in _homes(block):
+    wanted = meanings(word.lower())[:1] or (word,)
+    for path in (*_homes(block), *_homes(())):
         model = model_at(path)
-        if model and wanted in model.model_fields and not issubclass(model, Choice):
+        if model and wanted[0] in model.model_fields and not issubclass(model, Choice):
             parent = model_at(path[:-1])
             # An option belongs to several words of a choice: name the choice.
             here = path[:-1] if parent and issubclass(parent, Choice) else path
-            return f"; '{wanted}' belongs in {dotted(here)}."
+            return f"; '{wanted[0]}' belongs in {dotted(here)}."
     return "."
 
 
@@ -241,6 +247,8 @@ def _one_word(value: Mapping[Any, Any], path: Path) -> str:
     if not given:
         return f"{sentence} Received none."
     sentence += f" Received: {', '.join(given)}; "
+    if path[-1] == "class_weight":
+        return f"{sentence}write {{values: [...]}}, a weight for each class in their order."
     options = model_at((*path, given[0]))
     if options is not None and all(key in options.model_fields for key in given[1:]):
         # `- conv:` and, too little indented, `filters: 4` below it.

@@ -18,6 +18,7 @@ from zoo.recipe.network import (
     Residual,
     Stage,
     Whiten,
+    normalised,
 )
 from zoo.recipe.schema import Recipe
 from zoo.recipe.words import Choice
@@ -67,8 +68,8 @@ def _stage(stage: Stage, defaults: Defaults) -> Stage:
     layered: Any = stage.options
     if isinstance(layered, Residual | Group):
         update: dict[str, Any] = {"stack": tuple(_stage(s, defaults) for s in layered.stack)}
-        if isinstance(layered, Residual) and layered.activation is None:
-            update["activation"] = defaults.activation
+        if isinstance(layered, Residual):
+            update |= _around(layered, defaults)
         return _whole(stage, update)
     if isinstance(layered, Whiten) and layered.activation is None:
         return _whole(stage, {"activation": defaults.activation})
@@ -79,7 +80,9 @@ def _stage(stage: Stage, defaults: Defaults) -> Stage:
         for key in INHERITED
         if key in type(layered).model_fields and key not in layered.model_fields_set
     }
-    if not layered.model_fields_set.intersection(NORMS):
+    if layered.model_fields_set.intersection(NORMS):
+        update |= {key: _norm(layered, defaults, key) for key in NORMS}
+    else:
         update |= {key: getattr(defaults, key) for key in NORMS}
     layered = layered.model_copy(update=update)
     order = full_order(layered.order)
@@ -97,14 +100,31 @@ def _stage(stage: Stage, defaults: Defaults) -> Stage:
     return stage.model_copy(update={stage.word: layered.model_copy(update=update)})
 
 
+def _norm(stage: Layered, defaults: Defaults, key: str) -> Any:
+    """The stage's own norm, with what it leaves out taken from the norm of the same name."""
+    own, common = getattr(stage, key), getattr(defaults, key)
+    if own is None or common is None:
+        return own
+    left = {name: getattr(common, name) for name in type(own).model_fields}
+    given = {name: getattr(own, name) for name in own.model_fields_set}
+    return own.model_copy(update={**left, **given})
+
+
+def _around(block: Residual, defaults: Defaults) -> dict[str, Any]:
+    """What a block's sum and its projection take from the defaults."""
+    kernel = block.kernel_initializer or defaults.kernel_initializer
+    update: dict[str, Any] = {
+        "activation": block.activation or defaults.activation,
+        # No activation follows a projection.
+        "kernel_initializer": scaled(1.0) if kernel.word == "auto" else kernel,
+    }
+    if "kernel_regularizer" not in block.model_fields_set:
+        update["kernel_regularizer"] = defaults.kernel_regularizer
+    return update
+
+
 def _whole(stage: Stage, update: dict[str, Any]) -> Stage:
     return stage.model_copy(update={stage.word: stage.options.model_copy(update=update)})
-
-
-def normalised(order: tuple[str, ...]) -> bool:
-    """Whether the norm takes the kernel's bias away: it follows, with no activation between."""
-    after = order[order.index("conv") + 1 :]
-    return "bn" in after and "act" not in after[: after.index("bn")]
 
 
 def _source(source: Choice) -> Choice:

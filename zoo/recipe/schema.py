@@ -7,7 +7,7 @@ recipe as loaded still lacks what it leaves to `model.defaults`; `resolve.resolv
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field, field_validator, model_validator
 from pydantic_core import PydanticCustomError
@@ -172,6 +172,13 @@ class Factor(Model):
 class Ema(Model):
     """A moving average of the trained weights, which validation and the kept model then use."""
 
+    @model_validator(mode="before")
+    @classmethod
+    def _read_number(cls, value: Any) -> Any:
+        """Lets `ema: 0.99` stand for `ema: {momentum: 0.99}`."""
+        number = isinstance(value, int | float) and not isinstance(value, bool)
+        return {"momentum": value} if number else value
+
     momentum: Fraction = Field(
         0.999,
         description="Share of the average kept at each update; less during the first: "
@@ -273,10 +280,12 @@ class Train(Model):
         if warmup > self.epochs:
             raise PydanticCustomError(
                 "warmup",
-                "longer than the training. Expected at most epochs={epochs}. Received {warmup}",
+                "longer than the training. Expected at most epochs={epochs}. Received {warmup}; "
+                "with fewer epochs, set {key} too",
                 {
                     "warmup": f"{warmup:g}",
                     "epochs": self.epochs,
+                    "key": ".".join(("train", *here, "warmup_epochs")),
                     "at": (*here, "warmup_epochs"),
                 },
             )

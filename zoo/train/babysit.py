@@ -157,7 +157,7 @@ class Babysitter(keras.callbacks.Callback):
         )
 
     def _updates(self) -> rates.UpdateRatio:
-        normed = {layer.name for layer in self.layers if getattr(layer.options, "norm", None)}
+        normed = {layer.name for layer in self.layers if getattr(layer.options, "followed", False)}
         settled = optimize.equilibrium(self.recipe.train.optimizer, self.rate)
         return rates.UpdateRatio(
             layers=[

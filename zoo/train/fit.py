@@ -22,7 +22,7 @@ from zoo import recipe as recipes
 from zoo.data.load import load as load_data
 from zoo.data.normalise import Normalisation, normalisation
 from zoo.data.splits import Splits
-from zoo.errors import DataError, Diverged, Interrupted, RunError, ZooError
+from zoo.errors import DataError, Diverged, EnvironmentFault, Interrupted, RunError, ZooError
 from zoo.progress import counting
 from zoo.recipe import Recipe
 from zoo.recipe.network import stages
@@ -72,7 +72,9 @@ def train(recipe: Recipe, out: Path = Path("runs"), settings: Settings | None = 
     with counting(settings.console) as report:
         data = load_data(recipe, progress=report)
         scaling = normalisation(recipe.data.preprocess, data.train)
-    class_weights(recipe, data)  # Wrong ones are told before there is a run.
+    # What only the data can tell to be wrong is told before there is a run.
+    class_weights(recipe, data)
+    optimize.require_updates(recipe, _batches(recipe, data).steps_per_epoch)
     run = Run.create(out, recipe.name)
     with run.locked():
         text = recipes.dump(recipe)
@@ -136,9 +138,25 @@ def _resumed(run: Run, info: dict[str, Any], settings: Settings, sets: Sequence[
     return _Training(run, recipe, data, scaling, settings).go(state.newest(run.state_folder))
 
 
+def _batches(recipe: Recipe, data: Splits) -> batches.Batches:
+    return batches.Batches(
+        data.train,
+        recipe.train.batch_size,
+        recipe.seed,
+        recipe.data.augment,
+        recipe.train.drop_remainder,
+        len(data.class_names),
+        class_weights(recipe, data),
+    )
+
+
 def keras_ready(recipe: Recipe) -> None:
     """Makes the backend ready for a recipe: its seed, and determinism where it is asked for."""
     backend.prepare(deterministic=recipe.train.deterministic, seed=recipe.seed)
+    if recipe.train.dtype_policy == "float64" and not backend.has_float64():
+        raise EnvironmentFault(
+            "train.dtype_policy: float64: JAX computes in 32 bits unless JAX_ENABLE_X64=1 is set."
+        )
 
 
 class _Training:
@@ -152,17 +170,8 @@ class _Training:
         self.data = data
         self.scaling = scaling
         self.settings = settings
-        words = recipe.train
         self.class_weights = class_weights(recipe, data)
-        self.batches = batches.Batches(
-            data.train,
-            words.batch_size,
-            recipe.seed,
-            recipe.data.augment,
-            words.drop_remainder,
-            len(data.class_names),
-            self.class_weights,
-        )
+        self.batches = _batches(recipe, data)
         self.validation = batches.InOrder(data.validation)
 
     def _compiled(self) -> keras.Model:
