@@ -24,7 +24,8 @@ from tests.runs import network
 from zoo import names
 from zoo.augment import Draw, augmented
 from zoo.errors import RecipeError
-from zoo.recipe.network import NORMS, Stage, complete
+from zoo.recipe.network import Stage, complete
+from zoo.recipe.norms import NORMS
 from zoo.recipe.schema import Augmentation
 
 # Each stage of the language once, as small as it goes; a new one needs a line here.

@@ -207,7 +207,7 @@ def test_tfds(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, prepared: bool) -
     """A builder is described without a download, and better where it is prepared."""
     pytest.importorskip("tensorflow_datasets")
     from zoo.data import tfds_builder
-    from zoo.recipe.schema import Tfds
+    from zoo.recipe.source import Tfds
 
     find = tfds_builder.find
     here = Tfds(name="digits", data_dir=str(tmp_path))

@@ -76,7 +76,7 @@ def test_rows(trained: Run) -> None:
     assert [row["epoch"] for row in rows] == [1, 2]
     assert [row["step"] for row in rows] == [5, 10]
     keys = {"epoch", "step", "loss", "accuracy", "val_loss", "val_accuracy", "learning_rate"}
-    assert all(row.keys() == keys | {"seconds"} for row in rows)
+    assert all(row.keys() == keys | {"update_ratio", "seconds"} for row in rows)
     assert rows[0]["learning_rate"] == pytest.approx(0.01)
     assert rows[1]["loss"] < rows[0]["loss"] < 2.5
 
@@ -128,7 +128,8 @@ def test_model_file_is_bare(trained: Run) -> None:
 def test_nothing_else_is_left(trained: Run) -> None:
     found = {str(path.relative_to(trained.folder)) for path in trained.folder.rglob("*.*")}
     states = {name for name in found if name.startswith("state/")}
-    assert found - states == {"recipe.yaml", "run.json", "metrics.jsonl", "best.keras"}
+    files = {"recipe.yaml", "run.json", "metrics.jsonl", "checks.json", "best.keras"}
+    assert found - states == files
     assert len(states) <= 2
 
 

@@ -13,7 +13,8 @@ from zoo.data.images import ImageSpec, fit
 from zoo.data.layout import permutation
 from zoo.data.splits import ArraySplit, Splits
 from zoo.errors import EnvironmentFault
-from zoo.recipe.schema import Data, Digits
+from zoo.recipe.schema import Data
+from zoo.recipe.source import Digits
 
 CLASS_NAMES = tuple(str(digit) for digit in range(10))
 TEST_A_CLASS = 36

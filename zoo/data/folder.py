@@ -25,7 +25,8 @@ from zoo.data.memory import free_bytes
 from zoo.data.splits import FileSplit, Split, Splits
 from zoo.data.statistics import Statistics
 from zoo.errors import DataError, Problem
-from zoo.recipe.schema import Data, Folder
+from zoo.recipe.schema import Data
+from zoo.recipe.source import Folder
 
 CHUNK = 64
 SUM_BYTES = 2**20  # summed at once, in each thread

@@ -21,7 +21,8 @@ from zoo.data.images import BadImage, ImageSpec, fit
 from zoo.data.splits import ArraySplit, Splits
 from zoo.data.statistics import measure
 from zoo.errors import DataError, Problem
-from zoo.recipe.schema import Data, Tfds
+from zoo.recipe.schema import Data
+from zoo.recipe.source import Tfds
 
 CHUNK = 256
 

@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 
 from zoo.errors import DataError, EnvironmentFault
-from zoo.recipe.schema import Tfds
+from zoo.recipe.source import Tfds
 
 RETRIES = 2
 PIXEL_TYPES = ("uint8", "uint16", "bool")

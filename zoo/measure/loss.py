@@ -35,7 +35,8 @@ def loss_wiring(subject: Subject) -> LossWiring:
     """The compiled loss, our own, and what labels that mean nothing would give.
 
     With l_ij the loss of image i under label j and p the shares of the labels, a network that knows
-    nothing has E0 = mean_i sum_j p_j l_ij, with variance V0 = n^-2 sum_i var_j(l_ij).
+    nothing has E0 = mean_i sum_j p_j l_ij, with variance V0 = n^-2 sum_i var_j(l_ij), or that
+    between classes where it is larger.
     """
     scores, labels = logits(subject)
     choice = subject.calm.train.loss
@@ -44,6 +45,8 @@ def loss_wiring(subject: Subject) -> LossWiring:
     shares = np.bincount(labels, minlength=subject.classes) / len(labels)
     mean = each @ shares
     variance = (((each - mean[:, None]) ** 2) @ shares).sum() / len(labels) ** 2
+    beside = each[np.arange(len(labels)), labels] - mean
+    variance = max(variance, _between_classes(beside, labels, subject.classes))
     return LossWiring(
         compiled=float(compiled(labels, scores.astype(np.float32))),
         own=float(each[np.arange(len(labels)), labels].mean()),
@@ -53,6 +56,18 @@ def loss_wiring(subject: Subject) -> LossWiring:
         num_classes=subject.classes,
         zero_logits=bool(np.abs(scores).max() == 0),
     )
+
+
+def _between_classes(beside: np.ndarray, labels: np.ndarray, classes: int) -> float:
+    """The variance of a mean over images that are alike within their class.
+
+    Images of a class share what an untrained network makes of them, so that there are not as many
+    draws as images but as many as classes.
+    """
+    counts = np.bincount(labels, minlength=classes)
+    sums = np.bincount(labels, weights=beside, minlength=classes) - counts * beside.mean()
+    held = int((counts > 0).sum())
+    return float((sums**2).sum() / len(labels) ** 2 * held / max(held - 1, 1))
 
 
 def word_of(choice: Any) -> LossWord:

@@ -51,7 +51,7 @@ def look_at_tfds(name: str, progress: Progress) -> Findings:
         EnvironmentFault: tensorflow_datasets is not installed.
     """
     from zoo.data import tfds_builder
-    from zoo.recipe.schema import Tfds
+    from zoo.recipe.source import Tfds
 
     options = Tfds(name=name)
     with tfds_builder.quiet():

@@ -11,6 +11,13 @@ from pydantic_core import PydanticCustomError
 
 from zoo import names
 from zoo.reader import Path
+from zoo.recipe.norms import (
+    BatchNorm,
+    GroupNorm,
+    LayerNorm,
+    normalised,
+    require_one_norm,
+)
 from zoo.recipe.words import Choice, Count, Fraction, Model, Pair, choice, listing
 
 if TYPE_CHECKING:
@@ -30,37 +37,6 @@ else:
     ]
 
 
-class BatchNorm(Model):
-    """Batch normalisation (Ioffe & Szegedy 2015), in Keras's words."""
-
-    momentum: Fraction = Field(0.9, description="Share of the running statistics kept a step.")
-    epsilon: float = Field(1e-3, gt=0, description="Added to the variance.")
-    center: bool = Field(True, description="Learn a shift (beta).")
-    scale: bool = Field(True, description="Learn a factor (gamma).")
-    gamma_initializer: Literal["ones", "zeros"] = Field(
-        "ones", description="Start of the factor; zeros in a block's last one makes it start as x."
-    )
-
-
-class GroupNorm(Model):
-    """Group normalisation (Wu & He 2018): of each image alone, so that small batches do no harm."""
-
-    groups: Count = Field(32, description="Groups into which channels are split.")
-    epsilon: float = Field(1e-3, gt=0, description="Added to the variance.")
-    center: bool = Field(True, description="Learn a shift (beta).")
-    scale: bool = Field(True, description="Learn a factor (gamma).")
-    gamma_initializer: Literal["ones", "zeros"] = Field("ones", description="Start of the factor.")
-
-
-class LayerNorm(Model):
-    """Layer normalisation (Ba et al. 2016) over the channels of each position, as Keras does it."""
-
-    epsilon: float = Field(1e-3, gt=0, description="Added to the variance.")
-    center: bool = Field(True, description="Learn a shift (beta).")
-    scale: bool = Field(True, description="Learn a factor (gamma).")
-    gamma_initializer: Literal["ones", "zeros"] = Field("ones", description="Start of the factor.")
-
-
 NEVER_NONE = (
     "order",
     "activation",
@@ -69,30 +45,12 @@ NEVER_NONE = (
     "depthwise_initializer",
     "padding",
 )
-NORMS = ("batch_norm", "group_norm", "layer_norm")
 
 
 class Regularizer(Model):
     """A penalty added to the loss."""
 
     l2: float = Field(ge=0, description="Adds l2 * sum(w^2) to the loss, as Keras does.")
-
-
-def require_one_norm(block: Model) -> None:
-    """Refuses a block that asks for two normalisations at once."""
-    given = [key for key in NORMS if key in block.model_fields_set and getattr(block, key)]
-    if len(given) > 1:
-        raise PydanticCustomError(
-            "norms",
-            "{one} and {other} exclude each other; keep one of them",
-            {"one": given[0], "other": given[1], "at": (given[1],)},
-        )
-
-
-def normalised(order: tuple[str, ...]) -> bool:
-    """Whether the norm takes the kernel's bias away: it follows, with no activation between."""
-    after = order[order.index("conv") + 1 :]
-    return "bn" in after and "act" not in after[: after.index("bn")]
 
 
 class Layered(Model):

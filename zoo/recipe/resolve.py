@@ -9,17 +9,8 @@ import yaml
 
 from zoo.names import ACTIVATIONS, ORDER
 from zoo.reader import plain
-from zoo.recipe.network import (
-    NORMS,
-    Defaults,
-    Group,
-    Initializer,
-    Layered,
-    Residual,
-    Stage,
-    Whiten,
-    normalised,
-)
+from zoo.recipe.network import Defaults, Group, Initializer, Layered, Residual, Stage, Whiten
+from zoo.recipe.norms import NORMS, normalised
 from zoo.recipe.schema import Recipe
 from zoo.recipe.words import Choice
 

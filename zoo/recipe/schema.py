@@ -14,9 +14,9 @@ from pydantic_core import PydanticCustomError
 
 from zoo import names
 from zoo.recipe.network import Network
+from zoo.recipe.source import Source
 from zoo.recipe.words import MAX_COUNT, Choice, Count, Fraction, Model, Pair, choice, listing
 
-Part = Annotated[float, Field(gt=0.0, lt=1.0)]
 Steps = Annotated[int, Field(ge=2, le=MAX_COUNT)]
 
 if TYPE_CHECKING:
@@ -35,50 +35,6 @@ else:
     ClassWeight = choice(
         "ClassWeight", "How much a training image counts in the loss.", names.CLASS_WEIGHTS
     )
-
-
-class Digits(Model):
-    """The 1,797 8x8 grey digits that scikit-learn ships: 1,257 train, 180 validation, 360 test."""
-
-
-class Folder(Model):
-    """Image files in a folder a class."""
-
-    path: str = Field(
-        min_length=1,
-        description="Holds train/CLASS, validation/CLASS, test/CLASS, or CLASS folders alone.",
-    )
-    validation_split: Part | None = Field(
-        None,
-        description="Share of training images kept for validation where it has no folder: 0.1.",
-    )
-    test_split: Part | None = Field(
-        None, description="Share of images kept for the test where class folders stand alone: 0.1."
-    )
-    split_seed: int = Field(
-        0, ge=0, lt=2**31, description="Seed of these splits; not the run's seed."
-    )
-
-
-class Tfds(Model):
-    """A TensorFlow Datasets builder."""
-
-    name: str = Field(min_length=1, description="Builder, with config and version if wanted.")
-    train: str = Field("train[:90%]", description="Split to train on.")
-    validation: str = Field("train[90%:]", description="Split to choose by.")
-    test: str | None = Field("test", description="Split for evaluate alone, or none.")
-    data_dir: str | None = Field(None, description="Where it is prepared; none: TFDS's own place.")
-    num_classes: Count | None = Field(
-        None, description="Number of classes, so that zoo show need not load the data."
-    )
-
-
-class Source(Choice):
-    """Where the images come from. A source carries its own splits."""
-
-    digits: Digits | None = Field(None, description="scikit-learn's digits, offline.")
-    folder: Folder | None = Field(None, description="A folder of image files.")
-    tfds: Tfds | None = Field(None, description="A TensorFlow Datasets builder.")
 
 
 class Data(Model):

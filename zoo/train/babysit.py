@@ -108,11 +108,10 @@ class Babysitter(keras.callbacks.Callback):
             after, before = self._kernels(), self.before
             self.before = {}
             self.rate = float(keras.ops.convert_to_numpy(self.model.optimizer.learning_rate))
-            lengths = {path: float(np.linalg.norm(old)) for path, old in before.items()}
             self.ratios = {
-                path: float(np.linalg.norm(after[path] - before[path])) / length
-                for path, length in lengths.items()
-                if length
+                path: _length(after[path] - old) / _length(old)
+                for path, old in before.items()
+                if _length(old)
             }
 
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
@@ -246,3 +245,10 @@ class Babysitter(keras.callbacks.Callback):
         self.warned, self.losses = values["warned"], values["losses"]
         self.stride = values["stride"]
         self.val_losses = [float("nan") if v is None else v for v in values["val_losses"]]
+
+
+def _length(values: np.ndarray) -> float:
+    """The root of the sum of squares, in 64 bits: what diverges is large."""
+    wide = values.astype(np.float64).ravel()
+    with np.errstate(over="ignore", invalid="ignore"):
+        return float(np.sqrt(wide @ wide))

@@ -30,9 +30,10 @@ from zoo.run import Run, write_text
 from zoo.train.averaging import Averaged, Lookahead
 from zoo.train.babysit import Babysitter
 from zoo.train.batch_norm import BatchNormStatistics
-from zoo.train.callbacks import Best, Clock, FirstEpoch, Keeper, Rows, Signals, Watch
+from zoo.train.callbacks import Best, Clock, FirstEpoch, Rows, Watch
 from zoo.train.class_weight import class_weights, mean_weight
 from zoo.train.facts import digest, facts, warn_versions
+from zoo.train.keeper import Keeper, Signals
 from zoo.train.progress import EpochLines
 
 
