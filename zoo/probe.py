@@ -57,6 +57,8 @@ def outputs(model: keras.Model, names: list[str], images: Any) -> list[np.ndarra
         names: of its layers.
         images: (batch, height, width, channels), values 0 to 255.
     """
+    if not names:
+        return []
     part = keras.Model(model.inputs[0], [model.get_layer(name).output for name in names])
     with untouched(model), without_dropout(model):
         found = part(images, training=True)

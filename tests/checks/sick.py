@@ -259,7 +259,7 @@ SICK = [
          ("train.optimizer.Adam.learning_rate=1e-5",)),
     Sick("init 0.01 in a deep tanh net", "C08", "kernel_initializer",
          (*DEEP_TANH, "model.defaults.kernel_initializer={gaussian: 0.01}")),
-    Sick("xavier in a deep relu net", "C08", "kernel_initializer",
+    Sick("init 0.03 in a deep relu net", "C08", "kernel_initializer",
          (NO_NORM, "model.stack=[{fc: {units: 100, repeat: 10}}]",
           "model.defaults.kernel_initializer={gaussian: 0.03}")),
     Sick("init 1.0 with tanh", "C10", "kernel_initializer",
