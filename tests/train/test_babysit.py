@@ -19,6 +19,7 @@ def watched(folder: Path, *sets: str) -> tuple[Run, str]:
     told = io.StringIO()
     settings = Settings(console=Console(file=told, width=200))
     run = train(tiny(folder, "train.epochs=24", *sets), folder / "runs", settings)
+    assert "the watch stopped" not in told.getvalue()
     return run, told.getvalue()
 
 
@@ -83,3 +84,19 @@ def test_state_goes_along(tmp_path: Path, word: str) -> None:
     assert found is not None
     kept = {kind: values for kind, values in found[0]["callbacks"]}
     assert kept["Babysitter"][word]
+
+
+def test_a_fault_of_the_watch_ends_no_training(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from zoo.train.babysit import Babysitter
+
+    def broken(self: Babysitter) -> None:
+        raise ValueError("oh")
+
+    monkeypatch.setattr(Babysitter, "_dead", broken)
+    told = io.StringIO()
+    settings = Settings(console=Console(file=told, width=200))
+    run = train(tiny(tmp_path), tmp_path / "runs", settings)
+    assert run.info()["status"] == "done"
+    assert told.getvalue().count("the watch stopped (ValueError: oh)") == 1

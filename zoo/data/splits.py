@@ -96,6 +96,29 @@ class FileSplit:
             ) from None
 
 
+@dataclass(frozen=True, eq=False)
+class Part:
+    """Some images of a split, by their indices in it."""
+
+    whole: Split
+    chosen: np.ndarray
+    statistics: Statistics | None = None
+
+    @property
+    def labels(self) -> np.ndarray:
+        return np.asarray(self.whole.labels)[self.chosen]
+
+    @property
+    def streamed(self) -> bool:
+        return self.whole.streamed
+
+    def __len__(self) -> int:
+        return len(self.chosen)
+
+    def images(self, indices: np.ndarray) -> np.ndarray:
+        return self.whole.images(self.chosen[np.asarray(indices, dtype=np.int64)])
+
+
 @dataclass(frozen=True, kw_only=True)
 class Splits:
     """All that a run needs of its data.

@@ -18,7 +18,7 @@ from zoo.batches import InOrder
 from zoo.checks import Finding, Verdict, curves, overall, rates, signals
 from zoo.checks.fit import above_guessing
 from zoo.checks.training import smoothing_floor
-from zoo.data.splits import ArraySplit, Splits
+from zoo.data.splits import Part, Splits
 from zoo.names import MIXING
 from zoo.plan import plan
 from zoo.recipe import Recipe
@@ -26,6 +26,7 @@ from zoo.run import Run
 from zoo.train.callbacks import Clock, Watch
 
 PROBES = 256
+MEASURED = 5000  # Images of each split that the gap at the end is measured on.
 KEPT = 4096  # Losses of single steps kept; then every second one goes.
 PLATEAU_FROM, PLATEAU_STEPS = 0.1, 100  # Share of the training, and steps, before it is one.
 SETTLED, NEAR_PEAK = 50, 0.3  # Steps, and share of the peak rate, for updates to be judged.
@@ -72,6 +73,7 @@ class Babysitter(keras.callbacks.Callback):
         self.stride = 1
         self.val_losses: list[float] = []
         self.ratios: dict[str, float] = {}
+        self.broken = False
         self.rate = 0.0  # At the step that was looked at.
         self.before: dict[str, np.ndarray] = {}
         rng = np.random.default_rng(recipe.seed)
@@ -115,6 +117,22 @@ class Babysitter(keras.callbacks.Callback):
             }
 
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
+        self._safely(lambda: self._after_epoch(epoch, logs))
+
+    def _safely(self, look: Callable[[], None]) -> None:
+        """Looks; what goes wrong here must not end a training that may have run for days."""
+        if self.broken:
+            return
+        try:
+            look()
+        except Exception as error:
+            self.broken = True
+            self.say(
+                f"warning: the watch stopped ({type(error).__name__}: {error}); training goes on. "
+                "This is a fault of zoo: please report it."
+            )
+
+    def _after_epoch(self, epoch: int, logs: Any) -> None:
         logs = {key: float(value) for key, value in (logs or {}).items()}
         self.val_losses.append(logs.get("val_loss", float("nan")))
         self._plateau(logs)
@@ -183,9 +201,9 @@ class Babysitter(keras.callbacks.Callback):
         )
 
     def on_train_end(self, logs: Any = None) -> None:
-        self._shape()
-        self._gap()
-        self.write()
+        self._safely(self._shape)
+        self._safely(self._gap)
+        self._safely(self.write)
 
     def write(self) -> None:
         """Writes what was found so far into checks.json."""
@@ -210,24 +228,22 @@ class Babysitter(keras.callbacks.Callback):
         )
 
     def _gap(self) -> None:
-        """Clean accuracies of as many training images as there are for validation."""
-        count = min(len(self.data.validation), len(self.data.train))
-        rng = np.random.default_rng(self.recipe.seed)
-        chosen = np.sort(rng.permutation(len(self.data.train))[:count])
-        part = ArraySplit(
-            self.data.train.images(chosen), np.asarray(self.data.train.labels)[chosen]
-        )
-        accuracies = []
-        for split in (part, self.data.validation):
-            logits = self.model.predict(InOrder(split), verbose=0)
-            accuracies.append(float(np.mean(logits.argmax(axis=1) == np.asarray(split.labels))))
+        """Clean accuracies of training and validation images, of some thousands at most."""
+        accuracies, counts = [], []
+        for split in (self.data.train, self.data.validation):
+            count = min(len(split), len(self.data.validation), MEASURED)
+            rng = np.random.default_rng(self.recipe.seed)
+            part = Part(split, np.sort(rng.permutation(len(split))[:count]))
+            logits = self.model.predict(InOrder(part), verbose=0)
+            accuracies.append(float(np.mean(logits.argmax(axis=1) == part.labels)))
+            counts.append(count)
         self._note(
             curves.judge_gap(
                 curves.Gap(
                     train_accuracy=accuracies[0],
                     val_accuracy=accuracies[1],
-                    n_train=count,
-                    n_val=len(self.data.validation),
+                    n_train=counts[0],
+                    n_val=counts[1],
                     val_losses=[loss for loss in self.val_losses if np.isfinite(loss)],
                 )
             )
