@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.metadata
+import logging
 import os
 import platform
 import sys
@@ -51,6 +52,8 @@ def prepare(deterministic: bool = False, seed: int | None = None) -> Any:
         raise EnvironmentFault(
             f"KERAS_BACKEND={name} cannot be used: {error}. Install it with `{BACKENDS[name]}`."
         ) from None
+    # TensorFlow counts how often Keras traces its functions, a network after the other, and warns.
+    logging.getLogger("tensorflow").setLevel(logging.ERROR)
     if seed is not None:
         keras.utils.set_random_seed(seed)
     if deterministic and name == "tensorflow":

@@ -46,16 +46,24 @@ def chosen(only: Sequence[str], skip: Sequence[str], quick: bool) -> list[str]:
     Raises:
         UsageError: an id that there is not.
     """
+    live = [name for name in only if name.upper() in CHECKS and name.upper() not in MEASURE]
+    if live:
+        raise UsageError(
+            f"{', '.join(live)}: looked at while a training runs; `zoo train` writes checks.json."
+        )
     unknown = [name for name in (*only, *skip) if name.upper() not in MEASURE]
     if unknown:
         raise UsageError(f"no check {', '.join(unknown)}. Expected some of: {', '.join(MEASURE)}.")
     wanted = {name.upper() for name in only} or set(MEASURE)
     left_out = {name.upper() for name in skip}
-    return [
+    found = [
         name
         for name, check in CHECKS.items()
         if name in wanted and name not in left_out and (check.quick or not quick)
     ]
+    if not found:
+        raise UsageError("no check is left of --only, --skip and --quick.")
+    return found
 
 
 def _turn(name: str) -> int:

@@ -114,7 +114,7 @@ RATES = [
     (3.4, "one_cycle", "WARN", "too high"),
     (10.0, "triangle", "FAIL", "too high"),
     (0.004, "constant", "PASS", "suggested"),
-    (0.002, "constant", "INFO", "too low"),
+    (0.002, "constant", "INFO", "a higher one may learn faster"),
     (0.0009, "constant", "WARN", "loss barely changing means too low. Raise it"),
     (1e-6, "cosine", "WARN", "learning_rate 1e-06 in train.optimizer"),
 ]

@@ -61,6 +61,7 @@ EXPLODED = 3.0  # Times the first loss, as in the lecture.
 LEAST_DROP = 0.01  # Of the first loss.
 # The rate to take below the largest that works; how wide to search.
 ANNEALED, CONSTANT, RANGE = 3.0, 10.0, 300.0
+ASIDE = 1.8  # A rate stands for those around it, half a decade apart.
 NEARLY = 0.85  # Of the best rate's fall of the loss.
 # Times the rate suggested. With a constant rate, 10 is the largest that works.
 HIGH_WARN, HIGH_FAIL, LOW_WARN = 10.0, 30.0, 0.01
@@ -126,27 +127,29 @@ def suggestion(
     """A peak rate and a range to search, inside what was scanned; None where nothing works.
 
     A third of the largest rate that works for all seeds where the rate falls later, a tenth where
-    it stays; but no more than the largest with which the loss falls nearly as far as with the best:
-    after a warm-up, rates are survived that teach little. Search from a 300th of the largest up to
-    it.
+    it stays; but no more than the middle, in decades, between the rate with which the loss falls
+    farthest and the largest with which it falls nearly as far: after a warm-up, rates are survived
+    that teach little. Search from a 300th of the largest up to it.
     """
     top = largest_working(classes(points, chance))
     if top is None:
         return None
     lowest = min(point.rate for point in points)
-    rate = min(top / (ANNEALED if annealed else CONSTANT), _nearly_best(points, top))
+    best, good = _good(points, top)
+    middle = math.sqrt(best * max(good))
+    rate = min(top / (ANNEALED if annealed else CONSTANT), middle)
     return max(rate, lowest), (max(top / RANGE, lowest), top)
 
 
-def _nearly_best(points: Sequence[RatePoint], top: float) -> float:
-    """The largest rate up to `top` with which the loss falls nearly as far as with the best."""
+def _good(points: Sequence[RatePoint], top: float) -> tuple[float, list[float]]:
+    """The rate up to `top` with which the loss falls farthest, and those that do nearly as well."""
     falls: dict[float, list[float]] = {}
     for point in points:
         if point.rate <= top and point.finite and math.isfinite(point.end_loss):
             falls.setdefault(point.rate, []).append(point.first_loss - point.end_loss)
     mean = {rate: fmean(found) for rate, found in falls.items()}
-    best = max(mean.values())
-    return max(rate for rate, fall in mean.items() if fall >= NEARLY * best)
+    best = max(mean, key=lambda rate: (mean[rate], rate))
+    return best, [rate for rate, fall in mean.items() if fall >= NEARLY * mean[best]]
 
 
 def judge_learning_rate(numbers: LearningRateScan) -> Finding:
@@ -185,6 +188,9 @@ def judge_learning_rate(numbers: LearningRateScan) -> Finding:
     verdict = _verdict(times, bounded)
     if bounded and numbers.rate * (1 + 1e-9) >= min(beyond):
         verdict = max(verdict, WARN)  # A rate like it was tried, and was too high.
+    _, good = _good(numbers.points, high)
+    if annealed and verdict is INFO and times < 1 and min(good) <= numbers.rate * ASIDE:
+        verdict = PASS  # As good as any that was tried.
     search = f"Rough range to search: {low:.2g} to {high:.2g}"
     told = f"learning_rate {numbers.rate:g} in train.optimizer"
     if verdict is PASS:
@@ -196,6 +202,8 @@ def judge_learning_rate(numbers: LearningRateScan) -> Finding:
         if verdict is INFO:
             told = f"learning_rate {numbers.rate:g} in train.optimizer is {times:.2g} times the "
             told += f"{rate:.2g} suggested; without warm-up it may be too high. {search}."
+    elif verdict is INFO:
+        told += f" is below the {rate:.2g} suggested; a higher one may learn faster. {search}."
     else:
         told += f": loss barely changing means too low. Raise it to about {rate:.2g}. {search}."
     return finding(check, verdict, numbers.rate, wanted, told, **details)
@@ -271,6 +279,7 @@ def equilibrium(
     return math.sqrt(2 * learning_rate * torch / (1 + momentum)) if torch else None
 
 
+GROWING = 0.1  # Updates of kernels before a norm that nothing shrinks.
 RIGHT, BEARABLE, BROKEN = (1e-4, 1e-2), (1e-5, 3e-2), (1e-6, 0.3)
 
 
@@ -322,7 +331,9 @@ def judge_update_ratio(numbers: UpdateRatio) -> Finding:
 def _of_kernel(layer: KernelUpdate) -> Verdict:
     ratio = layer.ratio
     if layer.scale_invariant and ratio > RIGHT[1]:
-        if ratio <= BEARABLE[1] or ratio <= 5 * (layer.equilibrium or 0.0):
+        # Without decay there is no equilibrium: lengths grow until steps are small again.
+        bound = 5 * layer.equilibrium if layer.equilibrium else GROWING
+        if ratio <= max(BEARABLE[1], bound):
             return INFO
         return FAIL if ratio > BROKEN[1] else WARN
     if RIGHT[0] <= ratio <= RIGHT[1]:

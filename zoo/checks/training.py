@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from zoo.checks.finding import FAIL, PASS, WARN, Finding, broken, finding, not_finite
+from zoo.checks.finding import FAIL, INFO, PASS, WARN, Finding, broken, finding, not_finite
 from zoo.checks.fit import above_guessing
 from zoo.checks.loss import LossWord
 
@@ -270,6 +270,10 @@ def judge_smoke(numbers: Smoke) -> Finding:
     if numbers.accuracy > bar or (numbers.majority < 1 <= numbers.accuracy):
         told = f"accuracy {numbers.accuracy:.3f} after {numbers.steps} steps."
         return finding(check, PASS, numbers.accuracy, wanted, told, **details)
+    if bar >= 1:
+        told = f"{numbers.images} validation images, the largest class {numbers.majority:.0%} of "
+        told += "them, are too few to tell an answer from a guess (data.source)."
+        return finding(check, INFO, numbers.accuracy, wanted, told, **details)
     told = f"accuracy {numbers.accuracy:.3f} after {numbers.steps} steps is no better than guessing"
     if numbers.majority > 0.5:
         told += " the largest class: set train.class_weight: balanced."

@@ -20,6 +20,7 @@ from zoo.run import Run, write_text
 
 CLAIM = re.compile(r"^# [0-9.]+ ± .*\n", re.MULTILINE)
 WIDTH = 100
+WHEN = dict.fromkeys(("C17", "C18", "C19"), "live")
 INDENT = " " * 6
 
 
@@ -37,9 +38,9 @@ def listing(out: Output) -> None:
         for entry in CHECKS.values()
     ]
     out.result({"checks": found})
-    rows = [["check", "quick", "asks", "cost"]]
+    rows = [["check", "when", "asks", "cost"]]
     rows += [
-        [f"{one.id} {one.name}", "yes" if one.quick else "", one.asks, one.cost]
+        [f"{one.id} {one.name}", WHEN.get(one.id, "quick" * one.quick), one.asks, one.cost]
         for one in CHECKS.values()
     ]
     out.text(columns(rows))
@@ -47,7 +48,7 @@ def listing(out: Output) -> None:
 
 def ids(given: Sequence[str] | None) -> list[str]:
     """The ids of repeated options, each of which may hold several: C05,C12."""
-    return [one.strip() for text in given or () for one in text.split(",")]
+    return [one.strip() for text in given or () for one in text.split(",") if one.strip()]
 
 
 def check(
@@ -76,7 +77,9 @@ def check(
     from zoo.measure import Subject
     from zoo.progress import counting
 
-    chosen(only, skip, quick)  # Wrong ids are told before the data are read.
+    wanted = chosen(only, skip, quick)  # Wrong ids are told before the data are read.
+    if write is not None and "C14" not in wanted:
+        raise UsageError("--write needs the scan of learning rates, C14, which is left out.")
     console = out.console()
     with counting(console) as report:
         data = load_data(loaded, progress=report)
@@ -133,7 +136,7 @@ def _suggested(
     """Prints the suggested rate; writes it into a copy of the recipe where that is asked for."""
     if suggestion is None:
         if write is not None:
-            out.note("nothing written: --write needs the scan of learning rates (C14) to find one")
+            out.note("nothing written: the scan found no learning rate that works")
         return
     rate, (low, high) = suggestion["learning_rate"], suggestion["search"]
     out.text(f"rate      {rate:g} suggested; search from {low:g} to {high:g}")

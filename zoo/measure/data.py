@@ -13,11 +13,10 @@ from zoo import probe
 from zoo.checks.data import InputScale, Statistics
 from zoo.checks.labels import Duplicates, Labels
 from zoo.data.normalise import Normalisation, normalisation
-from zoo.data.splits import Split
+from zoo.data.splits import FileSplit, Split
 from zoo.measure.subject import Subject
 
 CHUNK = 2048
-STREAMED_AT_MOST = 5000  # Files that are decoded to look for duplicates.
 NORMS = ("bn", "gn", "ln")
 
 
@@ -130,10 +129,15 @@ def duplicates(subject: Subject) -> Duplicates:
 
 
 def _digests(split: Any) -> list[bytes]:
-    """A digest an image; of files that are decoded as needed, of the first thousands alone."""
-    count = min(len(split), STREAMED_AT_MOST) if split.streamed else len(split)
+    """A digest an image: of its pixels, or of its file where images are decoded as needed."""
+    if isinstance(split, FileSplit):
+        return [_digest((split.root / file).read_bytes()) for file in split.files]
     found = []
-    for first in range(0, count, CHUNK):
-        for image in split.images(np.arange(first, min(first + CHUNK, count))):
-            found.append(hashlib.blake2b(image.tobytes(), digest_size=16).digest())
+    for first in range(0, len(split), CHUNK):
+        for image in split.images(np.arange(first, min(first + CHUNK, len(split)))):
+            found.append(_digest(image.tobytes()))
     return found
+
+
+def _digest(content: bytes) -> bytes:
+    return hashlib.blake2b(content, digest_size=16).digest()

@@ -31,8 +31,12 @@ def signal_propagation(subject: Subject) -> SignalPropagation:
         elif layer.kind in ("conv", "depthwise_conv", "fc"):
             runs[-1].append(layer)
     longest = max(runs, key=len)
-    names = [layer.name for layer in longest]
     stds = activations(subject)
+    if not any(layer.kind in probe.NORMS for layer in subject.layers):
+        # Of blocks without a norm, the sums are what grows.
+        sums = [layer for layer in subject.layers if layer.kind == "add"]
+        longest = max(longest, sums, key=len)
+    names = [layer.name for layer in longest]
     return SignalPropagation(stds=[(name, stds[name].std) for name in names])
 
 
@@ -88,7 +92,7 @@ def activations(subject: Subject, network: keras.Model | None = None) -> dict[st
     """
     if network is None and subject.kept.get("activations"):
         return subject.kept["activations"]
-    chosen = [layer for layer in subject.layers if layer.kind in (*KERNELS, "act")]
+    chosen = [layer for layer in subject.layers if layer.kind in (*KERNELS, "act", "add")]
     images, _ = subject.probe
     model = network or subject.start
     values = probe.outputs(model, [layer.name for layer in chosen], images)

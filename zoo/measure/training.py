@@ -17,6 +17,7 @@ from zoo.measure.loss import every_loss, word_of
 from zoo.measure.subject import Subject, array
 from zoo.measure.trainer import Trainer
 from zoo.train.batch_norm import reestimate
+from zoo.train.class_weight import class_weights
 
 LADDER = (1e-3, 1e-2, 1e-4)  # Adam's rates for the tiny set, in the order in which they are tried.
 TINY_STEPS = 300
@@ -32,6 +33,7 @@ SMOKE_STEPS = 300
 SMOKE_SECONDS = 60.0
 RATIO_FROM, RATIO_EVERY = 50, 10
 SCORED = 2000
+PROBED = 2048
 
 
 def overfit(subject: Subject) -> judged.Overfit:
@@ -206,7 +208,7 @@ def smoke(subject: Subject, rate: float | None = None) -> Smoke:
     Args:
         subject: what is checked.
         rate: the learning rate; None: the recipe's, or a third of its peak where that falls later;
-            the scan's suggestion where a scan found that out of range.
+            the scan's suggestion where a scan found that too high.
     """
     if "smoke" in subject.kept:
         return subject.kept["smoke"]  # type: ignore[no-any-return]
@@ -216,7 +218,7 @@ def smoke(subject: Subject, rate: float | None = None) -> Smoke:
     annealed = subject.recipe.train.schedule.word != "constant"
     rate = rate or (trainer.peak / 3 if annealed else trainer.peak)
     suggestion = subject.kept.get("suggestion")
-    if suggestion and not suggestion["search"][0] / 3 <= rate <= suggestion["search"][1]:
+    if suggestion and rate > suggestion["search"][1]:
         rate = suggestion["learning_rate"]
     trainer.restart()
     trainer.rate = rate
@@ -244,16 +246,24 @@ def smoke(subject: Subject, rate: float | None = None) -> Smoke:
 def input_independent(subject: Subject) -> judged.InputIndependent:
     """The data loss of training images after the first steps, against the labels' entropy."""
     found = smoke(subject)
-    images, labels = subject.probe
-    scores = found.trainer.network.predict(images, verbose=0).astype(np.float64)
-    each = every_loss(subject.calm.train.loss, scores)[np.arange(len(labels)), labels]
-    counts = np.bincount(labels, minlength=subject.classes)
-    shares = counts[counts > 0] / counts.sum()
-    best = float(-(shares * np.log(shares)).sum())
-    if subject.recipe.train.loss.word == "svm":
-        best = losses.at_start(subject.recipe.train.loss, subject.classes)
+    train = subject.data.train
+    count = min(len(train), PROBED)
+    chosen = np.sort(subject.rng("blind").permutation(len(train))[:count])
+    labels = np.asarray(train.labels)[chosen]
+    scores = found.trainer.network.predict(train.images(chosen), verbose=0).astype(np.float64)
+    choice = subject.calm.train.loss
+    weights = class_weights(subject.recipe, subject.data)
+    each = every_loss(choice, scores)[np.arange(count), labels]
+    best = losses.at_start(choice, subject.classes)
+    shares = np.bincount(labels, minlength=subject.classes) / count
+    if weights is not None:
+        each = each * weights[labels]
+        shares = shares * weights
+    if choice.word == "softmax":
+        held = shares[shares > 0]
+        best = float(-(held * np.log(held / held.sum())).sum())
     return judged.InputIndependent(
-        loss=float(each.mean()), entropy=best, se=float(each.std() / sqrt(len(each)))
+        loss=float(each.mean()), entropy=best, se=float(each.std() / sqrt(count))
     )
 
 

@@ -16,6 +16,7 @@ import numpy as np
 from zoo import optimize, probe
 from zoo.batches import InOrder
 from zoo.checks import Finding, Verdict, curves, overall, rates, signals
+from zoo.checks.finding import finding
 from zoo.checks.fit import above_guessing
 from zoo.checks.training import smoothing_floor
 from zoo.data.splits import Part, Splits
@@ -29,6 +30,7 @@ PROBES = 256
 MEASURED = 5000  # Images of each split that the gap at the end is measured on.
 KEPT = 4096  # Losses of single steps kept; then every second one goes.
 PLATEAU_FROM, PLATEAU_STEPS = 0.1, 100  # Share of the training, and steps, before it is one.
+LEARNED = 0.05  # Of the loss of equal scores.
 SETTLED, NEAR_PEAK = 50, 0.3  # Steps, and share of the peak rate, for updates to be judged.
 BAD = (Verdict.WARN, Verdict.FAIL)
 
@@ -95,11 +97,20 @@ class Babysitter(keras.callbacks.Callback):
         }
 
     def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
-        self.ratios = {}
+        # A resumed epoch goes on with what its state holds.
+        if self.clock.step % self.clock.steps_per_epoch == 0:
+            self.ratios = {}
 
     def on_train_batch_begin(self, batch: int, logs: Any = None) -> None:
-        if self.clock.step % self.clock.steps_per_epoch == self.clock.steps_per_epoch // 2:
+        if self.clock.step == self._looked_at():
             self.before = self._kernels()
+
+    def _looked_at(self) -> int:
+        """The step of this epoch whose update is measured: the first with one from half on."""
+        steps = self.clock.steps_per_epoch
+        every = self.recipe.train.gradient_accumulation_steps or 1
+        half = self.clock.step // steps * steps + steps // 2
+        return half + (every - 1 - half) % every
 
     def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
         if self.watch.recent and (self.clock.step - 1) % self.stride == 0:
@@ -138,7 +149,9 @@ class Babysitter(keras.callbacks.Callback):
         self._plateau(logs)
         # Where the rate is low on purpose, updates are small and right so.
         peak = float(self.recipe.train.optimizer.options.learning_rate)
-        if self.ratios and self.clock.step >= SETTLED and self.rate >= NEAR_PEAK * peak:
+        learned = logs["loss"] < LEARNED * self.at_start  # There is nothing left to update for.
+        judged = self.clock.step >= SETTLED and self.rate >= NEAR_PEAK * peak and not learned
+        if self.ratios and judged:
             self._note(rates.judge_update_ratio(self._updates()))
         done = epoch + 1
         if done & (done - 1) == 0:
@@ -160,18 +173,26 @@ class Babysitter(keras.callbacks.Callback):
         planned = self.recipe.train.epochs * self.clock.steps_per_epoch
         if step < max(PLATEAU_FROM * planned, PLATEAU_STEPS):
             return
-        counts = np.bincount(self.data.train.labels)
+        counts = np.bincount(np.asarray(self.data.train.labels))
         bar = above_guessing(float(counts.max() / counts.sum()), len(self.data.train))
         self._note(
             curves.judge_plateau(
                 curves.Plateau(
                     loss=logs["loss"],
                     accuracy=logs["accuracy"],
-                    at_start=self.at_start,
+                    at_start=self._blind(counts),
                     chance=bar,
                 )
             )
         )
+
+    def _blind(self, counts: np.ndarray) -> float:
+        """The loss of an answer that knows the classes' shares and no image."""
+        train = self.recipe.train
+        if train.loss.word != "softmax" or train.class_weight is not None:
+            return self.at_start
+        shares = counts[counts > 0] / counts.sum()
+        return min(self.at_start, float(-(shares * np.log(shares)).sum()))
 
     def _updates(self) -> rates.UpdateRatio:
         normed = {layer.name for layer in self.layers if getattr(layer.options, "followed", False)}
@@ -203,6 +224,14 @@ class Babysitter(keras.callbacks.Callback):
     def on_train_end(self, logs: Any = None) -> None:
         self._safely(self._shape)
         self._safely(self._gap)
+
+    def diverged(self, reason: str) -> None:
+        """Notes that the run ended for its loss."""
+        wanted = "the loss stays finite, and below a multiple of the first"
+        self.findings["C17"] = finding("C17", Verdict.FAIL, None, wanted, reason)
+
+    def close(self) -> None:
+        """Keeps what was found, however the training ended."""
         self._safely(self.write)
 
     def write(self) -> None:
@@ -254,12 +283,18 @@ class Babysitter(keras.callbacks.Callback):
             "warned": self.warned,
             "losses": self.losses,
             "stride": self.stride,
+            "ratios": self.ratios,
+            "rate": self.rate,
+            "findings": [found.as_json() for found in self.findings.values()],
             "val_losses": [loss if np.isfinite(loss) else None for loss in self.val_losses],
         }
 
     def set_state(self, values: dict[str, Any]) -> None:
         self.warned, self.losses = values["warned"], values["losses"]
         self.stride = values["stride"]
+        self.ratios, self.rate = values["ratios"], values["rate"]
+        for kept in values["findings"]:
+            self.findings[kept["id"]] = Finding(**{**kept, "verdict": Verdict(kept["verdict"])})
         self.val_losses = [float("nan") if v is None else v for v in values["val_losses"]]
 
 

@@ -283,6 +283,10 @@ class _Training:
         try:
             if notes.get("stopped") or first >= words.epochs * steps:
                 self._put_back_all(keeper)
+                if watcher:
+                    watcher.set_model(self.model)
+                    watcher.on_train_end()
+                    keeper.save()
             else:
                 self.model.fit(
                     batches.feed(self.batches, first),
@@ -295,8 +299,14 @@ class _Training:
                     verbose=0,
                 )
                 keeper.save()
+        except Diverged as error:
+            if watcher:
+                watcher.diverged(str(error))
+            raise
         finally:
             lines.close()
+            if watcher:
+                watcher.close()
         self._finish(clock, best)
 
     def _put_back_all(self, keeper: Keeper) -> None:
