@@ -26,6 +26,7 @@ from zoo.recipe import Recipe
 from zoo.run import Run
 from zoo.train.callbacks import Clock, Watch
 
+AT_THE_END = ("C18", "C19")
 PROBES = 256
 MEASURED = 5000  # Images of each split that the gap at the end is measured on.
 KEPT = 4096  # Losses of single steps kept; then every second one goes.
@@ -280,12 +281,15 @@ class Babysitter(keras.callbacks.Callback):
 
     def get_state(self) -> dict[str, Any]:
         return {
-            "warned": self.warned,
+            # What is judged at the end is judged there again, by a resumed run too.
+            "warned": [name for name in self.warned if name not in AT_THE_END],
             "losses": self.losses,
             "stride": self.stride,
             "ratios": self.ratios,
             "rate": self.rate,
-            "findings": [found.as_json() for found in self.findings.values()],
+            "findings": [
+                found.as_json() for found in self.findings.values() if found.id not in AT_THE_END
+            ],
             "val_losses": [loss if np.isfinite(loss) else None for loss in self.val_losses],
         }
 

@@ -286,7 +286,6 @@ class _Training:
                 if watcher:
                     watcher.set_model(self.model)
                     watcher.on_train_end()
-                    keeper.save()
             else:
                 self.model.fit(
                     batches.feed(self.batches, first),
