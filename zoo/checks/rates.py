@@ -158,8 +158,8 @@ def judge_learning_rate(numbers: LearningRateScan) -> Finding:
     Measured in times the suggested rate, which is a third (a rate that falls later) or a tenth (a
     constant one) of that: FAIL from 30 times on, WARN from 10 times on, and below a 100th. Warm-up
     carries a peak beyond what works from the start, so that 3 to 10 times is INFO; WARN, too, from
-    the first rate on that was tried and was too high. Beyond a scan that found no rate too high
-    nothing is said.
+    10 times the suggestion on, and from the first rate that was tried and was too high. Beyond a
+    scan that found no rate too high nothing is said.
 
     Source: CS231n, lecture 6, "find learning rate that makes the loss go down"; Smith 2017.
     """
@@ -183,11 +183,12 @@ def judge_learning_rate(numbers: LearningRateScan) -> Finding:
     times = numbers.rate / (common if numbers.rate > rate else rate)
     beyond = [at for at, kind in found.items() if kind == "too high" and at > high]
     bounded = bool(beyond)
-    wanted = f"{rate * LOW_WARN:.2g} < learning_rate < {common * HIGH_WARN:.2g} (fails from "
+    wanted = f"{rate * LOW_WARN:.2g} < learning_rate < {rate * HIGH_WARN:.2g} (fails from "
     wanted += f"{common * HIGH_FAIL:.2g} on)"
     verdict = _verdict(times, bounded)
-    if bounded and numbers.rate * (1 + 1e-9) >= min(beyond):
-        verdict = max(verdict, WARN)  # A rate like it was tried, and was too high.
+    if bounded and numbers.rate * (1 + 1e-9) >= min(*beyond, HIGH_WARN * rate):
+        # A rate like it was tried and was too high, or is far beyond those that teach.
+        verdict = max(verdict, WARN)
     _, good = _good(numbers.points, high)
     if annealed and verdict is INFO and times < 1 and min(good) <= numbers.rate * ASIDE:
         verdict = PASS  # As good as any that was tried.
