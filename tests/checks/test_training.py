@@ -105,3 +105,11 @@ def test_smoke(accuracy: float, majority: float, verdict: str, words: str) -> No
 
 def test_what_guessing_stays_below() -> None:
     assert above_guessing(0.1, 1000) == pytest.approx(0.128, abs=5e-4)
+
+
+def test_a_plateau_at_equal_scores_of_a_wide_margin() -> None:
+    """Margin 10 and ten classes: equal scores give 90, not 9."""
+    stuck = replace(
+        HEALTHY["C12"], accuracy=0.1, loss=90.0, initial_loss=91.0, loss_word="svm", at_start=90.0
+    )
+    assert judge_overfit(stuck).details["plateau"] == "nothing learned"

@@ -33,6 +33,7 @@ class Overfit:
         conflicting: of these images, those that an identical one of another class keeps from
             being right; the best accuracy is (n - conflicting) / n.
         loss_word: word of `train.loss`.
+        at_start: the loss of equal scores; None: ln C, or C - 1 for the SVM loss with margin 1.
         own_loss: plain cross-entropy of the same logits, computed apart; None: unknown.
         noise: how much the loss of the same weights and images changes from one pass in training
             mode to the next.
@@ -52,6 +53,7 @@ class Overfit:
     diverged: bool = False
     conflicting: int = 0
     loss_word: LossWord = "softmax"
+    at_start: float | None = None
     own_loss: float | None = None
     noise: float = 0.0
 
@@ -121,7 +123,9 @@ def _diagnosis(numbers: Overfit, best: float) -> tuple[str, str]:
             "the loss diverged at every rate tried; nan almost always means that the learning rate "
             "is too high: lower learning_rate in train.optimizer, and check data.preprocess."
         )
-    at_start = math.log(classes) if numbers.loss_word == "softmax" else classes - 1.0
+    at_start = numbers.at_start or (
+        math.log(classes) if numbers.loss_word == "softmax" else classes - 1.0
+    )
     if numbers.loss_word == "softmax":
         twice = softmax_twice(classes)
         if _near(loss, twice) and numbers.accuracy >= 0.9:

@@ -12,6 +12,7 @@ from zoo.checks import curves, rates
 from zoo.checks import training as judged
 from zoo.checks.fit import above_guessing
 from zoo.checks.signals import DeadUnits
+from zoo.data.splits import Split
 from zoo.measure import start
 from zoo.measure.loss import every_loss, word_of
 from zoo.measure.subject import Subject, array
@@ -109,6 +110,7 @@ def _by_heart(
         diverged=not isfinite(curve[-1]) or curve[-1] > 3 * curve[0],
         conflicting=_conflicting(images, labels),
         loss_word=word_of(subject.recipe.train.loss),
+        at_start=losses.at_start(subject.recipe.train.loss, subject.classes),
         own_loss=own,
         noise=noise,
     )
@@ -243,14 +245,20 @@ def smoke(subject: Subject, rate: float | None = None) -> Smoke:
     return found
 
 
+def _scored(
+    subject: Subject, found: Smoke, split: Split, most: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """Logits (n, classes) in float64 and labels (n,) of images drawn from a split as it is."""
+    chosen = np.sort(subject.rng("scored").permutation(len(split))[:most])
+    scores = found.trainer.network.predict(split.images(chosen), verbose=0)
+    return scores.astype(np.float64), np.asarray(split.labels)[chosen]
+
+
 def input_independent(subject: Subject) -> judged.InputIndependent:
     """The data loss of training images after the first steps, against the labels' entropy."""
     found = smoke(subject)
-    train = subject.data.train
-    count = min(len(train), PROBED)
-    chosen = np.sort(subject.rng("blind").permutation(len(train))[:count])
-    labels = np.asarray(train.labels)[chosen]
-    scores = found.trainer.network.predict(train.images(chosen), verbose=0).astype(np.float64)
+    scores, labels = _scored(subject, found, subject.data.train, PROBED)
+    count = len(labels)
     choice = subject.calm.train.loss
     weights = class_weights(subject.recipe, subject.data)
     each = every_loss(choice, scores)[np.arange(count), labels]
@@ -270,11 +278,8 @@ def input_independent(subject: Subject) -> judged.InputIndependent:
 def smoked(subject: Subject) -> judged.Smoke:
     """Validation accuracy after the first steps, against guessing."""
     found = smoke(subject)
-    validation = subject.data.validation
-    count = min(len(validation), SCORED)
-    chosen = np.sort(subject.rng("smoke").permutation(len(validation))[:count])
-    labels = np.asarray(validation.labels)[chosen]
-    scores = found.trainer.network.predict(validation.images(chosen), verbose=0)
+    scores, labels = _scored(subject, found, subject.data.validation, SCORED)
+    count = len(labels)
     counts = np.bincount(labels, minlength=subject.classes)
     return judged.Smoke(
         accuracy=float(np.mean(scores.argmax(axis=1) == labels)),
