@@ -26,6 +26,7 @@ class LossWiring:
         sd: standard deviation of the mean loss under shuffled labels, sqrt(V0).
         num_classes: C.
         zero_logits: the head starts at zero, so that every score is equal.
+        at_start: the loss of equal scores; None: ln C, or C - 1 for the SVM loss with margin 1.
     """
 
     compiled: float
@@ -35,6 +36,7 @@ class LossWiring:
     sd: float
     num_classes: int
     zero_logits: bool = False
+    at_start: float | None = None
 
 
 def judge_loss_wiring(numbers: LossWiring) -> Finding:
@@ -114,6 +116,8 @@ def _as_shuffled(numbers: LossWiring) -> Finding:
 
 def _equal_scores(numbers: LossWiring) -> float:
     classes = numbers.num_classes
+    if numbers.at_start is not None:
+        return numbers.at_start
     return float(classes - 1) if numbers.loss == "svm" else log(classes)
 
 

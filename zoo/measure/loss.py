@@ -55,6 +55,7 @@ def loss_wiring(subject: Subject) -> LossWiring:
         sd=sqrt(variance),
         num_classes=subject.classes,
         zero_logits=bool(np.abs(scores).max() == 0),
+        at_start=losses.at_start(choice, subject.classes),
     )
 
 
