@@ -21,11 +21,19 @@ Tell = Callable[[str], None]
 
 @dataclass(frozen=True)
 class Report:
-    """What a check found; `seconds` by the id of each check."""
+    """What a check found.
+
+    Attributes:
+        findings: one a check, in the order of ids.
+        seconds: of each check, by its id.
+        suggestion: `learning_rate` and `search`, lowest and highest; None where no scan found one.
+        silent: ids of checks that have nothing to say of this network.
+    """
 
     findings: list[Finding]
     seconds: dict[str, float]
     suggestion: dict[str, Any] | None = None
+    silent: tuple[str, ...] = ()
 
     @property
     def verdict(self) -> Verdict:
@@ -36,6 +44,7 @@ class Report:
             "verdict": self.verdict.value,
             "findings": [finding.as_json() for finding in self.findings],
             "suggestion": self.suggestion,
+            "silent": list(self.silent),
             "seconds": {key: round(value, 3) for key, value in self.seconds.items()},
         }
 
@@ -101,6 +110,7 @@ def check(
 def _checked(subject: Subject, names: list[str], tell: Tell) -> Report:
     findings: list[Finding] = []
     seconds: dict[str, float] = {}
+    silent: list[str] = []
     logging.getLogger("tensorflow").setLevel(logging.ERROR)  # Of many networks, many traces.
     for name in sorted(names, key=_turn):
         entry = CHECKS[name]
@@ -109,8 +119,10 @@ def _checked(subject: Subject, names: list[str], tell: Tell) -> Report:
         numbers = MEASURE[name](subject)
         if isinstance(numbers, list):
             findings.append(joined(map(entry.judge, numbers)))
-        elif numbers is not None:
+        elif numbers is None:
+            silent.append(name)
+        else:
             findings.append(entry.judge(numbers))
         seconds[name] = time.perf_counter() - began
     findings.sort(key=lambda finding: finding.id)
-    return Report(findings, seconds, subject.kept.get("suggestion"))
+    return Report(findings, seconds, subject.kept.get("suggestion"), tuple(sorted(silent)))

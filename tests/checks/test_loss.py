@@ -91,6 +91,15 @@ def test_heads(loss: float, spread: float, verdict: str) -> None:
         assert "model.head.kernel_initializer" in found.advice
 
 
+def test_a_small_head_is_not_blamed() -> None:
+    sure = HeadConfidence(loss=4.0, num_classes=10, logit_std=2.5, at_zero=LN10, head_gain=1.2)
+    assert "model.head.kernel_initializer" in judge_head_confidence(sure).advice
+    inputs = judge_head_confidence(replace(sure, head_gain=0.1)).advice
+    assert "rms 25" in inputs
+    assert "model.head.kernel_initializer" not in inputs
+    assert "bias" in judge_head_confidence(replace(sure, head_gain=0.0)).advice
+
+
 @given(
     st.floats(0.1, 20.0), st.floats(0.5, 6.0), st.floats(0.1, 10.0), st.sampled_from([0.5, 2.0, 9])
 )

@@ -140,6 +140,40 @@ def test_dead_units_by_hand(tmp_path: Path) -> None:
     assert (first.name, first.dead, first.units) == ("conv1_act", 3 / 8, 8)
 
 
+def test_a_scan_compares_losses_of_the_same_batches(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """At a rate of next to nothing the losses at the end are those of the untrained network."""
+    monkeypatch.setitem(training.RANGES, "other", (-12.0, -12.0))
+    made = subject(tmp_path, "train.batch_size=32", "model.stack[0].conv.dropout=0")
+    points = training.scan(made).points
+    assert {point.seed for point in points} == {0, 1}
+    for point in points:
+        assert point.end_loss == pytest.approx(point.first_loss, rel=1e-5)
+        assert point.se < 1e-5
+    assert points[0].first_loss != points[1].first_loss
+
+
+def test_a_batch_is_no_larger_than_the_data(tmp_path: Path) -> None:
+    made = subject(tmp_path, "train.batch_size=5000")
+    numbers = start.batch_norm(made)
+    assert numbers.batch_size == len(made.data.train) < 5000
+    assert numbers.last_batch == 0
+
+
+def test_the_gain_of_a_head(tmp_path: Path) -> None:
+    made = subject(tmp_path, "model.head.kernel_initializer={gaussian: 0.1}", "model.head.scale=3")
+    gain = loss.head_confidence(made).head_gain
+    kernel = np.asarray(made.start.get_layer("logits").kernel)
+    assert gain == pytest.approx(3 * 0.1 * kernel.shape[0] ** 0.5, rel=0.3)
+
+
+def test_a_check_with_nothing_to_say_is_named(tmp_path: Path) -> None:
+    report = check(subject(tmp_path), only=["C20"])
+    assert (report.findings, report.silent) == ([], ("C20",))
+    assert report.as_json()["silent"] == ["C20"]
+
+
 def test_filters_smooth_and_noisy() -> None:
     rng = np.random.default_rng(0)
     rows, columns = np.mgrid[0:5, 0:5]

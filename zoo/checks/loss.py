@@ -132,6 +132,8 @@ class HeadConfidence:
         at_zero: loss at zero logits: ln C, H(p) with `class_priors`, or margin * (C - 1).
         weighted: mean over images of their class weight, which multiplies at_zero.
         loss_word: word of `train.loss`.
+        head_gain: scale times std of the head's kernel times sqrt(fan_in), the std of logits of
+            inputs of rms 1; None: unknown.
     """
 
     loss: float
@@ -140,10 +142,12 @@ class HeadConfidence:
     at_zero: float
     weighted: float = 1.0
     loss_word: LossWord = "softmax"
+    head_gain: float | None = None
 
 
 STARTS_WELL, STARTS_HIGH, STARTS_ABSURD = 1.1, 1.5, 3.0  # Times the loss of equal scores.
 SURE, ABSURD = 2.0, 5.0  # Std of the logits.
+SMALL_HEAD = 0.5  # Gain: a head below it is not what makes logits large.
 
 
 def judge_head_confidence(numbers: HeadConfidence) -> Finding:
@@ -174,10 +178,20 @@ def judge_head_confidence(numbers: HeadConfidence) -> Finding:
         told = f"the loss starts at {numbers.loss:.4g}, near the {word}."
         return finding(check, PASS, numbers.loss, wanted, told, **details)
     over = numbers.loss - base
-    told = (
-        f"the first predictions are over-confident by {over:.3g} (logits of std {spread:.2g}), and "
-        "the first steps only shrink the head: set model.head.kernel_initializer: {RandomNormal: "
-        "{stddev: 0.01}} or zeros."
+    told = f"the first predictions are over-confident by {over:.3g} (logits of std {spread:.2g})"
+    gain = numbers.head_gain
+    if gain is not None and gain <= SMALL_HEAD:
+        told += (
+            f", though the head's kernel is small; its inputs are large, of rms {spread / gain:.3g}"
+            if gain > 0
+            else ", through the head's biases"
+        )
+        told += ": check data.preprocess, model.defaults.batch_norm and kernel_initializer of the "
+        told += "stages, and model.head.bias_initializer."
+        return finding(check, verdict, numbers.loss, wanted, told, **details)
+    told += (
+        ", and the first steps only shrink the head: set model.head.kernel_initializer: "
+        "{RandomNormal: {stddev: 0.01}} or zeros."
     )
     if verdict is FAIL:
         told += " Logits as large as these also come from inputs that data.preprocess left alone."

@@ -18,9 +18,9 @@ class RatePoint:
     Attributes:
         rate: learning rate.
         seed: of its batches.
-        first_loss: before the first step.
-        end_loss: mean of the last losses (10).
-        se: standard error of that mean.
+        first_loss: of the untrained network, mean over the batches of the last steps (10).
+        end_loss: mean of the losses of the same batches, while training.
+        se: standard error of the difference, batch by batch.
         smoothed_max: largest smoothed loss.
         finite: no loss was nan or infinite; the other numbers may be anything where one was.
         accuracy: at the end, on the images of the last losses.

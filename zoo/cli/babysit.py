@@ -96,6 +96,8 @@ def check(
     for finding in found.findings:
         out.text(told(finding))
     counts = {word: sum(f.verdict is word for f in found.findings) for word in Verdict}
+    for name in found.silent:
+        out.text(f"----  {name} {CHECKS[name].name}: nothing to judge in this network")
     out.text("")
     out.text(
         f"verdict   {found.verdict.value}: "

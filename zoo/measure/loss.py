@@ -102,7 +102,19 @@ def head_confidence(subject: Subject) -> HeadConfidence:
         logit_std=float(sqrt(spread)),
         at_zero=_equal_scores(subject, labels),
         loss_word=word_of(choice),
+        head_gain=_head_gain(subject),
     )
+
+
+def _head_gain(subject: Subject) -> float | None:
+    """The head's scale, its kernel's standard deviation and the root of its inputs' number."""
+    heads = {layer.name for layer in subject.layers if layer.kind == "head"}
+    found = [layer for layer in subject.start.layers if layer.name in heads]
+    if not found:  # A network that is no recipe's.
+        return None
+    kernel = array(found[0].kernel)
+    scale = subject.recipe.model.head.scale or 1.0
+    return float(scale * kernel.std() * sqrt(kernel[..., 0].size))
 
 
 def _equal_scores(subject: Subject, labels: np.ndarray) -> float:

@@ -149,7 +149,7 @@ def batch_norm(subject: Subject) -> BatchNormConfig:
                     momentum=layer.options.momentum,
                     epsilon=layer.options.epsilon,
                     variance_small=float(np.min(found[kernel.name].variances)),
-                    values=train.batch_size * prod(layer.output_shape[:-1]),
+                    values=batches.size(0) * prod(layer.output_shape[:-1]),
                     redundant_bias=bool(kernel.options.use_bias),
                 )
             )
@@ -157,7 +157,7 @@ def batch_norm(subject: Subject) -> BatchNormConfig:
     return BatchNormConfig(
         layers=rows,
         steps=train.epochs * batches.steps_per_epoch,
-        batch_size=train.batch_size,
-        last_batch=rest if rest < train.batch_size else 0,
+        batch_size=batches.size(0),
+        last_batch=rest if rest < batches.size(0) else 0,
         reestimated=train.batch_norm_batches is not None,
     )

@@ -139,8 +139,11 @@ def scan(subject: Subject) -> rates.LearningRateScan:
     schedule = subject.recipe.train.schedule
     warm = getattr(schedule.options, "warmup_epochs", 0) or schedule.word == "triangle"
     warmup = steps // 2 if warm else 0
+    untrained = [_untrained(trainer, seed, steps) for seed in range(seeds)]
     points = [
-        _rate_point(trainer, rate, seed, steps, warmup) for seed in range(seeds) for rate in tried
+        _rate_point(trainer, rate, seed, steps, warmup, untrained[seed])
+        for seed in range(seeds)
+        for rate in tried
     ]
     train = subject.recipe.train
     counts = np.bincount(subject.data.train.labels, minlength=subject.classes)
@@ -163,8 +166,20 @@ def scan(subject: Subject) -> rates.LearningRateScan:
     return found
 
 
+def _untrained(trainer: Trainer, seed: int, steps: int) -> list[float]:
+    """Losses at the start on the batches of the last steps, which differ by more than they fall."""
+    trainer.restart(seed)
+    trainer.rate = 0.0
+    return [loss for loss, _ in trainer.losses(min(LAST, steps), _first(seed, steps, LAST))]
+
+
+def _first(seed: int, steps: int, last: int | None = None) -> int:
+    """The first batch of a seed's training, or the first of its last ones."""
+    return seed * steps + (0 if last is None else max(steps - last, 0))
+
+
 def _rate_point(
-    trainer: Trainer, rate: float, seed: int, steps: int, warmup: int
+    trainer: Trainer, rate: float, seed: int, steps: int, warmup: int, untrained: list[float]
 ) -> rates.RatePoint:
     trainer.restart(seed)
     curve: list[float] = []
@@ -172,7 +187,7 @@ def _rate_point(
     smooth, highest = None, 0.0
     for step in range(steps):
         trainer.rate = rate * min((step + 1) / max(warmup, 1), 1.0)
-        loss, accuracy = trainer.step(*trainer.batches(seed * steps + step))
+        loss, accuracy = trainer.step(*trainer.batches(_first(seed, steps) + step))
         curve.append(loss)
         right.append(accuracy)
         smooth = loss if smooth is None else 0.9 * smooth + 0.1 * loss
@@ -181,12 +196,14 @@ def _rate_point(
             break
     end = curve[-LAST:]
     finite = all(map(isfinite, curve))
+    # Where it was stopped early, as too high, these are other batches; that does not matter there.
+    change = np.subtract(end, untrained[-len(end) :]) if finite else np.zeros(1)
     return rates.RatePoint(
         rate=rate,
         seed=seed,
-        first_loss=curve[0],
+        first_loss=float(np.mean(untrained)),
         end_loss=float(np.mean(end)) if finite else float("inf"),
-        se=float(np.std(end) / sqrt(len(end))) if finite else 0.0,
+        se=float(np.std(change) / sqrt(len(change))),
         smoothed_max=highest if finite else float("inf"),
         finite=finite,
         accuracy=float(np.mean(right[-LAST:])),
