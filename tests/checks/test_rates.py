@@ -195,3 +195,17 @@ def test_one_kernel_of_many_is_no_failure() -> None:
         assert "0.5 of the weights a step in b" in found.advice
     assert judge_update_ratio(UpdateRatio(layers=[odd, fine], learning_rate=0.1)).verdict == "FAIL"
     assert judge_update_ratio(UpdateRatio(layers=[], learning_rate=0.1)).verdict == "PASS"
+
+
+def test_an_annealed_rate_may_be_as_high_as_teaches_nearly_as_much() -> None:
+    """Where it falls later, the best of a short scan at constant rates is too low."""
+    ends = {1e-4: 1.9, 1e-3: 1.53, 3.2e-3: 1.55, 1e-2: 1.68, 1e-1: 2.0, 1.0: 40.0}
+    points = [
+        replace(POINT, rate=rate, first_loss=2.44, end_loss=end, smoothed_max=max(end, 2.5))
+        for rate, end in ends.items()
+    ]
+    annealed, constant = (suggestion(points, falls, 0.1) for falls in (True, False))
+    assert annealed is not None
+    assert constant is not None
+    assert annealed[0] == pytest.approx(3.2e-3)
+    assert constant[0] == pytest.approx((1e-3 * 3.2e-3) ** 0.5)

@@ -126,19 +126,27 @@ def suggestion(
 ) -> tuple[float, tuple[float, float]] | None:
     """A peak rate and a range to search, inside what was scanned; None where nothing works.
 
-    A third of the largest rate that works for all seeds where the rate falls later, a tenth where
-    it stays; but no more than the middle, in decades, between the rate with which the loss falls
-    farthest and the largest with which it falls nearly as far: after a warm-up, rates are survived
-    that teach little. Search from a 300th of the largest up to it.
+    Where the rate falls later, a third of the largest that works for all seeds, but no more than
+    the largest with which the loss falls nearly as far as with any: after a warm-up, rates are
+    survived that teach little. Where it stays, `_centre`. Search from a 300th of the largest up.
     """
     top = largest_working(classes(points, chance))
     if top is None:
         return None
     lowest = min(point.rate for point in points)
-    best, good = _good(points, top)
-    middle = math.sqrt(best * max(good))
-    rate = min(top / (ANNEALED if annealed else CONSTANT), middle)
+    _, good = _good(points, top)
+    rate = min(top / ANNEALED, max(good)) if annealed else _centre(points, top, annealed)
     return max(rate, lowest), (max(top / RANGE, lowest), top)
+
+
+def _centre(points: Sequence[RatePoint], top: float, annealed: bool) -> float:
+    """What a peak is judged by: a third of the largest rate that works (a tenth where it stays).
+
+    But no more than the middle, in decades, between the rate with which the loss falls farthest and
+    the largest with which it falls nearly as far.
+    """
+    best, good = _good(points, top)
+    return min(top / (ANNEALED if annealed else CONSTANT), math.sqrt(best * max(good)))
 
 
 def _good(points: Sequence[RatePoint], top: float) -> tuple[float, list[float]]:
@@ -155,11 +163,11 @@ def _good(points: Sequence[RatePoint], top: float) -> tuple[float, list[float]]:
 def judge_learning_rate(numbers: LearningRateScan) -> Finding:
     """C14. The recipe's peak rate against the largest with which the loss goes down.
 
-    Measured in times the suggested rate, which is a third (a rate that falls later) or a tenth (a
-    constant one) of that: FAIL from 30 times on, WARN from 10 times on, and below a 100th. Warm-up
-    carries a peak beyond what works from the start, so that 3 to 10 times is INFO; WARN, too, from
-    10 times the suggestion on, and from the first rate that was tried and was too high. Beyond a
-    scan that found no rate too high nothing is said.
+    Measured in times a third (a rate that falls later) or a tenth (a constant one) of that, or less
+    where rates below it teach more: FAIL from 30 times on, WARN from 10 times on, and below a
+    100th. Warm-up carries a peak beyond what works from the start, so that 3 to 10 times is INFO;
+    WARN, too, from the first rate that was tried and was too high. Beyond a scan that found no rate
+    too high nothing is said.
 
     Source: CS231n, lecture 6, "find learning rate that makes the loss go down"; Smith 2017.
     """
@@ -177,20 +185,22 @@ def judge_learning_rate(numbers: LearningRateScan) -> Finding:
         told = _nothing_works(numbers, found)
         return finding(check, FAIL, numbers.rate, wanted, told, **details)
     rate, (low, high) = proposed
+    centre = max(_centre(numbers.points, high, annealed), min(found))
     details |= {"largest_that_works": high, "suggested": rate, "search": [low, high]}
     # What is too high is measured by what works at all, what is too low by what teaches most.
     common = high / (ANNEALED if annealed else CONSTANT)
-    times = numbers.rate / (common if numbers.rate > rate else rate)
+    times = numbers.rate / (common if numbers.rate > centre else centre)
     beyond = [at for at, kind in found.items() if kind == "too high" and at > high]
     bounded = bool(beyond)
-    wanted = f"{rate * LOW_WARN:.2g} < learning_rate < {rate * HIGH_WARN:.2g} (fails from "
+    wanted = f"{centre * LOW_WARN:.2g} < learning_rate < {centre * HIGH_WARN:.2g} (fails from "
     wanted += f"{common * HIGH_FAIL:.2g} on)"
     verdict = _verdict(times, bounded)
-    if bounded and numbers.rate * (1 + 1e-9) >= min(*beyond, HIGH_WARN * rate):
+    if bounded and numbers.rate * (1 + 1e-9) >= min(*beyond, HIGH_WARN * centre):
         # A rate like it was tried and was too high, or is far beyond those that teach.
         verdict = max(verdict, WARN)
     _, good = _good(numbers.points, high)
-    if annealed and verdict is INFO and times < 1 and min(good) <= numbers.rate * ASIDE:
+    known = min(good) <= numbers.rate * ASIDE if times < 1 else numbers.rate <= rate
+    if annealed and verdict is INFO and known:
         verdict = PASS  # As good as any that was tried.
     search = f"Rough range to search: {low:.2g} to {high:.2g}"
     told = f"learning_rate {numbers.rate:g} in train.optimizer"
@@ -201,7 +211,7 @@ def judge_learning_rate(numbers: LearningRateScan) -> Finding:
     elif times > 1:
         told += f": loss exploding means too high. Lower it to about {rate:.2g}. {search}."
         if verdict is INFO:
-            told = f"learning_rate {numbers.rate:g} in train.optimizer is {times:.2g} times the "
+            told = f"learning_rate {numbers.rate:g} in train.optimizer is high beside the "
             told += f"{rate:.2g} suggested; without warm-up it may be too high. {search}."
     elif verdict is INFO:
         told += f" is below the {rate:.2g} suggested; a higher one may learn faster. {search}."
