@@ -10,6 +10,17 @@ runs/<recipe name>/<YYYYmmdd-HHMMSS>-<4 hex>/
     state/            what an exact resume needs
     export/<format>/  with parity.json
     tensorboard/      where asked for
+
+runs/<recipe name>/tune-<YYYYmmdd-HHMMSS>-<4 hex>/
+    recipe.yaml       as given to the search, with its space
+    tune.json         status, stages with their ranges and edge verdicts, seconds
+    trials.jsonl      a row a finished trial, appended as it ends
+    attempts.jsonl    a row each time a trial is begun
+    trials.csv        the same rows as a table
+    best.yaml         the recipe that won
+    trials/<id>/      the best trials, each a run folder
+    workers/          what each worker printed
+    plots/, tensorboard/  where asked for
 """
 
 from __future__ import annotations
@@ -19,8 +30,8 @@ import json
 import os
 import secrets
 import time
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -69,6 +80,64 @@ def write_json(path: Path, value: Any) -> None:
     write_text(path, json.dumps(value, indent=1, allow_nan=False) + "\n")
 
 
+def created(out: Path, name: str, kind: str = "") -> Path:
+    """Makes a new folder `out/name/<kind><time>-<hex>`; never one that exists.
+
+    Raises:
+        EnvironmentFault: the folder cannot be made.
+    """
+    for _ in range(100):
+        folder = out / name / f"{kind}{time.strftime('%Y%m%d-%H%M%S')}-{secrets.token_hex(2)}"
+        try:
+            folder.mkdir(parents=True)
+        except FileExistsError:
+            continue
+        except OSError as error:
+            raise EnvironmentFault(
+                f"{folder}: cannot be made: {error.strerror}; choose another place with --out."
+            ) from None
+        return folder
+    raise RunError(f"{out / name}: no free name for a run folder.")
+
+
+@contextmanager
+def locked(folder: Path, pid: Callable[[], Any]) -> Iterator[None]:
+    """Keeps every other process out of a folder; the system lets go of it however we end.
+
+    Args:
+        folder: that is locked.
+        pid: tells the process that has it, for the message.
+
+    Raises:
+        RunError: another process holds it.
+    """
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        os.close(handle)
+        raise RunError(
+            f"{folder}: is still running as process {pid()}; stop that one first."
+        ) from None
+    try:
+        yield
+    finally:
+        os.close(handle)
+
+
+def read_json(file: Path) -> dict[str, Any]:
+    """What a JSON file of a folder holds.
+
+    Raises:
+        RunError: it is missing or is not JSON.
+    """
+    try:
+        found: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise RunError(f"{file}: cannot be read: {error}") from None
+    return found
+
+
 class Run:
     """One run folder."""
 
@@ -85,18 +154,7 @@ class Run:
         Raises:
             EnvironmentFault: the folder cannot be made.
         """
-        for _ in range(100):
-            folder = out / name / f"{kind}{time.strftime('%Y%m%d-%H%M%S')}-{secrets.token_hex(2)}"
-            try:
-                folder.mkdir(parents=True)
-            except FileExistsError:
-                continue
-            except OSError as error:
-                raise EnvironmentFault(
-                    f"{folder}: cannot be made: {error.strerror}; choose another place with --out."
-                ) from None
-            return cls(folder)
-        raise RunError(f"{out / name}: no free name for a run folder.")
+        return cls(created(out, name, kind))
 
     @classmethod
     def open(cls, path: str | Path) -> Run:
@@ -157,12 +215,7 @@ class Run:
         Raises:
             RunError: it is missing or is not JSON.
         """
-        file = self.folder / "run.json"
-        try:
-            info: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
-        except (OSError, ValueError) as error:
-            raise RunError(f"{file}: cannot be read: {error}") from None
-        return info
+        return read_json(self.folder / "run.json")
 
     def update(self, **values: Any) -> dict[str, Any]:
         """Writes values into run.json beside those that it holds; returns all of them."""
@@ -174,26 +227,13 @@ class Run:
         write_json(file, info)
         return info
 
-    @contextmanager
-    def locked(self) -> Iterator[None]:
+    def locked(self) -> AbstractContextManager[None]:
         """Keeps every other process out of the run; the system lets go of it however we end.
 
         Raises:
             RunError: another process holds it.
         """
-        handle = os.open(self.folder, os.O_RDONLY)
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            os.close(handle)
-            raise RunError(
-                f"{self}: is still running as process {self.info().get('pid')}; "
-                "stop that one first."
-            ) from None
-        try:
-            yield
-        finally:
-            os.close(handle)
+        return locked(self.folder, lambda: self.info().get("pid"))
 
     def sweep(self) -> None:
         """Removes what a killed process left half written."""
@@ -231,3 +271,105 @@ class Run:
             "diverged": "it diverged before its first epoch ended: lower the learning rate",
         }.get(str(status), "it ended before its first epoch did")
         raise RunError(f"{self}: holds no trained model (status {status}); {advice}.")
+
+
+class Search:
+    """The folder of one `zoo tune`."""
+
+    STATUSES = ("running", "done", "interrupted", "failed")
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def __str__(self) -> str:
+        return str(self.folder)
+
+    @classmethod
+    def create(cls, out: Path, name: str) -> Search:
+        """Makes a new folder `out/name/tune-<time>-<hex>`.
+
+        Raises:
+            EnvironmentFault: it cannot be made.
+        """
+        return cls(created(out, name, "tune-"))
+
+    @classmethod
+    def open(cls, path: str | Path) -> Search:
+        """Opens the folder of a search; of a recipe's folder (`runs/NAME`), its newest one.
+
+        Raises:
+            RunError: there is no search there.
+        """
+        folder = Path(path).expanduser()
+        if (folder / "tune.json").is_file():
+            return cls(folder)
+        inner = sorted(child.parent for child in folder.glob("*/tune.json"))
+        if inner:
+            return cls(inner[-1])
+        what = "is not the folder of a search" if folder.exists() else "does not exist"
+        raise RunError(
+            f"{path}: {what}. Expected a folder made by `zoo tune`, with tune.json in it."
+        )
+
+    @property
+    def recipe_file(self) -> Path:
+        return self.folder / "recipe.yaml"
+
+    @property
+    def best_file(self) -> Path:
+        return self.folder / "best.yaml"
+
+    @property
+    def trials_file(self) -> Path:
+        return self.folder / "trials.jsonl"
+
+    @property
+    def attempts_file(self) -> Path:
+        return self.folder / "attempts.jsonl"
+
+    @property
+    def csv_file(self) -> Path:
+        return self.folder / "trials.csv"
+
+    @property
+    def plots_folder(self) -> Path:
+        return self.folder / "plots"
+
+    @property
+    def tensorboard_folder(self) -> Path:
+        return self.folder / "tensorboard"
+
+    def trial(self, name: str) -> Run:
+        """The run folder of a trial; it need not exist."""
+        return Run(self.folder / "trials" / name)
+
+    def kept(self) -> list[str]:
+        """The trials that have a run folder."""
+        return sorted(child.name for child in (self.folder / "trials").glob("*/"))
+
+    def worker_log(self, index: int) -> Path:
+        folder = self.folder / "workers"
+        folder.mkdir(exist_ok=True)
+        return folder / f"{index}.log"
+
+    def info(self) -> dict[str, Any]:
+        """What tune.json holds.
+
+        Raises:
+            RunError: it is missing or is not JSON.
+        """
+        return read_json(self.folder / "tune.json")
+
+    def write_info(self, info: dict[str, Any]) -> None:
+        """Writes tune.json."""
+        if info.get("status") not in self.STATUSES:
+            raise ValueError(f"unknown status {info.get('status')!r}. Expected {self.STATUSES}.")
+        write_json(self.folder / "tune.json", info)
+
+    def locked(self) -> AbstractContextManager[None]:
+        """Keeps every other search out of this folder.
+
+        Raises:
+            RunError: another process holds it.
+        """
+        return locked(self.folder, lambda: self.info().get("pid"))

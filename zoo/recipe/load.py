@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from difflib import get_close_matches
 from pathlib import Path as FilePath
@@ -14,13 +13,11 @@ from pydantic import ValidationError
 from zoo import reader
 from zoo.errors import Problem, RecipeError, UsageError
 from zoo.reader import Path, dotted
-from zoo.recipe.problems import explain, model_at, unknown_key
-from zoo.recipe.resolve import resolved
+from zoo.recipe.change import applied, fault, parse_path, put
+from zoo.recipe.problems import explain
+from zoo.recipe.resolve import dump_data, resolved
 from zoo.recipe.schema import Recipe
-from zoo.recipe.words import Choice, first_option
 from zoo.shipped import shipped
-
-_STEP = re.compile(r"([A-Za-z0-9_]+)((?:\[\d+\])*)")
 
 
 def find(recipe: str) -> FilePath:
@@ -66,11 +63,54 @@ def load(
         draft.set(change)
     loaded = draft.finish()
     if warn:
-        from zoo.plan import cautions
-
-        for path, message in cautions(loaded):
-            warn(draft.located(path, message))
+        draft.caution(loaded, warn)
     return loaded
+
+
+class Template:
+    """A recipe that a search puts values into.
+
+    Args:
+        recipe: a path, or the name of a recipe that ships.
+        sets: changes, as `load` takes them.
+        warn: as `load` takes it.
+
+    Raises:
+        UsageError, RecipeError: as `load`.
+    """
+
+    def __init__(
+        self,
+        recipe: str,
+        sets: Sequence[str] = (),
+        warn: Callable[[Problem], None] | None = None,
+    ) -> None:
+        self.draft = _Draft(reader.read_file(find(recipe)))
+        for change in sets:
+            self.draft.set(change)
+        self.recipe = self.draft.finish()
+        if warn:
+            self.draft.caution(self.recipe, warn)
+        # Where its images are, whatever folder a search is taken up from.
+        source = self.recipe.data.source.model_dump()
+        data = {**self.draft.data.get("data", {}), "source": source}
+        self.data: dict[str, Any] = {**self.draft.data, "data": data}
+
+    def dump(self, values: Mapping[str, Any] | None = None) -> str:
+        """The recipe as it was given, changes made, as YAML; with values at their paths."""
+        return dump_data(applied(self.data, values or {})[0])
+
+    def filled(self, values: Mapping[str, Any]) -> Recipe:
+        """The recipe with values at their paths, resolved.
+
+        Raises:
+            RecipeError: the values do not fit together, or the network cannot be built.
+        """
+        changed, path, why = applied(self.data, values)
+        draft = _Draft(reader.Document(data=changed, lines={}, problems=(), file=None))
+        if path is not None:
+            raise RecipeError([draft.located(path, why)])
+        return draft.finish(space=False)
 
 
 def reload(file: FilePath, sets: Sequence[str] = ()) -> Recipe:
@@ -150,11 +190,11 @@ class _Draft:
             self.read_problem(replace(problem, file=f"--set {change}", line=None, path=at))
         if not isinstance(self.data, dict):
             self.data = {}
-        fault = _fault(self.data, path)
-        if fault is None:
-            _put(self.data, path, document.data)
+        found = fault(self.data, path)
+        if found is None:
+            put(self.data, path, document.data)
         else:
-            where, message = fault
+            where, message = found
             self.origins = {where: f"--set {change}", **self.origins}
             self.problem(where, message)
 
@@ -166,7 +206,15 @@ class _Draft:
         except ValidationError:
             return None
 
-    def finish(self) -> Recipe:
+    def caution(self, recipe: Recipe, warn: Callable[[Problem], None]) -> None:
+        """Tells of what is allowed and likely to hurt."""
+        from zoo.plan import cautions
+
+        for path, message in cautions(recipe):
+            warn(self.located(path, message))
+
+    def finish(self, space: bool = True) -> Recipe:
+        """The recipe, checked and resolved; `space`: whether that of its search is checked too."""
         if self.data is None:
             self.problem((), "the recipe is empty. See `zoo show digits-tiny` for one that works.")
             raise RecipeError(self.problems)
@@ -185,85 +233,11 @@ class _Draft:
 
             for path, message in problems(recipe):
                 self.problem(path, message)
+            if recipe.tune is not None and space:
+                from zoo.recipe.space import problems as misplaced
+
+                for path, message in misplaced(self.data, recipe.tune):
+                    self.problem(path, message)
         if self.problems or recipe is None:
             raise RecipeError(sorted(self.problems, key=lambda p: (p.line is None, p.line or 0)))
         return resolved(recipe)
-
-
-def parse_path(text: str) -> Path | None:
-    """`a.b[0].c` as ("a", "b", 0, "c"); None where it is not a path."""
-    path: list[str | int] = []
-    for step in text.split("."):
-        match = _STEP.fullmatch(step)
-        if match is None:
-            return None
-        path.append(match[1])
-        path.extend(int(index) for index in re.findall(r"\d+", match[2]))
-    return tuple(path)
-
-
-def _fault(data: Any, path: Path) -> tuple[Path, str] | None:
-    """Where and why a path cannot be set in a recipe's data; None: it can."""
-    here = data
-    for index, part in enumerate(path):
-        block, at = path[:index], path[: index + 1]
-        if isinstance(here, list):
-            if not isinstance(part, int):
-                return at, f"{dotted(block)} is a list; write its items as {dotted(block)}[0]."
-            if part >= len(here):
-                return at, f"there is no item {part}; {dotted(block)} has {_items(len(here))}."
-            here = here[part]
-            continue
-        if isinstance(part, int):
-            return at, f"{dotted(block)} is not a list, so it has no item {part}."
-        model = model_at(block)
-        if model is None:
-            return at, f"nothing to set '{part}' in; {dotted(block)} holds a value, not a map."
-        if part not in model.model_fields:
-            return at, unknown_key(at)
-        words = _keys(here)
-        if issubclass(model, Choice) and words and part not in words:
-            return at, (
-                f"the recipe has {words[0]} there. To take another word, set all of it: "
-                f"{dotted(block)}={{{part}: ...}}"
-            )
-        here = here.get(part) if isinstance(here, dict) else None
-    return None
-
-
-def _items(count: int) -> str:
-    return f"{count} item, [0]" if count == 1 else f"{count} items, [0] to [{count - 1}]"
-
-
-def _keys(value: Any) -> list[str]:
-    """The keys of a value, as far as it is a word or a map of words."""
-    if isinstance(value, str):
-        return [value]
-    return list(value) if isinstance(value, dict) else []
-
-
-def _put(data: Any, path: Path, value: Any) -> None:
-    """Sets a value at a path that `_fault` found nothing wrong with."""
-    here: Any = data
-    for index, part in enumerate(path[:-1]):
-        child: Any = here.get(part) if isinstance(here, dict) else here[part]
-        if not isinstance(child, dict | list):
-            child = _opened(child, path[: index + 1])
-            here[part] = child
-        here = child
-    here[path[-1]] = value
-
-
-def _opened(value: Any, path: Path) -> dict[str, Any]:
-    """A short form written out, so that a key can be set in it.
-
-    `optimizer: SGD` is `optimizer: {SGD: {}}`, and `SGD: 0.1` is `SGD: {learning_rate: 0.1}`.
-    """
-    model = model_at(path)
-    if value is None or value == "none" or model is None or not model.model_fields:
-        return {}
-    if issubclass(model, Choice):
-        return {str(value): {}}
-    parent = model_at(path[:-1])
-    short = parent is not None and issubclass(parent, Choice)
-    return {first_option(model): value} if short else {}

@@ -84,6 +84,8 @@ def type_at(path: Path) -> Any:
     for part in path:
         if isinstance(part, int):
             here = _item(here)
+        elif get_origin(here) is dict:
+            here = get_args(here)[1]
         elif isinstance(here, type) and issubclass(here, BaseModel):
             field = here.model_fields.get(part)
             here = None if field is None else field.annotation

@@ -155,6 +155,9 @@ _Dumper.add_representer(tuple, lambda dumper, value: dumper.represent_list(value
 
 def dump(recipe: Recipe) -> str:
     """A recipe as YAML text that loads as the same recipe."""
-    return yaml.dump(
-        recipe.model_dump(), Dumper=_Dumper, sort_keys=False, default_flow_style=None, width=120
-    )
+    return dump_data(recipe.model_dump())
+
+
+def dump_data(data: Any) -> str:
+    """A recipe's data, as given or resolved, as YAML text that reads back as the same."""
+    return yaml.dump(data, Dumper=_Dumper, sort_keys=False, default_flow_style=None, width=120)

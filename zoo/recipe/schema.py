@@ -15,6 +15,7 @@ from pydantic_core import PydanticCustomError
 from zoo import names
 from zoo.recipe.network import Network
 from zoo.recipe.source import Source
+from zoo.recipe.tune import Tune
 from zoo.recipe.words import MAX_COUNT, Choice, Count, Fraction, Model, Pair, choice, listing
 
 Steps = Annotated[int, Field(ge=2, le=MAX_COUNT)]
@@ -282,6 +283,7 @@ class Recipe(Model):
     model: Network = Field(description="The network.")
     train: Train = Field(description="The training.")
     evaluate: Evaluate = Field(default_factory=Evaluate, description="The measurement.")
+    tune: Tune | None = Field(None, description="What `zoo tune` searches, or none.")
 
     @model_validator(mode="after")
     def _fits(self) -> Recipe:

@@ -17,7 +17,7 @@ from typing import Any
 import keras
 from rich.console import Console
 
-from zoo import backend, batches, from_data, losses, model, optimize, state
+from zoo import backend, batches, from_data, optimize, state
 from zoo import recipe as recipes
 from zoo.data.load import load as load_data
 from zoo.data.normalise import Normalisation, normalisation
@@ -27,14 +27,15 @@ from zoo.progress import counting
 from zoo.recipe import Recipe
 from zoo.recipe.network import stages
 from zoo.run import Run, write_text
-from zoo.train.averaging import Averaged, Lookahead
+from zoo.train.averaging import Averaged
 from zoo.train.babysit import Babysitter
 from zoo.train.batch_norm import BatchNormStatistics
 from zoo.train.callbacks import Best, Clock, FirstEpoch, Rows, Watch
-from zoo.train.class_weight import class_weights, mean_weight
+from zoo.train.class_weight import class_weights
 from zoo.train.facts import digest, facts, warn_versions
 from zoo.train.keeper import Keeper, Signals
 from zoo.train.progress import EpochLines
+from zoo.train.setup import compiled, early_stopping, lookahead, training_batches, watch
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -75,7 +76,7 @@ def train(recipe: Recipe, out: Path = Path("runs"), settings: Settings | None = 
         scaling = normalisation(recipe.data.preprocess, data.train)
     # What only the data can tell to be wrong is told before there is a run.
     class_weights(recipe, data)
-    optimize.require_updates(recipe, _batches(recipe, data).steps_per_epoch)
+    optimize.require_updates(recipe, training_batches(recipe, data).steps_per_epoch)
     run = Run.create(out, recipe.name)
     with run.locked():
         text = recipes.dump(recipe)
@@ -139,18 +140,6 @@ def _resumed(run: Run, info: dict[str, Any], settings: Settings, sets: Sequence[
     return _Training(run, recipe, data, scaling, settings).go(state.newest(run.state_folder))
 
 
-def _batches(recipe: Recipe, data: Splits) -> batches.Batches:
-    return batches.Batches(
-        data.train,
-        recipe.train.batch_size,
-        recipe.seed,
-        recipe.data.augment,
-        recipe.train.drop_remainder,
-        len(data.class_names),
-        class_weights(recipe, data),
-    )
-
-
 def keras_ready(recipe: Recipe) -> None:
     """Makes the backend ready for a recipe: its seed, and determinism where it is asked for."""
     backend.prepare(deterministic=recipe.train.deterministic, seed=recipe.seed)
@@ -171,27 +160,16 @@ class _Training:
         self.data = data
         self.scaling = scaling
         self.settings = settings
-        self.class_weights = class_weights(recipe, data)
-        self.batches = _batches(recipe, data)
+        self.batches = training_batches(recipe, data)
         self.validation = batches.InOrder(data.validation)
-
-    def _compiled(self) -> keras.Model:
-        recipe, words = self.recipe, self.recipe.train
-        made = model.build(recipe, len(self.data.class_names), self.scaling)
-        made.compile(
-            optimizer=optimize.optimizer(recipe, made, self.batches.steps_per_epoch),
-            loss=losses.make(words.loss, "float64" if words.dtype_policy == "float64" else None),
-            metrics=[losses.Accuracy()],
-            jit_compile=_jit(recipe),
-        )
-        return made
 
     def go(self, saved: tuple[dict[str, Any], Any] | None) -> Run:
         """Trains from the saved state, or from the start, to the end."""
         self._note([*self.data.notes, *self._warnings()])
         try:
             with Signals() as signals:
-                self.model = self._compiled()
+                steps = self.batches.steps_per_epoch
+                self.model = compiled(self.recipe, len(self.data.class_names), self.scaling, steps)
                 if saved is None:
                     self._note(from_data.initialise(self.model, self.recipe, self.data.train))
                 self._fit(saved, signals)
@@ -255,15 +233,14 @@ class _Training:
         rows = [row for row in self.run.rows() if row["step"] <= first] if saved else []
         best = Best(self.run, words.monitor)
         lines = EpochLines(self.settings.console, clock, words.epochs, self.batches)
-        floor = losses.at_start(words.loss, len(self.data.class_names))
-        floor *= mean_weight(self.class_weights, self.data.train.labels)
-        kept = [Watch(clock, self.batches, words.abort_above, floor)]
+        kept: list[Any] = [watch(self.recipe, self.data, self.batches, clock)]
         if words.batch_norm_batches:
             kept.append(BatchNormStatistics(self.batches, clock, words.batch_norm_batches))
         kept.append(best)
-        watcher = self._babysitter(clock, kept[0], floor)
+        watcher = self._babysitter(clock, kept[0])
         kept += [watcher] if watcher else []
-        kept += [*self._lookahead(clock), *self._early_stopping(), *self.settings.callbacks]
+        kept += lookahead(self.recipe, self.model, clock, steps)
+        kept += [*early_stopping(self.recipe), *self.settings.callbacks]
         if self.settings.tensorboard:
             kept.append(keras.callbacks.TensorBoard(str(self.run.tensorboard_folder)))
         keeper = Keeper(
@@ -314,32 +291,12 @@ class _Training:
         keeper.on_train_begin()
         keeper.on_epoch_begin(0)
 
-    def _lookahead(self, clock: Clock) -> list[keras.callbacks.Callback]:
-        words = self.recipe.train
-        if words.lookahead is None:
-            return []
-        steps = words.epochs * self.batches.steps_per_epoch
-        per_update = words.gradient_accumulation_steps or 1
-        return [Lookahead(words.lookahead, self.model, clock, steps, per_update)]
-
-    def _babysitter(self, clock: Clock, watch: Any, floor: float) -> Babysitter | None:
+    def _babysitter(self, clock: Clock, loss: Watch) -> Babysitter | None:
         if not self.settings.watch:
             return None
         return Babysitter(
-            self.run, self.recipe, self.data, clock, watch, floor, self.settings.console_line
+            self.run, self.recipe, self.data, clock, loss, loss.floor, self.settings.console_line
         )
-
-    def _early_stopping(self) -> list[keras.callbacks.Callback]:
-        words = self.recipe.train
-        if words.early_stopping is None:
-            return []
-        return [
-            keras.callbacks.EarlyStopping(
-                monitor=words.monitor,
-                mode="max" if words.monitor == "val_accuracy" else "min",
-                **words.early_stopping.model_dump(),
-            )
-        ]
 
     def _finish(self, clock: Clock, best: Best) -> None:
         if best.epoch is None:
@@ -365,17 +322,3 @@ class _Training:
 
 def _looked_at(watcher: Babysitter | None) -> dict[str, Any]:
     return {} if watcher is None else {"update_ratio": watcher.update_ratio}
-
-
-def _jit(recipe: Recipe) -> bool:
-    """Whether XLA compiles the step.
-
-    On a CPU, TensorFlow's own kernels are about twice as fast as XLA's for convolutions, and
-    Keras's "auto" leaves XLA off there too; XLA cannot keep TensorFlow's determinism.
-    """
-    asked = recipe.train.jit_compile
-    if asked != "auto":
-        return asked == "true"
-    if keras.backend.backend() == "jax":
-        return True
-    return backend.on_gpu() and not backend.deterministic()

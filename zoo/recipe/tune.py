@@ -1,0 +1,192 @@
+"""The `tune:` block: what a search may change, in which stages, and for how long.
+
+The words are KerasTuner's. Paths of the space are checked against the recipe in `space.py`.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import BeforeValidator, Field, model_validator
+from pydantic_core import PydanticCustomError
+
+from zoo.recipe.words import MAX_COUNT, Count, Model, listing
+
+Number = int | float
+Trials = Annotated[int, Field(ge=1, le=100_000)]
+
+
+def _listed(value: Any) -> Any:
+    return tuple(value) if isinstance(value, list) else value
+
+
+class Entry(Model):
+    """The values that one place of the recipe may take: a range, or a list."""
+
+    min_value: Number | None = Field(None, description="The least value of a range.")
+    max_value: Number | None = Field(None, description="The greatest value of a range.")
+    sampling: Literal["linear", "log"] = Field(
+        "linear", description="log: each decade as likely as the next; for rates and decays."
+    )
+    step: Number | None = Field(
+        None, gt=0, description="Distance between values of a linear range, or none."
+    )
+    values: Annotated[tuple[Any, ...], BeforeValidator(_listed)] | None = Field(
+        None, description="The values, instead of a range."
+    )
+    when: dict[str, Any] | None = Field(
+        None,
+        description="Searched only where another place of the space has this value, or one of "
+        "these: {train.optimizer: SGD}.",
+    )
+
+    @model_validator(mode="after")
+    def _fits(self) -> Entry:
+        ends = (self.min_value, self.max_value)
+        if (self.values is None) == (ends == (None, None)):
+            raise PydanticCustomError(
+                "entry", "neither a range nor a list. Expected min_value and max_value, or values"
+            )
+        if self.values is not None:
+            self._require_values()
+            return self
+        if self.min_value is None or self.max_value is None:
+            missing = "min_value" if self.min_value is None else "max_value"
+            raise PydanticCustomError(
+                "entry", "half a range. Expected {missing} as well", {"missing": missing}
+            )
+        received = f"min_value {self.min_value:g}, max_value {self.max_value:g}"
+        if self.min_value >= self.max_value:
+            raise PydanticCustomError(
+                "entry",
+                "not a range. Expected min_value below max_value. Received {received}",
+                {"received": received},
+            )
+        if self.sampling == "log" and self.min_value <= 0:
+            raise PydanticCustomError(
+                "entry",
+                "no logarithm. Expected min_value above 0 for sampling: log. Received {received}",
+                {"received": received},
+            )
+        if self.step is not None and (
+            self.sampling == "log" or self.step > self.max_value - self.min_value
+        ):
+            raise PydanticCustomError(
+                "entry",
+                "not a step of this range. Expected at most max_value - min_value, and sampling: "
+                "linear. Received {step} with sampling: {sampling}",
+                {"step": f"{self.step:g}", "sampling": self.sampling, "at": ("step",)},
+            )
+        return self
+
+    def _require_values(self) -> None:
+        values = self.values or ()
+        different = [value for i, value in enumerate(values) if value not in values[:i]]
+        if len(different) < 2 or len(different) < len(values):
+            raise PydanticCustomError(
+                "entry",
+                "nothing to choose from. Expected two or more different values. Received {given}",
+                {"given": str(list(values)), "at": ("values",)},
+            )
+        if self.sampling != "linear" or self.step is not None:
+            raise PydanticCustomError(
+                "entry", "values exclude sampling and step; those belong to a range"
+            )
+
+
+class SearchStage(Model):
+    """One pass over the space: so many trials, each a whole short training."""
+
+    name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]{0,31}$", description="Names its trials.")
+    trials: Trials = Field(description="Trials of this stage.")
+    epochs: Count = Field(
+        description="Epochs of a trial. Its schedule is made to end with them; what the recipe "
+        "gives in epochs, such as warmup_epochs, shrinks in proportion."
+    )
+    oracle: Literal["random", "bayesian", "hyperband"] = Field(
+        "random", description="How KerasTuner draws values; hyperband also draws the epochs."
+    )
+    prune: Literal["auto", "median", "asha", "none"] = Field(
+        "auto",
+        description="Stop trials that others have left behind: below the median, or outside the "
+        "best third. auto: median in the first of several stages, else none.",
+    )
+
+
+class Confirm(Model):
+    """The best trials again, as whole trainings with fresh seeds."""
+
+    top: Annotated[int, Field(ge=1, le=100)] = Field(3, description="How many of the best.")
+    seeds: Annotated[int, Field(ge=1, le=100)] = Field(3, description="Trainings of each.")
+
+
+class Tune(Model):
+    """What `zoo tune` searches: a space, stages from coarse to fine, and their limits."""
+
+    objective: Literal["val_accuracy", "val_loss"] = Field(
+        "val_accuracy", description="What trials are compared by, in their best epoch."
+    )
+    space: dict[str, Entry] = Field(
+        min_length=1, description="What may change, by its path: train.optimizer.SGD.learning_rate."
+    )
+    stages: listing(SearchStage) = Field(  # type: ignore[valid-type]
+        min_length=1, description="From coarse to fine; each narrows the ranges for the next."
+    )
+    confirm: Confirm | None = Field(
+        default_factory=Confirm, description="Whole trainings of the best at the end, or none."
+    )
+    extend: Annotated[int, Field(ge=0, le=10)] = Field(
+        1, description="More rounds of the last stage while its best lies at the edge of a range."
+    )
+    max_minutes: float | None = Field(
+        None, gt=0, description="Limit of the whole search, or none; what is left goes to confirm."
+    )
+    trial_minutes: float | None = Field(None, gt=0, description="Limit of a trial, or none.")
+    keep: Annotated[int, Field(ge=0, le=MAX_COUNT)] = Field(
+        1, description="Trials of each stage whose model stays on disk: the best ones."
+    )
+
+    @model_validator(mode="after")
+    def _names(self) -> Tune:
+        given = [stage.name for stage in self.stages]
+        for index, name in enumerate(given):
+            if name in given[:index] or name == "confirm":
+                raise PydanticCustomError(
+                    "stage_name",
+                    "taken already. Expected a name of its own for each stage, not 'confirm'. "
+                    "Received '{name}'",
+                    {"name": name, "at": ("stages", index, "name")},
+                )
+        return self
+
+
+# Where decoupled decay is multiplied by a learning rate of a thousandth, it must be large.
+DECAYS = {"SGD": (1e-6, 1e-2), "TorchSGD": (1e-6, 1e-2)}
+DECAY = (1e-5, 1.0)
+# What is scanned where nothing is known: CS231n notes 3, "lr = 10 ** uniform(-6, 1)".
+RATES = (1e-6, 10.0)
+
+
+def proposal(word: str, epochs: int, rates: tuple[float, float] = RATES) -> dict[str, Any]:
+    """A `tune:` block for a recipe that has none: learning rate and weight decay.
+
+    Args:
+        word: of the optimizer.
+        epochs: of the recipe.
+        rates: the least and the greatest learning rate.
+    """
+    low, high = DECAYS.get(word, DECAY)
+    at = f"train.optimizer.{word}"
+    return {
+        "space": {
+            f"{at}.learning_rate": {
+                "min_value": rates[0], "max_value": rates[1], "sampling": "log",
+            },
+            f"{at}.weight_decay": {"min_value": low, "max_value": high, "sampling": "log"},
+        },
+        "stages": [
+            {"name": "coarse", "trials": 16, "epochs": max(epochs // 4, 1)},
+            {"name": "fine", "trials": 8, "epochs": max(epochs // 2, 1)},
+        ],
+        "confirm": {"top": 3, "seeds": 3},
+    }  # fmt: skip
