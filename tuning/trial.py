@@ -1,0 +1,392 @@
+"""Trains the trials of a search in one process, as cheaply as may be.
+
+Data are loaded and measured once; trials that differ in a knob or the seed alone share a built,
+compiled and traced network, whose variables are put back to their start. What a trial gives is a
+function of its recipe: neither what ran before nor how often it was begun makes a difference.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections import OrderedDict
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import keras
+import numpy as np
+
+from tuning import pruning
+from tuning.knobs import Knobs, neutral, signature
+from zoo import batches, from_data, losses, state
+from zoo import recipe as recipes
+from zoo.checks.fit import above_guessing
+from zoo.data.normalise import Normalisation, normalisation
+from zoo.data.splits import Splits
+from zoo.errors import Diverged
+from zoo.plan import plan
+from zoo.recipe import Recipe
+from zoo.run import Run, write_text, written
+from zoo.train.averaging import Averaged
+from zoo.train.batch_norm import BatchNormStatistics
+from zoo.train.callbacks import Clock
+from zoo.train.facts import digest, facts
+from zoo.train.setup import compiled, lookahead, training_batches, watch
+
+NETWORKS = 3  # Compiled networks kept in a process.
+LOOKED_AT = 1000  # Validation images that a rung is measured on.
+CHUNK = 256
+
+
+@dataclass(frozen=True, kw_only=True)
+class Order:
+    """A trial to run.
+
+    Attributes:
+        recipe: resolved, with its values, seed and epochs.
+        objective: val_accuracy or val_loss.
+        rule: of pruning.
+        rivals: by rung, in steps, the scores there of trials that this one is compared with.
+        seconds: limit, or None.
+    """
+
+    recipe: Recipe
+    objective: str = "val_accuracy"
+    rule: str = "none"
+    rivals: Mapping[int, Sequence[float]] = field(default_factory=dict)
+    seconds: float | None = None
+
+
+@dataclass(kw_only=True)
+class Result:
+    """What came of a trial. Scores are higher where better: an accuracy, or a loss's negative.
+
+    Attributes:
+        status: done, pruned, diverged, timeout or failed.
+        score: of the best epoch; None without a whole epoch.
+        reason: why it stopped, where it did not end.
+        epochs: whole ones.
+        steps: made.
+        seconds: in all.
+        best_epoch: from 1.
+        curve: a row an epoch.
+        rungs: score by step.
+    """
+
+    status: str = "done"
+    score: float | None = None
+    reason: str | None = None
+    epochs: int = 0
+    steps: int = 0
+    seconds: float = 0.0
+    best_epoch: int | None = None
+    curve: list[dict[str, Any]] = field(default_factory=list)
+    rungs: dict[int, float] = field(default_factory=dict)
+    weights: list[np.ndarray] = field(default_factory=list)
+
+
+class _Stopped(Exception):
+    def __init__(self, status: str, reason: str) -> None:
+        super().__init__(reason)
+        self.status = status
+
+
+def score_of(objective: str, logs: Mapping[str, float]) -> float:
+    """What trials are compared by, higher is better."""
+    return logs["val_accuracy"] if objective == "val_accuracy" else -logs["val_loss"]
+
+
+class _Network:
+    """A compiled network that trials of one signature share, one after the other."""
+
+    def __init__(self, bench: Bench, recipe: Recipe) -> None:
+        self.bench = bench
+        self.batches = training_batches(recipe, bench.data)
+        steps = self.batches.steps_per_epoch
+        scaling = bench.scaling(recipe)
+        self.model = compiled(neutral_numbers(recipe), bench.classes, scaling, steps)
+        self.knobs = Knobs(self.model, recipe, bench.classes)
+        # One batch makes the metrics' variables.
+        self.model.test_on_batch(*training_batches(recipe, bench.data)(0)[:2])
+        self.model.reset_metrics()
+        self.variables = state.variables(self.model)
+        self.starts: OrderedDict[tuple[int, str], list[np.ndarray]] = OrderedDict()
+        self.rest = [_array(v) for v in self.variables[len(self.model.variables) :]]
+
+    def restart(self, recipe: Recipe) -> None:
+        """Puts every variable to the start of a training of this recipe."""
+        key = (recipe.seed, "")
+        if key not in self.starts:
+            self.starts[key] = self.bench.start(recipe)
+            if len(self.starts) > 2 * NETWORKS:
+                self.starts.popitem(last=False)
+        for variable, value in zip(self.variables, [*self.starts[key], *self.rest], strict=True):
+            variable.assign(value)
+        self.knobs.turn(self.model, recipe)
+
+
+def neutral_numbers(recipe: Recipe) -> Recipe:
+    """The recipe with a peak rate of 1, so that its schedule is a shape; all else its own."""
+    return recipe.model_copy(
+        update={
+            "train": recipe.train.model_copy(update={"optimizer": neutral(recipe).train.optimizer})
+        }
+    )
+
+
+class Bench:
+    """One process's data and networks.
+
+    Args:
+        data: its test split is never looked at.
+    """
+
+    def __init__(self, data: Splits) -> None:
+        self.data = replace(data, test=None)
+        self.classes = len(data.class_names)
+        self.scalings: dict[str, Normalisation] = {}
+        self.networks: OrderedDict[str, _Network] = OrderedDict()
+        self.built = 0
+        self.last: tuple[_Network, Recipe, Result] | None = None
+        rng = np.random.default_rng(0)
+        chosen = np.sort(rng.permutation(len(data.validation))[:LOOKED_AT])
+        self.looked_at = data.validation.images(chosen)
+        self.labels = np.asarray(data.validation.labels)[chosen]
+        counts = np.bincount(self.labels, minlength=self.classes)
+        self.chance = above_guessing(float(counts.max() / counts.sum()), len(self.labels))
+        self.validation = batches.InOrder(data.validation)
+
+    def scaling(self, recipe: Recipe) -> Normalisation:
+        """The normalisation of a recipe, with the statistics of the training images."""
+        kind = recipe.data.preprocess
+        if kind not in self.scalings:
+            self.scalings[kind] = normalisation(kind, self.data.train)
+        return self.scalings[kind]
+
+    def start(self, recipe: Recipe) -> list[np.ndarray]:
+        """The variables of a new network of this recipe, data-dependent ones included."""
+        from zoo import model
+
+        made = model.build(recipe, self.classes, self.scaling(recipe))
+        from_data.initialise(made, recipe, self.data.train)
+        self.built += 1
+        return [_array(v) for v in made.variables]
+
+    def network(self, recipe: Recipe) -> _Network:
+        """The network that this recipe trains on, its own or another's of the same signature."""
+        key = signature(recipe)
+        if key in self.networks:
+            self.networks.move_to_end(key)
+        else:
+            while len(self.networks) >= NETWORKS:
+                self.networks.popitem(last=False)
+            self.networks[key] = _Network(self, recipe)
+            self.built += 1
+        return self.networks[key]
+
+    def run(self, order: Order, tell: Callable[[int, int], None] = lambda *_: None) -> Result:
+        """Trains a trial to its end, or to where it is stopped.
+
+        Args:
+            order: the trial.
+            tell: called after every step with steps made and steps in all.
+        """
+        began = time.perf_counter()
+        recipe = order.recipe
+        network = self.network(recipe)
+        network.restart(recipe)
+        result = Result()
+        made = training_batches(recipe, self.data)
+        clock = Clock(0, made.steps_per_epoch)
+        model = network.model
+        follow = _Follow(self, order, result, clock, tell, began)
+        try:
+            model.fit(
+                batches.feed(made, 0),
+                epochs=recipe.train.epochs,
+                steps_per_epoch=made.steps_per_epoch,
+                validation_data=self.validation,
+                callbacks=self._callbacks(recipe, model, made, clock, follow),
+                shuffle=False,
+                verbose=0,
+            )
+        except Diverged as error:
+            result.status, result.reason = "diverged", _short(error)
+        except _Stopped as stopped:
+            result.status, result.reason = stopped.status, str(stopped)
+        except Exception as error:
+            if not _out_of_memory(error):
+                if made.error is not None:
+                    raise made.error from error
+                raise
+            result.status, result.reason = "failed", "out of memory"
+        if result.status == "done" and result.score is None:
+            result.status, result.reason = "diverged", "no epoch ended with a finite loss"
+        if result.status in ("diverged", "failed", "timeout"):
+            result.score = None
+        result.steps = clock.step
+        result.seconds = time.perf_counter() - began
+        self.last = (network, recipe, result)
+        return result
+
+    def _callbacks(
+        self,
+        recipe: Recipe,
+        model: keras.Model,
+        made: batches.Batches,
+        clock: Clock,
+        follow: keras.callbacks.Callback,
+    ) -> list[keras.callbacks.Callback]:
+        """As in a run of its own, less what writes."""
+        words = recipe.train
+        before: list[Any] = [clock]
+        after: list[Any] = []
+        if words.ema:
+            averaged = Averaged()
+            before.append(averaged)
+            after.append(keras.callbacks.LambdaCallback(on_epoch_end=averaged.after_others))
+        before.append(watch(recipe, self.data, made, clock))
+        if words.batch_norm_batches:
+            before.append(BatchNormStatistics(made, clock, words.batch_norm_batches))
+        slow = lookahead(recipe, model, clock, made.steps_per_epoch)
+        return [*before, follow, *slow, *after]
+
+    def logits(self, model: keras.Model) -> np.ndarray:
+        """Logits (n, classes) of the validation images that rungs are measured on."""
+        parts = [
+            model.predict_on_batch(self.looked_at[first : first + CHUNK])
+            for first in range(0, len(self.labels), CHUNK)
+        ]
+        return np.concatenate(parts)
+
+    def keep(self, run: Run) -> None:
+        """Writes the last trial as a run folder, with the model of its best epoch."""
+        if self.last is None:
+            raise ValueError("no trial to keep")
+        network, recipe, result = self.last
+        text = recipes.dump(recipe)
+        run.folder.mkdir(parents=True, exist_ok=True)
+        write_text(run.recipe_file, text)
+        run.write_rows(result.curve)
+        model = network.model
+        trained = [_array(v) for v in model.variables]
+        with network.knobs.plain(model, recipe), written(run.model_file) as aside:
+            _assign(model, result.weights)
+            keras.Model(model.inputs, model.outputs, name=recipe.name).save(aside)
+            _assign(model, trained)
+        best = result.curve[(result.best_epoch or 1) - 1] if result.curve else {}
+        run.update(
+            status="done",
+            reason=result.reason,
+            recipe_hash=digest(text),
+            **facts(recipe, self.data, self.scaling(recipe)),
+            epochs=result.epochs,
+            steps=result.steps,
+            best_epoch=result.best_epoch,
+            val_accuracy=best.get("val_accuracy"),
+            val_loss=best.get("val_loss"),
+            parameters=model.count_params(),
+            seconds=round(result.seconds, 3),
+        )
+
+
+class _Follow(keras.callbacks.Callback):
+    """Follows a trial: beats, rungs, its limit, its best epoch."""
+
+    def __init__(
+        self,
+        bench: Bench,
+        order: Order,
+        result: Result,
+        clock: Clock,
+        tell: Callable[[int, int], None],
+        began: float,
+    ) -> None:
+        super().__init__()
+        self.bench = bench
+        self.order = order
+        self.result = result
+        self.clock = clock
+        self.tell = tell
+        self.began = began
+        self.steps = order.recipe.train.epochs * clock.steps_per_epoch
+        self.rungs = set(pruning.rungs(order.rule, self.steps))
+        self.best: tuple[float, float] | None = None
+
+    def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
+        step = self.clock.step
+        self.tell(step, self.steps)
+        limit = self.order.seconds
+        if limit is not None and time.perf_counter() - self.began > limit:
+            raise _Stopped("timeout", f"over {limit / 60:.3g} minutes after step {step}")
+        if step in self.rungs:
+            self._rung(step)
+
+    def _rung(self, step: int) -> None:
+        sync = getattr(self.model, "jax_state_sync", None)
+        if sync is not None:
+            sync()
+        logits = self.bench.logits(self.model)
+        if self.order.objective == "val_accuracy":
+            score = float(np.mean(logits.argmax(axis=1) == self.bench.labels))
+            bar = self.bench.chance
+        else:
+            choice = self.order.recipe.train.loss
+            score = -float(losses.make(choice)(self.bench.labels, logits.astype(np.float32)))
+            bar = -losses.at_start(choice, self.bench.classes)
+        self.result.rungs[step] = score
+        others = self.order.rivals.get(step, ())
+        why = pruning.left_behind(self.order.rule, score, others, bar)
+        if why:
+            self.result.score = score if self.result.score is None else self.result.score
+            raise _Stopped("pruned", f"at step {step} of {self.steps} {why}")
+
+    def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
+        found = {key: float(value) for key, value in (logs or {}).items()}
+        result = self.result
+        result.epochs = epoch + 1
+        rate = float(keras.ops.convert_to_numpy(self.model.optimizer.learning_rate))
+        row: dict[str, Any] = {"epoch": epoch + 1, "step": self.clock.step}
+        row |= {key: value if math.isfinite(value) else None for key, value in found.items()}
+        result.curve.append(row | {"learning_rate": rate})
+        score = score_of(self.order.objective, found)
+        other = "val_loss" if self.order.objective == "val_accuracy" else "val_accuracy"
+        second = -found[other] if other == "val_loss" else found[other]
+        if not (math.isfinite(score) and math.isfinite(second)):
+            return
+        if self.best is None or (score, second) > self.best:
+            self.best = (score, second)
+            result.score, result.best_epoch = score, epoch + 1
+            sync = getattr(self.model, "jax_state_sync", None)
+            if sync is not None:
+                sync()
+            result.weights = [_array(v) for v in self.model.variables]
+
+
+def _array(variable: Any) -> np.ndarray:
+    return np.array(keras.ops.convert_to_numpy(variable))
+
+
+def _assign(model: keras.Model, values: Sequence[np.ndarray]) -> None:
+    for variable, value in zip(model.variables, values, strict=True):
+        variable.assign(value)
+
+
+def _short(error: Exception) -> str:
+    """`diverged at step 12 ...: the loss is nan`, without the advice for a single run."""
+    return str(error).split(". Lower ")[0]
+
+
+def _out_of_memory(error: Exception) -> bool:
+    return isinstance(error, MemoryError) or "ResourceExhausted" in type(error).__name__
+
+
+def steps_of(recipe: Recipe, data: Splits) -> int:
+    """Steps of a recipe's training."""
+    return recipe.train.epochs * training_batches(recipe, data).steps_per_epoch
+
+
+def parameters(recipe: Recipe, classes: int) -> int:
+    """Parameters of a recipe's network."""
+    return plan(recipe, classes).parameters
