@@ -1,4 +1,4 @@
-"""Laws of `tuning.space.Range`, on drawn ranges."""
+"""Laws of `tuning.space`, on drawn ranges and lists."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from tuning.space import Range
+from tuning.space import Range, Values
 
 POSITIONS = st.floats(0.0, 1.0)
 LIMITS = st.floats(-1e12, 1e12)
@@ -98,3 +98,98 @@ def test_position_outside(position: float) -> None:
 def test_value_outside(value: float) -> None:
     with pytest.raises(ValueError, match="`min_value <= value <= max_value` must hold, but got"):
         Range(0.0, 1.0).position(value)
+
+
+@st.composite
+def wholes(draw: st.DrawFn) -> Range:
+    sampling = draw(st.sampled_from(["linear", "log"]))
+    low = draw(st.integers(1 if sampling == "log" else -1000, 1000))
+    return Range(low, low + draw(st.integers(1, 1000)), sampling, integer=True)
+
+
+@st.composite
+def stepped(draw: st.DrawFn) -> Range:
+    integer = draw(st.booleans())
+    numbers = st.integers(1, 20) if integer else st.floats(0.01, 20.0)
+    low, step = draw(st.integers(-20, 20)), draw(numbers)
+    width = step * draw(st.integers(1, 20)) + draw(st.sampled_from([0, 0, step // 2]))
+    return Range(low, low + width, integer=integer, step=step)
+
+
+@given(wholes(), POSITIONS)
+def test_whole_numbers_lie_in_the_range(space: Range, position: float) -> None:
+    value = space.at(position)
+    assert type(value) is int
+    assert space.min_value <= value <= space.max_value
+    assert space.at(space.position(value)) == value
+
+
+@given(wholes())
+def test_both_limits_are_whole_numbers_to_draw(space: Range) -> None:
+    assert (space.at(0.0), space.at(1.0)) == (space.min_value, space.max_value)
+
+
+@given(st.integers(1, 50), st.integers(1, 50))
+def test_whole_numbers_are_equally_likely(low: int, count: int) -> None:
+    space = Range(low, low + count, integer=True)
+    shares = [space.at((index + 0.5) / (count + 1)) for index in range(count + 1)]
+    assert shares == list(range(low, low + count + 1))
+
+
+def test_whole_numbers_in_log_space_are_kerastuners() -> None:
+    space = Range(2, 31, "log", integer=True)
+    found = [space.at(position) for position in (0.0, 0.1, 0.24, 0.26, 0.5, 0.9, 1.0)]
+    expected = [int(2 * (32 / 2) ** position) for position in (0.0, 0.1, 0.24, 0.26, 0.5, 0.9)]
+    assert found == [*expected, 31]
+
+
+@given(stepped(), POSITIONS)
+def test_steps_start_at_the_lowest_value(space: Range, position: float) -> None:
+    assert space.step is not None
+    value = space.at(position)
+    steps = (value - space.min_value) / space.step
+    assert space.min_value <= value <= space.max_value
+    assert steps == pytest.approx(round(steps), abs=1e-6)
+    assert type(value) is int or not space.integer
+
+
+def test_steps_that_floats_cannot_hold_reach_the_end() -> None:
+    space = Range(0.0, 0.3, step=0.1)
+    assert [space.at(position) for position in (0.0, 0.3, 0.6, 1.0)] == [0.0, 0.1, 0.2, 0.3]
+
+
+def test_values_share_alike() -> None:
+    space = Values(("a", None, True, 1, 0.5))
+    assert [space.at(position) for position in (0.0, 0.3, 0.5, 0.7, 1.0)] == list(space.values)
+    assert [space.index(value) for value in space.values] == [0, 1, 2, 3, 4]
+    assert (space.index(1.0), space.index("b"), space.index(False)) == (3, None, None)
+    assert not space.numeric
+    assert Values((1, 0.5)).numeric
+
+
+@pytest.mark.parametrize(
+    "limits, message",
+    [
+        ((1.0, 2.5, "linear", True), "must be whole numbers, but got min_value=1.0, max_value=2.5"),
+        ((1.0, 2.0, "log", False, 0.1), "`step` needs sampling: linear, but got step=0.1"),
+        ((1.0, 2.0, "linear", False, 0.0), "`0 < step <= max_value - min_value` must hold, but"),
+        ((1.0, 2.0, "linear", False, 1.5), "must hold, but got step=1.5, min_value=1.0"),
+        ((1.0, 2.0, "linear", False, math.nan), "must hold, but got step=nan"),
+        ((1, 3, "linear", True, 0.5), "`step` must be a whole number, but got step=0.5"),
+    ],
+)
+def test_no_such_range(limits: tuple[float, float], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        Range(*limits)
+
+
+@pytest.mark.parametrize(
+    "values, message",
+    [
+        ((), "`values` must list a value, but got none"),
+        ((1, 2, 1.0), "`values` must differ, but got 1.0 twice"),
+    ],
+)
+def test_no_values(values: tuple[float, ...], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        Values(values)

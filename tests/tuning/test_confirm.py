@@ -1,0 +1,112 @@
+"""Trials trained again over fresh seeds: which differ, and what is said."""
+
+from __future__ import annotations
+
+import math
+import random
+
+import pytest
+from hypothesis import assume, given
+from hypothesis import strategies as st
+from scipy import stats
+
+from tuning.confirm import Confirmed, ranked, told_apart, words
+from tuning.narrow import Scored
+
+SCORES = st.lists(st.integers(0, 1000), min_size=2, max_size=6)
+
+
+def confirmed(*scores: float, trial: str = "") -> Confirmed:
+    return Confirmed({}, scores, trial)
+
+
+@given(SCORES, SCORES)
+def test_told_apart_is_scipys_welch_test(one: list[int], other: list[int]) -> None:
+    assume(len({*one}) > 1 and len({*other}) > 1)  # SciPy warns of equal scores.
+    a, b = ([score / 1000 for score in scores] for scores in (one, other))
+    p = stats.ttest_ind(a, b, equal_var=False).pvalue
+    assert told_apart(confirmed(*a), confirmed(*b)) is bool(p < 0.05)
+    assert told_apart(confirmed(*b), confirmed(*a)) is bool(p < 0.05)
+
+
+def test_equal_trials_are_told_apart_once_in_twenty() -> None:
+    """Welch's test is somewhat cautious at three seeds."""
+    drawn = random.Random(1)
+    pairs = [[[drawn.gauss(0.9, 0.01) for _ in range(3)] for _ in range(2)] for _ in range(2000)]
+    share = sum(told_apart(confirmed(*a), confirmed(*b)) for a, b in pairs) / len(pairs)
+    assert 0.02 < share < 0.06
+
+
+@pytest.mark.parametrize(
+    "one, other, apart",
+    [
+        ((0.9, 0.9, 0.9), (0.9, 0.9, 0.9), False),
+        ((0.9, 0.9, 0.9), (0.8, 0.8, 0.8), True),
+        ((0.1 + 0.2, 0.3), (0.3, 0.3), False),
+        ((0.9,), (0.1, 0.1), False),
+        ((0.9,), (0.1,), False),
+        ((0.9, 0.91), (0.9, -math.inf), True),
+        ((math.nan, 0.91), (0.9, -math.inf), False),
+        ((0.0, 0.0), (0.0, 0.0), False),
+        ((0.9, 0.9, 0.9), (0.8, 0.85, 0.9), False),
+        ((0.9, 0.9, 0.9), (0.80, 0.81, 0.82), True),
+    ],
+)
+def test_scores_without_spread(one: tuple[float], other: tuple[float], apart: bool) -> None:
+    assert told_apart(confirmed(*one), confirmed(*other)) is apart
+
+
+def test_mean_and_spread() -> None:
+    one = confirmed(0.97, 0.98, 0.99)
+    assert one.mean == pytest.approx(0.98)
+    assert one.sd == pytest.approx(0.01)
+    assert confirmed(0.5).sd is None
+    bad = confirmed(0.9, math.nan)
+    assert (bad.mean, bad.sd, bad.diverged) == (-math.inf, None, 1)
+
+
+def test_ranked_by_mean_and_a_diverged_seed_is_last() -> None:
+    trials = [confirmed(0.99, -math.inf), confirmed(0.8, 0.9), confirmed(0.9, 0.9)]
+    assert ranked(trials) == [trials[2], trials[1], trials[0]]
+    equal = [confirmed(0.5, trial="a"), confirmed(0.5, trial="b")]
+    assert ranked(equal) == equal
+
+
+def test_words() -> None:
+    trials = [
+        confirmed(0.90, 0.91, 0.92, trial="coarse-030"),
+        confirmed(0.975, 0.980, 0.982, trial="fine-002"),
+        confirmed(0.976, 0.980, 0.981, trial="coarse-007"),
+        confirmed(0.98, math.nan, 0.97, trial="fine-001"),
+    ]
+    assert words(trials, Scored({}, 0.9833, trial="fine-002"), 48) == [
+        "trial fine-002: 0.9790 +- 0.0036 over 3 seeds",
+        "trial coarse-007: 0.9790 +- 0.0026 over 3 seeds",
+        "trial coarse-030: 0.9100 +- 0.0100 over 3 seeds",
+        "trial fine-001: diverged with 1 of 3 seeds",
+        "these two cannot be told apart: fine-002 and coarse-007",
+        "0.9833 in the search was the luckiest of 48 draws; over fresh seeds it is 0.9790",
+    ]
+
+
+def test_no_luck_no_word() -> None:
+    one = confirmed(0.9, trial="fine-000")
+    assert words([one], Scored({}, 0.9, trial="fine-000"), 9) == [
+        "trial fine-000: 0.9000 with one seed"
+    ]
+    assert words([one], Scored({}, 0.99, trial="fine-009"), 9) == words([one])
+    assert words([]) == []
+
+
+def test_losses_are_turned_back() -> None:
+    one = confirmed(-0.3, -0.5, trial="fine-000")
+    found = words([one], Scored({}, -0.2, trial="fine-000"), 9, lambda score: f"{-score:.2f}")
+    assert found == [
+        "trial fine-000: 0.40 +- 0.1414 over 2 seeds",
+        "0.20 in the search was the luckiest of 9 draws; over fresh seeds it is 0.40",
+    ]
+
+
+def test_no_score() -> None:
+    with pytest.raises(ValueError, match="must hold one a seed, but trial 'x' has none"):
+        confirmed(trial="x")
