@@ -13,6 +13,7 @@ import sys
 from collections.abc import Mapping
 from typing import Any, Protocol
 
+from tuning.narrow import as_json
 from tuning.space import Range, Values
 from zoo import seeds
 
@@ -38,6 +39,9 @@ class Oracle(Protocol):
     def tell(self, name: str, score: float | None) -> None:
         """What came of a trial, higher is better; None: nothing that counts."""
 
+    def discard(self, name: str) -> None:
+        """Values that make no network: another draw takes their place."""
+
     def epochs(self, name: str) -> int | None:
         """Epochs that the oracle wants for a trial; None: those of the stage."""
 
@@ -48,21 +52,9 @@ def stream(seed: int, stage: str, space: Space, bits: int = 62) -> int:
     KerasTuner counts up from it, a seed a value, so that seeds near each other would share draws:
     hashed into 62 bits they do not. It is never 0, which KerasTuner takes for no seed.
     """
-    text = json.dumps({path: described(space[path]) for path in sorted(space)}, sort_keys=True)
+    text = json.dumps({path: as_json(space[path]) for path in sorted(space)}, sort_keys=True)
     digest = hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
     return seeds.derive(seed, "search", stage, digest, bits=bits) or 1
-
-
-def described(dimension: Range | Values) -> dict[str, Any]:
-    """A dimension as the recipe writes it."""
-    if isinstance(dimension, Values):
-        return {"values": list(dimension.values)}
-    found: dict[str, Any] = {
-        "min_value": dimension.min_value,
-        "max_value": dimension.max_value,
-        "sampling": dimension.sampling,
-    }
-    return found | ({"step": dimension.step} if dimension.step else {})
 
 
 def make(kind: str, space: Space, conditions: Conditions, seed: int, epochs: int) -> Oracle:
@@ -190,12 +182,12 @@ def _add(made: Any, path: str, space: Space, conditions: dict[str, tuple[Any, ..
     if isinstance(dimension, Values):
         made.Choice(path, [_label(dimension, value) for value in dimension.values])
     elif dimension.integer:
+        ends = int(dimension.min_value), int(dimension.max_value)
         step = int(dimension.step or 1) if dimension.sampling == "linear" else None
-        low, high = int(dimension.min_value), int(dimension.max_value)
-        made.Int(path, low, high, step=step, sampling=dimension.sampling)
+        made.Int(path, *ends, step=step, sampling=dimension.sampling)
     else:
-        low, high = dimension.min_value, dimension.max_value
-        made.Float(path, low, high, step=dimension.step, sampling=dimension.sampling)
+        limits = dimension.min_value, dimension.max_value
+        made.Float(path, *limits, step=dimension.step, sampling=dimension.sampling)
 
 
 def _label(dimension: Values, value: Any) -> Any:

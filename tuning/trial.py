@@ -266,7 +266,6 @@ class Bench:
             raise ValueError("no trial to keep")
         network, recipe, result = self.last
         text = recipes.dump(recipe)
-        run.folder.mkdir(parents=True, exist_ok=True)
         write_text(run.recipe_file, text)
         run.write_rows(result.curve)
         model = network.model

@@ -29,6 +29,7 @@ import fcntl
 import json
 import os
 import secrets
+import shutil
 import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager
@@ -157,6 +158,13 @@ class Run:
         return cls(created(out, name, kind))
 
     @classmethod
+    def at(cls, path: str | Path) -> Run:
+        """A run in a folder that may have to be made."""
+        folder = Path(path)
+        folder.mkdir(parents=True, exist_ok=True)
+        return cls(folder)
+
+    @classmethod
     def open(cls, path: str | Path) -> Run:
         """Opens a run folder; of a recipe's folder (`runs/NAME`), its newest run.
 
@@ -234,6 +242,11 @@ class Run:
             RunError: another process holds it.
         """
         return locked(self.folder, lambda: self.info().get("pid"))
+
+    def remove(self) -> None:
+        """Takes the folder away, the model first, so that what is left says that it is gone."""
+        self.model_file.unlink(missing_ok=True)
+        shutil.rmtree(self.folder, ignore_errors=True)
 
     def sweep(self) -> None:
         """Removes what a killed process left half written."""

@@ -88,6 +88,7 @@ class Template:
         self.draft = _Draft(reader.read_file(find(recipe)))
         for change in sets:
             self.draft.set(change)
+        self.moved = [change for change in sets if change.startswith("data.source")]
         self.recipe = self.draft.finish()
         if warn:
             self.draft.caution(self.recipe, warn)

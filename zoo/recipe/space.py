@@ -138,6 +138,11 @@ def _values(data: Any, tune: Tune, text: str) -> Iterator[tuple[Path, str]]:
             yield (*here, "step"), f"wrong type. Expected a whole number. Received {step:g}."
 
 
+def refused(data: Any, tune: Tune, text: str, value: Any) -> str | None:
+    """Why a recipe does not take a value of its space's entry; None: it does."""
+    return _wrong(data, {**with_parents(tune, text), text: value}, text)
+
+
 def _shown(entry: Entry) -> Iterator[tuple[tuple[str | int, ...], Any]]:
     if entry.values is None:
         yield ("min_value",), entry.min_value

@@ -1,0 +1,285 @@
+"""Hands trials to workers, takes back what they found, and counts every trial exactly once."""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Protocol
+
+from tuning import narrow
+from tuning.crew import Crew, Message, Worker
+from tuning.jobs import Job
+from tuning.space import Range, Values
+from zoo import errors
+from zoo.errors import DataError, ZooError
+from zoo.recipe import Recipe
+from zoo.recipe.tune import SearchStage, Tune
+from zoo.run import Search
+
+if TYPE_CHECKING:
+    from tuning.search import _Search
+
+ATTEMPTS = 3  # Workers that may be lost with the same trial.
+TICK = 0.5  # Seconds between looks at the clock.
+SHARE = 0.5  # Of the time of a search that is held back for its confirmation, at most.
+Row = dict[str, Any]
+
+
+class Watcher:
+    """Told of all that happens in a search; does nothing."""
+
+    def begin(self, folder: Search, tune: Tune, recipe: Recipe, workers: int) -> None:
+        """The search begins, or is taken up again."""
+
+    def stage(self, stage: SearchStage, space: Mapping[str, Range | Values]) -> None:
+        """A stage begins."""
+
+    def started(self, job: Job) -> None:
+        """A trial begins."""
+
+    def step(self, job: Job, step: int, steps: int) -> None:
+        """A trial has made so many steps."""
+
+    def finished(self, row: Row, total: int, left: float | None) -> None:
+        """A trial has ended; of so many in its stage, with so many seconds left for the search."""
+
+    def note(self, text: str) -> None:
+        """Something to know."""
+
+    def judged(self, stage: SearchStage, found: narrow.Narrowed) -> None:
+        """A stage has ended."""
+
+    def confirming(self, best: Sequence[Row], seeds: int) -> None:
+        """The best are trained again."""
+
+    def end(self) -> None:
+        """The search ends, for whatever reason."""
+
+
+class Feed(Protocol):
+    """Trials, one after the other, and those that have ended."""
+
+    rows: dict[int, Row]
+
+    @property
+    def total(self) -> int: ...
+
+    def next(self) -> Job | None: ...
+
+
+class Runner:
+    """The trials of one search on one crew.
+
+    Args:
+        search: its journal takes the rows.
+        crew: the workers.
+    """
+
+    def __init__(self, search: _Search, crew: Crew) -> None:
+        self.search = search
+        self.crew = crew
+        self.lost: dict[str, int] = {}
+        self.known: set[int] = set()
+
+    def work(self, feed: Feed, limit: float | None) -> None:
+        """Runs what a feed gives until it gives no more, or time is up.
+
+        Args:
+            feed: of trials.
+            limit: seconds of a trial.
+
+        Raises:
+            DataError: a worker finds other data than the search began with.
+            RuntimeError: a fault of ours in a worker; its traceback.
+        """
+        queue: deque[Job] = deque()
+        while True:
+            if not self.out_of_time(confirming=limit_free(feed)):
+                # No more are drawn than can be run, so that what is drawn from is up to date.
+                while len(queue) + self._running() < self.crew.count:
+                    job = feed.next()
+                    if job is None:
+                        break
+                    queue.append(job)
+            elif queue:
+                queue.clear()
+            if not queue and not self._running():
+                return
+            for worker in self.crew.idle():
+                self.crew.refresh(worker)
+            for worker in self.crew.idle():
+                if queue:
+                    self._give(worker, queue.popleft(), limit, feed)
+            for worker, message in self.crew.wait(TICK):
+                again = self._heard(worker, message, feed)
+                if again is not None:
+                    queue.appendleft(again)
+
+    def _running(self) -> int:
+        return sum(worker.job is not None for worker in self.crew.workers)
+
+    def left(self, confirming: bool = False) -> float | None:
+        """Seconds that are left, less what the confirmation will take; None: no limit."""
+        minutes = self.search.tune.max_minutes
+        if minutes is None:
+            return None
+        reserve = 0.0 if confirming else self._reserve(minutes * 60)
+        return minutes * 60 - reserve - self.search.seconds
+
+    def _reserve(self, budget: float) -> float:
+        """What confirming will take, by the slowest of the best trials so far."""
+        words = self.search.tune.confirm
+        rows = [row for row in self.search.journal.rows if row["score"] is not None]
+        rows = [row for row in rows if row["status"] == "done" and row["epochs"]]
+        if words is None or not rows:
+            return 0.0
+        rows.sort(key=lambda row: -row["score"])
+        slowest = max(row["seconds"] / row["epochs"] for row in rows[: words.top])
+        epochs = self.search.template.recipe.train.epochs
+        rounds = -(-words.top * words.seeds // self.crew.count)
+        return min(slowest * epochs * rounds, SHARE * budget)
+
+    def out_of_time(self, confirming: bool = False) -> bool:
+        """Whether nothing more is to be begun."""
+        left = self.left(confirming)
+        return left is not None and left <= 0
+
+    def _give(self, worker: Worker, job: Job, limit: float | None, feed: Feed) -> None:
+        left = self.left(confirming=limit_free(feed))
+        limits = [seconds for seconds in (limit, left) if seconds is not None]
+        self.search.attempts.append({"trial": job.trial, "at": time.time()})
+        worker.job = (job, time.time())
+        worker.send(
+            type="run",
+            values=dict(job.values),
+            seed=job.seed,
+            epochs=job.epochs,
+            objective=self.search.tune.objective,
+            rule=job.rule,
+            rivals={step: list(scores) for step, scores in job.rivals.items()},
+            seconds=max(min(limits), 0.0) if limits else None,
+        )
+        worker.heard = time.monotonic()
+        self.search.watcher.started(job)
+
+    def _heard(self, worker: Worker, message: Message, feed: Feed) -> Job | None:
+        """Acts on a message; returns a trial that must be run again."""
+        kind = message["type"]
+        if kind == "ready":
+            self._ready(message)
+        elif kind == "beat" and worker.job is not None:
+            self.search.watcher.step(worker.job[0], message["step"], message["steps"])
+        elif kind == "done":
+            self._done(worker, message, feed)
+        elif kind == "kept":
+            job, row = worker.job
+            worker.job = None
+            self._finish(row, feed)
+        elif kind == "error":
+            raise _raised(message)
+        elif kind == "lost":
+            return self._lost(worker, message["reason"], feed)
+        return None
+
+    def _ready(self, message: Message) -> None:
+        known = self.search.info.get("data")
+        if known is None:
+            data = {key: message[key] for key in ("fingerprint", "train", "validation", "classes")}
+            self.search.note(data=data, device=message["device"], versions=message["versions"])
+            for note in message["notes"]:
+                self.search.watcher.note(f"note: {note}")
+        elif known["fingerprint"] != message["fingerprint"]:
+            raise DataError(
+                f"{self.search.folder}: the data changed since the search began. Expected "
+                f"fingerprint {known['fingerprint'][:12]} ({known['train']} training images). "
+                f"Received {message['fingerprint'][:12]} ({message['train']}); bring the old data "
+                "back, or begin a new search without --resume."
+            )
+
+    def _done(self, worker: Worker, message: Message, feed: Feed) -> None:
+        job, began = worker.job
+        row = self._row(job, began, message["result"])
+        if row["status"] == "done" and self._to_keep(row):
+            worker.job = (job, row)
+            worker.send(type="keep", folder=str(self.search.folder.trial(job.trial)))
+            return
+        worker.job = None
+        self._finish(row, feed)
+
+    def _row(self, job: Job, began: float, result: Message) -> Row:
+        score = result["score"]
+        se = None
+        if score is not None and self.search.tune.objective == "val_accuracy":
+            images = self.search.info["data"]["validation"]
+            se = narrow.standard_error(min(max(score, 0.0), 1.0), images)
+        tries = sum(row["trial"] == job.trial for row in self.search.attempts.rows)
+        return {
+            "trial": job.trial, "stage": job.stage, "index": job.index,
+            "values": dict(job.values), "status": result["status"], "score": score, "se": se,
+            "reason": result["reason"], "epochs": result["epochs"], "wanted_epochs": job.epochs,
+            "best_epoch": result["best_epoch"], "steps": result["steps"],
+            "seconds": round(result["seconds"], 4), "seed": job.seed, "attempts": tries,
+            "started": round(began, 3), "ended": round(time.time(), 3),
+            "rungs": result["rungs"], "curve": result["curve"],
+        }  # fmt: skip
+
+    def _ranked(self, stage: str) -> list[Row]:
+        rows = [row for row in self.search.rows_of(stage) if row["status"] == "done"]
+        return sorted(rows, key=lambda row: (-row["score"], row["index"]))
+
+    def _to_keep(self, row: Row) -> bool:
+        rows = self._ranked(row["stage"])
+        better = sum(
+            (other["score"], -other["index"]) > (row["score"], -row["index"]) for other in rows
+        )
+        return better < self.search.tune.keep
+
+    def _finish(self, row: Row, feed: Feed) -> None:
+        self.search.journal.append(row)
+        feed.rows[row["index"]] = row
+        best = {other["trial"] for other in self._ranked(row["stage"])[: self.search.tune.keep]}
+        for name in self.search.folder.kept():
+            if name.rpartition("-")[0].startswith(row["stage"]) and name not in best:
+                mine = any(other["trial"] == name for other in self.search.rows_of(row["stage"]))
+                if mine:
+                    self.search.folder.trial(name).remove()
+        self.search.watcher.finished(row, feed.total, self.left())
+
+    def _lost(self, worker: Worker, reason: str, feed: Feed) -> Job | None:
+        self.search.watcher.note(f"worker {worker.index} was lost ({reason}); another is started")
+        if worker.job is None:
+            return None
+        job: Job = worker.job[0]
+        worker.job = None
+        self.lost[job.trial] = self.lost.get(job.trial, 0) + 1
+        if self.lost[job.trial] < ATTEMPTS:
+            return job
+        row = self._row(
+            job, time.time(),
+            {
+                "status": "failed", "score": None, "epochs": 0, "best_epoch": None, "steps": 0,
+                "seconds": 0.0, "rungs": {}, "curve": [],
+                "reason": f"{ATTEMPTS} workers were lost with it (the last {reason}): "
+                "out of memory?",
+            },
+        )  # fmt: skip
+        self._finish(row, feed)
+        return None
+
+
+def limit_free(feed: Feed) -> bool:
+    """Whether a feed may use what is held back for the confirmation."""
+    from tuning.stage import ConfirmFeed
+
+    return isinstance(feed, ConfirmFeed)
+
+
+def _raised(message: Message) -> Exception:
+    """The error that a worker met, as one of ours; a fault of ours as what it is."""
+    kind = getattr(errors, message["kind"], None)
+    if isinstance(kind, type) and issubclass(kind, errors.RecipeError):
+        return errors.RecipeError([errors.Problem(message=message["message"])])
+    if isinstance(kind, type) and issubclass(kind, ZooError):
+        return kind(message["message"])
+    return RuntimeError(f"a worker met a fault of zoo's; please report it:\n{message['message']}")

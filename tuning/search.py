@@ -1,0 +1,429 @@
+"""A search: stages from coarse to fine, then the best again over fresh seeds.
+
+Everything that counts is in the folder: the recipe, the journal of trials, tune.json. What decides
+is computed anew from them when a search is taken up again, so that it goes on as it would have.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+import time
+from collections.abc import Callable, Mapping, Sequence
+from copy import deepcopy
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from tuning import narrow
+from tuning.confirm import Confirmed
+from tuning.confirm import ranked as confirmed_order
+from tuning.confirm import words as confirmed_words
+from tuning.crew import SILENCE, Crew, gpus
+from tuning.journal import Journal
+from tuning.runner import Runner, Watcher
+from tuning.space import Range, Values
+from tuning.stage import ConfirmFeed, Row, StageFeed, dimensions
+from zoo import __version__
+from zoo.errors import Diverged, Interrupted, Problem, RecipeError, RunError, ZooError
+from zoo.recipe import Template
+from zoo.recipe.tune import SearchStage, Tune, proposal
+from zoo.run import Search, write_text
+
+Space = dict[str, Range | Values]
+# What may be changed between two parts of a search: it changes no trial.
+FREE = ("tune.max_minutes", "tune.trial_minutes", "tune.keep", "data.source", "name")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settings:
+    """How a search is run; nothing here but `workers` changes its result.
+
+    Attributes:
+        workers: processes at once; None: one a GPU, or one.
+        watcher: is told of all that happens.
+        silence: seconds without a sign of life after which a worker is taken for hung.
+    """
+
+    workers: int | None = None
+    watcher: Watcher = field(default_factory=Watcher)
+    silence: float = SILENCE
+
+
+@dataclass(frozen=True, kw_only=True)
+class Outcome:
+    """What a search found.
+
+    Attributes:
+        folder: of the search.
+        best: the trial that won: its `values`, `score` and `score_sd` (None without several seeds).
+        edge_verdicts: a sentence each.
+        words: what fresh seeds said.
+        trials: finished ones, those of the confirmation among them.
+        seconds: in all.
+    """
+
+    folder: Search
+    best: dict[str, Any]
+    edge_verdicts: list[str]
+    words: list[str]
+    trials: int
+    seconds: float
+
+    def as_json(self) -> dict[str, Any]:
+        return {
+            "folder": str(self.folder),
+            "status": "done",
+            "trials": self.trials,
+            "best": self.best,
+            "edge_verdicts": self.edge_verdicts,
+            "words": self.words,
+            "best_recipe": str(self.folder.best_file),
+            "seconds": round(self.seconds, 1),
+        }
+
+
+def begin(
+    template: Template, out: Path = Path("runs"), settings: Settings | None = None
+) -> Outcome:
+    """Searches in a new folder `out/NAME/tune-...`.
+
+    Args:
+        template: the recipe; without a `tune:` block, learning rate and weight decay are searched.
+        out: where run folders go.
+        settings: workers, and who watches.
+
+    Raises:
+        RecipeError: no values of the space make a network.
+        Diverged: no trial ended.
+        Interrupted: Ctrl-C or SIGTERM; the search can be taken up again.
+    """
+    settings = settings or Settings()
+    folder = Search.create(out, template.recipe.name)
+    with folder.locked():
+        write_text(folder.recipe_file, template.dump())
+        workers = settings.workers or len(gpus()) or 1
+        now = time.strftime("%Y-%m-%dT%H:%M:%S%z")
+        info: dict[str, Any] = {
+            "status": "running", "name": template.recipe.name, "seed": template.recipe.seed,
+            "started": now, "zoo": __version__, "workers": workers, "lag": 2 * workers - 1,
+            "recipe": _plain(template.data), "seconds": 0.0, "stages": [],
+        }  # fmt: skip
+        return _Search(folder, template, info, settings).run()
+
+
+def resume(
+    path: str | Path,
+    settings: Settings | None = None,
+    given: Template | None = None,
+    sets: Sequence[str] = (),
+) -> Outcome:
+    """Takes up a search where it was left.
+
+    Args:
+        path: its folder.
+        settings: as for `begin`.
+        given: a recipe that it is expected to be of; None: its own.
+        sets: changes of `data.source` alone, for data that were moved.
+
+    Raises:
+        RunError: there is no such search, or it is running, or it is of another recipe; the
+            differences are named.
+        DataError: the data are no longer those that it began with.
+        Diverged, Interrupted: as for `begin`.
+    """
+    settings = settings or Settings()
+    folder = Search.open(path)
+    with folder.locked():
+        info = folder.info()
+        own = Template(str(folder.recipe_file), sets)
+        for other, where in ((own, str(folder.recipe_file)), (given, "the recipe given")):
+            if other is not None:
+                _require_same(info["recipe"], _plain(other.data), folder, where)
+        if info["status"] == "done":
+            settings.watcher.note(f"{folder} is done already: nothing to resume.")
+            return Outcome(
+                folder=folder, best=info["best"], edge_verdicts=info["edge_verdicts"],
+                words=info["words"], trials=info["trials"], seconds=info["seconds"],
+            )  # fmt: skip
+        return _Search(folder, own, info, settings).run()
+
+
+def with_proposal(recipe: str, sets: Sequence[str], warn: Any = None) -> tuple[Template, bool]:
+    """A recipe ready to be searched, and whether the space is one that was proposed for it."""
+    template = Template(recipe, sets, warn)
+    if template.recipe.tune is not None:
+        return template, False
+    train = template.recipe.train
+    block = proposal(train.optimizer.word, train.epochs)
+    from zoo.recipe.resolve import dump_data
+
+    return Template(recipe, [*sets, f"tune={dump_data(block)}"]), True
+
+
+def _plain(data: Any) -> Any:
+    """A recipe's data as JSON gives it back."""
+    return json.loads(json.dumps(data))
+
+
+def differences(old: Any, new: Any, path: str = "") -> list[str]:
+    """Where two recipes differ, as sentences; limits that change no result are left out."""
+    if path in FREE:
+        return []
+    if isinstance(old, dict) and isinstance(new, dict):
+        found: list[str] = []
+        for key in [*old, *(key for key in new if key not in old)]:
+            at = f"{path}.{key}" if path else str(key)
+            missing = object()
+            one, other = old.get(key, missing), new.get(key, missing)
+            if one is missing or other is missing:
+                what = f"only now: {other}" if one is missing else f"no longer there, was {one}"
+                found += _named(at, what)
+            else:
+                found += differences(one, other, at)
+        return found
+    return [] if old == new else _named(path, f"was {old}, is {new}")
+
+
+def _named(path: str, what: str) -> list[str]:
+    return [] if path in FREE else [f"{path}: {what}"]
+
+
+def _require_same(old: Any, new: Any, folder: Search, where: str) -> None:
+    found = differences(old, new)
+    if found:
+        raise RunError(
+            f"{folder}: was begun with another recipe, and trials of two are never mixed. Begin a "
+            f"new search without --resume, or put {where} back:",
+            [Problem(message=text) for text in found],
+        )
+
+
+class _Search:
+    """One process's part of a search."""
+
+    def __init__(
+        self, folder: Search, template: Template, info: dict[str, Any], settings: Settings
+    ) -> None:
+        if template.recipe.tune is None:
+            raise RunError(f"{folder.recipe_file}: has no tune: block.")
+        self.folder = folder
+        self.template = template
+        self.tune: Tune = template.recipe.tune
+        self.info = info
+        self.watcher = settings.watcher
+        self.settings = settings
+        self.journal = Journal(folder.trials_file)
+        self.attempts = Journal(folder.attempts_file)
+        self.before = float(info["seconds"])
+        self.began = time.monotonic()
+        self.rule = "none"
+
+    @property
+    def seconds(self) -> float:
+        return self.before + time.monotonic() - self.began
+
+    def note(self, **values: Any) -> None:
+        """Writes tune.json with what is new."""
+        self.info |= values | {"seconds": round(self.seconds, 1)}
+        self.folder.write_info(self.info)
+
+    def run(self) -> Outcome:
+        """Searches to the end."""
+        self.note(status="running", pid=os.getpid(), host=socket.gethostname())
+        workers = self.info["workers"]
+        self.watcher.begin(self.folder, self.tune, self.template.recipe, workers)
+        try:
+            with Crew(self.folder, workers, self.template.moved, self.settings.silence) as crew:
+                runner = Runner(self, crew)
+                self._stages(runner)
+                confirmed = self._confirm(runner)
+            return self._finished(confirmed)
+        except KeyboardInterrupt:
+            self.note(status="interrupted")
+            raise Interrupted(
+                f"stopped; {len(self.journal.rows)} trials are kept. "
+                f"Go on with: zoo tune --resume {self.folder}"
+            ) from None
+        except Exception as error:
+            self.note(status="failed", reason=str(error))
+            if isinstance(error, ZooError):
+                error.facts |= {"folder": str(self.folder)}
+            raise
+        finally:
+            self.watcher.end()
+
+    def rows_of(self, stage: str) -> list[Row]:
+        """The finished trials of a stage."""
+        return [row for row in self.journal.rows if row["stage"] == stage]
+
+    def _stages(self, runner: Runner) -> None:
+        """Runs the stages, each in the ranges that the one before it left."""
+        space = dimensions(self.template, self.tune)
+        stages = list(self.tune.stages)
+        done: list[dict[str, Any]] = []
+        extended = 0
+        for number in range(len(stages) + self.tune.extend):
+            if number >= len(stages):
+                last = stages[-1]
+                if not (done and done[-1]["moved"]) or runner.out_of_time():
+                    break
+                extended += 1
+                base = self.tune.stages[-1].name
+                stages.append(last.model_copy(update={"name": f"{base}+{extended}"}))
+            stage = stages[number]
+            rule = self._rule(stage, number)
+            self.watcher.stage(stage, space)
+            feed = StageFeed(
+                self.template, self.tune, stage, space, rule, self.info["lag"],
+                {row["index"]: row for row in self.rows_of(stage.name)},
+            )  # fmt: skip
+            entry: dict[str, Any] = {
+                "name": stage.name, "trials": stage.trials, "epochs": stage.epochs,
+                "oracle": stage.oracle, "prune": rule,
+                "space": {path: narrow.as_json(one) for path, one in space.items()},
+            }  # fmt: skip
+            self.note(stages=[*done, entry])
+            runner.work(feed, self._limit(stage))
+            found = self._judged(space, stage)
+            entry |= {
+                "finished": len(self.rows_of(stage.name)),
+                "redrawn": feed.redrawn,
+                "exhausted": feed.exhausted,
+                "kept": found.kept,
+                "edges": [edge.as_json() for edge in found.edges],
+                "words": found.words,
+                "moved": any(edge.new is not None for edge in found.edges),
+            }
+            done.append(entry)
+            self.note(stages=done)
+            self.watcher.judged(stage, found)
+            space = found.space
+
+    def _rule(self, stage: SearchStage, number: int) -> str:
+        if stage.prune != "auto":
+            return stage.prune
+        first = number == 0 and len(self.tune.stages) > 1 and stage.oracle != "hyperband"
+        return "median" if first else "none"
+
+    def _limit(self, stage: SearchStage) -> float | None:
+        minutes = self.tune.trial_minutes
+        return None if minutes is None else minutes * 60
+
+    def _judged(self, space: Space, stage: SearchStage) -> narrow.Narrowed:
+        scored = [self.scored(row) for row in self.rows_of(stage.name) if row["status"] == "done"]
+        return narrow.narrowed(space, scored, self._allowed)
+
+    @staticmethod
+    def scored(row: Row) -> narrow.Scored:
+        """A finished trial as the rules see it."""
+        return narrow.Scored(row["values"], row["score"], row["se"] or 0.0, row["trial"])
+
+    def _allowed(self, path: str, value: Any) -> str | None:
+        from zoo.recipe.space import refused
+
+        return refused(self.template.data, self.tune, path, value)
+
+    def _best(self, count: int) -> list[Row]:
+        """The best trials of the last stage that has any; ties in the order in which they ran."""
+        for entry in reversed(self.info["stages"]):
+            most = max(entry["epochs"], 1)
+            rows = [
+                row
+                for other in self.info["stages"]
+                if other["epochs"] == most
+                for row in self.rows_of(other["name"])
+                if row["status"] == "done"
+            ]
+            if rows:
+                rows.sort(key=lambda row: -row["score"])
+                different = [
+                    row
+                    for place, row in enumerate(rows)
+                    if all(row["values"] != other["values"] for other in rows[:place])
+                ]
+                return different[:count]
+        return []
+
+    def _confirm(self, runner: Runner) -> list[Confirmed]:
+        words = self.tune.confirm
+        best = self._best(words.top if words else 1)
+        if not best:
+            ended = [row["reason"] for row in self.journal.rows if row["reason"]]
+            raise Diverged(
+                f"no trial came to its end; the last one: {ended[-1] if ended else 'none was run'}."
+                " Lower min_value of the learning rate in tune.space, give it more time, or look "
+                f"at the recipe itself: zoo check {self.folder.recipe_file}"
+            )
+        if words is None or runner.out_of_time():
+            return []
+        known = {row["index"]: row for row in self.rows_of("confirm")}
+        feed = ConfirmFeed(self.template.recipe.seed, best, words.seeds, known)
+        self.watcher.confirming(best, words.seeds)
+        runner.work(feed, None)
+        found = []
+        for place, row in enumerate(best):
+            mine = [
+                other for other in self.rows_of("confirm") if other["index"] % len(best) == place
+            ]
+            mine.sort(key=lambda other: other["index"])
+            if len(mine) == words.seeds:
+                worst = float("-inf")
+                scores = [worst if r["score"] is None else r["score"] for r in mine]
+                found.append(Confirmed(row["values"], tuple(scores), row["trial"]))
+        return found
+
+    def _finished(self, confirmed: list[Confirmed]) -> Outcome:
+        searched = self._best(1)[0]
+        sign = 1.0 if self.tune.objective == "val_accuracy" else -1.0
+        show: Callable[[float], str] = lambda score: f"{sign * score:.4f}"  # noqa: E731
+        words: list[str] = []
+        best: dict[str, Any] = {
+            "trial": searched["trial"], "values": searched["values"],
+            "score": sign * searched["score"], "score_sd": None, "seeds": 1,
+        }  # fmt: skip
+        head = f"{show(searched['score'])} {self.tune.objective} in one trial, not confirmed"
+        if confirmed:
+            order = confirmed_order(confirmed)
+            draws = sum(row["score"] is not None for row in self.journal.rows)
+            words = confirmed_words(confirmed, self.scored(searched), draws, show)
+            first = order[0]
+            if first.diverged:
+                raise Diverged(
+                    f"{self.folder}: every trial that was confirmed diverged with a seed."
+                )
+            best = {
+                "trial": first.trial, "values": dict(first.values), "score": sign * first.mean,
+                "score_sd": first.sd, "seeds": len(first.scores),
+            }  # fmt: skip
+            spread = "" if first.sd is None else f" ± {first.sd:.4f}"
+            head = f"{show(first.mean)}{spread} {self.tune.objective} (n={len(first.scores)})"
+        elif self.tune.confirm is not None:
+            words = ["out of time before the best could be trained again: one trial may be luck"]
+        verdicts = [
+            edge["words"] for entry in self.info["stages"] for edge in entry.get("edges", ())
+        ]
+        self._write_best(best, head)
+        self.note(
+            status="done", best=best, edge_verdicts=verdicts, words=words,
+            trials=len(self.journal.rows), best_recipe=str(self.folder.best_file),
+        )  # fmt: skip
+        return Outcome(
+            folder=self.folder, best=best, edge_verdicts=verdicts, words=words,
+            trials=len(self.journal.rows), seconds=self.seconds,
+        )  # fmt: skip
+
+    def _write_best(self, best: Mapping[str, Any], head: str) -> None:
+        values = {**best["values"]}
+        if self.tune.objective != self.template.recipe.train.monitor:
+            values["train.monitor"] = self.tune.objective
+        text = self.template.dump(deepcopy(values))
+        said = "\n".join(f"#   {path}: {value}" for path, value in best["values"].items())
+        write_text(
+            self.folder.best_file,
+            f"# zoo tune: {head}, of {len(self.journal.rows)} trainings.\n# Found:\n{said}\n{text}",
+        )
+
+
+__all__ = ["Outcome", "RecipeError", "Settings", "begin", "resume", "with_proposal"]
