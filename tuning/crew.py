@@ -5,6 +5,7 @@ A worker that dies or is silent too long is reported as lost, and another takes 
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import selectors
@@ -64,11 +65,9 @@ class Worker:
         """Sends a message; a worker that is gone is noticed when it is listened to."""
         if self.process.stdin is None:
             return
-        try:
+        with contextlib.suppress(OSError):
             self.process.stdin.write(json.dumps(message).encode() + b"\n")
             self.process.stdin.flush()
-        except OSError:
-            pass
 
     def lines(self) -> Iterator[Message] | None:
         """What it said; None: it is gone."""
@@ -152,10 +151,8 @@ class Crew:
             self.selector.unregister(worker.process.stdout)
             worker.process.stdout.close()
         if worker.process.stdin is not None:
-            try:
+            with contextlib.suppress(OSError):  # It was gone before it had read all.
                 worker.process.stdin.close()
-            except OSError:
-                pass  # It was gone before it had read all.
         worker.process.wait()
 
     def idle(self) -> list[Worker]:

@@ -73,7 +73,7 @@ def make(kind: str, space: Space, conditions: Conditions, seed: int, epochs: int
 def _keras_tuner() -> Any:
     """KerasTuner, imported without a framework where none is loaded: it draws, nothing trains."""
     if "keras" in sys.modules:
-        import keras_tuner
+        import keras_tuner  # type: ignore[import-untyped]
 
         return keras_tuner
     chosen = os.environ.get("KERAS_BACKEND")

@@ -134,7 +134,7 @@ class Runner:
         rows = [row for row in rows if row["status"] == "done" and row["epochs"]]
         if words is None or not rows:
             return 0.0
-        rows.sort(key=lambda row: -row["score"])
+        rows.sort(key=self._place)
         slowest = max(row["seconds"] / row["epochs"] for row in rows[: words.top])
         epochs = self.search.template.recipe.train.epochs
         rounds = -(-words.top * words.seeds // self.crew.count)
@@ -208,11 +208,12 @@ class Runner:
         self._finish(row, feed)
 
     def _row(self, job: Job, began: float, result: Message) -> Row:
-        score = result["score"]
-        se = None
-        if score is not None and self.search.tune.objective == "val_accuracy":
-            images = self.search.info["data"]["validation"]
-            se = narrow.standard_error(min(max(score, 0.0), 1.0), images)
+        score, se = result["score"], None
+        if score is not None:
+            score *= self.search.sign
+            if self.search.tune.objective == "val_accuracy":
+                images = self.search.info["data"]["validation"]
+                se = narrow.standard_error(min(max(score, 0.0), 1.0), images)
         tries = sum(row["trial"] == job.trial for row in self.search.attempts.rows)
         return {
             "trial": job.trial, "stage": job.stage, "index": job.index,
@@ -226,24 +227,23 @@ class Runner:
 
     def _ranked(self, stage: str) -> list[Row]:
         rows = [row for row in self.search.rows_of(stage) if row["status"] == "done"]
-        return sorted(rows, key=lambda row: (-row["score"], row["index"]))
+        return sorted(rows, key=self._place)
+
+    def _place(self, row: Row) -> tuple[float, int]:
+        """Sorts the best first, ties by their order."""
+        return -self.search.sign * row["score"], row["index"]
 
     def _to_keep(self, row: Row) -> bool:
-        rows = self._ranked(row["stage"])
-        better = sum(
-            (other["score"], -other["index"]) > (row["score"], -row["index"]) for other in rows
-        )
+        better = sum(self._place(other) < self._place(row) for other in self._ranked(row["stage"]))
         return better < self.search.tune.keep
 
     def _finish(self, row: Row, feed: Feed) -> None:
         self.search.journal.append(row)
         feed.rows[row["index"]] = row
         best = {other["trial"] for other in self._ranked(row["stage"])[: self.search.tune.keep]}
-        for name in self.search.folder.kept():
-            if name.rpartition("-")[0].startswith(row["stage"]) and name not in best:
-                mine = any(other["trial"] == name for other in self.search.rows_of(row["stage"]))
-                if mine:
-                    self.search.folder.trial(name).remove()
+        mine = {other["trial"] for other in self.search.rows_of(row["stage"])}
+        for name in mine.intersection(self.search.folder.kept()) - best:
+            self.search.folder.trial(name).remove()
         self.search.watcher.finished(row, feed.total, self.left())
 
     def _lost(self, worker: Worker, reason: str, feed: Feed) -> Job | None:

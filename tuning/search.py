@@ -10,7 +10,7 @@ import json
 import os
 import socket
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from copy import deepcopy
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -221,6 +221,11 @@ class _Search:
         self.rule = "none"
 
     @property
+    def sign(self) -> float:
+        """1 where more is better, -1 where less is."""
+        return 1.0 if self.tune.objective == "val_accuracy" else -1.0
+
+    @property
     def seconds(self) -> float:
         return self.before + time.monotonic() - self.began
 
@@ -315,10 +320,11 @@ class _Search:
         scored = [self.scored(row) for row in self.rows_of(stage.name) if row["status"] == "done"]
         return narrow.narrowed(space, scored, self._allowed)
 
-    @staticmethod
-    def scored(row: Row) -> narrow.Scored:
-        """A finished trial as the rules see it."""
-        return narrow.Scored(row["values"], row["score"], row["se"] or 0.0, row["trial"])
+    def scored(self, row: Row) -> narrow.Scored:
+        """A finished trial as the rules see it, higher scores better."""
+        return narrow.Scored(
+            row["values"], self.sign * row["score"], row["se"] or 0.0, row["trial"]
+        )
 
     def _allowed(self, path: str, value: Any) -> str | None:
         from zoo.recipe.space import refused
@@ -326,25 +332,25 @@ class _Search:
         return refused(self.template.data, self.tune, path, value)
 
     def _best(self, count: int) -> list[Row]:
-        """The best trials of the last stage that has any; ties in the order in which they ran."""
-        for entry in reversed(self.info["stages"]):
-            most = max(entry["epochs"], 1)
-            rows = [
-                row
-                for other in self.info["stages"]
-                if other["epochs"] == most
-                for row in self.rows_of(other["name"])
-                if row["status"] == "done"
-            ]
-            if rows:
-                rows.sort(key=lambda row: -row["score"])
-                different = [
-                    row
-                    for place, row in enumerate(rows)
-                    if all(row["values"] != other["values"] for other in rows[:place])
-                ]
-                return different[:count]
-        return []
+        """The best trials; of equal ones, those of the later stage, and then those that ran first.
+
+        One of a coarse stage that is better, in its shorter training, than all of the fine one is
+        not left out.
+        """
+        stages = [entry["name"] for entry in self.info["stages"]]
+        rows = [
+            row
+            for name in reversed(stages)
+            for row in self.rows_of(name)
+            if row["status"] == "done"
+        ]
+        rows.sort(key=lambda row: -self.sign * row["score"])
+        different = [
+            row
+            for place, row in enumerate(rows)
+            if all(row["values"] != other["values"] for other in rows[:place])
+        ]
+        return different[:count]
 
     def _confirm(self, runner: Runner) -> list[Confirmed]:
         words = self.tune.confirm
@@ -370,35 +376,35 @@ class _Search:
             mine.sort(key=lambda other: other["index"])
             if len(mine) == words.seeds:
                 worst = float("-inf")
-                scores = [worst if r["score"] is None else r["score"] for r in mine]
+                scores = [worst if r["score"] is None else self.sign * r["score"] for r in mine]
                 found.append(Confirmed(row["values"], tuple(scores), row["trial"]))
         return found
 
     def _finished(self, confirmed: list[Confirmed]) -> Outcome:
         searched = self._best(1)[0]
-        sign = 1.0 if self.tune.objective == "val_accuracy" else -1.0
-        show: Callable[[float], str] = lambda score: f"{sign * score:.4f}"  # noqa: E731
         words: list[str] = []
         best: dict[str, Any] = {
             "trial": searched["trial"], "values": searched["values"],
-            "score": sign * searched["score"], "score_sd": None, "seeds": 1,
+            "score": searched["score"], "score_sd": None, "seeds": 1,
         }  # fmt: skip
-        head = f"{show(searched['score'])} {self.tune.objective} in one trial, not confirmed"
+        head = f"{searched['score']:.4f} {self.tune.objective} in one trial, not confirmed"
         if confirmed:
             order = confirmed_order(confirmed)
             draws = sum(row["score"] is not None for row in self.journal.rows)
-            words = confirmed_words(confirmed, self.scored(searched), draws, show)
+            words = confirmed_words(confirmed, self.scored(searched), draws, self._shown)
             first = order[0]
             if first.diverged:
                 raise Diverged(
                     f"{self.folder}: every trial that was confirmed diverged with a seed."
                 )
             best = {
-                "trial": first.trial, "values": dict(first.values), "score": sign * first.mean,
+                "trial": first.trial, "values": dict(first.values), "score": self.sign * first.mean,
                 "score_sd": first.sd, "seeds": len(first.scores),
             }  # fmt: skip
             spread = "" if first.sd is None else f" ± {first.sd:.4f}"
-            head = f"{show(first.mean)}{spread} {self.tune.objective} (n={len(first.scores)})"
+            head = (
+                f"{self._shown(first.mean)}{spread} {self.tune.objective} (n={len(first.scores)})"
+            )
         elif self.tune.confirm is not None:
             words = ["out of time before the best could be trained again: one trial may be luck"]
         verdicts = [
@@ -413,6 +419,9 @@ class _Search:
             folder=self.folder, best=best, edge_verdicts=verdicts, words=words,
             trials=len(self.journal.rows), seconds=self.seconds,
         )  # fmt: skip
+
+    def _shown(self, score: float) -> str:
+        return f"{self.sign * score:.4f}"
 
     def _write_best(self, best: Mapping[str, Any], head: str) -> None:
         values = {**best["values"]}

@@ -111,7 +111,10 @@ class StageFeed:
             row = self.rows.get(self.told)
             if row is None:
                 return False
-            self.oracle.tell(self.names[self.told], row["score"])
+            score = row["score"]
+            if score is not None and self.tune.objective == "val_loss":
+                score = -score
+            self.oracle.tell(self.names[self.told], score)
             self.told += 1
         return True
 

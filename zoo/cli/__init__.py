@@ -223,6 +223,39 @@ def train(
 
 
 @app.command()
+def tune(
+    recipe: Annotated[
+        str | None,
+        typer.Argument(metavar="[RECIPE]", help="A YAML file, or a recipe of `zoo list`."),
+    ] = None,
+    sets: SetOption = None,
+    resume: Annotated[
+        str | None,
+        typer.Option("--resume", metavar="FOLDER", help="Go on with this search."),
+    ] = None,
+    workers: Annotated[
+        int | None,
+        typer.Option("--workers", min=1, help="Processes at once; one a GPU, or one."),
+    ] = None,
+    out: Annotated[Path, typer.Option("--out", help="Where the folder goes.")] = Path("runs"),
+    plots: Annotated[
+        bool, typer.Option("--plots", help="Also draw the trials, as PNG files.")
+    ] = False,
+    tensorboard: Annotated[
+        bool, typer.Option("--tensorboard", help="Also write the trials for TensorBoard HParams.")
+    ] = False,
+    quiet: QuietOption = False,
+    as_json: JsonOption = False,
+    debug: DebugOption = False,
+) -> None:
+    """Search a recipe's values at random in log space, coarse to fine; writes best.yaml."""
+    with Output(as_json, debug, quiet) as output:
+        from tuning import cli
+
+        cli.tune(output, recipe, sets or (), resume, out, workers, plots, tensorboard)
+
+
+@app.command()
 def evaluate(
     run: RunArgument,
     sets: MovedOption = None,
