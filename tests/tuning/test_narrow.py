@@ -154,7 +154,7 @@ def test_an_optimum_above_the_range_is_reached(seed: int, optimum: float) -> Non
     assert space.min_value <= optimum <= space.max_value
 
 
-@pytest.mark.parametrize("count", [6, 10, 25])
+@pytest.mark.parametrize("count", [8, 10, 25])
 @pytest.mark.parametrize("noise, least", [(0.0, 1.0), (0.05, 0.9)])
 def test_an_optimum_above_the_range_is_noticed(count: int, noise: float, least: float) -> None:
     """Of independent draws one is within 5 % of the edge with 1 - .95 ** n alone: .4 of ten."""
