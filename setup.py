@@ -50,6 +50,7 @@ EXTRAS = {
     "gpu": ["tensorflow[and-cuda]>=2.20"],  # CUDA libraries that fit TensorFlow's build.
     "jax": [JAX],
     "plots": [PLOTS],
+    "bench": ["optuna>=4"],  # benchmarks/search.py: a peer.
     "dev": [
         "pytest>=8.2",  # Runs the tests.
         "pytest-xdist>=3.6",  # Two workers: each imports TensorFlow once.
