@@ -275,6 +275,11 @@ def _no_map(value: Any, path: Path) -> str:
     words = list(model.model_fields) if model else []
     if model is not None and issubclass(model, Choice):
         return f"wrong type. {_one_of(words)} Received {received(value)}."
+    if get_origin(type_at(path)) is dict:
+        return (
+            "wrong type. Expected a map of paths, such as train.optimizer: .... "
+            f"Received {received(value)}."
+        )
     if not words:
         return f"takes no options. Received {received(value)}."
     none = ", or none" if _may_be_none(path) else ""

@@ -111,11 +111,11 @@ def _of_entry(tune: Tune, text: str, known: list[str]) -> Iterator[tuple[Path, s
         else:
             listed = tune.space[parent].values or ()
             strange = [value for value in allowed if value not in listed]
-            if strange:
+            if strange or not allowed:
                 yield (
                     at,
                     f"not among its values. Expected some of {list(listed)}. "
-                    f"Received {strange[0]!r}.",
+                    f"Received {strange[0] if strange else list(allowed)!r}.",
                 )
 
 

@@ -5,14 +5,22 @@ The words are KerasTuner's. Paths of the space are checked against the recipe in
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, Field, model_validator
+from pydantic import BeforeValidator, Field, WrapValidator, model_validator
 from pydantic_core import PydanticCustomError
 
 from zoo.recipe.words import MAX_COUNT, Count, Model, listing
 
-Number = int | float
+
+def _as_given(value: Any, check: Callable[[Any], float]) -> float:
+    """A number that stays whole where it was given so: such a range may be one of whole numbers."""
+    number = check(value)
+    return value if isinstance(value, int) else number
+
+
+Number = Annotated[float, WrapValidator(_as_given)]
 Trials = Annotated[int, Field(ge=1, le=100_000)]
 
 
@@ -28,8 +36,8 @@ class Entry(Model):
     sampling: Literal["linear", "log"] = Field(
         "linear", description="log: each decade as likely as the next; for rates and decays."
     )
-    step: Number | None = Field(
-        None, gt=0, description="Distance between values of a linear range, or none."
+    step: Annotated[float, Field(gt=0), WrapValidator(_as_given)] | None = Field(
+        None, description="Distance between values of a linear range, or none."
     )
     values: Annotated[tuple[Any, ...], BeforeValidator(_listed)] | None = Field(
         None, description="The values, instead of a range."
@@ -44,8 +52,9 @@ class Entry(Model):
     def _fits(self) -> Entry:
         ends = (self.min_value, self.max_value)
         if (self.values is None) == (ends == (None, None)):
+            what = "neither a range nor a list" if self.values is None else "a range and a list"
             raise PydanticCustomError(
-                "entry", "neither a range nor a list. Expected min_value and max_value, or values"
+                "entry", "{what}. Expected min_value and max_value, or values", {"what": what}
             )
         if self.values is not None:
             self._require_values()
@@ -97,7 +106,7 @@ class Entry(Model):
 class SearchStage(Model):
     """One pass over the space: so many trials, each a whole short training."""
 
-    name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]{0,31}$", description="Names its trials.")
+    name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$", description="Names its trials.")
     trials: Trials = Field(description="Trials of this stage.")
     epochs: Count = Field(
         description="Epochs of a trial. Its schedule is made to end with them; what the recipe "
