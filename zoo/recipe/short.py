@@ -31,7 +31,7 @@ def shortened(recipe: Recipe, epochs: int) -> Recipe:
     options, word = train.schedule.options, train.schedule.word
     changed: dict[str, Any] = {}
     if hasattr(options, "warmup_epochs"):
-        changed["warmup_epochs"] = options.warmup_epochs * share
+        changed["warmup_epochs"] = min(options.warmup_epochs * share, epochs)
     if hasattr(options, "at_epochs"):
         changed["at_epochs"] = tuple(epoch * share for epoch in options.at_epochs)
     if word == "exponential":
