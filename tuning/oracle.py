@@ -11,6 +11,7 @@ import json
 import os
 import sys
 from collections.abc import Mapping
+from importlib.util import find_spec
 from typing import Any, Protocol
 
 from tuning.narrow import as_json
@@ -71,8 +72,11 @@ def make(kind: str, space: Space, conditions: Conditions, seed: int, epochs: int
 
 
 def _keras_tuner() -> Any:
-    """KerasTuner, imported without a framework where none is loaded: it draws, nothing trains."""
-    if "keras" in sys.modules:
+    """KerasTuner, imported without TensorFlow where it can be: it draws, nothing trains.
+
+    Keras's backend numpy takes convolutions from JAX, and does not load without it.
+    """
+    if "keras" in sys.modules or find_spec("jax") is None:
         import keras_tuner  # type: ignore[import-untyped]
 
         return keras_tuner
@@ -94,13 +98,12 @@ class _KerasTuner:
     ) -> None:
         tuner = _keras_tuner()
         self.space = space
-        self.worst = 0.0
+        self.scores: dict[str, float | None] = {}
         self.trials: dict[str, Any] = {}
         options: dict[str, Any] = {
             "objective": tuner.Objective("score", "max"),
             "hyperparameters": _hyperparameters(tuner, space, conditions),
             "seed": seed,
-            "max_consecutive_failed_trials": sys.maxsize,  # What cannot be built is drawn again.
         }
         if kind == "hyperband":
             base: Any = tuner.oracles.HyperbandOracle
@@ -131,17 +134,21 @@ class _KerasTuner:
 
     def tell(self, name: str, score: float | None) -> None:
         trial = self.trials[name]
-        # KerasTuner stops a search after a few scores that are not finite.
-        found = self.worst if score is None else score
-        self.worst = min(self.worst, found)
-        self.oracle.update_trial(name, {"score": found})
+        self.scores[name] = score
+        self.oracle.update_trial(name, {"score": score or 0.0})
         trial.status = "COMPLETED"
         self.oracle.end_trial(trial)
+        # Nothing is as bad as the worst. That is known only later; and KerasTuner stops a search
+        # after a few scores that are not finite.
+        worst = min((found for found in self.scores.values() if found is not None), default=0.0)
+        for other, found in self.scores.items():
+            if found is None:
+                self.oracle.trials[other].score = worst
 
     def discard(self, name: str) -> None:
-        trial = self.trials[name]
-        trial.status = "FAILED"
-        self.oracle.end_trial(trial)
+        # As failed, it would teach nothing: the Bayesian oracle would draw it again, and a bracket
+        # of hyperband would wait for it.
+        self.tell(name, None)
 
     def epochs(self, name: str) -> int | None:
         wanted = self.trials[name].hyperparameters.values.get("tuner/epochs")
@@ -165,29 +172,32 @@ def _hyperparameters(tuner: Any, space: Space, conditions: Conditions) -> Any:
         # Parents before those that depend on them.
         path = next(p for p in left if not set(conditions.get(p, {})) & set(left))
         left.remove(path)
-        _add(made, path, space, dict(conditions.get(path, {})))
+        # Its scopes cannot say that two others, or one that depends on a third, must have a value.
+        made.merge([_hyperparameter(tuner, path, space, conditions.get(path, {}))])
     return made
 
 
-def _add(made: Any, path: str, space: Space, conditions: dict[str, tuple[Any, ...]]) -> None:
-    if conditions:
-        parent, allowed = conditions.popitem()
+def _hyperparameter(
+    tuner: Any, path: str, space: Space, conditions: Mapping[str, tuple[Any, ...]]
+) -> Any:
+    held = []
+    for parent, allowed in conditions.items():
         known = space[parent]
         if not isinstance(known, Values):
             raise ValueError(f"{parent} is no list of values")
-        with made.conditional_scope(parent, [_label(known, value) for value in allowed]):
-            _add(made, path, space, conditions)
-        return
-    dimension = space[path]
+        labels = [_label(known, value) for value in allowed]
+        held.append(tuner.src.engine.conditions.Parent(parent, labels))
+    kinds, dimension = tuner.engine.hyperparameters, space[path]
     if isinstance(dimension, Values):
-        made.Choice(path, [_label(dimension, value) for value in dimension.values])
-    elif dimension.integer:
+        listed = [_label(dimension, value) for value in dimension.values]
+        return kinds.Choice(path, listed, conditions=held)
+    if dimension.integer:
         ends = int(dimension.min_value), int(dimension.max_value)
         step = int(dimension.step or 1) if dimension.sampling == "linear" else None
-        made.Int(path, *ends, step=step, sampling=dimension.sampling)
-    else:
-        limits = dimension.min_value, dimension.max_value
-        made.Float(path, *limits, step=dimension.step, sampling=dimension.sampling)
+        return kinds.Int(path, *ends, step=step, sampling=dimension.sampling, conditions=held)
+    limits = dimension.min_value, dimension.max_value
+    scale = dimension.sampling
+    return kinds.Float(path, *limits, step=dimension.step, sampling=scale, conditions=held)
 
 
 def _label(dimension: Values, value: Any) -> Any:
