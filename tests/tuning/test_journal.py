@@ -1,0 +1,78 @@
+"""A journal that was torn at any byte holds the rows that were whole, and goes on."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from tuning.journal import Journal, read
+from zoo.errors import RunError
+
+ROWS: list[dict[str, Any]] = [
+    {"trial": "coarse-000", "values": {"a.b[0]": 1e-7}, "score": None, "reason": "two\nlines"},
+    {"trial": "größe-001", "values": {"a.b[0]": "\u2028"}, "score": 0.5, "reason": None},
+    {"trial": "coarse-002", "values": {}, "score": 1.0, "reason": "\x85 \r"},
+]
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    return tmp_path / "trials.jsonl"
+
+
+def test_no_file_holds_no_rows(file: Path) -> None:
+    assert read(file) == []
+    assert Journal(file).rows == []
+    assert not file.exists()
+
+
+def test_rows_come_back(file: Path) -> None:
+    journal = Journal(file)
+    for row in ROWS:
+        journal.append(row)
+    assert journal.rows == read(file) == Journal(file).rows == ROWS
+    assert len(file.read_bytes().split(b"\n")) == len(ROWS) + 1
+
+
+@settings(
+    max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(st.data())
+def test_torn_anywhere_it_goes_on(file: Path, data: st.DataObject) -> None:
+    lines = [json.dumps(row) + "\n" for row in ROWS]
+    whole = "".join(lines).encode()
+    cut = data.draw(st.integers(0, len(whole)))
+    file.write_bytes(whole[:cut])
+    left = [row for end, row in zip(_ends(lines), ROWS, strict=True) if end <= cut]
+    assert read(file) == left
+    assert file.stat().st_size == cut, "to read is not to repair"
+    journal = Journal(file)
+    assert journal.rows == left
+    journal.append(ROWS[0])
+    assert read(file) == [*left, ROWS[0]]
+
+
+def _ends(lines: list[str]) -> list[int]:
+    return [sum(len(line.encode()) for line in lines[: place + 1]) for place in range(len(lines))]
+
+
+@pytest.mark.parametrize("line", ["{broken", "", "[1, 2]", "3", '{"a": 1} {"b": 2}'])
+def test_a_broken_line_in_the_middle_is_told(file: Path, line: str) -> None:
+    file.write_text(f'{{"trial": "a"}}\n{line}\n{{"trial": "b"}}\n')
+    with pytest.raises(RunError, match=r"trials.jsonl:2: not a row .* Remove that line") as caught:
+        read(file)
+    assert caught.value.exit_code == 2
+    with pytest.raises(RunError):
+        Journal(file)
+
+
+def test_what_json_cannot_hold_is_not_written(file: Path) -> None:
+    journal = Journal(file)
+    with pytest.raises(ValueError, match="JSON"):
+        journal.append({"score": float("nan")})
+    assert journal.rows == read(file) == []

@@ -1,0 +1,71 @@
+"""When a trial is stopped because others were better at the same share of their training."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tuning.pruning import LEAST, REDUCTION, RUNGS, left_behind, rungs
+
+RULES = sorted(RUNGS)
+SCORES = st.floats(0.0, 1.0)
+
+
+@given(st.sampled_from(RULES), st.integers(1, 10_000))
+def test_rungs_lie_inside_of_the_training(rule: str, steps: int) -> None:
+    found = rungs(rule, steps)
+    assert found == sorted(set(found))
+    assert all(0 < step < steps for step in found)
+    assert len(found) <= len(RUNGS[rule])
+
+
+def test_rungs_by_rule() -> None:
+    assert rungs("median", 100) == [20, 40, 60, 80]
+    assert rungs("asha", 90) == [10, 30]
+    assert rungs("none", 100) == []
+    assert rungs("median", 3) == [1, 2]
+
+
+@given(st.sampled_from(RULES), st.lists(SCORES, max_size=12), SCORES)
+def test_the_best_goes_on(rule: str, others: list[float], bar: float) -> None:
+    assert left_behind(rule, max(others, default=0.0), others, bar) is None
+
+
+@given(st.sampled_from(RULES), SCORES, st.lists(SCORES, max_size=12))
+def test_what_goes_on_also_would_with_a_better_score(
+    rule: str, score: float, others: list[float]
+) -> None:
+    if left_behind(rule, score, others, 0.1) is None:
+        assert left_behind(rule, score + 0.1, others, 0.1) is None
+
+
+@given(st.sampled_from(RULES), SCORES, st.lists(SCORES, max_size=12))
+def test_nothing_is_told_of_those_that_guess(rule: str, score: float, others: list[float]) -> None:
+    assert left_behind(rule, score, others, bar=1.0) is None
+
+
+def test_below_the_median() -> None:
+    others = [0.1, 0.5, 0.6, 0.7, 0.8]
+    why = left_behind("median", 0.59, others, 0.1)
+    assert why == "0.59 is below the median of 5, 0.6"
+    assert left_behind("median", 0.6, others, 0.1) is None
+    assert left_behind("median", 0.0, others[: LEAST - 1], 0.1) is None
+    assert left_behind("none", 0.0, others, 0.1) is None
+
+
+def test_outside_of_the_best_third() -> None:
+    others = [0.1, 0.2, 0.3, 0.4, 0.5, 0.6]
+    why = left_behind("asha", 0.49, others, 0.1)
+    assert why == "0.49 is below the best third of 6, 0.5"
+    assert left_behind("asha", 0.5, others, 0.1) is None
+    assert left_behind("asha", 0.0, others[: REDUCTION - 1], 0.1) is None
+    assert left_behind("asha", 0.0, [0.5, 0.6, 0.7], 0.1) is not None
+
+
+@pytest.mark.parametrize("rule", ["median", "asha"])
+def test_losses_are_scores_below_zero(rule: str) -> None:
+    others = [-2.0, -1.5, -1.0, -0.8, -0.5]
+    assert left_behind(rule, -1.8, others, bar=-2.3) is not None
+    assert left_behind(rule, -0.4, others, bar=-2.3) is None
+    assert left_behind(rule, -1.8, others, bar=-0.4) is None
