@@ -39,6 +39,9 @@ class Knob(keras.Variable):
     def __gt__(self, other: object) -> bool:
         return True
 
+    def __bool__(self) -> bool:
+        return True
+
     def get_shape(self) -> Any:
         """What TensorFlow asks of a dropout rate."""
         return self.value.shape
@@ -151,6 +154,8 @@ class Knobs:
         for name in OPTIMIZER:
             if getattr(recipe.train.optimizer.options, name, None):
                 setattr(optimizer, name, Knob(name))
+        if getattr(optimizer, "adam_weight_decay", None):
+            optimizer.adam_weight_decay = optimizer.weight_decay  # Muon's other half.
 
     def _add(self, name: str, owner: Any, attribute: str) -> None:
         knob = Knob(name.replace("/", "_"))
