@@ -240,11 +240,15 @@ class Runner:
     def _finish(self, row: Row, feed: Feed) -> None:
         self.search.journal.append(row)
         feed.rows[row["index"]] = row
-        best = {other["trial"] for other in self._ranked(row["stage"])[: self.search.tune.keep]}
-        mine = {other["trial"] for other in self.search.rows_of(row["stage"])}
+        self.tidy(row["stage"])
+        self.search.watcher.finished(row, feed.total, self.left())
+
+    def tidy(self, stage: str) -> None:
+        """Leaves the run folders of a stage's best trials alone."""
+        best = {row["trial"] for row in self._ranked(stage)[: self.search.tune.keep]}
+        mine = {row["trial"] for row in self.search.rows_of(stage)}
         for name in mine.intersection(self.search.folder.kept()) - best:
             self.search.folder.trial(name).remove()
-        self.search.watcher.finished(row, feed.total, self.left())
 
     def _lost(self, worker: Worker, reason: str, feed: Feed) -> Job | None:
         self.search.watcher.note(f"worker {worker.index} was lost ({reason}); another is started")

@@ -147,7 +147,10 @@ def resume(
                 folder=folder, best=info["best"], edge_verdicts=info["edge_verdicts"],
                 words=info["words"], trials=info["trials"], seconds=info["seconds"],
             )  # fmt: skip
-        return _Search(folder, own, info, settings).run()
+        search = _Search(folder, own, info, settings)
+        if given is not None and given.recipe.tune is not None:
+            search.tune = given.recipe.tune  # The same but for limits, which are those given now.
+        return search.run()
 
 
 def with_proposal(recipe: str, sets: Sequence[str], warn: Any = None) -> tuple[Template, bool]:
@@ -291,6 +294,7 @@ class _Search:
             }  # fmt: skip
             self.note(stages=[*done, entry])
             runner.work(feed, self._limit(stage))
+            runner.tidy(stage.name)  # Killed after its last row, it was not.
             found = self._judged(space, stage)
             entry |= {
                 "finished": len(self.rows_of(stage.name)),
@@ -368,6 +372,7 @@ class _Search:
         feed = ConfirmFeed(self.template.recipe.seed, best, words.seeds, known)
         self.watcher.confirming(best, words.seeds)
         runner.work(feed, None)
+        runner.tidy("confirm")
         found = []
         for place, row in enumerate(best):
             mine = [
