@@ -23,6 +23,15 @@ data: {source: {tfds: cifar10}, color_mode: RGB, preproces: none}
 model: {stack: [{conv: {filter: 3}}, {conv: {filters: 0}}]}
 train: {epochs: 0, optimizer: sgd, lr: 0.1}
 """
+SPACE = """\
+name: x
+data: {source: digits}
+model: {stack: [{conv: {filters: 3}}]}
+train: {epochs: 1}
+tune:
+  space: {train.optimizer.Adam.learning_rate: {min_value: 0, max_value: 1, sampling: log}}
+  stages: [{name: one, trials: 1, epochs: 1}]
+"""
 PROBE = """\
 import json, sys
 from zoo.cli import main
@@ -50,10 +59,14 @@ def fresh(*args: str) -> subprocess.CompletedProcess[str]:
 
 
 @pytest.fixture
-def mistakes(tmp_path: Path) -> str:
-    file = tmp_path / "mistakes.yaml"
-    file.write_text(MISTAKES, encoding="utf-8")
-    return str(file)
+def files(tmp_path: Path) -> dict[str, str]:
+    """Recipes with mistakes, by the word that stands for them in VERBS."""
+    found = {}
+    for name, text in (("MISTAKES", MISTAKES), ("SPACE", SPACE)):
+        file = tmp_path / f"{name}.yaml"
+        file.write_text(text, encoding="utf-8")
+        found[name] = str(file)
+    return found
 
 
 VERBS = [
@@ -68,12 +81,20 @@ VERBS = [
     pytest.param(["train", "MISTAKES"], 2, "did you mean 'filters'?", id="mistakes in train"),
     pytest.param(["show", "digits-tinny"], 2, "Did you mean 'digits-tiny'?", id="near name"),
     pytest.param(["train", "digits-tiny", "--set", "x"], 2, "PATH=VALUE", id="no change"),
+    pytest.param(["tune", "--help"], 0, "Usage", id="help of tune"),
+    pytest.param(["tune"], 2, "Expected a RECIPE, or --resume FOLDER", id="tune nothing"),
+    pytest.param(["tune", "MISTAKES"], 2, "did you mean 'filters'?", id="mistakes in tune"),
+    pytest.param(["tune", "--resume", "nothing"], 2, "does not exist", id="no search"),
+    pytest.param(
+        ["tune", "--resume", "x", "--workers", "2"], 2, "was begun with", id="other workers"
+    ),
+    pytest.param(["tune", "SPACE"], 2, "no logarithm", id="mistake in a space"),
 ]
 
 
 @pytest.mark.parametrize("args, code, part", VERBS)
-def test_verb_is_light(args: list[str], code: int, part: str, mistakes: str) -> None:
-    done = fresh("-c", PROBE, *[mistakes if arg == "MISTAKES" else arg for arg in args])
+def test_verb_is_light(args: list[str], code: int, part: str, files: dict[str, str]) -> None:
+    done = fresh("-c", PROBE, *[files.get(arg, arg) for arg in args])
     *said, report = done.stderr.splitlines()
     found = json.loads(report)
     assert found["code"] == code, done.stdout + done.stderr
@@ -82,8 +103,15 @@ def test_verb_is_light(args: list[str], code: int, part: str, mistakes: str) -> 
     assert loaded.isdisjoint(HEAVY), sorted(loaded & set(HEAVY))
 
 
-@pytest.mark.parametrize("module", ["zoo", "zoo.cli", "zoo.recipe", "zoo.plan", "zoo.run",
-                                    "zoo.checks", "zoo.data.layout", "tuning.space"])  # fmt: skip
+LIGHT = [
+    "zoo", "zoo.cli", "zoo.recipe", "zoo.plan", "zoo.run", "zoo.checks", "zoo.data.layout",
+    # The search itself; its trials are in `tuning.trial`, its networks' numbers in `tuning.knobs`.
+    *(f"tuning.{file.stem}" for file in sorted((ROOT / "tuning").glob("[a-z]*.py"))
+      if file.stem not in ("trial", "knobs")),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("module", LIGHT)
 def test_module_is_light(module: str) -> None:
     done = fresh("-c", f"import sys, {module}; print(*sys.modules)")
     assert done.returncode == 0, done.stderr

@@ -365,8 +365,8 @@ def _session_start(row: Row) -> Any:
 
 def _session_end(row: Row) -> Any:
     """As `summary.session_end_pb`, whose module imports TensorFlow."""
-    from tensorboard.compat.proto.summary_pb2 import Summary  # type: ignore[import-untyped]
-    from tensorboard.plugins.hparams import api_pb2, metadata, plugin_data_pb2  # type: ignore[import-untyped]
+    from tensorboard.compat.proto.summary_pb2 import Summary
+    from tensorboard.plugins.hparams import api_pb2, metadata, plugin_data_pb2
 
     status = "STATUS_SUCCESS" if row["status"] in SCORED else "STATUS_FAILURE"
     end = plugin_data_pb2.SessionEndInfo(

@@ -135,7 +135,7 @@ class Runner:
         if words is None or not rows:
             return 0.0
         rows.sort(key=self._place)
-        slowest = max(row["seconds"] / row["epochs"] for row in rows[: words.top])
+        slowest: float = max(row["seconds"] / row["epochs"] for row in rows[: words.top])
         epochs = self.search.template.recipe.train.epochs
         rounds = -(-words.top * words.seeds // self.crew.count)
         return min(slowest * epochs * rounds, SHARE * budget)
