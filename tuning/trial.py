@@ -155,7 +155,7 @@ class Bench:
         self.labels = np.asarray(data.validation.labels)[chosen]
         counts = np.bincount(self.labels, minlength=self.classes)
         self.chance = above_guessing(float(counts.max() / counts.sum()), len(self.labels))
-        self.validation = batches.InOrder(data.validation)
+        self.validation = batches.evaluation_feed(data.validation)
 
     def scaling(self, recipe: Recipe) -> Normalisation:
         """The normalisation of a recipe, with the statistics of the training images."""
