@@ -220,7 +220,8 @@ class Runner:
             "values": dict(job.values), "status": result["status"], "score": score, "se": se,
             "reason": result["reason"], "epochs": result["epochs"], "wanted_epochs": job.epochs,
             "best_epoch": result["best_epoch"], "steps": result["steps"],
-            "seconds": round(result["seconds"], 4), "seed": job.seed, "attempts": tries,
+            "seconds": round(result["seconds"], 4),
+            "setup_seconds": round(result["setup_seconds"], 4), "seed": job.seed, "attempts": tries,
             "started": round(began, 3), "ended": round(time.time(), 3),
             "rungs": result["rungs"], "curve": result["curve"],
         }  # fmt: skip
@@ -259,7 +260,7 @@ class Runner:
             job, time.time(),
             {
                 "status": "failed", "score": None, "epochs": 0, "best_epoch": None, "steps": 0,
-                "seconds": 0.0, "rungs": {}, "curve": [],
+                "seconds": 0.0, "setup_seconds": 0.0, "rungs": {}, "curve": [],
                 "reason": f"{ATTEMPTS} workers were lost with it (the last {reason}): "
                 "out of memory?",
             },
