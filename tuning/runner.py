@@ -18,7 +18,7 @@ from zoo.recipe.tune import SearchStage, Tune
 from zoo.run import Search
 
 if TYPE_CHECKING:
-    from tuning.search import _Search
+    from tuning.course import Course
 
 ATTEMPTS = 3  # Workers that may be lost with the same trial.
 TICK = 0.5  # Seconds between looks at the clock.
@@ -61,6 +61,7 @@ class Feed(Protocol):
     """Trials, one after the other, and those that have ended."""
 
     rows: dict[int, Row]
+    confirming: bool  # Whether it may use the time that is held back for the confirmation.
 
     @property
     def total(self) -> int: ...
@@ -76,7 +77,7 @@ class Runner:
         crew: the workers.
     """
 
-    def __init__(self, search: _Search, crew: Crew) -> None:
+    def __init__(self, search: Course, crew: Crew) -> None:
         self.search = search
         self.crew = crew
         self.lost: dict[str, int] = {}
@@ -95,7 +96,7 @@ class Runner:
         """
         queue: deque[Job] = deque()
         while True:
-            if not self.out_of_time(confirming=limit_free(feed)):
+            if not self.out_of_time(feed.confirming):
                 # No more are drawn than can be run, so that what is drawn from is up to date.
                 while len(queue) + self._running() < self.crew.count:
                     job = feed.next()
@@ -146,7 +147,7 @@ class Runner:
         return left is not None and left <= 0
 
     def _give(self, worker: Worker, job: Job, limit: float | None, feed: Feed) -> None:
-        left = self.left(confirming=limit_free(feed))
+        left = self.left(feed.confirming)
         limits = [seconds for seconds in (limit, left) if seconds is not None]
         self.search.attempts.append({"trial": job.trial, "at": time.time()})
         worker.job = (job, time.time())
@@ -267,13 +268,6 @@ class Runner:
         )  # fmt: skip
         self._finish(row, feed)
         return None
-
-
-def limit_free(feed: Feed) -> bool:
-    """Whether a feed may use what is held back for the confirmation."""
-    from tuning.stage import ConfirmFeed
-
-    return isinstance(feed, ConfirmFeed)
 
 
 def _raised(message: Message) -> Exception:
