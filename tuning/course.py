@@ -132,7 +132,9 @@ class Course:
             ) from None
         except Exception as error:
             self.note(status="failed", reason=str(error))
-            if isinstance(error, ZooError):
+            if isinstance(error, ZooError) and not self.attempts.rows:
+                self.folder.remove()  # Nothing was begun: there is nothing to go on with.
+            elif isinstance(error, ZooError):
                 error.facts |= {"folder": str(self.folder)}
             raise
         finally:
@@ -247,7 +249,7 @@ class Course:
                 " Lower min_value of the learning rate in tune.space, give it more time, or look "
                 f"at the recipe itself: zoo check {self.folder.recipe_file}"
             )
-        if words is None or runner.out_of_time():
+        if words is None or runner.out_of_time(confirming=True):
             return []
         known = {row["index"]: row for row in self.rows_of("confirm")}
         feed = ConfirmFeed(self.template.recipe.seed, best, words.seeds, known)

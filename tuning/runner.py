@@ -149,8 +149,9 @@ class Runner:
     def _give(self, worker: Worker, job: Job, limit: float | None, feed: Feed) -> None:
         left = self.left(feed.confirming)
         limits = [seconds for seconds in (limit, left) if seconds is not None]
+        by_search = left is not None and (limit is None or left < limit)
         self.search.attempts.append({"trial": job.trial, "at": time.time()})
-        worker.job = (job, time.time())
+        worker.job = (job, time.time(), by_search)
         worker.send(
             type="run",
             values=dict(job.values),
@@ -199,7 +200,10 @@ class Runner:
             )
 
     def _done(self, worker: Worker, message: Message, feed: Feed) -> None:
-        job, began = worker.job
+        job, began, by_search = worker.job
+        if message["result"]["status"] == "timeout" and by_search:
+            worker.job = None  # The search's time is up: nothing is known of the trial.
+            return
         row = self._row(job, began, message["result"])
         if row["status"] == "done" and self._to_keep(row):
             worker.job = (job, row)

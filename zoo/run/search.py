@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
@@ -103,6 +104,10 @@ class Search:
         if info.get("status") not in self.STATUSES:
             raise ValueError(f"unknown status {info.get('status')!r}. Expected {self.STATUSES}.")
         write_json(self.folder / "tune.json", info)
+
+    def remove(self) -> None:
+        """Takes the folder away."""
+        shutil.rmtree(self.folder, ignore_errors=True)
 
     def locked(self) -> AbstractContextManager[None]:
         """Keeps every other search out of this folder.
