@@ -157,6 +157,8 @@ class Course:
         for number, stage in enumerate(stages):
             if number >= len(self.tune.stages) and not done[-1]["moved"]:
                 break
+            costs = [one.trials * one.epochs for one in self.tune.stages[number:]]
+            runner.share(costs[0] / sum(costs) if costs else 1.0)
             if runner.out_of_time() and not self.rows_of(stage.name):
                 self.watcher.note(f"time is up before stage {stage.name}")
                 break

@@ -81,7 +81,13 @@ class Runner:
         self.search = search
         self.crew = crew
         self.lost: dict[str, int] = {}
-        self.known: set[int] = set()
+        self.until: float | None = None  # Seconds of the search after which its stage ends.
+
+    def share(self, part: float) -> None:
+        """Gives the next stage a part of the time that is left."""
+        self.until = None
+        left = self.left()
+        self.until = None if left is None else self.search.seconds + part * left
 
     def work(self, feed: Feed, limit: float | None) -> None:
         """Runs what a feed gives until it gives no more, or time is up.
@@ -125,8 +131,10 @@ class Runner:
         minutes = self.search.tune.max_minutes
         if minutes is None:
             return None
-        reserve = 0.0 if confirming else self._reserve(minutes * 60)
-        return minutes * 60 - reserve - self.search.seconds
+        if confirming:
+            return minutes * 60 - self.search.seconds
+        end = minutes * 60 - self._reserve(minutes * 60)
+        return min(end, self.until or end) - self.search.seconds
 
     def _reserve(self, budget: float) -> float:
         """What confirming will take, by the slowest of the best trials so far."""
