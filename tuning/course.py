@@ -263,11 +263,15 @@ class Course:
                 other for other in self.rows_of("confirm") if other["index"] % len(best) == place
             ]
             mine.sort(key=lambda other: other["index"])
-            if len(mine) == words.seeds:
-                worst = float("-inf")
-                scores = [worst if r["score"] is None else self.sign * r["score"] for r in mine]
+            worst = float("-inf")
+            scores = [worst if r["score"] is None else self.sign * r["score"] for r in mine]
+            if scores:
                 found.append(Confirmed(row["values"], tuple(scores), row["trial"]))
-        return found
+        # Where time ran out, those with fewer seeds are not compared with those with more.
+        most = max((len(one.scores) for one in found), default=0)
+        if most < words.seeds:
+            self.watcher.note(f"time is up: {most} of {words.seeds} seeds")
+        return [one for one in found if len(one.scores) == most]
 
     def _finished(self, confirmed: list[Confirmed]) -> Outcome:
         searched = self._best(1)[0]
