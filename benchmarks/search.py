@@ -142,11 +142,20 @@ def zoo_command(job: dict[str, Any], folder: Path) -> list[str]:
             }
             for name, (low, high) in job["space"].items()
         },
-        "stages": [{"name": "coarse", "trials": job["trials"], "epochs": loaded.train.epochs}],
+        "stages": [
+            {
+                "name": "coarse",
+                "trials": job["trials"],
+                "epochs": loaded.train.epochs,
+                "prune": "median",  # The default of a first stage of several.
+            }
+        ],
         "confirm": "none",
+        "extend": 0,
     }
+    loaded = recipe.load(job["recipe"], [*job["sets"], f"tune={json.dumps(tune)}"])
     file = folder / "tuned.yaml"
-    file.write_text(f"{recipe.dump(loaded).rstrip()}\ntune: {json.dumps(tune)}\n")
+    file.write_text(recipe.dump(loaded))
     out = str(folder / "out")
     return [sys.executable, "-m", "zoo", "tune", str(file), "--out", out, "--json", "-q"]
 

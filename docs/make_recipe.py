@@ -6,7 +6,8 @@ import inspect
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Annotated, Any, Literal, get_args, get_origin
+from types import UnionType
+from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
 FILE = Path(__file__).resolve().with_name("recipe.md")
 sys.path.insert(0, str(FILE.parent.parent))  # The checkout's zoo, installed or not.
@@ -47,9 +48,18 @@ def kind_of(kind: Any, metadata: list[Any]) -> str:
         more = [part for extra in inner[1:] for part in getattr(extra, "metadata", [extra])]
         return kind_of(inner[0], [*more, *metadata])
     if type(None) in inner:
-        return f"{kind_of(inner[0], metadata)} or none"
+        rest = [one for one in inner if one is not type(None)]
+        of = rest[0] if len(rest) == 1 else Union[tuple(rest)]  # noqa: UP007 - made at run time
+        return f"{kind_of(of, metadata)} or none"
     if get_origin(kind) is Literal:
         return ", ".join(f"`{word}`" for word in inner)
+    if kind is Any:
+        return "any"
+    if get_origin(kind) is dict:
+        return f"map of paths to {kind_of(inner[1], [])}"
+    if get_origin(kind) in (Union, UnionType):
+        of = " or ".join(kind_of(one, []) for one in inner)
+        return "number" if set(inner) == {int, float} else of
     if get_origin(kind) is tuple:
         of = kind_of(inner[0], [])
         if Ellipsis in inner:

@@ -125,4 +125,4 @@ def _reached(one: Confirmed, show: Callable[[float], str]) -> str:
         return f"diverged with {one.diverged} of {seeds} seeds"
     if one.sd is None:
         return f"{show(one.mean)} with one seed"
-    return f"{show(one.mean)} +- {one.sd:.4f} over {seeds} seeds"
+    return f"{show(one.mean)} ± {one.sd:.4f} over {seeds} seeds"

@@ -27,6 +27,7 @@ NEAR_TOP, MOST = 0.10, 3
 ERRORS = 2.0  # Standard errors from the best within which trials are kept.
 # Trials that a slope is told of, those beyond the best, and how sure it must be.
 SLOPED, BEYOND, SLOPE_LEVEL = 6, 1, 0.005
+SPREAD = 4.0  # Standard errors between the best and the worst, from which on a slope is one.
 DECADE = 1.0  # By which a logarithmic range is extended.
 MARGIN, LEAST = 0.25, 0.5  # Decades around the kept values; decades a range has at least.
 # The same on a linear scale, as shares of the range's width.
@@ -134,8 +135,9 @@ def edges(space: Space, scored: Sequence[Scored], allowed: Allowed) -> list[Edge
 
     The best within 5 % of it; of five trials and more, three of the best five within 10 %; of six
     and more, scores that rise all the way: one trial at most lies beyond the best, and ranks of
-    values and scores agree (Spearman, one-sided 0.5 %). Of ten draws at random the best is farther
-    than 5 % from the edge in six searches of ten, though the score rises all the way.
+    values and scores agree (Spearman, one-sided 0.5 %), where they differ by more than luck. Of ten
+    draws at random the best is farther than 5 % from the edge in six searches of ten, though the
+    score rises all the way.
     A logarithmic range is extended by a decade, a linear one by half its width but not past 0, and
     by less where the recipe takes no more. A path that only worse trials have is not judged.
 
@@ -330,11 +332,14 @@ def _rises(path: str, old: Range, ranked: Sequence[Scored], side: Side) -> bool:
     ]
     if len(pairs) < SLOPED:
         return False
+    scores = [score for _, score in pairs]
+    if max(scores) - min(scores) <= SPREAD * ranked[0].se:
+        return False  # They differ by luck.
     sign = 1.0 if side == "high" else -1.0
     away = [sign * position for position, _ in pairs]
     if sum(distance > away[0] for distance in away) > BEYOND:
         return False
-    rho = _correlation(_ranks(away), _ranks([score for _, score in pairs]))
+    rho = _correlation(_ranks(away), _ranks(scores))
     if rho >= 1.0 - ROUNDING:
         return True
     from scipy.special import stdtr  # type: ignore[import-untyped]

@@ -72,11 +72,12 @@ def make(kind: str, space: Space, conditions: Conditions, seed: int, epochs: int
 
 
 def _keras_tuner() -> Any:
-    """KerasTuner, imported without TensorFlow where it can be: it draws, nothing trains.
+    """KerasTuner; in the command's own process, which trains nothing, without TensorFlow.
 
     Keras's backend numpy takes convolutions from JAX, and does not load without it.
     """
-    if "keras" in sys.modules or find_spec("jax") is None:
+    trains = "tuning.cli" not in sys.modules  # Whoever called `begin` may train what was found.
+    if trains or "keras" in sys.modules or find_spec("jax") is None:
         import keras_tuner  # type: ignore[import-untyped]
 
         return keras_tuner

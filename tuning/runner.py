@@ -18,7 +18,7 @@ from zoo.recipe.tune import SearchStage, Tune
 from zoo.run import Search
 
 if TYPE_CHECKING:
-    from tuning.search import _Search
+    from tuning.course import Course
 
 ATTEMPTS = 3  # Workers that may be lost with the same trial.
 TICK = 0.5  # Seconds between looks at the clock.
@@ -61,6 +61,7 @@ class Feed(Protocol):
     """Trials, one after the other, and those that have ended."""
 
     rows: dict[int, Row]
+    confirming: bool  # Whether it may use the time that is held back for the confirmation.
 
     @property
     def total(self) -> int: ...
@@ -76,11 +77,17 @@ class Runner:
         crew: the workers.
     """
 
-    def __init__(self, search: _Search, crew: Crew) -> None:
+    def __init__(self, search: Course, crew: Crew) -> None:
         self.search = search
         self.crew = crew
         self.lost: dict[str, int] = {}
-        self.known: set[int] = set()
+        self.until: float | None = None  # Seconds of the search after which its stage ends.
+
+    def share(self, part: float) -> None:
+        """Gives the next stage a part of the time that is left."""
+        self.until = None
+        left = self.left()
+        self.until = None if left is None else self.search.seconds + part * left
 
     def work(self, feed: Feed, limit: float | None) -> None:
         """Runs what a feed gives until it gives no more, or time is up.
@@ -95,7 +102,7 @@ class Runner:
         """
         queue: deque[Job] = deque()
         while True:
-            if not self.out_of_time(confirming=limit_free(feed)):
+            if not self.out_of_time(feed.confirming):
                 # No more are drawn than can be run, so that what is drawn from is up to date.
                 while len(queue) + self._running() < self.crew.count:
                     job = feed.next()
@@ -124,8 +131,10 @@ class Runner:
         minutes = self.search.tune.max_minutes
         if minutes is None:
             return None
-        reserve = 0.0 if confirming else self._reserve(minutes * 60)
-        return minutes * 60 - reserve - self.search.seconds
+        if confirming:
+            return minutes * 60 - self.search.seconds
+        end = minutes * 60 - self._reserve(minutes * 60)
+        return min(end, self.until or end) - self.search.seconds
 
     def _reserve(self, budget: float) -> float:
         """What confirming will take, by the slowest of the best trials so far."""
@@ -146,10 +155,11 @@ class Runner:
         return left is not None and left <= 0
 
     def _give(self, worker: Worker, job: Job, limit: float | None, feed: Feed) -> None:
-        left = self.left(confirming=limit_free(feed))
+        left = self.left(feed.confirming)
         limits = [seconds for seconds in (limit, left) if seconds is not None]
+        by_search = left is not None and (limit is None or left < limit)
         self.search.attempts.append({"trial": job.trial, "at": time.time()})
-        worker.job = (job, time.time())
+        worker.job = (job, time.time(), by_search)
         worker.send(
             type="run",
             values=dict(job.values),
@@ -198,7 +208,10 @@ class Runner:
             )
 
     def _done(self, worker: Worker, message: Message, feed: Feed) -> None:
-        job, began = worker.job
+        job, began, by_search = worker.job
+        if message["result"]["status"] == "timeout" and by_search:
+            worker.job = None  # The search's time is up: nothing is known of the trial.
+            return
         row = self._row(job, began, message["result"])
         if row["status"] == "done" and self._to_keep(row):
             worker.job = (job, row)
@@ -220,7 +233,8 @@ class Runner:
             "values": dict(job.values), "status": result["status"], "score": score, "se": se,
             "reason": result["reason"], "epochs": result["epochs"], "wanted_epochs": job.epochs,
             "best_epoch": result["best_epoch"], "steps": result["steps"],
-            "seconds": round(result["seconds"], 4), "seed": job.seed, "attempts": tries,
+            "seconds": round(result["seconds"], 4),
+            "setup_seconds": round(result["setup_seconds"], 4), "seed": job.seed, "attempts": tries,
             "started": round(began, 3), "ended": round(time.time(), 3),
             "rungs": result["rungs"], "curve": result["curve"],
         }  # fmt: skip
@@ -263,20 +277,13 @@ class Runner:
             job, time.time(),
             {
                 "status": "failed", "score": None, "epochs": 0, "best_epoch": None, "steps": 0,
-                "seconds": 0.0, "rungs": {}, "curve": [],
+                "seconds": 0.0, "setup_seconds": 0.0, "rungs": {}, "curve": [],
                 "reason": f"{ATTEMPTS} workers were lost with it (the last {reason}): "
                 "out of memory?",
             },
         )  # fmt: skip
         self._finish(row, feed)
         return None
-
-
-def limit_free(feed: Feed) -> bool:
-    """Whether a feed may use what is held back for the confirmation."""
-    from tuning.stage import ConfirmFeed
-
-    return isinstance(feed, ConfirmFeed)
 
 
 def _raised(message: Message) -> Exception:

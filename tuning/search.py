@@ -7,81 +7,22 @@ is computed anew from them when a search is taken up again, so that it goes on a
 from __future__ import annotations
 
 import json
-import os
-import socket
 import time
-from collections.abc import Mapping, Sequence
-from copy import deepcopy
-from dataclasses import dataclass, field
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from tuning import narrow
-from tuning.confirm import Confirmed
-from tuning.confirm import ranked as confirmed_order
-from tuning.confirm import words as confirmed_words
-from tuning.crew import SILENCE, Crew, gpus
-from tuning.journal import Journal
-from tuning.runner import Runner, Watcher
-from tuning.space import Range, Values
-from tuning.stage import ConfirmFeed, Row, StageFeed, dimensions
+from tuning.course import Course, Outcome, Settings
+from tuning.crew import gpus
 from zoo import __version__
-from zoo.errors import Diverged, Interrupted, Problem, RecipeError, RunError, ZooError
+from zoo.errors import Problem, RunError
 from zoo.recipe import Template
-from zoo.recipe.tune import SearchStage, Tune, proposal
+from zoo.recipe.resolve import dump_data
+from zoo.recipe.tune import proposal
 from zoo.run import Search, write_text
 
-Space = dict[str, Range | Values]
 # What may be changed between two parts of a search: it changes no trial.
 FREE = ("tune.max_minutes", "tune.trial_minutes", "tune.keep", "data.source", "name")
-
-
-@dataclass(frozen=True, kw_only=True)
-class Settings:
-    """How a search is run; nothing here but `workers` changes its result.
-
-    Attributes:
-        workers: processes at once; None: one a GPU, or one.
-        watcher: is told of all that happens.
-        silence: seconds without a sign of life after which a worker is taken for hung.
-    """
-
-    workers: int | None = None
-    watcher: Watcher = field(default_factory=Watcher)
-    silence: float = SILENCE
-
-
-@dataclass(frozen=True, kw_only=True)
-class Outcome:
-    """What a search found.
-
-    Attributes:
-        folder: of the search.
-        best: the trial that won: its `values`, `score` and `score_sd` (None without several seeds).
-        edge_verdicts: a sentence each.
-        words: what fresh seeds said.
-        trials: finished ones, those of the confirmation among them.
-        seconds: in all.
-    """
-
-    folder: Search
-    best: dict[str, Any]
-    edge_verdicts: list[str]
-    words: list[str]
-    trials: int
-    seconds: float
-
-    def as_json(self) -> dict[str, Any]:
-        return {
-            "folder": str(self.folder),
-            "status": "done",
-            "trials": self.trials,
-            "best": self.best,
-            "edge_verdicts": self.edge_verdicts,
-            "words": self.words,
-            "best_recipe": str(self.folder.best_file),
-            "seconds": round(self.seconds, 1),
-        }
 
 
 def begin(
@@ -110,7 +51,7 @@ def begin(
             "started": now, "zoo": __version__, "workers": workers, "lag": 2 * workers - 1,
             "recipe": _plain(template.data), "seconds": 0.0, "stages": [],
         }  # fmt: skip
-        return _Search(folder, template, info, settings).run()
+        return Course(folder, template, info, settings).run()
 
 
 def resume(
@@ -147,10 +88,10 @@ def resume(
                 folder=folder, best=info["best"], edge_verdicts=info["edge_verdicts"],
                 words=info["words"], trials=info["trials"], seconds=info["seconds"],
             )  # fmt: skip
-        search = _Search(folder, own, info, settings)
+        course = Course(folder, own, info, settings)
         if given is not None and given.recipe.tune is not None:
-            search.tune = given.recipe.tune  # The same but for limits, which are those given now.
-        return search.run()
+            course.tune = given.recipe.tune  # The same but for limits, which are those given now.
+        return course.run()
 
 
 def with_proposal(recipe: str, sets: Sequence[str], warn: Any = None) -> tuple[Template, bool]:
@@ -160,8 +101,6 @@ def with_proposal(recipe: str, sets: Sequence[str], warn: Any = None) -> tuple[T
         return template, False
     train = template.recipe.train
     block = proposal(train.optimizer.word, train.epochs)
-    from zoo.recipe.resolve import dump_data
-
     return Template(recipe, [*sets, f"tune={dump_data(block)}"]), True
 
 
@@ -203,241 +142,4 @@ def _require_same(old: Any, new: Any, folder: Search, where: str) -> None:
         )
 
 
-class _Search:
-    """One process's part of a search."""
-
-    def __init__(
-        self, folder: Search, template: Template, info: dict[str, Any], settings: Settings
-    ) -> None:
-        if template.recipe.tune is None:
-            raise RunError(f"{folder.recipe_file}: has no tune: block.")
-        self.folder = folder
-        self.template = template
-        self.tune: Tune = template.recipe.tune
-        self.info = info
-        self.watcher = settings.watcher
-        self.settings = settings
-        self.journal = Journal(folder.trials_file)
-        self.attempts = Journal(folder.attempts_file)
-        self.before = float(info["seconds"])
-        self.began = time.monotonic()
-        self.rule = "none"
-
-    @property
-    def sign(self) -> float:
-        """1 where more is better, -1 where less is."""
-        return 1.0 if self.tune.objective == "val_accuracy" else -1.0
-
-    @property
-    def seconds(self) -> float:
-        return self.before + time.monotonic() - self.began
-
-    def note(self, **values: Any) -> None:
-        """Writes tune.json with what is new."""
-        self.info |= values | {"seconds": round(self.seconds, 1)}
-        self.folder.write_info(self.info)
-
-    def run(self) -> Outcome:
-        """Searches to the end."""
-        self.note(status="running", pid=os.getpid(), host=socket.gethostname())
-        workers = self.info["workers"]
-        self.watcher.begin(self.folder, self.tune, self.template.recipe, workers)
-        try:
-            with Crew(self.folder, workers, self.template.moved, self.settings.silence) as crew:
-                runner = Runner(self, crew)
-                self._stages(runner)
-                confirmed = self._confirm(runner)
-            return self._finished(confirmed)
-        except KeyboardInterrupt:
-            self.note(status="interrupted")
-            raise Interrupted(
-                f"stopped; {len(self.journal.rows)} trials are kept. "
-                f"Go on with: zoo tune --resume {self.folder}"
-            ) from None
-        except Exception as error:
-            self.note(status="failed", reason=str(error))
-            if isinstance(error, ZooError):
-                error.facts |= {"folder": str(self.folder)}
-            raise
-        finally:
-            self.watcher.end()
-
-    def rows_of(self, stage: str) -> list[Row]:
-        """The finished trials of a stage."""
-        return [row for row in self.journal.rows if row["stage"] == stage]
-
-    def _stages(self, runner: Runner) -> None:
-        """Runs the stages, each in the ranges that the one before it left."""
-        space = dimensions(self.template, self.tune)
-        stages = list(self.tune.stages)
-        done: list[dict[str, Any]] = []
-        extended = 0
-        for number in range(len(stages) + self.tune.extend):
-            if number >= len(stages):
-                last = stages[-1]
-                if not (done and done[-1]["moved"]) or runner.out_of_time():
-                    break
-                extended += 1
-                base = self.tune.stages[-1].name
-                stages.append(last.model_copy(update={"name": f"{base}+{extended}"}))
-            stage = stages[number]
-            rule = self._rule(stage, number)
-            self.watcher.stage(stage, space)
-            feed = StageFeed(
-                self.template, self.tune, stage, space, rule, self.info["lag"],
-                {row["index"]: row for row in self.rows_of(stage.name)},
-            )  # fmt: skip
-            entry: dict[str, Any] = {
-                "name": stage.name, "trials": stage.trials, "epochs": stage.epochs,
-                "oracle": stage.oracle, "prune": rule,
-                "space": {path: narrow.as_json(one) for path, one in space.items()},
-            }  # fmt: skip
-            self.note(stages=[*done, entry])
-            runner.work(feed, self._limit(stage))
-            runner.tidy(stage.name)  # Killed after its last row, it was not.
-            found = self._judged(space, stage)
-            entry |= {
-                "finished": len(self.rows_of(stage.name)),
-                "redrawn": feed.redrawn,
-                "exhausted": feed.exhausted,
-                "kept": found.kept,
-                "edges": [edge.as_json() for edge in found.edges],
-                "words": found.words,
-                "moved": any(edge.new is not None for edge in found.edges),
-            }
-            done.append(entry)
-            self.note(stages=done)
-            self.watcher.judged(stage, found)
-            space = found.space
-
-    def _rule(self, stage: SearchStage, number: int) -> str:
-        if stage.prune != "auto":
-            return stage.prune
-        first = number == 0 and len(self.tune.stages) > 1 and stage.oracle != "hyperband"
-        return "median" if first else "none"
-
-    def _limit(self, stage: SearchStage) -> float | None:
-        minutes = self.tune.trial_minutes
-        return None if minutes is None else minutes * 60
-
-    def _judged(self, space: Space, stage: SearchStage) -> narrow.Narrowed:
-        scored = [self.scored(row) for row in self.rows_of(stage.name) if row["status"] == "done"]
-        return narrow.narrowed(space, scored, self._allowed)
-
-    def scored(self, row: Row) -> narrow.Scored:
-        """A finished trial as the rules see it, higher scores better."""
-        return narrow.Scored(
-            row["values"], self.sign * row["score"], row["se"] or 0.0, row["trial"]
-        )
-
-    def _allowed(self, path: str, value: Any) -> str | None:
-        from zoo.recipe.space import refused
-
-        return refused(self.template.data, self.tune, path, value)
-
-    def _best(self, count: int) -> list[Row]:
-        """The best trials; of equal ones, those of the later stage, and then those that ran first.
-
-        One of a coarse stage that is better, in its shorter training, than all of the fine one is
-        not left out.
-        """
-        stages = [entry["name"] for entry in self.info["stages"]]
-        rows = [
-            row
-            for name in reversed(stages)
-            for row in self.rows_of(name)
-            if row["status"] == "done"
-        ]
-        rows.sort(key=lambda row: -self.sign * row["score"])
-        different = [
-            row
-            for place, row in enumerate(rows)
-            if all(row["values"] != other["values"] for other in rows[:place])
-        ]
-        return different[:count]
-
-    def _confirm(self, runner: Runner) -> list[Confirmed]:
-        words = self.tune.confirm
-        best = self._best(words.top if words else 1)
-        if not best:
-            ended = [row["reason"] for row in self.journal.rows if row["reason"]]
-            raise Diverged(
-                f"no trial came to its end; the last one: {ended[-1] if ended else 'none was run'}."
-                " Lower min_value of the learning rate in tune.space, give it more time, or look "
-                f"at the recipe itself: zoo check {self.folder.recipe_file}"
-            )
-        if words is None or runner.out_of_time():
-            return []
-        known = {row["index"]: row for row in self.rows_of("confirm")}
-        feed = ConfirmFeed(self.template.recipe.seed, best, words.seeds, known)
-        self.watcher.confirming(best, words.seeds)
-        runner.work(feed, None)
-        runner.tidy("confirm")
-        found = []
-        for place, row in enumerate(best):
-            mine = [
-                other for other in self.rows_of("confirm") if other["index"] % len(best) == place
-            ]
-            mine.sort(key=lambda other: other["index"])
-            if len(mine) == words.seeds:
-                worst = float("-inf")
-                scores = [worst if r["score"] is None else self.sign * r["score"] for r in mine]
-                found.append(Confirmed(row["values"], tuple(scores), row["trial"]))
-        return found
-
-    def _finished(self, confirmed: list[Confirmed]) -> Outcome:
-        searched = self._best(1)[0]
-        words: list[str] = []
-        best: dict[str, Any] = {
-            "trial": searched["trial"], "values": searched["values"],
-            "score": searched["score"], "score_sd": None, "seeds": 1,
-        }  # fmt: skip
-        head = f"{searched['score']:.4f} {self.tune.objective} in one trial, not confirmed"
-        if confirmed:
-            order = confirmed_order(confirmed)
-            draws = sum(row["score"] is not None for row in self.journal.rows)
-            words = confirmed_words(confirmed, self.scored(searched), draws, self._shown)
-            first = order[0]
-            if first.diverged:
-                raise Diverged(
-                    f"{self.folder}: every trial that was confirmed diverged with a seed."
-                )
-            best = {
-                "trial": first.trial, "values": dict(first.values), "score": self.sign * first.mean,
-                "score_sd": first.sd, "seeds": len(first.scores),
-            }  # fmt: skip
-            spread = "" if first.sd is None else f" ± {first.sd:.4f}"
-            head = (
-                f"{self._shown(first.mean)}{spread} {self.tune.objective} (n={len(first.scores)})"
-            )
-        elif self.tune.confirm is not None:
-            words = ["out of time before the best could be trained again: one trial may be luck"]
-        verdicts = [
-            edge["words"] for entry in self.info["stages"] for edge in entry.get("edges", ())
-        ]
-        self._write_best(best, head)
-        self.note(
-            status="done", best=best, edge_verdicts=verdicts, words=words,
-            trials=len(self.journal.rows), best_recipe=str(self.folder.best_file),
-        )  # fmt: skip
-        return Outcome(
-            folder=self.folder, best=best, edge_verdicts=verdicts, words=words,
-            trials=len(self.journal.rows), seconds=self.seconds,
-        )  # fmt: skip
-
-    def _shown(self, score: float) -> str:
-        return f"{self.sign * score:.4f}"
-
-    def _write_best(self, best: Mapping[str, Any], head: str) -> None:
-        values = {**best["values"]}
-        if self.tune.objective != self.template.recipe.train.monitor:
-            values["train.monitor"] = self.tune.objective
-        text = self.template.dump(deepcopy(values))
-        said = "\n".join(f"#   {path}: {value}" for path, value in best["values"].items())
-        write_text(
-            self.folder.best_file,
-            f"# zoo tune: {head}, of {len(self.journal.rows)} trainings.\n# Found:\n{said}\n{text}",
-        )
-
-
-__all__ = ["Outcome", "RecipeError", "Settings", "begin", "resume", "with_proposal"]
+__all__ = ["Outcome", "Settings", "begin", "resume", "with_proposal"]

@@ -50,6 +50,8 @@ class StageFeed:
         rows: finished trials of this stage from an earlier part of the search, by index.
     """
 
+    confirming = False
+
     def __init__(
         self,
         template: Template,
@@ -173,6 +175,8 @@ class ConfirmFeed:
         count: seeds a trial.
         rows: finished ones, by index.
     """
+
+    confirming = True
 
     def __init__(self, seed: int, best: Sequence[Row], count: int, rows: dict[int, Row]) -> None:
         self.rows = rows

@@ -68,7 +68,8 @@ class Result:
         reason: why it stopped, where it did not end.
         epochs: whole ones.
         steps: made.
-        seconds: in all.
+        seconds: of the training.
+        setup_seconds: to build and trace a network, where another trial's could not be used.
         best_epoch: from 1.
         curve: a row an epoch.
         rungs: score by step.
@@ -80,6 +81,7 @@ class Result:
     epochs: int = 0
     steps: int = 0
     seconds: float = 0.0
+    setup_seconds: float = 0.0
     best_epoch: int | None = None
     curve: list[dict[str, Any]] = field(default_factory=list)
     rungs: dict[int, float] = field(default_factory=dict)
@@ -107,21 +109,29 @@ class _Network:
         scaling = bench.scaling(recipe)
         self.model = compiled(neutral_numbers(recipe), bench.classes, scaling, steps)
         self.knobs = Knobs(self.model, recipe, bench.classes)
-        # One batch makes the metrics' variables.
-        self.model.test_on_batch(*training_batches(recipe, bench.data)(0)[:2])
+        pristine = [_array(v) for v in self.model.optimizer.variables]
+        # One step traces all that a trial runs, and makes the metrics' variables.
+        self.model.fit(
+            batches.feed(self.batches, 0),
+            steps_per_epoch=1,
+            validation_data=bench.validation,
+            validation_steps=1,
+            shuffle=False,
+            verbose=0,
+        )
         self.model.reset_metrics()
         self.variables = state.variables(self.model)
-        self.starts: OrderedDict[tuple[int, str], list[np.ndarray]] = OrderedDict()
-        self.rest = [_array(v) for v in self.variables[len(self.model.variables) :]]
+        self.starts: OrderedDict[int, list[np.ndarray]] = OrderedDict()
+        self.rest = [*pristine, *map(_array, self.model.metrics_variables)]
 
     def restart(self, recipe: Recipe) -> None:
         """Puts every variable to the start of a training of this recipe."""
-        key = (recipe.seed, "")
-        if key not in self.starts:
-            self.starts[key] = self.bench.start(recipe)
+        if recipe.seed not in self.starts:
+            self.starts[recipe.seed] = self.bench.start(recipe)
             if len(self.starts) > 2 * NETWORKS:
                 self.starts.popitem(last=False)
-        for variable, value in zip(self.variables, [*self.starts[key], *self.rest], strict=True):
+        values = [*self.starts[recipe.seed], *self.rest]
+        for variable, value in zip(self.variables, values, strict=True):
             variable.assign(value)
         self.knobs.turn(self.model, recipe)
 
@@ -155,7 +165,7 @@ class Bench:
         self.labels = np.asarray(data.validation.labels)[chosen]
         counts = np.bincount(self.labels, minlength=self.classes)
         self.chance = above_guessing(float(counts.max() / counts.sum()), len(self.labels))
-        self.validation = batches.InOrder(data.validation)
+        self.validation = batches.evaluation_feed(data.validation)
 
     def scaling(self, recipe: Recipe) -> Normalisation:
         """The normalisation of a recipe, with the statistics of the training images."""
@@ -192,11 +202,12 @@ class Bench:
             order: the trial.
             tell: called after every step with steps made and steps in all.
         """
-        began = time.perf_counter()
-        recipe = order.recipe
+        recipe, result = order.recipe, Result()
+        entered = time.perf_counter()
         network = self.network(recipe)
+        began = time.perf_counter()
+        result.setup_seconds = began - entered
         network.restart(recipe)
-        result = Result()
         made = training_batches(recipe, self.data)
         clock = Clock(0, made.steps_per_epoch)
         model = network.model

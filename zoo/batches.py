@@ -141,6 +141,26 @@ def _tf_feed(batches: Batches, first: int) -> Any:
     return steps.map(make, num_parallel_calls=2, deterministic=True).prefetch(AHEAD)
 
 
+def evaluation_feed(split: Split) -> Any:
+    """A split once, in order, again and again: made once for many evaluations."""
+    batches = InOrder(split)
+    if keras.backend.backend() != "tensorflow":
+        return batches
+    import tensorflow as tf
+
+    example = batches[0]
+    types = [tf.as_dtype(part.dtype) for part in example]
+
+    def make(index: Any) -> tuple[Any, ...]:
+        parts = tf.numpy_function(batches.__getitem__, [index], types, stateful=False)
+        return tuple(
+            tf.ensure_shape(part, (None, *known.shape[1:]))
+            for part, known in zip(parts, example, strict=True)
+        )
+
+    return tf.data.Dataset.range(batches.num_batches).map(make).prefetch(1)
+
+
 def _ahead(batches: Batches, first: int) -> Iterator[Batch]:
     with ThreadPoolExecutor(2, "batches") as pool:
         made = deque(pool.submit(batches, step) for step in range(first, first + AHEAD))

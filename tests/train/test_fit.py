@@ -297,7 +297,7 @@ WILD = ("train.optimizer={SGD: {learning_rate: 1e3}}", "model.defaults.batch_nor
 
 @pytest.mark.parametrize(
     "rate, what",
-    [("1e38", "the loss is nan"), ("100.0", "the last 5 losses are above 6.9")],
+    [("1e38", "the loss is nan"), ("100.0", "losses are above ")],
 )
 def test_divergence(tmp_path: Path, rate: str, what: str) -> None:
     """Of a linear classifier, whose loss leaps about without end, and of one that overflows."""

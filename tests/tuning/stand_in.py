@@ -43,7 +43,7 @@ def trained(message: dict[str, Any]) -> dict[str, Any]:
     score = score_of(rate, message["seed"])
     found: dict[str, Any] = {
         "status": "done", "score": score, "reason": None, "epochs": epochs, "steps": steps,
-        "seconds": 0.01, "best_epoch": epochs, "rungs": {}, "curve": [],
+        "seconds": 0.01, "setup_seconds": 0.0, "best_epoch": epochs, "rungs": {}, "curve": [],
     }  # fmt: skip
     if rate > 5:
         return found | {

@@ -80,9 +80,9 @@ def test_words() -> None:
         confirmed(0.98, math.nan, 0.97, trial="fine-001"),
     ]
     assert words(trials, Scored({}, 0.9833, trial="fine-002"), 48) == [
-        "trial fine-002: 0.9790 +- 0.0036 over 3 seeds",
-        "trial coarse-007: 0.9790 +- 0.0026 over 3 seeds",
-        "trial coarse-030: 0.9100 +- 0.0100 over 3 seeds",
+        "trial fine-002: 0.9790 ± 0.0036 over 3 seeds",
+        "trial coarse-007: 0.9790 ± 0.0026 over 3 seeds",
+        "trial coarse-030: 0.9100 ± 0.0100 over 3 seeds",
         "trial fine-001: diverged with 1 of 3 seeds",
         "these two cannot be told apart: fine-002 and coarse-007",
         "0.9833 in the search was the luckiest of 48 draws; over fresh seeds it is 0.9790",
@@ -102,7 +102,7 @@ def test_losses_are_turned_back() -> None:
     one = confirmed(-0.3, -0.5, trial="fine-000")
     found = words([one], Scored({}, -0.2, trial="fine-000"), 9, lambda score: f"{-score:.2f}")
     assert found == [
-        "trial fine-000: 0.40 +- 0.1414 over 2 seeds",
+        "trial fine-000: 0.40 ± 0.1414 over 2 seeds",
         "0.20 in the search was the luckiest of 9 draws; over fresh seeds it is 0.40",
     ]
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import random
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -184,6 +185,8 @@ def test_a_rising_score_in_words() -> None:
     assert edge.rising
     assert edge.words.startswith(f"scores rise to the upper edge of {RATE} [")
     assert "extended to" in edge.words
+    lucky = [replace(one, score=0.98 + one.score / 1000, se=0.01) for one in scored[1:8]]
+    assert not edges({RATE: RATES}, lucky, anything)
 
 
 def test_noise_seldom_moves_an_edge() -> None:

@@ -225,15 +225,18 @@ def test_others_leave_epochs_to_the_stage(kind: str) -> None:
     assert oracle.epochs(name) is None
 
 
-@pytest.mark.parametrize("jax", [True, False])
-def test_tensorflow_is_not_imported_to_draw(jax: bool) -> None:
-    """The search itself trains nothing. Keras's backend numpy needs JAX, which may be missing."""
+@pytest.mark.parametrize(
+    "module, jax, backend",
+    [("cli", True, "numpy"), ("cli", False, "tensorflow"), ("search", True, "tensorflow")],
+)
+def test_the_command_draws_without_tensorflow(module: str, jax: bool, backend: str) -> None:
+    """Keras's backend numpy needs JAX, which may be missing, and cannot train what was found."""
     code = (
-        "import os, sys, tuning.search\n"
+        f"import os, sys, tuning.{module}\n"
         "from tuning.oracle import make\nfrom tuning.space import Range\n"
         f"sys.modules.update({{}} if {jax} else {{'jax': None}})\n"
         "print(make('random', {'a': Range(0, 1)}, {}, 5, 1).draw()[1])\n"
-        "print('tensorflow' in sys.modules, os.environ['KERAS_BACKEND'])\n"
+        "import keras; print(keras.backend.backend(), os.environ['KERAS_BACKEND'])\n"
     )
     done = subprocess.run(
         [sys.executable, "-c", code],
@@ -243,4 +246,4 @@ def test_tensorflow_is_not_imported_to_draw(jax: bool) -> None:
     assert done.returncode == 0, done.stderr
     drawn, loaded = done.stdout.splitlines()
     assert drawn.startswith("{'a': 0.")
-    assert loaded == f"{not jax} tensorflow"
+    assert loaded == f"{backend} tensorflow"

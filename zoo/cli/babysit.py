@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import re
+import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 from textwrap import fill
@@ -14,8 +16,10 @@ from zoo import backend
 from zoo import recipe as recipes
 from zoo.checks import CHECKS, Finding, Verdict
 from zoo.cli.output import Output, columns
-from zoo.errors import UsageError
+from zoo.errors import RecipeError, UsageError
 from zoo.recipe import Recipe
+from zoo.recipe.resolve import dump_data
+from zoo.recipe.tune import proposal
 from zoo.run import Run, write_text
 
 CLAIM = re.compile(r"^# [0-9.]+ ± .*\n", re.MULTILINE)
@@ -145,27 +149,43 @@ def _suggested(
     if write is None:
         return
     word = loaded.train.optimizer.word
-    change = f"train.optimizer.{word}.learning_rate={rate:g}"
-    changed = recipes.load(recipe, [*sets, change])
-    head = f"# zoo check: learning rate {rate:g}; search from {low:g} to {high:g}\n"
-    write_text(write, head + _copied(recipe, changed, rate))
+    block = _searched(recipes.Template(recipe, sets), word, (low, high))
+    changes = [f"train.optimizer.{word}.learning_rate={rate:g}", f"tune={json.dumps(block)}"]
+    changed = recipes.load(recipe, [*sets, *changes])
+    head = f"# zoo check: learning rate {rate:g}; `zoo tune` searches from {low:g} to {high:g}\n"
+    write_text(write, head + _copied(recipe, changed, rate, block))
     out.result({"written": str(write)})
     out.text(f"recipe    {write}")
 
 
-def _copied(recipe: str, changed: Recipe, rate: float) -> str:
-    """The recipe's own text with another rate, comments and all; else the recipe written out."""
+def _searched(template: recipes.Template, word: str, rates: tuple[float, float]) -> dict[str, Any]:
+    """The recipe's `tune:` block with these learning rates, or one that is proposed for it."""
+    known = template.data.get("tune")
+    if not isinstance(known, dict):
+        return proposal(word, template.recipe.train.epochs, rates)
+    entry = {"min_value": rates[0], "max_value": rates[1], "sampling": "log"}
+    path = f"train.optimizer.{word}.learning_rate"
+    return {**known, "space": {**known["space"], path: entry}}
+
+
+def _copied(recipe: str, changed: Recipe, rate: float, block: dict[str, Any]) -> str:
+    """The recipe's own text with another rate and its search, comments and all.
+
+    Where that cannot be, the recipe written out.
+    """
     text = recipes.find(recipe).read_text(encoding="utf-8")
     text = re.sub(CLAIM, "", text)  # What was measured was so with the old rate.
     edited, count = re.subn(
         r"(learning_rate:\s*)[0-9][0-9.eE+-]*", lambda found: f"{found[1]}{rate:g}", text
     )
-    if count == 1:
-        import tempfile
-
+    if count == 1 and not re.search(r"^tune:", text, re.MULTILINE):
+        edited = f"{edited.rstrip()}\n{dump_data({'tune': block})}"
         with tempfile.TemporaryDirectory() as folder:
             file = Path(folder) / "recipe.yaml"
             file.write_text(edited, encoding="utf-8")
-            if recipes.load(str(file)) == changed:
-                return edited
+            try:
+                if recipes.load(str(file)) == changed:
+                    return edited
+            except RecipeError:
+                pass  # Such as a stack whose text says learning_rate elsewhere.
     return recipes.dump(changed)

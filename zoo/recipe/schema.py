@@ -195,7 +195,8 @@ class Train(Model):
     abort_above: float | None = Field(
         3.0,
         gt=1,
-        description="Diverged after five losses in a row above this times the first; none: never.",
+        description="Diverged after five losses in a row above this times the first, or two above "
+        "ten times that; none: never.",
     )
     checkpoint_minutes: float = Field(
         5.0, gt=0, description="Minutes between saves of all that an exact resume needs."

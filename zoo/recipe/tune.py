@@ -148,7 +148,7 @@ class Tune(Model):
         1, description="More rounds of the last stage while its best lies at the edge of a range."
     )
     max_minutes: float | None = Field(
-        None, gt=0, description="Limit of the whole search, or none; what is left goes to confirm."
+        None, gt=0, description="Limit of the whole search, or none; time to confirm is held back."
     )
     trial_minutes: float | None = Field(None, gt=0, description="Limit of a trial, or none.")
     keep: Annotated[int, Field(ge=0, le=MAX_COUNT)] = Field(

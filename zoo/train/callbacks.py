@@ -14,8 +14,10 @@ from zoo.batches import Batches
 from zoo.errors import Diverged
 from zoo.run import Run, written
 
-# A single batch may spike; so many losses in a row above the limit are a divergence.
+# A single batch may spike; so many losses in a row above the limit are a divergence. Of losses ten
+# times as high two are.
 IN_A_ROW = 5
+FAR, FAR_IN_A_ROW = 10.0, 2
 
 
 class FirstEpoch(keras.callbacks.Callback):
@@ -117,17 +119,19 @@ class Watch(keras.callbacks.Callback):
         if self.first_loss is None:
             self.first_loss = loss
         self.recent.append(loss)
-        if self.limit is None or len(self.recent) < IN_A_ROW:
+        if self.limit is None:
             return
-        bar = self.limit * max(self.first_loss, self.floor)
-        if min(self.recent) > bar:
-            raise Diverged(
-                self._words(
-                    step,
-                    f"the last {IN_A_ROW} losses are above {bar:.4g}, "
-                    f"{self.limit:g} times the first ({self.first_loss:.4g})",
+        for times, count in ((1.0, IN_A_ROW), (FAR, FAR_IN_A_ROW)):
+            factor = times * self.limit
+            bar = factor * max(self.first_loss, self.floor)
+            if len(self.recent) >= count and min(list(self.recent)[-count:]) > bar:
+                raise Diverged(
+                    self._words(
+                        step,
+                        f"the last {count} losses are above {bar:.4g}, "
+                        f"{factor:g} times the first ({self.first_loss:.4g})",
+                    )
                 )
-            )
 
     def _words(self, step: int, what: str) -> str:
         rate = float(keras.ops.convert_to_numpy(self.model.optimizer.learning_rate))
