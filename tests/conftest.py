@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import hypothesis
 import pytest
 
 # Before anything imports TensorFlow; no test needs its log.
@@ -68,3 +69,8 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Any:
 
     folder = tmp_path_factory.mktemp("trained")
     return train(tiny(folder), folder / "runs")
+
+
+# How long an example takes says nothing on a machine that others share.
+hypothesis.settings.register_profile("house", deadline=None)
+hypothesis.settings.load_profile("house")

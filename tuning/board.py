@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from collections import deque
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -20,9 +19,6 @@ from zoo.recipe import Recipe
 from zoo.recipe.tune import SearchStage, Tune
 from zoo.run import Search
 
-SHOWN = 8  # Finished trials in the live table.
-STYLES = {"done": "", "pruned": "dim", "diverged": "red", "timeout": "yellow", "failed": "red"}
-
 
 class Board(Watcher):
     """Prints a search.
@@ -34,7 +30,6 @@ class Board(Watcher):
     def __init__(self, console: Console) -> None:
         self.console = console
         self.live: Live | None = None
-        self.recent: deque[Row] = deque(maxlen=SHOWN)
         self.running: dict[str, tuple[Job, int, int]] = {}
         self.best: Row | None = None
         self.name = ""
@@ -51,11 +46,12 @@ class Board(Watcher):
             self.live = Live(console=self.console, refresh_per_second=4, transient=True)
             self.live.start()
 
-    def stage(self, stage: SearchStage, space: Mapping[str, Range | Values]) -> None:
-        self.name, self.done, self.total = stage.name, 0, stage.trials
-        self.recent.clear()
-        self.seconds = []
-        self.best = None
+    def stage(
+        self, stage: SearchStage, space: Mapping[str, Range | Values], rows: Sequence[Row]
+    ) -> None:
+        self._anew(stage.name, stage.trials, len(rows))
+        for row in rows:
+            self._compare(row)
         share = narrow.coverage(stage.trials, 0.05)
         self._print(
             f"stage     {stage.name}: {stage.trials} trials of {stage.epochs} epochs; at least one "
@@ -65,11 +61,8 @@ class Board(Watcher):
             scale = f" {dimension.sampling}" if isinstance(dimension, Range) else ""
             self._print(f"          {path} {narrow.limits(dimension)}{scale}")
 
-    def confirming(self, best: Sequence[Row], seeds: int) -> None:
-        self.name, self.done, self.total = "confirm", 0, len(best) * seeds
-        self.recent.clear()
-        self.seconds = []
-        self.best = None
+    def confirming(self, best: Sequence[Row], seeds: int, done: int) -> None:
+        self._anew("confirm", len(best) * seeds, done)
         names = ", ".join(row["trial"] for row in best)
         self._print(f"confirm   {names}: whole trainings with {seeds} fresh seeds each")
 
@@ -84,16 +77,24 @@ class Board(Watcher):
     def finished(self, row: Row, total: int, left: float | None) -> None:
         self.running.pop(row["trial"], None)
         self.done, self.total, self.left = self.done + 1, total, left
-        self.recent.append(row)
-        self.seconds.append(row["seconds"])
-        counts = row["status"] == "done" and row["score"] is not None
-        if counts and (
-            self.best is None or self.sign * row["score"] > self.sign * self.best["score"]
-        ):
-            self.best = row
-        if self.live is None:
-            self._print(f"{row['trial']:<14} {self._line(row)}{self._rest()}")
+        self.seconds.append(row["seconds"] + row["setup_seconds"])
+        self._compare(row)
+        # Above the live table, where there is one.
+        rest = self._rest() if self.live is None else ""
+        self._print(f"{row['trial']:<14} {self._line(row)}{rest}")
         self._show()
+
+    def _anew(self, name: str, total: int, done: int) -> None:
+        self.name, self.done, self.total = name, done, total
+        self.seconds = []
+        self.best = None
+
+    def _compare(self, row: Row) -> None:
+        """Keeps the best of a stage."""
+        if row["status"] != "done" or row["score"] is None:
+            return
+        if self.best is None or self.sign * row["score"] > self.sign * self.best["score"]:
+            self.best = row
 
     def note(self, text: str) -> None:
         self._print(text)
@@ -132,20 +133,11 @@ class Board(Watcher):
     def _show(self) -> None:
         if self.live is None:
             return
-        table = Table(box=None, pad_edge=False, header_style="bold")
-        for heading in ("trial", "status", "score", "seconds", "values"):
-            table.add_column(
-                heading, justify="right" if heading in ("score", "seconds") else "left"
-            )
-        for row in self.recent:
-            score = "" if row["score"] is None else f"{row['score']:.4f}"
-            values = "  ".join(f"{_last(path)} {_short(v)}" for path, v in row["values"].items())
-            cells = (row["trial"], row["status"], score, f"{row['seconds']:.1f}", values)
-            table.add_row(*cells, style=STYLES[row["status"]])
+        table = Table(box=None, pad_edge=False, show_header=False)
         for job, step, steps in self.running.values():
             share = f"{step / steps:.0%}" if steps else "begins"
             values = "  ".join(f"{_last(path)} {_short(v)}" for path, v in job.values.items())
-            table.add_row(job.trial, share, "", "", values, style="bold")
+            table.add_row(job.trial, share, values)
         head = f"{self.name}  {time.strftime('%H:%M:%S')}{self._rest()}"
         self.live.update(Group(Text(head), table))
 

@@ -111,7 +111,8 @@ def words(
         if not told_apart(order[0], other)
     ]
     again = [one for one in order if search_best is not None and one.trial == search_best.trial]
-    if search_best is not None and again and -math.inf < again[0].mean < search_best.score:
+    told = again and -math.inf < again[0].mean < search_best.score if search_best else False
+    if search_best is not None and told and show(again[0].mean) != show(search_best.score):
         lines.append(
             f"{show(search_best.score)} in the search was the luckiest of {draws} draws; "
             f"over fresh seeds it is {show(again[0].mean)}"

@@ -6,9 +6,11 @@ it would have.
 
 from __future__ import annotations
 
+import json
 import os
 import socket
 import time
+from collections import Counter
 from collections.abc import Mapping
 from copy import deepcopy
 from dataclasses import dataclass, field
@@ -22,13 +24,15 @@ from tuning.crew import SILENCE, Crew
 from tuning.journal import Journal
 from tuning.runner import Runner, Watcher
 from tuning.space import Range, Values
-from tuning.stage import ConfirmFeed, Row, StageFeed, dimensions
+from tuning.stage import ConfirmFeed, Row, StageFeed, confirming, dimensions
 from zoo.errors import Diverged, Interrupted, RunError, ZooError
 from zoo.recipe import Template
 from zoo.recipe.tune import SearchStage, Tune
 from zoo.run import Search, write_text
 
 Space = dict[str, Range | Values]
+# What a row of the journal must have.
+KEYS = ("trial", "stage", "index", "values", "status", "score", "epochs", "seed", "rungs")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -93,7 +97,7 @@ class Course:
         self.info = info
         self.watcher = settings.watcher
         self.settings = settings
-        self.journal = Journal(folder.trials_file)
+        self.journal = Journal(folder.trials_file, KEYS)
         self.attempts = Journal(folder.attempts_file)
         self.before = float(info["seconds"])
         self.began = time.monotonic()
@@ -123,8 +127,12 @@ class Course:
                 runner = Runner(self, crew)
                 self._stages(runner)
                 confirmed = self._confirm(runner)
+                self.info["out_of_time"] = runner.was_out_of_time
             return self._finished(confirmed)
         except KeyboardInterrupt:
+            if not self.attempts.rows:
+                self.folder.remove()
+                raise Interrupted("stopped before a trial was begun; nothing is kept.") from None
             self.note(status="interrupted")
             raise Interrupted(
                 f"stopped; {len(self.journal.rows)} trials are kept. "
@@ -177,7 +185,7 @@ class Course:
         done: list[dict[str, Any]],
     ) -> tuple[narrow.Narrowed, dict[str, Any]]:
         """Runs one stage; what it says of its ranges, and its entry in tune.json."""
-        self.watcher.stage(stage, space)
+        self.watcher.stage(stage, space, self.rows_of(stage.name))
         known = {row["index"]: row for row in self.rows_of(stage.name)}
         lag = self.info["lag"]
         feed = StageFeed(self.template, self.tune, stage, space, rule, lag, known)
@@ -189,11 +197,10 @@ class Course:
         self.note(stages=[*done, entry])
         minutes = self.tune.trial_minutes
         runner.work(feed, None if minutes is None else minutes * 60)
-        runner.tidy(stage.name)  # Killed after its last row, it was not.
+        runner.tidy(f"{stage.name}-")  # Killed after its last row, it was not.
         if feed.exhausted:
             self.watcher.note(f"stage {stage.name}: no other values are left after {feed.total}")
-        scored = [self.scored(row) for row in self.rows_of(stage.name) if row["status"] == "done"]
-        found = narrow.narrowed(space, scored, self._allowed)
+        found = narrow.narrowed(space, self._scored(stage.name), self._allowed)
         return found, entry | {
             "finished": len(feed.rows),
             "redrawn": feed.redrawn,
@@ -209,6 +216,18 @@ class Course:
             return stage.prune
         first = number == 0 and len(self.tune.stages) > 1 and stage.oracle != "hyperband"
         return "median" if first else "none"
+
+    def _scored(self, stage: str) -> list[narrow.Scored]:
+        """The trials of a stage that came to their end; of equal values, the longest one.
+
+        Hyperband goes on with a good trial under another name.
+        """
+        found: dict[str, Row] = {}
+        for row in self.rows_of(stage):
+            key = json.dumps(row["values"], sort_keys=True)
+            if row["status"] == "done" and found.get(key, row)["epochs"] <= row["epochs"]:
+                found[key] = row
+        return [self.scored(row) for row in found.values()]
 
     def scored(self, row: Row) -> narrow.Scored:
         """A finished trial as the rules see it, higher scores better."""
@@ -246,34 +265,44 @@ class Course:
         words = self.tune.confirm
         best = self._best(words.top if words else 1)
         if not best:
-            ended = [row["reason"] for row in self.journal.rows if row["reason"]]
-            raise Diverged(
-                f"no trial came to its end; the last one: {ended[-1] if ended else 'none was run'}."
-                " Lower min_value of the learning rate in tune.space, give it more time, or look "
-                f"at the recipe itself: zoo check {self.folder.recipe_file}"
-            )
+            raise Diverged(self._nothing())
         if words is None or runner.out_of_time(confirming=True):
             return []
-        known = {row["index"]: row for row in self.rows_of("confirm")}
+        known = {row["trial"] for row in self.rows_of("confirm")}
         feed = ConfirmFeed(self.template.recipe.seed, best, words.seeds, known)
-        self.watcher.confirming(best, words.seeds)
+        self.watcher.confirming(best, words.seeds, len(known.intersection(feed.names)))
         runner.work(feed, None)
-        runner.tidy("confirm")
+        rows = {row["trial"]: row for row in self.rows_of("confirm")}
         found = []
-        for place, row in enumerate(best):
-            mine = [
-                other for other in self.rows_of("confirm") if other["index"] % len(best) == place
-            ]
-            mine.sort(key=lambda other: other["index"])
-            worst = float("-inf")
-            scores = [worst if r["score"] is None else self.sign * r["score"] for r in mine]
+        for row in best:
+            names = [confirming(row["trial"], number) for number in range(words.seeds)]
+            scores = [rows[name]["score"] for name in names if name in rows]
             if scores:
-                found.append(Confirmed(row["values"], tuple(scores), row["trial"]))
+                worst = float("-inf")
+                signed = tuple(worst if one is None else self.sign * one for one in scores)
+                found.append(Confirmed(row["values"], signed, row["trial"]))
         # Where time ran out, those with fewer seeds are not compared with those with more.
         most = max((len(one.scores) for one in found), default=0)
         if most < words.seeds:
             self.watcher.note(f"time is up: {most} of {words.seeds} seeds")
         return [one for one in found if len(one.scores) == most]
+
+    def _nothing(self) -> str:
+        """What to do where no trial came to its end."""
+        rows = self.journal.rows
+        if not rows:
+            return f"{self.folder}: no trial was run: give it more time, tune.max_minutes."
+        (status, count), *_ = Counter(row["status"] for row in rows).most_common(1)
+        last = next(row for row in reversed(rows) if row["status"] == status)
+        advice = {
+            "diverged": "Lower min_value of the learning rate in tune.space",
+            "timeout": "Give trials more time, tune.trial_minutes, or fewer epochs",
+            "failed": "Search smaller networks or batches",
+        }.get(status, "Set prune: none")
+        return (
+            f"{self.folder}: no trial came to its end. {count} of {len(rows)} are {status}, the "
+            f"last one: {last['reason']}. {advice}, or look at the recipe itself: zoo check RECIPE"
+        )
 
     def _finished(self, confirmed: list[Confirmed]) -> Outcome:
         searched = self._best(1)[0]
@@ -285,13 +314,17 @@ class Course:
         head = f"{searched['score']:.4f} {self.tune.objective} in one trial, not confirmed"
         if confirmed:
             order = confirmed_order(confirmed)
-            draws = sum(row["score"] is not None for row in self.journal.rows)
+            searched_rows = [row for row in self.journal.rows if row["stage"] != "confirm"]
+            draws = sum(row["status"] == "done" for row in searched_rows)
             words = confirmed_words(confirmed, self.scored(searched), draws, self._shown)
             first = order[0]
             if first.diverged:
                 raise Diverged(
                     f"{self.folder}: every trial that was confirmed diverged with a seed."
                 )
+            for row in self.rows_of("confirm"):
+                if not row["trial"].startswith(f"confirm-{first.trial}-"):
+                    self.folder.trial(row["trial"]).remove()
             best = {
                 "trial": first.trial, "values": dict(first.values), "score": self.sign * first.mean,
                 "score_sd": first.sd, "seeds": len(first.scores),

@@ -21,6 +21,7 @@ from zoo.errors import EnvironmentFault
 from zoo.run import Search
 
 SILENCE = 600.0  # Seconds without a sign of life after which a worker hangs.
+STARTING = 6  # Times as long may a worker be silent that is not ready yet.
 FALSE_STARTS = 3  # In a row, before any of them was ready.
 BUILT = 60  # Networks built by a process, each of which leaks some megabytes in TensorFlow.
 TAIL = 2000  # Characters of a log that are shown.
@@ -178,10 +179,10 @@ class Crew:
                 worker.built = message.get("built", worker.built)
                 yield worker, message
         for worker in list(self.workers):
-            if time.monotonic() - worker.heard > self.silence and not worker.idle:
+            limit = self.silence if worker.ready else STARTING * self.silence
+            if time.monotonic() - worker.heard > limit and not worker.idle:
                 worker.process.kill()
-                reason = f"silent for {self.silence:.0f} s"
-                self._replace(worker)
+                reason = self._replace(worker, f"was silent for {limit:.0f} s")
                 yield worker, {"type": "lost", "reason": reason}
 
     def refresh(self, worker: Worker) -> None:
@@ -190,12 +191,13 @@ class Crew:
             worker.send(type="stop")
             self._replace(worker)
 
-    def _replace(self, worker: Worker) -> str:
+    def _replace(self, worker: Worker, reason: str = "") -> str:
         """Starts another in its place; says how it ended."""
         self.workers.remove(worker)
         self._let_go(worker)
         code = worker.process.returncode
-        reason = f"killed by signal {-code}" if code < 0 else f"ended with code {code}"
+        ended = f"killed by signal {-code}" if code < 0 else f"ended with code {code}"
+        reason = reason or ended
         if worker.ready is None:
             self.false_starts += 1
             if self.false_starts >= FALSE_STARTS:

@@ -9,6 +9,7 @@ values are and is left out.
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal
@@ -21,6 +22,7 @@ Allowed = Callable[[str, Any], str | None]
 Side = Literal["low", "high"]
 
 TOP = 5  # Trials kept at least, and looked at near an edge.
+TOLD = 3  # Trials that a range which not all have, or a value of a list, is judged by.
 NEAR_BEST = 0.05  # Of the range, from its edge: the best trial.
 # Of the range, from its edge: so many of the top. By chance .86 % an edge; 2 of 5 would be 8 %.
 NEAR_TOP, MOST = 0.10, 3
@@ -160,8 +162,8 @@ def narrowed(space: Space, scored: Sequence[Scored], allowed: Allowed) -> Narrow
     becomes that of their values and a quarter of a decade either side, half a decade wide at least;
     of a linear one the margin is an eighth of its width, and a quarter of it remains. Neither ends
     outside the old range but where `edges` extends it. Of a list remain the values that kept trials
-    have, two at least, and the neighbours of the best number. A path that no kept trial has stays
-    as it is.
+    have, two at least, the neighbours of the best number, and what fewer than three trials had. A
+    path that not all trials have stays as it is where fewer than three kept ones have it.
 
     Args:
         space: ranges of the stage.
@@ -176,7 +178,7 @@ def narrowed(space: Space, scored: Sequence[Scored], allowed: Allowed) -> Narrow
     new: dict[str, Range | Values] = {}
     for path, old in space.items():
         here = _values(path, old, kept)
-        if not here:
+        if not _judged(path, here, ranked):
             new[path] = old
         elif isinstance(old, Values):
             new[path] = _fewer(old, here, _values(path, old, ranked))
@@ -303,7 +305,7 @@ def _edges(
 ) -> list[Edge]:
     found: list[Edge] = []
     for path, old in space.items():
-        if not _values(path, old, kept):
+        if not _judged(path, _values(path, old, kept), ranked):
             continue
         values = _values(path, old, ranked)
         if isinstance(old, Values):
@@ -362,6 +364,12 @@ def _correlation(one: Sequence[float], other: Sequence[float]) -> float:
     pairs = [(a - means[0], b - means[1]) for a, b in zip(one, other, strict=True)]
     power = math.sqrt(sum(a * a for a, _ in pairs) * sum(b * b for _, b in pairs))
     return sum(a * b for a, b in pairs) / power if power else 0.0
+
+
+def _judged(path: str, here: Sequence[Any], ranked: Sequence[Scored]) -> bool:
+    """Whether kept trials say enough of a path: one, or some where not all trials have it."""
+    shared = all(path in trial.values for trial in ranked)
+    return len(here) >= (1 if shared else TOLD)
 
 
 def _position(space: Range, value: float) -> float:
@@ -482,8 +490,10 @@ def _outward(old: Range, low: float, high: float) -> tuple[float, float]:
 
 
 def _fewer(old: Values, kept: Sequence[Any], ranked: Sequence[Any]) -> Values:
-    """The values that kept trials have, best first, in the order listed; two at least."""
+    """The values that kept trials have, and those few trials had; two at least, as listed."""
     chosen = {old.index(value) for value in kept}
+    tried = Counter(old.index(value) for value in ranked)
+    chosen |= {index for index in range(len(old.values)) if tried[index] < TOLD}
     best = old.index(kept[0])
     if old.numeric:
         order = sorted(range(len(old.values)), key=lambda index: old.values[index])

@@ -10,6 +10,7 @@ import hashlib
 import json
 import os
 import sys
+import warnings
 from collections.abc import Mapping
 from importlib.util import find_spec
 from typing import Any, Protocol
@@ -119,7 +120,9 @@ class _KerasTuner:
         self.oracle.verbose = 0
 
     def draw(self) -> tuple[str, dict[str, Any]] | None:
-        trial = self.oracle.create_trial(f"tuner{len(self.trials)}")
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # Of the Gaussian process, whose fit may not converge.
+            trial = self.oracle.create_trial(f"tuner{len(self.trials)}")
         if trial.status == "STOPPED":
             return None
         if trial.status == "IDLE":

@@ -12,7 +12,7 @@ from tuning.crew import Crew, Message, Worker
 from tuning.jobs import Job
 from tuning.space import Range, Values
 from zoo import errors
-from zoo.errors import DataError, ZooError
+from zoo.errors import DataError, RunError, ZooError
 from zoo.recipe import Recipe
 from zoo.recipe.tune import SearchStage, Tune
 from zoo.run import Search
@@ -32,8 +32,10 @@ class Watcher:
     def begin(self, folder: Search, tune: Tune, recipe: Recipe, workers: int) -> None:
         """The search begins, or is taken up again."""
 
-    def stage(self, stage: SearchStage, space: Mapping[str, Range | Values]) -> None:
-        """A stage begins."""
+    def stage(
+        self, stage: SearchStage, space: Mapping[str, Range | Values], rows: Sequence[Row]
+    ) -> None:
+        """A stage begins, or is taken up again with some trials finished."""
 
     def started(self, job: Job) -> None:
         """A trial begins."""
@@ -50,8 +52,8 @@ class Watcher:
     def judged(self, stage: SearchStage, found: narrow.Narrowed) -> None:
         """A stage has ended."""
 
-    def confirming(self, best: Sequence[Row], seeds: int) -> None:
-        """The best are trained again."""
+    def confirming(self, best: Sequence[Row], seeds: int, done: int) -> None:
+        """The best are trained again, of which so many have been."""
 
     def end(self) -> None:
         """The search ends, for whatever reason."""
@@ -81,6 +83,8 @@ class Runner:
         self.search = search
         self.crew = crew
         self.lost: dict[str, int] = {}
+        self.warned = False
+        self.was_out_of_time = False
         self.until: float | None = None  # Seconds of the search after which its stage ends.
 
     def share(self, part: float) -> None:
@@ -144,15 +148,20 @@ class Runner:
         if words is None or not rows:
             return 0.0
         rows.sort(key=self._place)
-        slowest: float = max(row["seconds"] / row["epochs"] for row in rows[: words.top])
         epochs = self.search.template.recipe.train.epochs
+        slowest: float = max(
+            row["seconds"] / row["epochs"] * epochs + row["setup_seconds"]
+            for row in rows[: words.top]
+        )
         rounds = -(-words.top * words.seeds // self.crew.count)
-        return min(slowest * epochs * rounds, SHARE * budget)
+        return min(slowest * rounds, SHARE * budget)
 
     def out_of_time(self, confirming: bool = False) -> bool:
         """Whether nothing more is to be begun."""
         left = self.left(confirming)
-        return left is not None and left <= 0
+        out = left is not None and left <= 0
+        self.was_out_of_time = self.was_out_of_time or out
+        return out
 
     def _give(self, worker: Worker, job: Job, limit: float | None, feed: Feed) -> None:
         left = self.left(feed.confirming)
@@ -196,15 +205,36 @@ class Runner:
         known = self.search.info.get("data")
         if known is None:
             data = {key: message[key] for key in ("fingerprint", "train", "validation", "classes")}
-            self.search.note(data=data, device=message["device"], versions=message["versions"])
+            where = {key: message[key] for key in ("backend", "device", "versions")}
+            self.search.note(data=data, **where)
             for note in message["notes"]:
                 self.search.watcher.note(f"note: {note}")
-        elif known["fingerprint"] != message["fingerprint"]:
+            return
+        self._same_machine(message)
+        if known["fingerprint"] != message["fingerprint"]:
             raise DataError(
                 f"{self.search.folder}: the data changed since the search began. Expected "
                 f"fingerprint {known['fingerprint'][:12]} ({known['train']} training images). "
                 f"Received {message['fingerprint'][:12]} ({message['train']}); bring the old data "
                 "back, or begin a new search without --resume."
+            )
+
+    def _same_machine(self, message: Message) -> None:
+        """Refuses another backend; says what else may make a difference."""
+        info = self.search.info
+        if info["backend"] != message["backend"]:
+            raise RunError(
+                f"{self.search.folder}: was begun with KERAS_BACKEND={info['backend']}, and two "
+                "backends give different trials; resume it with that one."
+            )
+        old = {"device": info["device"], **info["versions"]}
+        new = {"device": message["device"], **message["versions"]}
+        changed = [f"{key} {old[key]} -> {new.get(key)}" for key in old if old[key] != new.get(key)]
+        if changed and not self.warned:
+            self.warned = True
+            self.search.watcher.note(
+                f"warning: changed since the search began: {', '.join(changed)}. Trials may differ "
+                "a little from those before."
             )
 
     def _done(self, worker: Worker, message: Message, feed: Feed) -> None:
@@ -239,30 +269,36 @@ class Runner:
             "rungs": result["rungs"], "curve": result["curve"],
         }  # fmt: skip
 
-    def _ranked(self, stage: str) -> list[Row]:
-        rows = [row for row in self.search.rows_of(stage) if row["status"] == "done"]
-        return sorted(rows, key=self._place)
-
     def _place(self, row: Row) -> tuple[float, int]:
         """Sorts the best first, ties by their order."""
         return -self.search.sign * row["score"], row["index"]
 
     def _to_keep(self, row: Row) -> bool:
-        better = sum(self._place(other) < self._place(row) for other in self._ranked(row["stage"]))
-        return better < self.search.tune.keep
+        ranked = sorted([*self._peers(row["trial"]), row], key=self._place)
+        return row in ranked[: self.search.tune.keep]
+
+    def _peers(self, trial: str) -> list[Row]:
+        """The trials of which the best are kept: of a stage, or of what is confirmed together."""
+        group = trial.rpartition("-")[0]
+        return [
+            row
+            for row in self.search.journal.rows
+            if row["trial"].rpartition("-")[0] == group and row["status"] == "done"
+        ]
 
     def _finish(self, row: Row, feed: Feed) -> None:
         self.search.journal.append(row)
         feed.rows[row["index"]] = row
-        self.tidy(row["stage"])
+        self.tidy(row["trial"])
+        self.search.note()  # The time that was spent, whatever happens next.
         self.search.watcher.finished(row, feed.total, self.left())
 
-    def tidy(self, stage: str) -> None:
-        """Leaves the run folders of a stage's best trials alone."""
-        best = {row["trial"] for row in self._ranked(stage)[: self.search.tune.keep]}
-        mine = {row["trial"] for row in self.search.rows_of(stage)}
-        for name in mine.intersection(self.search.folder.kept()) - best:
-            self.search.folder.trial(name).remove()
+    def tidy(self, trial: str) -> None:
+        """Leaves the run folders of the best of a trial's peers alone."""
+        ranked = sorted(self._peers(trial), key=self._place)
+        for row in ranked[self.search.tune.keep :]:
+            if row["trial"] in self.search.folder.kept():
+                self.search.folder.trial(row["trial"]).remove()
 
     def _lost(self, worker: Worker, reason: str, feed: Feed) -> Job | None:
         self.search.watcher.note(f"worker {worker.index} was lost ({reason}); another is started")

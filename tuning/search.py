@@ -66,7 +66,7 @@ def resume(
         path: its folder.
         settings: as for `begin`.
         given: a recipe that it is expected to be of; None: its own.
-        sets: changes of `data.source` alone, for data that were moved.
+        sets: changes of `data.source`, for data that were moved, and of limits.
 
     Raises:
         RunError: there is no such search, or it is running, or it is of another recipe; the
@@ -78,20 +78,36 @@ def resume(
     folder = Search.open(path)
     with folder.locked():
         info = folder.info()
+        if not folder.recipe_file.is_file():
+            raise RunError(f"{folder.recipe_file}: is missing; without it nothing can go on.")
         own = Template(str(folder.recipe_file), sets)
         for other, where in ((own, str(folder.recipe_file)), (given, "the recipe given")):
             if other is not None:
                 _require_same(info["recipe"], _plain(other.data), folder, where)
-        if info["status"] == "done":
-            settings.watcher.note(f"{folder} is done already: nothing to resume.")
+        limits = given if given is not None and given.recipe.tune is not None else own
+        if info["status"] == "done" and not _more_time(info, limits):
+            settings.watcher.note(
+                f"{folder} is done already: nothing to resume. Time was up; give it more with "
+                "--set tune.max_minutes=..."
+                if info.get("out_of_time")
+                else f"{folder} is done already: nothing to resume."
+            )
             return Outcome(
                 folder=folder, best=info["best"], edge_verdicts=info["edge_verdicts"],
                 words=info["words"], trials=info["trials"], seconds=info["seconds"],
             )  # fmt: skip
         course = Course(folder, own, info, settings)
-        if given is not None and given.recipe.tune is not None:
-            course.tune = given.recipe.tune  # The same but for limits, which are those given now.
+        if limits.recipe.tune is not None:
+            course.tune = limits.recipe.tune  # The same but for limits, which are those given now.
         return course.run()
+
+
+def _more_time(info: dict[str, Any], limits: Template) -> bool:
+    """Whether a search that ended for its time has more of it now."""
+    tune = limits.recipe.tune
+    if not info.get("out_of_time") or tune is None:
+        return False
+    return tune.max_minutes is None or tune.max_minutes * 60 > info["seconds"] * 1.02
 
 
 def with_proposal(recipe: str, sets: Sequence[str], warn: Any = None) -> tuple[Template, bool]:

@@ -106,8 +106,10 @@ class Range:
             )
         if self.sampling == "log":
             low, high, value = math.log(low), math.log(high), math.log(value)
-        # Halves: high - low may overflow where both are representable.
-        return min(max((value / 2 - low / 2) / (high / 2 - low / 2), 0.0), 1.0)
+        if not math.isfinite(high - low):
+            # Halves: the difference overflows where both are representable.
+            low, high, value = low / 2, high / 2, value / 2
+        return min(max((value - low) / (high - low), 0.0), 1.0)
 
 
 @dataclass(frozen=True)

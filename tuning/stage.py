@@ -7,7 +7,7 @@ it is run with as many workers, and nobody waits but for a trial far behind the 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from typing import Any
 
 from tuning import oracle as oracles
@@ -173,16 +173,17 @@ class ConfirmFeed:
         seed: of the search.
         best: trials, the best first.
         count: seeds a trial.
-        rows: finished ones, by index.
+        done: names of those that have been run.
     """
 
     confirming = True
 
-    def __init__(self, seed: int, best: Sequence[Row], count: int, rows: dict[int, Row]) -> None:
-        self.rows = rows
+    def __init__(self, seed: int, best: Sequence[Row], count: int, done: Container[str]) -> None:
+        self.rows: dict[int, Row] = {}
+        self.done = done
         self.jobs = [
             Job(
-                trial=f"confirm-{place + 1}-{number + 1}",
+                trial=confirming(row["trial"], number),
                 stage="confirm",
                 index=number * len(best) + place,
                 values=row["values"],
@@ -195,6 +196,11 @@ class ConfirmFeed:
         self.given = 0
 
     @property
+    def names(self) -> list[str]:
+        """Of all of its trainings."""
+        return [job.trial for job in self.jobs]
+
+    @property
     def total(self) -> int:
         return len(self.jobs)
 
@@ -203,6 +209,11 @@ class ConfirmFeed:
         while self.given < len(self.jobs):
             job = self.jobs[self.given]
             self.given += 1
-            if job.index not in self.rows:
+            if job.trial not in self.done:
                 return job
         return None
+
+
+def confirming(trial: str, number: int) -> str:
+    """The name of a trial's training with one of the fresh seeds."""
+    return f"confirm-{trial}-{number + 1}"

@@ -324,6 +324,9 @@ class _Follow(keras.callbacks.Callback):
         self.rungs = set(pruning.rungs(order.rule, self.steps))
         self.best: tuple[float, float] | None = None
 
+    def on_test_batch_end(self, batch: int, logs: Any = None) -> None:
+        self.tell(self.clock.step, self.steps)
+
     def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
         step = self.clock.step
         self.tell(step, self.steps)

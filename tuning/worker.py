@@ -74,10 +74,13 @@ def _work(channel: Channel) -> None:
     from zoo import backend
 
     backend.prepare(deterministic=recipe.train.deterministic, seed=recipe.seed)
+    import keras
+
     from tuning.trial import Bench
     from zoo.data.load import load
 
-    data = load(recipe)
+    # Reading images may take longer than any trial: that is no hanging.
+    data = load(recipe, progress=lambda done, total, what: channel.beat(done, total))
     bench = Bench(data)
     channel.send(
         type="ready",
@@ -86,6 +89,7 @@ def _work(channel: Channel) -> None:
         validation=len(data.validation),
         train=len(data.train),
         notes=list(data.notes),
+        backend=keras.backend.backend(),
         device=backend.device(),
         versions=backend.versions(),
     )

@@ -97,7 +97,7 @@ def test_no_range_ends_outside_the_old_but_at_an_edge(stage: tuple[Range, list[S
             assert isinstance(edge.new, Range)
             end = (edge.new.min_value, new.min_value) if edge.side == "low" else (
                 edge.new.max_value, new.max_value)  # fmt: skip
-            assert end[0] == end[1]
+            assert end[0] == pytest.approx(end[1], abs=1e-12 * (space.max_value - space.min_value))
 
 
 @given(stages())
@@ -119,23 +119,26 @@ def test_equal_trials_narrow_alike(stage: tuple[Range, list[Scored]]) -> None:
     ]
 
 
-@given(st.floats(0.2, 0.8), st.integers(0, 1000), st.sampled_from(["linear", "log"]))
-def test_an_optimum_inside_stays_inside(peak: float, seed: int, sampling: Any) -> None:
-    drawn = random.Random(seed)
-    space = Range(1e-5, 10.0, sampling)
-    optimum = space.at(peak)
-    for _ in range(3):
-        values = [space.at(drawn.random()) for _ in range(25)]
-        scored = [
-            Scored({RATE: value}, -abs(Range(1e-6, 1e3, sampling).position(value) - Range(
-                1e-6, 1e3, sampling).position(optimum)))
-            for value in values
-        ]  # fmt: skip
-        new = narrowed({RATE: space}, scored, anything).space[RATE]
-        assert isinstance(new, Range)
-        # Five draws may all lie on one side of it, within the margin and a little.
-        assert new.min_value / 1.5 <= optimum <= new.max_value * 1.5
-        space = new
+@pytest.mark.parametrize("sampling", ["linear", "log"])
+def test_an_optimum_inside_stays_inside(sampling: Any) -> None:
+    """Nearly always: the best draws may all lie on one side of it, farther than the margin."""
+    drawn = random.Random(0)
+    whole = Range(1e-6, 1e3, sampling)
+    inside = 0
+    for _ in range(300):
+        space = Range(1e-5, 10.0, sampling)
+        optimum = space.at(drawn.uniform(0.2, 0.8))
+        for _ in range(3):
+            values = [space.at(drawn.random()) for _ in range(25)]
+            scored = [
+                Scored({RATE: value}, -abs(whole.position(value) - whole.position(optimum)))
+                for value in values
+            ]
+            new = narrowed({RATE: space}, scored, anything).space[RATE]
+            assert isinstance(new, Range)
+            space = new
+        inside += space.min_value <= optimum <= space.max_value
+    assert inside >= 290
 
 
 @given(st.integers(0, 1000), st.floats(1e-3, 1.0))
@@ -364,12 +367,13 @@ def test_whole_numbers_are_rounded_outward() -> None:
 @pytest.mark.parametrize(
     "values, kept, expected",
     [
-        ((8, 16, 32, 64, 128), [32] * 5, (16, 32, 64)),
-        ((8, 16, 32, 64, 128), [8] * 5, (8, 16)),
+        ((8, 16, 32, 64, 128), [32] * 5 + [8, 128] * 3, (16, 32, 64)),
+        ((8, 16, 32, 64, 128), [8] * 5 + [32, 64, 128] * 3, (8, 16)),
         ((128, 8, 64, 16), [64, 64, 64, 64, 8], (128, 8, 64, 16)),
-        (("a", "b", "c"), ["c", "a", "a", "a", "a", "b"], ("a", "c")),
-        (("a", "b", "c"), ["c", "c", "c", "c", "c", "b", "a"], ("b", "c")),
-        (("a", "b", "c"), ["c"], ("a", "c")),
+        (("a", "b", "c"), ["c", "a", "a", "a", "a", "b"], ("a", "b", "c")),  # One of b is not told.
+        (("a", "b", "c"), ["c", "a", "a", "a", "a", "b", "b", "b"], ("a", "c")),
+        (("a", "b", "c"), ["c"] * 5 + ["b", "b", "b", "a", "a", "a"], ("b", "c")),
+        (("a", "b", "c"), ["c"], ("a", "b", "c")),
         ((True, False), [False], (True, False)),
         (("a",), ["a"], ("a",)),
     ],

@@ -6,6 +6,7 @@ A recipe that trains badly for one of these reasons is not wrong, so none of the
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import chain
 from math import prod
 from typing import Any
 
@@ -46,9 +47,20 @@ def lint(recipe: Recipe, layers: tuple[Layer, ...]) -> list[Caution]:
         layers: of its plan.
     """
     found: dict[str, Caution] = {}
-    for path, sentence in (*_stages(recipe), *_scales(recipe, layers), *_training(recipe)):
+    parts = (_stages(recipe), _scales(recipe, layers), _training(recipe), _search(recipe))
+    for path, sentence in chain.from_iterable(parts):
         found.setdefault(sentence, (path, sentence))
     return list(found.values())
+
+
+def _search(recipe: Recipe) -> Iterator[Caution]:
+    for index, stage in enumerate(recipe.tune.stages if recipe.tune else ()):
+        if stage.epochs > recipe.train.epochs:
+            yield (
+                ("tune", "stages", index, "epochs"),
+                f"trials of {stage.epochs} epochs are longer than the training they are for, "
+                f"train.epochs: {recipe.train.epochs}",
+            )
 
 
 def _stages(recipe: Recipe) -> Iterator[Caution]:

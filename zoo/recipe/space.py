@@ -127,6 +127,17 @@ def _values(data: Any, tune: Tune, text: str) -> Iterator[tuple[Path, str]]:
     if path == parse_path(text):
         yield here, why
         return
+    for other, values in _above(tune, text):
+        for value in values:
+            _, path, why = applied(data, {**base, other: value, text: None})
+            if path == parse_path(text):
+                word = next(iter(value)) if isinstance(value, dict) else value
+                yield (
+                    here,
+                    f"has no place where {other} is {word}. Expected when: {{{other}: ...}}, with "
+                    "the values that it goes with.",
+                )
+                return
     for key, value in _shown(entry):
         said = _wrong(data, {**base, text: value}, text)
         if said:
@@ -141,6 +152,16 @@ def _values(data: Any, tune: Tune, text: str) -> Iterator[tuple[Path, str]]:
 def refused(data: Any, tune: Tune, text: str, value: Any) -> str | None:
     """Why a recipe does not take a value of its space's entry; None: it does."""
     return _wrong(data, {**with_parents(tune, text), text: value}, text)
+
+
+def _above(tune: Tune, text: str) -> Iterator[tuple[str, tuple[Any, ...]]]:
+    """Entries with values that an entry's place lies in, and those of their values it may meet."""
+    mine = parse_path(text) or ()
+    allowed = conditions(tune, text)
+    for other, entry in tune.space.items():
+        path = parse_path(other) or ()
+        if other != text and entry.values is not None and mine[: len(path)] == path:
+            yield other, allowed.get(other, entry.values)
 
 
 def _shown(entry: Entry) -> Iterator[tuple[tuple[str | int, ...], Any]]:

@@ -16,6 +16,7 @@ class Search:
     """The folder of one `zoo tune`."""
 
     STATUSES = ("running", "done", "interrupted", "failed")
+    KEYS = ("status", "seed", "workers", "lag", "recipe", "seconds", "stages")
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -97,7 +98,14 @@ class Search:
         Raises:
             RunError: it is missing or is not JSON.
         """
-        return read_json(self.folder / "tune.json")
+        found = read_json(self.folder / "tune.json")
+        missing = [key for key in self.KEYS if key not in found]
+        if missing:
+            raise RunError(
+                f"{self.folder / 'tune.json'}: not that of a search: it lacks "
+                f"{', '.join(missing)}. Was it edited? Begin a new search."
+            )
+        return found
 
     def write_info(self, info: dict[str, Any]) -> None:
         """Writes tune.json."""
