@@ -644,6 +644,7 @@ def test_what_the_command_says(tmp_path: Path) -> None:
     assert json.loads(out)["best"] == folder.info()["best"]
 
 
+@pytest.mark.slow
 def test_without_a_space_one_is_proposed(tmp_path: Path) -> None:
     given, proposed = with_proposal("digits-tiny", [])
     assert proposed
