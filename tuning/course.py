@@ -104,6 +104,11 @@ class Course:
         self.rule = "none"
 
     @property
+    def untouched(self) -> bool:
+        """Whether no trial was ever begun."""
+        return not (self.attempts.rows or self.journal.rows)
+
+    @property
     def sign(self) -> float:
         """1 where more is better, -1 where less is."""
         return 1.0 if self.tune.objective == "val_accuracy" else -1.0
@@ -130,7 +135,7 @@ class Course:
                 self.info["out_of_time"] = runner.was_out_of_time
             return self._finished(confirmed)
         except KeyboardInterrupt:
-            if not self.attempts.rows:
+            if self.untouched:
                 self.folder.remove()
                 raise Interrupted("stopped before a trial was begun; nothing is kept.") from None
             self.note(status="interrupted")
@@ -140,7 +145,7 @@ class Course:
             ) from None
         except Exception as error:
             self.note(status="failed", reason=str(error))
-            if isinstance(error, ZooError) and not self.attempts.rows:
+            if isinstance(error, ZooError) and self.untouched:
                 self.folder.remove()  # Nothing was begun: there is nothing to go on with.
             elif isinstance(error, ZooError):
                 error.facts |= {"folder": str(self.folder)}

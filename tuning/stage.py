@@ -134,7 +134,7 @@ class StageFeed:
                 self.exhausted = True
                 return None
             name, values = drawn
-            epochs = self.oracle.epochs(name) or self.stage.epochs
+            epochs = min(self.oracle.epochs(name) or self.stage.epochs, self.stage.epochs)
             try:
                 trial_recipe(self.template, values, self.seed, epochs, self.tune.objective)
             except RecipeError as error:

@@ -91,7 +91,8 @@ def work() -> None:
         sys.exit("no module named anything")
     sys.stdin.readline()
     say(type="ready", fingerprint=os.environ.get("STAND_IN_DATA", "a" * 64), classes=10,
-        validation=VALIDATION, train=50_000, notes=[], device="none", versions={})  # fmt: skip
+        validation=VALIDATION, train=50_000, notes=[], device="none", versions={},
+        backend="tensorflow")  # fmt: skip
     number = 0
     for line in sys.stdin:
         message = json.loads(line)

@@ -104,13 +104,14 @@ def test_taken_up_again_it_gives_what_is_missing(
 
 def test_confirmed_in_turns(template: Template) -> None:
     """Every trial has its first seed before any has its second: time may run out."""
-    best = [{"values": {RATE: rate}} for rate in (0.1, 0.2)]
-    trials = ConfirmFeed(3, best, 2, {2: {}})
+    best = [{"trial": f"fine-00{index}", "values": {RATE: index / 10}} for index in (1, 2)]
+    trials = ConfirmFeed(3, best, 2, {"confirm-fine-001-2"})
     given = []
     while (job := trials.next()) is not None:
         given.append((job.trial, job.values[RATE], job.epochs))
     assert given == [
-        ("confirm-1-1", 0.1, None), ("confirm-2-1", 0.2, None), ("confirm-2-2", 0.2, None),
+        ("confirm-fine-001-1", 0.1, None), ("confirm-fine-002-1", 0.2, None),
+        ("confirm-fine-002-2", 0.2, None),
     ]  # fmt: skip
     assert trials.total == 4
     seeds = [job.seed for job in trials.jobs]

@@ -96,6 +96,8 @@ def _of_entry(tune: Tune, text: str, known: list[str]) -> Iterator[tuple[Path, s
         yield here, "not a path. Expected one such as train.optimizer.SGD.learning_rate."
         return
     why = next((why for start, why in FIXED.items() if path[: len(start)] == start), None)
+    if why is None and any(start[: len(path)] == path for start in FIXED):
+        why = "it holds what belongs to the search itself; search the places inside of it."
     if path[0] == "data" and (len(path) < 2 or path[1] not in OF_DATA):
         why = "images are read once for a whole search; of data, preprocess and augment can vary."
     if why:
