@@ -107,7 +107,7 @@ LIGHT = [
     "zoo", "zoo.cli", "zoo.recipe", "zoo.plan", "zoo.run", "zoo.checks", "zoo.data.layout",
     # The search itself; its trials are in `tuning.trial`, its networks' numbers in `tuning.knobs`.
     *(f"tuning.{file.stem}" for file in sorted((ROOT / "tuning").glob("[a-z]*.py"))
-      if file.stem not in ("trial", "knobs")),
+      if file.stem not in ("trial", "follow", "knobs")),
 ]  # fmt: skip
 
 

@@ -107,3 +107,16 @@ def test_where_it_stands(tmp_path: Path) -> None:
     assert shown.returncode == 0
     assert "warning: r.yaml:7: model.stack[0].conv.use_bias: batch norm takes" in shown.stderr
     assert '"line": 7' in zoo("show", "r.yaml", "--json", cwd=tmp_path).stdout
+
+
+def test_trials_longer_than_their_training(tmp_path: Path) -> None:
+    space = "{train.optimizer.Adam.learning_rate: {min_value: 1e-4, max_value: 1, sampling: log}}"
+    stages = "[{name: coarse, trials: 2, epochs: 9}, {name: fine, trials: 2, epochs: 30}]"
+    loaded = recipes.load("digits-tiny", [f"tune={{space: {space}, stages: {stages}}}"])
+    assert not [path for path, _ in cautions(loaded) if path[0] == "tune"]
+    short = recipes.load(
+        "digits-tiny", [f"tune={{space: {space}, stages: {stages}}}", "train.epochs=10"]
+    )
+    (found,) = [caution for caution in cautions(short) if caution[0][0] == "tune"]
+    assert found[0] == ("tune", "stages", 1, "epochs")
+    assert "trials of 30 epochs are longer than the training" in found[1]

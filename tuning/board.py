@@ -14,7 +14,7 @@ from rich.text import Text
 from tuning import narrow
 from tuning.jobs import Job
 from tuning.runner import Row, Watcher
-from tuning.space import Range, Values
+from tuning.space import Range, Values, limits
 from zoo.recipe import Recipe
 from zoo.recipe.tune import SearchStage, Tune
 from zoo.run import Search
@@ -59,7 +59,7 @@ class Board(Watcher):
         )
         for path, dimension in space.items():
             scale = f" {dimension.sampling}" if isinstance(dimension, Range) else ""
-            self._print(f"          {path} {narrow.limits(dimension)}{scale}")
+            self._print(f"          {path} {limits(dimension)}{scale}")
 
     def confirming(self, best: Sequence[Row], seeds: int, done: int) -> None:
         self._anew("confirm", len(best) * seeds, done)

@@ -21,9 +21,10 @@ from tuning.confirm import Confirmed
 from tuning.confirm import ranked as confirmed_order
 from tuning.confirm import words as confirmed_words
 from tuning.crew import SILENCE, Crew
+from tuning.edges import Scored
 from tuning.journal import Journal
 from tuning.runner import Runner, Watcher
-from tuning.space import Range, Values
+from tuning.space import Range, Values, as_json
 from tuning.stage import ConfirmFeed, Row, StageFeed, confirming, dimensions
 from zoo.errors import Diverged, Interrupted, RunError, ZooError
 from zoo.recipe import Template
@@ -197,7 +198,7 @@ class Course:
         entry: dict[str, Any] = {
             "name": stage.name, "trials": stage.trials, "epochs": stage.epochs,
             "oracle": stage.oracle, "prune": rule,
-            "space": {path: narrow.as_json(one) for path, one in space.items()},
+            "space": {path: as_json(one) for path, one in space.items()},
         }  # fmt: skip
         self.note(stages=[*done, entry])
         minutes = self.tune.trial_minutes
@@ -222,7 +223,7 @@ class Course:
         first = number == 0 and len(self.tune.stages) > 1 and stage.oracle != "hyperband"
         return "median" if first else "none"
 
-    def _scored(self, stage: str) -> list[narrow.Scored]:
+    def _scored(self, stage: str) -> list[Scored]:
         """The trials of a stage that came to their end; of equal values, the longest one.
 
         Hyperband goes on with a good trial under another name.
@@ -234,11 +235,9 @@ class Course:
                 found[key] = row
         return [self.scored(row) for row in found.values()]
 
-    def scored(self, row: Row) -> narrow.Scored:
+    def scored(self, row: Row) -> Scored:
         """A finished trial as the rules see it, higher scores better."""
-        return narrow.Scored(
-            row["values"], self.sign * row["score"], row["se"] or 0.0, row["trial"]
-        )
+        return Scored(row["values"], self.sign * row["score"], row["se"] or 0.0, row["trial"])
 
     def _allowed(self, path: str, value: Any) -> str | None:
         from zoo.recipe.space import refused

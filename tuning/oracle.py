@@ -15,8 +15,7 @@ from collections.abc import Mapping
 from importlib.util import find_spec
 from typing import Any, Protocol
 
-from tuning.narrow import as_json
-from tuning.space import Range, Values
+from tuning.space import Range, Values, as_json
 from zoo import seeds
 
 Space = Mapping[str, Range | Values]

@@ -157,3 +157,42 @@ def _check_position(position: float) -> None:
 def _share(position: float, count: int) -> int:
     """Which of `count` equal shares a position from 0 to 1 falls into, from 0."""
     return min(math.floor(position * count), count - 1)
+
+
+def limits(space: Range | Values) -> str:
+    """A range or a list in words, such as [1e-4, 1] or {16, 32, 64}."""
+    if isinstance(space, Values):
+        return "{" + ", ".join(str(value) for value in space.values) + "}"
+    return f"[{number(space.min_value, space)}, {number(space.max_value, space)}]"
+
+
+def number(value: float, space: Range, drawn: bool = False) -> str:
+    """A number of a range in words: three digits; one drawn on a logarithmic scale as 9.5e-1."""
+    if space.integer:
+        return f"{value:.0f}"
+    if drawn and space.sampling == "log":
+        text = f"{value:.1e}"
+    elif value != 0 and not 1e-2 <= abs(value) < 1e4:
+        text = f"{value:.2e}"
+    else:
+        return f"{value:.3g}" if abs(value) < 100 else f"{value:.6g}"
+    digits, _, exponent = text.partition("e")
+    if "." in digits and not drawn:
+        digits = digits.rstrip("0").rstrip(".")
+    return f"{digits}e{int(exponent)}"
+
+
+def as_json(space: Range | Values) -> dict[str, Any]:
+    """A range or a list in KerasTuner's words, what it leaves out not among them."""
+    if isinstance(space, Values):
+        return {"values": list(space.values)}
+    found: dict[str, Any] = {
+        "min_value": space.min_value,
+        "max_value": space.max_value,
+        "sampling": space.sampling,
+    }
+    if space.integer:
+        found["integer"] = True
+    if space.step is not None:
+        found["step"] = space.step
+    return found

@@ -7,25 +7,23 @@ function of its recipe: neither what ran before nor how often it was begun makes
 
 from __future__ import annotations
 
-import math
 import time
 from collections import OrderedDict
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any
 
 import keras
 import numpy as np
 
-from tuning import pruning
+from tuning.follow import Follow, Order, Result, Stopped
 from tuning.knobs import Knobs, neutral, signature
-from zoo import batches, from_data, losses, state
+from zoo import batches, from_data, state
 from zoo import recipe as recipes
 from zoo.checks.fit import above_guessing
 from zoo.data.normalise import Normalisation, normalisation
 from zoo.data.splits import Splits
 from zoo.errors import Diverged
-from zoo.plan import plan
 from zoo.recipe import Recipe
 from zoo.run import Run, write_text, written
 from zoo.train.averaging import Averaged
@@ -37,66 +35,6 @@ from zoo.train.setup import compiled, lookahead, training_batches, watch
 NETWORKS = 3  # Compiled networks kept in a process.
 LOOKED_AT = 1000  # Validation images that a rung is measured on.
 CHUNK = 256
-
-
-@dataclass(frozen=True, kw_only=True)
-class Order:
-    """A trial to run.
-
-    Attributes:
-        recipe: resolved, with its values, seed and epochs.
-        objective: val_accuracy or val_loss.
-        rule: of pruning.
-        rivals: by rung, in steps, the scores there of trials that this one is compared with.
-        seconds: limit, or None.
-    """
-
-    recipe: Recipe
-    objective: str = "val_accuracy"
-    rule: str = "none"
-    rivals: Mapping[int, Sequence[float]] = field(default_factory=dict)
-    seconds: float | None = None
-
-
-@dataclass(kw_only=True)
-class Result:
-    """What came of a trial. Scores are higher where better: an accuracy, or a loss's negative.
-
-    Attributes:
-        status: done, pruned, diverged, timeout or failed.
-        score: of the best epoch; None without a whole epoch.
-        reason: why it stopped, where it did not end.
-        epochs: whole ones.
-        steps: made.
-        seconds: of the training.
-        setup_seconds: to build and trace a network, where another trial's could not be used.
-        best_epoch: from 1.
-        curve: a row an epoch.
-        rungs: score by step.
-    """
-
-    status: str = "done"
-    score: float | None = None
-    reason: str | None = None
-    epochs: int = 0
-    steps: int = 0
-    seconds: float = 0.0
-    setup_seconds: float = 0.0
-    best_epoch: int | None = None
-    curve: list[dict[str, Any]] = field(default_factory=list)
-    rungs: dict[int, float] = field(default_factory=dict)
-    weights: list[np.ndarray] = field(default_factory=list)
-
-
-class _Stopped(Exception):
-    def __init__(self, status: str, reason: str) -> None:
-        super().__init__(reason)
-        self.status = status
-
-
-def score_of(objective: str, logs: Mapping[str, float]) -> float:
-    """What trials are compared by, higher is better."""
-    return logs["val_accuracy"] if objective == "val_accuracy" else -logs["val_loss"]
 
 
 class _Network:
@@ -211,7 +149,7 @@ class Bench:
         made = training_batches(recipe, self.data)
         clock = Clock(0, made.steps_per_epoch)
         model = network.model
-        follow = _Follow(self, order, result, clock, tell, began)
+        follow = Follow(self, order, result, clock, tell, began)
         try:
             model.fit(
                 batches.feed(made, 0),
@@ -224,7 +162,7 @@ class Bench:
             )
         except Diverged as error:
             result.status, result.reason = "diverged", _short(error)
-        except _Stopped as stopped:
+        except Stopped as stopped:
             result.status, result.reason = stopped.status, str(stopped)
         except Exception as error:
             if not _out_of_memory(error):
@@ -301,82 +239,6 @@ class Bench:
         )
 
 
-class _Follow(keras.callbacks.Callback):
-    """Follows a trial: beats, rungs, its limit, its best epoch."""
-
-    def __init__(
-        self,
-        bench: Bench,
-        order: Order,
-        result: Result,
-        clock: Clock,
-        tell: Callable[[int, int], None],
-        began: float,
-    ) -> None:
-        super().__init__()
-        self.bench = bench
-        self.order = order
-        self.result = result
-        self.clock = clock
-        self.tell = tell
-        self.began = began
-        self.steps = order.recipe.train.epochs * clock.steps_per_epoch
-        self.rungs = set(pruning.rungs(order.rule, self.steps))
-        self.best: tuple[float, float] | None = None
-
-    def on_test_batch_end(self, batch: int, logs: Any = None) -> None:
-        self.tell(self.clock.step, self.steps)
-
-    def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
-        step = self.clock.step
-        self.tell(step, self.steps)
-        limit = self.order.seconds
-        if limit is not None and time.perf_counter() - self.began > limit:
-            raise _Stopped("timeout", f"over {limit / 60:.3g} minutes after step {step}")
-        if step in self.rungs:
-            self._rung(step)
-
-    def _rung(self, step: int) -> None:
-        sync = getattr(self.model, "jax_state_sync", None)
-        if sync is not None:
-            sync()
-        logits = self.bench.logits(self.model)
-        if self.order.objective == "val_accuracy":
-            score = float(np.mean(logits.argmax(axis=1) == self.bench.labels))
-            bar = self.bench.chance
-        else:
-            choice = self.order.recipe.train.loss
-            score = -float(losses.make(choice)(self.bench.labels, logits.astype(np.float32)))
-            bar = -losses.at_start(choice, self.bench.classes)
-        self.result.rungs[step] = score
-        others = self.order.rivals.get(step, ())
-        why = pruning.left_behind(self.order.rule, score, others, bar)
-        if why:
-            self.result.score = score if self.result.score is None else self.result.score
-            raise _Stopped("pruned", f"at step {step} of {self.steps} {why}")
-
-    def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
-        found = {key: float(value) for key, value in (logs or {}).items()}
-        result = self.result
-        result.epochs = epoch + 1
-        rate = float(keras.ops.convert_to_numpy(self.model.optimizer.learning_rate))
-        row: dict[str, Any] = {"epoch": epoch + 1, "step": self.clock.step}
-        row |= {key: value if math.isfinite(value) else None for key, value in found.items()}
-        result.curve.append(row | {"learning_rate": rate})
-        score = score_of(self.order.objective, found)
-        other = "val_loss" if self.order.objective == "val_accuracy" else "val_accuracy"
-        second = -found[other] if other == "val_loss" else found[other]
-        if not (math.isfinite(score) and math.isfinite(second)):
-            return
-        if self.best is None or (score, second) > self.best:
-            self.best = (score, second)
-            result.score, result.best_epoch = score, epoch + 1
-            sync = getattr(self.model, "jax_state_sync", None)
-            if sync is not None:
-                sync()
-            result.weights = [_array(v) for v in self.model.variables]
-
-
 def _array(variable: Any) -> np.ndarray:
     return np.array(keras.ops.convert_to_numpy(variable))
 
@@ -393,13 +255,3 @@ def _short(error: Exception) -> str:
 
 def _out_of_memory(error: Exception) -> bool:
     return isinstance(error, MemoryError) or "ResourceExhausted" in type(error).__name__
-
-
-def steps_of(recipe: Recipe, data: Splits) -> int:
-    """Steps of a recipe's training."""
-    return recipe.train.epochs * training_batches(recipe, data).steps_per_epoch
-
-
-def parameters(recipe: Recipe, classes: int) -> int:
-    """Parameters of a recipe's network."""
-    return plan(recipe, classes).parameters

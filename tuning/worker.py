@@ -116,7 +116,7 @@ def _work(channel: Channel) -> None:
 
 
 def _order(template: Template, message: dict[str, Any]) -> Any:
-    from tuning.trial import Order
+    from tuning.follow import Order
 
     return Order(
         recipe=trial_recipe(

@@ -12,8 +12,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tuning.narrow import Scored, coverage, edges, limits, narrowed, standard_error
-from tuning.space import Range, Values
+from tuning.edges import Scored, edges
+from tuning.narrow import coverage, narrowed, standard_error
+from tuning.space import Range, Values, limits
 
 RATE = "train.optimizer.SGD.learning_rate"
 RATES = Range(1e-4, 1.0, "log")
@@ -426,3 +427,15 @@ def test_no_coverage_no_standard_error() -> None:
         coverage(3, 2)
     with pytest.raises(ValueError, match="must hold, but got images=0, accuracy=0.5"):
         standard_error(0.5, 0)
+
+
+def test_a_path_that_few_kept_trials_have_is_left_alone() -> None:
+    """One trial of SGD says nothing of where its rate should be, were it the best."""
+    space = {RATE: RATES, "sgd": Range(1e-4, 1.0, "log")}
+    scored = [Scored({RATE: 0.01}, 0.9 - index / 100) for index in range(4)]
+    scored.append(Scored({RATE: 0.02, "sgd": 0.9}, 0.95))
+    found = narrowed(space, scored, anything)
+    assert found.space["sgd"] == space["sgd"]
+    assert not [edge for edge in found.edges if edge.path == "sgd"]
+    scored += [Scored({RATE: 0.02, "sgd": rate}, 0.94) for rate in (0.5, 0.8)]
+    assert narrowed(space, scored, anything).space["sgd"] != space["sgd"]

@@ -430,6 +430,55 @@ def test_other_data_are_refused(interrupted: Search, monkeypatch: pytest.MonkeyP
     resume(interrupted.folder)
 
 
+def test_another_backend_is_refused(interrupted: Search) -> None:
+    info = interrupted.info()
+    interrupted.write_info({**info, "backend": "jax"})
+    with pytest.raises(RunError, match="begun with KERAS_BACKEND=jax.*resume it with that one"):
+        resume(interrupted.folder)
+    interrupted.write_info({**info, "device": "another"})
+    watcher = Stop(0)
+    resume(interrupted.folder, Settings(watcher=watcher))
+    assert any("device another -> none" in note for note in watcher.notes)
+
+
+def test_a_search_out_of_time_goes_on_with_more(tmp_path: Path, calm: Outcome) -> None:
+    """A limit so short that no trial of the second stage is begun."""
+    found = begin(template(tmp_path), tmp_path)
+    info = found.folder.info()
+    rows = read(found.folder.trials_file)
+    kept = [row for row in rows if row["stage"] == "coarse"]
+    found.folder.trials_file.write_text("".join(json.dumps(row) + "\n" for row in kept))
+    found.folder.write_info({**info, "out_of_time": True, "seconds": 60.0})
+    watcher = Stop(0)
+    short = template(tmp_path / "short", max_minutes=1.0)
+    assert resume(found.folder.folder, Settings(watcher=watcher), short).trials == len(rows)
+    assert "--set tune.max_minutes=" in watcher.notes[0]
+    assert len(read(found.folder.trials_file)) == len(kept)
+    resume(found.folder.folder, given=template(tmp_path / "long", max_minutes=60))
+    assert lasting(found.folder) == lasting(calm.folder)
+
+
+@pytest.mark.parametrize("flaw", ["twice", "keys"])
+def test_an_edited_journal_is_refused(interrupted: Search, flaw: str) -> None:
+    lines = interrupted.trials_file.read_text(encoding="utf-8").splitlines(keepends=True)
+    lines.append(lines[1] if flaw == "twice" else '{"trial": "coarse-009"}\n')
+    interrupted.trials_file.write_text("".join(lines), encoding="utf-8")
+    what = "coarse-001 a second time" if flaw == "twice" else "not a row of a search"
+    with pytest.raises(RunError, match=rf"trials.jsonl:4: .*{what}"):
+        resume(interrupted.folder)
+
+
+def test_a_folder_that_lacks_what_a_search_needs(interrupted: Search) -> None:
+    text = interrupted.recipe_file.read_text(encoding="utf-8")
+    interrupted.recipe_file.unlink()
+    with pytest.raises(RunError, match=r"recipe.yaml: is missing"):
+        resume(interrupted.folder)
+    interrupted.recipe_file.write_text(text, encoding="utf-8")
+    (interrupted.folder / "tune.json").write_text('{"status": "interrupted"}', encoding="utf-8")
+    with pytest.raises(RunError, match="it lacks seed, workers"):
+        resume(interrupted.folder)
+
+
 # Workers.
 
 

@@ -12,9 +12,10 @@ import numpy as np
 import pytest
 
 from tests.runs import tiny, weights
+from tuning.follow import Order, Result
 from tuning.knobs import signature
 from tuning.pruning import rungs
-from tuning.trial import Bench, Order, Result, steps_of
+from tuning.trial import Bench
 from zoo import names
 from zoo.data.load import load as load_data
 from zoo.data.splits import Splits
@@ -22,6 +23,7 @@ from zoo.evaluate import evaluate
 from zoo.recipe import Recipe
 from zoo.run import Run
 from zoo.train import train
+from zoo.train.setup import training_batches
 from zoo.trained import Trained
 
 SGD = "train.optimizer={SGD: {learning_rate: 0.1, momentum: 0.9, weight_decay: 1e-3}}"
@@ -42,6 +44,11 @@ CHANGES = [
     "model.defaults.kernel_regularizer={l2: 0.3}",
     "seed=4",
 ]
+
+
+def steps_of(recipe: Recipe, data: Splits) -> int:
+    """Steps of a recipe's whole training."""
+    return recipe.train.epochs * training_batches(recipe, data).steps_per_epoch
 
 
 @pytest.fixture(scope="module")
