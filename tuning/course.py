@@ -13,17 +13,17 @@ import time
 from collections import Counter
 from collections.abc import Mapping
 from copy import deepcopy
-from dataclasses import dataclass, field
 from typing import Any
 
 from tuning import narrow
 from tuning.confirm import Confirmed
 from tuning.confirm import ranked as confirmed_order
 from tuning.confirm import words as confirmed_words
-from tuning.crew import SILENCE, Crew
+from tuning.crew import Crew
 from tuning.edges import Scored
 from tuning.journal import Journal
-from tuning.runner import Runner, Watcher
+from tuning.outcome import Outcome, Settings
+from tuning.runner import Runner
 from tuning.space import Range, Values, as_json
 from tuning.stage import ConfirmFeed, Row, StageFeed, confirming, dimensions
 from zoo.errors import Diverged, Interrupted, RunError, ZooError
@@ -34,54 +34,6 @@ from zoo.run import Search, write_text
 Space = dict[str, Range | Values]
 # What a row of the journal must have.
 KEYS = ("trial", "stage", "index", "values", "status", "score", "epochs", "seed", "rungs")
-
-
-@dataclass(frozen=True, kw_only=True)
-class Settings:
-    """How a search is run; nothing here but `workers` changes its result.
-
-    Attributes:
-        workers: processes at once; None: one a GPU, or one.
-        watcher: is told of all that happens.
-        silence: seconds without a sign of life after which a worker is taken for hung.
-    """
-
-    workers: int | None = None
-    watcher: Watcher = field(default_factory=Watcher)
-    silence: float = SILENCE
-
-
-@dataclass(frozen=True, kw_only=True)
-class Outcome:
-    """What a search found.
-
-    Attributes:
-        folder: of the search.
-        best: the trial that won: its `values`, `score` and `score_sd` (None without several seeds).
-        edge_verdicts: a sentence each.
-        words: what fresh seeds said.
-        trials: finished ones, those of the confirmation among them.
-        seconds: in all.
-    """
-
-    folder: Search
-    best: dict[str, Any]
-    edge_verdicts: list[str]
-    words: list[str]
-    trials: int
-    seconds: float
-
-    def as_json(self) -> dict[str, Any]:
-        return {
-            "folder": str(self.folder),
-            "status": "done",
-            "trials": self.trials,
-            "best": self.best,
-            "edge_verdicts": self.edge_verdicts,
-            "words": self.words,
-            "best_recipe": str(self.folder.best_file),
-            "seconds": round(self.seconds, 1),
-        }
 
 
 class Course:
@@ -102,7 +54,8 @@ class Course:
         self.attempts = Journal(folder.attempts_file)
         self.before = float(info["seconds"])
         self.began = time.monotonic()
-        self.rule = "none"
+        # Stages that have been judged in an earlier part of the search.
+        self.judged = {entry["name"]: entry for entry in info["stages"] if "moved" in entry}
 
     @property
     def untouched(self) -> bool:
@@ -192,30 +145,47 @@ class Course:
     ) -> tuple[narrow.Narrowed, dict[str, Any]]:
         """Runs one stage; what it says of its ranges, and its entry in tune.json."""
         self.watcher.stage(stage, space, self.rows_of(stage.name))
-        known = {row["index"]: row for row in self.rows_of(stage.name)}
-        lag = self.info["lag"]
-        feed = StageFeed(self.template, self.tune, stage, space, rule, lag, known)
         entry: dict[str, Any] = {
             "name": stage.name, "trials": stage.trials, "epochs": stage.epochs,
             "oracle": stage.oracle, "prune": rule,
             "space": {path: as_json(one) for path, one in space.items()},
         }  # fmt: skip
         self.note(stages=[*done, entry])
-        minutes = self.tune.trial_minutes
-        runner.work(feed, None if minutes is None else minutes * 60)
+        if self._closed(stage.name, done):
+            known = self.judged[stage.name]
+            entry |= {key: known[key] for key in ("redrawn", "exhausted")}
+        else:
+            entry |= self._run(runner, stage, rule, space)
         runner.tidy(f"{stage.name}-")  # Killed after its last row, it was not.
-        if feed.exhausted:
-            self.watcher.note(f"stage {stage.name}: no other values are left after {feed.total}")
         found = narrow.narrowed(space, self._scored(stage.name), self._allowed)
         return found, entry | {
-            "finished": len(feed.rows),
-            "redrawn": feed.redrawn,
-            "exhausted": feed.exhausted,
+            "finished": len(self.rows_of(stage.name)),
             "kept": found.kept,
             "edges": [edge.as_json() for edge in found.edges],
             "words": found.words,
             "moved": any(edge.new is not None for edge in found.edges),
         }
+
+    def _closed(self, name: str, done: list[dict[str, Any]]) -> bool:
+        """Whether a stage has been judged and another has begun: it stays as it was judged.
+
+        Though time cut it short, and there is more now. The last one before a confirmation goes on.
+        """
+        before = {name, "confirm", *(entry["name"] for entry in done)}
+        return name in self.judged and any(row["stage"] not in before for row in self.journal.rows)
+
+    def _run(self, runner: Runner, stage: SearchStage, rule: str, space: Space) -> dict[str, Any]:
+        """Runs the trials that a stage lacks."""
+        known = {row["index"]: row for row in self.rows_of(stage.name)}
+        lag = self.info["lag"]
+        feed = StageFeed(self.template, self.tune, stage, space, rule, lag, known)
+        minutes = self.tune.trial_minutes
+        runner.work(feed, None if minutes is None else minutes * 60)
+        if feed.redrawn:
+            self.watcher.note(f"{feed.redrawn} draws made no network and were drawn again")
+        if feed.exhausted:
+            self.watcher.note(f"stage {stage.name}: no other values are left after {feed.total}")
+        return {"redrawn": feed.redrawn, "exhausted": feed.exhausted}
 
     def _rule(self, stage: SearchStage, number: int) -> str:
         if stage.prune != "auto":

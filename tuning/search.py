@@ -12,8 +12,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from tuning.course import Course, Outcome, Settings
+from tuning.course import Course
 from tuning.crew import gpus
+from tuning.outcome import Outcome, Settings
 from zoo import __version__
 from zoo.errors import Problem, RunError
 from zoo.recipe import Template

@@ -458,6 +458,34 @@ def test_a_search_out_of_time_goes_on_with_more(tmp_path: Path, calm: Outcome) -
     assert lasting(found.folder) == lasting(calm.folder)
 
 
+def test_a_stage_that_time_cut_stays_as_it_was_judged(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With more time, what came after it goes on, drawn from what was known then."""
+    monkeypatch.setenv("STAND_IN_SECONDS", "0.02")
+    many = [{"name": name, "trials": 500, "epochs": 1} for name in ("coarse", "fine")]
+    minutes = 0.05
+    while True:
+        try:
+            found = begin(template(tmp_path, stages=many, max_minutes=minutes), tmp_path)
+        except Diverged:  # Not a trial was run in that time.
+            minutes *= 2
+            continue
+        if {"coarse", "fine"} <= {row["stage"] for row in read(found.folder.trials_file)}:
+            break
+        minutes *= 2
+    before = lasting(found.folder)
+    coarse = [row for row in before if row["stage"] == "coarse"]
+    assert len(coarse) < 500
+    given = template(tmp_path / "more", stages=many, max_minutes=2 * minutes + 0.1)
+    resume(found.folder.folder, given=given)
+    after = lasting(found.folder)
+    assert [row for row in after if row["stage"] == "coarse"] == coarse
+    assert len(after) > len(before)
+    names = {row["trial"] for row in after}
+    assert names >= {row["trial"] for row in before}
+
+
 @pytest.mark.parametrize("flaw", ["twice", "keys"])
 def test_an_edited_journal_is_refused(interrupted: Search, flaw: str) -> None:
     lines = interrupted.trials_file.read_text(encoding="utf-8").splitlines(keepends=True)
