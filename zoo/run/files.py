@@ -75,6 +75,28 @@ def created(out: Path, name: str, kind: str = "") -> Path:
     raise RunError(f"{out / name}: no free name for a run folder.")
 
 
+def opened(path: str | Path, file: str, otherwise: str, maker: str) -> Path:
+    """A folder that holds a file; of a folder of such folders, the newest.
+
+    Args:
+        path: either.
+        file: its name.
+        otherwise: what is said of a folder that holds neither.
+        maker: the command that makes such folders.
+
+    Raises:
+        RunError: there is none.
+    """
+    folder = Path(path).expanduser()
+    if (folder / file).is_file():
+        return folder
+    inner = sorted(child.parent for child in folder.glob(f"*/{file}"))
+    if inner:
+        return inner[-1]
+    what = otherwise if folder.exists() else "does not exist"
+    raise RunError(f"{path}: {what}. Expected a folder made by `{maker}`, with {file} in it.")
+
+
 @contextmanager
 def locked(folder: Path, pid: Callable[[], Any]) -> Iterator[None]:
     """Keeps every other process out of a folder; the system lets go of it however we end.

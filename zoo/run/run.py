@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from zoo.errors import RunError
-from zoo.run.files import created, locked, read_json, write_json, write_text
+from zoo.run.files import created, locked, opened, read_json, write_json, write_text
 
 STATUSES = ("running", "done", "diverged", "interrupted", "failed")
 
@@ -47,16 +47,7 @@ class Run:
         Raises:
             RunError: there is no run there.
         """
-        folder = Path(path).expanduser()
-        if (folder / "run.json").is_file():
-            return cls(folder)
-        inner = sorted(child.parent for child in folder.glob("*/run.json"))
-        if inner:
-            return cls(inner[-1])
-        what = "is not a run folder" if folder.exists() else "does not exist"
-        raise RunError(
-            f"{path}: {what}. Expected a folder made by `zoo train`, with run.json in it."
-        )
+        return cls(opened(path, "run.json", "is not a run folder", "zoo train"))
 
     @property
     def recipe_file(self) -> Path:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from zoo.errors import RunError
-from zoo.run.files import created, locked, read_json, write_json
+from zoo.run.files import created, locked, opened, read_json, write_json
 from zoo.run.run import Run
 
 
@@ -40,16 +40,7 @@ class Search:
         Raises:
             RunError: there is no search there.
         """
-        folder = Path(path).expanduser()
-        if (folder / "tune.json").is_file():
-            return cls(folder)
-        inner = sorted(child.parent for child in folder.glob("*/tune.json"))
-        if inner:
-            return cls(inner[-1])
-        what = "is not the folder of a search" if folder.exists() else "does not exist"
-        raise RunError(
-            f"{path}: {what}. Expected a folder made by `zoo tune`, with tune.json in it."
-        )
+        return cls(opened(path, "tune.json", "is not the folder of a search", "zoo tune"))
 
     @property
     def recipe_file(self) -> Path:
