@@ -19,7 +19,7 @@ backend.prepare()
 
 import keras  # noqa: E402
 
-from zoo import recipe, run  # noqa: E402
+from zoo import recipe  # noqa: E402
 from zoo.train import Settings, resume, train  # noqa: E402
 
 
@@ -46,7 +46,7 @@ def kill_in(name: str, count: int) -> None:
                 os.kill(os.getpid(), signal.SIGKILL)
         replace(aside, path)
 
-    run.os.replace = torn  # type: ignore[attr-defined]
+    os.replace = torn  # type: ignore[assignment]
 
 
 def main() -> None:
