@@ -30,7 +30,7 @@ from zoo.train.averaging import Averaged
 from zoo.train.batch_norm import BatchNormStatistics
 from zoo.train.callbacks import Clock
 from zoo.train.facts import digest, facts
-from zoo.train.setup import compiled, lookahead, training_batches, watch
+from zoo.train.setup import compiled, early_stopping, lookahead, training_batches, watch
 
 NETWORKS = 3  # Compiled networks kept in a process.
 LOOKED_AT = 1000  # Validation images that a rung is measured on.
@@ -199,7 +199,8 @@ class Bench:
         if words.batch_norm_batches:
             before.append(BatchNormStatistics(made, clock, words.batch_norm_batches))
         slow = lookahead(recipe, model, clock, made.steps_per_epoch)
-        return [*before, follow, *slow, *after]
+        # A short trial has no early stopping; a whole training, to confirm, ends as its run would.
+        return [*before, follow, *slow, *early_stopping(recipe), *after]
 
     def logits(self, model: keras.Model) -> np.ndarray:
         """Logits (n, classes) of the validation images that rungs are measured on."""

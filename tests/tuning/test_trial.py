@@ -133,6 +133,17 @@ def test_every_optimizer_has_its_knobs(bench: Bench, tmp_path: Path, word: str) 
         assert found[key] == pytest.approx(row[key], abs=1e-5, rel=1e-5), key
 
 
+def test_a_whole_training_stops_as_early_as_its_run(bench: Bench, tmp_path: Path) -> None:
+    """What is confirmed is what `zoo train` gives."""
+    recipe = tiny(
+        tmp_path, SGD, "train.epochs=5", "train.early_stopping={patience: 1, min_delta: 0.9}"
+    )
+    rows = train(recipe, tmp_path / "runs").rows()
+    found = ran(bench, recipe)
+    assert found.epochs == len(found.curve) == len(rows) < 5
+    assert found.curve[-1]["val_loss"] == pytest.approx(rows[-1]["val_loss"], abs=1e-5)
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize(
     "stages, rates",
