@@ -46,10 +46,30 @@ JAX = "jax>=0.4.36"  # KERAS_BACKEND=jax.
 
 PLOTS = "matplotlib>=3.9"  # `zoo check --plots`.
 
+SERVE = [  # `zoo serve`.
+    "uvicorn>=0.30",  # The HTTP server.
+    "starlette>=0.40",  # Routes, requests, limits: what FastAPI stands on.
+    "uvloop>=0.20; sys_platform != 'win32'",  # uvicorn's faster event loop.
+    "httptools>=0.6",  # uvicorn's faster parser of HTTP.
+    "orjson>=3.10",  # JSON at the speed of C, numpy arrays included.
+    "prometheus-client>=0.20",  # /metrics.
+]
+
+ONNX = [  # `zoo export --format onnx`.
+    "tf2onnx>=1.16.1",  # Translates TensorFlow's graph.
+    "onnx>=1.16",  # Checks and annotates what was translated.
+    "onnxruntime>=1.18",  # Reads it again: nothing counts before that.
+]
+
+LITERT = "ai-edge-litert>=2.0"  # Reads .tflite files again; else TensorFlow's own reader does.
+
 EXTRAS = {
     "gpu": ["tensorflow[and-cuda]>=2.20"],  # CUDA libraries that fit TensorFlow's build.
     "jax": [JAX],
     "plots": [PLOTS],
+    "serve": SERVE,
+    "onnx": ONNX,
+    "litert": [LITERT],
     "bench": ["optuna>=4"],  # benchmarks/search.py: a peer.
     "dev": [
         "pytest>=8.2",  # Runs the tests.
@@ -61,7 +81,11 @@ EXTRAS = {
         "types-PyYAML",  # PyYAML's types.
         "build>=1.2",  # Wheel and sdist.
         "setuptools>=77",  # tests/test_wheel.py builds without downloading.
+        "selenium>=4.20",  # Drives a real browser over the page of `zoo serve`.
         PLOTS,
+        *SERVE,
+        *ONNX,
+        LITERT,
         JAX,  # A test trains with KERAS_BACKEND=jax.
     ],
 }
