@@ -1,6 +1,6 @@
 """What `zoo check` says of the recipes that ship, which are healthy: FAIL must not occur.
 
-    python benchmarks/false_alarms.py --cifar10 PATH [--seeds 5] [--quick] [RECIPE...]
+    python benchmarks/false_alarms.py --cifar10 PATH [--seeds 5] [--first 0] [--quick] [RECIPE...]
 
 CIFAR-10 is a folder of images (train/CLASS, test/CLASS); scikit-learn's digits, enlarged, stand in
 for MNIST and Fashion-MNIST. Prints a line a recipe and seed, then the rate of each verdict.
@@ -34,6 +34,7 @@ def main() -> None:
     parser.add_argument("recipes", nargs="*", metavar="RECIPE")
     parser.add_argument("--cifar10", metavar="PATH")
     parser.add_argument("--seeds", type=int, default=5)
+    parser.add_argument("--first", type=int, default=0, help="the first seed")
     parser.add_argument("--quick", action="store_true", help="the checks that do not train")
     words = parser.parse_args()
     backend.prepare()
@@ -47,7 +48,7 @@ def main() -> None:
         if images is None:
             print(f"{name}: no images here", flush=True)
             continue
-        for seed in range(words.seeds):
+        for seed in range(words.first, words.first + words.seeds):
             loaded = recipes.load(name, [f"data.source={images}", f"seed={seed}"])
             start = time.perf_counter()
             report = check(Subject(loaded, load_data(loaded)), quick=words.quick)

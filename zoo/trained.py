@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from functools import cached_property
-from pathlib import Path
 from typing import Any
 
 import keras
@@ -14,7 +12,7 @@ import numpy as np
 import zoo.layers  # noqa: F401 - a model file may hold layers of ours
 from zoo import recipe as recipes
 from zoo.batches import InOrder
-from zoo.data.images import BadImage, ImageSpec, decode
+from zoo.data.images import ImageSpec
 from zoo.data.splits import Split
 from zoo.errors import RunError
 from zoo.recipe import Recipe
@@ -22,24 +20,6 @@ from zoo.run import Run
 from zoo.tta import VIEWS
 
 BATCH = 256
-
-
-@dataclass(frozen=True)
-class Prediction:
-    """What a model says of one file; `error` says why it says nothing."""
-
-    path: str
-    classes: tuple[str, ...] = ()
-    probabilities: tuple[float, ...] = ()
-    error: str | None = None
-
-    def as_json(self) -> dict[str, Any]:
-        return {
-            "path": self.path,
-            "classes": list(self.classes),
-            "probabilities": list(self.probabilities),
-            "error": self.error,
-        }
 
 
 class Trained:
@@ -64,6 +44,11 @@ class Trained:
         return list(self.info["class_names"])
 
     @cached_property
+    def spec(self) -> ImageSpec:
+        """How images are decoded for it."""
+        return ImageSpec.of(self.recipe)
+
+    @cached_property
     def model(self) -> keras.Model:
         """Images (batch, height, width, channels), 0 to 255, to logits (batch, classes)."""
         try:
@@ -84,34 +69,9 @@ class Trained:
             total += weight * self.model.predict(InOrder(split, BATCH, view), verbose=0)
         return total.astype(np.float32)
 
-    def predict(self, paths: Iterable[Path], top: int = 5) -> Iterator[Prediction]:
-        """Predicts image files, in their order; a file that cannot be read spoils no other."""
-        spec = ImageSpec.of(self.recipe)
-        batch: list[Path | Prediction] = []
-        images: list[np.ndarray] = []
-        for path in paths:
-            try:
-                images.append(decode(path, spec).pixels)
-                batch.append(path)
-            except (BadImage, OSError) as error:
-                batch.append(Prediction(str(path), error=str(error)))
-            if len(batch) == BATCH:
-                yield from self._answers(batch, images, top)
-                batch, images = [], []
-        yield from self._answers(batch, images, top)
-
-    def _answers(
-        self, batch: list[Path | Prediction], images: list[np.ndarray], top: int
-    ) -> Iterator[Prediction]:
-        rows = iter(softmax(self.model.predict_on_batch(np.stack(images))) if images else ())
-        for item in batch:
-            if isinstance(item, Prediction):
-                yield item
-                continue
-            row = next(rows)
-            best = np.argsort(-row, kind="stable")[:top]
-            names = tuple(self.class_names[i] for i in best)
-            yield Prediction(str(item), names, tuple(float(row[i]) for i in best))
+    def probabilities(self, images: np.ndarray) -> np.ndarray:
+        """Probabilities (n, classes) of uint8 images (n, height, width, channels)."""
+        return softmax(self.model.predict_on_batch(images))
 
 
 def softmax(logits: Any) -> np.ndarray:

@@ -279,36 +279,54 @@ def evaluate(
 
 @app.command()
 def predict(
-    run: RunArgument,
+    model: Annotated[
+        str, typer.Argument(metavar="RUN|EXPORT", help="A run folder, or an export of one.")
+    ],
     images: Annotated[
-        list[str], typer.Argument(metavar="IMAGE...", help="Image files, or folders of them.")
+        list[str],
+        typer.Argument(metavar="IMAGE...", help="Image files, folders of them, or globs."),
     ],
     top: Annotated[int, typer.Option("--top", min=1, help="Classes an image.")] = 3,
+    csv: Annotated[
+        Path | None,
+        typer.Option("--csv", metavar="FILE", help="Write a row a file; - for standard output."),
+    ] = None,
     quiet: QuietOption = False,
     as_json: JsonOption = False,
     debug: DebugOption = False,
 ) -> None:
     """Classes and probabilities of image files."""
     with Output(as_json, debug, quiet) as out:
-        from zoo.cli import verbs
+        from zoo.cli import predicting
 
-        verbs.predict(out, run, images, top)
+        predicting.predict(out, model, images, top, csv)
 
 
 @app.command()
 def export(
     run: RunArgument,
     sets: MovedOption = None,
-    form: Annotated[str, typer.Option("--format", help="saved_model.")] = "saved_model",
+    form: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--format",
+            help="saved_model, keras, onnx or litert (repeatable, or onnx,litert); saved_model.",
+        ),
+    ] = None,
+    out: Annotated[
+        Path | None,
+        typer.Option("--out", help="Where NAME/VERSION goes; the run's export/FORMAT."),
+    ] = None,
+    version: Annotated[int, typer.Option("--model-version", min=1, help="VERSION, a number.")] = 1,
     quiet: QuietOption = False,
     as_json: JsonOption = False,
     debug: DebugOption = False,
 ) -> None:
     """Export a run's best model, read it again in a fresh process, and compare."""
-    with Output(as_json, debug, quiet) as out:
-        from zoo.cli import verbs
+    with Output(as_json, debug, quiet) as output:
+        from zoo.cli import exporting
 
-        verbs.export(out, run, form, sets or ())
+        exporting.export(output, run, form or (), sets or (), out, version)
 
 
 def main() -> None:

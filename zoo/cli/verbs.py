@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from zoo import backend
 from zoo import recipe as recipes
+from zoo.cli.exporting import can_export, exported, require_writable, trained_run
 from zoo.cli.output import Output, columns
-from zoo.data import layout
-from zoo.errors import DataError, EnvironmentFault, UsageError
+from zoo.errors import UsageError
 from zoo.run import Run
 
 TTA = ("mirror", "mirror_translate")
@@ -33,7 +32,7 @@ def train(
         raise UsageError("Expected either a RECIPE or --resume RUN, and not both.")
     loaded = recipes.load(str(recipe), sets, out.warn) if resume is None else None
     if loaded:
-        _require_writable(folder)
+        require_writable(folder)
     deterministic = loaded.train.deterministic if loaded else True
     if resume:
         deterministic = recipes.load(str(Run.open(resume).recipe_file)).train.deterministic
@@ -57,13 +56,6 @@ def train(
     out.text(f"run       {run}")
 
 
-def _require_writable(folder: Path) -> None:
-    """Says so before the data are read, not after."""
-    there = next(parent for parent in (folder, *folder.absolute().parents) if parent.exists())
-    if not there.is_dir() or not os.access(there, os.W_OK):
-        raise EnvironmentFault(f"{folder}: cannot be written to; choose another place with --out.")
-
-
 def _after(out: Output, run: Run, evaluating: bool, exporting: bool, sets: Sequence[str]) -> None:
     from zoo.evaluate import evaluate as measure
     from zoo.trained import Trained
@@ -79,31 +71,14 @@ def _after(out: Output, run: Run, evaluating: bool, exporting: bool, sets: Seque
         out.text(
             f"test      accuracy {result['accuracy']:.4f}{more} on {result['images']:,} images"
         )
-    if exporting and not _can_export():
+    if exporting and not can_export():
         out.note("not exported: TensorFlow, which writes SavedModels, is not installed")
     elif exporting:
         from zoo.export import export as write
 
         made = write(trained)
         out.result({"export": made})
-        out.text(_exported(made))
-
-
-def _can_export() -> bool:
-    from importlib.util import find_spec
-
-    try:
-        return find_spec("tensorflow") is not None
-    except (ImportError, ValueError):
-        return False
-
-
-def _exported(made: dict[str, Any]) -> str:
-    parity = made["parity"]
-    return (
-        f"export    {made['path']}: differs by {parity['max_abs_diff']:.1e} on "
-        f"{parity['images']} images"
-    )
+        out.text(exported(made))
 
 
 def evaluate(out: Output, run: str, split: str, sets: Sequence[str], tta: str | None) -> None:
@@ -112,7 +87,7 @@ def evaluate(out: Output, run: str, split: str, sets: Sequence[str], tta: str | 
         raise UsageError(f"--tta {tta}: unknown. Expected one of: {', '.join(TTA)}.")
     if split not in SPLITS:
         raise UsageError(f"--split {split}: unknown. Expected one of: {', '.join(SPLITS)}.")
-    trained = _trained(run, sets)
+    trained = trained_run(run, sets)
     from zoo.evaluate import evaluate as measure
     from zoo.progress import counting
 
@@ -169,70 +144,3 @@ def _confusions(names: list[str], matrix: list[list[int]], most: int = 20) -> li
     )
     lines = [f"{count:6d}  {true} taken for {said}" for count, true, said in mistakes[:most]]
     return ["most frequent mistakes (all of them: --json)", *lines]
-
-
-def predict(out: Output, run: str, images: Sequence[str], top: int) -> None:
-    """`zoo predict`."""
-    files = _image_files(images)
-    trained = _trained(run)
-    found = []
-    for prediction in trained.predict(files, top):
-        found.append(prediction.as_json())
-        if prediction.error:
-            out.text(f"{prediction.path}: {prediction.error}")
-        else:
-            pairs = zip(prediction.classes, prediction.probabilities, strict=True)
-            answer = "  ".join(f"{name} {share:.4f}" for name, share in pairs)
-            out.text(f"{prediction.path}: {answer}")
-    out.result({"predictions": found})
-    failed = sum(entry["error"] is not None for entry in found)
-    if failed:
-        raise DataError(f"{failed} of {len(found)} files could not be read.")
-
-
-def export(out: Output, run: str, form: str, sets: Sequence[str]) -> None:
-    """`zoo export`."""
-    if form != "saved_model":
-        raise UsageError(f"--format {form}: unknown. Expected: saved_model.")
-    Run.open(run).require_model()
-    # Export goes through TensorFlow whatever backend trained.
-    os.environ["KERAS_BACKEND"] = "tensorflow"
-    if not _can_export():
-        raise EnvironmentFault("exporting needs TensorFlow: pip install tensorflow")
-    trained = _trained(run, sets)
-    from zoo.export import export as write
-
-    made = write(trained)
-    out.result(made)
-    out.text(_exported(made))
-
-
-def _image_files(given: Sequence[str]) -> list[Path]:
-    """The image files meant by paths: files as they are, folders with all images below them."""
-    files: list[Path] = []
-    for text in given:
-        path = Path(text).expanduser()
-        if path.is_dir():
-            found = sorted(
-                child
-                for child in path.rglob("*")
-                if layout.is_image(child.name) and child.is_file()
-            )
-            if not found:
-                raise DataError(f"{text}: holds no image files.")
-            files += found
-        elif path.exists():
-            files.append(path)
-        else:
-            raise DataError(f"{text}: does not exist. Expected image files or folders of them.")
-    return files
-
-
-def _trained(path: str, sets: Sequence[str] = ()) -> Any:
-    """Opens a run before the framework is loaded, so that a wrong path answers at once."""
-    run = Run.open(path)
-    run.require_model()
-    backend.prepare(deterministic=False)
-    from zoo.trained import Trained
-
-    return Trained(run, sets)

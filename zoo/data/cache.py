@@ -27,7 +27,7 @@ from zoo.data.splits import ArraySplit
 from zoo.data.statistics import Statistics
 from zoo.errors import EnvironmentFault
 
-FORMAT = 1
+FORMAT = 2  # Of the files, and of how images are decoded.
 MANIFEST = "manifest.json"
 STATISTICS = "statistics.npz"
 BUILDING = ".building-"

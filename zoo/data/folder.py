@@ -11,7 +11,7 @@ import math
 import os
 from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor, as_completed
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -296,7 +296,8 @@ def _splits(entry: Entry, found: Layout, spec: ImageSpec, *, resident: bool) -> 
 
     def split(name: str) -> Split:
         if resident:
-            return entry.array_split(name)
+            files = stored[name]["files"]
+            return replace(entry.array_split(name), root=found.root, files=files)
         statistics = entry.statistics if name == "train" else None
         return FileSplit(found.root, stored[name]["files"], entry.labels(name), spec, statistics)
 

@@ -11,9 +11,10 @@ import os
 import warnings
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import Image, UnidentifiedImageError
 
 from zoo.recipe.schema import Recipe
 
@@ -26,6 +27,18 @@ RESAMPLING = {
     "lanczos3": Image.Resampling.LANCZOS,
 }
 EXIF_ORIENTATION = 0x0112
+# What stands before a block of EXIF in a JPEG, a PNG and a WebP, and how far before it.
+EXIF_MARKS = ((b"Exif\0\0", 6), (b"eXIf", 4), (b"EXIF", 8))
+TURNS = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
+LUMA = (19595, 38470, 7471)  # ITU-R 601-2, times 2**16, as Pillow computes.
 # More would wait for the interpreter: opening a small file costs more Python than decoding.
 THREADS = min(16, os.cpu_count() or 1)
 
@@ -130,6 +143,13 @@ def fit(pixels: np.ndarray, spec: ImageSpec) -> np.ndarray:
     return _shaped(Image.fromarray(np.ascontiguousarray(pixels)), spec)
 
 
+def as_png(pixels: np.ndarray) -> bytes:
+    """A PNG of uint8 (height, width, 1 or 3)."""
+    file = io.BytesIO()
+    Image.fromarray(pixels[:, :, 0] if pixels.shape[2] == 1 else pixels).save(file, "PNG")
+    return file.getvalue()
+
+
 def _decode(content: bytes, spec: ImageSpec) -> Decoded:
     with Image.open(io.BytesIO(content), formats=FORMATS) as image:
         _check_size(*image.size, spec)
@@ -140,7 +160,7 @@ def _decode(content: bytes, spec: ImageSpec) -> Decoded:
             with Image.open(io.BytesIO(content), formats=("PNG",)) as again:
                 again.verify()
         image.load()
-        upright = _turned(image)
+        upright = _turned(image, content)
         size = (upright.height, upright.width)
         return Decoded(_shaped(upright, spec), frames, size, image.mode)
 
@@ -155,13 +175,50 @@ def _check_size(width: int, height: int, spec: ImageSpec) -> None:
         )
 
 
-def _turned(image: Image.Image) -> Image.Image:
+def _turned(image: Image.Image, content: bytes) -> Image.Image:
     """The image the way up that its EXIF orientation says."""
-    try:
-        orientation = image.getexif().get(EXIF_ORIENTATION, 1)
-    except Exception:  # unreadable metadata does not make the pixels bad
-        return image
-    return ImageOps.exif_transpose(image) if orientation in range(2, 9) else image
+    if image.format == "TIFF":
+        try:
+            turn = image.getexif().get(EXIF_ORIENTATION, 1)
+        except Exception:  # unreadable metadata does not make the pixels bad
+            return image
+    else:
+        turn = orientation(content)
+    return image.transpose(TURNS[turn]) if turn in TURNS else image
+
+
+def orientation(content: bytes) -> int:
+    """The EXIF orientation in a JPEG, PNG or WebP file, 1 to 8; 1 where there is none.
+
+    Not Pillow's, which looks into XMP too: an export computes the same in its graph.
+    """
+    places = []
+    for header in (b"II*\0", b"MM\0*"):
+        at = content.find(header)
+        while at >= 0:
+            if any(at >= back and content.startswith(m, at - back) for m, back in EXIF_MARKS):
+                places.append(at)
+                break
+            at = content.find(header, at + 1)
+    return _tag(content[min(places) :]) if places else 1
+
+
+def _tag(block: bytes) -> int:
+    """The orientation in the first directory of a block of EXIF, which is a TIFF file's head."""
+    order: Literal["little", "big"] = "little" if block[:1] == b"I" else "big"
+
+    def number(at: int, length: int) -> int:
+        return int.from_bytes(block[at : at + length], order)
+
+    start = number(4, 4)
+    if not 8 <= start <= len(block) - 2:
+        return 1
+    for i in range(min(number(start, 2), (len(block) - start - 2) // 12)):
+        entry = start + 2 + 12 * i
+        if number(entry, 2) == EXIF_ORIENTATION and number(entry + 2, 2) == 3:
+            value = number(entry + 8, 2)
+            return value if value in TURNS else 1
+    return 1
 
 
 def _shaped(image: Image.Image, spec: ImageSpec) -> np.ndarray:
@@ -173,12 +230,17 @@ def _shaped(image: Image.Image, spec: ImageSpec) -> np.ndarray:
 
 def _coloured(image: Image.Image, mode: str) -> Image.Image:
     """Converts to "L" or "RGB"; alpha is dropped, not blended, as TensorFlow does."""
-    if image.mode == mode:
+    if image.mode == mode and image.format != "GIF":
         return image
     if image.mode == "F":
         raise BadImage("floating-point pixels, whose range is unknown. Expected integers")
     if image.mode.startswith("I"):
         image = _high_byte(image)
+    elif image.format == "GIF" and "transparency" in image.info:
+        # TensorFlow paints what a GIF leaves out black.
+        clear = image.convert("RGBA")
+        image = Image.new("RGB", image.size)
+        image.paste(clear.convert("RGB"), mask=clear.getchannel("A"))
     elif image.mode in ("P", "PA", "La", "RGBa"):
         # Through RGBA: Pillow's direct way treats transparent palette entries specially.
         image = image.convert("RGBA")
@@ -207,7 +269,7 @@ def _resized(image: Image.Image, spec: ImageSpec) -> Image.Image:
         )
         canvas = Image.new(image.mode, size)
         left, top = (spec.width - inner[0]) // 2, (spec.height - inner[1]) // 2
-        canvas.paste(image.resize(inner, resample), (left, top))
+        canvas.paste(_scaled(image, inner, resample), (left, top))
         return canvas
     if spec.crop_to_aspect_ratio:
         # The window of keras.utils.image_dataset_from_directory, rounding included.
@@ -217,7 +279,19 @@ def _resized(image: Image.Image, spec: ImageSpec) -> Image.Image:
         box = (left, top, left + crop_width, top + crop_height)
         # Not resize(box=...): that lets pixels outside of the window in.
         image = image.crop(box)
-    return image.resize(size, resample)
+    return _scaled(image, size, resample)
+
+
+def _scaled(image: Image.Image, size: tuple[int, int], resample: Image.Resampling) -> Image.Image:
+    if resample is not Image.Resampling.NEAREST:
+        # The width first, which Pillow itself decides by its version and the image's shape: an
+        # export must round as training did.
+        return image.resize((size[0], image.height), resample).resize(size, resample)
+    # In whole numbers: Pillow adds up a fraction, and an export cannot add up the same way.
+    values = np.asarray(image)
+    for axis, (count, wanted) in enumerate(zip(values.shape, reversed(size), strict=False)):
+        values = values.take((2 * np.arange(wanted) + 1) * count // (2 * wanted), axis)
+    return Image.fromarray(np.ascontiguousarray(values))
 
 
 def _reason(error: Exception) -> str:

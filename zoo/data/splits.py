@@ -12,7 +12,7 @@ from typing import Protocol
 
 import numpy as np
 
-from zoo.data.images import THREADS, BadImage, ImageSpec, decode
+from zoo.data.images import THREADS, BadImage, ImageSpec, as_png, decode
 from zoo.data.statistics import Statistics
 from zoo.errors import DataError, Problem
 
@@ -46,6 +46,8 @@ class ArraySplit:
     labels: np.ndarray
     statistics: Statistics | None = None
     streamed: bool = False
+    root: Path | None = None  # Where the files are that the pixels were decoded from,
+    files: Sequence[str] = ()  # and their names.
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -117,6 +119,26 @@ class Part:
 
     def images(self, indices: np.ndarray) -> np.ndarray:
         return self.whole.images(self.chosen[np.asarray(indices, dtype=np.int64)])
+
+
+def encoded(split: Split, indices: np.ndarray) -> list[bytes]:
+    """Encoded images of these indices: their files' bytes, or PNGs of pixels that were no files.
+
+    Raises:
+        DataError: a file has been removed since it was read.
+    """
+    found = []
+    if isinstance(split, Part):
+        return encoded(split.whole, split.chosen[indices])
+    if isinstance(split, ArraySplit | FileSplit) and split.root and split.files:
+        for index in indices:
+            path = split.root / split.files[index]
+            try:
+                found.append(path.read_bytes())
+            except OSError as error:
+                raise DataError(f"{path}: cannot be read: {error.strerror or error}") from None
+        return found
+    return [as_png(pixels) for pixels in split.images(indices)]
 
 
 @dataclass(frozen=True, kw_only=True)

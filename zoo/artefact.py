@@ -1,0 +1,134 @@
+"""What an export is on disk, and how one is found again. Light: no model is loaded here.
+
+    export/saved_model/NAME/1/   saved_model.pb, variables/, assets/labels.txt, assets.extra/...
+    export/onnx/NAME/1/          model.onnx, labels.txt, and what stands in assets.extra/ above
+    export/FORMAT/parity.json    the comparison that the newest export of this format passed
+
+NAME/1 is a version as TensorFlow Serving names them. Beside each model lie its manifest, a model
+card and the recipe, in the folder that TensorFlow Serving leaves to others: assets.extra.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from zoo.errors import RunError
+
+MODEL_FILES = {
+    "saved_model": "saved_model.pb",
+    "keras": "model.keras",
+    "onnx": "model.onnx",
+    "litert": "model.tflite",
+}
+LABELS = "labels.txt"
+EXTRA = "assets.extra"
+WARMUP = "tf_serving_warmup_requests"
+
+
+@dataclass(frozen=True)
+class Artefact:
+    """One version of one export.
+
+    Attributes:
+        folder: of the version: `.../NAME/1`.
+        form: a key of `MODEL_FILES`.
+    """
+
+    folder: Path
+    form: str
+
+    def __str__(self) -> str:
+        return str(self.folder)
+
+    @property
+    def model_file(self) -> Path:
+        return self.folder / MODEL_FILES[self.form]
+
+    @property
+    def extra(self) -> Path:
+        """Where what is not the model's own stands."""
+        return self.folder / EXTRA if self.form == "saved_model" else self.folder
+
+    @property
+    def manifest_file(self) -> Path:
+        return self.extra / "manifest.json"
+
+    @property
+    def card_file(self) -> Path:
+        return self.extra / "README.md"
+
+    @property
+    def recipe_file(self) -> Path:
+        return self.extra / "recipe.yaml"
+
+    @property
+    def warmup_file(self) -> Path:
+        return self.extra / WARMUP
+
+    @property
+    def labels_file(self) -> Path:
+        return (self.folder / "assets" if self.form == "saved_model" else self.folder) / LABELS
+
+    def manifest(self) -> dict[str, Any]:
+        """What manifest.json holds.
+
+        Raises:
+            RunError: it is missing, is not JSON, or lacks what every manifest has.
+        """
+        try:
+            found: dict[str, Any] = json.loads(self.manifest_file.read_text(encoding="utf-8"))
+        except FileNotFoundError:
+            raise RunError(
+                f"{self.folder}: no export of `zoo export`: it has no "
+                f"{self.manifest_file.relative_to(self.folder)}, which tells classes and image "
+                "size. Export the run again."
+            ) from None
+        except (OSError, ValueError) as error:
+            raise RunError(f"{self.manifest_file}: cannot be read: {error}") from None
+        missing = [key for key in ("format", "classes", "image", "files") if key not in found]
+        if missing:
+            raise RunError(f"{self.manifest_file}: lacks {', '.join(missing)}. Export again.")
+        return found
+
+
+def find(path: str | Path) -> Artefact | None:
+    """The export at a path: its version's folder, the folder of its versions, of its format, or
+    the model file itself. Of several versions the newest; None where there is none.
+
+    Raises:
+        RunError: a folder of several models, or of versions without a model in them.
+    """
+    given = Path(path).expanduser()
+    for form, name in MODEL_FILES.items():
+        if given.name == name and given.is_file():
+            return Artefact(given.parent, form)
+        if (given / name).is_file():
+            return Artefact(given, form)
+    if not given.is_dir():
+        return None
+    numbered = versions(given)
+    if numbered:
+        newest = given / str(numbered[-1])
+        for form, name in MODEL_FILES.items():
+            if (newest / name).is_file():
+                return Artefact(newest, form)
+        raise RunError(
+            f"{newest}: holds no model. Expected one of: {', '.join(MODEL_FILES.values())}."
+        )
+    models = sorted(child for child in given.glob("*/") if versions(child))
+    if len(models) > 1:
+        names = ", ".join(child.name for child in models)
+        raise RunError(f"{given}: holds several models; name one of: {names}.")
+    return find(models[0]) if models else None
+
+
+def versions(folder: Path) -> list[int]:
+    """The numbered folders in a folder, in order."""
+    try:
+        names = [child.name for child in folder.iterdir() if child.is_dir()]
+    except OSError:
+        return []
+    return sorted(int(name) for name in names if name.isascii() and name.isdigit())
