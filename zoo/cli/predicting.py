@@ -85,7 +85,8 @@ def _classifier(path: str) -> Any:
                 backend.prepare()
             from zoo.predict import Exported
 
-            return Exported(made)
+            with backend.quiet():
+                return Exported(made)
     try:
         return trained_run(path)
     except RunError as error:
@@ -114,17 +115,14 @@ def image_files(given: Sequence[str]) -> list[Path]:
         elif path.exists():
             files.append(path)
         elif glob.has_magic(text):
-            matched = sorted(glob.glob(str(path), recursive=True))
-            if not matched:
+            matched = [Path(name) for name in sorted(glob.glob(str(path), recursive=True))]
+            # Folders that a pattern meets are left alone where it meets files.
+            wanted = [match for match in matched if match.is_file()]
+            if not wanted and matched:
+                wanted = image_files([str(match) for match in matched])
+            if not wanted:
                 raise DataError(f"{text}: matches no file.")
-            # What matches a pattern by name is meant, except what is no image by name.
-            inner = [name for name in matched if Path(name).is_dir()]
-            files += [Path(name) for name in matched if Path(name).is_file()]
-            files += (
-                [child for child in image_files(inner)]
-                if inner and not any(Path(name).is_file() for name in matched)
-                else []
-            )
+            files += wanted
         else:
             raise DataError(f"{text}: does not exist. Expected image files or folders of them.")
     return files
