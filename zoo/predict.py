@@ -77,6 +77,11 @@ class Exported:
             ) from None
         arrays = [entry for entry in calls.values() if entry[0] != "files"]
         self._kind, self._call = arrays[0]
+        # The first call prepares, and tells whether the images that the manifest promises fit.
+        try:
+            self.probabilities(np.zeros((1, *self.spec.shape), np.uint8))
+        except Exception as error:
+            raise RunError(f"{artefact}: cannot be run: {error}. Export it again.") from None
 
     def probabilities(self, images: np.ndarray) -> np.ndarray:
         return np.asarray(self._call(images.astype(self._kind))["probabilities"])
