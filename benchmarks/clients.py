@@ -130,7 +130,6 @@ def main() -> None:
         ],
         stdout=subprocess.PIPE,
         text=True,
-        cwd=ROOT,
     )
     try:
         assert server.stdout is not None
@@ -149,7 +148,10 @@ def main() -> None:
 
 def _zoo(*arguments: str) -> str:
     command = [sys.executable, "-m", "zoo", *arguments]
-    return subprocess.run(command, capture_output=True, text=True, check=True, cwd=ROOT).stdout
+    done = subprocess.run(command, capture_output=True, text=True)
+    if done.returncode:
+        raise SystemExit(f"zoo {arguments[0]} failed: {done.stderr[-2000:]}")
+    return done.stdout
 
 
 def _ask(
