@@ -111,7 +111,7 @@ def main() -> None:
     sys.path.insert(0, str(ROOT))
     from zoo.run import Run
 
-    run = Run.open(words.run)
+    run = Run.open(Path(words.run).absolute())
     name = run.info()["name"]
     exports = {form: run.export_folder(form) / name / "1" for form in ("saved_model", "onnx")}
     exports |= {form: run.export_folder(form) / name / "1" for form in ("keras", "litert")}
