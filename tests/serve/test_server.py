@@ -264,6 +264,18 @@ def test_malformed_requests_are_refused_and_break_nothing(pictures: Client) -> N
     assert top(pictures.post(PREDICT, instances(png(255)))) == ["bright"]
 
 
+@pytest.mark.parametrize("start", [b"GET /", b"GET / HTTP/1.1\r\nX: ", b"GET / HTTP/1.1\r\n"])
+def test_headers_are_bounded(pictures: Client, start: bytes) -> None:
+    with socket.create_connection(("127.0.0.1", pictures.port), timeout=20) as connection:
+        connection.sendall(start)
+        line = b"x" * 1000 if not start.endswith(b"1.1\r\n") else b"X: y\r\n" * 200
+        with pytest.raises(OSError, match="reset|pipe"):  # noqa: PT012
+            for _ in range(100_000):
+                connection.sendall(line)
+    many = pictures.ask("GET", "/healthz", None, **{f"X{i}": "y" * 1000 for i in range(50)})
+    assert many.code == 200
+
+
 def test_what_is_no_http(pictures: Client) -> None:
     for sent in (b"\x00\xff\r\n\r\n", b"GET\r\n\r\n", b"POST / HTTP/9.9\r\n\r\n", b"\r\n" * 50):
         with socket.create_connection(("127.0.0.1", pictures.port), timeout=20) as connection:
