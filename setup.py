@@ -106,6 +106,7 @@ setup(
     package_data={
         "zoo.recipes": ["*.yaml", "catalogue.json", "results/*.json"],
         "zoo": ["py.typed"],
+        "zoo.serve": ["page.html"],
     },
     entry_points={"console_scripts": ["zoo = zoo.cli:main"]},
     install_requires=REQUIRES,
