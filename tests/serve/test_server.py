@@ -165,6 +165,33 @@ def test_bodies_are_bounded(made: Callable[[str], Path]) -> None:
         assert client.post(PREDICT, instances(png(0))).code == 200
 
 
+def test_bodies_together_are_bounded(made: Callable[[str], Path]) -> None:
+    """Eight of the largest may wait; one more is told to come again, and comes through later."""
+    body = json.dumps(instances(png(0))) + " " * 90_000
+    with served(made("pictures"), bounds=Bounds(100_000)) as client:
+        gate = threading.Event()
+        servable = client.app.versions.get()
+        run = servable.runners["serving_default"]
+        servable.runners["serving_default"] = lambda inputs: gate.wait(20) and run(inputs)
+        codes: list[int] = []
+        threads = [
+            threading.Thread(target=lambda: codes.append(client.post(PREDICT, body).code))
+            for _ in range(8)
+        ]
+        for thread in threads:
+            thread.start()
+        wait_for(lambda: client.app._reserved > 700_000)
+        answer = client.post(PREDICT, body)
+        assert answer.code == 503
+        assert "memory" in answer.error
+        gate.set()
+        for thread in threads:
+            thread.join()
+        assert codes == [200] * 8
+        assert client.post(PREDICT, body).code == 200
+        assert client.app._reserved == 0
+
+
 def test_images_are_bounded(made: Callable[[str], Path]) -> None:
     with served(made("pictures"), bounds=Bounds(pixels=10_000)) as client:
         assert client.post(PREDICT, instances(png(0, side=100))).code == 200

@@ -20,7 +20,7 @@ from starlette.routing import Route
 
 from zoo.serve import examples, images, protocol
 from zoo.serve.batching import Batcher, Limits
-from zoo.serve.body import Disconnected, Message, Receive, read
+from zoo.serve.body import Disconnected, Message, Receive, expected, read
 from zoo.serve.metrics import CONTENT_TYPE, Metrics
 from zoo.serve.servable import Servable, serialized
 from zoo.serve.signature import CLASSIFY, REGRESS, Array, Signature
@@ -63,6 +63,11 @@ class Bounds:
     body: int = 32_000_000
     pixels: int = 50_000_000
 
+    @property
+    def bodies(self) -> int:
+        """Bytes of all requests that are in memory at once."""
+        return 8 * self.body
+
 
 class App:
     """An ASGI application over the versions of one model.
@@ -79,6 +84,7 @@ class App:
         self.metrics = Metrics()
         self.batcher = Batcher(limits, self.metrics.batch)
         self.stopping = False
+        self._reserved = 0  # Bytes of bodies that are in memory, or on their way.
         self.metrics.watch(lambda: self.batcher.waiting, versions.place.name, self._newest)
         self._page = _page()
         self._others = Starlette(
@@ -154,10 +160,19 @@ class App:
         self, method: str, find: Callable[[], Servable], scope: Scope, receive: Receive
     ) -> bytes:
         self.batcher.require_room()  # Before memory is spent on a body.
-        body = await read(receive, scope["headers"], self.bounds.body)
-        if method == "predict":
-            return await self._predict(find, body)
-        return await self._examples(method, find, body)
+        size = expected(scope["headers"], self.bounds.body)
+        if self._reserved and self._reserved + size > self.bounds.bodies:
+            raise StatusError(
+                "UNAVAILABLE", "The requests in work take all memory there is for them"
+            )
+        self._reserved += size
+        try:
+            body = await read(receive, scope["headers"], self.bounds.body)
+            if method == "predict":
+                return await self._predict(find, body)
+            return await self._examples(method, find, body)
+        finally:
+            self._reserved -= size
 
     async def _predict(self, find: Callable[[], Servable], body: bytes) -> bytes:
         servable: Servable | None = None

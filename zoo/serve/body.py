@@ -49,6 +49,13 @@ async def read(receive: Receive, headers: Headers, most: int) -> bytes:
         ) from None
 
 
+def expected(headers: Headers, most: int) -> int:
+    """Bytes that a body may take: what its headers say, or the most where they say nothing."""
+    headers = list(headers)
+    told = any(name == b"content-length" for name, _ in headers)
+    return min(_length(headers), most) if told else most
+
+
 async def _rest(receive: Receive, first: bytes, length: int, most: int) -> bytes:
     chunks, size, more = [first], len(first), True
     while more and size <= most and length <= most:
