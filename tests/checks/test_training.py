@@ -88,6 +88,15 @@ def test_input_independent(loss: float, verdict: str, words: str) -> None:
     assert (found.verdict, words in found.advice) == (verdict, True)
 
 
+@pytest.mark.parametrize("accuracy, verdict", [(0.19, "WARN"), (0.129, "WARN"), (0.12, "FAIL")])
+def test_a_slow_start_is_no_blindness(accuracy: float, verdict: str) -> None:
+    """1,000 images of ten classes: guessing stays below 0.128."""
+    numbers = InputIndependent(
+        loss=2.304, entropy=2.303, se=0.001, accuracy=accuracy, majority=0.1, images=1000
+    )
+    assert judge_input_independent(numbers).verdict == verdict
+
+
 @pytest.mark.parametrize(
     "accuracy, majority, verdict, words",
     [

@@ -182,8 +182,8 @@ def judge_learning_rate(numbers: LearningRateScan) -> Finding:
     annealed = numbers.schedule != "constant"
     proposed = suggestion(numbers.points, annealed, numbers.chance)
     if proposed is None:
-        told = _nothing_works(numbers, found)
-        return finding(check, FAIL, numbers.rate, wanted, told, **details)
+        verdict, told = _nothing_works(numbers, found)
+        return finding(check, verdict, numbers.rate, wanted, told, **details)
     rate, (low, high) = proposed
     centre = max(_centre(numbers.points, high, annealed), min(found))
     details |= {"largest_that_works": high, "suggested": rate, "search": [low, high]}
@@ -232,21 +232,22 @@ def _verdict(times: float, bounded: bool) -> Verdict:
     return PASS if NOTED[0] <= times <= NOTED[1] * (1 + 1e-9) else INFO
 
 
-def _nothing_works(numbers: LearningRateScan, found: dict[float, Class]) -> str:
+def _nothing_works(numbers: LearningRateScan, found: dict[float, Class]) -> tuple[Verdict, str]:
+    """WARN where accuracy says that learning has begun: some networks start slowly."""
     low, high = min(found), max(found)
     if set(found.values()) == {"too high"}:
-        return (
+        return FAIL, (
             f"loss exploding at every rate from {low:.2g} to {high:.2g}: learning rate too high, "
             "or inputs or kernels far too large (data.preprocess, kernel_initializer)."
         )
     best = max(point.accuracy for point in numbers.points if classified(point) != "too high")
     if best > numbers.chance:
-        return (
+        return WARN, (
             f"loss barely changing from {low:.2g} to {high:.2g}, but accuracy reaches {best:.2f}: "
-            "the softmax is still diffuse, the direction is right and the learning rate too low. "
-            "Raise learning_rate in train.optimizer."
+            "the softmax is still diffuse and the direction right; learning_rate in "
+            "train.optimizer is too low, or the network starts slowly and few steps cannot tell."
         )
-    return (
+    return FAIL, (
         f"loss not going down from {low:.2g} to {high:.2g} and accuracy at chance, a plateau: bad "
         "kernel_initializer, dead units, or far too low learning_rate in train.optimizer."
     )

@@ -211,18 +211,26 @@ class InputIndependent:
     """The training loss after a short training, against the best that ignores the input.
 
     Attributes:
-        loss: mean over the last steps.
+        loss: mean over training images after the last step.
         entropy: least loss of a constant answer: H(p) of the labels.
         se: standard error of the loss.
+        accuracy: on the same images.
+        majority: share of the largest class among them.
+        images: how many.
     """
 
     loss: float
     entropy: float
     se: float
+    accuracy: float = 0.0
+    majority: float = 1.0
+    images: int = 1
 
 
 def judge_input_independent(numbers: InputIndependent) -> Finding:
     """C13. A network that uses its input gets below the entropy of the labels.
+
+    One that does not yet, but names classes better than guessing, begins slowly: WARN.
 
     Source: Karpathy 2019, "input-independent baseline".
     """
@@ -233,6 +241,15 @@ def judge_input_independent(numbers: InputIndependent) -> Finding:
     if numbers.loss < limit:
         told = f"the loss, {numbers.loss:.4g}, is below that of any constant answer."
         return finding(check, PASS, numbers.loss, wanted, told)
+    bar = above_guessing(numbers.majority, numbers.images)
+    if numbers.accuracy > bar:
+        # A head of small kernels: the first class is right long before it is told with confidence.
+        told = (
+            f"the loss, {numbers.loss:.4g}, is no better than a constant answer's yet, but "
+            f"accuracy, {numbers.accuracy:.2f}, is above guessing: a slow start. A warm-up, "
+            "batch_norm or less dropout in model.stack may shorten it."
+        )
+        return finding(check, WARN, numbers.loss, wanted, told, accuracy=numbers.accuracy)
     told = (
         f"the loss, {numbers.loss:.4g}, is no better than a constant answer's: the network ignores "
         "its input. Check data.source and data.preprocess, and learning_rate in train.optimizer."

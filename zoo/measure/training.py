@@ -288,7 +288,12 @@ def input_independent(subject: Subject) -> judged.InputIndependent:
         held = shares[shares > 0]
         best = float(-(held * np.log(held / held.sum())).sum())
     return judged.InputIndependent(
-        loss=float(each.mean()), entropy=best, se=float(each.std() / sqrt(count))
+        loss=float(each.mean()),
+        entropy=best,
+        se=float(each.std() / sqrt(count)),
+        accuracy=float(np.mean(scores.argmax(axis=1) == labels)),
+        majority=float(np.bincount(labels).max() / count),
+        images=count,
     )
 
 
