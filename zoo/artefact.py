@@ -111,7 +111,7 @@ def find(path: str | Path) -> Artefact | None:
         return None
     numbered = versions(given)
     if numbered:
-        newest = given / str(numbered[-1])
+        newest = numbered[max(numbered)]
         for form, name in MODEL_FILES.items():
             if (newest / name).is_file():
                 return Artefact(newest, form)
@@ -125,10 +125,14 @@ def find(path: str | Path) -> Artefact | None:
     return find(models[0]) if models else None
 
 
-def versions(folder: Path) -> list[int]:
-    """The numbered folders in a folder, in order."""
+def versions(folder: Path) -> dict[int, Path]:
+    """The numbered folders in a folder, complete or not: `1`, or `00000001`."""
+    found: dict[int, Path] = {}
     try:
-        names = [child.name for child in folder.iterdir() if child.is_dir()]
+        inner = sorted(folder.iterdir())
     except OSError:
-        return []
-    return sorted(int(name) for name in names if name.isascii() and name.isdigit())
+        return {}
+    for path in inner:
+        if path.name.isascii() and path.name.isdigit() and path.is_dir():
+            found.setdefault(int(path.name), path)
+    return found

@@ -6,6 +6,7 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
+from zoo import artefact
 from zoo.errors import DataError, RunError
 from zoo.run import Run
 
@@ -33,20 +34,12 @@ class Place:
         """The version folders that are there now, complete or not."""
         if self.only is not None:
             return {self.only: self.folder}
-        found: dict[int, Path] = {}
-        try:
-            inner = sorted(self.folder.iterdir())
-        except OSError:
-            return {}
-        for path in inner:
-            if path.name.isascii() and path.name.isdigit() and path.is_dir():
-                found.setdefault(int(path.name), path)
-        return found
+        return artefact.versions(self.folder)
 
 
 def is_saved_model(folder: Path) -> bool:
     """Whether a folder holds a SavedModel, as far as names tell."""
-    return (folder / "saved_model.pb").is_file()
+    return (folder / artefact.MODEL_FILES["saved_model"]).is_file()
 
 
 def find(path: str, name: str | None = None) -> Place:

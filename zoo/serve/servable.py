@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from zoo import backend
+from zoo.artefact import Artefact
 from zoo.errors import DataError
 from zoo.serve import warmup
 from zoo.serve.examples import Features
@@ -114,7 +115,7 @@ class Servable:
 
     def warm_up(self, batch_size: int, note: Note) -> None:
         """Runs the requests that the export brings along, else zeros, so that no client waits."""
-        file = self.folder / warmup.FILE
+        file = Artefact(self.folder, "saved_model").warmup_file
         try:
             for signature, inputs in self._recorded(file) if file.is_file() else self._zeros(1):
                 self.runners[signature.name](inputs)
@@ -241,7 +242,7 @@ def _metadata(graph: Any, name: str, version: int) -> dict[str, Any]:
 def _labels(folder: Path) -> list[str] | None:
     """The names of classes, where the export brings them along."""
     try:
-        return (folder / "assets" / "labels.txt").read_text(encoding="utf-8").splitlines()
+        return Artefact(folder, "saved_model").labels_file.read_text(encoding="utf-8").splitlines()
     except (OSError, ValueError):
         return None
 
@@ -249,7 +250,7 @@ def _labels(folder: Path) -> list[str] | None:
 def _image(folder: Path) -> dict[str, Any] | None:
     """What the export says of its images."""
     try:
-        text = (folder / "assets.extra" / "manifest.json").read_text(encoding="utf-8")
+        text = Artefact(folder, "saved_model").manifest_file.read_text(encoding="utf-8")
         image = json.loads(text).get("image")
     except (OSError, ValueError, AttributeError):
         return None

@@ -8,9 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
 
-FILE = Path("assets.extra") / "tf_serving_warmup_requests"
 MOST = 1000  # TensorFlow Serving reads no more.
 
 # Numbers of fields: PredictionLog.predict_log, PredictLog.request, and those of PredictRequest.
