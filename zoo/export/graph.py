@@ -20,6 +20,8 @@ from zoo.data.images import LUMA, ImageSpec
 FORMATS = ("JPEG", "PNG", "GIF (its first frame)", "BMP", "WEBP")
 PRECISION = 22  # Bits of Pillow's fixed-point weights.
 GROUP = 8  # Neighbouring output pixels that share one window of the input.
+# Where blue, green, red and what is left stand in 32 bits of a BMP that tells.
+MASKS = (0, 0, 255, 0, 0, 255, 0, 0, 255, 0, 0, 0)
 BLOCK = 1 << 22  # Values resampled at a time: bounds the memory of 64-bit arithmetic.
 
 
@@ -50,7 +52,13 @@ def decodes(content: bytes) -> bool:
     """Whether `decode` takes a good image of this kind, told by its header."""
     if content[:4] in (b"II*\0", b"MM\0*"):
         return False
-    return content[:2] != b"BM" or content[28] in (8, 24, 32) and content[30] in (0, 3)
+    if content[:2] == b"BM":
+        masked = content[30] == 3 and content[54:66] == bytes(MASKS)
+        return content[28] in (8, 24, 32) and (content[30] == 0 or masked)
+    if content[:3] == b"GIF":
+        shape = tf.io.decode_image(content, expand_animations=False).shape
+        return shape[:2] == (content[8] + 256 * content[9], content[6] + 256 * content[7])
+    return content[12:16] != b"VP8X" or not content[20] & 2
 
 
 def _guards(content: Any, spec: ImageSpec) -> list[Any]:
@@ -76,8 +84,7 @@ def _guards(content: Any, spec: ImageSpec) -> list[Any]:
 
 def _size(content: Any) -> tuple[Any, Any]:
     """(height, width) that the header tells; 0 where it is none that we know."""
-    head = _bytes(tf.strings.substr(content, 0, 32))
-    head = tf.concat([head, tf.zeros([32 - tf.size(head)], tf.int32)], 0)
+    head = _head(content, 32)
 
     def is_(text: bytes, at: int = 0) -> Any:
         return tf.reduce_all(head[at : at + len(text)] == list(text))
@@ -111,6 +118,12 @@ def _size(content: Any) -> tuple[Any, Any]:
     return height, width
 
 
+def _head(content: Any, length: int) -> Any:
+    """The first bytes as int32 (length,); zeros where there are no more."""
+    head = _bytes(tf.strings.substr(content, 0, length))
+    return tf.pad(head, [[0, length - tf.size(head)]])
+
+
 def _bytes(text: Any) -> Any:
     return tf.cast(tf.io.decode_raw(text, tf.uint8), tf.int32)
 
@@ -127,44 +140,93 @@ def _rgb(content: Any) -> Any:
         # TensorFlow's default DCT is a fast one, up to 5 grey levels off.
         return tf.io.decode_jpeg(content, channels=3, dct_method="INTEGER_ACCURATE")
 
+    def bmp() -> Any:
+        return _bmp(content)
+
+    def gif() -> Any:
+        return _gif(content)
+
+    def webp() -> Any:
+        return _webp(content)
+
     def others() -> Any:
         return tf.io.decode_image(content, channels=3, expand_animations=False)
 
-    start = tf.strings.substr(content, 0, 2)
+    kinds = {b"\xff\xd8": jpeg, b"BM": bmp, b"GI": gif, b"RI": webp}
+    same = tf.strings.substr(content, 0, 2) == list(kinds)
+    index = tf.argmax(tf.concat([same, [True]], 0), output_type=tf.int32)
+    return tf.switch_case(index, [*kinds.values(), others])
+
+
+def _gif(content: Any) -> Any:
+    """TensorFlow leaves out what no frame covers of a GIF's canvas."""
+    head = _head(content, 10)
+    pixels = tf.io.decode_image(content, channels=3, expand_animations=False)
+    size = [_number(head[8:10], 2), _number(head[6:8], 2)]
+    whole = tf.debugging.Assert(
+        tf.reduce_all(tf.shape(pixels)[:2] == size),
+        ["a GIF of a kind that cannot be read: its frames do not fill it"],
+    )
+    with tf.control_dependencies([whole]):
+        return tf.identity(pixels)
+
+
+def _webp(content: Any) -> Any:
+    """TensorFlow wants to be told of alpha, and corrupts memory with some animations."""
+    head = _head(content, 25)
+    extended = tf.reduce_all(head[12:16] == list(b"VP8X"))
+    flags = tf.where(extended, head[20], 0)
+    still = tf.debugging.Assert(
+        tf.bitwise.bitwise_and(flags, 2) == 0,
+        ["a WebP of a kind that cannot be read: an animation. Expected a still image"],
+    )
+    lossless = tf.reduce_all(head[12:16] == list(b"VP8L"))
+    alpha = tf.bitwise.bitwise_and(tf.where(lossless, head[24], flags), 16) > 0
+    with tf.control_dependencies([still]):
+        content = tf.identity(content)
     return tf.cond(
-        start == b"\xff\xd8",
-        jpeg,
-        lambda: tf.cond(start == b"BM", lambda: _bmp(content), others),
+        alpha,
+        lambda: tf.io.decode_image(content, channels=4, expand_animations=False)[:, :, :3],
+        lambda: tf.io.decode_image(content, channels=3, expand_animations=False),
     )
 
 
 def _bmp(content: Any) -> Any:
     """TensorFlow takes a BMP's palette for greys; the palette is read here."""
-    head = _bytes(tf.strings.substr(content, 0, 54))
+    head = _head(content, 66)
     bits, compression = _number(head[28:30], 2), head[30]
-    plain = tf.debugging.Assert(
-        tf.logical_or(
-            tf.logical_and(bits == 8, compression == 0), tf.logical_or(bits == 24, bits == 32)
-        ),
-        ["a BMP of a kind that cannot be read. Expected 8, 24 or 32 bits. Received bits", bits],
-    )
 
     def number(at: int) -> Any:
         return _number(head[at : at + 4], 4)
 
+    width, height, start = number(18), number(22), number(10)
+    rows, stride = tf.abs(height), (width * bits // 8 + 3) // 4 * 4
+    masked = tf.logical_and(compression == 3, tf.reduce_all(head[54:66] == list(MASKS)))
+    plain = tf.debugging.Assert(
+        tf.logical_or(
+            tf.logical_and(compression == 0, tf.reduce_any(bits == [8, 24, 32])),
+            tf.logical_and(masked, bits == 32),
+        ),
+        [
+            "a BMP of a kind that cannot be read. Expected 8, 24 or 32 bits, without compression. "
+            "Received bits, compression",
+            bits,
+            compression,
+        ],
+    )
+
     def palette() -> Any:
-        width, height = number(18), number(22)
-        rows = tf.abs(height)
-        stride = (width + 3) // 4 * 4
-        body = tf.strings.substr(content, number(10), rows * stride)
+        body = tf.strings.substr(content, start, rows * stride)
         indices = tf.reshape(_bytes(body), [rows, stride])[:, :width]
         indices = tf.cond(height > 0, lambda: tf.reverse(indices, [0]), lambda: indices)
-        colours = tf.strings.substr(content, 14 + number(14), number(10) - 14 - number(14))
+        colours = tf.strings.substr(content, 14 + number(14), start - 14 - number(14))
         table = tf.reshape(tf.io.decode_raw(colours, tf.uint8), [-1, 4])[:, 2::-1]
         return tf.gather(table, indices)
 
     def direct() -> Any:
-        return tf.io.decode_bmp(content, channels=0)[:, :, :3]
+        # Without what may stand behind the pixels, which TensorFlow refuses.
+        whole = tf.strings.substr(content, 0, start + rows * stride)
+        return tf.io.decode_bmp(whole, channels=0)[:, :, :3]
 
     with tf.control_dependencies([plain]):
         return tf.cond(bits == 8, palette, direct)
