@@ -491,7 +491,7 @@ def test_diverged(trained: Run, tmp_path: Path) -> None:
 def test_out_and_version(trained: Run, tmp_path: Path) -> None:
     run, out = copied(trained, tmp_path), tmp_path / "deep" / "models"
     for version in (2, 10):
-        result = call("export", run, "--format", "keras", "--out", out, "--model-version", version,
+        result = call("export", run, "--format", "onnx", "--out", out, "--model-version", version,
                       "--json")  # fmt: skip
         assert result.exit_code == 0, result.output
         printed = json.loads(result.stdout)
@@ -503,7 +503,7 @@ def test_out_and_version(trained: Run, tmp_path: Path) -> None:
     assert newest.folder.name == "10"
     assert newest.manifest()["version"] == 10
     # The comparison is the run's; the model is not.
-    assert [path.name for path in run.export_folder("keras").iterdir()] == ["parity.json"]
+    assert [path.name for path in run.export_folder("onnx").iterdir()] == ["parity.json"]
     assert sorted(path.name for path in out.iterdir()) == ["tiny"]
 
 
