@@ -22,6 +22,7 @@ PRECISION = 22  # Bits of Pillow's fixed-point weights.
 GROUP = 8  # Neighbouring output pixels that share one window of the input.
 # Where blue, green, red and what is left stand in 32 bits of a BMP that tells.
 MASKS = (0, 0, 255, 0, 0, 255, 0, 0, 255, 0, 0, 0)
+PIECES = 1 << 16  # Of a GIF's first frame, each of at most 255 bytes: bounds what is walked over.
 BLOCK = 1 << 22  # Values resampled at a time: bounds the memory of 64-bit arithmetic.
 
 
@@ -55,9 +56,6 @@ def decodes(content: bytes) -> bool:
     if content[:2] == b"BM":
         masked = content[30] == 3 and content[54:66] == bytes(MASKS)
         return content[28] in (8, 24, 32) and (content[30] == 0 or masked)
-    if content[:3] == b"GIF":
-        shape = tf.io.decode_image(content, expand_animations=False).shape
-        return shape[:2] == (content[8] + 256 * content[9], content[6] + 256 * content[7])
     return content[12:16] != b"VP8X" or not content[20] & 2
 
 
@@ -107,14 +105,17 @@ def _size(content: Any) -> tuple[Any, Any]:
         found = tf.zeros([2], tf.int32)
         for same, size in (
             (is_(b"\x89PNG\r\n\x1a\n"), [number(20, 4, "big"), number(16, 4, "big")]),
-            (is_(b"GIF8"), [number(8, 2), number(6, 2)]),
             (is_(b"BM"), [tf.abs(number(22, 4)), number(18, 4)]),
             (tf.logical_and(is_(b"RIFF"), is_(b"WEBP", 8)), webp()),
         ):
             found = tf.where(same, size, found)
         return found
 
-    height, width = tf.unstack(tf.cond(is_(b"\xff\xd8\xff"), jpeg, others))
+    def gif() -> Any:
+        return _first_frame(content)[1]
+
+    size = tf.cond(is_(b"\xff\xd8\xff"), jpeg, lambda: tf.cond(is_(b"GIF8"), gif, others))
+    height, width = tf.unstack(size)
     return height, width
 
 
@@ -159,16 +160,54 @@ def _rgb(content: Any) -> Any:
 
 
 def _gif(content: Any) -> Any:
-    """TensorFlow leaves out what no frame covers of a GIF's canvas."""
-    head = _head(content, 10)
-    pixels = tf.io.decode_image(content, channels=3, expand_animations=False)
-    size = [_number(head[8:10], 2), _number(head[6:8], 2)]
-    whole = tf.debugging.Assert(
-        tf.reduce_all(tf.shape(pixels)[:2] == size),
-        ["a GIF of a kind that cannot be read: its frames do not fill it"],
-    )
-    with tf.control_dependencies([whole]):
-        return tf.identity(pixels)
+    """The first frame, black where it leaves its canvas out.
+
+    TensorFlow alone would decode all frames, in a canvas as large as the largest of them.
+    """
+    alone, size, at = _first_frame(content)
+    pixels = tf.io.decode_image(alone, channels=3, expand_animations=False)
+    after = size - at - tf.shape(pixels)[:2]
+    return tf.pad(pixels, tf.concat([tf.stack([at, after], 1), [[0, 0]]], 0))
+
+
+def _first_frame(content: Any) -> tuple[Any, Any, Any]:
+    """A GIF of the first frame alone, (height, width) of its canvas, its (top, left) in that."""
+    raw = tf.pad(tf.io.decode_raw(content, tf.uint8), [[0, 32]])
+    last = tf.size(raw) - 16
+
+    def byte(at: Any) -> Any:
+        return tf.cast(raw[tf.minimum(at, last)], tf.int32)
+
+    def short(at: Any) -> Any:
+        return byte(at) + 256 * byte(at + 1)
+
+    def palette(flags: Any) -> Any:
+        return tf.where(flags >= 128, 3 * 2 ** (flags % 8 + 1), 0)
+
+    def more(at: Any, inside: Any) -> Any:
+        return tf.logical_or(inside, byte(at) == 0x21)  # An extension, such as a comment.
+
+    def step(at: Any, inside: Any) -> tuple[Any, Any]:
+        """Over an extension's head, or, inside of one or of an image, over a piece of its data."""
+        length = byte(at)
+        there = tf.where(inside, at + 1 + length, at + 2)
+        return tf.minimum(there, last), tf.logical_or(tf.logical_not(inside), length > 0)
+
+    def walked(at: Any, inside: bool) -> Any:
+        goes_on = more if not inside else lambda at, inside: inside
+        begin = (at, tf.constant(inside))
+        return tf.while_loop(goes_on, step, begin, maximum_iterations=PIECES)[0]
+
+    frame = walked(13 + palette(byte(10)), False)
+    left, top, width, height = (short(frame + i) for i in (1, 3, 5, 7))
+    end = walked(frame + 11 + palette(byte(frame + 9)), True)
+    # In its own corner, so that TensorFlow takes the frame for the canvas.
+    before = tf.strings.substr(content, 0, tf.minimum(frame + 1, tf.strings.length(content)))
+    behind = tf.minimum(frame + 5, tf.strings.length(content))
+    after = tf.strings.substr(content, behind, tf.maximum(end - frame - 5, 0))
+    alone = tf.strings.join([before, b"\0\0\0\0", after, b";"])
+    size = tf.maximum([short(8), short(6)], [top + height, left + width])
+    return alone, size, tf.stack([top, left])
 
 
 def _webp(content: Any) -> Any:
