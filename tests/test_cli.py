@@ -114,7 +114,7 @@ def test_schema_is_json() -> None:
         (("train",), "Expected either a RECIPE or --resume RUN"),
         (("train", "digits-tiny", "--resume", "x"), "Expected either a RECIPE or --resume RUN"),
         (("evaluate", "x", "--split", "train"), "--split train: unknown"),
-        (("export", "x", "--format", "onnx"), "--format onnx: unknown"),
+        (("export", "x", "--format", "onnx,tensorrt"), "--format tensorrt: unknown"),
     ],
 )
 def test_wrong_usage_is_2(arguments: tuple[str, ...], part: str) -> None:

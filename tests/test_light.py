@@ -83,6 +83,12 @@ VERBS = [
     pytest.param(["train", "digits-tiny", "--set", "x"], 2, "PATH=VALUE", id="no change"),
     pytest.param(["serve", "--help"], 0, "Usage", id="help of serve"),
     pytest.param(["serve", "nothing"], 2, "does not exist", id="serve nothing"),
+    pytest.param(
+        ["export", "--help"], 0, "saved_model, keras, onnx or litert", id="help of export"
+    ),
+    pytest.param(["export", "nothing"], 2, "does not exist", id="export of nothing"),
+    pytest.param(["predict", "nothing", "README.md"], 2, "does not exist", id="no model"),
+    pytest.param(["predict", "tests", "README.md"], 2, "neither a run nor", id="no export"),
     pytest.param(["tune", "--help"], 0, "Usage", id="help of tune"),
     pytest.param(["tune"], 2, "Expected a RECIPE, or --resume FOLDER", id="tune nothing"),
     pytest.param(["tune", "MISTAKES"], 2, "did you mean 'filters'?", id="mistakes in tune"),
@@ -106,7 +112,8 @@ def test_verb_is_light(args: list[str], code: int, part: str, files: dict[str, s
 
 
 LIGHT = [
-    "zoo", "zoo.cli", "zoo.recipe", "zoo.plan", "zoo.run", "zoo.checks", "zoo.data.layout",
+    "zoo", "zoo.cli", "zoo.cli.exporting", "zoo.cli.predicting", "zoo.recipe", "zoo.plan",
+    "zoo.run", "zoo.artefact", "zoo.checks", "zoo.data.layout",
     "zoo.serve", "zoo.serve.place", "zoo.cli.serving",
     # The search itself; its trials are in `tuning.trial`, its networks' numbers in `tuning.knobs`.
     *(f"tuning.{file.stem}" for file in sorted((ROOT / "tuning").glob("[a-z]*.py"))

@@ -126,7 +126,9 @@ def litert(file: Path) -> Opened:
 
         warnings.simplefilter("ignore")
         from tensorflow.lite import Interpreter
-    runner = Interpreter(model_path=str(file)).get_signature_runner("serving_default")
+    reader = Interpreter(model_path=str(file))
+    reader.allocate_tensors()  # Says on stderr what it computes with: now, and at no later call.
+    runner = reader.get_signature_runner("serving_default")
 
     def call(fed: np.ndarray) -> dict[str, np.ndarray]:
         return {"probabilities": runner(images=fed)["probabilities"]}

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import io
 import struct
 import warnings
-import zlib
 from pathlib import Path
 from typing import Any
 
@@ -13,35 +11,12 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from zoo.data.images import BadImage, ImageSpec, decode, fit
+from tests.pictures import encoded, exif, noise, palette, png, scene
+from zoo.data.images import BadImage, ImageSpec, decode, fit, orientation
 
 SPEC = ImageSpec(4, 6, 3)
 GREY = ImageSpec(4, 6, 1)
 RED = (200, 10, 30)
-
-
-def encoded(image: Image.Image, format: str, **options: Any) -> bytes:
-    stream = io.BytesIO()
-    image.save(stream, format, **options)
-    return stream.getvalue()
-
-
-def noise(height: int = 40, width: int = 60) -> Image.Image:
-    pixels = np.random.default_rng(0).integers(0, 256, (height, width, 3), dtype=np.uint8)
-    return Image.fromarray(pixels)
-
-
-def png(width: int, height: int, depth: int, color_type: int, raw: bytes) -> bytes:
-    """A PNG made by hand: Pillow writes neither 16-bit colours nor headers that lie."""
-
-    def chunk(name: bytes, content: bytes) -> bytes:
-        checksum = struct.pack(">I", zlib.crc32(name + content))
-        return struct.pack(">I", len(content)) + name + content + checksum
-
-    header = struct.pack(">IIBBBBB", width, height, depth, color_type, 0, 0, 0)
-    return b"\x89PNG\r\n\x1a\n" + b"".join(
-        [chunk(b"IHDR", header), chunk(b"IDAT", zlib.compress(raw)), chunk(b"IEND", b"")]
-    )
 
 
 @pytest.mark.parametrize("format", ["PNG", "BMP", "GIF", "TIFF", "WEBP", "JPEG"])
@@ -109,6 +84,35 @@ def test_exif_rotation() -> None:
     exif[0x0112] = 6
     content = encoded(image, "PNG", exif=exif)
     assert (decode(content, SPEC).pixels == np.rot90(np.asarray(image), -1)).all()
+
+
+def test_orientation() -> None:
+    """Of what a file says in EXIF alone; nothing that is broken makes pixels bad."""
+    for turn in range(1, 9):
+        for order in "<>":
+            content = encoded(noise(4, 6), "JPEG", exif=b"Exif\0\0" + exif(turn, order))
+            assert orientation(content) == turn
+    assert orientation(b"") == 1
+    assert orientation(exif(6)) == 1  # Nothing before it says that it is EXIF.
+    for broken in (exif(9), exif(0), exif(6, kind=4), exif(6, tag=0x0113), exif(6)[:17],
+                   exif(6, start=4), exif(6, start=2**32 - 1)):  # fmt: skip
+        assert orientation(b"Exif\0\0" + broken) == 1
+    assert orientation(b"Exif\0\0" + exif(6, count=65535)) == 6
+
+
+def test_what_a_gif_leaves_out_is_black() -> None:
+    image = palette(scene())
+    image.putpalette([255 - value for value in image.getpalette() or ()])
+    content = encoded(image, "GIF")
+    whole = np.asarray(image.convert("RGB"))
+    spec = ImageSpec(70, 60, 3)
+    larger = decode(content[:6] + struct.pack("<HH", 60, 70) + content[10:], spec).pixels
+    assert (larger[:37, :53] == whole).all()
+    assert not larger[37:].any()
+    assert not larger[:, 53:].any()
+    clear = encoded(image, "GIF", transparency=3)
+    expected = np.where(np.asarray(image)[..., None] == 3, 0, whole)
+    assert (decode(clear, ImageSpec(37, 53, 3)).pixels == expected).all()
 
 
 def test_broken_exif_beside_good_pixels() -> None:

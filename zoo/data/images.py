@@ -11,7 +11,7 @@ import os
 import warnings
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 from PIL import Image, UnidentifiedImageError
@@ -160,7 +160,7 @@ def _decode(content: bytes, spec: ImageSpec) -> Decoded:
             with Image.open(io.BytesIO(content), formats=("PNG",)) as again:
                 again.verify()
         image.load()
-        upright = _turned(image, content)
+        upright = _turned(_painted(image) if image.format == "GIF" else image, content)
         size = (upright.height, upright.width)
         return Decoded(_shaped(upright, spec), frames, size, image.mode)
 
@@ -173,6 +173,15 @@ def _check_size(width: int, height: int, spec: ImageSpec) -> None:
             f"{width} x {height} is {width * height / 1e6:.1f} megapixels. Expected at most "
             f"{spec.max_megapixels:g} (data.max_megapixels)"
         )
+
+
+def _painted(image: Any) -> Image.Image:
+    """The first frame of a GIF; black is what it leaves out, as TensorFlow paints it."""
+    clear, box = image.convert("RGBA"), image.dispose_extent
+    made = Image.new("RGB", image.size)
+    frame = clear.crop(box)
+    made.paste(frame.convert("RGB"), box, frame.getchannel("A"))
+    return made
 
 
 def _turned(image: Image.Image, content: bytes) -> Image.Image:
@@ -230,17 +239,12 @@ def _shaped(image: Image.Image, spec: ImageSpec) -> np.ndarray:
 
 def _coloured(image: Image.Image, mode: str) -> Image.Image:
     """Converts to "L" or "RGB"; alpha is dropped, not blended, as TensorFlow does."""
-    if image.mode == mode and image.format != "GIF":
+    if image.mode == mode:
         return image
     if image.mode == "F":
         raise BadImage("floating-point pixels, whose range is unknown. Expected integers")
     if image.mode.startswith("I"):
         image = _high_byte(image)
-    elif image.format == "GIF" and "transparency" in image.info:
-        # TensorFlow paints what a GIF leaves out black.
-        clear = image.convert("RGBA")
-        image = Image.new("RGB", image.size)
-        image.paste(clear.convert("RGB"), mask=clear.getchannel("A"))
     elif image.mode in ("P", "PA", "La", "RGBa"):
         # Through RGBA: Pillow's direct way treats transparent palette entries specially.
         image = image.convert("RGBA")

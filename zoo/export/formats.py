@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import keras
+import numpy as np
 import tensorflow as tf
 
 from zoo.artefact import LABELS, Artefact
@@ -135,12 +136,28 @@ def onnx(trained: Trained, folder: Path) -> None:
 
     _, answer, signature = _answer(trained)
     function = tf.function(answer, input_signature=signature)
-    made, _ = tf2onnx.convert.from_function(function, signature, opset=17)
+    made, _ = tf2onnx.convert.from_function(
+        function,
+        signature,
+        opset=17,
+        custom_op_handlers=dict.fromkeys(("Erfc", "Expm1"), (_known, [])),
+    )
     names = made.metadata_props.add()
     names.key, names.value = "class_names", json.dumps(trained.class_names)
     made.producer_name = "zoo"
     onnx_format.checker.check_model(made)
     onnx_format.save(made, Artefact(folder, "onnx").model_file)
+
+
+def _known(graph: Any, node: Any, name: str, _: Any) -> None:
+    """Tells tf2onnx of operations it lacks: erfc(x) = 1 - erf(x) in gelu, exp(x) - 1 in celu."""
+    (given,), (out,), kind = node.input, node.output, node.type
+    shape, dtype = graph.get_shape(out), graph.get_dtype(out)
+    graph.remove_node(name)
+    one = graph.make_const(f"{name}/one", np.float32(1)).output[0]
+    other = graph.make_node("Erf" if kind == "Erfc" else "Exp", [given]).output[0]
+    inputs = [one, other] if kind == "Erfc" else [other, one]
+    graph.make_node("Sub", inputs, name=name, outputs=[out], shapes=[shape], dtypes=[dtype])
 
 
 def litert(trained: Trained, folder: Path) -> None:

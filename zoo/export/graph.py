@@ -17,6 +17,9 @@ from zoo.export.resample import resize
 
 # What a graph can decode; `zoo.data.images` reads TIFF as well.
 FORMATS = ("JPEG", "PNG", "GIF (its first frame)", "BMP", "WEBP")
+# Where blue, green, red and what is left stand in 32 bits of a BMP that tells.
+MASKS = (0, 0, 255, 0, 0, 255, 0, 0, 255, 0, 0, 0)
+PIECES = 1 << 16  # Of a GIF's first frame, each of at most 255 bytes: bounds what is walked over.
 
 
 def decode(content: Any, spec: ImageSpec) -> Any:
@@ -46,7 +49,10 @@ def decodes(content: bytes) -> bool:
     """Whether `decode` takes a good image of this kind, told by its header."""
     if content[:4] in (b"II*\0", b"MM\0*"):
         return False
-    return content[:2] != b"BM" or content[28] in (8, 24, 32) and content[30] in (0, 3)
+    if content[:2] == b"BM":
+        masked = content[30] == 3 and content[54:66] == bytes(MASKS)
+        return content[28] in (8, 24, 32) and (content[30] == 0 or masked)
+    return content[12:16] != b"VP8X" or not content[20] & 2
 
 
 def _guards(content: Any, spec: ImageSpec) -> list[Any]:
@@ -72,8 +78,7 @@ def _guards(content: Any, spec: ImageSpec) -> list[Any]:
 
 def _size(content: Any) -> tuple[Any, Any]:
     """(height, width) that the header tells; 0 where it is none that we know."""
-    head = _bytes(tf.strings.substr(content, 0, 32))
-    head = tf.concat([head, tf.zeros([32 - tf.size(head)], tf.int32)], 0)
+    head = _head(content, 32)
 
     def is_(text: bytes, at: int = 0) -> Any:
         return tf.reduce_all(head[at : at + len(text)] == list(text))
@@ -96,15 +101,24 @@ def _size(content: Any) -> tuple[Any, Any]:
         found = tf.zeros([2], tf.int32)
         for same, size in (
             (is_(b"\x89PNG\r\n\x1a\n"), [number(20, 4, "big"), number(16, 4, "big")]),
-            (is_(b"GIF8"), [number(8, 2), number(6, 2)]),
             (is_(b"BM"), [tf.abs(number(22, 4)), number(18, 4)]),
             (tf.logical_and(is_(b"RIFF"), is_(b"WEBP", 8)), webp()),
         ):
             found = tf.where(same, size, found)
         return found
 
-    height, width = tf.unstack(tf.cond(is_(b"\xff\xd8\xff"), jpeg, others))
+    def gif() -> Any:
+        return _first_frame(content)[1]
+
+    size = tf.cond(is_(b"\xff\xd8\xff"), jpeg, lambda: tf.cond(is_(b"GIF8"), gif, others))
+    height, width = tf.unstack(size)
     return height, width
+
+
+def _head(content: Any, length: int) -> Any:
+    """The first bytes as int32 (length,); zeros where there are no more."""
+    head = _bytes(tf.strings.substr(content, 0, length))
+    return tf.pad(head, [[0, length - tf.size(head)]])
 
 
 def _bytes(text: Any) -> Any:
@@ -123,44 +137,131 @@ def _rgb(content: Any) -> Any:
         # TensorFlow's default DCT is a fast one, up to 5 grey levels off.
         return tf.io.decode_jpeg(content, channels=3, dct_method="INTEGER_ACCURATE")
 
+    def bmp() -> Any:
+        return _bmp(content)
+
+    def gif() -> Any:
+        return _gif(content)
+
+    def webp() -> Any:
+        return _webp(content)
+
     def others() -> Any:
         return tf.io.decode_image(content, channels=3, expand_animations=False)
 
-    start = tf.strings.substr(content, 0, 2)
+    kinds = {b"\xff\xd8": jpeg, b"BM": bmp, b"GI": gif, b"RI": webp}
+    same = tf.strings.substr(content, 0, 2) == list(kinds)
+    index = tf.argmax(tf.concat([same, [True]], 0), output_type=tf.int32)
+    return tf.switch_case(index, [*kinds.values(), others])
+
+
+def _gif(content: Any) -> Any:
+    """The first frame, black where it leaves its canvas out.
+
+    TensorFlow alone would decode all frames, in a canvas as large as the largest of them.
+    """
+    alone, size, at = _first_frame(content)
+    pixels = tf.io.decode_image(alone, channels=3, expand_animations=False)
+    after = size - at - tf.shape(pixels)[:2]
+    return tf.pad(pixels, tf.concat([tf.stack([at, after], 1), [[0, 0]]], 0))
+
+
+def _first_frame(content: Any) -> tuple[Any, Any, Any]:
+    """A GIF of the first frame alone, (height, width) of its canvas, its (top, left) in that."""
+    raw = tf.pad(tf.io.decode_raw(content, tf.uint8), [[0, 32]])
+    last = tf.size(raw) - 16
+
+    def byte(at: Any) -> Any:
+        return tf.cast(raw[tf.minimum(at, last)], tf.int32)
+
+    def short(at: Any) -> Any:
+        return byte(at) + 256 * byte(at + 1)
+
+    def palette(flags: Any) -> Any:
+        return tf.where(flags >= 128, 3 * 2 ** (flags % 8 + 1), 0)
+
+    def more(at: Any, inside: Any) -> Any:
+        return tf.logical_or(inside, byte(at) == 0x21)  # An extension, such as a comment.
+
+    def step(at: Any, inside: Any) -> tuple[Any, Any]:
+        """Over an extension's head, or, inside of one or of an image, over a piece of its data."""
+        length = byte(at)
+        there = tf.where(inside, at + 1 + length, at + 2)
+        return tf.minimum(there, last), tf.logical_or(tf.logical_not(inside), length > 0)
+
+    def walked(at: Any, inside: bool) -> Any:
+        goes_on = more if not inside else lambda at, inside: inside
+        begin = (at, tf.constant(inside))
+        return tf.while_loop(goes_on, step, begin, maximum_iterations=PIECES)[0]
+
+    frame = walked(13 + palette(byte(10)), False)
+    left, top, width, height = (short(frame + i) for i in (1, 3, 5, 7))
+    end = walked(frame + 11 + palette(byte(frame + 9)), True)
+    # In its own corner, so that TensorFlow takes the frame for the canvas.
+    before = tf.strings.substr(content, 0, tf.minimum(frame + 1, tf.strings.length(content)))
+    behind = tf.minimum(frame + 5, tf.strings.length(content))
+    after = tf.strings.substr(content, behind, tf.maximum(end - frame - 5, 0))
+    alone = tf.strings.join([before, b"\0\0\0\0", after, b";"])
+    size = tf.maximum([short(8), short(6)], [top + height, left + width])
+    return alone, size, tf.stack([top, left])
+
+
+def _webp(content: Any) -> Any:
+    """TensorFlow wants to be told of alpha, and corrupts memory with some animations."""
+    head = _head(content, 25)
+    extended = tf.reduce_all(head[12:16] == list(b"VP8X"))
+    flags = tf.where(extended, head[20], 0)
+    still = tf.debugging.Assert(
+        tf.bitwise.bitwise_and(flags, 2) == 0,
+        ["a WebP of a kind that cannot be read: an animation. Expected a still image"],
+    )
+    lossless = tf.reduce_all(head[12:16] == list(b"VP8L"))
+    alpha = tf.bitwise.bitwise_and(tf.where(lossless, head[24], flags), 16) > 0
+    with tf.control_dependencies([still]):
+        content = tf.identity(content)
     return tf.cond(
-        start == b"\xff\xd8",
-        jpeg,
-        lambda: tf.cond(start == b"BM", lambda: _bmp(content), others),
+        alpha,
+        lambda: tf.io.decode_image(content, channels=4, expand_animations=False)[:, :, :3],
+        lambda: tf.io.decode_image(content, channels=3, expand_animations=False),
     )
 
 
 def _bmp(content: Any) -> Any:
     """TensorFlow takes a BMP's palette for greys; the palette is read here."""
-    head = _bytes(tf.strings.substr(content, 0, 54))
+    head = _head(content, 66)
     bits, compression = _number(head[28:30], 2), head[30]
-    plain = tf.debugging.Assert(
-        tf.logical_or(
-            tf.logical_and(bits == 8, compression == 0), tf.logical_or(bits == 24, bits == 32)
-        ),
-        ["a BMP of a kind that cannot be read. Expected 8, 24 or 32 bits. Received bits", bits],
-    )
 
     def number(at: int) -> Any:
         return _number(head[at : at + 4], 4)
 
+    width, height, start = number(18), number(22), number(10)
+    rows, stride = tf.abs(height), (width * bits // 8 + 3) // 4 * 4
+    masked = tf.logical_and(compression == 3, tf.reduce_all(head[54:66] == list(MASKS)))
+    plain = tf.debugging.Assert(
+        tf.logical_or(
+            tf.logical_and(compression == 0, tf.reduce_any(bits == [8, 24, 32])),
+            tf.logical_and(masked, bits == 32),
+        ),
+        [
+            "a BMP of a kind that cannot be read. Expected 8, 24 or 32 bits, without compression. "
+            "Received bits, compression",
+            bits,
+            compression,
+        ],
+    )
+
     def palette() -> Any:
-        width, height = number(18), number(22)
-        rows = tf.abs(height)
-        stride = (width + 3) // 4 * 4
-        body = tf.strings.substr(content, number(10), rows * stride)
+        body = tf.strings.substr(content, start, rows * stride)
         indices = tf.reshape(_bytes(body), [rows, stride])[:, :width]
         indices = tf.cond(height > 0, lambda: tf.reverse(indices, [0]), lambda: indices)
-        colours = tf.strings.substr(content, 14 + number(14), number(10) - 14 - number(14))
+        colours = tf.strings.substr(content, 14 + number(14), start - 14 - number(14))
         table = tf.reshape(tf.io.decode_raw(colours, tf.uint8), [-1, 4])[:, 2::-1]
         return tf.gather(table, indices)
 
     def direct() -> Any:
-        return tf.io.decode_bmp(content, channels=0)[:, :, :3]
+        # Without what may stand behind the pixels, which TensorFlow refuses.
+        whole = tf.strings.substr(content, 0, start + rows * stride)
+        return tf.io.decode_bmp(whole, channels=0)[:, :, :3]
 
     with tf.control_dependencies([plain]):
         return tf.cond(bits == 8, palette, direct)

@@ -1,0 +1,269 @@
+"""The gate: an export that answers anything else than the run is not there afterwards."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from tests.export.conftest import call
+from tests.runs import copied
+from zoo.artefact import MODEL_FILES, find
+from zoo.data.images import ImageSpec, decode
+from zoo.data.load import load as load_data
+from zoo.errors import ParityError
+from zoo.export import FORMATS, export, formats, parity
+from zoo.export.probes import KINDS, probes
+from zoo.run import Run
+from zoo.trained import Trained
+
+SIGNATURES = ("serving_default", "serve_uint8", "serve_float")
+Write = Callable[[Trained, Path], None]
+
+
+@pytest.fixture
+def planted(monkeypatch: pytest.MonkeyPatch) -> Callable[[str, Write], None]:
+    """Puts another writer in a format's place."""
+
+    def plant(form: str, write: Write) -> None:
+        monkeypatch.setitem(FORMATS, form, replace(FORMATS[form], write=write))
+
+    return plant
+
+
+def require_refused(run: Run, form: str, message: str) -> dict[str, Any]:
+    """Nothing that looks valid is left: the comparison alone."""
+    with pytest.raises(ParityError, match=message) as caught:
+        export(Trained(run), form)
+    assert caught.value.exit_code == 1
+    folder = run.export_folder(form)
+    assert find(folder) is None
+    assert [path.name for path in folder.iterdir()] == ["parity.json"]
+    found: dict[str, Any] = json.loads((folder / "parity.json").read_text(encoding="utf-8"))
+    assert found["passed"] is False
+    return found
+
+
+def in_training_mode(trained: Trained, folder: Path) -> None:
+    """The mistake that Keras's own `export` makes: BN and dropout as in training."""
+    model, classes = trained.model, tf.constant(trained.class_names)
+
+    def answer(images: Any) -> dict[str, Any]:
+        logits = tf.cast(model(tf.cast(images, tf.float32), training=True), tf.float32)
+        probabilities, order = tf.math.top_k(tf.nn.softmax(logits), 5)
+        return {
+            "classes": tf.gather(classes, order),
+            "probabilities": probabilities,
+            "logits": logits,
+        }
+
+    def files(image_bytes: Any) -> dict[str, Any]:
+        shape = tf.TensorSpec((8, 8, 1), tf.uint8)
+        spec = ImageSpec.of(trained.recipe)
+        return answer(
+            tf.map_fn(
+                lambda one: formats.graph.decode(one, spec), image_bytes, fn_output_signature=shape
+            )
+        )
+
+    def signature(function: Any, shape: Any, dtype: Any, name: str) -> Any:
+        spec = tf.TensorSpec(shape, dtype, name=name)
+        return tf.function(function, input_signature=[spec]).get_concrete_function()
+
+    module = tf.Module()
+    module.held = [model, *(variable.value for variable in model.variables)]
+    shape = (None, 8, 8, 1)
+    calls = (
+        signature(files, (None,), tf.string, "image_bytes"),
+        signature(answer, shape, tf.uint8, "images"),
+        signature(answer, shape, tf.float32, "images"),
+    )
+    tf.saved_model.save(module, str(folder), dict(zip(SIGNATURES, calls, strict=True)))
+    (folder / "assets").mkdir(exist_ok=True)
+    formats.write_labels(folder / "assets" / "labels.txt", trained.class_names)
+
+
+@pytest.mark.slow
+def test_training_mode(trained: Run, tmp_path: Path, planted: Any) -> None:
+    """And what an earlier export left is gone: it was of another model."""
+    run = copied(trained, tmp_path)
+    old = run.export_folder("saved_model") / "tiny" / "1" / "saved_model.pb"
+    old.parent.mkdir(parents=True)
+    old.write_bytes(b"old")
+    planted("saved_model", in_training_mode)
+    found = require_refused(run, "saved_model", "predicts something else than the model")
+    assert found["max_abs_diff"] > found["tolerance"]
+    assert found["signatures"].keys() == set(SIGNATURES)
+
+
+def noise(model: keras.Model) -> None:
+    """What a late change of best.keras amounts to."""
+    model.set_weights([value + 0.01 * np.sign(value) for value in model.get_weights()])
+
+
+def swapped(model: keras.Model) -> None:
+    """Two classes in each other's place."""
+    layer = model.get_layer("logits")
+    layer.set_weights([value[..., [1, 0, *range(2, 10)]] for value in layer.get_weights()])
+
+
+def no_number(model: keras.Model) -> None:
+    model.set_weights([np.full_like(value, np.nan) for value in model.get_weights()])
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "form, change",
+    [
+        ("saved_model", noise),
+        ("keras", no_number),
+        ("litert", swapped),
+        ("onnx", noise),
+        ("onnx", swapped),
+        ("onnx", no_number),
+    ],
+)
+def test_other_weights(trained: Run, tmp_path: Path, planted: Any, form: str, change: Any) -> None:
+    run, right = copied(trained, tmp_path), FORMATS[form].write
+
+    def write(trained: Trained, folder: Path) -> None:
+        kept = trained.model.get_weights()
+        change(trained.model)
+        right(trained, folder)
+        trained.model.set_weights(kept)
+
+    planted(form, write)
+    found = require_refused(run, form, "predicts something else than the model: probabilities")
+    assert found["max_abs_diff"] > found["tolerance"]
+    if change is swapped:
+        assert found["top1_agreement"] < 1
+    if change is no_number:
+        assert found["max_abs_diff"] == np.finfo(np.float32).max
+
+
+def test_other_names(
+    trained: Run, tmp_path: Path, planted: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The right probabilities under the wrong names."""
+    run, right = copied(trained, tmp_path), FORMATS["onnx"].write
+
+    def write(trained: Trained, folder: Path) -> None:
+        with monkeypatch.context() as patch:
+            patch.setattr(Trained, "class_names", [*"1023456789"])
+            right(trained, folder)
+
+    planted("onnx", write)
+    found = require_refused(run, "onnx", "names other classes than the run. Nothing was exported")
+    assert found["labels"] is False
+    assert found["max_abs_diff"] <= found["tolerance"]
+
+
+def test_other_classes(trained: Run, tmp_path: Path, planted: Any) -> None:
+    """One class fewer than the run has."""
+    run, right = copied(trained, tmp_path), FORMATS["onnx"].write
+
+    def write(trained: Trained, folder: Path) -> None:
+        model = trained.model
+        trained.model = keras.Model(model.inputs, model.outputs[0][:, :9])
+        right(trained, folder)
+        trained.model = model
+
+    planted("onnx", write)
+    with pytest.raises(ParityError, match=r"images answers \(9,\) probabilities an image"):
+        export(Trained(run), "onnx")
+    assert not list(run.export_folder("onnx").iterdir())
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("form", FORMATS)
+def test_unreadable(trained: Run, tmp_path: Path, planted: Any, form: str) -> None:
+    run = copied(trained, tmp_path)
+
+    def write(trained: Trained, folder: Path) -> None:
+        (folder / MODEL_FILES[form]).write_bytes(b"no model")
+
+    planted(form, write)
+    with pytest.raises(ParityError, match="the export cannot be read again"):
+        export(Trained(run), form)
+    assert not list(run.export_folder(form).iterdir())
+
+
+def test_a_failed_one_leaves_the_old_export_of_out(
+    trained: Run, tmp_path: Path, planted: Any
+) -> None:
+    """It serves what it served; the run's own comparison tells of the failure."""
+    run, out = copied(trained, tmp_path), tmp_path / "models"
+    made = Path(export(Trained(run), "onnx", out)["path"])
+    before = {path: path.read_bytes() for path in made.iterdir()}
+    assert len(before) == 5
+    planted("onnx", lambda trained, folder: (folder / "model.onnx").write_bytes(b"no model"))
+    with pytest.raises(ParityError):
+        export(Trained(run), "onnx", out)
+    assert {path: path.read_bytes() for path in made.iterdir()} == before
+    assert sorted(path.name for path in out.iterdir()) == ["tiny"]
+
+
+def test_one_that_fails_stops_no_other(trained: Run, tmp_path: Path, planted: Any) -> None:
+    run = copied(trained, tmp_path)
+    planted("onnx", lambda trained, folder: (folder / "model.onnx").write_bytes(b"no model"))
+    result = call("export", run, "--format", "onnx,litert", "--json")
+    assert result.exit_code == 1
+    document = json.loads(result.stdout)
+    assert [each["format"] for each in document["exports"]] == ["litert"]
+    assert document["error"]["kind"] == "parity"
+    assert "cannot be read again" in document["error"]["message"]
+    assert find(run.export_folder("litert")) is not None
+    assert find(run.export_folder("onnx")) is None
+
+
+def test_an_interrupted_one_leaves_the_old(trained: Run, tmp_path: Path, planted: Any) -> None:
+    """Nothing half written is in its place, whatever stops it."""
+    run = copied(trained, tmp_path)
+    final = run.export_folder("onnx") / "tiny" / "1"
+    final.mkdir(parents=True)
+    (final / "model.onnx").write_bytes(b"old")
+
+    def write(trained: Trained, folder: Path) -> None:
+        (folder / "model.onnx").write_bytes(b"half")
+        raise KeyboardInterrupt
+
+    planted("onnx", write)
+    with pytest.raises(KeyboardInterrupt):
+        export(Trained(run), "onnx")
+    assert (final / "model.onnx").read_bytes() == b"old"
+    assert [path.name for path in run.export_folder("onnx").iterdir()] == ["tiny"]
+
+
+# What is compared.
+
+
+def test_probes(trained: Run) -> None:
+    """Real validation images as they are, and a few of them in every odd way."""
+    loaded = Trained(trained)
+    split, spec = load_data(loaded.recipe).validation, ImageSpec.of(loaded.recipe)
+    found = probes(split, spec)
+    count = len(found.pixels)
+    assert count == len(split) == 180
+    assert (found.pixels == split.images(np.arange(180))).all()
+    assert len(found.files) == count + len(found.odd_names) == count + len(found.odd_pixels)
+    assert set(found.odd_names) >= {"odd size", "small", "wide", "tall", *KINDS}
+    for content, wanted in zip(
+        found.files, [*found.pixels, *found.odd_pixels], strict=True
+    ):  # fmt: skip
+        assert (decode(content, spec).pixels == wanted).all()
+
+
+def test_what_is_no_number_is_far_apart() -> None:
+    one = np.array([[0.5, np.nan], [0.0, 1.0]])
+    far = float(np.finfo(np.float32).max)
+    assert parity._apart(one, one) == far
+    assert parity._apart(one[1:], one[1:]) == 0.0
+    assert parity._apart(np.array([np.inf]), np.array([0.0])) == far
+    assert json.loads(json.dumps(far)) == far

@@ -1,0 +1,397 @@
+"""The graph of an export makes of a file what training makes of it, bit for bit, or refuses it."""
+
+from __future__ import annotations
+
+import itertools
+import struct
+import warnings
+from collections.abc import Callable
+from functools import cache
+from typing import Any
+
+import numpy as np
+import pytest
+import tensorflow as tf
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+
+from tests.pictures import (
+    KINDS,
+    animated,
+    clear,
+    encoded,
+    exif,
+    masked,
+    noise,
+    palette,
+    png,
+    scene,
+)
+from zoo.data import images
+from zoo.data.images import RESAMPLING, ImageSpec, as_png, decode, fit
+from zoo.export import graph
+
+OWN = ImageSpec(37, 53, 3)  # The size of `scene()`.
+SMALL = ImageSpec(13, 11, 3, "bicubic")
+GREY = ImageSpec(24, 31, 1, "area")
+WAYS = ({}, {"crop_to_aspect_ratio": True}, {"pad_to_aspect_ratio": True})
+Error = tf.errors.InvalidArgumentError
+
+
+@pytest.fixture(autouse=True)
+def _seeds() -> None:
+    """Nothing draws here; to set TensorFlow's seed has each graph optimised once more."""
+
+
+@cache
+def decoder(spec: ImageSpec) -> Callable[[bytes], np.ndarray]:
+    """`graph.decode`, traced once a spec."""
+    text = tf.TensorSpec((), tf.string)
+    made = tf.function(lambda content: graph.decode(content, spec), input_signature=[text])
+    return lambda content: made(content).numpy()
+
+
+def resizer(spec: ImageSpec) -> Callable[[np.ndarray], np.ndarray]:
+    """`graph.resize`, traced once."""
+    image = tf.TensorSpec((None, None, spec.channels), tf.uint8)
+    made = tf.function(lambda pixels: graph.resize(pixels, spec), input_signature=[image])
+    return lambda pixels: made(pixels).numpy()
+
+
+def require_same(content: bytes, spec: ImageSpec) -> None:
+    np.testing.assert_array_equal(decoder(spec)(content), decode(content, spec).pixels)
+
+
+def pixels(height: int, width: int, channels: int = 3, seed: int = 0) -> np.ndarray:
+    """Noise, black and white: what reaches the ends of what 8 bits hold."""
+    generator = np.random.default_rng((seed, height, width))
+    made = generator.integers(0, 256, (height, width, channels))
+    return np.where(generator.random(made.shape) < 0.3, made // 128 * 255, made).astype(np.uint8)
+
+
+# Sizes.
+
+SIDES = st.integers(1, 200)
+SIZES = given(height=SIDES, width=SIDES, seed=st.integers(0, 9))
+TARGETS = [(17, 29), (32, 32), (64, 5), (1, 1), (96, 130)]
+
+
+@pytest.mark.parametrize("word", RESAMPLING)
+def test_any_size(word: str) -> None:
+    """Plain, cropped and padded, in colour and grey."""
+    turns = itertools.cycle(TARGETS)
+    specs = [
+        ImageSpec(*next(turns), channels, word, **way)
+        for way, channels in itertools.product(WAYS, (3, 1))
+    ]
+    resized = [(spec, resizer(spec)) for spec in specs]
+
+    @SIZES
+    @settings(max_examples=40)
+    @example(height=1, width=1, seed=0)
+    @example(height=1, width=200, seed=0)
+    @example(height=200, width=1, seed=0)
+    @example(height=200, width=199, seed=0)
+    @example(height=150, width=40, seed=0)
+    @example(height=60, width=110, seed=0)
+    def check(height: int, width: int, seed: int) -> None:
+        for spec, made in resized:
+            image = pixels(height, width, spec.channels, seed)
+            np.testing.assert_array_equal(made(image), fit(image, spec), str(spec))
+
+    check()
+
+
+@SIZES
+@settings(max_examples=40)
+def test_any_size_as_a_file(height: int, width: int, seed: int) -> None:
+    content = as_png(pixels(height, width, seed=seed))
+    for spec in (OWN, SMALL, GREY):
+        require_same(content, spec)
+
+
+@pytest.mark.parametrize("block", [1, 700, 5000])
+def test_in_blocks(block: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An image of several blocks, the last one of them not whole; a block of one column too."""
+    monkeypatch.setattr(graph, "BLOCK", block)
+    spec = ImageSpec(20, 30, 3, "lanczos3")
+    made = resizer(spec)
+    for height, width in ((45, 67), (20, 90), (7, 11)):
+        image = pixels(height, width)
+        np.testing.assert_array_equal(made(image), fit(image, spec))
+
+
+# Kinds of file.
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_kinds(kind: str) -> None:
+    content = KINDS[kind](scene())
+    assert graph.decodes(content)
+    for spec in (OWN, SMALL, GREY):
+        require_same(content, spec)
+
+
+def test_kinds_of_one_pixel() -> None:
+    for kind, make in KINDS.items():
+        content = make(noise(1, 1))
+        assert graph.decodes(content), kind
+        require_same(content, SMALL)
+
+
+@pytest.mark.parametrize("format", ["JPEG", "PNG", "GIF", "BMP", "WEBP"])
+def test_bytes_behind_the_image(format: str) -> None:
+    require_same(encoded(scene(), format) + b"more", OWN)
+
+
+def placed(content: bytes, left: int, top: int) -> bytes:
+    """A GIF whose frame stands elsewhere."""
+    at = content.index(b"\x2c\0\0\0\0") + 1
+    return content[:at] + struct.pack("<HH", left, top) + content[at + 4 :]
+
+
+@pytest.mark.parametrize("transparency", [None, 3])
+@pytest.mark.parametrize("left, top", [(0, 0), (5, 0), (0, 9), (7, 33), (300, 200)])
+@pytest.mark.parametrize("width, height", [(60, 70), (53, 37), (20, 80), (0, 0)])
+def test_gif_canvas(transparency: int | None, left: int, top: int, width: int, height: int) -> None:
+    """A first frame that does not fill it, or does not fit into it."""
+    options = {} if transparency is None else {"transparency": transparency}
+    content = encoded(palette(scene()), "GIF", comment=b"x" * 700, **options)
+    content = lying(placed(content, left, top), width, height)
+    for spec in (OWN, SMALL):
+        require_same(content, spec)
+
+
+def test_gif_frames() -> None:
+    """The first one's size counts, not that of others; a broken later one is not looked at."""
+    first, later = encoded(palette(scene()), "GIF"), encoded(palette(noise(90, 99)), "GIF")
+    assert first[-1:] == b";"
+    body = later[later.index(b"\x2c\0\0\0\0") :]
+    for content in (first[:-1] + body, first[:-1] + body[:200], first[:-1]):
+        np.testing.assert_array_equal(decoder(OWN)(content), decode(first, OWN).pixels)
+
+
+# EXIF.
+
+
+@pytest.mark.parametrize("order", "<>")
+@pytest.mark.parametrize("format", ["JPEG", "PNG", "WEBP"])
+def test_orientations(format: str, order: str) -> None:
+    whole = decode(encoded(scene(), format), OWN).pixels
+    for turn in range(10):
+        content = encoded(scene(), format, exif=b"Exif\0\0" + exif(turn, order, before=turn))
+        assert images.orientation(content) == (turn if 1 <= turn <= 8 else 1)
+        require_same(content, OWN)
+        require_same(content, SMALL)
+        if turn == 3:
+            assert (decoder(OWN)(content) == whole[::-1, ::-1]).all()
+
+
+MALFORMED = {
+    "nothing": b"",
+    "no directory": exif(6)[:8],
+    "half a count": exif(6)[:9],
+    "no entries": exif(6)[:10],
+    "half an entry": exif(6)[:15],
+    "cut behind the value": exif(6)[:22],
+    "offset inside of the head": exif(6, start=4),
+    "offset at the end": exif(6, start=len(exif(6))),
+    "offset out of range": exif(6, start=10_000),
+    "largest offset": exif(6, start=2**32 - 1),
+    "negative offset": exif(6, start=2**31),
+    "huge count": exif(6, count=65535),
+    "count of zero": exif(6, count=0),
+    "count before the entry": exif(6, count=2, before=3),
+    "a long": exif(6, kind=4),
+    "another tag": exif(6, tag=0x0113),
+    "largest value": exif(65535),
+    "twice": exif(6) + b"Exif\0\0" + exif(3),
+    "later directory": exif(6, start=20)[:8] + bytes(12) + exif(6)[8:],
+}
+
+
+@pytest.mark.parametrize("order", "<>")
+@pytest.mark.parametrize("fault", MALFORMED)
+def test_malformed_exif(fault: str, order: str) -> None:
+    """What is broken in it does not make the pixels bad."""
+    block = MALFORMED[fault]
+    if order == ">" and block:
+        block = b"MM\0*" + block[7:3:-1] + block[8:]
+    for format in ("JPEG", "PNG"):
+        content = encoded(scene(), format, exif=b"Exif\0\0" + block)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # Pillow's, of what it reads for itself.
+            require_same(content, SMALL)
+    assert oriented(b"Exif\0\0" + block) == images.orientation(b"Exif\0\0" + block)
+
+
+@cache
+def orienter() -> Any:
+    return tf.function(graph.orientation, input_signature=[tf.TensorSpec((), tf.string)])
+
+
+def oriented(content: bytes) -> int:
+    return int(orienter()(content))
+
+
+PIECES = st.one_of(
+    st.binary(max_size=12),
+    st.sampled_from(
+        [b"Exif\0\0", b"eXIf", b"EXIF", b"II*\0", b"MM\0*", b"EXIF\0\0\0\0", b"\0\x08"]
+    ),
+    st.sampled_from(sorted(MALFORMED.values())),
+    st.builds(
+        exif,
+        st.integers(0, 10),
+        st.sampled_from("<>"),
+        start=st.integers(0, 60),
+        count=st.integers(0, 6),
+        before=st.integers(0, 3),
+    ),
+)
+
+
+@given(st.lists(PIECES, max_size=8).map(b"".join))
+@settings(max_examples=500)
+@example(b"")
+@example(b"Exif\0\0II*\0")
+@example(b"eXIfMM\0*\0\0\0\x08\0\x01\x01\x12\0\x03")
+@example(b"II*\0" + b"Exif\0\0" + exif(5))
+@example(b"Exif\0\0" + exif(5, ">") + b"Exif\0\0" + exif(7))
+def test_orientation_of_any_bytes(content: bytes) -> None:
+    assert oriented(content) == images.orientation(content)
+
+
+# Refusals.
+
+
+def require_refused(content: bytes, *parts: str, spec: ImageSpec = OWN) -> None:
+    with pytest.raises(Error) as caught:
+        decoder(spec)(content)
+    for part in parts:
+        assert part in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"",
+        b"x",
+        b"hello, world",
+        b"\xff\xd8",
+        b"\x89PNG\r\n\x1a\n",
+        b"BM",
+        b"GIF89a",
+        b"RIFF",
+        b"RIFF\0\0\0\0WAVEfmt ",
+        b"%PDF-1.7",
+        encoded(scene(), "TIFF"),
+        encoded(scene(), "ICO"),
+        png(0, 5, 8, 2, b""),
+        png(2**31, 5, 8, 2, b""),
+    ],
+    ids=lambda content: content[:12].hex() or "empty",
+)
+def test_no_image(content: bytes) -> None:
+    require_refused(content, "not an image of a known format (JPEG, PNG, GIF (its first frame)")
+
+
+def lying(content: bytes, width: int, height: int) -> bytes:
+    """A header that tells of a larger image than there is."""
+    if content[:2] == b"\xff\xd8":
+        at = content.index(b"\xff\xc0") + 5
+        return content[:at] + struct.pack(">HH", height, width) + content[at + 4 :]
+    if content[:3] == b"GIF":
+        return content[:6] + struct.pack("<HH", width, height) + content[10:]
+    if content[:2] == b"BM":
+        return content[:18] + struct.pack("<ii", width, height) + content[26:]
+    if content[12:16] == b"VP8L":
+        packed = (width - 1) | (height - 1) << 14
+        return content[:21] + struct.pack("<I", packed) + content[25:]
+    if content[12:16] == b"VP8X":
+        sizes = struct.pack("<II", width - 1, height - 1)
+        return content[:24] + sizes[:3] + sizes[4:7] + content[30:]
+    return content[:26] + struct.pack("<HH", width, height) + content[30:]
+
+
+def framed(content: bytes, width: int, height: int) -> bytes:
+    """A GIF whose frame says that it is larger than its canvas."""
+    at = content.index(b"\x2c\0\0\0\0") + 5
+    return content[:at] + struct.pack("<HH", width, height) + content[at + 4 :]
+
+
+LARGE = {
+    "JPEG": lying(encoded(scene(), "JPEG"), 9000, 8000),
+    "PNG": png(9000, 8000, 8, 2, b""),
+    "GIF": lying(encoded(scene(), "GIF"), 9000, 8000),
+    "GIF, its frame": framed(lying(encoded(scene(), "GIF"), 10, 10), 9000, 8000),
+    "BMP": lying(encoded(scene(), "BMP"), 9000, 8000),
+    "BMP top-down": lying(encoded(scene(), "BMP"), 9000, -8000),
+    "WebP lossy": lying(encoded(scene(), "WEBP"), 9000, 8000),
+    "WebP lossless": lying(encoded(scene(), "WEBP", lossless=True), 9000, 8000),
+    "WebP extended": lying(encoded(clear(scene()), "WEBP"), 9000, 8000),
+}
+
+
+@pytest.mark.parametrize("kind", LARGE)
+def test_too_large(kind: str) -> None:
+    """Told by the header: no decoder has begun, which would say something else."""
+    require_refused(
+        LARGE[kind], "the image is too large. Expected at most 50 megapixels", "[9000] [8000]"
+    )
+
+
+def test_the_cap_can_be_raised() -> None:
+    content = encoded(noise(100, 200), "PNG")
+    require_same(content, ImageSpec(4, 6, 3, max_megapixels=0.02))
+    spec = ImageSpec(4, 6, 3, max_megapixels=0.019)
+    require_refused(content, "at most 0.019 megapixels", "[200] [100]", spec=spec)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_cut(kind: str) -> None:
+    """A file that was cut short is refused; training refuses it as well, a BMP excepted."""
+    content = KINDS[kind](scene())
+    for length in (30, len(content) // 3, len(content) * 9 // 10):
+        if kind.startswith("GIF animated") and length > 2000:
+            continue  # Its first frame is whole.
+        require_refused(content[:length])
+
+
+OTHERS = {
+    "BMP 1 bit": lambda: encoded(scene().convert("1"), "BMP"),
+    "BMP, other masks": lambda: masked(scene(), (24, 16, 8)),
+    "TIFF": lambda: encoded(scene(), "TIFF"),
+    "WebP animated": lambda: animated("WEBP"),
+    "WebP animated, lossless": lambda: animated("WEBP", lossless=True),
+    "WebP animated, alpha": lambda: encoded(
+        clear(scene()), "WEBP", save_all=True, append_images=[clear(noise(37, 53))]
+    ),
+}
+
+
+@pytest.mark.parametrize("kind", OTHERS)
+def test_what_training_alone_decodes(kind: str) -> None:
+    """`decodes` tells; the graph says so and does not guess."""
+    content = OTHERS[kind]()
+    assert decode(content, OWN).pixels.shape == OWN.shape
+    assert not graph.decodes(content)
+    words = "not an image of a known format" if kind == "TIFF" else "of a kind that cannot be read"
+    require_refused(content, words)
+
+
+def test_many_at_once() -> None:
+    """As `serving_default` calls it: mixed kinds; a bad one is an error and not a picture."""
+    spec = ImageSpec(16, 16, 3)
+
+    @tf.function(input_signature=[tf.TensorSpec((None,), tf.string)])
+    def each(contents: Any) -> Any:
+        shape = tf.TensorSpec(spec.shape, tf.uint8)
+        return tf.map_fn(lambda one: graph.decode(one, spec), contents, fn_output_signature=shape)
+
+    files = [make(noise(20 + i, 40)) for i, make in enumerate(KINDS.values())]
+    wanted = np.stack([decode(content, spec).pixels for content in files])
+    np.testing.assert_array_equal(each(tf.constant(files)), wanted)
+    with pytest.raises(Error, match="not an image"):
+        each(tf.constant([*files[:3], b"no image", *files[3:]]))
+    assert each(tf.zeros([0], tf.string)).shape == (0, 16, 16, 3)

@@ -1,0 +1,380 @@
+"""`zoo predict` of a run and of each format: the same answers to files, folders and globs."""
+
+from __future__ import annotations
+
+import csv
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from tests.export.conftest import Exports, call
+from tests.pictures import KINDS, encoded, noise
+from tests.runs import zoo
+from zoo import artefact, predict, runtime
+from zoo.data.images import ImageSpec, as_png, decode
+from zoo.export import FORMATS
+from zoo.predict import Exported, Prediction
+from zoo.trained import Trained
+
+EVERY = pytest.mark.parametrize("form", FORMATS)
+ANY = pytest.mark.parametrize("form", ["run", *FORMATS])
+
+
+def model(exports: Exports, form: str) -> Path:
+    return exports.run.folder if form == "run" else exports.of(form).folder
+
+
+def document(result: Any) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads(result.stdout)
+    return found
+
+
+def require_error(result: Any, code: int, *parts: str) -> None:
+    assert result.exit_code == code, result.output
+    for part in parts:
+        assert part in result.stderr
+    assert "Traceback" not in result.stderr
+    assert len(result.stderr.strip().splitlines()) <= 2
+
+
+@pytest.fixture
+def pictures(tmp_path: Path, exports: Exports) -> Path:
+    """Five digits in three folders, one image of another kind, one broken, one text."""
+    folder = tmp_path / "pictures"
+    for i, place in enumerate(("0.png", "1.PNG", "deep/2.png", "deep/er/3.png", "deep/er/4.png")):
+        file = folder / place
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_bytes(as_png(exports.pixels[i]))
+    (folder / "5.jpg").write_bytes(KINDS["JPEG CMYK"](noise()))
+    (folder / "deep" / "broken.png").write_bytes(as_png(exports.pixels[0])[:60])
+    (folder / "notes.txt").write_text("no picture", encoding="utf-8")
+    return folder
+
+
+GOOD = ("0.png", "1.PNG", "deep/2.png", "deep/er/3.png", "deep/er/4.png")
+
+
+@ANY
+def test_files(exports: Exports, pictures: Path, form: str) -> None:
+    """Answered as the run answers, in the order given."""
+    files = [pictures / name for name in GOOD]
+    result = call("predict", model(exports, form), *files, "--json", "--top", 10)
+    assert result.exit_code == 0, result.output
+    found = document(result)
+    assert found.keys() == {"predictions"}
+    assert [each["path"] for each in found["predictions"]] == [str(file) for file in files]
+    for each, wanted in zip(found["predictions"], exports.wanted, strict=False):
+        assert each.keys() == {"path", "classes", "probabilities", "error"}
+        assert each["error"] is None
+        assert each["probabilities"] == sorted(each["probabilities"], reverse=True)
+        shares = dict(zip(each["classes"], each["probabilities"], strict=True))
+        assert list(shares) == [str(i) for i in np.argsort(-wanted, kind="stable")]
+        assert [shares[str(i)] for i in range(10)] == pytest.approx(wanted, abs=1e-5)
+
+
+@EVERY
+def test_from_every_path(exports: Exports, pictures: Path, form: str) -> None:
+    made = exports.of(form)
+    answers = {
+        call("predict", place, pictures / "0.png", "--json").stdout
+        for place in (made.model_file, made.folder, made.folder.parent, made.folder.parents[1])
+    }
+    (answer,) = answers
+    assert json.loads(answer)["predictions"][0]["error"] is None
+
+
+@ANY
+def test_a_bad_file_among_good_ones(exports: Exports, pictures: Path, form: str) -> None:
+    """A folder: its images, at any depth, whatever the case of their names; no other files."""
+    result = call("predict", model(exports, form), pictures, "--json")
+    assert result.exit_code == 3
+    found = document(result)
+    assert found["error"]["kind"] == "data"
+    assert found["error"]["message"] == "1 of 7 files could not be read."
+    names = [str(Path(each["path"]).relative_to(pictures)) for each in found["predictions"]]
+    assert names == sorted([*GOOD, "5.jpg", "deep/broken.png"], key=lambda name: Path(name))
+    for name, each in zip(names, found["predictions"], strict=True):
+        if name == "deep/broken.png":
+            assert each["classes"] == each["probabilities"] == []
+            assert "cut short" in each["error"] or "corrupt" in each["error"]
+        else:
+            assert each["error"] is None
+            assert len(each["classes"]) == len(each["probabilities"]) == 3
+
+
+def test_text(exports: Exports, pictures: Path) -> None:
+    made = model(exports, "onnx")
+    result = call("predict", made, pictures / "deep", pictures / "0.png", "--top", 2)
+    assert result.exit_code == 3
+    lines = result.stdout.splitlines()
+    assert len(lines) == 5
+    assert lines[0].startswith(f"{pictures / 'deep/2.png'}: ")
+    (broken,) = (line for line in lines if "broken.png" in line)
+    assert "cut short" in broken or "corrupt" in broken
+    best = exports.wanted[0].argsort()[:-3:-1]
+    first, second = (f"{i} {exports.wanted[0][i]:.4f}" for i in best)
+    assert lines[-1] == f"{pictures / '0.png'}: {first}  {second}"
+    assert "1 of 5 files could not be read." in result.stderr
+
+
+@pytest.mark.parametrize(
+    "pattern, names",
+    [
+        ("*.png", ["0.png"]),
+        ("[01].*", ["0.png", "1.PNG"]),
+        ("deep/**/*.png", ["deep/2.png", "deep/broken.png", "deep/er/3.png", "deep/er/4.png"]),
+        ("**/[34].png", ["deep/er/3.png", "deep/er/4.png"]),
+        ("deep/e*", ["deep/er/3.png", "deep/er/4.png"]),
+        ("deep/*", ["deep/2.png", "deep/broken.png"]),
+    ],
+)
+def test_globs(exports: Exports, pictures: Path, pattern: str, names: list[str]) -> None:
+    """As a shell's quotes leave them. Folders count where a pattern meets no file."""
+    result = call("predict", model(exports, "onnx"), pictures / pattern, "--json")
+    found = [each["path"] for each in document(result)["predictions"]]
+    assert found == [str(pictures / name) for name in names]
+
+
+def test_a_name_that_looks_like_a_glob(exports: Exports, tmp_path: Path) -> None:
+    file = tmp_path / "a[1]*.png"
+    file.write_bytes(as_png(exports.pixels[0]))
+    result = call("predict", model(exports, "onnx"), file, "--json")
+    assert [each["path"] for each in document(result)["predictions"]] == [str(file)]
+
+
+def test_nothing(exports: Exports, pictures: Path, tmp_path: Path) -> None:
+    made = model(exports, "onnx")
+    require_error(call("predict", made, pictures / "*.gif"), 3, "*.gif: matches no file")
+    require_error(call("predict", made, tmp_path / "x.png"), 3, "x.png: does not exist")
+    (tmp_path / "empty").mkdir()
+    require_error(call("predict", made, tmp_path / "empty"), 3, "empty: holds no image files")
+    assert call("predict", made).exit_code == 2
+
+
+def test_what_is_no_image_by_name_is_tried(exports: Exports, pictures: Path) -> None:
+    """A file that was named is read whatever it is called."""
+    result = call("predict", model(exports, "onnx"), pictures / "notes.txt")
+    assert result.exit_code == 3
+    assert "notes.txt: not an image of a known format" in result.stdout
+
+
+# CSV.
+
+
+def rows(text: str) -> list[dict[str, str]]:
+    return list(csv.DictReader(text.splitlines()))
+
+
+def test_csv(exports: Exports, pictures: Path, tmp_path: Path) -> None:
+    file = tmp_path / "new, folder" / "answers.csv"
+    file.parent.mkdir()
+    result = call("predict", model(exports, "onnx"), pictures, "--csv", file, "--top", 2)
+    assert result.exit_code == 3
+    assert result.stdout == f"written   {file}: 7 files\n"
+    found = rows(file.read_text(encoding="utf-8"))
+    header = ["path", "class_1", "probability_1", "class_2", "probability_2", "error"]
+    assert [list(row) for row in found] == [header] * 7
+    for row in found:
+        if "broken" in row["path"]:
+            assert [row[key] for key in header[1:5]] == [""] * 4
+            assert row["error"]
+        else:
+            assert row["error"] == ""
+            assert float(row["probability_1"]) >= float(row["probability_2"]) > 0
+    wanted = exports.wanted[0]
+    assert found[0]["class_1"] == str(wanted.argmax())
+    assert float(found[0]["probability_1"]) == pytest.approx(wanted.max(), abs=1e-5)
+
+
+def test_csv_to_standard_output(exports: Exports, pictures: Path) -> None:
+    """And nothing else on it."""
+    made = model(exports, "onnx")
+    result = call("predict", made, pictures / "0.png", "--csv", "-", "--top", 99)
+    assert result.exit_code == 0
+    (row,) = rows(result.stdout)
+    assert len(row) == 22  # As many as there are classes.
+    assert sum(float(row[f"probability_{i}"]) for i in range(1, 11)) == pytest.approx(1, abs=1e-4)
+    result = call("predict", made, pictures / "0.png", "--csv", "-", "--json")
+    assert result.exit_code == 2
+    assert "choose one" in document(result)["error"]["message"]
+
+
+def test_csv_of_nothing_readable(exports: Exports, pictures: Path) -> None:
+    result = call("predict", model(exports, "onnx"), pictures / "deep/broken.png", "--csv", "-")
+    assert result.exit_code == 3
+    (row,) = rows(result.stdout)
+    assert list(row) == ["path", "error"]
+
+
+def test_csv_beside_json(exports: Exports, pictures: Path, tmp_path: Path) -> None:
+    file = tmp_path / "answers.csv"
+    made = model(exports, "onnx")
+    result = call("predict", made, pictures / "0.png", "--csv", file, "--json")
+    assert len(document(result)["predictions"]) == 1
+    assert len(rows(file.read_text(encoding="utf-8"))) == 1
+
+
+def test_csv_where_nothing_can_be_written(exports: Exports, pictures: Path, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("", encoding="utf-8")
+    place = tmp_path / "file" / "answers.csv"
+    result = call("predict", model(exports, "onnx"), pictures / "0.png", "--csv", place)
+    require_error(result, 4, "cannot be written to")
+
+
+# Batches.
+
+
+@pytest.mark.parametrize("size", [1, 3, 128])
+def test_order_over_batches(
+    exports: Exports, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, size: int
+) -> None:
+    """With bad files at the ends of batches, in whole batches and in none."""
+    monkeypatch.setattr(predict, "BATCH", size)
+    bad = {2, 3, 4, 5, 8, 19}
+    files = []
+    for i in range(20):
+        files.append(tmp_path / f"{i}.png")
+        files[-1].write_bytes(b"bad" if i in bad else as_png(exports.pixels[i]))
+    told: list[tuple[int, int]] = []
+    found = list(
+        predict.predict(
+            Exported(exports.of("onnx")), files, 10, lambda done, of, _: told.append((done, of))
+        )
+    )
+    assert [each.path for each in found] == [str(file) for file in files]
+    assert {i for i, each in enumerate(found) if each.error} == bad
+    for i, each in enumerate(found):
+        if i not in bad:
+            shares = dict(zip(each.classes, each.probabilities, strict=True))
+            wanted = exports.wanted[i]
+            assert [shares[str(k)] for k in range(10)] == pytest.approx(wanted, abs=1e-5)
+    assert told[-1] == (20, 20)
+    assert len(told) == -(-20 // size)
+    assert list(predict.predict(Exported(exports.of("onnx")), [])) == []
+
+
+def test_equal_probabilities_keep_their_order(tmp_path: Path) -> None:
+    class Even:
+        class_names = ["b", "a", "c"]
+        spec = ImageSpec(4, 4, 1)
+
+        def probabilities(self, images: np.ndarray) -> np.ndarray:
+            return np.full((len(images), 3), 1 / 3)
+
+    file = tmp_path / "x.png"
+    file.write_bytes(as_png(np.zeros((4, 4, 1), np.uint8)))
+    (found,) = predict.predict(Even(), [file], 2)
+    assert found == Prediction(str(file), ("b", "a"), (1 / 3, 1 / 3))
+
+
+@ANY
+def test_any_size_and_kind(exports: Exports, tmp_path: Path, form: str) -> None:
+    """What training can decode, an export predicts: TIFF as well, which no graph reads."""
+    spec, files = ImageSpec(8, 8, 1), []
+    kinds = {**KINDS, "TIFF": lambda image: encoded(image, "TIFF")}
+    for i, make in enumerate(kinds.values()):
+        files.append(tmp_path / f"{i:02}.png")
+        files[-1].write_bytes(make(noise(20 + i, 90 - i)))
+    pixels = np.stack([decode(file, spec).pixels for file in files])
+    wanted = Trained(exports.run).probabilities(pixels)
+    found = document(call("predict", model(exports, form), tmp_path, "--json", "--top", 1))
+    for each, row in zip(found["predictions"], wanted, strict=True):
+        assert each["probabilities"] == pytest.approx([row.max()], abs=1e-5)
+
+
+# What is no model.
+
+
+def damaged(exports: Exports, form: str, folder: Path) -> artefact.Artefact:
+    shutil.copytree(exports.of(form).folder, folder / "1")
+    return artefact.Artefact(folder / "1", form)
+
+
+@EVERY
+@pytest.mark.parametrize("share", [0.5, 0.0])
+def test_cut(exports: Exports, pictures: Path, tmp_path: Path, form: str, share: float) -> None:
+    made = damaged(exports, form, tmp_path / "models")
+    content = made.model_file.read_bytes()
+    made.model_file.write_bytes(content[: int(len(content) * share)])
+    result = call("predict", made.folder, pictures / "0.png")
+    require_error(result, 2, str(made.folder), "cannot be opened; it may be damaged", "again.")
+
+
+def test_lost_weights(exports: Exports, pictures: Path, tmp_path: Path) -> None:
+    made = damaged(exports, "saved_model", tmp_path / "models")
+    (data,) = made.folder.glob("variables/variables.data*")
+    data.write_bytes(data.read_bytes()[:100])
+    require_error(call("predict", made.folder, pictures / "0.png"), 2, "cannot be opened")
+    shutil.rmtree(made.folder / "variables")
+    require_error(call("predict", made.folder, pictures / "0.png"), 2, "cannot be opened")
+
+
+@EVERY
+def test_without_manifest(exports: Exports, pictures: Path, tmp_path: Path, form: str) -> None:
+    made = damaged(exports, form, tmp_path / "models")
+    text = made.manifest_file.read_text(encoding="utf-8")
+    made.manifest_file.unlink()
+    result = call("predict", made.folder, pictures / "0.png")
+    require_error(result, 2, "no export of `zoo export`: it has no", "manifest.json")
+    made.manifest_file.write_text(text[:50], encoding="utf-8")
+    require_error(call("predict", made.folder, pictures / "0.png"), 2, "cannot be read")
+    made.manifest_file.write_text(text.replace('"height"', '"depth"'), encoding="utf-8")
+    require_error(call("predict", made.folder, pictures / "0.png"), 2, "cannot be opened")
+
+
+def test_neither_run_nor_export(exports: Exports, pictures: Path, tmp_path: Path) -> None:
+    require_error(call("predict", tmp_path, pictures / "0.png"), 2, "neither a run nor an export")
+    require_error(call("predict", tmp_path / "x", pictures / "0.png"), 2, "does not exist")
+    error = document(call("predict", tmp_path, pictures / "0.png", "--json"))["error"]
+    assert error["kind"] == "run"
+    assert "RUN/export/FORMAT/NAME/1" in error["message"]
+
+
+def test_empty_version(exports: Exports, pictures: Path, tmp_path: Path) -> None:
+    (tmp_path / "models" / "3").mkdir(parents=True)
+    require_error(call("predict", tmp_path / "models", pictures / "0.png"), 2, "holds no model")
+
+
+def test_missing_runtime(exports: Exports, pictures: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(runtime.READERS, "onnx", lambda file: __import__("no_such_runtime"))
+    result = call("predict", model(exports, "onnx"), pictures / "0.png")
+    require_error(result, 4, "no_such_runtime", 'pip install "zoo-keras[onnx]"')
+
+
+# Files of strangers run no code.
+
+
+def test_keras_file_with_code(exports: Exports, pictures: Path, tmp_path: Path) -> None:
+    """Safe mode refuses a layer that holds a function of its own."""
+    import keras
+
+    made = damaged(exports, "keras", tmp_path / "models")
+    image = keras.Input((8, 8, 1))
+    evil = keras.layers.Lambda(lambda x: keras.ops.mean(x, axis=(1, 2)))
+    keras.Model(image, evil(image)).save(made.model_file)
+    result = call("predict", made.folder, pictures / "0.png")
+    require_error(result, 2, "cannot be opened", "lambda")
+
+
+# Processes of their own.
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("form", ["onnx", "litert", "saved_model"])
+def test_a_quiet_process(exports: Exports, pictures: Path, tmp_path: Path, form: str) -> None:
+    """One document, and not a word of a library's on stderr."""
+    done = zoo("predict", model(exports, form), pictures / "0.png", "--json", "-q", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["predictions"][0]["classes"]
+    assert done.stderr == ""
+
+
+def test_large_colour_pictures(exports: Exports, tmp_path: Path) -> None:
+    pixels = np.random.default_rng(0).integers(0, 256, (30, 50, 4)).astype(np.uint8)
+    Image.fromarray(pixels, "RGBA").save(tmp_path / "large.png")
+    assert call("predict", model(exports, "onnx"), tmp_path / "large.png").exit_code == 0
