@@ -29,7 +29,7 @@ from tests.pictures import (
 )
 from zoo.data import images
 from zoo.data.images import RESAMPLING, ImageSpec, as_png, decode, fit
-from zoo.export import graph
+from zoo.export import graph, resample
 
 OWN = ImageSpec(37, 53, 3)  # The size of `scene()`.
 SMALL = ImageSpec(13, 11, 3, "bicubic")
@@ -113,7 +113,7 @@ def test_any_size_as_a_file(height: int, width: int, seed: int) -> None:
 @pytest.mark.parametrize("block", [1, 700, 5000])
 def test_in_blocks(block: int, monkeypatch: pytest.MonkeyPatch) -> None:
     """An image of several blocks, the last one of them not whole; a block of one column too."""
-    monkeypatch.setattr(graph, "BLOCK", block)
+    monkeypatch.setattr(resample, "BLOCK", block)
     spec = ImageSpec(20, 30, 3, "lanczos3")
     made = resizer(spec)
     for height, width in ((45, 67), (20, 90), (7, 11)):
