@@ -315,7 +315,7 @@ def export(
     ] = None,
     out: Annotated[
         Path | None,
-        typer.Option("--out", help="Where NAME/VERSION goes; the run's export/FORMAT."),
+        typer.Option("--out", help="Where NAME/VERSION goes, or FORMAT/NAME/VERSION of several."),
     ] = None,
     version: Annotated[int, typer.Option("--model-version", min=1, help="VERSION, a number.")] = 1,
     quiet: QuietOption = False,
