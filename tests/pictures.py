@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
+FLIP = Image.Transpose.FLIP_LEFT_RIGHT
 # Adam7: (first row, first column, rows between, columns between) of each pass.
 PASSES = ((0, 0, 8, 8), (0, 4, 8, 8), (4, 0, 8, 4), (0, 2, 4, 4), (2, 0, 4, 2), (0, 1, 2, 2),
           (1, 0, 2, 1))  # fmt: skip
@@ -88,6 +89,17 @@ def deep(image: Image.Image) -> Image.Image:
     return Image.fromarray(np.asarray(image.convert("L")).astype(np.uint16) * 257 // 2)
 
 
+def inked(image: Image.Image) -> Image.Image:
+    """CMYK with black in it, which a conversion from RGB leaves out."""
+    return Image.merge("CMYK", [*image.split(), image.convert("L").transpose(FLIP)])
+
+
+def not_of_adobe(content: bytes) -> bytes:
+    """A JPEG without the marker that says that its inks are inverted."""
+    at = content.index(b"\xff\xee")
+    return content[:at] + content[at + 2 + int.from_bytes(content[at + 2 : at + 4], "big") :]
+
+
 def top_down(content: bytes) -> bytes:
     """A BMP whose rows stand the other way round, which its negative height tells."""
     start, width, height = (int.from_bytes(content[at : at + 4], "little") for at in (10, 18, 22))
@@ -139,6 +151,8 @@ KINDS: dict[str, Callable[[Image.Image], bytes]] = {
     "JPEG of RGB": lambda image: encoded(image, "JPEG", keep_rgb=True),
     "JPEG grey": lambda image: encoded(image.convert("L"), "JPEG"),
     "JPEG CMYK": lambda image: encoded(image.convert("CMYK"), "JPEG"),
+    "JPEG CMYK with black": lambda image: encoded(inked(image), "JPEG"),
+    "JPEG CMYK, not of Adobe": lambda image: not_of_adobe(encoded(inked(image), "JPEG")),
     "PNG L": lambda image: encoded(image.convert("L"), "PNG"),
     "PNG LA": lambda image: encoded(clear(image).convert("LA"), "PNG"),
     "PNG P": lambda image: encoded(palette(image), "PNG"),

@@ -198,6 +198,27 @@ def test_export_by_another_process(runs: tuple[Path, Run]) -> None:
     assert made["parity"]["top1_agreement"] == 1.0
 
 
+def test_predict_by_an_export(runs: tuple[Path, Run], tmp_path: Path) -> None:
+    """Where TensorFlow cannot be imported: a Keras file on JAX, an ONNX file by its own runtime."""
+    import numpy as np
+
+    from zoo.data.images import as_png
+
+    image = tmp_path / "x.png"
+    image.write_bytes(as_png(np.arange(64, dtype=np.uint8).reshape(8, 8, 1) * 4))
+    done = zoo("export", runs[1], "--format", "keras,onnx", "--out", tmp_path / "models", "--json",
+               cwd=tmp_path, KERAS_BACKEND="jax")  # fmt: skip
+    assert done.returncode == 0, done.stdout + done.stderr
+    paths = [each["path"] for each in json.loads(done.stdout)["exports"]]
+    wanted, *found = (
+        jax("predict", model, image, cwd=tmp_path)["predictions"][0]
+        for model in (runs[1].folder, *paths)
+    )
+    for each in found:
+        assert each["classes"] == wanted["classes"]
+        assert each["probabilities"] == pytest.approx(wanted["probabilities"], abs=1e-4)
+
+
 def test_train_and_export_in_one_go(tmp_path: Path) -> None:
     """Where TensorFlow is there as well, the run on JAX ends with an export."""
     done = zoo("train", tiny_file(tmp_path), "--json", cwd=tmp_path, KERAS_BACKEND="jax")

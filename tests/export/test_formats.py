@@ -507,6 +507,17 @@ def test_out_and_version(trained: Run, tmp_path: Path) -> None:
     assert sorted(path.name for path in out.iterdir()) == ["tiny"]
 
 
+def test_out_of_several(trained: Run, tmp_path: Path) -> None:
+    """None replaces another one."""
+    run = copied(trained, tmp_path)
+    result = call("export", run, "--format", "onnx,litert", "--out", tmp_path / "models")
+    assert result.exit_code == 0, result.output
+    for form in ("onnx", "litert"):
+        folder = tmp_path / "models" / form / "tiny" / "1"
+        assert artefact.find(folder) == artefact.Artefact(folder, form)
+        assert str(folder) in result.stdout
+
+
 def test_version_is_a_number(exports: Exports) -> None:
     assert call("export", exports.run, "--model-version", "0").exit_code == 2
     assert call("export", exports.run, "--model-version", "new").exit_code == 2

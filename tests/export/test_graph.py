@@ -6,6 +6,7 @@ import itertools
 import struct
 import warnings
 from collections.abc import Callable
+from dataclasses import replace
 from functools import cache
 from typing import Any
 
@@ -356,6 +357,44 @@ def test_cut(kind: str) -> None:
         if kind.startswith("GIF animated") and length > 2000:
             continue  # Its first frame is whole.
         require_refused(content[:length])
+
+
+@pytest.mark.parametrize("at", [10, 14, 18, 22])
+@pytest.mark.parametrize("kind", ["BMP 8 bits", "BMP 24 bits", "BMP 32 bits"])
+def test_bmp_that_lies(kind: str, at: int) -> None:
+    """Of where its parts are; told in words, and not in the file's bytes."""
+    content = KINDS[kind](scene())
+    for value in (0x6100019A, 0xFFFFFF9A, 0x7FFFFFFF, 0x009A9A9A):
+        lie = content[:at] + struct.pack("<I", value) + content[at + 4 :]
+        if not (at == 14 and kind != "BMP 8 bits"):
+            require_refused(lie)
+
+
+FILES = {kind: make(scene()) for kind, make in KINDS.items()}
+
+
+@given(
+    st.sampled_from(sorted(KINDS)),
+    st.lists(st.tuples(st.integers(0, 5000), st.integers(0, 255)), min_size=1, max_size=4),
+)
+@settings(max_examples=200)
+def test_corrupt(kind: str, changes: list[tuple[int, int]]) -> None:
+    """Refused, or what training makes of it; either may refuse more than the other."""
+    content = bytearray(FILES[kind])
+    for at, value in changes:
+        content[at % len(content)] = value
+    spec = replace(OWN, max_megapixels=1)
+    try:
+        found = decoder(spec)(bytes(content))
+    except Error:
+        return
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # Pillow's, of metadata.
+            wanted = decode(bytes(content), spec).pixels
+    except images.BadImage:
+        return
+    np.testing.assert_array_equal(found, wanted)
 
 
 OTHERS = {

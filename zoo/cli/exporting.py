@@ -43,7 +43,9 @@ def export(
         if len(wanted) > 1:
             out.note(f"exporting {form}")
         try:
-            made.append(write(trained, form, folder, version))
+            # Formats of one run have one name; in one folder each would replace the one before.
+            place = folder / form if folder and len(wanted) > 1 else folder
+            made.append(write(trained, form, place, version))
         except ParityError as error:
             failed.append(error)
             continue

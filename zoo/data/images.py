@@ -160,7 +160,7 @@ def _decode(content: bytes, spec: ImageSpec) -> Decoded:
             with Image.open(io.BytesIO(content), formats=("PNG",)) as again:
                 again.verify()
         image.load()
-        upright = _turned(_painted(image) if image.format == "GIF" else image, content)
+        upright = _turned(image, content)
         size = (upright.height, upright.width)
         return Decoded(_shaped(upright, spec), frames, size, image.mode)
 
@@ -184,15 +184,27 @@ def _painted(image: Any) -> Image.Image:
     return made
 
 
+def _from_cmyk(image: Image.Image) -> Image.Image:
+    """In RGB, rounded as TensorFlow does. Pillow takes each JPEG for an inverted one, of Adobe."""
+    inks = 255 - np.asarray(image).astype(np.uint16)
+    if image.format in ("JPEG", "MPO") and "adobe" not in image.info:
+        inks = 255 - inks
+    return Image.fromarray((inks[:, :, :3] * inks[:, :, 3:] // 255).astype(np.uint8))
+
+
 def _turned(image: Image.Image, content: bytes) -> Image.Image:
     """The image the way up that its EXIF orientation says."""
+    turn = orientation(content)
     if image.format == "TIFF":
         try:
             turn = image.getexif().get(EXIF_ORIENTATION, 1)
         except Exception:  # unreadable metadata does not make the pixels bad
-            return image
-    else:
-        turn = orientation(content)
+            turn = 1
+    # What a format means by its values is told by the format, which a turned image forgets.
+    if image.format == "GIF":
+        image = _painted(image)
+    elif image.mode == "CMYK":
+        image = _from_cmyk(image)
     return image.transpose(TURNS[turn]) if turn in TURNS else image
 
 

@@ -250,17 +250,22 @@ def _bmp(content: Any) -> Any:
         ],
     )
 
+    def part(at: Any, count: Any) -> Any:
+        # Inside of the file, else TensorFlow's error would quote its bytes as text.
+        at = tf.clip_by_value(at, 0, tf.strings.length(content))
+        return tf.strings.substr(content, at, tf.maximum(count, 0))
+
     def palette() -> Any:
-        body = tf.strings.substr(content, start, rows * stride)
+        body = part(start, rows * stride)
         indices = tf.reshape(_bytes(body), [rows, stride])[:, :width]
         indices = tf.cond(height > 0, lambda: tf.reverse(indices, [0]), lambda: indices)
-        colours = tf.strings.substr(content, 14 + number(14), start - 14 - number(14))
+        colours = part(14 + number(14), start - 14 - number(14))
         table = tf.reshape(tf.io.decode_raw(colours, tf.uint8), [-1, 4])[:, 2::-1]
         return tf.gather(table, indices)
 
     def direct() -> Any:
         # Without what may stand behind the pixels, which TensorFlow refuses.
-        whole = tf.strings.substr(content, 0, start + rows * stride)
+        whole = part(0, start + rows * stride)
         return tf.io.decode_bmp(whole, channels=0)[:, :, :3]
 
     with tf.control_dependencies([plain]):
