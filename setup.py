@@ -105,7 +105,8 @@ setup(
     package_dir={"zoo.recipes": "recipes"},
     package_data={
         "zoo.recipes": ["*.yaml", "catalogue.json", "results/*.json"],
-        "zoo": ["py.typed", "serve/page.html"],
+        "zoo": ["py.typed"],
+        "zoo.serve": ["page.html"],
     },
     entry_points={"console_scripts": ["zoo = zoo.cli:main"]},
     install_requires=REQUIRES,

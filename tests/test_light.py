@@ -15,7 +15,7 @@ from tests.conftest import ROOT
 
 HEAVY = (
     "numpy", "keras", "tensorflow", "tensorflow_datasets", "keras_tuner", "jax", "sklearn", "PIL",
-    "matplotlib", "scipy", "pandas", "h5py",
+    "matplotlib", "scipy", "pandas", "h5py", "uvicorn", "starlette", "orjson", "prometheus_client",
 )  # fmt: skip
 MISTAKES = """\
 nam: x
@@ -81,6 +81,8 @@ VERBS = [
     pytest.param(["train", "MISTAKES"], 2, "did you mean 'filters'?", id="mistakes in train"),
     pytest.param(["show", "digits-tinny"], 2, "Did you mean 'digits-tiny'?", id="near name"),
     pytest.param(["train", "digits-tiny", "--set", "x"], 2, "PATH=VALUE", id="no change"),
+    pytest.param(["serve", "--help"], 0, "Usage", id="help of serve"),
+    pytest.param(["serve", "nothing"], 2, "does not exist", id="serve nothing"),
     pytest.param(["tune", "--help"], 0, "Usage", id="help of tune"),
     pytest.param(["tune"], 2, "Expected a RECIPE, or --resume FOLDER", id="tune nothing"),
     pytest.param(["tune", "MISTAKES"], 2, "did you mean 'filters'?", id="mistakes in tune"),
@@ -105,6 +107,7 @@ def test_verb_is_light(args: list[str], code: int, part: str, files: dict[str, s
 
 LIGHT = [
     "zoo", "zoo.cli", "zoo.recipe", "zoo.plan", "zoo.run", "zoo.checks", "zoo.data.layout",
+    "zoo.serve", "zoo.serve.place", "zoo.cli.serving",
     # The search itself; its trials are in `tuning.trial`, its networks' numbers in `tuning.knobs`.
     *(f"tuning.{file.stem}" for file in sorted((ROOT / "tuning").glob("[a-z]*.py"))
       if file.stem not in ("trial", "follow", "knobs")),

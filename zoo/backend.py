@@ -41,7 +41,7 @@ def prepare(deterministic: bool = False, seed: int | None = None) -> Any:
         flag = "--xla_gpu_deterministic_ops=true"
         os.environ["XLA_FLAGS"] = f"{os.environ.get('XLA_FLAGS', '')} {flag}".strip()
     try:
-        with _quiet():
+        with quiet():
             import keras
 
             if name == "tensorflow":
@@ -64,7 +64,7 @@ def prepare(deterministic: bool = False, seed: int | None = None) -> Any:
 
 
 @contextmanager
-def _quiet() -> Iterator[None]:
+def quiet() -> Iterator[None]:
     """Holds back what C++ libraries write to stderr while they start; shows it if they fail."""
     if os.environ.get("ZOO_VERBOSE_START"):
         yield

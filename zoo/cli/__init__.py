@@ -311,6 +311,62 @@ def export(
         verbs.export(out, run, form, sets or ())
 
 
+@app.command()
+def serve(
+    source: Annotated[
+        str,
+        typer.Argument(
+            metavar="EXPORT", help="export/saved_model/NAME, a version folder in it, or a run."
+        ),
+    ],
+    name: Annotated[
+        str | None, typer.Option("--name", help="The model's name; that of its folder.")
+    ] = None,
+    host: Annotated[
+        str, typer.Option("--host", help="Where to listen; 0.0.0.0 lets the network in.")
+    ] = "127.0.0.1",
+    port: Annotated[
+        int, typer.Option("--port", min=0, max=65535, help="0 takes any free one.")
+    ] = 8501,
+    max_batch_size: Annotated[
+        int, typer.Option("--max-batch-size", min=1, help="Rows that run together at most.")
+    ] = 64,
+    batch_timeout_micros: Annotated[
+        int,
+        typer.Option("--batch-timeout-micros", min=0, help="A request waits for others so long."),
+    ] = 1000,
+    max_queue: Annotated[
+        int, typer.Option("--max-queue", min=1, help="Requests that may wait; more get 503.")
+    ] = 256,
+    max_body_mb: Annotated[
+        float, typer.Option("--max-body-mb", min=0.001, help="Of a request; more gets 413.")
+    ] = 32,
+    max_megapixels: Annotated[
+        float, typer.Option("--max-megapixels", min=0.001, help="Of an image; more gets 400.")
+    ] = 50,
+    poll_seconds: Annotated[
+        float, typer.Option("--poll-seconds", min=0, help="Between looks for versions; 0: none.")
+    ] = 1,
+    all_versions: Annotated[
+        bool, typer.Option("--all-versions", help="Serve all versions, not only the newest.")
+    ] = False,
+    access_log: Annotated[
+        bool, typer.Option("--access-log", help="A line on stderr for each request.")
+    ] = False,
+    quiet: QuietOption = False,
+    as_json: JsonOption = False,
+    debug: DebugOption = False,
+) -> None:
+    """Serve an export over TensorFlow Serving's REST API, for development and tests."""
+    with Output(as_json, debug, quiet) as out:
+        from zoo.cli import serving
+
+        address, versions = (host, port), (poll_seconds, all_versions)
+        batches = (max_batch_size, batch_timeout_micros, max_queue)
+        bounds = (max_body_mb, max_megapixels)
+        serving.serve(out, source, name, address, versions, batches, bounds, access_log)
+
+
 def main() -> None:
     """The `zoo` command."""
     for stream in (sys.stdout, sys.stderr):

@@ -1,0 +1,86 @@
+"""What Prometheus reads at /metrics."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from prometheus_client import (
+    CollectorRegistry,
+    Counter,
+    Gauge,
+    Histogram,
+    ProcessCollector,
+    generate_latest,
+)
+
+CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
+SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
+ROWS = (1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024)
+
+
+class Metrics:
+    """The figures of one server, in a registry of its own."""
+
+    def __init__(self) -> None:
+        self.registry = CollectorRegistry()
+        ProcessCollector(registry=self.registry)
+        self._requests = Counter(
+            "zoo_requests",
+            "Requests of the REST API, by method and HTTP code.",
+            ("method", "code"),
+            registry=self.registry,
+        )
+        self._seconds = Histogram(
+            "zoo_request_seconds",
+            "Seconds from a request's first byte to its answer, by method.",
+            ("method",),
+            registry=self.registry,
+            buckets=SECONDS,
+        )
+        self._batches = Histogram(
+            "zoo_batch_rows",
+            "Rows that ran together.",
+            registry=self.registry,
+            buckets=ROWS,
+        )
+        self._images = Counter(
+            "zoo_images",
+            "Rows of answered predictions: images, of an image classifier.",
+            registry=self.registry,
+        )
+        self._version = Gauge(
+            "zoo_model_version",
+            "The newest loaded version.",
+            ("name",),
+            registry=self.registry,
+        )
+        self._queue = Gauge("zoo_queue_depth", "Requests that wait.", registry=self.registry)
+        # Looking a child up costs more than counting.
+        self._answered: dict[tuple[str, int], Counter] = {}
+        self._timed: dict[str, Histogram] = {}
+
+    def request(self, method: str, code: int, seconds: float) -> None:
+        """Counts an answered request."""
+        key = (method, code)
+        if key not in self._answered:
+            self._answered[key] = self._requests.labels(method, str(code))
+            self._timed[method] = self._seconds.labels(method)
+        self._answered[key].inc()
+        self._timed[method].observe(seconds)
+
+    def batch(self, rows: int) -> None:
+        """Counts a batch that ran."""
+        self._batches.observe(rows)
+
+    def images(self, rows: int) -> None:
+        """Counts answered rows."""
+        self._images.inc(rows)
+
+    def watch(self, waiting: Callable[[], float], name: str, newest: Callable[[], float]) -> None:
+        """Where the depth of the queue and the version are read from."""
+        self._queue.set_function(waiting)
+        self._version.labels(name).set_function(newest)
+
+    def text(self) -> bytes:
+        """All figures, in Prometheus's words."""
+        return generate_latest(self.registry)

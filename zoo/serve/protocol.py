@@ -1,0 +1,271 @@
+"""Requests and answers of `predict`: JSON on one side, named arrays on the other."""
+
+from __future__ import annotations
+
+import binascii
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import orjson
+
+from zoo.serve.signature import DEFAULT, Array, Signature
+from zoo.serve.status import StatusError, invalid
+from zoo.serve.tensors import dense, is_base64, quoted, require, same, shape_of, tensor
+
+# What the API's parser says where ours says it in other words.
+_SAID = {
+    "expected a JSON value": "Invalid value.",
+    "unexpected content after document": (
+        "The document root must not be followed by other values."
+    ),
+    "expected ',' or ']'": "Missing a comma or ] after an array element.",
+    "expected ',' or '}'": "Missing a comma or } after an object member.",
+    "expected ':'": "Missing a colon after a name of object member.",
+    "number is infinity": "Number too big to be stored in double.",
+    "surrogate": "The surrogate pair in string is invalid.",
+}
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """A request of `predict`: named arrays for a signature, and the form to answer in."""
+
+    signature: Signature
+    inputs: dict[str, Array]
+    by_row: bool
+
+
+def parse(body: bytes) -> dict[str, Any]:
+    """A request's JSON object; NaN, Infinity and -Infinity are numbers.
+
+    Raises:
+        StatusError: it is none.
+    """
+    if not body:
+        raise invalid("JSON Parse error: The document is empty")
+    try:
+        document = orjson.loads(body)
+    except orjson.JSONDecodeError as error:
+        if b"NaN" not in body and b"Infinity" not in body:
+            raise invalid(f"JSON Parse error: {_said(error.msg)} at offset: {error.pos}") from None
+        document = _parse_lenient(body)
+    if type(document) is not dict:
+        raise invalid(f"JSON Value: {quoted(document)} Is not object")
+    return document
+
+
+def _said(message: str) -> str:
+    return next((ours for theirs, ours in _SAID.items() if theirs in message), message)
+
+
+def _parse_lenient(body: bytes) -> Any:
+    try:
+        document = json.loads(body.decode())
+        orjson.dumps(document)  # Refuses lone surrogates, giant whole numbers, endless depth.
+    except UnicodeDecodeError as error:
+        raise invalid(f"JSON Parse error: not UTF-8 at offset: {error.start}") from None
+    except json.JSONDecodeError as error:
+        raise invalid(f"JSON Parse error: {error.msg} at offset: {error.pos}") from None
+    except (RecursionError, TypeError, ValueError) as error:
+        reason = "nested too deep" if isinstance(error, RecursionError) else error
+        raise invalid(f"JSON Parse error: {reason}") from None
+    return document
+
+
+def signature_name(document: dict[str, Any]) -> str:
+    """The signature that a request asks for."""
+    name = document.get("signature_name", "")
+    if type(name) is not str:
+        raise invalid(
+            f"JSON Value: {quoted(document)} not formatted correctly. "
+            "'signature_name' key must be a string value."
+        )
+    return name or DEFAULT
+
+
+def parse_predict(body: bytes, find: Callable[[str], Signature]) -> Prediction:
+    """A request of `predict`.
+
+    Args:
+        body: its JSON.
+        find: gives the signature of a name, or raises.
+
+    Raises:
+        StatusError: what is wrong with it.
+    """
+    document = parse(body)
+    signature = find(signature_name(document))
+    if "instances" in document:
+        if "inputs" in document:
+            raise invalid(
+                f"JSON Value: {quoted(document)} Not formatted correctly expecting only one of "
+                "'inputs' or 'instances' keys to exist "
+            )
+        inputs = _instances(document, signature)
+    elif "inputs" in document:
+        inputs = _inputs(document["inputs"], signature)
+    else:
+        raise invalid("Missing 'inputs' or 'instances' key")
+    for name, array in inputs.items():
+        signature.inputs[name].require(name, array.shape)
+    return Prediction(signature, inputs, "instances" in document)
+
+
+def _instances(document: dict[str, Any], signature: Signature) -> dict[str, Array]:
+    rows = document["instances"]
+    if type(rows) is not list:
+        raise invalid(f"JSON Value: {quoted(document)} Excepting 'instances' to be an list/array")
+    if not rows:
+        raise invalid(f"JSON Value: {quoted(document)} No values in 'instances' array")
+    if type(rows[0]) is not dict and len(signature.inputs) > 1:
+        raise invalid(
+            "instances is a plain list, but expecting list of objects as multiple input tensors "
+            "required as per tensorinfo_map"
+        )
+    found: dict[str, Array | None] = {}
+    if _is_object(rows[0]):
+        names = signature.inputs.keys()
+        if all(type(row) is dict and row.keys() == names for row in rows):
+            for name, info in signature.inputs.items():
+                found[name] = dense([row[name] for row in rows], info)
+    else:
+        ((name, info),) = signature.inputs.items()
+        found[name] = dense(rows, info)
+    arrays = {name: array for name, array in found.items() if array is not None}
+    if len(arrays) < len(signature.inputs):
+        _require_rows(rows, signature)
+        raise invalid("'instances' cannot be read as tensors of one shape")
+    return arrays
+
+
+def _is_object(value: Any) -> bool:
+    return type(value) is dict and not is_base64(value)
+
+
+def _require_rows(rows: list[Any], signature: Signature) -> None:
+    """Says what is wrong with instances of which no arrays could be made."""
+    named = _is_object(rows[0])
+    shapes: dict[str, tuple[int, ...]] = {}
+    for number, row in enumerate(rows):
+        if _is_object(row) != named:
+            expected, got = ("object", "list") if named else ("value/list", "object")
+            raise invalid(f"Expecting {expected} but got {got} at item {number} of input list")
+        items = row.items() if named else [(next(iter(signature.inputs)), row)]
+        for name, value in items:
+            key = f" key: {name}" if named else ""
+            try:
+                if name not in signature.inputs:
+                    raise invalid(f"JSON object: does not have named input: {name}")
+                shape = shape_of(value)
+                require(value, signature.inputs[name].dtype, shape)
+                shapes[name] = same(name, shapes.get(name), shape)
+            except StatusError as error:
+                raise StatusError(
+                    error.code,
+                    f"Failed to process element: {number}{key} of 'instances' list. Error: {error}",
+                ) from None
+        if named and row.keys() != signature.inputs.keys():
+            raise invalid(
+                f"Failed to process element: {number} of 'instances' list. "
+                f"JSON object: {quoted(row)} keys must be equal to: "
+                f"{','.join(sorted(signature.inputs))}"
+            )
+
+
+def _inputs(value: Any, signature: Signature) -> dict[str, Array]:
+    if not _is_object(value):
+        if len(signature.inputs) > 1:
+            raise invalid(
+                "inputs is a plain value/list, but expecting an object as multiple input tensors "
+                "required as per tensorinfo_map"
+            )
+        ((name, info),) = signature.inputs.items()
+        return {name: tensor(value, info)}
+    found = {}
+    for name, info in signature.inputs.items():
+        if name not in value:
+            raise invalid(f"Missing named input: {name} in 'inputs' object.")
+        found[name] = tensor(value[name], info)
+    return found
+
+
+def answer(outputs: Mapping[str, Array], by_row: bool) -> bytes:
+    """The answer of `predict`, in the form that was asked in.
+
+    Raises:
+        StatusError: the outputs cannot be told in that form.
+    """
+    if not outputs:
+        raise invalid("Cannot convert empty tensor map to JSON")
+    if by_row:
+        _require_batch(outputs)
+    odd = any(
+        array.dtype.kind == "f" and not np.isfinite(array).all() for array in outputs.values()
+    )
+    told = {name: _told(name, array, odd) for name, array in outputs.items()}
+    key = "predictions" if by_row else "outputs"
+    if len(told) == 1:
+        return dump({key: next(iter(told.values()))}, odd)
+    if not by_row:
+        return dump({key: told}, odd)
+    count = len(next(iter(outputs.values())))
+    return dump({key: [{name: of[i] for name, of in told.items()} for i in range(count)]}, odd)
+
+
+def _require_batch(outputs: Mapping[str, Array]) -> None:
+    size = None
+    for name, array in outputs.items():
+        if array.ndim == 0:
+            raise invalid(f"Tensor name: {name} has no shape information ")
+        if size is not None and len(array) != size:
+            raise invalid(
+                f"Tensor name: {name} has inconsistent batch size: {len(array)} expecting: {size}"
+            )
+        size = len(array)
+
+
+def _told(name: str, array: Array, odd: bool) -> Any:
+    """What stands in JSON for an array: itself, or nested lists where it cannot be written."""
+    if array.dtype == np.object_:
+        return _strings(array, name.endswith("_bytes"))
+    if array.dtype.name == "bfloat16":
+        array = array.astype(np.float32)
+    if array.dtype.kind not in "biuf":
+        raise invalid(f"Failed to write JSON value for tensor type: {array.dtype.name}")
+    if odd:
+        return numbers(array)
+    return np.ascontiguousarray(array) if array.ndim else array[()]
+
+
+def numbers(array: Array) -> Any:
+    """Nested lists of an array's numbers, with no more digits than its type holds."""
+    if array.dtype.kind != "f":
+        return array.tolist()
+    return _nested([float(str(value)) for value in array.ravel()], array)
+
+
+def _strings(array: Array, as_bytes: bool) -> Any:
+    flat: list[Any]
+    if as_bytes:
+        flat = [{"b64": binascii.b2a_base64(value, newline=False).decode()} for value in array.flat]
+    else:
+        flat = [value.decode("utf-8", "replace") for value in array.flat]
+    return _nested(flat, array)
+
+
+def _nested(flat: list[Any], like: Array) -> Any:
+    if like.ndim == 1:
+        return flat
+    held = np.empty(len(flat), np.object_)
+    held[:] = flat
+    return held.reshape(like.shape).tolist()
+
+
+def dump(document: Any, odd: bool = False) -> bytes:
+    """JSON. Numbers that are none are NaN and Infinity, which only the slower writer knows."""
+    if odd:
+        return json.dumps(document).encode()
+    return orjson.dumps(document, option=orjson.OPT_SERIALIZE_NUMPY)
