@@ -60,6 +60,7 @@ class Batcher:
         self._ran = ran
         self._groups: OrderedDict[Hashable, deque[_Waiting]] = OrderedDict()
         self._waiting = 0
+        self._expected = 1  # Requests at once, by what was seen last: waiting for more is in vain.
         self._closed = False
         self._changed = threading.Condition()
         self._thread = threading.Thread(target=self._work, name="batches", daemon=True)
@@ -129,7 +130,10 @@ class Batcher:
                     batch = self._next()
             batch = [waiting for waiting in batch if not waiting.future.cancelled()]
             if batch:
-                _deliver(batch, self._run(batch))
+                answers = self._run(batch)
+                self._expected = len(batch) + self._waiting
+                _deliver(batch, answers)
+                del answers
             del batch  # Else the last request stays in memory until the next.
 
     def _next(self) -> list[_Waiting]:
@@ -138,8 +142,9 @@ class Batcher:
         for key, group in self._groups.items():
             rows = sum(waiting.rows for waiting in group)
             alone = key is group[0]
+            full = rows >= self.limits.batch_size or self._waiting >= self._expected
             old = now - group[0].since >= self.limits.timeout
-            if not (alone or old or self._closed or rows >= self.limits.batch_size):
+            if not (alone or full or old or self._closed):
                 continue
             batch = [group.popleft()]
             rows = batch[0].rows

@@ -15,6 +15,7 @@ from zoo.serve.tensors import decoded, is_base64, kind, quoted
 
 Values = tuple[str, list[Any]]  # What a feature holds ("bytes", "float", "int64"), and its values.
 Features = dict[str, Values]
+MOST_FLOAT = float(np.finfo(np.float32).max)
 
 
 @dataclass(frozen=True)
@@ -72,7 +73,7 @@ def _value(name: str, item: Any) -> tuple[str, Any]:
             raise invalid(f"Feature: {name} has uint64 element. Only int64 is supported.")
         return "int64", int(item)
     if type(item) is float:
-        if np.isfinite(item) and abs(item) > np.finfo(np.float32).max:
+        if np.isfinite(item) and abs(item) > MOST_FLOAT:
             raise invalid(
                 f"Cannot convert JSON value: {quoted(item)} to float without loss of precision."
             )

@@ -109,8 +109,9 @@ def parse_predict(body: bytes, find: Callable[[str], Signature]) -> Prediction:
         inputs = _inputs(document["inputs"], signature)
     else:
         raise invalid("Missing 'inputs' or 'instances' key")
-    for name, array in inputs.items():
-        signature.inputs[name].require(name, array.shape)
+    if signature.strict:
+        for name, array in inputs.items():
+            signature.inputs[name].require(name, array.shape)
     return Prediction(signature, inputs, "instances" in document)
 
 
@@ -147,6 +148,7 @@ def _is_object(value: Any) -> bool:
 
 def _require_rows(rows: list[Any], signature: Signature) -> None:
     """Says what is wrong with instances of which no arrays could be made."""
+    shape_of(rows)  # Refuses endless depth.
     named = _is_object(rows[0])
     shapes: dict[str, tuple[int, ...]] = {}
     for number, row in enumerate(rows):

@@ -57,7 +57,7 @@ class Servable:
         graph, self._model = _load(folder)
         self._functions = dict(self._model.signatures)
         self.signatures: dict[str, Signature] = {
-            key: _signature(key, definition)
+            key: _signature(key, definition, graph.HasField("object_graph_def"))
             for key, definition in sorted(graph.signature_def.items())
             if key in self._functions
         }
@@ -203,10 +203,9 @@ def _load(folder: Path) -> tuple[Any, Any]:
         raise DataError(f"{folder}: the SavedModel cannot be loaded: {reason}") from None
 
 
-def _signature(name: str, definition: Any) -> Signature:
-    return Signature(
-        name, definition.method_name, _tensors(definition.inputs), _tensors(definition.outputs)
-    )
+def _signature(name: str, definition: Any, strict: bool) -> Signature:
+    inputs, outputs = _tensors(definition.inputs), _tensors(definition.outputs)
+    return Signature(name, definition.method_name, inputs, outputs, strict)
 
 
 def _tensors(infos: Any) -> dict[str, TensorInfo]:

@@ -129,8 +129,7 @@ def serve(
         app = made(place, settings, note)
         server = Server(app, settings, lambda: ready(app, url(listening)))
         if settings.access_log:
-            logging.getLogger("uvicorn.access").setLevel(logging.INFO)
-            logging.getLogger("uvicorn.access").addHandler(logging.StreamHandler())
+            _log_requests()
         server.run([listening])
     finally:
         listening.close()
@@ -154,6 +153,13 @@ def made(place: Place, settings: Settings, note: Callable[[str], None]) -> App:
     versions = Versions(place, load, note, settings.every_version)
     versions.start()
     return App(versions, settings.limits, settings.bounds)
+
+
+def _log_requests() -> None:
+    requests = logging.getLogger("uvicorn.access")
+    requests.setLevel(logging.INFO)
+    requests.addHandler(logging.StreamHandler())
+    requests.propagate = False
 
 
 def bind(host: str, port: int) -> socket.socket:

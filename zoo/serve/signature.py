@@ -66,12 +66,23 @@ class TensorInfo:
 
 @dataclass(frozen=True)
 class Signature:
-    """A function of a SavedModel, with the API method that it is made for."""
+    """A function of a SavedModel.
+
+    Args:
+        name: as requests ask for it.
+        method: of the API, that it is made for.
+        inputs: what it takes.
+        outputs: what it gives.
+        strict: whether it is a function of TensorFlow 2, whose shapes are meant as they stand. In
+            a graph of TensorFlow 1 they are what was fed when it was written, and other shapes
+            work where its operations do: the documentation of TensorFlow Serving does so.
+    """
 
     name: str
     method: str
     inputs: Mapping[str, TensorInfo]
     outputs: Mapping[str, TensorInfo]
+    strict: bool = True
 
     @property
     def batches(self) -> bool:

@@ -34,7 +34,8 @@ _GRAPH = re.compile(
 )
 _NOISE = re.compile(
     r"^\s*("
-    r"Graph execution error:|Detected at node .*|Node: .*|File \".*|The Stack trace of .*"
+    r"Graph execution error:|<stack traces unavailable>|The Stack trace of .*"
+    r"|Detected at node .*|Node: .*|File \".*"
     r"|\d+ (successful operations|derived errors ignored)\.|\d+ root error\(s\) found\."
     r"|\(\d+\) [A-Z_]+: *$"
     r")$"

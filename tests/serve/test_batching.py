@@ -1,0 +1,223 @@
+"""The batcher with functions of numpy in place of a model."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+import time
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any
+
+import numpy as np
+import pytest
+
+from zoo.serve.batching import Batcher, Limits
+from zoo.serve.status import StatusError
+
+Arrays = Mapping[str, np.ndarray]
+
+
+class Model:
+    """Doubles, remembers what it was given, and refuses what is below zero.
+
+    Args:
+        seconds: that it takes.
+    """
+
+    def __init__(self, seconds: float = 0.0) -> None:
+        self.seconds = seconds
+        self.batches: list[int] = []
+        self.gate = threading.Event()
+        self.gate.set()
+
+    def __call__(self, inputs: Arrays) -> dict[str, np.ndarray]:
+        self.gate.wait(10)
+        time.sleep(self.seconds)
+        self.batches.append(len(inputs["x"]))
+        if (inputs["x"] < 0).any():
+            raise ValueError("below zero")
+        return {"y": inputs["x"] * 2}
+
+
+def x(*values: float) -> dict[str, np.ndarray]:
+    return {"x": np.array(values, np.float64)}
+
+
+def run(
+    limits: Limits, test: Callable[[Batcher], Awaitable[Any]], ran: Callable[[int], None] = int
+) -> Any:
+    batcher = Batcher(limits, ran)
+    try:
+        return asyncio.run(test(batcher))  # type: ignore[arg-type]
+    finally:
+        batcher.close()
+
+
+def test_requests_run_together_and_each_gets_its_own() -> None:
+    model, seen = Model(0.002), []
+
+    async def ask(batcher: Batcher) -> Any:
+        asked = [batcher.submit("f", model, x(i, i + 0.5), True) for i in range(40)]
+        return await asyncio.gather(*asked)
+
+    answers = run(Limits(64, 0.05), ask, seen.append)
+    for i, answer in enumerate(answers):
+        assert answer["y"].tolist() == [2 * i, 2 * i + 1]
+    assert sum(model.batches) == 80
+    assert len(model.batches) <= 5
+    assert max(model.batches) <= 64
+    assert seen == model.batches
+
+
+def test_functions_types_and_shapes_are_kept_apart() -> None:
+    one, other = Model(), Model()
+
+    async def ask(batcher: Batcher) -> Any:
+        one.gate.clear()
+        asked = [
+            asyncio.ensure_future(batcher.submit(key, model, inputs, together))
+            for key, model, inputs, together in [
+                ("f", one, x(1), True),
+                ("f", one, x(2), True),
+                ("g", other, x(3), True),
+                ("f", one, {"x": np.ones((1, 2))}, True),
+                ("f", one, {"x": np.ones((1, 3))}, True),
+                ("f", one, {"x": np.ones(1, np.float32)}, True),
+                ("f", one, x(7), False),
+            ]
+        ]
+        await asyncio.sleep(0.05)
+        one.gate.set()
+        return await asyncio.gather(*asked)
+
+    answers = run(Limits(64, 0.001), ask)
+    assert [answer["y"].shape for answer in answers[3:5]] == [(1, 2), (1, 3)]
+    assert answers[5]["y"].dtype == np.float32
+    assert len(one.batches) in (5, 6)  # Whether the first two came together.
+    assert other.batches == [1]
+
+
+def test_one_bad_request_spoils_no_other() -> None:
+    model = Model()
+
+    async def ask(batcher: Batcher) -> Any:
+        model.gate.clear()
+        asked = [
+            asyncio.ensure_future(batcher.submit("f", model, x(i if i != 3 else -1), True))
+            for i in range(8)
+        ]
+        await asyncio.sleep(0.05)
+        model.gate.set()
+        return await asyncio.gather(*asked, return_exceptions=True)
+
+    answers = run(Limits(64, 0.0), ask)
+    assert isinstance(answers.pop(3), ValueError)
+    assert [answer["y"].tolist() for answer in answers] == [[0], [2], [4], [8], [10], [12], [14]]
+
+
+def test_outputs_without_the_batch_are_no_batch() -> None:
+    """A function whose outputs do not follow the rows is asked again for each request."""
+
+    def total(inputs: Arrays) -> dict[str, np.ndarray]:
+        return {"y": inputs["x"].sum(keepdims=True)}
+
+    async def ask(batcher: Batcher) -> Any:
+        asked = [batcher.submit("f", total, x(i, i), True) for i in range(5)]
+        return await asyncio.gather(*asked)
+
+    answers = run(Limits(64, 0.05), ask)
+    assert [answer["y"].tolist() for answer in answers] == [[0], [2], [4], [6], [8]]
+
+
+def test_a_large_request_runs_in_parts() -> None:
+    model = Model()
+    many = x(*range(150))
+    answer = run(Limits(64, 0.0), lambda batcher: batcher.submit("f", model, many, True))
+    assert answer["y"].tolist() == [2 * i for i in range(150)]
+    assert model.batches == [64, 64, 22]
+    run(Limits(64, 0.0), lambda batcher: batcher.submit("f", model, many, False))
+    assert model.batches[3:] == [150]
+
+
+def test_a_full_queue_refuses() -> None:
+    model = Model()
+
+    async def ask(batcher: Batcher) -> Any:
+        model.gate.clear()
+        first = asyncio.ensure_future(batcher.submit("f", model, x(0), False))
+        await asyncio.sleep(0.05)  # The thread has it.
+        waiting = [asyncio.ensure_future(batcher.submit("f", model, x(1), True)) for _ in range(3)]
+        await asyncio.sleep(0)
+        assert batcher.waiting == 3
+        with pytest.raises(StatusError, match="submitted is full") as caught:
+            await batcher.submit("f", model, x(1), True)
+        model.gate.set()
+        await asyncio.gather(first, *waiting)
+        await batcher.submit("f", model, x(1), True)
+        return caught.value.http
+
+    assert run(Limits(64, 0.0, 3), ask) == 503
+
+
+def test_whoever_gives_up_disturbs_nobody() -> None:
+    model = Model()
+
+    async def ask(batcher: Batcher) -> Any:
+        model.gate.clear()
+        asked = [asyncio.ensure_future(batcher.submit("f", model, x(i), True)) for i in range(6)]
+        await asyncio.sleep(0.05)
+        for gone in asked[1::2]:
+            gone.cancel()
+        model.gate.set()
+        return await asyncio.gather(*asked, return_exceptions=True)
+
+    answers = run(Limits(64, 0.0), ask)
+    assert [answer["y"].tolist() for answer in answers[::2]] == [[0], [4], [8]]
+    assert all(isinstance(answer, asyncio.CancelledError) for answer in answers[1::2])
+
+
+def test_a_lone_request_does_not_wait_for_others() -> None:
+    model = Model()
+
+    async def ask(batcher: Batcher) -> float:
+        await batcher.submit("f", model, x(0), True)
+        started = time.monotonic()
+        for _ in range(5):
+            await batcher.submit("f", model, x(0), True)
+        return time.monotonic() - started
+
+    assert run(Limits(64, 2.0), ask) < 2.0
+
+
+def test_the_end_finishes_what_waits() -> None:
+    model = Model(0.01)
+
+    async def ask(batcher: Batcher) -> Any:
+        asked = [asyncio.ensure_future(batcher.submit(i, model, x(i), True)) for i in range(5)]
+        await asyncio.sleep(0)
+        await asyncio.to_thread(batcher.close)
+        with pytest.raises(StatusError, match="stopping"):
+            await batcher.submit("f", model, x(1), True)
+        return await asyncio.gather(*asked)
+
+    answers = run(Limits(64, 5.0), ask)
+    assert [answer["y"].tolist() for answer in answers] == [[0], [2], [4], [6], [8]]
+
+
+def test_a_loop_that_is_gone_disturbs_nobody() -> None:
+    model = Model()
+    batcher = Batcher(Limits(64, 0.0))
+    model.gate.clear()
+    loop = asyncio.new_event_loop()
+    task = loop.create_task(batcher.submit("f", model, x(1), True))
+    loop.run_until_complete(asyncio.sleep(0.02))
+    task.cancel()
+    loop.run_until_complete(asyncio.gather(task, return_exceptions=True))
+    loop.close()
+    model.gate.set()
+
+    async def ask() -> Any:
+        return await batcher.submit("f", model, x(2), True)
+
+    assert asyncio.run(ask())["y"].tolist() == [4]
+    batcher.close()

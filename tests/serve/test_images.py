@@ -1,0 +1,88 @@
+"""The size of an image from its header, against Pillow, and of bombs."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import struct
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from PIL import Image
+
+from zoo.serve.images import require_size, size
+from zoo.serve.status import StatusError
+
+
+def encoded(width: int, height: int, kind: str, mode: str = "RGB", **options: object) -> bytes:
+    held = io.BytesIO()
+    Image.new(mode, (width, height)).save(held, kind, **options)
+    return held.getvalue()
+
+
+@pytest.mark.parametrize("mode", ["RGB", "L"])
+@pytest.mark.parametrize("kind", ["PNG", "JPEG", "GIF", "BMP", "WEBP"])
+def test_sizes(kind: str, mode: str) -> None:
+    for width, height in ((1, 1), (7, 300), (640, 3)):
+        assert size(encoded(width, height, kind, mode)) == (width, height, 1)
+
+
+@pytest.mark.parametrize("options", [{"progressive": True}, {"comment": b"\xff\xc0" * 40}])
+def test_sizes_of_other_jpegs(options: dict[str, object]) -> None:
+    assert size(encoded(11, 5, "JPEG", **options)) == (11, 5, 1)
+
+
+def test_frames_count() -> None:
+    frames = [Image.new("P", (30, 20), n) for n in range(4)]
+    held = io.BytesIO()
+    frames[0].save(held, "GIF", save_all=True, append_images=frames[1:], optimize=False)
+    found = size(held.getvalue())
+    assert found == (30, 20, 4)
+    with pytest.raises(StatusError, match="30 x 20 x 4 frames pixels: too large"):
+        require_size(held.getvalue(), 2000)
+    require_size(held.getvalue(), 2400)
+
+
+def test_a_bomb_is_refused_by_its_header() -> None:
+    header = struct.pack(">II", 20_000, 20_000)
+    png = encoded(1, 1, "PNG")
+    with pytest.raises(StatusError, match="image of 20000 x 20000 pixels: too large") as caught:
+        require_size(png[:16] + header + png[24:], 50_000_000)
+    assert caught.value.http == 400
+
+
+@pytest.mark.parametrize(
+    "data", [b"", b"hello", b"BMW, and other words that begin so", b"GIF89a", b"\xff\xd8\xff\xe0"]
+)
+def test_what_is_no_image_is_the_models_business(data: bytes) -> None:
+    assert size(data) is None
+    require_size(data, 1)
+
+
+@pytest.mark.parametrize(
+    "data, part",
+    [(b"\xff\x0a" + b"x" * 20, "JPEG XL"), (b"RIFF\0\0\0\0WEBPxxxx", "cannot be read")],
+)
+def test_what_cannot_be_bounded_is_refused(data: bytes, part: str) -> None:
+    with pytest.raises(StatusError, match=part):
+        size(data)
+
+
+START = st.sampled_from([b"\xff\xd8\xff", b"GIF89a", b"BM", b"\x89PNG\r\n\x1a\n", b"RIFF0000WEBP"])
+
+
+@given(START, st.binary(max_size=300))
+def test_any_bytes_are_measured_passed_or_refused(start: bytes, rest: bytes) -> None:
+    with contextlib.suppress(StatusError):
+        size(start + rest)
+
+
+@given(st.integers(0, 10_000))
+def test_cut_images(stop: int) -> None:
+    rng = np.random.default_rng(0)
+    for kind in ("PNG", "JPEG", "GIF", "BMP"):
+        held = io.BytesIO()
+        Image.fromarray(rng.integers(0, 255, (40, 60, 3), np.uint8)).save(held, kind)
+        assert size(held.getvalue()[:stop]) in (None, (60, 40, 1))
