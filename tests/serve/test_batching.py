@@ -64,7 +64,7 @@ def test_requests_run_together_and_each_gets_its_own() -> None:
     for i, answer in enumerate(answers):
         assert answer["y"].tolist() == [2 * i, 2 * i + 1]
     assert sum(model.batches) == 80
-    assert len(model.batches) <= 5
+    assert len(model.batches) < 20
     assert max(model.batches) <= 64
     assert seen == model.batches
 

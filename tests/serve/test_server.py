@@ -187,12 +187,12 @@ def test_a_full_queue_says_come_again(made: Callable[[str], Path]) -> None:
         threads = [threading.Thread(target=ask, args=(i,)) for i in range(8)]
         for thread in threads:
             thread.start()
-            time.sleep(0.05)
+        wait_for(lambda: len(codes) == 6)  # One runs and one waits.
         gate.set()
         for thread in threads:
             thread.join()
         full = [answer for answer in codes.values() if answer.code == 503]
-        assert len(full) == 6  # One runs and one waits.
+        assert len(full) == 6
         assert full[0].headers["retry-after"] == "1"
         assert "queue to which this task was submitted is full" in full[0].error
         assert sum(answer.code == 200 for answer in codes.values()) == 2
@@ -262,6 +262,18 @@ def test_malformed_requests_are_refused_and_break_nothing(pictures: Client) -> N
         assert 400 <= answer.code < 500, (path, body[:100], answer)
         assert answer.error
     assert top(pictures.post(PREDICT, instances(png(255)))) == ["bright"]
+
+
+@pytest.mark.parametrize("start", [b"GET /", b"GET / HTTP/1.1\r\nX: ", b"GET / HTTP/1.1\r\n"])
+def test_headers_are_bounded(pictures: Client, start: bytes) -> None:
+    with socket.create_connection(("127.0.0.1", pictures.port), timeout=20) as connection:
+        connection.sendall(start)
+        line = b"x" * 1000 if not start.endswith(b"1.1\r\n") else b"X: y\r\n" * 200
+        with pytest.raises(OSError, match="reset|pipe"):  # noqa: PT012
+            for _ in range(100_000):
+                connection.sendall(line)
+    many = pictures.ask("GET", "/healthz", None, **{f"X{i}": "y" * 1000 for i in range(50)})
+    assert many.code == 200
 
 
 def test_what_is_no_http(pictures: Client) -> None:
@@ -376,20 +388,28 @@ def test_a_signal_lets_what_is_in_flight_finish(made: Callable[[str], Path], sig
         assert (ready["name"], ready["version"]) == ("pictures", 1)
         port = int(ready["url"].rpartition(":")[2])
         body = json.dumps(instances(*[png(0)] * 500))
-        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
-        connection.putrequest("POST", PREDICT)
-        connection.putheader("Content-Length", str(len(body)))
-        connection.endheaders(body[:1000].encode())
-        time.sleep(0.3)
-        os.kill(server.process.pid, sign)
-        time.sleep(0.3)
-        connection.send(body[1000:].encode())
-        response = connection.getresponse()
-        assert response.status == 200
-        assert len(json.loads(response.read())["predictions"]) == 500
-        connection.close()
+        with socket.create_connection(("127.0.0.1", port), timeout=30) as connection:
+            head = f"POST {PREDICT} HTTP/1.1\r\nHost: x\r\nContent-Length: {len(body)}\r\n"
+            connection.sendall(f"{head}Expect: 100-continue\r\n\r\n".encode())
+            assert b"100 Continue" in connection.recv(1000)  # It is in flight.
+            connection.sendall(body[:1000].encode())
+            os.kill(server.process.pid, sign)
+            wait_for(lambda: refused(port))
+            connection.sendall(body[1000:].encode())
+            response = http.client.HTTPResponse(connection)
+            response.begin()
+            assert response.status == 200
+            assert len(json.loads(response.read())["predictions"]) == 500
         out, err = server.process.communicate(timeout=30)
         assert (server.process.returncode, out, err) == (0, "", "")
+
+
+def refused(port: int) -> bool:
+    try:
+        socket.create_connection(("127.0.0.1", port), timeout=5).close()
+    except ConnectionRefusedError:
+        return True
+    return False
 
 
 @pytest.mark.slow

@@ -13,6 +13,8 @@
     versions    the folder of versions: loading, hot reload, states
     metrics     what Prometheus reads
     app         routes
+    body        a request's body, as far as is allowed
+    connection  a bound on what comes before it
     server      the socket, signals, start and stop
 
 Light here and in `place`; the rest needs the extra `serve`, and `servable` TensorFlow.

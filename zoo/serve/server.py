@@ -19,6 +19,7 @@ import uvicorn
 from zoo.errors import EnvironmentFault, Interrupted, UsageError
 from zoo.serve.app import App, Bounds
 from zoo.serve.batching import Limits
+from zoo.serve.connection import Connection
 from zoo.serve.place import Place
 from zoo.serve.servable import Servable, prepare
 from zoo.serve.versions import Versions
@@ -59,6 +60,8 @@ class Server(uvicorn.Server):
     def __init__(self, app: App, settings: Settings, ready: Callable[[], None]) -> None:
         config = uvicorn.Config(
             app,
+            http=Connection,
+            ws="none",
             lifespan="off",
             log_config=None,
             access_log=settings.access_log,
