@@ -3,6 +3,7 @@
     python benchmarks/serving.py EXPORT IMAGES                        zoo, with batching and without
     python benchmarks/serving.py EXPORT IMAGES --peers DIR            and KServe, MLServer, BentoML
     python benchmarks/serving.py EXPORT IMAGES --soak 50000           memory over so many requests
+    python benchmarks/serving.py EXPORT IMAGES --soak 50000 --damaged 0.05
     python benchmarks/serving.py EXPORT IMAGES --malformed 2000       wrong requests, damaged images
 
 EXPORT is export/saved_model/NAME of a run, IMAGES a folder with CLASS/*.jpg. Needs `wrk` (Debian:
@@ -240,12 +241,12 @@ def table(found: list[dict[str, Any]], words: argparse.Namespace) -> str:
 
 
 def soak(words: argparse.Namespace, scratch: Path) -> dict[str, Any]:
-    """Resident memory while all forms, and a damaged image in twenty, are asked for."""
+    """Resident memory while all forms are asked for, and damaged images among them."""
     side, sizes = SIDES["zoo"], []
     mixed = [line for form in FORMS for line in lines(side, form, words.items)]
     random.Random(0).shuffle(mixed)
     cut = {"instances": [{"b64": "/9j/4AAQSkZJRgABAQAAAQABAAD/2w=="}]}
-    for at in range(0, len(mixed), 20):
+    for at in random.Random(1).sample(range(len(mixed)), round(words.damaged * len(mixed))):
         mixed[at] = f"{side.path('jpeg')} {json.dumps(cut)}"
     total = refused = broken = 0
     with start(side, words, scratch) as server:
@@ -272,8 +273,8 @@ def soak(words: argparse.Namespace, scratch: Path) -> dict[str, Any]:
         f"refused, {broken} connections broken. A right request is {'right' if right else 'WRONG'}."
     )
     return {
-        "before": fresh, "sizes": sizes, "after": rest, "grown": grown, "refused": refused,
-        "broken": broken, "right": right,
+        "damaged": words.damaged, "before": fresh, "sizes": sizes, "after": rest, "grown": grown,
+        "refused": refused, "broken": broken, "right": right,
     }  # fmt: skip
 
 
@@ -360,6 +361,9 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--count", type=int, default=250, help="images")
     parser.add_argument("--soak", type=int, metavar="REQUESTS")
+    parser.add_argument(
+        "--damaged", type=float, default=0.0, metavar="SHARE", help="of --soak's requests"
+    )
     parser.add_argument("--malformed", type=int, metavar="REQUESTS")
     parser.add_argument("--seed", type=int, default=0, help="of --malformed")
     parser.add_argument("--json", type=Path, metavar="FILE")
