@@ -64,6 +64,7 @@ def installed(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_wheel_holds_what_it_should(wheel: Path, root: Path) -> None:
     names = set(zipfile.ZipFile(wheel).namelist())
     assert {"zoo/cli/__init__.py", "zoo/py.typed", "tuning/space.py"} <= names
+    assert "zoo/serve/page.html" in names
     recipes = {f"zoo/recipes/{file.name}" for file in (root / "recipes").glob("*.yaml")}
     assert recipes
     assert recipes <= names
