@@ -20,7 +20,7 @@ def export(
     forms: Sequence[str],
     sets: Sequence[str],
     folder: Path | None,
-    version: int,
+    version: int | None,
 ) -> None:
     """`zoo export`: one format after the other; one that fails does not stop the others."""
     wanted = _formats(forms)

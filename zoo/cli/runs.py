@@ -72,9 +72,12 @@ def export(
     ] = None,
     out: Annotated[
         Path | None,
-        typer.Option("--out", help="Where NAME/VERSION goes; the run's export/FORMAT."),
+        typer.Option("--out", help="Where NAME/VERSION goes, or FORMAT/NAME/VERSION of several."),
     ] = None,
-    version: Annotated[int, typer.Option("--model-version", min=1, help="VERSION, a number.")] = 1,
+    version: Annotated[
+        int | None,
+        typer.Option("--model-version", min=1, help="VERSION; 1, or with --out the next one."),
+    ] = None,
     quiet: QuietOption = False,
     as_json: JsonOption = False,
     debug: DebugOption = False,

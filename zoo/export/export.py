@@ -16,9 +16,9 @@ from typing import Any
 import keras
 import numpy as np
 
-from zoo.artefact import Artefact
+from zoo.artefact import Artefact, versions
 from zoo.data.load import load as load_data
-from zoo.errors import DataError, Diverged, EnvironmentFault, ParityError
+from zoo.errors import DataError, Diverged, EnvironmentFault, ParityError, RunError, ZooError
 from zoo.export import card, warmup
 from zoo.export.formats import FORMATS, write_labels
 from zoo.export.parity import compare
@@ -27,7 +27,10 @@ from zoo.trained import Trained
 
 
 def export(
-    trained: Trained, form: str = "saved_model", out: Path | None = None, version: int = 1
+    trained: Trained,
+    form: str = "saved_model",
+    out: Path | None = None,
+    version: int | None = None,
 ) -> dict[str, Any]:
     """Exports the best model of a run.
 
@@ -35,7 +38,8 @@ def export(
         trained: the run.
         form: a key of `FORMATS`.
         out: the folder that NAME/VERSION goes into; None: the run's own, export/FORMAT.
-        version: the version's number; one that exists is replaced once the new one has passed.
+        version: the version's number. None: 1, which replaces the run's older export once the new
+            one has passed; in `out` the next that is free.
 
     Returns:
         path, format, parity: what `zoo export --json` prints.
@@ -44,6 +48,7 @@ def export(
         ParityError: the export predicts something else than the model; parity.json tells, and
             nothing that could be served is left.
         Diverged: the run did.
+        RunError: `out` has that version: what may be served is not changed.
         EnvironmentFault: TensorFlow, or what the format needs, is not installed.
     """
     require(form)
@@ -58,6 +63,7 @@ def export(
     own.mkdir(parents=True, exist_ok=True)
     folder = out or own
     folder.mkdir(parents=True, exist_ok=True)
+    version = _version(folder / trained.info["name"], version, out is not None)
     final = folder / trained.info["name"] / str(version)
     # Beside its place, so that it moves there in one step.
     with tempfile.TemporaryDirectory(prefix=".new-", dir=folder) as aside:
@@ -79,10 +85,30 @@ def export(
     return {"path": str(final), "format": form, "parity": parity}
 
 
+def _version(folder: Path, wanted: int | None, kept: bool) -> int:
+    """The number of a new version in a folder of versions; `kept`: none may be replaced."""
+    if not kept:
+        return wanted or 1
+    free = max(versions(folder), default=0) + 1
+    if wanted is not None and wanted in versions(folder):
+        raise RunError(
+            f"{folder / str(wanted)}: exists. Servers do not look at a version twice, so none is "
+            f"changed: leave --model-version out, or choose a free one, such as {free}."
+        )
+    return wanted or free
+
+
 def _made(trained: Trained, made: Artefact, version: int, work: Path) -> dict[str, Any]:
     made.folder.mkdir()
-    form = FORMATS[made.form]
-    form.write(trained, made.folder)
+    try:
+        FORMATS[made.form].write(trained, made.folder)
+    except ZooError:
+        raise
+    except Exception as error:  # Each converter has errors of its own for what it cannot write.
+        reason = str(error).strip().splitlines()[:1] or [type(error).__name__]
+        raise ParityError(
+            f"the network cannot be written as {made.form}: {reason[0]}. Nothing was exported."
+        ) from error
     made.extra.mkdir(exist_ok=True)
     if made.form == "saved_model":
         (image,) = load_data(trained.recipe).validation.images(np.array([0]))
@@ -119,10 +145,13 @@ def require(form: str) -> None:
         )
 
 
-def _by_tensorflow(trained: Trained, form: str, out: Path | None, version: int) -> dict[str, Any]:
+def _by_tensorflow(
+    trained: Trained, form: str, out: Path | None, version: int | None
+) -> dict[str, Any]:
     """Exports in another process, since one process has one backend."""
     words: Sequence[str] = [str(trained.run), "--format", form, "--json"]
-    command = [sys.executable, "-m", "zoo", "export", *words, "--model-version", str(version)]
+    command = [sys.executable, "-m", "zoo", "export", *words]
+    command += ["--model-version", str(version)] if version else []
     command += ["--out", str(out)] if out else []
     command += [word for change in trained.sets for word in ("--set", change)]
     environment = {**os.environ, "KERAS_BACKEND": "tensorflow"}
@@ -132,6 +161,11 @@ def _by_tensorflow(trained: Trained, form: str, out: Path | None, version: int) 
     except ValueError:
         raise EnvironmentFault(f"the export through TensorFlow failed: {done.stderr}") from None
     if "error" in answer:
-        kinds = {"parity": ParityError, "diverged": Diverged, "data": DataError}
+        kinds = {
+            "parity": ParityError,
+            "diverged": Diverged,
+            "data": DataError,
+            "run": RunError,
+        }
         raise kinds.get(answer["error"]["kind"], EnvironmentFault)(answer["error"]["message"])
     return answer

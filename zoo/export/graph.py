@@ -45,16 +45,6 @@ def decode(content: Any, spec: ImageSpec) -> Any:
     return pixels
 
 
-def decodes(content: bytes) -> bool:
-    """Whether `decode` takes a good image of this kind, told by its header."""
-    if content[:4] in (b"II*\0", b"MM\0*"):
-        return False
-    if content[:2] == b"BM":
-        masked = content[30] == 3 and content[54:66] == bytes(MASKS)
-        return content[28] in (8, 24, 32) and (content[30] == 0 or masked)
-    return content[12:16] != b"VP8X" or not content[20] & 2
-
-
 def _guards(content: Any, spec: ImageSpec) -> list[Any]:
     """Refuses what is no image, and by its header one that is too large, before decoding it."""
     height, width = _size(content)

@@ -38,7 +38,8 @@ def compare(trained: Trained, made: Artefact, work: Path) -> dict[str, Any]:
 
     Returns:
         What parity.json holds: the worst of all signatures, then each of them, and for encoded
-        images each odd size and kind. Differences are of probabilities.
+        images each odd size and kind. Differences are of probabilities. `substituted` counts the
+        files that training reads and a graph does not, which went in as PNGs of their pixels.
 
     Raises:
         ParityError: the export cannot be read.
@@ -47,7 +48,8 @@ def compare(trained: Trained, made: Artefact, work: Path) -> dict[str, Any]:
     tolerance = TOLERANCE
     if form.full_precision:
         tolerance = ROUNDING.get(trained.recipe.train.dtype_policy, TOLERANCE)
-    chosen = _probes(trained)
+    as_files = "files" in form.signatures.values()
+    chosen, substituted = _probes(trained, as_files)
     wanted = _predicted(trained, np.concatenate([chosen.pixels, chosen.odd_pixels]))
     plain = wanted[: len(chosen.pixels)]
     answers = _answers(made, chosen, work)
@@ -67,6 +69,7 @@ def compare(trained: Trained, made: Artefact, work: Path) -> dict[str, Any]:
         **worst,
         "top1_agreement": min(values["top1_agreement"] for values in signatures.values()),
         "images": len(plain),
+        **({"substituted": substituted} if as_files else {}),
         "tolerance": tolerance,
         "labels": named,
         "passed": named and max(worst.values()) <= tolerance,
@@ -74,14 +77,27 @@ def compare(trained: Trained, made: Artefact, work: Path) -> dict[str, Any]:
     }
 
 
-def _probes(trained: Trained) -> Probes:
-    split = load_data(trained.recipe).validation
-    found = probes(split, ImageSpec.of(trained.recipe))
-    # What no graph decodes goes in as a PNG of what training made of it.
+def _probes(trained: Trained, as_files: bool) -> tuple[Probes, int]:
+    """Probes, and how many of their files no graph decodes: a PNG of its pixels replaces each."""
+    import tensorflow as tf
+
+    spec = ImageSpec.of(trained.recipe)
+    found = probes(load_data(trained.recipe).validation, spec)
+    if not as_files:
+        return found, 0
+
+    @tf.function(input_signature=[tf.TensorSpec((), tf.string)])
+    def decoded(content: Any) -> Any:
+        return graph.decode(content, spec)
+
+    substituted = 0
     for i, content in enumerate(found.files[: len(found.pixels)]):
-        if not graph.decodes(content):
+        try:
+            decoded(content)
+        except (tf.errors.InvalidArgumentError, UnicodeDecodeError):
             found.files[i] = as_png(found.pixels[i])
-    return found
+            substituted += 1
+    return found, substituted
 
 
 def _predicted(trained: Trained, images: np.ndarray) -> np.ndarray:

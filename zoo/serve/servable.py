@@ -107,6 +107,8 @@ class Servable:
                 return {name: value.numpy() for name, value in function(**given).items()}
             except tf.errors.InvalidArgumentError as error:
                 raise invalid(cleaned(error.message)) from None
+            except UnicodeDecodeError:  # TensorFlow quoted bytes of the request in its error.
+                raise invalid("The model refused the request, and its reason is no text") from None
             except Exception:
                 log.exception("%s, signature %s: failed", self, signature.name)
                 raise StatusError("INTERNAL", "The model failed on this request") from None
