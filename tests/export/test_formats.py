@@ -7,6 +7,7 @@ import json
 import subprocess
 import sys
 import zipfile
+from dataclasses import replace
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -497,7 +498,7 @@ def test_out_and_version(trained: Run, tmp_path: Path) -> None:
         printed = json.loads(result.stdout)
         assert printed["path"] == str(out / "tiny" / str(version))
         assert printed["exports"] == [{k: v for k, v in printed.items() if k != "exports"}]
-    assert artefact.versions(out / "tiny") == [2, 10]
+    assert sorted(artefact.versions(out / "tiny")) == [2, 10]
     newest = artefact.find(out)
     assert newest is not None
     assert newest.folder.name == "10"
@@ -505,6 +506,35 @@ def test_out_and_version(trained: Run, tmp_path: Path) -> None:
     # The comparison is the run's; the model is not.
     assert [path.name for path in run.export_folder("onnx").iterdir()] == ["parity.json"]
     assert sorted(path.name for path in out.iterdir()) == ["tiny"]
+
+
+@pytest.mark.slow
+def test_out_changes_no_version(trained: Run, tmp_path: Path) -> None:
+    """What may be served stays: the next number is taken, a taken one is refused."""
+    run, out = copied(trained, tmp_path), tmp_path / "models"
+    (out / "tiny" / "7").mkdir(parents=True)
+    (out / "tiny" / "7" / "model.onnx").write_bytes(b"another's")
+    taken = call("export", run, "--format", "onnx", "--out", out, "--model-version", "7")
+    assert taken.exit_code == 2
+    assert "exists. Servers do not look at a version twice" in taken.stderr
+    assert "such as 8" in taken.stderr
+    assert (out / "tiny" / "7" / "model.onnx").read_bytes() == b"another's"
+    free = call("export", run, "--format", "onnx", "--out", out, "--json")
+    assert json.loads(free.stdout)["path"] == str(out / "tiny" / "8")
+
+
+def test_what_no_converter_writes(
+    trained: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A sentence, whatever the converter raises."""
+
+    def write(trained: Trained, folder: Path) -> None:
+        raise RuntimeError("no such operation: Erfc\nand its stack")
+
+    monkeypatch.setitem(FORMATS, "onnx", replace(FORMATS["onnx"], write=write))
+    result = call("export", copied(trained, tmp_path), "--format", "onnx")
+    assert result.exit_code == 1
+    assert "cannot be written as onnx: no such operation: Erfc. Nothing" in result.stderr
 
 
 def test_out_of_several(trained: Run, tmp_path: Path) -> None:
@@ -574,7 +604,7 @@ def test_newest_version(tmp_path: Path) -> None:
     for version in ("9", "10", "backup", "²"):
         (tmp_path / "cats" / version).mkdir(parents=True)
         (tmp_path / "cats" / version / "model.onnx").write_bytes(b"model")
-    assert artefact.versions(tmp_path / "cats") == [9, 10]
+    assert sorted(artefact.versions(tmp_path / "cats")) == [9, 10]
     found = artefact.find(tmp_path)
     assert found is not None
     assert found.folder.name == "10"

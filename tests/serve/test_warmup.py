@@ -9,7 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from zoo.serve.warmup import FILE, WarmupRequest, decode
+from zoo.artefact import EXTRA, WARMUP
+from zoo.serve.warmup import WarmupRequest, decode
+
+FILE = Path(EXTRA) / WARMUP
 
 
 def field(number: int, data: bytes) -> bytes:
