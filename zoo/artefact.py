@@ -10,6 +10,7 @@ card and the recipe, in the folder that TensorFlow Serving leaves to others: ass
 
 from __future__ import annotations
 
+import hashlib
 import json
 from dataclasses import dataclass
 from pathlib import Path
@@ -93,6 +94,27 @@ class Artefact:
             raise RunError(f"{self.manifest_file}: lacks {', '.join(missing)}. Export again.")
         return found
 
+    def require_whole(self, manifest: dict[str, Any]) -> None:
+        """Compares the files with their hashes in the manifest.
+
+        Raises:
+            RunError: naming all that are missing or changed.
+        """
+        wrong = []
+        for name, told in manifest["files"].items():
+            try:
+                content = (self.folder / name).read_bytes()
+            except OSError:
+                wrong.append(f"{name} is missing")
+                continue
+            if hashlib.sha256(content).hexdigest() != told.get("sha256"):
+                wrong.append(f"{name} is changed or cut")
+        if wrong:
+            raise RunError(
+                f"{self.folder}: damaged, or half copied: {'; '.join(wrong)}. Copy or export it "
+                "again."
+            )
+
 
 def find(path: str | Path) -> Artefact | None:
     """The export at a path: its version's folder, the folder of its versions, of its format, or
@@ -118,7 +140,8 @@ def find(path: str | Path) -> Artefact | None:
         raise RunError(
             f"{newest}: holds no model. Expected one of: {', '.join(MODEL_FILES.values())}."
         )
-    models = sorted(child for child in given.glob("*/") if versions(child))
+    # Hidden folders are exports in the making, or what a killed one left.
+    models = sorted(child for child in given.glob("*/") if child.name[0] != "." and versions(child))
     if len(models) > 1:
         names = ", ".join(child.name for child in models)
         raise RunError(f"{given}: holds several models; name one of: {names}.")

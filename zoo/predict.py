@@ -60,14 +60,16 @@ class Exported:
 
     def __init__(self, artefact: Artefact) -> None:
         manifest = artefact.manifest()
+        artefact.require_whole(manifest)
         model = artefact.folder if artefact.form == "saved_model" else artefact.model_file
         try:
             self.spec = ImageSpec(**manifest["image"])
             self.class_names, calls = runtime.READERS[artefact.form](model)
         except ImportError as error:
+            package = {"onnx": '"zoo-keras[onnx]"', "litert": '"zoo-keras[litert]"'}
             raise EnvironmentFault(
                 f"{artefact}: {error}. Install what reads it: "
-                f'pip install "zoo-keras[{artefact.form}]"'
+                f"pip install {package.get(artefact.form, 'tensorflow')}"
             ) from None
         except Exception as error:  # Each runtime has errors of its own for a damaged file.
             raise RunError(
@@ -77,11 +79,16 @@ class Exported:
             ) from None
         arrays = [entry for entry in calls.values() if entry[0] != "files"]
         self._kind, self._call = arrays[0]
-        # The first call prepares, and tells whether the images that the manifest promises fit.
+        # The first call prepares, and tells whether images, classes and model fit each other.
         try:
-            self.probabilities(np.zeros((1, *self.spec.shape), np.uint8))
+            answer = self.probabilities(np.zeros((1, *self.spec.shape), np.uint8))
         except Exception as error:
             raise RunError(f"{artefact}: cannot be run: {error}. Export it again.") from None
+        if answer.shape != (1, len(self.class_names)):
+            raise RunError(
+                f"{artefact}: names {len(self.class_names)} classes and answers "
+                f"{answer.shape[-1]}: it is damaged. Copy or export it again."
+            )
 
     def probabilities(self, images: np.ndarray) -> np.ndarray:
         return np.asarray(self._call(images.astype(self._kind))["probabilities"])

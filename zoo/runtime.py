@@ -83,8 +83,8 @@ def saved_model(folder: Path) -> Opened:
 
         return call
 
-    labels = (folder / "assets" / "labels.txt").read_text(encoding="utf-8").splitlines()
-    return labels, {
+    labels = (folder / "assets" / "labels.txt").read_text(encoding="utf-8")
+    return lines(labels), {
         "serving_default": ("files", answering("serving_default", tf.string)),
         "serve_uint8": ("uint8", answering("serve_uint8", tf.uint8)),
         "serve_float": ("float32", answering("serve_float", tf.float32)),
@@ -139,7 +139,12 @@ def litert(file: Path) -> Opened:
 def attached(file: Path) -> list[str]:
     """The class names in the zip archive that a file is, or ends with."""
     with zipfile.ZipFile(file) as archive:
-        return archive.read("labels.txt").decode("utf-8").splitlines()
+        return lines(archive.read("labels.txt").decode("utf-8"))
+
+
+def lines(text: str) -> list[str]:
+    """Of a text file; `splitlines` would split a name at U+2028, too."""
+    return text.removesuffix("\n").split("\n")
 
 
 READERS: dict[str, Callable[[Path], Opened]] = {

@@ -26,7 +26,10 @@ def export(
     wanted = _formats(forms)
     if folder:
         require_writable(folder)
-    Run.open(run).require_model()
+    opened = Run.open(run)
+    opened.require_model()
+    for form in wanted if folder is None else ():
+        require_writable(opened.export_folder(form))
     # Export goes through TensorFlow whatever backend trained.
     os.environ["KERAS_BACKEND"] = "tensorflow"
     if not can_export():

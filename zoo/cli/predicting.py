@@ -13,45 +13,77 @@ from zoo import artefact, backend
 from zoo.cli.exporting import require_writable, trained_run
 from zoo.cli.output import Output
 from zoo.data import layout
-from zoo.errors import DataError, RunError, UsageError
-from zoo.run import written
+from zoo.errors import DataError, Problem, RunError, UsageError
+from zoo.run import Run, written
 
 
 def predict(out: Output, path: str, images: Sequence[str], top: int, csv_file: Path | None) -> None:
     """`zoo predict`: a line a file; a bad file is named and does not stop the rest."""
-    if csv_file and str(csv_file) == "-" and out.as_json:
-        raise UsageError("--csv - and --json both write to standard output; choose one.")
-    files = image_files(images)
-    if csv_file and str(csv_file) != "-":
-        require_writable(csv_file.parent)
+    _require_csv(out, csv_file)
+    files, missing = image_files(images)
+    if not files:
+        raise DataError("there is no image to predict.", missing)
     classifier = _classifier(path)
     from zoo.predict import predict as predicted
     from zoo.progress import counting
 
-    found = []
+    lines = _Lines(files, classifier.class_names)
+    found = [problem_as_json(problem) for problem in missing]
+    for entry in found:
+        if not csv_file:
+            out.text(lines.of(entry))
     with counting(out.console()) as report:
         for prediction in predicted(classifier, files, top, report):
-            found.append(prediction)
-            if csv_file:
-                continue
-            if prediction.error:
-                out.text(f"{prediction.path}: {prediction.error}")
-            else:
-                pairs = zip(prediction.classes, prediction.probabilities, strict=True)
-                answer = "  ".join(f"{name} {share:.4f}" for name, share in pairs)
-                out.text(f"{prediction.path}: {answer}")
+            found.append(prediction.as_json())
+            if not csv_file:
+                out.text(lines.of(found[-1]))
     if csv_file:
-        _write_csv(csv_file, [each.as_json() for each in found], min(top, _classes(found)))
+        _write_csv(csv_file, found, min(top, len(classifier.class_names)))
         if str(csv_file) != "-":
             out.text(f"written   {csv_file}: {len(found):,} files")
-    out.result({"predictions": [each.as_json() for each in found]})
-    failed = sum(each.error is not None for each in found)
+    out.result({"predictions": found})
+    failed = sum(entry["error"] is not None for entry in found)
     if failed:
         raise DataError(f"{failed} of {len(found)} files could not be read.")
 
 
-def _classes(found: Sequence[Any]) -> int:
-    return max((len(each.classes) for each in found), default=0)
+def _require_csv(out: Output, file: Path | None) -> None:
+    """Refuses a file that cannot be written, before anything is predicted."""
+    if file is None:
+        return
+    if str(file) == "-":
+        if out.as_json:
+            raise UsageError("--csv - and --json both write to standard output; choose one.")
+        return
+    if file.is_dir():
+        raise UsageError(f"--csv {file}: is a folder. Expected the name of a file.")
+    require_writable(file.parent)
+
+
+def problem_as_json(problem: Problem) -> dict[str, Any]:
+    """What `--json` says of a path that is no file."""
+    return {"path": problem.file, "classes": [], "probabilities": [], "error": problem.message}
+
+
+class _Lines:
+    """Predictions as the rows of a table whose widths are known before the first."""
+
+    def __init__(self, files: Sequence[Path], classes: Sequence[str]) -> None:
+        self.path = min(60, max(len(_printable(str(file))) for file in files))
+        self.name = max(map(len, classes))
+
+    def of(self, entry: dict[str, Any]) -> str:
+        path = _printable(entry["path"]).ljust(self.path)
+        if entry["error"]:
+            return f"{path}  {entry['error']}"
+        pairs = zip(entry["classes"], entry["probabilities"], strict=True)
+        answer = "  ".join(f"{name.ljust(self.name)} {share:.4f}" for name, share in pairs)
+        return f"{path}  {answer}"
+
+
+def _printable(text: str) -> str:
+    """A file's name on one line."""
+    return "".join(letter if letter.isprintable() else ascii(letter)[1:-1] for letter in text)
 
 
 def _write_csv(file: Path, rows: list[dict[str, Any]], top: int) -> None:
@@ -71,13 +103,16 @@ def _write_csv(file: Path, rows: list[dict[str, Any]], top: int) -> None:
     if str(file) == "-":
         write(sys.stdout)
         return
-    with written(file) as aside, aside.open("w", encoding="utf-8", newline="") as to:
+    with (
+        written(file) as aside,
+        aside.open("w", encoding="utf-8", errors="surrogateescape", newline="") as to,
+    ):
         write(to)
 
 
 def _classifier(path: str) -> Any:
     """A run or an export, told apart before a framework is loaded."""
-    if not (Path(path).expanduser() / "run.json").is_file():
+    if not Run.is_one(path):
         made = artefact.find(path)
         if made:
             made.manifest()
@@ -88,41 +123,49 @@ def _classifier(path: str) -> Any:
             with backend.quiet():
                 return Exported(made)
     try:
-        return trained_run(path)
-    except RunError as error:
-        if Path(path).expanduser().exists() and "is not a run folder" in error.message:
-            raise RunError(
-                f"{path}: neither a run nor an export. Expected a folder of `zoo train`, or of "
-                "`zoo export`: RUN/export/FORMAT/NAME/1."
-            ) from None
-        raise
+        Run.open(path)
+    except RunError:
+        there = (
+            "neither a run nor an export" if Path(path).expanduser().exists() else "does not exist"
+        )
+        raise RunError(
+            f"{path}: {there}. Expected a folder of `zoo train`, or of `zoo export`: "
+            "RUN/export/FORMAT/NAME/1."
+        ) from None
+    return trained_run(path)
 
 
-def image_files(given: Sequence[str]) -> list[Path]:
-    """The image files meant: files as they are, folders with all images below, globs."""
+def image_files(given: Sequence[str]) -> tuple[list[Path], list[Problem]]:
+    """The image files meant: files as they are, folders with all images below, globs.
+
+    Returns:
+        The files, and what leads to none.
+    """
     files: list[Path] = []
+    problems: list[Problem] = []
     for text in given:
         path = Path(text).expanduser()
+        reason = "does not exist. Expected image files, folders of them, or globs"
         if path.is_dir():
-            found = sorted(
-                child
-                for child in path.rglob("*")
-                if layout.is_image(child.name) and child.is_file()
-            )
-            if not found:
-                raise DataError(f"{text}: holds no image files.")
-            files += found
+            found = _below(path)
+            reason = "holds no image files"
         elif path.exists():
-            files.append(path)
+            found = [path]
         elif glob.has_magic(text):
             matched = [Path(name) for name in sorted(glob.glob(str(path), recursive=True))]
             # Folders that a pattern meets are left alone where it meets files.
-            wanted = [match for match in matched if match.is_file()]
-            if not wanted and matched:
-                wanted = image_files([str(match) for match in matched])
-            if not wanted:
-                raise DataError(f"{text}: matches no file.")
-            files += wanted
+            found = [match for match in matched if match.is_file()]
+            found = found or [file for match in matched for file in _below(match)]
+            reason = "matches no image file"
         else:
-            raise DataError(f"{text}: does not exist. Expected image files or folders of them.")
-    return files
+            found = []
+        files += found
+        if not found:
+            problems.append(Problem(file=text, message=reason))
+    return files, problems
+
+
+def _below(folder: Path) -> list[Path]:
+    return sorted(
+        child for child in folder.rglob("*") if layout.is_image(child.name) and child.is_file()
+    )

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import hashlib
+import html
+import importlib.metadata
 import json
 import shutil
 import time
@@ -50,7 +52,7 @@ def manifest(
         "image": asdict(ImageSpec.of(trained.recipe)),
         "signatures": list(parity["signatures"]),
         "made": {"by": f"zoo {__version__}", "at": time.strftime(TIME, time.gmtime())},
-        "versions": versions(),
+        "versions": {**versions(), **_converters(made.form)},
         "run": {
             "status": info["status"],
             "seed": info.get("seed"),
@@ -65,6 +67,11 @@ def manifest(
     if made.form == "saved_model":
         found["fingerprint"] = fingerprint(made)
     return found
+
+
+def _converters(form: str) -> dict[str, str]:
+    names = ("onnx", "tf2onnx") if form == "onnx" else ()
+    return {name: importlib.metadata.version(name) for name in names}
 
 
 def fingerprint(made: Artefact) -> dict[str, Any]:
@@ -98,7 +105,8 @@ def _measured(trained: Trained) -> dict[str, Any] | None:
 def card(trained: Trained, described: dict[str, Any]) -> str:
     """A model card in Markdown: what it is, what it was measured at, what it is not for."""
     image, run, test = described["image"], described["run"], described["test"]
-    parity, classes = described["parity"], described["classes"]
+    parity = described["parity"]
+    classes = [html.escape(name) for name in described["classes"]]
     size = f"{image['height']} x {image['width']} x {image['channels']}"
     measured = "not measured on a test split"
     if test:
@@ -106,6 +114,7 @@ def card(trained: Trained, described: dict[str, Any]) -> str:
             f"{test['accuracy']:.4f} accuracy on {test['images']:,} test images, expected "
             f"calibration error {test['ece']:.4f}"
         )
+    same = parity["data_fingerprint"] == run["data_fingerprint"]
     lines = [
         f"# {described['name']}, version {described['version']}",
         "",
@@ -123,7 +132,8 @@ def card(trained: Trained, described: dict[str, Any]) -> str:
         f"{run.get('best_epoch')} of {run.get('epochs')}, whose weights these are.",
         f"- Parity with the trained model, in a fresh process: probabilities differ by at most "
         f"{parity['max_abs_diff']:.1e} on {parity['images']} validation images and odd sizes and "
-        f"kinds of file; the same first class for {parity['top1_agreement']:.2%}.",
+        f"kinds of file; the same first class for {parity['top1_agreement']:.2%}."
+        + ("" if same else " These images were others than those of the training."),
         "",
         "## Made from",
         f"- Data: `{trained.recipe.data.source.word}`, fingerprint `{run['data_fingerprint']}`.",
@@ -152,8 +162,8 @@ def _use(described: dict[str, Any]) -> list[str]:
             "- Out: `classes` and `probabilities`, the likeliest first; `logits`.",
             "",
             "```sh",
-            f'curl -s localhost:8501/v1/models/{described["name"]}:predict -d "{{\\"instances\\": '
-            '[{\\"b64\\": \\"$(base64 -w0 image.jpg)\\"}]}"',
+            """(printf '{"instances": [{"b64": "'; base64 -w0 image.jpg; printf '"}]}') |""",
+            f"    curl -s -d @- localhost:8501/v1/models/{described['name']}:predict",
             "```",
         ]
     return [

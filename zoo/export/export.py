@@ -8,6 +8,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Sequence
 from importlib.util import find_spec
 from pathlib import Path
@@ -23,7 +24,11 @@ from zoo.export import card, warmup
 from zoo.export.formats import FORMATS, write_labels
 from zoo.export.parity import compare
 from zoo.run import write_json
+from zoo.run.files import locked
 from zoo.trained import Trained
+
+NEW = ".new-"
+SETTLED_SECONDS = 60  # A folder this young may be about to be locked.
 
 
 def export(
@@ -59,30 +64,70 @@ def export(
         )
     if keras.backend.backend() != "tensorflow":
         return _by_tensorflow(trained, form, out, version)
-    own = trained.run.export_folder(form)
-    own.mkdir(parents=True, exist_ok=True)
-    folder = out or own
+    folder = out or trained.run.export_folder(form)
     folder.mkdir(parents=True, exist_ok=True)
+    _sweep(folder)
     version = _version(folder / trained.info["name"], version, out is not None)
     final = folder / trained.info["name"] / str(version)
     # Beside its place, so that it moves there in one step.
-    with tempfile.TemporaryDirectory(prefix=".new-", dir=folder) as aside:
-        made = Artefact(Path(aside) / str(version), form)
-        try:
-            parity = _made(trained, made, version, Path(aside))
-            write_json(own / "parity.json", parity)
-            if not parity["passed"]:
-                raise ParityError(_refusal(parity, own))
-        except ParityError:
-            # An older export is of an older comparison; nothing that could be served stays.
-            if out is None:
-                shutil.rmtree(final.parent, ignore_errors=True)
-            raise
-        final.parent.mkdir(parents=True, exist_ok=True)
-        if final.exists():  # The old one serves until the new one has passed.
-            final.rename(Path(aside) / "old")
-        made.folder.rename(final)
+    with tempfile.TemporaryDirectory(prefix=NEW, dir=folder) as name:
+        aside = Path(name)
+        with locked(aside, os.getpid):
+            made = Artefact(aside / str(version), form)
+            parity = _passed(trained, made, version, final if out is None else None)
+            final.parent.mkdir(parents=True, exist_ok=True)
+            if final.exists():  # The old one serves until the new one has passed.
+                final.rename(aside / "old")
+            made.folder.rename(final)
     return {"path": str(final), "format": form, "parity": parity}
+
+
+def _passed(trained: Trained, made: Artefact, version: int, old: Path | None) -> dict[str, Any]:
+    """Makes the export and compares it; keeps what the comparison says in the run.
+
+    Args:
+        trained: the run.
+        made: the export to be.
+        version: its number.
+        old: what it is to replace. A failure takes it away: it is of an older comparison. None: the
+            export goes out of the run, which may then be read-only.
+
+    Raises:
+        ParityError: it predicts something else, or cannot be made.
+    """
+    file = trained.run.parity_file(made.form)
+    parity: dict[str, Any] = {"passed": False}
+    try:
+        parity = _made(trained, made, version, made.folder.parent)
+        if not parity["passed"]:
+            raise ParityError(_refusal(parity, file))
+    except ParityError as error:
+        if old:
+            shutil.rmtree(old, ignore_errors=True)
+        _keep({**parity, "error": error.message}, file, old is None)
+        raise
+    _keep(parity, file, old is None)
+    return parity
+
+
+def _sweep(folder: Path) -> None:
+    """Takes away what killed exports left; one that still works holds its lock."""
+    for left in folder.glob(f"{NEW}*"):
+        try:
+            if time.time() - left.stat().st_mtime > SETTLED_SECONDS:
+                with locked(left, lambda: None):
+                    shutil.rmtree(left, ignore_errors=True)
+        except (RunError, OSError):
+            continue
+
+
+def _keep(parity: dict[str, Any], file: Path, elsewhere: bool) -> None:
+    """Writes parity.json into the run, which may be read-only where the export goes elsewhere."""
+    try:
+        write_json(file, parity)
+    except OSError:
+        if not elsewhere:
+            raise
 
 
 def _version(folder: Path, wanted: int | None, kept: bool) -> int:
@@ -120,14 +165,13 @@ def _made(trained: Trained, made: Artefact, version: int, work: Path) -> dict[st
     return parity
 
 
-def _refusal(parity: dict[str, Any], folder: Path) -> str:
+def _refusal(parity: dict[str, Any], file: Path) -> str:
     if not parity["labels"]:
         return "the export names other classes than the run. Nothing was exported."
     return (
         f"the export predicts something else than the model: probabilities differ by "
         f"{parity['max_abs_diff']:.3g}, two calls by {parity['max_repeat_diff']:.3g}. "
-        f"Expected at most {parity['tolerance']:g}. Nothing was exported; see "
-        f"{folder}/parity.json."
+        f"Expected at most {parity['tolerance']:g}. Nothing was exported; see {file}."
     )
 
 

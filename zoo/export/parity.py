@@ -16,6 +16,7 @@ from zoo import runtime
 from zoo.artefact import Artefact
 from zoo.data.images import ImageSpec, as_png
 from zoo.data.load import load as load_data
+from zoo.data.splits import Split
 from zoo.errors import ParityError
 from zoo.export import graph
 from zoo.export.formats import FORMATS
@@ -49,7 +50,8 @@ def compare(trained: Trained, made: Artefact, work: Path) -> dict[str, Any]:
     if form.full_precision:
         tolerance = ROUNDING.get(trained.recipe.train.dtype_policy, TOLERANCE)
     as_files = "files" in form.signatures.values()
-    chosen, substituted = _probes(trained, as_files)
+    data = load_data(trained.recipe)
+    chosen, substituted = _probes(data.validation, ImageSpec.of(trained.recipe), as_files)
     wanted = _predicted(trained, np.concatenate([chosen.pixels, chosen.odd_pixels]))
     plain = wanted[: len(chosen.pixels)]
     answers = _answers(made, chosen, work)
@@ -69,6 +71,7 @@ def compare(trained: Trained, made: Artefact, work: Path) -> dict[str, Any]:
         **worst,
         "top1_agreement": min(values["top1_agreement"] for values in signatures.values()),
         "images": len(plain),
+        "data_fingerprint": data.fingerprint,
         **({"substituted": substituted} if as_files else {}),
         "tolerance": tolerance,
         "labels": named,
@@ -77,12 +80,11 @@ def compare(trained: Trained, made: Artefact, work: Path) -> dict[str, Any]:
     }
 
 
-def _probes(trained: Trained, as_files: bool) -> tuple[Probes, int]:
+def _probes(split: Split, spec: ImageSpec, as_files: bool) -> tuple[Probes, int]:
     """Probes, and how many of their files no graph decodes: a PNG of its pixels replaces each."""
     import tensorflow as tf
 
-    spec = ImageSpec.of(trained.recipe)
-    found = probes(load_data(trained.recipe).validation, spec)
+    found = probes(split, spec)
     if not as_files:
         return found, 0
 

@@ -36,12 +36,12 @@ class Probes:
 
 def probes(split: Split, spec: ImageSpec) -> Probes:
     """Probes from a validation split."""
-    chosen = np.arange(len(split))[:: max(1, len(split) // IMAGES)][:IMAGES]
+    chosen = spread(len(split), IMAGES)
     files = encoded(split, chosen)
     pixels = split.images(chosen)
     names, odd = [], []
-    for content in files[:: max(1, len(files) // ODD)][:ODD]:
-        with Image.open(io.BytesIO(content)) as image:
+    for index in spread(len(files), ODD):
+        with Image.open(io.BytesIO(files[index])) as image:
             plain = image.convert("RGB")
         plain.thumbnail((SIDE, SIDE))
         for name, made in _odd(plain):
@@ -49,6 +49,11 @@ def probes(split: Split, spec: ImageSpec) -> Probes:
             odd.append(made)
     decoded = np.stack([decode(content, spec).pixels for content in odd])
     return Probes(pixels, files + odd, decoded, names)
+
+
+def spread(count: int, most: int) -> np.ndarray:
+    """At most so many indices, evenly from the first to the last: splits are sorted by class."""
+    return np.unique(np.linspace(0, count - 1, min(count, most)).round().astype(int))
 
 
 def _odd(image: Image.Image) -> Iterator[tuple[str, bytes]]:

@@ -49,6 +49,11 @@ class Run:
         """
         return cls(opened(path, "run.json", "is not a run folder", "zoo train"))
 
+    @staticmethod
+    def is_one(path: str | Path) -> bool:
+        """Whether a path is a run folder."""
+        return (Path(path).expanduser() / "run.json").is_file()
+
     @property
     def recipe_file(self) -> Path:
         return self.folder / "recipe.yaml"
@@ -83,6 +88,9 @@ class Run:
 
     def export_folder(self, form: str) -> Path:
         return self.folder / "export" / form
+
+    def parity_file(self, form: str) -> Path:
+        return self.export_folder(form) / "parity.json"
 
     def info(self) -> dict[str, Any]:
         """What run.json holds.
