@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -22,6 +23,7 @@ from zoo.errors import ParityError
 from zoo.export import FORMATS, export, formats, parity
 from zoo.export.probes import KINDS, probes
 from zoo.run import Run
+from zoo.run.files import locked
 from zoo.trained import Trained
 
 SIGNATURES = ("serving_default", "serve_uint8", "serve_float")
@@ -45,9 +47,15 @@ def require_refused(run: Run, form: str, message: str) -> dict[str, Any]:
     assert caught.value.exit_code == 1
     folder = run.export_folder(form)
     assert find(folder) is None
+    return require_only_the_comparison(run, form)
+
+
+def require_only_the_comparison(run: Run, form: str) -> dict[str, Any]:
+    folder = run.export_folder(form)
     assert [path.name for path in folder.iterdir()] == ["parity.json"]
-    found: dict[str, Any] = json.loads((folder / "parity.json").read_text(encoding="utf-8"))
+    found: dict[str, Any] = json.loads(run.parity_file(form).read_text(encoding="utf-8"))
     assert found["passed"] is False
+    assert found["error"]
     return found
 
 
@@ -101,6 +109,36 @@ def test_training_mode(trained: Run, tmp_path: Path, planted: Any) -> None:
     found = require_refused(run, "saved_model", "predicts something else than the model")
     assert found["max_abs_diff"] > found["tolerance"]
     assert found["signatures"].keys() == set(SIGNATURES)
+
+
+def test_other_versions_stay(trained: Run, tmp_path: Path, planted: Any) -> None:
+    run = copied(trained, tmp_path)
+    old = run.export_folder("onnx") / "tiny" / "2" / "model.onnx"
+    old.parent.mkdir(parents=True)
+    old.write_bytes(b"passed once")
+    planted("onnx", lambda trained, folder: (folder / "model.onnx").write_bytes(b"no model"))
+    with pytest.raises(ParityError):
+        export(Trained(run), "onnx", version=3)
+    assert old.read_bytes() == b"passed once"
+
+
+def test_what_a_killed_one_left(trained: Run, tmp_path: Path) -> None:
+    """It is no model, and goes with the next export; one at work is left alone."""
+    run = copied(trained, tmp_path)
+    folder = run.export_folder("onnx")
+    for name in ("dead", "alive", "young"):
+        (folder / f".new-{name}" / "1").mkdir(parents=True)
+        (folder / f".new-{name}" / "1" / "model.onnx").write_bytes(b"never compared")
+        if name != "young":
+            os.utime(folder / f".new-{name}", (0, 0))
+    assert find(folder) is None
+    with locked(folder / ".new-alive", os.getpid):
+        export(Trained(run), "onnx")
+    left = sorted(path.name for path in folder.glob(".new-*"))
+    assert left == [".new-alive", ".new-young"]
+    found = find(folder)
+    assert found is not None
+    assert found.folder == folder / "tiny" / "1"
 
 
 def noise(model: keras.Model) -> None:
@@ -178,7 +216,7 @@ def test_other_classes(trained: Run, tmp_path: Path, planted: Any) -> None:
     planted("onnx", write)
     with pytest.raises(ParityError, match=r"images answers \(9,\) probabilities an image"):
         export(Trained(run), "onnx")
-    assert not list(run.export_folder("onnx").iterdir())
+    require_only_the_comparison(run, "onnx")
 
 
 @pytest.mark.slow
@@ -192,7 +230,7 @@ def test_unreadable(trained: Run, tmp_path: Path, planted: Any, form: str) -> No
     planted(form, write)
     with pytest.raises(ParityError, match="the export cannot be read again"):
         export(Trained(run), form)
-    assert not list(run.export_folder(form).iterdir())
+    require_only_the_comparison(run, form)
 
 
 def test_a_failed_one_leaves_the_old_export_of_out(

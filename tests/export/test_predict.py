@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import csv
+import hashlib
 import json
+import os
 import shutil
 from pathlib import Path
 from typing import Any
@@ -113,12 +115,13 @@ def test_text(exports: Exports, pictures: Path) -> None:
     assert result.exit_code == 3
     lines = result.stdout.splitlines()
     assert len(lines) == 5
-    assert lines[0].startswith(f"{pictures / 'deep/2.png'}: ")
+    width = max(len(str(pictures / name)) for name in ("deep/broken.png", "0.png"))
+    assert lines[0].startswith(str(pictures / "deep/2.png").ljust(min(60, width)) + "  ")
     (broken,) = (line for line in lines if "broken.png" in line)
     assert "cut short" in broken or "corrupt" in broken
     best = exports.wanted[0].argsort()[:-3:-1]
     first, second = (f"{i} {exports.wanted[0][i]:.4f}" for i in best)
-    assert lines[-1] == f"{pictures / '0.png'}: {first}  {second}"
+    assert lines[-1] == f"{str(pictures / '0.png').ljust(min(60, width))}  {first}  {second}"
     assert "1 of 5 files could not be read." in result.stderr
 
 
@@ -149,7 +152,7 @@ def test_a_name_that_looks_like_a_glob(exports: Exports, tmp_path: Path) -> None
 
 def test_nothing(exports: Exports, pictures: Path, tmp_path: Path) -> None:
     made = model(exports, "onnx")
-    require_error(call("predict", made, pictures / "*.gif"), 3, "*.gif: matches no file")
+    require_error(call("predict", made, pictures / "*.gif"), 3, "*.gif: matches no image file")
     require_error(call("predict", made, tmp_path / "x.png"), 3, "x.png: does not exist")
     (tmp_path / "empty").mkdir()
     require_error(call("predict", made, tmp_path / "empty"), 3, "empty: holds no image files")
@@ -160,7 +163,7 @@ def test_what_is_no_image_by_name_is_tried(exports: Exports, pictures: Path) -> 
     """A file that was named is read whatever it is called."""
     result = call("predict", model(exports, "onnx"), pictures / "notes.txt")
     assert result.exit_code == 3
-    assert "notes.txt: not an image of a known format" in result.stdout
+    assert "notes.txt  not an image of a known format" in result.stdout
 
 
 # CSV.
@@ -208,7 +211,30 @@ def test_csv_of_nothing_readable(exports: Exports, pictures: Path) -> None:
     result = call("predict", model(exports, "onnx"), pictures / "deep/broken.png", "--csv", "-")
     assert result.exit_code == 3
     (row,) = rows(result.stdout)
-    assert list(row) == ["path", "error"]
+    assert row["error"]
+    assert row["class_1"] == row["probability_1"] == ""
+
+
+def test_paths_that_lead_nowhere_stop_nothing(exports: Exports, pictures: Path) -> None:
+    """They are told first, and counted."""
+    made = model(exports, "onnx")
+    result = call("predict", made, pictures / "x.png", pictures / "0.png", "--json")
+    assert result.exit_code == 3
+    nowhere, good = document(result)["predictions"]
+    assert nowhere["path"] == str(pictures / "x.png")
+    assert "does not exist" in nowhere["error"]
+    assert good["error"] is None
+    assert "1 of 2 files" in document(result)["error"]["message"]
+
+
+def test_csv_of_a_folder_and_of_odd_names(exports: Exports, pictures: Path, tmp_path: Path) -> None:
+    made = model(exports, "onnx")
+    require_error(call("predict", made, pictures / "0.png", "--csv", tmp_path), 2, "is a folder")
+    odd = tmp_path / os.fsdecode(b"caf\xe9.png")
+    odd.write_bytes((pictures / "0.png").read_bytes())
+    file = tmp_path / "odd.csv"
+    assert call("predict", made, odd, "--csv", file).exit_code == 0
+    assert b"caf\xe9.png" in file.read_bytes()
 
 
 def test_csv_beside_json(exports: Exports, pictures: Path, tmp_path: Path) -> None:
@@ -295,12 +321,25 @@ def damaged(exports: Exports, form: str, folder: Path) -> artefact.Artefact:
     return artefact.Artefact(folder / "1", form)
 
 
+def resealed(made: artefact.Artefact) -> None:
+    """A manifest that fits the files, as whoever changed them could write one."""
+    manifest = made.manifest()
+    for name, told in manifest["files"].items():
+        file = made.folder / name
+        told["sha256"] = hashlib.sha256(file.read_bytes()).hexdigest() if file.exists() else ""
+    manifest["files"] = {k: v for k, v in manifest["files"].items() if (made.folder / k).exists()}
+    made.manifest_file.write_text(json.dumps(manifest), encoding="utf-8")
+
+
 @EVERY
 @pytest.mark.parametrize("share", [0.5, 0.0])
 def test_cut(exports: Exports, pictures: Path, tmp_path: Path, form: str, share: float) -> None:
     made = damaged(exports, form, tmp_path / "models")
     content = made.model_file.read_bytes()
     made.model_file.write_bytes(content[: int(len(content) * share)])
+    told = (str(made.folder), f"{made.model_file.name} is changed or cut", "again.")
+    require_error(call("predict", made.folder, pictures / "0.png"), 2, *told)
+    resealed(made)
     result = call("predict", made.folder, pictures / "0.png")
     require_error(result, 2, str(made.folder), "cannot be opened; it may be damaged", "again.")
 
@@ -309,9 +348,21 @@ def test_lost_weights(exports: Exports, pictures: Path, tmp_path: Path) -> None:
     made = damaged(exports, "saved_model", tmp_path / "models")
     (data,) = made.folder.glob("variables/variables.data*")
     data.write_bytes(data.read_bytes()[:100])
+    require_error(call("predict", made.folder, pictures / "0.png"), 2, "is changed or cut")
+    resealed(made)
     require_error(call("predict", made.folder, pictures / "0.png"), 2, "cannot be opened")
     shutil.rmtree(made.folder / "variables")
+    require_error(call("predict", made.folder, pictures / "0.png"), 2, "index is missing")
+    resealed(made)
     require_error(call("predict", made.folder, pictures / "0.png"), 2, "cannot be opened")
+
+
+def test_labels_that_do_not_fit(exports: Exports, pictures: Path, tmp_path: Path) -> None:
+    made = damaged(exports, "saved_model", tmp_path / "models")
+    made.labels_file.write_text("0\n1\n", encoding="utf-8")
+    resealed(made)
+    result = call("predict", made.folder, pictures / "0.png")
+    require_error(result, 2, "names 2 classes and answers 10")
 
 
 @EVERY
@@ -357,6 +408,7 @@ def test_keras_file_with_code(exports: Exports, pictures: Path, tmp_path: Path) 
     image = keras.Input((8, 8, 1))
     evil = keras.layers.Lambda(lambda x: keras.ops.mean(x, axis=(1, 2)))
     keras.Model(image, evil(image)).save(made.model_file)
+    resealed(made)
     result = call("predict", made.folder, pictures / "0.png")
     require_error(result, 2, "cannot be opened", "lambda")
 

@@ -10,6 +10,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -104,6 +105,8 @@ def _passed(trained: Trained, made: Artefact, version: int, old: Path | None) ->
     except ParityError as error:
         if old:
             shutil.rmtree(old, ignore_errors=True)
+            with suppress(OSError):  # Other versions stay, and so does their folder.
+                old.parent.rmdir()
         _keep({**parity, "error": error.message}, file, old is None)
         raise
     _keep(parity, file, old is None)
