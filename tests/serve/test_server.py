@@ -107,6 +107,34 @@ def test_more_rows_than_a_batch_holds(pictures: Client) -> None:
     assert [top(answer)[i] for i in (0, 50, 127)] == alone
 
 
+@pytest.mark.parametrize("count, side, pixels", [(400, 1, 10_000), (12, 90, 10_000)])
+def test_a_large_request_lets_others_in(
+    made: Callable[[str], Path], count: int, side: int, pixels: int
+) -> None:
+    """Many rows, or few of many pixels: either runs in parts, and another client in between."""
+    limits = Limits(16, 0.0)
+    with served(made("pictures"), limits=limits, bounds=Bounds(pixels=pixels)) as client:
+        servable = client.app.versions.get()
+        run, parts = servable.runners["serving_default"], []
+
+        def slow(inputs: Any) -> Any:
+            parts.append(len(inputs["image_bytes"]))
+            time.sleep(0.1)
+            return run(inputs)
+
+        servable.runners["serving_default"] = slow
+        greys = [0, 255] * (count // 2)
+        with ThreadPoolExecutor(1) as pool:
+            body = instances(*[png(grey, side) for grey in greys])
+            large = pool.submit(client.post, PREDICT, body)
+            wait_for(lambda: len(parts) > 0)
+            assert top(client.post(PREDICT, instances(png(128)))) == ["middling"]
+            assert not large.done()
+            assert top(large.result()) == ["dark", "bright"] * (count // 2)
+        assert sum(parts) == count + 1
+        assert len(parts) > 10
+
+
 def test_operations(pictures: Client) -> None:
     assert pictures.get("/healthz").code == pictures.get("/readyz").code == 200
     pictures.post(PREDICT, "{}")
