@@ -21,6 +21,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from tests.conftest import ROOT
 from tests.runs import environment
@@ -479,7 +480,9 @@ def test_what_people_read(made: Callable[[str], Path], tmp_path: Path) -> None:
             "signature serving_default(image_bytes: string [-1])\n",
         ]
         command = lines[3].removeprefix("try       ")
-        (tmp_path / "IMAGE.png").write_bytes(png(255))
+        noise = np.random.default_rng(0).integers(128, 256, (700, 700, 3), np.uint8)
+        Image.fromarray(noise).save(tmp_path / "IMAGE.png")
+        assert (tmp_path / "IMAGE.png").stat().st_size > 1_000_000  # As a photo.
         done = subprocess.run(
             ["bash", "-c", command], cwd=tmp_path, capture_output=True, text=True, check=True
         )
