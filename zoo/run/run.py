@@ -49,6 +49,11 @@ class Run:
         """
         return cls(opened(path, "run.json", "is not a run folder", "zoo train"))
 
+    @staticmethod
+    def is_one(path: str | Path) -> bool:
+        """Whether a path is a run folder."""
+        return (Path(path).expanduser() / "run.json").is_file()
+
     @property
     def recipe_file(self) -> Path:
         return self.folder / "recipe.yaml"
