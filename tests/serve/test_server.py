@@ -70,6 +70,16 @@ def test_models_are_listed(pictures: Client) -> None:
     }
 
 
+def test_labels_are_lines(made: Callable[[str], Path], tmp_path: Path) -> None:
+    names = ["dark\u2028er", "mid\x85dling", "bright"]
+    shutil.copytree(made("pictures") / "1", tmp_path / "1")
+    file = tmp_path / "1" / "assets" / "labels.txt"
+    file.write_text("\n".join(names) + "\n", encoding="utf-8")
+    with served(tmp_path) as client:
+        (entry,) = client.get("/v1/models").json["models"]
+    assert entry["labels"] == names
+
+
 def test_one_bad_image_spoils_no_other(pictures: Client) -> None:
     """Eight clients at once, of which one sends what is no image."""
     greys = [0, 255] * 8
@@ -88,6 +98,8 @@ def test_one_bad_image_spoils_no_other(pictures: Client) -> None:
         "dark",
         "bright",
     ] * 5
+    answer = pictures.post(PREDICT, instances(png(0)[:60]))
+    assert answer.error.startswith("the image cannot be decoded: it is broken or cut short (Tens")
     within = pictures.post(PREDICT, instances(png(0), b"no image"))
     assert within.code == 400
 
@@ -330,6 +342,22 @@ def test_headers_are_bounded(pictures: Client, start: bytes) -> None:
                 connection.sendall(line)
     many = pictures.ask("GET", "/healthz", None, **{f"X{i}": "y" * 1000 for i in range(50)})
     assert many.code == 200
+
+
+@pytest.mark.parametrize("path", ["/healthz", "/healthz?" + "x" * 100_000])
+def test_large_headers_that_come_at_once_are_refused(pictures: Client, path: str) -> None:
+    line = "" if len(path) > 100 else f"X: {'y' * 100_000}\r\n"
+    request = f"GET {path} HTTP/1.1\r\nHost: x\r\n{line}\r\n".encode()
+    with socket.create_connection(("127.0.0.1", pictures.port), timeout=20) as connection:
+        connection.sendall(b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n")
+        assert b" 200 " in connection.recv(1000)
+        try:
+            connection.sendall(request)
+            answer = connection.recv(1000)
+        except OSError:  # The connection was closed before all of it was sent.
+            return
+        assert b" 400 " in answer
+        assert b"Request line and headers too large." in answer
 
 
 def test_what_is_no_http(pictures: Client) -> None:
