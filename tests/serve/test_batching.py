@@ -139,6 +139,146 @@ def test_a_large_request_runs_in_parts() -> None:
     assert model.batches[3:] == [150]
 
 
+def test_others_run_between_the_parts_of_a_large_request() -> None:
+    """Each client's requests come in order, and a full queue refuses no later part."""
+    model, other, done = Model(0.002), Model(), []
+
+    async def ask(batcher: Batcher) -> Any:
+        async def one(name: str, of: Model, inputs: Arrays, weights: Any = None) -> Any:
+            answer = await batcher.submit(of, of, inputs, True, weights)
+            done.append(name)
+            return answer
+
+        large = asyncio.ensure_future(one("large", model, x(*range(300))))
+        await asyncio.sleep(0.01)
+        small = [one("small", model, x(1)), one("small", model, x(2)), one("other", other, x(3))]
+        again = await asyncio.gather(*small)
+        return [await large, *again]
+
+    answers = run(Limits(4, 0.0, 3), ask)
+    assert answers[0]["y"].tolist() == [2 * i for i in range(300)]
+    assert [answer["y"].tolist() for answer in answers[1:]] == [[2], [4], [6]]
+    assert done[-1] == "large"
+    assert sum(model.batches) == 302
+    assert max(model.batches) == 4
+
+
+def test_two_large_requests_take_turns() -> None:
+    seen: list[float] = []
+
+    def note(inputs: Arrays) -> dict[str, np.ndarray]:
+        time.sleep(0.002)
+        seen.append(inputs["x"][0])
+        return {"y": inputs["x"]}
+
+    async def ask(batcher: Batcher) -> Any:
+        asked = [batcher.submit("f", note, x(*[i] * 16), True) for i in (1, 2)]
+        return await asyncio.gather(*asked)
+
+    answers = run(Limits(4, 0.0), ask)
+    assert [set(answer["y"]) for answer in answers] == [{1}, {2}]
+    assert seen == [1, 2] * 4
+
+
+@pytest.mark.parametrize(
+    "weights, batches",
+    [
+        ([9] * 5, [2, 1, 1, 1]),  # The first shows whether the outputs are those of the rows.
+        ([5, 5, 5, 5, 1, 4, 0, 0, 0, 1], [2, 2, 6]),
+        ([0] * 9, [8, 1]),
+        ([0, 0, 0, 99, 0, 0, 10, 1], [3, 1, 3, 1]),
+    ],
+)
+def test_heavy_rows_run_in_smaller_parts(weights: list[int], batches: list[int]) -> None:
+    model = Model()
+    inputs = x(*range(len(weights)))
+
+    def ask(batcher: Batcher) -> Awaitable[Any]:
+        return batcher.submit("f", model, inputs, True, np.array(weights))
+
+    assert run(Limits(8, 0.0, weight=10), ask)["y"].tolist() == (inputs["x"] * 2).tolist()
+    assert model.batches == batches
+
+
+def test_heavy_requests_do_not_run_together() -> None:
+    model = Model()
+
+    async def ask(batcher: Batcher) -> Any:
+        model.gate.clear()
+        asked = [
+            asyncio.ensure_future(batcher.submit("f", model, x(i), True, np.array([6])))
+            for i in range(4)
+        ]
+        await asyncio.sleep(0.05)
+        model.gate.set()
+        return await asyncio.gather(*asked)
+
+    run(Limits(64, 0.0, weight=12), ask)
+    assert max(model.batches) == 2
+
+
+@pytest.mark.parametrize("weights", [None, np.full(10, 9)])
+def test_parts_of_outputs_that_are_not_those_of_the_rows(weights: Any) -> None:
+    def total(inputs: Arrays) -> dict[str, np.ndarray]:
+        return {"y": inputs["x"].sum(keepdims=True)}
+
+    limits = Limits(4, 0.0, weight=5)
+    ask = lambda batcher: batcher.submit("f", total, x(*range(10)), True, weights)  # noqa: E731
+    assert run(limits, ask)["y"].tolist() == [45]
+
+
+def test_parts_of_other_widths_are_run_as_one() -> None:
+    def padded(inputs: Arrays) -> dict[str, np.ndarray]:
+        width = int(inputs["x"].max())
+        return {"y": np.ones((len(inputs["x"]), width))}
+
+    ask = lambda batcher: batcher.submit("f", padded, x(1, 2, 3, 4, 5), True)  # noqa: E731
+    assert run(Limits(2, 0.0), ask)["y"].shape == (5, 5)
+
+
+def test_an_error_in_a_later_part_ends_the_request() -> None:
+    model = Model(0.002)
+
+    async def ask(batcher: Batcher) -> Any:
+        values = [1.0] * 40
+        values[17] = -1.0
+        bad = asyncio.ensure_future(batcher.submit("f", model, x(*values), True))
+        good = batcher.submit("f", model, x(*range(21)), True)
+        return await asyncio.gather(bad, good, return_exceptions=True)
+
+    bad, good = run(Limits(4, 0.0), ask)
+    assert isinstance(bad, ValueError)
+    assert good["y"].tolist() == [2 * i for i in range(21)]
+    assert len(model.batches) < 5 + 6 + 3  # What came after the error was not run.
+
+
+def test_whoever_gives_up_a_large_request_ends_it() -> None:
+    model = Model(0.005)
+
+    async def ask(batcher: Batcher) -> Any:
+        large = asyncio.ensure_future(batcher.submit("f", model, x(*range(400)), True))
+        await asyncio.sleep(0.02)
+        large.cancel()
+        answer = await batcher.submit("f", model, x(1), True)
+        assert batcher.waiting == 0
+        return answer
+
+    assert run(Limits(4, 0.0), ask)["y"].tolist() == [2]
+    assert len(model.batches) < 20
+
+
+def test_the_end_finishes_a_large_request() -> None:
+    model = Model(0.002)
+
+    async def ask(batcher: Batcher) -> Any:
+        large = asyncio.ensure_future(batcher.submit("f", model, x(*range(40)), True))
+        await asyncio.sleep(0.005)
+        await asyncio.to_thread(batcher.close)
+        return await large
+
+    assert run(Limits(4, 0.0), ask)["y"].tolist() == [2 * i for i in range(40)]
+
+
 def test_a_full_queue_refuses() -> None:
     model = Model()
 

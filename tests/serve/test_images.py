@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from zoo.serve.images import require_size, size
+from zoo.serve.images import require_size, size, weights
 from zoo.serve.status import StatusError
 
 
@@ -43,6 +43,23 @@ def test_frames_count() -> None:
     with pytest.raises(StatusError, match="30 x 20 x 4 frames pixels: too large"):
         require_size(held.getvalue(), 2000)
     require_size(held.getvalue(), 2400)
+
+
+def test_weights_are_pixels_by_row() -> None:
+    files = np.array([encoded(7, 3, "PNG"), b"no image", encoded(2, 2, "JPEG")], np.object_)
+    found = weights([files], 100)
+    assert found is not None
+    assert found.tolist() == [21, 0, 4]
+    found = weights([files, files[::-1], np.array([b"words"] * 3, np.object_)], 100)
+    assert found is not None
+    assert found.tolist() == [25, 0, 25]
+    found = weights([np.stack([files, files], axis=1)], 100)
+    assert found is not None
+    assert found.tolist() == [42, 0, 8]
+    for none in (np.array([b"words"] * 3, np.object_), np.array(files[0], np.object_), files[:0]):
+        assert weights([none], 100) is None
+    with pytest.raises(StatusError, match="7 x 3 pixels: too large"):
+        weights([files], 20)
 
 
 def test_a_bomb_is_refused_by_its_header() -> None:

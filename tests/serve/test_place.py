@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
+from zoo.artefact import MODEL_FILES
 from zoo.cli import app, serving
 from zoo.errors import DataError, RunError
 from zoo.run import Run
@@ -90,6 +91,50 @@ def test_a_version_without_a_model(tmp_path: Path) -> None:
         find(str(tmp_path / "pets" / "1"))
 
 
+@pytest.mark.parametrize("form", ["onnx", "litert", "keras"])
+def test_models_of_other_formats(tmp_path: Path, form: str) -> None:
+    folder = tmp_path / "export" / form / "pets" / "2"
+    folder.mkdir(parents=True)
+    (folder / MODEL_FILES[form]).write_bytes(b"")
+    for path in (folder, folder.parent, folder.parent.parent):
+        with pytest.raises(RunError, match=f"in the format {form}.*SavedModel: zoo export RUN"):
+            find(str(path))
+        assert call(path).exit_code == 2
+    with pytest.raises(RunError, match="is a file. .* are not served, SavedModels are."):
+        find(str(folder / MODEL_FILES[form]))
+
+
+def test_an_old_version_of_another_format_is_no_matter(tmp_path: Path) -> None:
+    version(tmp_path / "pets" / "2")
+    (tmp_path / "pets" / "1").mkdir()
+    (tmp_path / "pets" / "1" / "model.onnx").write_bytes(b"")
+    assert find(str(tmp_path / "pets")).name == "pets"
+
+
+def test_what_a_killed_export_leaves_is_not_seen(tmp_path: Path) -> None:
+    version(tmp_path / ".new-a1b2" / "1")
+    with pytest.raises(RunError, match="holds no numeric version folder"):
+        find(str(tmp_path))
+    version(tmp_path / "pets" / "1")
+    version(tmp_path / "pets" / ".new-c3d4" / "2")
+    for path in (tmp_path, tmp_path / "pets"):
+        place = find(str(path))
+        assert (place.name, list(place.versions())) == ("pets", [1])
+
+
+def test_a_folder_of_several_models(tmp_path: Path) -> None:
+    for name in ("pets", "cats"):
+        version(tmp_path / name / "1")
+    with pytest.raises(RunError, match="holds several models; name one of: cats, pets"):
+        find(str(tmp_path))
+
+
+def test_a_hidden_run_is_not_seen(tmp_path: Path) -> None:
+    Run.at(tmp_path / ".trash").update(status="done", name="digits")
+    version(tmp_path / "pets" / "1")
+    assert find(str(tmp_path)).name == "pets"
+
+
 # The command line.
 
 
@@ -145,11 +190,16 @@ def test_an_address_that_is_none_of_ours(tmp_path: Path) -> None:
     "inputs, expected",
     [
         ({"image_bytes": TensorInfo("string", (-1,))},
-         'curl -d "{\\"instances\\": [{\\"b64\\": \\"$(base64 -w0 IMAGE.png)\\"}]}" U:predict'),
+         "(printf '{\"instances\": [{\"b64\": \"'; base64 -w0 IMAGE.png; printf '\"}]}') "
+         "| curl -d @- U:predict"),
+        ({"FILE%": TensorInfo("string", (-1,)), "b": TensorInfo("string", (-1, 1))},
+         "(printf '{\"instances\": [{\"FILE%%\": {\"b64\": \"'; base64 -w0 IMAGE.png; "
+         "printf '\"}, \"b\": [{\"b64\": \"'; base64 -w0 IMAGE.png; printf '\"}]}]}') "
+         "| curl -d @- U:predict"),
         ({"x": TensorInfo("float", (-1, 2))},
-         'curl -d "{\\"instances\\": [[0, 0]]}" U:predict'),
+         "curl -d '{\"instances\": [[0, 0]]}' U:predict"),
         ({"a": TensorInfo("bool", (-1,)), "b": TensorInfo("int32", (-1, -1))},
-         'curl -d "{\\"instances\\": [{\\"a\\": false, \\"b\\": [0]}]}" U:predict'),
+         "curl -d '{\"instances\": [{\"a\": false, \"b\": [0]}]}' U:predict"),
         ({"images": TensorInfo("uint8", (-1, 32, 32, 3))}, "curl U/metadata"),
         ({"x": TensorInfo("float", None)}, "curl U/metadata"),
     ],

@@ -16,7 +16,7 @@ from hypothesis.extra import numpy as arrays
 from zoo.serve.examples import answer_classify, answer_regress, parse_examples
 from zoo.serve.protocol import answer, parse, parse_predict
 from zoo.serve.signature import DTYPES, PREDICT, Signature, TensorInfo
-from zoo.serve.status import HTTP, StatusError, cleaned
+from zoo.serve.status import HTTP, StatusError, cleaned, reason
 from zoo.serve.tensors import MOST_DIMENSIONS, decoded, dense, quoted, tensor
 
 NUMBERS = sorted(DTYPES.keys() - {"string"})
@@ -294,3 +294,51 @@ def test_codes() -> None:
 )
 def test_messages_name_no_nodes_or_places(message: str, expected: str) -> None:
     assert cleaned(message) == expected
+
+
+BROKEN = "the image cannot be decoded: it is broken or cut short"
+
+
+@pytest.mark.parametrize(
+    "message, expected",
+    [
+        ("jpeg::Uncompress failed. Invalid JPEG data or crop window.", BROKEN),
+        ("Invalid PNG data, size 26032", BROKEN),
+        ("Invalid PNG. Failed to initialize decoder.", BROKEN),
+        ("Invalid GIF data (size 20), failed to open gif file: No screen descriptor", BROKEN),
+        ("Incomplete bmp content, requires at least 32 bytes, got 3 bytes", BROKEN),
+        ("Input size should match (header_size + row_size * abs_height) but they differ", BROKEN),
+        ("Failed to decode WebP header.", BROKEN),
+        ("Input is empty.", "the image is empty: it has no bytes"),
+        (
+            "Unknown image file format. One of JPEG, PNG required.",
+            "the bytes are not an image of a known format",
+        ),
+        (
+            "Trying to decode BMP format using a wrong op. Use `decode_bmp` instead.",
+            "the image is not of the model's format",
+        ),
+    ],
+)
+def test_what_is_said_of_broken_images(message: str, expected: str) -> None:
+    text = message.removesuffix(".")
+    graph = f"{{{{function_node f}}}} {message}\n\t [[{{{{node map/DecodeImage}}}}]] [Op:f_9]"
+    assert reason(graph) == reason(message) == f"{expected} (TensorFlow: {text})."
+
+
+@pytest.mark.parametrize(
+    "message, expected",
+    [
+        (
+            "Graph execution error:\n\nassertion failed: [the image is too large. Received (width, "
+            "height)] [8000] [6000]\n\t [[{{node Assert/Assert}}]] [Op:__inference_f_74]",
+            "the image is too large. Received (width, height): 8000, 6000.",
+        ),
+        ("assertion failed: [not an image (JPEG, PNG)]", "not an image (JPEG, PNG)"),
+        ("assertion failed: [a < b:] [a = ] [1] [b = ] [0]", "a < b: a = 1 b = 0"),
+        ("assertion failed: no brackets", "assertion failed: no brackets"),
+        ("shapes differ: Invalid PNG", "shapes differ: Invalid PNG"),
+    ],
+)
+def test_what_a_graph_asserts_is_told_in_its_words(message: str, expected: str) -> None:
+    assert reason(message) == expected

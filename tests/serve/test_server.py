@@ -21,6 +21,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from tests.conftest import ROOT
 from tests.runs import environment
@@ -69,6 +70,16 @@ def test_models_are_listed(pictures: Client) -> None:
     }
 
 
+def test_labels_are_lines(made: Callable[[str], Path], tmp_path: Path) -> None:
+    names = ["dark\u2028er", "mid\x85dling", "bright"]
+    shutil.copytree(made("pictures") / "1", tmp_path / "1")
+    file = tmp_path / "1" / "assets" / "labels.txt"
+    file.write_text("\n".join(names) + "\n", encoding="utf-8")
+    with served(tmp_path) as client:
+        (entry,) = client.get("/v1/models").json["models"]
+    assert entry["labels"] == names
+
+
 def test_one_bad_image_spoils_no_other(pictures: Client) -> None:
     """Eight clients at once, of which one sends what is no image."""
     greys = [0, 255] * 8
@@ -87,6 +98,8 @@ def test_one_bad_image_spoils_no_other(pictures: Client) -> None:
         "dark",
         "bright",
     ] * 5
+    answer = pictures.post(PREDICT, instances(png(0)[:60]))
+    assert answer.error.startswith("the image cannot be decoded: it is broken or cut short (Tens")
     within = pictures.post(PREDICT, instances(png(0), b"no image"))
     assert within.code == 400
 
@@ -105,6 +118,34 @@ def test_more_rows_than_a_batch_holds(pictures: Client) -> None:
     assert len(answer.json["predictions"]) == 128
     alone = [top(pictures.post(PREDICT, instances(png(i))))[0] for i in (0, 100, 254)]
     assert [top(answer)[i] for i in (0, 50, 127)] == alone
+
+
+@pytest.mark.parametrize("count, side, pixels", [(400, 1, 10_000), (12, 90, 10_000)])
+def test_a_large_request_lets_others_in(
+    made: Callable[[str], Path], count: int, side: int, pixels: int
+) -> None:
+    """Many rows, or few of many pixels: either runs in parts, and another client in between."""
+    limits = Limits(16, 0.0)
+    with served(made("pictures"), limits=limits, bounds=Bounds(pixels=pixels)) as client:
+        servable = client.app.versions.get()
+        run, parts = servable.runners["serving_default"], []
+
+        def slow(inputs: Any) -> Any:
+            parts.append(len(inputs["image_bytes"]))
+            time.sleep(0.1)
+            return run(inputs)
+
+        servable.runners["serving_default"] = slow
+        greys = [0, 255] * (count // 2)
+        with ThreadPoolExecutor(1) as pool:
+            body = instances(*[png(grey, side) for grey in greys])
+            large = pool.submit(client.post, PREDICT, body)
+            wait_for(lambda: len(parts) > 0)
+            assert top(client.post(PREDICT, instances(png(128)))) == ["middling"]
+            assert not large.done()
+            assert top(large.result()) == ["dark", "bright"] * (count // 2)
+        assert sum(parts) == count + 1
+        assert len(parts) > 10
 
 
 def test_operations(pictures: Client) -> None:
@@ -303,6 +344,22 @@ def test_headers_are_bounded(pictures: Client, start: bytes) -> None:
     assert many.code == 200
 
 
+@pytest.mark.parametrize("path", ["/healthz", "/healthz?" + "x" * 100_000])
+def test_large_headers_that_come_at_once_are_refused(pictures: Client, path: str) -> None:
+    line = "" if len(path) > 100 else f"X: {'y' * 100_000}\r\n"
+    request = f"GET {path} HTTP/1.1\r\nHost: x\r\n{line}\r\n".encode()
+    with socket.create_connection(("127.0.0.1", pictures.port), timeout=20) as connection:
+        connection.sendall(b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n")
+        assert b" 200 " in connection.recv(1000)
+        try:
+            connection.sendall(request)
+            answer = connection.recv(1000)
+        except OSError:  # The connection was closed before all of it was sent.
+            return
+        assert b" 400 " in answer
+        assert b"Request line and headers too large." in answer
+
+
 def test_what_is_no_http(pictures: Client) -> None:
     for sent in (b"\x00\xff\r\n\r\n", b"GET\r\n\r\n", b"POST / HTTP/9.9\r\n\r\n", b"\r\n" * 50):
         with socket.create_connection(("127.0.0.1", pictures.port), timeout=20) as connection:
@@ -451,7 +508,9 @@ def test_what_people_read(made: Callable[[str], Path], tmp_path: Path) -> None:
             "signature serving_default(image_bytes: string [-1])\n",
         ]
         command = lines[3].removeprefix("try       ")
-        (tmp_path / "IMAGE.png").write_bytes(png(255))
+        noise = np.random.default_rng(0).integers(128, 256, (700, 700, 3), np.uint8)
+        Image.fromarray(noise).save(tmp_path / "IMAGE.png")
+        assert (tmp_path / "IMAGE.png").stat().st_size > 1_000_000  # As a photo.
         done = subprocess.run(
             ["bash", "-c", command], cwd=tmp_path, capture_output=True, text=True, check=True
         )

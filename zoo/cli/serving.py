@@ -5,9 +5,11 @@ from __future__ import annotations
 import json
 import logging
 import os
+import shlex
 import sys
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
 
 from zoo.cli.output import Output
 from zoo.errors import EnvironmentFault, UsageError
@@ -18,6 +20,7 @@ if TYPE_CHECKING:
     from zoo.serve.signature import Signature
 
 EXTRA = ("uvicorn", "starlette", "orjson", "prometheus_client", "httptools")
+FILE = "\0"  # Where a file's content goes: no name holds it.
 
 
 def serve(
@@ -90,7 +93,7 @@ def _ready(out: Output, app: App, url: str) -> None:
     for signature in newest.signatures.values():
         out.text(f"signature {signature}")
     signature = newest.signatures.get("serving_default") or next(iter(newest.signatures.values()))
-    out.text(f"try       {example(f'{url}/v1/models/{name}', signature)}")
+    out.text(f"try       {example(f'{url}/v1/models/{quote(name)}', signature)}")
     sys.stdout.flush()
 
 
@@ -98,13 +101,22 @@ def example(url: str, signature: Signature) -> str:
     """A command that asks a model something: to be pasted as it stands, but for a file's name."""
     row = {name: _example(info.dtype, info.shape) for name, info in signature.inputs.items()}
     if None in row.values() or not signature.batches:
-        return f"curl {url}/metadata"
+        return f"curl {shlex.quote(url)}/metadata"
     instance = next(iter(row.values())) if len(row) == 1 else row
     body: dict[str, Any] = {"instances": [instance]}
     if signature.name != "serving_default":
         body = {"signature_name": signature.name, **body}
-    text = json.dumps(body).replace('"', '\\"').replace("FILE", "$(base64 -w0 IMAGE.png)")
-    return f'curl -d "{text}" {url}:predict'
+    first, *rest = json.dumps(body).split(json.dumps(FILE)[1:-1])
+    address = shlex.quote(f"{url}:predict")
+    if not rest:
+        return f"curl -d {shlex.quote(first)} {address}"
+    # Through a pipe, since no command line is long enough for a photo.
+    parts = "; base64 -w0 IMAGE.png; ".join(_printed(part) for part in (first, *rest))
+    return f"({parts}) | curl -d @- {address}"
+
+
+def _printed(text: str) -> str:
+    return "printf " + shlex.quote(text.replace("\\", "\\\\").replace("%", "%%"))
 
 
 def _example(dtype: str, shape: tuple[int, ...] | None, most: int = 20) -> Any:
@@ -115,7 +127,7 @@ def _example(dtype: str, shape: tuple[int, ...] | None, most: int = 20) -> Any:
         count *= size
     if count > most:
         return None
-    value: Any = {"b64": "FILE"} if dtype == "string" else False if dtype == "bool" else 0
+    value: Any = {"b64": FILE} if dtype == "string" else False if dtype == "bool" else 0
     for size in reversed(inner):
         value = [value] * size
     return value

@@ -8,7 +8,7 @@ import logging
 import re
 import time
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 from urllib.parse import unquote
@@ -82,7 +82,7 @@ class App:
         self.versions = versions
         self.bounds = bounds
         self.metrics = Metrics()
-        self.batcher = Batcher(limits, self.metrics.batch)
+        self.batcher = Batcher(replace(limits, weight=bounds.pixels), self.metrics.batch)
         self.stopping = False
         self._reserved = 0  # Bytes of bodies that are in memory, or on their way.
         self.metrics.watch(lambda: self.batcher.waiting, versions.place.name, self._newest)
@@ -182,18 +182,16 @@ class App:
             servable = find()
             return servable.find(name)
 
-        def parsed() -> protocol.Prediction:
+        def parsed() -> tuple[protocol.Prediction, Array | None]:
             request = protocol.parse_predict(body, signature)
-            for name, array in request.inputs.items():
-                if request.signature.inputs[name].dtype == "string":
-                    for data in array.flat:
-                        images.require_size(data, self.bounds.pixels)
-            return request
+            told = request.signature.inputs
+            files = [a for name, a in request.inputs.items() if told[name].dtype == "string"]
+            return request, images.weights(files, self.bounds.pixels)
 
-        request = await asyncio.to_thread(parsed) if len(body) > LARGE else parsed()
+        request, weights = await asyncio.to_thread(parsed) if len(body) > LARGE else parsed()
         if servable is None:
             raise RuntimeError("parsing asked for no signature")
-        outputs = await self._run(servable, request.signature, request.inputs)
+        outputs = await self._run(servable, request.signature, request.inputs, weights)
         return protocol.answer(outputs, request.by_row)
 
     async def _examples(self, method: str, find: Callable[[], Servable], body: bytes) -> bytes:
@@ -212,12 +210,16 @@ class App:
         return answer(outputs, len(request.examples))
 
     async def _run(
-        self, servable: Servable, signature: Signature, inputs: dict[str, Array]
+        self,
+        servable: Servable,
+        signature: Signature,
+        inputs: dict[str, Array],
+        weights: Array | None = None,
     ) -> dict[str, Array]:
         with servable.used():
             key = (servable.version, id(servable), signature.name)
             outputs = await self.batcher.submit(
-                key, servable.runners[signature.name], inputs, signature.batches
+                key, servable.runners[signature.name], inputs, signature.batches, weights
             )
         first = next(iter(inputs.values()))
         self.metrics.images(len(first) if first.ndim else 1)

@@ -8,7 +8,11 @@ from __future__ import annotations
 import io
 import struct
 import warnings
+from collections.abc import Iterable
 
+import numpy as np
+
+from zoo.serve.signature import Array
 from zoo.serve.status import invalid
 
 _FRAMES = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}  # JPEG's markers with a size.
@@ -16,24 +20,42 @@ _BARE = frozenset((0x01, *range(0xD0, 0xD9)))  # JPEG's markers without a length
 _BMP_HEADERS = frozenset((12, 40, 52, 56, 64, 108, 124))
 
 
-def require_size(data: bytes, most: int) -> None:
-    """Refuses an image of more pixels than allowed, or one whose size cannot be told.
+def require_size(data: bytes, most: int) -> int:
+    """The pixels of an image, unless they are more than allowed or cannot be told.
 
-    What does not look like an image passes: it is the model that knows what its strings are.
+    What does not look like an image passes as none: it is the model that knows what its strings
+    are.
 
     Raises:
         StatusError: with the size.
     """
     found = size(data)
     if found is None:
-        return
+        return 0
     width, height, frames = found
-    if width * height * frames > most:
+    pixels = width * height * frames
+    if pixels > most:
         times = f" x {frames} frames" if frames > 1 else ""
         raise invalid(
             f"image of {width} x {height}{times} pixels: too large. "
             f"Expected at most {most / 1e6:g} million pixels."
         )
+    return pixels
+
+
+def weights(arrays: Iterable[Array], most: int) -> Array | None:
+    """The pixels of each row of encoded images; None where there are none, or no rows.
+
+    Raises:
+        StatusError: see `require_size`.
+    """
+    found: Array | None = None
+    for array in arrays:
+        pixels = np.array([require_size(data, most) for data in array.flat], np.int64)
+        if array.ndim and pixels.any():
+            rows = pixels.reshape(len(array), -1).sum(1)
+            found = rows if found is None or len(found) != len(rows) else found + rows
+    return found
 
 
 def size(data: bytes) -> tuple[int, int, int] | None:

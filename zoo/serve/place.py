@@ -62,26 +62,46 @@ def find(path: str, name: str | None = None) -> Place:
         numbered = folder.name.isascii() and folder.name.isdigit()
         of = folder.parent.name if numbered else folder.name
         return Place(name or of, folder, int(folder.name) if numbered else 1)
+    _require_no_other(path, folder)
     if folder.name.isdigit() and not any(child.name.isdigit() for child in folder.iterdir()):
         raise DataError(
             f"{path}: no saved_model.pb in it: no SavedModel, or one that is still being copied."
         )
     place = Place(name or folder.name, folder)
     if place.versions():
-        return place
+        return _of_models(path, [place])
     try:
         return _of_run(path, Run.open(path), name)
     except RunError as error:
-        if _is_run(folder):
+        inner = [child for child in sorted(folder.iterdir()) if not child.name.startswith(".")]
+        if any(map(Run.is_one, (folder, *inner))):
             raise
-        one = [child for child in folder.iterdir() if Place("", child).versions()]
-        if len(one) == 1:  # export/saved_model itself.
-            return Place(name or one[0].name, one[0])
+        models = [Place(name or child.name, child) for child in inner]
+        models = [model for model in models if model.versions()]
+        if models:
+            return _of_models(path, models)
         raise RunError(f"{path}: holds no numeric version folder, nor a run. {EXPECTED}") from error
 
 
-def _is_run(folder: Path) -> bool:
-    return (folder / "run.json").is_file() or any(folder.glob("*/run.json"))
+def _of_models(path: str, models: list[Place]) -> Place:
+    if len(models) > 1:
+        names = ", ".join(model.folder.name for model in models)
+        raise RunError(f"{path}: holds several models; name one of: {names}.")
+    versions = models[0].versions()
+    _require_no_other(path, versions[max(versions)])
+    return models[0]
+
+
+def _require_no_other(path: str, folder: Path) -> None:
+    """Refuses a version's folder with a model that is no SavedModel."""
+    if is_saved_model(folder):
+        return
+    for form, file in artefact.MODEL_FILES.items():
+        if (folder / file).is_file():
+            raise RunError(
+                f"{path}: holds a model in the format {form}, and SavedModels alone are served. "
+                "Export the run as a SavedModel: zoo export RUN."
+            )
 
 
 def _of_run(path: str, run: Run, name: str | None) -> Place:

@@ -21,7 +21,7 @@ from zoo.serve import warmup
 from zoo.serve.examples import Features
 from zoo.serve.place import is_saved_model
 from zoo.serve.signature import DEFAULT, DTYPES, Array, Signature, TensorInfo
-from zoo.serve.status import StatusError, cleaned, invalid
+from zoo.serve.status import StatusError, cleaned, invalid, reason
 
 log = logging.getLogger(__name__)
 
@@ -106,7 +106,7 @@ class Servable:
                 given = {name: tf.constant(of, dtypes[name]) for name, of in inputs.items()}
                 return {name: value.numpy() for name, value in function(**given).items()}
             except tf.errors.InvalidArgumentError as error:
-                raise invalid(cleaned(error.message)) from None
+                raise invalid(reason(error.message)) from None
             except UnicodeDecodeError:  # TensorFlow quoted bytes of the request in its error.
                 raise invalid("The model refused the request, and its reason is no text") from None
             except Exception:
@@ -202,8 +202,8 @@ def _load(folder: Path) -> tuple[Any, Any]:
     except DataError:
         raise
     except Exception as error:  # TensorFlow raises whatever comes to hand on damaged files.
-        reason = cleaned(str(error)) or type(error).__name__
-        raise DataError(f"{folder}: the SavedModel cannot be loaded: {reason}") from None
+        why = cleaned(str(error)) or type(error).__name__
+        raise DataError(f"{folder}: the SavedModel cannot be loaded: {why}") from None
 
 
 def _signature(name: str, definition: Any, strict: bool) -> Signature:
@@ -244,9 +244,10 @@ def _metadata(graph: Any, name: str, version: int) -> dict[str, Any]:
 def _labels(folder: Path) -> list[str] | None:
     """The names of classes, where the export brings them along."""
     try:
-        return Artefact(folder, "saved_model").labels_file.read_text(encoding="utf-8").splitlines()
+        text = Artefact(folder, "saved_model").labels_file.read_text(encoding="utf-8")
     except (OSError, ValueError):
         return None
+    return text.removesuffix("\n").split("\n") if text else []
 
 
 def _image(folder: Path) -> dict[str, Any] | None:

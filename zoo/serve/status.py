@@ -42,6 +42,20 @@ _NOISE = re.compile(
 )
 _PATH = re.compile(r"(?<![\w:/])/(?:[\w.@+-]+/)+[\w.@+-]*")
 
+# What is said of a request where TensorFlow's words say little to whoever sent it.
+_BROKEN = "the image cannot be decoded: it is broken or cut short"
+_SAID = (
+    (r"Input is empty\.", "the image is empty: it has no bytes"),
+    (r"Unknown image file format\.", "the bytes are not an image of a known format"),
+    (r"Trying to decode \w+ format using a wrong op\.", "the image is not of the model's format"),
+    (r"jpeg::Uncompress failed\.", _BROKEN),
+    (r"Invalid (JPEG|PNG|GIF)\b", _BROKEN),
+    (r"Failed to decode WebP\b", _BROKEN),
+    (r"Incomplete bmp content\b", _BROKEN),
+    (r"Input size should match \(header_size \+ row_size", _BROKEN),
+)
+_ASSERTION = re.compile(r"assertion failed: ((?: ?\[[^\[\]]*\])+)")
+
 
 class StatusError(Exception):
     """A request that is refused, or failed.
@@ -73,3 +87,24 @@ def cleaned(message: str) -> str:
             lines.append(line)
     text = " ".join(_PATH.sub("...", re.sub(r"\s+", " ", " ".join(lines))).split())
     return text[:LONGEST] or "the model refused the request"
+
+
+def reason(message: str) -> str:
+    """Why a model refused a request, of a runtime's message."""
+    text = cleaned(message)
+    if found := _ASSERTION.fullmatch(text):
+        return _asserted([part.strip() for part in re.findall(r"\[([^\[\]]*)\]", found[1])])
+    for pattern, said in _SAID:
+        if re.match(pattern, text):
+            return f"{said} (TensorFlow: {text.removesuffix('.')})."
+    return text
+
+
+def _asserted(parts: list[str]) -> str:
+    """The words of an assertion in a graph, and the numbers behind them."""
+    words, *values = parts
+    if not values:
+        return words
+    if any(re.search(r"[=:]$", part) for part in parts):  # TensorFlow's own: [x = ] [1].
+        return " ".join(parts)
+    return f"{words}: {', '.join(values)}."
