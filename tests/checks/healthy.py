@@ -10,10 +10,11 @@ from zoo.checks.gradients import Gradients, KernelGradient
 from zoo.checks.labels import Duplicates, Labels
 from zoo.checks.loss import HeadConfidence, LossWiring, Regularisation
 from zoo.checks.norm import BatchNormConfig, BatchNormLayer
-from zoo.checks.rates import KernelUpdate, LearningRateScan, RatePoint, UpdateRatio
+from zoo.checks.rates import LearningRateScan, RatePoint
 from zoo.checks.signals import DeadUnits, Saturating, Saturation, SignalPropagation, Units
 from zoo.checks.symmetry import Symmetry
 from zoo.checks.training import InputIndependent, Overfit, Smoke
+from zoo.checks.updates import KernelUpdate, UpdateRatio
 
 
 def scan(low: int, high: int, first: int = -6, last: int = 1) -> list[RatePoint]:

@@ -24,6 +24,7 @@ from zoo.checks import (
     signals,
     symmetry,
     training,
+    updates,
 )
 from zoo.checks.finding import NAMES, Finding, Verdict, joined, overall
 
@@ -84,7 +85,7 @@ _TABLE: dict[str, tuple[str, str, bool, str, type, Callable[[Any], Finding]]] = 
             "16 to 24 rates, 50 to 100 steps, 2 seeds", False, f"{LECTURE}; Smith 2017",
             rates.LearningRateScan, rates.judge_learning_rate),
     "C15": ("Do kernels move by about a thousandth of their size a step?", "200 steps", False,
-            f"{LECTURE}; Wan et al. 2020", rates.UpdateRatio, rates.judge_update_ratio),
+            f"{LECTURE}; Wan et al. 2020", updates.UpdateRatio, updates.judge_update_ratio),
     "C16": ("Does a short training beat guessing?", "an epoch, 300 steps at most", False,
             "binomial bound", training.Smoke, training.judge_smoke),
     "C17": ("Does the loss leave that of equal scores?", "the losses of a training", False,

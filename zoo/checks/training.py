@@ -241,8 +241,8 @@ def judge_input_independent(numbers: InputIndependent) -> Finding:
     if numbers.loss < limit:
         told = f"the loss, {numbers.loss:.4g}, is below that of any constant answer."
         return finding(check, PASS, numbers.loss, wanted, told)
-    bar = above_guessing(numbers.majority, numbers.images)
-    if numbers.accuracy > bar:
+    bar = above_guessing(min(max(numbers.majority, 0.0), 1.0), max(numbers.images, 1))
+    if bar < numbers.accuracy <= 1:
         # A head of small kernels: the first class is right long before it is told with confidence.
         told = (
             f"the loss, {numbers.loss:.4g}, is no better than a constant answer's yet, but "

@@ -8,7 +8,7 @@ from math import isfinite, sqrt
 import numpy as np
 
 from zoo import losses, optimize, probe
-from zoo.checks import curves, rates
+from zoo.checks import curves, rates, updates
 from zoo.checks import training as judged
 from zoo.checks.fit import above_guessing
 from zoo.checks.signals import DeadUnits
@@ -250,9 +250,10 @@ def smoke(subject: Subject, rate: float | None = None) -> Smoke:
         loss, _ = trainer.step(*trainer.batches(step))
         curve.append(loss)
         for variable, old in zip(kernels, before, strict=False):
+            moved = float(np.linalg.norm(array(variable) - old))
             length = float(np.linalg.norm(old))
-            if length:
-                ratios[variable.path].append(float(np.linalg.norm(array(variable) - old)) / length)
+            if length := updates.kernel_length(variable.path, length, old.shape[-1]):
+                ratios[variable.path].append(moved / length)
         if not isfinite(loss):
             break
     images = (trainer.batches(step)[0] for step in range(max(steps - 30, 0), steps))
@@ -312,7 +313,7 @@ def smoked(subject: Subject) -> judged.Smoke:
     )
 
 
-def update_ratio(subject: Subject) -> rates.UpdateRatio:
+def update_ratio(subject: Subject) -> updates.UpdateRatio:
     """|change| / |kernel| of a step, median over the later of the first steps."""
     found = smoke(subject)
     settled = optimize.equilibrium(found.trainer.recipe.train.optimizer, found.rate)
@@ -323,14 +324,14 @@ def update_ratio(subject: Subject) -> rates.UpdateRatio:
             continue
         scale_free = path.partition("/")[0] in normed
         rows.append(
-            rates.KernelUpdate(
+            updates.KernelUpdate(
                 path=path,
                 ratio=float(np.median(ratios)),
                 equilibrium=settled if scale_free else None,
                 scale_invariant=scale_free,
             )
         )
-    return rates.UpdateRatio(layers=rows, learning_rate=found.rate)
+    return updates.UpdateRatio(layers=rows, learning_rate=found.rate)
 
 
 def dead_units(subject: Subject) -> list[DeadUnits]:

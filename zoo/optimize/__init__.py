@@ -7,7 +7,7 @@ from typing import Any
 import keras
 
 from zoo import names
-from zoo.checks import rates
+from zoo.checks import updates
 from zoo.errors import Problem, RecipeError
 from zoo.model import decayed
 from zoo.optimize.around import Averaged, Factored
@@ -68,7 +68,7 @@ def equilibrium(choice: Choice, learning_rate: float) -> float | None:
         return None
     options = choice.options
     coupled = choice.word == "TorchSGD"
-    return rates.equilibrium(learning_rate, options.weight_decay, options.momentum, coupled)
+    return updates.equilibrium(learning_rate, options.weight_decay, options.momentum, coupled)
 
 
 def require_updates(recipe: Recipe, steps_per_epoch: int) -> None:

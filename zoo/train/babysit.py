@@ -15,7 +15,7 @@ import numpy as np
 
 from zoo import optimize, probe
 from zoo.batches import InOrder
-from zoo.checks import Finding, Verdict, curves, overall, rates, signals
+from zoo.checks import Finding, Verdict, curves, overall, signals, updates
 from zoo.checks.finding import finding
 from zoo.checks.fit import above_guessing
 from zoo.checks.training import smoothing_floor
@@ -123,9 +123,9 @@ class Babysitter(keras.callbacks.Callback):
             self.before = {}
             self.rate = float(keras.ops.convert_to_numpy(self.model.optimizer.learning_rate))
             self.ratios = {
-                path: _length(after[path] - old) / _length(old)
+                path: _length(after[path] - old) / length
                 for path, old in before.items()
-                if _length(old)
+                if (length := updates.kernel_length(path, _length(old), old.shape[-1]))
             }
 
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
@@ -153,7 +153,7 @@ class Babysitter(keras.callbacks.Callback):
         learned = logs["loss"] < LEARNED * self.at_start  # There is nothing left to update for.
         judged = self.clock.step >= SETTLED and self.rate >= NEAR_PEAK * peak and not learned
         if self.ratios and judged:
-            self._note(rates.judge_update_ratio(self._updates()))
+            self._note(updates.judge_update_ratio(self._updates()))
         done = epoch + 1
         if done & (done - 1) == 0:
             self._note(signals.judge_dead_units(self._dead()))
@@ -195,12 +195,12 @@ class Babysitter(keras.callbacks.Callback):
         shares = counts[counts > 0] / counts.sum()
         return min(self.at_start, float(-(shares * np.log(shares)).sum()))
 
-    def _updates(self) -> rates.UpdateRatio:
+    def _updates(self) -> updates.UpdateRatio:
         normed = {layer.name for layer in self.layers if getattr(layer.options, "followed", False)}
         settled = optimize.equilibrium(self.recipe.train.optimizer, self.rate)
-        return rates.UpdateRatio(
+        return updates.UpdateRatio(
             layers=[
-                rates.KernelUpdate(
+                updates.KernelUpdate(
                     path=path,
                     ratio=ratio,
                     equilibrium=settled,
