@@ -158,12 +158,13 @@ def _made(trained: Trained, made: Artefact, version: int, work: Path) -> dict[st
             f"the network cannot be written as {made.form}: {reason[0]}. Nothing was exported."
         ) from error
     made.extra.mkdir(exist_ok=True)
+    data = load_data(trained.recipe)
     if made.form == "saved_model":
-        (image,) = load_data(trained.recipe).validation.images(np.array([0]))
+        (image,) = data.validation.images(np.array([0]))
         warmup.write(made.warmup_file, trained.info["name"], image)
     else:
         write_labels(made.labels_file, trained.class_names)
-    parity = compare(trained, made, work)
+    parity = compare(trained, made, data, work)
     card.write(trained, made, version, parity)
     return parity
 

@@ -15,8 +15,7 @@ import numpy as np
 from zoo import runtime
 from zoo.artefact import Artefact
 from zoo.data.images import ImageSpec, as_png
-from zoo.data.load import load as load_data
-from zoo.data.splits import Split
+from zoo.data.splits import Split, Splits
 from zoo.errors import ParityError
 from zoo.export import graph
 from zoo.export.formats import FORMATS
@@ -29,12 +28,13 @@ TOLERANCE = 1e-4
 ROUNDING = {"mixed_float16": 2e-2, "mixed_bfloat16": 1e-1}
 
 
-def compare(trained: Trained, made: Artefact, work: Path) -> dict[str, Any]:
+def compare(trained: Trained, made: Artefact, data: Splits, work: Path) -> dict[str, Any]:
     """Has the export answer in a fresh process; compares with what the run predicts.
 
     Args:
         trained: the run.
         made: the export.
+        data: whose validation images are compared.
         work: an empty folder.
 
     Returns:
@@ -50,7 +50,6 @@ def compare(trained: Trained, made: Artefact, work: Path) -> dict[str, Any]:
     if form.full_precision:
         tolerance = ROUNDING.get(trained.recipe.train.dtype_policy, TOLERANCE)
     as_files = "files" in form.signatures.values()
-    data = load_data(trained.recipe)
     chosen, substituted = _probes(data.validation, ImageSpec.of(trained.recipe), as_files)
     wanted = _predicted(trained, np.concatenate([chosen.pixels, chosen.odd_pixels]))
     plain = wanted[: len(chosen.pixels)]
