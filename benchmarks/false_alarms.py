@@ -56,7 +56,10 @@ def main() -> None:
             bad = [f for f in report.findings if f.verdict.value in ("WARN", "FAIL")]
             told = "; ".join(f"{f.id} {f.verdict.value} {f.value} {f.advice}" for f in bad)
             seconds = time.perf_counter() - start
-            print(f"{name} {seed} {report.verdict.value} {seconds:.0f} s {told}", flush=True)
+            took = sorted(report.seconds.items(), key=lambda item: -item[1])[:5]
+            slowest = ", ".join(f"{key} {value:.0f}" for key, value in took)
+            verdict = report.verdict.value
+            print(f"{name} {seed} {verdict} {seconds:.0f} s ({slowest}) {told}", flush=True)
     total = sum(counts.values())
     print(", ".join(f"{word} {count} ({count / total:.1%})" for word, count in counts.items()))
 

@@ -28,12 +28,14 @@ class Report:
         seconds: of each check, by its id.
         suggestion: `learning_rate` and `search`, lowest and highest; None where no scan found one.
         silent: ids of checks that have nothing to say of this network.
+        notes: what was done with less than usual, since steps are slow here.
     """
 
     findings: list[Finding]
     seconds: dict[str, float]
     suggestion: dict[str, Any] | None = None
     silent: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
 
     @property
     def verdict(self) -> Verdict:
@@ -45,6 +47,7 @@ class Report:
             "findings": [finding.as_json() for finding in self.findings],
             "suggestion": self.suggestion,
             "silent": list(self.silent),
+            "notes": list(self.notes),
             "seconds": {key: round(value, 3) for key, value in self.seconds.items()},
         }
 
@@ -125,4 +128,5 @@ def _checked(subject: Subject, names: list[str], tell: Tell) -> Report:
             findings.append(entry.judge(numbers))
         seconds[name] = time.perf_counter() - began
     findings.sort(key=lambda finding: finding.id)
-    return Report(findings, seconds, subject.kept.get("suggestion"), tuple(sorted(silent)))
+    suggestion, notes = subject.kept.get("suggestion"), tuple(dict.fromkeys(subject.notes))
+    return Report(findings, seconds, suggestion, tuple(sorted(silent)), notes)

@@ -8,13 +8,16 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from tests.checks.sick import HEALTHY, Sick
 from tests.runs import final, same, tiny, weights
 from zoo import probe
 from zoo.check import check
-from zoo.measure import Subject, gradients, loss, start, training
-from zoo.measure.trainer import Trainer
+from zoo.checks.rates import settled
+from zoo.measure import Subject, gradients, loss, scan, start, training
+from zoo.measure.trainer import LEAST_IMAGES, LEAST_SHARE, Trainer
 from zoo.recipe.calm import calm
 from zoo.recipe.network import stages
 from zoo.train import train
@@ -95,6 +98,65 @@ def test_a_trainer_starts_again(tmp_path: Path) -> None:
     assert trainer.rate == pytest.approx(trainer.peak)
 
 
+@given(st.floats(1e-4, 100), st.integers(1, 2000), st.floats(1, 1000), st.integers(1, 400))
+def test_slow_steps_take_smaller_batches(
+    each: float, whole: int, seconds: float, steps: int
+) -> None:
+    """No more than needed, never below a bound; what it says to afford is what it can."""
+
+    class Timed(Trainer):
+        def __init__(self) -> None:
+            self.whole = whole
+            self.step_seconds = each
+
+        def take(self, images: int) -> None:
+            self.images = images
+
+    trainer = Timed()
+    affordable = trainer.afford(seconds, steps)
+    assert trainer.images <= whole
+    assert trainer.images == whole or trainer.images >= max(LEAST_IMAGES, whole / LEAST_SHARE)
+    assert affordable == pytest.approx(seconds / each * whole / trainer.images)
+    if trainer.images < whole:  # Twice as many were too slow.
+        assert steps * each * (2 * trainer.images) / whole > seconds * (1 - 1e-9)
+    elif whole // 2 >= max(LEAST_IMAGES, -(-whole // LEAST_SHARE)):
+        assert affordable >= steps * (1 - 1e-9)
+
+
+def test_rates_of_smaller_batches_go_by_the_root(tmp_path: Path) -> None:
+    made = subject(tmp_path, "train.batch_size=128")
+    trainer = Trainer(made, made.recipe)
+    trainer.take(32)
+    trainer.restart()
+    assert trainer.rate == pytest.approx(trainer.peak)
+    trainer.rate = 0.1
+    assert float(trainer.optimizer.learning_rate) == pytest.approx(0.05)
+    assert trainer.rate == pytest.approx(0.1)
+    assert len(trainer.batches(0)[1]) == 32
+    trainer.take(1000)
+    assert len(trainer.batches(0)[1]) == 128
+
+
+def test_a_slow_scan_does_with_less_and_says_so(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Rates from the highest down until lower ones change nothing, on smaller batches."""
+    monkeypatch.setattr(Trainer, "step_seconds", 1.2)
+    made = subject(tmp_path, "train.batch_size=128")
+    report = check(made, only=["C14", "C16"])
+    found = made.kept["scan"]
+    tried = [point.rate for point in found.points]
+    assert tried == sorted(tried, reverse=True)
+    assert found.steps == 28
+    assert 6 <= len(tried) < 14
+    assert settled(found.points, found.rate, found.chance)
+    assert not settled(found.points[:-1], found.rate, found.chance)
+    assert {finding.verdict.value for finding in report.findings} <= {"PASS", "INFO"}
+    assert len(report.notes) == 2
+    assert "28 steps with each, on batches of 32 images for the recipe's 128" in report.notes[0]
+    assert report.as_json()["notes"] == list(report.notes)
+
+
 def test_calm_leaves_weights_and_names(tmp_path: Path) -> None:
     """Regularisation off, and the same network."""
     recipe = tiny(
@@ -144,9 +206,9 @@ def test_a_scan_compares_losses_of_the_same_batches(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """At a rate of next to nothing the losses at the end are those of the untrained network."""
-    monkeypatch.setitem(training.RANGES, "other", (-12.0, -12.0))
+    monkeypatch.setitem(scan.RANGES, "other", (-12.0, -12.0))
     made = subject(tmp_path, "train.batch_size=32", "model.stack[0].conv.dropout=0")
-    points = training.scan(made).points
+    points = scan.scan(made).points
     assert {point.seed for point in points} == {0, 1}
     for point in points:
         assert point.end_loss == pytest.approx(point.first_loss, rel=1e-5)

@@ -18,6 +18,7 @@ from zoo.checks.rates import (
     classified,
     judge_learning_rate,
     largest_working,
+    settled,
     suggestion,
 )
 
@@ -75,6 +76,25 @@ def test_suggestion_lies_in_what_was_scanned(points: list[RatePoint], annealed: 
     rate, (low, high) = found
     rates = [point.rate for point in points]
     assert min(rates) <= low <= rate <= high <= max(rates)
+
+
+@given(SCANS, st.booleans(), st.floats(1e-7, 10.0))
+def test_lower_rates_than_settle_it_change_nothing(
+    points: list[RatePoint], annealed: bool, rate: float
+) -> None:
+    """From the highest rate down, the verdict stays what it is once a scan is settled."""
+    numbers = replace(HEALTHY["C14"], rate=rate, schedule="cosine" if annealed else "constant")
+    whole = replace(numbers, points=points)
+    chance = numbers.chance
+    down = sorted((point for point in points if point.seed == 0), key=lambda point: -point.rate)
+    until = [n for n in range(1, len(down) + 1) if settled(down[:n], rate, chance)]
+    if until:
+        enough = down[: until[0]]
+        assert suggestion(enough, annealed, chance) == suggestion(points, annealed, chance)
+        found, same = (judge_learning_rate(one) for one in (replace(numbers, points=enough), whole))
+        assert (found.verdict, found.advice) == (same.verdict, same.advice)
+    elif rate >= down[-1].rate * 1.8:
+        assert largest_working(classes(down, chance)) < down[-1].rate * 300
 
 
 @given(SCANS, st.randoms(use_true_random=False), st.floats(1e-7, 100.0))
@@ -152,6 +172,13 @@ def test_nothing_works(points: list[RatePoint], verdict: str, words: str) -> Non
     )
     found = judge_learning_rate(numbers)
     assert (found.verdict, words in found.advice) == (verdict, True), found
+
+
+def test_few_steps_cannot_tell_a_plateau() -> None:
+    points = [replace(POINT, end_loss=2.3, accuracy=0.1)]
+    numbers = replace(HEALTHY["C14"], points=points, chance=0.128, steps=20)
+    found = judge_learning_rate(numbers)
+    assert (found.verdict, "the 20 steps that could be afforded" in found.advice) == ("WARN", True)
 
 
 def test_an_annealed_rate_may_be_as_high_as_teaches_nearly_as_much() -> None:

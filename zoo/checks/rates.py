@@ -5,10 +5,13 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import takewhile
 from statistics import fmean
 from typing import Literal
 
 from zoo.checks.finding import FAIL, INFO, PASS, WARN, Finding, Verdict, finding
+
+STEPS = 50  # Of each training, where they are fast.
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,6 +50,7 @@ class LearningRateScan:
         num_classes: C.
         chance: accuracy that guessing stays below: `fit.above_guessing` of the largest class's
             share and the images that accuracies are measured on.
+        steps: of each training; fewer than `STEPS` where they are slow.
     """
 
     points: Sequence[RatePoint]
@@ -54,6 +58,7 @@ class LearningRateScan:
     schedule: str
     num_classes: int
     chance: float
+    steps: int = STEPS
 
 
 Class = Literal["too low", "works", "too high"]
@@ -107,6 +112,20 @@ def classes(points: Sequence[RatePoint], chance: float = 0.0) -> dict[float, Cla
             learned = learned or accuracy > chance > 0
         found[rate] = kind
     return found
+
+
+def settled(points: Sequence[RatePoint], rate: float, chance: float) -> bool:
+    """Whether rates below those tried, from the highest down, would change nothing.
+
+    So it is once the recipe's own `rate` is among them, and a rate that works above guessing, and
+    as many below the largest that works as are proposed to be searched.
+    """
+    found = sorted(classes(points, chance).items())
+    run = list(takewhile(lambda one: one[1] != "too high", found))
+    working = [at for at, kind in run if kind == "works"]
+    learned = any(point.accuracy > chance and point.rate in working for point in points)
+    lowest = found[0][0]
+    return learned and lowest * ASIDE <= rate and working[-1] >= lowest * RANGE
 
 
 def largest_working(found: dict[float, Class]) -> float | None:
@@ -246,6 +265,12 @@ def _nothing_works(numbers: LearningRateScan, found: dict[float, Class]) -> tupl
             f"loss barely changing from {low:.2g} to {high:.2g}, but accuracy reaches {best:.2f}: "
             "the softmax is still diffuse and the direction right; learning_rate in "
             "train.optimizer is too low, or the network starts slowly and few steps cannot tell."
+        )
+    if numbers.steps < STEPS:
+        return WARN, (
+            f"loss not going down from {low:.2g} to {high:.2g} in the {numbers.steps} steps that "
+            "could be afforded here, too few to tell: check where steps are faster, or with "
+            "smaller images or batches."
         )
     return FAIL, (
         f"loss not going down from {low:.2g} to {high:.2g} and accuracy at chance, a plateau: bad "

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from zoo.measure import data, gradients, loss, start, training
+from zoo.measure import data, gradients, loss, overfit, scan, start, training
 from zoo.measure.subject import Subject
 
 __all__ = ["MEASURE", "Subject"]
@@ -26,9 +26,9 @@ MEASURE: dict[str, Callable[[Subject], Any]] = {
     "C09": training.dead_units,
     "C10": start.saturation,
     "C11": gradients.gradients,
-    "C12": training.overfit,
+    "C12": overfit.overfit,
     "C13": training.input_independent,
-    "C14": training.scan,
+    "C14": scan.scan,
     "C15": training.update_ratio,
     "C16": training.smoked,
     "C20": training.filters,

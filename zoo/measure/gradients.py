@@ -8,12 +8,14 @@ import keras
 import numpy as np
 
 from zoo import probe
+from zoo.batches import Batches
 from zoo.checks.gradients import Gradients, KernelGradient
 from zoo.measure.loss import TRAINED
 from zoo.measure.subject import Subject, array
 from zoo.measure.trainer import Trainer
 
 BATCHES = 3
+IMAGES = 128  # Of a batch, at most: more say little else and take their time.
 STEPS = 5
 
 
@@ -34,8 +36,9 @@ class Recorder(keras.optimizers.Optimizer):
 def gradients(subject: Subject) -> Gradients:
     """Sizes of gradients at the start and after five steps, and what reaches where it must not."""
     trainer = Trainer(subject, subject.calm)
+    trainer.take(IMAGES)
     network = trainer.network
-    first = _recorded(subject, network)
+    first = _recorded(subject, network, trainer.batches)
     before = {v.path: array(v).copy() for v in network.trainable_variables}
     planned = [layer.name for layer in subject.layers if layer.kind in TRAINED]
     kernels = {f"{name}/kernel": network.get_layer(name).kernel for name in planned}
@@ -44,7 +47,7 @@ def gradients(subject: Subject) -> Gradients:
     for step in range(STEPS):
         trainer.step(*trainer.batches(step))
     frozen = [path for path, k in kernels.items() if np.array_equal(start[path], array(k))]
-    later = _recorded(subject, network)
+    later = _recorded(subject, network, trainer.batches)
     rows = []
     for path, sizes in first.items():
         if not path.endswith("kernel"):
@@ -71,12 +74,11 @@ def gradients(subject: Subject) -> Gradients:
     )
 
 
-def _recorded(subject: Subject, network: keras.Model) -> dict[str, list[float]]:
+def _recorded(subject: Subject, network: keras.Model, batches: Batches) -> dict[str, list[float]]:
     """Root mean squares of the gradients of three batches, by the paths of their variables."""
     recorder = Recorder(learning_rate=1.0)
     recorder.build(network.trainable_variables)
     network.compile(recorder, subject.make_loss(subject.calm.train.loss), jit_compile=False)
-    batches = subject.batches(subject.calm)
     found: dict[str, list[float]] = {v.path: [] for v in network.trainable_variables}
     with probe.untouched(network):
         for step in range(BATCHES):

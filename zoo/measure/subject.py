@@ -42,6 +42,7 @@ class Subject:
     make_loss: Callable[..., keras.losses.Loss] = losses.make
     scaling: Normalisation = field(init=False)
     kept: dict[str, Any] = field(default_factory=dict)
+    notes: list[str] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self.scaling = normalisation(self.recipe.data.preprocess, self.data.train)
@@ -97,13 +98,13 @@ class Subject:
         chosen = np.sort(order[np.argsort(rank, kind="stable")[:count]])
         return split.images(chosen), np.asarray(split.labels)[chosen]
 
-    def batches(self, recipe: Recipe | None = None) -> Batches:
-        """Training batches as the recipe has them."""
+    def batches(self, recipe: Recipe | None = None, images: int | None = None) -> Batches:
+        """Training batches as the recipe has them, or of another number of images."""
         recipe = recipe or self.recipe
         train = recipe.train
         return Batches(
             self.data.train,
-            train.batch_size,
+            images or train.batch_size,
             recipe.seed,
             recipe.data.augment,
             train.drop_remainder,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from functools import cached_property
+from math import sqrt
 from typing import Any
 
 import keras
@@ -15,6 +16,10 @@ from zoo.batches import Batches
 from zoo.measure.subject import Subject
 from zoo.recipe import Recipe
 from zoo.recipe.schema import Optimizer, Schedule
+
+# Where steps are slow, batches are halved, to so many images and to such a share at the least.
+LEAST_IMAGES, LEAST_SHARE = 32, 8
+TIMED_STEPS, TIMED_SECONDS = 4, 1.0
 
 # What follows from a plan of many epochs, and has no place in a few hundred steps.
 PLANNED = {"ema": None, "lookahead": None, "gradient_accumulation_steps": None}
@@ -43,10 +48,37 @@ class Trainer:
         self.peak = float(self.recipe.train.optimizer.options.learning_rate)
         self.starts: dict[int, list[np.ndarray]] = {}
         self.prepared = False
+        self.batches: Batches = self.subject.batches(self.recipe)
+        self.whole = self.batches.size(0)
 
-    @cached_property
-    def batches(self) -> Batches:
-        return self.subject.batches(self.recipe)
+    @property
+    def scale(self) -> float:
+        """What the rates of the recipe's batches are multiplied by for those that are taken.
+
+        The root of their sizes' ratio, which keeps the size of the noise in a step of SGD
+        (Krizhevsky 2014, section 5) and of Adam (Malladi et al. 2022). The largest stable rate of
+        a smaller batch is between that of the whole one and their ratio times it: the root is off
+        by no more than itself, whichever it is.
+        """
+        return sqrt(self.batches.size(0) / self.whole)
+
+    def take(self, images: int) -> None:
+        """Takes batches of so many images, or of the recipe's number if that is smaller."""
+        self.batches = self.subject.batches(self.recipe, min(images, self.whole))
+
+    def afford(self, seconds: float, steps: int) -> float:
+        """Halves batches until so many steps take no longer than `seconds`, as far as is sensible.
+
+        Returns:
+            How many steps do take that long then.
+        """
+        images = self.whole
+        least = max(LEAST_IMAGES, -(-self.whole // LEAST_SHARE))
+        each = self.step_seconds / self.whole
+        while steps * each * images > seconds and images // 2 >= least:
+            images //= 2
+        self.take(images)
+        return seconds / (each * images)
 
     def prepare(self) -> None:
         """Compiles the network as it is now; that is its first start."""
@@ -76,14 +108,16 @@ class Trainer:
             self.starts[seed] = weights + self.starts[0][len(weights) :]
         for variable, value in zip(state.variables(self.network), self.starts[seed], strict=True):
             variable.assign(value)
+        self.rate = self.peak
 
     @property
     def rate(self) -> float:
-        return float(keras.ops.convert_to_numpy(self.optimizer.learning_rate))
+        """The learning rate, as for batches of the recipe's size."""
+        return float(keras.ops.convert_to_numpy(self.optimizer.learning_rate)) / self.scale
 
     @rate.setter
     def rate(self, value: float) -> None:
-        self.optimizer.learning_rate = value
+        self.optimizer.learning_rate = value * self.scale
 
     @property
     def optimizer(self) -> Any:
@@ -104,12 +138,20 @@ class Trainer:
     @cached_property
     def step_seconds(self) -> float:
         """Seconds of a step on the recipe's batches, tracing left out."""
+        self.take(self.whole)
         self.restart()
         self.step(*self.batches(0))
-        self.step(*self.batches(1))
-        start = time.perf_counter()
-        for step in range(3):
-            self.step(*self.batches(step))
-        seconds = (time.perf_counter() - start) / 3
+        times: list[float] = []
+        while len(times) < TIMED_STEPS and sum(times) < TIMED_SECONDS:
+            start = time.perf_counter()
+            self.step(*self.batches(len(times)))
+            times.append(time.perf_counter() - start)
         self.restart()
-        return seconds
+        return min(times)
+
+
+def shared(subject: Subject) -> Trainer:
+    """The one trainer of the recipe as it is, traced once for all checks that use it in turn."""
+    if "trainer" not in subject.kept:
+        subject.kept["trainer"] = Trainer(subject, subject.recipe)
+    return subject.kept["trainer"]  # type: ignore[no-any-return]

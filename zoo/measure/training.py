@@ -1,4 +1,4 @@
-"""Numbers that take training: a tiny set by heart, learning rates, a first few hundred steps."""
+"""Numbers that take training: a first few hundred steps, and what they leave."""
 
 from __future__ import annotations
 
@@ -7,207 +7,23 @@ from math import isfinite, sqrt
 
 import numpy as np
 
-from zoo import losses, optimize, probe
-from zoo.checks import curves, rates, updates
+from zoo import losses, optimize
+from zoo.checks import curves, updates
 from zoo.checks import training as judged
-from zoo.checks.fit import above_guessing
 from zoo.checks.signals import DeadUnits
 from zoo.data.splits import Split
 from zoo.measure import start
-from zoo.measure.loss import every_loss, word_of
+from zoo.measure.loss import every_loss
 from zoo.measure.subject import Subject, array
-from zoo.measure.trainer import Trainer
+from zoo.measure.trainer import Trainer, shared
 from zoo.train.batch_norm import reestimate
 from zoo.train.class_weight import class_weights
 
-LADDER = (1e-3, 1e-2, 1e-4)  # Adam's rates for the tiny set, in the order in which they are tried.
-TINY_STEPS = 300
-NEAR = 0.01  # How close to its floor the loss of a tiny set must come.
-
-# Rates of the scan: half a decade apart.
-RANGES = {"SGD": (-5.0, 1.5), "TorchSGD": (-5.0, 1.5), "other": (-6.0, 0.5)}
-SCAN_STEPS, SCAN_SEEDS = 50, 2
-SCAN_SECONDS = 90.0  # What the scan may cost where steps are slow; it then does fewer of them.
-LAST = 10  # Losses that an end is the mean of.
-
-SMOKE_STEPS = 300
-SMOKE_SECONDS = 60.0
+STEPS, FEWER_STEPS = 300, 100  # The latter is what smaller batches are to make affordable.
+SECONDS = 60.0
 RATIO_FROM, RATIO_EVERY = 50, 10
 SCORED = 2000
 PROBED = 2048
-
-
-def overfit(subject: Subject) -> judged.Overfit:
-    """Trains on some twenty images, a few of each class, until they are known by heart.
-
-    Full batches, regularisation off, batch norm in training mode throughout.
-    """
-    count = min(max(20, 2 * subject.classes), 128)
-    images, labels = subject.stratified(subject.data.train, count, "tiny")
-    best: judged.Overfit | None = None
-    floor = _floor(images, labels)
-    for rate in LADDER:
-        found = _by_heart(subject, rate, images, labels, floor)
-        if best is None or (found.accuracy, -found.loss) > (best.accuracy, -best.loss):
-            best = found
-        if found.accuracy == 1.0 and found.loss <= floor + NEAR:
-            break
-    if best is None:
-        raise ValueError("no learning rate to try")
-    return best
-
-
-def _groups(images: np.ndarray, labels: np.ndarray) -> list[list[int]]:
-    """The labels of each image that there is."""
-    groups: dict[bytes, list[int]] = {}
-    for image, label in zip(images, labels.tolist(), strict=True):
-        groups.setdefault(image.tobytes(), []).append(label)
-    return list(groups.values())
-
-
-def _conflicting(images: np.ndarray, labels: np.ndarray) -> int:
-    """Images that cannot be right, since the same image stands more often under another label."""
-    return sum(len(found) - int(np.bincount(found).max()) for found in _groups(images, labels))
-
-
-def _floor(images: np.ndarray, labels: np.ndarray) -> float:
-    """The least loss where the same image has several labels: the entropy of its labels."""
-    total = 0.0
-    for found in _groups(images, labels):
-        shares = np.bincount(found) / len(found)
-        shares = shares[shares > 0]
-        total -= len(found) * float((shares * np.log(shares)).sum())
-    return total / len(labels)
-
-
-def _by_heart(
-    subject: Subject, rate: float, images: np.ndarray, labels: np.ndarray, floor: float
-) -> judged.Overfit:
-    trainer = Trainer(subject, subject.calm, {"Adam": {"learning_rate": rate}})
-    trainer.restart()
-    curve: list[float] = []
-    accuracy = 0.0
-    for _ in range(TINY_STEPS):
-        loss, accuracy = trainer.step(images, labels)
-        curve.append(loss)
-        if not isfinite(loss) or (accuracy == 1.0 and loss <= floor + NEAR):
-            break
-    subject.kept.setdefault("tiny", {})[rate] = curve
-    penalty = float(sum(float(value) for value in trainer.network.losses))
-    own, noise = _looked_at(trainer, images, labels)
-    return judged.Overfit(
-        accuracy=accuracy,
-        loss=curve[-1] - penalty,
-        floor=floor,
-        images=len(labels),
-        num_classes=subject.classes,
-        steps=len(curve),
-        label_smoothing=float(getattr(subject.recipe.train.loss.options, "label_smoothing", 0.0)),
-        optimizer="Adam",
-        rate=rate,
-        initial_loss=curve[0],
-        penalty=penalty,
-        diverged=not isfinite(curve[-1]) or curve[-1] > 3 * curve[0],
-        conflicting=_conflicting(images, labels),
-        loss_word=word_of(subject.recipe.train.loss),
-        at_start=losses.at_start(subject.recipe.train.loss, subject.classes),
-        own_loss=own,
-        noise=noise,
-    )
-
-
-def _looked_at(trainer: Trainer, images: np.ndarray, labels: np.ndarray) -> tuple[float, float]:
-    """Our own loss of what the network gives in training mode, and its change from pass to pass."""
-    network, choice = trainer.network, trainer.recipe.train.loss
-    with probe.untouched(network):
-        passes = [array(network(images, training=True)).astype(np.float64) for _ in range(2)]
-    rows = np.arange(len(labels))
-    one, two = (float(every_loss(choice, scores)[rows, labels].mean()) for scores in passes)
-    return one, abs(one - two)
-
-
-def scan(subject: Subject) -> rates.LearningRateScan:
-    """Trains from the same start with rates half a decade apart, each for some fifty steps."""
-    trainer = Trainer(subject, subject.recipe)
-    word = subject.recipe.train.optimizer.word
-    low, high = RANGES.get(word, RANGES["other"])
-    tried = [10 ** (low + i / 2) for i in range(int((high - low) * 2) + 1)]
-    affordable = SCAN_SECONDS / (trainer.step_seconds * len(tried))
-    seeds = SCAN_SEEDS if affordable >= 2 * SCAN_STEPS else 1
-    steps = int(min(max(affordable / seeds, 2 * LAST), SCAN_STEPS))
-    # A recipe that warms up asks for a peak that need not work from the first step on.
-    schedule = subject.recipe.train.schedule
-    warm = getattr(schedule.options, "warmup_epochs", 0) or schedule.word == "triangle"
-    warmup = steps // 2 if warm else 0
-    untrained = [_untrained(trainer, seed, steps) for seed in range(seeds)]
-    points = [
-        _rate_point(trainer, rate, seed, steps, warmup, untrained[seed])
-        for seed in range(seeds)
-        for rate in tried
-    ]
-    train = subject.recipe.train
-    counts = np.bincount(subject.data.train.labels, minlength=subject.classes)
-    images = min(LAST, steps) * min(train.batch_size, len(subject.data.train))
-    found = rates.LearningRateScan(
-        points=points,
-        rate=trainer.peak,
-        schedule=train.schedule.word,
-        num_classes=subject.classes,
-        chance=above_guessing(float(counts.max() / counts.sum()), images),
-    )
-    proposed = rates.suggestion(points, train.schedule.word != "constant", found.chance)
-    if proposed:
-        rate, search = proposed
-        subject.kept["suggestion"] = {
-            "learning_rate": float(f"{rate:.2g}"),
-            "search": [float(f"{end:.2g}") for end in search],
-        }
-    subject.kept["scan"] = found
-    return found
-
-
-def _untrained(trainer: Trainer, seed: int, steps: int) -> list[float]:
-    """Losses at the start on the batches of the last steps, which differ by more than they fall."""
-    trainer.restart(seed)
-    trainer.rate = 0.0
-    return [loss for loss, _ in trainer.losses(min(LAST, steps), _first(seed, steps, LAST))]
-
-
-def _first(seed: int, steps: int, last: int | None = None) -> int:
-    """The first batch of a seed's training, or the first of its last ones."""
-    return seed * steps + (0 if last is None else max(steps - last, 0))
-
-
-def _rate_point(
-    trainer: Trainer, rate: float, seed: int, steps: int, warmup: int, untrained: list[float]
-) -> rates.RatePoint:
-    trainer.restart(seed)
-    curve: list[float] = []
-    right: list[float] = []
-    smooth, highest = None, 0.0
-    for step in range(steps):
-        trainer.rate = rate * min((step + 1) / max(warmup, 1), 1.0)
-        loss, accuracy = trainer.step(*trainer.batches(_first(seed, steps) + step))
-        curve.append(loss)
-        right.append(accuracy)
-        smooth = loss if smooth is None else 0.9 * smooth + 0.1 * loss
-        highest = max(highest, smooth)
-        if not isfinite(loss) or smooth > 5 * curve[0] + 1:
-            break
-    end = curve[-LAST:]
-    finite = all(map(isfinite, curve))
-    # Where it was stopped early, as too high, these are other batches; that does not matter there.
-    change = np.subtract(end, untrained[-len(end) :]) if finite else np.zeros(1)
-    return rates.RatePoint(
-        rate=rate,
-        seed=seed,
-        first_loss=float(np.mean(untrained)),
-        end_loss=float(np.mean(end)) if finite else float("inf"),
-        se=float(np.std(change) / sqrt(len(change))),
-        smoothed_max=highest if finite else float("inf"),
-        finite=finite,
-        accuracy=float(np.mean(right[-LAST:])),
-    )
 
 
 @dataclass
@@ -231,9 +47,8 @@ def smoke(subject: Subject, rate: float | None = None) -> Smoke:
     """
     if "smoke" in subject.kept:
         return subject.kept["smoke"]  # type: ignore[no-any-return]
-    trainer = Trainer(subject, subject.recipe)
-    seconds = trainer.step_seconds
-    steps = int(min(max(SMOKE_SECONDS / seconds, RATIO_FROM), SMOKE_STEPS))
+    trainer = shared(subject)
+    steps = int(min(max(trainer.afford(SECONDS, FEWER_STEPS), RATIO_FROM), STEPS))
     annealed = subject.recipe.train.schedule.word != "constant"
     rate = rate or (trainer.peak / 3 if annealed else trainer.peak)
     suggestion = subject.kept.get("suggestion")
@@ -259,6 +74,11 @@ def smoke(subject: Subject, rate: float | None = None) -> Smoke:
     images = (trainer.batches(step)[0] for step in range(max(steps - 30, 0), steps))
     reestimate(trainer.network, images)
     found = Smoke(trainer, rate, curve, ratios, len(curve))
+    if trainer.scale < 1:
+        subject.notes.append(
+            f"the short training (C13, C15, C16) made {found.steps} steps on batches of "
+            f"{trainer.batches.size(0)} images"
+        )
     subject.kept["smoke"] = found
     return found
 
@@ -316,7 +136,8 @@ def smoked(subject: Subject) -> judged.Smoke:
 def update_ratio(subject: Subject) -> updates.UpdateRatio:
     """|change| / |kernel| of a step, median over the later of the first steps."""
     found = smoke(subject)
-    settled = optimize.equilibrium(found.trainer.recipe.train.optimizer, found.rate)
+    made = found.rate * found.trainer.scale
+    settled = optimize.equilibrium(found.trainer.recipe.train.optimizer, made)
     normed = {layer.name for layer in subject.layers if getattr(layer.options, "followed", False)}
     rows = []
     for path, ratios in found.ratios.items():
