@@ -6,7 +6,7 @@ import logging
 import time
 import warnings
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from zoo.checks import CHECKS, Finding, Verdict, joined, overall
@@ -28,14 +28,15 @@ class Report:
         seconds: of each check, by its id.
         suggestion: `learning_rate` and `search`, lowest and highest; None where no scan found one.
         silent: ids of checks that have nothing to say of this network.
-        notes: what was done with less than usual, since steps are slow here.
+        notes: by the id of a check, what it did with where steps are slow; C16's training is that
+            of C13, C15 and C20 too.
     """
 
     findings: list[Finding]
     seconds: dict[str, float]
     suggestion: dict[str, Any] | None = None
     silent: tuple[str, ...] = ()
-    notes: tuple[str, ...] = ()
+    notes: dict[str, str] = field(default_factory=dict)
 
     @property
     def verdict(self) -> Verdict:
@@ -47,7 +48,7 @@ class Report:
             "findings": [finding.as_json() for finding in self.findings],
             "suggestion": self.suggestion,
             "silent": list(self.silent),
-            "notes": list(self.notes),
+            "notes": self.notes,
             "seconds": {key: round(value, 3) for key, value in self.seconds.items()},
         }
 
@@ -128,5 +129,7 @@ def _checked(subject: Subject, names: list[str], tell: Tell) -> Report:
             findings.append(entry.judge(numbers))
         seconds[name] = time.perf_counter() - began
     findings.sort(key=lambda finding: finding.id)
-    suggestion, notes = subject.kept.get("suggestion"), tuple(dict.fromkeys(subject.notes))
-    return Report(findings, seconds, suggestion, tuple(sorted(silent)), notes)
+    if {"C13", "C15", "C20"} & set(names):
+        names = [*names, "C16"]  # They look at its training.
+    notes = {key: note for key, note in sorted(subject.notes.items()) if key in names}
+    return Report(findings, seconds, subject.kept.get("suggestion"), tuple(sorted(silent)), notes)

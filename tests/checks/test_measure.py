@@ -112,6 +112,9 @@ def test_slow_steps_take_smaller_batches(
         def take(self, images: int) -> None:
             self.images = images
 
+        def _timed(self) -> float:
+            return each * self.images / whole
+
     trainer = Timed()
     affordable = trainer.afford(seconds, steps)
     assert trainer.images <= whole
@@ -137,11 +140,51 @@ def test_rates_of_smaller_batches_go_by_the_root(tmp_path: Path) -> None:
     assert len(trainer.batches(0)[1]) == 128
 
 
+def test_gradients_are_taken_with_the_rate_of_their_batch(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = subject(tmp_path, "train.batch_size=512")
+    seen = []
+    step = Trainer.step
+
+    def spied(trainer: Trainer, *batch: np.ndarray) -> tuple[float, float]:
+        seen.append((len(batch[0]), float(trainer.optimizer.learning_rate) / trainer.peak))
+        return step(trainer, *batch)
+
+    monkeypatch.setattr(Trainer, "step", spied)
+    gradients.gradients(made)
+    assert seen == [(128, pytest.approx(0.5))] * 5
+
+
+@pytest.mark.parametrize("word, times", [("SGD", 1.0), ("Adam", 2.0)])
+def test_updates_of_smaller_batches(tmp_path: Path, word: str, times: float) -> None:
+    """Steps of Adam are as long as their rate, which a quarter of a batch halves."""
+    made = subject(tmp_path, f"train.optimizer={{{word}: {{learning_rate: 0.01}}}}")
+    found = training.smoke(made)
+    plain = {row.path: row.ratio for row in training.update_ratio(made).layers}
+    found.scale = 0.5
+    for row in training.update_ratio(made).layers:
+        assert row.ratio == pytest.approx(times * plain[row.path])
+
+
+def test_checks_in_any_order_say_the_same(tmp_path: Path) -> None:
+    """A scan after a short training begins again with the same network."""
+    made, other = subject(tmp_path), subject(tmp_path)
+    check(made, only=["C16"])
+    check(made, only=["C14"])
+    again = check(made, only=["C13", "C16"])
+    first = check(other)
+    wanted = [finding for finding in first.findings if finding.id in ("C13", "C16")]
+    assert [finding.as_json() for finding in again.findings] == [one.as_json() for one in wanted]
+    assert [f.as_json() for f in check(other).findings] == [f.as_json() for f in first.findings]
+
+
 def test_a_slow_scan_does_with_less_and_says_so(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Rates from the highest down until lower ones change nothing, on smaller batches."""
     monkeypatch.setattr(Trainer, "step_seconds", 1.2)
+    monkeypatch.setattr(Trainer, "_timed", lambda trainer: 1.2 * trainer.batches.size(0) / 128)
     made = subject(tmp_path, "train.batch_size=128")
     report = check(made, only=["C14", "C16"])
     found = made.kept["scan"]
@@ -149,12 +192,16 @@ def test_a_slow_scan_does_with_less_and_says_so(
     assert tried == sorted(tried, reverse=True)
     assert found.steps == 28
     assert 6 <= len(tried) < 14
-    assert settled(found.points, found.rate, found.chance)
-    assert not settled(found.points[:-1], found.rate, found.chance)
+    assert settled(found.points, found.rate, False, found.chance)
+    assert not settled(found.points[:-1], found.rate, False, found.chance)
     assert {finding.verdict.value for finding in report.findings} <= {"PASS", "INFO"}
-    assert len(report.notes) == 2
-    assert "28 steps with each, on batches of 32 images for the recipe's 128" in report.notes[0]
-    assert report.as_json()["notes"] == list(report.notes)
+    assert list(report.notes) == ["C14", "C16"]
+    told = f"tried {len(tried)} of them, with one seed, for 28 steps each, on batches of 32 images"
+    assert told in report.notes["C14"]
+    assert made.kept["smoke"].steps == 100
+    assert "100 steps on batches of 64 images" in report.notes["C16"]
+    assert report.as_json()["notes"] == report.notes
+    assert check(made, only=["C01"]).notes == {}
 
 
 def test_calm_leaves_weights_and_names(tmp_path: Path) -> None:

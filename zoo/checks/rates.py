@@ -51,6 +51,8 @@ class LearningRateScan:
         chance: accuracy that guessing stays below: `fit.above_guessing` of the largest class's
             share and the images that accuracies are measured on.
         steps: of each training; fewer than `STEPS` where they are slow.
+        scale: by which rates were multiplied for smaller batches than the recipe's: limits are
+            known to that factor, and a rate above them has the benefit of the doubt.
     """
 
     points: Sequence[RatePoint]
@@ -59,9 +61,11 @@ class LearningRateScan:
     num_classes: int
     chance: float
     steps: int = STEPS
+    scale: float = 1.0
 
 
 Class = Literal["too low", "works", "too high"]
+Proposal = tuple[float, tuple[float, float]]  # A rate, and the lowest and highest to search.
 EXPLODED = 3.0  # Times the first loss, as in the lecture.
 LEAST_DROP = 0.01  # Of the first loss.
 # The rate to take below the largest that works; how wide to search.
@@ -71,6 +75,7 @@ NEARLY = 0.85  # Of the best rate's fall of the loss.
 # Times the rate suggested. With a constant rate, 10 is the largest that works.
 HIGH_WARN, HIGH_FAIL, LOW_WARN = 10.0, 30.0, 0.01
 NOTED = (1 / 30, 3.0)
+HAIR = 1 + 1e-9  # 30 times 0.1 / 3 is not 1.0 in floats.
 
 
 def classified(point: RatePoint) -> Class:
@@ -114,18 +119,20 @@ def classes(points: Sequence[RatePoint], chance: float = 0.0) -> dict[float, Cla
     return found
 
 
-def settled(points: Sequence[RatePoint], rate: float, chance: float) -> bool:
+def settled(points: Sequence[RatePoint], rate: float, annealed: bool, chance: float) -> bool:
     """Whether rates below those tried, from the highest down, would change nothing.
 
     So it is once the recipe's own `rate` is among them, and a rate that works above guessing, and
-    as many below the largest that works as are proposed to be searched.
+    all that is proposed to be searched, and rates below those that teach most.
     """
     found = sorted(classes(points, chance).items())
     run = list(takewhile(lambda one: one[1] != "too high", found))
     working = [at for at, kind in run if kind == "works"]
     learned = any(point.accuracy > chance and point.rate in working for point in points)
     lowest = found[0][0]
-    return learned and lowest * ASIDE <= rate and working[-1] >= lowest * RANGE
+    if not learned or lowest * ASIDE > rate or min(_good(points, working[-1])[1]) <= lowest:
+        return False
+    return lowest <= _searched(working[-1], _suggested(points, working[-1], annealed))
 
 
 def largest_working(found: dict[float, Class]) -> float | None:
@@ -140,22 +147,30 @@ def largest_working(found: dict[float, Class]) -> float | None:
     return best[-1] if best else None
 
 
-def suggestion(
-    points: Sequence[RatePoint], annealed: bool, chance: float = 0.0
-) -> tuple[float, tuple[float, float]] | None:
+def suggestion(points: Sequence[RatePoint], annealed: bool, chance: float = 0.0) -> Proposal | None:
     """A peak rate and a range to search, inside what was scanned; None where nothing works.
 
     Where the rate falls later, a third of the largest that works for all seeds, but no more than
     the largest with which the loss falls nearly as far as with any: after a warm-up, rates are
-    survived that teach little. Where it stays, `_centre`. Search from a 300th of the largest up.
+    survived that teach little. Where it stays, `_centre`. Search from a 300th of the largest up, or
+    from a tenth of that suggested.
     """
     top = largest_working(classes(points, chance))
     if top is None:
         return None
     lowest = min(point.rate for point in points)
+    rate = _suggested(points, top, annealed)
+    return max(rate, lowest), (max(_searched(top, rate), lowest), top)
+
+
+def _suggested(points: Sequence[RatePoint], top: float, annealed: bool) -> float:
     _, good = _good(points, top)
-    rate = min(top / ANNEALED, max(good)) if annealed else _centre(points, top, annealed)
-    return max(rate, lowest), (max(top / RANGE, lowest), top)
+    return min(top / ANNEALED, max(good)) if annealed else _centre(points, top, annealed)
+
+
+def _searched(top: float, rate: float) -> float:
+    """The lowest rate of a search: a 300th of the largest, or a tenth of that suggested."""
+    return min(top / RANGE, rate / 10)
 
 
 def _centre(points: Sequence[RatePoint], top: float, annealed: bool) -> float:
@@ -183,10 +198,10 @@ def judge_learning_rate(numbers: LearningRateScan) -> Finding:
     """C14. The recipe's peak rate against the largest with which the loss goes down.
 
     Measured in times a third (a rate that falls later) or a tenth (a constant one) of that, or less
-    where rates below it teach more: FAIL from 30 times on, WARN from 10 times on, and below a
-    100th. Warm-up carries a peak beyond what works from the start, so that 3 to 10 times is INFO;
-    WARN, too, from the first rate that was tried and was too high. Beyond a scan that found no rate
-    too high nothing is said.
+    where rates below it teach more: WARN from 10 times on, and below a 100th; FAIL from 30 times on
+    of what works at all. Warm-up carries a peak beyond what works from the start, so that 3 to 10
+    times is INFO; WARN, too, from the first rate that was tried and was too high. Beyond a scan
+    that found no rate too high nothing is said.
 
     Source: CS231n, lecture 6, "find learning rate that makes the loss go down"; Smith 2017.
     """
@@ -204,51 +219,59 @@ def judge_learning_rate(numbers: LearningRateScan) -> Finding:
         verdict, told = _nothing_works(numbers, found)
         return finding(check, verdict, numbers.rate, wanted, told, **details)
     rate, (low, high) = proposed
-    centre = max(_centre(numbers.points, high, annealed), min(found))
     details |= {"largest_that_works": high, "suggested": rate, "search": [low, high]}
     # What is too high is measured by what works at all, what is too low by what teaches most.
+    centre = max(_centre(numbers.points, high, annealed), min(found))
     common = high / (ANNEALED if annealed else CONSTANT)
-    times = numbers.rate / (common if numbers.rate > centre else centre)
-    beyond = [at for at, kind in found.items() if kind == "too high" and at > high]
-    bounded = bool(beyond)
     wanted = f"{centre * LOW_WARN:.2g} < learning_rate < {centre * HIGH_WARN:.2g} (fails from "
     wanted += f"{common * HIGH_FAIL:.2g} on)"
-    verdict = _verdict(times, bounded)
-    if bounded and numbers.rate * (1 + 1e-9) >= min(*beyond, HIGH_WARN * centre):
-        # A rate like it was tried and was too high, or is far beyond those that teach.
-        verdict = max(verdict, WARN)
-    _, good = _good(numbers.points, high)
-    known = min(good) <= numbers.rate * ASIDE if times < 1 else numbers.rate <= rate
-    if annealed and verdict is INFO and known:
-        verdict = PASS  # As good as any that was tried.
-    search = f"Rough range to search: {low:.2g} to {high:.2g}"
-    told = f"learning_rate {numbers.rate:g} in train.optimizer"
-    if verdict is PASS:
-        told += f" is near the {rate:.2g} suggested; the loss goes down up to {high:.2g}."
-    elif times > 1 and not bounded:
-        told += f" is above all rates tried, which go down up to {high:.2g}: not judged."
-    elif times > 1:
-        told += f": loss exploding means too high. Lower it to about {rate:.2g}. {search}."
-        if verdict is INFO:
-            told = f"learning_rate {numbers.rate:g} in train.optimizer is high beside the "
-            told += f"{rate:.2g} suggested; without warm-up it may be too high. {search}."
-    elif verdict is INFO:
-        told += f" is below the {rate:.2g} suggested; a higher one may learn faster. {search}."
+    beyond = [at for at, kind in found.items() if kind == "too high" and at > high]
+    if numbers.rate > centre:
+        verdict = _too_high(numbers.rate * numbers.scale, centre, common, beyond)
+        known = numbers.rate <= rate
     else:
-        told += f": loss barely changing means too low. Raise it to about {rate:.2g}. {search}."
+        verdict = _too_low(numbers.rate / centre)
+        known = min(_good(numbers.points, high)[1]) <= numbers.rate * ASIDE
+    if annealed and known:
+        verdict = PASS  # As good as any that was tried.
+    told = _told(numbers.rate, verdict, proposed, numbers.rate > centre, bool(beyond))
     return finding(check, verdict, numbers.rate, wanted, told, **details)
 
 
-def _verdict(times: float, bounded: bool) -> Verdict:
-    # A hair's breadth: 30 times 0.1 / 3 is not 1.0 in floats.
-    times_high, times_low = times * (1 + 1e-9), times * (1 - 1e-9)
-    if times_high >= HIGH_WARN:
-        if not bounded:
-            return INFO
-        return FAIL if times_high >= HIGH_FAIL else WARN
-    if times_low <= LOW_WARN:
+def _told(has: float, verdict: Verdict, proposed: Proposal, above: bool, bounded: bool) -> str:
+    """What a verdict says of the recipe's rate, which is `above` what is best or below it."""
+    rate, (low, high) = proposed
+    told = f"learning_rate {has:g} in train.optimizer"
+    search = f"Rough range to search: {low:.2g} to {high:.2g}"
+    if has > high and not bounded:
+        return f"{told} is above all rates tried, which go down up to {high:.2g}: not judged."
+    if verdict is PASS:
+        return f"{told} is near the {rate:.2g} suggested; the loss goes down up to {high:.2g}."
+    if above and verdict is INFO:
+        told += f" is high beside the {rate:.2g} suggested; without warm-up it may be too high."
+        return f"{told} {search}."
+    if above:
+        return f"{told}: loss exploding means too high. Lower it to about {rate:.2g}. {search}."
+    if verdict is INFO:
+        return f"{told} is below the {rate:.2g} suggested; a higher one may learn faster. {search}."
+    return f"{told}: loss barely changing means too low. Raise it to about {rate:.2g}. {search}."
+
+
+def _too_high(rate: float, centre: float, common: float, beyond: Sequence[float]) -> Verdict:
+    """Of a rate above what is best. `beyond`: rates that were tried and were too high."""
+    rate *= HAIR
+    if beyond and rate >= HIGH_FAIL * common:
+        return FAIL
+    if beyond and rate >= min(*beyond, HIGH_WARN * centre):
         return WARN
-    return PASS if NOTED[0] <= times <= NOTED[1] * (1 + 1e-9) else INFO
+    return INFO if rate > NOTED[1] * centre * HAIR**2 else PASS
+
+
+def _too_low(times: float) -> Verdict:
+    """Of a rate below what is best, in times that."""
+    if times <= LOW_WARN * HAIR:
+        return WARN
+    return PASS if times >= NOTED[0] else INFO
 
 
 def _nothing_works(numbers: LearningRateScan, found: dict[float, Class]) -> tuple[Verdict, str]:

@@ -102,8 +102,8 @@ def check(
     counts = {word: sum(f.verdict is word for f in found.findings) for word in Verdict}
     for name in found.silent:
         out.text(f"----  {name} {CHECKS[name].name}: nothing to judge in this network")
-    for note in found.notes:
-        out.text(fill(f"note      {note}", WIDTH, subsequent_indent=" " * 10))
+    for name, note in found.notes.items():
+        out.text(fill(f"note  {name} {note}", WIDTH, subsequent_indent=INDENT))
     out.text("")
     out.text(
         f"verdict   {found.verdict.value}: "

@@ -43,7 +43,7 @@ def gradients(subject: Subject) -> Gradients:
     planned = [layer.name for layer in subject.layers if layer.kind in TRAINED]
     kernels = {f"{name}/kernel": network.get_layer(name).kernel for name in planned}
     start = {path: array(kernel).copy() for path, kernel in kernels.items()}
-    trainer.prepare()
+    trainer.restart()
     for step in range(STEPS):
         trainer.step(*trainer.batches(step))
     frozen = [path for path, k in kernels.items() if np.array_equal(start[path], array(k))]

@@ -21,6 +21,9 @@ LAST = 10  # Losses that an end is the mean of.
 
 def scan(subject: Subject) -> rates.LearningRateScan:
     """Trains from the same start with rates half a decade apart, each for some fifty steps."""
+    if "scan" in subject.kept:
+        return subject.kept["scan"]  # type: ignore[no-any-return]
+    subject.kept.pop("smoke", None)  # Its network is the trainer's, which starts again.
     trainer = shared(subject)
     word = subject.recipe.train.optimizer.word
     low, high = RANGES.get(word, RANGES["other"])
@@ -35,12 +38,13 @@ def scan(subject: Subject) -> rates.LearningRateScan:
     counts = np.bincount(subject.data.train.labels, minlength=subject.classes)
     images = min(LAST, steps) * trainer.batches.size(0)
     chance = above_guessing(float(counts.max() / counts.sum()), images)
+    annealed = schedule.word != "constant"
     points: list[rates.RatePoint] = []
     for seed in range(seeds):
         untrained = _untrained(trainer, seed, steps)
         for rate in reversed(tried):
             points.append(_rate_point(trainer, rate, seed, steps, warmup, untrained))
-            if seeds == 1 and rates.settled(points, trainer.peak, chance):
+            if seeds == 1 and rates.settled(points, trainer.peak, annealed, chance):
                 break
     found = rates.LearningRateScan(
         points=points,
@@ -49,9 +53,11 @@ def scan(subject: Subject) -> rates.LearningRateScan:
         num_classes=subject.classes,
         chance=chance,
         steps=steps,
+        scale=trainer.scale,
     )
-    _note(subject, trainer, steps)
-    proposed = rates.suggestion(points, schedule.word != "constant", chance)
+    if seeds < SEEDS:
+        subject.notes["C14"] = _note(trainer, steps, len(points))
+    proposed = rates.suggestion(points, annealed, chance)
     if proposed:
         rate, search = proposed
         subject.kept["suggestion"] = {
@@ -62,13 +68,15 @@ def scan(subject: Subject) -> rates.LearningRateScan:
     return found
 
 
-def _note(subject: Subject, trainer: Trainer, steps: int) -> None:
-    if steps < STEPS or trainer.scale < 1:
-        subject.notes.append(
-            f"a step takes {trainer.step_seconds:.2g} s here: the scan of rates (C14) made "
-            f"{steps} steps with each, on batches of {trainer.batches.size(0)} images for the "
-            f"recipe's {trainer.whole}, with rates times {trainer.scale:.2g}"
-        )
+def _note(trainer: Trainer, steps: int, tried: int) -> str:
+    """What a scan did with, where steps are slow."""
+    told = f"a step takes {trainer.step_seconds:.2g} s here, so the scan of rates tried {tried} of "
+    told += f"them, with one seed, for {steps} steps each"
+    images = trainer.batches.size(0)
+    if images < trainer.whole:
+        told += f", on batches of {images} images; its rates are those for the recipe's "
+        told += f"{trainer.whole}, reckoned by the root"
+    return told
 
 
 def _untrained(trainer: Trainer, seed: int, steps: int) -> list[float]:

@@ -42,7 +42,7 @@ class Subject:
     make_loss: Callable[..., keras.losses.Loss] = losses.make
     scaling: Normalisation = field(init=False)
     kept: dict[str, Any] = field(default_factory=dict)
-    notes: list[str] = field(default_factory=list)
+    notes: dict[str, str] = field(default_factory=dict)  # By the id of a check.
 
     def __post_init__(self) -> None:
         self.scaling = normalisation(self.recipe.data.preprocess, self.data.train)

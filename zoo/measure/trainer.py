@@ -74,11 +74,11 @@ class Trainer:
         """
         images = self.whole
         least = max(LEAST_IMAGES, -(-self.whole // LEAST_SHARE))
-        each = self.step_seconds / self.whole
-        while steps * each * images > seconds and images // 2 >= least:
+        pace = self.step_seconds
+        while steps * pace * images / self.whole > seconds and images // 2 >= least:
             images //= 2
         self.take(images)
-        return seconds / (each * images)
+        return seconds / (pace if images == self.whole else self._timed())
 
     def prepare(self) -> None:
         """Compiles the network as it is now; that is its first start."""
@@ -138,7 +138,13 @@ class Trainer:
     @cached_property
     def step_seconds(self) -> float:
         """Seconds of a step on the recipe's batches, tracing left out."""
+        taken = self.batches
         self.take(self.whole)
+        seconds = self._timed()
+        self.batches = taken
+        return seconds
+
+    def _timed(self) -> float:
         self.restart()
         self.step(*self.batches(0))
         times: list[float] = []

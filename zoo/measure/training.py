@@ -32,6 +32,7 @@ class Smoke:
 
     trainer: Trainer
     rate: float
+    scale: float
     curve: list[float]
     ratios: dict[str, list[float]]
     steps: int
@@ -73,11 +74,11 @@ def smoke(subject: Subject, rate: float | None = None) -> Smoke:
             break
     images = (trainer.batches(step)[0] for step in range(max(steps - 30, 0), steps))
     reestimate(trainer.network, images)
-    found = Smoke(trainer, rate, curve, ratios, len(curve))
-    if trainer.scale < 1:
-        subject.notes.append(
-            f"the short training (C13, C15, C16) made {found.steps} steps on batches of "
-            f"{trainer.batches.size(0)} images"
+    found = Smoke(trainer, rate, trainer.scale, curve, ratios, len(curve))
+    if steps < STEPS:
+        subject.notes["C16"] = (
+            f"a step takes {trainer.step_seconds:.2g} s here, so the short training was one of "
+            f"{found.steps} steps on batches of {trainer.batches.size(0)} images"
         )
     subject.kept["smoke"] = found
     return found
@@ -136,8 +137,11 @@ def smoked(subject: Subject) -> judged.Smoke:
 def update_ratio(subject: Subject) -> updates.UpdateRatio:
     """|change| / |kernel| of a step, median over the later of the first steps."""
     found = smoke(subject)
-    made = found.rate * found.trainer.scale
-    settled = optimize.equilibrium(found.trainer.recipe.train.optimizer, made)
+    optimizer = found.trainer.recipe.train.optimizer
+    settled = optimize.equilibrium(optimizer, found.rate * found.scale)
+    # The noise in a step of SGD is as large as with the recipe's batches; others' steps are as long
+    # as their rate.
+    scale = 1.0 if optimizer.word in ("SGD", "TorchSGD") else found.scale
     normed = {layer.name for layer in subject.layers if getattr(layer.options, "followed", False)}
     rows = []
     for path, ratios in found.ratios.items():
@@ -147,12 +151,12 @@ def update_ratio(subject: Subject) -> updates.UpdateRatio:
         rows.append(
             updates.KernelUpdate(
                 path=path,
-                ratio=float(np.median(ratios)),
+                ratio=float(np.median(ratios)) / scale,
                 equilibrium=settled if scale_free else None,
                 scale_invariant=scale_free,
             )
         )
-    return updates.UpdateRatio(layers=rows, learning_rate=found.rate)
+    return updates.UpdateRatio(layers=rows, learning_rate=found.trainer.peak)
 
 
 def dead_units(subject: Subject) -> list[DeadUnits]:
