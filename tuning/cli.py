@@ -9,7 +9,7 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
-from tuning import report
+from tuning import pictures, report
 from tuning.board import Board
 from tuning.journal import read
 from tuning.search import Outcome, Settings, begin, resume, with_proposal
@@ -68,7 +68,7 @@ def leave(out: Output, folder: Search, plots: bool, tensorboard: bool) -> None:
     report.write_csv(rows, folder.csv_file)
     if plots:
         objective = info["recipe"].get("tune", {}).get("objective", "val_accuracy")
-        made = report.draw(
+        made = pictures.draw(
             rows, info["stages"], objective, folder.plots_folder,
             lower_is_better=objective == "val_loss",
         )  # fmt: skip

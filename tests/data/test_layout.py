@@ -10,7 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from zoo.data.layout import Layout, class_names, divide, permutation, read
+from zoo.data.divide import divide, permutation
+from zoo.data.layout import Layout, class_names, read
 from zoo.errors import DataError
 
 

@@ -12,7 +12,8 @@ from typing import Any
 import pytest
 
 from tests.test_light import HEAVY, fresh
-from tuning.report import COLUMNS, draw, ran, write_csv, write_hparams
+from tuning.pictures import draw, ran
+from tuning.report import COLUMNS, write_csv, write_hparams
 
 RATE, DROP, ACT = "train.optimizer.SGD.learning_rate", "model.dropout", "model.activation"
 NESTEROV = "train.optimizer.SGD.nesterov"
@@ -175,7 +176,7 @@ def test_hparams_written_again_replace_the_old(tmp_path: Path) -> None:
 LIGHT = """\
 import json, sys
 from pathlib import Path
-import tuning.confirm, tuning.narrow, tuning.report
+import tuning.confirm, tuning.narrow, tuning.pictures, tuning.report
 light = sorted(sys.modules)
 tuning.report.write_hparams([json.loads(sys.argv[1])], Path(sys.argv[2]))
 print(json.dumps([light, sorted(sys.modules)]))

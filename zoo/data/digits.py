@@ -9,8 +9,8 @@ from pathlib import Path
 import numpy as np
 
 from zoo.data.cache import Progress
+from zoo.data.divide import permutation
 from zoo.data.images import ImageSpec, fit
-from zoo.data.layout import permutation
 from zoo.data.splits import ArraySplit, Splits
 from zoo.errors import EnvironmentFault
 from zoo.recipe.schema import Data
