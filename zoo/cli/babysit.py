@@ -8,7 +8,7 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 from textwrap import fill
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import typer
 
@@ -21,6 +21,9 @@ from zoo.recipe import Recipe
 from zoo.recipe.resolve import dump_data
 from zoo.recipe.tune import proposal
 from zoo.run import Run, write_text
+
+if TYPE_CHECKING:
+    from zoo.check import Report
 
 CLAIM = re.compile(r"^# [0-9.]+ ± .*\n", re.MULTILINE)
 WIDTH = 100
@@ -97,19 +100,7 @@ def check(
     place = Run.create(folder, loaded.name, kind="check-")
     place.write_checks({"recipe": recipes.dump(loaded), **found.as_json()})
     out.result({**found.as_json(), "folder": str(place)})
-    for finding in found.findings:
-        out.text(told(finding))
-    counts = {word: sum(f.verdict is word for f in found.findings) for word in Verdict}
-    for name in found.silent:
-        out.text(f"----  {name} {CHECKS[name].name}: nothing to judge in this network")
-    for name, note in found.notes.items():
-        out.text(fill(f"note  {name} {note}", WIDTH, subsequent_indent=INDENT))
-    out.text("")
-    out.text(
-        f"verdict   {found.verdict.value}: "
-        + ", ".join(f"{count} {word.value}" for word, count in counts.items())
-        + f" in {sum(found.seconds.values()):.1f} s"
-    )
+    _printed(out, found)
     _suggested(out, loaded, found.suggestion, recipe, sets, write)
     if plots:
         from zoo.plots import draw
@@ -120,6 +111,23 @@ def check(
     out.text(f"written   {place.checks_file}")
     if found.verdict is Verdict.FAIL:
         raise typer.Exit(1)
+
+
+def _printed(out: Output, found: Report) -> None:
+    """The findings, what is silent, what was done with less, and the verdict of all."""
+    for finding in found.findings:
+        out.text(told(finding))
+    for name in found.silent:
+        out.text(f"----  {name} {CHECKS[name].name}: nothing to judge in this network")
+    for name, note in found.notes.items():
+        out.text(fill(f"note  {name} {note}", WIDTH, subsequent_indent=INDENT))
+    counts = {word: sum(f.verdict is word for f in found.findings) for word in Verdict}
+    out.text("")
+    out.text(
+        f"verdict   {found.verdict.value}: "
+        + ", ".join(f"{count} {word.value}" for word, count in counts.items())
+        + f" in {sum(found.seconds.values()):.1f} s"
+    )
 
 
 def told(finding: Finding) -> str:
