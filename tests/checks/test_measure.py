@@ -179,6 +179,20 @@ def test_checks_in_any_order_say_the_same(tmp_path: Path) -> None:
     assert [f.as_json() for f in check(other).findings] == [f.as_json() for f in first.findings]
 
 
+@pytest.mark.parametrize(
+    "schedule, epochs",
+    [("constant", 0), ("{cosine: {warmup_epochs: 2}}", 2), ("{triangle: {peak_at: 0.25}}", 5)],
+)
+def test_how_long_a_warm_up_is(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, schedule: str, epochs: float
+) -> None:
+    """In times that of the scan, which is half of its steps."""
+    monkeypatch.setitem(scan.RANGES, "other", (-3.0, -3.0))
+    made = subject(tmp_path, f"train.schedule={schedule}", "train.epochs=20")
+    steps = made.batches().steps_per_epoch
+    assert scan.scan(made).warmup == pytest.approx(epochs * steps / 25 if epochs else 0)
+
+
 def test_a_slow_scan_does_with_less_and_says_so(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -190,13 +204,13 @@ def test_a_slow_scan_does_with_less_and_says_so(
     found = made.kept["scan"]
     tried = [point.rate for point in found.points]
     assert tried == sorted(tried, reverse=True)
-    assert found.steps == 28
+    assert found.steps == 40
     assert 6 <= len(tried) < 14
     assert settled(found.points, found.rate, False, found.chance)
     assert not settled(found.points[:-1], found.rate, False, found.chance)
     assert {finding.verdict.value for finding in report.findings} <= {"PASS", "INFO"}
     assert list(report.notes) == ["C14", "C16"]
-    told = f"tried {len(tried)} of them, with one seed, for 28 steps each, on batches of 32 images"
+    told = f"tried {len(tried)} of them, with one seed, for 40 steps each, on batches of 32 images"
     assert told in report.notes["C14"]
     assert made.kept["smoke"].steps == 100
     assert "100 steps on batches of 64 images" in report.notes["C16"]

@@ -167,12 +167,13 @@ def test_nothing_is_suggested_where_nothing_works() -> None:
 RATES = [
     (0.1, "constant", "PASS", "suggested"),
     (0.3, "constant", "PASS", "suggested"),
-    (0.5, "constant", "INFO", "without warm-up"),
+    (0.5, "constant", "INFO", "without a long warm-up"),
     (1.0, "constant", "WARN", "loss exploding"),
-    (3.0, "constant", "FAIL", "loss exploding means too high. Lower it to about 0.1"),
+    (3.0, "constant", "WARN", "loss exploding means too high. Lower it to about 0.1"),
+    (6.0, "constant", "FAIL", "loss exploding means too high. Lower it to about 0.1"),
     (10.0, "constant", "FAIL", "Rough range to search: 0.0033 to 1"),
     (1.0, "cosine", "PASS", "suggested"),
-    (3.0, "one_cycle", "INFO", "without warm-up"),
+    (3.0, "one_cycle", "INFO", "without a long warm-up"),
     (3.4, "one_cycle", "WARN", "too high"),
     (10.0, "triangle", "FAIL", "too high"),
     (0.004, "constant", "PASS", "suggested"),
@@ -186,6 +187,28 @@ RATES = [
 def test_learning_rate(rate: float, schedule: str, verdict: str, words: str) -> None:
     found = judge_learning_rate(replace(HEALTHY["C14"], rate=rate, schedule=schedule))
     assert (found.verdict, words in found.advice) == (verdict, True), found
+
+
+@pytest.mark.parametrize(
+    "rate, scale, warmup, verdict",
+    [
+        (9.0, 1.0, 9.0, "WARN"),  # 27 times a third of 1.
+        (9.0, 1.0, 10.0, "INFO"),
+        (10.0, 1.0, 10.0, "WARN"),
+        (29.0, 1.0, 10.0, "WARN"),
+        (30.0, 1.0, 10.0, "FAIL"),
+        (10.0, 1.0, 0.0, "FAIL"),
+        (10.0, 0.5, 0.0, "WARN"),
+        (10.0, 0.5, 10.0, "INFO"),
+        (0.9, 1.0, 10.0, "PASS"),
+        (1.1, 1.0, 10.0, "INFO"),
+    ],
+)
+def test_warm_up_and_doubt_allow_higher_rates(
+    rate: float, scale: float, warmup: float, verdict: str
+) -> None:
+    numbers = replace(HEALTHY["C14"], rate=rate, schedule="cosine", scale=scale, warmup=warmup)
+    assert judge_learning_rate(numbers).verdict == verdict
 
 
 @given(SCANS, st.sampled_from(["constant", "cosine"]))
@@ -217,6 +240,20 @@ def test_nothing_works(points: list[RatePoint], verdict: str, words: str) -> Non
     )
     found = judge_learning_rate(numbers)
     assert (found.verdict, words in found.advice) == (verdict, True), found
+
+
+def test_a_rate_fails_only_where_one_like_it_exploded() -> None:
+    """A loss that ends a little above the first may still come down after fifty steps."""
+    points = [
+        replace(one, end_loss=min(one.end_loss, 3.1), smoothed_max=min(one.smoothed_max, 3.5))
+        for one in scan(-3, 0)
+    ]
+    numbers = replace(HEALTHY["C14"], points=points, rate=10.0)
+    assert judge_learning_rate(numbers).verdict == "WARN"
+    burst = [replace(one, smoothed_max=7.0) if one.rate == 10.0 else one for one in points]
+    assert judge_learning_rate(replace(numbers, points=burst)).verdict == "FAIL"
+    lost = [replace(one, finite=False) if one.rate == 10.0 else one for one in points]
+    assert judge_learning_rate(replace(numbers, points=lost)).verdict == "FAIL"
 
 
 def test_few_steps_cannot_tell_a_plateau() -> None:

@@ -53,6 +53,7 @@ class LearningRateScan:
         steps: of each training; fewer than `STEPS` where they are slow.
         scale: by which rates were multiplied for smaller batches than the recipe's: limits are
             known to that factor, and a rate above them has the benefit of the doubt.
+        warmup: of the recipe, in times that of the scan; 0 without one.
     """
 
     points: Sequence[RatePoint]
@@ -62,6 +63,7 @@ class LearningRateScan:
     chance: float
     steps: int = STEPS
     scale: float = 1.0
+    warmup: float = 0.0
 
 
 Class = Literal["too low", "works", "too high"]
@@ -75,6 +77,8 @@ NEARLY = 0.85  # Of the best rate's fall of the loss.
 # Times the rate suggested. With a constant rate, 10 is the largest that works.
 HIGH_WARN, HIGH_FAIL, LOW_WARN = 10.0, 30.0, 0.01
 NOTED = (1 / 30, 3.0)
+# Times higher a peak may be that a training warms up to so many times as long as the scan does.
+WARMED, LONG = 3.0, 10.0
 HAIR = 1 + 1e-9  # 30 times 0.1 / 3 is not 1.0 in floats.
 
 
@@ -117,6 +121,15 @@ def classes(points: Sequence[RatePoint], chance: float = 0.0) -> dict[float, Cla
             learned = learned or accuracy > chance > 0
         found[rate] = kind
     return found
+
+
+def _exploded(points: Sequence[RatePoint], rate: float) -> bool:
+    """Whether the loss at a rate was infinite or above three times the first with any seed."""
+    return any(
+        not point.finite or not point.smoothed_max <= EXPLODED * point.first_loss
+        for point in points
+        if point.rate == rate
+    )
 
 
 def settled(points: Sequence[RatePoint], rate: float, annealed: bool, chance: float) -> bool:
@@ -199,9 +212,10 @@ def judge_learning_rate(numbers: LearningRateScan) -> Finding:
 
     Measured in times a third (a rate that falls later) or a tenth (a constant one) of that, or less
     where rates below it teach more: WARN from 10 times on, and below a 100th; FAIL from 30 times on
-    of what works at all. Warm-up carries a peak beyond what works from the start, so that 3 to 10
-    times is INFO; WARN, too, from the first rate that was tried and was too high. Beyond a scan
-    that found no rate too high nothing is said.
+    of what works at all, if such a rate was seen to explode; WARN, too, from the first rate that
+    was tried and was too high. Warm-up carries a peak beyond what works from the start: with one
+    ten times as long as the scan's it may be three times higher. Beyond a scan that found no rate
+    too high nothing is said.
 
     Source: CS231n, lecture 6, "find learning rate that makes the loss go down"; Smith 2017.
     """
@@ -223,11 +237,17 @@ def judge_learning_rate(numbers: LearningRateScan) -> Finding:
     # What is too high is measured by what works at all, what is too low by what teaches most.
     centre = max(_centre(numbers.points, high, annealed), min(found))
     common = high / (ANNEALED if annealed else CONSTANT)
-    wanted = f"{centre * LOW_WARN:.2g} < learning_rate < {centre * HIGH_WARN:.2g} (fails from "
-    wanted += f"{common * HIGH_FAIL:.2g} on)"
+    doubt = 1 / numbers.scale if 0 < numbers.scale < 1 else 1.0
+    allowed = doubt * (WARMED if numbers.warmup >= LONG else 1)
+    wanted = f"{centre * LOW_WARN:.2g} < learning_rate < {centre * HIGH_WARN * allowed:.2g} "
+    wanted += f"(fails from {common * HIGH_FAIL * allowed:.2g} on)"
     beyond = [at for at, kind in found.items() if kind == "too high" and at > high]
     if numbers.rate > centre:
-        verdict = _too_high(numbers.rate * numbers.scale, centre, common, beyond)
+        burst = [at for at in beyond if _exploded(numbers.points, at)]
+        lowest = min(burst, default=None)
+        verdict = _too_high(numbers.rate / allowed, centre, common, beyond, lowest)
+        if verdict is PASS and numbers.rate > NOTED[1] * centre * doubt * HAIR:
+            verdict = INFO
         known = numbers.rate <= rate
     else:
         verdict = _too_low(numbers.rate / centre)
@@ -248,8 +268,8 @@ def _told(has: float, verdict: Verdict, proposed: Proposal, above: bool, bounded
     if verdict is PASS:
         return f"{told} is near the {rate:.2g} suggested; the loss goes down up to {high:.2g}."
     if above and verdict is INFO:
-        told += f" is high beside the {rate:.2g} suggested; without warm-up it may be too high."
-        return f"{told} {search}."
+        told += f" is high beside the {rate:.2g} suggested; without a long warm-up it may be "
+        return f"{told}too high. {search}."
     if above:
         return f"{told}: loss exploding means too high. Lower it to about {rate:.2g}. {search}."
     if verdict is INFO:
@@ -257,14 +277,20 @@ def _told(has: float, verdict: Verdict, proposed: Proposal, above: bool, bounded
     return f"{told}: loss barely changing means too low. Raise it to about {rate:.2g}. {search}."
 
 
-def _too_high(rate: float, centre: float, common: float, beyond: Sequence[float]) -> Verdict:
-    """Of a rate above what is best. `beyond`: rates that were tried and were too high."""
+def _too_high(
+    rate: float, centre: float, common: float, beyond: Sequence[float], exploded: float | None
+) -> Verdict:
+    """Of a rate above what is best.
+
+    `beyond`: rates that were tried and were too high; `exploded`: the lowest of those with which
+    the loss did not merely end a little above where it began.
+    """
     rate *= HAIR
-    if beyond and rate >= HIGH_FAIL * common:
+    if exploded and rate >= max(HIGH_FAIL * common, exploded / ASIDE):
         return FAIL
     if beyond and rate >= min(*beyond, HIGH_WARN * centre):
         return WARN
-    return INFO if rate > NOTED[1] * centre * HAIR**2 else PASS
+    return PASS
 
 
 def _too_low(times: float) -> Verdict:

@@ -15,6 +15,7 @@ from zoo.measure.trainer import Trainer, shared
 RANGES = {"SGD": (-5.0, 1.5), "TorchSGD": (-5.0, 1.5), "other": (-6.0, 0.5)}
 STEPS, SEEDS = rates.STEPS, 2
 SECONDS = 120.0  # What the scan may cost where steps are slow; it then does with less.
+WHOLE_RATES = 10  # In price: high rates end early, and low ones are left out.
 SLOW_STEPS = 40  # What smaller batches are to make affordable.
 LAST = 10  # Losses that an end is the mean of.
 
@@ -28,12 +29,14 @@ def scan(subject: Subject) -> rates.LearningRateScan:
     word = subject.recipe.train.optimizer.word
     low, high = RANGES.get(word, RANGES["other"])
     tried = [10 ** (low + i / 2) for i in range(int((high - low) * 2) + 1)]
-    affordable = trainer.afford(SECONDS / len(tried), SLOW_STEPS)
-    seeds = SEEDS if affordable >= SEEDS * STEPS else 1
-    steps = int(min(max(affordable / seeds, 2 * LAST), STEPS))
+    trainer.take(trainer.whole)
+    steps, seeds = STEPS, SEEDS
+    if trainer.step_seconds * len(tried) * seeds * steps > SECONDS:
+        affordable = trainer.afford(SECONDS / WHOLE_RATES, SLOW_STEPS)
+        steps, seeds = int(min(max(affordable, 2 * LAST), STEPS)), 1
     # A recipe that warms up asks for a peak that need not work from the first step on.
     schedule = subject.recipe.train.schedule
-    warm = getattr(schedule.options, "warmup_epochs", 0) or schedule.word == "triangle"
+    warm = _warmup_steps(subject)
     warmup = steps // 2 if warm else 0
     counts = np.bincount(subject.data.train.labels, minlength=subject.classes)
     images = min(LAST, steps) * trainer.batches.size(0)
@@ -54,6 +57,7 @@ def scan(subject: Subject) -> rates.LearningRateScan:
         chance=chance,
         steps=steps,
         scale=trainer.scale,
+        warmup=warm / max(warmup, 1),
     )
     if seeds < SEEDS:
         subject.notes["C14"] = _note(trainer, steps, len(points))
@@ -66,6 +70,16 @@ def scan(subject: Subject) -> rates.LearningRateScan:
         }
     subject.kept["scan"] = found
     return found
+
+
+def _warmup_steps(subject: Subject) -> float:
+    """Of the training that is planned, until its rate is at the peak."""
+    train = subject.recipe.train
+    options = train.schedule.options
+    epochs = getattr(options, "warmup_epochs", 0.0)
+    if train.schedule.word == "triangle":
+        epochs = options.peak_at * train.epochs
+    return float(epochs * subject.batches().steps_per_epoch)
 
 
 def _note(trainer: Trainer, steps: int, tried: int) -> str:
