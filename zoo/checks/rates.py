@@ -65,6 +65,11 @@ class LearningRateScan:
     scale: float = 1.0
     warmup: float = 0.0
 
+    @property
+    def shortened(self) -> bool:
+        """Whether losses may yet come down that ended above where they began."""
+        return self.steps < STEPS or self.scale < 1
+
 
 Class = Literal["too low", "works", "too high"]
 Proposal = tuple[float, tuple[float, float]]  # A rate, and the lowest and highest to search.
@@ -72,6 +77,7 @@ EXPLODED = 3.0  # Times the first loss, as in the lecture.
 LEAST_DROP = 0.01  # Of the first loss.
 # The rate to take below the largest that works; how wide to search.
 ANNEALED, CONSTANT, RANGE = 3.0, 10.0, 300.0
+HALF = 10**0.5  # Rates of a scan are half a decade apart.
 ASIDE = 1.8  # A rate stands for those around it, half a decade apart.
 NEARLY = 0.85  # Of the best rate's fall of the loss.
 # Times the rate suggested. With a constant rate, 10 is the largest that works.
@@ -212,10 +218,10 @@ def judge_learning_rate(numbers: LearningRateScan) -> Finding:
 
     Measured in times a third (a rate that falls later) or a tenth (a constant one) of that, or less
     where rates below it teach more: WARN from 10 times on, and below a 100th; FAIL from 30 times on
-    of what works at all, if such a rate was seen to explode; WARN, too, from the first rate that
-    was tried and was too high. Warm-up carries a peak beyond what works from the start: with one
-    ten times as long as the scan's it may be three times higher. Beyond a scan that found no rate
-    too high nothing is said.
+    of what works at all, and in a shortened scan only if such a rate was seen to explode; WARN,
+    too, from the first rate that was tried and was too high. Warm-up carries a peak beyond what
+    works from the start: with one ten times as long as the scan's it may be three times higher.
+    Beyond a scan that found no rate too high nothing is said.
 
     Source: CS231n, lecture 6, "find learning rate that makes the loss go down"; Smith 2017.
     """
@@ -243,9 +249,8 @@ def judge_learning_rate(numbers: LearningRateScan) -> Finding:
     wanted += f"(fails from {common * HIGH_FAIL * allowed:.2g} on)"
     beyond = [at for at, kind in found.items() if kind == "too high" and at > high]
     if numbers.rate > centre:
-        burst = [at for at in beyond if _exploded(numbers.points, at)]
-        lowest = min(burst, default=None)
-        verdict = _too_high(numbers.rate / allowed, centre, common, beyond, lowest)
+        proven = [at for at in beyond if not numbers.shortened or _exploded(numbers.points, at)]
+        verdict = _too_high(numbers.rate / allowed, centre, common, beyond, proven)
         if verdict is PASS and numbers.rate > NOTED[1] * centre * doubt * HAIR:
             verdict = INFO
         known = numbers.rate <= rate
@@ -278,15 +283,18 @@ def _told(has: float, verdict: Verdict, proposed: Proposal, above: bool, bounded
 
 
 def _too_high(
-    rate: float, centre: float, common: float, beyond: Sequence[float], exploded: float | None
+    rate: float,
+    centre: float,
+    common: float,
+    beyond: Sequence[float],
+    proven: Sequence[float],
 ) -> Verdict:
     """Of a rate above what is best.
 
-    `beyond`: rates that were tried and were too high; `exploded`: the lowest of those with which
-    the loss did not merely end a little above where it began.
+    `beyond`: rates that were tried and were too high; `proven`: those of them that are so for sure.
     """
     rate *= HAIR
-    if exploded and rate >= max(HIGH_FAIL * common, exploded / ASIDE):
+    if proven and rate >= max(HIGH_FAIL * common, min(proven) / HALF):
         return FAIL
     if beyond and rate >= min(*beyond, HIGH_WARN * centre):
         return WARN
