@@ -600,8 +600,13 @@ def command(*arguments: str | Path, cwd: Path, **more: str) -> subprocess.Popen[
     return subprocess.Popen(
         [sys.executable, stand_in.__file__, "tune", *map(str, arguments)],
         cwd=cwd, env=environment(CUDA_VISIBLE_DEVICES="", **more), text=True,
-        stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, preexec_fn=_as_from_a_terminal,
     )  # fmt: skip
+
+
+def _as_from_a_terminal() -> None:
+    """Tests that a script runs in the background have SIGINT ignored, and so would their own."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 def ended(process: subprocess.Popen[str]) -> tuple[int, str, str]:
