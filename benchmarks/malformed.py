@@ -321,3 +321,11 @@ def too_large(rng: random.Random, item: Item) -> Wrong:
     chunk = b"100000\r\n" + b" " * 0x100000 + b"\r\n"
     body = chunk * 40 + b"0\r\n\r\n"
     return Wrong("too large", "refused", http(body, "POST", PREDICT, "Transfer-Encoding: chunked"))
+
+
+def says_why(body: bytes) -> bool:
+    """Whether the body of a refusal is an error in JSON."""
+    try:
+        return isinstance(json.loads(body)["error"], str)
+    except (ValueError, KeyError, TypeError):
+        return False

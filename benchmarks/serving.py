@@ -21,7 +21,6 @@ import io
 import json
 import os
 import random
-import re
 import shutil
 import subprocess
 import sys
@@ -34,6 +33,7 @@ from typing import Any
 
 import malformed
 from PIL import Image
+from posting import lines, wrk
 from served import PINS, SIDES, Item, Server, Side, clean_environment, running
 
 FORMS = ("jpeg", "png", "uint8")
@@ -69,30 +69,6 @@ Path(out).write_text(json.dumps({
     "shape": [height, width, channels], "best": best, "milliseconds": milliseconds,
 }))
 """
-
-# One thread of wrk runs one interpreter, so the bodies come in turn whatever the connection.
-SCRIPT = """\
-local requests, at = {}, 0
-init = function(args)
-  for line in io.lines("BODIES") do
-    local path, body = line:match("^(%S+) (.*)$")
-    requests[#requests + 1] =
-      wrk.format("POST", path, {["Content-Type"] = "application/json"}, body)
-  end
-end
-request = function()
-  at = at % #requests + 1
-  return requests[at]
-end
-done = function(summary, latency, _)
-  local e = summary.errors
-  io.write(string.format(
-    '\\n@{"requests": %d, "microseconds": %d, "p50": %f, "p99": %f, "status": %d, "socket": %d}\\n',
-    summary.requests, summary.duration, latency:percentile(50) / 1000,
-    latency:percentile(99) / 1000, e.status, e.connect + e.read + e.write + e.timeout))
-end
-"""
-
 
 # What is asked.
 
@@ -138,28 +114,6 @@ def item(file: Path, height: int, width: int, channels: int) -> Item:
 
 
 # Load.
-
-
-def wrk(port: int, lines: list[str], clients: int, seconds: int, scratch: Path) -> dict[str, Any]:
-    """What wrk measures: requests, their rate, p50 and p99 in ms, errors."""
-    bodies, script = scratch / "bodies", scratch / "post.lua"
-    bodies.write_text("\n".join(lines) + "\n")
-    script.write_text(SCRIPT.replace("BODIES", str(bodies)))
-    command = ["wrk", "-t1", f"-c{clients}", f"-d{seconds}s", "--timeout", "30s"]
-    done = subprocess.run(
-        [*command, "-s", str(script), f"http://127.0.0.1:{port}"], capture_output=True, text=True
-    )
-    found = re.search(r"^@(.*)$", done.stdout, re.MULTILINE)
-    if done.returncode or not found:
-        raise SystemExit(f"wrk failed: {done.stdout[-500:]}{done.stderr[-500:]}")
-    figures: dict[str, Any] = json.loads(found[1])
-    figures["rate"] = figures["requests"] / (figures["microseconds"] / 1e6)
-    return figures
-
-
-def lines(side: Side, form: str, items: list[Item]) -> list[str]:
-    """What `SCRIPT` reads: a path and a body in each line."""
-    return [f"{side.path(form)} {json.dumps(side.body(form, item))}" for item in items]
 
 
 def turn(server: Server, words: argparse.Namespace, scratch: Path) -> list[dict[str, Any]]:
@@ -314,7 +268,7 @@ def wrong(words: argparse.Namespace, scratch: Path) -> dict[str, Any]:
                     {"number": number, "kind": made.kind, "status": status, "seconds": took,
                      "sent": sent, "answer": body[:300].decode("latin-1")}
                 )  # fmt: skip
-            elif status and status != 200 and not says_why(body):
+            elif status and status != 200 and not malformed.says_why(body):
                 plain += 1
             if (number + 1) % CHECK_EVERY == 0:
                 at = number // CHECK_EVERY % len(items)
@@ -339,13 +293,6 @@ def wrong(words: argparse.Namespace, scratch: Path) -> dict[str, Any]:
         "counts": counts, "surprises": surprises, "plain": plain, "right": same, "alive": alive,
         "before": before, "after": after,
     }  # fmt: skip
-
-
-def says_why(body: bytes) -> bool:
-    try:
-        return isinstance(json.loads(body)["error"], str)
-    except (ValueError, KeyError, TypeError):
-        return False
 
 
 def main() -> None:

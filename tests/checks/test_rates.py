@@ -251,7 +251,11 @@ def test_a_shortened_scan_fails_a_rate_only_where_one_like_it_exploded() -> None
     numbers = replace(HEALTHY["C14"], points=points, rate=10.0)
     assert judge_learning_rate(numbers).verdict == "FAIL"
     numbers = replace(numbers, steps=49)
-    assert judge_learning_rate(numbers).verdict == "WARN"
+    found = judge_learning_rate(numbers)
+    assert (found.verdict, "likely too high: in this short a scan" in found.advice) == (
+        "WARN",
+        True,
+    )
     burst = [replace(one, smoothed_max=7.0) if one.rate == 10.0 else one for one in points]
     assert judge_learning_rate(replace(numbers, points=burst)).verdict == "FAIL"
     lost = [replace(one, finite=False) if one.rate == 10.0 else one for one in points]

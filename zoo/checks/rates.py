@@ -88,18 +88,23 @@ WARMED, LONG = 3.0, 10.0
 HAIR = 1 + 1e-9  # 30 times 0.1 / 3 is not 1.0 in floats.
 
 
+def exploded(point: RatePoint) -> bool:
+    """Whether a loss was not finite, or the smoothed one above 3 times the first."""
+    losses = (point.first_loss, point.end_loss, point.se, point.smoothed_max)
+    if not point.finite or not all(map(math.isfinite, losses)):
+        return True
+    return point.smoothed_max > EXPLODED * point.first_loss
+
+
 def classified(point: RatePoint) -> Class:
     """Too high: not finite, above 3 times the first loss, or ends above it; too low: hardly moves.
 
     A change counts from max(1 %, 3 standard errors) on, both ways: at a tiny rate the last losses
     are the first one and noise.
     """
-    losses = (point.first_loss, point.end_loss, point.se, point.smoothed_max)
-    if not point.finite or not all(map(math.isfinite, losses)):
+    if exploded(point):
         return "too high"
     least = max(LEAST_DROP * point.first_loss, 3 * point.se)
-    if point.smoothed_max > EXPLODED * point.first_loss:
-        return "too high"
     if point.end_loss > point.first_loss + least:
         return "too high"
     return "works" if point.first_loss - point.end_loss >= least else "too low"
@@ -127,15 +132,6 @@ def classes(points: Sequence[RatePoint], chance: float = 0.0) -> dict[float, Cla
             learned = learned or accuracy > chance > 0
         found[rate] = kind
     return found
-
-
-def _exploded(points: Sequence[RatePoint], rate: float) -> bool:
-    """Whether the loss at a rate was infinite or above three times the first with any seed."""
-    return any(
-        not point.finite or not point.smoothed_max <= EXPLODED * point.first_loss
-        for point in points
-        if point.rate == rate
-    )
 
 
 def settled(points: Sequence[RatePoint], rate: float, annealed: bool, chance: float) -> bool:
@@ -248,8 +244,9 @@ def judge_learning_rate(numbers: LearningRateScan) -> Finding:
     wanted = f"{centre * LOW_WARN:.2g} < learning_rate < {centre * HIGH_WARN * allowed:.2g} "
     wanted += f"(fails from {common * HIGH_FAIL * allowed:.2g} on)"
     beyond = [at for at, kind in found.items() if kind == "too high" and at > high]
+    burst = {point.rate for point in numbers.points if exploded(point)}
+    proven = [at for at in beyond if not numbers.shortened or at in burst]
     if numbers.rate > centre:
-        proven = [at for at in beyond if not numbers.shortened or _exploded(numbers.points, at)]
         verdict = _too_high(numbers.rate / allowed, centre, common, beyond, proven)
         if verdict is PASS and numbers.rate > NOTED[1] * centre * doubt * HAIR:
             verdict = INFO
@@ -259,22 +256,34 @@ def judge_learning_rate(numbers: LearningRateScan) -> Finding:
         known = min(_good(numbers.points, high)[1]) <= numbers.rate * ASIDE
     if annealed and known:
         verdict = PASS  # As good as any that was tried.
-    told = _told(numbers.rate, verdict, proposed, numbers.rate > centre, bool(beyond))
+    told = _told(numbers.rate, verdict, proposed, numbers.rate > centre, beyond, proven)
     return finding(check, verdict, numbers.rate, wanted, told, **details)
 
 
-def _told(has: float, verdict: Verdict, proposed: Proposal, above: bool, bounded: bool) -> str:
+def _told(
+    has: float,
+    verdict: Verdict,
+    proposed: Proposal,
+    above: bool,
+    beyond: Sequence[float],
+    proven: Sequence[float],
+) -> str:
     """What a verdict says of the recipe's rate, which is `above` what is best or below it."""
     rate, (low, high) = proposed
     told = f"learning_rate {has:g} in train.optimizer"
     search = f"Rough range to search: {low:.2g} to {high:.2g}"
-    if has > high and not bounded:
+    if has > high and not beyond:
         return f"{told} is above all rates tried, which go down up to {high:.2g}: not judged."
     if verdict is PASS:
         return f"{told} is near the {rate:.2g} suggested; the loss goes down up to {high:.2g}."
     if above and verdict is INFO:
         told += f" is high beside the {rate:.2g} suggested; without a long warm-up it may be "
         return f"{told}too high. {search}."
+    if above and not proven:
+        told += (
+            f" is likely too high: in this short a scan the loss goes down up to {high:.2g} only."
+        )
+        return f"{told} Lower it to about {rate:.2g}, or scan where steps are faster. {search}."
     if above:
         return f"{told}: loss exploding means too high. Lower it to about {rate:.2g}. {search}."
     if verdict is INFO:
