@@ -8,9 +8,10 @@ from zoo.checks.curves import CurveShape, Filters, Gap, Plateau
 from zoo.checks.data import InputScale, Statistics
 from zoo.checks.gradients import Gradients, KernelGradient
 from zoo.checks.labels import Duplicates, Labels
+from zoo.checks.learning_rate import LearningRateScan
 from zoo.checks.loss import HeadConfidence, LossWiring, Regularisation
 from zoo.checks.norm import BatchNormConfig, BatchNormLayer
-from zoo.checks.rates import LearningRateScan, RatePoint
+from zoo.checks.rates import RatePoint
 from zoo.checks.signals import DeadUnits, Saturating, Saturation, SignalPropagation, Units
 from zoo.checks.symmetry import Symmetry
 from zoo.checks.training import InputIndependent, Overfit, Smoke

@@ -16,7 +16,7 @@ from tests.runs import final, same, tiny, weights
 from zoo import probe
 from zoo.check import check
 from zoo.checks.rates import settled
-from zoo.measure import Subject, gradients, loss, scan, start, training
+from zoo.measure import Subject, gradients, loss, overfit, scan, start, training
 from zoo.measure.trainer import LEAST_IMAGES, LEAST_SHARE, Trainer
 from zoo.recipe.calm import calm
 from zoo.recipe.network import stages
@@ -120,8 +120,8 @@ def test_slow_steps_take_smaller_batches(
     assert trainer.images <= whole
     assert trainer.images == whole or trainer.images >= max(LEAST_IMAGES, whole / LEAST_SHARE)
     assert affordable == pytest.approx(seconds / each * whole / trainer.images)
-    if trainer.images < whole:  # Twice as many were too slow.
-        assert steps * each * (2 * trainer.images) / whole > seconds * (1 - 1e-9)
+    if trainer.images < whole:  # What was halved, twice as many or one more, was too slow.
+        assert steps * each * (2 * trainer.images + 1) / whole > seconds * (1 - 1e-9)
     elif whole // 2 >= max(LEAST_IMAGES, -(-whole // LEAST_SHARE)):
         assert affordable >= steps * (1 - 1e-9)
 
@@ -216,6 +216,28 @@ def test_a_slow_scan_does_with_less_and_says_so(
     assert "100 steps on batches of 64 images" in report.notes["C16"]
     assert report.as_json()["notes"] == report.notes
     assert check(made, only=["C01"]).notes == {}
+
+
+def test_a_check_keeps_its_time_whatever_a_step_takes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Some rate and some steps it takes; what they cannot tell is no FAIL."""
+    monkeypatch.setattr(Trainer, "step_seconds", 100.0)
+    monkeypatch.setattr(Trainer, "_timed", lambda trainer: trainer.batches.size(0) / 1.28)
+    monkeypatch.setattr(scan, "LATEST", 0.0)
+    monkeypatch.setattr(overfit, "SECONDS", 0.0)
+    made = subject(tmp_path, "train.batch_size=128", "train.optimizer.Adam.learning_rate=1e-7")
+    report = check(made, only=["C12", "C13", "C14", "C16"])
+    verdicts = {finding.id: finding.verdict.value for finding in report.findings}
+    assert verdicts == {"C12": "WARN", "C13": "WARN", "C14": "INFO", "C16": "WARN"}
+    assert len(made.kept["scan"].points) == 1
+    assert made.kept["scan"].unfinished
+    assert (
+        "tried 1 of them, with one seed, for 20 steps each, until its time ran out"
+        in (report.notes["C14"])
+    )
+    assert made.kept["smoke"].steps == training.FEWEST_STEPS
+    assert [len(curve) for curve in made.kept["tiny"].values()] == [overfit.FEWEST_STEPS]
 
 
 def test_calm_leaves_weights_and_names(tmp_path: Path) -> None:

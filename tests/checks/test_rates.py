@@ -11,12 +11,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.checks.healthy import HEALTHY, scan
+from zoo.checks.learning_rate import LearningRateScan, judge_learning_rate
 from zoo.checks.rates import (
-    LearningRateScan,
     RatePoint,
     classes,
     classified,
-    judge_learning_rate,
     largest_working,
     settled,
     suggestion,
@@ -240,6 +239,21 @@ def test_nothing_works(points: list[RatePoint], verdict: str, words: str) -> Non
     )
     found = judge_learning_rate(numbers)
     assert (found.verdict, words in found.advice) == (verdict, True), found
+
+
+def test_a_scan_that_ran_out_of_time_judges_no_rate_that_it_did_not_reach() -> None:
+    high = [replace(POINT, rate=rate, finite=False) for rate in (30.0, 10.0)]
+    numbers = replace(HEALTHY["C14"], points=high, rate=0.1, steps=20, unfinished=True)
+    assert judge_learning_rate(replace(numbers, unfinished=False)).verdict == "FAIL"
+    found = judge_learning_rate(numbers)
+    assert (found.verdict, "the 2 highest of the rates to try (30 to 10)" in found.advice) == (
+        "INFO",
+        True,
+    )
+    works = replace(numbers, points=[*high, replace(POINT, rate=1.0)])
+    assert judge_learning_rate(works).verdict == "INFO"  # 0.1 was not tried.
+    assert judge_learning_rate(replace(works, rate=1.0)).verdict == "PASS"
+    assert judge_learning_rate(replace(works, rate=30.0)).verdict == "FAIL"
 
 
 def test_a_shortened_scan_fails_a_rate_only_where_one_like_it_exploded() -> None:

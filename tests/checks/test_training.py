@@ -69,6 +69,18 @@ def test_overfit(changes: dict[str, object], verdict: str, plateau: str | None, 
     assert words in found.advice
 
 
+@pytest.mark.parametrize("changes, verdict, plateau, words", OVERFITS)
+def test_too_few_steps_fail_only_what_they_prove(
+    changes: dict[str, object], verdict: str, plateau: str | None, words: str
+) -> None:
+    found = judge_overfit(replace(OVERFIT, shortened=True, **changes))
+    proven = plateau == "diverged"
+    assert found.verdict == ("WARN" if verdict == "FAIL" and not proven else verdict)
+    assert found.details.get("plateau") == plateau
+    assert ("too few steps" in found.advice) == (verdict != found.verdict)
+    assert words in found.advice
+
+
 @given(st.floats(0, 50), st.floats(0, 50))
 def test_higher_losses_are_no_better(one: float, other: float) -> None:
     low, high = (judge_overfit(replace(OVERFIT, loss=x)).verdict for x in sorted((one, other)))
@@ -86,6 +98,11 @@ def test_higher_losses_are_no_better(one: float, other: float) -> None:
 def test_input_independent(loss: float, verdict: str, words: str) -> None:
     found = judge_input_independent(InputIndependent(loss=loss, entropy=2.3, se=0.02))
     assert (found.verdict, words in found.advice) == (verdict, True)
+    found = judge_input_independent(
+        InputIndependent(loss=loss, entropy=2.3, se=0.02, shortened=True)
+    )
+    assert found.verdict == ("PASS" if verdict == "PASS" else "WARN")
+    assert ("too few steps" in found.advice) == (verdict == "FAIL")
 
 
 @pytest.mark.parametrize("accuracy, verdict", [(0.19, "WARN"), (0.129, "WARN"), (0.12, "FAIL")])
@@ -108,8 +125,12 @@ def test_a_slow_start_is_no_blindness(accuracy: float, verdict: str) -> None:
     ],
 )
 def test_smoke(accuracy: float, majority: float, verdict: str, words: str) -> None:
-    found = judge_smoke(Smoke(accuracy=accuracy, images=1000, majority=majority, steps=300))
+    numbers = Smoke(accuracy=accuracy, images=1000, majority=majority, steps=300)
+    found = judge_smoke(numbers)
     assert (found.verdict, words in found.advice) == (verdict, True)
+    found = judge_smoke(replace(numbers, shortened=True))
+    assert found.verdict == ("PASS" if verdict == "PASS" else "WARN")
+    assert ("too few steps" in found.advice) == (verdict == "FAIL")
 
 
 def test_what_guessing_stays_below() -> None:

@@ -37,6 +37,7 @@ class Overfit:
         own_loss: plain cross-entropy of the same logits, computed apart; None: unknown.
         noise: how much the loss of the same weights and images changes from one pass in training
             mode to the next.
+        shortened: time ran out before the steps and rates that a network may need.
     """
 
     accuracy: float
@@ -56,6 +57,7 @@ class Overfit:
     at_start: float | None = None
     own_loss: float | None = None
     noise: float = 0.0
+    shortened: bool = False
 
 
 def softmax_twice(num_classes: int) -> float:
@@ -72,6 +74,9 @@ def smoothing_floor(num_classes: int, label_smoothing: float) -> float:
     return -right * math.log(right) - (num_classes - 1) * wrong * math.log(wrong)
 
 
+# What is no matter of steps; a loss that still falls comes by every plateau.
+PROVEN = ("diverged", "noise")
+TOO_FEW = "time was for too few steps to be sure"
 NOISY = 1e-3  # Change of a loss from pass to pass; float32 sums differ by less.
 
 
@@ -112,7 +117,10 @@ def judge_overfit(numbers: Overfit) -> Finding:
         told += ": nearly by heart, and slowly."
         return finding(check, WARN, numbers.loss, wanted, told, plateau="slow", **details)
     plateau, told = _diagnosis(numbers, best)
-    return finding(check, FAIL, numbers.loss, wanted, told, plateau=plateau, **details)
+    verdict = FAIL
+    if numbers.shortened and plateau not in PROVEN:
+        verdict, told = WARN, told.replace(": ", f" ({TOO_FEW}): ", 1)
+    return finding(check, verdict, numbers.loss, wanted, told, plateau=plateau, **details)
 
 
 def _diagnosis(numbers: Overfit, best: float) -> tuple[str, str]:
@@ -217,6 +225,7 @@ class InputIndependent:
         accuracy: on the same images.
         majority: share of the largest class among them.
         images: how many.
+        shortened: steps were slow, and too few to be sure of a network that starts slowly.
     """
 
     loss: float
@@ -225,12 +234,14 @@ class InputIndependent:
     accuracy: float = 0.0
     majority: float = 1.0
     images: int = 1
+    shortened: bool = False
 
 
 def judge_input_independent(numbers: InputIndependent) -> Finding:
     """C13. A network that uses its input gets below the entropy of the labels.
 
-    One that does not yet, but names classes better than guessing, begins slowly: WARN.
+    One that does not yet, but names classes better than guessing, begins slowly: WARN. So is one
+    that had too few steps to tell.
 
     Source: Karpathy 2019, "input-independent baseline".
     """
@@ -254,6 +265,9 @@ def judge_input_independent(numbers: InputIndependent) -> Finding:
         f"the loss, {numbers.loss:.4g}, is no better than a constant answer's: the network ignores "
         "its input. Check data.source and data.preprocess, and learning_rate in train.optimizer."
     )
+    if numbers.shortened:
+        told = told.replace(": ", f" ({TOO_FEW}): ", 1)
+        return finding(check, WARN, numbers.loss, wanted, told)
     return finding(check, FAIL, numbers.loss, wanted, told)
 
 
@@ -267,6 +281,7 @@ class Smoke:
         majority: share of the largest class among them.
         steps: of the training.
         augmented: whether its images were changed at random.
+        shortened: steps were slow, and too few to be sure of a network that starts slowly.
     """
 
     accuracy: float
@@ -274,13 +289,14 @@ class Smoke:
     majority: float
     steps: int
     augmented: bool = False
+    shortened: bool = False
 
 
 def judge_smoke(numbers: Smoke) -> Finding:
     """C16. A short training beats guessing: accuracy > p0 + 3 sqrt(p0 (1 - p0) / n).
 
     Where one class is more than half of the images, a short training often just finds that out,
-    which is WARN.
+    which is WARN; so are too few steps to tell.
     """
     check = "C16"
     if found := broken(check, numbers, "lower learning_rate in train.optimizer."):
@@ -299,8 +315,10 @@ def judge_smoke(numbers: Smoke) -> Finding:
     if numbers.majority > 0.5:
         told += " the largest class: set train.class_weight: balanced."
         return finding(check, WARN, numbers.accuracy, wanted, told, **details)
+    told += f" ({TOO_FEW})" if numbers.shortened else ""
     told += ": check data.source for labels that do not fit their images"
     if numbers.augmented:
         told += ", data.augment for changes that leave nothing to see"
     told += ", and learning_rate in train.optimizer."
-    return finding(check, FAIL, numbers.accuracy, wanted, told, **details)
+    verdict = WARN if numbers.shortened else FAIL
+    return finding(check, verdict, numbers.accuracy, wanted, told, **details)

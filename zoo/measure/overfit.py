@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+from dataclasses import replace
 from math import isfinite
 
 import numpy as np
@@ -13,7 +15,8 @@ from zoo.measure.subject import Subject, array
 from zoo.measure.trainer import Trainer
 
 LADDER = (1e-3, 1e-2, 1e-4)  # Adam's rates for the tiny set, in the order in which they are tried.
-TINY_STEPS = 300
+TINY_STEPS, FEWEST_STEPS = 300, 30
+SECONDS = 120.0  # After that no more than the fewest steps, and no other rate.
 NEAR = 0.01  # How close to its floor the loss of a tiny set must come.
 
 
@@ -26,15 +29,16 @@ def overfit(subject: Subject) -> judged.Overfit:
     images, labels = subject.stratified(subject.data.train, count, "tiny")
     best: judged.Overfit | None = None
     floor = _floor(images, labels)
+    ends = time.perf_counter() + SECONDS
     for rate in LADDER:
-        found = _by_heart(subject, rate, images, labels, floor)
+        found = _by_heart(subject, rate, images, labels, floor, ends)
         if best is None or (found.accuracy, -found.loss) > (best.accuracy, -best.loss):
             best = found
-        if found.accuracy == 1.0 and found.loss <= floor + NEAR:
+        if (found.accuracy == 1.0 and found.loss <= floor + NEAR) or time.perf_counter() > ends:
             break
     if best is None:
         raise ValueError("no learning rate to try")
-    return best
+    return replace(best, shortened=time.perf_counter() > ends)
 
 
 def _groups(images: np.ndarray, labels: np.ndarray) -> list[list[int]]:
@@ -61,7 +65,12 @@ def _floor(images: np.ndarray, labels: np.ndarray) -> float:
 
 
 def _by_heart(
-    subject: Subject, rate: float, images: np.ndarray, labels: np.ndarray, floor: float
+    subject: Subject,
+    rate: float,
+    images: np.ndarray,
+    labels: np.ndarray,
+    floor: float,
+    ends: float,
 ) -> judged.Overfit:
     trainer = Trainer(subject, subject.calm, {"Adam": {"learning_rate": rate}})
     trainer.restart()
@@ -71,6 +80,8 @@ def _by_heart(
         loss, accuracy = trainer.step(images, labels)
         curve.append(loss)
         if not isfinite(loss) or (accuracy == 1.0 and loss <= floor + NEAR):
+            break
+        if time.perf_counter() > ends and len(curve) >= FEWEST_STEPS:
             break
     subject.kept.setdefault("tiny", {})[rate] = curve
     penalty = float(sum(float(value) for value in trainer.network.losses))

@@ -2,28 +2,32 @@
 
 from __future__ import annotations
 
+import time
 from math import isfinite, sqrt
 
 import numpy as np
 
 from zoo.checks import rates
 from zoo.checks.fit import above_guessing
+from zoo.checks.learning_rate import STEPS, LearningRateScan
 from zoo.measure.subject import Subject
 from zoo.measure.trainer import Trainer, shared
 
 # Rates of the scan: half a decade apart.
 RANGES = {"SGD": (-5.0, 1.5), "TorchSGD": (-5.0, 1.5), "other": (-6.0, 0.5)}
-STEPS, SEEDS = rates.STEPS, 2
+SEEDS = 2
 SECONDS = 120.0  # What the scan may cost where steps are slow; it then does with less.
+LATEST = 2 * SECONDS  # No rate is begun after that.
 WHOLE_RATES = 10  # In price: high rates end early, and low ones are left out.
 SLOW_STEPS = 40  # What smaller batches are to make affordable.
 LAST = 10  # Losses that an end is the mean of.
 
 
-def scan(subject: Subject) -> rates.LearningRateScan:
+def scan(subject: Subject) -> LearningRateScan:
     """Trains from the same start with rates half a decade apart, each for some fifty steps."""
     if "scan" in subject.kept:
         return subject.kept["scan"]  # type: ignore[no-any-return]
+    began = time.perf_counter()
     subject.kept.pop("smoke", None)  # Its network is the trainer's, which starts again.
     trainer = shared(subject)
     word = subject.recipe.train.optimizer.word
@@ -43,13 +47,17 @@ def scan(subject: Subject) -> rates.LearningRateScan:
     chance = above_guessing(float(counts.max() / counts.sum()), images)
     annealed = schedule.word != "constant"
     points: list[rates.RatePoint] = []
+    unfinished = False
     for seed in range(seeds):
         untrained = _untrained(trainer, seed, steps)
         for rate in reversed(tried):
             points.append(_rate_point(trainer, rate, seed, steps, warmup, untrained))
             if seeds == 1 and rates.settled(points, trainer.peak, annealed, chance):
                 break
-    found = rates.LearningRateScan(
+            late = seeds == 1 and time.perf_counter() - began > LATEST
+            if unfinished := late and rate > tried[0]:
+                break
+    found = LearningRateScan(
         points=points,
         rate=trainer.peak,
         schedule=schedule.word,
@@ -58,9 +66,10 @@ def scan(subject: Subject) -> rates.LearningRateScan:
         steps=steps,
         scale=trainer.scale,
         warmup=warm / max(warmup, 1),
+        unfinished=unfinished,
     )
     if seeds < SEEDS:
-        subject.notes["C14"] = _note(trainer, steps, len(points))
+        subject.notes["C14"] = _note(trainer, steps, len(points), unfinished)
     proposed = rates.suggestion(points, annealed, chance)
     if proposed:
         rate, search = proposed
@@ -82,10 +91,12 @@ def _warmup_steps(subject: Subject) -> float:
     return float(epochs * subject.batches().steps_per_epoch)
 
 
-def _note(trainer: Trainer, steps: int, tried: int) -> str:
+def _note(trainer: Trainer, steps: int, tried: int, unfinished: bool) -> str:
     """What a scan did with, where steps are slow."""
     told = f"a step takes {trainer.step_seconds:.2g} s here, so the scan of rates tried {tried} of "
     told += f"them, with one seed, for {steps} steps each"
+    if unfinished:
+        told += ", until its time ran out"
     images = trainer.batches.size(0)
     if images < trainer.whole:
         told += f", on batches of {images} images; its rates are those for the recipe's "

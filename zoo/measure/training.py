@@ -20,10 +20,12 @@ from zoo.train.batch_norm import reestimate
 from zoo.train.class_weight import class_weights
 
 STEPS, FEWER_STEPS = 300, 100  # The latter is what smaller batches are to make affordable.
+FEWEST_STEPS = 30
 SECONDS = 60.0
 RATIO_FROM, RATIO_EVERY = 50, 10
 SCORED = 2000
 PROBED = 2048
+SCORED_SECONDS, FEWEST_SCORED = 20.0, 512
 
 
 @dataclass
@@ -36,6 +38,7 @@ class Smoke:
     curve: list[float]
     ratios: dict[str, list[float]]
     steps: int
+    shortened: bool
 
 
 def smoke(subject: Subject, rate: float | None = None) -> Smoke:
@@ -49,7 +52,7 @@ def smoke(subject: Subject, rate: float | None = None) -> Smoke:
     if "smoke" in subject.kept:
         return subject.kept["smoke"]  # type: ignore[no-any-return]
     trainer = shared(subject)
-    steps = int(min(max(trainer.afford(SECONDS, FEWER_STEPS), RATIO_FROM), STEPS))
+    steps = int(min(max(trainer.afford(SECONDS, FEWER_STEPS), FEWEST_STEPS), STEPS))
     annealed = subject.recipe.train.schedule.word != "constant"
     rate = rate or (trainer.peak / 3 if annealed else trainer.peak)
     suggestion = subject.kept.get("suggestion")
@@ -74,7 +77,8 @@ def smoke(subject: Subject, rate: float | None = None) -> Smoke:
             break
     images = (trainer.batches(step)[0] for step in range(max(steps - 30, 0), steps))
     reestimate(trainer.network, images)
-    found = Smoke(trainer, rate, trainer.scale, curve, ratios, len(curve))
+    short = steps < FEWER_STEPS
+    found = Smoke(trainer, rate, trainer.scale, curve, ratios, len(curve), short)
     if steps < STEPS:
         subject.notes["C16"] = (
             f"a step takes {trainer.step_seconds:.2g} s here, so the short training was one of "
@@ -88,6 +92,9 @@ def _scored(
     subject: Subject, found: Smoke, split: Split, most: int
 ) -> tuple[np.ndarray, np.ndarray]:
     """Logits (n, classes) in float64 and labels (n,) of images drawn from a split as it is."""
+    # A third of a step is its way forward.
+    each = found.trainer.step_seconds / found.trainer.whole / 3
+    most = min(most, max(int(SCORED_SECONDS / each), FEWEST_SCORED))
     chosen = np.sort(subject.rng("scored").permutation(len(split))[:most])
     scores = found.trainer.network.predict(split.images(chosen), verbose=0)
     return scores.astype(np.float64), np.asarray(split.labels)[chosen]
@@ -116,6 +123,7 @@ def input_independent(subject: Subject) -> judged.InputIndependent:
         accuracy=float(np.mean(scores.argmax(axis=1) == labels)),
         majority=float(np.bincount(labels).max() / count),
         images=count,
+        shortened=found.shortened,
     )
 
 
@@ -131,6 +139,7 @@ def smoked(subject: Subject) -> judged.Smoke:
         majority=float(counts.max() / count),
         steps=found.steps,
         augmented=bool(subject.recipe.data.augment),
+        shortened=found.shortened,
     )
 
 

@@ -1,0 +1,212 @@
+"""Check of the learning rate: a recipe's against a scan of rates. Light."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from zoo.checks.finding import FAIL, INFO, PASS, WARN, Finding, Verdict, finding
+from zoo.checks.rates import (
+    ANNEALED,
+    ASIDE,
+    CONSTANT,
+    Class,
+    Proposal,
+    RatePoint,
+    centre_of,
+    classes,
+    classified,
+    exploded,
+    good_rates,
+    suggestion,
+)
+
+STEPS = 50  # Of each training, where they are fast.
+HALF = 10**0.5  # Rates of a scan are half a decade apart.
+# Times the rate suggested. With a constant rate, 10 is the largest that works.
+HIGH_WARN, HIGH_FAIL, LOW_WARN = 10.0, 30.0, 0.01
+NOTED = (1 / 30, 3.0)
+# Times higher a peak may be that a training warms up to so many times as long as the scan does.
+WARMED, LONG = 3.0, 10.0
+HAIR = 1 + 1e-9  # 30 times 0.1 / 3 is not 1.0 in floats.
+
+
+@dataclass(frozen=True, kw_only=True)
+class LearningRateScan:
+    """Trainings at rates a constant factor apart, and what the recipe says.
+
+    Attributes:
+        points: one a rate and seed, in any order.
+        rate: peak learning rate of the recipe.
+        schedule: word of `train.schedule`.
+        num_classes: C.
+        chance: accuracy that guessing stays below: `fit.above_guessing` of the largest class's
+            share and the images that accuracies are measured on.
+        steps: of each training; fewer than `STEPS` where they are slow.
+        scale: by which rates were multiplied for smaller batches than the recipe's: limits are
+            known to that factor, and a rate above them has the benefit of the doubt.
+        warmup: of the recipe, in times that of the scan; 0 without one.
+        unfinished: time ran out before rates were tried that might have changed the verdict.
+    """
+
+    points: Sequence[RatePoint]
+    rate: float
+    schedule: str
+    num_classes: int
+    chance: float
+    steps: int = STEPS
+    scale: float = 1.0
+    warmup: float = 0.0
+    unfinished: bool = False
+
+    @property
+    def shortened(self) -> bool:
+        """Whether losses may yet come down that ended above where they began."""
+        return self.steps < STEPS or self.scale < 1
+
+
+def judge_learning_rate(numbers: LearningRateScan) -> Finding:
+    """C14. The recipe's peak rate against the largest with which the loss goes down.
+
+    Measured in times a third (a rate that falls later) or a tenth (a constant one) of that, or less
+    where rates below it teach more: WARN from 10 times on, and below a 100th; FAIL from 30 times on
+    of what works at all, and in a shortened scan only if such a rate was seen to explode; WARN,
+    too, from the first rate that was tried and was too high. Warm-up carries a peak beyond what
+    works from the start: with one ten times as long as the scan's it may be three times higher.
+    Beyond a scan that found no rate too high nothing is said.
+
+    Source: CS231n, lecture 6, "find learning rate that makes the loss go down"; Smith 2017.
+    """
+    check, wanted = "C14", "a rate with which the loss goes down"
+    if not math.isfinite(numbers.rate) or not math.isfinite(numbers.chance) or not numbers.points:
+        told = "there is no rate to judge: check learning_rate in train.optimizer."
+        return finding(check, FAIL, numbers.rate, wanted, told)
+    found = classes(numbers.points, numbers.chance)
+    details: dict[str, object] = {
+        "classes": [{"rate": rate, "class": kind} for rate, kind in found.items()]
+    }
+    annealed = numbers.schedule != "constant"
+    proposed = suggestion(numbers.points, annealed, numbers.chance)
+    if numbers.unfinished and (proposed is None or numbers.rate * ASIDE < min(found)):
+        told = _out_of_time(numbers, found)
+        return finding(check, INFO, numbers.rate, wanted, told, **details)
+    if proposed is None:
+        verdict, told = _nothing_works(numbers, found)
+        return finding(check, verdict, numbers.rate, wanted, told, **details)
+    rate, (low, high) = proposed
+    details |= {"largest_that_works": high, "suggested": rate, "search": [low, high]}
+    # What is too high is measured by what works at all, what is too low by what teaches most.
+    centre = max(centre_of(numbers.points, high, annealed), min(found))
+    common = high / (ANNEALED if annealed else CONSTANT)
+    doubt = 1 / numbers.scale if 0 < numbers.scale < 1 else 1.0
+    allowed = doubt * (WARMED if numbers.warmup >= LONG else 1)
+    wanted = f"{centre * LOW_WARN:.2g} < learning_rate < {centre * HIGH_WARN * allowed:.2g} "
+    wanted += f"(fails from {common * HIGH_FAIL * allowed:.2g} on)"
+    beyond = [at for at, kind in found.items() if kind == "too high" and at > high]
+    burst = {point.rate for point in numbers.points if exploded(point)}
+    proven = [at for at in beyond if not numbers.shortened or at in burst]
+    if numbers.rate > centre:
+        verdict = _too_high(numbers.rate / allowed, centre, common, beyond, proven)
+        if verdict is PASS and numbers.rate > NOTED[1] * centre * doubt * HAIR:
+            verdict = INFO
+        known = numbers.rate <= rate
+    else:
+        verdict = _too_low(numbers.rate / centre)
+        known = min(good_rates(numbers.points, high)[1]) <= numbers.rate * ASIDE
+    if annealed and known:
+        verdict = PASS  # As good as any that was tried.
+    told = _told(numbers.rate, verdict, proposed, numbers.rate > centre, beyond, proven)
+    return finding(check, verdict, numbers.rate, wanted, told, **details)
+
+
+def _told(
+    has: float,
+    verdict: Verdict,
+    proposed: Proposal,
+    above: bool,
+    beyond: Sequence[float],
+    proven: Sequence[float],
+) -> str:
+    """What a verdict says of the recipe's rate, which is `above` what is best or below it."""
+    rate, (low, high) = proposed
+    told = f"learning_rate {has:g} in train.optimizer"
+    search = f"Rough range to search: {low:.2g} to {high:.2g}"
+    if has > high and not beyond:
+        return f"{told} is above all rates tried, which go down up to {high:.2g}: not judged."
+    if verdict is PASS:
+        return f"{told} is near the {rate:.2g} suggested; the loss goes down up to {high:.2g}."
+    if above and verdict is INFO:
+        told += f" is high beside the {rate:.2g} suggested; without a long warm-up it may be "
+        return f"{told}too high. {search}."
+    if above and not proven:
+        told += (
+            f" is likely too high: in this short a scan the loss goes down up to {high:.2g} only."
+        )
+        return f"{told} Lower it to about {rate:.2g}, or scan where steps are faster. {search}."
+    if above:
+        return f"{told}: loss exploding means too high. Lower it to about {rate:.2g}. {search}."
+    if verdict is INFO:
+        return f"{told} is below the {rate:.2g} suggested; a higher one may learn faster. {search}."
+    return f"{told}: loss barely changing means too low. Raise it to about {rate:.2g}. {search}."
+
+
+def _too_high(
+    rate: float,
+    centre: float,
+    common: float,
+    beyond: Sequence[float],
+    proven: Sequence[float],
+) -> Verdict:
+    """Of a rate above what is best.
+
+    `beyond`: rates that were tried and were too high; `proven`: those of them that are so for sure.
+    """
+    rate *= HAIR
+    if proven and rate >= max(HIGH_FAIL * common, min(proven) / HALF):
+        return FAIL
+    if beyond and rate >= min(*beyond, HIGH_WARN * centre):
+        return WARN
+    return PASS
+
+
+def _too_low(times: float) -> Verdict:
+    """Of a rate below what is best, in times that."""
+    if times <= LOW_WARN * HAIR:
+        return WARN
+    return PASS if times >= NOTED[0] else INFO
+
+
+def _out_of_time(numbers: LearningRateScan, found: dict[float, Class]) -> str:
+    tried = f"{max(found):.2g} to {min(found):.2g}" if len(found) > 1 else f"{min(found):.2g}"
+    return (
+        f"learning_rate {numbers.rate:g} in train.optimizer is not judged: time ran out after the "
+        f"{len(found)} highest of the rates to try ({tried}). Check where steps are faster."
+    )
+
+
+def _nothing_works(numbers: LearningRateScan, found: dict[float, Class]) -> tuple[Verdict, str]:
+    """WARN where accuracy says that learning has begun: some networks start slowly."""
+    low, high = min(found), max(found)
+    if set(found.values()) == {"too high"}:
+        return FAIL, (
+            f"loss exploding at every rate from {low:.2g} to {high:.2g}: learning rate too high, "
+            "or inputs or kernels far too large (data.preprocess, kernel_initializer)."
+        )
+    best = max(point.accuracy for point in numbers.points if classified(point) != "too high")
+    if best > numbers.chance:
+        return WARN, (
+            f"loss barely changing from {low:.2g} to {high:.2g}, but accuracy reaches {best:.2f}: "
+            "the softmax is still diffuse and the direction right; learning_rate in "
+            "train.optimizer is too low, or the network starts slowly and few steps cannot tell."
+        )
+    if numbers.steps < STEPS:
+        return WARN, (
+            f"loss not going down from {low:.2g} to {high:.2g} in the {numbers.steps} steps that "
+            "could be afforded here, too few to tell: check where steps are faster, or with "
+            "smaller images or batches."
+        )
+    return FAIL, (
+        f"loss not going down from {low:.2g} to {high:.2g} and accuracy at chance, a plateau: bad "
+        "kernel_initializer, dead units, or far too low learning_rate in train.optimizer."
+    )
