@@ -1,24 +1,38 @@
 """What `zoo check` says of the recipes that ship, which are healthy: FAIL must not occur.
 
     python benchmarks/false_alarms.py --cifar10 PATH [--seeds 5] [--first 0] [--quick] [RECIPE...]
+    python benchmarks/false_alarms.py --cifar10 PATH --missing      those that are not kept yet
+    python benchmarks/false_alarms.py --kept                        what is kept, as a table
 
 CIFAR-10 is a folder of images (train/CLASS, test/CLASS); scikit-learn's digits, enlarged, stand in
-for MNIST and Fashion-MNIST. Prints a line a recipe and seed, then the rate of each verdict.
+for MNIST and Fashion-MNIST. Prints a line a recipe and seed, then the rate of each verdict. Whole
+checks are kept in benchmarks/results/false_alarms.jsonl, with a digest of the code that judged and
+of the recipe: a row of other code or of another recipe does not count.
 """
 
 from __future__ import annotations
 
 import argparse
+import ast
+import hashlib
+import json
+import os
 import sys
 import time
 from collections import Counter
+from datetime import date
+from functools import cache
 from pathlib import Path
+from typing import Any
 
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
-from zoo import backend  # noqa: E402
 from zoo import recipe as recipes  # noqa: E402
+from zoo.results import recipe_hash  # noqa: E402
+
+KEPT = ROOT / "benchmarks" / "results" / "false_alarms.jsonl"
+JUDGES = ("zoo/checks/*.py", "zoo/measure/*.py", "zoo/check.py", "zoo/probe.py")
 
 
 def source(name: str, cifar10: str | None) -> str | None:
@@ -29,14 +43,88 @@ def source(name: str, cifar10: str | None) -> str | None:
     return f"{{folder: {cifar10}}}" if cifar10 else None
 
 
+@cache
+def code() -> str:
+    """A digest of what measures and judges, comments and layout left out."""
+    found = hashlib.sha256()
+    for pattern in JUDGES:
+        for path in sorted(ROOT.glob(pattern)):
+            found.update(ast.dump(ast.parse(path.read_text(encoding="utf-8"))).encode())
+    return found.hexdigest()[:12]
+
+
+def kept() -> dict[tuple[str, int], dict[str, Any]]:
+    """The rows that count, by recipe and seed; of several the last."""
+    found = {}
+    for line in KEPT.read_text(encoding="utf-8").splitlines() if KEPT.exists() else ():
+        row = json.loads(line)
+        own = recipes.shipped().get(row["recipe"])
+        if own and row["code"] == code() and row["recipe_hash"] == recipe_hash(own):
+            found[row["recipe"], row["seed"]] = row
+    return found
+
+
+def keep(name: str, seed: int, report: Any, seconds: float) -> None:
+    """Appends a row."""
+    from zoo import backend
+
+    row = {
+        "recipe": name,
+        "seed": seed,
+        "verdict": report.verdict.value,
+        "not_passed": {f.id: f.verdict.value for f in report.findings if f.verdict != "PASS"},
+        "passed": sum(f.verdict == "PASS" for f in report.findings),
+        "seconds": round(seconds),
+        "cores": len(os.sched_getaffinity(0)),
+        "device": backend.device(),
+        "recipe_hash": recipe_hash(recipes.shipped()[name]),
+        "code": code(),
+        "date": date.today().isoformat(),
+    }
+    KEPT.parent.mkdir(exist_ok=True)
+    with KEPT.open("a", encoding="utf-8") as file:
+        file.write(json.dumps(row) + "\n")
+
+
+def table() -> None:
+    """What is kept: a line a recipe, then the rates of the verdicts."""
+    rows = kept()
+    for name in recipes.shipped():
+        mine = [row for (recipe, _), row in sorted(rows.items()) if recipe == name]
+        told = Counter(
+            f"{check} {verdict}" for row in mine for check, verdict in row["not_passed"].items()
+        )
+        words = ", ".join(f"{word} {count}x" for word, count in sorted(told.items()))
+        cores = sorted(row["cores"] for row in mine)
+        print(f"{name:22} {len(mine)} seeds on {cores} cores: {words or 'PASS'}")
+    counts = Counter(word for row in rows.values() for word in row["not_passed"].values())
+    counts["PASS"] = sum(row["passed"] for row in rows.values())
+    rates(counts)
+    rates(Counter(row["verdict"] for row in rows.values()), "checks of a recipe: ")
+
+
+def rates(counts: Counter[str], of: str = "") -> None:
+    """Prints the share of each verdict."""
+    total = max(sum(counts.values()), 1)
+    print(of + ", ".join(f"{word} {count} ({count / total:.1%})" for word, count in counts.items()))
+
+
 def main() -> None:
+    """The command."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("recipes", nargs="*", metavar="RECIPE")
     parser.add_argument("--cifar10", metavar="PATH")
     parser.add_argument("--seeds", type=int, default=5)
     parser.add_argument("--first", type=int, default=0, help="the first seed")
     parser.add_argument("--quick", action="store_true", help="the checks that do not train")
+    parser.add_argument("--missing", action="store_true", help="those that are not kept yet")
+    parser.add_argument("--kept", action="store_true", help="run nothing: what is kept")
     words = parser.parse_args()
+    if words.kept:
+        table()
+        return
+    from zoo import backend
+
     backend.prepare()
     from zoo.check import check
     from zoo.data.load import load as load_data
@@ -49,6 +137,8 @@ def main() -> None:
             print(f"{name}: no images here", flush=True)
             continue
         for seed in range(words.first, words.first + words.seeds):
+            if words.missing and (name, seed) in kept():
+                continue
             loaded = recipes.load(name, [f"data.source={images}", f"seed={seed}"])
             start = time.perf_counter()
             report = check(Subject(loaded, load_data(loaded)), quick=words.quick)
@@ -60,8 +150,9 @@ def main() -> None:
             slowest = ", ".join(f"{key} {value:.0f}" for key, value in took)
             verdict = report.verdict.value
             print(f"{name} {seed} {verdict} {seconds:.0f} s ({slowest}) {told}", flush=True)
-    total = sum(counts.values())
-    print(", ".join(f"{word} {count} ({count / total:.1%})" for word, count in counts.items()))
+            if not words.quick:
+                keep(name, seed, report, seconds)
+    rates(counts)
 
 
 if __name__ == "__main__":

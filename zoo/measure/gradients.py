@@ -15,7 +15,9 @@ from zoo.measure.subject import Subject, array
 from zoo.measure.trainer import Trainer
 
 BATCHES = 3
-IMAGES = 128  # Of a batch, at most: more say little else and take their time.
+# Of a batch, at most: more say little else and take their time. Fewer where the way forward would
+# take more than so many operations.
+IMAGES, FEWEST_IMAGES, FLOPS = 128, 32, 1e10
 STEPS = 5
 
 
@@ -36,7 +38,8 @@ class Recorder(keras.optimizers.Optimizer):
 def gradients(subject: Subject) -> Gradients:
     """Sizes of gradients at the start and after five steps, and what reaches where it must not."""
     trainer = Trainer(subject, subject.calm)
-    trainer.take(IMAGES)
+    flops = sum(layer.flops for layer in subject.layers)
+    trainer.take(min(max(int(FLOPS / max(flops, 1)), FEWEST_IMAGES), IMAGES))
     network = trainer.network
     first = _recorded(subject, network, trainer.batches)
     before = {v.path: array(v).copy() for v in network.trainable_variables}
