@@ -1,4 +1,4 @@
-.PHONY: check lint format types docs test test-fast bench build clean
+.PHONY: check lint format types docs test test-fast laws bench build clean
 
 check: lint types test-fast  ## What to run before a commit: seconds.
 
@@ -22,6 +22,9 @@ test:
 
 test-fast:  ## The recipe language and the command line: no TensorFlow.
 	pytest -m "not slow" tests/test_reader.py tests/test_light.py tests/recipe tests/tuning
+
+laws:  ## The property tests, with twenty times as many new examples.
+	pytest -m hypothesis --hypothesis-profile=laws
 
 bench:
 	python benchmarks/epoch_time.py $(DATA)
