@@ -34,6 +34,9 @@ def test_update_ratio(kernel: tuple[float, float | None, bool], verdict: str, wo
     )
     found = judge_update_ratio(UpdateRatio(layers=[layer], learning_rate=0.1))
     assert (found.verdict, words in found.advice) == (verdict, True), found
+    found = judge_update_ratio(UpdateRatio(layers=[layer], learning_rate=0.1, shortened=True))
+    assert found.verdict == {"FAIL": "WARN", "WARN": "INFO"}.get(verdict, verdict)
+    assert ("too few steps" in found.advice) == (verdict != "PASS")
 
 
 def test_one_kernel_of_many_is_no_failure() -> None:

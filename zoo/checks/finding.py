@@ -61,6 +61,7 @@ class Verdict(StrEnum):
 
 
 PASS, INFO, WARN, FAIL = Verdict
+TOO_FEW = "time was for too few steps to be sure"  # Said of what was cut short.
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from zoo.checks.finding import FAIL, INFO, PASS, WARN, Finding, broken, finding, not_finite
+from zoo.checks.finding import FAIL, INFO, PASS, TOO_FEW, WARN, Finding, broken, finding, not_finite
 from zoo.checks.fit import above_guessing
 from zoo.checks.loss import LossWord
 
@@ -76,7 +76,6 @@ def smoothing_floor(num_classes: int, label_smoothing: float) -> float:
 
 # What is no matter of steps; a loss that still falls comes by every plateau.
 PROVEN = ("diverged", "noise")
-TOO_FEW = "time was for too few steps to be sure"
 NOISY = 1e-3  # Change of a loss from pass to pass; float32 sums differ by less.
 
 

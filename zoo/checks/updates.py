@@ -6,7 +6,18 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from zoo.checks.finding import FAIL, INFO, PASS, WARN, Finding, Verdict, broken, finding, named
+from zoo.checks.finding import (
+    FAIL,
+    INFO,
+    PASS,
+    TOO_FEW,
+    WARN,
+    Finding,
+    Verdict,
+    broken,
+    finding,
+    named,
+)
 
 HEAD = "logits/"
 
@@ -31,10 +42,17 @@ class KernelUpdate:
 
 @dataclass(frozen=True, kw_only=True)
 class UpdateRatio:
-    """Updates over weights after the first steps (50 to 200) at the peak learning rate."""
+    """Updates over weights after the first steps (50 to 200) at the peak learning rate.
+
+    Attributes:
+        layers: the kernels.
+        learning_rate: of the recipe.
+        shortened: steps were slow, and these are of the first few, which are the largest.
+    """
 
     layers: Sequence[KernelUpdate]
     learning_rate: float
+    shortened: bool = False
 
 
 def kernel_length(path: str, length: float, units: int) -> float:
@@ -72,7 +90,7 @@ def judge_update_ratio(numbers: UpdateRatio) -> Finding:
 
     Kernels before a norm settle at their equilibrium, which is often above that: they are too fast
     only above five times it and above 0.03. Adam's first steps reach 0.012 on small kernels: INFO.
-    One kernel out of many is no failure.
+    One kernel out of many is no failure. After too few steps WARN is INFO and FAIL is WARN.
 
     Source: CS231n, lecture 6: "want this to be somewhere around 0.001 or so"; Wan et al. 2020 and
     Kosson et al. 2023 (arXiv 2305.17212) for the equilibrium.
@@ -89,6 +107,8 @@ def judge_update_ratio(numbers: UpdateRatio) -> Finding:
     worst = max(verdict for verdict, _ in judged)
     if worst is FAIL and 2 * failed < len(judged):
         worst = WARN
+    if numbers.shortened:
+        worst = {FAIL: WARN, WARN: INFO}.get(worst, worst)
     # Of the worst ones, that which is farthest off.
     at = [layer for verdict, layer in judged if verdict is max(verdict for verdict, _ in judged)]
     shown = max(at, key=lambda layer: abs(math.log(max(layer.ratio, 1e-30) / 1e-3)))
@@ -106,6 +126,7 @@ def judge_update_ratio(numbers: UpdateRatio) -> Finding:
         names = named(layer.path for layer in at)
         told = f"updates are {shown.ratio:.2g} of the weights a step in {names}"
         way = "lower" if shown.ratio > RIGHT[1] else "raise"
+        told += f" ({TOO_FEW})" if numbers.shortened else ""
         told += f": {way} learning_rate ({numbers.learning_rate:g}) in train.optimizer."
         if worst is INFO:
             told += " It is no fault by itself."

@@ -165,7 +165,9 @@ def update_ratio(subject: Subject) -> updates.UpdateRatio:
                 scale_invariant=scale_free,
             )
         )
-    return updates.UpdateRatio(layers=rows, learning_rate=found.trainer.peak)
+    return updates.UpdateRatio(
+        layers=rows, learning_rate=found.trainer.peak, shortened=found.shortened
+    )
 
 
 def dead_units(subject: Subject) -> list[DeadUnits]:
