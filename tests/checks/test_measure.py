@@ -227,9 +227,10 @@ def test_a_check_keeps_its_time_whatever_a_step_takes(
     monkeypatch.setattr(scan, "LATEST", 0.0)
     monkeypatch.setattr(overfit, "SECONDS", 0.0)
     made = subject(tmp_path, "train.batch_size=128", "train.optimizer.Adam.learning_rate=1e-7")
-    report = check(made, only=["C12", "C13", "C14", "C16"])
+    report = check(made, only=["C12", "C13", "C14", "C15", "C16"])
     verdicts = {finding.id: finding.verdict.value for finding in report.findings}
-    assert verdicts == {"C12": "WARN", "C13": "WARN", "C14": "INFO", "C16": "WARN"}
+    assert verdicts == {"C12": "WARN", "C13": "WARN", "C14": "INFO", "C15": "FAIL", "C16": "WARN"}
+    assert report.suggestion is None
     assert len(made.kept["scan"].points) == 1
     assert made.kept["scan"].unfinished
     assert (
@@ -238,6 +239,31 @@ def test_a_check_keeps_its_time_whatever_a_step_takes(
     )
     assert made.kept["smoke"].steps == training.FEWEST_STEPS
     assert [len(curve) for curve in made.kept["tiny"].values()] == [overfit.FEWEST_STEPS]
+
+
+def test_time_that_ends_with_enough_steps_proves(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """All rates of the tiny set were tried, with enough steps: a FAIL is one."""
+    monkeypatch.setattr(overfit, "SECONDS", 0.0)
+    monkeypatch.setattr(overfit, "LADDER", (1e-7,))
+    monkeypatch.setattr(overfit, "FEWEST_STEPS", overfit.ENOUGH_STEPS)
+    made = subject(tmp_path)
+    (found,) = check(made, only=["C12"]).findings
+    assert [len(curve) for curve in made.kept["tiny"].values()] == [overfit.ENOUGH_STEPS]
+    assert found.verdict == "FAIL"
+
+
+@pytest.mark.parametrize("gpu", [False, True])
+def test_gradients_of_a_large_network_take_fewer_images(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, gpu: bool
+) -> None:
+    monkeypatch.setattr("zoo.backend.on_gpu", lambda: gpu)
+    monkeypatch.setattr(gradients, "FLOPS", 1.0)
+    made = subject(tmp_path, "train.batch_size=64")
+    report = check(made, only=["C11"])
+    assert report.verdict.value in ("PASS", "INFO")
+    assert ("batches of 32 images" in report.notes.get("C11", "")) != gpu
 
 
 def test_calm_leaves_weights_and_names(tmp_path: Path) -> None:

@@ -57,7 +57,7 @@ def test_a_network_that_died_does_not_work() -> None:
     fine = replace(POINT, first_loss=3.5, rate=0.01)
     dead = replace(POINT, first_loss=3.5, end_loss=2.31, smoothed_max=3.6, rate=1.0, accuracy=0.1)
     assert classes([dead, fine], chance=0.13) == {0.01: "works", 1.0: "too high"}
-    assert suggestion([dead, fine], annealed=True, chance=0.13) == (0.01, (0.01, 0.01))
+    assert suggestion([dead, fine], annealed=True, chance=0.13) == (0.01, (0.001, 0.01))
 
 
 def test_a_lucky_rate_above_those_that_explode_does_not_count() -> None:
@@ -121,7 +121,10 @@ def test_suggestion_lies_in_what_was_scanned(points: list[RatePoint], annealed: 
     assert found is not None
     rate, (low, high) = found
     rates = [point.rate for point in points]
-    assert min(rates) <= low <= rate <= high <= max(rates)
+    assert min(rates) <= rate <= high <= max(rates)
+    assert low <= rate
+    assert low < high
+    assert low >= min(rates) or high == min(rates)
 
 
 @given(SCANS | peaks(0.0), st.booleans(), st.floats(1e-7, 10.0))
@@ -241,19 +244,30 @@ def test_nothing_works(points: list[RatePoint], verdict: str, words: str) -> Non
     assert (found.verdict, words in found.advice) == (verdict, True), found
 
 
-def test_a_scan_that_ran_out_of_time_judges_no_rate_that_it_did_not_reach() -> None:
+def test_a_scan_that_ran_out_of_time() -> None:
+    """It judges a rate that it reached, if that exploded or works; no other, and suggests none."""
     high = [replace(POINT, rate=rate, finite=False) for rate in (30.0, 10.0)]
     numbers = replace(HEALTHY["C14"], points=high, rate=0.1, steps=20, unfinished=True)
     assert judge_learning_rate(replace(numbers, unfinished=False)).verdict == "FAIL"
-    found = judge_learning_rate(numbers)
-    assert (found.verdict, "the 2 highest of the rates to try (30 to 10)" in found.advice) == (
-        "INFO",
-        True,
-    )
-    works = replace(numbers, points=[*high, replace(POINT, rate=1.0)])
-    assert judge_learning_rate(works).verdict == "INFO"  # 0.1 was not tried.
-    assert judge_learning_rate(replace(works, rate=1.0)).verdict == "PASS"
-    assert judge_learning_rate(replace(works, rate=30.0)).verdict == "FAIL"
+    works = replace(numbers, points=[*high, replace(POINT, rate=3.0)])
+    for one, rate, verdict, words in [
+        (numbers, 0.1, "INFO", "not judged: time ran out after the 2 highest rates, down to 10."),
+        (numbers, 10.0, "WARN", "loss exploding at 10 means too high"),
+        (numbers, 5.0, "INFO", "not judged"),
+        (works, 0.1, "INFO", "not judged: time ran out after the 3 highest rates, down to 3."),
+        (works, 3.0, "INFO", "the loss goes down. Whether lower ones teach more is open"),
+        (works, 30.0, "WARN", "loss exploding at 10"),
+        (replace(numbers, scale=0.5), 10.0, "INFO", "not judged"),  # It may be too high by half.
+    ]:
+        found = judge_learning_rate(replace(one, rate=rate))
+        assert (found.verdict, words in found.advice) == (verdict, True), found
+
+
+def test_a_range_to_search_is_one_where_only_the_lowest_rate_works() -> None:
+    points = [POINT, *(replace(POINT, rate=rate, finite=False) for rate in (1.0, 10.0))]
+    found = suggestion(points, annealed=True)
+    assert found is not None
+    assert found == (0.1, (pytest.approx(0.01), 0.1))
 
 
 def test_a_shortened_scan_fails_a_rate_only_where_one_like_it_exploded() -> None:

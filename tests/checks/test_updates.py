@@ -35,8 +35,10 @@ def test_update_ratio(kernel: tuple[float, float | None, bool], verdict: str, wo
     found = judge_update_ratio(UpdateRatio(layers=[layer], learning_rate=0.1))
     assert (found.verdict, words in found.advice) == (verdict, True), found
     found = judge_update_ratio(UpdateRatio(layers=[layer], learning_rate=0.1, shortened=True))
-    assert found.verdict == {"FAIL": "WARN", "WARN": "INFO"}.get(verdict, verdict)
-    assert ("too few steps" in found.advice) == (verdict != "PASS")
+    # The first updates are the largest: if those are too small, all are.
+    softer = {"FAIL": "WARN", "WARN": "INFO"} if ratio > 1e-2 else {}
+    assert found.verdict == softer.get(verdict, verdict)
+    assert ("too few steps" in found.advice) == (verdict != "PASS" and ratio > 1e-2)
 
 
 def test_one_kernel_of_many_is_no_failure() -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field, fields, is_dataclass
+from dataclasses import dataclass, field, fields, is_dataclass, replace
 from enum import StrEnum
 from typing import Any
 
@@ -61,7 +61,7 @@ class Verdict(StrEnum):
 
 
 PASS, INFO, WARN, FAIL = Verdict
-TOO_FEW = "time was for too few steps to be sure"  # Said of what was cut short.
+TOO_FEW = "There was time for too few steps to be sure."
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -123,6 +123,19 @@ def finding(
         advice=advice,
         details=details,
     )
+
+
+def softer(verdict: Verdict) -> Verdict:
+    """WARN for FAIL, INFO for WARN."""
+    return {FAIL: WARN, WARN: INFO}.get(verdict, verdict)
+
+
+def softened(found: Finding) -> Finding:
+    """What a training that time cut short says: a word more softly, and that it was."""
+    verdict = softer(found.verdict)
+    if verdict is found.verdict:
+        return found
+    return replace(found, verdict=verdict, advice=f"{found.advice} {TOO_FEW}")
 
 
 def overall(findings: Iterable[Finding]) -> Verdict:

@@ -74,7 +74,8 @@ def judge_learning_rate(numbers: LearningRateScan) -> Finding:
     of what works at all, and in a shortened scan only if such a rate was seen to explode; WARN,
     too, from the first rate that was tried and was too high. Warm-up carries a peak beyond what
     works from the start: with one ten times as long as the scan's it may be three times higher.
-    Beyond a scan that found no rate too high nothing is said.
+    Beyond a scan that found no rate too high nothing is said. Where time ran out before the rates
+    that settle it: INFO, or WARN if a rate like the recipe's was seen to explode.
 
     Source: CS231n, lecture 6, "find learning rate that makes the loss go down"; Smith 2017.
     """
@@ -88,9 +89,9 @@ def judge_learning_rate(numbers: LearningRateScan) -> Finding:
     }
     annealed = numbers.schedule != "constant"
     proposed = suggestion(numbers.points, annealed, numbers.chance)
-    if numbers.unfinished and (proposed is None or numbers.rate * ASIDE < min(found)):
-        told = _out_of_time(numbers, found)
-        return finding(check, INFO, numbers.rate, wanted, told, **details)
+    if numbers.unfinished:
+        verdict, told = _out_of_time(numbers, found)
+        return finding(check, verdict, numbers.rate, wanted, told, **details)
     if proposed is None:
         verdict, told = _nothing_works(numbers, found)
         return finding(check, verdict, numbers.rate, wanted, told, **details)
@@ -99,8 +100,7 @@ def judge_learning_rate(numbers: LearningRateScan) -> Finding:
     # What is too high is measured by what works at all, what is too low by what teaches most.
     centre = max(centre_of(numbers.points, high, annealed), min(found))
     common = high / (ANNEALED if annealed else CONSTANT)
-    doubt = 1 / numbers.scale if 0 < numbers.scale < 1 else 1.0
-    allowed = doubt * (WARMED if numbers.warmup >= LONG else 1)
+    doubt, allowed = _doubt(numbers), _allowed(numbers)
     wanted = f"{centre * LOW_WARN:.2g} < learning_rate < {centre * HIGH_WARN * allowed:.2g} "
     wanted += f"(fails from {common * HIGH_FAIL * allowed:.2g} on)"
     beyond = [at for at, kind in found.items() if kind == "too high" and at > high]
@@ -177,12 +177,30 @@ def _too_low(times: float) -> Verdict:
     return PASS if times >= NOTED[0] else INFO
 
 
-def _out_of_time(numbers: LearningRateScan, found: dict[float, Class]) -> str:
-    tried = f"{max(found):.2g} to {min(found):.2g}" if len(found) > 1 else f"{min(found):.2g}"
-    return (
-        f"learning_rate {numbers.rate:g} in train.optimizer is not judged: time ran out after the "
-        f"{len(found)} highest of the rates to try ({tried}). Check where steps are faster."
-    )
+def _doubt(numbers: LearningRateScan) -> float:
+    """To which factor limits are known."""
+    return 1 / numbers.scale if 0 < numbers.scale < 1 else 1.0
+
+
+def _allowed(numbers: LearningRateScan) -> float:
+    """Times higher the recipe's rate may be than the scan's: in doubt, and after a long warm-up."""
+    return _doubt(numbers) * (WARMED if numbers.warmup >= LONG else 1)
+
+
+def _out_of_time(numbers: LearningRateScan, found: dict[float, Class]) -> tuple[Verdict, str]:
+    """What can be said of the recipe's rate where lower ones were not reached."""
+    told = f"learning_rate {numbers.rate:g} in train.optimizer"
+    ended = f"time ran out after the {len(found)} highest rates, down to {min(found):.2g}"
+    burst = [point.rate for point in numbers.points if exploded(point)]
+    if burst and min(burst) <= numbers.rate / _allowed(numbers) * ASIDE:
+        return WARN, (
+            f"{told}: loss exploding at {min(burst):.2g} means too high. Lower it, by ten times at "
+            f"first; {ended}, so that none can be suggested."
+        )
+    nearest = min(found, key=lambda rate: abs(math.log(rate / numbers.rate)))
+    if found[nearest] == "works" and 1 / ASIDE <= numbers.rate / nearest <= ASIDE:
+        return INFO, f"{told}: the loss goes down. Whether lower ones teach more is open: {ended}."
+    return INFO, f"{told} is not judged: {ended}. Check where steps are faster."
 
 
 def _nothing_works(numbers: LearningRateScan, found: dict[float, Class]) -> tuple[Verdict, str]:

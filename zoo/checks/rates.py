@@ -125,14 +125,15 @@ def suggestion(points: Sequence[RatePoint], annealed: bool, chance: float = 0.0)
     Where the rate falls later, a third of the largest that works for all seeds, but no more than
     the largest with which the loss falls nearly as far as with any: after a warm-up, rates are
     survived that teach little. Where it stays, `centre_of`. Search from a 300th of the largest up,
-    or from a tenth of that suggested.
+    or from a tenth of that suggested; a decade where the lowest rate tried is the only one.
     """
     top = largest_working(classes(points, chance))
     if top is None:
         return None
     lowest = min(point.rate for point in points)
     rate = _suggested(points, top, annealed)
-    return max(rate, lowest), (max(_searched(top, rate), lowest), top)
+    low = top / 10 if lowest == top else max(_searched(top, rate), lowest)
+    return max(rate, lowest), (low, top)
 
 
 def _suggested(points: Sequence[RatePoint], top: float, annealed: bool) -> float:

@@ -5,7 +5,17 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from zoo.checks.finding import FAIL, INFO, PASS, TOO_FEW, WARN, Finding, broken, finding, not_finite
+from zoo.checks.finding import (
+    FAIL,
+    INFO,
+    PASS,
+    WARN,
+    Finding,
+    broken,
+    finding,
+    not_finite,
+    softened,
+)
 from zoo.checks.fit import above_guessing
 from zoo.checks.loss import LossWord
 
@@ -74,8 +84,9 @@ def smoothing_floor(num_classes: int, label_smoothing: float) -> float:
     return -right * math.log(right) - (num_classes - 1) * wrong * math.log(wrong)
 
 
-# What is no matter of steps; a loss that still falls comes by every plateau.
-PROVEN = ("diverged", "noise")
+# What is no matter of steps. A loss that still falls comes by every other plateau, and of several
+# rates one may not diverge.
+PROVEN = ("noise", "labels")
 NOISY = 1e-3  # Change of a loss from pass to pass; float32 sums differ by less.
 
 
@@ -87,10 +98,17 @@ def judge_overfit(numbers: Overfit) -> Finding:
     Source: CS231n, lecture 6, "make sure that you can overfit a very small portion of the data";
     notes 3.
     """
+    found = _by_heart(numbers)
+    if numbers.shortened and found.details.get("plateau") not in PROVEN:
+        return softened(found)
+    return found
+
+
+def _by_heart(numbers: Overfit) -> Finding:
     check = "C12"
     best = (numbers.images - numbers.conflicting) / max(numbers.images, 1)
     wanted = f"accuracy 1 and loss <= {numbers.floor + FITTED:.3g} on {numbers.images} images"
-    wanted += f" (fails above {numbers.floor + NEARLY:.3g})"
+    wanted += f" ({'warns' if numbers.shortened else 'fails'} above {numbers.floor + NEARLY:.3g})"
     fitted = numbers.accuracy >= best - 0.5 / max(numbers.images, 1)
     above = numbers.loss - numbers.floor
     details = {
@@ -116,10 +134,7 @@ def judge_overfit(numbers: Overfit) -> Finding:
         told += ": nearly by heart, and slowly."
         return finding(check, WARN, numbers.loss, wanted, told, plateau="slow", **details)
     plateau, told = _diagnosis(numbers, best)
-    verdict = FAIL
-    if numbers.shortened and plateau not in PROVEN:
-        verdict, told = WARN, told.replace(": ", f" ({TOO_FEW}): ", 1)
-    return finding(check, verdict, numbers.loss, wanted, told, plateau=plateau, **details)
+    return finding(check, FAIL, numbers.loss, wanted, told, plateau=plateau, **details)
 
 
 def _diagnosis(numbers: Overfit, best: float) -> tuple[str, str]:
@@ -239,14 +254,18 @@ class InputIndependent:
 def judge_input_independent(numbers: InputIndependent) -> Finding:
     """C13. A network that uses its input gets below the entropy of the labels.
 
-    One that does not yet, but names classes better than guessing, begins slowly: WARN. So is one
-    that had too few steps to tell.
+    One that does not yet, but names classes better than guessing, begins slowly: WARN.
 
     Source: Karpathy 2019, "input-independent baseline".
     """
-    check, limit = "C13", numbers.entropy - 3 * numbers.se
-    if found := broken(check, numbers, "lower learning_rate in train.optimizer."):
+    if found := broken("C13", numbers, "lower learning_rate in train.optimizer."):
         return found
+    found = _input_used(numbers)
+    return softened(found) if numbers.shortened else found
+
+
+def _input_used(numbers: InputIndependent) -> Finding:
+    check, limit = "C13", numbers.entropy - 3 * numbers.se
     wanted = f"loss < {limit:.4g}: the {numbers.entropy:.4g} of a constant answer, less 3 se"
     if numbers.loss < limit:
         told = f"the loss, {numbers.loss:.4g}, is below that of any constant answer."
@@ -264,9 +283,6 @@ def judge_input_independent(numbers: InputIndependent) -> Finding:
         f"the loss, {numbers.loss:.4g}, is no better than a constant answer's: the network ignores "
         "its input. Check data.source and data.preprocess, and learning_rate in train.optimizer."
     )
-    if numbers.shortened:
-        told = told.replace(": ", f" ({TOO_FEW}): ", 1)
-        return finding(check, WARN, numbers.loss, wanted, told)
     return finding(check, FAIL, numbers.loss, wanted, told)
 
 
@@ -295,11 +311,16 @@ def judge_smoke(numbers: Smoke) -> Finding:
     """C16. A short training beats guessing: accuracy > p0 + 3 sqrt(p0 (1 - p0) / n).
 
     Where one class is more than half of the images, a short training often just finds that out,
-    which is WARN; so are too few steps to tell.
+    which is WARN.
     """
-    check = "C16"
-    if found := broken(check, numbers, "lower learning_rate in train.optimizer."):
+    if found := broken("C16", numbers, "lower learning_rate in train.optimizer."):
         return found
+    found = _better_than_guessing(numbers)
+    return softened(found) if numbers.shortened else found
+
+
+def _better_than_guessing(numbers: Smoke) -> Finding:
+    check = "C16"
     bar = above_guessing(numbers.majority, numbers.images)
     wanted = f"validation accuracy > {bar:.3f}, what guessing stays below"
     details = {"images": numbers.images, "steps": numbers.steps, "majority": numbers.majority}
@@ -314,10 +335,8 @@ def judge_smoke(numbers: Smoke) -> Finding:
     if numbers.majority > 0.5:
         told += " the largest class: set train.class_weight: balanced."
         return finding(check, WARN, numbers.accuracy, wanted, told, **details)
-    told += f" ({TOO_FEW})" if numbers.shortened else ""
     told += ": check data.source for labels that do not fit their images"
     if numbers.augmented:
         told += ", data.augment for changes that leave nothing to see"
     told += ", and learning_rate in train.optimizer."
-    verdict = WARN if numbers.shortened else FAIL
-    return finding(check, verdict, numbers.accuracy, wanted, told, **details)
+    return finding(check, FAIL, numbers.accuracy, wanted, told, **details)

@@ -17,6 +17,7 @@ from zoo.checks.finding import (
     broken,
     finding,
     named,
+    softer,
 )
 
 HEAD = "logits/"
@@ -42,12 +43,13 @@ class KernelUpdate:
 
 @dataclass(frozen=True, kw_only=True)
 class UpdateRatio:
-    """Updates over weights after the first steps (50 to 200) at the peak learning rate.
+    """Updates over weights after the first steps (up to 300), at the peak or a third of it.
 
     Attributes:
         layers: the kernels.
         learning_rate: of the recipe.
-        shortened: steps were slow, and these are of the first few, which are the largest.
+        shortened: steps were slow, and these are of the first few, which are the largest: what is
+            too fast among them may be right later.
     """
 
     layers: Sequence[KernelUpdate]
@@ -90,7 +92,8 @@ def judge_update_ratio(numbers: UpdateRatio) -> Finding:
 
     Kernels before a norm settle at their equilibrium, which is often above that: they are too fast
     only above five times it and above 0.03. Adam's first steps reach 0.012 on small kernels: INFO.
-    One kernel out of many is no failure. After too few steps WARN is INFO and FAIL is WARN.
+    One kernel out of many is no failure. Of the first few steps alone, what is too fast is judged a
+    word more softly.
 
     Source: CS231n, lecture 6: "want this to be somewhere around 0.001 or so"; Wan et al. 2020 and
     Kosson et al. 2023 (arXiv 2305.17212) for the equilibrium.
@@ -102,13 +105,11 @@ def judge_update_ratio(numbers: UpdateRatio) -> Finding:
         return found
     if not numbers.layers:
         return finding(check, PASS, None, wanted, "no kernel to look at.")
-    judged = [(_of_kernel(layer), layer) for layer in numbers.layers]
+    judged = [(_of_kernel(layer, numbers.shortened), layer) for layer in numbers.layers]
     failed = sum(verdict is FAIL for verdict, _ in judged)
     worst = max(verdict for verdict, _ in judged)
     if worst is FAIL and 2 * failed < len(judged):
         worst = WARN
-    if numbers.shortened:
-        worst = {FAIL: WARN, WARN: INFO}.get(worst, worst)
     # Of the worst ones, that which is farthest off.
     at = [layer for verdict, layer in judged if verdict is max(verdict for verdict, _ in judged)]
     shown = max(at, key=lambda layer: abs(math.log(max(layer.ratio, 1e-30) / 1e-3)))
@@ -126,14 +127,22 @@ def judge_update_ratio(numbers: UpdateRatio) -> Finding:
         names = named(layer.path for layer in at)
         told = f"updates are {shown.ratio:.2g} of the weights a step in {names}"
         way = "lower" if shown.ratio > RIGHT[1] else "raise"
-        told += f" ({TOO_FEW})" if numbers.shortened else ""
         told += f": {way} learning_rate ({numbers.learning_rate:g}) in train.optimizer."
-        if worst is INFO:
+        if numbers.shortened and shown.ratio > RIGHT[1]:
+            told += f" {TOO_FEW}"
+        elif worst is INFO:
             told += " It is no fault by itself."
     return finding(check, worst, shown.ratio, wanted, told, **details)
 
 
-def _of_kernel(layer: KernelUpdate) -> Verdict:
+def _of_kernel(layer: KernelUpdate, shortened: bool) -> Verdict:
+    verdict = _as_it_is(layer)
+    if shortened and layer.ratio > RIGHT[1]:
+        return softer(verdict)
+    return verdict
+
+
+def _as_it_is(layer: KernelUpdate) -> Verdict:
     ratio = layer.ratio
     if layer.scale_invariant and ratio > RIGHT[1]:
         # Without decay there is no equilibrium: lengths grow until steps are small again.

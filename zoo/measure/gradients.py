@@ -7,7 +7,7 @@ from typing import Any
 import keras
 import numpy as np
 
-from zoo import probe
+from zoo import backend, probe
 from zoo.batches import Batches
 from zoo.checks.gradients import Gradients, KernelGradient
 from zoo.measure.loss import TRAINED
@@ -15,9 +15,8 @@ from zoo.measure.subject import Subject, array
 from zoo.measure.trainer import Trainer
 
 BATCHES = 3
-# Of a batch, at most: more say little else and take their time. Fewer where the way forward would
-# take more than so many operations.
-IMAGES, FEWEST_IMAGES, FLOPS = 128, 32, 1e10
+IMAGES = 128  # Of a batch, at most: more say little else and take their time.
+FEWEST_IMAGES, FLOPS = 32, 1e10  # Without a GPU, fewer for a way forward of more operations.
 STEPS = 5
 
 
@@ -39,7 +38,13 @@ def gradients(subject: Subject) -> Gradients:
     """Sizes of gradients at the start and after five steps, and what reaches where it must not."""
     trainer = Trainer(subject, subject.calm)
     flops = sum(layer.flops for layer in subject.layers)
-    trainer.take(min(max(int(FLOPS / max(flops, 1)), FEWEST_IMAGES), IMAGES))
+    fewer = IMAGES if backend.on_gpu() else max(int(FLOPS / max(flops, 1)), FEWEST_IMAGES)
+    trainer.take(min(fewer, IMAGES))
+    if trainer.batches.size(0) < min(IMAGES, trainer.whole):
+        subject.notes["C11"] = (
+            f"the network takes {flops:.2g} operations an image, so gradients are those of batches "
+            f"of {trainer.batches.size(0)} images"
+        )
     network = trainer.network
     first = _recorded(subject, network, trainer.batches)
     before = {v.path: array(v).copy() for v in network.trainable_variables}

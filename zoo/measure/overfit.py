@@ -15,8 +15,9 @@ from zoo.measure.subject import Subject, array
 from zoo.measure.trainer import Trainer
 
 LADDER = (1e-3, 1e-2, 1e-4)  # Adam's rates for the tiny set, in the order in which they are tried.
-TINY_STEPS, FEWEST_STEPS = 300, 30
-SECONDS = 120.0  # After that no more than the fewest steps, and no other rate.
+TINY_STEPS = 300
+SECONDS = 120.0  # After that no other rate is begun, and a training ends after the fewest steps.
+FEWEST_STEPS, ENOUGH_STEPS = 30, 100  # The latter of each rate say what a network cannot learn.
 NEAR = 0.01  # How close to its floor the loss of a tiny set must come.
 
 
@@ -30,15 +31,20 @@ def overfit(subject: Subject) -> judged.Overfit:
     best: judged.Overfit | None = None
     floor = _floor(images, labels)
     ends = time.perf_counter() + SECONDS
+    shortened = False
     for rate in LADDER:
         found = _by_heart(subject, rate, images, labels, floor, ends)
         if best is None or (found.accuracy, -found.loss) > (best.accuracy, -best.loss):
             best = found
-        if (found.accuracy == 1.0 and found.loss <= floor + NEAR) or time.perf_counter() > ends:
+        if found.accuracy == 1.0 and found.loss <= floor + NEAR:
+            break
+        if time.perf_counter() > ends:
+            cut = found.steps < ENOUGH_STEPS and not found.diverged
+            shortened = cut or rate != LADDER[-1]
             break
     if best is None:
         raise ValueError("no learning rate to try")
-    return replace(best, shortened=time.perf_counter() > ends)
+    return replace(best, shortened=shortened)
 
 
 def _groups(images: np.ndarray, labels: np.ndarray) -> list[list[int]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from itertools import product
 from math import isfinite, sqrt
 
 import numpy as np
@@ -47,16 +48,15 @@ def scan(subject: Subject) -> LearningRateScan:
     chance = above_guessing(float(counts.max() / counts.sum()), images)
     annealed = schedule.word != "constant"
     points: list[rates.RatePoint] = []
-    unfinished = False
-    for seed in range(seeds):
-        untrained = _untrained(trainer, seed, steps)
-        for rate in reversed(tried):
-            points.append(_rate_point(trainer, rate, seed, steps, warmup, untrained))
-            if seeds == 1 and rates.settled(points, trainer.peak, annealed, chance):
-                break
-            late = seeds == 1 and time.perf_counter() - began > LATEST
-            if unfinished := late and rate > tried[0]:
-                break
+    settled = False
+    for seed, rate in product(range(seeds), reversed(tried)):
+        if rate == tried[-1]:
+            untrained = _untrained(trainer, seed, steps)
+        points.append(_rate_point(trainer, rate, seed, steps, warmup, untrained))
+        settled = seeds == 1 and rates.settled(points, trainer.peak, annealed, chance)
+        if settled or time.perf_counter() - began > LATEST:
+            break
+    unfinished = len(points) < len(tried) and not settled
     found = LearningRateScan(
         points=points,
         rate=trainer.peak,
@@ -68,10 +68,10 @@ def scan(subject: Subject) -> LearningRateScan:
         warmup=warm / max(warmup, 1),
         unfinished=unfinished,
     )
-    if seeds < SEEDS:
+    if seeds < SEEDS or unfinished:
         subject.notes["C14"] = _note(trainer, steps, len(points), unfinished)
     proposed = rates.suggestion(points, annealed, chance)
-    if proposed:
+    if proposed and not unfinished:
         rate, search = proposed
         subject.kept["suggestion"] = {
             "learning_rate": float(f"{rate:.2g}"),

@@ -22,7 +22,7 @@ from zoo.train.class_weight import class_weights
 STEPS, FEWER_STEPS = 300, 100  # The latter is what smaller batches are to make affordable.
 FEWEST_STEPS = 30
 SECONDS = 60.0
-RATIO_FROM, RATIO_EVERY = 50, 10
+RATIO_FROM, RATIO_EVERY, RATIO_OFTEN = 50, 10, 3  # The last where steps are few.
 SCORED = 2000
 PROBED = 2048
 SCORED_SECONDS, FEWEST_SCORED = 20.0, 512
@@ -62,9 +62,11 @@ def smoke(subject: Subject, rate: float | None = None) -> Smoke:
     trainer.rate = rate
     kernels = [v for v in trainer.network.trainable_variables if v.path.endswith("kernel")]
     ratios: dict[str, list[float]] = {v.path: [] for v in kernels}
-    curve = []
+    curve: list[float] = []
+    short = steps < FEWER_STEPS
+    every = RATIO_OFTEN if short else RATIO_EVERY
     for step in range(steps):
-        watched = step >= min(RATIO_FROM, steps // 2) and step % RATIO_EVERY == 0
+        watched = step >= min(RATIO_FROM, steps // 2) and step % every == 0
         before = [array(v).copy() for v in kernels] if watched else []
         loss, _ = trainer.step(*trainer.batches(step))
         curve.append(loss)
@@ -77,7 +79,6 @@ def smoke(subject: Subject, rate: float | None = None) -> Smoke:
             break
     images = (trainer.batches(step)[0] for step in range(max(steps - 30, 0), steps))
     reestimate(trainer.network, images)
-    short = steps < FEWER_STEPS
     found = Smoke(trainer, rate, trainer.scale, curve, ratios, len(curve), short)
     if steps < STEPS:
         subject.notes["C16"] = (
@@ -92,9 +93,10 @@ def _scored(
     subject: Subject, found: Smoke, split: Split, most: int
 ) -> tuple[np.ndarray, np.ndarray]:
     """Logits (n, classes) in float64 and labels (n,) of images drawn from a split as it is."""
-    # A third of a step is its way forward.
-    each = found.trainer.step_seconds / found.trainer.whole / 3
-    most = min(most, max(int(SCORED_SECONDS / each), FEWEST_SCORED))
+    if found.shortened:
+        # A third of a step is its way forward.
+        each = found.trainer.step_seconds / found.trainer.whole / 3
+        most = min(most, max(int(SCORED_SECONDS / each), FEWEST_SCORED))
     chosen = np.sort(subject.rng("scored").permutation(len(split))[:most])
     scores = found.trainer.network.predict(split.images(chosen), verbose=0)
     return scores.astype(np.float64), np.asarray(split.labels)[chosen]
@@ -183,14 +185,15 @@ def filters(subject: Subject) -> curves.Filters | None:
     """How smooth the first layer's filters are: Moran's I against shuffled positions.
 
     None where there is no first convolution, or its kernel is smaller than 5: nine values cannot
-    tell.
+    tell; or where steps were too few for the filters to leave their start.
     """
     first = next((layer for layer in subject.layers if layer.kind in ("conv", "fc")), None)
     if first is None or first.kind != "conv":
         return None
-    kernel = array(smoke(subject).trainer.network.get_layer(first.name).kernel)
+    found = smoke(subject)
+    kernel = array(found.trainer.network.get_layer(first.name).kernel)
     subject.kept["filters"] = kernel
-    if min(first.options.kernel_size) < 5:
+    if min(first.options.kernel_size) < 5 or found.shortened:
         return None
     observed, p = morans_i(kernel, subject.rng("filters"))
     return curves.Filters(p=p, morans_i=observed, kernel_size=first.options.kernel_size)
