@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.checks.healthy import HEALTHY, scan
+from zoo.checks.finding import TOO_FEW
 from zoo.checks.learning_rate import LearningRateScan, judge_learning_rate
 from zoo.checks.rates import (
     RatePoint,
@@ -24,6 +25,12 @@ from zoo.checks.rates import (
 POINT = RatePoint(
     rate=0.1, seed=0, first_loss=2.3, end_loss=1.5, se=0.01, smoothed_max=2.4, accuracy=0.4
 )
+
+QUIET = replace(POINT, end_loss=2.3, accuracy=0.2)
+
+
+def bursts(*rates: float) -> list[RatePoint]:
+    return [replace(POINT, rate=rate, finite=False) for rate in rates]
 
 
 @pytest.mark.parametrize(
@@ -231,7 +238,13 @@ def test_beyond_a_scan_nothing_is_said() -> None:
     "points, verdict, words",
     [
         ([replace(POINT, finite=False)], "FAIL", "loss exploding at every rate"),
-        ([replace(POINT, end_loss=2.3, accuracy=0.2)], "WARN", "softmax is still diffuse"),
+        ([replace(POINT, end_loss=2.3, accuracy=0.2)], "WARN", "right; the network starts slowly"),
+        ([QUIET, replace(QUIET, rate=1.0)], "WARN", "from 0.1 to 1, but accuracy reaches 0.20"),
+        ([QUIET, replace(QUIET, rate=1.0)], "WARN", "train.optimizer is too low, or the network"),
+        ([QUIET, *bursts(1.0, 10.0)], "WARN", "loss barely changing from 0.1 to 0.1, but"),
+        ([QUIET, replace(QUIET, end_loss=2.4, rate=1.0)], "WARN", "from 0.1 to 0.1, but accuracy"),
+        ([replace(QUIET, rate=0.01), *bursts(0.1)], "WARN", "exploding at 0.1 means too high"),
+        ([replace(QUIET, rate=0.001), *bursts(0.01)], "FAIL", "exploding at 0.01 means too high"),
         ([replace(POINT, end_loss=2.3, accuracy=0.1)], "FAIL", "a plateau"),
         ([], "FAIL", "no rate to judge"),
     ],
@@ -290,11 +303,20 @@ def test_a_shortened_scan_fails_a_rate_only_where_one_like_it_exploded() -> None
     assert judge_learning_rate(replace(numbers, points=lost)).verdict == "FAIL"
 
 
-def test_few_steps_cannot_tell_a_plateau() -> None:
-    points = [replace(POINT, end_loss=2.3, accuracy=0.1)]
+@pytest.mark.parametrize(
+    "points, verdict, sure",
+    [
+        ([replace(QUIET, accuracy=0.1)], "WARN", False),
+        ([QUIET, *bursts(1.0)], "INFO", False),
+        ([replace(QUIET, rate=0.001), *bursts(0.01)], "FAIL", True),
+        (bursts(0.01), "FAIL", True),
+    ],
+)
+def test_few_steps_cannot_tell_a_plateau(points: list[RatePoint], verdict: str, sure: bool) -> None:
+    """But what exploded did."""
     numbers = replace(HEALTHY["C14"], points=points, chance=0.128, steps=20)
     found = judge_learning_rate(numbers)
-    assert (found.verdict, "the 20 steps that could be afforded" in found.advice) == ("WARN", True)
+    assert (found.verdict, TOO_FEW not in found.advice) == (verdict, sure), found
 
 
 def test_an_annealed_rate_may_be_as_high_as_teaches_nearly_as_much() -> None:

@@ -6,7 +6,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from zoo.checks.finding import FAIL, INFO, PASS, WARN, Finding, Verdict, finding
+from zoo.checks.finding import FAIL, INFO, PASS, WARN, Finding, Verdict, finding, softened
 from zoo.checks.rates import (
     ANNEALED,
     ASIDE,
@@ -16,7 +16,6 @@ from zoo.checks.rates import (
     RatePoint,
     centre_of,
     classes,
-    classified,
     exploded,
     good_rates,
     suggestion,
@@ -75,7 +74,9 @@ def judge_learning_rate(numbers: LearningRateScan) -> Finding:
     too, from the first rate that was tried and was too high. Warm-up carries a peak beyond what
     works from the start: with one ten times as long as the scan's it may be three times higher.
     Beyond a scan that found no rate too high nothing is said. Where time ran out before the rates
-    that settle it: INFO, or WARN if a rate like the recipe's was seen to explode.
+    that settle it: INFO, or WARN if a rate like the recipe's was seen to explode. Where no rate
+    makes the loss go down: FAIL, or WARN if answers are better than guesses, as in a network that
+    starts slowly; a shortened scan says it more softly.
 
     Source: CS231n, lecture 6, "find learning rate that makes the loss go down"; Smith 2017.
     """
@@ -93,8 +94,10 @@ def judge_learning_rate(numbers: LearningRateScan) -> Finding:
         verdict, told = _out_of_time(numbers, found)
         return finding(check, verdict, numbers.rate, wanted, told, **details)
     if proposed is None:
-        verdict, told = _nothing_works(numbers, found)
-        return finding(check, verdict, numbers.rate, wanted, told, **details)
+        seen = _exploding(numbers, found)
+        verdict, told = seen or _barely_changing(numbers, found)
+        made = finding(check, verdict, numbers.rate, wanted, told, **details)
+        return softened(made) if numbers.shortened and not seen else made
     rate, (low, high) = proposed
     details |= {"largest_that_works": high, "suggested": rate, "search": [low, high]}
     # What is too high is measured by what works at all, what is too low by what teaches most.
@@ -191,40 +194,56 @@ def _out_of_time(numbers: LearningRateScan, found: dict[float, Class]) -> tuple[
     """What can be said of the recipe's rate where lower ones were not reached."""
     told = f"learning_rate {numbers.rate:g} in train.optimizer"
     ended = f"time ran out after the {len(found)} highest rates, down to {min(found):.2g}"
-    burst = [point.rate for point in numbers.points if exploded(point)]
-    if burst and min(burst) <= numbers.rate / _allowed(numbers) * ASIDE:
-        return WARN, (
-            f"{told}: loss exploding at {min(burst):.2g} means too high. Lower it, by ten times at "
-            f"first; {ended}, so that none can be suggested."
-        )
+    burst = _burst(numbers)
+    if burst is not None:
+        return WARN, f"{_lower(numbers.rate, burst)}; {ended}, so that none can be suggested."
     nearest = min(found, key=lambda rate: abs(math.log(rate / numbers.rate)))
     if found[nearest] == "works" and 1 / ASIDE <= numbers.rate / nearest <= ASIDE:
         return INFO, f"{told}: the loss goes down. Whether lower ones teach more is open: {ended}."
     return INFO, f"{told} is not judged: {ended}. Check where steps are faster."
 
 
-def _nothing_works(numbers: LearningRateScan, found: dict[float, Class]) -> tuple[Verdict, str]:
-    """WARN where accuracy says that learning has begun: some networks start slowly."""
-    low, high = min(found), max(found)
+def _burst(numbers: LearningRateScan) -> float | None:
+    """The lowest rate that was seen to explode, if the recipe's is as high."""
+    found = min((point.rate for point in numbers.points if exploded(point)), default=math.inf)
+    return found if found <= numbers.rate / _allowed(numbers) * ASIDE else None
+
+
+def _lower(rate: float, burst: float) -> str:
+    return (
+        f"learning_rate {rate:g} in train.optimizer: loss exploding at {burst:.2g} means too high. "
+        "Lower it, by ten times at first"
+    )
+
+
+def _exploding(numbers: LearningRateScan, found: dict[float, Class]) -> tuple[Verdict, str] | None:
+    """Where no rate works: whether the recipe's is too high, which few steps are enough to see."""
     if set(found.values()) == {"too high"}:
         return FAIL, (
-            f"loss exploding at every rate from {low:.2g} to {high:.2g}: learning rate too high, "
-            "or inputs or kernels far too large (data.preprocess, kernel_initializer)."
+            f"loss exploding at every rate from {min(found):.2g} to {max(found):.2g}: learning "
+            "rate too high, or inputs or kernels far too large (data.preprocess, "
+            "kernel_initializer)."
         )
-    best = max(point.accuracy for point in numbers.points if classified(point) != "too high")
-    if best > numbers.chance:
-        return WARN, (
-            f"loss barely changing from {low:.2g} to {high:.2g}, but accuracy reaches {best:.2f}: "
-            "the softmax is still diffuse and the direction right; learning_rate in "
-            "train.optimizer is too low, or the network starts slowly and few steps cannot tell."
+    burst = _burst(numbers)
+    if burst is None:
+        return None
+    verdict = FAIL if numbers.rate / _allowed(numbers) >= HIGH_WARN * burst else WARN
+    told = f"{_lower(numbers.rate, burst)}; the loss goes down with no rate that was tried, so that"
+    return verdict, f"{told} none can be suggested."
+
+
+def _barely_changing(numbers: LearningRateScan, found: dict[float, Class]) -> tuple[Verdict, str]:
+    """WARN where accuracy says that learning has begun: some networks start slowly."""
+    quiet = [rate for rate, kind in found.items() if kind != "too high"]
+    span = f"from {min(quiet):.2g} to {max(quiet):.2g}"
+    best = max(point.accuracy for point in numbers.points if point.rate in quiet)
+    if best <= numbers.chance:
+        return FAIL, (
+            f"loss not going down {span} and accuracy at chance, a plateau: bad "
+            "kernel_initializer, dead units, or far too low learning_rate in train.optimizer."
         )
-    if numbers.steps < STEPS:
-        return WARN, (
-            f"loss not going down from {low:.2g} to {high:.2g} in the {numbers.steps} steps that "
-            "could be afforded here, too few to tell: check where steps are faster, or with "
-            "smaller images or batches."
-        )
-    return FAIL, (
-        f"loss not going down from {low:.2g} to {high:.2g} and accuracy at chance, a plateau: bad "
-        "kernel_initializer, dead units, or far too low learning_rate in train.optimizer."
-    )
+    told = f"loss barely changing {span}, but accuracy reaches {best:.2f}: the softmax is still "
+    told += "diffuse and the direction right; "
+    if numbers.rate <= max(quiet) / ANNEALED * HAIR:
+        told += "learning_rate in train.optimizer is too low, or "
+    return WARN, f"{told}the network starts slowly."
