@@ -12,6 +12,7 @@ from typing import Any
 from zoo.checks import CHECKS, Finding, Verdict, joined, overall
 from zoo.errors import UsageError
 from zoo.measure import MEASURE, Subject
+from zoo.measure.subject import ALL
 
 # The scan of rates comes before what trains by its suggestion; dead units are looked for after the
 # first steps too, where other checks have made them.
@@ -29,7 +30,7 @@ class Report:
         suggestion: `learning_rate` and `search`, lowest and highest; None where no scan found one.
         silent: ids of checks that have nothing to say of this network.
         notes: by the id of a check, what it did with where steps are slow; C16's training is that
-            of C13, C15 and C20 too.
+            of C13, C15 and C20 too. By `all`, what holds for every check.
     """
 
     findings: list[Finding]
@@ -129,7 +130,8 @@ def _checked(subject: Subject, names: list[str], tell: Tell) -> Report:
             findings.append(entry.judge(numbers))
         seconds[name] = time.perf_counter() - began
     findings.sort(key=lambda finding: finding.id)
+    names = [*names, ALL]
     if {"C13", "C15", "C20"} & set(names):
-        names = [*names, "C16"]  # They look at its training.
+        names.append("C16")  # They look at its training.
     notes = {key: note for key, note in sorted(subject.notes.items()) if key in names}
     return Report(findings, seconds, subject.kept.get("suggestion"), tuple(sorted(silent)), notes)

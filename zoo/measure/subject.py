@@ -10,7 +10,7 @@ from typing import Any
 import keras
 import numpy as np
 
-from zoo import losses, model, seeds
+from zoo import backend, losses, model, seeds
 from zoo.batches import Batches
 from zoo.data.normalise import Normalisation, normalisation
 from zoo.data.splits import Splits
@@ -20,6 +20,7 @@ from zoo.recipe import Recipe
 from zoo.recipe.calm import calm
 from zoo.train.class_weight import class_weights
 
+ALL = "all"  # The key of a note on all checks.
 PROBES = 1024
 PROBE_VALUES = 2**27  # Activations of the probe images held at once.
 
@@ -29,7 +30,7 @@ class Subject:
     """A recipe under examination; nothing that is done here reaches a run.
 
     Args:
-        recipe: resolved.
+        recipe: resolved. Without a GPU `mixed_bfloat16` is replaced by `float32`.
         data: its splits; the test split is looked at for duplicates alone.
         build: makes the uncompiled network, as `model.build`; give your own to check a network
             that is no recipe's.
@@ -42,10 +43,19 @@ class Subject:
     make_loss: Callable[..., keras.losses.Loss] = losses.make
     scaling: Normalisation = field(init=False)
     kept: dict[str, Any] = field(default_factory=dict)
-    notes: dict[str, str] = field(default_factory=dict)  # By the id of a check.
+    notes: dict[str, str] = field(default_factory=dict)  # By the id of a check, or ALL.
 
     def __post_init__(self) -> None:
         self.scaling = normalisation(self.recipe.data.preprocess, self.data.train)
+        train = self.recipe.train
+        if train.dtype_policy == "mixed_bfloat16" and not backend.on_gpu():
+            # float32 overflows no sooner and no later, so that no verdict hangs on it.
+            train = train.model_copy(update={"dtype_policy": "float32"})
+            self.recipe = self.recipe.model_copy(update={"train": train})
+            self.notes[ALL] = (
+                "done in float32, not in mixed_bfloat16: most processors without a GPU emulate it, "
+                "several times slower"
+            )
 
     @property
     def classes(self) -> int:
