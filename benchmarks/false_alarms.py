@@ -45,12 +45,6 @@ JUDGES = (
     "zoo/train/class_weight.py",
     *(f"zoo/{name}.py" for name in ("batches", "check", "layers", "losses", "model", "probe")),
 )
-# Of code and later code: the verdicts that were changed. Rows of the first without them stand; none
-# is of airbench94, which is checked in float32 now.
-STANDS: dict[tuple[str, str], set[str]] = {
-    ("7b250c4c8775", "845f66b996eb"): {"C14 WARN", "C14 FAIL"},  # Where no rate works.
-    ("fbb69acc4045", "845f66b996eb"): set(),
-}
 Kept = dict[tuple[str, int], list[dict[str, Any]]]
 
 
@@ -75,13 +69,6 @@ def code() -> str:
     return found.hexdigest()[:12]
 
 
-def stands(row: dict[str, Any]) -> bool:
-    """Whether a row is what the code of today would say, too."""
-    changed = STANDS.get((row["code"], code()))
-    told = {f"{check} {verdict}" for check, verdict in row["not_passed"].items()}
-    return row["code"] == code() or (changed is not None and told.isdisjoint(changed))
-
-
 def kept() -> Kept:
     """The rows that count, by recipe and seed."""
     found: Kept = {}
@@ -91,7 +78,7 @@ def kept() -> Kept:
         except json.JSONDecodeError:
             continue  # Cut off as it was written.
         own = recipes.shipped().get(row["recipe"])
-        if own and stands(row) and row["recipe_hash"] == recipe_hash(own):
+        if own and row["code"] == code() and row["recipe_hash"] == recipe_hash(own):
             found.setdefault((row["recipe"], row["seed"]), []).append(row)
     return found
 

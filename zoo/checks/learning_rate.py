@@ -11,6 +11,7 @@ from zoo.checks.rates import (
     ANNEALED,
     ASIDE,
     CONSTANT,
+    HAIR,
     Class,
     Proposal,
     RatePoint,
@@ -28,7 +29,6 @@ HIGH_WARN, HIGH_FAIL, LOW_WARN = 10.0, 30.0, 0.01
 NOTED = (1 / 30, 3.0)
 # Times higher a peak may be that a training warms up to so many times as long as the scan does.
 WARMED, LONG = 3.0, 10.0
-HAIR = 1 + 1e-9  # 30 times 0.1 / 3 is not 1.0 in floats.
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -191,15 +191,15 @@ def _allowed(numbers: LearningRateScan) -> float:
 
 
 def _out_of_time(numbers: LearningRateScan, found: dict[float, Class]) -> tuple[Verdict, str]:
-    """What can be said of the recipe's rate where lower ones were not reached."""
+    """What can be said of the recipe's rate where others were not reached."""
     told = f"learning_rate {numbers.rate:g} in train.optimizer"
-    ended = f"time ran out after the {len(found)} highest rates, down to {min(found):.2g}"
+    ended = f"time ran out after {len(found)} rates, from {min(found):.2g} to {max(found):.2g}"
     burst = _burst(numbers)
     if burst is not None:
         return WARN, f"{_lower(numbers.rate, burst)}; {ended}, so that none can be suggested."
     nearest = min(found, key=lambda rate: abs(math.log(rate / numbers.rate)))
     if found[nearest] == "works" and 1 / ASIDE <= numbers.rate / nearest <= ASIDE:
-        return INFO, f"{told}: the loss goes down. Whether lower ones teach more is open: {ended}."
+        return INFO, f"{told}: the loss goes down. Whether others teach more is open: {ended}."
     return INFO, f"{told} is not judged: {ended}. Check where steps are faster."
 
 

@@ -43,6 +43,8 @@ LEAST_DROP = 0.01  # Of the first loss.
 ANNEALED, CONSTANT, RANGE = 3.0, 10.0, 300.0
 ASIDE = 1.8  # A rate stands for those around it, half a decade apart.
 NEARLY = 0.85  # Of the best rate's fall of the loss.
+FAR = 1000.0  # What barely moves at a rate in a few steps does so the more at a FARth of it.
+HAIR = 1 + 1e-9  # 30 times 0.1 / 3 is not 1.0 in floats.
 
 
 def exploded(point: RatePoint) -> bool:
@@ -91,20 +93,44 @@ def classes(points: Sequence[RatePoint], chance: float = 0.0) -> dict[float, Cla
     return found
 
 
-def settled(points: Sequence[RatePoint], rate: float, annealed: bool, chance: float) -> bool:
-    """Whether rates below those tried, from the highest down, would change nothing.
+def next_rate(
+    points: Sequence[RatePoint], rates: Sequence[float], rate: float, annealed: bool, chance: float
+) -> float | None:
+    """Which of the rates to train next where each is dear; None: the others would change nothing.
 
-    So it is once the recipe's own `rate` is among them, and a rate that works above guessing, and
-    all that is proposed to be searched, and rates below those that teach most.
+    First the one nearest the recipe's own `rate`, then higher ones up to the first that is too
+    high, then lower ones until what is suggested and those that teach most have been passed, or
+    where none works, for three decades.
     """
-    found = sorted(classes(points, chance).items())
-    run = list(takewhile(lambda one: one[1] != "too high", found))
-    working = [at for at, kind in run if kind == "works"]
-    learned = any(point.accuracy > chance and point.rate in working for point in points)
-    lowest = found[0][0]
-    if not learned or lowest * ASIDE > rate or min(good_rates(points, working[-1])[1]) <= lowest:
+    found = classes(points, chance)
+    if not found:
+        return outward(rates, rate)[0]
+    highest, lowest = max(found), min(found)
+    higher = [one for one in rates if one > highest]
+    if higher and found[highest] != "too high":
+        return min(higher)
+    lower = [one for one in rates if one < lowest]
+    return max(lower) if lower and not _passed(points, found, annealed, chance) else None
+
+
+def outward(rates: Sequence[float], rate: float) -> list[float]:
+    """The rates from the one nearest the recipe's own on."""
+    return sorted(rates, key=lambda one: (abs(math.log(one / rate)), one))
+
+
+def _passed(
+    points: Sequence[RatePoint], found: dict[float, Class], annealed: bool, chance: float
+) -> bool:
+    """Whether rates below those tried would change nothing."""
+    lowest = min(found)
+    run = list(takewhile(lambda one: one[1] != "too high", sorted(found.items())))
+    if not run:
         return False
-    return lowest <= _searched(working[-1], _suggested(points, working[-1], annealed))
+    working = [at for at, kind in run if kind == "works"]
+    if not any(point.accuracy > chance and point.rate in working for point in points):
+        return lowest * FAR <= run[-1][0] * HAIR
+    top = working[-1]
+    return lowest < min(good_rates(points, top)[1]) and lowest <= _suggested(points, top, annealed)
 
 
 def largest_working(found: dict[float, Class]) -> float | None:
@@ -120,30 +146,23 @@ def largest_working(found: dict[float, Class]) -> float | None:
 
 
 def suggestion(points: Sequence[RatePoint], annealed: bool, chance: float = 0.0) -> Proposal | None:
-    """A peak rate and a range to search, inside what was scanned; None where nothing works.
+    """A peak rate, inside what was scanned, and a range to search; None where nothing works.
 
     Where the rate falls later, a third of the largest that works for all seeds, but no more than
     the largest with which the loss falls nearly as far as with any: after a warm-up, rates are
     survived that teach little. Where it stays, `centre_of`. Search from a 300th of the largest up,
-    or from a tenth of that suggested; a decade where the lowest rate tried is the only one.
+    or from a tenth of that suggested.
     """
     top = largest_working(classes(points, chance))
     if top is None:
         return None
-    lowest = min(point.rate for point in points)
-    rate = _suggested(points, top, annealed)
-    low = top / 10 if lowest == top else max(_searched(top, rate), lowest)
-    return max(rate, lowest), (low, top)
+    rate = max(_suggested(points, top, annealed), min(point.rate for point in points))
+    return rate, (min(top / RANGE, rate / 10), top)
 
 
 def _suggested(points: Sequence[RatePoint], top: float, annealed: bool) -> float:
     _, good = good_rates(points, top)
     return min(top / ANNEALED, max(good)) if annealed else centre_of(points, top, annealed)
-
-
-def _searched(top: float, rate: float) -> float:
-    """The lowest rate of a search: a 300th of the largest, or a tenth of that suggested."""
-    return min(top / RANGE, rate / 10)
 
 
 def centre_of(points: Sequence[RatePoint], top: float, annealed: bool) -> float:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterator
 from itertools import product
 from math import isfinite, sqrt
 
@@ -19,7 +20,7 @@ RANGES = {"SGD": (-5.0, 1.5), "TorchSGD": (-5.0, 1.5), "other": (-6.0, 0.5)}
 SEEDS = 2
 SECONDS = 120.0  # What the scan may cost where steps are slow; it then does with less.
 LATEST = 2 * SECONDS  # No rate is begun after that.
-WHOLE_RATES = 10  # In price: high rates end early, and low ones are left out.
+WHOLE_RATES = 7  # In price: those around the recipe's, of which high ones end early.
 SLOW_STEPS = 40  # What smaller batches are to make affordable.
 LAST = 10  # Losses that an end is the mean of.
 
@@ -47,16 +48,16 @@ def scan(subject: Subject) -> LearningRateScan:
     images = min(LAST, steps) * trainer.batches.size(0)
     chance = above_guessing(float(counts.max() / counts.sum()), images)
     annealed = schedule.word != "constant"
-    points: list[rates.RatePoint] = []
-    settled = False
-    for seed, rate in product(range(seeds), reversed(tried)):
-        if rate == tried[-1]:
-            untrained = _untrained(trainer, seed, steps)
-        points.append(_rate_point(trainer, rate, seed, steps, warmup, untrained))
-        settled = seeds == 1 and rates.settled(points, trainer.peak, annealed, chance)
-        if settled or time.perf_counter() - began > LATEST:
+    points: list[rates.RatePoint] = []  # What comes next hangs on them.
+    untrained: dict[int, list[float]] = {}
+    unfinished = False
+    for seed, rate in _order(points, seeds, tried, trainer.peak, annealed, chance):
+        if points and time.perf_counter() - began > LATEST:
+            unfinished = True
             break
-    unfinished = len(points) < len(tried) and not settled
+        if seed not in untrained:
+            untrained[seed] = _untrained(trainer, seed, steps)
+        points.append(_rate_point(trainer, rate, seed, steps, warmup, untrained[seed]))
     found = LearningRateScan(
         points=points,
         rate=trainer.peak,
@@ -79,6 +80,22 @@ def scan(subject: Subject) -> LearningRateScan:
         }
     subject.kept["scan"] = found
     return found
+
+
+def _order(
+    points: list[rates.RatePoint],
+    seeds: int,
+    tried: list[float],
+    peak: float,
+    annealed: bool,
+    chance: float,
+) -> Iterator[tuple[int, float]]:
+    """Seeds and rates to train next, the recipe's own first; with one seed as `points` tell."""
+    if seeds > 1:
+        yield from product(range(seeds), rates.outward(tried, peak))
+        return
+    while (rate := rates.next_rate(points, tried, peak, annealed, chance)) is not None:
+        yield 0, rate
 
 
 def _warmup_steps(subject: Subject) -> float:
