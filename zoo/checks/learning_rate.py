@@ -6,7 +6,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from zoo.checks.finding import FAIL, INFO, PASS, WARN, Finding, Verdict, finding, softened
+from zoo.checks.finding import FAIL, INFO, PASS, TOO_FEW, WARN, Finding, Verdict, finding
 from zoo.checks.rates import (
     ANNEALED,
     ASIDE,
@@ -71,12 +71,13 @@ def judge_learning_rate(numbers: LearningRateScan) -> Finding:
     Measured in times a third (a rate that falls later) or a tenth (a constant one) of that, or less
     where rates below it teach more: WARN from 10 times on, and below a 100th; FAIL from 30 times on
     of what works at all, and in a shortened scan only if such a rate was seen to explode; WARN,
-    too, from the first rate that was tried and was too high. Warm-up carries a peak beyond what
+    too, from the first rate that was tried and was too high, and in a shortened scan only from
+    there: networks begin slowly at rates in between. Warm-up carries a peak beyond what
     works from the start: with one ten times as long as the scan's it may be three times higher.
     Beyond a scan that found no rate too high nothing is said. Where time ran out before the rates
     that settle it: INFO, or WARN if a rate like the recipe's was seen to explode. Where no rate
     makes the loss go down: FAIL, or WARN if answers are better than guesses, as in a network that
-    starts slowly; a shortened scan says it more softly.
+    starts slowly, or INFO after a shortened scan.
 
     Source: CS231n, lecture 6, "find learning rate that makes the loss go down"; Smith 2017.
     """
@@ -96,21 +97,22 @@ def judge_learning_rate(numbers: LearningRateScan) -> Finding:
     if proposed is None:
         seen = _exploding(numbers, found)
         verdict, told = seen or _barely_changing(numbers, found)
-        made = finding(check, verdict, numbers.rate, wanted, told, **details)
-        return softened(made) if numbers.shortened and not seen else made
+        return finding(check, verdict, numbers.rate, wanted, told, **details)
     rate, (low, high) = proposed
     details |= {"largest_that_works": high, "suggested": rate, "search": [low, high]}
     # What is too high is measured by what works at all, what is too low by what teaches most.
     centre = max(centre_of(numbers.points, high, annealed), min(found))
     common = high / (ANNEALED if annealed else CONSTANT)
     doubt, allowed = _doubt(numbers), _allowed(numbers)
-    wanted = f"{centre * LOW_WARN:.2g} < learning_rate < {centre * HIGH_WARN * allowed:.2g} "
-    wanted += f"(fails from {common * HIGH_FAIL * allowed:.2g} on)"
     beyond = [at for at, kind in found.items() if kind == "too high" and at > high]
+    # Between what works and what is too high are rates that time was too short for.
+    warns = min(beyond) / doubt if numbers.shortened and beyond else centre * HIGH_WARN
+    wanted = f"{centre * LOW_WARN:.2g} < learning_rate < {warns * allowed:.2g} "
+    wanted += f"(fails from {common * HIGH_FAIL * allowed:.2g} on)"
     burst = {point.rate for point in numbers.points if exploded(point)}
     proven = [at for at in beyond if not numbers.shortened or at in burst]
     if numbers.rate > centre:
-        verdict = _too_high(numbers.rate / allowed, centre, common, beyond, proven)
+        verdict = _too_high(numbers.rate / allowed, warns, common, beyond, proven)
         if verdict is PASS and numbers.rate > NOTED[1] * centre * doubt * HAIR:
             verdict = INFO
         known = numbers.rate <= rate
@@ -119,6 +121,8 @@ def judge_learning_rate(numbers: LearningRateScan) -> Finding:
         known = min(good_rates(numbers.points, high)[1]) <= numbers.rate * ASIDE
     if annealed and known:
         verdict = PASS  # As good as any that was tried.
+    if numbers.shortened:
+        proven = [at for at in proven if at <= numbers.rate * ASIDE]
     told = _told(numbers.rate, verdict, proposed, numbers.rate > centre, beyond, proven)
     return finding(check, verdict, numbers.rate, wanted, told, **details)
 
@@ -156,19 +160,20 @@ def _told(
 
 def _too_high(
     rate: float,
-    centre: float,
+    warns: float,
     common: float,
     beyond: Sequence[float],
     proven: Sequence[float],
 ) -> Verdict:
     """Of a rate above what is best.
 
-    `beyond`: rates that were tried and were too high; `proven`: those of them that are so for sure.
+    `warns`: from where on; `beyond`: rates that were tried and were too high; `proven`: those of
+    them that are so for sure.
     """
     rate *= HAIR
     if proven and rate >= max(HIGH_FAIL * common, min(proven) / HALF):
         return FAIL
-    if beyond and rate >= min(*beyond, HIGH_WARN * centre):
+    if beyond and rate >= min(*beyond, warns):
         return WARN
     return PASS
 
@@ -233,10 +238,16 @@ def _exploding(numbers: LearningRateScan, found: dict[float, Class]) -> tuple[Ve
 
 
 def _barely_changing(numbers: LearningRateScan, found: dict[float, Class]) -> tuple[Verdict, str]:
-    """WARN where accuracy says that learning has begun: some networks start slowly."""
+    """WARN where accuracy says that learning has begun: some networks start slowly.
+
+    After few steps INFO: whether the network learns at all, C16 asks with more of them.
+    """
     quiet = [rate for rate, kind in found.items() if kind != "too high"]
     span = f"from {min(quiet):.2g} to {max(quiet):.2g}"
     best = max(point.accuracy for point in numbers.points if point.rate in quiet)
+    if numbers.shortened:
+        told = f"loss barely changing {span}: which rates work is open. {TOO_FEW}"
+        return INFO, f"{told} C16 says whether the network learns."
     if best <= numbers.chance:
         return FAIL, (
             f"loss not going down {span} and accuracy at chance, a plateau: bad "

@@ -73,7 +73,8 @@ def classes(points: Sequence[RatePoint], chance: float = 0.0) -> dict[float, Cla
     """Of each rate, over its seeds, in order of rates.
 
     A rate works where it does for all seeds, and is too high where it is for any. A loss that falls
-    while answers stay guesses, when smaller rates do better, is a network that died: too high.
+    while answers stay guesses, when smaller rates do better, is a network that died: too high. One
+    that falls nearly as far as any that works, of small batches too noisy to be sure, works too.
     """
     by_rate: dict[float, list[RatePoint]] = {}
     for point in points:
@@ -86,11 +87,23 @@ def classes(points: Sequence[RatePoint], chance: float = 0.0) -> dict[float, Cla
         if "too high" in kinds:
             kind = "too high"
         elif kinds == {"works"}:
-            accuracy = fmean(point.accuracy for point in by_rate[rate])
+            accuracy = _accuracy(by_rate[rate])
             kind = "works" if accuracy > chance or not learned else "too high"
             learned = learned or accuracy > chance > 0
         found[rate] = kind
+    falls = [_fall(by_rate[rate]) for rate, kind in found.items() if kind == "works"]
+    for rate, kind in found.items():
+        if falls and kind == "too low" and _accuracy(by_rate[rate]) > chance:
+            found[rate] = "works" if _fall(by_rate[rate]) >= NEARLY * max(falls) else kind
     return found
+
+
+def _accuracy(points: Sequence[RatePoint]) -> float:
+    return fmean(point.accuracy for point in points)
+
+
+def _fall(points: Sequence[RatePoint]) -> float:
+    return fmean(point.first_loss - point.end_loss for point in points)
 
 
 def next_rate(
@@ -177,10 +190,10 @@ def centre_of(points: Sequence[RatePoint], top: float, annealed: bool) -> float:
 
 def good_rates(points: Sequence[RatePoint], top: float) -> tuple[float, list[float]]:
     """The rate up to `top` with which the loss falls farthest, and those that do nearly as well."""
-    falls: dict[float, list[float]] = {}
+    falls: dict[float, list[RatePoint]] = {}
     for point in points:
         if point.rate <= top and point.finite and math.isfinite(point.end_loss):
-            falls.setdefault(point.rate, []).append(point.first_loss - point.end_loss)
-    mean = {rate: fmean(found) for rate, found in falls.items()}
+            falls.setdefault(point.rate, []).append(point)
+    mean = {rate: _fall(found) for rate, found in falls.items()}
     best = max(mean, key=lambda rate: (mean[rate], rate))
     return best, [rate for rate, fall in mean.items() if fall >= NEARLY * mean[best]]
