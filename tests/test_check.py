@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from tests.checks import healthy
+from tests.checks.scans import POINT
 from tests.checks.sick import HEALTHY
 from tests.runs import zoo
+from zoo import plots
 from zoo import recipe as recipes
 from zoo.check import chosen
 from zoo.checks import CHECKS
@@ -108,3 +112,19 @@ def test_wrong_usage(tmp_path: Path, arguments: list[str], words: str) -> None:
     assert done.returncode == 2
     assert words in done.stderr
     assert not (tmp_path / "runs").exists()
+
+
+def test_a_scan_is_drawn_from_left_to_right(tmp_path: Path) -> None:
+    """In whatever order its rates were tried."""
+    figure = pytest.importorskip("matplotlib.figure")
+    points = [replace(POINT, rate=rate) for rate in (0.1, 1.0, 0.01)]
+    drawn: list[list[float]] = []
+
+    class Spied(figure.Figure):  # type: ignore[misc, name-defined]
+        def savefig(self, *_: object, **__: object) -> None:
+            drawn.append([float(rate) for rate in self.axes[0].lines[0].get_xdata()])
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("matplotlib.figure.Figure", Spied)
+        plots.draw({"scan": replace(healthy.HEALTHY["C14"], points=points)}, tmp_path / "plots")
+    assert drawn == [[0.01, 0.1, 1.0]]

@@ -59,7 +59,8 @@ def draw(kept: dict[str, Any], folder: Path) -> list[Path]:
 def _scan(figure: Any, scan: Any) -> None:
     axes = figure.subplots()
     for seed in sorted({point.seed for point in scan.points}):
-        points = [point for point in scan.points if point.seed == seed]
+        mine = (point for point in scan.points if point.seed == seed)
+        points = sorted(mine, key=lambda point: point.rate)
         ends = [point.end_loss if np.isfinite(point.end_loss) else np.nan for point in points]
         axes.plot([point.rate for point in points], ends, "o-", label=f"seed {seed}")
     first = float(np.mean([point.first_loss for point in scan.points]))

@@ -53,6 +53,5 @@ def walked(points: list[RatePoint], rate: float, annealed: bool, chance: float) 
     all_of_them = {point.rate: point for point in points if point.seed == 0}
     found: list[RatePoint] = []
     while (following := next_rate(found, list(all_of_them), rate, annealed, chance)) is not None:
-        assert following not in [point.rate for point in found]
         found.append(all_of_them[following])
     return found

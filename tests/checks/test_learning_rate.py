@@ -7,17 +7,14 @@ import random
 from dataclasses import replace
 
 import pytest
-from hypothesis import assume, given
+from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.checks.healthy import HEALTHY, scan
 from tests.checks.scans import PEAKED, POINT, QUIET, SCANS, bursts, peaks, walked
-from zoo.checks.finding import TOO_FEW
 from zoo.checks.learning_rate import LearningRateScan, judge_learning_rate
 from zoo.checks.rates import (
     RatePoint,
-    classes,
-    largest_working,
     suggestion,
 )
 
@@ -42,9 +39,6 @@ def test_rates_that_are_left_out_change_nothing(
 ) -> None:
     numbers = replace(HEALTHY["C14"], rate=rate, schedule="cosine" if annealed else "constant")
     chance = numbers.chance
-    kinds = classes(points, chance)
-    quiet, top = max(r for r, kind in kinds.items() if kind != "too high"), largest_working(kinds)
-    assume(top is None or quiet < 1000 * top)
     found = walked(points, rate, annealed, chance)
     nearest = min((point.rate for point in points), key=lambda one: abs(math.log(one / rate)))
     assert found[0].rate == pytest.approx(nearest)
@@ -158,7 +152,7 @@ def test_a_scan_that_ran_out_of_time() -> None:
         (works, 0.1, "INFO", "not judged: time ran out after 3 rates, from 3 to 30."),
         (works, 3.0, "INFO", "the loss goes down. Whether others teach more is open"),
         (works, 30.0, "WARN", "loss exploding at 10"),
-        (replace(numbers, scale=0.5), 10.0, "INFO", "not judged"),  # It may be too high by half.
+        (replace(numbers, scale=0.5), 10.0, "WARN", "Lower it, to 1 at first"),
     ]:
         found = judge_learning_rate(replace(one, rate=rate))
         assert (found.verdict, words in found.advice) == (verdict, True), found
@@ -191,13 +185,14 @@ def test_a_shortened_scan_fails_a_rate_only_where_one_like_it_exploded() -> None
         ([QUIET, *bursts(1.0)], "INFO", False),
         ([replace(QUIET, rate=0.001), *bursts(0.01)], "FAIL", True),
         (bursts(0.01), "FAIL", True),
+        ([QUIET, *bursts(0.01)], "FAIL", True),
     ],
 )
 def test_few_steps_cannot_tell_a_plateau(points: list[RatePoint], verdict: str, sure: bool) -> None:
     """But what exploded did."""
     numbers = replace(HEALTHY["C14"], points=points, chance=0.128, steps=20)
     found = judge_learning_rate(numbers)
-    assert (found.verdict, TOO_FEW not in found.advice) == (verdict, sure), found
+    assert (found.verdict, "it is open" not in found.advice) == (verdict, sure), found
 
 
 def test_a_shortened_scan_leaves_rates_that_barely_change_to_longer_ones() -> None:
@@ -214,7 +209,34 @@ def test_a_shortened_scan_leaves_rates_that_barely_change_to_longer_ones() -> No
         (0.33, 50, 0.5, "WARN", "likely too high: in this short a scan"),
         (3.3, 50, 0.5, "WARN", "likely too high: in this short a scan"),
         (10.0, 49, 1.0, "FAIL", "loss exploding"),
-        (10.0, 50, 0.5, "FAIL", "loss exploding"),
+        (10.0, 50, 0.5, "WARN", "loss exploding"),
+        (20.0, 50, 0.5, "FAIL", "loss exploding"),
     ]:
         found = judge_learning_rate(replace(numbers, rate=rate, steps=steps, scale=scale))
         assert (found.verdict, words in found.advice) == (verdict, True), found
+
+
+@given(
+    SCANS | PEAKED,
+    st.lists(st.floats(1e-6, 300.0), min_size=2, max_size=2, unique=True).map(sorted),
+    st.sampled_from(["constant", "cosine"]),
+    st.sampled_from([20, 50]),
+    st.sampled_from([0.5, 1.0]),
+    st.sampled_from([0.0, 20.0]),
+)
+def test_no_higher_rate_is_judged_more_softly(
+    points: list[RatePoint],
+    rates: list[float],
+    schedule: str,
+    steps: int,
+    scale: float,
+    warmup: float,
+) -> None:
+    """Above what is suggested."""
+    numbers = replace(
+        HEALTHY["C14"], points=points, schedule=schedule, steps=steps, scale=scale, warmup=warmup
+    )
+    low, high = (judge_learning_rate(replace(numbers, rate=rate)) for rate in rates)
+    suggested = low.details.get("suggested")
+    if suggested is not None and rates[0] >= suggested:
+        assert low.verdict <= high.verdict

@@ -62,6 +62,9 @@ def test_a_rate_that_falls_as_far_as_those_that_work_works() -> None:
     assert classes([noisy], 0.15) == {0.1: "too low"}
     assert classes([low, replace(noisy, accuracy=0.14)], 0.15)[0.1] == "too low"
     assert classes([low, replace(noisy, end_loss=2.175)], 0.15)[0.1] == "too low"
+    assert classes([low, replace(noisy, se=0.08)], 0.15)[0.1] == "too low"
+    fluke = replace(noisy, end_loss=1.9), replace(noisy, seed=1, end_loss=2.3)
+    assert classes([low, *fluke], 0.15)[0.1] == "too low"
 
 
 def test_a_lucky_rate_above_those_that_explode_does_not_count() -> None:
@@ -102,13 +105,18 @@ def test_a_dear_scan_goes_up_to_the_first_that_is_too_high_and_then_down() -> No
     assert tried == [0.1, 1.0, 10.0, 0.01]
 
 
-def test_where_nothing_works_a_dear_scan_ends_three_decades_below() -> None:
-    rates = [10.0**power for power in range(-6, 2)]
+def test_where_nothing_works_a_dear_scan_tries_all_that_are_not_too_high() -> None:
+    rates = [10.0**power for power in range(-6, 3)]
     points = [replace(QUIET, rate=rate, finite=rate < 1) for rate in rates]
     tried = [point.rate for point in walked(points, 0.1, annealed=True, chance=0.1)]
-    assert tried == pytest.approx([0.1, 1.0, 0.01, 0.001, 0.0001])
-    lost = [replace(point, finite=False) for point in points]
-    assert len(walked(lost, 0.1, annealed=True, chance=0.1)) == 6  # Each lower one might work.
+    assert tried == pytest.approx([0.1, 1.0, 0.01, 1e-3, 1e-4, 1e-5, 1e-6])
+
+
+def test_a_dear_scan_looks_below_rates_at_which_the_network_dies() -> None:
+    dead = [replace(QUIET, rate=10 ** (half / 2), accuracy=0.1) for half in range(-5, 2)]
+    fine = [replace(POINT, rate=10 ** (half / 2)) for half in range(-12, -5)]
+    tried = walked([*dead, *fine], 3.0, annealed=True, chance=0.128)
+    assert largest_working(classes(tried, 0.128)) == pytest.approx(1e-3)
 
 
 @pytest.mark.parametrize("annealed, wanted", [(True, 0.1 / 3), (False, 0.01)])

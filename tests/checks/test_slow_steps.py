@@ -118,6 +118,18 @@ def test_a_check_keeps_its_time_whatever_a_step_takes(
     assert [len(curve) for curve in made.kept["tiny"].values()] == [overfit.FEWEST_STEPS]
 
 
+def test_a_scan_whose_time_ends_in_its_second_seed_is_finished(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(scan.RANGES, "other", (-3.0, -3.0))
+    monkeypatch.setattr(scan, "LATEST", 0.0)
+    made = subject(tmp_path)
+    report = check(made, only=["C14"])
+    assert [point.seed for point in made.kept["scan"].points] == [0]
+    assert not made.kept["scan"].unfinished
+    assert report.suggestion is not None
+
+
 def test_time_that_ends_with_enough_steps_proves(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -6,7 +6,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from zoo.checks.finding import FAIL, INFO, PASS, TOO_FEW, WARN, Finding, Verdict, finding
+from zoo.checks.finding import FAIL, INFO, PASS, WARN, Finding, Verdict, finding
 from zoo.checks.rates import (
     ANNEALED,
     ASIDE,
@@ -44,7 +44,7 @@ class LearningRateScan:
             share and the images that accuracies are measured on.
         steps: of each training; fewer than `STEPS` where they are slow.
         scale: by which rates were multiplied for smaller batches than the recipe's: limits are
-            known to that factor, and a rate above them has the benefit of the doubt.
+            known to that factor. INFO and FAIL give a rate the benefit of that doubt.
         warmup: of the recipe, in times that of the scan; 0 without one.
         unfinished: time ran out before rates were tried that might have changed the verdict.
     """
@@ -77,7 +77,7 @@ def judge_learning_rate(numbers: LearningRateScan) -> Finding:
     Beyond a scan that found no rate too high nothing is said. Where time ran out before the rates
     that settle it: INFO, or WARN if a rate like the recipe's was seen to explode. Where no rate
     makes the loss go down: FAIL, or WARN if answers are better than guesses, as in a network that
-    starts slowly, or INFO after a shortened scan.
+    starts slowly, or INFO after a shortened scan; as above if a rate like the recipe's exploded.
 
     Source: CS231n, lecture 6, "find learning rate that makes the loss go down"; Smith 2017.
     """
@@ -105,14 +105,16 @@ def judge_learning_rate(numbers: LearningRateScan) -> Finding:
     common = high / (ANNEALED if annealed else CONSTANT)
     doubt, allowed = _doubt(numbers), _allowed(numbers)
     beyond = [at for at, kind in found.items() if kind == "too high" and at > high]
-    # Between what works and what is too high are rates that time was too short for.
-    warns = min(beyond) / doubt if numbers.shortened and beyond else centre * HIGH_WARN
-    wanted = f"{centre * LOW_WARN:.2g} < learning_rate < {warns * allowed:.2g} "
-    wanted += f"(fails from {common * HIGH_FAIL * allowed:.2g} on)"
     burst = {point.rate for point in numbers.points if exploded(point)}
     proven = [at for at in beyond if not numbers.shortened or at in burst]
+    warns, fails = centre * HIGH_WARN, common * HIGH_FAIL
+    if numbers.shortened and beyond:
+        # Between what works and what is too high are rates that time was too short for.
+        warns, fails = min(beyond) / doubt, max(fails, min(proven or beyond))
+    wanted = f"{centre * LOW_WARN:.2g} < learning_rate < {warns * allowed:.2g} "
+    wanted += f"(fails from {fails * allowed:.2g} on)"
     if numbers.rate > centre:
-        verdict = _too_high(numbers.rate / allowed, warns, common, beyond, proven)
+        verdict = _too_high(numbers.rate / allowed, warns, fails, beyond, proven)
         if verdict is PASS and numbers.rate > NOTED[1] * centre * doubt * HAIR:
             verdict = INFO
         known = numbers.rate <= rate
@@ -140,7 +142,10 @@ def _told(
     told = f"learning_rate {has:g} in train.optimizer"
     search = f"Rough range to search: {low:.2g} to {high:.2g}"
     if has > high and not beyond:
-        return f"{told} is above all rates tried, which go down up to {high:.2g}: not judged."
+        told += (
+            f" is above {high:.2g}, up to which the loss goes down, and no rate that was tried is"
+        )
+        return f"{told} too high: not judged."
     if verdict is PASS:
         return f"{told} is near the {rate:.2g} suggested; the loss goes down up to {high:.2g}."
     if above and verdict is INFO:
@@ -161,17 +166,17 @@ def _told(
 def _too_high(
     rate: float,
     warns: float,
-    common: float,
+    fails: float,
     beyond: Sequence[float],
     proven: Sequence[float],
 ) -> Verdict:
     """Of a rate above what is best.
 
-    `warns`: from where on; `beyond`: rates that were tried and were too high; `proven`: those of
-    them that are so for sure.
+    `warns`, `fails`: from where on; `beyond`: rates that were tried and were too high; `proven`:
+    those of them that are so for sure.
     """
     rate *= HAIR
-    if proven and rate >= max(HIGH_FAIL * common, min(proven) / HALF):
+    if proven and rate >= max(fails, min(proven) / HALF):
         return FAIL
     if beyond and rate >= min(*beyond, warns):
         return WARN
@@ -192,7 +197,11 @@ def _doubt(numbers: LearningRateScan) -> float:
 
 def _allowed(numbers: LearningRateScan) -> float:
     """Times higher the recipe's rate may be than the scan's: in doubt, and after a long warm-up."""
-    return _doubt(numbers) * (WARMED if numbers.warmup >= LONG else 1)
+    return _doubt(numbers) * _warmed(numbers)
+
+
+def _warmed(numbers: LearningRateScan) -> float:
+    return WARMED if numbers.warmup >= LONG else 1.0
 
 
 def _out_of_time(numbers: LearningRateScan, found: dict[float, Class]) -> tuple[Verdict, str]:
@@ -211,13 +220,13 @@ def _out_of_time(numbers: LearningRateScan, found: dict[float, Class]) -> tuple[
 def _burst(numbers: LearningRateScan) -> float | None:
     """The lowest rate that was seen to explode, if the recipe's is as high."""
     found = min((point.rate for point in numbers.points if exploded(point)), default=math.inf)
-    return found if found <= numbers.rate / _allowed(numbers) * ASIDE else None
+    return found if found <= numbers.rate / _warmed(numbers) * ASIDE else None
 
 
 def _lower(rate: float, burst: float) -> str:
     return (
         f"learning_rate {rate:g} in train.optimizer: loss exploding at {burst:.2g} means too high. "
-        "Lower it, by ten times at first"
+        f"Lower it, to {burst / 10:.2g} at first"
     )
 
 
@@ -246,8 +255,8 @@ def _barely_changing(numbers: LearningRateScan, found: dict[float, Class]) -> tu
     span = f"from {min(quiet):.2g} to {max(quiet):.2g}"
     best = max(point.accuracy for point in numbers.points if point.rate in quiet)
     if numbers.shortened:
-        told = f"loss barely changing {span}: which rates work is open. {TOO_FEW}"
-        return INFO, f"{told} C16 says whether the network learns."
+        told = f"loss barely changing {span}: after so few steps of so few images it is open which"
+        return INFO, f"{told} rates work. C16 says whether the network learns."
     if best <= numbers.chance:
         return FAIL, (
             f"loss not going down {span} and accuracy at chance, a plateau: bad "

@@ -39,11 +39,11 @@ Class = Literal["too low", "works", "too high"]
 Proposal = tuple[float, tuple[float, float]]  # A rate, and the lowest and highest to search.
 EXPLODED = 3.0  # Times the first loss, as in the lecture.
 LEAST_DROP = 0.01  # Of the first loss.
+SURE, LIKELY = 3.0, 2.0  # Standard errors.
 # The rate to take below the largest that works; how wide to search.
 ANNEALED, CONSTANT, RANGE = 3.0, 10.0, 300.0
 ASIDE = 1.8  # A rate stands for those around it, half a decade apart.
 NEARLY = 0.85  # Of the best rate's fall of the loss.
-FAR = 1000.0  # What barely moves at a rate in a few steps does so the more at a FARth of it.
 HAIR = 1 + 1e-9  # 30 times 0.1 / 3 is not 1.0 in floats.
 
 
@@ -63,7 +63,7 @@ def classified(point: RatePoint) -> Class:
     """
     if exploded(point):
         return "too high"
-    least = max(LEAST_DROP * point.first_loss, 3 * point.se)
+    least = max(LEAST_DROP * point.first_loss, SURE * point.se)
     if point.end_loss > point.first_loss + least:
         return "too high"
     return "works" if point.first_loss - point.end_loss >= least else "too low"
@@ -74,7 +74,7 @@ def classes(points: Sequence[RatePoint], chance: float = 0.0) -> dict[float, Cla
 
     A rate works where it does for all seeds, and is too high where it is for any. A loss that falls
     while answers stay guesses, when smaller rates do better, is a network that died: too high. One
-    that falls nearly as far as any that works, of small batches too noisy to be sure, works too.
+    that falls nearly as far as any that works, by 2 standard errors with all seeds, works too.
     """
     by_rate: dict[float, list[RatePoint]] = {}
     for point in points:
@@ -93,8 +93,10 @@ def classes(points: Sequence[RatePoint], chance: float = 0.0) -> dict[float, Cla
         found[rate] = kind
     falls = [_fall(by_rate[rate]) for rate, kind in found.items() if kind == "works"]
     for rate, kind in found.items():
-        if falls and kind == "too low" and _accuracy(by_rate[rate]) > chance:
-            found[rate] = "works" if _fall(by_rate[rate]) >= NEARLY * max(falls) else kind
+        own = by_rate[rate]
+        if kind == "too low" and falls and _fall(own) >= NEARLY * max(falls):
+            likely = all(_fall([point]) >= LIKELY * point.se for point in own)
+            found[rate] = "works" if likely and _accuracy(own) > chance else kind
     return found
 
 
@@ -112,8 +114,7 @@ def next_rate(
     """Which of the rates to train next where each is dear; None: the others would change nothing.
 
     First the one nearest the recipe's own `rate`, then higher ones up to the first that is too
-    high, then lower ones until what is suggested and those that teach most have been passed, or
-    where none works, for three decades.
+    high, then lower ones until what is suggested and those that teach most have been passed.
     """
     found = classes(points, chance)
     if not found:
@@ -137,11 +138,9 @@ def _passed(
     """Whether rates below those tried would change nothing."""
     lowest = min(found)
     run = list(takewhile(lambda one: one[1] != "too high", sorted(found.items())))
-    if not run:
-        return False
     working = [at for at, kind in run if kind == "works"]
     if not any(point.accuracy > chance and point.rate in working for point in points):
-        return lowest * FAR <= run[-1][0] * HAIR
+        return False
     top = working[-1]
     return lowest < min(good_rates(points, top)[1]) and lowest <= _suggested(points, top, annealed)
 

@@ -53,7 +53,7 @@ def scan(subject: Subject) -> LearningRateScan:
     unfinished = False
     for seed, rate in _order(points, seeds, tried, trainer.peak, annealed, chance):
         if points and time.perf_counter() - began > LATEST:
-            unfinished = True
+            unfinished = seeds == 1 or len(points) < len(tried)
             break
         if seed not in untrained:
             untrained[seed] = _untrained(trainer, seed, steps)

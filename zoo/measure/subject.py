@@ -49,7 +49,7 @@ class Subject:
         self.scaling = normalisation(self.recipe.data.preprocess, self.data.train)
         train = self.recipe.train
         if train.dtype_policy == "mixed_bfloat16" and not backend.on_gpu():
-            # float32 overflows no sooner and no later, so that no verdict hangs on it.
+            # The range of float32 is the same: nothing overflows sooner or later.
             train = train.model_copy(update={"dtype_policy": "float32"})
             self.recipe = self.recipe.model_copy(update={"train": train})
             self.notes[ALL] = (
