@@ -8,10 +8,7 @@ from dataclasses import replace
 from hypothesis import strategies as st
 
 from tests.checks.healthy import scan
-from zoo.checks.rates import (
-    RatePoint,
-    next_rate,
-)
+from zoo.checks.rates import RatePoint, next_rate
 
 POINT = RatePoint(
     rate=0.1, seed=0, first_loss=2.3, end_loss=1.5, se=0.01, smoothed_max=2.4, accuracy=0.4

@@ -91,12 +91,8 @@ def judge_learning_rate(numbers: LearningRateScan) -> Finding:
     }
     annealed = numbers.schedule != "constant"
     proposed = suggestion(numbers.points, annealed, numbers.chance)
-    if numbers.unfinished:
-        verdict, told = _out_of_time(numbers, found)
-        return finding(check, verdict, numbers.rate, wanted, told, **details)
-    if proposed is None:
-        seen = _exploding(numbers, found)
-        verdict, told = seen or _barely_changing(numbers, found)
+    if proposed is None or numbers.unfinished:
+        verdict, told = _nothing_to_suggest(numbers, found)
         return finding(check, verdict, numbers.rate, wanted, told, **details)
     rate, (low, high) = proposed
     details |= {"largest_that_works": high, "suggested": rate, "search": [low, high]}
@@ -202,6 +198,14 @@ def _allowed(numbers: LearningRateScan) -> float:
 
 def _warmed(numbers: LearningRateScan) -> float:
     return WARMED if numbers.warmup >= LONG else 1.0
+
+
+def _nothing_to_suggest(
+    numbers: LearningRateScan, found: dict[float, Class]
+) -> tuple[Verdict, str]:
+    if numbers.unfinished:
+        return _out_of_time(numbers, found)
+    return _exploding(numbers, found) or _barely_changing(numbers, found)
 
 
 def _out_of_time(numbers: LearningRateScan, found: dict[float, Class]) -> tuple[Verdict, str]:
