@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.checks.healthy import HEALTHY
+from tests.checks.scans import POINT
 from tests.checks.sick import Sick
 from zoo.check import check
 from zoo.measure import Subject, gradients, overfit, scan, training
@@ -116,6 +119,50 @@ def test_a_check_keeps_its_time_whatever_a_step_takes(
     )
     assert made.kept["smoke"].steps == training.FEWEST_STEPS
     assert [len(curve) for curve in made.kept["tiny"].values()] == [overfit.FEWEST_STEPS]
+
+
+@pytest.mark.parametrize("exploding", [False, True])
+def test_what_too_short_a_scan_cannot_tell_is_left_to_a_longer_training(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, exploding: bool
+) -> None:
+    """The loss is down with low rates alone, as a healthy ResNet's after 20 steps was."""
+
+    def point(trainer: Trainer, rate: float, seed: int, *_: object) -> object:
+        end = 2.2 if rate < 5e-4 else 2.5
+        lost = exploding and rate > 2e-3
+        return replace(POINT, rate=rate, seed=seed, end_loss=end, finite=not lost)
+
+    monkeypatch.setattr(Trainer, "step_seconds", 10.0)
+    monkeypatch.setattr(Trainer, "_timed", lambda trainer: 10 * trainer.batches.size(0) / 128)
+    monkeypatch.setattr(training, "FEWEST_STEPS", 100)
+    monkeypatch.setattr(scan, "_rate_point", point)
+    made = subject(tmp_path, "train.batch_size=128")
+    report = check(made, only=["C14", "C16"])
+    verdicts = {finding.id: finding.verdict.value for finding in report.findings}
+    own = training.Trainer(made, made.recipe).peak / (
+        1 if made.recipe.train.schedule.word == "constant" else 3
+    )
+    smoke = made.kept["smoke"]
+    assert smoke.steps == 100
+    if exploding:
+        assert report.suggestion is not None
+        assert smoke.rate == report.suggestion["learning_rate"] < own / 3
+        assert verdicts["C14"] == "WARN"
+    else:
+        assert report.suggestion is None
+        assert smoke.rate == pytest.approx(own)
+        assert verdicts["C14"] == "INFO"
+    assert smoke.unsure == training.smoked(made).shortened == exploding
+    assert training.input_independent(made).shortened == exploding
+
+
+@pytest.mark.parametrize("steps", [20, 50])
+def test_at_the_rate_of_a_shortened_scan_nothing_is_sure(tmp_path: Path, steps: int) -> None:
+    made = subject(tmp_path)
+    made.kept["scan"] = replace(HEALTHY["C14"], steps=steps)
+    made.kept["suggestion"] = {"learning_rate": 1e-5, "search": [1e-7, 1e-5]}
+    found = training.smoke(made)
+    assert (found.rate, found.shortened, found.unsure) == (1e-5, False, steps == 20)
 
 
 def test_a_scan_whose_time_ends_in_its_second_seed_is_finished(

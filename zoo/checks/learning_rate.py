@@ -19,6 +19,7 @@ from zoo.checks.rates import (
     classes,
     exploded,
     good_rates,
+    largest_working,
     suggestion,
 )
 
@@ -64,16 +65,37 @@ class LearningRateScan:
         """Whether losses may yet come down that ended above where they began."""
         return self.steps < STEPS or self.scale < 1
 
+    @property
+    def annealed(self) -> bool:
+        """Whether the recipe's rate falls later."""
+        return self.schedule != "constant"
+
+    @property
+    def proposal(self) -> Proposal | None:
+        """What to suggest; None where no rate works, or where time was too short to tell.
+
+        After few steps the loss may be down with low rates only, of which it barely moves, while
+        that of a higher one, which teaches far more, is still up: a shortened scan suggests nothing
+        below the recipe's rate unless one like it was seen to explode.
+        """
+        found = suggestion(self.points, self.annealed, self.chance)
+        if found is None or self.unfinished:
+            return None
+        _, (_, top) = found
+        open_yet = self.shortened and self.rate > top * ASIDE and _burst(self) is None
+        return None if open_yet else found
+
 
 def judge_learning_rate(numbers: LearningRateScan) -> Finding:
     """C14. The recipe's peak rate against the largest with which the loss goes down.
 
     Measured in times a third (a rate that falls later) or a tenth (a constant one) of that, or less
     where rates below it teach more: WARN from 10 times on, and below a 100th; FAIL from 30 times on
-    of what works at all, and in a shortened scan only if such a rate was seen to explode; WARN,
-    too, from the first rate that was tried and was too high, and in a shortened scan only from
-    there: networks begin slowly at rates in between. Warm-up carries a peak beyond what
-    works from the start: with one ten times as long as the scan's it may be three times higher.
+    of what works at all; WARN, too, from the first rate that was tried and was too high. In a
+    shortened scan a rate is too high only if one like it was seen to explode, WARN from there on;
+    else one above what works is left open, as INFO: networks begin slowly at high rates. Warm-up
+    carries a peak beyond what works from the start: with one ten times as long as the scan's it
+    may be three times higher.
     Beyond a scan that found no rate too high nothing is said. Where time ran out before the rates
     that settle it: INFO, or WARN if a rate like the recipe's was seen to explode. Where no rate
     makes the loss go down: FAIL, or WARN if answers are better than guesses, as in a network that
@@ -89,9 +111,8 @@ def judge_learning_rate(numbers: LearningRateScan) -> Finding:
     details: dict[str, object] = {
         "classes": [{"rate": rate, "class": kind} for rate, kind in found.items()]
     }
-    annealed = numbers.schedule != "constant"
-    proposed = suggestion(numbers.points, annealed, numbers.chance)
-    if proposed is None or numbers.unfinished:
+    annealed, proposed = numbers.annealed, numbers.proposal
+    if proposed is None:
         verdict, told = _nothing_to_suggest(numbers, found)
         return finding(check, verdict, numbers.rate, wanted, told, **details)
     rate, (low, high) = proposed
@@ -101,16 +122,17 @@ def judge_learning_rate(numbers: LearningRateScan) -> Finding:
     common = high / (ANNEALED if annealed else CONSTANT)
     doubt, allowed = _doubt(numbers), _allowed(numbers)
     beyond = [at for at, kind in found.items() if kind == "too high" and at > high]
-    burst = {point.rate for point in numbers.points if exploded(point)}
-    proven = [at for at in beyond if not numbers.shortened or at in burst]
     warns, fails = centre * HIGH_WARN, common * HIGH_FAIL
-    if numbers.shortened and beyond:
-        # Between what works and what is too high are rates that time was too short for.
-        warns, fails = min(beyond) / doubt, max(fails, min(proven or beyond))
+    if numbers.shortened:
+        # Between what works and what explodes are rates that time was too short for.
+        burst = {point.rate for point in numbers.points if exploded(point)}
+        beyond = [at for at in beyond if at in burst]
+        if beyond:
+            warns, fails = min(beyond) / ASIDE / doubt, max(fails, min(beyond))
     wanted = f"{centre * LOW_WARN:.2g} < learning_rate < {warns * allowed:.2g} "
     wanted += f"(fails from {fails * allowed:.2g} on)"
     if numbers.rate > centre:
-        verdict = _too_high(numbers.rate / allowed, warns, fails, beyond, proven)
+        verdict = _too_high(numbers.rate / allowed, warns, fails, beyond)
         if verdict is PASS and numbers.rate > NOTED[1] * centre * doubt * HAIR:
             verdict = INFO
         known = numbers.rate <= rate
@@ -119,9 +141,7 @@ def judge_learning_rate(numbers: LearningRateScan) -> Finding:
         known = min(good_rates(numbers.points, high)[1]) <= numbers.rate * ASIDE
     if annealed and known:
         verdict = PASS  # As good as any that was tried.
-    if numbers.shortened:
-        proven = [at for at in proven if at <= numbers.rate * ASIDE]
-    told = _told(numbers.rate, verdict, proposed, numbers.rate > centre, beyond, proven)
+    told = _told(numbers.rate, verdict, proposed, numbers.rate > centre, beyond)
     return finding(check, verdict, numbers.rate, wanted, told, **details)
 
 
@@ -131,7 +151,6 @@ def _told(
     proposed: Proposal,
     above: bool,
     beyond: Sequence[float],
-    proven: Sequence[float],
 ) -> str:
     """What a verdict says of the recipe's rate, which is `above` what is best or below it."""
     rate, (low, high) = proposed
@@ -141,17 +160,12 @@ def _told(
         told += (
             f" is above {high:.2g}, up to which the loss goes down, and no rate that was tried is"
         )
-        return f"{told} too high: not judged."
+        return f"{told} surely too high: not judged."
     if verdict is PASS:
         return f"{told} is near the {rate:.2g} suggested; the loss goes down up to {high:.2g}."
     if above and verdict is INFO:
         told += f" is high beside the {rate:.2g} suggested; without a long warm-up it may be "
         return f"{told}too high. {search}."
-    if above and not proven:
-        told += (
-            f" is likely too high: in this short a scan the loss goes down up to {high:.2g} only."
-        )
-        return f"{told} Lower it to about {rate:.2g}, or scan where steps are faster. {search}."
     if above:
         return f"{told}: loss exploding means too high. Lower it to about {rate:.2g}. {search}."
     if verdict is INFO:
@@ -159,20 +173,13 @@ def _told(
     return f"{told}: loss barely changing means too low. Raise it to about {rate:.2g}. {search}."
 
 
-def _too_high(
-    rate: float,
-    warns: float,
-    fails: float,
-    beyond: Sequence[float],
-    proven: Sequence[float],
-) -> Verdict:
+def _too_high(rate: float, warns: float, fails: float, beyond: Sequence[float]) -> Verdict:
     """Of a rate above what is best.
 
-    `warns`, `fails`: from where on; `beyond`: rates that were tried and were too high; `proven`:
-    those of them that are so for sure.
+    `warns`, `fails`: from where on; `beyond`: rates that were tried and are too high for sure.
     """
     rate *= HAIR
-    if proven and rate >= max(fails, min(proven) / HALF):
+    if beyond and rate >= max(fails, min(beyond) / HALF):
         return FAIL
     if beyond and rate >= min(*beyond, warns):
         return WARN
@@ -205,6 +212,12 @@ def _nothing_to_suggest(
 ) -> tuple[Verdict, str]:
     if numbers.unfinished:
         return _out_of_time(numbers, found)
+    if (top := largest_working(found)) is not None:
+        return INFO, (
+            f"learning_rate {numbers.rate:g} in train.optimizer is not judged: after so few steps "
+            f"the loss goes down up to {top:.2g} only, but with none up to the recipe's does it "
+            "explode. C16 says whether the network learns."
+        )
     return _exploding(numbers, found) or _barely_changing(numbers, found)
 
 

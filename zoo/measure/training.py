@@ -10,6 +10,7 @@ import numpy as np
 from zoo import losses, optimize
 from zoo.checks import curves, updates
 from zoo.checks import training as judged
+from zoo.checks.rates import ASIDE
 from zoo.checks.signals import DeadUnits
 from zoo.data.splits import Split
 from zoo.measure import start
@@ -30,7 +31,10 @@ SCORED_SECONDS, FEWEST_SCORED = 20.0, 512
 
 @dataclass
 class Smoke:
-    """A first few hundred steps, and what they leave."""
+    """A first few hundred steps, and what they leave.
+
+    `shortened`: they are few; `unsure`: that, or their rate is what a shortened scan suggested.
+    """
 
     trainer: Trainer
     rate: float
@@ -39,6 +43,7 @@ class Smoke:
     ratios: dict[str, list[float]]
     steps: int
     shortened: bool
+    unsure: bool
 
 
 def smoke(subject: Subject, rate: float | None = None) -> Smoke:
@@ -47,7 +52,8 @@ def smoke(subject: Subject, rate: float | None = None) -> Smoke:
     Args:
         subject: what is checked.
         rate: the learning rate; None: the recipe's, or a third of its peak where that falls later;
-            the scan's suggestion where a scan found that too high.
+            the scan's suggestion where a scan found that too high: had it been too short to tell,
+            it would suggest nothing.
     """
     if "smoke" in subject.kept:
         return subject.kept["smoke"]  # type: ignore[no-any-return]
@@ -56,8 +62,9 @@ def smoke(subject: Subject, rate: float | None = None) -> Smoke:
     annealed = subject.recipe.train.schedule.word != "constant"
     rate = rate or (trainer.peak / 3 if annealed else trainer.peak)
     suggestion = subject.kept.get("suggestion")
-    if suggestion and rate > suggestion["search"][1]:
-        rate = suggestion["learning_rate"]
+    lowered = False
+    if suggestion and rate > suggestion["search"][1] * ASIDE:
+        rate, lowered = suggestion["learning_rate"], True
     trainer.restart()
     trainer.rate = rate
     kernels = [v for v in trainer.network.trainable_variables if v.path.endswith("kernel")]
@@ -79,7 +86,8 @@ def smoke(subject: Subject, rate: float | None = None) -> Smoke:
             break
     images = (trainer.batches(step)[0] for step in range(max(steps - 30, 0), steps))
     reestimate(trainer.network, images)
-    found = Smoke(trainer, rate, trainer.scale, curve, ratios, len(curve), short)
+    unsure = short or (lowered and subject.kept["scan"].shortened)
+    found = Smoke(trainer, rate, trainer.scale, curve, ratios, len(curve), short, unsure)
     if steps < STEPS:
         subject.notes["C16"] = (
             f"a step takes {trainer.step_seconds:.2g} s here, so the short training was one of "
@@ -125,7 +133,7 @@ def input_independent(subject: Subject) -> judged.InputIndependent:
         accuracy=float(np.mean(scores.argmax(axis=1) == labels)),
         majority=float(np.bincount(labels).max() / count),
         images=count,
-        shortened=found.shortened,
+        shortened=found.unsure,
     )
 
 
@@ -141,7 +149,7 @@ def smoked(subject: Subject) -> judged.Smoke:
         majority=float(counts.max() / count),
         steps=found.steps,
         augmented=bool(subject.recipe.data.augment),
-        shortened=found.shortened,
+        shortened=found.unsure,
     )
 
 
