@@ -71,8 +71,8 @@ def scan(subject: Subject) -> LearningRateScan:
     )
     if seeds < SEEDS or unfinished:
         subject.notes["C14"] = _note(trainer, steps, len(points), unfinished)
-    if found.proposal:
-        rate, search = found.proposal
+    if proposed := found.proposal:
+        rate, search = proposed
         subject.kept["suggestion"] = {
             "learning_rate": float(f"{rate:.2g}"),
             "search": [float(f"{end:.2g}") for end in search],
