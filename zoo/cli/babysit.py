@@ -152,7 +152,7 @@ def _suggested(
     """Prints the suggested rate; writes it into a copy of the recipe where that is asked for."""
     if suggestion is None:
         if write is not None:
-            out.note("nothing written: the scan suggests no learning rate")
+            out.note("nothing written: the scan suggests no learning rate; C14 says why")
         return
     rate, (low, high) = suggestion["learning_rate"], suggestion["search"]
     out.text(f"rate      {rate:g} suggested; search from {low:g} to {high:g}")
