@@ -95,6 +95,7 @@ def keep(identity: dict[str, Any], report: Any, seconds: float) -> None:
         "seconds": round(seconds),
         "cores": len(os.sched_getaffinity(0)),
         "device": backend.device(),
+        "backend": os.environ["KERAS_BACKEND"],
         "date": date.today().isoformat(),
     }
     KEPT.parent.mkdir(exist_ok=True)

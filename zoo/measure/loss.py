@@ -185,7 +185,8 @@ def _shrink(trainer: Trainer) -> tuple[float | None, list[str]]:
     trainer.restart()
     network = trainer.network
     before = [array(v).copy() for v in network.trainable_variables]
-    network.optimizer.apply([keras.ops.zeros_like(v) for v in network.trainable_variables])
+    nothing = [keras.ops.zeros(v.shape, v.dtype) for v in network.trainable_variables]
+    network.optimizer.apply(nothing)
     ratios, wrong = [], []
     for variable, old in zip(network.trainable_variables, before, strict=True):
         new = array(variable)
