@@ -35,7 +35,7 @@ def seconds(name: str, sets: list[str], watch: bool, out: str) -> float:
     word = "watch" if watch else "plain"
     done = subprocess.run(
         [sys.executable, "-c", CHILD, name, out, word, *sets],
-        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        env={**os.environ, "PYTHONPATH": os.pathsep.join([str(ROOT), *sys.path[1:]])},
         stdout=subprocess.PIPE,
         text=True,
         check=True,

@@ -166,15 +166,35 @@ def test_averages_go_on(tmp_path: Path, sets: tuple[str, ...]) -> None:
     assert done.returncode == 0, done.stderr
 
 
-def test_rules() -> None:
-    """The optimizers against numpy, and what goes around them."""
+@pytest.mark.parametrize(
+    "chosen",
+    [
+        ("tests/test_rules.py",),
+        ("tests/train/test_babysit.py", "-k", "changes_nothing or probes"),
+    ],
+    ids=["optimizers", "watch"],
+)
+def test_the_same_tests(chosen: tuple[str, ...]) -> None:
+    """The optimizers against numpy, and what goes around them; the live watch."""
     from tests.conftest import ROOT
 
     done = subprocess.run(
-        [sys.executable, "-m", "pytest", "-q", "-n", "0", "tests/test_rules.py"], cwd=ROOT,
+        [sys.executable, "-m", "pytest", "-q", "-n", "0", *chosen], cwd=ROOT,
         env=environment(KERAS_BACKEND="jax"), capture_output=True, text=True, timeout=280,
     )  # fmt: skip
     assert done.returncode == 0, done.stdout
+
+
+def test_check(tmp_path: Path) -> None:
+    """Of a recipe whose kernels decay: what trains a network, or asks Keras for more than calls."""
+    sets = "train.optimizer={AdamW: {learning_rate: 1e-2, weight_decay: 1e-2}}"
+    chosen = "C07,C09,C11,C12,C14"
+    found = jax("check", tiny_file(tmp_path), "--set", sets, "--only", chosen, cwd=tmp_path)
+    assert found["code"] == 0
+    assert {one["id"]: one["verdict"] for one in found["findings"]} == dict.fromkeys(
+        chosen.split(","), "PASS"
+    )
+    assert found["suggestion"]
 
 
 def test_divergence_within_an_epoch(tmp_path: Path) -> None:

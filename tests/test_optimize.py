@@ -12,10 +12,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.runs import UNIT, network
+from tests.runs import UNIT, network, same, weights
 from zoo import names, optimize
 from zoo.model import build
 from zoo.optimize import OneCycle, learning_rate
+from zoo.recipe.calm import calm
 from zoo.recipe.schema import Schedule
 
 FEW = settings(max_examples=40, deadline=None)
@@ -34,6 +35,18 @@ def test_constant_is_a_plain_number(tmp_path: Path) -> None:
     made = optimize.optimizer(recipe, build(recipe, 4, UNIT), 4)
     made.learning_rate = 0.5
     assert float(made.learning_rate) == 0.5
+
+
+@pytest.mark.parametrize("word", names.OPTIMIZERS)
+def test_without_decay(tmp_path: Path, word: str) -> None:
+    """Every optimizer can do without, which is what `zoo check` asks of each."""
+    train = f", optimizer: {{{word}: {{weight_decay: 0.1}}}}"
+    recipe = calm(network(tmp_path, "[fc: {units: 4}]", train=train))
+    made = build(recipe, 4, UNIT)
+    optimizer = optimize.optimizer(recipe, made, 4)
+    before = weights(made)
+    optimizer.apply([keras.ops.zeros(v.shape) for v in made.trainable_variables])
+    assert same(weights(made), before)
 
 
 def test_step_falls_with_the_epochs() -> None:

@@ -78,10 +78,14 @@ class Relu:
     def judged(self, values: np.ndarray) -> Units:
         """What its outputs (n, ..., units) say, for the check of dead units."""
         axes = tuple(range(values.ndim - 1))
+        return self.counted(values.max(axis=axes), float(np.mean(values == 0)))
+
+    def counted(self, largest: np.ndarray, zeros: float) -> Units:
+        """The same of each unit's largest output (units,), and the share of outputs that are 0."""
         return Units(
             name=self.name,
-            dead=float(np.mean(values.max(axis=axes) <= 0)),
-            zeros=float(np.mean(values == 0)),
+            dead=float(np.mean(largest <= 0)),
+            zeros=zeros,
             depth=self.depth,
             normed=self.normed,
             units=self.units,

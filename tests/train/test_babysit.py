@@ -6,12 +6,16 @@ import io
 import json
 from pathlib import Path
 
+import numpy as np
 import pytest
 from rich.console import Console
 
-from tests.runs import final, tiny
+from tests.runs import UNIT, final, same, tiny, weights
+from zoo import model, probe
+from zoo.plan import plan
 from zoo.run import Run
 from zoo.train import Settings, train
+from zoo.train.dead_units import DeadUnitCounter
 
 
 def watched(folder: Path, *sets: str) -> tuple[Run, str]:
@@ -47,6 +51,31 @@ def test_healthy(tmp_path: Path) -> None:
     assert {"C09", "C15", "C17", "C18", "C19"} <= set(found)
     assert not [f for f in found.values() if f["verdict"] == "FAIL"]
     assert all(0 < row["update_ratio"] < 0.1 for row in run.rows())
+
+
+def test_dead_units_are_the_probes(tmp_path: Path) -> None:
+    """Counted twice, with other weights in between; dropout off, statistics of the batch."""
+    recipe = tiny(tmp_path, "model.defaults={batch_norm: none}")
+    network = model.build(recipe, 10, UNIT)
+    layers = plan(recipe, 10).layers
+    relus = probe.relus(layers)
+    images = np.random.default_rng(0).integers(0, 256, (64, 8, 8, 1)).astype(np.uint8)
+    counter = DeadUnitCounter(network, layers)
+    bias = network.get_layer("conv1").bias
+    for values, dead in (([0, 0, 0, 0], False), ([-1000, 0, 0, -1000], True)):
+        bias.assign(np.array(values, np.float32))
+        before = weights(network)
+        found = counter(images)
+        assert same(weights(network), before)
+        outputs = probe.outputs(network, [relu.name for relu in relus], images)
+        wanted = [relu.judged(value) for relu, value in zip(relus, outputs, strict=True)]
+        assert [(one.name, one.dead) for one in found.layers] == [
+            (one.name, one.dead) for one in wanted
+        ]
+        for one, other in zip(found.layers, wanted, strict=True):
+            assert one.zeros == pytest.approx(other.zeros, abs=1e-3)
+        assert (found.layers[0].dead >= 0.5) == dead
+    assert DeadUnitCounter(network, ())(images).layers == []
 
 
 def test_plateau(tmp_path: Path) -> None:

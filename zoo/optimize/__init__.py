@@ -38,7 +38,9 @@ def optimizer(recipe: Recipe, model: keras.Model, steps_per_epoch: int) -> Any:
             rate = OverUpdates(rate, every)
     options["learning_rate"] = rate
     # Keras takes None for "no decay" and skips the work; 0.0 would multiply every variable by 1.
-    options["weight_decay"] = options["weight_decay"] or None
+    # Its AdamW alone wants a number.
+    if not options["weight_decay"] and choice.word != "AdamW":
+        options["weight_decay"] = None
     in_keras = names.OPTIMIZERS[choice.word].keras
     made_of = [getattr(keras.optimizers, in_keras) if in_keras else RULES[choice.word]]
     if words.ema:

@@ -13,7 +13,7 @@ from typing import Any
 import keras
 import numpy as np
 
-from zoo import optimize, probe
+from zoo import optimize
 from zoo.batches import InOrder
 from zoo.checks import Finding, Verdict, curves, overall, signals, updates
 from zoo.checks.finding import finding
@@ -25,10 +25,11 @@ from zoo.plan import plan
 from zoo.recipe import Recipe
 from zoo.run import Run
 from zoo.train.callbacks import Clock, Watch
+from zoo.train.dead_units import DeadUnitCounter
 
 AT_THE_END = ("C18", "C19")
 PROBES = 256
-MEASURED = 5000  # Images of each split that the gap at the end is measured on.
+MEASURED = 5120  # Images of each split that the gap at the end is measured on: whole batches.
 KEPT = 4096  # Losses of single steps kept; then every second one goes.
 PLATEAU_FROM, PLATEAU_STEPS = 0.1, 100  # Share of the training, and steps, before it is one.
 LEARNED = 0.05  # Of the loss of equal scores.
@@ -79,6 +80,7 @@ class Babysitter(keras.callbacks.Callback):
         self.broken = False
         self.rate = 0.0  # At the step that was looked at.
         self.before: dict[str, np.ndarray] = {}
+        self.counter: DeadUnitCounter | None = None
         rng = np.random.default_rng(recipe.seed)
         self.chosen = np.sort(rng.permutation(len(data.train))[:PROBES])
 
@@ -212,15 +214,9 @@ class Babysitter(keras.callbacks.Callback):
         )
 
     def _dead(self) -> signals.DeadUnits:
-        relus = probe.relus(self.layers)
-        found = probe.outputs(
-            self.model, [relu.name for relu in relus], self.data.train.images(self.chosen)
-        )
-        return signals.DeadUnits(
-            layers=[relu.judged(values) for relu, values in zip(relus, found, strict=True)],
-            images=len(self.chosen),
-            after_training=True,
-        )
+        if self.counter is None:
+            self.counter = DeadUnitCounter(self.model, self.layers)
+        return self.counter(self.data.train.images(self.chosen))
 
     def on_train_end(self, logs: Any = None) -> None:
         self._safely(self._shape)
@@ -264,8 +260,9 @@ class Babysitter(keras.callbacks.Callback):
             count = min(len(split), len(self.data.validation), MEASURED)
             rng = np.random.default_rng(self.recipe.seed)
             part = Part(split, np.sort(rng.permutation(len(split))[:count]))
-            logits = self.model.predict(InOrder(part), verbose=0)
-            accuracies.append(float(np.mean(logits.argmax(axis=1) == part.labels)))
+            # By the function of validation, in batches of its sizes: nothing new to compile.
+            told = self.model.evaluate(InOrder(part), verbose=0, return_dict=True)
+            accuracies.append(float(told["accuracy"]))
             counts.append(count)
         self._note(
             curves.judge_gap(
