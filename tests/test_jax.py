@@ -170,7 +170,7 @@ def test_averages_go_on(tmp_path: Path, sets: tuple[str, ...]) -> None:
     "chosen",
     [
         ("tests/test_rules.py",),
-        ("tests/train/test_babysit.py", "-k", "changes_nothing or probes"),
+        ("tests/train/test_babysit.py", "-k", "changes_nothing or probes or fault"),
     ],
     ids=["optimizers", "watch"],
 )

@@ -20,10 +20,18 @@ DROPOUTS = (keras.layers.Dropout, keras.layers.SpatialDropout2D, keras.layers.Al
 
 
 @contextmanager
-def untouched(model: keras.Model) -> Iterator[None]:
-    """Puts every variable of the model back at the end: weights, running statistics, seeds."""
+def untouched(model: keras.Model, more: Sequence[Any] = ()) -> Iterator[None]:
+    """Puts every variable of the model back at the end: weights, running statistics, seeds.
+
+    After an error too: JAX takes the values out of variables while a model is evaluated.
+
+    Args:
+        model: built.
+        more: further variables, as of metrics.
+    """
     before = [
-        (variable, keras.ops.convert_to_numpy(variable).copy()) for variable in model.variables
+        (variable, keras.ops.convert_to_numpy(variable).copy())
+        for variable in (*model.variables, *more)
     ]
     try:
         yield

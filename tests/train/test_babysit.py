@@ -5,16 +5,21 @@ from __future__ import annotations
 import io
 import json
 from pathlib import Path
+from typing import Any
 
+import keras
 import numpy as np
 import pytest
 from rich.console import Console
 
 from tests.runs import UNIT, final, same, tiny, weights
 from zoo import model, probe
+from zoo.batches import InOrder
+from zoo.data.load import load as load_data
+from zoo.data.splits import Part
 from zoo.plan import plan
 from zoo.run import Run
-from zoo.train import Settings, train
+from zoo.train import Settings, babysit, train
 from zoo.train.dead_units import DeadUnitCounter
 
 
@@ -27,12 +32,14 @@ def watched(folder: Path, *sets: str) -> tuple[Run, str]:
     return run, told.getvalue()
 
 
-def checks(run: Run) -> dict[str, dict[str, str]]:
+def checks(run: Run) -> dict[str, dict[str, Any]]:
     report = json.loads(run.checks_file.read_text(encoding="utf-8"))
     return {finding["id"]: finding for finding in report["findings"]}
 
 
-def test_watching_changes_nothing(tmp_path: Path) -> None:
+def test_watching_changes_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is kept for a resume, metrics included; the gap is measured on a part of validation."""
+    monkeypatch.setattr(babysit, "MEASURED", 100)
     recipe = tiny(tmp_path)
     with_watch = final(train(recipe, tmp_path / "with"))
     without = final(train(recipe, tmp_path / "without", Settings(watch=False)))
@@ -53,28 +60,48 @@ def test_healthy(tmp_path: Path) -> None:
     assert all(0 < row["update_ratio"] < 0.1 for row in run.rows())
 
 
+def test_gap(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """C19's accuracies are those of what the trained network predicts."""
+    monkeypatch.setattr(babysit, "MEASURED", 100)
+    recipe = tiny(tmp_path, "train.epochs=4")
+    data = load_data(recipe)
+    accuracies = []
+
+    class Predicts(keras.callbacks.Callback):
+        def on_train_end(self, logs: Any = None) -> None:
+            for split in (data.train, data.validation):
+                chosen = np.random.default_rng(recipe.seed).permutation(len(split))[:100]
+                part = Part(split, np.sort(chosen))
+                right = self.model.predict(InOrder(part), verbose=0).argmax(axis=1) == part.labels
+                accuracies.append(float(np.mean(right)))
+
+    run = train(recipe, tmp_path / "runs", Settings(callbacks=[Predicts()]))
+    found = checks(run)["C19"]
+    assert found["details"]["train_accuracy"] == pytest.approx(accuracies[0])
+    assert found["value"] == pytest.approx(accuracies[0] - accuracies[1])
+
+
 def test_dead_units_are_the_probes(tmp_path: Path) -> None:
     """Counted twice, with other weights in between; dropout off, statistics of the batch."""
-    recipe = tiny(tmp_path, "model.defaults={batch_norm: none}")
+    recipe = tiny(tmp_path)
     network = model.build(recipe, 10, UNIT)
     layers = plan(recipe, 10).layers
     relus = probe.relus(layers)
     images = np.random.default_rng(0).integers(0, 256, (64, 8, 8, 1)).astype(np.uint8)
     counter = DeadUnitCounter(network, layers)
-    bias = network.get_layer("conv1").bias
-    for values, dead in (([0, 0, 0, 0], False), ([-1000, 0, 0, -1000], True)):
-        bias.assign(np.array(values, np.float32))
+    norm = network.get_layer("conv1_bn")
+    norm.moving_mean.assign(np.full(4, 1000, np.float32))  # With it all units would be dead.
+    for beta, dead in (([0, 0, 0, 0], 0), ([-1000, 0, 0, -1000], 0.5)):
+        norm.beta.assign(np.array(beta, np.float32))
         before = weights(network)
-        found = counter(images)
+        found = counter(images).layers
         assert same(weights(network), before)
         outputs = probe.outputs(network, [relu.name for relu in relus], images)
         wanted = [relu.judged(value) for relu, value in zip(relus, outputs, strict=True)]
-        assert [(one.name, one.dead) for one in found.layers] == [
-            (one.name, one.dead) for one in wanted
-        ]
-        for one, other in zip(found.layers, wanted, strict=True):
+        assert found[0].dead == dead
+        for one, other in zip(found, wanted, strict=True):
+            assert (one.name, one.dead) == (other.name, other.dead)
             assert one.zeros == pytest.approx(other.zeros, abs=1e-3)
-        assert (found.layers[0].dead >= 0.5) == dead
     assert DeadUnitCounter(network, ())(images).layers == []
 
 
@@ -115,15 +142,19 @@ def test_state_goes_along(tmp_path: Path, word: str) -> None:
     assert kept["Babysitter"][word]
 
 
+@pytest.mark.parametrize("place", ["dead units", "gap"])
 def test_a_fault_of_the_watch_ends_no_training(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, place: str
 ) -> None:
-    from zoo.train.babysit import Babysitter
+    """At the end of an epoch, and where images can no longer be read at the end of all."""
 
-    def broken(self: Babysitter) -> None:
+    def broken(*_: Any) -> Any:
         raise ValueError("oh")
 
-    monkeypatch.setattr(Babysitter, "_dead", broken)
+    if place == "gap":
+        monkeypatch.setattr(babysit, "Part", type("Part", (Part,), {"images": broken}))
+    else:
+        monkeypatch.setattr(babysit.Babysitter, "_dead", broken)
     told = io.StringIO()
     settings = Settings(console=Console(file=told, width=200))
     run = train(tiny(tmp_path), tmp_path / "runs", settings)

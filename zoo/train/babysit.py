@@ -13,7 +13,7 @@ from typing import Any
 import keras
 import numpy as np
 
-from zoo import optimize
+from zoo import optimize, probe
 from zoo.batches import InOrder
 from zoo.checks import Finding, Verdict, curves, overall, signals, updates
 from zoo.checks.finding import finding
@@ -261,7 +261,8 @@ class Babysitter(keras.callbacks.Callback):
             rng = np.random.default_rng(self.recipe.seed)
             part = Part(split, np.sort(rng.permutation(len(split))[:count]))
             # By the function of validation, in batches of its sizes: nothing new to compile.
-            told = self.model.evaluate(InOrder(part), verbose=0, return_dict=True)
+            with probe.untouched(self.model, self.model.metrics_variables):
+                told = self.model.evaluate(InOrder(part), verbose=0, return_dict=True)
             accuracies.append(float(told["accuracy"]))
             counts.append(count)
         self._note(
