@@ -197,6 +197,14 @@ def test_check(tmp_path: Path) -> None:
     assert found["suggestion"]
 
 
+@pytest.mark.parametrize("verb", ["check", "train"])
+def test_float64(tmp_path: Path, verb: str) -> None:
+    """What JAX would compute in 32 bits without a word."""
+    found = jax(verb, tiny_file(tmp_path), "--set", "train.dtype_policy=float64", cwd=tmp_path)
+    assert found["code"] == 4
+    assert "JAX_ENABLE_X64=1" in found["error"]["message"]
+
+
 def test_divergence_within_an_epoch(tmp_path: Path) -> None:
     """JAX keeps the optimizer's state elsewhere during an epoch; the message must not need it."""
     found = jax(

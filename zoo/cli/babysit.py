@@ -77,13 +77,15 @@ def check(
         from zoo.plots import require
 
         require()
-    backend.prepare(deterministic=loaded.train.deterministic, seed=loaded.seed)
+    backend.prepare(deterministic=loaded.train.deterministic)
     from zoo.check import check as run_checks
     from zoo.check import chosen
     from zoo.data.load import load as load_data
     from zoo.measure import Subject
     from zoo.progress import counting
+    from zoo.train.fit import keras_ready
 
+    keras_ready(loaded)
     wanted = chosen(only, skip, quick)  # Wrong ids are told before the data are read.
     if write is not None and "C14" not in wanted:
         raise UsageError("--write needs the scan of learning rates, C14, which is left out.")
