@@ -21,7 +21,7 @@ test:
 	pytest
 
 test-fast:  ## The recipe language and the command line: no TensorFlow.
-	pytest -m "not slow" tests/test_reader.py tests/test_light.py tests/recipe tests/tuning
+	pytest -m "not slow" tests/recipe tests/plan tests/test_light.py tests/tuning
 
 laws:  ## The property tests, with many more examples where they set no number of their own.
 	pytest -m hypothesis --hypothesis-profile=laws --timeout=0

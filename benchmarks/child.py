@@ -155,7 +155,7 @@ def parts(loaded: Any, data: Any, model: Any) -> dict[str, float]:
     """Seconds an epoch of each part of zoo's epoch, each measured by itself."""
     import tensorflow as tf
 
-    from zoo.batches import Batches, InOrder, feed
+    from zoo.batches import Batches, EvaluationBatches, feed
 
     train = loaded.train
     made = Batches(
@@ -193,7 +193,7 @@ def parts(loaded: Any, data: Any, model: Any) -> dict[str, float]:
             seconds[name] += timed(work)[0]
     scale = steps / (-(-steps // CHUNK_STEPS) * CHUNK_STEPS)
     found = {name: value * scale for name, value in seconds.items()}
-    validation = InOrder(data.validation)
+    validation = EvaluationBatches(data.validation)
     found["validation batches"] = timed(
         lambda: [validation[i] for i in range(validation.num_batches)]
     )[0]

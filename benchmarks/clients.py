@@ -109,7 +109,7 @@ def main() -> None:
     told = json.loads(_zoo("predict", words.run, *chosen, "--json", "--top", "1000"))
     wanted = told["predictions"]
     sys.path.insert(0, str(ROOT))
-    from zoo.run import Run
+    from zoo.rundir import Run
 
     run = Run.open(Path(words.run).absolute())
     name = run.info()["name"]

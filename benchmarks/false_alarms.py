@@ -31,18 +31,18 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
 from zoo import recipe as recipes  # noqa: E402
-from zoo.results import recipe_hash  # noqa: E402
+from zoo.catalogue import recipe_hash  # noqa: E402
 
 DOCUMENTED = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
 KEPT = ROOT / "benchmarks" / "results" / "false_alarms.jsonl"
 # What verdicts hang on, as far as its own changes are likely to move them.
 JUDGES = (
-    "zoo/checks/*.py",
-    "zoo/measure/*.py",
+    "zoo/check/judge/*.py",
+    "zoo/check/measure/*.py",
     "zoo/optimize/*.py",
-    "zoo/recipe/calm.py",
-    "zoo/train/batch_norm.py",
-    "zoo/train/class_weight.py",
+    "zoo/recipe/without_regularization.py",
+    "zoo/train/batch_norm_statistics.py",
+    "zoo/train/class_weights.py",
     *(f"zoo/{name}.py" for name in ("batches", "check", "layers", "losses", "model", "probe")),
 )
 # (earlier code, later code): why the change between cannot move a verdict on a recipe that ships.
@@ -179,9 +179,9 @@ def main() -> None:
     from zoo import backend
 
     backend.prepare()
-    from zoo.check import check
+    from zoo.check.measure import Subject
+    from zoo.check.run import check
     from zoo.data.load import load as load_data
-    from zoo.measure import Subject
 
     counts: Counter[str] = Counter()
     done = {(row["recipe"], row["seed"]) for row in kept() if where(row) == where(here())}

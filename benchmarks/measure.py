@@ -28,11 +28,11 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
 from zoo import recipe as recipes  # noqa: E402
+from zoo.catalogue import facts, read, recipe_hash, shipped_recipes  # noqa: E402
 from zoo.errors import ZooError  # noqa: E402
 from zoo.plan import plan  # noqa: E402
 from zoo.recipe import Recipe  # noqa: E402
-from zoo.results import facts, read, recipe_hash, shipped_recipes  # noqa: E402
-from zoo.run import Run, write_json  # noqa: E402
+from zoo.rundir import Run, write_json  # noqa: E402
 
 
 def load(name: str, sets: Sequence[str], data_is: str | None = None) -> tuple[Recipe, str]:

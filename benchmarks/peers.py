@@ -25,7 +25,7 @@ from zoo import losses, optimize, recipe
 from zoo.data.load import load
 from zoo.data.normalise import normalisation
 from zoo.data.splits import Split
-from zoo.model import build, decayed
+from zoo.model.builder import build, decayed
 
 CHUNK_STEPS = 20
 CHUNKS = 10

@@ -19,8 +19,9 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
-from zoo import artefact, backend  # noqa: E402
-from zoo.run import Run  # noqa: E402
+from zoo import backend  # noqa: E402
+from zoo.artifact import layout  # noqa: E402
+from zoo.rundir import Run  # noqa: E402
 
 
 def main() -> None:
@@ -37,11 +38,11 @@ def main() -> None:
 
     import numpy as np
 
+    from zoo.artifact.trained_run import Trained
     from zoo.data.images import THREADS, decode
     from zoo.predict import BATCH, Exported, predict
-    from zoo.trained import Trained
 
-    made = None if (Path(words.model) / "run.json").is_file() else artefact.find(words.model)
+    made = None if (Path(words.model) / "run.json").is_file() else layout.find(words.model)
     classifier = Exported(made) if made else Trained(Run.open(words.model))
     pool = ThreadPoolExecutor(THREADS)
 

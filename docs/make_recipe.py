@@ -17,13 +17,13 @@ from pydantic import BaseModel  # noqa: E402
 from pydantic.fields import FieldInfo  # noqa: E402
 
 from zoo.recipe import Recipe  # noqa: E402
+from zoo.recipe.fields import MAX_COUNT, Choice, NoOptions  # noqa: E402
 from zoo.recipe.network import complete  # noqa: E402
-from zoo.recipe.words import MAX_COUNT, Choice, NoOptions  # noqa: E402
 
 INTRO = """\
 # The recipe
 
-<!-- Made by docs/make_recipe.py from zoo/recipe/schema.py and zoo/names/: edit those. -->
+<!-- Made by docs/make_recipe.py from zoo/recipe/schema.py and zoo/recipe/words/: edit those. -->
 
 Every block, key and word of a recipe. `zoo schema` prints the same as JSON Schema, for editors.
 

@@ -13,8 +13,8 @@ from typing import Any
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))  # The checkout's zoo, installed or not.
 
-from zoo.results import facts, shipped_recipes  # noqa: E402
-from zoo.shipped import shipped  # noqa: E402
+from zoo.catalogue import facts, shipped_recipes  # noqa: E402
+from zoo.recipe.shipped import shipped  # noqa: E402
 
 CATALOGUE = ROOT / "recipes" / "catalogue.json"
 README = ROOT / "README.md"

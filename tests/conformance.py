@@ -11,10 +11,10 @@ import pytest
 import yaml
 
 from tests.runs import UNIT, weights
-from zoo import losses, names, optimize
-from zoo.model import agrees, build
+from zoo import losses, optimize
+from zoo.model.builder import agrees, build
 from zoo.plan import plan
-from zoo.recipe import Recipe
+from zoo.recipe import Recipe, words
 
 POLICIES = ("float32", "mixed_bfloat16", "mixed_float16", "float64")
 PIXELS = np.random.default_rng(0).integers(0, 256, (8, 8, 8, 3)).astype(np.uint8)
@@ -72,14 +72,14 @@ def value(kind: Any, limits: dict[str, float]) -> Any:
 SAMPLES: dict[str, Any] = {"random_color_jitter": {"brightness_factor": 0.2}}
 
 
-def written(word: str, entry: names.Word) -> Any:
+def written(word: str, entry: words.Word) -> Any:
     """A word with a value for each option that it must have."""
     if word in SAMPLES:
         return {word: SAMPLES[word]}
     given = {
         key: value(option.type, dict(option.limits))
         for key, option in entry.options.items()
-        if option.default is names.REQUIRED
+        if option.default is words.REQUIRED
     }
     return {word: given} if given else word
 

@@ -14,10 +14,10 @@ import keras
 import numpy as np
 
 from tests.conftest import ROOT
-from zoo import state
 from zoo.data.normalise import Normalisation
 from zoo.recipe import Recipe, load
-from zoo.run import Run
+from zoo.rundir import Run
+from zoo.train import checkpoint
 
 # Five steps an epoch on the 1,257 training digits; dropout and flips draw in every step.
 TINY = """\
@@ -101,7 +101,7 @@ def copied(run: Run, folder: Path) -> Run:
 
 def final(run: Run) -> dict[str, Any]:
     """All that an interruption must not change: state, best model, metrics, what run.json says."""
-    found = state.newest(run.state_folder)
+    found = checkpoint.newest(run.state_folder)
     assert found is not None
     notes, arrays = found
     del notes["seconds"], notes["variables"]  # Keras numbers the names of seeds in a process.

@@ -10,10 +10,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from zoo import names
-from zoo.augment import AUGMENT, MIX, Draw, augmented
+from zoo.augment import AUGMENT, MIX, AugmentRng, augmented
 from zoo.augment.colour import YIQ
 from zoo.augment.operations import OPERATIONS
+from zoo.recipe import words
 from zoo.recipe.schema import Augmentation
 
 SHAPES = [(5, 8, 8, 3), (1, 8, 8, 1), (4, 5, 9, 3), (3, 1, 1, 1)]
@@ -45,7 +45,7 @@ def mixed(
     images: np.ndarray, labels: np.ndarray, *steps: Any, seed: int = 0, epoch: int = 0
 ) -> tuple[np.ndarray, np.ndarray]:
     chosen = [Augmentation.model_validate(step) for step in steps]
-    draw = Draw(np.random.default_rng(seed), seed, epoch, np.arange(len(images)))
+    draw = AugmentRng(np.random.default_rng(seed), seed, epoch, np.arange(len(images)))
     return augmented(images, labels, chosen, draw)
 
 
@@ -55,9 +55,9 @@ def apply(images: np.ndarray, *steps: Any, seed: int = 0, epoch: int = 0) -> np.
 
 
 def test_every_word_has_code() -> None:
-    assert AUGMENT.keys() | MIX.keys() == names.AUGMENTATIONS.keys()
+    assert AUGMENT.keys() | MIX.keys() == words.AUGMENTATIONS.keys()
     assert not AUGMENT.keys() & MIX.keys()
-    assert MIX.keys() == set(names.MIXING)
+    assert MIX.keys() == set(words.MIXING)
 
 
 @pytest.mark.parametrize("shape", SHAPES, ids=str)
@@ -200,7 +200,7 @@ def test_alternating_flip_asks_only_which_image_it_is() -> None:
     images = pixels((40, 3, 4, 1))
     step = [Augmentation.model_validate("alternating_flip")]
     order = np.random.default_rng(5).permutation(40)
-    draw = Draw(np.random.default_rng(9), 0, 0, order)
+    draw = AugmentRng(np.random.default_rng(9), 0, 0, order)
     found, _ = augmented(images[order], order, step, draw)
     assert np.array_equal(found, apply(images, "alternating_flip")[order])
 
@@ -388,7 +388,7 @@ def test_cutmix_label_is_the_area() -> None:
     assert areas.max() > 0.8
 
 
-@pytest.mark.parametrize("word", names.MIXING)
+@pytest.mark.parametrize("word", words.MIXING)
 def test_probability_of_mixing(word: str) -> None:
     step = {word: {"alpha": 5.0, "probability": 0.3}}
     _, rows = mixed(pixels((600, 8, 8, 1)), np.eye(600, dtype=np.float32), step)
@@ -396,7 +396,7 @@ def test_probability_of_mixing(word: str) -> None:
 
 
 def test_mixing_one_image() -> None:
-    for word in names.MIXING:
+    for word in words.MIXING:
         images, rows = mixed(pixels((1, 4, 4, 1)), np.eye(3, dtype=np.float32)[:1], word)
         assert np.array_equal(images, pixels((1, 4, 4, 1)))
         assert rows.tolist() == [[1, 0, 0]]

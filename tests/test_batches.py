@@ -13,12 +13,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from zoo import seeds
-from zoo.batches import AHEAD, Batches, InOrder, _ahead, _tf_feed
+from zoo.batches import AHEAD, Batches, EvaluationBatches, _ahead, _tf_feed
 from zoo.data.splits import ArraySplit, Splits
 from zoo.errors import RecipeError
 from zoo.recipe import load
 from zoo.recipe.schema import Augmentation
-from zoo.train.class_weight import class_weights, mean_weight
+from zoo.train.class_weights import class_weights, mean_weight
 
 AUGMENT = [Augmentation.model_validate(step) for step in ({"random_crop": 1}, "random_flip")]
 MIX = [Augmentation.model_validate(step) for step in ("alternating_flip", {"mixup": 1.0})]
@@ -240,7 +240,7 @@ def test_a_failing_split_ends_the_feed() -> None:
 
 @pytest.mark.parametrize("count, size, batches", [(10, 4, 3), (8, 4, 2), (1, 4, 1)])
 def test_in_order(count: int, size: int, batches: int) -> None:
-    sequence = InOrder(numbered(count), size)
+    sequence = EvaluationBatches(numbered(count), size)
     assert sequence.num_batches == batches
     found = [sequence[index] for index in range(batches)]
     assert np.concatenate([labels for _, labels in found]).tolist() == list(range(count))

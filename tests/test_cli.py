@@ -15,7 +15,7 @@ from tests.runs import TINY, copied, tiny_file, zoo
 from zoo import __version__
 from zoo.cli import app
 from zoo.data.digits import raw
-from zoo.run import Run
+from zoo.rundir import Run
 
 TRAIN_KEYS = {
     "run", "status", "epochs", "best_epoch", "seconds", "images_per_second", "val_accuracy",
@@ -177,7 +177,7 @@ def test_ctrl_c_is_130(monkeypatch: pytest.MonkeyPatch) -> None:
     def stopped() -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("zoo.results.shipped_recipes", stopped)
+    monkeypatch.setattr("zoo.catalogue.shipped_recipes", stopped)
     require_error(call("list"), 130, "interrupted")
     require_error_document(call("list", "--json"), 130, "interrupted", "interrupted")
 
@@ -257,7 +257,7 @@ def test_predict_is_what_the_model_says(trained: Run, pictures: Path) -> None:
     """A file goes the way of the training images."""
     import keras
 
-    from zoo.trained import softmax
+    from zoo.artifact.trained_run import softmax
 
     model = keras.saving.load_model(trained.model_file)
     wanted = softmax(model.predict(raw()["test"][0][:3], verbose=0))

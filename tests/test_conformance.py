@@ -21,9 +21,9 @@ from tests.conformance import (
     require_conformance,
 )
 from tests.runs import network
-from zoo import names
-from zoo.augment import Draw, augmented
+from zoo.augment import AugmentRng, augmented
 from zoo.errors import RecipeError
+from zoo.recipe import words
 from zoo.recipe.network import Stage, complete
 from zoo.recipe.norms import NORMS
 from zoo.recipe.schema import Augmentation
@@ -70,14 +70,14 @@ def test_norms(tmp_path: Path, word: str, stage: str, options: dict[str, Any]) -
     require_conformance(tmp_path, network(tmp_path, flow(stack)))
 
 
-@pytest.mark.parametrize("word", entries(names.ACTIVATIONS))
+@pytest.mark.parametrize("word", entries(words.ACTIVATIONS))
 def test_activations(tmp_path: Path, word: Any) -> None:
     for stage in ("conv: {filters: 4", "separable_conv: {filters: 4", "fc: {units: 4"):
         recipe = network(tmp_path, f"[{{{stage}, activation: {flow(word)}}}}}]")
         require_conformance(tmp_path, recipe)
 
 
-@pytest.mark.parametrize("word", entries(names.INITIALIZERS))
+@pytest.mark.parametrize("word", entries(words.INITIALIZERS))
 def test_initializers(tmp_path: Path, word: Any) -> None:
     """Of a kernel, or of the head's bias where it is for that alone."""
     drawn = f"kernel_initializer: {flow(word)}"
@@ -90,32 +90,32 @@ def test_initializers(tmp_path: Path, word: Any) -> None:
     require_conformance(tmp_path, recipe)
 
 
-@pytest.mark.parametrize("word", entries(names.POOLS))
+@pytest.mark.parametrize("word", entries(words.POOLS))
 @pytest.mark.parametrize("padding", ["valid", "same"])
 def test_pools(tmp_path: Path, word: str, padding: str) -> None:
     pool = f"{{{word}: {{pool_size: 3, strides: 2, padding: {padding}}}}}"
     require_conformance(tmp_path, network(tmp_path, f"[{{conv: {{filters: 4, pool: {pool}}}}}]"))
 
 
-@pytest.mark.parametrize("word", entries(names.GLOBAL_POOLS))
+@pytest.mark.parametrize("word", entries(words.GLOBAL_POOLS))
 def test_global_pools(tmp_path: Path, word: str) -> None:
     recipe = network(tmp_path, f"[{{conv: {{filters: 4}}}}, {{global_pool: {word}}}]")
     require_conformance(tmp_path, recipe)
 
 
-@pytest.mark.parametrize("word", entries(names.OPTIMIZERS))
+@pytest.mark.parametrize("word", entries(words.OPTIMIZERS))
 def test_optimizers(tmp_path: Path, word: Any) -> None:
     recipe = network(tmp_path, "[{conv: {filters: 4}}]", train=f", optimizer: {flow(word)}")
     require_conformance(tmp_path, recipe)
 
 
-@pytest.mark.parametrize("word", entries(names.SCHEDULES))
+@pytest.mark.parametrize("word", entries(words.SCHEDULES))
 def test_schedules(tmp_path: Path, word: Any) -> None:
     recipe = network(tmp_path, "[{conv: {filters: 4}}]", train=f", schedule: {flow(word)}")
     require_conformance(tmp_path, recipe)
 
 
-@pytest.mark.parametrize("word", entries(names.LOSSES))
+@pytest.mark.parametrize("word", entries(words.LOSSES))
 @pytest.mark.parametrize("policy", POLICIES)
 def test_losses(tmp_path: Path, word: Any, policy: str) -> None:
     recipe = network(
@@ -124,13 +124,13 @@ def test_losses(tmp_path: Path, word: Any, policy: str) -> None:
     require_conformance(tmp_path, recipe)
 
 
-@pytest.mark.parametrize("word", entries(names.AUGMENTATIONS))
+@pytest.mark.parametrize("word", entries(words.AUGMENTATIONS))
 def test_augmentations(word: Any) -> None:
     step = Augmentation.model_validate(word)
     rows = np.eye(4, dtype=np.float32)[LABELS]
 
     def apply() -> np.ndarray:
-        draw = Draw(np.random.default_rng(1), 1, 0, np.arange(len(PIXELS)))
+        draw = AugmentRng(np.random.default_rng(1), 1, 0, np.arange(len(PIXELS)))
         return augmented(PIXELS, rows, [step], draw)[0]
 
     once, again = apply(), apply()
@@ -159,10 +159,10 @@ NORM = st.sampled_from(
 COMMON: dict[str, st.SearchStrategy[Any]] = {
     "repeat": st.integers(1, 2),
     "dropout": st.sampled_from([0.0, 0.5]),
-    "activation": st.sampled_from(list(names.ACTIVATIONS)),
+    "activation": st.sampled_from(list(words.ACTIVATIONS)),
     "use_bias": st.booleans(),
 }
-ORDERS = st.permutations(names.ORDER).map(list)
+ORDERS = st.permutations(words.ORDER).map(list)
 WINDOWED: dict[str, st.SearchStrategy[Any]] = {
     **COMMON,
     "order": ORDERS,

@@ -13,11 +13,11 @@ from hypothesis import strategies as st
 from sklearn import metrics
 
 from tests.runs import copied
+from zoo.artifact.trained_run import Trained, softmax
 from zoo.data.load import load as load_data
 from zoo.errors import DataError
 from zoo.evaluate import calibration_error, evaluate, measured
-from zoo.run import Run
-from zoo.trained import Trained, softmax
+from zoo.rundir import Run
 
 NAMES = ["cat", "dog", "eel"]
 # Guesses 0, 1, 2, 0, 0 for the labels below: three right.

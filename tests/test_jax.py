@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from tests.runs import environment, final, same, tiny_file, weights, zoo
-from zoo.run import Run
+from zoo.rundir import Run
 
 pytestmark = pytest.mark.slow
 pytest.importorskip("jax", reason="pip install jax")

@@ -12,8 +12,9 @@ import tensorflow as tf
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from zoo import losses, names
+from zoo import losses
 from zoo.losses import Accuracy, SoftmaxCrossEntropy, WestonWatkins, at_start, make
+from zoo.recipe import words
 from zoo.recipe.schema import Loss
 
 FEW = settings(max_examples=40, deadline=None)
@@ -92,7 +93,7 @@ def test_svm_of_the_lecture() -> None:
     np.testing.assert_allclose(found, [2.9, 0.0, 12.9], atol=1e-9)
 
 
-@pytest.mark.parametrize("word", names.LOSSES)
+@pytest.mark.parametrize("word", words.LOSSES)
 def test_loss_at_start(word: str) -> None:
     """What divergence is measured against is what the loss gives."""
     choice = Loss.model_validate(word)

@@ -13,11 +13,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.runs import UNIT, network, same, weights
-from zoo import names, optimize
-from zoo.model import build
+from zoo import optimize
+from zoo.model.builder import build
 from zoo.optimize import OneCycle, learning_rate
-from zoo.recipe.calm import calm
+from zoo.recipe import words
 from zoo.recipe.schema import Schedule
+from zoo.recipe.without_regularization import calm
 
 FEW = settings(max_examples=40, deadline=None)
 
@@ -37,7 +38,7 @@ def test_constant_is_a_plain_number(tmp_path: Path) -> None:
     assert float(made.learning_rate) == 0.5
 
 
-@pytest.mark.parametrize("word", names.OPTIMIZERS)
+@pytest.mark.parametrize("word", words.OPTIMIZERS)
 def test_without_decay(tmp_path: Path, word: str) -> None:
     """Every optimizer can do without, which is what `zoo check` asks of each."""
     train = f", optimizer: {{{word}: {{weight_decay: 0.1}}}}"
@@ -112,7 +113,7 @@ def test_after_the_end_the_rate_stays() -> None:
 @st.composite
 def schedules(draw: st.DrawFn) -> tuple[Any, int, int]:
     epochs, steps = draw(st.integers(1, 8)), draw(st.integers(1, 9))
-    word = draw(st.sampled_from([word for word in names.SCHEDULES if word != "constant"]))
+    word = draw(st.sampled_from([word for word in words.SCHEDULES if word != "constant"]))
     if word == "step":
         at = sorted(set(draw(st.lists(st.integers(1, epochs), min_size=1, max_size=3))))
         return {word: {"at_epochs": at, "factor": draw(st.floats(0.01, 1.0))}}, epochs, steps

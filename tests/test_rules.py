@@ -10,12 +10,13 @@ import numpy as np
 import pytest
 
 from tests.runs import UNIT, network
-from zoo import losses, names, optimize
+from zoo import losses, optimize
 from zoo.errors import RecipeError
-from zoo.model import build, decayed
+from zoo.model.builder import build, decayed
 from zoo.optimize.rules import RULES
+from zoo.recipe import words
 
-WORDS = list(names.OPTIMIZERS)
+WORDS = list(words.OPTIMIZERS)
 STACK = "[{conv: {filters: 4, pool: max}}, {depthwise_conv: {}}, {fc: {units: 3}}]"
 
 
@@ -218,7 +219,7 @@ def test_muon_makes_matrices_orthogonal(tmp_path: Path) -> None:
 
 
 def test_rules_are_those_that_keras_lacks() -> None:
-    assert {word for word, entry in names.OPTIMIZERS.items() if not entry.keras} == set(RULES)
+    assert {word for word, entry in words.OPTIMIZERS.items() if not entry.keras} == set(RULES)
 
 
 # Factors.

@@ -9,11 +9,11 @@ import numpy as np
 import pytest
 
 from tests.runs import tiny
-from zoo.batches import InOrder
+from zoo.artifact.trained_run import Trained
+from zoo.batches import EvaluationBatches
 from zoo.evaluate import evaluate
 from zoo.recipe.schema import Evaluate
 from zoo.train import train
-from zoo.trained import Trained
 from zoo.tta import VIEWS, mirror, moved
 
 IMAGES = np.arange(2 * 5 * 4 * 3, dtype=np.uint8).reshape(2, 5, 4, 3)
@@ -62,7 +62,7 @@ def test_logits_are_the_mean_over_views(trained: Trained, tmp_path: Path) -> Non
     from zoo.data.load import load as load_data
 
     split = load_data(trained.recipe).validation
-    plain = trained.model.predict(InOrder(split), verbose=0)
-    flipped = trained.model.predict(InOrder(split, view=mirror), verbose=0)
+    plain = trained.model.predict(EvaluationBatches(split), verbose=0)
+    flipped = trained.model.predict(EvaluationBatches(split, view=mirror), verbose=0)
     np.testing.assert_allclose(trained.logits(split, "mirror"), (plain + flipped) / 2, atol=1e-5)
     np.testing.assert_allclose(trained.logits(split), plain, atol=1e-6)

@@ -11,13 +11,14 @@ import numpy as np
 import pytest
 
 from tests.runs import UNIT, zoo
-from zoo import losses, model, optimize
+from zoo import losses, optimize
 from zoo import recipe as recipes
 from zoo.errors import RecipeError
-from zoo.names import ACTIVATIONS
+from zoo.model import builder
 from zoo.plan import num_classes, plan
-from zoo.recipe.calm import calm
 from zoo.recipe.network import Activation
+from zoo.recipe.without_regularization import calm
+from zoo.recipe.words import ACTIVATIONS
 
 SHIPPED = sorted(recipes.shipped())
 
@@ -71,13 +72,13 @@ def drawn(recipe: recipes.Recipe, count: int) -> tuple[np.ndarray, np.ndarray]:
 def test_two_steps(name: str) -> None:
     """With its own loss and optimizer: every loss is finite, and every kernel moves."""
     recipe = recipes.load(name)
-    net = model.build(recipe, 10, UNIT)
+    net = builder.build(recipe, 10, UNIT)
     net.compile(optimize.optimizer(recipe, net, 100), losses.make(recipe.train.loss))
     images, labels = drawn(recipe, 16)
-    before = [np.array(v) for v in model.decayed(net)[0]]
+    before = [np.array(v) for v in builder.decayed(net)[0]]
     for _ in range(2):
         assert np.isfinite(net.train_on_batch(images, labels))
-    after = [np.array(v) for v in model.decayed(net)[0]]
+    after = [np.array(v) for v in builder.decayed(net)[0]]
     assert all((a != b).any() for a, b in zip(before, after, strict=True))
 
 
@@ -87,7 +88,7 @@ def test_two_steps(name: str) -> None:
 def test_overfits_32_images(name: str) -> None:
     """CS231n, lecture 6: a network that works learns a few images by heart. Regularisation off."""
     recipe = calm(recipes.load(name))
-    net = model.build(recipe, 10, UNIT)
+    net = builder.build(recipe, 10, UNIT)
     net.compile(keras.optimizers.Adam(2e-3), losses.make(recipe.train.loss), jit_compile=False)
     images, labels = drawn(recipe, 32)
     for _ in range(15):
@@ -124,7 +125,7 @@ def test_the_ten_layers_of_the_lecture(
         f"{str(drawn_by).replace(chr(39), '')}}}\n"
         "  stack: [{fc: {units: 500, repeat: 10}}]\ntrain: {epochs: 1}\n"
     )
-    net = model.build(recipes.load(str(file)), 10, UNIT)
+    net = builder.build(recipes.load(str(file)), 10, UNIT)
     outputs = [layer.output for layer in net.layers if layer.name.endswith("_act")]
     values = np.random.default_rng(0).normal(size=(1000, 20, 25, 1)).astype(np.float32)
     found = [float(np.std(a)) for a in keras.Model(net.inputs, outputs).predict(values, verbose=0)]
@@ -147,7 +148,7 @@ def test_depthwise_kernels_see_one_channel(tmp_path: Any) -> None:
         "name: deep\ndata: {source: digits}\nmodel:\n  stack:\n    - conv: 256\n"
         "    - depthwise_conv: {kernel_size: 3}\ntrain: {epochs: 1}\n"
     )
-    net = model.build(recipes.load(str(file)), 10, UNIT)
+    net = builder.build(recipes.load(str(file)), 10, UNIT)
     kernel = np.array(net.get_layer("depthwise_conv1").kernel)
     assert kernel.std() == pytest.approx(np.sqrt(2 / 9), rel=0.05)
 
@@ -170,7 +171,7 @@ def test_dirac_copies_its_input(tmp_path: Any, stage: str) -> None:
         "  defaults: {batch_norm: none, activation: linear}\n  stack:\n    - conv: 8\n"
         f"    - {stage[:-1]}, kernel_initializer: dirac}}\ntrain: {{epochs: 1}}\n"
     )
-    net = model.build(recipes.load(str(file)), 10, UNIT)
+    net = builder.build(recipes.load(str(file)), 10, UNIT)
     before, after = net.get_layer("conv1").output, net.layers[4 - 1].output
     images = np.random.default_rng(0).integers(0, 255, (2, 8, 8, 3)).astype(np.float32)
     given, found = keras.Model(net.inputs, [before, after]).predict(images, verbose=0)
@@ -195,8 +196,8 @@ def test_residual_blocks(tmp_path: Any, block: str, layer: str, shape: Any) -> N
     )
     recipe = recipes.load(str(file))
     planned = plan(recipe, 10)
-    net = model.build(recipe, 10, UNIT)
-    assert model.agrees(net, planned) == []
+    net = builder.build(recipe, 10, UNIT)
+    assert builder.agrees(net, planned) == []
     assert layer in [made.name for made in net.layers]
     if shape:
         assert tuple(net.get_layer(layer).output.shape[1:]) == shape
@@ -215,8 +216,8 @@ def test_projection_without_batch_norm(tmp_path: Any) -> None:
         "    - conv: 8\n    - residual: [{conv: 16}]\ntrain: {epochs: 1}\n"
     )
     recipe = recipes.load(str(file))
-    net = model.build(recipe, 10, UNIT)
-    assert model.agrees(net, plan(recipe, 10)) == []
+    net = builder.build(recipe, 10, UNIT)
+    assert builder.agrees(net, plan(recipe, 10)) == []
     assert net.get_layer("shortcut1").count_params() == 8 * 16 + 16
     assert not [layer for layer in net.layers if layer.name.endswith("_bn")]
 
@@ -243,7 +244,7 @@ def test_wrong_blocks(tmp_path: Any, block: str, message: str) -> None:
 
 
 def test_option_a_pads_with_zeros() -> None:
-    from zoo.layers import PadShortcut
+    from zoo.model.layers import PadShortcut
 
     images = np.random.default_rng(0).normal(size=(2, 5, 6, 3)).astype(np.float32)
     found = np.array(PadShortcut((2, 2), 5)(images))

@@ -9,13 +9,14 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
-from tuning import pictures, report
-from tuning.board import Board
+from tuning import tables
 from tuning.journal import read
+from tuning.progress import SearchProgress
 from tuning.search import Outcome, Settings, begin, resume, with_proposal
 from zoo.cli.output import Output
 from zoo.errors import UsageError
-from zoo.run import Search
+from zoo.report import search_figures
+from zoo.rundir import Search
 
 
 def tune(
@@ -37,10 +38,10 @@ def tune(
             "search goes on with as many workers as it was begun with."
         )
     if plots:
-        from zoo.plots import require
+        from zoo.report.check_figures import require
 
         require()
-    settings = Settings(workers=workers, watcher=Board(out.console()))
+    settings = Settings(workers=workers, watcher=SearchProgress(out.console()))
     with _terminated():
         if going_on is None:
             template, proposed = with_proposal(str(recipe), sets, out.warn)
@@ -65,17 +66,17 @@ def leave(out: Output, folder: Search, plots: bool, tensorboard: bool) -> None:
     """Writes the table, and plots and logs where asked for."""
     rows = read(folder.trials_file)
     info = folder.info()
-    report.write_csv(rows, folder.csv_file)
+    tables.write_csv(rows, folder.csv_file)
     if plots:
         objective = info["recipe"].get("tune", {}).get("objective", "val_accuracy")
-        made = pictures.draw(
+        made = search_figures.draw(
             rows, info["stages"], objective, folder.plots_folder,
             lower_is_better=objective == "val_loss",
         )  # fmt: skip
         out.result({"plots": [str(file) for file in made]})
         out.text(f"plots     {folder.plots_folder}: {', '.join(file.name for file in made)}")
     if tensorboard:
-        report.write_hparams(rows, folder.tensorboard_folder)
+        tables.write_hparams(rows, folder.tensorboard_folder)
         out.text(f"hparams   tensorboard --logdir {folder.tensorboard_folder}")
 
 

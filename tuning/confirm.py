@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from statistics import fmean, stdev
 from typing import Any
 
-from tuning.edges import Scored
+from tuning.refine.edges import Scored
 
 LEVEL = 0.05  # Of the test, two-sided.
 SAME = 1e-9  # Relative: scores that differ by less differ by rounding.

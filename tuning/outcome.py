@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-from tuning.crew import SILENCE
-from tuning.runner import Watcher
-from zoo.run import Search
+from tuning.executors.local import SILENCE
+from tuning.scheduler import SearchListener
+from zoo.rundir import Search
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -21,7 +21,7 @@ class Settings:
     """
 
     workers: int | None = None
-    watcher: Watcher = field(default_factory=Watcher)
+    watcher: SearchListener = field(default_factory=SearchListener)
     silence: float = SILENCE
 
 

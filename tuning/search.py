@@ -12,15 +12,15 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from tuning.course import Course
-from tuning.crew import gpus
+from tuning.coordinator import Coordinator
+from tuning.executors.local import gpus
 from tuning.outcome import Outcome, Settings
 from zoo import __version__
 from zoo.errors import Problem, RunError
 from zoo.recipe import Template
 from zoo.recipe.resolve import dump_data
 from zoo.recipe.tune import proposal
-from zoo.run import Search, write_text
+from zoo.rundir import Search, write_text
 
 # What may be changed between two parts of a search: it changes no trial.
 FREE = ("tune.max_minutes", "tune.trial_minutes", "tune.keep", "data.source", "name")
@@ -52,7 +52,7 @@ def begin(
             "started": now, "zoo": __version__, "workers": workers, "lag": 2 * workers - 1,
             "recipe": _plain(template.data), "seconds": 0.0, "stages": [],
         }  # fmt: skip
-        return Course(folder, template, info, settings).run()
+        return Coordinator(folder, template, info, settings).run()
 
 
 def resume(
@@ -97,7 +97,7 @@ def resume(
                 folder=folder, best=info["best"], edge_verdicts=info["edge_verdicts"],
                 words=info["words"], trials=info["trials"], seconds=info["seconds"],
             )  # fmt: skip
-        course = Course(folder, own, info, settings)
+        course = Coordinator(folder, own, info, settings)
         if limits.recipe.tune is not None:
             course.tune = limits.recipe.tune  # The same but for limits, which are those given now.
         return course.run()

@@ -17,10 +17,11 @@ from typing import Any
 import keras
 import numpy as np
 
-from zoo import names, seeds
-from zoo.augment import Draw, augmented
+from zoo import seeds
+from zoo.augment import AugmentRng, augmented
 from zoo.data.splits import Split
-from zoo.recipe.words import Choice
+from zoo.recipe import words as names
+from zoo.recipe.fields import Choice
 
 # Images, uint8 (batch, height, width, channels). Labels, int32 (batch,), or float32 rows (batch,
 # classes) where they are mixed. And, where classes are weighted, float32 weights (batch,).
@@ -106,7 +107,7 @@ class Batches:
             labels = np.eye(self.num_classes, dtype=np.float32)[labels]
         if self.augment:
             rng, epoch = self._generator("augment", step), step // self.steps_per_epoch
-            draw = Draw(rng, self.seed, epoch, chosen)
+            draw = AugmentRng(rng, self.seed, epoch, chosen)
             images, labels = augmented(images, labels, self.augment, draw)
         if self.class_weights is None:
             return images, labels
@@ -143,7 +144,7 @@ def _tf_feed(batches: Batches, first: int) -> Any:
 
 def evaluation_feed(split: Split) -> Any:
     """A split once, in order, again and again: made once for many evaluations."""
-    batches = InOrder(split)
+    batches = EvaluationBatches(split)
     if keras.backend.backend() != "tensorflow":
         return batches
     import tensorflow as tf
@@ -170,7 +171,7 @@ def _ahead(batches: Batches, first: int) -> Iterator[Batch]:
             yield batch
 
 
-class InOrder(keras.utils.PyDataset):
+class EvaluationBatches(keras.utils.PyDataset):
     """A split once, in order, for evaluation and prediction; as it is, or as `view` shows it."""
 
     def __init__(

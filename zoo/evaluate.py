@@ -8,12 +8,12 @@ import numpy as np
 from sklearn import metrics
 
 from zoo import losses
+from zoo.artifact.trained_run import Trained, softmax
 from zoo.data.cache import silent
 from zoo.data.load import load as load_data
 from zoo.errors import DataError
 from zoo.progress import Report
-from zoo.run import write_json
-from zoo.trained import Trained, softmax
+from zoo.rundir import write_json
 
 OVERALL = ("accuracy", "top5_accuracy", "loss", "ece")
 BINS = 15  # of the calibration error: Guo et al. 2017

@@ -13,7 +13,7 @@ from typing import Any
 import keras
 from keras import ops
 
-from zoo.recipe.words import Choice
+from zoo.recipe.fields import Choice
 
 
 def make(choice: Choice, dtype: str | None = None) -> keras.losses.Loss:

@@ -10,8 +10,8 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from zoo import runtime
-from zoo.artefact import Artefact
+from zoo.artifact import readers
+from zoo.artifact.layout import Artifact
 from zoo.data.images import THREADS, BadImage, ImageSpec, decode
 from zoo.errors import EnvironmentFault, RunError
 from zoo.progress import Report
@@ -38,7 +38,7 @@ class Prediction:
 
 
 class Classifier(Protocol):
-    """A trained run (`zoo.trained.Trained`) or an export (`Exported`)."""
+    """A trained run (`zoo.artifact.trained_run.Trained`) or an export (`Exported`)."""
 
     @property
     def class_names(self) -> list[str]: ...
@@ -58,22 +58,22 @@ class Exported:
         EnvironmentFault: the runtime is not installed.
     """
 
-    def __init__(self, artefact: Artefact) -> None:
-        manifest = artefact.manifest()
-        artefact.require_whole(manifest)
-        model = artefact.folder if artefact.form == "saved_model" else artefact.model_file
+    def __init__(self, artifact: Artifact) -> None:
+        manifest = artifact.manifest()
+        artifact.require_whole(manifest)
+        model = artifact.folder if artifact.form == "saved_model" else artifact.model_file
         try:
             self.spec = ImageSpec(**manifest["image"])
-            self.class_names, calls = runtime.READERS[artefact.form](model)
+            self.class_names, calls = readers.READERS[artifact.form](model)
         except ImportError as error:
             package = {"onnx": '"zoo-keras[onnx]"', "litert": '"zoo-keras[litert]"'}
             raise EnvironmentFault(
-                f"{artefact}: {error}. Install what reads it: "
-                f"pip install {package.get(artefact.form, 'tensorflow')}"
+                f"{artifact}: {error}. Install what reads it: "
+                f"pip install {package.get(artifact.form, 'tensorflow')}"
             ) from None
         except Exception as error:  # Each runtime has errors of its own for a damaged file.
             raise RunError(
-                f"{artefact}: cannot be opened; it may be damaged or half copied: "
+                f"{artifact}: cannot be opened; it may be damaged or half copied: "
                 f"{str(error).splitlines()[0] if str(error) else type(error).__name__}. "
                 "Copy or export it again."
             ) from None
@@ -83,10 +83,10 @@ class Exported:
         try:
             answer = self.probabilities(np.zeros((1, *self.spec.shape), np.uint8))
         except Exception as error:
-            raise RunError(f"{artefact}: cannot be run: {error}. Export it again.") from None
+            raise RunError(f"{artifact}: cannot be run: {error}. Export it again.") from None
         if answer.shape != (1, len(self.class_names)):
             raise RunError(
-                f"{artefact}: names {len(self.class_names)} classes and answers "
+                f"{artifact}: names {len(self.class_names)} classes and answers "
                 f"{answer.shape[-1]}: it is damaged. Copy or export it again."
             )
 

@@ -13,8 +13,8 @@ import pytest
 from typer.testing import CliRunner
 
 from tests.runs import copied
-from zoo.artefact import MODEL_FILES, Artefact, find
-from zoo.run import Run
+from zoo.artifact.layout import MODEL_FILES, Artifact, find
+from zoo.rundir import Run
 
 
 @dataclass(frozen=True)
@@ -24,7 +24,7 @@ class Exports:
     run: Run
     printed: dict[str, Any]
 
-    def of(self, form: str) -> Artefact:
+    def of(self, form: str) -> Artifact:
         found = find(self.run.export_folder(form) / "tiny" / "1")
         assert found is not None
         return found
@@ -39,7 +39,7 @@ class Exports:
     @cached_property
     def wanted(self) -> np.ndarray:
         """Their probabilities by the run."""
-        from zoo.trained import Trained
+        from zoo.artifact.trained_run import Trained
 
         return Trained(self.run).probabilities(self.pixels)
 

@@ -20,15 +20,17 @@ import yaml
 from tests.export.conftest import Exports, call
 from tests.pictures import KINDS, noise
 from tests.runs import copied, environment, tiny
-from zoo import __version__, artefact, names, runtime
+from zoo import __version__
+from zoo.artifact import layout, readers
+from zoo.artifact.trained_run import Trained, softmax
 from zoo.data.images import ImageSpec, as_png, decode
 from zoo.errors import Diverged, EnvironmentFault, RunError
 from zoo.export import FORMATS, export
 from zoo.export.export import require
 from zoo.recipe import load
-from zoo.run import Run
+from zoo.recipe import words as names
+from zoo.rundir import Run
 from zoo.train import train
-from zoo.trained import Trained, softmax
 
 CLASSES = list("0123456789")
 SIGNATURES = ("serving_default", "serve_uint8", "serve_float")
@@ -39,11 +41,11 @@ MANIFEST = {
 }  # fmt: skip
 
 
-def opened(form: str, folder: Path) -> runtime.Opened:
+def opened(form: str, folder: Path) -> readers.Opened:
     """By the format's own runtime, in this process."""
-    found = artefact.find(folder)
+    found = layout.find(folder)
     assert found is not None
-    return runtime.READERS[form](found.folder if form == "saved_model" else found.model_file)
+    return readers.READERS[form](found.folder if form == "saved_model" else found.model_file)
 
 
 def require_answers(form: str, folder: Path, pixels: np.ndarray, wanted: np.ndarray,
@@ -95,11 +97,11 @@ def test_parity(exports: Exports, form: str) -> None:
 def test_found_again(exports: Exports, form: str) -> None:
     """From the model's file, its version, the folder of versions and that of the format."""
     version = exports.run.export_folder(form) / "tiny" / "1"
-    made = artefact.Artefact(version, form)
+    made = layout.Artifact(version, form)
     for path in (made.model_file, version, version.parent, version.parent.parent):
-        assert artefact.find(path) == artefact.find(str(path)) == made
-    assert artefact.find(exports.run.folder) is None
-    assert artefact.find(version / "nothing") is None
+        assert layout.find(path) == layout.find(str(path)) == made
+    assert layout.find(exports.run.folder) is None
+    assert layout.find(version / "nothing") is None
 
 
 @EVERY
@@ -115,7 +117,7 @@ def test_nothing_else_is_left(exports: Exports, form: str) -> None:
         extra = {path.name for path in exports.of(form).extra.iterdir()}
         assert extra == beside | {"tf_serving_warmup_requests"}
     else:
-        assert found == beside | {"labels.txt", artefact.MODEL_FILES[form]}
+        assert found == beside | {"labels.txt", layout.MODEL_FILES[form]}
 
 
 @EVERY
@@ -498,8 +500,8 @@ def test_out_and_version(trained: Run, tmp_path: Path) -> None:
         printed = json.loads(result.stdout)
         assert printed["path"] == str(out / "tiny" / str(version))
         assert printed["exports"] == [{k: v for k, v in printed.items() if k != "exports"}]
-    assert sorted(artefact.versions(out / "tiny")) == [2, 10]
-    newest = artefact.find(out)
+    assert sorted(layout.versions(out / "tiny")) == [2, 10]
+    newest = layout.find(out)
     assert newest is not None
     assert newest.folder.name == "10"
     assert newest.manifest()["version"] == 10
@@ -544,7 +546,7 @@ def test_out_of_several(trained: Run, tmp_path: Path) -> None:
     assert result.exit_code == 0, result.output
     for form in ("onnx", "litert"):
         folder = tmp_path / "models" / form / "tiny" / "1"
-        assert artefact.find(folder) == artefact.Artefact(folder, form)
+        assert layout.find(folder) == layout.Artifact(folder, form)
         assert str(folder) in result.stdout
 
 
@@ -578,7 +580,7 @@ def test_again_replaces(trained: Run, tmp_path: Path) -> None:
 def test_manifest_of_another(tmp_path: Path) -> None:
     """A model without our manifest, with one that is no JSON, with one that lacks a key."""
     (tmp_path / "model.onnx").write_bytes(b"model")
-    made = artefact.find(tmp_path)
+    made = layout.find(tmp_path)
     assert made is not None
     with pytest.raises(RunError, match="no export of `zoo export`: it has no manifest.json"):
         made.manifest()
@@ -595,8 +597,8 @@ def test_several_models(tmp_path: Path) -> None:
         (tmp_path / name / "1").mkdir(parents=True)
         (tmp_path / name / "1" / "model.keras").write_bytes(b"model")
     with pytest.raises(RunError, match="holds several models; name one of: cats, dogs"):
-        artefact.find(tmp_path)
-    assert artefact.find(tmp_path / "cats") == artefact.Artefact(tmp_path / "cats" / "1", "keras")
+        layout.find(tmp_path)
+    assert layout.find(tmp_path / "cats") == layout.Artifact(tmp_path / "cats" / "1", "keras")
 
 
 def test_newest_version(tmp_path: Path) -> None:
@@ -604,13 +606,13 @@ def test_newest_version(tmp_path: Path) -> None:
     for version in ("9", "10", "backup", "²"):
         (tmp_path / "cats" / version).mkdir(parents=True)
         (tmp_path / "cats" / version / "model.onnx").write_bytes(b"model")
-    assert sorted(artefact.versions(tmp_path / "cats")) == [9, 10]
-    found = artefact.find(tmp_path)
+    assert sorted(layout.versions(tmp_path / "cats")) == [9, 10]
+    found = layout.find(tmp_path)
     assert found is not None
     assert found.folder.name == "10"
     (tmp_path / "cats" / "11").mkdir()
     with pytest.raises(RunError, match="11: holds no model. Expected one of: saved_model.pb"):
-        artefact.find(tmp_path / "cats")
+        layout.find(tmp_path / "cats")
 
 
 def test_recipe_beside_is_yaml(exports: Exports) -> None:

@@ -16,15 +16,15 @@ import tensorflow as tf
 
 from tests.export.conftest import call
 from tests.runs import copied
-from zoo.artefact import MODEL_FILES, find
+from zoo.artifact.layout import MODEL_FILES, find
+from zoo.artifact.trained_run import Trained
 from zoo.data.images import ImageSpec, decode
 from zoo.data.load import load as load_data
 from zoo.errors import ParityError
 from zoo.export import FORMATS, export, formats, parity
 from zoo.export.probes import KINDS, probes
-from zoo.run import Run
-from zoo.run.files import locked
-from zoo.trained import Trained
+from zoo.rundir import Run
+from zoo.rundir.files import locked
 
 SIGNATURES = ("serving_default", "serve_uint8", "serve_float")
 Write = Callable[[Trained, Path], None]

@@ -15,12 +15,12 @@ import pytest
 from tests.conformance import PIXELS, POLICIES, flow, written
 from tests.runs import UNIT, environment, network
 from tests.test_conformance import STAGES
-from zoo import names, runtime
+from zoo.artifact import readers
+from zoo.artifact.trained_run import softmax
 from zoo.export import formats
 from zoo.export.plain import plain
-from zoo.model import build
-from zoo.recipe import Recipe
-from zoo.trained import softmax
+from zoo.model.builder import build
+from zoo.recipe import Recipe, words
 
 CONV: dict[str, Any] = {"conv": {"filters": 4}}
 STACKS: dict[str, list[Any]] = {
@@ -65,7 +65,7 @@ ALL = [
 
 ACTIVATIONS = [
     {"conv": {"filters": 4, "activation": written(word, entry)}}
-    for word, entry in names.ACTIVATIONS.items()
+    for word, entry in words.ACTIVATIONS.items()
 ]
 
 
@@ -103,11 +103,11 @@ def nets(tmp_path_factory: pytest.TempPathFactory) -> dict[str, tuple[Recipe, ke
 
 
 def test_every_layer_of_ours_is_here(nets: Any) -> None:
-    import zoo.layers
+    import zoo.model.layers
 
     written = {
         name
-        for name, each in vars(zoo.layers).items()
+        for name, each in vars(zoo.model.layers).items()
         if isinstance(each, type) and issubclass(each, keras.layers.Layer)
     }
     used = {type(layer).__name__ for _, model in nets.values() for layer in model.layers}
@@ -176,7 +176,7 @@ def test_keras_files_open_without_zoo(nets: Any, tmp_path: Path) -> None:
 def test_every_layer_in(form: str, name: str, nets: Any, tmp_path: Path) -> None:
     recipe, model = nets[name]
     formats.FORMATS[form].write(stub(recipe, model), tmp_path)
-    labels, calls = runtime.READERS[form](tmp_path / formats.Artefact(tmp_path, form).model_file)
+    labels, calls = readers.READERS[form](tmp_path / formats.Artifact(tmp_path, form).model_file)
     assert labels == [*"abcd"]
     ((_, ask),) = calls.values()
     found = ask(PIXELS.astype(np.float32))["probabilities"]

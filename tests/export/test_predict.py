@@ -17,11 +17,12 @@ from PIL import Image
 from tests.export.conftest import Exports, call
 from tests.pictures import KINDS, encoded, noise
 from tests.runs import zoo
-from zoo import artefact, predict, runtime
+from zoo import predict
+from zoo.artifact import layout, readers
+from zoo.artifact.trained_run import Trained
 from zoo.data.images import ImageSpec, as_png, decode
 from zoo.export import FORMATS
 from zoo.predict import Exported, Prediction
-from zoo.trained import Trained
 
 EVERY = pytest.mark.parametrize("form", FORMATS)
 ANY = pytest.mark.parametrize("form", ["run", *FORMATS])
@@ -316,12 +317,12 @@ def test_any_size_and_kind(exports: Exports, tmp_path: Path, form: str) -> None:
 # What is no model.
 
 
-def damaged(exports: Exports, form: str, folder: Path) -> artefact.Artefact:
+def damaged(exports: Exports, form: str, folder: Path) -> layout.Artifact:
     shutil.copytree(exports.of(form).folder, folder / "1")
-    return artefact.Artefact(folder / "1", form)
+    return layout.Artifact(folder / "1", form)
 
 
-def resealed(made: artefact.Artefact) -> None:
+def resealed(made: layout.Artifact) -> None:
     """A manifest that fits the files, as whoever changed them could write one."""
     manifest = made.manifest()
     for name, told in manifest["files"].items():
@@ -392,7 +393,7 @@ def test_empty_version(exports: Exports, pictures: Path, tmp_path: Path) -> None
 
 
 def test_missing_runtime(exports: Exports, pictures: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(runtime.READERS, "onnx", lambda file: __import__("no_such_runtime"))
+    monkeypatch.setitem(readers.READERS, "onnx", lambda file: __import__("no_such_runtime"))
     result = call("predict", model(exports, "onnx"), pictures / "0.png")
     require_error(result, 4, "no_such_runtime", 'pip install "zoo-keras[onnx]"')
 

@@ -6,7 +6,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from zoo import runtime
+from zoo.artifact import readers
 from zoo.data.images import ImageSpec, as_png, decode
 from zoo.data.splits import ArraySplit
 from zoo.export.probes import KINDS, ODD, probes, spread
@@ -41,4 +41,4 @@ def test_probes() -> None:
 @given(st.lists(st.text(st.characters(exclude_characters="\n"), min_size=1), min_size=1))
 def test_lines(names: list[str]) -> None:
     """A class may have any line separator of Unicode in its name."""
-    assert runtime.lines("".join(f"{name}\n" for name in names)) == names
+    assert readers.lines("".join(f"{name}\n" for name in names)) == names

@@ -13,9 +13,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tests.conftest import MINIMAL
-from zoo import names
 from zoo.errors import RecipeError, UsageError
 from zoo.recipe import Recipe, dump, find, load, shipped
+from zoo.recipe import words as names
 from zoo.recipe.problems import meanings
 
 FEW = settings(

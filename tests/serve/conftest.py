@@ -71,11 +71,11 @@ def served(folder: Path, **changes: Any) -> Iterator[Client]:
         folder: as of `zoo serve`.
         changes: fields of `Settings`.
     """
-    from zoo.serve import place, server
+    from zoo.serve import model_path, server
 
     settings = server.Settings(port=0, **{"poll_seconds": 0.0, **changes})
     listening = server.bind(settings.host, settings.port)
-    app = server.made(place.find(str(folder)), settings, lambda text: None)
+    app = server.made(model_path.find(str(folder)), settings, lambda text: None)
     ready = threading.Event()
     running = server.Server(app, settings, ready.set)
     thread = threading.Thread(target=running.run, args=([listening],), daemon=True)

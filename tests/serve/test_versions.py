@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from zoo.errors import DataError
-from zoo.serve.place import Place
+from zoo.serve.model_path import ModelPath
 from zoo.serve.status import StatusError
 from zoo.serve.versions import Versions, snapshot
 
@@ -42,7 +42,7 @@ class Folder:
         return Fake(version, text)
 
     def versions(self, **more: bool) -> Versions[Fake]:
-        found = Versions(Place("m", self.path), self.load, self.notes.append, **more)
+        found = Versions(ModelPath("m", self.path), self.load, self.notes.append, **more)
         found.start()
         return found
 

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from zoo.artefact import EXTRA, WARMUP
+from zoo.artifact.layout import EXTRA, WARMUP
 from zoo.serve.warmup import WarmupRequest, decode
 
 FILE = Path(EXTRA) / WARMUP

@@ -10,13 +10,12 @@ import numpy as np
 import pytest
 
 from tests.runs import UNIT, network, tiny, weights
-from zoo import state
-from zoo.model import build
+from zoo.model.builder import build
 from zoo.recipe.schema import Lookahead as Words
-from zoo.run import Run
-from zoo.train import Settings, train
+from zoo.rundir import Run
+from zoo.train import Settings, checkpoint, train
 from zoo.train.averaging import Lookahead
-from zoo.train.callbacks import Clock
+from zoo.train.observers import StepCounter
 
 
 class Trace(keras.callbacks.Callback):
@@ -75,7 +74,7 @@ def test_the_average_is_validated_and_kept(tmp_path: Path) -> None:
 def test_lookahead(tmp_path: Path, per_update: int) -> None:
     """Running statistics included; the last step, which no blend falls on, takes the slow ones."""
     model = build(network(tmp_path, "[{conv: {filters: 4}}]"), 4, UNIT)
-    clock = Clock(0, 100)
+    clock = StepCounter(0, 100)
     words = Words(every=2, decay=0.9, power=2.0)
     lookahead = Lookahead(words, model, clock, 13, per_update)
     lookahead.set_model(model)
@@ -106,7 +105,7 @@ def test_a_run_ends_with_the_slow_weights(tmp_path: Path) -> None:
     fifth, last = trace.steps[4], trace.steps[6]
     for path, value in last.items():
         assert value.tobytes() == fifth[path].tobytes(), path
-    found = state.newest(run.state_folder)
+    found = checkpoint.newest(run.state_folder)
     assert found is not None
     slow = [array for name, array in zip(found[0]["variables"], found[1], strict=True)
             if name[0].startswith("slow")]  # fmt: skip

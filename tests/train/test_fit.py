@@ -11,19 +11,19 @@ import numpy as np
 import pytest
 
 from tests.runs import copied, same, tiny, weights
-from zoo import losses, names
+from zoo import losses
+from zoo.artifact.trained_run import Trained
 from zoo.batches import Batches, feed
 from zoo.data.load import load as load_data
 from zoo.data.normalise import normalisation
 from zoo.data.splits import ArraySplit
 from zoo.errors import Diverged, RecipeError, RunError
 from zoo.evaluate import evaluate
-from zoo.recipe import dump, load
+from zoo.recipe import dump, load, words
 from zoo.recipe.schema import Augmentation
-from zoo.run import Run
+from zoo.rundir import Run
 from zoo.train import Settings, train
-from zoo.train.callbacks import Clock, Watch
-from zoo.trained import Trained
+from zoo.train.observers import DivergenceGuard, StepCounter
 
 NO_AUGMENT = "data.augment=[]"
 
@@ -189,7 +189,7 @@ def test_test_split_is_not_touched(tmp_path: Path, monkeypatch: pytest.MonkeyPat
         vars(data)["test"] = Untouchable(data.test)
         return data
 
-    monkeypatch.setattr("zoo.train.fit.load_data", guarded)
+    monkeypatch.setattr("zoo.train.training.load_data", guarded)
     run = train(tiny(tmp_path, "train.epochs=1"), tmp_path / "runs")
     assert run.info()["data"]["test"] == 360
 
@@ -273,8 +273,8 @@ def test_watched_losses_are_those_of_the_steps(augment: Any) -> None:
     model = keras.Sequential(layers)
     loss = losses.SoftmaxCrossEntropy()
     model.compile(keras.optimizers.SGD(0.0), loss, metrics=[losses.Accuracy()])
-    clock = Clock(0, made.steps_per_epoch)
-    watch = Watch(clock, made, None, 1.0)
+    clock = StepCounter(0, made.steps_per_epoch)
+    watch = DivergenceGuard(clock, made, None, 1.0)
     found: list[float] = []
     note = keras.callbacks.LambdaCallback(
         on_train_batch_end=lambda batch, logs: found.append(watch.recent[-1])
@@ -362,13 +362,13 @@ def test_dtype_policies_learn(tmp_path: Path, policy: str) -> None:
     assert keras.config.dtype_policy().name == "float32"  # Nothing global is changed.
 
 
-@pytest.mark.parametrize("word", names.LOSSES)
+@pytest.mark.parametrize("word", words.LOSSES)
 def test_losses_learn(tmp_path: Path, word: str) -> None:
     rows = train(tiny(tmp_path, f"train.loss={word}"), tmp_path / "runs").rows()
     assert rows[1]["val_accuracy"] > 0.2
 
 
-@pytest.mark.parametrize("word", names.PREPROCESSINGS)
+@pytest.mark.parametrize("word", words.PREPROCESSINGS)
 def test_preprocessings_learn(tmp_path: Path, word: str) -> None:
     recipe = tiny(tmp_path, f"data.preprocess={word}", "train.epochs=1")
     run = train(recipe, tmp_path / "runs")

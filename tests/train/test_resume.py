@@ -17,12 +17,11 @@ import pytest
 from PIL import Image
 
 from tests.runs import copied, environment, final, tiny, tiny_file, zoo
-from zoo import state
 from zoo.data.load import load as load_data
 from zoo.errors import DataError, Diverged, Interrupted, RunError, UsageError
 from zoo.recipe import Recipe
-from zoo.run import Run, write_text
-from zoo.train import Settings, resume, train
+from zoo.rundir import Run, write_text
+from zoo.train import Settings, checkpoint, resume, train
 
 
 class Signal(keras.callbacks.Callback):
@@ -205,7 +204,7 @@ def test_torn_state_falls_back_to_the_one_before(tmp_path: Path) -> None:
     run = interrupted(recipe, tmp_path / "runs", 7)
     older, newest = sorted(run.state_folder.iterdir())
     newest.write_bytes(newest.read_bytes()[: newest.stat().st_size // 2])
-    found = state.newest(run.state_folder)
+    found = checkpoint.newest(run.state_folder)
     assert found is not None
     assert found[0]["step"] == 6
     resume(run.folder)
@@ -342,7 +341,7 @@ def test_changed_data_are_refused(
         vars(data)["fingerprint"] = "0" * 64
         return data
 
-    monkeypatch.setattr("zoo.train.fit.load_data", changed)
+    monkeypatch.setattr("zoo.train.training.load_data", changed)
     with pytest.raises(DataError, match="the data changed since it began"):
         resume(run.folder)
 

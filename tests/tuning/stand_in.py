@@ -1,6 +1,6 @@
 """A worker that trains nothing, for tests of the search itself: it answers at once, and as told.
 
-usage: stand_in.py                a worker, as `tuning.worker` is one
+usage: stand_in.py                a worker, as `tuning.executors.worker` is one
        stand_in.py ARGUMENTS      `zoo ARGUMENTS` with such workers
 
 The score of a trial is a function of its learning rate and seed: best at BEST, diverged above 5.
@@ -113,10 +113,10 @@ def work() -> None:
 
 
 def replaced(real: Any = subprocess.Popen) -> types.SimpleNamespace:
-    """What `tuning.crew` shall take for the module subprocess."""
+    """What `tuning.executors.local` shall take for the module subprocess."""
 
     def popen(command: list[str], **more: Any) -> Any:
-        if command[-1] == "tuning.worker":
+        if command[-1] == "tuning.executors.worker":
             command = [sys.executable, "-P", __file__]
         return real(command, **more)
 
@@ -127,8 +127,8 @@ if __name__ == "__main__":
     if len(sys.argv) == 1:
         work()
     else:
-        from tuning import crew
+        from tuning.executors import local
         from zoo.cli import main
 
-        crew.subprocess = replaced()  # type: ignore[attr-defined]
+        local.subprocess = replaced()  # type: ignore[attr-defined]
         main()

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from tuning.confirm import Confirmed, ranked, told_apart, words
-from tuning.edges import Scored
+from tuning.refine.edges import Scored
 
 SCORES = st.lists(st.integers(0, 1000), min_size=2, max_size=6)
 

@@ -26,11 +26,12 @@ import yaml
 from tests.runs import TINY, environment, zoo
 from tests.tuning import stand_in
 from tests.tuning.stand_in import BEST, RATE
-from tuning import crew
-from tuning.crew import Crew
+from tuning.executors import local
+from tuning.executors.local import Crew
 from tuning.journal import read
-from tuning.runner import Watcher
+from tuning.scheduler import SearchListener
 from tuning.search import Outcome, Settings, begin, resume, with_proposal
+from zoo.artifact.trained_run import Trained
 from zoo.errors import (
     DataError,
     Diverged,
@@ -42,9 +43,8 @@ from zoo.errors import (
 from zoo.evaluate import evaluate
 from zoo.recipe import Template, load
 from zoo.recipe.load import find
-from zoo.run import Run, Search
+from zoo.rundir import Run, Search
 from zoo.train import train
-from zoo.trained import Trained
 
 SPACE = {RATE: {"min_value": 1e-4, "max_value": 1.0, "sampling": "log"}}
 TUNE: dict[str, Any] = {
@@ -89,7 +89,7 @@ def lasting(folder: Search) -> list[dict[str, Any]]:
     return sorted(found, key=lambda row: row["trial"])
 
 
-class Stop(Watcher):
+class Stop(SearchListener):
     """Presses Ctrl-C after so many trials."""
 
     def __init__(self, after: int) -> None:
@@ -109,8 +109,8 @@ class Stop(Watcher):
 def _stand_in() -> Iterator[None]:
     """No test of this module but those of `workers` trains."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(crew, "subprocess", stand_in.replaced())
-        patch.setattr(crew, "gpus", list)
+        patch.setattr(local, "subprocess", stand_in.replaced())
+        patch.setattr(local, "gpus", list)
         yield
 
 
@@ -584,10 +584,10 @@ def test_workers_that_do_not_start(tmp_path: Path, monkeypatch: pytest.MonkeyPat
 def test_gpus_are_shared_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Each worker sees one GPU; on a CPU they share the threads."""
     folder = Search.create(tmp_path, "x")
-    monkeypatch.setattr(crew, "gpus", lambda: ["2", "5"])
+    monkeypatch.setattr(local, "gpus", lambda: ["2", "5"])
     seen = [Crew(folder, 3)._environment(index)["CUDA_VISIBLE_DEVICES"] for index in range(3)]
     assert seen == ["2", "5", "2"]
-    monkeypatch.setattr(crew, "gpus", list)
+    monkeypatch.setattr(local, "gpus", list)
     monkeypatch.setattr(os, "cpu_count", lambda: 8)
     monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
     assert Crew(folder, 3)._environment(0)["OMP_NUM_THREADS"] == "2"

@@ -14,12 +14,12 @@ from typing import Any
 import numpy as np
 
 from zoo.augment import colour, geometry, mixing, operations
-from zoo.augment.draw import Draw, Images
-from zoo.recipe.words import Choice
+from zoo.augment.rng import AugmentRng, Images
+from zoo.recipe.fields import Choice
 
 __all__ = ["AUGMENT", "MIX", "Draw", "augmented"]
 
-AUGMENT: dict[str, Callable[[Images, Any, Draw], Images]] = {
+AUGMENT: dict[str, Callable[[Images, Any, AugmentRng], Images]] = {
     "random_flip": geometry.random_flip,
     "alternating_flip": geometry.alternating_flip,
     "random_crop": geometry.random_crop,
@@ -28,14 +28,14 @@ AUGMENT: dict[str, Callable[[Images, Any, Draw], Images]] = {
     "random_color_jitter": colour.random_color_jitter,
     "rand_augment": operations.rand_augment,
 }
-MIX: dict[str, Callable[[Images, np.ndarray, Any, Draw], tuple[Images, np.ndarray]]] = {
+MIX: dict[str, Callable[[Images, np.ndarray, Any, AugmentRng], tuple[Images, np.ndarray]]] = {
     "mixup": mixing.mixup,
     "cutmix": mixing.cutmix,
 }
 
 
 def augmented(
-    images: Images, labels: np.ndarray, steps: Sequence[Choice], draw: Draw
+    images: Images, labels: np.ndarray, steps: Sequence[Choice], draw: AugmentRng
 ) -> tuple[Images, np.ndarray]:
     """Applies the recipe's augmentations in their order; never changes what it is given.
 

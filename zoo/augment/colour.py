@@ -6,13 +6,13 @@ from typing import Any
 
 import numpy as np
 
-from zoo.augment.draw import Draw, Images
+from zoo.augment.rng import AugmentRng, Images
 
 # From red, green and blue to luma and two differences of colour (NTSC's YIQ): grey is (y, 0, 0).
 YIQ = np.array([[0.299, 0.587, 0.114], [0.5959, -0.2746, -0.3213], [0.2115, -0.5227, 0.3112]])
 
 
-def random_color_jitter(images: Images, options: Any, draw: Draw) -> Images:
+def random_color_jitter(images: Images, options: Any, draw: AugmentRng) -> Images:
     """Brightness, contrast, saturation and hue, each drawn for each image.
 
     Brightness adds up to its factor of the range; contrast stretches about each channel's mean, and

@@ -7,12 +7,12 @@ from typing import Any
 import numpy as np
 
 from zoo import seeds
-from zoo.augment.draw import Draw, Images, per_image
+from zoo.augment.rng import AugmentRng, Images, per_image
 
 TRIES = 10  # Of the shape of an erased rectangle; Zhong et al. try until one fits.
 
 
-def random_flip(images: Images, options: Any, draw: Draw) -> Images:
+def random_flip(images: Images, options: Any, draw: AugmentRng) -> Images:
     """Mirrors each image along each of the axes with probability 1/2."""
     axes = {"horizontal": (2,), "vertical": (1,), "horizontal_and_vertical": (2, 1)}[options.mode]
     images = images.copy()
@@ -22,7 +22,7 @@ def random_flip(images: Images, options: Any, draw: Draw) -> Images:
     return images
 
 
-def alternating_flip(images: Images, options: Any, draw: Draw) -> Images:
+def alternating_flip(images: Images, options: Any, draw: AugmentRng) -> Images:
     """Mirrors half of the images, the same ones in every second epoch, and the others between.
 
     Which half is a hash of seed and index: an image is seen from both sides in any two epochs,
@@ -44,7 +44,7 @@ def _bits(seed: int, indices: np.ndarray) -> np.ndarray:
     return (mixed >> np.uint64(63)).astype(np.int64)
 
 
-def random_crop(images: Images, options: Any, draw: Draw) -> Images:
+def random_crop(images: Images, options: Any, draw: AugmentRng) -> Images:
     """Pads every side, then cuts the old size out, at a place drawn for each image."""
     count, height, width, _ = images.shape
     pad = options.padding
@@ -56,7 +56,7 @@ def random_crop(images: Images, options: Any, draw: Draw) -> Images:
     return cut
 
 
-def cutout(images: Images, options: Any, draw: Draw) -> Images:
+def cutout(images: Images, options: Any, draw: AugmentRng) -> Images:
     """Writes a square of one value around a pixel drawn for each image; it may reach over the edge.
 
     Source: DeVries & Taylor 2017.
@@ -71,7 +71,7 @@ def cutout(images: Images, options: Any, draw: Draw) -> Images:
     return images
 
 
-def random_erasing(images: Images, options: Any, draw: Draw) -> Images:
+def random_erasing(images: Images, options: Any, draw: AugmentRng) -> Images:
     """Writes noise or one grey level over a rectangle inside of some images.
 
     Tall and wide rectangles are as likely: the logarithm of height over width is drawn evenly.

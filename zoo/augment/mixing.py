@@ -10,12 +10,12 @@ from typing import Any
 
 import numpy as np
 
-from zoo.augment.draw import Draw, Images, per_image
 from zoo.augment.geometry import boxes
+from zoo.augment.rng import AugmentRng, Images, per_image
 
 
 def mixup(
-    images: Images, labels: np.ndarray, options: Any, draw: Draw
+    images: Images, labels: np.ndarray, options: Any, draw: AugmentRng
 ) -> tuple[Images, np.ndarray]:
     """share * image + (1 - share) * partner, for pixels, rounded, and labels.
 
@@ -29,7 +29,7 @@ def mixup(
 
 
 def cutmix(
-    images: Images, labels: np.ndarray, options: Any, draw: Draw
+    images: Images, labels: np.ndarray, options: Any, draw: AugmentRng
 ) -> tuple[Images, np.ndarray]:
     """Pastes a rectangle of the partner; the label's share is that of the pixels left.
 
@@ -47,7 +47,7 @@ def cutmix(
     return np.where(inside, images[partners], images), _rows(labels, partners, left)
 
 
-def _drawn(count: int, options: Any, draw: Draw) -> tuple[np.ndarray, np.ndarray]:
+def _drawn(count: int, options: Any, draw: AugmentRng) -> tuple[np.ndarray, np.ndarray]:
     """Each image's partner in the batch, and its own share: 1 where it is not to be mixed."""
     chosen = draw.rng.random(count) < options.probability
     partners = draw.rng.permutation(count)

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from PIL import Image, ImageEnhance, ImageOps
 
-from zoo.augment.draw import Draw, Images
+from zoo.augment.rng import AugmentRng, Images
 
 Picture = Image.Image
 GREY = 128  # What comes in from outside of the image.
@@ -59,7 +59,7 @@ OPERATIONS: dict[str, Callable[[Picture, float], Picture]] = {
 }
 
 
-def rand_augment(images: Images, options: Any, draw: Draw) -> Images:
+def rand_augment(images: Images, options: Any, draw: AugmentRng) -> Images:
     """Some operations of fourteen, one after another, drawn for each image, with drawn signs.
 
     Keras's RandAugment draws its operations once a batch, and works all of them out for every

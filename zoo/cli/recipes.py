@@ -39,7 +39,7 @@ def _zoo(
 def list_(as_json: JsonOption = False, debug: DebugOption = False) -> None:
     """The recipes that ship, with what was measured of each."""
     with Output(as_json, debug) as out:
-        from zoo.results import shipped_recipes
+        from zoo.catalogue import shipped_recipes
 
         found = shipped_recipes()
         out.result({"recipes": found})
@@ -116,7 +116,7 @@ def new(
 ) -> None:
     """Look at images and write a commented recipe for them that trains as it stands."""
     with Output(as_json, debug, quiet) as output:
-        from zoo.cli import make
+        from zoo.cli import new as make
 
         make.new(output, data, out, force)
 
@@ -157,7 +157,7 @@ def check(
 ) -> None:
     """Check a recipe before hours are spent on it: data, loss, signals, learning rate."""
     with Output(as_json, debug, quiet) as output:
-        from zoo.cli import babysit
+        from zoo.cli import check as babysit
         from zoo.errors import UsageError
 
         if listing:
@@ -195,7 +195,7 @@ def train(
 ) -> None:
     """Train a recipe, measure its test accuracy, export it; or go on with a run."""
     with Output(as_json, debug, quiet) as output:
-        from zoo.cli import verbs
+        from zoo.cli import train as verbs
 
         verbs.train(output, recipe, sets or (), resume, out, tensorboard, evaluate, export)
 

@@ -29,9 +29,9 @@ def evaluate(
 ) -> None:
     """Accuracy, per-class precision and recall, confusion matrix, calibration of a run."""
     with Output(as_json, debug, quiet) as out:
-        from zoo.cli import verbs
+        from zoo.cli import train
 
-        verbs.evaluate(out, run, split, sets or (), tta)
+        train.evaluate(out, run, split, sets or (), tta)
 
 
 @app.command()
@@ -54,7 +54,7 @@ def predict(
 ) -> None:
     """Classes and probabilities of image files."""
     with Output(as_json, debug, quiet) as out:
-        from zoo.cli import predicting
+        from zoo.cli import predict as predicting
 
         predicting.predict(out, model, images, top, csv)
 
@@ -84,7 +84,7 @@ def export(
 ) -> None:
     """Export a run's best model, read it again in a fresh process, and compare."""
     with Output(as_json, debug, quiet) as output:
-        from zoo.cli import exporting
+        from zoo.cli import export as exporting
 
         exporting.export(output, run, form or (), sets or (), out, version)
 
@@ -137,7 +137,7 @@ def serve(
 ) -> None:
     """Serve an export over TensorFlow Serving's REST API, for development and tests."""
     with Output(as_json, debug, quiet) as out:
-        from zoo.cli import serving
+        from zoo.cli import serve as serving
 
         address, versions = (host, port), (poll_seconds, all_versions)
         batches = (max_batch_size, batch_timeout_micros, max_queue)

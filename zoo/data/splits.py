@@ -99,7 +99,7 @@ class FileSplit:
 
 
 @dataclass(frozen=True, eq=False)
-class Part:
+class Subset:
     """Some images of a split, by their indices in it."""
 
     whole: Split
@@ -128,7 +128,7 @@ def encoded(split: Split, indices: np.ndarray) -> list[bytes]:
         DataError: a file has been removed since it was read.
     """
     found = []
-    if isinstance(split, Part):
+    if isinstance(split, Subset):
         return encoded(split.whole, split.chosen[indices])
     if isinstance(split, ArraySplit | FileSplit) and split.root and split.files:
         for index in indices:

@@ -12,17 +12,17 @@ from dataclasses import asdict
 from typing import Any
 
 from zoo import __version__
-from zoo.artefact import Artefact
+from zoo.artifact.layout import Artifact
+from zoo.artifact.trained_run import Trained
 from zoo.backend import versions
 from zoo.data.images import ImageSpec
-from zoo.run import write_json, write_text
-from zoo.trained import Trained
+from zoo.rundir import write_json, write_text
 
 TIME = "%Y-%m-%dT%H:%M:%SZ"
 SHOWN = ("val_accuracy", "best_epoch", "epochs", "steps", "seconds", "device", "git_commit")
 
 
-def write(trained: Trained, made: Artefact, version: int, parity: dict[str, Any]) -> None:
+def write(trained: Trained, made: Artifact, version: int, parity: dict[str, Any]) -> None:
     """Writes manifest.json, README.md (the model card) and recipe.yaml beside a model."""
     made.extra.mkdir(exist_ok=True)
     shutil.copyfile(trained.run.recipe_file, made.recipe_file)
@@ -32,7 +32,7 @@ def write(trained: Trained, made: Artefact, version: int, parity: dict[str, Any]
 
 
 def manifest(
-    trained: Trained, made: Artefact, version: int, parity: dict[str, Any]
+    trained: Trained, made: Artifact, version: int, parity: dict[str, Any]
 ) -> dict[str, Any]:
     """Format, classes, image, signatures, where it comes from, and the hash of each file."""
     info = trained.info
@@ -74,7 +74,7 @@ def _converters(form: str) -> dict[str, str]:
     return {name: importlib.metadata.version(name) for name in names}
 
 
-def fingerprint(made: Artefact) -> dict[str, Any]:
+def fingerprint(made: Artifact) -> dict[str, Any]:
     """TensorFlow's fingerprint of a SavedModel: hashes of its graph, signatures and weights."""
     import tensorflow as tf
 

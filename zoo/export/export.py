@@ -18,15 +18,15 @@ from typing import Any
 import keras
 import numpy as np
 
-from zoo.artefact import Artefact, versions
+from zoo.artifact.layout import Artifact, versions
+from zoo.artifact.trained_run import Trained
 from zoo.data.load import load as load_data
 from zoo.errors import DataError, Diverged, EnvironmentFault, ParityError, RunError, ZooError
 from zoo.export import card, warmup
 from zoo.export.formats import FORMATS, write_labels
 from zoo.export.parity import compare
-from zoo.run import write_json
-from zoo.run.files import locked
-from zoo.trained import Trained
+from zoo.rundir import write_json
+from zoo.rundir.files import locked
 
 NEW = ".new-"
 SETTLED_SECONDS = 60  # A folder this young may be about to be locked.
@@ -74,7 +74,7 @@ def export(
     with tempfile.TemporaryDirectory(prefix=NEW, dir=folder) as name:
         aside = Path(name)
         with locked(aside, os.getpid):
-            made = Artefact(aside / str(version), form)
+            made = Artifact(aside / str(version), form)
             parity = _passed(trained, made, version, final if out is None else None)
             final.parent.mkdir(parents=True, exist_ok=True)
             if final.exists():  # The old one serves until the new one has passed.
@@ -83,7 +83,7 @@ def export(
     return {"path": str(final), "format": form, "parity": parity}
 
 
-def _passed(trained: Trained, made: Artefact, version: int, old: Path | None) -> dict[str, Any]:
+def _passed(trained: Trained, made: Artifact, version: int, old: Path | None) -> dict[str, Any]:
     """Makes the export and compares it; keeps what the comparison says in the run.
 
     Args:
@@ -146,7 +146,7 @@ def _version(folder: Path, wanted: int | None, kept: bool) -> int:
     return wanted or free
 
 
-def _made(trained: Trained, made: Artefact, version: int, work: Path) -> dict[str, Any]:
+def _made(trained: Trained, made: Artifact, version: int, work: Path) -> dict[str, Any]:
     made.folder.mkdir()
     try:
         FORMATS[made.form].write(trained, made.folder)

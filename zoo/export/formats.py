@@ -17,11 +17,11 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from zoo.artefact import LABELS, Artefact
+from zoo.artifact.layout import LABELS, Artifact
+from zoo.artifact.trained_run import Trained
 from zoo.data.images import ImageSpec
 from zoo.export import graph
 from zoo.export.plain import plain
-from zoo.trained import Trained
 
 TOP = 5
 
@@ -104,7 +104,7 @@ def keras_file(trained: Trained, folder: Path) -> None:
     logits = plain(trained.model)
     exact = keras.layers.Activation("softmax", name="probabilities", dtype="float32")
     model = keras.Model(logits.inputs[0], exact(logits.outputs[0]), name=logits.name)
-    file = Artefact(folder, "keras").model_file
+    file = Artifact(folder, "keras").model_file
     model.save(file)
     with zipfile.ZipFile(file, "a") as archive:
         archive.writestr(LABELS, as_text(trained.class_names))
@@ -146,7 +146,7 @@ def onnx(trained: Trained, folder: Path) -> None:
     names.key, names.value = "class_names", json.dumps(trained.class_names)
     made.producer_name = "zoo"
     onnx_format.checker.check_model(made)
-    onnx_format.save(made, Artefact(folder, "onnx").model_file)
+    onnx_format.save(made, Artifact(folder, "onnx").model_file)
 
 
 def _known(graph: Any, node: Any, name: str, _: Any) -> None:
@@ -176,7 +176,7 @@ def litert(trained: Trained, folder: Path) -> None:
             aside, signature_keys=["serving_default"]
         )
         content = converter.convert()
-    file = Artefact(folder, "litert").model_file
+    file = Artifact(folder, "litert").model_file
     file.write_bytes(content)
     with zipfile.ZipFile(file, "a") as attached:
         attached.writestr(LABELS, as_text(trained.class_names))

@@ -12,15 +12,15 @@ from typing import Any
 import keras
 import numpy as np
 
-from zoo import runtime
-from zoo.artefact import Artefact
+from zoo.artifact import readers
+from zoo.artifact.layout import Artifact
+from zoo.artifact.trained_run import Trained, softmax
 from zoo.data.images import ImageSpec, as_png
 from zoo.data.splits import Split, Splits
 from zoo.errors import ParityError
 from zoo.export import graph
 from zoo.export.formats import FORMATS
 from zoo.export.probes import Probes, probes
-from zoo.trained import Trained, softmax
 
 TOLERANCE = 1e-4
 # What computing in float32 may change of a network that was trained in 16 bits: these have 11 and
@@ -28,7 +28,7 @@ TOLERANCE = 1e-4
 ROUNDING = {"mixed_float16": 2e-2, "mixed_bfloat16": 1e-1}
 
 
-def compare(trained: Trained, made: Artefact, data: Splits, work: Path) -> dict[str, Any]:
+def compare(trained: Trained, made: Artifact, data: Splits, work: Path) -> dict[str, Any]:
     """Has the export answer in a fresh process; compares with what the run predicts.
 
     Args:
@@ -149,14 +149,14 @@ def _apart(one: np.ndarray, other: np.ndarray) -> float:
     return float(np.nan_to_num(np.abs(one - other), nan=far, posinf=far).max())
 
 
-def _answers(made: Artefact, chosen: Probes, work: Path) -> dict[str, np.ndarray]:
+def _answers(made: Artifact, chosen: Probes, work: Path) -> dict[str, np.ndarray]:
     """What the export answers in a process that knows nothing of this package."""
     np.save(work / "pixels.npy", chosen.pixels)
     (work / "files").mkdir()
     for i, content in enumerate(chosen.files):
         (work / "files" / str(i)).write_bytes(content)
     # A copy, away from this package's folder, which Python would put on the script's path.
-    shutil.copy(runtime.__file__, work / "runtime.py")
+    shutil.copy(readers.__file__, work / "runtime.py")
     model = made.folder if made.form == "saved_model" else made.model_file
     command = [sys.executable, "runtime.py", made.form, str(model.absolute()), "."]
     done = subprocess.run(command, capture_output=True, text=True, cwd=work)

@@ -7,14 +7,14 @@ from typing import Any
 import keras
 from keras import ops
 
-from zoo.layers import FixedConv2D, Maxout, PadShortcut
+from zoo.model.layers import FixedConv2D, Maxout, PadShortcut
 
 
 def plain(model: keras.Model, full_precision: bool = False) -> keras.Model:
     """The same function of images, from the same weights.
 
     Args:
-        model: as `zoo.model.build` makes it.
+        model: as `zoo.model.builder.build` makes it.
         full_precision: compute in float32 whatever the network was trained in.
 
     Returns:

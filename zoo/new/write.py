@@ -8,7 +8,7 @@ from typing import Any
 
 from zoo.new.choose import Chosen, Conv
 from zoo.new.findings import Findings
-from zoo.reader import plain
+from zoo.recipe.yaml_reader import plain
 
 WIDTH = 100
 REASONS = 46  # the column in which reasons start, where the line leaves room

@@ -6,15 +6,15 @@ from typing import Any
 
 import keras
 
-from zoo import names
-from zoo.checks import updates
+from zoo.check.judge import updates
 from zoo.errors import Problem, RecipeError
-from zoo.model import decayed
+from zoo.model.builder import decayed
 from zoo.optimize.around import Averaged, Factored
 from zoo.optimize.rules import RULES
 from zoo.optimize.schedules import OneCycle, OverUpdates, learning_rate
 from zoo.recipe import Recipe
-from zoo.recipe.words import Choice
+from zoo.recipe import words as names
+from zoo.recipe.fields import Choice
 
 __all__ = ["OneCycle", "equilibrium", "learning_rate", "optimizer"]
 

@@ -8,7 +8,7 @@ from typing import Any
 import keras
 from keras import ops
 
-from zoo.recipe.words import Choice
+from zoo.recipe.fields import Choice
 
 
 def learning_rate(schedule: Choice, peak: float, epochs: int, steps_per_epoch: float) -> Any:

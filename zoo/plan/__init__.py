@@ -13,14 +13,14 @@ from pathlib import Path as FilePath
 
 from zoo.data import layout
 from zoo.errors import DataError, Problem, RecipeError
-from zoo.plan.combinations import combinations
 from zoo.plan.layer import Layer, Plan
 from zoo.plan.lint import lint
 from zoo.plan.walk import Walk
-from zoo.reader import Path
 from zoo.recipe import augment, class_weight
+from zoo.recipe.combinations import combinations
 from zoo.recipe.resolve import resolved
 from zoo.recipe.schema import Recipe
+from zoo.recipe.yaml_reader import Path
 
 __all__ = ["Layer", "Plan", "cautions", "num_classes", "plan", "problems"]
 

@@ -10,16 +10,16 @@ from itertools import chain
 from math import prod
 from typing import Any
 
-from zoo import names
 from zoo.plan.layer import Layer
-from zoo.reader import Path
+from zoo.recipe import words
 from zoo.recipe.network import Layered, stages
 from zoo.recipe.schema import Recipe
+from zoo.recipe.yaml_reader import Path
 
 Caution = tuple[Path, str]
 
 RELU_LIKE = tuple(
-    word for word, entry in names.ACTIVATIONS.items() if entry.gain2 is names.network.relu_gain2
+    word for word, entry in words.ACTIVATIONS.items() if entry.gain2 is words.network.relu_gain2
 )
 SATURATING = ("tanh", "hard_tanh", "sigmoid", "hard_sigmoid", "softsign")
 # Var(w) * fan_in of the words that keep it fixed.
@@ -186,7 +186,7 @@ def _fan_in(layer: Layer, before: tuple[int, ...]) -> int:
 def _factor(options: Any, fan_in: int) -> float:
     """What a layer multiplies the root mean square of its signals by, at the start."""
     kernel, activation = options.kernel_initializer, options.activation
-    gain2 = names.ACTIVATIONS[activation.word].gain2(activation.options)
+    gain2 = words.ACTIVATIONS[activation.word].gain2(activation.options)
     scale = SCALES.get(kernel.word)
     if kernel.word in ("glorot_normal", "glorot_uniform"):
         units = getattr(options, "filters", 0) or getattr(options, "units", 0) or fan_in

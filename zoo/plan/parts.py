@@ -7,10 +7,10 @@ from math import prod
 from typing import Any
 
 from zoo.plan.layer import Layer, Shape
-from zoo.reader import Path
 from zoo.recipe import Recipe
 from zoo.recipe.network import Layered
 from zoo.recipe.norms import BatchNorm, GroupNorm, LayerNorm
+from zoo.recipe.yaml_reader import Path
 
 # Batch norm alone is a factor and a shift in inference; the others measure each image.
 NORM_KINDS: dict[Any, str] = {BatchNorm: "bn", GroupNorm: "gn", LayerNorm: "ln"}

@@ -8,10 +8,10 @@ from typing import Any
 
 from zoo.plan.layer import Layer
 from zoo.plan.parts import Parts, pieces, slide, times
-from zoo.reader import Path
 from zoo.recipe.network import Activation, Conv, DepthwiseConv, Initializer, Layered, stages
 from zoo.recipe.norms import NORMS
 from zoo.recipe.resolve import full_order, scaled
+from zoo.recipe.yaml_reader import Path
 
 # What the second half of a separable convolution takes from its stage.
 SHARED = (

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from zoo.names import MIXING
-from zoo.reader import Path
 from zoo.recipe.schema import Recipe
+from zoo.recipe.words import MIXING
+from zoo.recipe.yaml_reader import Path
 
 
 def misfits(recipe: Recipe) -> Iterator[tuple[Path, str]]:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from zoo.reader import Path
 from zoo.recipe.schema import Recipe
+from zoo.recipe.yaml_reader import Path
 
 PATH = ("train", "class_weight", "values", "weights")
 

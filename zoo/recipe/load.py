@@ -10,14 +10,14 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from zoo import reader
 from zoo.errors import Problem, RecipeError, UsageError
-from zoo.reader import Path, dotted
-from zoo.recipe.change import applied, fault, parse_path, put
+from zoo.recipe import yaml_reader
+from zoo.recipe.overrides import applied, fault, parse_path, put
 from zoo.recipe.problems import explain
 from zoo.recipe.resolve import dump_data, resolved
 from zoo.recipe.schema import Recipe
-from zoo.shipped import shipped
+from zoo.recipe.shipped import shipped
+from zoo.recipe.yaml_reader import Path, dotted
 
 
 def find(recipe: str) -> FilePath:
@@ -58,7 +58,7 @@ def load(
         UsageError: no such recipe, or a change that is not of this form.
         RecipeError: all problems of the recipe, each with file, line and path.
     """
-    draft = _Draft(reader.read_file(find(recipe)))
+    draft = _Draft(yaml_reader.read_file(find(recipe)))
     for change in sets:
         draft.set(change)
     loaded = draft.finish()
@@ -85,7 +85,7 @@ class Template:
         sets: Sequence[str] = (),
         warn: Callable[[Problem], None] | None = None,
     ) -> None:
-        self.draft = _Draft(reader.read_file(find(recipe)))
+        self.draft = _Draft(yaml_reader.read_file(find(recipe)))
         for change in sets:
             self.draft.set(change)
         self.moved = [change for change in sets if change.startswith("data.source")]
@@ -108,7 +108,7 @@ class Template:
             RecipeError: the values do not fit together, or the network cannot be built.
         """
         changed, path, why = applied(self.data, values)
-        draft = _Draft(reader.Document(data=changed, lines={}, problems=(), file=None))
+        draft = _Draft(yaml_reader.Document(data=changed, lines={}, problems=(), file=None))
         if path is not None:
             raise RecipeError([draft.located(path, why)])
         return draft.finish(space=False)
@@ -137,7 +137,7 @@ class _Draft:
     follows from that.
     """
 
-    document: reader.Document
+    document: yaml_reader.Document
     problems: list[Problem] = field(default_factory=list)
     origins: dict[Path, str] = field(default_factory=dict)
     broken: list[str] = field(default_factory=list)
@@ -181,7 +181,7 @@ class _Draft:
         # The last change of a place is the one that holds: it is looked up first.
         self.origins = {path: f"--set {change}", **self.origins}
         try:
-            document = reader.read_text(text)
+            document = yaml_reader.read_text(text)
         except RecipeError as error:
             self.problem(path, error.problems[0].message)
             return

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Annotated, Literal
 from pydantic import Field, model_validator
 from pydantic_core import PydanticCustomError
 
-from zoo import names
-from zoo.reader import Path
+from zoo.recipe import words
+from zoo.recipe.fields import Choice, Count, Fraction, Model, Pair, choice, listing
 from zoo.recipe.norms import (
     BatchNorm,
     GroupNorm,
@@ -18,7 +18,7 @@ from zoo.recipe.norms import (
     normalised,
     require_one_norm,
 )
-from zoo.recipe.words import Choice, Count, Fraction, Model, Pair, choice, listing
+from zoo.recipe.yaml_reader import Path
 
 if TYPE_CHECKING:
     Activation = Choice
@@ -27,10 +27,10 @@ if TYPE_CHECKING:
     GlobalPool = Choice
     Order = tuple[str, ...]
 else:
-    Activation = choice("Activation", "What follows the kernel.", names.ACTIVATIONS)
-    Initializer = choice("Initializer", "How a kernel is drawn.", names.INITIALIZERS)
-    Pool = choice("Pool", "Pooling over windows.", names.POOLS)
-    GlobalPool = choice("GlobalPool", "Pooling over all positions.", names.GLOBAL_POOLS)
+    Activation = choice("Activation", "What follows the kernel.", words.ACTIVATIONS)
+    Initializer = choice("Initializer", "How a kernel is drawn.", words.INITIALIZERS)
+    Pool = choice("Pool", "Pooling over windows.", words.POOLS)
+    GlobalPool = choice("GlobalPool", "Pooling over all positions.", words.GLOBAL_POOLS)
     Order = Annotated[
         listing(Literal["conv", "bn", "act", "pool", "dropout"]),
         Field(description="Order of the parts of a stage; pool and dropout, left out, come last."),
@@ -90,7 +90,7 @@ class Layered(Model):
     @property
     def followed(self) -> bool:
         """Whether the norm of a resolved stage follows the kernel, before the activation."""
-        return self.norm is not None and normalised(self.order or names.ORDER)
+        return self.norm is not None and normalised(self.order or words.ORDER)
 
     @model_validator(mode="after")
     def _one_norm(self) -> Layered:
@@ -265,7 +265,7 @@ class Defaults(Model):
     that one it takes what it leaves out from here.
     """
 
-    order: Order = names.ORDER
+    order: Order = words.ORDER
     padding: Literal["same", "valid"] = Field("same", description="Padding of convolutions.")
     activation: Activation = Field(
         default_factory=lambda: Activation.model_validate("relu"), description="After each kernel."

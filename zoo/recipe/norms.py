@@ -7,7 +7,7 @@ from typing import Literal
 from pydantic import Field
 from pydantic_core import PydanticCustomError
 
-from zoo.recipe.words import Count, Fraction, Model
+from zoo.recipe.fields import Count, Fraction, Model
 
 NORMS = ("batch_norm", "group_norm", "layer_norm")
 

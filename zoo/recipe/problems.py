@@ -8,11 +8,11 @@ from typing import Annotated, Any, get_args, get_origin
 
 from pydantic import BaseModel, ValidationError
 
-from zoo.names import SYNONYMS
-from zoo.reader import Path, dotted, plain
+from zoo.recipe.fields import Choice
 from zoo.recipe.network import complete
 from zoo.recipe.schema import Recipe
-from zoo.recipe.words import Choice
+from zoo.recipe.words import SYNONYMS
+from zoo.recipe.yaml_reader import Path, dotted, plain
 
 _KINDS = {
     "int_type": "a whole number",

@@ -7,12 +7,12 @@ from typing import Any
 
 import yaml
 
-from zoo.names import ACTIVATIONS, ORDER
-from zoo.reader import plain
+from zoo.recipe.fields import Choice
 from zoo.recipe.network import Defaults, Group, Initializer, Layered, Residual, Stage, Whiten
 from zoo.recipe.norms import NORMS, normalised
 from zoo.recipe.schema import Recipe
-from zoo.recipe.words import Choice
+from zoo.recipe.words import ACTIVATIONS, ORDER
+from zoo.recipe.yaml_reader import plain
 
 INHERITED = (
     "order",
@@ -130,7 +130,7 @@ def _source(source: Choice) -> Choice:
 
 
 class _Dumper(yaml.SafeDumper):
-    """Writes what `zoo.reader` reads back as the same value."""
+    """Writes what `zoo.recipe.yaml_reader` reads back as the same value."""
 
 
 def _text(dumper: yaml.SafeDumper, text: str) -> yaml.Node:

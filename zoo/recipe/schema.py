@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 from pydantic import BeforeValidator, Field, field_validator, model_validator
 from pydantic_core import PydanticCustomError
 
-from zoo import names
+from zoo.recipe import words
+from zoo.recipe.fields import MAX_COUNT, Choice, Count, Fraction, Model, Pair, choice, listing
 from zoo.recipe.network import Network
 from zoo.recipe.source import Source
 from zoo.recipe.tune import Tune
-from zoo.recipe.words import MAX_COUNT, Choice, Count, Fraction, Model, Pair, choice, listing
 
 Steps = Annotated[int, Field(ge=2, le=MAX_COUNT)]
 
@@ -27,14 +27,14 @@ if TYPE_CHECKING:
     Augmentation = Choice
     ClassWeight = Choice
 else:
-    Optimizer = choice("Optimizer", "How weights are updated.", names.OPTIMIZERS)
-    Schedule = choice("Schedule", "How the learning rate moves.", names.SCHEDULES)
-    Loss = choice("Loss", "What is minimised.", names.LOSSES)
+    Optimizer = choice("Optimizer", "How weights are updated.", words.OPTIMIZERS)
+    Schedule = choice("Schedule", "How the learning rate moves.", words.SCHEDULES)
+    Loss = choice("Loss", "What is minimised.", words.LOSSES)
     Augmentation = choice(
-        "Augmentation", "A random change of training images.", names.AUGMENTATIONS
+        "Augmentation", "A random change of training images.", words.AUGMENTATIONS
     )
     ClassWeight = choice(
-        "ClassWeight", "How much a training image counts in the loss.", names.CLASS_WEIGHTS
+        "ClassWeight", "How much a training image counts in the loss.", words.CLASS_WEIGHTS
     )
 
 

@@ -6,7 +6,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from zoo.recipe.words import Choice, Count, Model
+from zoo.recipe.fields import Choice, Count, Model
 
 Part = Annotated[float, Field(gt=0.0, lt=1.0)]
 

@@ -7,11 +7,11 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from zoo.reader import Path
-from zoo.recipe.change import applied, parse_path
+from zoo.recipe.overrides import applied, parse_path
 from zoo.recipe.problems import explain, near
 from zoo.recipe.schema import Recipe
 from zoo.recipe.tune import Entry, Tune
+from zoo.recipe.yaml_reader import Path
 
 SPACE: Path = ("tune", "space")
 # Why a place cannot be searched, by the start of its path.

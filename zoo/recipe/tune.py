@@ -11,7 +11,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BeforeValidator, Field, WrapValidator, model_validator
 from pydantic_core import PydanticCustomError
 
-from zoo.recipe.words import MAX_COUNT, Count, Model, listing
+from zoo.recipe.fields import MAX_COUNT, Count, Model, listing
 
 
 def _as_given(value: Any, check: Callable[[Any], float]) -> float:

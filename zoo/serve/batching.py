@@ -23,7 +23,7 @@ from zoo.serve.signature import Array
 from zoo.serve.status import StatusError
 
 Arrays = Mapping[str, Array]
-Runner = Callable[[Arrays], Arrays]
+Scheduler = Callable[[Arrays], Arrays]
 
 
 @dataclass(frozen=True)
@@ -55,7 +55,7 @@ class _Waiting:
         loop: of the future.
     """
 
-    run: Runner
+    run: Scheduler
     inputs: Arrays
     total: int
     weights: Array | None
@@ -145,7 +145,7 @@ class Batcher:
     async def submit(
         self,
         key: Hashable,
-        run: Runner,
+        run: Scheduler,
         inputs: Arrays,
         together: bool,
         weights: Array | None = None,

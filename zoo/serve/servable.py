@@ -15,11 +15,11 @@ from typing import Any
 import numpy as np
 
 from zoo import backend
-from zoo.artefact import Artefact
+from zoo.artifact.layout import Artifact
 from zoo.errors import DataError
 from zoo.serve import warmup
 from zoo.serve.examples import Features
-from zoo.serve.place import is_saved_model
+from zoo.serve.model_path import is_saved_model
 from zoo.serve.signature import DEFAULT, DTYPES, Array, Signature, TensorInfo
 from zoo.serve.status import StatusError, cleaned, invalid, reason
 
@@ -117,7 +117,7 @@ class Servable:
 
     def warm_up(self, batch_size: int, note: Note) -> None:
         """Runs the requests that the export brings along, else zeros, so that no client waits."""
-        file = Artefact(self.folder, "saved_model").warmup_file
+        file = Artifact(self.folder, "saved_model").warmup_file
         try:
             for signature, inputs in self._recorded(file) if file.is_file() else self._zeros(1):
                 self.runners[signature.name](inputs)
@@ -244,7 +244,7 @@ def _metadata(graph: Any, name: str, version: int) -> dict[str, Any]:
 def _labels(folder: Path) -> list[str] | None:
     """The names of classes, where the export brings them along."""
     try:
-        text = Artefact(folder, "saved_model").labels_file.read_text(encoding="utf-8")
+        text = Artifact(folder, "saved_model").labels_file.read_text(encoding="utf-8")
     except (OSError, ValueError):
         return None
     return text.removesuffix("\n").split("\n") if text else []
@@ -253,7 +253,7 @@ def _labels(folder: Path) -> list[str] | None:
 def _image(folder: Path) -> dict[str, Any] | None:
     """What the export says of its images."""
     try:
-        text = Artefact(folder, "saved_model").manifest_file.read_text(encoding="utf-8")
+        text = Artifact(folder, "saved_model").manifest_file.read_text(encoding="utf-8")
         image = json.loads(text).get("image")
     except (OSError, ValueError, AttributeError):
         return None

@@ -20,7 +20,7 @@ from zoo.errors import EnvironmentFault, Interrupted, UsageError
 from zoo.serve.app import App, Bounds
 from zoo.serve.batching import Limits
 from zoo.serve.connection import Connection
-from zoo.serve.place import Place
+from zoo.serve.model_path import ModelPath
 from zoo.serve.servable import Servable, prepare
 from zoo.serve.versions import Versions
 
@@ -108,7 +108,7 @@ class Server(uvicorn.Server):
 
 
 def serve(
-    place: Place,
+    place: ModelPath,
     settings: Settings,
     ready: Callable[[App, str], None],
     note: Callable[[str], None] = lambda text: None,
@@ -141,7 +141,7 @@ def serve(
     app.batcher.close()
 
 
-def made(place: Place, settings: Settings, note: Callable[[str], None]) -> App:
+def made(place: ModelPath, settings: Settings, note: Callable[[str], None]) -> App:
     """An application with what is there now loaded and warmed up.
 
     Raises:

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any, Generic, Protocol, TypeVar
 
 from zoo.errors import DataError
-from zoo.serve.place import Place
+from zoo.serve.model_path import ModelPath
 from zoo.serve.status import StatusError
 
 MOST_STATES = 100
@@ -62,7 +62,7 @@ class Versions(Generic[S]):
 
     def __init__(
         self,
-        place: Place,
+        place: ModelPath,
         load: Callable[[Path, int], S],
         note: Callable[[str], None] = lambda text: None,
         every: bool = False,

@@ -8,7 +8,7 @@ import keras
 from keras import ops
 
 from zoo.recipe.schema import Lookahead as Words
-from zoo.train.callbacks import Clock
+from zoo.train.observers import StepCounter
 
 
 class Averaged(keras.callbacks.Callback):
@@ -57,7 +57,12 @@ class Lookahead(keras.callbacks.Callback):
     """
 
     def __init__(
-        self, words: Words, model: keras.Model, clock: Clock, steps: int, steps_per_update: int = 1
+        self,
+        words: Words,
+        model: keras.Model,
+        clock: StepCounter,
+        steps: int,
+        steps_per_update: int = 1,
     ) -> None:
         super().__init__()
         self.clock = clock

@@ -9,8 +9,8 @@ import keras
 import numpy as np
 from keras import ops
 
-from zoo import probe
-from zoo.checks.signals import DeadUnits
+from zoo.check.judge.signals import DeadUnits
+from zoo.model import introspect
 from zoo.plan import Layer
 
 
@@ -29,7 +29,7 @@ class DeadUnitCounter:
 
     def __init__(self, model: keras.Model, layers: Sequence[Layer]) -> None:
         self.model = model
-        self.relus = probe.relus(layers)
+        self.relus = introspect.relus(layers)
         self.looking: keras.Model | None = None
         if self.relus:
             found = [model.get_layer(relu.name).output for relu in self.relus]
@@ -42,7 +42,7 @@ class DeadUnitCounter:
         numbers: list[np.ndarray] = []
         if self.looking is not None:
             # Dropout is off where the function is traced: at the first look.
-            with probe.untouched(self.model), probe.without_dropout(self.model):
+            with introspect.untouched(self.model), introspect.without_dropout(self.model):
                 numbers = self.looking.predict_on_batch(images)
         rows = zip(self.relus, numbers[::2], numbers[1::2], strict=True)
         return DeadUnits(

@@ -1,0 +1,161 @@
+"""C18 to C20, and the fits behind them."""
+
+from __future__ import annotations
+
+import math
+import random
+from collections.abc import Callable
+from dataclasses import replace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tests.check.healthy import HEALTHY
+from zoo.check.judge.curves import (
+    CurveShape,
+    Filters,
+    Plateau,
+    judge_curve_shape,
+    judge_filters,
+    judge_gap,
+    judge_plateau,
+)
+from zoo.check.judge.finding import Verdict
+from zoo.check.judge.fit import line, linear_over_exponential, smoothed, standard_error, thinned
+
+
+def curve(
+    loss: Callable[[float], float], noise: float = 0.02, steps: int = 600, seed: int = 0
+) -> CurveShape:
+    """Losses over time from 0 to 1, from ln 10."""
+    chance = random.Random(seed)
+    losses = [loss(step / steps) + chance.gauss(0, noise) for step in range(steps)]
+    return CurveShape(losses=losses, steps_per_epoch=100, initial=2.3)
+
+
+CURVES = [
+    (curve(lambda t: 0.3 + 2.0 * math.exp(-5 * t)), "PASS", "healthy"),
+    (curve(lambda t: 2.3), "WARN", "flat"),
+    (curve(lambda t: 2.3 - 0.01 * t), "WARN", "flat"),
+    (curve(lambda t: 2.3 + 8 * t), "WARN", "diverged"),
+    (curve(lambda t: 2.3 if t < 0.4 else 0.5 + 1.8 * math.exp(-20 * (t - 0.4))), "WARN",
+     "plateau, then drop"),
+    (curve(lambda t: 1.5 + 0.8 * math.exp(-80 * t)), "WARN", "fast, then stalled high"),
+    (curve(lambda t: 0.01 + 2.29 * math.exp(-80 * t), noise=0.001), "PASS", "healthy"),
+    (curve(lambda t: 2.3 - 1.2 * t), "INFO", "still linear"),
+    (curve(lambda t: 1.3 + 1.0 * math.exp(-6 * t), noise=0.4), "INFO", "noisy"),
+    (curve(lambda t: 2.3 - t, steps=29), "INFO", "too short"),
+    (replace(curve(lambda t: 1.0), losses=[]), "INFO", "too short"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("numbers, verdict, shape", CURVES)
+def test_shapes(numbers: CurveShape, verdict: str, shape: str) -> None:
+    found = judge_curve_shape(numbers)
+    assert (found.verdict, found.details["shape"]) == (verdict, shape), found
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_healthy_curves_stay_healthy(seed: int) -> None:
+    for rate in (3.0, 5.0, 8.0):
+        numbers = curve(lambda t, rate=rate: 0.3 + 2.0 * math.exp(-rate * t), noise=0.05, seed=seed)
+        assert judge_curve_shape(numbers).verdict == "PASS"
+
+
+def test_long_curves_take_no_time() -> None:
+    numbers = replace(curve(lambda t: 2.3 - t, steps=100_000), steps_per_epoch=1000)
+    assert judge_curve_shape(numbers).details["shape"] == "still linear"
+
+
+GAP = HEALTHY["C19"]
+RISING, FALLING = [0.5, 0.6, 0.7], [0.7, 0.6, 0.5]
+
+
+@pytest.mark.parametrize(
+    "train, val, losses, verdict, word",
+    [
+        (0.95, 0.85, RISING, "WARN", "overfit"),
+        (0.95, 0.85, FALLING, "PASS", "fine"),
+        (0.995, 0.85, FALLING, "WARN", "overfit"),
+        (0.995, 0.96, RISING, "PASS", "fine"),
+        (0.95, 0.85, [0.5, 0.6], "PASS", "fine"),
+        (0.70, 0.698, FALLING, "INFO", "no gap"),
+        (0.995, 0.992, FALLING, "PASS", "fine"),
+    ],
+)
+def test_gap(train: float, val: float, losses: list[float], verdict: str, word: str) -> None:
+    found = judge_gap(replace(GAP, train_accuracy=train, val_accuracy=val, val_losses=losses))
+    assert (found.verdict, found.details["word"]) == (verdict, word)
+
+
+def test_a_gap_of_few_images_is_none() -> None:
+    few = replace(GAP, train_accuracy=0.95, val_accuracy=0.85, n_val=40, val_losses=RISING)
+    found = judge_gap(few)
+    assert (found.verdict, found.details["word"]) == ("INFO", "too few images")
+
+
+@pytest.mark.parametrize(
+    "p, size, verdict, words",
+    [
+        (0.001, (7, 7), "PASS", "smooth"),
+        (0.01, (5, 5), "INFO", "look like noise"),
+        (0.5, (3, 3), "INFO", "too small to tell"),
+        (0.001, (5, 3), "INFO", "5x3"),
+    ],
+)
+def test_filters(p: float, size: tuple[int, int], verdict: str, words: str) -> None:
+    found = judge_filters(Filters(p=p, morans_i=0.2, kernel_size=size))
+    assert (found.verdict, words in found.advice) == (verdict, True)
+
+
+NUMBERS = st.floats(-1e6, 1e6)
+
+
+@given(st.lists(NUMBERS, min_size=1, max_size=50), st.floats(0.0, 0.99))
+def test_smoothed_lies_among_the_values(values: list[float], keep: float) -> None:
+    smooth = smoothed(values, keep)
+    assert len(smooth) == len(values)
+    slack = 1e-6 * max(1.0, *map(abs, values))
+    assert all(min(values) - slack <= value <= max(values) + slack for value in smooth)
+
+
+@given(st.floats(-100, 100), st.floats(-100, 100), st.integers(2, 40))
+def test_a_line_is_found(offset: float, slope: float, count: int) -> None:
+    xs = [float(x) for x in range(count)]
+    found = line(xs, [offset + slope * x for x in xs])
+    assert found[:2] == pytest.approx((offset, slope), abs=1e-8)
+
+
+@pytest.mark.parametrize("seed", range(10))
+def test_lines_and_exponentials_are_told_apart(seed: int) -> None:
+    falls = curve(lambda t: 2 - t, noise=0.05, seed=seed).losses
+    levels = curve(lambda t: math.exp(-4 * t), noise=0.05, seed=seed).losses
+    assert linear_over_exponential(falls) > 10
+    assert linear_over_exponential(levels) < -10
+
+
+def test_short_or_constant_is_no_line() -> None:
+    assert linear_over_exponential([3.0, 2.0, 1.0]) == 0.0
+    assert linear_over_exponential([1.0] * 50) == pytest.approx(2.0)
+
+
+def test_means_of_blocks() -> None:
+    assert thinned([1.0, 3.0, 5.0, 7.0, 9.0], most=3) == [2.0, 6.0]
+    assert standard_error([1.0, 3.0]) == pytest.approx(1.0)
+    assert standard_error([1.0]) == 0.0
+
+
+@pytest.mark.parametrize(
+    "loss, accuracy, bad",
+    [
+        (2.302, 0.1, True),
+        (2.301, 0.2, False),  # The softmax is diffuse, the direction right.
+        (2.1, 0.1, False),
+        (2.5, 0.1, True),
+    ],
+)
+def test_plateau(loss: float, accuracy: float, bad: bool) -> None:
+    found = judge_plateau(Plateau(loss=loss, accuracy=accuracy, at_start=2.302585, chance=0.12))
+    assert (found.verdict is Verdict.WARN) == bad
+    assert ("stays at" in found.advice) == bad

@@ -1,0 +1,151 @@
+"""C01 to C04: what the network is fed."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tests.check.healthy import HEALTHY
+from zoo.check.judge.data import InputScale, judge_input_scale, judge_statistics
+from zoo.check.judge.labels import Duplicates, Labels, judge_duplicates, judge_labels
+
+PIXELS = {"mean": [120.0] * 3, "std": [63.0] * 3, "max_abs": 255.0}
+CENTRED = {"mean": [0.1] * 3, "std": [62.0] * 3, "max_abs": 140.0}
+SCALES = [
+    pytest.param({"mean": [0.47] * 3, "std": [0.25] * 3, "max_abs": 1.0}, True, None, "INFO",
+                 "not zero-centred", id="scale01"),
+    pytest.param({"mean": [-0.05] * 3, "std": [0.5] * 3, "max_abs": 1.0}, False, None, "PASS",
+                 "centred", id="scale11"),
+    pytest.param({"mean": [0.25], "std": [0.25], "max_abs": 4.0}, False, None, "PASS", "centred",
+                 id="both edges"),
+    pytest.param({"mean": [0.0], "std": [4.1], "max_abs": 19.0}, False, None, "INFO", "make it 1",
+                 id="wide"),
+    pytest.param(PIXELS, False, None, "FAIL", "raw 0..255? Use data.preprocess", id="raw"),
+    pytest.param(PIXELS, False, 0.7, "FAIL", "data.preprocess", id="raw, small kernels"),
+    pytest.param(PIXELS, True, 180.0, "WARN", "statistics start far off", id="raw before a norm"),
+    pytest.param(CENTRED, True, 80.0, "INFO", "norm follows", id="center-only before a norm"),
+    pytest.param(CENTRED, False, 0.34, "INFO", "std 0.34", id="cs231n-two-layer"),
+    pytest.param(CENTRED, False, 12.0, "INFO", "centred", id="AlexNet"),
+    pytest.param(CENTRED, False, 88.0, "WARN", "kernel_initializer", id="center-only, he_normal"),
+    pytest.param(CENTRED, False, 400.0, "FAIL", "kernel_initializer", id="far too large kernels"),
+    pytest.param(CENTRED, False, None, "WARN", "no norm follows", id="not known"),
+    pytest.param({"mean": [0.0018], "std": [0.001], "max_abs": 0.004}, False, None, "WARN",
+                 "scaled twice", id="scaled twice"),
+    pytest.param({"mean": [0.95], "std": [0.2], "max_abs": 1.0}, False, None, "WARN",
+                 "std away from 0", id="white paper"),
+    pytest.param({"mean": [0.3], "std": [0.0], "max_abs": 0.3}, True, None, "FAIL", "constant",
+                 id="constant"),
+    pytest.param({"mean": [0.3, 0.0], "std": [0.0, 1.0], "max_abs": 3.0}, True, None, "WARN",
+                 "constant", id="a constant channel"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("seen, has_norm, first, verdict, words", SCALES)
+def test_input_scale(
+    seen: dict[str, object], has_norm: bool, first: float | None, verdict: str, words: str
+) -> None:
+    found = judge_input_scale(InputScale(**seen, has_norm=has_norm, first_preactivation_std=first))
+    assert (found.verdict, words in found.advice) == (verdict, True), found
+
+
+@given(st.floats(0.01, 1e4), st.floats(0.01, 1e4))
+def test_louder_first_kernels_are_no_better(one: float, other: float) -> None:
+    low, high = (
+        judge_input_scale(InputScale(**CENTRED, has_norm=False, first_preactivation_std=std))
+        for std in sorted((one, other))
+    )
+    assert low.verdict <= high.verdict
+
+
+STATISTICS = HEALTHY["C02"]
+
+
+@pytest.mark.parametrize(
+    "changes, verdict, words",
+    [
+        ({"used_mean": [], "used_std": [], "kind": "scale01"}, "PASS", "takes no statistics"),
+        ({"used_std": []}, "PASS", "training split"),
+        ({"used_mean": [125.3, 123.0, 113.906]}, "PASS", "training split"),
+        ({"used_mean": [125.3, 123.0, 113.91]}, "WARN", "constants of your own"),
+        ({"used_mean": [126.0, 123.7, 114.9], "used_std": [62.9, 61.9, 66.7]}, "FAIL", "of test"),
+        ({"used_mean": [123.7, 116.8, 103.9]}, "WARN", "constants of your own"),
+        ({"used_mean": [127.5] * 3, "used_std": [127.5] * 3}, "WARN", "of your own"),
+    ],
+)
+def test_statistics(changes: dict[str, object], verdict: str, words: str) -> None:
+    found = judge_statistics(replace(STATISTICS, **changes))
+    assert (found.verdict, words in found.advice) == (verdict, True), found
+
+
+TEN = list("abcdefghij")
+LABELS = [
+    ({"classes": TEN, "train": [10] * 10, "validation": [1] * 10}, "PASS", "10 classes"),
+    ({"classes": ["a"], "train": [9], "validation": [1]}, "FAIL", "nothing to tell apart"),
+    ({"classes": ["a", "b"], "train": [9, 0], "validation": [1, 1]}, "FAIL", "in train of b"),
+    ({"classes": ["a", "b"], "train": [9, 9], "validation": [0, 1]}, "WARN", "in validation of a"),
+    ({"classes": ["a", "b"], "train": [9, 9], "validation": [1, 1], "test": [1, 0]}, "WARN",
+     "in test of b"),
+    ({"classes": ["a", "b"], "train": [9, 9], "validation": [1, 1], "invalid": 3}, "FAIL",
+     "3 labels are no class"),
+    ({"classes": TEN, "train": [31] + [7] * 9, "validation": [1] * 10}, "WARN",
+     "train.class_weight: balanced"),
+    ({"classes": TEN, "train": [27] + [7] * 9, "validation": [1] * 10}, "PASS", "10 classes"),
+    ({"classes": ["a", "b"], "train": [79, 21], "validation": [1, 1]}, "PASS", "2 classes"),
+    ({"classes": ["a", "b"], "train": [81, 19], "validation": [1, 1]}, "WARN", "class_priors"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("counts, verdict, words", LABELS)
+def test_labels(counts: dict[str, object], verdict: str, words: str) -> None:
+    found = judge_labels(Labels(**counts))
+    assert (found.verdict, words in found.advice) == (verdict, True), found
+
+
+@given(st.permutations(range(5)))
+def test_classes_have_no_order(order: list[int]) -> None:
+    counts, names = [400, 7, 0, 3, 9], "abcde"
+    found = judge_labels(
+        Labels(classes=[names[i] for i in order], train=[counts[i] for i in order],
+               validation=[1] * 5)
+    )  # fmt: skip
+    assert found.verdict == "FAIL"
+    assert found.details["missing_in_train"] == ["c"]
+
+
+NO_COPIES = HEALTHY["C04"]
+
+
+@pytest.mark.parametrize(
+    "changes, verdict, words",
+    [
+        ({}, "PASS", "no validation image"),
+        ({"in_train": 25}, "INFO", "validation images"),
+        ({"in_train": 26}, "WARN", "their accuracy says little"),
+        ({"in_train": 250}, "WARN", "validation"),
+        ({"in_train": 251}, "FAIL", "data.source"),
+        ({"test_in_train": 501}, "FAIL", "of 10000 test images"),
+        ({"conflicting": 10, "entropy_floor": 0.001}, "INFO", "another class"),
+        ({"conflicting": 1000, "entropy_floor": 0.01}, "WARN", "gets below 0.01"),
+        ({"test": 0}, "PASS", "no validation image"),
+    ],
+)
+def test_duplicates(changes: dict[str, int], verdict: str, words: str) -> None:
+    found = judge_duplicates(replace(NO_COPIES, **changes))
+    assert (found.verdict, words in found.advice) == (verdict, True), found
+
+
+@given(st.integers(0, 5000), st.integers(0, 5000))
+def test_more_copies_are_no_better(one: int, other: int) -> None:
+    low, high = (
+        judge_duplicates(replace(NO_COPIES, in_train=copies)).verdict
+        for copies in sorted((one, other))
+    )
+    assert low <= high
+
+
+def test_no_images() -> None:
+    none = Duplicates(validation=0, in_train=0, test=0, test_in_train=0, conflicting=0, train=0)
+    assert judge_duplicates(none).verdict == "PASS"

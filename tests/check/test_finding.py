@@ -1,0 +1,77 @@
+"""Verdicts are ordered, findings are JSON."""
+
+from __future__ import annotations
+
+import json
+import math
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from zoo.check.judge import Finding, Verdict, overall
+from zoo.check.judge.finding import (
+    FAIL,
+    INFO,
+    PASS,
+    WARN,
+    broken,
+    finding,
+    joined,
+    named,
+    not_finite,
+)
+
+VERDICTS = st.sampled_from(list(Verdict))
+
+
+def of(verdict: Verdict, advice: str = "a", value: float | None = 1.0) -> Finding:
+    return finding("C01", verdict, value, "t", advice)
+
+
+def test_order() -> None:
+    assert PASS < INFO < WARN < FAIL
+    assert FAIL >= WARN >= WARN > INFO
+    assert PASS <= PASS
+    assert sorted([FAIL, PASS, WARN, INFO]) == [PASS, INFO, WARN, FAIL]
+    assert FAIL == "FAIL"
+
+
+@given(st.lists(VERDICTS))
+def test_overall_is_the_worst(verdicts: list[Verdict]) -> None:
+    worst = overall(map(of, verdicts))
+    assert all(verdict <= worst for verdict in verdicts)
+    assert worst in verdicts or (worst is PASS and not verdicts)
+
+
+@given(st.lists(VERDICTS, min_size=1))
+def test_parts_joined_are_as_bad_as_the_worst(verdicts: list[Verdict]) -> None:
+    whole = joined(of(verdict, str(index)) for index, verdict in enumerate(verdicts))
+    assert whole.verdict is overall(map(of, verdicts))
+    told = [whole.advice, *(entry["advice"] for entry in whole.details.get("also", []))]
+    wanted = [str(index) for index, verdict in enumerate(verdicts) if verdict > PASS]
+    assert set(wanted) <= set(told)
+
+
+@pytest.mark.parametrize("value, word", [(math.nan, "nan"), (math.inf, "inf"), (-math.inf, "-inf")])
+def test_json_knows_no_nan(value: float, word: str) -> None:
+    told = finding("C12", FAIL, value, "t", "a", losses=[1.0, value], pair=(1, 2)).as_json()
+    assert told["value"] is None
+    assert told["details"] == {"losses": [1.0, word], "pair": [1, 2], "value": word}
+    assert json.loads(json.dumps(told, allow_nan=False))["verdict"] == "FAIL"
+
+
+def test_places_that_are_not_finite() -> None:
+    assert list(not_finite({"a": [1.0, math.nan], "b": (2, {"c": math.inf})})) == [
+        ".a[1]",
+        ".b[1].c",
+    ]
+    assert broken("C01", [1.0, 2, "x", None], "a") is None
+    told = broken("C01", [math.nan], "look there.")
+    assert told is not None
+    assert "look there" in told.advice
+
+
+def test_named() -> None:
+    assert named("ab") == "a, b"
+    assert named("abcde") == "a, b, c and 2 more"

@@ -1,0 +1,240 @@
+"""C14: a recipe's learning rate against a scan."""
+
+from __future__ import annotations
+
+import math
+import random
+from dataclasses import replace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tests.check.healthy import HEALTHY, scan
+from tests.check.scans import PEAKED, POINT, QUIET, SCANS, bursts, peaks, walked
+from zoo.check.judge.learning_rate import LearningRateScan, judge_learning_rate
+from zoo.check.judge.rates import RatePoint, suggestion
+
+
+@given(SCANS | PEAKED, st.floats(1e-7, 100.0), st.sampled_from(["constant", "cosine"]))
+def test_advice_goes_the_right_way(points: list[RatePoint], rate: float, schedule: str) -> None:
+    numbers = replace(HEALTHY["C14"], points=points, rate=rate, schedule=schedule, chance=0.11)
+    found = judge_learning_rate(numbers)
+    suggested = found.details.get("suggested")
+    if suggested is None:
+        return
+    assert ("Raise it" in found.advice) <= (rate < suggested)
+    assert ("Lower it" in found.advice or "high beside" in found.advice) <= (rate > suggested)
+    assert ("is below" in found.advice) <= (rate < suggested)
+    if found.verdict.value in ("WARN", "FAIL"):
+        assert not suggested / 3 <= rate <= suggested * 3 or rate >= found.details["search"][1]
+
+
+@given(SCANS | peaks(0.0), st.booleans(), st.floats(1e-7, 100.0))
+def test_rates_that_are_left_out_change_nothing(
+    points: list[RatePoint], annealed: bool, rate: float
+) -> None:
+    numbers = replace(HEALTHY["C14"], rate=rate, schedule="cosine" if annealed else "constant")
+    chance = numbers.chance
+    found = walked(points, rate, annealed, chance)
+    nearest = min((point.rate for point in points), key=lambda one: abs(math.log(one / rate)))
+    assert found[0].rate == pytest.approx(nearest)
+    some, whole = (judge_learning_rate(replace(numbers, points=one)) for one in (found, points))
+    assert some.verdict == whole.verdict
+    assert suggestion(found, annealed, chance) == suggestion(points, annealed, chance)
+
+
+@given(SCANS, st.randoms(use_true_random=False), st.floats(1e-7, 100.0))
+def test_points_have_no_order(points: list[RatePoint], chance: random.Random, rate: float) -> None:
+    numbers = replace(HEALTHY["C14"], points=points, rate=rate)
+    shuffled = chance.sample(points, len(points))
+    assert judge_learning_rate(numbers) == judge_learning_rate(replace(numbers, points=shuffled))
+
+
+# The scan works from 0.001 to 1: suggested are 0.33 where the rate falls, 0.1 where it stays.
+RATES = [
+    (0.1, "constant", "PASS", "suggested"),
+    (0.3, "constant", "PASS", "suggested"),
+    (0.5, "constant", "INFO", "without a long warm-up"),
+    (1.0, "constant", "WARN", "loss exploding"),
+    (2.9, "constant", "WARN", "loss exploding means too high. Lower it to about 0.1"),
+    (3.2, "constant", "FAIL", "loss exploding means too high. Lower it to about 0.1"),
+    (10.0, "constant", "FAIL", "Rough range to search: 0.0033 to 1"),
+    (1.0, "cosine", "PASS", "suggested"),
+    (3.0, "one_cycle", "INFO", "without a long warm-up"),
+    (3.4, "one_cycle", "WARN", "too high"),
+    (10.0, "triangle", "FAIL", "too high"),
+    (0.004, "constant", "PASS", "suggested"),
+    (0.002, "constant", "INFO", "a higher one may learn faster"),
+    (0.0009, "constant", "WARN", "loss barely changing means too low. Raise it"),
+    (1e-6, "cosine", "WARN", "learning_rate 1e-06 in train.optimizer"),
+]
+
+
+@pytest.mark.parametrize("rate, schedule, verdict, words", RATES)
+def test_learning_rate(rate: float, schedule: str, verdict: str, words: str) -> None:
+    found = judge_learning_rate(replace(HEALTHY["C14"], rate=rate, schedule=schedule))
+    assert (found.verdict, words in found.advice) == (verdict, True), found
+
+
+@pytest.mark.parametrize(
+    "rate, scale, warmup, verdict",
+    [
+        (9.0, 1.0, 9.0, "WARN"),  # 27 times a third of 1.
+        (9.0, 1.0, 10.0, "INFO"),
+        (10.0, 1.0, 10.0, "WARN"),
+        (29.0, 1.0, 10.0, "WARN"),
+        (30.0, 1.0, 10.0, "FAIL"),
+        (10.0, 1.0, 0.0, "FAIL"),
+        (10.0, 0.5, 0.0, "WARN"),
+        (10.0, 0.5, 10.0, "INFO"),
+        (0.9, 1.0, 10.0, "PASS"),
+        (1.1, 1.0, 10.0, "INFO"),
+    ],
+)
+def test_warm_up_and_doubt_allow_higher_rates(
+    rate: float, scale: float, warmup: float, verdict: str
+) -> None:
+    numbers = replace(HEALTHY["C14"], rate=rate, schedule="cosine", scale=scale, warmup=warmup)
+    assert judge_learning_rate(numbers).verdict == verdict
+
+
+@given(SCANS, st.sampled_from(["constant", "cosine"]))
+def test_what_is_suggested_passes(points: list[RatePoint], schedule: str) -> None:
+    found = suggestion(points, schedule != "constant")
+    assert found is not None
+    numbers = replace(HEALTHY["C14"], points=points, schedule=schedule, rate=found[0])
+    assert judge_learning_rate(numbers).verdict == "PASS"
+
+
+def test_beyond_a_scan_nothing_is_said() -> None:
+    numbers = replace(HEALTHY["C14"], points=scan(-3, 1), rate=1000.0)
+    found = judge_learning_rate(numbers)
+    assert (found.verdict, "not judged" in found.advice) == ("INFO", True)
+
+
+@pytest.mark.parametrize(
+    "points, verdict, words",
+    [
+        ([replace(POINT, finite=False)], "FAIL", "loss exploding at every rate"),
+        ([replace(POINT, end_loss=2.3, accuracy=0.2)], "WARN", "right; the network starts slowly"),
+        ([QUIET, replace(QUIET, rate=1.0)], "WARN", "from 0.1 to 1, but accuracy reaches 0.20"),
+        ([QUIET, replace(QUIET, rate=1.0)], "WARN", "train.optimizer is too low, or the network"),
+        ([QUIET, *bursts(1.0, 10.0)], "WARN", "loss barely changing from 0.1 to 0.1, but"),
+        ([QUIET, replace(QUIET, end_loss=2.4, rate=1.0)], "WARN", "from 0.1 to 0.1, but accuracy"),
+        ([replace(QUIET, rate=0.01), *bursts(0.1)], "WARN", "exploding at 0.1 means too high"),
+        ([replace(QUIET, rate=0.001), *bursts(0.01)], "FAIL", "exploding at 0.01 means too high"),
+        ([replace(POINT, end_loss=2.3, accuracy=0.1)], "FAIL", "a plateau"),
+        ([], "FAIL", "no rate to judge"),
+    ],
+)
+def test_nothing_works(points: list[RatePoint], verdict: str, words: str) -> None:
+    numbers = LearningRateScan(
+        points=points, rate=0.1, schedule="constant", num_classes=10, chance=0.128
+    )
+    found = judge_learning_rate(numbers)
+    assert (found.verdict, words in found.advice) == (verdict, True), found
+
+
+def test_a_scan_that_ran_out_of_time() -> None:
+    """It judges a rate that it reached, if that exploded or works; no other, and suggests none."""
+    high = [replace(POINT, rate=rate, finite=False) for rate in (30.0, 10.0)]
+    numbers = replace(HEALTHY["C14"], points=high, rate=0.1, steps=20, unfinished=True)
+    assert judge_learning_rate(replace(numbers, unfinished=False)).verdict == "FAIL"
+    works = replace(numbers, points=[*high, replace(POINT, rate=3.0)])
+    for one, rate, verdict, words in [
+        (numbers, 0.1, "INFO", "not judged: time ran out after 2 rates, from 10 to 30."),
+        (numbers, 10.0, "WARN", "loss exploding at 10 means too high"),
+        (numbers, 5.0, "INFO", "not judged"),
+        (works, 0.1, "INFO", "not judged: time ran out after 3 rates, from 3 to 30."),
+        (works, 3.0, "INFO", "the loss goes down. Whether others teach more is open"),
+        (works, 30.0, "WARN", "loss exploding at 10"),
+        (replace(numbers, scale=0.5), 10.0, "WARN", "Lower it, to 1 at first"),
+    ]:
+        found = judge_learning_rate(replace(one, rate=rate))
+        assert (found.verdict, words in found.advice) == (verdict, True), found
+
+
+def test_a_shortened_scan_fails_a_rate_only_where_one_like_it_exploded() -> None:
+    """A loss that ends a little above the first may still come down after few steps."""
+    points = [
+        replace(one, end_loss=min(one.end_loss, 3.1), smoothed_max=min(one.smoothed_max, 3.5))
+        for one in scan(-3, 0)
+    ]
+    numbers = replace(HEALTHY["C14"], points=points, rate=10.0)
+    assert judge_learning_rate(numbers).verdict == "FAIL"
+    numbers = replace(numbers, steps=49)
+    found = judge_learning_rate(numbers)
+    assert (found.verdict, "is not judged: after so few steps" in found.advice) == ("INFO", True)
+    assert numbers.proposal is None
+    burst = [replace(one, smoothed_max=7.0) if one.rate == 10.0 else one for one in points]
+    assert judge_learning_rate(replace(numbers, points=burst)).verdict == "FAIL"
+    lost = [replace(one, finite=False) if one.rate == 10.0 else one for one in points]
+    assert judge_learning_rate(replace(numbers, points=lost)).verdict == "FAIL"
+
+
+@pytest.mark.parametrize(
+    "points, verdict, sure",
+    [
+        ([replace(QUIET, accuracy=0.1)], "INFO", False),
+        ([QUIET, *bursts(1.0)], "INFO", False),
+        ([replace(QUIET, rate=0.001), *bursts(0.01)], "FAIL", True),
+        (bursts(0.01), "FAIL", True),
+        ([QUIET, *bursts(0.01)], "FAIL", True),
+    ],
+)
+def test_few_steps_cannot_tell_a_plateau(points: list[RatePoint], verdict: str, sure: bool) -> None:
+    """But what exploded did."""
+    numbers = replace(HEALTHY["C14"], points=points, chance=0.128, steps=20)
+    found = judge_learning_rate(numbers)
+    assert (found.verdict, "it is open" not in found.advice) == (verdict, sure), found
+
+
+def test_a_shortened_scan_leaves_rates_that_barely_change_to_longer_ones() -> None:
+    ends = {1e-3: 2.29, 1e-2: 2.2, 3.2e-2: 2.29, 1e-1: 2.31, 3.2e-1: 2.36, 10.0: 40.0}
+    points = [
+        replace(POINT, rate=rate, first_loss=2.3, end_loss=end, smoothed_max=max(end, 2.5))
+        for rate, end in ends.items()
+    ]
+    numbers = replace(HEALTHY["C14"], points=points, schedule="cosine")
+    for rate, steps, scale, verdict, words in [
+        (0.1, 50, 1.0, "WARN", "Lower it to about 0.0033"),
+        (0.01, 49, 1.0, "PASS", "near the 0.0033 suggested"),
+        (0.1, 49, 1.0, "INFO", "the loss goes down up to 0.01 only, but with none up to the"),
+        (0.33, 49, 1.0, "INFO", "not judged: after so few steps"),
+        (0.33, 50, 0.5, "INFO", "not judged: after so few steps"),
+        (3.3, 50, 0.5, "INFO", "not judged: after so few steps"),
+        (10.0, 49, 1.0, "FAIL", "loss exploding"),
+        (10.0, 50, 0.5, "WARN", "loss exploding"),
+        (20.0, 50, 0.5, "FAIL", "loss exploding"),
+    ]:
+        scanned = replace(numbers, rate=rate, steps=steps, scale=scale)
+        found = judge_learning_rate(scanned)
+        assert (found.verdict, words in found.advice) == (verdict, True), found
+        assert (scanned.proposal is None) == ("not judged" in found.advice)
+
+
+@given(
+    SCANS | PEAKED,
+    st.lists(st.floats(1e-6, 300.0), min_size=2, max_size=2, unique=True).map(sorted),
+    st.sampled_from(["constant", "cosine"]),
+    st.sampled_from([20, 50]),
+    st.sampled_from([0.5, 1.0]),
+    st.sampled_from([0.0, 20.0]),
+)
+def test_no_higher_rate_is_judged_more_softly(
+    points: list[RatePoint],
+    rates: list[float],
+    schedule: str,
+    steps: int,
+    scale: float,
+    warmup: float,
+) -> None:
+    """Above what is suggested."""
+    numbers = replace(
+        HEALTHY["C14"], points=points, schedule=schedule, steps=steps, scale=scale, warmup=warmup
+    )
+    low, high = (judge_learning_rate(replace(numbers, rate=rate)) for rate in rates)
+    suggested = low.details.get("suggested")
+    if suggested is not None and rates[0] >= suggested:
+        assert low.verdict <= high.verdict

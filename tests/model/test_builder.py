@@ -1,0 +1,372 @@
+"""What is built is what was planned, drawn from its own seeds; every word of the tables works."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from itertools import product
+from math import prod, sqrt
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from tests.conformance import (
+    PIXELS,
+    POLICIES,
+    built,
+    flow,
+    require_agreement,
+    require_conformance,
+)
+from tests.runs import environment, network, weights
+from zoo import optimize
+from zoo import recipe as recipes
+from zoo.data.normalise import Normalisation
+from zoo.errors import RecipeError
+from zoo.model.builder import agrees, build, decayed, initializer
+from zoo.plan import plan
+from zoo.recipe import Recipe, words
+from zoo.recipe.network import Initializer
+from zoo.recipe.resolve import scaled
+from zoo.recipe.schema import Optimizer
+
+# Plan and model.
+
+
+@pytest.mark.parametrize("name", recipes.shipped())
+@pytest.mark.parametrize("policy", POLICIES)
+def test_shipped_recipes_are_built_as_planned(name: str, policy: str) -> None:
+    recipe = recipes.load(name, [f"train.dtype_policy={policy}"])
+    model = require_agreement(recipe, 10)
+    logits = model.predict_on_batch(np.zeros((2, *recipe.image_shape), np.uint8))
+    assert logits.dtype == ("float64" if policy == "float64" else "float32")
+    assert np.isfinite(logits).all()
+
+
+def test_disagreement_is_told(tmp_path: Path) -> None:
+    """The check that the tests above rest on can fail."""
+    model = built(network(tmp_path, "[{conv: {filters: 4}}]"))
+    other = plan(network(tmp_path, "[{conv: {filters: 5}}]"), 4)
+    (first, *_) = agrees(model, other)
+    assert "conv1" in first
+    assert agrees(model, plan(network(tmp_path, "[flatten]"), 4))[0] == "7 layers built, 4 planned"
+
+
+def test_input_is_raw_pixels_of_any_dtype(tmp_path: Path) -> None:
+    model = built(network(tmp_path, "[{conv: {filters: 4}}]"))
+    as_float = model.predict_on_batch(PIXELS.astype(np.float32))
+    assert np.array_equal(model.predict_on_batch(PIXELS), as_float)
+
+
+@pytest.mark.parametrize(
+    "scale, offset",
+    [
+        (2.0, -1.0),
+        ([1.0, 2.0, 3.0], [0.5, 0.0, -0.5]),
+        (1.0, np.arange(192.0).reshape(8, 8, 3).tolist()),
+    ],
+)
+def test_normalisation_is_the_first_layer(tmp_path: Path, scale: Any, offset: Any) -> None:
+    model = build(network(tmp_path, "[flatten]"), 4, Normalisation("x", scale, offset))
+    first = keras.Model(model.input, model.layers[1].output)
+    wanted = PIXELS * np.asarray(scale, np.float32) + np.asarray(offset, np.float32)
+    np.testing.assert_allclose(first.predict_on_batch(PIXELS), wanted, rtol=1e-6)
+
+
+@pytest.mark.parametrize("policy", ["mixed_bfloat16", "mixed_float16"])
+def test_mixed_precision_narrows_what_lies_between(tmp_path: Path, policy: str) -> None:
+    """Normalisation and logits are exact, what lies between is narrow, weights are float32."""
+    recipe = network(tmp_path, "[{conv: {filters: 4}}]", train=f", dtype_policy: {policy}")
+    model = built(recipe)
+    dtypes = {layer.name: layer.compute_dtype for layer in model.layers[1:]}
+    assert dtypes.pop("normalise") == dtypes.pop("logits") == "float32"
+    assert set(dtypes.values()) == {policy.removeprefix("mixed_")}
+    assert {variable.dtype for variable in model.weights} == {"float32"}
+
+
+# Seeds.
+
+
+def kernels(recipe: Recipe) -> dict[str, np.ndarray]:
+    return {path: value for path, value in weights(built(recipe)).items() if "kernel" in path}
+
+
+TWO = "[{conv: {filters: 3}}, {conv: {filters: 3}}]"
+
+
+def test_same_seed_same_kernels(tmp_path: Path) -> None:
+    one, two = kernels(network(tmp_path, TWO)), kernels(network(tmp_path, TWO))
+    assert one.keys() == two.keys()
+    assert all(np.array_equal(one[path], two[path]) for path in one)
+
+
+def test_layers_of_one_shape_differ(tmp_path: Path) -> None:
+    found = kernels(network(tmp_path, TWO))
+    assert found["conv1/kernel"].shape == found["conv2/kernel"].shape
+    assert not np.isclose(found["conv1/kernel"], found["conv2/kernel"]).any()
+
+
+def test_other_seed_other_kernels(tmp_path: Path) -> None:
+    recipe = network(tmp_path, TWO)
+    one, two = kernels(recipe), kernels(recipe.model_copy(update={"seed": 1}))
+    assert not any(np.isclose(one[path], two[path]).any() for path in one)
+
+
+def test_dropout_changes_no_kernel(tmp_path: Path) -> None:
+    """What is drawn hangs on the layer's name, not on how many were drawn before."""
+    one = kernels(network(tmp_path, TWO))
+    two = kernels(network(tmp_path, "[{dropout: 0.5}, {conv: {filters: 3, dropout: 0.1}}, "
+                                    "{conv: {filters: 3}}]"))  # fmt: skip
+    assert all(np.array_equal(one[path], two[path]) for path in one)
+
+
+def test_dropout_layers_drop_differently(tmp_path: Path) -> None:
+    model = built(network(tmp_path, "[{dropout: 0.5}, {dropout: 0.5}]"))
+    one, two = (layer for layer in model.layers if "dropout" in layer.name)
+    ones = np.ones((4, 8, 8, 3), np.float32)
+    assert not np.array_equal(one(ones, training=True), two(ones, training=True))
+
+
+# Laws of the initializers: a 3x3x64x128 kernel has fan_in 576 and fan_out 1152.
+
+SHAPE = (3, 3, 64, 128)
+STDS = [
+    ("he_normal", sqrt(2 / 576)),
+    ("he_uniform", sqrt(2 / 576)),
+    ("lecun_normal", sqrt(1 / 576)),
+    ("lecun_uniform", sqrt(1 / 576)),
+    ("glorot_normal", sqrt(2 / 1728)),
+    ("glorot_uniform", sqrt(2 / 1728)),
+    ({"RandomNormal": 0.01}, 0.01),
+    ({"TruncatedNormal": 0.01}, 0.0088),
+    ({"RandomUniform": {"minval": -0.3, "maxval": 0.3}}, 0.3 / sqrt(3)),
+    ({"VarianceScaling": {"scale": 3.0, "mode": "fan_out"}}, sqrt(3 / 1152)),
+    ({"VarianceScaling": {"scale": 3.0, "mode": "fan_avg"}}, sqrt(3 / 864)),
+    ({"VarianceScaling": {"scale": 3.0, "distribution": "uniform"}}, sqrt(3 / 576)),
+    ({"VarianceScaling": {"distribution": "untruncated_normal"}}, sqrt(1 / 576)),
+    ({"Orthogonal": 2.0}, 2 / sqrt(576)),
+]
+
+
+@pytest.mark.parametrize("word, std", STDS, ids=str)
+def test_spread_of_initializers(word: Any, std: float) -> None:
+    drawn = np.asarray(initializer(Initializer.model_validate(word), 0, "x")(SHAPE))
+    assert drawn.std() == pytest.approx(std, rel=0.03)
+    assert drawn.mean() == pytest.approx(0.0, abs=0.03 * std)
+
+
+@pytest.mark.parametrize(
+    "activation, gain2",
+    [
+        ("relu", 2.0),
+        ("{leaky_relu: 0.3}", 2 / 1.09),
+        ("tanh", 1.0),
+        ("selu", 1.0),
+        ("linear", 1.0),
+    ],
+)
+def test_auto_keeps_the_signal(tmp_path: Path, activation: str, gain2: float) -> None:
+    recipe = network(
+        tmp_path,
+        f"[{{conv: {{filters: 64}}}}, {{conv: {{filters: 64, activation: {activation}}}}}]",
+    )
+    drawn = kernels(recipe)["conv2/kernel"]
+    assert drawn.std() == pytest.approx(sqrt(gain2 / 576), rel=0.03)
+
+
+def test_auto_is_written_as_the_known_word() -> None:
+    assert (scaled(1.0).word, scaled(2.0).word) == ("lecun_normal", "he_normal")
+
+
+@pytest.mark.parametrize("word", ["auto", "Orthogonal"])
+def test_initializers_that_no_bias_can_have(tmp_path: Path, word: str) -> None:
+    """Orthogonal wants a matrix, auto a fan: an answer from the recipe, not from Keras."""
+    with pytest.raises(RecipeError, match="bias_initializer"):
+        network(tmp_path, f"[{{conv: {{filters: 4, use_bias: true, bias_initializer: {word}}}}}]")
+
+
+# Bias, penalty, decay.
+
+DECAYED = (
+    "[{conv: {filters: 4, kernel_regularizer: {l2: 0.1}}}, "
+    "{fc: {units: 5, batch_norm: none, kernel_regularizer: {l2: 0.01}}}]"
+)
+
+
+def test_bias_only_where_no_norm_follows(tmp_path: Path) -> None:
+    paths = [variable.path for variable in built(network(tmp_path, DECAYED)).weights]
+    assert "conv1/bias" not in paths
+    assert {"fc1/bias", "logits/bias"} <= set(paths)
+
+
+def test_penalty_on_kernels_alone(tmp_path: Path) -> None:
+    model = built(network(tmp_path, DECAYED))
+    for variable in model.weights:
+        variable.assign(variable + 0.5)  # No bias or beta is zero.
+    found = weights(model)
+    wanted = 0.1 * (found["conv1/kernel"] ** 2).sum() + 0.01 * (found["fc1/kernel"] ** 2).sum()
+    assert float(sum(model.losses)) == pytest.approx(float(wanted), rel=1e-5)
+
+
+def test_kernels_are_told_from_the_rest(tmp_path: Path) -> None:
+    touched, others = decayed(built(network(tmp_path, DECAYED)))
+    assert {variable.path for variable in touched} == {
+        "conv1/kernel", "fc1/kernel", "logits/kernel",
+    }  # fmt: skip
+    assert {variable.path for variable in others} == {
+        "conv1_bn/gamma", "conv1_bn/beta", "fc1/bias", "logits/bias",
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize("word", words.OPTIMIZERS)
+@pytest.mark.parametrize("policy", ["float32", "mixed_float16"])
+def test_weight_decay_touches_kernels_alone(tmp_path: Path, word: str, policy: str) -> None:
+    """With gradients of zero a step multiplies kernels by 1 - lr * wd and leaves the rest.
+
+    Lamb's decay is the direction of a step as long as the kernel: it leaves 1 - lr.
+    """
+    recipe = network(
+        tmp_path,
+        DECAYED,
+        train=f", dtype_policy: {policy}, "
+        f"optimizer: {{{word}: {{learning_rate: 0.5, weight_decay: 0.2}}}}",
+    )
+    model = built(recipe)
+    for variable in model.trainable_variables:
+        variable.assign(variable + 0.5)
+    before = weights(model)
+    made = optimize.optimizer(recipe, model, 4)
+    made.apply([keras.ops.zeros_like(v) for v in model.trainable_variables])
+    after = weights(model)
+    for path in before:
+        left = 0.5 if word == "Lamb" else 0.9
+        wanted = before[path] * (left if "kernel" in path else 1.0)
+        np.testing.assert_allclose(after[path], wanted, rtol=1e-6, err_msg=path)
+
+
+def test_no_decay_is_no_work(tmp_path: Path) -> None:
+    recipe = network(tmp_path, DECAYED, train=", optimizer: {Adam: {weight_decay: 0}}")
+    assert optimize.optimizer(recipe, built(recipe), 4).weight_decay is None
+
+
+@pytest.mark.parametrize("left_out", ["clipnorm", "global_clipnorm"])
+@pytest.mark.parametrize("word, defaults", words.OPTIMIZERS.items())
+def test_optimizer_options_reach_keras(
+    tmp_path: Path, word: str, defaults: words.Word, left_out: str
+) -> None:
+    """No option of a word is swallowed on the way; the two ways to clip exclude each other."""
+    options = {"learning_rate": 0.25, "momentum": 0.5, "nesterov": True, "weight_decay": 0.125,
+               "beta_1": 0.5, "beta_2": 0.75, "epsilon": 0.5, "rho": 0.25, "clipnorm": 0.5,
+               "global_clipnorm": 2.0, "initial_accumulator_value": 0.5, "beta_2_decay": -0.5,
+               "epsilon_1": 0.5, "epsilon_2": 0.5, "clip_threshold": 2.0, "ns_steps": 3,
+               "rms_rate": 0.5, "adam_lr_ratio": 0.5, "adam_beta_1": 0.5,
+               "adam_beta_2": 0.75}  # fmt: skip
+    chosen = {key: options[key] for key in defaults.options if key != left_out}
+    Optimizer.model_validate({word: chosen})
+    recipe = network(tmp_path, "[flatten]", train=f", optimizer: {flow({word: chosen})}")
+    config = optimize.optimizer(recipe, built(recipe), 4).get_config()
+    assert {key: config[key] for key in chosen} == chosen
+
+
+# What a convolution can be asked for must also train on a CPU.
+
+
+@pytest.mark.parametrize(
+    "conv",
+    [
+        "filters: 4, kernel_size: [1, 3], strides: [2, 1]",
+        "filters: 6, groups: 3",
+        "filters: 4, dilation_rate: 2",
+        "filters: 4, dilation_rate: [1, 3], padding: valid",
+        "filters: 4, order: [bn, act, conv]",
+    ],
+)
+def test_convolutions_train(tmp_path: Path, conv: str) -> None:
+    require_conformance(tmp_path, network(tmp_path, f"[{{conv: {{{conv}}}}}]"))
+
+
+def test_grouped_convolution_by_hand(tmp_path: Path) -> None:
+    """Each group sees its own channels alone."""
+    model = built(network(tmp_path, "[{conv: {filters: 3, groups: 3, batch_norm: none}}]"))
+    first = keras.Model(model.input, model.get_layer("conv1").output)
+    other = PIXELS.copy()
+    other[..., 0] = 0
+    one, two = first.predict_on_batch(PIXELS), first.predict_on_batch(other)
+    assert not np.allclose(one[..., 0], two[..., 0])
+    np.testing.assert_array_equal(one[..., 1:], two[..., 1:])
+
+
+@pytest.mark.parametrize("padding, strides", list(product(["same", "valid"], [1, 2])))
+def test_max_pool_by_hand(tmp_path: Path, padding: str, strides: int) -> None:
+    """Against a plain loop over windows, for the paddings and overlaps that `slide` counts."""
+    pool = f"{{max: {{pool_size: 3, strides: {strides}, padding: {padding}}}}}"
+    model = built(network(tmp_path, f"[{{pool: {pool}}}]"))
+    found = keras.Model(model.input, model.get_layer("pool1").output).predict_on_batch(PIXELS)
+    scaled_pixels = PIXELS.astype(np.float32) * np.float32(1 / 255)
+    size = found.shape[1]
+    before = ((size - 1) * strides + 3 - 8) // 2 if padding == "same" else 0
+    for row, column in product(range(size), repeat=2):
+        top, left = row * strides - before, column * strides - before
+        window = scaled_pixels[:, max(top, 0) : top + 3, max(left, 0) : left + 3]
+        np.testing.assert_allclose(found[:, row, column], window.max(axis=(1, 2)), rtol=1e-6)
+
+
+# The file.
+
+
+def test_file_loads_without_zoo(tmp_path: Path) -> None:
+    """What a colleague is handed needs Keras alone."""
+    recipe = network(
+        tmp_path,
+        "[{conv: {filters: 4, pool: average, dropout: 0.1, activation: leaky_relu}}, "
+        "{fc: {units: 4, kernel_regularizer: {l2: 0.1}}}]",
+        train=", dtype_policy: mixed_bfloat16",
+    )
+    model = built(recipe)
+    model.save(tmp_path / "best.keras")
+    np.save(tmp_path / "images.npy", PIXELS)
+    np.save(tmp_path / "wanted.npy", model.predict_on_batch(PIXELS))
+    script = (
+        "import sys; sys.modules['zoo'] = None\n"
+        "import keras, numpy as np\n"
+        "model = keras.saving.load_model('best.keras', safe_mode=True)\n"
+        "found = model.predict_on_batch(np.load('images.npy'))\n"
+        "assert np.array_equal(found, np.load('wanted.npy'))\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script],
+        cwd=tmp_path,
+        env=environment(),
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stderr
+
+
+def test_flops_agree_with_tensorflow(tmp_path: Path) -> None:
+    """Kernels' operations, counted by TensorFlow's own profiler on the same network."""
+    from tensorflow.python.framework.convert_to_constants import (
+        convert_variables_to_constants_v2,
+    )
+
+    recipe = network(tmp_path, "[{conv: {filters: 4, strides: 2, batch_norm: none}}]")
+    model = built(recipe)
+    call = tf.function(lambda x: model(x, training=False))
+    graph = convert_variables_to_constants_v2(
+        call.get_concrete_function(tf.TensorSpec((1, 8, 8, 3), tf.float32))
+    ).graph
+    profile = tf.compat.v1.profiler
+    options = (
+        profile.ProfileOptionBuilder(profile.ProfileOptionBuilder.float_operation())
+        .with_empty_output()
+        .build()
+    )
+    total = profile.profile(graph=graph, options=options).total_float_ops
+    ours = {layer.name: layer.flops for layer in plan(recipe, 4).layers}
+    # The profiler counts the biases as well, and nothing for an activation.
+    counted = ours["conv1"] + ours["logits"] + ours["normalise"]
+    assert abs(total - counted) <= prod((8, 8, 3))

@@ -1,0 +1,323 @@
+"""One process's trials: those of whole trainings, and none the heir of those before it."""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from tests.runs import tiny, weights
+from tuning.hyperparameter_variables import signature
+from tuning.pruning import rungs
+from tuning.trial_observer import Order, Result
+from tuning.trial_trainer import TrialTrainer
+from zoo.artifact.trained_run import Trained
+from zoo.data.load import load as load_data
+from zoo.data.splits import Splits
+from zoo.evaluate import evaluate
+from zoo.recipe import Recipe, words
+from zoo.rundir import Run
+from zoo.train import train
+from zoo.train.components import training_batches
+
+SGD = "train.optimizer={SGD: {learning_rate: 0.1, momentum: 0.9, weight_decay: 1e-3}}"
+NO_NORM = "model.defaults.batch_norm=none"
+# Learning rate, weight decay, momentum, dropout and a penalty, each above 0: all are knobs.
+KNOBS = [
+    SGD,
+    "train.epochs=1",
+    "model.defaults.kernel_regularizer={l2: 1e-3}",
+    "train.schedule={one_cycle: {warmup_epochs: 0.5}}",
+]
+RATE = "train.optimizer.SGD.learning_rate"
+CHANGES = [
+    f"{RATE}=0.02",
+    "train.optimizer.SGD.weight_decay=0.5",
+    "train.optimizer.SGD.momentum=0.3",
+    "model.stack[0].conv.dropout=0.6",
+    "model.defaults.kernel_regularizer={l2: 0.3}",
+    "seed=4",
+]
+
+
+def steps_of(recipe: Recipe, data: Splits) -> int:
+    """Steps of a recipe's whole training."""
+    return recipe.train.epochs * training_batches(recipe, data).steps_per_epoch
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory: pytest.TempPathFactory) -> Splits:
+    return load_data(tiny(tmp_path_factory.mktemp("data")))
+
+
+@pytest.fixture(scope="module")
+def bench(data: Splits) -> TrialTrainer:
+    """One for many tests: what ran before in it must not matter to any."""
+    return TrialTrainer(data)
+
+
+def ran(bench: TrialTrainer, recipe: Recipe, **more: Any) -> Result:
+    return bench.run(Order(recipe=recipe, **more))
+
+
+def numbers(result: Result) -> list[dict[str, Any]]:
+    return [{key: row[key] for key in ("loss", "val_loss", "val_accuracy")} for row in result.curve]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "sets",
+    [
+        pytest.param(
+            [SGD, "train.optimizer.SGD.nesterov=true", *KNOBS[2:], "train.epochs=2"],
+            id="SGD one_cycle l2 dropout",
+        ),
+        pytest.param(
+            ["train.optimizer.Adam.weight_decay=0.1", "train.ema=0.9",
+             "data.augment=[random_flip, {cutout: 2}]", "train.loss={softmax: 0.1}"],
+            id="Adam constant ema cutout",
+        ),
+        pytest.param(
+            ["train.optimizer={TorchSGD: {learning_rate: 0.2, momentum: 0.8, weight_decay: 1e-2}}",
+             "train.schedule={cosine: {warmup_epochs: 0.4}}",
+             "train.lookahead={every: 2}", "train.batch_norm_batches=3",
+             "train.gradient_accumulation_steps=2", "model.head.bias_initializer=class_priors",
+             "train.learning_rate_factors=[{pattern: bias, factor: 8, until_epoch: 1}]"],
+            id="TorchSGD cosine lookahead norm accumulation",
+        ),
+    ],
+)  # fmt: skip
+def test_a_trial_is_a_training(bench: TrialTrainer, tmp_path: Path, sets: list[str]) -> None:
+    """Among others that ran before it, the numbers of `zoo train`."""
+    recipe = tiny(tmp_path, *sets)
+    word = recipe.train.optimizer.word
+    ran(bench, tiny(tmp_path, *sets, f"train.optimizer.{word}.learning_rate=0.03", "seed=9"))
+    built = bench.built
+    result = ran(bench, recipe)
+    assert bench.built == built + 1, "the start of another seed, and no other network"
+    rows = train(recipe, tmp_path / "runs").rows()
+    assert (result.status, result.epochs, result.steps) == ("done", 2, rows[-1]["step"])
+    for found, row in zip(result.curve, rows, strict=True):
+        for key in ("step", "loss", "accuracy", "val_loss", "val_accuracy", "learning_rate"):
+            assert found[key] == pytest.approx(row[key], abs=1e-5, rel=1e-5), key
+    best = max(rows, key=lambda row: (row["val_accuracy"], -row["val_loss"]))
+    assert result.score == pytest.approx(best["val_accuracy"], abs=1e-6)
+    assert result.best_epoch == best["epoch"]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("word", sorted(words.OPTIMIZERS))
+def test_every_optimizer_has_its_knobs(bench: TrialTrainer, tmp_path: Path, word: str) -> None:
+    """Rate, decay and, where it has one, momentum are those of the trial, not of one before it."""
+    momentum = "momentum" in words.OPTIMIZERS[word].options
+    made = {
+        number: tiny(
+            tmp_path, "data.augment=[]", "model.stack=[{fc: {units: 4}}]", "train.epochs=1",
+            f"train.optimizer={{{word}: {{learning_rate: {0.01 * number}, "
+            f"weight_decay: {0.3 * number}" + f", momentum: {0.4 * number}" * momentum + "}}",
+        )
+        for number in (1, 2)
+    }  # fmt: skip
+    ran(bench, made[2])
+    built = bench.built
+    (found,) = ran(bench, made[1]).curve
+    assert bench.built == built
+    (row,) = train(made[1], tmp_path / "runs").rows()
+    for key in ("loss", "val_loss", "val_accuracy"):
+        assert found[key] == pytest.approx(row[key], abs=1e-5, rel=1e-5), key
+
+
+def test_a_whole_training_stops_as_early_as_its_run(bench: TrialTrainer, tmp_path: Path) -> None:
+    """What is confirmed is what `zoo train` gives."""
+    recipe = tiny(
+        tmp_path, SGD, "train.epochs=5", "train.early_stopping={patience: 1, min_delta: 0.9}"
+    )
+    rows = train(recipe, tmp_path / "runs").rows()
+    found = ran(bench, recipe)
+    assert found.epochs == len(found.curve) == len(rows) < 5
+    assert found.curve[-1]["val_loss"] == pytest.approx(rows[-1]["val_loss"], abs=1e-5)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "stages, rates",
+    [
+        pytest.param(
+            "{dropout: RATE}, {spatial_dropout: RATE}, {alpha_dropout: RATE}", (0.1, 0.5), id="drop"
+        ),
+        pytest.param(
+            "{separable_conv: {filters: 4, kernel_regularizer: {l2: RATE}}}, "
+            "{residual: {stack: [{conv: {filters: 4, dropout: RATE}}]}}",
+            (0.05, 0.5),
+            id="penalty, and in a block",
+        ),
+    ],
+)
+def test_every_number_of_a_network_is_a_knob(
+    bench: TrialTrainer, tmp_path: Path, stages: str, rates: tuple[float, float]
+) -> None:
+    made = [
+        tiny(tmp_path, "data.augment=[]", "train.epochs=1",
+             f"model.stack=[{{conv: 4}}, {stages.replace('RATE', str(rate))}, {{fc: 8}}]")
+        for rate in rates
+    ]  # fmt: skip
+    ran(bench, made[1])
+    built = bench.built
+    (found,) = numbers(ran(bench, made[0]))
+    assert bench.built == built
+    (row,) = train(made[0], tmp_path / "runs").rows()
+    assert found == pytest.approx({key: row[key] for key in found}, abs=1e-5, rel=1e-5)
+
+
+def test_what_ran_before_makes_no_difference(data: Splits, tmp_path: Path) -> None:
+    """To the last bit, after other rates, decays, momenta, dropout, penalties and seeds."""
+    recipe = tiny(tmp_path, *KNOBS)
+    bench = TrialTrainer(data)
+    fresh = ran(bench, recipe)
+    kept = [value.copy() for value in fresh.weights]
+    first = bench.built
+    for change in CHANGES:
+        other = ran(bench, tiny(tmp_path, *KNOBS, change))
+        assert numbers(other) != numbers(fresh), f"{change} does not reach the training"
+    assert bench.built == first + 1, "only the start of another seed is built"
+    again = ran(bench, recipe)
+    assert numbers(again) == numbers(fresh)
+    assert all(np.array_equal(one, two) for one, two in zip(again.weights, kept, strict=True))
+    assert bench.built == first + 1
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        "model.stack[0].conv.filters=5",
+        "train.batch_size=300",
+        "model.defaults.activation=tanh",
+        "model.stack[1].fc.dropout=0.2",
+        "train.optimizer.SGD.momentum=0",
+    ],
+)
+def test_another_network_is_built(bench: TrialTrainer, tmp_path: Path, change: str) -> None:
+    sets = [SGD, "train.epochs=1"]
+    one, other = (bench.network(tiny(tmp_path, *more)) for more in (sets, [*sets, change]))
+    assert one is not other
+    assert bench.network(tiny(tmp_path, *sets, f"{RATE}=0.5", "seed=8")) is one
+
+
+def test_diverged_is_a_result(bench: TrialTrainer, tmp_path: Path) -> None:
+    calm = tiny(tmp_path, SGD, NO_NORM)
+    before = numbers(ran(bench, calm))
+    lost = ran(bench, tiny(tmp_path, SGD, NO_NORM, f"{RATE}=1e6"))
+    assert (lost.status, lost.score, lost.best_epoch) == ("diverged", None, None)
+    assert lost.reason is not None
+    said = re.fullmatch(
+        r"diverged at step (\d+) \(epoch 1, learning rate 1e\+06\): the .*loss.*", lost.reason
+    )
+    assert said is not None, lost.reason
+    assert "ower" not in lost.reason, "advice for a single run"
+    # A loss is looked at a step later, when it is there without waiting.
+    assert int(said[1]) in (lost.steps, lost.steps - 1)
+    assert lost.steps < steps_of(calm, bench.data)
+    assert numbers(ran(bench, calm)) == before
+    json.dumps(lost.curve, allow_nan=False)
+
+
+def test_a_trial_that_takes_too_long_is_stopped(bench: TrialTrainer, tmp_path: Path) -> None:
+    result = ran(bench, tiny(tmp_path, SGD), seconds=0.0)
+    assert (result.status, result.score, result.steps) == ("timeout", None, 1)
+    assert result.reason == "over 0 minutes after step 1"
+
+
+@pytest.mark.parametrize("objective", ["val_accuracy", "val_loss"])
+def test_left_behind_by_others(bench: TrialTrainer, tmp_path: Path, objective: str) -> None:
+    recipe = tiny(tmp_path, SGD)
+    steps = rungs("median", steps_of(recipe, bench.data))
+    alone = ran(bench, recipe, objective=objective, rule="median")
+    assert (alone.status, list(alone.rungs)) == ("done", steps)
+    better = 1.0 if objective == "val_accuracy" else -0.01
+    rivals = {step: [better] * 5 for step in steps}
+    lost = ran(bench, recipe, objective=objective, rule="median", rivals=rivals)
+    assert (lost.status, lost.steps) == ("pruned", steps[0])
+    assert lost.rungs == {steps[0]: alone.rungs[steps[0]]}
+    assert lost.score == alone.rungs[steps[0]]
+    assert lost.reason is not None
+    assert lost.reason.startswith(f"at step {steps[0]} of {steps_of(recipe, bench.data)} ")
+    # In the second epoch, its score is that of the first.
+    late = ran(bench, recipe, objective=objective, rule="median", rivals={steps[-1]: [better] * 5})
+    assert (late.status, late.steps, late.epochs) == ("pruned", steps[-1], 1)
+    sign = 1 if objective == "val_accuracy" else -1
+    assert late.score == sign * alone.curve[0][objective]
+
+
+def test_to_look_at_a_trial_changes_nothing(bench: TrialTrainer, tmp_path: Path) -> None:
+    recipe = tiny(tmp_path, SGD)
+    assert numbers(ran(bench, recipe, rule="median")) == numbers(ran(bench, recipe))
+
+
+def test_best_of_the_loss_is_another_epoch(bench: TrialTrainer, tmp_path: Path) -> None:
+    recipe = tiny(tmp_path, SGD, "train.epochs=4")
+    result = ran(bench, recipe, objective="val_loss")
+    losses = [row["val_loss"] for row in result.curve]
+    assert result.score == -min(losses)
+    assert result.best_epoch == losses.index(min(losses)) + 1
+
+
+def test_a_kept_trial_is_a_run(bench: TrialTrainer, tmp_path: Path) -> None:
+    """Its model is that of its best epoch, with plain numbers in it, and trials go on after it."""
+    recipe = tiny(
+        tmp_path, KNOBS[2], "train.optimizer.Adam.weight_decay=1e-3", "train.epochs=3",
+        "train.abort_above=none", "data.augment=[]",
+        "train.schedule={step: {at_epochs: [1], factor: 1000}}",
+    )  # fmt: skip
+    result = ran(bench, recipe)
+    assert result.best_epoch == 1
+    run = Run.at(tmp_path / "trial")
+    bench.keep(run)
+    trained = Trained(run)
+    assert evaluate(trained, "validation")["accuracy"] == pytest.approx(result.score, abs=1e-6)
+    assert run.rows() == result.curve
+    info = run.info()
+    assert (info["status"], info["best_epoch"], info["epochs"]) == ("done", 1, 3)
+    kept = weights(trained.model)
+    whole = train(recipe, tmp_path / "runs")
+    expected = weights(Trained(whole).model)
+    assert kept.keys() == expected.keys()
+    for path, value in expected.items():
+        np.testing.assert_allclose(kept[path], value, atol=1e-5, err_msg=path)
+    assert whole.info()["recipe_hash"] == info["recipe_hash"]
+    assert whole.info().keys() - info.keys() <= {"images_per_second", "stopped_early"}
+    assert numbers(ran(bench, recipe)) == numbers(result)
+
+
+class Forbidden:
+    """A test split that must not be looked at."""
+
+    def __getattr__(self, name: str) -> Any:
+        raise AssertionError(f"a search read {name} of the test split")
+
+    def __len__(self) -> int:
+        raise AssertionError("a search counted the test split")
+
+
+def test_the_test_split_is_never_read(data: Splits, tmp_path: Path) -> None:
+    forbidden: Any = Forbidden()
+    bench = TrialTrainer(replace(data, test=forbidden))
+    result = ran(bench, tiny(tmp_path, SGD), rule="median")
+    assert result.status == "done"
+    bench.keep(Run.at(tmp_path / "trial"))
+
+
+def test_no_trial_no_run(data: Splits, tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="no trial to keep"):
+        TrialTrainer(data).keep(Run.at(tmp_path / "trial"))
+
+
+def test_few_networks_are_held(bench: TrialTrainer, tmp_path: Path) -> None:
+    recipes = [tiny(tmp_path, f"model.stack[0].conv.filters={filters}") for filters in (2, 3, 6, 7)]
+    for recipe in recipes:
+        bench.network(recipe)
+    assert list(bench.networks) == [signature(recipe) for recipe in recipes[1:]]

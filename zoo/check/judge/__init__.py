@@ -1,0 +1,119 @@
+"""The babysitter's judgements: plain numbers in, verdicts out. Light.
+
+    zoo.check.measure (numbers)  -->  CHECKS[id].judge(numbers)  -->  Finding
+
+The numbers of a check are a small frozen dataclass beside its judge, whose docstring says what each
+is and in which unit. A number that is nan or infinite is FAIL. The divergence of a running
+training, is watched in `zoo.train`; C22, the gradients of our own layers, is a test.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from zoo.check.judge import (
+    curves,
+    data,
+    gradients,
+    labels,
+    learning_rate,
+    loss,
+    norm,
+    signals,
+    symmetry,
+    training,
+    updates,
+)
+from zoo.check.judge.finding import NAMES, Finding, Verdict, joined, overall
+
+__all__ = ["CHECKS", "Check", "Finding", "Verdict", "joined", "overall"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Check:
+    """One check of the table.
+
+    `asks` is the question in a sentence, `cost` what measuring takes, `quick` whether that is no
+    training, `source` where the formula is from, `numbers` what `judge` takes.
+    """
+
+    id: str
+    name: str
+    asks: str
+    cost: str
+    quick: bool
+    source: str
+    numbers: type
+    judge: Callable[[Any], Finding]
+
+
+LECTURE = "CS231n, lecture 6"
+PROBE = "one pass over probe images"
+# id: (question, cost, quick, source, numbers, judge)
+_TABLE: dict[str, tuple[str, str, bool, str, type, Callable[[Any], Finding]]] = {
+    "C01": ("Are inputs centred, and of a scale that the first kernel expects?", PROBE, True,
+            f"{LECTURE}; notes 2", data.InputScale, data.judge_input_scale),
+    "C02": ("Do the statistics come from the training split alone?", "one pass over each split",
+            True, "CS231n notes 2", data.Statistics, data.judge_statistics),
+    "C03": ("Are labels classes, each with images, none crowding out the others?",
+            "counting labels", True, "exact", labels.Labels, labels.judge_labels),
+    "C04": ("Are images of validation or test also in training?", "hashing all images", True,
+            "exact", labels.Duplicates, labels.judge_duplicates),
+    "C05": ("Is the loss that of the logits, and at the start that of shuffled labels?", PROBE,
+            True, "permutation test", loss.LossWiring, loss.judge_loss_wiring),
+    "C06": ("Is the loss at the start near that of equal scores?", PROBE, True, LECTURE,
+            loss.HeadConfidence, loss.judge_head_confidence),
+    "C07": ("Do penalties raise the loss, and does decay shrink kernels, and those alone?",
+            "three losses and one step", True, LECTURE, loss.Regularisation,
+            loss.judge_regularisation),
+    "C08": ("Do signals neither fade nor grow from layer to layer?", PROBE, True, LECTURE,
+            signals.SignalPropagation, signals.judge_signal_propagation),
+    "C09": ("Are few units 0 for every image?", PROBE, True, "CS231n notes 1",
+            signals.DeadUnits, signals.judge_dead_units),
+    "C10": ("Are tanh and sigmoid between their ends?", PROBE, True, LECTURE,
+            signals.Saturation, signals.judge_saturation),
+    "C11": ("Does every kernel get a gradient, and each image its own answer?",
+            "six backward passes and five steps", True, "CS231n notes 3; Karpathy 2019",
+            gradients.Gradients, gradients.judge_gradients),
+    "C12": ("Can the network learn a few images by heart?",
+            "up to 900 steps on 20 to 128 images; fewer where slow", False, LECTURE,
+            training.Overfit, training.judge_overfit),
+    "C13": ("Does training beat every answer that ignores the input?", "that of C16", False,
+            "Karpathy 2019", training.InputIndependent, training.judge_input_independent),
+    "C14": ("With which learning rates does the loss go down, and is the recipe's among them?",
+            "14 rates, 50 steps, 2 seeds; less where slow", False, f"{LECTURE}; Smith 2017",
+            learning_rate.LearningRateScan, learning_rate.judge_learning_rate),
+    "C15": ("Do kernels move by about a thousandth of their size a step?", "that of C16", False,
+            f"{LECTURE}; Wan et al. 2020", updates.UpdateRatio, updates.judge_update_ratio),
+    "C16": ("Does a short training beat guessing?", "300 steps; fewer where slow", False,
+            "binomial bound", training.Smoke, training.judge_smoke),
+    "C17": ("Does the loss leave that of equal scores?", "the losses of a training", False,
+            LECTURE, curves.Plateau, curves.judge_plateau),
+    "C18": ("Does the loss fall and level off?", "the losses of a training", False,
+            f"{LECTURE}; notes 3", curves.CurveShape, curves.judge_curve_shape),
+    "C19": ("Is the gap between training and validation neither big nor nothing?",
+            "two evaluations of a trained network", False, LECTURE, curves.Gap,
+            curves.judge_gap),
+    "C20": ("Are the first filters of a trained network smooth?", "999 shuffles of one kernel",
+            False, "CS231n notes 3; Moran 1950", curves.Filters, curves.judge_filters),
+    "C21": ("Does batch norm fit the steps and batches of the training?", PROBE, True,
+            "Ioffe & Szegedy 2015; Wu & He 2018", norm.BatchNormConfig, norm.judge_batch_norm),
+    "C25": ("Does every unit start with weights of its own?", "comparing kernels", True,
+            f"{LECTURE}; notes 2", symmetry.Symmetry, symmetry.judge_symmetry),
+}  # fmt: skip
+
+CHECKS: dict[str, Check] = {
+    key: Check(
+        id=key,
+        name=NAMES[key],
+        asks=asks,
+        cost=cost,
+        quick=quick,
+        source=source,
+        numbers=numbers,
+        judge=judge,
+    )
+    for key, (asks, cost, quick, source, numbers, judge) in _TABLE.items()
+}

@@ -1,0 +1,97 @@
+"""Layers that Keras lacks, small and serialisable.
+
+A model file that holds one of them opens after `import zoo.model.layers`.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import keras
+from keras import ops
+
+
+@keras.saving.register_keras_serializable("zoo")
+class Maxout(keras.layers.Layer):
+    """The largest of each `pieces` neighbouring channels (Goodfellow et al. 2013).
+
+    Input shape: (batch, ..., channels), channels a multiple of `pieces`.
+    Output shape: (batch, ..., channels / pieces).
+
+    Raises:
+        ValueError: `pieces` does not divide the channels.
+    """
+
+    def __init__(self, pieces: int = 2, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.pieces = pieces
+
+    def build(self, input_shape: tuple[int | None, ...]) -> None:
+        channels = input_shape[-1]
+        if channels is None or channels % self.pieces:
+            raise ValueError(
+                f"`pieces` must divide the channels. Received pieces={self.pieces}, "
+                f"input_shape={input_shape}."
+            )
+        super().build(input_shape)
+
+    def call(self, inputs: Any) -> Any:
+        *rest, channels = inputs.shape
+        shape = (-1, *rest[1:], channels // self.pieces, self.pieces)
+        return ops.max(ops.reshape(inputs, shape), axis=-1)
+
+    def compute_output_shape(self, input_shape: tuple[int | None, ...]) -> tuple[Any, ...]:
+        return (*input_shape[:-1], input_shape[-1] // self.pieces)  # type: ignore[operator]
+
+    def get_config(self) -> dict[str, Any]:
+        return {**super().get_config(), "pieces": self.pieces}
+
+
+@keras.saving.register_keras_serializable("zoo")
+class FixedConv2D(keras.layers.Conv2D):
+    """A convolution whose kernel is given and not trained; its bias is. In shapes as Conv2D."""
+
+    def build(self, input_shape: tuple[int | None, ...]) -> None:
+        super().build(input_shape)
+        self._kernel.trainable = False
+
+    @property
+    def trainable(self) -> bool:
+        return bool(super().trainable)
+
+    @trainable.setter
+    def trainable(self, value: bool) -> None:
+        # Switching a model's training off and on again must not train the kernel.
+        keras.layers.Conv2D.trainable.fset(self, value)
+        if self.built:
+            self._kernel.trainable = False
+
+
+@keras.saving.register_keras_serializable("zoo")
+class PadShortcut(keras.layers.Layer):
+    """Leaves out pixels and adds channels of zeros: option A of He et al. 2016, section 3.3.
+
+    Input shape: (batch, height, width, c), c at most `channels`.
+    Output shape: (batch, ceil(height / strides[0]), ceil(width / strides[1]), channels).
+    """
+
+    def __init__(self, strides: tuple[int, int], channels: int, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.strides = tuple(strides)
+        self.channels = channels
+
+    def call(self, inputs: Any) -> Any:
+        kept = inputs[:, :: self.strides[0], :: self.strides[1], :]
+        missing = self.channels - inputs.shape[-1]
+        return ops.pad(kept, ((0, 0), (0, 0), (0, 0), (0, missing)))
+
+    def compute_output_shape(self, input_shape: tuple[int | None, ...]) -> tuple[Any, ...]:
+        height, width = (
+            None if n is None else -(-n // s)
+            for n, s in zip(input_shape[1:3], self.strides, strict=True)
+        )
+        return (input_shape[0], height, width, self.channels)
+
+    def get_config(self) -> dict[str, Any]:
+        config = {"strides": list(self.strides), "channels": self.channels}
+        return {**super().get_config(), **config}

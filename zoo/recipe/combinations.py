@@ -1,0 +1,103 @@
+"""Words of a recipe that are right each for itself and wrong together. No TensorFlow."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from zoo.recipe.network import stages
+from zoo.recipe.schema import Recipe
+from zoo.recipe.yaml_reader import Path
+
+Problem = tuple[Path, str]
+
+# Initializers that need a kernel's shape.
+NEED_A_FAN = (
+    "auto",
+    "Orthogonal",
+    "lsuv",
+    "dirac",
+    "glorot_normal",
+    "glorot_uniform",
+    "he_normal",
+    "he_uniform",
+    "lecun_normal",
+    "lecun_uniform",
+    "xavier",
+    "torch_uniform",
+    "VarianceScaling",
+)
+
+
+def combinations(recipe: Recipe) -> Iterator[Problem]:
+    """All of them, as (path, sentence)."""
+    yield from _halved(recipe)
+    yield from _orders(recipe)
+    yield from _initializers(recipe)
+    yield from _class_priors(recipe)
+
+
+def _orders(recipe: Recipe) -> Iterator[tuple[Path, str]]:
+    model = recipe.model
+    places: list[tuple[Path, tuple[str, ...]]] = []
+    if "order" in model.defaults.model_fields_set:
+        places.append((("model", "defaults", "order"), model.defaults.order))
+    for path, stage in stages(model.stack, ("model", "stack")):
+        order = getattr(stage.options, "order", None)
+        if order is not None:
+            places.append(((*path, "order"), order))
+    for path, order in places:
+        twice = sorted({part for part in order if order.count(part) > 1})
+        missing = [part for part in ("conv", "bn", "act") if part not in order]
+        if twice:
+            yield path, f"{', '.join(twice)} given twice. Expected each part once."
+        elif missing:
+            yield (
+                path,
+                f"{', '.join(missing)} missing. Expected conv, bn and act, each once "
+                "(batch_norm: none and activation: linear leave theirs out), "
+                "and pool and dropout where wanted.",
+            )
+
+
+def _initializers(recipe: Recipe) -> Iterator[Problem]:
+    model = recipe.model
+    places: list[tuple[Path, Any]] = [(("model", "defaults"), model.defaults)]
+    places += [(path, stage.options) for path, stage in stages(model.stack, ("model", "stack"))]
+    for path, block in [*places, (("model", "head"), model.head)]:
+        for key in ("kernel_initializer", "depthwise_initializer"):
+            chosen = getattr(block, key, None)
+            if chosen and chosen.word == "class_priors":
+                yield (*path, key), "class_priors is for the bias of model.head alone."
+        chosen = getattr(block, "bias_initializer", None)
+        if chosen and chosen.word in NEED_A_FAN:
+            yield (
+                (*path, "bias_initializer"),
+                f"{chosen.word} is for kernels; a bias has no fan. Expected zeros, Constant or "
+                "another word that draws single values.",
+            )
+        elif chosen and chosen.word == "class_priors" and block is not model.head:
+            yield (*path, "bias_initializer"), "class_priors is for the bias of model.head alone."
+
+
+def _halved(recipe: Recipe) -> Iterator[Problem]:
+    """Sums and whitened images that would take maxout from the defaults, without wider kernels."""
+    if recipe.model.defaults.activation.word != "maxout":
+        return
+    for path, stage in stages(recipe.model.stack, ("model", "stack")):
+        if stage.word in ("residual", "whiten") and stage.options.activation is None:
+            yield (
+                (*path, "activation"),
+                "required here, since model.defaults.activation is maxout, which would leave a "
+                "part of the channels: no kernel is made wider for it. Expected linear or another.",
+            )
+
+
+def _class_priors(recipe: Recipe) -> Iterator[Problem]:
+    head, path = recipe.model.head, ("model", "head", "bias_initializer")
+    if head.bias_initializer.word != "class_priors":
+        return
+    if not head.use_bias:
+        yield path, "class_priors needs a bias: drop use_bias: false, or this."
+    if recipe.train.loss.word != "softmax":
+        yield path, f"class_priors are for loss: softmax. Received loss: {recipe.train.loss.word}."

@@ -1,0 +1,229 @@
+"""The machinery of the recipe language: strict frozen models, and words with options.
+
+A `Choice` is an object that a recipe gives as a word (`relu`), as a word with its first option
+(`{cutout: 8}`) or as a word with options (`{leaky_relu: {negative_slope: 0.1}}`). Its model has one
+field a word, of which exactly one is set: problems carry the very path that the user wrote.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Annotated, Any, get_args
+
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    WithJsonSchema,
+    create_model,
+    model_serializer,
+    model_validator,
+)
+from pydantic.fields import FieldInfo
+from pydantic_core import PydanticCustomError
+
+from zoo.recipe.words import REQUIRED, Option, Word
+
+
+class Model(BaseModel):
+    """A frozen, strict part of a recipe: unknown keys are errors, `"3"` is not 3."""
+
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", strict=True, allow_inf_nan=False, defer_build=True
+    )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _read_none(cls, value: Any) -> Any:
+        """Lets `none` stand for YAML's null where null is allowed."""
+        if not isinstance(value, dict):
+            return value
+        return {
+            key: None if item == "none" and _allows_none(cls, key) else item
+            for key, item in value.items()
+        }
+
+    @classmethod
+    def __get_pydantic_json_schema__(cls, core_schema: Any, handler: Any) -> dict[str, Any]:
+        schema: dict[str, Any] = handler(core_schema)
+        for field in handler.resolve_ref_schema(schema).get("properties", {}).values():
+            if {"type": "null"} in field.get("anyOf", []):
+                at = field["anyOf"].index({"type": "null"})
+                field["anyOf"][at] = {"enum": ["none", None]}
+        return schema
+
+
+def _allows_none(model: type[BaseModel], key: str) -> bool:
+    field = model.model_fields.get(key)
+    return field is not None and type(None) in get_args(field.annotation)
+
+
+def _pair(value: Any) -> Any:
+    if isinstance(value, list | tuple):
+        return tuple(value)
+    return (value, value) if isinstance(value, int) and not isinstance(value, bool) else value
+
+
+def _tuple(value: Any) -> Any:
+    return tuple(value) if isinstance(value, list) else value
+
+
+# TensorFlow and Keras count in 32 bits.
+MAX_COUNT = 2**31 - 1
+POSITIVE_INT = {"type": "integer", "minimum": 1, "maximum": MAX_COUNT}
+PAIR_SCHEMA = {
+    "anyOf": [POSITIVE_INT, {"type": "array", "items": POSITIVE_INT, "minItems": 2, "maxItems": 2}]
+}
+Fraction = Annotated[float, Field(ge=0.0, lt=1.0)]
+Count = Annotated[int, Field(ge=1, le=MAX_COUNT)]
+Pair = Annotated[tuple[Count, Count], BeforeValidator(_pair), WithJsonSchema(PAIR_SCHEMA)]
+
+
+def _rising(value: tuple[float, float]) -> tuple[float, float]:
+    if value[0] > value[1]:
+        raise PydanticCustomError(
+            "range",
+            "not a range. Expected [low, high]. Received {given}",
+            {"given": f"[{value[0]:g}, {value[1]:g}]"},
+        )
+    return value
+
+
+def span(limits: Mapping[str, Any]) -> Any:
+    """A range: `[low, high]`, both numbers within limits."""
+    number = Annotated[float, Field(**limits)]
+    return Annotated[tuple[number, number], BeforeValidator(_tuple), AfterValidator(_rising)]
+
+
+def listing(item: Any) -> Any:
+    """A frozen list: YAML's list, kept as a tuple."""
+    return Annotated[tuple[item, ...], BeforeValidator(_tuple)]
+
+
+class Choice(Model):
+    """Base of all objects given as a word with options."""
+
+    @property
+    def word(self) -> str:
+        """The word chosen."""
+        return next(name for name in type(self).model_fields if getattr(self, name) is not None)
+
+    @property
+    def options(self) -> Any:
+        """The options of that word: a model whose fields are their names."""
+        return getattr(self, self.word)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _read_word(cls, value: Any) -> Any:
+        words = cls.model_fields
+        if isinstance(value, str):
+            if value not in words:
+                raise PydanticCustomError("unknown_word", "unknown word", {"word": value})
+            return {value: {}}
+        if not isinstance(value, dict):
+            return value
+        if len(value) != 1:
+            raise PydanticCustomError("one_word", "one word", {"given": list(value)})
+        (word, options), *_ = value.items()
+        if word not in words:
+            raise PydanticCustomError("unknown_word", "unknown word", {"word": str(word)})
+        if isinstance(options, dict):
+            return value
+        model = _options_of(words[word])
+        if issubclass(model, Choice):
+            return value
+        if options is None or not model.model_fields:
+            return {word: {} if options is None else options}
+        return {word: {first_option(model): options}}
+
+    @model_serializer
+    def _write(self) -> Any:
+        chosen = self.options
+        if isinstance(chosen, Choice):
+            return {self.word: chosen._write()}
+        fields = type(chosen).model_fields
+        required_first = sorted(fields, key=lambda name: not fields[name].is_required())
+        return (
+            {self.word: {name: _written(getattr(chosen, name)) for name in required_first}}
+            if fields
+            else self.word
+        )
+
+    @classmethod
+    def __get_pydantic_json_schema__(cls, core_schema: Any, handler: Any) -> dict[str, Any]:
+        schema = handler.resolve_ref_schema(handler(core_schema))
+        properties = {
+            name: {"description": field.description} | _options_schema(schema["properties"][name])
+            for name, field in cls.model_fields.items()
+        }
+        bare = [
+            name
+            for name, field in cls.model_fields.items()
+            if not any(option.is_required() for option in _options_of(field).model_fields.values())
+        ]
+        one = {
+            "type": "object",
+            "properties": properties,
+            "additionalProperties": False,
+            "minProperties": 1,
+            "maxProperties": 1,
+        }
+        return {"description": cls.__doc__, "anyOf": [{"enum": bare}, one] if bare else [one]}
+
+
+def _written(value: Any) -> Any:
+    # By itself: pydantic before 2.13 fails on models inside that it has not built yet.
+    return value.model_dump() if isinstance(value, BaseModel) else value
+
+
+def _options_of(field: FieldInfo) -> type[BaseModel]:
+    """The model of a word's options: the first half of `Options | None`."""
+    options: type[BaseModel] = get_args(field.annotation)[0]
+    return options
+
+
+def first_option(model: type[BaseModel]) -> str:
+    """The option that may stand without its name: the first that is required, else the first."""
+    fields = model.model_fields
+    return next((name for name, field in fields.items() if field.is_required()), next(iter(fields)))
+
+
+def _options_schema(schema: dict[str, Any]) -> dict[str, Any]:
+    """The schema of a word's options without the null that only marks an unset word."""
+    kept = [part for part in schema.get("anyOf", []) if part.get("type") != "null"]
+    # The first option may stand alone, so values pass here and are checked on loading.
+    return {"anyOf": [*kept, {"type": ["string", "number", "boolean", "array", "null"]}]}
+
+
+def _field(option: Option) -> tuple[Any, Any]:
+    if option.type == "range":
+        return span(option.limits), Field(option.default, description=option.description)
+    types: dict[Any, Any] = {"pair": Pair, "pair?": Pair | None}
+    kind = types.get(option.type, option.type) if isinstance(option.type, str) else option.type
+    if get_args(kind)[-1:] == (Ellipsis,):
+        kind = listing(get_args(kind)[0])
+    default = ... if option.default is REQUIRED else option.default
+    limits: dict[str, Any] = dict(option.limits)
+    return kind, Field(default, description=option.description, **limits)
+
+
+class NoOptions(Model):
+    """The word stands alone."""
+
+
+def choice(name: str, doc: str, words: Mapping[str, Word]) -> type[Choice]:
+    """Makes the `Choice` model of a table of words."""
+    fields: dict[str, Any] = {}
+    for word, entry in words.items():
+        # One model for all bare words: making a model takes a millisecond at every start.
+        options = _options(f"{name}_{word}", entry) if entry.options else NoOptions
+        fields[word] = (options | None, Field(None, description=entry.description))
+    return create_model(name, __base__=Choice, __doc__=doc, **fields)
+
+
+def _options(name: str, entry: Word) -> type[Model]:
+    fields: dict[str, Any] = {key: _field(option) for key, option in entry.options.items()}
+    return create_model(name, __base__=Model, __doc__=entry.description, **fields)

@@ -1,0 +1,32 @@
+"""The words of a recipe, as plain tables: what each means, its options, its name in Keras.
+
+A new activation, initializer, pool, optimizer, schedule or augmentation is one entry here (and its
+code in `layers`, `losses`, `optimize` or `augment` where Keras has none). Schema, help,
+`zoo schema` and the builder all read these tables.
+"""
+
+from zoo.recipe.words.data import AUGMENTATIONS, MIXING, PREPROCESSINGS
+from zoo.recipe.words.network import ACTIVATIONS, GLOBAL_POOLS, INITIALIZERS, ORDER, POOLS
+from zoo.recipe.words.synonyms import SYNONYMS
+from zoo.recipe.words.training import CLASS_WEIGHTS, LOSSES, OPTIMIZERS, SCHEDULES
+from zoo.recipe.words.word import REQUIRED, ActivationWord, Option, Word
+
+__all__ = [
+    "ACTIVATIONS",
+    "AUGMENTATIONS",
+    "CLASS_WEIGHTS",
+    "GLOBAL_POOLS",
+    "INITIALIZERS",
+    "LOSSES",
+    "MIXING",
+    "OPTIMIZERS",
+    "ORDER",
+    "POOLS",
+    "PREPROCESSINGS",
+    "REQUIRED",
+    "SCHEDULES",
+    "SYNONYMS",
+    "ActivationWord",
+    "Option",
+    "Word",
+]

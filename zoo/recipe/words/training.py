@@ -1,0 +1,253 @@
+"""The words of training: optimizers, schedules, losses."""
+
+from __future__ import annotations
+
+from zoo.recipe.words.word import FRACTION, NOT_NEGATIVE, POSITIVE, REQUIRED, Option, Word
+
+LEARNING_RATE = "Step size; with a schedule, its peak."
+DECAY = Option(
+    float,
+    0.0,
+    "Decoupled weight decay of kernels: w -= learning_rate * weight_decay * w.",
+    NOT_NEGATIVE,
+)
+BETA_1 = Option(float, 0.9, "Decay of the first moment.", FRACTION)
+BETA_2 = Option(float, 0.999, "Decay of the second moment.", FRACTION)
+EPSILON = Option(float, 1e-7, "Added to the denominator.", POSITIVE)
+CLIPPING = {
+    "clipnorm": Option(
+        float | None, None, "Cut each variable's gradient to this norm, or none.", POSITIVE
+    ),
+    "global_clipnorm": Option(
+        float | None, None, "Cut all gradients together to this norm, or none.", POSITIVE
+    ),
+}
+OPTIMIZERS: dict[str, Word] = {
+    "SGD": Word(
+        "Stochastic gradient descent",
+        "SGD",
+        {
+            "learning_rate": Option(float, 0.01, LEARNING_RATE, POSITIVE),
+            "momentum": Option(float, 0.0, "Share of the last update kept.", FRACTION),
+            "nesterov": Option(bool, False, "Look ahead along the momentum (wants momentum > 0)."),
+            "weight_decay": DECAY,
+            **CLIPPING,
+        },
+    ),
+    "Adam": Word(
+        "Adam (Kingma & Ba 2015)",
+        "Adam",
+        {
+            "learning_rate": Option(float, 0.001, LEARNING_RATE, POSITIVE),
+            "beta_1": BETA_1,
+            "beta_2": BETA_2,
+            "epsilon": EPSILON,
+            "weight_decay": DECAY,
+            **CLIPPING,
+        },
+    ),
+    "AdamW": Word(
+        "Adam with decoupled weight decay (Loshchilov & Hutter 2019)",
+        "AdamW",
+        {
+            "learning_rate": Option(float, 0.001, LEARNING_RATE, POSITIVE),
+            "weight_decay": Option(float, 0.004, DECAY.description, NOT_NEGATIVE),
+            "beta_1": BETA_1,
+            "beta_2": BETA_2,
+            "epsilon": EPSILON,
+            **CLIPPING,
+        },
+    ),
+    "RMSprop": Word(
+        "Steps divided by a running root mean square of the gradient",
+        "RMSprop",
+        {
+            "learning_rate": Option(float, 0.001, LEARNING_RATE, POSITIVE),
+            "rho": Option(float, 0.9, "Decay of the mean square.", FRACTION),
+            "momentum": Option(float, 0.0, "Share of the last update kept.", FRACTION),
+            "epsilon": EPSILON,
+            "weight_decay": DECAY,
+            **CLIPPING,
+        },
+    ),
+    "TorchSGD": Word(
+        "SGD as PyTorch has it: the momentum holds gradients, not steps of older learning rates",
+        options={
+            "learning_rate": Option(float, 0.01, LEARNING_RATE, POSITIVE),
+            "momentum": Option(float, 0.0, "Share of the gradients' sum kept.", FRACTION),
+            "nesterov": Option(bool, False, "Look ahead along the momentum (wants momentum > 0)."),
+            "weight_decay": Option(
+                float,
+                0.0,
+                "Added to the gradient of kernels: g += weight_decay * w.",
+                NOT_NEGATIVE,
+            ),
+            **CLIPPING,
+        },
+    ),
+    "Adagrad": Word(
+        "Steps divided by the root of all squared gradients so far (Duchi et al. 2011)",
+        "Adagrad",
+        {
+            "learning_rate": Option(float, 0.01, LEARNING_RATE, POSITIVE),
+            "initial_accumulator_value": Option(
+                float, 0.1, "Where the sum of squares begins.", NOT_NEGATIVE
+            ),
+            "epsilon": EPSILON,
+            "weight_decay": DECAY,
+            **CLIPPING,
+        },
+    ),
+    "Nadam": Word(
+        "Adam with Nesterov's momentum (Dozat 2016)",
+        "Nadam",
+        {
+            "learning_rate": Option(float, 0.001, LEARNING_RATE, POSITIVE),
+            "beta_1": BETA_1,
+            "beta_2": BETA_2,
+            "epsilon": EPSILON,
+            "weight_decay": DECAY,
+            **CLIPPING,
+        },
+    ),
+    "Lion": Word(
+        "Steps by the sign of a momentum (Chen et al. 2023); wants a tenth of Adam's learning rate",
+        "Lion",
+        {
+            "learning_rate": Option(float, 0.0001, LEARNING_RATE, POSITIVE),
+            "beta_1": Option(
+                float, 0.9, "Share of the momentum in a step.", {"gt": 0.0, "lt": 1.0}
+            ),
+            "beta_2": Option(float, 0.99, "Decay of the momentum.", FRACTION),
+            "weight_decay": DECAY,
+            **CLIPPING,
+        },
+    ),
+    "Lamb": Word(
+        "Adam whose step is as long as each kernel is, for large batches (You et al. 2020)",
+        options={
+            "learning_rate": Option(float, 0.001, LEARNING_RATE, POSITIVE),
+            "beta_1": BETA_1,
+            "beta_2": BETA_2,
+            "epsilon": EPSILON,
+            "weight_decay": Option(
+                float,
+                0.0,
+                "Added to the direction of kernels: u += weight_decay * w.",
+                NOT_NEGATIVE,
+            ),
+            **CLIPPING,
+        },
+    ),
+    "Adafactor": Word(
+        "Steps as large as the weights are, by means over rows and columns (Shazeer & Stern 2018)",
+        "Adafactor",
+        {
+            "learning_rate": Option(
+                float, 0.001, "Step over the weights' root mean square; its peak.", POSITIVE
+            ),
+            "beta_2_decay": Option(
+                float, -0.8, "The second moment's decay at step t is 1 - t^this.", {"lt": 0.0}
+            ),
+            "epsilon_1": Option(float, 1e-30, "Added to squared gradients.", POSITIVE),
+            "epsilon_2": Option(float, 1e-3, "Least size that weights count as.", POSITIVE),
+            "clip_threshold": Option(float, 1.0, "Cut updates to this size.", POSITIVE),
+            "weight_decay": DECAY,
+            **CLIPPING,
+        },
+    ),
+    "Muon": Word(
+        "Momentum made orthogonal, for kernels as matrices; AdamW for biases, norms, the head and "
+        "depthwise kernels (Jordan et al. 2024)",
+        options={
+            "learning_rate": Option(float, 0.001, LEARNING_RATE, POSITIVE),
+            "momentum": Option(float, 0.95, "Share of the gradients' sum kept.", FRACTION),
+            "nesterov": Option(bool, True, "Look ahead along the momentum (wants momentum > 0)."),
+            "ns_steps": Option(int, 5, "Newton-Schulz steps towards orthogonal.", {"ge": 1}),
+            "rms_rate": Option(
+                float, 0.2, "Size of a step, as a root mean square; Adam's is near 0.2.", POSITIVE
+            ),
+            "adam_lr_ratio": Option(
+                float, 1.0, "Learning rate of what AdamW updates over that of the rest.", POSITIVE
+            ),
+            "adam_beta_1": BETA_1,
+            "adam_beta_2": BETA_2,
+            "epsilon": EPSILON,
+            "weight_decay": DECAY,
+            **CLIPPING,
+        },
+    ),
+}
+
+WARMUP = Option(float, 0.0, "Epochs of linear rise to the learning rate.", NOT_NEGATIVE)
+SCHEDULES: dict[str, Word] = {
+    "constant": Word("The learning rate stays as it is"),
+    "step": Word(
+        "The learning rate is multiplied by factor at each of the epochs",
+        options={
+            "at_epochs": Option(tuple[float, ...], REQUIRED, "Rising list of epochs."),
+            "factor": Option(float, 0.1, "Multiplier at each of them.", POSITIVE),
+        },
+    ),
+    "exponential": Word(
+        "The learning rate is multiplied by factor each epoch, a little at every step",
+        options={"factor": Option(float, 0.95, "Multiplier an epoch.", POSITIVE)},
+    ),
+    "triangle": Word(
+        "Linear from start_factor to the learning rate at peak_at, linear to end_factor at the end",
+        options={
+            "peak_at": Option(float, 0.23, "Share of the training before the peak.", FRACTION),
+            "start_factor": Option(float, 0.2, "First rate over peak rate.", NOT_NEGATIVE),
+            "end_factor": Option(float, 0.07, "Last rate over peak rate.", NOT_NEGATIVE),
+        },
+    ),
+    "cosine": Word(
+        "Linear warm-up, then half a cosine down to end_factor times the learning rate "
+        "(Loshchilov & Hutter 2017)",
+        options={
+            "warmup_epochs": WARMUP,
+            "end_factor": Option(float, 0.0, "Last rate over peak rate.", NOT_NEGATIVE),
+        },
+    ),
+    "one_cycle": Word(
+        "Linear rise from start_factor to the learning rate, then fall to end_factor (Smith 2018)",
+        options={
+            "warmup_epochs": Option(
+                float, REQUIRED, "Epochs from the start to the peak.", NOT_NEGATIVE
+            ),
+            "start_factor": Option(float, 0.04, "First rate over peak rate.", NOT_NEGATIVE),
+            "end_factor": Option(float, 0.0, "Last rate over peak rate.", NOT_NEGATIVE),
+        },
+    ),
+}
+
+LOSSES: dict[str, Word] = {
+    "softmax": Word(
+        "Cross-entropy of the softmax of the logits",
+        options={
+            "label_smoothing": Option(
+                float, 0.0, "Share of the label spread evenly over all classes.", FRACTION
+            )
+        },
+    ),
+    "svm": Word(
+        "Weston-Watkins multiclass hinge: sum over wrong classes of max(0, s_j - s_y + margin)",
+        options={"margin": Option(float, 1.0, "How far the right score must lead.", POSITIVE)},
+    ),
+}
+
+CLASS_WEIGHTS: dict[str, Word] = {
+    "balanced": Word(
+        "images / (classes * images of the class), of the training images: all classes count alike"
+    ),
+    "values": Word(
+        "A weight for each class",
+        options={
+            "weights": Option(
+                tuple[float, ...],
+                REQUIRED,
+                "In the order of the class names: as in run.json; of a folder, sorted.",
+            )
+        },
+    ),
+}

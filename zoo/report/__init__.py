@@ -1,0 +1,1 @@
+"""Figures of checks and searches, made of plain numbers and rows: no model is loaded."""
