@@ -152,14 +152,14 @@ def _words(words: argparse.Namespace, side: str, folder: str) -> dict[str, Any]:
     from zoo import recipe
 
     source = f"data.source={json.dumps({'folder': str(words.path.resolve())})}"
-    sets = [source, f"train.epochs={words.epochs}", *words.set]
+    overrides = [source, f"train.epochs={words.epochs}", *words.set]
     return {
         "side": side,
         "path": str(words.path.resolve()),
         "recipe": words.recipe,
-        "sets": sets,
+        "sets": overrides,
         "epochs": words.epochs,
-        "batch_size": recipe.load(words.recipe, sets).train.batch_size,
+        "batch_size": recipe.load(words.recipe, overrides).train.batch_size,
         "tuned": words.peer == "tuned",
         "out": folder,
     }

@@ -35,26 +35,26 @@ from zoo.recipe import Recipe  # noqa: E402
 from zoo.rundir import Run, write_json  # noqa: E402
 
 
-def load(name: str, sets: Sequence[str], data_is: str | None = None) -> tuple[Recipe, str]:
+def load(name: str, overrides: Sequence[str], data_is: str | None = None) -> tuple[Recipe, str]:
     """The recipe as it is trained, and the hash of the one that ships; refuses other changes."""
     if name not in recipes.shipped():
         raise SystemExit(f"{name}: not shipped. Expected one of: {', '.join(recipes.shipped())}.")
-    others = [text for text in sets if not text.replace(" ", "").startswith("data.source")]
-    changed = recipes.load(name, sets)
+    others = [text for text in overrides if not text.replace(" ", "").startswith("data.source")]
+    changed = recipes.load(name, overrides)
     if others:
         raise SystemExit(
             f"--set {', '.join(others)}: the number would not be the recipe's. "
             "Expected changes of data.source alone."
         )
     own = facts(recipes.shipped()[name])["data"]
-    if sets and data_is != own:
+    if overrides and data_is != own:
         raise SystemExit(f"{name}: is measured on {own}. Received --data-is {data_is}.")
     return changed, recipe_hash(recipes.shipped()[name])
 
 
-def train(name: str, sets: Sequence[str], seed: int, out: Path) -> dict[str, Any]:
+def train(name: str, overrides: Sequence[str], seed: int, out: Path) -> dict[str, Any]:
     """Trains one seed in a fresh process; its answer, with what run.json says."""
-    changes = [word for text in (*sets, f"seed={seed}") for word in ("--set", text)]
+    changes = [word for text in (*overrides, f"seed={seed}") for word in ("--set", text)]
     command = [sys.executable, "-m", "zoo", "train", name, "-q", "--json", "--no-export"]
     paths = filter(None, (str(ROOT), os.environ.get("PYTHONPATH")))
     done = subprocess.run(
@@ -71,13 +71,13 @@ def train(name: str, sets: Sequence[str], seed: int, out: Path) -> dict[str, Any
     return {**answer, "info": Run(Path(answer["run"])).info()}
 
 
-def measure(name: str, sets: Sequence[str], seeds: int, data_is: str | None) -> dict[str, Any]:
+def measure(name: str, overrides: Sequence[str], seeds: int, data_is: str | None) -> dict[str, Any]:
     """Trains all seeds; returns what recipes/results/NAME.json holds."""
-    recipe, identity = load(name, sets, data_is)
+    recipe, identity = load(name, overrides, data_is)
     answers = []
     with tempfile.TemporaryDirectory(prefix="zoo-measure-") as out:
         for seed in range(seeds):
-            answers.append(train(name, sets, seed, Path(out)))
+            answers.append(train(name, overrides, seed, Path(out)))
             last = answers[-1]
             print(f"seed {seed}: {last['accuracy']:.4f}, {last['seconds']:.1f} s", file=sys.stderr)
     accuracies = [answer["accuracy"] for answer in answers]

@@ -36,13 +36,13 @@ SIDES = ("zoo", *IMPORTS)
 SPACE = {"learning_rate": (1e-6, 1e1), "weight_decay": (1e-6, 1e-1)}  # Both drawn in log space.
 
 
-def measure(words: argparse.Namespace, sets: list[str], scratch: Path) -> list[Search]:
+def measure(words: argparse.Namespace, overrides: list[str], scratch: Path) -> list[Search]:
     """Runs all sides with all seeds."""
     found = []
     for seed in range(words.seeds):
         job = {
             "recipe": words.recipe,
-            "sets": [*sets, f"seed={seed}"],
+            "sets": [*overrides, f"seed={seed}"],
             "space": SPACE,
             "trials": words.trials,
             "seed": seed,
@@ -233,7 +233,7 @@ def links(source: Path, images: int, folder: Path) -> Path:
     return folder
 
 
-def as_json(found: list[Search], words: argparse.Namespace, sets: list[str]) -> dict[str, Any]:
+def as_json(found: list[Search], words: argparse.Namespace, overrides: list[str]) -> dict[str, Any]:
     """All figures."""
     from zoo import backend
 
@@ -244,7 +244,7 @@ def as_json(found: list[Search], words: argparse.Namespace, sets: list[str]) -> 
         "versions": {**backend.versions(), **_peer_versions()},
         "device": backend.device(),
         "recipe": words.recipe,
-        "sets": sets,
+        "sets": overrides,
         "space": SPACE,
         "trials": words.trials,
         "epochs": words.epochs,
@@ -289,15 +289,15 @@ def main() -> None:
     sys.path.insert(0, str(HERE.parent))
     with tempfile.TemporaryDirectory(prefix="zoo-bench-") as name:
         scratch = Path(name)
-        sets = [f"train.epochs={words.epochs}"]
+        overrides = [f"train.epochs={words.epochs}"]
         if not digits:
             source = Path(words.data).resolve()
             folder = links(source, words.images, scratch / "images") if words.images else source
-            sets.append(f"data.source={json.dumps({'folder': str(folder)})}")
-        found = measure(words, sets, scratch)
+            overrides.append(f"data.source={json.dumps({'folder': str(folder)})}")
+        found = measure(words, overrides, scratch)
     print(table(found))
     if words.json:
-        words.json.write_text(json.dumps(as_json(found, words, sets), indent=1) + "\n")
+        words.json.write_text(json.dumps(as_json(found, words, overrides), indent=1) + "\n")
 
 
 if __name__ == "__main__":

@@ -30,11 +30,11 @@ print(run.info()["seconds"])
 """
 
 
-def seconds(name: str, sets: list[str], watch: bool, out: str) -> float:
+def seconds(name: str, overrides: list[str], watch: bool, out: str) -> float:
     """Training seconds of a fresh process."""
     word = "watch" if watch else "plain"
     done = subprocess.run(
-        [sys.executable, "-c", CHILD, name, out, word, *sets],
+        [sys.executable, "-c", CHILD, name, out, word, *overrides],
         env={**os.environ, "PYTHONPATH": os.pathsep.join([str(ROOT), *sys.path[1:]])},
         stdout=subprocess.PIPE,
         text=True,

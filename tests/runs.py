@@ -40,9 +40,9 @@ train:
 UNIT = Normalisation("scale01", 1 / 255, 0.0)
 
 
-def tiny(folder: Path, *sets: str, text: str = TINY) -> Recipe:
+def tiny(folder: Path, *overrides: str, text: str = TINY) -> Recipe:
     """The small recipe, changed as by `--set`."""
-    return load(str(tiny_file(folder, text)), sets)
+    return load(str(tiny_file(folder, text)), overrides)
 
 
 def tiny_file(folder: Path, text: str = TINY) -> Path:

@@ -141,7 +141,7 @@ def test_interrupt_and_resume(runs: tuple[Path, Run], tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "sets",
+    "overrides",
     [
         ("train.ema={momentum: 0.9}", "train.optimizer=Muon",
          "train.learning_rate_factors=[{pattern: ^conv1, factor: 2, until_epoch: 1}]"),
@@ -150,7 +150,7 @@ def test_interrupt_and_resume(runs: tuple[Path, Run], tmp_path: Path) -> None:
     ],
     ids=["ema", "lookahead"],
 )  # fmt: skip
-def test_averages_go_on(tmp_path: Path, sets: tuple[str, ...]) -> None:
+def test_averages_go_on(tmp_path: Path, overrides: tuple[str, ...]) -> None:
     """Interrupted and resumed to the same bits, with what is kept around an optimizer."""
     code = (
         "import sys; from pathlib import Path; from tests.runs import tiny; "
@@ -160,7 +160,7 @@ def test_averages_go_on(tmp_path: Path, sets: tuple[str, ...]) -> None:
         "require_same(final(run), expected(recipe, folder))"
     )
     done = subprocess.run(
-        [sys.executable, "-c", code, *sets], cwd=tmp_path, env=environment(KERAS_BACKEND="jax"),
+        [sys.executable, "-c", code, *overrides], cwd=tmp_path, env=environment(KERAS_BACKEND="jax"),
         capture_output=True, text=True, timeout=240,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
@@ -187,9 +187,9 @@ def test_the_same_tests(chosen: tuple[str, ...]) -> None:
 
 def test_check(tmp_path: Path) -> None:
     """Of a recipe whose kernels decay: what trains a network, or asks Keras for more than calls."""
-    sets = "train.optimizer={AdamW: {learning_rate: 1e-2, weight_decay: 1e-2}}"
+    overrides = "train.optimizer={AdamW: {learning_rate: 1e-2, weight_decay: 1e-2}}"
     chosen = "C07,C09,C11,C12,C14"
-    found = jax("check", tiny_file(tmp_path), "--set", sets, "--only", chosen, cwd=tmp_path)
+    found = jax("check", tiny_file(tmp_path), "--set", overrides, "--only", chosen, cwd=tmp_path)
     assert found["code"] == 0
     assert {one["id"]: one["verdict"] for one in found["findings"]} == dict.fromkeys(
         chosen.split(","), "PASS"

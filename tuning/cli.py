@@ -22,7 +22,7 @@ from zoo.rundir import Search
 def tune(
     out: Output,
     recipe: str | None,
-    sets: Sequence[str],
+    overrides: Sequence[str],
     going_on: str | None,
     folder: Path,
     workers: int | None,
@@ -44,7 +44,7 @@ def tune(
     settings = Settings(workers=workers, watcher=SearchProgress(out.console()))
     with _terminated():
         if going_on is None:
-            template, proposed = with_proposal(str(recipe), sets, out.warn)
+            template, proposed = with_proposal(str(recipe), overrides, out.warn)
             if proposed:
                 out.note(
                     "note: the recipe has no tune: block; learning rate and weight decay are "
@@ -52,10 +52,10 @@ def tune(
                 )
             found = begin(template, folder, settings)
         elif recipe is None:
-            found = resume(going_on, settings, sets=sets)
+            found = resume(going_on, settings, overrides=overrides)
         else:
-            given, _ = with_proposal(recipe, sets, out.warn)
-            moved = [change for change in sets if change.startswith("data.source")]
+            given, _ = with_proposal(recipe, overrides, out.warn)
+            moved = [change for change in overrides if change.startswith("data.source")]
             found = resume(going_on, settings, given, moved)
     out.result(found.as_json())
     leave(out, found.folder, plots, tensorboard)

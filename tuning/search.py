@@ -59,7 +59,7 @@ def resume(
     path: str | Path,
     settings: Settings | None = None,
     given: Template | None = None,
-    sets: Sequence[str] = (),
+    overrides: Sequence[str] = (),
 ) -> Outcome:
     """Takes up a search where it was left.
 
@@ -67,7 +67,7 @@ def resume(
         path: its folder.
         settings: as for `begin`.
         given: a recipe that it is expected to be of; None: its own.
-        sets: changes of `data.source`, for data that were moved, and of limits.
+        overrides: changes of `data.source`, for data that were moved, and of limits.
 
     Raises:
         RunError: there is no such search, or it is running, or it is of another recipe; the
@@ -81,7 +81,7 @@ def resume(
         info = folder.info()
         if not folder.recipe_file.is_file():
             raise RunError(f"{folder.recipe_file}: is missing; without it nothing can go on.")
-        own = Template(str(folder.recipe_file), sets)
+        own = Template(str(folder.recipe_file), overrides)
         for other, where in ((own, str(folder.recipe_file)), (given, "the recipe given")):
             if other is not None:
                 _require_same(info["recipe"], _plain(other.data), folder, where)
@@ -111,14 +111,14 @@ def _more_time(info: dict[str, Any], limits: Template) -> bool:
     return tune.max_minutes is None or tune.max_minutes * 60 > info["seconds"] * 1.02
 
 
-def with_proposal(recipe: str, sets: Sequence[str], warn: Any = None) -> tuple[Template, bool]:
+def with_proposal(recipe: str, overrides: Sequence[str], warn: Any = None) -> tuple[Template, bool]:
     """A recipe ready to be searched, and whether the space is one that was proposed for it."""
-    template = Template(recipe, sets, warn)
+    template = Template(recipe, overrides, warn)
     if template.recipe.tune is not None:
         return template, False
     train = template.recipe.train
     block = proposal(train.optimizer.word, train.epochs)
-    return Template(recipe, [*sets, f"tune={dump_data(block)}"]), True
+    return Template(recipe, [*overrides, f"tune={dump_data(block)}"]), True
 
 
 def _plain(data: Any) -> Any:

@@ -47,13 +47,13 @@ class Sick:
     name: str
     check: str
     words: str
-    sets: tuple[str, ...] = ()
+    overrides: tuple[str, ...] = ()
     data: Callable[[Splits], Splits] | None = None
     hooks: dict[str, Any] = field(default_factory=dict)
     after: Callable[[Subject], None] | None = None
 
     def subject(self, folder: Path) -> Subject:
-        recipe = tiny(folder, *self.sets, text=HEALTHY)
+        recipe = tiny(folder, *self.overrides, text=HEALTHY)
         data = load_data(recipe)
         made = Subject(recipe, self.data(data) if self.data else data, **self.hooks)
         if self.after:

@@ -20,8 +20,8 @@ from zoo.recipe.without_regularization import calm
 from zoo.train import train
 
 
-def subject(folder: Path, *sets: str) -> Subject:
-    return Sick("none", "", "", sets).subject(folder)
+def subject(folder: Path, *overrides: str) -> Subject:
+    return Sick("none", "", "", overrides).subject(folder)
 
 
 def test_a_check_before_changes_no_training(tmp_path: Path) -> None:

@@ -17,8 +17,8 @@ from zoo.check.measure.trainer import LEAST_IMAGES, LEAST_SHARE, Trainer
 from zoo.check.run import check
 
 
-def subject(folder: Path, *sets: str) -> Subject:
-    return Sick("none", "", "", sets).subject(folder)
+def subject(folder: Path, *overrides: str) -> Subject:
+    return Sick("none", "", "", overrides).subject(folder)
 
 
 @given(st.floats(1e-4, 100), st.integers(1, 2000), st.floats(1, 1000), st.integers(1, 400))

@@ -29,9 +29,9 @@ def write(folder: Path, text: str) -> str:
     return str(file)
 
 
-def messages(recipe: str, *sets: str) -> list[str]:
+def messages(recipe: str, *overrides: str) -> list[str]:
     with pytest.raises(RecipeError) as caught:
-        load(recipe, sets)
+        load(recipe, overrides)
     assert caught.value.exit_code == 2
     return str(caught.value).splitlines()
 
@@ -222,8 +222,8 @@ def test_text_that_looks_like_something_else_stays_text(minimal: Path, value: st
         ),
     ],
 )
-def test_set(minimal: Path, sets: list[str], get: Any, value: Any) -> None:
-    assert get(load(str(minimal), sets)) == value
+def test_set(minimal: Path, overrides: list[str], get: Any, value: Any) -> None:
+    assert get(load(str(minimal), overrides)) == value
 
 
 @pytest.mark.parametrize(

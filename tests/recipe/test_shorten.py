@@ -25,8 +25,8 @@ UNFREEZE = "train.learning_rate_factors=[{pattern: kernel, factor: 0.5, until_ep
 PATIENCE = "train.early_stopping={patience: 2}"
 
 
-def made(file: Path, epochs: int, *sets: str) -> Recipe:
-    return load(str(file), [f"train.epochs={epochs}", *sets])
+def made(file: Path, epochs: int, *overrides: str) -> Recipe:
+    return load(str(file), [f"train.epochs={epochs}", *overrides])
 
 
 def written(folder: Path, text: str) -> str:
@@ -76,15 +76,17 @@ def test_early_stopping_goes(minimal: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "sets",
+    "overrides",
     [
         ["train.schedule={one_cycle: {warmup_epochs: 3}}", UNFREEZE],
         [STEPS],
         ["train.schedule={exponential: {factor: 0.9}}"],
     ],
 )
-def test_the_same_epochs_change_nothing_but_early_stopping(minimal: Path, sets: list[str]) -> None:
-    assert shortened(made(minimal, 10, PATIENCE, *sets), 10) == made(minimal, 10, *sets)
+def test_the_same_epochs_change_nothing_but_early_stopping(
+    minimal: Path, overrides: list[str]
+) -> None:
+    assert shortened(made(minimal, 10, PATIENCE, *overrides), 10) == made(minimal, 10, *overrides)
 
 
 def test_nothing_else_changes(minimal: Path) -> None:
@@ -108,7 +110,7 @@ def test_what_is_shortened_is_a_recipe(
 ) -> None:
     """A kept trial's recipe is written and read again: no rounding may make it invalid."""
     warmup = data.draw(st.integers(0, epochs))
-    at = sorted(data.draw(st.sets(st.integers(1, epochs), min_size=1, max_size=4)))
+    at = sorted(data.draw(st.overrides(st.integers(1, epochs), min_size=1, max_size=4)))
     change = data.draw(
         st.sampled_from(
             [
@@ -140,11 +142,11 @@ def test_filled_is_loaded_with_the_same_values(minimal: Path, values: dict[str, 
     template = Template(str(minimal), ["train.optimizer=SGD"])
     before = copy.deepcopy(template.data)
     outer_first = sorted(values, key=lambda path: path.count("."))
-    sets = [
+    overrides = [
         f"{path}={yaml.safe_dump(values[path], default_flow_style=True)}" for path in outer_first
     ]
-    sets = [change.removesuffix("\n").removesuffix("\n...") for change in sets]
-    expected = load(str(minimal), ["train.optimizer=SGD", *sets])
+    overrides = [change.removesuffix("\n").removesuffix("\n...") for change in overrides]
+    expected = load(str(minimal), ["train.optimizer=SGD", *overrides])
     assert template.filled(values) == expected
     assert load(written(minimal.parent, template.dump(values))) == expected
     assert template.data == before

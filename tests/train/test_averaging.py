@@ -39,9 +39,9 @@ class Trace(keras.callbacks.Callback):
         """For one process."""
 
 
-def traced(folder: Path, *sets: str) -> tuple[Run, Trace]:
+def traced(folder: Path, *overrides: str) -> tuple[Run, Trace]:
     trace = Trace()
-    return train(tiny(folder, *sets), folder / "runs", Settings(callbacks=[trace])), trace
+    return train(tiny(folder, *overrides), folder / "runs", Settings(callbacks=[trace])), trace
 
 
 def test_the_average_is_validated_and_kept(tmp_path: Path) -> None:

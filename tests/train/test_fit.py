@@ -240,8 +240,8 @@ def test_mixed_labels_learn(tmp_path: Path) -> None:
 
 def test_class_weights_reach_the_loss(tmp_path: Path) -> None:
     """Where one class alone counts, it is all that is learnt; validation counts all."""
-    sets = ("train.class_weight={values: [0, 0, 0, 5, 0, 0, 0, 0, 0, 0]}", "train.epochs=6")
-    run = train(tiny(tmp_path, *sets), tmp_path / "runs")
+    overrides = ("train.class_weight={values: [0, 0, 0, 5, 0, 0, 0, 0, 0, 0]}", "train.epochs=6")
+    run = train(tiny(tmp_path, *overrides), tmp_path / "runs")
     last = run.rows()[-1]
     assert last["loss"] < 0.3
     assert last["val_loss"] > 2

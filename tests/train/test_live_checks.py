@@ -23,11 +23,11 @@ from zoo.train import Settings, live_checks, train
 from zoo.train.dead_units import DeadUnitCounter
 
 
-def watched(folder: Path, *sets: str) -> tuple[Run, str]:
+def watched(folder: Path, *overrides: str) -> tuple[Run, str]:
     """A run of some epochs, and what the user was told."""
     told = io.StringIO()
     settings = Settings(console=Console(file=told, width=200))
-    run = train(tiny(folder, "train.epochs=24", *sets), folder / "runs", settings)
+    run = train(tiny(folder, "train.epochs=24", *overrides), folder / "runs", settings)
     assert "the watch stopped" not in told.getvalue()
     return run, told.getvalue()
 

@@ -87,7 +87,7 @@ def test_resume_is_exact(tmp_path: Path, step: int, number: int) -> None:
 
 
 @pytest.mark.parametrize(
-    "sets",
+    "overrides",
     [
         ("train.optimizer={SGD: {learning_rate: 0.05, momentum: 0.9, weight_decay: 0.01}}",
          "train.schedule={one_cycle: 1}"),
@@ -105,10 +105,10 @@ def test_resume_is_exact(tmp_path: Path, step: int, number: int) -> None:
          "train.optimizer={TorchSGD: {learning_rate: 0.1, momentum: 0.9}}"),
         ("train.gradient_accumulation_steps=4", "train.optimizer=Adafactor"),
     ],
-    ids=lambda sets: sets[0],
+    ids=lambda overrides: overrides[0],
 )  # fmt: skip
-def test_everything_that_has_state(tmp_path: Path, sets: tuple[str, ...]) -> None:
-    recipe = tiny(tmp_path, *sets)
+def test_everything_that_has_state(tmp_path: Path, overrides: tuple[str, ...]) -> None:
+    recipe = tiny(tmp_path, *overrides)
     run = interrupted(recipe, tmp_path / "runs", 3)
     resume(run.folder)
     require_same(final(run), expected(recipe, tmp_path))
@@ -292,16 +292,16 @@ def pictures(folder: Path) -> Path:
 
 def test_moved_data_are_followed(tmp_path: Path) -> None:
     folder = pictures(tmp_path / "old")
-    sets = (f"data.source={{folder: {folder}}}", "data.image_size=8", "train.batch_size=16")
-    recipe = tiny(tmp_path, *sets)
+    overrides = (f"data.source={{folder: {folder}}}", "data.image_size=8", "train.batch_size=16")
+    recipe = tiny(tmp_path, *overrides)
     wanted = expected(recipe, tmp_path)
     run = interrupted(recipe, tmp_path / "runs", 2)
     folder.rename(tmp_path / "new")
     with pytest.raises(DataError, match="does not exist"):
         resume(run.folder)
     with pytest.raises(UsageError, match="only data.source may be changed"):
-        resume(run.folder, sets=["train.epochs=9"])
-    resume(run.folder, sets=[f"data.source.folder.path={tmp_path / 'new'}"])
+        resume(run.folder, overrides=["train.epochs=9"])
+    resume(run.folder, overrides=[f"data.source.folder.path={tmp_path / 'new'}"])
     require_same(final(run), wanted)
 
 
@@ -381,10 +381,10 @@ def _steps(folder: Path) -> list[int]:
 @pytest.mark.slow
 def test_ctrl_c_at_the_command_line(tmp_path: Path) -> None:
     """Exit code 130, a sentence that tells how to go on, and then the undisturbed end."""
-    sets = ("train.epochs=40", "train.checkpoint_steps=1")
+    overrides = ("train.epochs=40", "train.checkpoint_steps=1")
     process = subprocess.Popen(
         [sys.executable, "-m", "zoo", "train", str(tiny_file(tmp_path)), "--no-export",
-         "--no-evaluate", *(word for change in sets for word in ("--set", change))],
+         "--no-evaluate", *(word for change in overrides for word in ("--set", change))],
         cwd=tmp_path, env=environment(), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
     )  # fmt: skip
     while process.poll() is None and max(_steps(tmp_path), default=0) < 12:
@@ -398,4 +398,4 @@ def test_ctrl_c_at_the_command_line(tmp_path: Path) -> None:
     assert run.info()["status"] == "interrupted"
     done = zoo("train", "--resume", run, "--no-evaluate", "--no-export", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
-    require_same(final(run), expected(tiny(tmp_path, *sets), tmp_path))
+    require_same(final(run), expected(tiny(tmp_path, *overrides), tmp_path))

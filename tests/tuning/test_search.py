@@ -61,14 +61,14 @@ LASTING = ("trial", "stage", "index", "values", "status", "score", "se", "reason
            "wanted_epochs", "best_epoch", "steps", "seed", "rungs", "curve")  # fmt: skip
 
 
-def file_of(folder: Path, *sets: str, text: str = TINY, **tune: Any) -> Path:
+def file_of(folder: Path, *overrides: str, text: str = TINY, **tune: Any) -> Path:
     """A recipe to be searched; `tune` changes its block."""
     data = yaml.safe_load(text.replace("1e-2", "0.01"))
     data["train"]["optimizer"] = "SGD"
     data["tune"] = {**TUNE, **tune}
     folder.mkdir(parents=True, exist_ok=True)
     file = folder / "search.yaml"
-    file.write_text(Template(written(folder, data), sets).dump(), encoding="utf-8")
+    file.write_text(Template(written(folder, data), overrides).dump(), encoding="utf-8")
     return file
 
 
@@ -294,7 +294,7 @@ def test_half_diverge(tmp_path: Path) -> None:
 
 def test_time_is_up(interrupted: Search) -> None:
     """What was found by then is the result, and that it is not confirmed is said."""
-    found = resume(interrupted.folder, sets=["tune.max_minutes=1e-6"])
+    found = resume(interrupted.folder, overrides=["tune.max_minutes=1e-6"])
     assert found.trials == 3
     assert found.words == ["out of time before the best could be trained again: "
                            "one trial may be luck"]  # fmt: skip
@@ -408,7 +408,7 @@ def test_another_recipe_is_refused(
 
 def test_another_change_is_refused(interrupted: Search) -> None:
     with pytest.raises(RunError, match="train.batch_size: was 256, is 64"):
-        resume(interrupted.folder, sets=["train.batch_size=64"])
+        resume(interrupted.folder, overrides=["train.batch_size=64"])
 
 
 def test_limits_may_be_changed(interrupted: Search, tmp_path: Path, calm: Outcome) -> None:

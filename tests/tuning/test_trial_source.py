@@ -92,7 +92,7 @@ def test_the_order_in_which_trials_end_changes_nothing(
 @settings(
     max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
-@given(st.sampled_from([0, 1]), st.sets(st.integers(0, TRIALS - 1)))
+@given(st.sampled_from([0, 1]), st.overrides(st.integers(0, TRIALS - 1)))
 def test_taken_up_again_it_gives_what_is_missing(
     template: Template, number: int, missing: set[int]
 ) -> None:

@@ -71,7 +71,7 @@ def numbers(result: Result) -> list[dict[str, Any]]:
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    "sets",
+    "overrides",
     [
         pytest.param(
             [SGD, "train.optimizer.SGD.nesterov=true", *KNOBS[2:], "train.epochs=2"],
@@ -92,11 +92,11 @@ def numbers(result: Result) -> list[dict[str, Any]]:
         ),
     ],
 )  # fmt: skip
-def test_a_trial_is_a_training(bench: TrialTrainer, tmp_path: Path, sets: list[str]) -> None:
+def test_a_trial_is_a_training(bench: TrialTrainer, tmp_path: Path, overrides: list[str]) -> None:
     """Among others that ran before it, the numbers of `zoo train`."""
-    recipe = tiny(tmp_path, *sets)
+    recipe = tiny(tmp_path, *overrides)
     word = recipe.train.optimizer.word
-    ran(bench, tiny(tmp_path, *sets, f"train.optimizer.{word}.learning_rate=0.03", "seed=9"))
+    ran(bench, tiny(tmp_path, *overrides, f"train.optimizer.{word}.learning_rate=0.03", "seed=9"))
     built = bench.built
     result = ran(bench, recipe)
     assert bench.built == built + 1, "the start of another seed, and no other network"
@@ -202,10 +202,12 @@ def test_what_ran_before_makes_no_difference(data: Splits, tmp_path: Path) -> No
     ],
 )
 def test_another_network_is_built(bench: TrialTrainer, tmp_path: Path, change: str) -> None:
-    sets = [SGD, "train.epochs=1"]
-    one, other = (bench.network(tiny(tmp_path, *more)) for more in (sets, [*sets, change]))
+    overrides = [SGD, "train.epochs=1"]
+    one, other = (
+        bench.network(tiny(tmp_path, *more)) for more in (overrides, [*overrides, change])
+    )
     assert one is not other
-    assert bench.network(tiny(tmp_path, *sets, f"{RATE}=0.5", "seed=8")) is one
+    assert bench.network(tiny(tmp_path, *overrides, f"{RATE}=0.5", "seed=8")) is one
 
 
 def test_diverged_is_a_result(bench: TrialTrainer, tmp_path: Path) -> None:

@@ -88,15 +88,15 @@ class Crew:
     Args:
         folder: of the search.
         count: how many.
-        sets: changes of `data.source`, for data that were moved.
+        overrides: changes of `data.source`, for data that were moved.
         silence: seconds after which a silent worker is ended.
     """
 
     def __init__(
-        self, folder: Search, count: int, sets: Sequence[str] = (), silence: float = SILENCE
+        self, folder: Search, count: int, overrides: Sequence[str] = (), silence: float = SILENCE
     ) -> None:
         self.folder = folder
-        self.sets = list(sets)
+        self.overrides = list(overrides)
         self.silence = silence
         self.count = count
         self.devices = gpus()
@@ -142,7 +142,7 @@ class Crew:
                 start_new_session=True,  # Ctrl-C is for the search, which ends its workers.
             )
         worker = Worker(index, process, log)
-        worker.send(recipe=str(self.folder.recipe_file), sets=self.sets)
+        worker.send(recipe=str(self.folder.recipe_file), overrides=self.overrides)
         if process.stdout is not None:
             self.selector.register(process.stdout, selectors.EVENT_READ, worker)
         self.workers.append(worker)

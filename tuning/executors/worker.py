@@ -69,7 +69,7 @@ def main() -> None:
 
 def _work(channel: Channel) -> None:
     first = channel.receive()
-    template = Template(first["recipe"], first["sets"])
+    template = Template(first["recipe"], first["overrides"])
     recipe = template.recipe
     from zoo import backend
 

@@ -28,15 +28,15 @@ class Trained:
         RunError: the folder holds no trained model, or one that cannot be read.
     """
 
-    def __init__(self, run: Run, sets: Sequence[str] = ()) -> None:
+    def __init__(self, run: Run, overrides: Sequence[str] = ()) -> None:
         self.run = run
-        self.sets = sets  # Changes of data.source, for data that were moved.
+        self.overrides = overrides  # Changes of data.source, for data that were moved.
         self.info = run.info()
         run.require_model()
 
     @cached_property
     def recipe(self) -> Recipe:
-        return recipes.reload(self.run.recipe_file, self.sets)
+        return recipes.reload(self.run.recipe_file, self.overrides)
 
     @property
     def class_names(self) -> list[str]:

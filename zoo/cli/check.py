@@ -61,7 +61,7 @@ def ids(given: Sequence[str] | None) -> list[str]:
 def check(
     out: Output,
     recipe: str,
-    sets: Sequence[str],
+    overrides: Sequence[str],
     only: Sequence[str],
     skip: Sequence[str],
     quick: bool,
@@ -70,7 +70,7 @@ def check(
     folder: Path,
 ) -> None:
     """Checks a recipe; exit code 1 where any check fails."""
-    loaded = recipes.load(recipe, sets, out.warn)
+    loaded = recipes.load(recipe, overrides, out.warn)
     if write is not None and write.exists():
         raise UsageError(f"{write}: exists already; --write takes the name of a new file.")
     if plots:
@@ -103,7 +103,7 @@ def check(
     place.write_checks({"recipe": recipes.dump(loaded), **found.as_json()})
     out.result({**found.as_json(), "folder": str(place)})
     _printed(out, found)
-    _suggested(out, loaded, found.suggestion, recipe, sets, write)
+    _suggested(out, loaded, found.suggestion, recipe, overrides, write)
     if plots:
         from zoo.report.check_figures import draw
 
@@ -148,7 +148,7 @@ def _suggested(
     loaded: Recipe,
     suggestion: dict[str, Any] | None,
     recipe: str,
-    sets: Sequence[str],
+    overrides: Sequence[str],
     write: Path | None,
 ) -> None:
     """Prints the suggested rate; writes it into a copy of the recipe where that is asked for."""
@@ -161,9 +161,9 @@ def _suggested(
     if write is None:
         return
     word = loaded.train.optimizer.word
-    block = _searched(recipes.Template(recipe, sets), word, (low, high))
+    block = _searched(recipes.Template(recipe, overrides), word, (low, high))
     changes = [f"train.optimizer.{word}.learning_rate={rate:g}", f"tune={json.dumps(block)}"]
-    changed = recipes.load(recipe, [*sets, *changes])
+    changed = recipes.load(recipe, [*overrides, *changes])
     head = f"# zoo check: learning rate {rate:g}; `zoo tune` searches from {low:g} to {high:g}\n"
     write_text(write, head + _copied(recipe, changed, rate, block))
     out.result({"written": str(write)})

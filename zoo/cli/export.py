@@ -18,7 +18,7 @@ def export(
     out: Output,
     run: str,
     forms: Sequence[str],
-    sets: Sequence[str],
+    overrides: Sequence[str],
     folder: Path | None,
     version: int | None,
 ) -> None:
@@ -34,7 +34,7 @@ def export(
     os.environ["KERAS_BACKEND"] = "tensorflow"
     if not can_export():
         raise EnvironmentFault("exporting needs TensorFlow: pip install tensorflow")
-    trained = trained_run(run, sets)
+    trained = trained_run(run, overrides)
     from zoo.export import export as write
     from zoo.export.export import require
 
@@ -93,11 +93,11 @@ def require_writable(folder: Path) -> None:
         raise EnvironmentFault(f"{folder}: cannot be written to; choose another place with --out.")
 
 
-def trained_run(path: str, sets: Sequence[str] = ()) -> Any:
+def trained_run(path: str, overrides: Sequence[str] = ()) -> Any:
     """Opens a run before the framework is loaded, so that a wrong path answers at once."""
     run = Run.open(path)
     run.require_model()
     backend.prepare(deterministic=False)
     from zoo.artifact.trained_run import Trained
 
-    return Trained(run, sets)
+    return Trained(run, overrides)

@@ -64,7 +64,7 @@ def list_(as_json: JsonOption = False, debug: DebugOption = False) -> None:
 @app.command()
 def show(
     recipe: RecipeArgument,
-    sets: SetOption = None,
+    overrides: SetOption = None,
     yaml: Annotated[
         bool, typer.Option("--yaml", help="The recipe, every default written.")
     ] = False,
@@ -77,7 +77,7 @@ def show(
         from zoo.cli.output import layer_table, plan_json
         from zoo.plan import num_classes, plan
 
-        loaded = recipes.load(recipe, sets or (), out.warn)
+        loaded = recipes.load(recipe, overrides or (), out.warn)
         if yaml:
             out.result({"recipe": loaded.model_dump(mode="json")})
             out.text(recipes.dump(loaded).rstrip())
@@ -127,7 +127,7 @@ def check(
         str | None,
         typer.Argument(metavar="[RECIPE]", help="A YAML file, or a recipe of `zoo list`."),
     ] = None,
-    sets: SetOption = None,
+    overrides: SetOption = None,
     quick: Annotated[
         bool, typer.Option("--quick", help="Only the checks that need no training: seconds.")
     ] = False,
@@ -166,7 +166,7 @@ def check(
         if recipe is None:
             raise UsageError("Expected a RECIPE, or --list.")
         wanted, left_out = babysit.ids(only), babysit.ids(skip)
-        babysit.check(output, recipe, sets or (), wanted, left_out, quick, plots, write, out)
+        babysit.check(output, recipe, overrides or (), wanted, left_out, quick, plots, write, out)
 
 
 @app.command()
@@ -175,7 +175,7 @@ def train(
         str | None,
         typer.Argument(metavar="[RECIPE]", help="A YAML file, or a recipe of `zoo list`."),
     ] = None,
-    sets: SetOption = None,
+    overrides: SetOption = None,
     resume: Annotated[
         str | None, typer.Option("--resume", metavar="RUN", help="Go on with this run instead.")
     ] = None,
@@ -197,7 +197,7 @@ def train(
     with Output(as_json, debug, quiet) as output:
         from zoo.cli import train as verbs
 
-        verbs.train(output, recipe, sets or (), resume, out, tensorboard, evaluate, export)
+        verbs.train(output, recipe, overrides or (), resume, out, tensorboard, evaluate, export)
 
 
 @app.command()
@@ -206,7 +206,7 @@ def tune(
         str | None,
         typer.Argument(metavar="[RECIPE]", help="A YAML file, or a recipe of `zoo list`."),
     ] = None,
-    sets: SetOption = None,
+    overrides: SetOption = None,
     resume: Annotated[
         str | None,
         typer.Option("--resume", metavar="FOLDER", help="Go on with this search."),
@@ -230,4 +230,4 @@ def tune(
     with Output(as_json, debug, quiet) as output:
         from tuning import cli
 
-        cli.tune(output, recipe, sets or (), resume, out, workers, plots, tensorboard)
+        cli.tune(output, recipe, overrides or (), resume, out, workers, plots, tensorboard)

@@ -15,7 +15,7 @@ from zoo.cli.output import Output
 @app.command()
 def evaluate(
     run: RunArgument,
-    sets: MovedOption = None,
+    overrides: MovedOption = None,
     split: Annotated[
         str, typer.Option("--split", help="test, or validation to leave the test alone.")
     ] = "test",
@@ -31,7 +31,7 @@ def evaluate(
     with Output(as_json, debug, quiet) as out:
         from zoo.cli import train
 
-        train.evaluate(out, run, split, sets or (), tta)
+        train.evaluate(out, run, split, overrides or (), tta)
 
 
 @app.command()
@@ -62,7 +62,7 @@ def predict(
 @app.command()
 def export(
     run: RunArgument,
-    sets: MovedOption = None,
+    overrides: MovedOption = None,
     form: Annotated[
         list[str] | None,
         typer.Option(
@@ -86,7 +86,7 @@ def export(
     with Output(as_json, debug, quiet) as output:
         from zoo.cli import export as exporting
 
-        exporting.export(output, run, form or (), sets or (), out, version)
+        exporting.export(output, run, form or (), overrides or (), out, version)
 
 
 @app.command()

@@ -20,7 +20,7 @@ SPLITS = ("test", "validation")
 def train(
     out: Output,
     recipe: str | None,
-    sets: Sequence[str],
+    overrides: Sequence[str],
     resume: str | None,
     folder: Path,
     tensorboard: bool,
@@ -30,7 +30,7 @@ def train(
     """`zoo train`: trains or resumes, then evaluates and exports."""
     if (recipe is None) == (resume is None):
         raise UsageError("Expected either a RECIPE or --resume RUN, and not both.")
-    loaded = recipes.load(str(recipe), sets, out.warn) if resume is None else None
+    loaded = recipes.load(str(recipe), overrides, out.warn) if resume is None else None
     if loaded:
         require_writable(folder)
     deterministic = loaded.train.deterministic if loaded else True
@@ -42,7 +42,7 @@ def train(
     from zoo.train import train as begin
 
     settings = Settings(console=out.console(), tensorboard=tensorboard)
-    run = begin(loaded, folder, settings) if loaded else go_on(str(resume), settings, sets)
+    run = begin(loaded, folder, settings) if loaded else go_on(str(resume), settings, overrides)
     info = run.info()
     keys = ("status", "epochs", "best_epoch", "seconds", "images_per_second", "val_accuracy")
     out.result({"run": str(run), **{key: info.get(key) for key in keys}})
@@ -51,16 +51,22 @@ def train(
         f"{info['best_epoch']}: validation accuracy {info['val_accuracy']:.4f}"
     )
     _after(
-        out, run, evaluating and info["data"]["test"] is not None, exporting, sets if resume else ()
+        out,
+        run,
+        evaluating and info["data"]["test"] is not None,
+        exporting,
+        overrides if resume else (),
     )
     out.text(f"run       {run}")
 
 
-def _after(out: Output, run: Run, evaluating: bool, exporting: bool, sets: Sequence[str]) -> None:
+def _after(
+    out: Output, run: Run, evaluating: bool, exporting: bool, overrides: Sequence[str]
+) -> None:
     from zoo.artifact.trained_run import Trained
     from zoo.evaluate import evaluate as measure
 
-    trained = Trained(run, sets)
+    trained = Trained(run, overrides)
     if evaluating:
         result = measure(trained)
         out.result({"accuracy": result["accuracy"], "test_loss": result["loss"]})
@@ -81,13 +87,13 @@ def _after(out: Output, run: Run, evaluating: bool, exporting: bool, sets: Seque
         out.text(exported(made))
 
 
-def evaluate(out: Output, run: str, split: str, sets: Sequence[str], tta: str | None) -> None:
+def evaluate(out: Output, run: str, split: str, overrides: Sequence[str], tta: str | None) -> None:
     """`zoo evaluate`."""
     if tta not in (None, *TTA):
         raise UsageError(f"--tta {tta}: unknown. Expected one of: {', '.join(TTA)}.")
     if split not in SPLITS:
         raise UsageError(f"--split {split}: unknown. Expected one of: {', '.join(SPLITS)}.")
-    trained = trained_run(run, sets)
+    trained = trained_run(run, overrides)
     from zoo.evaluate import evaluate as measure
     from zoo.progress import counting
 

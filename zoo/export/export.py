@@ -201,7 +201,7 @@ def _by_tensorflow(
     command = [sys.executable, "-m", "zoo", "export", *words]
     command += ["--model-version", str(version)] if version else []
     command += ["--out", str(out)] if out else []
-    command += [word for change in trained.sets for word in ("--set", change)]
+    command += [word for change in trained.overrides for word in ("--set", change)]
     environment = {**os.environ, "KERAS_BACKEND": "tensorflow"}
     done = subprocess.run(command, env=environment, capture_output=True, text=True)
     try:

@@ -42,13 +42,13 @@ def find(recipe: str) -> FilePath:
 
 
 def load(
-    recipe: str, sets: Sequence[str] = (), warn: Callable[[Problem], None] | None = None
+    recipe: str, overrides: Sequence[str] = (), warn: Callable[[Problem], None] | None = None
 ) -> Recipe:
     """Loads, checks and resolves a recipe.
 
     Args:
         recipe: a path, or the name of a recipe that ships.
-        sets: changes as `a.b[0].c=VALUE`, the value in YAML; checked like the file.
+        overrides: changes as `a.b[0].c=VALUE`, the value in YAML; checked like the file.
         warn: called with what is allowed and likely to hurt, with file, line and path.
 
     Returns:
@@ -59,7 +59,7 @@ def load(
         RecipeError: all problems of the recipe, each with file, line and path.
     """
     draft = _Draft(yaml_reader.read_file(find(recipe)))
-    for change in sets:
+    for change in overrides:
         draft.set(change)
     loaded = draft.finish()
     if warn:
@@ -72,7 +72,7 @@ class Template:
 
     Args:
         recipe: a path, or the name of a recipe that ships.
-        sets: changes, as `load` takes them.
+        overrides: changes, as `load` takes them.
         warn: as `load` takes it.
 
     Raises:
@@ -82,13 +82,13 @@ class Template:
     def __init__(
         self,
         recipe: str,
-        sets: Sequence[str] = (),
+        overrides: Sequence[str] = (),
         warn: Callable[[Problem], None] | None = None,
     ) -> None:
         self.draft = _Draft(yaml_reader.read_file(find(recipe)))
-        for change in sets:
+        for change in overrides:
             self.draft.set(change)
-        self.moved = [change for change in sets if change.startswith("data.source")]
+        self.moved = [change for change in overrides if change.startswith("data.source")]
         self.recipe = self.draft.finish()
         if warn:
             self.draft.caution(self.recipe, warn)
@@ -114,19 +114,19 @@ class Template:
         return draft.finish(space=False)
 
 
-def reload(file: FilePath, sets: Sequence[str] = ()) -> Recipe:
+def reload(file: FilePath, overrides: Sequence[str] = ()) -> Recipe:
     """Loads the recipe of a run; only `data.source` may be changed, for data that were moved.
 
     Raises:
         UsageError: a change of anything else.
     """
-    for change in sets:
+    for change in overrides:
         if not change.replace(" ", "").startswith(("data.source=", "data.source.")):
             raise UsageError(
                 f"--set {change}: a run stays as it was begun; only data.source may be changed, "
                 f"for data that were moved. Start a new run: zoo train {file} --set ..."
             )
-    return load(str(file), sets)
+    return load(str(file), overrides)
 
 
 @dataclass

@@ -93,13 +93,15 @@ def train(recipe: Recipe, out: Path = Path("runs"), settings: Settings | None = 
         return _Training(run, recipe, data, scaling, settings).go(None)
 
 
-def resume(path: str | Path, settings: Settings | None = None, sets: Sequence[str] = ()) -> Run:
+def resume(
+    path: str | Path, settings: Settings | None = None, overrides: Sequence[str] = ()
+) -> Run:
     """Goes on with an interrupted or killed run to the weights that it would have had.
 
     Args:
         path: the run folder.
         settings: as for `train`.
-        sets: changes of `data.source` alone, for data that were moved.
+        overrides: changes of `data.source` alone, for data that were moved.
 
     Raises:
         RunError: there is no such run, it is still running, or its state does not fit.
@@ -118,16 +120,16 @@ def resume(path: str | Path, settings: Settings | None = None, sets: Sequence[st
             "start a new run with a lower learning rate."
         )
     with run.locked():
-        return _resumed(run, info, settings, sets)
+        return _resumed(run, info, settings, overrides)
 
 
-def _resumed(run: Run, info: dict[str, Any], settings: Settings, sets: Sequence[str]) -> Run:
+def _resumed(run: Run, info: dict[str, Any], settings: Settings, overrides: Sequence[str]) -> Run:
     if digest(run.recipe_file.read_text(encoding="utf-8")) != info.get("recipe_hash"):
         raise RunError(
             f"{run.recipe_file}: was edited since the run began, and a run goes on as it began. "
             f"Start a new one: zoo train {run.recipe_file}"
         )
-    recipe = recipes.reload(run.recipe_file, sets)
+    recipe = recipes.reload(run.recipe_file, overrides)
     keras_ready(recipe)
     if info["backend"] != keras.backend.backend():
         raise RunError(
