@@ -160,7 +160,8 @@ def test_averages_go_on(tmp_path: Path, overrides: tuple[str, ...]) -> None:
         "require_same(final(run), expected(recipe, folder))"
     )
     done = subprocess.run(
-        [sys.executable, "-c", code, *overrides], cwd=tmp_path, env=environment(KERAS_BACKEND="jax"),
+        [sys.executable, "-c", code, *overrides], cwd=tmp_path,
+        env=environment(KERAS_BACKEND="jax"),
         capture_output=True, text=True, timeout=240,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
