@@ -82,6 +82,14 @@ class Run:
     def state_folder(self) -> Path:
         return self.folder / "state"
 
+    def state_file(self, step: int) -> Path:
+        """File that holds the training state after `step` steps."""
+        return self.state_folder / f"step-{step:09d}.npz"
+
+    def state_files(self) -> list[Path]:
+        """The state files there are, newest first."""
+        return sorted(self.state_folder.glob("step-*.npz"), reverse=True)
+
     @property
     def tensorboard_folder(self) -> Path:
         return self.folder / "tensorboard"
