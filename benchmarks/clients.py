@@ -113,8 +113,8 @@ def main() -> None:
 
     run = Run.open(Path(words.run).absolute())
     name = run.info()["name"]
-    exports = {form: run.export_folder(form) / name / "1" for form in ("saved_model", "onnx")}
-    exports |= {form: run.export_folder(form) / name / "1" for form in ("keras", "litert")}
+    exports = {format: run.export_folder(format) / name / "1" for format in ("saved_model", "onnx")}
+    exports |= {format: run.export_folder(format) / name / "1" for format in ("keras", "litert")}
     extra = exports["saved_model"] / "assets.extra" / "manifest.json"
     manifest = json.loads(extra.read_text(encoding="utf-8"))
     server = subprocess.Popen(

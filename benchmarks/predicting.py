@@ -38,12 +38,12 @@ def main() -> None:
 
     import numpy as np
 
-    from zoo.artifact.trained_run import Trained
+    from zoo.artifact.trained_run import TrainedRun
     from zoo.data.images import THREADS, decode
     from zoo.predict import BATCH, Exported, predict
 
     made = None if (Path(words.model) / "run.json").is_file() else layout.find(words.model)
-    classifier = Exported(made) if made else Trained(Run.open(words.model))
+    classifier = Exported(made) if made else TrainedRun(Run.open(words.model))
     pool = ThreadPoolExecutor(THREADS)
 
     def decoded() -> np.ndarray:

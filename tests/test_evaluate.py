@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from sklearn import metrics
 
 from tests.runs import copied
-from zoo.artifact.trained_run import Trained, softmax
+from zoo.artifact.trained_run import TrainedRun, softmax
 from zoo.data.load import load as load_data
 from zoo.errors import DataError
 from zoo.evaluate import calibration_error, evaluate, measured
@@ -98,7 +98,7 @@ def test_softmax_of_large_logits() -> None:
 
 def test_evaluation_of_a_run(trained: Run, tmp_path: Path) -> None:
     run = copied(trained, tmp_path)
-    loaded = Trained(run)
+    loaded = TrainedRun(run)
     found = evaluate(loaded)
     assert json.loads(run.evaluation_file.read_text(encoding="utf-8")) == found
     assert found["split"] == "test"
@@ -113,10 +113,10 @@ def test_evaluation_of_a_run(trained: Run, tmp_path: Path) -> None:
 
 def test_looks_at_the_test_are_counted(trained: Run, tmp_path: Path) -> None:
     run = copied(trained, tmp_path)
-    loaded = Trained(run)
+    loaded = TrainedRun(run)
     counts = [evaluate(loaded)["test_evaluations"], evaluate(loaded)["test_evaluations"]]
     evaluate(loaded, "validation")
-    counts.append(evaluate(Trained(run))["test_evaluations"])
+    counts.append(evaluate(TrainedRun(run))["test_evaluations"])
     assert counts == [1, 2, 3]
     assert run.info()["test_evaluations"] == 3
 
@@ -131,10 +131,10 @@ def test_validation_leaves_the_test_alone(
 
     monkeypatch.setattr("zoo.evaluate.load_data", guarded)
     run = copied(trained, tmp_path)
-    assert evaluate(Trained(run), "validation")["images"] == 180
+    assert evaluate(TrainedRun(run), "validation")["images"] == 180
     assert not run.evaluation_file.exists()
     with pytest.raises(DataError, match="the data have no test split"):
-        evaluate(Trained(run))
+        evaluate(TrainedRun(run))
 
 
 def test_changed_data_are_refused(
@@ -145,4 +145,4 @@ def test_changed_data_are_refused(
     info = run.info()
     run.update(data={**info["data"], "fingerprint": "0" * 64})
     with pytest.raises(DataError, match="the data changed since"):
-        evaluate(Trained(run))
+        evaluate(TrainedRun(run))

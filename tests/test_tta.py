@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from tests.runs import tiny
-from zoo.artifact.trained_run import Trained
+from zoo.artifact.trained_run import TrainedRun
 from zoo.batches import EvaluationBatches
 from zoo.evaluate import evaluate
 from zoo.recipe.schema import Evaluate
@@ -42,12 +42,12 @@ def test_mirror_and_moves() -> None:
 
 
 @pytest.fixture(scope="module")
-def trained(tmp_path_factory: pytest.TempPathFactory) -> Trained:
+def trained(tmp_path_factory: pytest.TempPathFactory) -> TrainedRun:
     folder = tmp_path_factory.mktemp("tta")
-    return Trained(train(tiny(folder, "evaluate.tta=mirror"), folder / "runs"))
+    return TrainedRun(train(tiny(folder, "evaluate.tta=mirror"), folder / "runs"))
 
 
-def test_reported_beside_the_plain_figures(trained: Trained) -> None:
+def test_reported_beside_the_plain_figures(trained: TrainedRun) -> None:
     result = evaluate(trained)
     assert result["tta"]["kind"] == "mirror"
     assert result["tta"].keys() == {"kind", "accuracy", "top5_accuracy", "loss", "ece"}
@@ -58,7 +58,7 @@ def test_reported_beside_the_plain_figures(trained: Trained) -> None:
     assert other["accuracy"] == result["accuracy"]
 
 
-def test_logits_are_the_mean_over_views(trained: Trained, tmp_path: Path) -> None:
+def test_logits_are_the_mean_over_views(trained: TrainedRun, tmp_path: Path) -> None:
     from zoo.data.load import load as load_data
 
     split = load_data(trained.recipe).validation

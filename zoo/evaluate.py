@@ -8,7 +8,7 @@ import numpy as np
 from sklearn import metrics
 
 from zoo import losses
-from zoo.artifact.trained_run import Trained, softmax
+from zoo.artifact.trained_run import TrainedRun, softmax
 from zoo.data.cache import silent
 from zoo.data.load import load as load_data
 from zoo.errors import DataError
@@ -20,7 +20,7 @@ BINS = 15  # of the calibration error: Guo et al. 2017
 
 
 def evaluate(
-    trained: Trained,
+    trained: TrainedRun,
     split: str = "test",
     progress: Report | None = None,
     tta: str | None = None,

@@ -38,7 +38,7 @@ class Prediction:
 
 
 class Classifier(Protocol):
-    """A trained run (`zoo.artifact.trained_run.Trained`) or an export (`Exported`)."""
+    """A trained run (`zoo.artifact.trained_run.TrainedRun`) or an export (`Exported`)."""
 
     @property
     def class_names(self) -> list[str]: ...
@@ -61,15 +61,15 @@ class Exported:
     def __init__(self, artifact: Artifact) -> None:
         manifest = artifact.manifest()
         artifact.require_whole(manifest)
-        model = artifact.folder if artifact.form == "saved_model" else artifact.model_file
+        model = artifact.folder if artifact.format == "saved_model" else artifact.model_file
         try:
             self.spec = ImageSpec(**manifest["image"])
-            self.class_names, calls = readers.READERS[artifact.form](model)
+            self.class_names, calls = readers.READERS[artifact.format](model)
         except ImportError as error:
             package = {"onnx": '"zoo-keras[onnx]"', "litert": '"zoo-keras[litert]"'}
             raise EnvironmentFault(
                 f"{artifact}: {error}. Install what reads it: "
-                f"pip install {package.get(artifact.form, 'tensorflow')}"
+                f"pip install {package.get(artifact.format, 'tensorflow')}"
             ) from None
         except Exception as error:  # Each runtime has errors of its own for a damaged file.
             raise RunError(

@@ -24,8 +24,8 @@ class Exports:
     run: Run
     printed: dict[str, Any]
 
-    def of(self, form: str) -> Artifact:
-        found = find(self.run.export_folder(form) / "tiny" / "1")
+    def of(self, format: str) -> Artifact:
+        found = find(self.run.export_folder(format) / "tiny" / "1")
         assert found is not None
         return found
 
@@ -39,9 +39,9 @@ class Exports:
     @cached_property
     def wanted(self) -> np.ndarray:
         """Their probabilities by the run."""
-        from zoo.artifact.trained_run import Trained
+        from zoo.artifact.trained_run import TrainedRun
 
-        return Trained(self.run).probabilities(self.pixels)
+        return TrainedRun(self.run).probabilities(self.pixels)
 
 
 def call(*arguments: str | Path | Run) -> Any:

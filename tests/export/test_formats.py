@@ -22,7 +22,7 @@ from tests.pictures import KINDS, noise
 from tests.runs import copied, environment, tiny
 from zoo import __version__
 from zoo.artifact import layout, readers
-from zoo.artifact.trained_run import Trained, softmax
+from zoo.artifact.trained_run import TrainedRun, softmax
 from zoo.data.images import ImageSpec, as_png, decode
 from zoo.errors import Diverged, EnvironmentFault, RunError
 from zoo.export import FORMATS, export
@@ -34,26 +34,26 @@ from zoo.train import train
 
 CLASSES = list("0123456789")
 SIGNATURES = ("serving_default", "serve_uint8", "serve_float")
-EVERY = pytest.mark.parametrize("form", FORMATS)
+EVERY = pytest.mark.parametrize("format", FORMATS)
 MANIFEST = {
     "name", "version", "format", "classes", "image", "signatures", "made", "versions", "run",
     "test", "parity", "files",
 }  # fmt: skip
 
 
-def opened(form: str, folder: Path) -> readers.Opened:
+def opened(format: str, folder: Path) -> readers.Opened:
     """By the format's own runtime, in this process."""
     found = layout.find(folder)
     assert found is not None
-    return readers.READERS[form](found.folder if form == "saved_model" else found.model_file)
+    return readers.READERS[format](found.folder if format == "saved_model" else found.model_file)
 
 
-def require_answers(form: str, folder: Path, pixels: np.ndarray, wanted: np.ndarray,
+def require_answers(format: str, folder: Path, pixels: np.ndarray, wanted: np.ndarray,
                     atol: float = 1e-5) -> None:  # fmt: skip
     """Through every signature, in batches of every size."""
-    labels, calls = opened(form, folder)
+    labels, calls = opened(format, folder)
     assert labels == CLASSES
-    assert {name: kind for name, (kind, _) in calls.items()} == FORMATS[form].signatures
+    assert {name: kind for name, (kind, _) in calls.items()} == FORMATS[format].signatures
     files = np.array([as_png(image) for image in pixels], object)
     for kind, ask in calls.values():
         fed = files if kind == "files" else pixels.astype(kind)
@@ -77,27 +77,27 @@ def test_printed(exports: Exports) -> None:
 
 
 @EVERY
-def test_parity(exports: Exports, form: str) -> None:
-    file = exports.run.export_folder(form) / "parity.json"
+def test_parity(exports: Exports, format: str) -> None:
+    file = exports.run.export_folder(format) / "parity.json"
     parity = json.loads(file.read_text(encoding="utf-8"))
-    assert parity == next(e["parity"] for e in exports.printed["exports"] if e["format"] == form)
+    assert parity == next(e["parity"] for e in exports.printed["exports"] if e["format"] == format)
     assert parity["passed"] is parity["labels"] is True
     assert max(parity["max_abs_diff"], parity["max_repeat_diff"]) <= 1e-5
     assert parity["top1_agreement"] == 1.0
     assert parity["images"] == 180
     assert parity["tolerance"] == 1e-4
-    assert parity["signatures"].keys() == FORMATS[form].signatures.keys()
-    for name, kind in FORMATS[form].signatures.items():
+    assert parity["signatures"].keys() == FORMATS[format].signatures.keys()
+    for name, kind in FORMATS[format].signatures.items():
         cases = parity["signatures"][name].get("cases", {})
         assert (len(cases) >= 18) is (kind == "files")
         assert max(cases.values(), default=0) <= 1e-5
 
 
 @EVERY
-def test_found_again(exports: Exports, form: str) -> None:
+def test_found_again(exports: Exports, format: str) -> None:
     """From the model's file, its version, the folder of versions and that of the format."""
-    version = exports.run.export_folder(form) / "tiny" / "1"
-    made = layout.Artifact(version, form)
+    version = exports.run.export_folder(format) / "tiny" / "1"
+    made = layout.Artifact(version, format)
     for path in (made.model_file, version, version.parent, version.parent.parent):
         assert layout.find(path) == layout.find(str(path)) == made
     assert layout.find(exports.run.folder) is None
@@ -105,30 +105,30 @@ def test_found_again(exports: Exports, form: str) -> None:
 
 
 @EVERY
-def test_nothing_else_is_left(exports: Exports, form: str) -> None:
-    folder = exports.run.export_folder(form)
+def test_nothing_else_is_left(exports: Exports, format: str) -> None:
+    folder = exports.run.export_folder(format)
     assert {path.name for path in folder.iterdir()} == {"tiny", "parity.json"}
     beside = {"manifest.json", "README.md", "recipe.yaml"}
     found = {path.name for path in (folder / "tiny" / "1").iterdir()}
-    if form == "saved_model":
+    if format == "saved_model":
         assert found == {
             "saved_model.pb", "fingerprint.pb", "variables", "assets", "assets.extra",
         }  # fmt: skip
-        extra = {path.name for path in exports.of(form).extra.iterdir()}
+        extra = {path.name for path in exports.of(format).extra.iterdir()}
         assert extra == beside | {"tf_serving_warmup_requests"}
     else:
-        assert found == beside | {"labels.txt", layout.MODEL_FILES[form]}
+        assert found == beside | {"labels.txt", layout.MODEL_FILES[format]}
 
 
 @EVERY
-def test_manifest(exports: Exports, form: str) -> None:
-    made = exports.of(form)
+def test_manifest(exports: Exports, format: str) -> None:
+    made = exports.of(format)
     manifest = made.manifest()
-    assert manifest.keys() == MANIFEST | ({"fingerprint"} if form == "saved_model" else set())
-    assert (manifest["name"], manifest["version"], manifest["format"]) == ("tiny", 1, form)
+    assert manifest.keys() == MANIFEST | ({"fingerprint"} if format == "saved_model" else set())
+    assert (manifest["name"], manifest["version"], manifest["format"]) == ("tiny", 1, format)
     assert manifest["classes"] == CLASSES
     assert ImageSpec(**manifest["image"]) == ImageSpec(8, 8, 1)
-    assert manifest["signatures"] == list(FORMATS[form].signatures)
+    assert manifest["signatures"] == list(FORMATS[format].signatures)
     assert manifest["made"]["by"] == f"zoo {__version__}"
     info = exports.run.info()
     assert manifest["run"]["data_fingerprint"] == info["data"]["fingerprint"]
@@ -140,9 +140,9 @@ def test_manifest(exports: Exports, form: str) -> None:
 
 
 @EVERY
-def test_files(exports: Exports, form: str) -> None:
+def test_files(exports: Exports, format: str) -> None:
     """Each but the manifest and the card, which names it, with its size and its hash."""
-    made = exports.of(form)
+    made = exports.of(format)
     files = made.manifest()["files"]
     there = {path for path in made.folder.rglob("*") if path.is_file()}
     assert {made.folder / name for name in files} == there - {made.manifest_file, made.card_file}
@@ -152,12 +152,12 @@ def test_files(exports: Exports, form: str) -> None:
 
 
 @EVERY
-def test_card(exports: Exports, form: str) -> None:
-    made = exports.of(form)
+def test_card(exports: Exports, format: str) -> None:
+    made = exports.of(format)
     card, manifest = made.card_file.read_text(encoding="utf-8"), made.manifest()
     for part in (
         "# tiny, version 1",
-        f"format: {form}",
+        f"format: {format}",
         ", ".join(CLASSES),
         f"{manifest['test']['accuracy']:.4f} accuracy on {manifest['test']['images']:,} test",
         f"{manifest['run']['val_accuracy']:.4f} accuracy at epoch",
@@ -166,29 +166,29 @@ def test_card(exports: Exports, form: str) -> None:
         "bilinear",
         f"keras {manifest['versions']['keras']}",
         "## Limits",
-        *manifest["signatures"][:1] * (form == "saved_model"),
+        *manifest["signatures"][:1] * (format == "saved_model"),
     ):
         assert part in card, part
 
 
 @EVERY
-def test_recipe(exports: Exports, form: str) -> None:
+def test_recipe(exports: Exports, format: str) -> None:
     """What lies beside a model trains another one."""
-    file = exports.of(form).recipe_file
+    file = exports.of(format).recipe_file
     assert file.read_bytes() == exports.run.recipe_file.read_bytes()
     assert load(str(file)).name == "tiny"
 
 
 @EVERY
-def test_answers(exports: Exports, form: str) -> None:
-    require_answers(form, exports.of(form).folder, exports.pixels, exports.wanted)
+def test_answers(exports: Exports, format: str) -> None:
+    require_answers(format, exports.of(format).folder, exports.pixels, exports.wanted)
 
 
 @EVERY
-def test_labels_file(exports: Exports, form: str) -> None:
-    made = exports.of(form)
+def test_labels_file(exports: Exports, format: str) -> None:
+    made = exports.of(format)
     assert made.labels_file.read_text(encoding="utf-8").splitlines() == CLASSES
-    if form == "saved_model":
+    if format == "saved_model":
         assert made.labels_file == made.folder / "assets" / "labels.txt"
 
 
@@ -259,7 +259,9 @@ def test_mixed_kinds_of_files(loaded: Any, exports: Exports) -> None:
     """In one batch, each answered as training would decode it."""
     files = [make(noise(9 + i, 60 - i)) for i, make in enumerate(KINDS.values())]
     spec = ImageSpec(8, 8, 1)
-    wanted = Trained(exports.run).probabilities(np.stack([decode(f, spec).pixels for f in files]))
+    wanted = TrainedRun(exports.run).probabilities(
+        np.stack([decode(f, spec).pixels for f in files])
+    )
     found = loaded.signatures["serving_default"](image_bytes=tf.constant(files))
     np.testing.assert_allclose(softmax(found["logits"]), wanted, atol=1e-5)
 
@@ -362,8 +364,8 @@ def test_warmup(exports: Exports, loaded: Any) -> None:
 def test_labels_inside(exports: Exports) -> None:
     import onnx
 
-    for form in ("keras", "litert"):
-        with zipfile.ZipFile(exports.of(form).model_file) as archive:
+    for format in ("keras", "litert"):
+        with zipfile.ZipFile(exports.of(format).model_file) as archive:
             assert archive.testzip() is None
             assert archive.read("labels.txt").decode("utf-8").splitlines() == CLASSES
     made = onnx.load(exports.of("onnx").model_file)
@@ -415,19 +417,19 @@ def test_keras_file_runs_no_code(exports: Exports) -> None:
 @pytest.mark.parametrize("word", names.PREPROCESSINGS)
 def test_preprocessings(tmp_path: Path, exports: Exports, word: str) -> None:
     run = train(tiny(tmp_path, f"data.preprocess={word}", "train.epochs=1"), tmp_path / "runs")
-    require_all(tmp_path, Trained(run), exports.pixels, dict.fromkeys(FORMATS, 1e-5))
+    require_all(tmp_path, TrainedRun(run), exports.pixels, dict.fromkeys(FORMATS, 1e-5))
 
 
 def require_all(
-    tmp_path: Path, trained: Trained, pixels: np.ndarray, tolerance: dict[str, float]
+    tmp_path: Path, trained: TrainedRun, pixels: np.ndarray, tolerance: dict[str, float]
 ) -> None:
     """Writes and reads each format, with no gate between."""
     wanted = trained.probabilities(pixels)
-    for form, atol in tolerance.items():
-        folder = tmp_path / form / "1"
+    for format, atol in tolerance.items():
+        folder = tmp_path / format / "1"
         folder.mkdir(parents=True)
-        FORMATS[form].write(trained, folder)
-        require_answers(form, folder, pixels, wanted, atol)
+        FORMATS[format].write(trained, folder)
+        require_answers(format, folder, pixels, wanted, atol)
 
 
 @pytest.mark.slow
@@ -437,9 +439,9 @@ def require_all(
 def test_dtype_policies(tmp_path: Path, exports: Exports, policy: str, rounding: float) -> None:
     """SavedModel and Keras files keep the policy; ONNX and LiteRT compute in float32."""
     recipe = tiny(tmp_path, f"train.dtype_policy={policy}", "train.epochs=1")
-    trained = Trained(train(recipe, tmp_path / "runs"))
+    trained = TrainedRun(train(recipe, tmp_path / "runs"))
     tolerance = {
-        form: rounding if entry.full_precision else 1e-5 for form, entry in FORMATS.items()
+        format: rounding if entry.full_precision else 1e-5 for format, entry in FORMATS.items()
     }
     require_all(tmp_path, trained, exports.pixels, tolerance)
     if policy == "mixed_bfloat16":
@@ -474,7 +476,7 @@ def test_missing_package(trained: Run, tmp_path: Path, monkeypatch: pytest.Monke
     assert not run.export_folder("keras").exists()
     require("litert")  # TensorFlow reads it as well.
     with pytest.raises(EnvironmentFault):
-        export(Trained(run), "onnx")
+        export(TrainedRun(run), "onnx")
 
 
 def test_diverged(trained: Run, tmp_path: Path) -> None:
@@ -487,7 +489,7 @@ def test_diverged(trained: Run, tmp_path: Path) -> None:
     assert "Lower the learning rate" in result.stderr
     assert not run.export_folder("saved_model").exists()
     with pytest.raises(Diverged):
-        export(Trained(run), "keras")
+        export(TrainedRun(run), "keras")
 
 
 @pytest.mark.slow
@@ -530,7 +532,7 @@ def test_what_no_converter_writes(
 ) -> None:
     """A sentence, whatever the converter raises."""
 
-    def write(trained: Trained, folder: Path) -> None:
+    def write(trained: TrainedRun, folder: Path) -> None:
         raise RuntimeError("no such operation: Erfc\nand its stack")
 
     monkeypatch.setitem(FORMATS, "onnx", replace(FORMATS["onnx"], write=write))
@@ -544,9 +546,9 @@ def test_out_of_several(trained: Run, tmp_path: Path) -> None:
     run = copied(trained, tmp_path)
     result = call("export", run, "--format", "onnx,litert", "--out", tmp_path / "models")
     assert result.exit_code == 0, result.output
-    for form in ("onnx", "litert"):
-        folder = tmp_path / "models" / form / "tiny" / "1"
-        assert layout.find(folder) == layout.Artifact(folder, form)
+    for format in ("onnx", "litert"):
+        folder = tmp_path / "models" / format / "tiny" / "1"
+        assert layout.find(folder) == layout.Artifact(folder, format)
         assert str(folder) in result.stdout
 
 
@@ -569,7 +571,7 @@ def test_again_replaces(trained: Run, tmp_path: Path) -> None:
     final.mkdir(parents=True)
     (final / "stray").write_text("old", encoding="utf-8")
     (final.parent / "2").mkdir()
-    assert export(Trained(run), "onnx")["path"] == str(final)
+    assert export(TrainedRun(run), "onnx")["path"] == str(final)
     assert not (final / "stray").exists()
     assert (final.parent / "2").exists()
 

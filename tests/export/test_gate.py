@@ -17,7 +17,7 @@ import tensorflow as tf
 from tests.export.conftest import call
 from tests.runs import copied
 from zoo.artifact.layout import MODEL_FILES, find
-from zoo.artifact.trained_run import Trained
+from zoo.artifact.trained_run import TrainedRun
 from zoo.data.images import ImageSpec, decode
 from zoo.data.load import load as load_data
 from zoo.errors import ParityError
@@ -27,39 +27,39 @@ from zoo.rundir import Run
 from zoo.rundir.files import locked
 
 SIGNATURES = ("serving_default", "serve_uint8", "serve_float")
-Write = Callable[[Trained, Path], None]
+Write = Callable[[TrainedRun, Path], None]
 
 
 @pytest.fixture
 def planted(monkeypatch: pytest.MonkeyPatch) -> Callable[[str, Write], None]:
     """Puts another writer in a format's place."""
 
-    def plant(form: str, write: Write) -> None:
-        monkeypatch.setitem(FORMATS, form, replace(FORMATS[form], write=write))
+    def plant(format: str, write: Write) -> None:
+        monkeypatch.setitem(FORMATS, format, replace(FORMATS[format], write=write))
 
     return plant
 
 
-def require_refused(run: Run, form: str, message: str) -> dict[str, Any]:
+def require_refused(run: Run, format: str, message: str) -> dict[str, Any]:
     """Nothing that looks valid is left: the comparison alone."""
     with pytest.raises(ParityError, match=message) as caught:
-        export(Trained(run), form)
+        export(TrainedRun(run), format)
     assert caught.value.exit_code == 1
-    folder = run.export_folder(form)
+    folder = run.export_folder(format)
     assert find(folder) is None
-    return require_only_the_comparison(run, form)
+    return require_only_the_comparison(run, format)
 
 
-def require_only_the_comparison(run: Run, form: str) -> dict[str, Any]:
-    folder = run.export_folder(form)
+def require_only_the_comparison(run: Run, format: str) -> dict[str, Any]:
+    folder = run.export_folder(format)
     assert [path.name for path in folder.iterdir()] == ["parity.json"]
-    found: dict[str, Any] = json.loads(run.parity_file(form).read_text(encoding="utf-8"))
+    found: dict[str, Any] = json.loads(run.parity_file(format).read_text(encoding="utf-8"))
     assert found["passed"] is False
     assert found["error"]
     return found
 
 
-def in_training_mode(trained: Trained, folder: Path) -> None:
+def in_training_mode(trained: TrainedRun, folder: Path) -> None:
     """The mistake that Keras's own `export` makes: BN and dropout as in training."""
     model, classes = trained.model, tf.constant(trained.class_names)
 
@@ -118,7 +118,7 @@ def test_other_versions_stay(trained: Run, tmp_path: Path, planted: Any) -> None
     old.write_bytes(b"passed once")
     planted("onnx", lambda trained, folder: (folder / "model.onnx").write_bytes(b"no model"))
     with pytest.raises(ParityError):
-        export(Trained(run), "onnx", version=3)
+        export(TrainedRun(run), "onnx", version=3)
     assert old.read_bytes() == b"passed once"
 
 
@@ -133,7 +133,7 @@ def test_what_a_killed_one_left(trained: Run, tmp_path: Path) -> None:
             os.utime(folder / f".new-{name}", (0, 0))
     assert find(folder) is None
     with locked(folder / ".new-alive", os.getpid):
-        export(Trained(run), "onnx")
+        export(TrainedRun(run), "onnx")
     left = sorted(path.name for path in folder.glob(".new-*"))
     assert left == [".new-alive", ".new-young"]
     found = find(folder)
@@ -158,7 +158,7 @@ def no_number(model: keras.Model) -> None:
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    "form, change",
+    "format, change",
     [
         ("saved_model", noise),
         ("keras", no_number),
@@ -168,17 +168,19 @@ def no_number(model: keras.Model) -> None:
         ("onnx", no_number),
     ],
 )
-def test_other_weights(trained: Run, tmp_path: Path, planted: Any, form: str, change: Any) -> None:
-    run, right = copied(trained, tmp_path), FORMATS[form].write
+def test_other_weights(
+    trained: Run, tmp_path: Path, planted: Any, format: str, change: Any
+) -> None:
+    run, right = copied(trained, tmp_path), FORMATS[format].write
 
-    def write(trained: Trained, folder: Path) -> None:
+    def write(trained: TrainedRun, folder: Path) -> None:
         kept = trained.model.get_weights()
         change(trained.model)
         right(trained, folder)
         trained.model.set_weights(kept)
 
-    planted(form, write)
-    found = require_refused(run, form, "predicts something else than the model: probabilities")
+    planted(format, write)
+    found = require_refused(run, format, "predicts something else than the model: probabilities")
     assert found["max_abs_diff"] > found["tolerance"]
     if change is swapped:
         assert found["top1_agreement"] < 1
@@ -192,9 +194,9 @@ def test_other_names(
     """The right probabilities under the wrong names."""
     run, right = copied(trained, tmp_path), FORMATS["onnx"].write
 
-    def write(trained: Trained, folder: Path) -> None:
+    def write(trained: TrainedRun, folder: Path) -> None:
         with monkeypatch.context() as patch:
-            patch.setattr(Trained, "class_names", [*"1023456789"])
+            patch.setattr(TrainedRun, "class_names", [*"1023456789"])
             right(trained, folder)
 
     planted("onnx", write)
@@ -207,7 +209,7 @@ def test_other_classes(trained: Run, tmp_path: Path, planted: Any) -> None:
     """One class fewer than the run has."""
     run, right = copied(trained, tmp_path), FORMATS["onnx"].write
 
-    def write(trained: Trained, folder: Path) -> None:
+    def write(trained: TrainedRun, folder: Path) -> None:
         model = trained.model
         trained.model = keras.Model(model.inputs, model.outputs[0][:, :9])
         right(trained, folder)
@@ -215,22 +217,22 @@ def test_other_classes(trained: Run, tmp_path: Path, planted: Any) -> None:
 
     planted("onnx", write)
     with pytest.raises(ParityError, match=r"images answers \(9,\) probabilities an image"):
-        export(Trained(run), "onnx")
+        export(TrainedRun(run), "onnx")
     require_only_the_comparison(run, "onnx")
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("form", FORMATS)
-def test_unreadable(trained: Run, tmp_path: Path, planted: Any, form: str) -> None:
+@pytest.mark.parametrize("format", FORMATS)
+def test_unreadable(trained: Run, tmp_path: Path, planted: Any, format: str) -> None:
     run = copied(trained, tmp_path)
 
-    def write(trained: Trained, folder: Path) -> None:
-        (folder / MODEL_FILES[form]).write_bytes(b"no model")
+    def write(trained: TrainedRun, folder: Path) -> None:
+        (folder / MODEL_FILES[format]).write_bytes(b"no model")
 
-    planted(form, write)
+    planted(format, write)
     with pytest.raises(ParityError, match="the export cannot be read again"):
-        export(Trained(run), form)
-    require_only_the_comparison(run, form)
+        export(TrainedRun(run), format)
+    require_only_the_comparison(run, format)
 
 
 def test_a_failed_one_leaves_the_old_export_of_out(
@@ -238,12 +240,12 @@ def test_a_failed_one_leaves_the_old_export_of_out(
 ) -> None:
     """It serves what it served; the run's own comparison tells of the failure."""
     run, out = copied(trained, tmp_path), tmp_path / "models"
-    made = Path(export(Trained(run), "onnx", out)["path"])
+    made = Path(export(TrainedRun(run), "onnx", out)["path"])
     before = {path: path.read_bytes() for path in made.iterdir()}
     assert len(before) == 5
     planted("onnx", lambda trained, folder: (folder / "model.onnx").write_bytes(b"no model"))
     with pytest.raises(ParityError):
-        export(Trained(run), "onnx", out)
+        export(TrainedRun(run), "onnx", out)
     assert {path: path.read_bytes() for path in made.iterdir()} == before
     assert sorted(path.name for path in out.iterdir()) == ["tiny"]
 
@@ -268,13 +270,13 @@ def test_an_interrupted_one_leaves_the_old(trained: Run, tmp_path: Path, planted
     final.mkdir(parents=True)
     (final / "model.onnx").write_bytes(b"old")
 
-    def write(trained: Trained, folder: Path) -> None:
+    def write(trained: TrainedRun, folder: Path) -> None:
         (folder / "model.onnx").write_bytes(b"half")
         raise KeyboardInterrupt
 
     planted("onnx", write)
     with pytest.raises(KeyboardInterrupt):
-        export(Trained(run), "onnx")
+        export(TrainedRun(run), "onnx")
     assert (final / "model.onnx").read_bytes() == b"old"
     assert [path.name for path in run.export_folder("onnx").iterdir()] == ["tiny"]
 
@@ -284,7 +286,7 @@ def test_an_interrupted_one_leaves_the_old(trained: Run, tmp_path: Path, planted
 
 def test_probes(trained: Run) -> None:
     """Real validation images as they are, and a few of them in every odd way."""
-    loaded = Trained(trained)
+    loaded = TrainedRun(trained)
     split, spec = load_data(loaded.recipe).validation, ImageSpec.of(loaded.recipe)
     found = probes(split, spec)
     count = len(found.pixels)

@@ -172,11 +172,13 @@ def test_keras_files_open_without_zoo(nets: Any, tmp_path: Path) -> None:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", ["all", "activations"])
-@pytest.mark.parametrize("form", ["onnx", "litert"])
-def test_every_layer_in(form: str, name: str, nets: Any, tmp_path: Path) -> None:
+@pytest.mark.parametrize("format", ["onnx", "litert"])
+def test_every_layer_in(format: str, name: str, nets: Any, tmp_path: Path) -> None:
     recipe, model = nets[name]
-    formats.FORMATS[form].write(stub(recipe, model), tmp_path)
-    labels, calls = readers.READERS[form](tmp_path / formats.Artifact(tmp_path, form).model_file)
+    formats.FORMATS[format].write(stub(recipe, model), tmp_path)
+    labels, calls = readers.READERS[format](
+        tmp_path / formats.Artifact(tmp_path, format).model_file
+    )
     assert labels == [*"abcd"]
     ((_, ask),) = calls.values()
     found = ask(PIXELS.astype(np.float32))["probabilities"]

@@ -19,17 +19,17 @@ from tests.pictures import KINDS, encoded, noise
 from tests.runs import zoo
 from zoo import predict
 from zoo.artifact import layout, readers
-from zoo.artifact.trained_run import Trained
+from zoo.artifact.trained_run import TrainedRun
 from zoo.data.images import ImageSpec, as_png, decode
 from zoo.export import FORMATS
 from zoo.predict import Exported, Prediction
 
-EVERY = pytest.mark.parametrize("form", FORMATS)
-ANY = pytest.mark.parametrize("form", ["run", *FORMATS])
+EVERY = pytest.mark.parametrize("format", FORMATS)
+ANY = pytest.mark.parametrize("format", ["run", *FORMATS])
 
 
-def model(exports: Exports, form: str) -> Path:
-    return exports.run.folder if form == "run" else exports.of(form).folder
+def model(exports: Exports, format: str) -> Path:
+    return exports.run.folder if format == "run" else exports.of(format).folder
 
 
 def document(result: Any) -> dict[str, Any]:
@@ -63,10 +63,10 @@ GOOD = ("0.png", "1.PNG", "deep/2.png", "deep/er/3.png", "deep/er/4.png")
 
 
 @ANY
-def test_files(exports: Exports, pictures: Path, form: str) -> None:
+def test_files(exports: Exports, pictures: Path, format: str) -> None:
     """Answered as the run answers, in the order given."""
     files = [pictures / name for name in GOOD]
-    result = call("predict", model(exports, form), *files, "--json", "--top", 10)
+    result = call("predict", model(exports, format), *files, "--json", "--top", 10)
     assert result.exit_code == 0, result.output
     found = document(result)
     assert found.keys() == {"predictions"}
@@ -81,8 +81,8 @@ def test_files(exports: Exports, pictures: Path, form: str) -> None:
 
 
 @EVERY
-def test_from_every_path(exports: Exports, pictures: Path, form: str) -> None:
-    made = exports.of(form)
+def test_from_every_path(exports: Exports, pictures: Path, format: str) -> None:
+    made = exports.of(format)
     answers = {
         call("predict", place, pictures / "0.png", "--json").stdout
         for place in (made.model_file, made.folder, made.folder.parent, made.folder.parents[1])
@@ -92,9 +92,9 @@ def test_from_every_path(exports: Exports, pictures: Path, form: str) -> None:
 
 
 @ANY
-def test_a_bad_file_among_good_ones(exports: Exports, pictures: Path, form: str) -> None:
+def test_a_bad_file_among_good_ones(exports: Exports, pictures: Path, format: str) -> None:
     """A folder: its images, at any depth, whatever the case of their names; no other files."""
-    result = call("predict", model(exports, form), pictures, "--json")
+    result = call("predict", model(exports, format), pictures, "--json")
     assert result.exit_code == 3
     found = document(result)
     assert found["error"]["kind"] == "data"
@@ -300,7 +300,7 @@ def test_equal_probabilities_keep_their_order(tmp_path: Path) -> None:
 
 
 @ANY
-def test_any_size_and_kind(exports: Exports, tmp_path: Path, form: str) -> None:
+def test_any_size_and_kind(exports: Exports, tmp_path: Path, format: str) -> None:
     """What training can decode, an export predicts: TIFF as well, which no graph reads."""
     spec, files = ImageSpec(8, 8, 1), []
     kinds = {**KINDS, "TIFF": lambda image: encoded(image, "TIFF")}
@@ -308,8 +308,8 @@ def test_any_size_and_kind(exports: Exports, tmp_path: Path, form: str) -> None:
         files.append(tmp_path / f"{i:02}.png")
         files[-1].write_bytes(make(noise(20 + i, 90 - i)))
     pixels = np.stack([decode(file, spec).pixels for file in files])
-    wanted = Trained(exports.run).probabilities(pixels)
-    found = document(call("predict", model(exports, form), tmp_path, "--json", "--top", 1))
+    wanted = TrainedRun(exports.run).probabilities(pixels)
+    found = document(call("predict", model(exports, format), tmp_path, "--json", "--top", 1))
     for each, row in zip(found["predictions"], wanted, strict=True):
         assert each["probabilities"] == pytest.approx([row.max()], abs=1e-5)
 
@@ -317,9 +317,9 @@ def test_any_size_and_kind(exports: Exports, tmp_path: Path, form: str) -> None:
 # What is no model.
 
 
-def damaged(exports: Exports, form: str, folder: Path) -> layout.Artifact:
-    shutil.copytree(exports.of(form).folder, folder / "1")
-    return layout.Artifact(folder / "1", form)
+def damaged(exports: Exports, format: str, folder: Path) -> layout.Artifact:
+    shutil.copytree(exports.of(format).folder, folder / "1")
+    return layout.Artifact(folder / "1", format)
 
 
 def resealed(made: layout.Artifact) -> None:
@@ -334,8 +334,8 @@ def resealed(made: layout.Artifact) -> None:
 
 @EVERY
 @pytest.mark.parametrize("share", [0.5, 0.0])
-def test_cut(exports: Exports, pictures: Path, tmp_path: Path, form: str, share: float) -> None:
-    made = damaged(exports, form, tmp_path / "models")
+def test_cut(exports: Exports, pictures: Path, tmp_path: Path, format: str, share: float) -> None:
+    made = damaged(exports, format, tmp_path / "models")
     content = made.model_file.read_bytes()
     made.model_file.write_bytes(content[: int(len(content) * share)])
     told = (str(made.folder), f"{made.model_file.name} is changed or cut", "again.")
@@ -367,8 +367,8 @@ def test_labels_that_do_not_fit(exports: Exports, pictures: Path, tmp_path: Path
 
 
 @EVERY
-def test_without_manifest(exports: Exports, pictures: Path, tmp_path: Path, form: str) -> None:
-    made = damaged(exports, form, tmp_path / "models")
+def test_without_manifest(exports: Exports, pictures: Path, tmp_path: Path, format: str) -> None:
+    made = damaged(exports, format, tmp_path / "models")
     text = made.manifest_file.read_text(encoding="utf-8")
     made.manifest_file.unlink()
     result = call("predict", made.folder, pictures / "0.png")
@@ -418,10 +418,10 @@ def test_keras_file_with_code(exports: Exports, pictures: Path, tmp_path: Path) 
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("form", ["onnx", "litert", "saved_model"])
-def test_a_quiet_process(exports: Exports, pictures: Path, tmp_path: Path, form: str) -> None:
+@pytest.mark.parametrize("format", ["onnx", "litert", "saved_model"])
+def test_a_quiet_process(exports: Exports, pictures: Path, tmp_path: Path, format: str) -> None:
     """One document, and not a word of a library's on stderr."""
-    done = zoo("predict", model(exports, form), pictures / "0.png", "--json", "-q", cwd=tmp_path)
+    done = zoo("predict", model(exports, format), pictures / "0.png", "--json", "-q", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout)["predictions"][0]["classes"]
     assert done.stderr == ""

@@ -69,11 +69,11 @@ def served(folder: Path, **changes: Any) -> Iterator[Client]:
 
     Args:
         folder: as of `zoo serve`.
-        changes: fields of `Settings`.
+        changes: fields of `ServerSettings`.
     """
     from zoo.serve import model_path, server
 
-    settings = server.Settings(port=0, **{"poll_seconds": 0.0, **changes})
+    settings = server.ServerSettings(port=0, **{"poll_seconds": 0.0, **changes})
     listening = server.bind(settings.host, settings.port)
     app = server.made(model_path.find(str(folder)), settings, lambda text: None)
     ready = threading.Event()

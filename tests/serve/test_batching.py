@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from zoo.serve.batching import Batcher, Limits
+from zoo.serve.batching import Batcher, BatchLimits
 from zoo.serve.status import StatusError
 
 Arrays = Mapping[str, np.ndarray]
@@ -44,7 +44,7 @@ def x(*values: float) -> dict[str, np.ndarray]:
 
 
 def run(
-    limits: Limits, test: Callable[[Batcher], Awaitable[Any]], ran: Callable[[int], None] = int
+    limits: BatchLimits, test: Callable[[Batcher], Awaitable[Any]], ran: Callable[[int], None] = int
 ) -> Any:
     batcher = Batcher(limits, ran)
     try:
@@ -60,7 +60,7 @@ def test_requests_run_together_and_each_gets_its_own() -> None:
         asked = [batcher.submit("f", model, x(i, i + 0.5), True) for i in range(40)]
         return await asyncio.gather(*asked)
 
-    answers = run(Limits(64, 0.05), ask, seen.append)
+    answers = run(BatchLimits(64, 0.05), ask, seen.append)
     for i, answer in enumerate(answers):
         assert answer["y"].tolist() == [2 * i, 2 * i + 1]
     assert sum(model.batches) == 80
@@ -90,7 +90,7 @@ def test_functions_types_and_shapes_are_kept_apart() -> None:
         one.gate.set()
         return await asyncio.gather(*asked)
 
-    answers = run(Limits(64, 0.001), ask)
+    answers = run(BatchLimits(64, 0.001), ask)
     assert [answer["y"].shape for answer in answers[3:5]] == [(1, 2), (1, 3)]
     assert answers[5]["y"].dtype == np.float32
     assert len(one.batches) in (5, 6)  # Whether the first two came together.
@@ -110,7 +110,7 @@ def test_one_bad_request_spoils_no_other() -> None:
         model.gate.set()
         return await asyncio.gather(*asked, return_exceptions=True)
 
-    answers = run(Limits(64, 0.0), ask)
+    answers = run(BatchLimits(64, 0.0), ask)
     assert isinstance(answers.pop(3), ValueError)
     assert [answer["y"].tolist() for answer in answers] == [[0], [2], [4], [8], [10], [12], [14]]
 
@@ -125,17 +125,17 @@ def test_outputs_without_the_batch_are_no_batch() -> None:
         asked = [batcher.submit("f", total, x(i, i), True) for i in range(5)]
         return await asyncio.gather(*asked)
 
-    answers = run(Limits(64, 0.05), ask)
+    answers = run(BatchLimits(64, 0.05), ask)
     assert [answer["y"].tolist() for answer in answers] == [[0], [2], [4], [6], [8]]
 
 
 def test_a_large_request_runs_in_parts() -> None:
     model = Model()
     many = x(*range(150))
-    answer = run(Limits(64, 0.0), lambda batcher: batcher.submit("f", model, many, True))
+    answer = run(BatchLimits(64, 0.0), lambda batcher: batcher.submit("f", model, many, True))
     assert answer["y"].tolist() == [2 * i for i in range(150)]
     assert model.batches == [64, 64, 22]
-    run(Limits(64, 0.0), lambda batcher: batcher.submit("f", model, many, False))
+    run(BatchLimits(64, 0.0), lambda batcher: batcher.submit("f", model, many, False))
     assert model.batches[3:] == [150]
 
 
@@ -155,7 +155,7 @@ def test_others_run_between_the_parts_of_a_large_request() -> None:
         again = await asyncio.gather(*small)
         return [await large, *again]
 
-    answers = run(Limits(4, 0.0, 3), ask)
+    answers = run(BatchLimits(4, 0.0, 3), ask)
     assert answers[0]["y"].tolist() == [2 * i for i in range(300)]
     assert [answer["y"].tolist() for answer in answers[1:]] == [[2], [4], [6]]
     assert done[-1] == "large"
@@ -175,7 +175,7 @@ def test_two_large_requests_take_turns() -> None:
         asked = [batcher.submit("f", note, x(*[i] * 16), True) for i in (1, 2)]
         return await asyncio.gather(*asked)
 
-    answers = run(Limits(4, 0.0), ask)
+    answers = run(BatchLimits(4, 0.0), ask)
     assert [set(answer["y"]) for answer in answers] == [{1}, {2}]
     assert seen == [1, 2] * 4
 
@@ -196,7 +196,7 @@ def test_heavy_rows_run_in_smaller_parts(weights: list[int], batches: list[int])
     def ask(batcher: Batcher) -> Awaitable[Any]:
         return batcher.submit("f", model, inputs, True, np.array(weights))
 
-    assert run(Limits(8, 0.0, weight=10), ask)["y"].tolist() == (inputs["x"] * 2).tolist()
+    assert run(BatchLimits(8, 0.0, weight=10), ask)["y"].tolist() == (inputs["x"] * 2).tolist()
     assert model.batches == batches
 
 
@@ -213,7 +213,7 @@ def test_heavy_requests_do_not_run_together() -> None:
         model.gate.set()
         return await asyncio.gather(*asked)
 
-    run(Limits(64, 0.0, weight=12), ask)
+    run(BatchLimits(64, 0.0, weight=12), ask)
     assert max(model.batches) == 2
 
 
@@ -222,7 +222,7 @@ def test_parts_of_outputs_that_are_not_those_of_the_rows(weights: Any) -> None:
     def total(inputs: Arrays) -> dict[str, np.ndarray]:
         return {"y": inputs["x"].sum(keepdims=True)}
 
-    limits = Limits(4, 0.0, weight=5)
+    limits = BatchLimits(4, 0.0, weight=5)
     ask = lambda batcher: batcher.submit("f", total, x(*range(10)), True, weights)  # noqa: E731
     assert run(limits, ask)["y"].tolist() == [45]
 
@@ -233,7 +233,7 @@ def test_parts_of_other_widths_are_run_as_one() -> None:
         return {"y": np.ones((len(inputs["x"]), width))}
 
     ask = lambda batcher: batcher.submit("f", padded, x(1, 2, 3, 4, 5), True)  # noqa: E731
-    assert run(Limits(2, 0.0), ask)["y"].shape == (5, 5)
+    assert run(BatchLimits(2, 0.0), ask)["y"].shape == (5, 5)
 
 
 def test_an_error_in_a_later_part_ends_the_request() -> None:
@@ -246,7 +246,7 @@ def test_an_error_in_a_later_part_ends_the_request() -> None:
         good = batcher.submit("f", model, x(*range(21)), True)
         return await asyncio.gather(bad, good, return_exceptions=True)
 
-    bad, good = run(Limits(4, 0.0), ask)
+    bad, good = run(BatchLimits(4, 0.0), ask)
     assert isinstance(bad, ValueError)
     assert good["y"].tolist() == [2 * i for i in range(21)]
     assert len(model.batches) < 5 + 6 + 3  # What came after the error was not run.
@@ -263,7 +263,7 @@ def test_whoever_gives_up_a_large_request_ends_it() -> None:
         assert batcher.waiting == 0
         return answer
 
-    assert run(Limits(4, 0.0), ask)["y"].tolist() == [2]
+    assert run(BatchLimits(4, 0.0), ask)["y"].tolist() == [2]
     assert len(model.batches) < 20
 
 
@@ -276,7 +276,7 @@ def test_the_end_finishes_a_large_request() -> None:
         await asyncio.to_thread(batcher.close)
         return await large
 
-    assert run(Limits(4, 0.0), ask)["y"].tolist() == [2 * i for i in range(40)]
+    assert run(BatchLimits(4, 0.0), ask)["y"].tolist() == [2 * i for i in range(40)]
 
 
 def test_a_full_queue_refuses() -> None:
@@ -296,7 +296,7 @@ def test_a_full_queue_refuses() -> None:
         await batcher.submit("f", model, x(1), True)
         return caught.value.http
 
-    assert run(Limits(64, 0.0, 3), ask) == 503
+    assert run(BatchLimits(64, 0.0, 3), ask) == 503
 
 
 def test_whoever_gives_up_disturbs_nobody() -> None:
@@ -311,7 +311,7 @@ def test_whoever_gives_up_disturbs_nobody() -> None:
         model.gate.set()
         return await asyncio.gather(*asked, return_exceptions=True)
 
-    answers = run(Limits(64, 0.0), ask)
+    answers = run(BatchLimits(64, 0.0), ask)
     assert [answer["y"].tolist() for answer in answers[::2]] == [[0], [4], [8]]
     assert all(isinstance(answer, asyncio.CancelledError) for answer in answers[1::2])
 
@@ -326,7 +326,7 @@ def test_a_lone_request_does_not_wait_for_others() -> None:
             await batcher.submit("f", model, x(0), True)
         return time.monotonic() - started
 
-    assert run(Limits(64, 2.0), ask) < 2.0
+    assert run(BatchLimits(64, 2.0), ask) < 2.0
 
 
 def test_the_end_finishes_what_waits() -> None:
@@ -340,13 +340,13 @@ def test_the_end_finishes_what_waits() -> None:
             await batcher.submit("f", model, x(1), True)
         return await asyncio.gather(*asked)
 
-    answers = run(Limits(64, 5.0), ask)
+    answers = run(BatchLimits(64, 5.0), ask)
     assert [answer["y"].tolist() for answer in answers] == [[0], [2], [4], [6], [8]]
 
 
 def test_a_loop_that_is_gone_disturbs_nobody() -> None:
     model = Model()
-    batcher = Batcher(Limits(64, 0.0))
+    batcher = Batcher(BatchLimits(64, 0.0))
     model.gate.clear()
     loop = asyncio.new_event_loop()
     task = loop.create_task(batcher.submit("f", model, x(1), True))

@@ -29,9 +29,9 @@ def test_a_models_folder(tmp_path: Path) -> None:
     version(tmp_path / "pets" / "3")
     version(tmp_path / "pets" / "00000012")
     for path in (tmp_path / "pets", tmp_path / "pets" / "." / ".." / "pets"):
-        place = find(str(path))
-        assert (place.name, place.only) == ("pets", None)
-        assert {number: folder.name for number, folder in place.versions().items()} == {
+        model_path = find(str(path))
+        assert (model_path.name, model_path.only) == ("pets", None)
+        assert {number: folder.name for number, folder in model_path.versions().items()} == {
             3: "3",
             12: "00000012",
         }
@@ -42,11 +42,11 @@ def test_a_models_folder(tmp_path: Path) -> None:
 def test_one_version(tmp_path: Path) -> None:
     version(tmp_path / "pets" / "3")
     version(tmp_path / "pets" / "4")
-    place = find(str(tmp_path / "pets" / "3"))
-    assert (place.name, place.versions().keys()) == ("pets", {3})
+    model_path = find(str(tmp_path / "pets" / "3"))
+    assert (model_path.name, model_path.versions().keys()) == ("pets", {3})
     version(tmp_path / "any" / "model")
-    place = find(str(tmp_path / "any" / "model"))
-    assert (place.name, place.versions().keys()) == ("model", {1})
+    model_path = find(str(tmp_path / "any" / "model"))
+    assert (model_path.name, model_path.versions().keys()) == ("model", {1})
 
 
 def test_a_run(tmp_path: Path) -> None:
@@ -56,9 +56,9 @@ def test_a_run(tmp_path: Path) -> None:
         find(str(run))
     version(run.export_folder("saved_model") / "digits" / "1")
     for path in (run.folder, tmp_path / "digits"):
-        place = find(str(path))
-        assert place.name == "digits"
-        assert place.versions() == {1: run.export_folder("saved_model") / "digits" / "1"}
+        model_path = find(str(path))
+        assert model_path.name == "digits"
+        assert model_path.versions() == {1: run.export_folder("saved_model") / "digits" / "1"}
 
 
 def test_a_diverged_run(tmp_path: Path) -> None:
@@ -91,17 +91,17 @@ def test_a_version_without_a_model(tmp_path: Path) -> None:
         find(str(tmp_path / "pets" / "1"))
 
 
-@pytest.mark.parametrize("form", ["onnx", "litert", "keras"])
-def test_models_of_other_formats(tmp_path: Path, form: str) -> None:
-    folder = tmp_path / "export" / form / "pets" / "2"
+@pytest.mark.parametrize("format", ["onnx", "litert", "keras"])
+def test_models_of_other_formats(tmp_path: Path, format: str) -> None:
+    folder = tmp_path / "export" / format / "pets" / "2"
     folder.mkdir(parents=True)
-    (folder / MODEL_FILES[form]).write_bytes(b"")
+    (folder / MODEL_FILES[format]).write_bytes(b"")
     for path in (folder, folder.parent, folder.parent.parent):
-        with pytest.raises(RunError, match=f"in the format {form}.*SavedModel: zoo export RUN"):
+        with pytest.raises(RunError, match=f"in the format {format}.*SavedModel: zoo export RUN"):
             find(str(path))
         assert call(path).exit_code == 2
     with pytest.raises(RunError, match="is a file. .* are not served, SavedModels are."):
-        find(str(folder / MODEL_FILES[form]))
+        find(str(folder / MODEL_FILES[format]))
 
 
 def test_an_old_version_of_another_format_is_no_matter(tmp_path: Path) -> None:
@@ -118,8 +118,8 @@ def test_what_a_killed_export_leaves_is_not_seen(tmp_path: Path) -> None:
     version(tmp_path / "pets" / "1")
     version(tmp_path / "pets" / ".new-c3d4" / "2")
     for path in (tmp_path, tmp_path / "pets"):
-        place = find(str(path))
-        assert (place.name, list(place.versions())) == ("pets", [1])
+        model_path = find(str(path))
+        assert (model_path.name, list(model_path.versions())) == ("pets", [1])
 
 
 def test_a_folder_of_several_models(tmp_path: Path) -> None:

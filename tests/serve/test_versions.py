@@ -123,7 +123,7 @@ def test_a_version_that_is_taken_away_gives_way_to_the_one_before(tmp_path: Path
 def test_all_versions(tmp_path: Path) -> None:
     async def test() -> None:
         folder = Folder(tmp_path, 1, 2)
-        versions = folder.versions(every=True)
+        versions = folder.versions(all_versions=True)
         folder.write(3)
         await versions.refresh()
         assert sorted(versions.loaded) == [1, 2, 3]

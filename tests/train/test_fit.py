@@ -12,7 +12,7 @@ import pytest
 
 from tests.runs import copied, same, tiny, weights
 from zoo import losses
-from zoo.artifact.trained_run import Trained
+from zoo.artifact.trained_run import TrainedRun
 from zoo.batches import Batches, feed
 from zoo.data.load import load as load_data
 from zoo.data.normalise import normalisation
@@ -63,7 +63,7 @@ def test_run_folder(trained: Run) -> None:
     assert info["seed"] == 3
     assert info["backend"] == "tensorflow"
     assert info["images_per_second"] > 0
-    assert info["parameters"] == Trained(trained).model.count_params()
+    assert info["parameters"] == TrainedRun(trained).model.count_params()
 
 
 def test_recipe_trains_again_as_it_stands(trained: Run) -> None:
@@ -86,7 +86,7 @@ def test_statistics_are_of_the_training_images(trained: Run) -> None:
     data = load_data(recipe)
     assert trained.info()["normalisation"] == normalisation("channel_meanstd", data.train).as_json()
     pixels = data.train.images(np.arange(len(data.train))).astype(np.float64)
-    layer = Trained(trained).model.get_layer("normalise")
+    layer = TrainedRun(trained).model.get_layer("normalise")
     scaled = pixels * layer.scale + layer.offset
     assert abs(scaled.mean()) < 1e-4
     assert scaled.std() == pytest.approx(1.0, abs=1e-4)
@@ -97,7 +97,7 @@ def test_best_model_is_the_epoch_that_run_json_says(trained: Run) -> None:
     row = trained.rows()[info["best_epoch"] - 1]
     assert row["val_accuracy"] == max(row["val_accuracy"] for row in trained.rows())
     assert (info["val_accuracy"], info["val_loss"]) == (row["val_accuracy"], row["val_loss"])
-    found = evaluate(Trained(trained), "validation")
+    found = evaluate(TrainedRun(trained), "validation")
     assert found["accuracy"] == pytest.approx(row["val_accuracy"], abs=1e-6)
     assert found["loss"] == pytest.approx(row["val_loss"], rel=1e-4)
 
@@ -113,7 +113,7 @@ def test_best_is_not_the_last(tmp_path: Path) -> None:
     )
     run = train(recipe, tmp_path / "runs")
     assert run.info()["best_epoch"] == 1
-    assert evaluate(Trained(run), "validation")["accuracy"] == pytest.approx(
+    assert evaluate(TrainedRun(run), "validation")["accuracy"] == pytest.approx(
         run.rows()[0]["val_accuracy"], abs=1e-6
     )
 
@@ -337,7 +337,7 @@ def test_weights_lost_in_the_last_step(tmp_path: Path) -> None:
     run = Run.open(tmp_path / "runs" / "tiny")
     assert run.info()["status"] == "diverged"
     with pytest.raises(RunError, match="holds no trained model"):
-        Trained(run)
+        TrainedRun(run)
 
 
 def test_a_bug_is_a_failed_run(tmp_path: Path) -> None:
@@ -373,7 +373,7 @@ def test_preprocessings_learn(tmp_path: Path, word: str) -> None:
     recipe = tiny(tmp_path, f"data.preprocess={word}", "train.epochs=1")
     run = train(recipe, tmp_path / "runs")
     assert run.info()["normalisation"]["kind"] == word
-    assert evaluate(Trained(run), "validation")["accuracy"] == pytest.approx(
+    assert evaluate(TrainedRun(run), "validation")["accuracy"] == pytest.approx(
         run.info()["val_accuracy"], abs=1e-6
     )
 

@@ -31,7 +31,7 @@ from tuning.executors.local import Crew
 from tuning.journal import read
 from tuning.scheduler import SearchListener
 from tuning.search import Outcome, Settings, begin, resume, with_proposal
-from zoo.artifact.trained_run import Trained
+from zoo.artifact.trained_run import TrainedRun
 from zoo.errors import (
     DataError,
     Diverged,
@@ -779,7 +779,7 @@ def test_a_kept_trial_is_a_run_of_the_score_told(searched: Search) -> None:
     assert len(searched.kept()) == 2
     rows = {row["trial"]: row for row in read(searched.trials_file)}
     for name in searched.kept():
-        trained = Trained(Run.open(searched.trial(name).folder))
+        trained = TrainedRun(Run.open(searched.trial(name).folder))
         accuracy = evaluate(trained, "validation")["accuracy"]
         assert accuracy == pytest.approx(rows[name]["score"], abs=1e-6)
         assert trained.recipe.train.optimizer.options.learning_rate == rows[name]["values"][RATE]

@@ -16,7 +16,7 @@ from tuning.hyperparameter_variables import signature
 from tuning.pruning import rungs
 from tuning.trial_observer import Order, Result
 from tuning.trial_trainer import TrialTrainer
-from zoo.artifact.trained_run import Trained
+from zoo.artifact.trained_run import TrainedRun
 from zoo.data.load import load as load_data
 from zoo.data.splits import Splits
 from zoo.evaluate import evaluate
@@ -279,14 +279,14 @@ def test_a_kept_trial_is_a_run(bench: TrialTrainer, tmp_path: Path) -> None:
     assert result.best_epoch == 1
     run = Run.at(tmp_path / "trial")
     bench.keep(run)
-    trained = Trained(run)
+    trained = TrainedRun(run)
     assert evaluate(trained, "validation")["accuracy"] == pytest.approx(result.score, abs=1e-6)
     assert run.rows() == result.curve
     info = run.info()
     assert (info["status"], info["best_epoch"], info["epochs"]) == ("done", 1, 3)
     kept = weights(trained.model)
     whole = train(recipe, tmp_path / "runs")
-    expected = weights(Trained(whole).model)
+    expected = weights(TrainedRun(whole).model)
     assert kept.keys() == expected.keys()
     for path, value in expected.items():
         np.testing.assert_allclose(kept[path], value, atol=1e-5, err_msg=path)

@@ -35,23 +35,23 @@ class Artifact:
 
     Attributes:
         folder: of the version: `.../NAME/1`.
-        form: a key of `MODEL_FILES`.
+        format: a key of `MODEL_FILES`.
     """
 
     folder: Path
-    form: str
+    format: str
 
     def __str__(self) -> str:
         return str(self.folder)
 
     @property
     def model_file(self) -> Path:
-        return self.folder / MODEL_FILES[self.form]
+        return self.folder / MODEL_FILES[self.format]
 
     @property
     def extra(self) -> Path:
         """Where what is not the model's own stands."""
-        return self.folder / EXTRA if self.form == "saved_model" else self.folder
+        return self.folder / EXTRA if self.format == "saved_model" else self.folder
 
     @property
     def manifest_file(self) -> Path:
@@ -71,7 +71,7 @@ class Artifact:
 
     @property
     def labels_file(self) -> Path:
-        return (self.folder / "assets" if self.form == "saved_model" else self.folder) / LABELS
+        return (self.folder / "assets" if self.format == "saved_model" else self.folder) / LABELS
 
     def manifest(self) -> dict[str, Any]:
         """What manifest.json holds.
@@ -124,19 +124,19 @@ def find(path: str | Path) -> Artifact | None:
         RunError: a folder of several models, or of versions without a model in them.
     """
     given = Path(path).expanduser()
-    for form, name in MODEL_FILES.items():
+    for format, name in MODEL_FILES.items():
         if given.name == name and given.is_file():
-            return Artifact(given.parent, form)
+            return Artifact(given.parent, format)
         if (given / name).is_file():
-            return Artifact(given, form)
+            return Artifact(given, format)
     if not given.is_dir():
         return None
     numbered = versions(given)
     if numbered:
         newest = numbered[max(numbered)]
-        for form, name in MODEL_FILES.items():
+        for format, name in MODEL_FILES.items():
             if (newest / name).is_file():
-                return Artifact(newest, form)
+                return Artifact(newest, format)
         raise RunError(
             f"{newest}: holds no model. Expected one of: {', '.join(MODEL_FILES.values())}."
         )

@@ -2,7 +2,7 @@
 
 `zoo predict` imports it. A parity gate runs it alone, as a script, without zoo or, mostly, Keras:
 
-usage: runtime.py FORM MODEL WORK
+usage: runtime.py FORMAT MODEL WORK
 
 WORK holds `pixels.npy`, uint8 (n, height, width, channels), and `files/0`, `files/1`, ..., encoded
 images. Writes `out.npz`: `SIGNATURE/probabilities`, (n, classes) in the order of the labels,
@@ -29,12 +29,12 @@ Opened = tuple[list[str], dict[str, tuple[str, Call]]]
 
 def main() -> None:
     os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
-    form, model, work = sys.argv[1], Path(sys.argv[2]), Path(sys.argv[3])
+    format, model, work = sys.argv[1], Path(sys.argv[2]), Path(sys.argv[3])
     # A blocked import shows that the export needs none of these packages.
     blocked = {"keras": ("zoo",), "onnx": ("zoo", "keras", "tensorflow")}
-    for name in blocked.get(form, ("zoo", "keras")):
+    for name in blocked.get(format, ("zoo", "keras")):
         sys.modules[name] = None  # type: ignore[assignment]
-    labels, calls = READERS[form](model)
+    labels, calls = READERS[format](model)
     pixels = np.load(work / "pixels.npy")
     count = len(list((work / "files").glob("*")))
     files = [(work / "files" / str(i)).read_bytes() for i in range(count)]

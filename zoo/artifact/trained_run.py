@@ -21,7 +21,7 @@ from zoo.tta import VIEWS
 BATCH = 256
 
 
-class Trained:
+class TrainedRun:
     """A run's best model with what is needed to use it.
 
     Raises:

@@ -17,19 +17,19 @@ from zoo.rundir import Run
 def export(
     out: Output,
     run: str,
-    forms: Sequence[str],
+    formats: Sequence[str],
     overrides: Sequence[str],
     folder: Path | None,
     version: int | None,
 ) -> None:
     """`zoo export`: one format after the other; one that fails does not stop the others."""
-    wanted = _formats(forms)
+    wanted = _formats(formats)
     if folder:
         require_writable(folder)
     opened = Run.open(run)
     opened.require_model()
-    for form in wanted if folder is None else ():
-        require_writable(opened.export_folder(form))
+    for format in wanted if folder is None else ():
+        require_writable(opened.export_folder(format))
     # Export goes through TensorFlow whatever backend trained.
     os.environ["KERAS_BACKEND"] = "tensorflow"
     if not can_export():
@@ -38,17 +38,17 @@ def export(
     from zoo.export import export as write
     from zoo.export.export import require
 
-    for form in wanted:
-        require(form)
+    for format in wanted:
+        require(format)
     made: list[dict[str, Any]] = []
     failed: list[ParityError] = []
-    for form in wanted:
+    for format in wanted:
         if len(wanted) > 1:
-            out.note(f"exporting {form}")
+            out.note(f"exporting {format}")
         try:
             # Formats of one run have one name; in one folder each would replace the one before.
-            place = folder / form if folder and len(wanted) > 1 else folder
-            made.append(write(trained, form, place, version))
+            place = folder / format if folder and len(wanted) > 1 else folder
+            made.append(write(trained, format, place, version))
         except ParityError as error:
             failed.append(error)
             continue
@@ -98,6 +98,6 @@ def trained_run(path: str, overrides: Sequence[str] = ()) -> Any:
     run = Run.open(path)
     run.require_model()
     backend.prepare(deterministic=False)
-    from zoo.artifact.trained_run import Trained
+    from zoo.artifact.trained_run import TrainedRun
 
-    return Trained(run, overrides)
+    return TrainedRun(run, overrides)

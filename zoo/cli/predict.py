@@ -117,7 +117,7 @@ def _classifier(path: str) -> Any:
         made = find_export(path)
         if made:
             made.manifest()
-            if made.form in ("saved_model", "keras"):
+            if made.format in ("saved_model", "keras"):
                 backend.prepare()
             from zoo.predict import Exported
 

@@ -52,17 +52,17 @@ def serve(
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     os.environ.setdefault("TF_FORCE_GPU_ALLOW_GROWTH", "true")
     logging.basicConfig(format="%(name)s: %(message)s", level=logging.ERROR)
-    from zoo.serve.app import Bounds
-    from zoo.serve.batching import Limits
-    from zoo.serve.server import Settings
+    from zoo.serve.app import RequestLimits
+    from zoo.serve.batching import BatchLimits
+    from zoo.serve.server import ServerSettings
     from zoo.serve.server import serve as run
 
-    settings = Settings(
+    settings = ServerSettings(
         *address,
         *versions,
         access_log,
-        Limits(batches[0], batches[1] / 1e6, batches[2]),
-        Bounds(int(bounds[0] * 1e6), int(bounds[1] * 1e6)),
+        BatchLimits(batches[0], batches[1] / 1e6, batches[2]),
+        RequestLimits(int(bounds[0] * 1e6), int(bounds[1] * 1e6)),
     )
     out.note(f"loading   {found.folder}")
     run(found, settings, lambda app, url: _ready(out, app, url), lambda text: out.note(text))
@@ -83,7 +83,7 @@ def _require_extra() -> None:
 
 def _ready(out: Output, app: App, url: str) -> None:
     newest = app.versions.get()
-    name = app.versions.place.name
+    name = app.versions.model_path.name
     if out.as_json:
         # At once, and not at the end as other verbs: whoever started the server waits for it.
         print(json.dumps({"url": url, "name": name, "version": newest.version}), flush=True)

@@ -63,10 +63,10 @@ def train(
 def _after(
     out: Output, run: Run, evaluating: bool, exporting: bool, overrides: Sequence[str]
 ) -> None:
-    from zoo.artifact.trained_run import Trained
+    from zoo.artifact.trained_run import TrainedRun
     from zoo.evaluate import evaluate as measure
 
-    trained = Trained(run, overrides)
+    trained = TrainedRun(run, overrides)
     if evaluating:
         result = measure(trained)
         out.result({"accuracy": result["accuracy"], "test_loss": result["loss"]})

@@ -13,7 +13,7 @@ from typing import Any
 
 from zoo import __version__
 from zoo.artifact.layout import Artifact
-from zoo.artifact.trained_run import Trained
+from zoo.artifact.trained_run import TrainedRun
 from zoo.backend import versions
 from zoo.data.images import ImageSpec
 from zoo.rundir import write_json, write_text
@@ -22,7 +22,7 @@ TIME = "%Y-%m-%dT%H:%M:%SZ"
 SHOWN = ("val_accuracy", "best_epoch", "epochs", "steps", "seconds", "device", "git_commit")
 
 
-def write(trained: Trained, made: Artifact, version: int, parity: dict[str, Any]) -> None:
+def write(trained: TrainedRun, made: Artifact, version: int, parity: dict[str, Any]) -> None:
     """Writes manifest.json, README.md (the model card) and recipe.yaml beside a model."""
     made.extra.mkdir(exist_ok=True)
     shutil.copyfile(trained.run.recipe_file, made.recipe_file)
@@ -32,7 +32,7 @@ def write(trained: Trained, made: Artifact, version: int, parity: dict[str, Any]
 
 
 def manifest(
-    trained: Trained, made: Artifact, version: int, parity: dict[str, Any]
+    trained: TrainedRun, made: Artifact, version: int, parity: dict[str, Any]
 ) -> dict[str, Any]:
     """Format, classes, image, signatures, where it comes from, and the hash of each file."""
     info = trained.info
@@ -47,12 +47,12 @@ def manifest(
     found = {
         "name": info["name"],
         "version": version,
-        "format": made.form,
+        "format": made.format,
         "classes": trained.class_names,
         "image": asdict(ImageSpec.of(trained.recipe)),
         "signatures": list(parity["signatures"]),
         "made": {"by": f"zoo {__version__}", "at": time.strftime(TIME, time.gmtime())},
-        "versions": {**versions(), **_converters(made.form)},
+        "versions": {**versions(), **_converters(made.format)},
         "run": {
             "status": info["status"],
             "seed": info.get("seed"),
@@ -64,13 +64,13 @@ def manifest(
         "parity": parity,
         "files": files,
     }
-    if made.form == "saved_model":
+    if made.format == "saved_model":
         found["fingerprint"] = fingerprint(made)
     return found
 
 
-def _converters(form: str) -> dict[str, str]:
-    names = ("onnx", "tf2onnx") if form == "onnx" else ()
+def _converters(format: str) -> dict[str, str]:
+    names = ("onnx", "tf2onnx") if format == "onnx" else ()
     return {name: importlib.metadata.version(name) for name in names}
 
 
@@ -92,7 +92,7 @@ def fingerprint(made: Artifact) -> dict[str, Any]:
     }
 
 
-def _measured(trained: Trained) -> dict[str, Any] | None:
+def _measured(trained: TrainedRun) -> dict[str, Any] | None:
     """What `zoo evaluate` measured on the test split, if it has."""
     try:
         found = json.loads(trained.run.evaluation_file.read_text(encoding="utf-8"))
@@ -102,7 +102,7 @@ def _measured(trained: Trained) -> dict[str, Any] | None:
     return {key: found[key] for key in keys if key in found}
 
 
-def card(trained: Trained, described: dict[str, Any]) -> str:
+def card(trained: TrainedRun, described: dict[str, Any]) -> str:
     """A model card in Markdown: what it is, what it was measured at, what it is not for."""
     image, run, test = described["image"], described["run"], described["test"]
     parity = described["parity"]

@@ -19,7 +19,7 @@ import keras
 import numpy as np
 
 from zoo.artifact.layout import Artifact, versions
-from zoo.artifact.trained_run import Trained
+from zoo.artifact.trained_run import TrainedRun
 from zoo.data.load import load as load_data
 from zoo.errors import DataError, Diverged, EnvironmentFault, ParityError, RunError, ZooError
 from zoo.export import card, warmup
@@ -33,8 +33,8 @@ SETTLED_SECONDS = 60  # A folder this young may be about to be locked.
 
 
 def export(
-    trained: Trained,
-    form: str = "saved_model",
+    trained: TrainedRun,
+    format: str = "saved_model",
     out: Path | None = None,
     version: int | None = None,
 ) -> dict[str, Any]:
@@ -42,7 +42,7 @@ def export(
 
     Args:
         trained: the run.
-        form: a key of `FORMATS`.
+        format: a key of `FORMATS`.
         out: the folder that NAME/VERSION goes into; None: the run's own, export/FORMAT.
         version: the version's number. None: 1, which replaces the run's older export once the new
             one has passed; in `out` the next that is free.
@@ -57,15 +57,15 @@ def export(
         RunError: `out` has that version: what may be served is not changed.
         EnvironmentFault: TensorFlow, or what the format needs, is not installed.
     """
-    require(form)
+    require(format)
     if trained.info.get("status") == "diverged":
         raise Diverged(
             f"{trained.run}: its training diverged, so that nothing is exported: what it holds is "
             "a model from before. Lower the learning rate and train again."
         )
     if keras.backend.backend() != "tensorflow":
-        return _by_tensorflow(trained, form, out, version)
-    folder = out or trained.run.export_folder(form)
+        return _by_tensorflow(trained, format, out, version)
+    folder = out or trained.run.export_folder(format)
     folder.mkdir(parents=True, exist_ok=True)
     _sweep(folder)
     version = _version(folder / trained.info["name"], version, out is not None)
@@ -74,16 +74,16 @@ def export(
     with tempfile.TemporaryDirectory(prefix=NEW, dir=folder) as name:
         aside = Path(name)
         with locked(aside, os.getpid):
-            made = Artifact(aside / str(version), form)
+            made = Artifact(aside / str(version), format)
             parity = _passed(trained, made, version, final if out is None else None)
             final.parent.mkdir(parents=True, exist_ok=True)
             if final.exists():  # The old one serves until the new one has passed.
                 final.rename(aside / "old")
             made.folder.rename(final)
-    return {"path": str(final), "format": form, "parity": parity}
+    return {"path": str(final), "format": format, "parity": parity}
 
 
-def _passed(trained: Trained, made: Artifact, version: int, old: Path | None) -> dict[str, Any]:
+def _passed(trained: TrainedRun, made: Artifact, version: int, old: Path | None) -> dict[str, Any]:
     """Makes the export and compares it; keeps what the comparison says in the run.
 
     Args:
@@ -96,7 +96,7 @@ def _passed(trained: Trained, made: Artifact, version: int, old: Path | None) ->
     Raises:
         ParityError: it predicts something else, or cannot be made.
     """
-    file = trained.run.parity_file(made.form)
+    file = trained.run.parity_file(made.format)
     parity: dict[str, Any] = {"passed": False}
     try:
         parity = _made(trained, made, version, made.folder.parent)
@@ -146,20 +146,20 @@ def _version(folder: Path, wanted: int | None, kept: bool) -> int:
     return wanted or free
 
 
-def _made(trained: Trained, made: Artifact, version: int, work: Path) -> dict[str, Any]:
+def _made(trained: TrainedRun, made: Artifact, version: int, work: Path) -> dict[str, Any]:
     made.folder.mkdir()
     try:
-        FORMATS[made.form].write(trained, made.folder)
+        FORMATS[made.format].write(trained, made.folder)
     except ZooError:
         raise
     except Exception as error:  # Each converter has errors of its own for what it cannot write.
         reason = str(error).strip().splitlines()[:1] or [type(error).__name__]
         raise ParityError(
-            f"the network cannot be written as {made.form}: {reason[0]}. Nothing was exported."
+            f"the network cannot be written as {made.format}: {reason[0]}. Nothing was exported."
         ) from error
     made.extra.mkdir(exist_ok=True)
     data = load_data(trained.recipe)
-    if made.form == "saved_model":
+    if made.format == "saved_model":
         (image,) = data.validation.images(np.array([0]))
         warmup.write(made.warmup_file, trained.info["name"], image)
     else:
@@ -179,25 +179,25 @@ def _refusal(parity: dict[str, Any], file: Path) -> str:
     )
 
 
-def require(form: str) -> None:
+def require(format: str) -> None:
     """Refuses a format whose packages are not installed.
 
     Raises:
         EnvironmentFault: with the command that installs them.
     """
-    missing = [name for name in FORMATS[form].needs if find_spec(name) is None]
+    missing = [name for name in FORMATS[format].needs if find_spec(name) is None]
     if missing:
         raise EnvironmentFault(
-            f"--format {form} needs {', '.join(missing)}: "
-            f'pip install "zoo-keras[{FORMATS[form].extra}]"'
+            f"--format {format} needs {', '.join(missing)}: "
+            f'pip install "zoo-keras[{FORMATS[format].extra}]"'
         )
 
 
 def _by_tensorflow(
-    trained: Trained, form: str, out: Path | None, version: int | None
+    trained: TrainedRun, format: str, out: Path | None, version: int | None
 ) -> dict[str, Any]:
     """Exports in another process, since one process has one backend."""
-    words: Sequence[str] = [str(trained.run), "--format", form, "--json"]
+    words: Sequence[str] = [str(trained.run), "--format", format, "--json"]
     command = [sys.executable, "-m", "zoo", "export", *words]
     command += ["--model-version", str(version)] if version else []
     command += ["--out", str(out)] if out else []

@@ -18,7 +18,7 @@ import numpy as np
 import tensorflow as tf
 
 from zoo.artifact.layout import LABELS, Artifact
-from zoo.artifact.trained_run import Trained
+from zoo.artifact.trained_run import TrainedRun
 from zoo.data.images import ImageSpec
 from zoo.export import graph
 from zoo.export.plain import plain
@@ -38,14 +38,14 @@ class Format:
         full_precision: whether it computes in float32 what was trained in 16 bits.
     """
 
-    write: Callable[[Trained, Path], None]
+    write: Callable[[TrainedRun, Path], None]
     signatures: dict[str, str]
     needs: tuple[str, ...] = ()
     extra: str = ""
     full_precision: bool = False
 
 
-def saved_model(trained: Trained, folder: Path) -> None:
+def saved_model(trained: TrainedRun, folder: Path) -> None:
     """Writes a SavedModel: images in; sorted class names and probabilities, and logits out.
 
     Signatures: `serving_default` on encoded images (batch,), string: JPEG, PNG, GIF (its first
@@ -96,7 +96,7 @@ def saved_model(trained: Trained, folder: Path) -> None:
         )
 
 
-def keras_file(trained: Trained, folder: Path) -> None:
+def keras_file(trained: TrainedRun, folder: Path) -> None:
     """Writes a .keras file of Keras's own layers: images, 0 to 255, to probabilities.
 
     The class names stand in the archive as labels.txt, which Keras leaves alone.
@@ -110,7 +110,7 @@ def keras_file(trained: Trained, folder: Path) -> None:
         archive.writestr(LABELS, as_text(trained.class_names))
 
 
-def _answer(trained: Trained) -> tuple[keras.Model, Any, list[Any]]:
+def _answer(trained: TrainedRun) -> tuple[keras.Model, Any, list[Any]]:
     """The network, a function of float32 images, and its signature, for `onnx` and `litert`."""
     model = plain(trained.model, full_precision=True)
     shape = (None, *ImageSpec.of(trained.recipe).shape)
@@ -126,7 +126,7 @@ def _answer(trained: Trained) -> tuple[keras.Model, Any, list[Any]]:
     return model, answer, [wanted]
 
 
-def onnx(trained: Trained, folder: Path) -> None:
+def onnx(trained: TrainedRun, folder: Path) -> None:
     """Writes an ONNX file: `images` float32 in; `probabilities` and `logits` out.
 
     The class names stand in its metadata as `class_names`, a JSON list.
@@ -160,7 +160,7 @@ def _known(graph: Any, node: Any, name: str, _: Any) -> None:
     graph.make_node("Sub", inputs, name=name, outputs=[out], shapes=[shape], dtypes=[dtype])
 
 
-def litert(trained: Trained, folder: Path) -> None:
+def litert(trained: TrainedRun, folder: Path) -> None:
     """Writes a .tflite file with one signature, `serving_default`: in and out as `onnx`.
 
     The class names are attached as labels.txt, as TensorFlow Lite attaches files: a zip archive

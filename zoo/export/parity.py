@@ -14,7 +14,7 @@ import numpy as np
 
 from zoo.artifact import readers
 from zoo.artifact.layout import Artifact
-from zoo.artifact.trained_run import Trained, softmax
+from zoo.artifact.trained_run import TrainedRun, softmax
 from zoo.data.images import ImageSpec, as_png
 from zoo.data.splits import Split, Splits
 from zoo.errors import ParityError
@@ -28,7 +28,7 @@ TOLERANCE = 1e-4
 ROUNDING = {"mixed_float16": 2e-2, "mixed_bfloat16": 1e-1}
 
 
-def compare(trained: Trained, made: Artifact, data: Splits, work: Path) -> dict[str, Any]:
+def compare(trained: TrainedRun, made: Artifact, data: Splits, work: Path) -> dict[str, Any]:
     """Has the export answer in a fresh process; compares with what the run predicts.
 
     Args:
@@ -45,18 +45,18 @@ def compare(trained: Trained, made: Artifact, data: Splits, work: Path) -> dict[
     Raises:
         ParityError: the export cannot be read.
     """
-    form = FORMATS[made.form]
+    format = FORMATS[made.format]
     tolerance = TOLERANCE
-    if form.full_precision:
+    if format.full_precision:
         tolerance = ROUNDING.get(trained.recipe.train.dtype_policy, TOLERANCE)
-    as_files = "files" in form.signatures.values()
+    as_files = "files" in format.signatures.values()
     chosen, substituted = _probes(data.validation, ImageSpec.of(trained.recipe), as_files)
     wanted = _predicted(trained, np.concatenate([chosen.pixels, chosen.odd_pixels]))
     plain = wanted[: len(chosen.pixels)]
     answers = _answers(made, chosen, work)
     labels = trained.class_names
     signatures = {}
-    for name, kind in form.signatures.items():
+    for name, kind in format.signatures.items():
         expected = wanted if kind == "files" else plain
         signatures[name] = _compared(answers, name, expected, labels)
         if kind == "files":
@@ -101,7 +101,7 @@ def _probes(split: Split, spec: ImageSpec, as_files: bool) -> tuple[Probes, int]
     return found, substituted
 
 
-def _predicted(trained: Trained, images: np.ndarray) -> np.ndarray:
+def _predicted(trained: TrainedRun, images: np.ndarray) -> np.ndarray:
     if keras.backend.backend() == "tensorflow":
         import tensorflow as tf
 
@@ -157,8 +157,8 @@ def _answers(made: Artifact, chosen: Probes, work: Path) -> dict[str, np.ndarray
         (work / "files" / str(i)).write_bytes(content)
     # A copy, away from this package's folder, which Python would put on the script's path.
     shutil.copy(readers.__file__, work / "runtime.py")
-    model = made.folder if made.form == "saved_model" else made.model_file
-    command = [sys.executable, "runtime.py", made.form, str(model.absolute()), "."]
+    model = made.folder if made.format == "saved_model" else made.model_file
+    command = [sys.executable, "runtime.py", made.format, str(model.absolute()), "."]
     done = subprocess.run(command, capture_output=True, text=True, cwd=work)
     if done.returncode:
         raise ParityError(f"the export cannot be read again:\n{done.stderr[-2000:]}")

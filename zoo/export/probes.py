@@ -73,9 +73,9 @@ def _odd(image: Image.Image) -> Iterator[tuple[str, bytes]]:
         yield "WebP", _encoded(larger, "WEBP")
 
 
-def _encoded(image: Image.Image, form: str, **options: object) -> bytes:
+def _encoded(image: Image.Image, format: str, **options: object) -> bytes:
     file = io.BytesIO()
-    image.save(file, form, **options)  # type: ignore[arg-type]
+    image.save(file, format, **options)  # type: ignore[arg-type]
     return file.getvalue()
 
 

@@ -94,11 +94,11 @@ class Run:
     def tensorboard_folder(self) -> Path:
         return self.folder / "tensorboard"
 
-    def export_folder(self, form: str) -> Path:
-        return self.folder / "export" / form
+    def export_folder(self, format: str) -> Path:
+        return self.folder / "export" / format
 
-    def parity_file(self, form: str) -> Path:
-        return self.export_folder(form) / "parity.json"
+    def parity_file(self, format: str) -> Path:
+        return self.export_folder(format) / "parity.json"
 
     def info(self) -> dict[str, Any]:
         """What run.json holds.

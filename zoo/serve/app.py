@@ -19,7 +19,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from zoo.serve import examples, images, protocol
-from zoo.serve.batching import Batcher, Limits
+from zoo.serve.batching import Batcher, BatchLimits
 from zoo.serve.body import Disconnected, Message, Receive, expected, read
 from zoo.serve.metrics import CONTENT_TYPE, Metrics
 from zoo.serve.servable import Servable, serialized
@@ -54,7 +54,7 @@ _PAGE_HEADERS = {
 
 
 @dataclass(frozen=True)
-class Bounds:
+class RequestLimits:
     """Args:
     body: bytes of a request at most.
     pixels: of an encoded image at most.
@@ -78,14 +78,16 @@ class App:
         bounds: of requests.
     """
 
-    def __init__(self, versions: Versions[Servable], limits: Limits, bounds: Bounds) -> None:
+    def __init__(
+        self, versions: Versions[Servable], limits: BatchLimits, bounds: RequestLimits
+    ) -> None:
         self.versions = versions
         self.bounds = bounds
         self.metrics = Metrics()
         self.batcher = Batcher(replace(limits, weight=bounds.pixels), self.metrics.batch)
         self.stopping = False
         self._reserved = 0  # Bytes of bodies that are in memory, or on their way.
-        self.metrics.watch(lambda: self.batcher.waiting, versions.place.name, self._newest)
+        self.metrics.watch(lambda: self.batcher.waiting, versions.model_path.name, self._newest)
         self._page = _page()
         self._others = Starlette(
             routes=[
@@ -150,7 +152,7 @@ class App:
         def find() -> Servable:
             if label is not None:
                 raise invalid(f"Unrecognized servable version label: {unquote(label)}")
-            if unquote(name) != self.versions.place.name:
+            if unquote(name) != self.versions.model_path.name:
                 raise not_found(unquote(name), number)
             return self.versions.get(number)
 
@@ -226,7 +228,7 @@ class App:
         return dict(outputs)
 
     async def _status(self, name: str, version: int | None, scope: Scope, _: Receive) -> bytes:
-        if name == self.versions.place.name:
+        if name == self.versions.model_path.name:
             return protocol.dump(self.versions.status(version))
         which = "any versions" if version is None else f"version {version}"
         raise StatusError("NOT_FOUND", f"Could not find {which} of model {name}")
@@ -240,7 +242,7 @@ class App:
         if newest is None:
             return protocol.dump({"models": []})
         entry = {
-            "name": self.versions.place.name,
+            "name": self.versions.model_path.name,
             "version": newest.version,
             "signatures": list(newest.signatures),
             "labels": newest.labels,

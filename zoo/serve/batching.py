@@ -27,7 +27,7 @@ Scheduler = Callable[[Arrays], Arrays]
 
 
 @dataclass(frozen=True)
-class Limits:
+class BatchLimits:
     """Args:
     batch_size: rows in a batch at most; a larger request runs in parts of it.
     timeout: seconds that a request waits for others at most.
@@ -59,7 +59,7 @@ class _Waiting:
     inputs: Arrays
     total: int
     weights: Array | None
-    limits: Limits
+    limits: BatchLimits
     future: asyncio.Future[Arrays]
     loop: asyncio.AbstractEventLoop
     group: Hashable = None
@@ -126,7 +126,7 @@ class Batcher:
         ran: is told the rows of every batch, on the thread.
     """
 
-    def __init__(self, limits: Limits, ran: Callable[[int], None] = lambda rows: None) -> None:
+    def __init__(self, limits: BatchLimits, ran: Callable[[int], None] = lambda rows: None) -> None:
         self.limits = limits
         self._ran = ran
         self._groups: OrderedDict[Hashable, deque[_Waiting]] = OrderedDict()

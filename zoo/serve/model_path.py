@@ -67,9 +67,9 @@ def find(path: str, name: str | None = None) -> ModelPath:
         raise DataError(
             f"{path}: no saved_model.pb in it: no SavedModel, or one that is still being copied."
         )
-    place = ModelPath(name or folder.name, folder)
-    if place.versions():
-        return _of_models(path, [place])
+    model_path = ModelPath(name or folder.name, folder)
+    if model_path.versions():
+        return _of_models(path, [model_path])
     try:
         return _of_run(path, Run.open(path), name)
     except RunError as error:
@@ -96,10 +96,10 @@ def _require_no_other(path: str, folder: Path) -> None:
     """Refuses a version's folder with a model that is no SavedModel."""
     if is_saved_model(folder):
         return
-    for form, file in layout.MODEL_FILES.items():
+    for format, file in layout.MODEL_FILES.items():
         if (folder / file).is_file():
             raise RunError(
-                f"{path}: holds a model in the format {form}, and SavedModels alone are served. "
+                f"{path}: holds a model in the format {format}, and SavedModels alone are served. "
                 "Export the run as a SavedModel: zoo export RUN."
             )
 
@@ -107,9 +107,9 @@ def _require_no_other(path: str, folder: Path) -> None:
 def _of_run(path: str, run: Run, name: str | None) -> ModelPath:
     info = run.info()
     of = str(info.get("name", ""))
-    place = ModelPath(name or of, run.export_folder("saved_model") / of)
-    if of and place.versions():
-        return place
+    model_path = ModelPath(name or of, run.export_folder("saved_model") / of)
+    if of and model_path.versions():
+        return model_path
     status = info.get("status")
     why = "" if status == "done" else f" (its status is {status})"
     advice = f"Export it first: zoo export {run}"

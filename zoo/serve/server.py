@@ -17,8 +17,8 @@ from types import FrameType
 import uvicorn
 
 from zoo.errors import EnvironmentFault, Interrupted, UsageError
-from zoo.serve.app import App, Bounds
-from zoo.serve.batching import Limits
+from zoo.serve.app import App, RequestLimits
+from zoo.serve.batching import BatchLimits
 from zoo.serve.connection import Connection
 from zoo.serve.model_path import ModelPath
 from zoo.serve.servable import Servable, prepare
@@ -28,7 +28,7 @@ STOP_SECONDS = 30
 
 
 @dataclass(frozen=True)
-class Settings:
+class ServerSettings:
     """Args:
     host: address to listen on.
     port: 0 takes any free one.
@@ -44,8 +44,8 @@ class Settings:
     poll_seconds: float = 1.0
     every_version: bool = False
     access_log: bool = False
-    limits: Limits = field(default_factory=Limits)
-    bounds: Bounds = field(default_factory=Bounds)
+    limits: BatchLimits = field(default_factory=BatchLimits)
+    bounds: RequestLimits = field(default_factory=RequestLimits)
 
 
 class Server(uvicorn.Server):
@@ -57,7 +57,7 @@ class Server(uvicorn.Server):
         ready: is called once the server listens.
     """
 
-    def __init__(self, app: App, settings: Settings, ready: Callable[[], None]) -> None:
+    def __init__(self, app: App, settings: ServerSettings, ready: Callable[[], None]) -> None:
         config = uvicorn.Config(
             app,
             http=Connection,
@@ -108,15 +108,15 @@ class Server(uvicorn.Server):
 
 
 def serve(
-    place: ModelPath,
-    settings: Settings,
+    model_path: ModelPath,
+    settings: ServerSettings,
     ready: Callable[[App, str], None],
     note: Callable[[str], None] = lambda text: None,
 ) -> None:
     """Serves until a signal says stop.
 
     Args:
-        place: where the model is.
+        model_path: where the model is.
         settings: how it is served.
         ready: is called with the app and its URL once it can be asked.
         note: is told of what is loaded and unloaded.
@@ -129,7 +129,7 @@ def serve(
     listening = bind(settings.host, settings.port)  # Before seconds are spent on loading.
     try:
         prepare()
-        app = made(place, settings, note)
+        app = made(model_path, settings, note)
         server = Server(app, settings, lambda: ready(app, url(listening)))
         if settings.access_log:
             _log_requests()
@@ -141,7 +141,7 @@ def serve(
     app.batcher.close()
 
 
-def made(place: ModelPath, settings: Settings, note: Callable[[str], None]) -> App:
+def made(model_path: ModelPath, settings: ServerSettings, note: Callable[[str], None]) -> App:
     """An application with what is there now loaded and warmed up.
 
     Raises:
@@ -149,11 +149,11 @@ def made(place: ModelPath, settings: Settings, note: Callable[[str], None]) -> A
     """
 
     def load(folder: Path, version: int) -> Servable:
-        servable = Servable(folder, place.name, version)
+        servable = Servable(folder, model_path.name, version)
         servable.warm_up(settings.limits.batch_size, note)
         return servable
 
-    versions = Versions(place, load, note, settings.every_version)
+    versions = Versions(model_path, load, note, settings.every_version)
     versions.start()
     return App(versions, settings.limits, settings.bounds)
 

@@ -54,25 +54,25 @@ class Versions(Generic[S]):
     """The versions of one model.
 
     Args:
-        place: where they are.
+        model_path: where they are.
         load: loads a folder, warm.
         note: is told what happens.
-        every: serve all versions there, not only the newest.
+        all_versions: serve all of them, not only the newest.
     """
 
     def __init__(
         self,
-        place: ModelPath,
+        model_path: ModelPath,
         load: Callable[[Path, int], S],
         note: Callable[[str], None] = lambda text: None,
-        every: bool = False,
+        all_versions: bool = False,
     ) -> None:
-        self.place = place
+        self.model_path = model_path
         self.states: dict[int, State] = {}
         self.loaded: dict[int, S] = {}
         self._load = load
         self._note = note
-        self._every = every
+        self._every = all_versions
         self._leaving: set[asyncio.Task[None]] = set()
 
     @property
@@ -87,7 +87,7 @@ class Versions(Generic[S]):
         """
         wanted = self._wanted()
         if not wanted:
-            raise DataError(f"{self.place.folder}: holds no numeric version folder.")
+            raise DataError(f"{self.model_path.folder}: holds no numeric version folder.")
         for version, folder in sorted(wanted.items()):
             self.states[version] = State("LOADING")
             self.loaded[version] = self._load(folder, version)
@@ -102,7 +102,7 @@ class Versions(Generic[S]):
         """
         found = self.newest if version is None else self.loaded.get(version)
         if found is None:
-            raise not_found(self.place.name, version)
+            raise not_found(self.model_path.name, version)
         return found
 
     def status(self, version: int | None = None) -> dict[str, Any]:
@@ -113,14 +113,14 @@ class Versions(Generic[S]):
         """
         if version is not None and version not in self.states:
             raise StatusError(
-                "NOT_FOUND", f"Could not find version {version} of model {self.place.name}"
+                "NOT_FOUND", f"Could not find version {version} of model {self.model_path.name}"
             )
         chosen = sorted(self.states, reverse=True) if version is None else [version]
         return {"model_version_status": [self.states[key].as_json(key) for key in chosen]}
 
     def _wanted(self) -> dict[int, Path]:
         """The folders of the versions that should be loaded."""
-        found = {v: folder for v, folder in self.place.versions().items() if v <= INT64}
+        found = {v: folder for v, folder in self.model_path.versions().items() if v <= INT64}
         if self._every or not found:
             return found
         newest = max(found)
