@@ -14,6 +14,7 @@ import keras
 import numpy as np
 
 from tests.conftest import ROOT
+from zoo import backend
 from zoo.data.normalise import Normalisation
 from zoo.recipe import Recipe, load
 from zoo.rundir import Run
@@ -67,7 +68,7 @@ def network(
 
 def weights(model: Any) -> dict[str, np.ndarray]:
     """{path: values} of a model's weights, running statistics too; random seeds have no name."""
-    return {variable.path: np.asarray(variable.numpy()) for variable in model.weights}
+    return {variable.path: backend.to_numpy(variable) for variable in model.weights}
 
 
 def same(one: dict[str, np.ndarray], other: dict[str, np.ndarray]) -> bool:

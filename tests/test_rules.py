@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from tests.runs import UNIT, network
-from zoo import losses, optimize
+from zoo import backend, losses, optimize
 from zoo.errors import RecipeError
 from zoo.model.builder import build, decayed
 from zoo.optimize.rules import RULES
@@ -44,7 +44,7 @@ class Net:
 
 
 def arrays(variables: Any) -> dict[str, np.ndarray]:
-    return {each.path: np.array(keras.ops.convert_to_numpy(each)) for each in variables}
+    return {each.path: backend.to_numpy(each) for each in variables}
 
 
 def all_close(found: dict[str, np.ndarray], wanted: dict[str, np.ndarray], rtol: float) -> None:

@@ -13,6 +13,7 @@ from typing import Any
 
 import keras
 
+from zoo import backend
 from zoo.plan import plan
 from zoo.recipe import Recipe, dump
 
@@ -62,7 +63,7 @@ class Scaled(keras.optimizers.schedules.LearningRateSchedule):
         return self.shape(step) * keras.ops.cast(self.peak, "float32")
 
     def get_config(self) -> dict[str, Any]:
-        return {"shape": self.shape, "peak": float(keras.ops.convert_to_numpy(self.peak))}
+        return {"shape": self.shape, "peak": float(backend.to_numpy(self.peak))}
 
 
 def in_graph(recipe: Recipe) -> bool:

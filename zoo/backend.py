@@ -10,9 +10,12 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from zoo.errors import EnvironmentFault
+
+if TYPE_CHECKING:
+    import numpy as np
 
 BACKENDS = {"tensorflow": "pip install tensorflow", "jax": "pip install jax"}
 
@@ -83,6 +86,25 @@ def quiet() -> Iterator[None]:
         finally:
             os.dup2(kept, 2)
             os.close(kept)
+
+
+def to_numpy(value: Any) -> np.ndarray:
+    """Copies a Keras variable or a tensor into a numpy array of the same shape and dtype."""
+    import keras
+    import numpy as np
+
+    return np.array(keras.ops.convert_to_numpy(value))
+
+
+def sync(model: Any) -> None:
+    """Brings the variables of a Keras model up to date while `fit` runs.
+
+    JAX's trainer keeps the weights outside of the variables during an epoch; other backends need
+    nothing.
+    """
+    jax_state_sync = getattr(model, "jax_state_sync", None)
+    if jax_state_sync is not None:
+        jax_state_sync()
 
 
 def deterministic() -> bool:

@@ -12,7 +12,7 @@ from typing import Any
 
 import keras
 
-from zoo import seeds
+from zoo import backend, seeds
 from zoo.data.normalise import Normalisation
 from zoo.model.initializers import depthwise, dirac, initializer
 from zoo.model.layers import FixedConv2D, Maxout, PadShortcut
@@ -104,7 +104,7 @@ def _identifier(name: str) -> str:
 def _finish_kernel(made: keras.Layer, layer: Layer) -> None:
     """Sets what is no initializer of Keras's: one of our own would then be needed by the file."""
     if layer.options.kernel_initializer.word == "dirac":
-        kernel = keras.ops.convert_to_numpy(made.kernel)
+        kernel = backend.to_numpy(made.kernel)
         if layer.kind == "depthwise_conv":
             *size, channels, multiplier = kernel.shape
             kernel = kernel.reshape(*size, 1, channels * multiplier)

@@ -8,7 +8,7 @@ from __future__ import annotations
 import keras
 import numpy as np
 
-from zoo import seeds
+from zoo import backend, seeds
 from zoo.data.splits import Split
 from zoo.model import introspect
 from zoo.plan import Layer, plan
@@ -118,5 +118,5 @@ def _lsuv(model: keras.Model, wanted: list[Layer], recipe: Recipe, train: Split)
                     "stays orthonormal. What is before it is constant: see data.preprocess."
                 )
                 break
-            kernel.assign(keras.ops.convert_to_numpy(kernel) / np.sqrt(variance))
+            kernel.assign(backend.to_numpy(kernel) / np.sqrt(variance))
     return told

@@ -10,6 +10,7 @@ from typing import Any
 import keras
 import numpy as np
 
+from zoo import backend
 from zoo.check.judge.signals import Units
 from zoo.plan import Layer
 
@@ -29,10 +30,7 @@ def untouched(model: keras.Model, more: Sequence[Any] = ()) -> Iterator[None]:
         model: built.
         more: further variables, as of metrics.
     """
-    before = [
-        (variable, keras.ops.convert_to_numpy(variable).copy())
-        for variable in (*model.variables, *more)
-    ]
+    before = [(variable, backend.to_numpy(variable)) for variable in (*model.variables, *more)]
     try:
         yield
     finally:
@@ -71,7 +69,7 @@ def outputs(model: keras.Model, names: list[str], images: Any) -> list[np.ndarra
     with untouched(model), without_dropout(model):
         found = part(images, training=True)
     found = found if isinstance(found, list | tuple) else [found]
-    return [keras.ops.convert_to_numpy(value) for value in found]
+    return [backend.to_numpy(value) for value in found]
 
 
 @dataclass(frozen=True)
