@@ -20,7 +20,7 @@ from tuning.hyperparameter_variables import Knobs, neutral, signature
 from tuning.trial_observer import Follow, Order, Result, Stopped
 from zoo import batches
 from zoo import recipe as recipes
-from zoo.check.judge.fit import above_guessing
+from zoo.check.judge.chance import guessing_bound
 from zoo.data.normalise import Normalisation, normalisation
 from zoo.data.splits import Splits
 from zoo.errors import Diverged
@@ -104,7 +104,7 @@ class TrialTrainer:
         self.looked_at = data.validation.images(chosen)
         self.labels = np.asarray(data.validation.labels)[chosen]
         counts = np.bincount(self.labels, minlength=self.classes)
-        self.chance = above_guessing(float(counts.max() / counts.sum()), len(self.labels))
+        self.chance = guessing_bound(float(counts.max() / counts.sum()), len(self.labels))
         self.validation = batches.evaluation_feed(data.validation)
 
     def scaling(self, recipe: Recipe) -> Normalisation:

@@ -4,17 +4,25 @@ from __future__ import annotations
 
 from typing import Any
 
-from zoo.check.judge.curves import CurveShape, Filters, Gap, Plateau
-from zoo.check.judge.data import InputScale, Statistics
+from zoo.check.judge.curves import CurveShape, LossPlateau, TrainValidationGap
+from zoo.check.judge.data import InputScale, NormalizationStatistics
+from zoo.check.judge.filters import FilterSmoothness
 from zoo.check.judge.gradients import Gradients, KernelGradient
-from zoo.check.judge.labels import Duplicates, Labels
+from zoo.check.judge.labels import ClassCounts, DuplicateCounts
 from zoo.check.judge.learning_rate import LearningRateScan
 from zoo.check.judge.loss import HeadConfidence, LossWiring, Regularisation
 from zoo.check.judge.norm import BatchNormConfig, BatchNormLayer
+from zoo.check.judge.overfit import Overfit
 from zoo.check.judge.rates import RatePoint
-from zoo.check.judge.signals import DeadUnits, Saturating, Saturation, SignalPropagation, Units
+from zoo.check.judge.short_training import InputIndependent, ShortTrainingAccuracy
+from zoo.check.judge.signals import (
+    DeadUnits,
+    LayerActivity,
+    LayerSaturation,
+    Saturation,
+    SignalPropagation,
+)
 from zoo.check.judge.symmetry import Symmetry
-from zoo.check.judge.training import InputIndependent, Overfit, Smoke
 from zoo.check.judge.updates import KernelUpdate, UpdateRatio
 
 
@@ -41,7 +49,7 @@ def scan(low: int, high: int, first: int = -6, last: int = 1) -> list[RatePoint]
 LAYER = BatchNormLayer(name="conv1_bn", momentum=0.9, epsilon=1e-3, variance_small=1.5, values=8192)
 HEALTHY: dict[str, Any] = {
     "C01": InputScale(mean=[0.0, 0.01, -0.02], std=[1.0, 0.99, 1.0], max_abs=2.6, has_norm=True),
-    "C02": Statistics(
+    "C02": NormalizationStatistics(
         kind="channel_meanstd",
         used_mean=[125.3, 123.0, 113.9],
         used_std=[63.0, 62.1, 66.7],
@@ -49,8 +57,10 @@ HEALTHY: dict[str, Any] = {
         train_std=[63.0, 62.1, 66.7],
         others={"test": ([126.0, 123.7, 114.9], [62.9, 61.9, 66.7])},
     ),
-    "C03": Labels(classes=["a", "b", "c", "d"], train=[50] * 4, validation=[5] * 4, test=[9] * 4),
-    "C04": Duplicates(
+    "C03": ClassCounts(
+        classes=["a", "b", "c", "d"], train=[50] * 4, validation=[5] * 4, test=[9] * 4
+    ),
+    "C04": DuplicateCounts(
         validation=5000, in_train=0, test=10000, test_in_train=0, conflicting=0, train=45000
     ),
     "C05": LossWiring(
@@ -67,11 +77,11 @@ HEALTHY: dict[str, Any] = {
     ),
     "C08": SignalPropagation(stds=[(f"fc{i}", 1.41) for i in range(1, 11)]),
     "C09": DeadUnits(
-        layers=[Units(name="conv1", dead=0.0, zeros=0.5, depth=1, normed=True, units=32)],
+        layers=[LayerActivity(name="conv1", dead=0.0, zeros=0.5, depth=1, normed=True, units=32)],
         images=1024,
     ),
     "C10": Saturation(
-        layers=[Saturating(name="fc1", activation="tanh", saturated=0.03, std=0.627)]
+        layers=[LayerSaturation(name="fc1", activation="tanh", saturated=0.03, std=0.627)]
     ),
     "C11": Gradients(
         layers=[
@@ -96,19 +106,19 @@ HEALTHY: dict[str, Any] = {
         points=scan(-3, 0), rate=0.1, schedule="constant", num_classes=10, chance=0.128
     ),
     "C15": UpdateRatio(layers=[KernelUpdate(path="conv1/kernel", ratio=1e-3)], learning_rate=0.1),
-    "C16": Smoke(accuracy=0.35, images=1000, majority=0.1, steps=300),
+    "C16": ShortTrainingAccuracy(accuracy=0.35, images=1000, majority=0.1, steps=300),
     "C18": CurveShape(
         losses=[0.3 + 2.0 * 0.99**step for step in range(600)], steps_per_epoch=100, initial=2.3
     ),
-    "C19": Gap(
+    "C19": TrainValidationGap(
         train_accuracy=0.93,
         val_accuracy=0.9,
         n_train=5000,
         n_val=5000,
         val_losses=[0.4, 0.35, 0.33],
     ),
-    "C20": Filters(p=0.001, morans_i=0.6, kernel_size=(7, 7)),
-    "C17": Plateau(loss=1.4, accuracy=0.5, at_start=2.302585, chance=0.12),
+    "C20": FilterSmoothness(p=0.001, morans_i=0.6, kernel_size=(7, 7)),
+    "C17": LossPlateau(loss=1.4, accuracy=0.5, at_start=2.302585, chance=0.12),
     "C25": Symmetry(),
     "C21": BatchNormConfig(layers=[LAYER], steps=3520, batch_size=128, last_batch=72),
 }

@@ -12,17 +12,22 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.check.healthy import HEALTHY
+from zoo.check.judge.curve_fits import (
+    line,
+    linear_over_exponential,
+    smoothed,
+    standard_error,
+    thinned,
+)
 from zoo.check.judge.curves import (
     CurveShape,
-    Filters,
-    Plateau,
+    LossPlateau,
     judge_curve_shape,
-    judge_filters,
     judge_gap,
     judge_plateau,
 )
+from zoo.check.judge.filters import FilterSmoothness, judge_filters
 from zoo.check.judge.finding import Verdict
-from zoo.check.judge.fit import line, linear_over_exponential, smoothed, standard_error, thinned
 
 
 def curve(
@@ -105,7 +110,7 @@ def test_a_gap_of_few_images_is_none() -> None:
     ],
 )
 def test_filters(p: float, size: tuple[int, int], verdict: str, words: str) -> None:
-    found = judge_filters(Filters(p=p, morans_i=0.2, kernel_size=size))
+    found = judge_filters(FilterSmoothness(p=p, morans_i=0.2, kernel_size=size))
     assert (found.verdict, words in found.advice) == (verdict, True)
 
 
@@ -156,6 +161,6 @@ def test_means_of_blocks() -> None:
     ],
 )
 def test_plateau(loss: float, accuracy: float, bad: bool) -> None:
-    found = judge_plateau(Plateau(loss=loss, accuracy=accuracy, at_start=2.302585, chance=0.12))
+    found = judge_plateau(LossPlateau(loss=loss, accuracy=accuracy, at_start=2.302585, chance=0.12))
     assert (found.verdict is Verdict.WARN) == bad
     assert ("stays at" in found.advice) == bad

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from tests.check.healthy import HEALTHY
 from zoo.check.judge.data import InputScale, judge_input_scale, judge_statistics
-from zoo.check.judge.labels import Duplicates, Labels, judge_duplicates, judge_labels
+from zoo.check.judge.labels import ClassCounts, DuplicateCounts, judge_duplicates, judge_labels
 
 PIXELS = {"mean": [120.0] * 3, "std": [63.0] * 3, "max_abs": 255.0}
 CENTRED = {"mean": [0.1] * 3, "std": [62.0] * 3, "max_abs": 140.0}
@@ -100,7 +100,7 @@ LABELS = [
 
 @pytest.mark.parametrize("counts, verdict, words", LABELS)
 def test_labels(counts: dict[str, object], verdict: str, words: str) -> None:
-    found = judge_labels(Labels(**counts))
+    found = judge_labels(ClassCounts(**counts))
     assert (found.verdict, words in found.advice) == (verdict, True), found
 
 
@@ -108,7 +108,7 @@ def test_labels(counts: dict[str, object], verdict: str, words: str) -> None:
 def test_classes_have_no_order(order: list[int]) -> None:
     counts, names = [400, 7, 0, 3, 9], "abcde"
     found = judge_labels(
-        Labels(classes=[names[i] for i in order], train=[counts[i] for i in order],
+        ClassCounts(classes=[names[i] for i in order], train=[counts[i] for i in order],
                validation=[1] * 5)
     )  # fmt: skip
     assert found.verdict == "FAIL"
@@ -147,5 +147,7 @@ def test_more_copies_are_no_better(one: int, other: int) -> None:
 
 
 def test_no_images() -> None:
-    none = Duplicates(validation=0, in_train=0, test=0, test_in_train=0, conflicting=0, train=0)
+    none = DuplicateCounts(
+        validation=0, in_train=0, test=0, test_in_train=0, conflicting=0, train=0
+    )
     assert judge_duplicates(none).verdict == "PASS"

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from zoo.check.judge import Finding, Verdict, overall
+from zoo.check.judge import Finding, Verdict, worst_verdict
 from zoo.check.judge.finding import (
     FAIL,
     INFO,
@@ -39,7 +39,7 @@ def test_order() -> None:
 
 @given(st.lists(VERDICTS))
 def test_overall_is_the_worst(verdicts: list[Verdict]) -> None:
-    worst = overall(map(of, verdicts))
+    worst = worst_verdict(map(of, verdicts))
     assert all(verdict <= worst for verdict in verdicts)
     assert worst in verdicts or (worst is PASS and not verdicts)
 
@@ -47,7 +47,7 @@ def test_overall_is_the_worst(verdicts: list[Verdict]) -> None:
 @given(st.lists(VERDICTS, min_size=1))
 def test_parts_joined_are_as_bad_as_the_worst(verdicts: list[Verdict]) -> None:
     whole = joined(of(verdict, str(index)) for index, verdict in enumerate(verdicts))
-    assert whole.verdict is overall(map(of, verdicts))
+    assert whole.verdict is worst_verdict(map(of, verdicts))
     told = [whole.advice, *(entry["advice"] for entry in whole.details.get("also", []))]
     wanted = [str(index) for index, verdict in enumerate(verdicts) if verdict > PASS]
     assert set(wanted) <= set(told)

@@ -15,7 +15,7 @@ from tests.runs import zoo
 from zoo import recipe as recipes
 from zoo.check.judge import CHECKS
 from zoo.check.measure import MEASURE
-from zoo.check.run import chosen
+from zoo.check.run import select_checks
 from zoo.errors import UsageError
 from zoo.report import check_figures
 
@@ -33,11 +33,11 @@ def test_every_check_has_numbers() -> None:
 
 
 def test_choice() -> None:
-    assert chosen(["c05"], [], False) == ["C05"]
-    assert "C12" not in chosen([], [], True)
-    assert "C05" not in chosen([], ["C05"], True)
+    assert select_checks(["c05"], [], False) == ["C05"]
+    assert "C12" not in select_checks([], [], True)
+    assert "C05" not in select_checks([], ["C05"], True)
     with pytest.raises(UsageError, match="no check C99. Expected some of: C01, C02"):
-        chosen(["C99"], [], False)
+        select_checks(["C99"], [], False)
 
 
 @pytest.mark.slow
@@ -49,7 +49,7 @@ def test_quick(recipe: Path, tmp_path: Path) -> None:
     (file,) = tmp_path.glob("runs/healthy/check-*/checks.json")
     report = json.loads(file.read_text(encoding="utf-8"))
     assert report["verdict"] in ("PASS", "INFO")
-    assert {f["id"] for f in report["findings"]} == set(chosen([], [], True))
+    assert {f["id"] for f in report["findings"]} == set(select_checks([], [], True))
     assert report["recipe"].startswith("name: healthy")
 
 

@@ -13,10 +13,10 @@ from zoo.check.judge.gradients import Gradients, KernelGradient, judge_gradients
 from zoo.check.judge.norm import BatchNormConfig, BatchNormLayer, judge_batch_norm
 from zoo.check.judge.signals import (
     DeadUnits,
-    Saturating,
+    LayerActivity,
+    LayerSaturation,
     Saturation,
     SignalPropagation,
-    Units,
     judge_dead_units,
     judge_saturation,
     judge_signal_propagation,
@@ -61,8 +61,10 @@ def test_faster_fading_is_no_better(one: float, other: float, layers: int) -> No
     assert low <= high
 
 
-def units(dead: float, depth: int = 1, normed: bool = False, zeros: float = 0.5) -> Units:
-    return Units(name=f"fc{depth}", dead=dead, zeros=zeros, depth=depth, normed=normed, units=256)
+def units(dead: float, depth: int = 1, normed: bool = False, zeros: float = 0.5) -> LayerActivity:
+    return LayerActivity(
+        name=f"fc{depth}", dead=dead, zeros=zeros, depth=depth, normed=normed, units=256
+    )
 
 
 DEAD = [
@@ -85,7 +87,7 @@ DEAD = [
 
 
 @pytest.mark.parametrize("layers, trained, verdict, words", DEAD)
-def test_dead_units(layers: list[Units], trained: bool, verdict: str, words: str) -> None:
+def test_dead_units(layers: list[LayerActivity], trained: bool, verdict: str, words: str) -> None:
     found = judge_dead_units(DeadUnits(layers=layers, images=1024, after_training=trained))
     assert (found.verdict, words in found.advice) == (verdict, True), found
 
@@ -119,7 +121,7 @@ def test_more_dead_units_are_no_better(
     ],
 )
 def test_saturation(saturated: float, std: float, verdict: str, words: str) -> None:
-    layer = Saturating(name="fc1", activation="tanh", saturated=saturated, std=std)
+    layer = LayerSaturation(name="fc1", activation="tanh", saturated=saturated, std=std)
     found = judge_saturation(Saturation(layers=[layer]))
     assert (found.verdict, words in found.advice) == (verdict, True), found
 

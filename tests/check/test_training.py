@@ -10,15 +10,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.check.healthy import HEALTHY
-from zoo.check.judge.fit import above_guessing
-from zoo.check.judge.training import (
+from zoo.check.judge.chance import guessing_bound
+from zoo.check.judge.overfit import judge_overfit, smoothing_floor, softmax_twice
+from zoo.check.judge.short_training import (
     InputIndependent,
-    Smoke,
+    ShortTrainingAccuracy,
+    judge_better_than_guessing,
     judge_input_independent,
-    judge_overfit,
-    judge_smoke,
-    smoothing_floor,
-    softmax_twice,
 )
 
 OVERFIT = HEALTHY["C12"]
@@ -131,16 +129,16 @@ def test_a_slow_start_is_no_blindness(accuracy: float, verdict: str) -> None:
     ],
 )
 def test_smoke(accuracy: float, majority: float, verdict: str, words: str) -> None:
-    numbers = Smoke(accuracy=accuracy, images=1000, majority=majority, steps=300)
-    found = judge_smoke(numbers)
+    numbers = ShortTrainingAccuracy(accuracy=accuracy, images=1000, majority=majority, steps=300)
+    found = judge_better_than_guessing(numbers)
     assert (found.verdict, words in found.advice) == (verdict, True)
-    found = judge_smoke(replace(numbers, shortened=True))
+    found = judge_better_than_guessing(replace(numbers, shortened=True))
     assert found.verdict == {"FAIL": "WARN", "WARN": "INFO"}.get(verdict, verdict)
     assert found.advice.endswith("too few steps to be sure.") == (verdict != "PASS")
 
 
 def test_what_guessing_stays_below() -> None:
-    assert above_guessing(0.1, 1000) == pytest.approx(0.128, abs=5e-4)
+    assert guessing_bound(0.1, 1000) == pytest.approx(0.128, abs=5e-4)
 
 
 def test_a_plateau_at_equal_scores_of_a_wide_margin() -> None:

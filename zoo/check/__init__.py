@@ -12,7 +12,7 @@ from typing import Any
 
 def __getattr__(name: str) -> Any:
     """`from zoo.check import check`: loads what runs models only when it is asked for."""
-    if name in ("check", "Report"):
+    if name in ("check", "CheckReport"):
         from zoo.check import run
 
         return getattr(run, name)

@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from zoo.check.judge import CHECKS, Finding, Verdict, joined, overall
+from zoo.check.judge import CHECKS, Finding, Verdict, joined, worst_verdict
 from zoo.check.measure import MEASURE, Subject
 from zoo.check.measure.subject import ALL
 from zoo.errors import UsageError
@@ -21,7 +21,7 @@ Tell = Callable[[str], None]
 
 
 @dataclass(frozen=True)
-class Report:
+class CheckReport:
     """What a check found.
 
     Attributes:
@@ -41,7 +41,7 @@ class Report:
 
     @property
     def verdict(self) -> Verdict:
-        return overall(self.findings)
+        return worst_verdict(self.findings)
 
     def as_json(self) -> dict[str, Any]:
         return {
@@ -54,7 +54,7 @@ class Report:
         }
 
 
-def chosen(only: Sequence[str], skip: Sequence[str], quick: bool) -> list[str]:
+def select_checks(only: Sequence[str], skip: Sequence[str], quick: bool) -> list[str]:
     """The ids of the checks to run, in their order.
 
     Raises:
@@ -93,7 +93,7 @@ def check(
     skip: Sequence[str] = (),
     quick: bool = False,
     tell: Tell = lambda _: None,
-) -> Report:
+) -> CheckReport:
     """Runs checks on a subject.
 
     Args:
@@ -109,10 +109,10 @@ def check(
     with warnings.catch_warnings():
         # Keras warns of networks that are wrong; here the checks say so.
         warnings.simplefilter("ignore", UserWarning)
-        return _checked(subject, chosen(only, skip, quick), tell)
+        return _checked(subject, select_checks(only, skip, quick), tell)
 
 
-def _checked(subject: Subject, names: list[str], tell: Tell) -> Report:
+def _checked(subject: Subject, names: list[str], tell: Tell) -> CheckReport:
     findings: list[Finding] = []
     seconds: dict[str, float] = {}
     silent: list[str] = []
@@ -134,4 +134,6 @@ def _checked(subject: Subject, names: list[str], tell: Tell) -> Report:
     if {"C13", "C15", "C20"} & set(names):
         names.append("C16")  # They look at its training.
     notes = {key: note for key, note in sorted(subject.notes.items()) if key in names}
-    return Report(findings, seconds, subject.kept.get("suggestion"), tuple(sorted(silent)), notes)
+    return CheckReport(
+        findings, seconds, subject.kept.get("suggestion"), tuple(sorted(silent)), notes
+    )

@@ -23,7 +23,7 @@ from zoo.recipe.tune import proposal
 from zoo.rundir import Run, write_text
 
 if TYPE_CHECKING:
-    from zoo.check.run import Report
+    from zoo.check.run import CheckReport
 
 CLAIM = re.compile(r"^# [0-9.]+ ± .*\n", re.MULTILINE)
 WIDTH = 100
@@ -80,13 +80,13 @@ def check(
     backend.prepare(deterministic=loaded.train.deterministic)
     from zoo.check.measure import Subject
     from zoo.check.run import check as run_checks
-    from zoo.check.run import chosen
+    from zoo.check.run import select_checks
     from zoo.data.load import load as load_data
     from zoo.progress import counting
     from zoo.train.training import keras_ready
 
     keras_ready(loaded)
-    wanted = chosen(only, skip, quick)  # Wrong ids are told before the data are read.
+    wanted = select_checks(only, skip, quick)  # Wrong ids are told before the data are read.
     if write is not None and "C14" not in wanted:
         raise UsageError("--write needs the scan of learning rates, C14, which is left out.")
     console = out.console()
@@ -115,7 +115,7 @@ def check(
         raise typer.Exit(1)
 
 
-def _printed(out: Output, found: Report) -> None:
+def _printed(out: Output, found: CheckReport) -> None:
     """The findings, what is silent, what was done with less, and the verdict of all."""
     for finding in found.findings:
         out.text(told(finding))

@@ -11,7 +11,7 @@ import keras
 import numpy as np
 
 from zoo import backend
-from zoo.check.judge.signals import Units
+from zoo.check.judge.signals import LayerActivity
 from zoo.plan import Layer
 
 # Activations that give 0 for whatever is below it.
@@ -81,14 +81,14 @@ class Relu:
     normed: bool
     units: int
 
-    def judged(self, values: np.ndarray) -> Units:
+    def judged(self, values: np.ndarray) -> LayerActivity:
         """What its outputs (n, ..., units) say, for the check of dead units."""
         axes = tuple(range(values.ndim - 1))
         return self.counted(values.max(axis=axes), float(np.mean(values == 0)))
 
-    def counted(self, largest: np.ndarray, zeros: float) -> Units:
+    def counted(self, largest: np.ndarray, zeros: float) -> LayerActivity:
         """The same of each unit's largest output (units,), and the share of outputs that are 0."""
-        return Units(
+        return LayerActivity(
             name=self.name,
             dead=float(np.mean(largest <= 0)),
             zeros=zeros,

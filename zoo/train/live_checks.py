@@ -15,10 +15,10 @@ import numpy as np
 
 from zoo import optimize
 from zoo.batches import EvaluationBatches
-from zoo.check.judge import Finding, Verdict, curves, overall, signals, updates
+from zoo.check.judge import Finding, Verdict, curves, signals, updates, worst_verdict
+from zoo.check.judge.chance import guessing_bound
 from zoo.check.judge.finding import finding
-from zoo.check.judge.fit import above_guessing
-from zoo.check.judge.training import smoothing_floor
+from zoo.check.judge.overfit import smoothing_floor
 from zoo.data.splits import Splits, Subset
 from zoo.model import introspect
 from zoo.plan import plan
@@ -178,10 +178,10 @@ class LiveChecks(keras.callbacks.Callback):
         if step < max(PLATEAU_FROM * planned, PLATEAU_STEPS):
             return
         counts = np.bincount(np.asarray(self.data.train.labels))
-        bar = above_guessing(float(counts.max() / counts.sum()), len(self.data.train))
+        bar = guessing_bound(float(counts.max() / counts.sum()), len(self.data.train))
         self._note(
             curves.judge_plateau(
-                curves.Plateau(
+                curves.LossPlateau(
                     loss=logs["loss"],
                     accuracy=logs["accuracy"],
                     at_start=self._blind(counts),
@@ -236,7 +236,7 @@ class LiveChecks(keras.callbacks.Callback):
         """Writes what was found so far into checks.json."""
         found = sorted(self.findings.values(), key=lambda one: one.id)
         self.run.write_checks(
-            {"verdict": overall(found).value, "findings": [one.as_json() for one in found]}
+            {"verdict": worst_verdict(found).value, "findings": [one.as_json() for one in found]}
         )
 
     def _shape(self) -> None:
@@ -268,7 +268,7 @@ class LiveChecks(keras.callbacks.Callback):
             counts.append(count)
         self._note(
             curves.judge_gap(
-                curves.Gap(
+                curves.TrainValidationGap(
                     train_accuracy=accuracies[0],
                     val_accuracy=accuracies[1],
                     n_train=counts[0],

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from statistics import fmean, stdev
 from typing import Literal
 
-from zoo.check.judge.finding import FAIL, INFO, PASS, WARN, Finding, Verdict, broken, finding
-from zoo.check.judge.fit import line, linear_over_exponential, smoothed, standard_error
+from zoo.check.judge.curve_fits import line, linear_over_exponential, smoothed, standard_error
+from zoo.check.judge.finding import INFO, PASS, WARN, Finding, Verdict, broken, finding
 
 Shape = Literal[
     "too short",
@@ -47,14 +47,14 @@ SAID: dict[Shape, tuple[Verdict, str]] = {
 
 
 @dataclass(frozen=True, kw_only=True)
-class Plateau:
+class LossPlateau:
     """An epoch of a training, long enough after its start.
 
     Attributes:
         loss: mean over the epoch.
         accuracy: on its training images.
         at_start: the loss of equal scores: ln C, or C - 1 for the SVM loss.
-        chance: accuracy that guessing stays below: `fit.above_guessing`.
+        chance: accuracy that guessing stays below: `chance.guessing_bound`.
     """
 
     loss: float
@@ -66,7 +66,7 @@ class Plateau:
 LEFT = 0.99  # Of the loss of equal scores.
 
 
-def judge_plateau(numbers: Plateau) -> Finding:
+def judge_plateau(numbers: LossPlateau) -> Finding:
     """C17. The loss leaves that of equal scores, or at least answers get better than guesses.
 
     Source: CS231n, lecture 6, "loss barely changing"; "train/val accuracy goes to 20 % though": a
@@ -147,7 +147,7 @@ def shape_of(numbers: CurveShape) -> Shape:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Gap:
+class TrainValidationGap:
     """Accuracy on training and validation images, both in inference mode and not augmented.
 
     Attributes:
@@ -170,7 +170,7 @@ class Gap:
 BIG, NONE = 0.05, 0.01
 
 
-def judge_gap(numbers: Gap) -> Finding:
+def judge_gap(numbers: TrainValidationGap) -> Finding:
     """C19. Big gap: overfitting; no gap: too small a network, or too short a training.
 
     Overfit is a gap above max(0.05, 3 SE) with the validation loss rising over the last three
@@ -211,45 +211,3 @@ def judge_gap(numbers: Gap) -> Finding:
 
 def _variance(accuracy: float, images: int) -> float:
     return accuracy * (1 - accuracy) / max(images, 1)
-
-
-@dataclass(frozen=True, kw_only=True)
-class Filters:
-    """How smooth the first layer's filters are.
-
-    Attributes:
-        p: of `morans_i` among filters with their positions shuffled (999 draws), one-sided.
-        morans_i: lag-1 spatial autocorrelation, mean over filters.
-        kernel_size: height and width.
-    """
-
-    p: float
-    morans_i: float
-    kernel_size: tuple[int, int]
-
-
-SMALLEST, CHANCE = 5, 0.01
-
-
-def judge_filters(numbers: Filters) -> Finding:
-    """C20. Filters of a trained first layer are smooth; those of 3x3 are too small to tell.
-
-    Source: CS231n notes 3, "first-layer visualizations".
-    """
-    check, wanted = "C20", f"p < {CHANCE:g} of Moran's I, kernels of {SMALLEST}x{SMALLEST} or more"
-    if min(numbers.kernel_size) < SMALLEST:
-        height, width = numbers.kernel_size
-        told = f"filters of {height}x{width} are too small to tell structure from noise."
-        verdict = FAIL if broken(check, numbers, "") else INFO
-        return finding(check, verdict, numbers.p, wanted, told)
-    if found := broken(check, numbers, "the filters are constant or not finite."):
-        return found
-    details = {"morans_i": numbers.morans_i}
-    if numbers.p < CHANCE:
-        told = f"smooth structure (Moran's I {numbers.morans_i:.2f})."
-        return finding(check, PASS, numbers.p, wanted, told, **details)
-    told = (
-        "the first filters look like noise: not converged (train.epochs), learning_rate wrong, or "
-        "weight_decay of train.optimizer too low."
-    )
-    return finding(check, INFO, numbers.p, wanted, told, **details)

@@ -125,7 +125,7 @@ def _far(numbers: InputScale, centred: bool, wide: float, details: dict[str, obj
 
 
 @dataclass(frozen=True, kw_only=True)
-class Statistics:
+class NormalizationStatistics:
     """The statistics that inputs are normalised with, and those of each split.
 
     Attributes:
@@ -148,7 +148,7 @@ class Statistics:
 SAME = 1e-4  # Of a std.
 
 
-def judge_statistics(numbers: Statistics) -> Finding:
+def judge_statistics(numbers: NormalizationStatistics) -> Finding:
     """C02. Statistics come from the training split only.
 
     Another split is blamed only where it fits at least twice as well: constants of one's own lie
@@ -184,7 +184,9 @@ def judge_statistics(numbers: Statistics) -> Finding:
     )
 
 
-def _distance(numbers: Statistics, mean: Sequence[float], std: Sequence[float]) -> float:
+def _distance(
+    numbers: NormalizationStatistics, mean: Sequence[float], std: Sequence[float]
+) -> float:
     """Largest difference to the statistics used, in root mean square std of the training split."""
     squares = [value * value for value in numbers.train_std]
     scale = math.sqrt(math.fsum(squares) / len(squares)) if squares else 0.0

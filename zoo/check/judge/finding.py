@@ -138,7 +138,7 @@ def softened(found: Finding) -> Finding:
     return replace(found, verdict=verdict, advice=f"{found.advice} {TOO_FEW}")
 
 
-def overall(findings: Iterable[Finding]) -> Verdict:
+def worst_verdict(findings: Iterable[Finding]) -> Verdict:
     """The worst verdict; PASS of none."""
     return max((one.verdict for one in findings), default=PASS)
 

@@ -9,7 +9,7 @@ from zoo.check.judge.finding import FAIL, INFO, PASS, WARN, Finding, broken, fin
 
 
 @dataclass(frozen=True, kw_only=True)
-class Labels:
+class ClassCounts:
     """How many images of each class there are.
 
     Attributes:
@@ -27,7 +27,7 @@ class Labels:
     invalid: int = 0
 
 
-def judge_labels(numbers: Labels) -> Finding:
+def judge_labels(numbers: ClassCounts) -> Finding:
     """C03. Labels are classes, each class has images, and none crowds out the others.
 
     Imbalance is a largest class above 3 / C, or above 0.8 where C is small.
@@ -73,7 +73,7 @@ def _missing(classes: Sequence[str], split: str, counts: Sequence[int] | None) -
 
 
 @dataclass(frozen=True, kw_only=True)
-class Duplicates:
+class DuplicateCounts:
     """Counts of images that are identical to others, pixel by pixel.
 
     Attributes:
@@ -99,7 +99,7 @@ class Duplicates:
 COPIES_WARN, COPIES_FAIL = 0.005, 0.05
 
 
-def judge_duplicates(numbers: Duplicates) -> Finding:
+def judge_duplicates(numbers: DuplicateCounts) -> Finding:
     """C04. Images of validation and test are not in the training split; equal images agree."""
     check, wanted = "C04", f"copies <= {COPIES_WARN:.1%} (fails above {COPIES_FAIL:.0%})"
     if found := broken(check, numbers, "the entropy of equal images' labels."):

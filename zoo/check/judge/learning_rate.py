@@ -41,7 +41,7 @@ class LearningRateScan:
         rate: peak learning rate of the recipe.
         schedule: word of `train.schedule`.
         num_classes: C.
-        chance: accuracy that guessing stays below: `fit.above_guessing` of the largest class's
+        chance: accuracy that guessing stays below: `chance.guessing_bound` of the largest class's
             share and the images that accuracies are measured on.
         steps: of each training; fewer than `STEPS` where they are slow.
         scale: by which rates were multiplied for smaller batches than the recipe's: limits are

@@ -64,7 +64,7 @@ def judge_signal_propagation(numbers: SignalPropagation) -> Finding:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Units:
+class LayerActivity:
     """Units of one layer with an activation that can die (relu and its like).
 
     Attributes:
@@ -94,7 +94,7 @@ class DeadUnits:
         after_training: measured on a trained network.
     """
 
-    layers: Sequence[Units]
+    layers: Sequence[LayerActivity]
     images: int
     after_training: bool = False
 
@@ -157,7 +157,7 @@ def judge_dead_units(numbers: DeadUnits) -> Finding:
     return finding(check, PASS, dead, wanted, told, **details)
 
 
-def _of_layer(layer: Units, after_training: bool) -> Verdict:
+def _of_layer(layer: LayerActivity, after_training: bool) -> Verdict:
     if after_training:
         return FAIL if layer.dead >= 1 else WARN if layer.dead > DEAD_LAYER else PASS
     if layer.dead > DEAD_AT_START:
@@ -169,7 +169,7 @@ def _of_layer(layer: Units, after_training: bool) -> Verdict:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Saturating:
+class LayerSaturation:
     """Units of one layer with an activation that saturates.
 
     Attributes:
@@ -189,7 +189,7 @@ class Saturating:
 class Saturation:
     """Layers with an activation that saturates, at the start."""
 
-    layers: Sequence[Saturating]
+    layers: Sequence[LayerSaturation]
 
 
 MANY, NEARLY_ALL, SILENT = 0.5, 0.9, 1e-3

@@ -9,8 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from zoo.check.judge.data import InputScale, Statistics
-from zoo.check.judge.labels import Duplicates, Labels
+from zoo.check.judge.data import InputScale, NormalizationStatistics
+from zoo.check.judge.labels import ClassCounts, DuplicateCounts
 from zoo.check.measure.subject import Subject
 from zoo.data.normalise import Normalisation, normalisation
 from zoo.data.splits import FileSplit, Split
@@ -44,7 +44,7 @@ def input_scale(subject: Subject) -> InputScale:
 KERNELS = ("conv", "depthwise_conv", "whiten", "fc", "head")
 
 
-def statistics(subject: Subject) -> Statistics:
+def statistics(subject: Subject) -> NormalizationStatistics:
     """Mean and standard deviation that the network subtracts and divides by, and those of splits.
 
     A mean image is compared by its mean.
@@ -61,7 +61,7 @@ def statistics(subject: Subject) -> Statistics:
                 others[name] = moments(normalisation(kind, split))
     mean, std = moments(subject.scaling)
     wanted = moments(normalisation(kind, subject.data.train))
-    return Statistics(
+    return NormalizationStatistics(
         kind=kind,
         used_mean=mean,
         used_std=std,
@@ -80,7 +80,7 @@ def moments(scaling: Normalisation) -> tuple[list[float], list[float]]:
     return mean.tolist(), (1.0 / scale).tolist()
 
 
-def labels(subject: Subject) -> Labels:
+def labels(subject: Subject) -> ClassCounts:
     """How many images each class has in each split."""
     data, classes = subject.data, subject.classes
     counts = {}
@@ -93,7 +93,7 @@ def labels(subject: Subject) -> Labels:
         right = (found >= 0) & (found < classes)
         invalid += int((~right).sum())
         counts[name] = np.bincount(found[right], minlength=classes).tolist()
-    return Labels(
+    return ClassCounts(
         classes=list(data.class_names),
         train=counts["train"],
         validation=counts["validation"],
@@ -102,7 +102,7 @@ def labels(subject: Subject) -> Labels:
     )
 
 
-def duplicates(subject: Subject) -> Duplicates:
+def duplicates(subject: Subject) -> DuplicateCounts:
     """Images that are the same to the last pixel, across splits and among the training images."""
     data = subject.data
     train = _digests(data.train)
@@ -117,7 +117,7 @@ def duplicates(subject: Subject) -> Duplicates:
             floor -= sum(n * log(n / count) for n in found.values())
     validation = _digests(data.validation)
     test = _digests(data.test) if data.test is not None else []
-    return Duplicates(
+    return DuplicateCounts(
         train=len(train),
         validation=len(validation),
         in_train=sum(digest in known for digest in validation),

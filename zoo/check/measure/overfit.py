@@ -9,7 +9,7 @@ from math import isfinite
 import numpy as np
 
 from zoo import losses
-from zoo.check.judge import training as judged
+from zoo.check.judge import overfit as judged
 from zoo.check.measure.loss import every_loss, word_of
 from zoo.check.measure.subject import Subject, array
 from zoo.check.measure.trainer import Trainer

@@ -10,7 +10,7 @@ from math import isfinite, sqrt
 import numpy as np
 
 from zoo.check.judge import rates
-from zoo.check.judge.fit import above_guessing
+from zoo.check.judge.chance import guessing_bound
 from zoo.check.judge.learning_rate import STEPS, LearningRateScan
 from zoo.check.measure.subject import Subject
 from zoo.check.measure.trainer import Trainer, shared
@@ -46,7 +46,7 @@ def scan(subject: Subject) -> LearningRateScan:
     warmup = steps // 2 if warm else 0
     counts = np.bincount(subject.data.train.labels, minlength=subject.classes)
     images = min(LAST, steps) * trainer.batches.size(0)
-    chance = above_guessing(float(counts.max() / counts.sum()), images)
+    chance = guessing_bound(float(counts.max() / counts.sum()), images)
     annealed = schedule.word != "constant"
     points: list[rates.RatePoint] = []  # What comes next hangs on them.
     untrained: dict[int, list[float]] = {}

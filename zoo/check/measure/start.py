@@ -9,7 +9,7 @@ import keras
 import numpy as np
 
 from zoo.check.judge.norm import BatchNormConfig, BatchNormLayer
-from zoo.check.judge.signals import DeadUnits, Saturating, Saturation, SignalPropagation
+from zoo.check.judge.signals import DeadUnits, LayerSaturation, Saturation, SignalPropagation
 from zoo.check.judge.symmetry import Symmetry
 from zoo.check.measure.subject import Subject, array
 from zoo.model import introspect
@@ -56,7 +56,7 @@ def saturation(subject: Subject) -> Saturation:
     found = activations(subject)
     return Saturation(
         layers=[
-            Saturating(
+            LayerSaturation(
                 name=layer.name,
                 activation=layer.options.word,
                 saturated=found[layer.name].saturated,

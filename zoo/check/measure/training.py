@@ -8,8 +8,8 @@ from math import isfinite, sqrt
 import numpy as np
 
 from zoo import losses, optimize
-from zoo.check.judge import curves, updates
-from zoo.check.judge import training as judged
+from zoo.check.judge import filters as first_filters
+from zoo.check.judge import short_training, updates
 from zoo.check.judge.rates import ASIDE
 from zoo.check.judge.signals import DeadUnits
 from zoo.check.measure import start
@@ -110,7 +110,7 @@ def _scored(
     return scores.astype(np.float64), np.asarray(split.labels)[chosen]
 
 
-def input_independent(subject: Subject) -> judged.InputIndependent:
+def input_independent(subject: Subject) -> short_training.InputIndependent:
     """The data loss of training images after the first steps, against the labels' entropy."""
     found = smoke(subject)
     scores, labels = _scored(subject, found, subject.data.train, PROBED)
@@ -126,7 +126,7 @@ def input_independent(subject: Subject) -> judged.InputIndependent:
     if choice.word == "softmax":
         held = shares[shares > 0]
         best = float(-(held * np.log(held / held.sum())).sum())
-    return judged.InputIndependent(
+    return short_training.InputIndependent(
         loss=float(each.mean()),
         entropy=best,
         se=float(each.std() / sqrt(count)),
@@ -137,13 +137,13 @@ def input_independent(subject: Subject) -> judged.InputIndependent:
     )
 
 
-def smoked(subject: Subject) -> judged.Smoke:
+def smoked(subject: Subject) -> short_training.ShortTrainingAccuracy:
     """Validation accuracy after the first steps, against guessing."""
     found = smoke(subject)
     scores, labels = _scored(subject, found, subject.data.validation, SCORED)
     count = len(labels)
     counts = np.bincount(labels, minlength=subject.classes)
-    return judged.Smoke(
+    return short_training.ShortTrainingAccuracy(
         accuracy=float(np.mean(scores.argmax(axis=1) == labels)),
         images=count,
         majority=float(counts.max() / count),
@@ -189,7 +189,7 @@ def dead_units(subject: Subject) -> list[DeadUnits]:
     return found
 
 
-def filters(subject: Subject) -> curves.Filters | None:
+def filters(subject: Subject) -> first_filters.FilterSmoothness | None:
     """How smooth the first layer's filters are: Moran's I against shuffled positions.
 
     None where there is no first convolution, or its kernel is smaller than 5: nine values cannot
@@ -204,7 +204,9 @@ def filters(subject: Subject) -> curves.Filters | None:
     if min(first.options.kernel_size) < 5 or found.shortened:
         return None
     observed, p = morans_i(kernel, subject.rng("filters"))
-    return curves.Filters(p=p, morans_i=observed, kernel_size=first.options.kernel_size)
+    return first_filters.FilterSmoothness(
+        p=p, morans_i=observed, kernel_size=first.options.kernel_size
+    )
 
 
 def morans_i(kernel: np.ndarray, rng: np.random.Generator, draws: int = 999) -> tuple[float, float]:

@@ -59,13 +59,3 @@ def linear_over_exponential(values: Sequence[float]) -> float:
     # Rounding is no misfit.
     least = len(ys) * (1e-9 * max(1.0, *map(abs, ys))) ** 2
     return len(ys) * math.log((bent + least) / (straight + least)) + 2.0
-
-
-def above_guessing(share: float, images: int) -> float:
-    """The accuracy that guessing stays below: p0 + 3 sqrt(p0 (1 - p0) / images).
-
-    Args:
-        share: of the largest class, which a constant answer is right for.
-        images: on which the accuracy is measured.
-    """
-    return share + 3 * math.sqrt(share * (1 - share) / max(images, 1))
