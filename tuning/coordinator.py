@@ -245,7 +245,7 @@ class Coordinator:
         if words is None or runner.out_of_time(confirming=True):
             return []
         known = {row["trial"] for row in self.rows_of("confirm")}
-        feed = ConfirmFeed(self.template.recipe.seed, best, words.seeds, known)
+        feed = ConfirmFeed(self.template.recipe.seed, best, words.seeds, known, self.tune.objective)
         self.watcher.confirming(best, words.seeds, len(known.intersection(feed.names)))
         runner.work(feed, None)
         rows = {row["trial"]: row for row in self.rows_of("confirm")}

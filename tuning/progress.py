@@ -14,7 +14,7 @@ from rich.text import Text
 from tuning.refine import narrow
 from tuning.scheduler import Row, SearchListener
 from tuning.space import Range, Values, limits
-from tuning.trials import Job
+from tuning.trials import TrialSpec
 from zoo.recipe import Recipe
 from zoo.recipe.tune import SearchStage, Tune
 from zoo.rundir import Search
@@ -30,7 +30,7 @@ class SearchProgress(SearchListener):
     def __init__(self, console: Console) -> None:
         self.console = console
         self.live: Live | None = None
-        self.running: dict[str, tuple[Job, int, int]] = {}
+        self.running: dict[str, tuple[TrialSpec, int, int]] = {}
         self.best: Row | None = None
         self.name = ""
         self.done = self.total = 0
@@ -66,11 +66,11 @@ class SearchProgress(SearchListener):
         names = ", ".join(row["trial"] for row in best)
         self._print(f"confirm   {names}: whole trainings with {seeds} fresh seeds each")
 
-    def started(self, job: Job) -> None:
+    def started(self, job: TrialSpec) -> None:
         self.running[job.trial] = (job, 0, 0)
         self._show()
 
-    def step(self, job: Job, step: int, steps: int) -> None:
+    def step(self, job: TrialSpec, step: int, steps: int) -> None:
         self.running[job.trial] = (job, step, steps)
         self._show()
 

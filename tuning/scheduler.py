@@ -5,12 +5,13 @@ from __future__ import annotations
 import time
 from collections import deque
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Protocol
 
 from tuning.executors.local import Crew, Message, Worker
 from tuning.refine import narrow
 from tuning.space import Range, Values
-from tuning.trials import Job
+from tuning.trials import TrialSpec
 from zoo import errors
 from zoo.errors import DataError, RunError, ZooError
 from zoo.recipe import Recipe
@@ -37,10 +38,10 @@ class SearchListener:
     ) -> None:
         """A stage begins, or is taken up again with some trials finished."""
 
-    def started(self, job: Job) -> None:
+    def started(self, job: TrialSpec) -> None:
         """A trial begins."""
 
-    def step(self, job: Job, step: int, steps: int) -> None:
+    def step(self, job: TrialSpec, step: int, steps: int) -> None:
         """A trial has made so many steps."""
 
     def finished(self, row: Row, total: int, left: float | None) -> None:
@@ -68,7 +69,7 @@ class Feed(Protocol):
     @property
     def total(self) -> int: ...
 
-    def next(self) -> Job | None: ...
+    def next(self) -> TrialSpec | None: ...
 
 
 class Scheduler:
@@ -104,7 +105,7 @@ class Scheduler:
             DataError: a worker finds other data than the search began with.
             RuntimeError: a fault of ours in a worker; its traceback.
         """
-        queue: deque[Job] = deque()
+        queue: deque[TrialSpec] = deque()
         while True:
             if not self.out_of_time(feed.confirming):
                 # No more are drawn than can be run, so that what is drawn from is up to date.
@@ -163,7 +164,7 @@ class Scheduler:
         self.was_out_of_time = self.was_out_of_time or out
         return out
 
-    def _give(self, worker: Worker, job: Job, limit: float | None, feed: Feed) -> None:
+    def _give(self, worker: Worker, job: TrialSpec, limit: float | None, feed: Feed) -> None:
         left = self.left(feed.confirming)
         limits = [seconds for seconds in (limit, left) if seconds is not None]
         by_search = left is not None and (limit is None or left < limit)
@@ -171,18 +172,12 @@ class Scheduler:
         worker.job = (job, time.time(), by_search)
         worker.send(
             type="run",
-            values=dict(job.values),
-            seed=job.seed,
-            epochs=job.epochs,
-            objective=self.search.tune.objective,
-            rule=job.rule,
-            rivals={step: list(scores) for step, scores in job.rivals.items()},
-            seconds=max(min(limits), 0.0) if limits else None,
+            spec=replace(job, seconds=max(min(limits), 0.0) if limits else None).to_json(),
         )
         worker.heard = time.monotonic()
         self.search.watcher.started(job)
 
-    def _heard(self, worker: Worker, message: Message, feed: Feed) -> Job | None:
+    def _heard(self, worker: Worker, message: Message, feed: Feed) -> TrialSpec | None:
         """Acts on a message; returns a trial that must be run again."""
         kind = message["type"]
         if kind == "ready":
@@ -250,7 +245,7 @@ class Scheduler:
         worker.job = None
         self._finish(row, feed)
 
-    def _row(self, job: Job, began: float, result: Message) -> Row:
+    def _row(self, job: TrialSpec, began: float, result: Message) -> Row:
         score, se = result["score"], None
         if score is not None:
             score *= self.search.sign
@@ -300,11 +295,11 @@ class Scheduler:
             if row["trial"] in self.search.folder.kept():
                 self.search.folder.trial(row["trial"]).remove()
 
-    def _lost(self, worker: Worker, reason: str, feed: Feed) -> Job | None:
+    def _lost(self, worker: Worker, reason: str, feed: Feed) -> TrialSpec | None:
         self.search.watcher.note(f"worker {worker.index} was lost ({reason}); another is started")
         if worker.job is None:
             return None
-        job: Job = worker.job[0]
+        job: TrialSpec = worker.job[0]
         worker.job = None
         self.lost[job.trial] = self.lost.get(job.trial, 0) + 1
         if self.lost[job.trial] < ATTEMPTS:

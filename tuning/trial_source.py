@@ -12,7 +12,7 @@ from typing import Any
 
 from tuning import oracle as oracles
 from tuning.space import Range, Values
-from tuning.trials import Job, trial_recipe
+from tuning.trials import TrialSpec
 from zoo import seeds
 from zoo.errors import RecipeError, RunError
 from zoo.recipe import Template
@@ -76,7 +76,7 @@ class StageFeed:
             oracles.stream(template.recipe.seed, stage.name, space),
             stage.epochs,
         )
-        self.jobs: list[Job] = []
+        self.jobs: list[TrialSpec] = []
         self.names: list[str] = []
         self.told = 0
         self.exhausted = False
@@ -87,7 +87,7 @@ class StageFeed:
         """Trials of the stage, as far as it is known."""
         return len(self.jobs) if self.exhausted else self.stage.trials
 
-    def next(self) -> Job | None:
+    def next(self) -> TrialSpec | None:
         """The next trial to run; None: there is none, or others must end before."""
         while not self.exhausted and len(self.jobs) < self.stage.trials:
             if not self._tell(len(self.jobs) - self.lag):
@@ -120,7 +120,7 @@ class StageFeed:
             self.told += 1
         return True
 
-    def _draw(self) -> Job | None:
+    def _draw(self) -> TrialSpec | None:
         problem: RecipeError | None = None
         for _ in range(REDRAWS):
             while True:
@@ -135,32 +135,34 @@ class StageFeed:
                 return None
             name, values = drawn
             epochs = min(self.oracle.epochs(name) or self.stage.epochs, self.stage.epochs)
+            spec = self._job(len(self.jobs), values, epochs)
             try:
-                trial_recipe(self.template, values, self.seed, epochs, self.tune.objective)
+                spec.recipe(self.template)
             except RecipeError as error:
                 problem = error
                 self.redrawn += 1
                 self.oracle.discard(name)
                 continue
             self.names.append(name)
-            return self._job(len(self.jobs), values, epochs)
+            return spec
         told = problem.problems if problem else ()
         raise RecipeError(told) from problem
 
-    def _job(self, index: int, values: dict[str, Any], epochs: int) -> Job:
-        rivals: dict[str, list[float]] = {}
+    def _job(self, index: int, values: dict[str, Any], epochs: int) -> TrialSpec:
+        rivals: dict[int, list[float]] = {}
         for other in range(index - self.lag + 1):
             row = self.rows[other]
             if row["status"] in ("done", "pruned") and row["wanted_epochs"] == epochs:
                 for step, score in row["rungs"].items():
-                    rivals.setdefault(step, []).append(score)
-        return Job(
+                    rivals.setdefault(int(step), []).append(score)
+        return TrialSpec(
             trial=f"{self.stage.name}-{index:03d}",
             stage=self.stage.name,
             index=index,
             values=values,
             seed=self.seed,
             epochs=epochs,
+            objective=self.tune.objective,
             rule=self.rule,
             rivals=rivals if self.rule != "none" else {},
         )
@@ -174,21 +176,30 @@ class ConfirmFeed:
         best: trials, the best first.
         count: seeds a trial.
         done: names of those that have been run.
+        objective: what trials are compared by.
     """
 
     confirming = True
 
-    def __init__(self, seed: int, best: Sequence[Row], count: int, done: Container[str]) -> None:
+    def __init__(
+        self,
+        seed: int,
+        best: Sequence[Row],
+        count: int,
+        done: Container[str],
+        objective: str = "val_accuracy",
+    ) -> None:
         self.rows: dict[int, Row] = {}
         self.done = done
         self.jobs = [
-            Job(
+            TrialSpec(
                 trial=confirming(row["trial"], number),
                 stage="confirm",
                 index=number * len(best) + place,
                 values=row["values"],
                 seed=seeds.derive(seed, "confirm", number),
                 epochs=None,
+                objective=objective,
             )
             for number in range(count)
             for place, row in enumerate(best)
@@ -204,7 +215,7 @@ class ConfirmFeed:
     def total(self) -> int:
         return len(self.jobs)
 
-    def next(self) -> Job | None:
+    def next(self) -> TrialSpec | None:
         """The next training; None: there are no more."""
         while self.given < len(self.jobs):
             job = self.jobs[self.given]

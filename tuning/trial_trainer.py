@@ -17,7 +17,8 @@ import keras
 import numpy as np
 
 from tuning.hyperparameter_variables import Knobs, neutral, signature
-from tuning.trial_observer import Follow, Order, Result, Stopped
+from tuning.trial_observer import Follow, Progress, Stopped
+from tuning.trials import TrialResult, TrialSpec
 from zoo import batches
 from zoo import recipe as recipes
 from zoo.check.judge.chance import guessing_bound
@@ -98,7 +99,7 @@ class TrialTrainer:
         self.scalings: dict[str, Normalisation] = {}
         self.networks: OrderedDict[str, _Network] = OrderedDict()
         self.built = 0
-        self.last: tuple[_Network, Recipe, Result] | None = None
+        self.last: tuple[_Network, Recipe, TrialResult, list[np.ndarray]] | None = None
         rng = np.random.default_rng(0)
         chosen = np.sort(rng.permutation(len(data.validation))[:LOOKED_AT])
         self.looked_at = data.validation.images(chosen)
@@ -135,23 +136,30 @@ class TrialTrainer:
             self.built += 1
         return self.networks[key]
 
-    def run(self, order: Order, tell: Callable[[int, int], None] = lambda *_: None) -> Result:
-        """Trains a trial to its end, or to where it is stopped.
+    def run(
+        self,
+        spec: TrialSpec,
+        recipe: Recipe,
+        on_progress: Callable[[int, int], None] = lambda *_: None,
+    ) -> TrialResult:
+        """Trains a trial to its end, or until it is stopped.
 
         Args:
-            order: the trial.
-            tell: called after every step with steps made and steps in all.
+            spec: the trial.
+            recipe: resolved, with the trial's values, seed and epochs.
+            on_progress: called after every step with completed steps and total steps.
         """
-        recipe, result = order.recipe, Result()
+        progress = Progress()
+        status = "done"
+        reason: str | None = None
         entered = time.perf_counter()
         network = self.network(recipe)
         began = time.perf_counter()
-        result.setup_seconds = began - entered
         network.restart(recipe)
         made = training_batches(recipe, self.data)
         clock = StepCounter(0, made.steps_per_epoch)
         model = network.model
-        follow = Follow(self, order, result, clock, tell, began)
+        follow = Follow(self, spec, recipe, progress, clock, on_progress, began)
         try:
             model.fit(
                 batches.feed(made, 0),
@@ -163,22 +171,30 @@ class TrialTrainer:
                 verbose=0,
             )
         except Diverged as error:
-            result.status, result.reason = "diverged", _short(error)
+            status, reason = "diverged", _short(error)
         except Stopped as stopped:
-            result.status, result.reason = stopped.status, str(stopped)
+            status, reason = stopped.status, str(stopped)
         except Exception as error:
             if not _out_of_memory(error):
                 if made.error is not None:
                     raise made.error from error
                 raise
-            result.status, result.reason = "failed", "out of memory"
-        if result.status == "done" and result.score is None:
-            result.status, result.reason = "diverged", "no epoch ended with a finite loss"
-        if result.status in ("diverged", "failed", "timeout"):
-            result.score = None
-        result.steps = clock.step
-        result.seconds = time.perf_counter() - began
-        self.last = (network, recipe, result)
+            status, reason = "failed", "out of memory"
+        if status == "done" and progress.score is None:
+            status, reason = "diverged", "no epoch ended with a finite loss"
+        result = TrialResult(
+            status=status,
+            score=progress.score if status in ("done", "pruned") else None,
+            reason=reason,
+            epochs=progress.epochs,
+            steps=clock.step,
+            seconds=time.perf_counter() - began,
+            setup_seconds=began - entered,
+            best_epoch=progress.best_epoch,
+            rungs=progress.rungs,
+            curve=progress.curve,
+        )
+        self.last = (network, recipe, result, progress.weights)
         return result
 
     def _callbacks(
@@ -216,14 +232,14 @@ class TrialTrainer:
         """Writes the last trial as a run folder, with the model of its best epoch."""
         if self.last is None:
             raise ValueError("no trial to keep")
-        network, recipe, result = self.last
+        network, recipe, result, weights = self.last
         text = recipes.dump(recipe)
         write_text(run.recipe_file, text)
-        run.write_rows(result.curve)
+        run.write_rows([dict(row) for row in result.curve])
         model = network.model
         trained = [_array(v) for v in model.variables]
         with network.knobs.plain(model, recipe), written(run.model_file) as aside:
-            _assign(model, result.weights)
+            _assign(model, weights)
             keras.Model(model.inputs, model.outputs, name=recipe.name).save(aside)
             _assign(model, trained)
         best = result.curve[(result.best_epoch or 1) - 1] if result.curve else {}

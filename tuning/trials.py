@@ -1,17 +1,35 @@
-"""A trial as it is handed to a worker, and the recipe that it trains. Light."""
+"""The three forms of a trial: what to train, what a worker measured, the journal's row. Light."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field, fields
 from typing import Any
 
 from zoo.recipe import Recipe, Template, shortened
 
 
+def sign(objective: str) -> float:
+    """Factor that turns a score as measured into one that is higher where better, and back."""
+    return 1.0 if objective == "val_accuracy" else -1.0
+
+
 @dataclass(frozen=True, kw_only=True)
-class Job:
-    """A trial to be run; `epochs` is None for a whole training."""
+class TrialSpec:
+    """A trial to train.
+
+    Attributes:
+        trial: its name, unique in the search.
+        stage: name of its stage, or `confirm`.
+        index: position in its stage, from 0.
+        values: sampled values by recipe path.
+        seed: the recipe's seed for this trial.
+        epochs: length of the training; None for the recipe's own epochs.
+        objective: `val_accuracy` or `val_loss`.
+        rule: pruning rule: `median`, `asha` or `none`.
+        rivals: by step of a rung, the scores there of the trials it is compared with.
+        seconds: time limit of the training; None for no limit.
+    """
 
     trial: str
     stage: str
@@ -19,15 +37,115 @@ class Job:
     values: Mapping[str, Any]
     seed: int
     epochs: int | None
+    objective: str = "val_accuracy"
     rule: str = "none"
-    rivals: Mapping[str, Sequence[float]] = field(default_factory=dict)
+    rivals: Mapping[int, Sequence[float]] = field(default_factory=dict)
+    seconds: float | None = None
+
+    def recipe(self, template: Template) -> Recipe:
+        """Resolves the recipe to train: values, seed and a schedule of `epochs` filled in.
+
+        Raises:
+            RecipeError: the values make no valid network.
+        """
+        recipe = template.filled(self.values)
+        train = recipe.train.model_copy(update={"monitor": self.objective})
+        recipe = recipe.model_copy(update={"seed": self.seed, "train": train, "tune": None})
+        return recipe if self.epochs is None else shortened(recipe, self.epochs)
+
+    def to_json(self) -> dict[str, Any]:
+        """The fields, for a message to a worker."""
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> TrialSpec:
+        """The spec whose `to_json` went through JSON, which turns steps into text."""
+        return cls(**{**data, "rivals": _by_step(data["rivals"])})
 
 
-def trial_recipe(
-    template: Template, values: dict[str, Any], seed: int, epochs: int | None, objective: str
-) -> Recipe:
-    """The recipe that a trial trains: its values and seed, and a schedule of so many epochs."""
-    filled = template.filled(values)
-    train = filled.train.model_copy(update={"monitor": objective})
-    filled = filled.model_copy(update={"seed": seed, "train": train, "tune": None})
-    return filled if epochs is None else shortened(filled, epochs)
+@dataclass(frozen=True, kw_only=True)
+class TrialResult:
+    """What a worker measured. Scores are higher where better: an accuracy or a negated loss.
+
+    Attributes:
+        status: `done`, `pruned`, `diverged`, `timeout` or `failed`.
+        score: of the best epoch; None if no epoch was completed or the trial does not count.
+        reason: why the trial ended early; None if it did not.
+        epochs: completed epochs.
+        steps: completed steps.
+        seconds: duration of the training.
+        setup_seconds: time to build and trace a network, if none could be reused.
+        best_epoch: from 1.
+        rungs: score at each rung, by step.
+        curve: a row of metrics per epoch.
+    """
+
+    status: str = "done"
+    score: float | None = None
+    reason: str | None = None
+    epochs: int = 0
+    steps: int = 0
+    seconds: float = 0.0
+    setup_seconds: float = 0.0
+    best_epoch: int | None = None
+    rungs: Mapping[int, float] = field(default_factory=dict)
+    curve: Sequence[Mapping[str, Any]] = ()
+
+    def to_json(self) -> dict[str, Any]:
+        """The fields, for a message from a worker."""
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> TrialResult:
+        """The result whose `to_json` went through JSON, which turns steps into text."""
+        return cls(**{**data, "rungs": _by_step(data["rungs"])})
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrialRecord:
+    """A finished trial: a row of trials.jsonl. The fields are the row's keys, in their order.
+
+    Attributes:
+        score: as measured: an accuracy or a loss; None if the trial has none.
+        se: standard error of the score; None if unknown.
+        wanted_epochs: the spec's epochs.
+        attempts: how often the trial was begun.
+        started: Unix time in seconds; likewise `ended`.
+
+    The other attributes are those of `TrialSpec` and `TrialResult`.
+    """
+
+    trial: str
+    stage: str
+    index: int
+    values: Mapping[str, Any]
+    status: str
+    score: float | None
+    se: float | None = None
+    reason: str | None = None
+    epochs: int
+    wanted_epochs: int | None = None
+    best_epoch: int | None = None
+    steps: int = 0
+    seconds: float = 0.0
+    setup_seconds: float = 0.0
+    seed: int
+    attempts: int = 1
+    started: float = 0.0
+    ended: float = 0.0
+    rungs: Mapping[int, float] = field(default_factory=dict)
+    curve: Sequence[Mapping[str, Any]] = ()
+
+    def to_json(self) -> dict[str, Any]:
+        """The row of trials.jsonl."""
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, row: Mapping[str, Any]) -> TrialRecord:
+        """The record of a row of trials.jsonl; keys of other versions are ignored."""
+        known = {item.name: row[item.name] for item in fields(cls) if item.name in row}
+        return cls(**{**known, "rungs": _by_step(row["rungs"])})
+
+
+def _by_step(table: Mapping[str, Any]) -> dict[int, Any]:
+    return {int(step): entry for step, entry in table.items()}

@@ -105,11 +105,11 @@ def work() -> None:
             say(type="kept")
             continue
         number += 1
-        fault(number, message)
+        fault(number, message["spec"])
         for step in range(3):
             time.sleep(float(os.environ.get("STAND_IN_SECONDS", "0")) / 3)
             say(type="beat", step=step, steps=3)
-        say(type="done", result=trained(message), built=1, memory=1.0)
+        say(type="done", result=trained(message["spec"]), built=1)
 
 
 def replaced(real: Any = subprocess.Popen) -> types.SimpleNamespace:

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from tests.runs import TINY  # With Keras: else the oracles would load it.
 from tests.tuning.stand_in import RATE, trained
 from tuning.trial_source import ConfirmFeed, StageFeed, dimensions
-from tuning.trials import Job
+from tuning.trials import TrialSpec
 from zoo.recipe import Template
 
 TRIALS, WORKERS = 16, 3
@@ -42,7 +42,7 @@ def feed(template: Template, number: int, rows: dict[int, Any], lag: int) -> Sta
     return StageFeed(template, tune, stage, dimensions(template, tune), rule, lag, rows)
 
 
-def row_of(job: Job) -> dict[str, Any]:
+def row_of(job: TrialSpec) -> dict[str, Any]:
     told = vars(job) | {"values": dict(job.values)}
     found = trained(told)
     rungs = {str(step): score for step, score in found["rungs"].items()}
@@ -52,12 +52,12 @@ def row_of(job: Job) -> dict[str, Any]:
 
 def played(
     template: Template, number: int, order: Any, rows: dict[int, Any] | None = None
-) -> dict[int, Job]:
+) -> dict[int, TrialSpec]:
     """The trials given to some workers of which `order` says who is next to end."""
     rows = {} if rows is None else rows
     trials = feed(template, number, rows, 2 * WORKERS - 1)
-    running: list[Job] = []
-    given: dict[int, Job] = {}
+    running: list[TrialSpec] = []
+    given: dict[int, TrialSpec] = {}
     while True:
         while len(running) < WORKERS:
             job = trials.next()
@@ -92,7 +92,7 @@ def test_the_order_in_which_trials_end_changes_nothing(
 @settings(
     max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
-@given(st.sampled_from([0, 1]), st.overrides(st.integers(0, TRIALS - 1)))
+@given(st.sampled_from([0, 1]), st.sets(st.integers(0, TRIALS - 1)))
 def test_taken_up_again_it_gives_what_is_missing(
     template: Template, number: int, missing: set[int]
 ) -> None:

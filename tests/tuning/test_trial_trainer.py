@@ -14,8 +14,8 @@ import pytest
 from tests.runs import tiny, weights
 from tuning.hyperparameter_variables import signature
 from tuning.pruning import rungs
-from tuning.trial_observer import Order, Result
 from tuning.trial_trainer import TrialTrainer
+from tuning.trials import TrialResult, TrialSpec
 from zoo.artifact.trained_run import TrainedRun
 from zoo.data.load import load as load_data
 from zoo.data.splits import Splits
@@ -61,11 +61,20 @@ def bench(data: Splits) -> TrialTrainer:
     return TrialTrainer(data)
 
 
-def ran(bench: TrialTrainer, recipe: Recipe, **more: Any) -> Result:
-    return bench.run(Order(recipe=recipe, **more))
+def ran(bench: TrialTrainer, recipe: Recipe, **more: Any) -> TrialResult:
+    spec = TrialSpec(
+        trial="t-000", stage="t", index=0, values={}, seed=recipe.seed, epochs=None, **more
+    )
+    return bench.run(spec, recipe)
 
 
-def numbers(result: Result) -> list[dict[str, Any]]:
+def best_weights(bench: TrialTrainer) -> list[np.ndarray]:
+    """Weights of the last trial's best epoch."""
+    assert bench.last is not None
+    return bench.last[3]
+
+
+def numbers(result: TrialResult) -> list[dict[str, Any]]:
     return [{key: row[key] for key in ("loss", "val_loss", "val_accuracy")} for row in result.curve]
 
 
@@ -179,7 +188,7 @@ def test_what_ran_before_makes_no_difference(data: Splits, tmp_path: Path) -> No
     recipe = tiny(tmp_path, *KNOBS)
     bench = TrialTrainer(data)
     fresh = ran(bench, recipe)
-    kept = [value.copy() for value in fresh.weights]
+    kept = [value.copy() for value in best_weights(bench)]
     first = bench.built
     for change in CHANGES:
         other = ran(bench, tiny(tmp_path, *KNOBS, change))
@@ -187,7 +196,7 @@ def test_what_ran_before_makes_no_difference(data: Splits, tmp_path: Path) -> No
     assert bench.built == first + 1, "only the start of another seed is built"
     again = ran(bench, recipe)
     assert numbers(again) == numbers(fresh)
-    assert all(np.array_equal(one, two) for one, two in zip(again.weights, kept, strict=True))
+    assert all(np.array_equal(one, two) for one, two in zip(best_weights(bench), kept, strict=True))
     assert bench.built == first + 1
 
 

@@ -9,14 +9,12 @@ from __future__ import annotations
 import gc
 import json
 import os
-import resource
 import sys
 import time
 import traceback
-from dataclasses import asdict, replace
 from typing import Any
 
-from tuning.trials import trial_recipe
+from tuning.trials import TrialSpec
 from zoo.errors import ZooError
 from zoo.recipe import Template
 from zoo.rundir import Run
@@ -102,31 +100,15 @@ def _work(channel: Channel) -> None:
             bench.keep(Run.at(message["folder"]))
             channel.send(type="kept")
             continue
-        result = bench.run(_order(template, message), channel.beat)
-        found = asdict(replace(result, weights=[]))
-        found.pop("weights")
-        memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-        channel.send(type="done", result=found, built=bench.built, memory=round(memory, 1))
+        spec = TrialSpec.from_json(message["spec"])
+        result = bench.run(spec, spec.recipe(template), channel.beat)
+        channel.send(type="done", result=result.to_json(), built=bench.built)
         if not frozen:
             # What TensorFlow has loaded is never garbage; looking through it costs as much as a
             # short trial.
             gc.collect()
             gc.freeze()
             frozen = True
-
-
-def _order(template: Template, message: dict[str, Any]) -> Any:
-    from tuning.trial_observer import Order
-
-    return Order(
-        recipe=trial_recipe(
-            template, message["values"], message["seed"], message["epochs"], message["objective"]
-        ),
-        objective=message["objective"],
-        rule=message["rule"],
-        rivals={int(step): scores for step, scores in message["rivals"].items()},
-        seconds=message["seconds"],
-    )
 
 
 if __name__ == "__main__":
