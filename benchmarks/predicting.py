@@ -40,10 +40,10 @@ def main() -> None:
 
     from zoo.artifact.trained_run import TrainedRun
     from zoo.data.images import THREADS, decode
-    from zoo.predict import BATCH, Exported, predict
+    from zoo.predict import BATCH_SIZE, ExportedModel, predict
 
-    made = None if (Path(words.model) / "run.json").is_file() else layout.find(words.model)
-    classifier = Exported(made) if made else TrainedRun(Run.open(words.model))
+    made = None if (Path(words.model) / "run.json").is_file() else layout.find_export(words.model)
+    classifier = ExportedModel(made) if made else TrainedRun(Run.open(words.model))
     pool = ThreadPoolExecutor(THREADS)
 
     def decoded() -> np.ndarray:
@@ -52,7 +52,8 @@ def main() -> None:
     pixels = decoded()
     ways: dict[str, Callable[[], object]] = {
         "model on arrays": lambda: [
-            classifier.probabilities(pixels[i : i + BATCH]) for i in range(0, len(files), BATCH)
+            classifier.probabilities(pixels[i : i + BATCH_SIZE])
+            for i in range(0, len(files), BATCH_SIZE)
         ],
         "decoding": decoded,
         "files to predictions": lambda: list(predict(classifier, files)),

@@ -16,7 +16,7 @@ from tests.runs import copied
 from zoo.artifact.trained_run import TrainedRun, softmax
 from zoo.data.load import load as load_data
 from zoo.errors import DataError
-from zoo.evaluate import calibration_error, evaluate, measured
+from zoo.evaluate import calibration_error, compute_metrics, evaluate
 from zoo.rundir import Run
 
 NAMES = ["cat", "dog", "eel"]
@@ -26,7 +26,7 @@ LABELS = np.array([0, 1, 2, 1, 2], np.int32)
 
 
 def test_by_hand() -> None:
-    found = measured(LOGITS, LABELS, NAMES)
+    found = compute_metrics(LOGITS, LABELS, NAMES)
     assert found["images"] == 5
     assert found["accuracy"] == 0.6
     assert found["confusion_matrix"] == [[1, 0, 0], [1, 1, 0], [1, 0, 1]]
@@ -39,7 +39,7 @@ def test_by_hand() -> None:
 
 
 def test_class_without_images_and_guesses() -> None:
-    found = measured(LOGITS[:2], LABELS[:2], NAMES)
+    found = compute_metrics(LOGITS[:2], LABELS[:2], NAMES)
     assert found["per_class"][2] == {
         "class": "eel", "precision": 0.0, "recall": 0.0, "f1": 0.0, "images": 0,
     }  # fmt: skip
@@ -52,7 +52,7 @@ def test_against_scikit_learn(classes: int, count: int, seed: int) -> None:
     generator = np.random.default_rng(seed)
     logits = generator.normal(size=(count, classes)).astype(np.float32)
     labels = generator.integers(0, classes, count).astype(np.int32)
-    found = measured(logits, labels, [str(i) for i in range(classes)])
+    found = compute_metrics(logits, labels, [str(i) for i in range(classes)])
     guesses = logits.argmax(axis=1)
     assert found["accuracy"] == pytest.approx(metrics.accuracy_score(labels, guesses))
     order = np.argsort(-logits, axis=1)[:, :5]
@@ -64,13 +64,13 @@ def test_against_scikit_learn(classes: int, count: int, seed: int) -> None:
 
 
 def test_top5_of_three_classes_is_one() -> None:
-    assert measured(LOGITS, LABELS, NAMES)["top5_accuracy"] == 1.0
+    assert compute_metrics(LOGITS, LABELS, NAMES)["top5_accuracy"] == 1.0
 
 
 def test_top5_of_a_dead_network() -> None:
     """Equal scores for all of ten classes are right for five of them, not for all."""
     logits, labels = np.zeros((10, 10), np.float32), np.arange(10, dtype=np.int32)
-    assert measured(logits, labels, list("abcdefghij"))["top5_accuracy"] == 0.5
+    assert compute_metrics(logits, labels, list("abcdefghij"))["top5_accuracy"] == 0.5
 
 
 def test_calibration_by_hand() -> None:

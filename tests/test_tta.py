@@ -14,7 +14,7 @@ from zoo.batches import EvaluationBatches
 from zoo.evaluate import evaluate
 from zoo.recipe.schema import Evaluate
 from zoo.train import train
-from zoo.tta import VIEWS, mirror, moved
+from zoo.tta import VIEWS, mirror, translate
 
 IMAGES = np.arange(2 * 5 * 4 * 3, dtype=np.uint8).reshape(2, 5, 4, 3)
 
@@ -34,10 +34,10 @@ def test_weights_sum_to_one(kind: str | None) -> None:
 
 def test_mirror_and_moves() -> None:
     np.testing.assert_array_equal(mirror(IMAGES)[:, :, 0], IMAGES[:, :, -1])
-    down = moved(1, 1)(IMAGES)
+    down = translate(1, 1)(IMAGES)
     np.testing.assert_array_equal(down[:, 1:, 1:], IMAGES[:, :-1, :-1])
     np.testing.assert_array_equal(down[:, 0, 1:], IMAGES[:, 1, :-1])  # A reflection.
-    up = moved(-1, -1)(IMAGES)
+    up = translate(-1, -1)(IMAGES)
     np.testing.assert_array_equal(up[:, :-1, :-1], IMAGES[:, 1:, 1:])
 
 

@@ -1,4 +1,4 @@
-"""Metrics of a trained run on a split it was not trained on. The one place that reads `test`."""
+"""Metrics of a trained run on validation or test data. Nothing else reads the test split."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from zoo.progress import Report
 from zoo.rundir import write_json
 
 OVERALL = ("accuracy", "top5_accuracy", "loss", "ece")
-BINS = 15  # of the calibration error: Guo et al. 2017
+BINS = 15  # Of the calibration error, as in Guo et al. 2017.
 
 
 def evaluate(
@@ -25,17 +25,19 @@ def evaluate(
     progress: Report | None = None,
     tta: str | None = None,
 ) -> dict[str, Any]:
-    """Evaluates the best model of a run; for `test` the result is kept in evaluation.json.
+    """Evaluates the best model of a run; stores the result for `test` in evaluation.json.
 
     Args:
         trained: the run.
         split: `test` or `validation`.
-        progress: told how far reading the data is.
-        tta: test-time augmentation beside the plain figures; None: the recipe's `evaluate.tta`.
+        progress: called with the progress of reading the data.
+        tta: test-time augmentation to report beside the plain metrics; None: `evaluate.tta` of the
+            recipe.
 
     Returns:
-        accuracy, top5_accuracy, loss, ece, per_class, confusion_matrix (rows: true class), images;
-        with test-time augmentation also `tta`: its kind, accuracy, top5_accuracy, loss and ece.
+        split, images, accuracy, top5_accuracy, loss, ece, per_class, confusion_matrix (rows are
+        true classes); for `test` also test_evaluations, the number of evaluations so far; with
+        test-time augmentation also `tta`: its kind, accuracy, top5_accuracy, loss and ece.
 
     Raises:
         DataError: the split does not exist, or the data are not those of the run.
@@ -47,23 +49,24 @@ def evaluate(
             f"the data changed since {trained.run} was trained: its test images may have been "
             "trained on. Bring the old data back, or train again."
         )
-    chosen = data.test if split == "test" else data.validation
-    if chosen is None:
+    images = data.test if split == "test" else data.validation
+    if images is None:
         raise DataError(
             "the data have no test split. Add a test/ folder, or set "
             "data.source.folder.test_split or data.source.tfds.test, and train again."
         )
-    logits = trained.logits(chosen)
-    result = {"split": split, **measured(logits, chosen.labels, trained.class_names)}
-    result["loss"] = _loss(recipe.train.loss, logits, chosen.labels)
+
+    def metrics_of(logits: np.ndarray) -> dict[str, Any]:
+        loss = _mean_loss(recipe.train.loss, logits, images.labels)
+        return {**compute_metrics(logits, images.labels, trained.class_names), "loss": loss}
+
+    result = {"split": split, **metrics_of(trained.logits(images))}
     kind = tta or recipe.evaluate.tta
     if kind:
-        views = trained.logits(chosen, kind)
-        found = measured(views, chosen.labels, trained.class_names)
-        found["loss"] = _loss(recipe.train.loss, views, chosen.labels)
-        result["tta"] = {"kind": kind, **{key: found[key] for key in OVERALL}}
+        with_tta = metrics_of(trained.logits(images, kind))
+        result["tta"] = {"kind": kind, **{key: with_tta[key] for key in OVERALL}}
     if split == "test":
-        # Asked anew: the same object may have evaluated before.
+        # `trained.info` may be stale: this object may have evaluated before.
         count = int(trained.run.info().get("test_evaluations", 0)) + 1
         result["test_evaluations"] = count
         write_json(trained.run.evaluation_file, result)
@@ -71,31 +74,33 @@ def evaluate(
     return result
 
 
-def _loss(choice: Any, logits: np.ndarray, labels: np.ndarray) -> float:
-    """The data loss, without label smoothing and penalties: comparable between recipes."""
-    plain = losses.SoftmaxCrossEntropy() if choice.word == "softmax" else losses.make(choice)
+def _mean_loss(choice: Any, logits: np.ndarray, labels: np.ndarray) -> float:
+    """The mean data loss. Comparable between recipes: no label smoothing and no penalties."""
+    loss = losses.SoftmaxCrossEntropy() if choice.word == "softmax" else losses.make(choice)
     values = [
-        np.asarray(plain(labels[i : i + 4096], logits[i : i + 4096])) * len(labels[i : i + 4096])
+        np.asarray(loss(labels[i : i + 4096], logits[i : i + 4096])) * len(labels[i : i + 4096])
         for i in range(0, len(labels), 4096)
     ]
     return float(np.sum(values) / len(labels))
 
 
-def measured(logits: np.ndarray, labels: np.ndarray, class_names: list[str]) -> dict[str, Any]:
-    """Metrics of logits (images, classes) against labels (images,)."""
+def compute_metrics(
+    logits: np.ndarray, labels: np.ndarray, class_names: list[str]
+) -> dict[str, Any]:
+    """All metrics but the loss, from logits (images, classes) and labels (images,)."""
     classes = list(range(len(class_names)))
-    guesses = logits.argmax(axis=1)
+    predictions = logits.argmax(axis=1)
     probabilities = softmax(logits)
     k = min(5, len(classes))
-    # Of equal scores the first classes count, as in argmax: a constant answer is right for five.
-    best = np.argsort(-logits, axis=1, kind="stable")[:, :k]
+    # Ties go to the first classes, as in argmax: equal logits are right for k classes, not for all.
+    top = np.argsort(-logits, axis=1, kind="stable")[:, :k]
     precision, recall, f1, support = metrics.precision_recall_fscore_support(
-        labels, guesses, labels=classes, zero_division=0.0
+        labels, predictions, labels=classes, zero_division=0.0
     )
     return {
         "images": len(labels),
-        "accuracy": float(np.mean(guesses == labels)),
-        "top5_accuracy": float(np.mean((best == labels[:, None]).any(axis=1))),
+        "accuracy": float(np.mean(predictions == labels)),
+        "top5_accuracy": float(np.mean((top == labels[:, None]).any(axis=1))),
         "ece": calibration_error(probabilities, labels),
         "per_class": [
             {
@@ -107,22 +112,22 @@ def measured(logits: np.ndarray, labels: np.ndarray, class_names: list[str]) -> 
             }
             for i, name in enumerate(class_names)
         ],
-        "confusion_matrix": metrics.confusion_matrix(labels, guesses, labels=classes).tolist(),
+        "confusion_matrix": metrics.confusion_matrix(labels, predictions, labels=classes).tolist(),
     }
 
 
 def calibration_error(probabilities: np.ndarray, labels: np.ndarray, bins: int = BINS) -> float:
-    """Expected calibration error: mean |accuracy - confidence| over equal-width bins.
+    """Expected calibration error: the mean |accuracy - confidence| over equal-width bins.
+
+    Guo et al. 2017, "On Calibration of Modern Neural Networks", equation 3.
 
     Args:
         probabilities: (images, classes).
         labels: (images,).
-        bins: number of bins of the largest probability.
-
-    Source: Guo et al. 2017, "On Calibration of Modern Neural Networks", equation 3.
+        bins: number of bins of the confidence, the largest probability.
     """
     confidence = probabilities.max(axis=1)
-    right = probabilities.argmax(axis=1) == labels
+    correct = probabilities.argmax(axis=1) == labels
     index = np.minimum((confidence * bins).astype(int), bins - 1)
-    gaps = np.bincount(index, weights=right - confidence, minlength=bins)
+    gaps = np.bincount(index, weights=correct - confidence, minlength=bins)
     return float(np.abs(gaps).sum() / len(labels))

@@ -1,4 +1,4 @@
-"""What a run or an export says of image files. Files are decoded as training decodes them."""
+"""Predictions for image files by a run or an export. Decodes files as training does."""
 
 from __future__ import annotations
 
@@ -16,12 +16,19 @@ from zoo.data.images import THREADS, BadImage, ImageSpec, decode
 from zoo.errors import EnvironmentFault, RunError
 from zoo.progress import Report
 
-BATCH = 128
+BATCH_SIZE = 128
 
 
 @dataclass(frozen=True)
 class Prediction:
-    """What a model says of one file; `error` says why it says nothing."""
+    """The likeliest classes of one file.
+
+    Attributes:
+        path: of the file.
+        classes: class names, the likeliest first.
+        probabilities: of `classes`.
+        error: why the file could not be read; then `classes` is empty.
+    """
 
     path: str
     classes: tuple[str, ...] = ()
@@ -29,6 +36,7 @@ class Prediction:
     error: str | None = None
 
     def as_json(self) -> dict[str, Any]:
+        """The prediction as `zoo predict --json` prints it."""
         return {
             "path": self.path,
             "classes": list(self.classes),
@@ -38,29 +46,34 @@ class Prediction:
 
 
 class Classifier(Protocol):
-    """A trained run (`zoo.artifact.trained_run.TrainedRun`) or an export (`Exported`)."""
+    """A trained run (`zoo.artifact.trained_run.TrainedRun`) or an export (`ExportedModel`)."""
 
     @property
-    def class_names(self) -> list[str]: ...
+    def class_names(self) -> list[str]:
+        """Class names in the order of the probabilities."""
 
     @property
-    def spec(self) -> ImageSpec: ...
+    def spec(self) -> ImageSpec:
+        """How to decode and resize images."""
 
     def probabilities(self, images: np.ndarray) -> np.ndarray:
         """Probabilities (n, classes) of uint8 images (n, height, width, channels)."""
 
 
-class Exported:
-    """An export, opened by its format's own runtime.
+class ExportedModel:
+    """An export, opened with its format's own runtime.
+
+    Args:
+        artifact: the export.
 
     Raises:
-        RunError: it is damaged, or no export of ours.
+        RunError: the export is damaged, or was not made by `zoo export`.
         EnvironmentFault: the runtime is not installed.
     """
 
     def __init__(self, artifact: Artifact) -> None:
         manifest = artifact.manifest()
-        artifact.require_whole(manifest)
+        artifact.verify_files(manifest)
         model = artifact.folder if artifact.format == "saved_model" else artifact.model_file
         try:
             self.spec = ImageSpec(**manifest["image"])
@@ -71,27 +84,27 @@ class Exported:
                 f"{artifact}: {error}. Install what reads it: "
                 f"pip install {package.get(artifact.format, 'tensorflow')}"
             ) from None
-        except Exception as error:  # Each runtime has errors of its own for a damaged file.
+        except Exception as error:  # Each runtime has its own errors for a damaged file.
             raise RunError(
                 f"{artifact}: cannot be opened; it may be damaged or half copied: "
                 f"{str(error).splitlines()[0] if str(error) else type(error).__name__}. "
                 "Copy or export it again."
             ) from None
-        arrays = [entry for entry in calls.values() if entry[0] != "files"]
-        self._kind, self._call = arrays[0]
-        # The first call prepares, and tells whether images, classes and model fit each other.
+        self._dtype, self._call = next(call for call in calls.values() if call[0] != "files")
+        # One call compiles the model and shows whether images, classes and model fit each other.
         try:
-            answer = self.probabilities(np.zeros((1, *self.spec.shape), np.uint8))
+            output = self.probabilities(np.zeros((1, *self.spec.shape), np.uint8))
         except Exception as error:
             raise RunError(f"{artifact}: cannot be run: {error}. Export it again.") from None
-        if answer.shape != (1, len(self.class_names)):
+        if output.shape != (1, len(self.class_names)):
             raise RunError(
                 f"{artifact}: names {len(self.class_names)} classes and answers "
-                f"{answer.shape[-1]}: it is damaged. Copy or export it again."
+                f"{output.shape[-1]}: it is damaged. Copy or export it again."
             )
 
     def probabilities(self, images: np.ndarray) -> np.ndarray:
-        return np.asarray(self._call(images.astype(self._kind))["probabilities"])
+        """Probabilities (n, classes) of uint8 images (n, height, width, channels)."""
+        return np.asarray(self._call(images.astype(self._dtype))["probabilities"])
 
 
 def predict(
@@ -100,15 +113,18 @@ def predict(
     top: int = 5,
     report: Report | None = None,
 ) -> Iterator[Prediction]:
-    """Predicts image files, in their order; a file that cannot be read spoils no other.
+    """Predicts image files in order. A file that cannot be read yields an error and no more.
 
-    Files are decoded in threads, a batch ahead of the model.
+    Threads decode the next batch while the model runs.
 
     Args:
-        classifier: what predicts.
+        classifier: a run or an export.
         paths: the files.
-        top: classes a file, the likeliest first.
-        report: told how far it is.
+        top: number of classes a file.
+        report: called with the number of files done.
+
+    Yields:
+        One prediction a file.
     """
     spec = classifier.spec
 
@@ -120,27 +136,28 @@ def predict(
 
     with ThreadPoolExecutor(THREADS, thread_name_prefix="zoo-decode") as pool:
 
-        def begun(start: int) -> list[Future[np.ndarray | str]]:
-            return [pool.submit(read, path) for path in paths[start : start + BATCH]]
+        def start_reading(start: int) -> list[Future[np.ndarray | str]]:
+            return [pool.submit(read, path) for path in paths[start : start + BATCH_SIZE]]
 
-        ahead = begun(0)
-        for start in range(0, len(paths), BATCH):
-            read_now, ahead = ahead, begun(start + BATCH)
-            found = [job.result() for job in read_now]
-            yield from _answers(classifier, paths[start : start + BATCH], found, top)
+        upcoming = start_reading(0)
+        for start in range(0, len(paths), BATCH_SIZE):
+            current, upcoming = upcoming, start_reading(start + BATCH_SIZE)
+            contents = [future.result() for future in current]
+            yield from _predictions(classifier, paths[start : start + BATCH_SIZE], contents, top)
             if report:
-                report(min(start + BATCH, len(paths)), len(paths), "predicting")
+                report(min(start + BATCH_SIZE, len(paths)), len(paths), "predicting")
 
 
-def _answers(
-    classifier: Classifier, paths: Sequence[Path], found: list[np.ndarray | str], top: int
+def _predictions(
+    classifier: Classifier, paths: Sequence[Path], contents: list[np.ndarray | str], top: int
 ) -> Iterator[Prediction]:
-    images = [pixels for pixels in found if not isinstance(pixels, str)]
+    """Predictions of one batch; `contents` holds each file's pixels or its error."""
+    images = [content for content in contents if not isinstance(content, str)]
     rows = iter(classifier.probabilities(np.stack(images)) if images else ())
     names = classifier.class_names
-    for path, pixels in zip(paths, found, strict=True):
-        if isinstance(pixels, str):
-            yield Prediction(str(path), error=pixels)
+    for path, content in zip(paths, contents, strict=True):
+        if isinstance(content, str):
+            yield Prediction(str(path), error=content)
             continue
         row = next(rows)
         best = np.argsort(-row, kind="stable")[:top]

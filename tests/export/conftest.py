@@ -13,7 +13,7 @@ import pytest
 from typer.testing import CliRunner
 
 from tests.runs import copied
-from zoo.artifact.layout import MODEL_FILES, Artifact, find
+from zoo.artifact.layout import MODEL_FILES, Artifact, find_export
 from zoo.rundir import Run
 
 
@@ -25,7 +25,7 @@ class Exports:
     printed: dict[str, Any]
 
     def of(self, format: str) -> Artifact:
-        found = find(self.run.export_folder(format) / "tiny" / "1")
+        found = find_export(self.run.export_folder(format) / "tiny" / "1")
         assert found is not None
         return found
 

@@ -26,7 +26,7 @@ from zoo.artifact.trained_run import TrainedRun, softmax
 from zoo.data.images import ImageSpec, as_png, decode
 from zoo.errors import Diverged, EnvironmentFault, RunError
 from zoo.export import FORMATS, export
-from zoo.export.export import require
+from zoo.export.export import require_packages
 from zoo.recipe import load
 from zoo.recipe import words as names
 from zoo.rundir import Run
@@ -41,9 +41,9 @@ MANIFEST = {
 }  # fmt: skip
 
 
-def opened(format: str, folder: Path) -> readers.Opened:
+def opened(format: str, folder: Path) -> readers.OpenedExport:
     """By the format's own runtime, in this process."""
-    found = layout.find(folder)
+    found = layout.find_export(folder)
     assert found is not None
     return readers.READERS[format](found.folder if format == "saved_model" else found.model_file)
 
@@ -99,9 +99,9 @@ def test_found_again(exports: Exports, format: str) -> None:
     version = exports.run.export_folder(format) / "tiny" / "1"
     made = layout.Artifact(version, format)
     for path in (made.model_file, version, version.parent, version.parent.parent):
-        assert layout.find(path) == layout.find(str(path)) == made
-    assert layout.find(exports.run.folder) is None
-    assert layout.find(version / "nothing") is None
+        assert layout.find_export(path) == layout.find_export(str(path)) == made
+    assert layout.find_export(exports.run.folder) is None
+    assert layout.find_export(version / "nothing") is None
 
 
 @EVERY
@@ -474,7 +474,7 @@ def test_missing_package(trained: Run, tmp_path: Path, monkeypatch: pytest.Monke
     assert "--format onnx needs tf2onnx, onnx, onnxruntime" in result.stderr
     assert 'pip install "zoo-keras[onnx]"' in result.stderr
     assert not run.export_folder("keras").exists()
-    require("litert")  # TensorFlow reads it as well.
+    require_packages("litert")  # TensorFlow reads it as well.
     with pytest.raises(EnvironmentFault):
         export(TrainedRun(run), "onnx")
 
@@ -502,8 +502,8 @@ def test_out_and_version(trained: Run, tmp_path: Path) -> None:
         printed = json.loads(result.stdout)
         assert printed["path"] == str(out / "tiny" / str(version))
         assert printed["exports"] == [{k: v for k, v in printed.items() if k != "exports"}]
-    assert sorted(layout.versions(out / "tiny")) == [2, 10]
-    newest = layout.find(out)
+    assert sorted(layout.version_folders(out / "tiny")) == [2, 10]
+    newest = layout.find_export(out)
     assert newest is not None
     assert newest.folder.name == "10"
     assert newest.manifest()["version"] == 10
@@ -548,7 +548,7 @@ def test_out_of_several(trained: Run, tmp_path: Path) -> None:
     assert result.exit_code == 0, result.output
     for format in ("onnx", "litert"):
         folder = tmp_path / "models" / format / "tiny" / "1"
-        assert layout.find(folder) == layout.Artifact(folder, format)
+        assert layout.find_export(folder) == layout.Artifact(folder, format)
         assert str(folder) in result.stdout
 
 
@@ -582,7 +582,7 @@ def test_again_replaces(trained: Run, tmp_path: Path) -> None:
 def test_manifest_of_another(tmp_path: Path) -> None:
     """A model without our manifest, with one that is no JSON, with one that lacks a key."""
     (tmp_path / "model.onnx").write_bytes(b"model")
-    made = layout.find(tmp_path)
+    made = layout.find_export(tmp_path)
     assert made is not None
     with pytest.raises(RunError, match="no export of `zoo export`: it has no manifest.json"):
         made.manifest()
@@ -599,8 +599,10 @@ def test_several_models(tmp_path: Path) -> None:
         (tmp_path / name / "1").mkdir(parents=True)
         (tmp_path / name / "1" / "model.keras").write_bytes(b"model")
     with pytest.raises(RunError, match="holds several models; name one of: cats, dogs"):
-        layout.find(tmp_path)
-    assert layout.find(tmp_path / "cats") == layout.Artifact(tmp_path / "cats" / "1", "keras")
+        layout.find_export(tmp_path)
+    assert layout.find_export(tmp_path / "cats") == layout.Artifact(
+        tmp_path / "cats" / "1", "keras"
+    )
 
 
 def test_newest_version(tmp_path: Path) -> None:
@@ -608,13 +610,13 @@ def test_newest_version(tmp_path: Path) -> None:
     for version in ("9", "10", "backup", "²"):
         (tmp_path / "cats" / version).mkdir(parents=True)
         (tmp_path / "cats" / version / "model.onnx").write_bytes(b"model")
-    assert sorted(layout.versions(tmp_path / "cats")) == [9, 10]
-    found = layout.find(tmp_path)
+    assert sorted(layout.version_folders(tmp_path / "cats")) == [9, 10]
+    found = layout.find_export(tmp_path)
     assert found is not None
     assert found.folder.name == "10"
     (tmp_path / "cats" / "11").mkdir()
     with pytest.raises(RunError, match="11: holds no model. Expected one of: saved_model.pb"):
-        layout.find(tmp_path / "cats")
+        layout.find_export(tmp_path / "cats")
 
 
 def test_recipe_beside_is_yaml(exports: Exports) -> None:

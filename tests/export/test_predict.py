@@ -22,7 +22,7 @@ from zoo.artifact import layout, readers
 from zoo.artifact.trained_run import TrainedRun
 from zoo.data.images import ImageSpec, as_png, decode
 from zoo.export import FORMATS
-from zoo.predict import Exported, Prediction
+from zoo.predict import ExportedModel, Prediction
 
 EVERY = pytest.mark.parametrize("format", FORMATS)
 ANY = pytest.mark.parametrize("format", ["run", *FORMATS])
@@ -261,7 +261,7 @@ def test_order_over_batches(
     exports: Exports, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, size: int
 ) -> None:
     """With bad files at the ends of batches, in whole batches and in none."""
-    monkeypatch.setattr(predict, "BATCH", size)
+    monkeypatch.setattr(predict, "BATCH_SIZE", size)
     bad = {2, 3, 4, 5, 8, 19}
     files = []
     for i in range(20):
@@ -270,7 +270,10 @@ def test_order_over_batches(
     told: list[tuple[int, int]] = []
     found = list(
         predict.predict(
-            Exported(exports.of("onnx")), files, 10, lambda done, of, _: told.append((done, of))
+            ExportedModel(exports.of("onnx")),
+            files,
+            10,
+            lambda done, of, _: told.append((done, of)),
         )
     )
     assert [each.path for each in found] == [str(file) for file in files]
@@ -282,7 +285,7 @@ def test_order_over_batches(
             assert [shares[str(k)] for k in range(10)] == pytest.approx(wanted, abs=1e-5)
     assert told[-1] == (20, 20)
     assert len(told) == -(-20 // size)
-    assert list(predict.predict(Exported(exports.of("onnx")), [])) == []
+    assert list(predict.predict(ExportedModel(exports.of("onnx")), [])) == []
 
 
 def test_equal_probabilities_keep_their_order(tmp_path: Path) -> None:

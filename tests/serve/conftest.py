@@ -75,7 +75,7 @@ def served(folder: Path, **changes: Any) -> Iterator[Client]:
 
     settings = server.ServerSettings(port=0, **{"poll_seconds": 0.0, **changes})
     listening = server.bind(settings.host, settings.port)
-    app = server.made(model_path.find(str(folder)), settings, lambda text: None)
+    app = server.load_app(model_path.find(str(folder)), settings, lambda text: None)
     ready = threading.Event()
     running = server.Server(app, settings, ready.set)
     thread = threading.Thread(target=running.run, args=([listening],), daemon=True)

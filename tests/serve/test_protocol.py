@@ -16,8 +16,8 @@ from hypothesis.extra import numpy as arrays
 from zoo.serve.examples import answer_classify, answer_regress, parse_examples
 from zoo.serve.protocol import answer, parse, parse_predict
 from zoo.serve.signature import DTYPES, PREDICT, Signature, TensorInfo
-from zoo.serve.status import HTTP, StatusError, cleaned, reason
-from zoo.serve.tensors import MOST_DIMENSIONS, decoded, dense, quoted, tensor
+from zoo.serve.status import HTTP, StatusError, clean_message, refusal_reason
+from zoo.serve.tensors import MAX_DIMENSIONS, decode_base64, quoted, tensor, to_array
 
 NUMBERS = sorted(DTYPES.keys() - {"string"})
 
@@ -68,7 +68,12 @@ def test_texts_come_back(texts: list[str]) -> None:
 @given(st.binary(max_size=60))
 def test_base64_comes_back_without_its_padding_and_over_lines(data: bytes) -> None:
     text = base64.b64encode(data).decode()
-    assert decoded(text) == decoded(text.rstrip("=")) == decoded(text[:5] + "\n" + text[5:]) == data
+    assert (
+        decode_base64(text)
+        == decode_base64(text.rstrip("="))
+        == decode_base64(text[:5] + "\n" + text[5:])
+        == data
+    )
 
 
 JSON = st.recursive(
@@ -86,7 +91,7 @@ JSON = st.recursive(
 def test_what_is_quickly_refused_has_a_reason(value: Any, dtype: str) -> None:
     """An array or a reason, and nothing else."""
     info = TensorInfo(dtype, None)
-    found = dense(value, info)
+    found = to_array(value, info)
     if found is not None:
         assert found.dtype == np.dtype(DTYPES[dtype])
         return
@@ -171,7 +176,7 @@ def test_what_is_no_json_object(body: bytes, part: str) -> None:
 
 def test_depth_is_bounded() -> None:
     value: Any = 1.0
-    for _ in range(MOST_DIMENSIONS + 1):
+    for _ in range(MAX_DIMENSIONS + 1):
         value = [value]
     with pytest.raises(StatusError, match="nested deeper than"):
         predict({"inputs": value}, signature(x=TensorInfo("float", None)))
@@ -293,7 +298,7 @@ def test_codes() -> None:
     ],
 )
 def test_messages_name_no_nodes_or_places(message: str, expected: str) -> None:
-    assert cleaned(message) == expected
+    assert clean_message(message) == expected
 
 
 BROKEN = "the image cannot be decoded: it is broken or cut short"
@@ -323,7 +328,7 @@ BROKEN = "the image cannot be decoded: it is broken or cut short"
 def test_what_is_said_of_broken_images(message: str, expected: str) -> None:
     text = message.removesuffix(".")
     graph = f"{{{{function_node f}}}} {message}\n\t [[{{{{node map/DecodeImage}}}}]] [Op:f_9]"
-    assert reason(graph) == reason(message) == f"{expected} (TensorFlow: {text})."
+    assert refusal_reason(graph) == refusal_reason(message) == f"{expected} (TensorFlow: {text})."
 
 
 @pytest.mark.parametrize(
@@ -341,4 +346,4 @@ def test_what_is_said_of_broken_images(message: str, expected: str) -> None:
     ],
 )
 def test_what_a_graph_asserts_is_told_in_its_words(message: str, expected: str) -> None:
-    assert reason(message) == expected
+    assert refusal_reason(message) == expected

@@ -126,7 +126,9 @@ def test_a_large_request_lets_others_in(
 ) -> None:
     """Many rows, or few of many pixels: either runs in parts, and another client in between."""
     limits = BatchLimits(16, 0.0)
-    with served(made("pictures"), limits=limits, bounds=RequestLimits(pixels=pixels)) as client:
+    with served(
+        made("pictures"), batch_limits=limits, request_limits=RequestLimits(image_pixels=pixels)
+    ) as client:
         servable = client.app.versions.get()
         run, parts = servable.runners["serving_default"], []
 
@@ -191,7 +193,7 @@ def test_the_page(pictures: Client, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_bodies_are_bounded(made: Callable[[str], Path]) -> None:
-    with served(made("pictures"), bounds=RequestLimits(body=20_000)) as client:
+    with served(made("pictures"), request_limits=RequestLimits(body_bytes=20_000)) as client:
         assert client.post(PREDICT, instances(png(0))).code == 200
         for body in (b" " * 20_001, b" " * 3_000_000):
             answer = client.post(PREDICT, body)
@@ -209,7 +211,7 @@ def test_bodies_are_bounded(made: Callable[[str], Path]) -> None:
 def test_bodies_together_are_bounded(made: Callable[[str], Path]) -> None:
     """Eight of the largest may wait; one more is told to come again, and comes through later."""
     body = json.dumps(instances(png(0))) + " " * 90_000
-    with served(made("pictures"), bounds=RequestLimits(100_000)) as client:
+    with served(made("pictures"), request_limits=RequestLimits(100_000)) as client:
         gate = threading.Event()
         servable = client.app.versions.get()
         run = servable.runners["serving_default"]
@@ -234,7 +236,7 @@ def test_bodies_together_are_bounded(made: Callable[[str], Path]) -> None:
 
 
 def test_images_are_bounded(made: Callable[[str], Path]) -> None:
-    with served(made("pictures"), bounds=RequestLimits(pixels=10_000)) as client:
+    with served(made("pictures"), request_limits=RequestLimits(image_pixels=10_000)) as client:
         assert client.post(PREDICT, instances(png(0, side=100))).code == 200
         answer = client.post(PREDICT, instances(png(0), png(0, side=101)))
         assert answer.code == 400
@@ -242,7 +244,7 @@ def test_images_are_bounded(made: Callable[[str], Path]) -> None:
 
 
 def test_a_full_queue_says_come_again(made: Callable[[str], Path]) -> None:
-    with served(made("pictures"), limits=BatchLimits(2, 0.0, 1)) as client:
+    with served(made("pictures"), batch_limits=BatchLimits(2, 0.0, 1)) as client:
         codes = {}
         gate = threading.Event()
         servable = client.app.versions.get()

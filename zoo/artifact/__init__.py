@@ -1,4 +1,6 @@
-"""Trained models on disk: where an export stands, how it is opened, and a run's best model.
+"""Trained models on disk: exports and the best model of a run.
 
-`layout` is light; `readers` runs alone, outside of this package; `trained_run` imports Keras.
+layout        files of an export, and how to find one
+readers       opens an export with its format's runtime; also runs alone, outside of zoo
+trained_run   a run's best model, ready to predict; imports Keras
 """

@@ -1,11 +1,12 @@
-"""What an export is on disk, and how one is found again. Light: no model is loaded here.
+"""Files of an export, and how to find an export again. Loads no model.
 
-    export/saved_model/NAME/1/   saved_model.pb, variables/, assets/labels.txt, assets.extra/...
-    export/onnx/NAME/1/          model.onnx, labels.txt, and what stands in assets.extra/ above
-    export/FORMAT/parity.json    the comparison that the newest export of this format passed
+    export/saved_model/NAME/1/   saved_model.pb, variables/, assets/labels.txt, assets.extra/
+    export/onnx/NAME/1/          model.onnx, labels.txt, and the files of assets.extra/
+    export/FORMAT/parity.json    the last comparison of an export in this format with its run
 
-NAME/1 is a version as TensorFlow Serving names them. Beside each model lie its manifest, a model
-card and the recipe, in the folder that TensorFlow Serving leaves to others: assets.extra.
+NAME/1 is a model and a version as TensorFlow Serving names them. manifest.json, the model card and
+the recipe lie beside the model. A SavedModel keeps them in assets.extra/, which TensorFlow Serving
+leaves to other programs.
 """
 
 from __future__ import annotations
@@ -34,7 +35,7 @@ class Artifact:
     """One version of one export.
 
     Attributes:
-        folder: of the version: `.../NAME/1`.
+        folder: the version's folder, `.../NAME/1`.
         format: a key of `MODEL_FILES`.
     """
 
@@ -46,41 +47,47 @@ class Artifact:
 
     @property
     def model_file(self) -> Path:
+        """The file that identifies the format."""
         return self.folder / MODEL_FILES[self.format]
 
     @property
     def extra(self) -> Path:
-        """Where what is not the model's own stands."""
+        """The folder of the files that are not part of the model."""
         return self.folder / EXTRA if self.format == "saved_model" else self.folder
 
     @property
     def manifest_file(self) -> Path:
+        """The description for programs."""
         return self.extra / "manifest.json"
 
     @property
     def card_file(self) -> Path:
+        """The model card."""
         return self.extra / "README.md"
 
     @property
     def recipe_file(self) -> Path:
+        """The recipe that trained the model."""
         return self.extra / "recipe.yaml"
 
     @property
     def warmup_file(self) -> Path:
+        """The requests that a server runs before it is ready."""
         return self.extra / WARMUP
 
     @property
     def labels_file(self) -> Path:
+        """The class names, one a line, in the order of the logits."""
         return (self.folder / "assets" if self.format == "saved_model" else self.folder) / LABELS
 
     def manifest(self) -> dict[str, Any]:
-        """What manifest.json holds.
+        """Contents of manifest.json.
 
         Raises:
-            RunError: it is missing, is not JSON, or lacks what every manifest has.
+            RunError: the file is missing, is not JSON, or lacks a key that every manifest has.
         """
         try:
-            found: dict[str, Any] = json.loads(self.manifest_file.read_text(encoding="utf-8"))
+            manifest: dict[str, Any] = json.loads(self.manifest_file.read_text(encoding="utf-8"))
         except FileNotFoundError:
             raise RunError(
                 f"{self.folder}: no export of `zoo export`: it has no "
@@ -89,49 +96,54 @@ class Artifact:
             ) from None
         except (OSError, ValueError) as error:
             raise RunError(f"{self.manifest_file}: cannot be read: {error}") from None
-        missing = [key for key in ("format", "classes", "image", "files") if key not in found]
+        missing = [key for key in ("format", "classes", "image", "files") if key not in manifest]
         if missing:
             raise RunError(f"{self.manifest_file}: lacks {', '.join(missing)}. Export again.")
-        return found
+        return manifest
 
-    def require_whole(self, manifest: dict[str, Any]) -> None:
+    def verify_files(self, manifest: dict[str, Any]) -> None:
         """Compares the files with their hashes in the manifest.
 
         Raises:
-            RunError: naming all that are missing or changed.
+            RunError: names every file that is missing or changed.
         """
-        wrong = []
-        for name, told in manifest["files"].items():
+        problems = []
+        for name, entry in manifest["files"].items():
             try:
                 content = (self.folder / name).read_bytes()
             except OSError:
-                wrong.append(f"{name} is missing")
+                problems.append(f"{name} is missing")
                 continue
-            if hashlib.sha256(content).hexdigest() != told.get("sha256"):
-                wrong.append(f"{name} is changed or cut")
-        if wrong:
+            if hashlib.sha256(content).hexdigest() != entry.get("sha256"):
+                problems.append(f"{name} is changed or cut")
+        if problems:
             raise RunError(
-                f"{self.folder}: damaged, or half copied: {'; '.join(wrong)}. Copy or export it "
+                f"{self.folder}: damaged, or half copied: {'; '.join(problems)}. Copy or export it "
                 "again."
             )
 
 
-def find(path: str | Path) -> Artifact | None:
-    """The export at a path: its version's folder, the folder of its versions, of its format, or
-    the model file itself. Of several versions the newest; None where there is none.
+def find_export(path: str | Path) -> Artifact | None:
+    """Finds the export at a path; of several versions the newest.
+
+    Args:
+        path: a model file, a version's folder, a model's folder of versions, or a format's folder.
+
+    Returns:
+        The export, or None if the path leads to none.
 
     Raises:
-        RunError: a folder of several models, or of versions without a model in them.
+        RunError: the folder holds several models, or its newest version holds none.
     """
-    given = Path(path).expanduser()
+    path = Path(path).expanduser()
     for format, name in MODEL_FILES.items():
-        if given.name == name and given.is_file():
-            return Artifact(given.parent, format)
-        if (given / name).is_file():
-            return Artifact(given, format)
-    if not given.is_dir():
+        if path.name == name and path.is_file():
+            return Artifact(path.parent, format)
+        if (path / name).is_file():
+            return Artifact(path, format)
+    if not path.is_dir():
         return None
-    numbered = versions(given)
+    numbered = version_folders(path)
     if numbered:
         newest = numbered[max(numbered)]
         for format, name in MODEL_FILES.items():
@@ -140,22 +152,24 @@ def find(path: str | Path) -> Artifact | None:
         raise RunError(
             f"{newest}: holds no model. Expected one of: {', '.join(MODEL_FILES.values())}."
         )
-    # Hidden folders are exports in the making, or what a killed one left.
-    models = sorted(child for child in given.glob("*/") if child.name[0] != "." and versions(child))
+    # A hidden folder is an export that is being written, or the remains of a killed one.
+    models = sorted(
+        child for child in path.glob("*/") if child.name[0] != "." and version_folders(child)
+    )
     if len(models) > 1:
         names = ", ".join(child.name for child in models)
-        raise RunError(f"{given}: holds several models; name one of: {names}.")
-    return find(models[0]) if models else None
+        raise RunError(f"{path}: holds several models; name one of: {names}.")
+    return find_export(models[0]) if models else None
 
 
-def versions(folder: Path) -> dict[int, Path]:
-    """The numbered folders in a folder, complete or not: `1`, or `00000001`."""
-    found: dict[int, Path] = {}
+def version_folders(folder: Path) -> dict[int, Path]:
+    """The subfolders whose names are numbers (`1`, `00000001`), complete or not."""
+    folders: dict[int, Path] = {}
     try:
-        inner = sorted(folder.iterdir())
+        children = sorted(folder.iterdir())
     except OSError:
         return {}
-    for path in inner:
+    for path in children:
         if path.name.isascii() and path.name.isdigit() and path.is_dir():
-            found.setdefault(int(path.name), path)
-    return found
+            folders.setdefault(int(path.name), path)
+    return folders

@@ -1,13 +1,17 @@
-"""Opens an export and calls it, with the format's own runtime alone: what a client would write.
+"""Opens an export and calls it with nothing but the format's own runtime, as a client would.
 
-`zoo predict` imports it. A parity gate runs it alone, as a script, without zoo or, mostly, Keras:
+`zoo predict` imports this module. The parity gate runs a copy of it as a script, where `import zoo`
+fails, and except for .keras files `import keras` too:
 
-usage: runtime.py FORMAT MODEL WORK
+usage: readers.py FORMAT MODEL WORK
 
-WORK holds `pixels.npy`, uint8 (n, height, width, channels), and `files/0`, `files/1`, ..., encoded
-images. Writes `out.npz`: `SIGNATURE/probabilities`, (n, classes) in the order of the labels,
-`SIGNATURE/classes` and `SIGNATURE/shares`, the likeliest first, where the export answers them,
-`SIGNATURE/again` of a second time in other batches, and `labels`.
+WORK holds `pixels.npy`, uint8 (n, height, width, channels), and encoded images `files/0`,
+`files/1`, ... The script writes `out.npz`: `labels`, and for each signature
+
+    SIGNATURE/probabilities       (n, classes), in the order of the labels
+    SIGNATURE/again               the same, from a second pass with another batch size
+    SIGNATURE/top_classes         (n, k), the likeliest first, if the export answers them
+    SIGNATURE/top_probabilities   (n, k), likewise
 """
 
 from __future__ import annotations
@@ -23,14 +27,15 @@ from typing import Any
 import numpy as np
 
 Call = Callable[[np.ndarray], dict[str, np.ndarray]]
-# The labels, and for each signature what it is fed (`files`, `uint8` or `float32`) and its call.
-Opened = tuple[list[str], dict[str, tuple[str, Call]]]
+# Labels; and by signature, the kind of input (`files`, `uint8` or `float32`) and the function.
+OpenedExport = tuple[list[str], dict[str, tuple[str, Call]]]
 
 
 def main() -> None:
+    """Runs the script."""
     os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
     format, model, work = sys.argv[1], Path(sys.argv[2]), Path(sys.argv[3])
-    # A blocked import shows that the export needs none of these packages.
+    # A blocked import proves that the export does not need the package.
     blocked = {"keras": ("zoo",), "onnx": ("zoo", "keras", "tensorflow")}
     for name in blocked.get(format, ("zoo", "keras")):
         sys.modules[name] = None  # type: ignore[assignment]
@@ -38,60 +43,62 @@ def main() -> None:
     pixels = np.load(work / "pixels.npy")
     count = len(list((work / "files").glob("*")))
     files = [(work / "files" / str(i)).read_bytes() for i in range(count)]
-    found = {"labels": np.array(labels)}
+    results = {"labels": np.array(labels)}
     for signature, (kind, call) in calls.items():
-        fed = np.array(files, object) if kind == "files" else pixels.astype(kind)
-        # Two unlike batch sizes: an export must not depend on how images are batched.
-        once, again = batched(call, fed, 64), batched(call, fed, 50)
+        images = np.array(files, object) if kind == "files" else pixels.astype(kind)
+        # An export must not depend on how images are batched: compare two batch sizes.
+        once, again = in_batches(call, images, 64), in_batches(call, images, 50)
         for key, value in once.items():
-            found[f"{signature}/{key}"] = value
-        found[f"{signature}/again"] = again["probabilities"]
-    np.savez(work / "out.npz", **found)  # type: ignore[arg-type]
+            results[f"{signature}/{key}"] = value
+        results[f"{signature}/again"] = again["probabilities"]
+    np.savez(work / "out.npz", **results)  # type: ignore[arg-type]
 
 
-def batched(call: Call, images: np.ndarray, size: int) -> dict[str, np.ndarray]:
-    parts = [call(images[i : i + size]) for i in range(0, len(images), size)]
-    return {key: np.concatenate([part[key] for part in parts]) for key in parts[0]}
+def in_batches(call: Call, images: np.ndarray, size: int) -> dict[str, np.ndarray]:
+    """Calls a model on batches of `size` images and joins the outputs."""
+    outputs = [call(images[i : i + size]) for i in range(0, len(images), size)]
+    return {key: np.concatenate([output[key] for output in outputs]) for key in outputs[0]}
 
 
 def softmax(logits: np.ndarray) -> np.ndarray:
-    """Probabilities of logits, in float64."""
+    """Probabilities of logits (batch, classes), in float64."""
     powers = np.exp(np.float64(logits) - np.max(logits, axis=-1, keepdims=True))
-    shares: np.ndarray = powers / powers.sum(axis=-1, keepdims=True)
-    return shares
+    probabilities: np.ndarray = powers / powers.sum(axis=-1, keepdims=True)
+    return probabilities
 
 
-def saved_model(folder: Path) -> Opened:
+def saved_model(folder: Path) -> OpenedExport:
+    """Opens a SavedModel with TensorFlow."""
     import tensorflow as tf
 
-    # TF32 keeps 10 bits: two ways through a GPU would differ by more than the tolerance.
+    # TF32 keeps 10 bits: on a GPU, two computations would differ by more than the tolerance.
     tf.config.experimental.enable_tensor_float_32_execution(False)
     loaded = tf.saved_model.load(str(folder))
 
-    def answering(name: str, dtype: Any) -> Call:
+    def reader(name: str, dtype: Any) -> Call:
         signature = loaded.signatures[name]
-        (word,) = signature.structured_input_signature[1]
+        (input_name,) = signature.structured_input_signature[1]
 
-        def call(fed: np.ndarray) -> dict[str, np.ndarray]:
-            out = signature(**{word: tf.constant(fed, dtype)})
-            classes = np.char.decode(out["classes"].numpy().astype("S"), "utf-8")
+        def call(images: np.ndarray) -> dict[str, np.ndarray]:
+            out = signature(**{input_name: tf.constant(images, dtype)})
             return {
-                "classes": classes,
-                "shares": out["probabilities"].numpy(),
+                "top_classes": np.char.decode(out["classes"].numpy().astype("S"), "utf-8"),
+                "top_probabilities": out["probabilities"].numpy(),
                 "probabilities": softmax(out["logits"].numpy()),
             }
 
         return call
 
     labels = (folder / "assets" / "labels.txt").read_text(encoding="utf-8")
-    return lines(labels), {
-        "serving_default": ("files", answering("serving_default", tf.string)),
-        "serve_uint8": ("uint8", answering("serve_uint8", tf.uint8)),
-        "serve_float": ("float32", answering("serve_float", tf.float32)),
+    return split_lines(labels), {
+        "serving_default": ("files", reader("serving_default", tf.string)),
+        "serve_uint8": ("uint8", reader("serve_uint8", tf.uint8)),
+        "serve_float": ("float32", reader("serve_float", tf.float32)),
     }
 
 
-def keras(file: Path) -> Opened:
+def keras(file: Path) -> OpenedExport:
+    """Opens a .keras file with Keras, on any backend, in safe mode."""
     import keras as library
 
     if library.backend.backend() == "tensorflow":
@@ -100,25 +107,27 @@ def keras(file: Path) -> Opened:
         tf.config.experimental.enable_tensor_float_32_execution(False)
     model = library.saving.load_model(file, safe_mode=True)
 
-    def call(fed: np.ndarray) -> dict[str, np.ndarray]:
-        return {"probabilities": library.ops.convert_to_numpy(model(fed))}
+    def call(images: np.ndarray) -> dict[str, np.ndarray]:
+        return {"probabilities": library.ops.convert_to_numpy(model(images))}
 
-    return attached(file), {"call": ("float32", call)}
+    return attached_labels(file), {"call": ("float32", call)}
 
 
-def onnx(file: Path) -> Opened:
+def onnx(file: Path) -> OpenedExport:
+    """Opens an ONNX file with ONNX Runtime on the CPU."""
     import onnxruntime
 
     session = onnxruntime.InferenceSession(file, providers=["CPUExecutionProvider"])
     labels = json.loads(session.get_modelmeta().custom_metadata_map["class_names"])
 
-    def call(fed: np.ndarray) -> dict[str, np.ndarray]:
-        return {"probabilities": session.run(["probabilities"], {"images": fed})[0]}
+    def call(images: np.ndarray) -> dict[str, np.ndarray]:
+        return {"probabilities": session.run(["probabilities"], {"images": images})[0]}
 
     return labels, {"images": ("float32", call)}
 
 
-def litert(file: Path) -> Opened:
+def litert(file: Path) -> OpenedExport:
+    """Opens a .tflite file with LiteRT, or with TensorFlow where LiteRT is not installed."""
     try:
         from ai_edge_litert.interpreter import Interpreter
     except ImportError:
@@ -126,28 +135,28 @@ def litert(file: Path) -> Opened:
 
         warnings.simplefilter("ignore")
         from tensorflow.lite import Interpreter
-    reader = Interpreter(model_path=str(file))
-    reader.allocate_tensors()  # Says on stderr what it computes with: now, and at no later call.
-    runner = reader.get_signature_runner("serving_default")
+    interpreter = Interpreter(model_path=str(file))
+    interpreter.allocate_tensors()  # Writes a line on stderr: now, and not at a later call.
+    runner = interpreter.get_signature_runner("serving_default")
 
-    def call(fed: np.ndarray) -> dict[str, np.ndarray]:
-        return {"probabilities": runner(images=fed)["probabilities"]}
+    def call(images: np.ndarray) -> dict[str, np.ndarray]:
+        return {"probabilities": runner(images=images)["probabilities"]}
 
-    return attached(file), {"serving_default": ("float32", call)}
+    return attached_labels(file), {"serving_default": ("float32", call)}
 
 
-def attached(file: Path) -> list[str]:
-    """The class names in the zip archive that a file is, or ends with."""
+def attached_labels(file: Path) -> list[str]:
+    """Class names in a file that is, or ends with, a zip archive."""
     with zipfile.ZipFile(file) as archive:
-        return lines(archive.read("labels.txt").decode("utf-8"))
+        return split_lines(archive.read("labels.txt").decode("utf-8"))
 
 
-def lines(text: str) -> list[str]:
-    """Of a text file; `splitlines` would split a name at U+2028, too."""
+def split_lines(text: str) -> list[str]:
+    r"""Splits at \n alone; `str.splitlines` would also split a class name at U+2028."""
     return text.removesuffix("\n").split("\n")
 
 
-READERS: dict[str, Callable[[Path], Opened]] = {
+READERS: dict[str, Callable[[Path], OpenedExport]] = {
     "saved_model": saved_model,
     "keras": keras,
     "onnx": onnx,

@@ -36,10 +36,10 @@ def export(
         raise EnvironmentFault("exporting needs TensorFlow: pip install tensorflow")
     trained = trained_run(run, overrides)
     from zoo.export import export as write
-    from zoo.export.export import require
+    from zoo.export.export import require_packages
 
     for format in wanted:
-        require(format)
+        require_packages(format)
     made: list[dict[str, Any]] = []
     failed: list[ParityError] = []
     for format in wanted:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from zoo import backend
-from zoo.artifact.layout import find as find_export
+from zoo.artifact.layout import find_export
 from zoo.cli.export import require_writable, trained_run
 from zoo.cli.output import Output
 from zoo.data import layout
@@ -119,10 +119,10 @@ def _classifier(path: str) -> Any:
             made.manifest()
             if made.format in ("saved_model", "keras"):
                 backend.prepare()
-            from zoo.predict import Exported
+            from zoo.predict import ExportedModel
 
             with backend.quiet():
-                return Exported(made)
+                return ExportedModel(made)
     try:
         Run.open(path)
     except RunError:

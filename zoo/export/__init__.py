@@ -1,4 +1,4 @@
-"""Exports of a trained run, each read again and compared with the model before it counts."""
+"""Exports a trained run. An export counts only after a comparison with the run."""
 
 from zoo.export.export import export
 from zoo.export.formats import FORMATS

@@ -1,4 +1,4 @@
-"""What lies beside an exported model: a manifest for programs, a model card for people."""
+"""Files beside an exported model: a manifest for programs and a model card for people."""
 
 from __future__ import annotations
 
@@ -18,70 +18,77 @@ from zoo.backend import versions
 from zoo.data.images import ImageSpec
 from zoo.rundir import write_json, write_text
 
-TIME = "%Y-%m-%dT%H:%M:%SZ"
-SHOWN = ("val_accuracy", "best_epoch", "epochs", "steps", "seconds", "device", "git_commit")
+TIME_FORMAT = "%Y-%m-%dT%H:%M:%SZ"
+RUN_KEYS = ("val_accuracy", "best_epoch", "epochs", "steps", "seconds", "device", "git_commit")
 
 
-def write(trained: TrainedRun, made: Artifact, version: int, parity: dict[str, Any]) -> None:
-    """Writes manifest.json, README.md (the model card) and recipe.yaml beside a model."""
-    made.extra.mkdir(exist_ok=True)
-    shutil.copyfile(trained.run.recipe_file, made.recipe_file)
-    described = manifest(trained, made, version, parity)
-    write_text(made.card_file, card(trained, described))
-    write_json(made.manifest_file, described)
+def write(trained: TrainedRun, artifact: Artifact, version: int, parity: dict[str, Any]) -> None:
+    """Writes manifest.json, README.md (the model card) and recipe.yaml beside a model.
+
+    Args:
+        trained: the run.
+        artifact: the export, complete but for these files.
+        version: its number.
+        parity: the result of `zoo.export.parity.compare`.
+    """
+    artifact.extra.mkdir(exist_ok=True)
+    shutil.copyfile(trained.run.recipe_file, artifact.recipe_file)
+    description = manifest(trained, artifact, version, parity)
+    write_text(artifact.card_file, card(trained, description))
+    write_json(artifact.manifest_file, description)
 
 
 def manifest(
-    trained: TrainedRun, made: Artifact, version: int, parity: dict[str, Any]
+    trained: TrainedRun, artifact: Artifact, version: int, parity: dict[str, Any]
 ) -> dict[str, Any]:
-    """Format, classes, image, signatures, where it comes from, and the hash of each file."""
+    """Contents of manifest.json: classes, image, signatures, origin, the hash of each file."""
     info = trained.info
     files = {
-        str(path.relative_to(made.folder)): {
+        str(path.relative_to(artifact.folder)): {
             "bytes": path.stat().st_size,
             "sha256": hashlib.sha256(path.read_bytes()).hexdigest(),
         }
-        for path in sorted(made.folder.rglob("*"))
-        if path.is_file() and path not in (made.manifest_file, made.card_file)
+        for path in sorted(artifact.folder.rglob("*"))
+        if path.is_file() and path not in (artifact.manifest_file, artifact.card_file)
     }
-    found = {
+    description = {
         "name": info["name"],
         "version": version,
-        "format": made.format,
+        "format": artifact.format,
         "classes": trained.class_names,
         "image": asdict(ImageSpec.of(trained.recipe)),
         "signatures": list(parity["signatures"]),
-        "made": {"by": f"zoo {__version__}", "at": time.strftime(TIME, time.gmtime())},
-        "versions": {**versions(), **_converters(made.format)},
+        "made": {"by": f"zoo {__version__}", "at": time.strftime(TIME_FORMAT, time.gmtime())},
+        "versions": {**versions(), **_converter_versions(artifact.format)},
         "run": {
             "status": info["status"],
             "seed": info.get("seed"),
             "data_fingerprint": info["data"]["fingerprint"],
             "normalisation": info.get("normalisation"),
-            **{key: info[key] for key in SHOWN if key in info},
+            **{key: info[key] for key in RUN_KEYS if key in info},
         },
-        "test": _measured(trained),
+        "test": _test_metrics(trained),
         "parity": parity,
         "files": files,
     }
-    if made.format == "saved_model":
-        found["fingerprint"] = fingerprint(made)
-    return found
+    if artifact.format == "saved_model":
+        description["fingerprint"] = fingerprint(artifact)
+    return description
 
 
-def _converters(format: str) -> dict[str, str]:
+def _converter_versions(format: str) -> dict[str, str]:
     names = ("onnx", "tf2onnx") if format == "onnx" else ()
     return {name: importlib.metadata.version(name) for name in names}
 
 
-def fingerprint(made: Artifact) -> dict[str, Any]:
+def fingerprint(artifact: Artifact) -> dict[str, Any]:
     """TensorFlow's fingerprint of a SavedModel: hashes of its graph, signatures and weights."""
     import tensorflow as tf
 
-    read = tf.saved_model.experimental.read_fingerprint(str(made.folder))
-    # 64-bit numbers, which JSON's readers round.
+    hashes = tf.saved_model.experimental.read_fingerprint(str(artifact.folder))
+    # As text: many JSON readers round 64-bit numbers.
     return {
-        key: str(getattr(read, key))
+        key: str(getattr(hashes, key))
         for key in (
             "saved_model_checksum",
             "graph_def_program_hash",
@@ -92,21 +99,26 @@ def fingerprint(made: Artifact) -> dict[str, Any]:
     }
 
 
-def _measured(trained: TrainedRun) -> dict[str, Any] | None:
-    """What `zoo evaluate` measured on the test split, if it has."""
+def _test_metrics(trained: TrainedRun) -> dict[str, Any] | None:
+    """Metrics that `zoo evaluate` stored of the test split, if any."""
     try:
-        found = json.loads(trained.run.evaluation_file.read_text(encoding="utf-8"))
+        evaluation = json.loads(trained.run.evaluation_file.read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return None
     keys = ("accuracy", "top5_accuracy", "loss", "ece", "images", "test_evaluations")
-    return {key: found[key] for key in keys if key in found}
+    return {key: evaluation[key] for key in keys if key in evaluation}
 
 
-def card(trained: TrainedRun, described: dict[str, Any]) -> str:
-    """A model card in Markdown: what it is, what it was measured at, what it is not for."""
-    image, run, test = described["image"], described["run"], described["test"]
-    parity = described["parity"]
-    classes = [html.escape(name) for name in described["classes"]]
+def card(trained: TrainedRun, description: dict[str, Any]) -> str:
+    """A model card in Markdown: use, metrics, origin and limits of a model.
+
+    Args:
+        trained: the run.
+        description: the result of `manifest`.
+    """
+    image, run, test = description["image"], description["run"], description["test"]
+    parity = description["parity"]
+    classes = [html.escape(name) for name in description["classes"]]
     size = f"{image['height']} x {image['width']} x {image['channels']}"
     measured = "not measured on a test split"
     if test:
@@ -116,13 +128,13 @@ def card(trained: TrainedRun, described: dict[str, Any]) -> str:
         )
     same = parity["data_fingerprint"] == run["data_fingerprint"]
     lines = [
-        f"# {described['name']}, version {described['version']}",
+        f"# {description['name']}, version {description['version']}",
         "",
-        f"An image classifier of {len(classes)} classes, made by {described['made']['by']} at "
-        f"{described['made']['at']}; format: {described['format']}.",
+        f"An image classifier of {len(classes)} classes, made by {description['made']['by']} at "
+        f"{description['made']['at']}; format: {description['format']}.",
         "",
         "## Use",
-        *_use(described),
+        *_use(description),
         "",
         f"Classes, in the order of the logits: {', '.join(classes)}.",
         "",
@@ -140,7 +152,7 @@ def card(trained: TrainedRun, described: dict[str, Any]) -> str:
         f"- Recipe: recipe.yaml beside this file; seed {run['seed']}.",
         f"- Image: {size}, resized with `{image['interpolation']}` as in training; normalised "
         f"inside of the model ({(run['normalisation'] or {}).get('kind', 'none')}).",
-        f"- Versions: {', '.join(f'{k} {v}' for k, v in described['versions'].items())}.",
+        f"- Versions: {', '.join(f'{k} {v}' for k, v in description['versions'].items())}.",
         "",
         "## Limits",
         "- It names one of its classes for any image, also for one that shows none of them.",
@@ -152,10 +164,10 @@ def card(trained: TrainedRun, described: dict[str, Any]) -> str:
     return "\n".join(lines)
 
 
-def _use(described: dict[str, Any]) -> list[str]:
-    image = described["image"]
+def _use(description: dict[str, Any]) -> list[str]:
+    image = description["image"]
     shape = f"(batch, {image['height']}, {image['width']}, {image['channels']})"
-    if described["format"] == "saved_model":
+    if description["format"] == "saved_model":
         return [
             "- `serving_default`: `image_bytes` (batch,): JPEG, PNG, GIF, BMP or WebP files.",
             f"- `serve_uint8`, `serve_float`: `images` {shape}, values 0 to 255.",
@@ -163,7 +175,7 @@ def _use(described: dict[str, Any]) -> list[str]:
             "",
             "```sh",
             """(printf '{"instances": [{"b64": "'; base64 -w0 image.jpg; printf '"}]}') |""",
-            f"    curl -s -d @- localhost:8501/v1/models/{described['name']}:predict",
+            f"    curl -s -d @- localhost:8501/v1/models/{description['name']}:predict",
             "```",
         ]
     return [

@@ -1,4 +1,4 @@
-"""Writes an export, has a fresh process answer with it, and keeps it only if the answers agree."""
+"""Writes an export, compares it with its run, and keeps it only if they agree."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Sequence
 from contextlib import suppress
 from importlib.util import find_spec
 from pathlib import Path
@@ -18,18 +17,18 @@ from typing import Any
 import keras
 import numpy as np
 
-from zoo.artifact.layout import Artifact, versions
+from zoo.artifact.layout import Artifact, version_folders
 from zoo.artifact.trained_run import TrainedRun
 from zoo.data.load import load as load_data
 from zoo.errors import DataError, Diverged, EnvironmentFault, ParityError, RunError, ZooError
-from zoo.export import card, warmup
+from zoo.export import card, warmup_writer
 from zoo.export.formats import FORMATS, write_labels
 from zoo.export.parity import compare
 from zoo.rundir import write_json
 from zoo.rundir.files import locked
 
-NEW = ".new-"
-SETTLED_SECONDS = 60  # A folder this young may be about to be locked.
+UNFINISHED_PREFIX = ".new-"
+UNLOCKED_SECONDS = 60  # Between the making of a folder and its lock, at most.
 
 
 def export(
@@ -43,129 +42,105 @@ def export(
     Args:
         trained: the run.
         format: a key of `FORMATS`.
-        out: the folder that NAME/VERSION goes into; None: the run's own, export/FORMAT.
-        version: the version's number. None: 1, which replaces the run's older export once the new
-            one has passed; in `out` the next that is free.
+        out: the folder that receives NAME/VERSION; None: export/FORMAT of the run.
+        version: the version's number. None: in `out` the next free one; in the run 1, which
+            replaces the run's older export once the new one has passed the comparison.
 
     Returns:
-        path, format, parity: what `zoo export --json` prints.
+        path, format and parity, as `zoo export --json` prints them.
 
     Raises:
-        ParityError: the export predicts something else than the model; parity.json tells, and
-            nothing that could be served is left.
-        Diverged: the run did.
-        RunError: `out` has that version: what may be served is not changed.
-        EnvironmentFault: TensorFlow, or what the format needs, is not installed.
+        ParityError: the export predicts something else than the run. parity.json says by how much;
+            no model is left.
+        Diverged: the run diverged.
+        RunError: `out` has that version already; a version that may be served is never changed.
+        EnvironmentFault: TensorFlow, or a package that the format needs, is not installed.
     """
-    require(format)
+    require_packages(format)
     if trained.info.get("status") == "diverged":
         raise Diverged(
             f"{trained.run}: its training diverged, so that nothing is exported: what it holds is "
             "a model from before. Lower the learning rate and train again."
         )
     if keras.backend.backend() != "tensorflow":
-        return _by_tensorflow(trained, format, out, version)
+        return _export_in_tensorflow_process(trained, format, out, version)
     folder = out or trained.run.export_folder(format)
     folder.mkdir(parents=True, exist_ok=True)
-    _sweep(folder)
-    version = _version(folder / trained.info["name"], version, out is not None)
-    final = folder / trained.info["name"] / str(version)
-    # Beside its place, so that it moves there in one step.
-    with tempfile.TemporaryDirectory(prefix=NEW, dir=folder) as name:
-        aside = Path(name)
-        with locked(aside, os.getpid):
-            made = Artifact(aside / str(version), format)
-            parity = _passed(trained, made, version, final if out is None else None)
+    _remove_leftovers(folder)
+    model_folder = folder / trained.info["name"]
+    version = _free_version(model_folder, version) if out else version or 1
+    final = model_folder / str(version)
+    # On the same file system as `final`, so that one rename moves it there.
+    with tempfile.TemporaryDirectory(prefix=UNFINISHED_PREFIX, dir=folder) as name:
+        unfinished = Path(name)
+        with locked(unfinished, os.getpid):
+            artifact = Artifact(unfinished / str(version), format)
+            parity = _write_and_compare(trained, artifact, version, None if out else final)
             final.parent.mkdir(parents=True, exist_ok=True)
-            if final.exists():  # The old one serves until the new one has passed.
-                final.rename(aside / "old")
-            made.folder.rename(final)
+            if final.exists():  # The old export stays until the new one has passed.
+                final.rename(unfinished / "old")
+            artifact.folder.rename(final)
     return {"path": str(final), "format": format, "parity": parity}
 
 
-def _passed(trained: TrainedRun, made: Artifact, version: int, old: Path | None) -> dict[str, Any]:
-    """Makes the export and compares it; keeps what the comparison says in the run.
+def _write_and_compare(
+    trained: TrainedRun, artifact: Artifact, version: int, replaced: Path | None
+) -> dict[str, Any]:
+    """Writes the export, compares it, and stores the comparison in the run.
 
     Args:
         trained: the run.
-        made: the export to be.
+        artifact: where to write.
         version: its number.
-        old: what it is to replace. A failure takes it away: it is of an older comparison. None: the
-            export goes out of the run, which may then be read-only.
+        replaced: the export of the run that this one replaces. It is deleted on failure too, since
+            parity.json then no longer describes it. None: the export goes outside of the run, which
+            may be read-only.
+
+    Returns:
+        The comparison.
 
     Raises:
-        ParityError: it predicts something else, or cannot be made.
+        ParityError: the export predicts something else than the run, or cannot be written.
     """
-    file = trained.run.parity_file(made.format)
+    file = trained.run.parity_file(artifact.format)
     parity: dict[str, Any] = {"passed": False}
     try:
-        parity = _made(trained, made, version, made.folder.parent)
+        parity = _write(trained, artifact, version)
         if not parity["passed"]:
             raise ParityError(_refusal(parity, file))
     except ParityError as error:
-        if old:
-            shutil.rmtree(old, ignore_errors=True)
-            with suppress(OSError):  # Other versions stay, and so does their folder.
-                old.parent.rmdir()
-        _keep({**parity, "error": error.message}, file, old is None)
+        if replaced:
+            shutil.rmtree(replaced, ignore_errors=True)
+            with suppress(OSError):  # The folder stays if it holds other versions.
+                replaced.parent.rmdir()
+        _store(file, {**parity, "error": error.message}, may_fail=replaced is None)
         raise
-    _keep(parity, file, old is None)
+    _store(file, parity, may_fail=replaced is None)
     return parity
 
 
-def _sweep(folder: Path) -> None:
-    """Takes away what killed exports left; one that still works holds its lock."""
-    for left in folder.glob(f"{NEW}*"):
-        try:
-            if time.time() - left.stat().st_mtime > SETTLED_SECONDS:
-                with locked(left, lambda: None):
-                    shutil.rmtree(left, ignore_errors=True)
-        except (RunError, OSError):
-            continue
-
-
-def _keep(parity: dict[str, Any], file: Path, elsewhere: bool) -> None:
-    """Writes parity.json into the run, which may be read-only where the export goes elsewhere."""
+def _write(trained: TrainedRun, artifact: Artifact, version: int) -> dict[str, Any]:
+    """Writes the model and the files beside it; returns the comparison."""
+    artifact.folder.mkdir()
     try:
-        write_json(file, parity)
-    except OSError:
-        if not elsewhere:
-            raise
-
-
-def _version(folder: Path, wanted: int | None, kept: bool) -> int:
-    """The number of a new version in a folder of versions; `kept`: none may be replaced."""
-    if not kept:
-        return wanted or 1
-    free = max(versions(folder), default=0) + 1
-    if wanted is not None and wanted in versions(folder):
-        raise RunError(
-            f"{folder / str(wanted)}: exists. Servers do not look at a version twice, so none is "
-            f"changed: leave --model-version out, or choose a free one, such as {free}."
-        )
-    return wanted or free
-
-
-def _made(trained: TrainedRun, made: Artifact, version: int, work: Path) -> dict[str, Any]:
-    made.folder.mkdir()
-    try:
-        FORMATS[made.format].write(trained, made.folder)
+        FORMATS[artifact.format].write(trained, artifact.folder)
     except ZooError:
         raise
-    except Exception as error:  # Each converter has errors of its own for what it cannot write.
+    except Exception as error:  # Each converter has its own errors for what it cannot write.
         reason = str(error).strip().splitlines()[:1] or [type(error).__name__]
         raise ParityError(
-            f"the network cannot be written as {made.format}: {reason[0]}. Nothing was exported."
+            f"the network cannot be written as {artifact.format}: {reason[0]}. "
+            "Nothing was exported."
         ) from error
-    made.extra.mkdir(exist_ok=True)
+    artifact.extra.mkdir(exist_ok=True)
     data = load_data(trained.recipe)
-    if made.format == "saved_model":
+    if artifact.format == "saved_model":
         (image,) = data.validation.images(np.array([0]))
-        warmup.write(made.warmup_file, trained.info["name"], image)
+        warmup_writer.write(artifact.warmup_file, trained.info["name"], image)
     else:
-        write_labels(made.labels_file, trained.class_names)
-    parity = compare(trained, made, data, work)
-    card.write(trained, made, version, parity)
+        write_labels(artifact.labels_file, trained.class_names)
+    parity = compare(trained, artifact, data, artifact.folder.parent)
+    card.write(trained, artifact, version, parity)
     return parity
 
 
@@ -179,11 +154,42 @@ def _refusal(parity: dict[str, Any], file: Path) -> str:
     )
 
 
-def require(format: str) -> None:
+def _store(file: Path, parity: dict[str, Any], may_fail: bool) -> None:
+    try:
+        write_json(file, parity)
+    except OSError:
+        if not may_fail:
+            raise
+
+
+def _remove_leftovers(folder: Path) -> None:
+    """Deletes the folders of killed exports. An export at work holds the lock of its folder."""
+    for leftover in folder.glob(f"{UNFINISHED_PREFIX}*"):
+        try:
+            if time.time() - leftover.stat().st_mtime > UNLOCKED_SECONDS:
+                with locked(leftover, lambda: None):
+                    shutil.rmtree(leftover, ignore_errors=True)
+        except (RunError, OSError):
+            continue
+
+
+def _free_version(folder: Path, wanted: int | None) -> int:
+    """The wanted version if it is free, else the next free one."""
+    versions = version_folders(folder)
+    free = max(versions, default=0) + 1
+    if wanted is not None and wanted in versions:
+        raise RunError(
+            f"{folder / str(wanted)}: exists. Servers do not look at a version twice, so none is "
+            f"changed: leave --model-version out, or choose a free one, such as {free}."
+        )
+    return wanted or free
+
+
+def require_packages(format: str) -> None:
     """Refuses a format whose packages are not installed.
 
     Raises:
-        EnvironmentFault: with the command that installs them.
+        EnvironmentFault: names the command that installs them.
     """
     missing = [name for name in FORMATS[format].needs if find_spec(name) is None]
     if missing:
@@ -193,27 +199,27 @@ def require(format: str) -> None:
         )
 
 
-def _by_tensorflow(
+def _export_in_tensorflow_process(
     trained: TrainedRun, format: str, out: Path | None, version: int | None
 ) -> dict[str, Any]:
-    """Exports in another process, since one process has one backend."""
-    words: Sequence[str] = [str(trained.run), "--format", format, "--json"]
-    command = [sys.executable, "-m", "zoo", "export", *words]
+    """Exports in another process: a process has one Keras backend."""
+    command = [sys.executable, "-m", "zoo", "export", str(trained.run), "--format", format]
+    command += ["--json"]
     command += ["--model-version", str(version)] if version else []
     command += ["--out", str(out)] if out else []
     command += [word for change in trained.overrides for word in ("--set", change)]
     environment = {**os.environ, "KERAS_BACKEND": "tensorflow"}
-    done = subprocess.run(command, env=environment, capture_output=True, text=True)
+    process = subprocess.run(command, env=environment, capture_output=True, text=True)
     try:
-        answer: dict[str, Any] = json.loads(done.stdout)
+        result: dict[str, Any] = json.loads(process.stdout)
     except ValueError:
-        raise EnvironmentFault(f"the export through TensorFlow failed: {done.stderr}") from None
-    if "error" in answer:
+        raise EnvironmentFault(f"the export through TensorFlow failed: {process.stderr}") from None
+    if "error" in result:
         kinds = {
             "parity": ParityError,
             "diverged": Diverged,
             "data": DataError,
             "run": RunError,
         }
-        raise kinds.get(answer["error"]["kind"], EnvironmentFault)(answer["error"]["message"])
-    return answer
+        raise kinds.get(result["error"]["kind"], EnvironmentFault)(result["error"]["message"])
+    return result

@@ -1,6 +1,6 @@
-"""The writers of each format: a trained run to files of its version's folder.
+"""A writer for each format: fills a version's folder from a trained run.
 
-Preprocessing and its statistics are part of every one, augmentation of none.
+Every export contains the preprocessing with its statistics, and no augmentation.
 """
 
 from __future__ import annotations
@@ -21,21 +21,22 @@ from zoo.artifact.layout import LABELS, Artifact
 from zoo.artifact.trained_run import TrainedRun
 from zoo.data.images import ImageSpec
 from zoo.export import graph
-from zoo.export.plain import plain
+from zoo.export.keras_only import keras_only
 
-TOP = 5
+TOP_CLASSES = 5
 
 
 @dataclass(frozen=True)
 class Format:
-    """One format.
+    """How to write a format, and what its exports take.
 
     Attributes:
-        write: given the run and the folder to fill.
-        signatures: what it is fed: `files` (encoded images), `uint8` or `float32` arrays.
-        needs: modules beside TensorFlow without which it can be neither written nor read.
-        extra: the extra of setup.py that brings them.
-        full_precision: whether it computes in float32 what was trained in 16 bits.
+        write: a function of the run and the folder to fill.
+        signatures: the input of each signature: `files` (encoded images), or `uint8` or `float32`
+            arrays.
+        needs: modules, besides TensorFlow, that write and read the format.
+        extra: the extra of setup.py that installs them.
+        full_precision: whether exports of networks trained in 16 bits compute in float32.
     """
 
     write: Callable[[TrainedRun, Path], None]
@@ -46,18 +47,18 @@ class Format:
 
 
 def saved_model(trained: TrainedRun, folder: Path) -> None:
-    """Writes a SavedModel: images in; sorted class names and probabilities, and logits out.
+    """Writes a SavedModel with three signatures.
 
-    Signatures: `serving_default` on encoded images (batch,), string: JPEG, PNG, GIF (its first
-    frame), BMP or WebP; `serve_uint8` and `serve_float` on images (batch, height, width, channels)
-    of values 0 to 255. Outputs: `classes` (batch, k) string and `probabilities` (batch, k), the
-    likeliest first, k = min(5, classes); `logits` (batch, classes) in the order of labels.txt.
+    `serving_default` takes encoded images (batch,), string: JPEG, PNG, GIF (its first frame), BMP
+    or WebP. `serve_uint8` and `serve_float` take images (batch, height, width, channels) with
+    values 0 to 255. All return `classes` (batch, k), string, and `probabilities` (batch, k), the
+    likeliest first, k = min(5, classes), and `logits` (batch, classes) in the order of labels.txt.
     """
     model, classes = trained.model, tf.constant(trained.class_names)
     spec = ImageSpec.of(trained.recipe)
-    top = min(TOP, len(trained.class_names))
+    top = min(TOP_CLASSES, len(trained.class_names))
 
-    def answer(images: Any) -> dict[str, Any]:
+    def from_pixels(images: Any) -> dict[str, Any]:
         logits = tf.cast(model(tf.cast(images, tf.float32), training=False), tf.float32)
         probabilities, order = tf.math.top_k(tf.nn.softmax(logits), top)
         return {
@@ -66,32 +67,32 @@ def saved_model(trained: TrainedRun, folder: Path) -> None:
             "logits": logits,
         }
 
-    def decoded(image_bytes: Any) -> dict[str, Any]:
+    def from_files(image_bytes: Any) -> dict[str, Any]:
         pixels = tf.map_fn(
             lambda content: graph.decode(content, spec),
             image_bytes,
             fn_output_signature=tf.TensorSpec(spec.shape, tf.uint8),
         )
-        return answer(pixels)
+        return from_pixels(pixels)
 
     def signature(function: Any, shape: tuple[int | None, ...], dtype: Any, name: str) -> Any:
-        wanted = tf.TensorSpec(shape, dtype, name=name)
-        return tf.function(function, input_signature=[wanted]).get_concrete_function()
+        tensor = tf.TensorSpec(shape, dtype, name=name)
+        return tf.function(function, input_signature=[tensor]).get_concrete_function()
 
     shape = (None, *spec.shape)
     module = tf.Module()
     module.model = model
-    with tempfile.TemporaryDirectory() as aside:
-        labels = Path(aside) / LABELS
+    with tempfile.TemporaryDirectory() as scratch:
+        labels = Path(scratch) / LABELS
         write_labels(labels, trained.class_names)
         module.labels = tf.saved_model.Asset(str(labels))
         tf.saved_model.save(
             module,
             str(folder),
             {
-                "serving_default": signature(decoded, (None,), tf.string, "image_bytes"),
-                "serve_uint8": signature(answer, shape, tf.uint8, "images"),
-                "serve_float": signature(answer, shape, tf.float32, "images"),
+                "serving_default": signature(from_files, (None,), tf.string, "image_bytes"),
+                "serve_uint8": signature(from_pixels, shape, tf.uint8, "images"),
+                "serve_float": signature(from_pixels, shape, tf.float32, "images"),
             },
         )
 
@@ -99,96 +100,93 @@ def saved_model(trained: TrainedRun, folder: Path) -> None:
 def keras_file(trained: TrainedRun, folder: Path) -> None:
     """Writes a .keras file of Keras's own layers: images, 0 to 255, to probabilities.
 
-    The class names stand in the archive as labels.txt, which Keras leaves alone.
+    The archive also holds the class names as labels.txt, which Keras ignores.
     """
-    logits = plain(trained.model)
-    exact = keras.layers.Activation("softmax", name="probabilities", dtype="float32")
-    model = keras.Model(logits.inputs[0], exact(logits.outputs[0]), name=logits.name)
+    logits = keras_only(trained.model)
+    softmax = keras.layers.Activation("softmax", name="probabilities", dtype="float32")
+    model = keras.Model(logits.inputs[0], softmax(logits.outputs[0]), name=logits.name)
     file = Artifact(folder, "keras").model_file
     model.save(file)
     with zipfile.ZipFile(file, "a") as archive:
-        archive.writestr(LABELS, as_text(trained.class_names))
+        archive.writestr(LABELS, _label_lines(trained.class_names))
 
 
-def _answer(trained: TrainedRun) -> tuple[keras.Model, Any, list[Any]]:
-    """The network, a function of float32 images, and its signature, for `onnx` and `litert`."""
-    model = plain(trained.model, full_precision=True)
+def _float32_function(trained: TrainedRun) -> tuple[keras.Model, Any, list[Any]]:
+    """The network in float32, its function and input signature, for `onnx` and `litert`."""
+    model = keras_only(trained.model, full_precision=True)
     shape = (None, *ImageSpec.of(trained.recipe).shape)
 
-    def answer(images: Any) -> dict[str, Any]:
+    def function(images: Any) -> dict[str, Any]:
         logits = tf.cast(model(images, training=False), tf.float32)
         return {
             "probabilities": tf.identity(tf.nn.softmax(logits), name="probabilities"),
             "logits": tf.identity(logits, name="logits"),
         }
 
-    wanted = tf.TensorSpec(shape, tf.float32, name="images")
-    return model, answer, [wanted]
+    return model, function, [tf.TensorSpec(shape, tf.float32, name="images")]
 
 
 def onnx(trained: TrainedRun, folder: Path) -> None:
-    """Writes an ONNX file: `images` float32 in; `probabilities` and `logits` out.
+    """Writes an ONNX file: `images`, float32, to `probabilities` and `logits`.
 
-    The class names stand in its metadata as `class_names`, a JSON list.
+    Its metadata `class_names` is a JSON list.
     """
     import onnx as onnx_format
     import tf2onnx
 
-    _, answer, signature = _answer(trained)
-    function = tf.function(answer, input_signature=signature)
-    made, _ = tf2onnx.convert.from_function(
-        function,
+    _, function, signature = _float32_function(trained)
+    model, _ = tf2onnx.convert.from_function(
+        tf.function(function, input_signature=signature),
         signature,
         opset=17,
-        custom_op_handlers=dict.fromkeys(("Erfc", "Expm1"), (_known, [])),
+        custom_op_handlers=dict.fromkeys(("Erfc", "Expm1"), (_convert_erfc_expm1, [])),
     )
-    names = made.metadata_props.add()
+    names = model.metadata_props.add()
     names.key, names.value = "class_names", json.dumps(trained.class_names)
-    made.producer_name = "zoo"
-    onnx_format.checker.check_model(made)
-    onnx_format.save(made, Artifact(folder, "onnx").model_file)
+    model.producer_name = "zoo"
+    onnx_format.checker.check_model(model)
+    onnx_format.save(model, Artifact(folder, "onnx").model_file)
 
 
-def _known(graph: Any, node: Any, name: str, _: Any) -> None:
-    """Tells tf2onnx of operations it lacks: erfc(x) = 1 - erf(x) in gelu, exp(x) - 1 in celu."""
-    (given,), (out,), kind = node.input, node.output, node.type
+def _convert_erfc_expm1(graph: Any, node: Any, name: str, _: Any) -> None:
+    """Converts what tf2onnx cannot: erfc(x) = 1 - erf(x) of gelu, expm1(x) = exp(x) - 1 of celu."""
+    (x,), (out,), kind = node.input, node.output, node.type
     shape, dtype = graph.get_shape(out), graph.get_dtype(out)
     graph.remove_node(name)
     one = graph.make_const(f"{name}/one", np.float32(1)).output[0]
-    other = graph.make_node("Erf" if kind == "Erfc" else "Exp", [given]).output[0]
-    inputs = [one, other] if kind == "Erfc" else [other, one]
+    value = graph.make_node("Erf" if kind == "Erfc" else "Exp", [x]).output[0]
+    inputs = [one, value] if kind == "Erfc" else [value, one]
     graph.make_node("Sub", inputs, name=name, outputs=[out], shapes=[shape], dtypes=[dtype])
 
 
 def litert(trained: TrainedRun, folder: Path) -> None:
-    """Writes a .tflite file with one signature, `serving_default`: in and out as `onnx`.
+    """Writes a .tflite file whose signature `serving_default` takes and returns what `onnx` does.
 
-    The class names are attached as labels.txt, as TensorFlow Lite attaches files: a zip archive
-    behind the model.
+    A zip archive behind the model holds labels.txt, TensorFlow Lite's way to attach files.
     """
-    model, answer, signature = _answer(trained)
+    model, function, signature = _float32_function(trained)
     archive = keras.export.ExportArchive()
     archive.track(model)  # Else the file reads variables that it does not hold.
-    archive.add_endpoint("serving_default", answer, input_signature=signature)
-    with tempfile.TemporaryDirectory() as aside:
-        archive.write_out(aside, verbose=False)
+    archive.add_endpoint("serving_default", function, input_signature=signature)
+    with tempfile.TemporaryDirectory() as scratch:
+        archive.write_out(scratch, verbose=False)
         converter = tf.lite.TFLiteConverter.from_saved_model(
-            aside, signature_keys=["serving_default"]
+            scratch, signature_keys=["serving_default"]
         )
         content = converter.convert()
     file = Artifact(folder, "litert").model_file
     file.write_bytes(content)
     with zipfile.ZipFile(file, "a") as attached:
-        attached.writestr(LABELS, as_text(trained.class_names))
-
-
-def as_text(classes: list[str]) -> str:
-    """Class names, a line each, in the order of the logits."""
-    return "".join(f"{name}\n" for name in classes)
+        attached.writestr(LABELS, _label_lines(trained.class_names))
 
 
 def write_labels(file: Path, classes: list[str]) -> None:
-    file.write_text(as_text(classes), encoding="utf-8")
+    """Writes class names, one a line, in the order of the logits."""
+    file.write_text(_label_lines(classes), encoding="utf-8")
+
+
+def _label_lines(classes: list[str]) -> str:
+    return "".join(f"{name}\n" for name in classes)
 
 
 FORMATS = {

@@ -1,4 +1,4 @@
-"""Real images as a parity gate feeds them: as they are, and as files of other sizes and kinds."""
+"""Images for the parity gate: validation images, and variants of a few of them as odd files."""
 
 from __future__ import annotations
 
@@ -12,51 +12,57 @@ from PIL import Image, features
 from zoo.data.images import ImageSpec, decode
 from zoo.data.splits import Split, encoded
 
-IMAGES = 512  # Validation images that are compared, evenly spread over the split.
-ODD = 3  # Of these, how many are also tried in each odd way.
-SIDE = 512  # Odd ways of larger images begin from one that is made this small.
+MAX_IMAGES = 512  # Validation images, evenly spread over the split.
+VARIED_IMAGES = 3  # Images that are also tried as every variant.
+MAX_VARIED_SIDE = 512  # Pixels; larger images are made this small before they are varied.
 
 
 @dataclass(frozen=True, eq=False)
 class Probes:
-    """Images with what training makes of them.
+    """Encoded images with the pixels that training decodes from them.
 
     Attributes:
-        pixels: uint8 (n, height, width, channels): validation images as training decoded them.
-        files: encoded images; the first n are those of `pixels`, then come the odd ones.
-        odd_pixels: uint8 (m, height, width, channels): what training makes of the odd ones.
-        odd_names: (m,) what is odd about each.
+        pixels: uint8 (n, height, width, channels): validation images.
+        files: n + m encoded images: those of `pixels`, then those of `variant_pixels`.
+        variant_pixels: uint8 (m, height, width, channels): images as odd files.
+        variant_names: what is odd about each of the m files.
     """
 
     pixels: np.ndarray
     files: list[bytes]
-    odd_pixels: np.ndarray
-    odd_names: list[str]
+    variant_pixels: np.ndarray
+    variant_names: list[str]
 
 
-def probes(split: Split, spec: ImageSpec) -> Probes:
-    """Probes from a validation split."""
-    chosen = spread(len(split), IMAGES)
-    files = encoded(split, chosen)
-    pixels = split.images(chosen)
-    names, odd = [], []
-    for index in spread(len(files), ODD):
-        with Image.open(io.BytesIO(files[index])) as image:
-            plain = image.convert("RGB")
-        plain.thumbnail((SIDE, SIDE))
-        for name, made in _odd(plain):
+def make_probes(split: Split, spec: ImageSpec) -> Probes:
+    """Selects probes from a validation split.
+
+    Args:
+        split: the images.
+        spec: how training decodes and resizes them.
+    """
+    selected = spread_indices(len(split), MAX_IMAGES)
+    files = encoded(split, selected)
+    pixels = split.images(selected)
+    names, variants = [], []
+    for index in spread_indices(len(files), VARIED_IMAGES):
+        with Image.open(io.BytesIO(files[index])) as opened:
+            image = opened.convert("RGB")
+        image.thumbnail((MAX_VARIED_SIDE, MAX_VARIED_SIDE))
+        for name, content in _variants(image):
             names.append(name)
-            odd.append(made)
-    decoded = np.stack([decode(content, spec).pixels for content in odd])
-    return Probes(pixels, files + odd, decoded, names)
+            variants.append(content)
+    variant_pixels = np.stack([decode(content, spec).pixels for content in variants])
+    return Probes(pixels, files + variants, variant_pixels, names)
 
 
-def spread(count: int, most: int) -> np.ndarray:
-    """At most so many indices, evenly from the first to the last: splits are sorted by class."""
+def spread_indices(count: int, most: int) -> np.ndarray:
+    """At most `most` of `count` indices, evenly spaced, since splits are sorted by class."""
     return np.unique(np.linspace(0, count - 1, min(count, most)).round().astype(int))
 
 
-def _odd(image: Image.Image) -> Iterator[tuple[str, bytes]]:
+def _variants(image: Image.Image) -> Iterator[tuple[str, bytes]]:
+    """Names and files of an image in odd sizes and of every kind."""
     width, height = image.size
     sizes = {
         "odd size": (width * 3 // 2 + 1, height * 2 - 1),
@@ -67,8 +73,8 @@ def _odd(image: Image.Image) -> Iterator[tuple[str, bytes]]:
     for name, size in sizes.items():
         yield name, _encoded(image.resize(size, Image.Resampling.BICUBIC), "PNG")
     larger = image.resize(sizes["odd size"], Image.Resampling.BICUBIC)
-    for name, make in KINDS.items():
-        yield name, make(larger)
+    for name, encode in KINDS.items():
+        yield name, encode(larger)
     if features.check("webp"):
         yield "WebP", _encoded(larger, "WEBP")
 
@@ -79,19 +85,19 @@ def _encoded(image: Image.Image, format: str, **options: object) -> bytes:
     return file.getvalue()
 
 
-def _turned(image: Image.Image, orientation: int) -> bytes:
+def _rotated(image: Image.Image, orientation: int) -> bytes:
     exif = Image.Exif()
     exif[0x0112] = orientation
     return _encoded(image, "JPEG", exif=exif.tobytes())
 
 
 def _transparent(image: Image.Image) -> Image.Image:
-    clear = image.convert("RGBA")
-    clear.putalpha(image.convert("L"))
-    return clear
+    transparent = image.convert("RGBA")
+    transparent.putalpha(image.convert("L"))
+    return transparent
 
 
-def _deep(image: Image.Image) -> Image.Image:
+def _16_bits(image: Image.Image) -> Image.Image:
     return Image.fromarray(np.asarray(image.convert("L")).astype(np.uint16) * 257 // 2)
 
 
@@ -100,11 +106,11 @@ KINDS: dict[str, Callable[[Image.Image], bytes]] = {
     "JPEG progressive": lambda image: _encoded(image, "JPEG", quality=70, progressive=True),
     "JPEG grey": lambda image: _encoded(image.convert("L"), "JPEG"),
     "JPEG CMYK": lambda image: _encoded(image.convert("CMYK"), "JPEG"),
-    "JPEG on its side": lambda image: _turned(image, 6),
-    "JPEG upside down": lambda image: _turned(image, 3),
-    "JPEG transposed": lambda image: _turned(image, 7),
+    "JPEG on its side": lambda image: _rotated(image, 6),
+    "JPEG upside down": lambda image: _rotated(image, 3),
+    "JPEG transposed": lambda image: _rotated(image, 7),
     "PNG grey": lambda image: _encoded(image.convert("L"), "PNG"),
-    "PNG 16 bits": lambda image: _encoded(_deep(image), "PNG"),
+    "PNG 16 bits": lambda image: _encoded(_16_bits(image), "PNG"),
     "PNG black and white": lambda image: _encoded(image.convert("1"), "PNG"),
     "PNG palette": lambda image: _encoded(image.convert("P"), "PNG"),
     "PNG transparent": lambda image: _encoded(_transparent(image), "PNG"),

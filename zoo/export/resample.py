@@ -1,11 +1,13 @@
-"""Pillow's resizing as TensorFlow operations, to the bit: `zoo.data.images` in whole numbers.
+"""Pillow's resizing in TensorFlow operations, to the bit.
 
-Pillow resamples 8-bit images with weights of 22 fractional bits and rounds after each direction.
+Pillow resamples 8-bit images with weights of 22 fractional bits, first along the width and then
+along the height, and rounds after each (Pillow, src/libImaging/Resample.c).
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from math import pi
 from typing import Any
 
@@ -14,26 +16,31 @@ import tensorflow as tf
 from zoo.data.images import ImageSpec
 
 PRECISION = 22  # Bits of Pillow's fixed-point weights.
-GROUP = 8  # Neighbouring output pixels that share one window of the input.
-BLOCK = 1 << 22  # Values resampled at a time: bounds the memory of 64-bit arithmetic.
+GROUP = 8  # Neighbouring output pixels computed from one window of the input.
+BLOCK = 1 << 22  # Values computed at a time, to bound the memory of 64-bit arithmetic.
 
 
 def resize(pixels: Any, spec: ImageSpec) -> Any:
-    """uint8 (height, width, channels) to the spec's size, as Pillow resizes in training."""
+    """Resizes uint8 (height, width, channels) to the spec's size, as training does.
+
+    Args:
+        pixels: the image.
+        spec: the size, the interpolation, and whether to crop or pad to the aspect ratio.
+    """
     shape = tf.shape(pixels)
     height, width = shape[0], shape[1]
     if spec.pad_to_aspect_ratio:
-        resized = lambda: _padded(pixels, height, width, spec)  # noqa: E731
+        resized = lambda: _resize_and_pad(pixels, height, width, spec)  # noqa: E731
     elif spec.crop_to_aspect_ratio:
-        resized = lambda: _cropped(pixels, height, width, spec)  # noqa: E731
+        resized = lambda: _crop_and_resize(pixels, height, width, spec)  # noqa: E731
     else:
-        resized = lambda: _resampled(pixels, spec.height, spec.width, spec)  # noqa: E731
-    same = tf.logical_and(height == spec.height, width == spec.width)
-    return tf.cond(same, lambda: pixels, resized)
+        resized = lambda: _resample(pixels, spec.height, spec.width, spec)  # noqa: E731
+    same_size = tf.logical_and(height == spec.height, width == spec.width)
+    return tf.cond(same_size, lambda: pixels, resized)
 
 
-def _padded(pixels: Any, height: Any, width: Any, spec: ImageSpec) -> Any:
-    def inner(size: Any, most: int, scale: Any) -> Any:
+def _resize_and_pad(pixels: Any, height: Any, width: Any, spec: ImageSpec) -> Any:
+    def scaled(size: Any, most: int, scale: Any) -> Any:
         rounded = tf.cast(tf.round(tf.cast(size, tf.float64) * scale), tf.int32)
         return tf.minimum(most, tf.maximum(1, rounded))
 
@@ -42,33 +49,36 @@ def _padded(pixels: Any, height: Any, width: Any, spec: ImageSpec) -> Any:
         one * spec.width / tf.cast(width, tf.float64),
         one * spec.height / tf.cast(height, tf.float64),
     )
-    rows, columns = inner(height, spec.height, scale), inner(width, spec.width, scale)
+    rows, columns = scaled(height, spec.height, scale), scaled(width, spec.width, scale)
     top, left = (spec.height - rows) // 2, (spec.width - columns) // 2
-    small = _resampled(pixels, rows, columns, spec)
+    resized = _resample(pixels, rows, columns, spec)
     margins = [[top, spec.height - rows - top], [left, spec.width - columns - left], [0, 0]]
-    return tf.pad(small, margins)
+    return tf.pad(resized, margins)
 
 
-def _cropped(pixels: Any, height: Any, width: Any, spec: ImageSpec) -> Any:
-    def side(own: Any, other: Any, mine: int, its: int) -> Any:
-        whole = tf.cast(tf.cast(other * mine, tf.float64) / float(its), tf.int32)
-        return tf.maximum(1, tf.minimum(own, whole))
+def _crop_and_resize(pixels: Any, height: Any, width: Any, spec: ImageSpec) -> Any:
+    def side(size: Any, other: Any, target: int, other_target: int) -> Any:
+        whole = tf.cast(tf.cast(other * target, tf.float64) / float(other_target), tf.int32)
+        return tf.maximum(1, tf.minimum(size, whole))
 
     columns = side(width, height, spec.width, spec.height)
     rows = side(height, width, spec.height, spec.width)
     top, left = (height - rows) // 2, (width - columns) // 2
     window = pixels[top : top + rows, left : left + columns]
-    return _resampled(window, spec.height, spec.width, spec)
+    return _resample(window, spec.height, spec.width, spec)
 
 
-def _resampled(pixels: Any, height: Any, width: Any, spec: ImageSpec) -> Any:
-    """To (height, width), the width first as in Pillow."""
-    rows = _nearest if spec.interpolation == "nearest" else _filtered(spec.interpolation)
+def _resample(pixels: Any, height: Any, width: Any, spec: ImageSpec) -> Any:
+    """Resamples to (height, width), the width first as in Pillow."""
+    if spec.interpolation == "nearest":
+        resample_rows = _nearest
+    else:
+        resample_rows = partial(_convolve, *FILTERS[spec.interpolation])
 
     def along(image: Any, size: Any) -> Any:
         shape = tf.shape(image)
         flat = tf.reshape(image, [shape[0], -1])
-        return tf.reshape(rows(flat, size), [size, shape[1], shape[2]])
+        return tf.reshape(resample_rows(flat, size), [size, shape[1], shape[2]])
 
     across = tf.transpose(along(tf.transpose(pixels, [1, 0, 2]), width), [1, 0, 2])
     return along(across, height)
@@ -79,29 +89,26 @@ def _nearest(values: Any, size: Any) -> Any:
     return tf.gather(values, (2 * tf.range(size) + 1) * count // (2 * size))
 
 
-def _filtered(word: str) -> Callable[[Any, Any], Any]:
-    support, weigh = FILTERS[word]
+def _convolve(support: float, weigh: Callable[[Any], Any], values: Any, size: Any) -> Any:
+    """Resamples the rows of uint8 (n, m) to (size, m) in whole numbers, as Pillow does.
 
-    def rows(values: Any, size: Any) -> Any:
-        return _convolved(values, size, support, weigh)
+    Sums of 8-bit pixels times 22-bit weights stay far below 2**53, so a matrix product in float64
+    is exact whatever its order of additions.
 
-    return rows
-
-
-def _convolved(values: Any, size: Any, support: float, weigh: Callable[[Any], Any]) -> Any:
-    """Resamples the rows of (n, m) uint8 to (size, m) with whole numbers, as Pillow does.
-
-    Products of 8-bit pixels and 22-bit weights sum far below 2**53, so that a product of matrices
-    in float64 is exact, in whatever order it adds.
+    Args:
+        support: the filter's reach, in output pixels.
+        weigh: the filter: weights from distances.
+        values: the rows.
+        size: the number of output rows.
     """
     count = tf.shape(values)[0]
-    # No constants: TensorFlow would fold them, round elsewhere than Pillow, and put a pixel on the
-    # border of a box to the other side.
+    # No constants: TensorFlow would fold them and round otherwise than Pillow, which moves a pixel
+    # on the edge of a box to the other side.
     one = tf.cast(tf.minimum(count, 1), tf.float64)
     size = size - 1 + tf.minimum(count, 1)
     scale = tf.cast(count, tf.float64) / tf.cast(size, tf.float64)
-    wide = tf.maximum(scale, one)
-    reach = support * wide
+    stretch = tf.maximum(scale, one)
+    reach = support * stretch
     groups = (size + GROUP - 1) // GROUP
     out = tf.minimum(tf.range(groups * GROUP), size - 1)
     centre = (tf.cast(out, tf.float64) + 0.5) * scale
@@ -109,26 +116,26 @@ def _convolved(values: Any, size: Any, support: float, weigh: Callable[[Any], An
     last = tf.minimum(tf.cast(centre + reach + 0.5, tf.int32), count)
     start = first[::GROUP]
     length = tf.reduce_max(last[GROUP - 1 :: GROUP] - start)
-    place = start[:, None] + tf.range(length)  # (groups, length)
+    position = start[:, None] + tf.range(length)  # (groups, length)
     by_group = [tf.reshape(each, [groups, GROUP, 1]) for each in (first, last, centre)]
-    at = place[:, None, :]
+    at = position[:, None, :]
     inside = tf.logical_and(at >= by_group[0], at < by_group[1])
-    weights = weigh((tf.cast(at, tf.float64) - by_group[2] + 0.5) * (one / wide))
+    weights = weigh((tf.cast(at, tf.float64) - by_group[2] + 0.5) * (one / stretch))
     weights = tf.where(inside, weights, 0.0 * one)
     weights /= tf.reduce_sum(weights, axis=-1, keepdims=True)
     weights *= 1 << PRECISION
     weights = tf.cast(
         tf.cast(weights + tf.where(weights < 0, -0.5 * one, 0.5), tf.int32), one.dtype
     )
-    place = tf.minimum(place, count - 1)
+    position = tf.minimum(position, count - 1)
     columns = tf.shape(values)[1]
     step = tf.maximum(1, BLOCK // tf.maximum(count, size))
 
     def block(begin: Any, done: Any) -> tuple[Any, Any]:
-        taken = tf.cast(tf.gather(values[:, begin : begin + step], place), tf.float64)
-        total = tf.floor((tf.matmul(weights, taken) + (1 << (PRECISION - 1))) / (1 << PRECISION))
+        window = tf.cast(tf.gather(values[:, begin : begin + step], position), tf.float64)
+        total = tf.floor((tf.matmul(weights, window) + (1 << (PRECISION - 1))) / (1 << PRECISION))
         whole = tf.cast(tf.clip_by_value(total, 0.0, 255.0), tf.uint8)
-        whole = tf.reshape(whole, [groups * GROUP, tf.shape(taken)[2]])[:size]
+        whole = tf.reshape(whole, [groups * GROUP, tf.shape(window)[2]])[:size]
         return begin + step, tf.concat([done, whole], 1)
 
     begin, empty = tf.constant(0), tf.zeros([size, 0], tf.uint8)
@@ -147,7 +154,7 @@ def _bilinear(x: Any) -> Any:
 
 
 def _bicubic(x: Any) -> Any:
-    """Keys 1981 with a = -0.5."""
+    """Keys 1981, "Cubic convolution interpolation for digital image processing", a = -0.5."""
     x = tf.abs(x)
     near = (1.5 * x - 2.5) * x * x + 1
     far = (((x - 5) * x + 8) * x - 4) * -0.5
@@ -163,7 +170,7 @@ def _lanczos(x: Any) -> Any:
     return tf.where(inside, sinc(x) * sinc(x / 3), tf.zeros_like(x))
 
 
-# Pillow's filters: how far each reaches, in output pixels, and its weight at a distance.
+# Pillow's filters: the reach in output pixels, and the weight at a distance.
 FILTERS: dict[str, tuple[float, Callable[[Any], Any]]] = {
     "area": (0.5, _box),
     "bilinear": (1.0, _bilinear),

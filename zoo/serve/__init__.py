@@ -1,21 +1,21 @@
 """`zoo serve`: a SavedModel over TensorFlow Serving's REST API, for development and tests.
 
-    place       what the EXPORT of the command line means: folder, name, versions
-    status      the API's errors: gRPC's codes, HTTP's codes, the body
-    signature   what a signature takes and gives, in plain data
-    tensors     JSON values to arrays, with the API's refusals
-    protocol    whole requests and answers of `predict`
-    examples    those of `classify` and `regress`
-    images      how large an encoded image is, from its header alone
-    batching    requests together through one thread
-    warmup      the requests that an export brings along to be run first
-    servable    one loaded version: the one place that runs TensorFlow
-    versions    the folder of versions: loading, hot reload, states
-    metrics     what Prometheus reads
-    app         routes
-    body        a request's body, as far as is allowed
-    connection  a bound on what comes before it
-    server      the socket, signals, start and stop
+    model_path     what the EXPORT of the command line means: folder, name, versions
+    server         the socket, signals, start and stop
+    connection     limits the size of a request's line and headers
+    app            routes
+    body           reads a request's body, within a limit
+    protocol       requests and answers of `predict`
+    examples       requests and answers of `classify` and `regress`
+    tensors        JSON values to arrays, with the API's error messages
+    signature      inputs and outputs of a signature, as plain data
+    image_size     the size of an encoded image, from its header
+    batching       runs requests together on one thread
+    versions       the folder of versions: loading, hot reload, states
+    servable       one loaded version; the only module that runs TensorFlow
+    warmup_reader  reads the warm-up requests of an export
+    metrics        metrics for Prometheus
+    status         the API's errors
 
-Light here and in `place`; the rest needs the extra `serve`, and `servable` TensorFlow.
+`model_path` is light. The rest needs the extra `serve`, and `servable` needs TensorFlow.
 """

@@ -1,4 +1,4 @@
-"""The routes: TensorFlow Serving's REST API below /v1, and what operations needs beside it."""
+"""Routes: TensorFlow Serving's REST API below /v1, the page, health checks and metrics."""
 
 from __future__ import annotations
 
@@ -18,14 +18,15 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from zoo.serve import examples, images, protocol
+from zoo.serve import examples, protocol
 from zoo.serve.batching import Batcher, BatchLimits
-from zoo.serve.body import Disconnected, Message, Receive, expected, read
+from zoo.serve.body import Disconnected, Message, Receive, expected_bytes, read_body
+from zoo.serve.image_size import count_row_pixels
 from zoo.serve.metrics import CONTENT_TYPE, Metrics
-from zoo.serve.servable import Servable, serialized
+from zoo.serve.servable import Servable, serialize_examples
 from zoo.serve.signature import CLASSIFY, REGRESS, Array, Signature
 from zoo.serve.status import StatusError, invalid
-from zoo.serve.versions import INT64, Versions, not_found
+from zoo.serve.versions import INT64_MAX, Versions, not_found
 
 log = logging.getLogger(__name__)
 
@@ -33,7 +34,7 @@ Send = Callable[[Message], Awaitable[None]]
 Scope = Any
 
 JSON = b"application/json"
-LARGE = 1 << 18  # Bytes of a body that is parsed aside, so that the others need not wait for it.
+THREAD_BYTES = 1 << 18  # Larger bodies are parsed on a thread, so that other requests go on.
 
 _PREDICTION = re.compile(
     r"/v1/models/([^/:]+)(?:/versions/(\d+)|/labels/([^/:]+))?:(classify|regress|predict)",
@@ -55,38 +56,42 @@ _PAGE_HEADERS = {
 
 @dataclass(frozen=True)
 class RequestLimits:
-    """Args:
-    body: bytes of a request at most.
-    pixels: of an encoded image at most.
+    """Limits of the size of requests.
+
+    Attributes:
+        body_bytes: of one request.
+        image_pixels: of one encoded image.
     """
 
-    body: int = 32_000_000
-    pixels: int = 50_000_000
+    body_bytes: int = 32_000_000
+    image_pixels: int = 50_000_000
 
     @property
-    def bodies(self) -> int:
-        """Bytes of all requests that are in memory at once."""
-        return 8 * self.body
+    def total_bytes(self) -> int:
+        """Bytes of all requests in memory together."""
+        return 8 * self.body_bytes
 
 
 class App:
     """An ASGI application over the versions of one model.
 
     Args:
-        versions: of the model.
-        limits: of batches and their queue.
-        bounds: of requests.
+        versions: the versions.
+        batch_limits: of batches and their queue.
+        limits: of the size of requests.
     """
 
     def __init__(
-        self, versions: Versions[Servable], limits: BatchLimits, bounds: RequestLimits
+        self, versions: Versions[Servable], batch_limits: BatchLimits, limits: RequestLimits
     ) -> None:
         self.versions = versions
-        self.bounds = bounds
+        self.limits = limits
         self.metrics = Metrics()
-        self.batcher = Batcher(replace(limits, weight=bounds.pixels), self.metrics.batch)
+        self.batcher = Batcher(
+            replace(batch_limits, weight=limits.image_pixels), self.metrics.batch
+        )
         self.stopping = False
-        self._reserved = 0  # Bytes of bodies that are in memory, or on their way.
+        self._reserved_bytes = 0  # Of bodies in memory, or being received.
         self.metrics.watch(lambda: self.batcher.waiting, versions.model_path.name, self._newest)
         self._page = _page()
         self._others = Starlette(
@@ -100,7 +105,7 @@ class App:
         )
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """ASGI. What counts is answered here, and the rest by Starlette."""
+        """Answers a request. Requests of the API take a short way past Starlette."""
         if scope["type"] != "http" or scope["path"][:4].lower() != "/v1/":
             await self._others(scope, receive, send)
             return
@@ -108,8 +113,8 @@ class App:
         method = "other"
         headers = [(b"content-type", JSON)]
         try:
-            method, answering = self._route(scope)
-            code, answer = 200, await answering(scope, receive)
+            method, handler = self._route(scope)
+            code, answer = 200, await handler(scope, receive)
         except Disconnected:
             return
         except StatusError as error:
@@ -127,26 +132,26 @@ class App:
         await send({"type": "http.response.body", "body": answer})
 
     def _route(self, scope: Scope) -> tuple[str, Callable[[Scope, Receive], Awaitable[bytes]]]:
-        """What answers a request, and its name in the metrics."""
+        """The method's name in the metrics, and its handler."""
         path = scope["raw_path"].partition(b"?")[0].decode("latin-1")
-        if scope["method"] == "POST" and (found := _PREDICTION.fullmatch(path)):
-            name, version, label, method = found.groups()
+        if scope["method"] == "POST" and (match := _PREDICTION.fullmatch(path)):
+            name, version, label, method = match.groups()
             method = method.lower()
             return method, partial(self._answer, method, self._finder(name, version, label))
-        if scope["method"] == "GET" and (found := _MODEL.fullmatch(path)):
-            name, version, label, wanted = found.groups()
+        if scope["method"] == "GET" and (match := _MODEL.fullmatch(path)):
+            name, version, label, metadata = match.groups()
             number = _number(version)
-            if name is None and version is None and label is None and wanted is None:
+            if name is None and version is None and label is None and metadata is None:
                 return "models", self._models
             if name is None:
                 raise invalid("Missing model name in request.")
-            if wanted:
+            if metadata:
                 return "metadata", partial(self._metadata, self._finder(name, version, label))
             return "status", partial(self._status, unquote(name), number)
         raise invalid(f"Malformed request: {scope['method']} {path}")
 
     def _finder(self, name: str, version: str | None, label: str | None) -> Callable[[], Servable]:
-        """Gives the version that a path asks for, when it is time: a wrong body is told first."""
+        """A function that finds the requested version; called after the body was checked."""
         number = _number(version)
 
         def find() -> Servable:
@@ -161,20 +166,20 @@ class App:
     async def _answer(
         self, method: str, find: Callable[[], Servable], scope: Scope, receive: Receive
     ) -> bytes:
-        self.batcher.require_room()  # Before memory is spent on a body.
-        size = expected(scope["headers"], self.bounds.body)
-        if self._reserved and self._reserved + size > self.bounds.bodies:
+        self.batcher.require_room()  # Before a body takes memory.
+        size = expected_bytes(scope["headers"], self.limits.body_bytes)
+        if self._reserved_bytes and self._reserved_bytes + size > self.limits.total_bytes:
             raise StatusError(
                 "UNAVAILABLE", "The requests in work take all memory there is for them"
             )
-        self._reserved += size
+        self._reserved_bytes += size
         try:
-            body = await read(receive, scope["headers"], self.bounds.body)
+            body = await read_body(receive, scope["headers"], self.limits.body_bytes)
             if method == "predict":
                 return await self._predict(find, body)
             return await self._examples(method, find, body)
         finally:
-            self._reserved -= size
+            self._reserved_bytes -= size
 
     async def _predict(self, find: Callable[[], Servable], body: bytes) -> bytes:
         servable: Servable | None = None
@@ -184,31 +189,30 @@ class App:
             servable = find()
             return servable.find(name)
 
-        def parsed() -> tuple[protocol.Prediction, Array | None]:
+        def parse() -> tuple[protocol.PredictRequest, Array | None]:
             request = protocol.parse_predict(body, signature)
-            told = request.signature.inputs
-            files = [a for name, a in request.inputs.items() if told[name].dtype == "string"]
-            return request, images.weights(files, self.bounds.pixels)
+            infos = request.signature.inputs
+            files = [a for name, a in request.inputs.items() if infos[name].dtype == "string"]
+            return request, count_row_pixels(files, self.limits.image_pixels)
 
-        request, weights = await asyncio.to_thread(parsed) if len(body) > LARGE else parsed()
+        request, weights = await asyncio.to_thread(parse) if len(body) > THREAD_BYTES else parse()
         if servable is None:
             raise RuntimeError("parsing asked for no signature")
         outputs = await self._run(servable, request.signature, request.inputs, weights)
         return protocol.answer(outputs, request.by_row)
 
     async def _examples(self, method: str, find: Callable[[], Servable], body: bytes) -> bytes:
-        of = CLASSIFY if method == "classify" else REGRESS
-        large = len(body) > LARGE
+        api_method = CLASSIFY if method == "classify" else REGRESS
+        large = len(body) > THREAD_BYTES
         parse = partial(examples.parse_examples, body)
         request = await asyncio.to_thread(parse) if large else parse()
         servable = find()
         name = request.signature_name
-        signature = examples.require_method(servable.signatures.get(name), name, of)
-        made = partial(serialized, request.examples)
-        outputs = await self._run(
-            servable, signature, {"inputs": await asyncio.to_thread(made) if large else made()}
-        )
-        answer = examples.answer_classify if of == CLASSIFY else examples.answer_regress
+        signature = examples.require_method(servable.signatures.get(name), name, api_method)
+        serialize = partial(serialize_examples, request.examples)
+        inputs = await asyncio.to_thread(serialize) if large else serialize()
+        outputs = await self._run(servable, signature, {"inputs": inputs})
+        answer = examples.answer_classify if method == "classify" else examples.answer_regress
         return answer(outputs, len(request.examples))
 
     async def _run(
@@ -237,7 +241,7 @@ class App:
         return protocol.dump(find().metadata)
 
     async def _models(self, scope: Scope, _: Receive) -> bytes:
-        """The models that there are: what the page needs, and TensorFlow Serving has not."""
+        """Lists the models, for the page; TensorFlow Serving has no such answer."""
         newest = self.versions.newest
         if newest is None:
             return protocol.dump({"models": []})
@@ -274,7 +278,7 @@ class App:
 def _number(version: str | None) -> int | None:
     if version is None:
         return None
-    if len(version) > 19 or int(version) > INT64:
+    if len(version) > 19 or int(version) > INT64_MAX:
         raise invalid(f"Failed to convert version: {version} to numeric.")
     return int(version)
 
@@ -286,6 +290,6 @@ def _no_route(request: Request, error: Any) -> Response:
 
 
 def _page() -> bytes | None:
-    """The page at /, where it is installed."""
+    """The page at /, if it is installed."""
     page = importlib.resources.files("zoo.serve").joinpath("page.html")
     return page.read_bytes() if page.is_file() else None

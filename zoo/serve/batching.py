@@ -1,9 +1,10 @@
-"""Requests that arrive together run together, on one thread.
+"""Runs requests together, in batches, on one thread.
 
-The thread takes the requests of one group (one function, one shape of input) as soon as they fill
-a batch or the oldest has waited long enough. What arrives while it works waits for the next batch,
-so under load batches fill by themselves. A request larger than a batch takes its turn part after
-part, so that others run in between. Knows nothing of TensorFlow or HTTP.
+Requests of one group have the same function and the same types and shapes of rows. The thread runs
+the first requests of a group once they fill a batch or the oldest has waited long enough. Requests
+that arrive meanwhile wait for the next batch, so batches fill by themselves under load. A request
+larger than a batch runs in parts, with other requests in between. Knows nothing of TensorFlow or
+HTTP.
 """
 
 from __future__ import annotations
@@ -23,16 +24,18 @@ from zoo.serve.signature import Array
 from zoo.serve.status import StatusError
 
 Arrays = Mapping[str, Array]
-Scheduler = Callable[[Arrays], Arrays]
+Function = Callable[[Arrays], Arrays]
 
 
 @dataclass(frozen=True)
 class BatchLimits:
-    """Args:
-    batch_size: rows in a batch at most; a larger request runs in parts of it.
-    timeout: seconds that a request waits for others at most.
-    queue: requests that may wait.
-    weight: of a batch's rows together at most; a row that weighs more runs for all that.
+    """Limits of batches and of their queue.
+
+    Attributes:
+        batch_size: maximum rows of a batch; a larger request runs in parts.
+        timeout: maximum seconds to wait for a batch to fill.
+        queue: maximum number of waiting requests.
+        weight: maximum total weight of a batch's rows; a heavier row still runs, alone.
     """
 
     batch_size: int = 64
@@ -43,19 +46,25 @@ class BatchLimits:
 
 @dataclass(eq=False)
 class _Waiting:
-    """A request, of which the rows from `start` to `stop` are next.
+    """A request in the queue. Its next part is the rows from `start` to `stop`.
 
-    Args:
-        run: what makes outputs of inputs.
-        inputs: of the whole request.
-        total: of its rows; 1 where they cannot be told.
-        weights: of its rows, each summed with those before it.
-        limits: of a part.
-        future: gets the answer.
-        loop: of the future.
+    Attributes:
+        run: the function.
+        inputs: of the whole request, by name.
+        total: the number of rows; 1 if the request has no batch axis.
+        weights: cumulative sums of the rows' weights; None if all weigh 0.
+        limits: of a batch.
+        future: receives the answer.
+        loop: the event loop of `future`.
+        group: requests with equal groups may run together; None: this one runs alone.
+        start: first row of the next part.
+        stop: row behind the next part.
+        weight: of the next part.
+        answers: of the parts so far.
+        since: when the request joined the queue, or joined it again.
     """
 
-    run: Scheduler
+    run: Function
     inputs: Arrays
     total: int
     weights: Array | None
@@ -70,26 +79,26 @@ class _Waiting:
     since: float = 0.0
 
     def __post_init__(self) -> None:
-        self._cut()
+        self._select_part()
 
     @property
     def rows(self) -> int:
-        """Of the next part."""
+        """Rows of the next part."""
         return self.stop - self.start
 
     @property
     def whole(self) -> bool:
-        """Whether the next part is all there is."""
+        """Whether the next part is the whole request."""
         return self.rows == self.total
 
     def part(self) -> Arrays:
-        """The inputs of the next part."""
+        """Inputs of the next part."""
         if self.whole:
             return self.inputs
         return {name: array[self.start : self.stop] for name, array in self.inputs.items()}
 
-    def take(self, answer: Arrays) -> Arrays | None:
-        """Moves on to the next part; gives the answer to all of them after the last."""
+    def finish_part(self, answer: Arrays) -> Arrays | None:
+        """Stores the answer of a part; after the last part returns the whole answer."""
         if self.whole:
             return answer
         self.answers.append(answer)
@@ -98,12 +107,12 @@ class _Waiting:
             try:
                 names = self.answers[0]
                 return {name: np.concatenate([of[name] for of in self.answers]) for name in names}
-            except ValueError:  # Rows are as wide as the widest among those that run together.
+            except ValueError:  # The model pads rows to the widest of a batch: parts differ.
                 return self.run(self.inputs)
-        self._cut()
+        self._select_part()
         return None
 
-    def _cut(self) -> None:
+    def _select_part(self) -> None:
         self.since = time.monotonic()
         size = self.limits.batch_size
         most = min(self.total, self.start + size)
@@ -112,18 +121,18 @@ class _Waiting:
             return
         before = self.weights[self.start - 1] if self.start else 0
         fits = np.searchsorted(self.weights, before + self.limits.weight, "right")
-        # Of one row alone, outputs look right even where a function makes one sum of a batch.
+        # Two rows at first: with one, a function that sums over the batch would go unnoticed.
         least = self.start + (1 if self.start else 2)
         self.stop = min(most, max(least, int(fits)))
         self.weight = float(self.weights[self.stop - 1] - before)
 
 
 class Batcher:
-    """Runs requests on one thread, together where they fit together.
+    """Runs requests on one thread, in batches where their groups are equal.
 
     Args:
-        limits: see there.
-        ran: is told the rows of every batch, on the thread.
+        limits: of batches and their queue.
+        ran: called on the thread with the number of rows of each batch.
     """
 
     def __init__(self, limits: BatchLimits, ran: Callable[[int], None] = lambda rows: None) -> None:
@@ -131,7 +140,7 @@ class Batcher:
         self._ran = ran
         self._groups: OrderedDict[Hashable, deque[_Waiting]] = OrderedDict()
         self._waiting = 0
-        self._expected = 1  # Requests at once, by what was seen last: waiting for more is in vain.
+        self._expected = 1  # Concurrent requests seen last: a batch need not wait for more.
         self._closed = False
         self._changed = threading.Condition()
         self._thread = threading.Thread(target=self._work, name="batches", daemon=True)
@@ -139,27 +148,31 @@ class Batcher:
 
     @property
     def waiting(self) -> int:
-        """Requests that wait."""
+        """Number of waiting requests."""
         return self._waiting
 
     async def submit(
         self,
         key: Hashable,
-        run: Scheduler,
+        run: Function,
         inputs: Arrays,
         together: bool,
         weights: Array | None = None,
     ) -> Arrays:
-        """What `run` makes of a request's inputs.
+        """Runs a function on a request's inputs, if possible together with other requests.
 
         Args:
-            key: of the function: requests with equal keys have the same `run`.
+            key: identifies the function.
+            run: the function, of arrays by name.
             inputs: arrays by name.
-            together: whether rows of several requests may be run as one.
-            weights: of the rows, where they differ.
+            together: whether rows of several requests may run as one batch.
+            weights: (rows,), non-negative.
+
+        Returns:
+            The outputs, by name.
 
         Raises:
-            StatusError: the queue is full, or what `run` raised.
+            StatusError: the queue is full or closed. Errors of `run` are raised, too.
         """
         sizes = {array.shape[0] if array.ndim else -1 for array in inputs.values()}
         rows = sizes.pop() if len(sizes) == 1 else -1
@@ -188,17 +201,17 @@ class Batcher:
         self._waiting += 1
 
     def _put_back(self, batch: list[_Waiting], answers: list[Any]) -> None:
-        """Lines up what has parts left, behind those who came meanwhile, however many wait."""
+        """Queues requests with parts left behind the others, even if the queue is full."""
         with self._changed:
             for waiting, answer in zip(batch, answers, strict=True):
                 if answer is None and not waiting.future.cancelled():
                     self._put(waiting)
 
     def require_room(self) -> None:
-        """Refuses a request that could not wait.
+        """Refuses a request if it could not wait.
 
         Raises:
-            StatusError: the queue is full, or closed.
+            StatusError: the queue is full or closed.
         """
         if self._closed:
             raise StatusError("UNAVAILABLE", "The server is stopping")
@@ -209,7 +222,7 @@ class Batcher:
             )
 
     def close(self) -> None:
-        """Finishes what waits, and ends the thread."""
+        """Runs the waiting requests, then ends the thread."""
         with self._changed:
             self._closed = True
             self._changed.notify()
@@ -222,7 +235,7 @@ class Batcher:
                 while not batch:
                     if self._closed and not self._groups:
                         return
-                    self._changed.wait(self._rest())
+                    self._changed.wait(self._seconds_to_timeout())
                     batch = self._next()
             batch = [waiting for waiting in batch if not waiting.future.cancelled()]
             if batch:
@@ -231,19 +244,19 @@ class Batcher:
                 _deliver(batch, answers)
                 self._put_back(batch, answers)
                 del answers
-            del batch  # Else the last request stays in memory until the next.
+            del batch  # Else its requests stay in memory until the next batch.
 
     def _next(self) -> list[_Waiting]:
-        """Takes the requests of the next batch out of the queue; none where none is ripe."""
+        """Takes the next batch out of the queue; empty if none is ready."""
         now = time.monotonic()
         for key, group in self._groups.items():
             rows = sum(waiting.rows for waiting in group)
             weight = sum(waiting.weight for waiting in group)
             alone = key is group[0]
             full = rows >= self.limits.batch_size or weight >= self.limits.weight
-            ripe = full or self._waiting >= self._expected
+            complete = self._waiting >= self._expected
             old = now - group[0].since >= self.limits.timeout
-            if not (alone or ripe or old or self._closed):
+            if not (alone or full or complete or old or self._closed):
                 continue
             batch = [group.popleft()]
             rows, weight = batch[0].rows, batch[0].weight
@@ -253,24 +266,24 @@ class Batcher:
                     break
                 batch.append(group.popleft())
             if group:
-                self._groups.move_to_end(key)  # The others first.
+                self._groups.move_to_end(key)  # Other groups come first.
             else:
                 del self._groups[key]
             self._waiting -= len(batch)
             return batch
         return []
 
-    def _rest(self) -> float | None:
-        """Seconds until the oldest request has waited long enough."""
+    def _seconds_to_timeout(self) -> float | None:
+        """Seconds until the oldest request has waited long enough; None if none waits."""
         if not self._groups:
             return None
         oldest = min(group[0].since for group in self._groups.values())
         return max(0.0, oldest + self.limits.timeout - time.monotonic())
 
     def _run(self, batch: list[_Waiting]) -> list[Any]:
-        """An answer or an exception for each request; None where parts of it are left."""
+        """An answer or an exception for each request; None if it has parts left."""
         if len(batch) == 1:
-            return [self._alone(batch[0])]
+            return [self._run_alone(batch[0])]
         parts = [waiting.part() for waiting in batch]
         inputs = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
         try:
@@ -279,41 +292,42 @@ class Batcher:
             self._ran(rows)
             if not _by_row(outputs, rows):
                 raise ValueError("the outputs are not those of the rows")
-        except Exception:  # Whatever it is, it may be one request's fault.
-            return [self._alone(waiting) for waiting in batch]
+        except Exception:  # It may be the fault of one request: run each alone.
+            return [self._run_alone(waiting) for waiting in batch]
         answers = []
         start = 0
         for waiting in batch:
             stop = start + waiting.rows
             answer = {name: array[start:stop] for name, array in outputs.items()}
-            answers.append(_taken(waiting, answer))
+            answers.append(_finish_part(waiting, answer))
             start = stop
         return answers
 
-    def _alone(self, waiting: _Waiting) -> Any:
+    def _run_alone(self, waiting: _Waiting) -> Any:
         try:
             answer = waiting.run(waiting.part())
             self._ran(waiting.rows)
             if not waiting.whole and not _by_row(answer, waiting.rows):
-                return waiting.run(waiting.inputs)  # It makes something else of a batch.
-        except Exception as error:  # It is the client's answer.
+                return waiting.run(waiting.inputs)  # Outputs are not by row: no parts.
+        except Exception as error:  # For the client.
             return error
-        return _taken(waiting, answer)
+        return _finish_part(waiting, answer)
 
 
-def _taken(waiting: _Waiting, answer: Arrays) -> Any:
+def _finish_part(waiting: _Waiting, answer: Arrays) -> Any:
     try:
-        return waiting.take(answer)
+        return waiting.finish_part(answer)
     except Exception as error:
         return error
 
 
 def _by_row(outputs: Arrays, rows: int) -> bool:
+    """Whether the first axis of all outputs is that of the rows."""
     return all(array.shape[:1] == (rows,) for array in outputs.values())
 
 
 def _deliver(batch: list[_Waiting], answers: list[Any]) -> None:
-    """Gives the answers that there are to those who wait, each on its own loop."""
+    """Sets the answers of finished requests, each on its own event loop."""
     loops: dict[asyncio.AbstractEventLoop, list[tuple[asyncio.Future[Arrays], Any]]] = {}
     for waiting, answer in zip(batch, answers, strict=True):
         if answer is None:
@@ -322,14 +336,14 @@ def _deliver(batch: list[_Waiting], answers: list[Any]) -> None:
     for loop, pairs in loops.items():
         try:
             loop.call_soon_threadsafe(_resolve, pairs)
-        except RuntimeError:  # The loop is closed: nobody waits any more.
+        except RuntimeError:  # The loop is closed: nobody waits.
             continue
 
 
 def _resolve(pairs: list[tuple[asyncio.Future[Arrays], Any]]) -> None:
     for future, answer in pairs:
         if future.done():
-            continue  # Whoever asked has gone.
+            continue  # The client has gone.
         if isinstance(answer, BaseException):
             future.set_exception(answer)
         else:

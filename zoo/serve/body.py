@@ -1,4 +1,7 @@
-"""Reading a request's body as it streams in, no further than is allowed."""
+"""Reads a request's body as it streams in, within limits of size and time.
+
+By hand: neither uvicorn nor Starlette limits the size of a body, or the time to receive it.
+"""
 
 from __future__ import annotations
 
@@ -12,24 +15,24 @@ Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
 Headers = Iterable[tuple[bytes, bytes]]
 
-SECONDS = 60.0  # For a body to come in.
+RECEIVE_SECONDS = 60.0
 DRAIN_SECONDS = 2.0
 
 
 class Disconnected(Exception):
-    """The client went away in the middle of its request."""
+    """The client closed the connection during its request."""
 
 
-async def read(receive: Receive, headers: Headers, most: int) -> bytes:
-    """A request's body.
+async def read_body(receive: Receive, headers: Headers, max_bytes: int) -> bytes:
+    """Reads a request's body.
 
     Args:
-        receive: ASGI's.
-        headers: of the request: a length that is too large is refused before a byte is read.
-        most: bytes; what is sent is counted, whatever the headers say.
+        receive: of ASGI.
+        headers: of the request. A larger Content-Length is refused before any byte is read.
+        max_bytes: the limit; bytes received count, whatever the headers say.
 
     Raises:
-        StatusError: it is too large, or does not come.
+        StatusError: the body is too large, or does not arrive in time.
         Disconnected: the client is gone.
     """
     message = await receive()
@@ -37,42 +40,42 @@ async def read(receive: Receive, headers: Headers, most: int) -> bytes:
         raise Disconnected
     first: bytes = message.get("body", b"")
     if not message.get("more_body", False):
-        if len(first) > most:
-            raise _too_large(most)
+        if len(first) > max_bytes:
+            raise _too_large(max_bytes)
         return first
     try:
-        async with asyncio.timeout(SECONDS):
-            return await _rest(receive, first, _length(headers), most)
+        async with asyncio.timeout(RECEIVE_SECONDS):
+            return await _read_chunks(receive, first, _content_length(headers), max_bytes)
     except TimeoutError:
         raise StatusError(
-            "DEADLINE_EXCEEDED", f"the body did not come within {SECONDS:g} s", 408
+            "DEADLINE_EXCEEDED", f"the body did not come within {RECEIVE_SECONDS:g} s", 408
         ) from None
 
 
-def expected(headers: Headers, most: int) -> int:
-    """Bytes that a body may take: what its headers say, or the most where they say nothing."""
+def expected_bytes(headers: Headers, max_bytes: int) -> int:
+    """The size of a body: its Content-Length, or the limit if it is larger or not given."""
     headers = list(headers)
-    told = any(name == b"content-length" for name, _ in headers)
-    return min(_length(headers), most) if told else most
+    given = any(name == b"content-length" for name, _ in headers)
+    return min(_content_length(headers), max_bytes) if given else max_bytes
 
 
-async def _rest(receive: Receive, first: bytes, length: int, most: int) -> bytes:
+async def _read_chunks(receive: Receive, first: bytes, length: int, max_bytes: int) -> bytes:
     chunks, size, more = [first], len(first), True
-    while more and size <= most and length <= most:
+    while more and size <= max_bytes and length <= max_bytes:
         message = await receive()
         if message["type"] == "http.disconnect":
             raise Disconnected
         chunks.append(message.get("body", b""))
         size += len(chunks[-1])
         more = message.get("more_body", False)
-    if size > most or length > most:
+    if size > max_bytes or length > max_bytes:
         await _drain(receive, more)
-        raise _too_large(most)
+        raise _too_large(max_bytes)
     return b"".join(chunks)
 
 
 async def _drain(receive: Receive, more: bool) -> None:
-    """Reads on for a moment and keeps nothing: many clients read no answer before all is sent."""
+    """Discards input for a moment: many clients read an answer only after they have sent all."""
     try:
         async with asyncio.timeout(DRAIN_SECONDS):
             while more:
@@ -82,16 +85,16 @@ async def _drain(receive: Receive, more: bool) -> None:
         pass
 
 
-def _length(headers: Headers) -> int:
+def _content_length(headers: Headers) -> int:
     for name, value in headers:
         if name == b"content-length" and value.isdigit():
             return int(value[:20])
     return 0
 
 
-def _too_large(most: int) -> StatusError:
+def _too_large(max_bytes: int) -> StatusError:
     return StatusError(
         "RESOURCE_EXHAUSTED",
-        f"request body too large. Expected at most {most / 1e6:g} MB (--max-body-mb).",
+        f"request body too large. Expected at most {max_bytes / 1e6:g} MB (--max-body-mb).",
         413,
     )

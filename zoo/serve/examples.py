@@ -1,4 +1,4 @@
-"""Requests and answers of `classify` and `regress`: JSON on one side, tf.Example on the other."""
+"""Parses requests of `classify` and `regress` from JSON and writes their answers."""
 
 from __future__ import annotations
 
@@ -9,28 +9,33 @@ from typing import Any
 import numpy as np
 
 from zoo.serve.protocol import dump, numbers, parse, signature_name
-from zoo.serve.signature import CLASSIFY, REGRESS, Array, Signature, shown
+from zoo.serve.signature import CLASSIFY, REGRESS, Array, Signature, format_shape
 from zoo.serve.status import StatusError, invalid
-from zoo.serve.tensors import decoded, is_base64, kind, quoted
+from zoo.serve.tensors import decode_base64, is_base64, json_type, quoted
 
-Values = tuple[str, list[Any]]  # What a feature holds ("bytes", "float", "int64"), and its values.
+Values = tuple[str, list[Any]]  # A feature's type ("bytes", "float", "int64") and values.
 Features = dict[str, Values]
-MOST_FLOAT = float(np.finfo(np.float32).max)
+MAX_FLOAT = float(np.finfo(np.float32).max)
 
 
 @dataclass(frozen=True)
 class ExamplesRequest:
-    """A request of `classify` or `regress`."""
+    """A request of `classify` or `regress`.
+
+    Attributes:
+        signature_name: the signature to run.
+        examples: the features of each example, as in tf.Example.
+    """
 
     signature_name: str
     examples: list[Features]
 
 
 def parse_examples(body: bytes) -> ExamplesRequest:
-    """A request of `classify` or `regress`; features of `context` are put into every example.
+    """Parses a request of `classify` or `regress`; `context` adds its features to each example.
 
     Raises:
-        StatusError: what is wrong with it.
+        StatusError: the request does not fit the API.
     """
     document = parse(body)
     name = signature_name(document)
@@ -52,19 +57,21 @@ def parse_examples(body: bytes) -> ExamplesRequest:
 
 def _features(value: Any) -> Features:
     if type(value) is not dict:
-        raise invalid(f"Example must be JSON object but got JSON {kind(value)}")
+        raise invalid(f"Example must be JSON object but got JSON {json_type(value)}")
     return {name: _feature(name, content) for name, content in value.items()}
 
 
 def _feature(name: str, content: Any) -> Values:
-    found, values = "", []
+    feature_type, values = "", []
     for item in content if type(content) is list else [content]:
-        of, value = _value(name, item)
-        if found and of != found:
-            raise invalid(f"Unexpected element type in feature: {name} expecting type: {found}")
-        found = of
+        item_type, value = _value(name, item)
+        if feature_type and item_type != feature_type:
+            raise invalid(
+                f"Unexpected element type in feature: {name} expecting type: {feature_type}"
+            )
+        feature_type = item_type
         values.append(value)
-    return found, values
+    return feature_type, values
 
 
 def _value(name: str, item: Any) -> tuple[str, Any]:
@@ -73,7 +80,7 @@ def _value(name: str, item: Any) -> tuple[str, Any]:
             raise invalid(f"Feature: {name} has uint64 element. Only int64 is supported.")
         return "int64", int(item)
     if type(item) is float:
-        if np.isfinite(item) and abs(item) > MOST_FLOAT:
+        if np.isfinite(item) and abs(item) > MAX_FLOAT:
             raise invalid(
                 f"Cannot convert JSON value: {quoted(item)} to float without loss of precision."
             )
@@ -81,18 +88,23 @@ def _value(name: str, item: Any) -> tuple[str, Any]:
     if type(item) is str:
         return "bytes", item.encode()
     if is_base64(item):
-        data = decoded(item["b64"])
+        data = decode_base64(item["b64"])
         if data is None:
             raise invalid("Unable to base64 decode")
         return "bytes", data
-    raise invalid(f"Feature: {name} has element with unexpected JSON type: {kind(item)}")
+    raise invalid(f"Feature: {name} has element with unexpected JSON type: {json_type(item)}")
 
 
 def require_method(signature: Signature | None, name: str, method: str) -> Signature:
-    """A signature that is made for `classify` or `regress`.
+    """Returns the signature if it is made for `classify` or `regress`.
+
+    Args:
+        signature: None if there is none of that name.
+        name: the requested name.
+        method: `CLASSIFY` or `REGRESS`.
 
     Raises:
-        StatusError: it is not there, or is made for something else.
+        StatusError: there is no such signature, or it is made for something else.
     """
     word = "classification" if method == CLASSIFY else "regression"
     if signature is None:
@@ -116,16 +128,21 @@ def require_method(signature: Signature | None, name: str, method: str) -> Signa
 
 
 def answer_classify(outputs: Mapping[str, Array], count: int) -> bytes:
-    """For each example its labels with their scores.
+    """Writes the labels and scores of each example.
+
+    Args:
+        outputs: of the signature: `classes`, `scores` or both.
+        count: the number of examples.
 
     Raises:
-        StatusError: the outputs are none of a classification.
+        StatusError: the outputs do not have the shapes of a classification.
     """
     classes, scores = outputs.get("classes"), outputs.get("scores")
     for name, array in outputs.items():
         if array.ndim != 2:
             raise invalid(
-                "Expected Tensor shape: [batch_size num_classes] but got " + shown(array.shape)
+                "Expected Tensor shape: [batch_size num_classes] but got "
+                + format_shape(array.shape)
             )
         if len(array) != count:
             raise invalid(f"Expected {name} output batch size of {count}. Got: {len(array)}")
@@ -136,32 +153,36 @@ def answer_classify(outputs: Mapping[str, Array], count: int) -> bytes:
         )
     shape = next(iter(outputs.values())).shape
     labels = np.full(shape, b"", np.object_) if classes is None else classes
-    found = numbers(np.zeros(shape, np.float32) if scores is None else scores)
+    values = numbers(np.zeros(shape, np.float32) if scores is None else scores)
     results = [
         [[label.decode("utf-8", "replace"), score] for label, score in zip(*row, strict=True)]
-        for row in zip(labels, found, strict=True)
+        for row in zip(labels, values, strict=True)
     ]
-    return dump({"results": results}, _odd(scores))
+    return dump({"results": results}, _has_nonfinite(scores))
 
 
 def answer_regress(outputs: Mapping[str, Array], count: int) -> bytes:
-    """A number for each example.
+    """Writes one number for each example.
+
+    Args:
+        outputs: of the signature: `outputs`.
+        count: the number of examples.
 
     Raises:
-        StatusError: the output is none of a regression.
+        StatusError: the output does not have the shape of a regression.
     """
     values = outputs["outputs"]
     if values.ndim != 1 and not (values.ndim == 2 and values.shape[1] == 1):
         raise invalid(
             "Expected output Tensor shape to be either [batch_size] or [batch_size, 1] but got "
-            + shown(values.shape)
+            + format_shape(values.shape)
         )
     if len(values) != count:
         raise invalid(
             f"Input batch size did not match output batch size: {count} vs. {len(values)}"
         )
-    return dump({"results": numbers(values.ravel())}, _odd(values))
+    return dump({"results": numbers(values.ravel())}, _has_nonfinite(values))
 
 
-def _odd(array: Array | None) -> bool:
+def _has_nonfinite(array: Array | None) -> bool:
     return array is not None and not np.isfinite(array).all()

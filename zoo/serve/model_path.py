@@ -1,4 +1,4 @@
-"""What the EXPORT of `zoo serve` means: a model's folder, one version of it, or a run. Light."""
+"""Resolves the EXPORT of `zoo serve`: a model's folder, one version of it, or a run. Light."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ EXPECTED = (
 
 @dataclass(frozen=True)
 class ModelPath:
-    """Where versions of a model are.
+    """The folder of a model's versions, and its name.
 
-    Args:
-        name: of the model, as clients write it.
-        folder: that holds its version folders; of one version, the SavedModel itself.
-        only: the version that is served, whatever else there is; None for the newest.
+    Attributes:
+        name: the model's name in URLs.
+        folder: holds the version folders; with `only`, the SavedModel itself.
+        only: the one version to serve; None for all in `folder`.
     """
 
     name: str
@@ -31,69 +31,70 @@ class ModelPath:
     only: int | None = None
 
     def versions(self) -> dict[int, Path]:
-        """The version folders that are there now, complete or not."""
+        """The version folders that exist now, complete or not."""
         if self.only is not None:
             return {self.only: self.folder}
-        return layout.versions(self.folder)
+        return layout.version_folders(self.folder)
 
 
 def is_saved_model(folder: Path) -> bool:
-    """Whether a folder holds a SavedModel, as far as names tell."""
+    """Whether a folder holds a file named as a SavedModel's."""
     return (folder / layout.MODEL_FILES["saved_model"]).is_file()
 
 
 def find(path: str, name: str | None = None) -> ModelPath:
-    """Where the versions are that a path means.
+    """Finds the model that a path names.
 
     Args:
-        path: as given by the user.
+        path: a model's folder, a version's folder or a run, as given by the user.
         name: another name for the model than its folder's.
 
     Raises:
-        RunError: the path is nothing that can be served.
-        DataError: it is, but there is no version in it.
+        RunError: the path leads to nothing that can be served.
+        DataError: the path is a version's folder, but holds no SavedModel.
     """
     folder = Path(os.path.abspath(Path(path).expanduser()))
     if not folder.exists():
         raise RunError(f"{path}: does not exist. {EXPECTED}")
     if not folder.is_dir():
-        raise RunError(f"{path}: is a file. {_about(folder)}{EXPECTED}")
+        raise RunError(f"{path}: is a file. {_advice(folder)}{EXPECTED}")
     if is_saved_model(folder):
         numbered = folder.name.isascii() and folder.name.isdigit()
-        of = folder.parent.name if numbered else folder.name
-        return ModelPath(name or of, folder, int(folder.name) if numbered else 1)
-    _require_no_other(path, folder)
+        own_name = folder.parent.name if numbered else folder.name
+        return ModelPath(name or own_name, folder, int(folder.name) if numbered else 1)
+    _require_saved_model(path, folder)
     if folder.name.isdigit() and not any(child.name.isdigit() for child in folder.iterdir()):
         raise DataError(
             f"{path}: no saved_model.pb in it: no SavedModel, or one that is still being copied."
         )
     model_path = ModelPath(name or folder.name, folder)
     if model_path.versions():
-        return _of_models(path, [model_path])
+        return _only_model(path, [model_path])
     try:
-        return _of_run(path, Run.open(path), name)
+        return _in_run(Run.open(path), name)
     except RunError as error:
-        inner = [child for child in sorted(folder.iterdir()) if not child.name.startswith(".")]
-        if any(map(Run.is_one, (folder, *inner))):
+        children = [child for child in sorted(folder.iterdir()) if not child.name.startswith(".")]
+        if any(map(Run.is_one, (folder, *children))):
             raise
-        models = [ModelPath(name or child.name, child) for child in inner]
+        models = [ModelPath(name or child.name, child) for child in children]
         models = [model for model in models if model.versions()]
         if models:
-            return _of_models(path, models)
+            return _only_model(path, models)
         raise RunError(f"{path}: holds no numeric version folder, nor a run. {EXPECTED}") from error
 
 
-def _of_models(path: str, models: list[ModelPath]) -> ModelPath:
+def _only_model(path: str, models: list[ModelPath]) -> ModelPath:
+    """Returns the one model, if there is one and it is a SavedModel."""
     if len(models) > 1:
         names = ", ".join(model.folder.name for model in models)
         raise RunError(f"{path}: holds several models; name one of: {names}.")
     versions = models[0].versions()
-    _require_no_other(path, versions[max(versions)])
+    _require_saved_model(path, versions[max(versions)])
     return models[0]
 
 
-def _require_no_other(path: str, folder: Path) -> None:
-    """Refuses a version's folder with a model that is no SavedModel."""
+def _require_saved_model(path: str, folder: Path) -> None:
+    """Refuses a version's folder that holds a model in another format."""
     if is_saved_model(folder):
         return
     for format, file in layout.MODEL_FILES.items():
@@ -104,11 +105,12 @@ def _require_no_other(path: str, folder: Path) -> None:
             )
 
 
-def _of_run(path: str, run: Run, name: str | None) -> ModelPath:
+def _in_run(run: Run, name: str | None) -> ModelPath:
+    """The SavedModel that a run exported."""
     info = run.info()
-    of = str(info.get("name", ""))
-    model_path = ModelPath(name or of, run.export_folder("saved_model") / of)
-    if of and model_path.versions():
+    own_name = str(info.get("name", ""))
+    model_path = ModelPath(name or own_name, run.export_folder("saved_model") / own_name)
+    if own_name and model_path.versions():
         return model_path
     status = info.get("status")
     why = "" if status == "done" else f" (its status is {status})"
@@ -118,7 +120,8 @@ def _of_run(path: str, run: Run, name: str | None) -> ModelPath:
     raise RunError(f"{run}: has no SavedModel to serve{why}. {advice}")
 
 
-def _about(file: Path) -> str:
+def _advice(file: Path) -> str:
+    """What to give instead of a file."""
     if file.suffix in (".keras", ".h5", ".onnx", ".tflite"):
         return f"Files of kind {file.suffix} are not served, SavedModels are. "
     if file.name == "saved_model.pb":

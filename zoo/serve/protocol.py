@@ -1,4 +1,4 @@
-"""Requests and answers of `predict`: JSON on one side, named arrays on the other."""
+"""Parses requests of `predict` from JSON and writes its answers."""
 
 from __future__ import annotations
 
@@ -13,10 +13,18 @@ import orjson
 
 from zoo.serve.signature import DEFAULT, Array, Signature
 from zoo.serve.status import StatusError, invalid
-from zoo.serve.tensors import dense, is_base64, quoted, require, same, shape_of, tensor
+from zoo.serve.tensors import (
+    is_base64,
+    quoted,
+    require_same_shape,
+    require_tensor,
+    shape_of,
+    tensor,
+    to_array,
+)
 
-# What the API's parser says where ours says it in other words.
-_SAID = {
+# Messages of the API's parser, by parts of orjson's messages.
+_PARSE_ERRORS = {
     "expected a JSON value": "Invalid value.",
     "unexpected content after document": (
         "The document root must not be followed by other values."
@@ -30,8 +38,14 @@ _SAID = {
 
 
 @dataclass(frozen=True)
-class Prediction:
-    """A request of `predict`: named arrays for a signature, and the form to answer in."""
+class PredictRequest:
+    """A request of `predict`.
+
+    Attributes:
+        signature: to run.
+        inputs: arrays by name.
+        by_row: whether to answer a list of rows (`instances`), not of columns (`inputs`).
+    """
 
     signature: Signature
     inputs: dict[str, Array]
@@ -39,10 +53,10 @@ class Prediction:
 
 
 def parse(body: bytes) -> dict[str, Any]:
-    """A request's JSON object; NaN, Infinity and -Infinity are numbers.
+    """Parses a request's JSON object, in which NaN, Infinity and -Infinity are numbers.
 
     Raises:
-        StatusError: it is none.
+        StatusError: the body is not JSON, or not an object.
     """
     if not body:
         raise invalid("JSON Parse error: The document is empty")
@@ -50,21 +64,22 @@ def parse(body: bytes) -> dict[str, Any]:
         document = orjson.loads(body)
     except orjson.JSONDecodeError as error:
         if b"NaN" not in body and b"Infinity" not in body:
-            raise invalid(f"JSON Parse error: {_said(error.msg)} at offset: {error.pos}") from None
+            message = _parse_error(error.msg)
+            raise invalid(f"JSON Parse error: {message} at offset: {error.pos}") from None
         document = _parse_lenient(body)
     if type(document) is not dict:
         raise invalid(f"JSON Value: {quoted(document)} Is not object")
     return document
 
 
-def _said(message: str) -> str:
-    return next((ours for theirs, ours in _SAID.items() if theirs in message), message)
+def _parse_error(message: str) -> str:
+    return next((ours for theirs, ours in _PARSE_ERRORS.items() if theirs in message), message)
 
 
 def _parse_lenient(body: bytes) -> Any:
     try:
         document = json.loads(body.decode())
-        orjson.dumps(document)  # Refuses lone surrogates, giant whole numbers, endless depth.
+        orjson.dumps(document)  # Refuses lone surrogates, huge integers and deep nesting.
     except UnicodeDecodeError as error:
         raise invalid(f"JSON Parse error: not UTF-8 at offset: {error.start}") from None
     except json.JSONDecodeError as error:
@@ -76,7 +91,11 @@ def _parse_lenient(body: bytes) -> Any:
 
 
 def signature_name(document: dict[str, Any]) -> str:
-    """The signature that a request asks for."""
+    """The name of the requested signature.
+
+    Raises:
+        StatusError: it is not a string.
+    """
     name = document.get("signature_name", "")
     if type(name) is not str:
         raise invalid(
@@ -86,15 +105,15 @@ def signature_name(document: dict[str, Any]) -> str:
     return name or DEFAULT
 
 
-def parse_predict(body: bytes, find: Callable[[str], Signature]) -> Prediction:
-    """A request of `predict`.
+def parse_predict(body: bytes, find: Callable[[str], Signature]) -> PredictRequest:
+    """Parses a request of `predict`.
 
     Args:
-        body: its JSON.
-        find: gives the signature of a name, or raises.
+        body: JSON.
+        find: returns the signature of a name, or raises.
 
     Raises:
-        StatusError: what is wrong with it.
+        StatusError: the request does not fit the API or the signature.
     """
     document = parse(body)
     signature = find(signature_name(document))
@@ -112,7 +131,7 @@ def parse_predict(body: bytes, find: Callable[[str], Signature]) -> Prediction:
     if signature.strict:
         for name, array in inputs.items():
             signature.inputs[name].require(name, array.shape)
-    return Prediction(signature, inputs, "instances" in document)
+    return PredictRequest(signature, inputs, "instances" in document)
 
 
 def _instances(document: dict[str, Any], signature: Signature) -> dict[str, Array]:
@@ -126,16 +145,16 @@ def _instances(document: dict[str, Any], signature: Signature) -> dict[str, Arra
             "instances is a plain list, but expecting list of objects as multiple input tensors "
             "required as per tensorinfo_map"
         )
-    found: dict[str, Array | None] = {}
+    columns: dict[str, Array | None] = {}
     if _is_object(rows[0]):
         names = signature.inputs.keys()
         if all(type(row) is dict and row.keys() == names for row in rows):
             for name, info in signature.inputs.items():
-                found[name] = dense([row[name] for row in rows], info)
+                columns[name] = to_array([row[name] for row in rows], info)
     else:
         ((name, info),) = signature.inputs.items()
-        found[name] = dense(rows, info)
-    arrays = {name: array for name, array in found.items() if array is not None}
+        columns[name] = to_array(rows, info)
+    arrays = {name: array for name, array in columns.items() if array is not None}
     if len(arrays) < len(signature.inputs):
         _require_rows(rows, signature)
         raise invalid("'instances' cannot be read as tensors of one shape")
@@ -147,8 +166,8 @@ def _is_object(value: Any) -> bool:
 
 
 def _require_rows(rows: list[Any], signature: Signature) -> None:
-    """Says what is wrong with instances of which no arrays could be made."""
-    shape_of(rows)  # Refuses endless depth.
+    """Raises the API's message for instances that `to_array` refuses."""
+    shape_of(rows)  # Refuses deep nesting.
     named = _is_object(rows[0])
     shapes: dict[str, tuple[int, ...]] = {}
     for number, row in enumerate(rows):
@@ -162,8 +181,8 @@ def _require_rows(rows: list[Any], signature: Signature) -> None:
                 if name not in signature.inputs:
                     raise invalid(f"JSON object: does not have named input: {name}")
                 shape = shape_of(value)
-                require(value, signature.inputs[name].dtype, shape)
-                shapes[name] = same(name, shapes.get(name), shape)
+                require_tensor(value, signature.inputs[name].dtype, shape)
+                require_same_shape(shapes.setdefault(name, shape), shape)
             except StatusError as error:
                 raise StatusError(
                     error.code,
@@ -186,35 +205,40 @@ def _inputs(value: Any, signature: Signature) -> dict[str, Array]:
             )
         ((name, info),) = signature.inputs.items()
         return {name: tensor(value, info)}
-    found = {}
+    arrays = {}
     for name, info in signature.inputs.items():
         if name not in value:
             raise invalid(f"Missing named input: {name} in 'inputs' object.")
-        found[name] = tensor(value[name], info)
-    return found
+        arrays[name] = tensor(value[name], info)
+    return arrays
 
 
 def answer(outputs: Mapping[str, Array], by_row: bool) -> bytes:
-    """The answer of `predict`, in the form that was asked in.
+    """Writes the answer of `predict`.
+
+    Args:
+        outputs: arrays by name.
+        by_row: whether to answer a list of rows, not of columns.
 
     Raises:
-        StatusError: the outputs cannot be told in that form.
+        StatusError: the outputs cannot be written so.
     """
     if not outputs:
         raise invalid("Cannot convert empty tensor map to JSON")
     if by_row:
         _require_batch(outputs)
-    odd = any(
+    nonfinite = any(
         array.dtype.kind == "f" and not np.isfinite(array).all() for array in outputs.values()
     )
-    told = {name: _told(name, array, odd) for name, array in outputs.items()}
+    values = {name: _to_json(name, array, nonfinite) for name, array in outputs.items()}
     key = "predictions" if by_row else "outputs"
-    if len(told) == 1:
-        return dump({key: next(iter(told.values()))}, odd)
+    if len(values) == 1:
+        return dump({key: next(iter(values.values()))}, nonfinite)
     if not by_row:
-        return dump({key: told}, odd)
+        return dump({key: values}, nonfinite)
     count = len(next(iter(outputs.values())))
-    return dump({key: [{name: of[i] for name, of in told.items()} for i in range(count)]}, odd)
+    rows = [{name: column[i] for name, column in values.items()} for i in range(count)]
+    return dump({key: rows}, nonfinite)
 
 
 def _require_batch(outputs: Mapping[str, Array]) -> None:
@@ -229,21 +253,21 @@ def _require_batch(outputs: Mapping[str, Array]) -> None:
         size = len(array)
 
 
-def _told(name: str, array: Array, odd: bool) -> Any:
-    """What stands in JSON for an array: itself, or nested lists where it cannot be written."""
+def _to_json(name: str, array: Array, nonfinite: bool) -> Any:
+    """The array itself, which orjson writes, or nested lists where it cannot."""
     if array.dtype == np.object_:
         return _strings(array, name.endswith("_bytes"))
     if array.dtype.name == "bfloat16":
         array = array.astype(np.float32)
     if array.dtype.kind not in "biuf":
         raise invalid(f"Failed to write JSON value for tensor type: {array.dtype.name}")
-    if odd:
+    if nonfinite:
         return numbers(array)
     return np.ascontiguousarray(array) if array.ndim else array[()]
 
 
 def numbers(array: Array) -> Any:
-    """Nested lists of an array's numbers, with no more digits than its type holds."""
+    """Nested lists of an array's numbers, with no more digits than its type has."""
     if array.dtype.kind != "f":
         return array.tolist()
     return _nested([float(str(value)) for value in array.ravel()], array)
@@ -261,13 +285,18 @@ def _strings(array: Array, as_bytes: bool) -> Any:
 def _nested(flat: list[Any], like: Array) -> Any:
     if like.ndim == 1:
         return flat
-    held = np.empty(len(flat), np.object_)
-    held[:] = flat
-    return held.reshape(like.shape).tolist()
+    array = np.empty(len(flat), np.object_)
+    array[:] = flat
+    return array.reshape(like.shape).tolist()
 
 
-def dump(document: Any, odd: bool = False) -> bytes:
-    """JSON. Numbers that are none are NaN and Infinity, which only the slower writer knows."""
-    if odd:
+def dump(document: Any, nonfinite: bool = False) -> bytes:
+    """Writes JSON.
+
+    Args:
+        document: JSON values and, if all are finite, arrays.
+        nonfinite: write NaN and Infinity as the API does, with `json`, since orjson writes null.
+    """
+    if nonfinite:
         return json.dumps(document).encode()
     return orjson.dumps(document, option=orjson.OPT_SERIALIZE_NUMPY)

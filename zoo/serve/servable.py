@@ -1,6 +1,6 @@
-"""One loaded version of a SavedModel: what it says of itself, and running it.
+"""One loaded version of a SavedModel: its description, and running it.
 
-The one place of the server that knows TensorFlow, which is imported when a model is loaded.
+The only module of the server that uses TensorFlow; imports it when a model is loaded.
 """
 
 from __future__ import annotations
@@ -17,21 +17,21 @@ import numpy as np
 from zoo import backend
 from zoo.artifact.layout import Artifact
 from zoo.errors import DataError
-from zoo.serve import warmup
+from zoo.serve import warmup_reader
 from zoo.serve.examples import Features
 from zoo.serve.model_path import is_saved_model
 from zoo.serve.signature import DEFAULT, DTYPES, Array, Signature, TensorInfo
-from zoo.serve.status import StatusError, cleaned, invalid, reason
+from zoo.serve.status import StatusError, clean_message, invalid, refusal_reason
 
 log = logging.getLogger(__name__)
 
 Note = Callable[[str], None]
 
-NAMES = {"float16": "half", "float32": "float", "float64": "double"}  # The API's, by TensorFlow's.
+API_DTYPES = {"float16": "half", "float32": "float", "float64": "double"}  # By TensorFlow's names.
 
 
 def prepare() -> None:
-    """Imports TensorFlow without the lines that its libraries write while they start."""
+    """Imports TensorFlow, without the messages that its libraries print at the start."""
     with backend.quiet():
         import tensorflow as tf
 
@@ -39,15 +39,15 @@ def prepare() -> None:
 
 
 class Servable:
-    """A version of a model, loaded.
+    """A loaded version of a model.
 
     Args:
-        folder: of the SavedModel.
-        name: of the model.
-        version: its number.
+        folder: the SavedModel.
+        name: the model's name.
+        version: the version's number.
 
     Raises:
-        DataError: it cannot be loaded.
+        DataError: the SavedModel cannot be loaded, or has no signatures.
     """
 
     def __init__(self, folder: Path, name: str, version: int) -> None:
@@ -67,7 +67,7 @@ class Servable:
                 f"{folder}: the SavedModel has no signatures, so there is nothing to ask it. "
                 "Export it with `signatures=`, or with `zoo export`."
             )
-        self.runners = {key: self._runner(found) for key, found in self.signatures.items()}
+        self.runners = {key: self._runner(of) for key, of in self.signatures.items()}
         self.metadata = _metadata(graph, name, version)
         self.labels = _labels(folder)
         self.image = _image(folder)
@@ -77,7 +77,7 @@ class Servable:
 
     @contextmanager
     def used(self) -> Iterator[None]:
-        """Counts a request, so that the version stays until it is answered."""
+        """Counts a request in flight: the version is not unloaded before its answer."""
         self.in_flight += 1
         try:
             yield
@@ -85,17 +85,17 @@ class Servable:
             self.in_flight -= 1
 
     def find(self, name: str) -> Signature:
-        """A signature by its name.
+        """Returns the signature of a name.
 
         Raises:
-            StatusError: there is none of that name.
+            StatusError: there is none.
         """
         if name not in self.signatures:
             raise invalid(f'Serving signature name: "{name}" not found in signature def')
         return self.signatures[name]
 
     def _runner(self, signature: Signature) -> Callable[[Mapping[str, Array]], dict[str, Array]]:
-        """The function of a signature, on arrays; what it raises is a `StatusError`."""
+        """A function of arrays that runs a signature and raises nothing but `StatusError`."""
         import tensorflow as tf
 
         function = self._functions[signature.name]
@@ -103,11 +103,11 @@ class Servable:
 
         def run(inputs: Mapping[str, Array]) -> dict[str, Array]:
             try:
-                given = {name: tf.constant(of, dtypes[name]) for name, of in inputs.items()}
-                return {name: value.numpy() for name, value in function(**given).items()}
+                tensors = {name: tf.constant(of, dtypes[name]) for name, of in inputs.items()}
+                return {name: value.numpy() for name, value in function(**tensors).items()}
             except tf.errors.InvalidArgumentError as error:
-                raise invalid(reason(error.message)) from None
-            except UnicodeDecodeError:  # TensorFlow quoted bytes of the request in its error.
+                raise invalid(refusal_reason(error.message)) from None
+            except UnicodeDecodeError:  # TensorFlow's message quotes bytes of the request.
                 raise invalid("The model refused the request, and its reason is no text") from None
             except Exception:
                 log.exception("%s, signature %s: failed", self, signature.name)
@@ -116,7 +116,12 @@ class Servable:
         return run
 
     def warm_up(self, batch_size: int, note: Note) -> None:
-        """Runs the requests that the export brings along, else zeros, so that no client waits."""
+        """Runs the export's warm-up requests, or else zeros, so that no client has to wait.
+
+        Args:
+            batch_size: also run zeros in batches of this size.
+            note: called with a message if warming up fails.
+        """
         file = Artifact(self.folder, "saved_model").warmup_file
         try:
             for signature, inputs in self._recorded(file) if file.is_file() else self._zeros(1):
@@ -131,8 +136,8 @@ class Servable:
         import tensorflow as tf
         from tensorflow.core.framework.tensor_pb2 import TensorProto
 
-        for record in tf.data.TFRecordDataset(str(file)).take(warmup.MOST):
-            request = warmup.decode(record.numpy())
+        for record in tf.data.TFRecordDataset(str(file)).take(warmup_reader.MAX_RECORDS):
+            request = warmup_reader.decode(record.numpy())
             if request is not None:
                 signature = self.find(request.signature_name or DEFAULT)
                 yield (
@@ -144,11 +149,11 @@ class Servable:
                 )
 
     def _zeros(self, batch_size: int) -> Iterator[tuple[Signature, dict[str, Array]]]:
-        """Zeros for every signature whose inputs are numbers of known shape."""
+        """Zeros for each signature whose inputs are numbers of known shapes."""
         for signature in self.signatures.values():
             shapes = [info.shape for info in signature.inputs.values()]
-            words = {info.dtype for info in signature.inputs.values()}
-            if "string" in words or words - DTYPES.keys():
+            dtypes = {info.dtype for info in signature.inputs.values()}
+            if "string" in dtypes or dtypes - DTYPES.keys():
                 continue
             if any(shape is None or -1 in shape[1:] for shape in shapes):
                 continue
@@ -163,24 +168,24 @@ class Servable:
             )
 
 
-def serialized(examples: list[Features]) -> Array:
-    """Examples as the strings that a graph's `parse_example` reads."""
+def serialize_examples(examples: list[Features]) -> Array:
+    """Serializes examples as tf.Example messages, for a graph's `parse_example`."""
     import tensorflow as tf
 
-    kinds = {"bytes": "bytes_list", "float": "float_list", "int64": "int64_list"}
-    found = np.empty(len(examples), np.object_)
+    fields = {"bytes": "bytes_list", "float": "float_list", "int64": "int64_list"}
+    serialized = np.empty(len(examples), np.object_)
     for i, features in enumerate(examples):
         example = tf.train.Example()
-        for name, (kind, values) in features.items():
+        for name, (feature_type, values) in features.items():
             feature = example.features.feature[name]
-            if kind:
-                getattr(feature, kinds[kind]).value.extend(values)
-        found[i] = example.SerializeToString()
-    return found
+            if feature_type:
+                getattr(feature, fields[feature_type]).value.extend(values)
+        serialized[i] = example.SerializeToString()
+    return serialized
 
 
 def _load(folder: Path) -> tuple[Any, Any]:
-    """The graph's description and the loaded model."""
+    """Loads a SavedModel: the MetaGraphDef and the model."""
     import tensorflow as tf
     from google.protobuf.message import DecodeError
     from tensorflow.core.protobuf.saved_model_pb2 import SavedModel
@@ -201,8 +206,8 @@ def _load(folder: Path) -> tuple[Any, Any]:
         raise DataError(f"{folder}/saved_model.pb: damaged: it cannot be decoded.") from None
     except DataError:
         raise
-    except Exception as error:  # TensorFlow raises whatever comes to hand on damaged files.
-        why = cleaned(str(error)) or type(error).__name__
+    except Exception as error:  # TensorFlow raises many types of errors on damaged files.
+        why = clean_message(str(error)) or type(error).__name__
         raise DataError(f"{folder}: the SavedModel cannot be loaded: {why}") from None
 
 
@@ -214,17 +219,17 @@ def _signature(name: str, definition: Any, strict: bool) -> Signature:
 def _tensors(infos: Any) -> dict[str, TensorInfo]:
     import tensorflow as tf
 
-    found = {}
+    tensors = {}
     for name, info in sorted(infos.items()):
-        word = tf.as_dtype(info.dtype).name
+        dtype = tf.as_dtype(info.dtype).name
         shape = info.tensor_shape
-        dims = None if shape.unknown_rank else tuple(dim.size for dim in shape.dim)
-        found[name] = TensorInfo(NAMES.get(word, word), dims)
-    return found
+        sizes = None if shape.unknown_rank else tuple(dim.size for dim in shape.dim)
+        tensors[name] = TensorInfo(API_DTYPES.get(dtype, dtype), sizes)
+    return tensors
 
 
 def _metadata(graph: Any, name: str, version: int) -> dict[str, Any]:
-    """What the metadata endpoint tells."""
+    """The answer of the metadata endpoint."""
     from google.protobuf.json_format import MessageToDict
 
     definitions = {
@@ -242,7 +247,7 @@ def _metadata(graph: Any, name: str, version: int) -> dict[str, Any]:
 
 
 def _labels(folder: Path) -> list[str] | None:
-    """The names of classes, where the export brings them along."""
+    """The class names of the export, if it has them."""
     try:
         text = Artifact(folder, "saved_model").labels_file.read_text(encoding="utf-8")
     except (OSError, ValueError):
@@ -251,7 +256,7 @@ def _labels(folder: Path) -> list[str] | None:
 
 
 def _image(folder: Path) -> dict[str, Any] | None:
-    """What the export says of its images."""
+    """`image` of the export's manifest, if there is one."""
     try:
         text = Artifact(folder, "saved_model").manifest_file.read_text(encoding="utf-8")
         image = json.loads(text).get("image")

@@ -1,4 +1,4 @@
-"""The socket, the signals, and a server's life from loading to its last answer."""
+"""Runs the server: opens the socket, loads the model, handles signals, stops."""
 
 from __future__ import annotations
 
@@ -29,32 +29,34 @@ STOP_SECONDS = 30
 
 @dataclass(frozen=True)
 class ServerSettings:
-    """Args:
-    host: address to listen on.
-    port: 0 takes any free one.
-    poll_seconds: between two looks for new versions; 0 for none.
-    every_version: serve all versions, not only the newest.
-    access_log: a line on stderr for each request.
-    limits: of batches.
-    bounds: of requests.
+    """How to serve.
+
+    Attributes:
+        host: the address to listen on.
+        port: 0 takes any free one.
+        poll_seconds: between two looks for new versions; 0 for none.
+        all_versions: serve all versions, not only the newest.
+        access_log: print a line on stderr for each request.
+        batch_limits: of batches and their queue.
+        request_limits: of the size of requests.
     """
 
     host: str = "127.0.0.1"
     port: int = 8501
     poll_seconds: float = 1.0
-    every_version: bool = False
+    all_versions: bool = False
     access_log: bool = False
-    limits: BatchLimits = field(default_factory=BatchLimits)
-    bounds: RequestLimits = field(default_factory=RequestLimits)
+    batch_limits: BatchLimits = field(default_factory=BatchLimits)
+    request_limits: RequestLimits = field(default_factory=RequestLimits)
 
 
 class Server(uvicorn.Server):
-    """uvicorn's server, which says when it listens, looks for new versions, and ends with 0.
+    """uvicorn's server that also looks for new versions, and exits with 0 after a signal.
 
     Args:
-        app: what is served.
-        settings: how.
-        ready: is called once the server listens.
+        app: the application.
+        settings: how to serve it.
+        ready: called once the server listens.
     """
 
     def __init__(self, app: App, settings: ServerSettings, ready: Callable[[], None]) -> None:
@@ -74,23 +76,25 @@ class Server(uvicorn.Server):
         self._ready = ready
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Starts to listen and to look for new versions."""
         await super().startup(sockets)
         if self._settings.poll_seconds > 0:
-            watching = self.app.versions.watch(self._settings.poll_seconds)
-            self._watching = asyncio.create_task(watching)
+            watch = self.app.versions.watch(self._settings.poll_seconds)
+            self._watch_task = asyncio.create_task(watch)
         self._ready()
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Answers the requests in flight, and stops."""
         self.app.stopping = True
         if self._settings.poll_seconds > 0:
-            self._watching.cancel()
+            self._watch_task.cancel()
         await super().shutdown(sockets)
 
     @contextmanager
     def capture_signals(self) -> Iterator[None]:
-        """As uvicorn's, but a signal that was obeyed is not raised once more at the end."""
+        """Like uvicorn's, but does not raise the signal again at the end."""
         if threading.current_thread() is not threading.main_thread():
-            yield  # No other thread may set a handler.
+            yield  # Only the main thread may set handlers.
             return
         handled = (signal.SIGINT, signal.SIGTERM)
         before = {number: signal.signal(number, self.handle_exit) for number in handled}
@@ -101,7 +105,7 @@ class Server(uvicorn.Server):
                 signal.signal(number, handler)
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
-        """The first signal lets what is in flight finish, the second does not wait for it."""
+        """Stops after the requests in flight; at a second signal, at once."""
         if self.should_exit:
             self.force_exit = True
         self.should_exit = self.app.stopping = True
@@ -116,20 +120,21 @@ def serve(
     """Serves until a signal says stop.
 
     Args:
-        model_path: where the model is.
-        settings: how it is served.
-        ready: is called with the app and its URL once it can be asked.
-        note: is told of what is loaded and unloaded.
+        model_path: the model.
+        settings: how to serve it.
+        ready: called with the app and its URL once it accepts requests.
+        note: called with a message for the user about what was loaded and unloaded.
 
     Raises:
+        UsageError: the host has no address.
         EnvironmentFault: the address cannot be listened on.
         DataError: the model cannot be loaded.
-        Interrupted: a second signal broke off what was in flight.
+        Interrupted: a second signal broke off requests in flight.
     """
-    listening = bind(settings.host, settings.port)  # Before seconds are spent on loading.
+    listening = bind(settings.host, settings.port)  # Fails before the slow loading.
     try:
         prepare()
-        app = made(model_path, settings, note)
+        app = load_app(model_path, settings, note)
         server = Server(app, settings, lambda: ready(app, url(listening)))
         if settings.access_log:
             _log_requests()
@@ -141,8 +146,13 @@ def serve(
     app.batcher.close()
 
 
-def made(model_path: ModelPath, settings: ServerSettings, note: Callable[[str], None]) -> App:
-    """An application with what is there now loaded and warmed up.
+def load_app(model_path: ModelPath, settings: ServerSettings, note: Callable[[str], None]) -> App:
+    """Loads and warms up a model, and makes the application that serves it.
+
+    Args:
+        model_path: the model.
+        settings: how to serve it.
+        note: called with a message for the user about what was loaded and unloaded.
 
     Raises:
         DataError: the model cannot be loaded.
@@ -150,27 +160,31 @@ def made(model_path: ModelPath, settings: ServerSettings, note: Callable[[str], 
 
     def load(folder: Path, version: int) -> Servable:
         servable = Servable(folder, model_path.name, version)
-        servable.warm_up(settings.limits.batch_size, note)
+        servable.warm_up(settings.batch_limits.batch_size, note)
         return servable
 
-    versions = Versions(model_path, load, note, settings.every_version)
+    versions = Versions(model_path, load, note, settings.all_versions)
     versions.start()
-    return App(versions, settings.limits, settings.bounds)
+    return App(versions, settings.batch_limits, settings.request_limits)
 
 
 def _log_requests() -> None:
-    requests = logging.getLogger("uvicorn.access")
-    requests.setLevel(logging.INFO)
-    requests.addHandler(logging.StreamHandler())
-    requests.propagate = False
+    logger = logging.getLogger("uvicorn.access")
+    logger.setLevel(logging.INFO)
+    logger.addHandler(logging.StreamHandler())
+    logger.propagate = False
 
 
 def bind(host: str, port: int) -> socket.socket:
-    """A socket with an address, that does not listen yet.
+    """Opens a listening socket.
+
+    Args:
+        host: a name or an address.
+        port: 0 takes any free one.
 
     Raises:
         UsageError: the host has no address.
-        EnvironmentFault: the address is taken, or not ours to take.
+        EnvironmentFault: the address is in use, or may not be used.
     """
     try:
         family, kind, protocol, _, address = socket.getaddrinfo(
@@ -178,18 +192,18 @@ def bind(host: str, port: int) -> socket.socket:
         )[0]
     except (socket.gaierror, UnicodeError) as error:
         raise UsageError(f"--host {host}: has no address: {error}") from None
-    found = socket.socket(family, kind, protocol)
-    found.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    listening = socket.socket(family, kind, protocol)
+    listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
-        found.bind(address)
-        found.listen()  # Else two servers could hold one port until the first request.
+        listening.bind(address)
+        listening.listen()  # Else two servers could hold one port until the first request.
     except OSError as error:
-        found.close()
-        raise EnvironmentFault(_refused(host, port, error)) from None
-    return found
+        listening.close()
+        raise EnvironmentFault(_bind_error(host, port, error)) from None
+    return listening
 
 
-def _refused(host: str, port: int, error: OSError) -> str:
+def _bind_error(host: str, port: int, error: OSError) -> str:
     if error.errno == errno.EADDRINUSE:
         return (
             f"port {port} on {host} is in use by another process. Stop it (`ss -ltnp` names it), "
@@ -203,7 +217,7 @@ def _refused(host: str, port: int, error: OSError) -> str:
 
 
 def url(listening: socket.socket) -> str:
-    """What a client writes; an address that means all is written as the loopback one."""
+    """The URL for a client on this machine; the loopback address stands for any address."""
     host, port = listening.getsockname()[:2]
     host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)
     return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"

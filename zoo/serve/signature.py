@@ -1,4 +1,4 @@
-"""What a signature of a SavedModel takes and gives, in plain data."""
+"""The inputs and outputs of a SavedModel's signature, as plain data."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ DEFAULT = "serving_default"
 
 Array = np.ndarray[Any, np.dtype[Any]]
 
-# What JSON can be made into, by TensorFlow's name for it.
+# The types that JSON values can be converted to, by TensorFlow's names.
 DTYPES: dict[str, Any] = {
     "half": np.float16,
     "float": np.float32,
@@ -37,21 +37,29 @@ DTYPES: dict[str, Any] = {
 
 @dataclass(frozen=True)
 class TensorInfo:
-    """A named tensor.
+    """Type and shape of an input or output.
 
-    Args:
-        dtype: TensorFlow's name: float, uint8, string.
-        shape: -1 where the size is free; None where even the rank is.
+    Attributes:
+        dtype: TensorFlow's name, such as float, uint8, string.
+        shape: -1 for a size that is free; None if even the rank is.
     """
 
     dtype: str
     shape: tuple[int, ...] | None
 
     def __str__(self) -> str:
-        return f"{self.dtype} {shown(self.shape)}"
+        return f"{self.dtype} {format_shape(self.shape)}"
 
     def require(self, name: str, shape: tuple[int, ...]) -> None:
-        """Refuses an array of another shape before the model sees it."""
+        """Refuses an array of another shape.
+
+        Args:
+            name: of the input, for the message.
+            shape: of the array.
+
+        Raises:
+            StatusError: names both shapes.
+        """
         if self.shape is None:
             return
         fits = len(shape) == len(self.shape) and all(
@@ -59,8 +67,8 @@ class TensorInfo:
         )
         if not fits:
             raise invalid(
-                f"input {name}: wrong shape. Expected {shown(self.shape)}, where -1 is any size. "
-                f"Received {shown(shape)}."
+                f"input {name}: wrong shape. Expected {format_shape(self.shape)}, where -1 is any "
+                f"size. Received {format_shape(shape)}."
             )
 
 
@@ -68,14 +76,14 @@ class TensorInfo:
 class Signature:
     """A function of a SavedModel.
 
-    Args:
-        name: as requests ask for it.
-        method: of the API, that it is made for.
-        inputs: what it takes.
-        outputs: what it gives.
-        strict: whether it is a function of TensorFlow 2, whose shapes are meant as they stand. In
-            a graph of TensorFlow 1 they are what was fed when it was written, and other shapes
-            work where its operations do: the documentation of TensorFlow Serving does so.
+    Attributes:
+        name: the name that requests use.
+        method: the method of the API that it is made for: `PREDICT`, `CLASSIFY` or `REGRESS`.
+        inputs: by name.
+        outputs: by name.
+        strict: whether the shapes of inputs are binding. Those of a TensorFlow 2 function are. A
+            graph of TensorFlow 1 records the shapes fed when it was written and may accept others,
+            as the examples in TensorFlow Serving's documentation do.
     """
 
     name: str
@@ -86,7 +94,7 @@ class Signature:
 
     @property
     def batches(self) -> bool:
-        """Whether the first axis of all that goes in and comes out is free: the batch."""
+        """Whether the first axis of all inputs and outputs is a free batch axis."""
         return bool(self.inputs) and all(
             info.shape and info.shape[0] == -1
             for info in (*self.inputs.values(), *self.outputs.values())
@@ -96,6 +104,6 @@ class Signature:
         return f"{self.name}({', '.join(f'{name}: {info}' for name, info in self.inputs.items())})"
 
 
-def shown(shape: tuple[int, ...] | None) -> str:
-    """A shape as the API prints it: [-1,32,32,3]."""
+def format_shape(shape: tuple[int, ...] | None) -> str:
+    """Formats a shape as the API does: [-1,32,32,3]."""
     return "[?]" if shape is None else f"[{','.join(map(str, shape))}]"

@@ -1,4 +1,4 @@
-"""The REST API's errors: gRPC's codes, the HTTP codes that stand for them, and what is told."""
+"""Errors of the REST API: gRPC codes, their HTTP codes, and readable messages."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ HTTP = {
     "DATA_LOSS": 500,
     "UNAUTHENTICATED": 401,
 }
-LONGEST = 600
+MAX_MESSAGE = 600
 
-# What a runtime error says about its graph, and a client has no use for.
+# Parts of a runtime error that describe the graph: of no use to a client.
 _GRAPH = re.compile(
     r"\{\{[^{}]*\}\}"  # {{node map/while/DecodePng}}
     r"|\[\[[^\[\]]*\]\]"  # [[StatefulPartitionedCall/map]]
@@ -42,9 +42,9 @@ _NOISE = re.compile(
 )
 _PATH = re.compile(r"(?<![\w:/])/(?:[\w.@+-]+/)+[\w.@+-]*")
 
-# What is said of a request where TensorFlow's words say little to whoever sent it.
+# Explanations for clients of TensorFlow's messages, by pattern.
 _BROKEN = "the image cannot be decoded: it is broken or cut short"
-_SAID = (
+_EXPLANATIONS = (
     (r"Input is empty\.", "the image is empty: it has no bytes"),
     (r"Unknown image file format\.", "the bytes are not an image of a known format"),
     (r"Trying to decode \w+ format using a wrong op\.", "the image is not of the model's format"),
@@ -58,12 +58,12 @@ _ASSERTION = re.compile(r"assertion failed: ((?: ?\[[^\[\]]*\])+)")
 
 
 class StatusError(Exception):
-    """A request that is refused, or failed.
+    """A request was refused, or failed.
 
     Args:
-        code: gRPC's name of the kind of error, a key of `HTTP`.
-        message: what the client reads.
-        http: another HTTP code than the table's, for what gRPC has no code for.
+        code: gRPC's name of the error, a key of `HTTP`.
+        message: for the client.
+        http: an HTTP code other than that of `code`, for errors that gRPC has no code for.
     """
 
     def __init__(self, code: str, message: str, http: int | None = None) -> None:
@@ -74,37 +74,39 @@ class StatusError(Exception):
 
 
 def invalid(message: str) -> StatusError:
-    """The request is wrong as it stands."""
+    """An error for a request that is wrong in itself."""
     return StatusError("INVALID_ARGUMENT", message)
 
 
-def cleaned(message: str) -> str:
-    """A runtime's message without names of nodes, places in files and stack traces."""
+def clean_message(message: str) -> str:
+    """Removes names of nodes, paths of files and stack traces from a runtime's message."""
     lines = []
     for line in message.splitlines():
         line = _GRAPH.sub("", re.sub(r"^\s*\(\d+\) [A-Z_]+: ?", "", line)).strip()
         if line and not _NOISE.match(line) and line not in lines:
             lines.append(line)
     text = " ".join(_PATH.sub("...", re.sub(r"\s+", " ", " ".join(lines))).split())
-    return text[:LONGEST] or "the model refused the request"
+    return text[:MAX_MESSAGE] or "the model refused the request"
 
 
-def reason(message: str) -> str:
-    """Why a model refused a request, of a runtime's message."""
-    text = cleaned(message)
-    if found := _ASSERTION.fullmatch(text):
-        return _asserted([part.strip() for part in re.findall(r"\[([^\[\]]*)\]", found[1])])
-    for pattern, said in _SAID:
+def refusal_reason(message: str) -> str:
+    """Explains to a client why a model refused a request, from a runtime's message."""
+    text = clean_message(message)
+    if assertion := _ASSERTION.fullmatch(text):
+        return _join_assertion(
+            [part.strip() for part in re.findall(r"\[([^\[\]]*)\]", assertion[1])]
+        )
+    for pattern, explanation in _EXPLANATIONS:
         if re.match(pattern, text):
-            return f"{said} (TensorFlow: {text.removesuffix('.')})."
+            return f"{explanation} (TensorFlow: {text.removesuffix('.')})."
     return text
 
 
-def _asserted(parts: list[str]) -> str:
-    """The words of an assertion in a graph, and the numbers behind them."""
-    words, *values = parts
+def _join_assertion(parts: list[str]) -> str:
+    """One sentence from the parts of a graph's assertion: its message, then values."""
+    message, *values = parts
     if not values:
-        return words
+        return message
     if any(re.search(r"[=:]$", part) for part in parts):  # TensorFlow's own: [x = ] [1].
         return " ".join(parts)
-    return f"{words}: {', '.join(values)}."
+    return f"{message}: {', '.join(values)}."

@@ -1,4 +1,8 @@
-"""JSON values to arrays: quickly where they are right, slowly with the API's words where not."""
+"""Converts JSON values to arrays.
+
+`to_array` is fast and returns None for any error; `require_tensor` then walks the value and raises
+the API's message.
+"""
 
 from __future__ import annotations
 
@@ -10,12 +14,12 @@ from typing import Any
 
 import numpy as np
 
-from zoo.serve.signature import DTYPES, Array, TensorInfo, shown
+from zoo.serve.signature import DTYPES, Array, TensorInfo, format_shape
 from zoo.serve.status import StatusError, invalid
 
-MOST_DIMENSIONS = 32
-LONGEST = 256
-_TYPES = {
+MAX_DIMENSIONS = 32
+MAX_QUOTE = 256
+_JSON_TYPES = {
     type(None): "Null",
     bool: "True",
     dict: "Object",
@@ -27,29 +31,29 @@ _TYPES = {
 
 
 def quoted(value: Any) -> str:
-    """A JSON value for an error message, cut where it is long."""
+    """Formats a JSON value for an error message, cut after 256 characters."""
     parts: list[str] = []
     length = 0
     for part in json.JSONEncoder(indent=4, ensure_ascii=False).iterencode(value):
         parts.append(part)
         length += len(part)
-        if length > LONGEST:
-            return "".join(parts)[:LONGEST] + "..."
+        if length > MAX_QUOTE:
+            return "".join(parts)[:MAX_QUOTE] + "..."
     return "".join(parts)
 
 
-def kind(value: Any) -> str:
-    """What a JSON value is, in the API's words."""
-    return "False" if value is False else _TYPES[type(value)]
+def json_type(value: Any) -> str:
+    """The API's name for the type of a JSON value."""
+    return "False" if value is False else _JSON_TYPES[type(value)]
 
 
 def is_base64(value: Any) -> bool:
-    """Whether a value is bytes: an object with `b64` and nothing else."""
+    """Whether a JSON value stands for bytes: an object with the one key `b64`."""
     return type(value) is dict and len(value) == 1 and type(value.get("b64")) is str
 
 
-def decoded(text: str) -> bytes | None:
-    """Bytes from base64; None where it is none. White space and missing padding are no fault."""
+def decode_base64(text: str) -> bytes | None:
+    """Decodes base64; None if it is invalid. Accepts white space and missing padding."""
     try:
         return binascii.a2b_base64(text, strict_mode=True)
     except ValueError:
@@ -61,64 +65,69 @@ def decoded(text: str) -> bytes | None:
         return None
 
 
-def dense(value: Any, info: TensorInfo) -> Array | None:
-    """An array of a nested list; None where anything in it is wrong: `require` tells what."""
+def to_array(value: Any, info: TensorInfo) -> Array | None:
+    """Converts a nested list to an array; None if anything in it is wrong."""
     shape: list[int] = []
     flat = [value]
     while flat and type(flat[0]) is list:
-        if len(shape) == MOST_DIMENSIONS or set(map(type, flat)) != {list}:
+        if len(shape) == MAX_DIMENSIONS or set(map(type, flat)) != {list}:
             return None
         sizes = set(map(len, flat))
         if len(sizes) > 1:
             return None
         shape.append(sizes.pop())
         flat = list(chain.from_iterable(flat)) if len(flat) > 1 else flat[0]
-    leaves = _leaves(flat, info.dtype)
-    return None if leaves is None else leaves.reshape(shape)
+    array = _convert(flat, info.dtype)
+    return None if array is None else array.reshape(shape)
 
 
-def _leaves(flat: Sequence[Any], dtype: str) -> Array | None:
-    if dtype == "string":
-        return _strings(flat)
-    kinds = set(map(type, flat))
-    wanted = DTYPES.get(dtype)
-    if wanted is None:
+def _convert(flat: Sequence[Any], name: str) -> Array | None:
+    """An array of scalars; None if one is not of the type."""
+    if name == "string":
+        return _to_bytes(flat)
+    types = set(map(type, flat))
+    dtype = DTYPES.get(name)
+    if dtype is None:
         return None
-    if dtype == "bool":
-        return np.array(flat, wanted) if kinds <= {bool} else None
-    if np.issubdtype(wanted, np.integer):
-        limits = np.iinfo(wanted)
-        if not kinds <= {int} or (flat and not limits.min <= min(flat) <= max(flat) <= limits.max):
+    if name == "bool":
+        return np.array(flat, dtype) if types <= {bool} else None
+    if np.issubdtype(dtype, np.integer):
+        limits = np.iinfo(dtype)
+        if not types <= {int} or (flat and not limits.min <= min(flat) <= max(flat) <= limits.max):
             return None
-        return np.array(flat, wanted)
-    if not kinds <= {int, float}:
+        return np.array(flat, dtype)
+    if not types <= {int, float}:
         return None
     exact = np.array(flat, np.float64)
     with np.errstate(over="ignore"):
-        rounded = exact.astype(wanted)
+        rounded = exact.astype(dtype)
     if np.isinf(rounded).any() and (np.isinf(rounded) & np.isfinite(exact)).any():
         return None
     return rounded
 
 
-def _strings(flat: Sequence[Any]) -> Array | None:
-    found = np.empty(len(flat), np.object_)
+def _to_bytes(flat: Sequence[Any]) -> Array | None:
+    array = np.empty(len(flat), np.object_)
     for i, value in enumerate(flat):
         if type(value) is str:
-            found[i] = value.encode()
+            array[i] = value.encode()
         elif is_base64(value):
-            found[i] = decoded(value["b64"])
-        if found[i] is None:
+            array[i] = decode_base64(value["b64"])
+        if array[i] is None:
             return None
-    return found
+    return array
 
 
 def shape_of(value: Any) -> tuple[int, ...]:
-    """The shape that the first values of a nested list promise."""
+    """The shape of a nested list, from the first value of each level.
+
+    Raises:
+        StatusError: the list is nested too deep.
+    """
     shape: list[int] = []
     while type(value) is list:
-        if len(shape) == MOST_DIMENSIONS:
-            raise invalid(f"Encountered lists nested deeper than {MOST_DIMENSIONS} levels")
+        if len(shape) == MAX_DIMENSIONS:
+            raise invalid(f"Encountered lists nested deeper than {MAX_DIMENSIONS} levels")
         shape.append(len(value))
         if not value:
             break
@@ -126,8 +135,18 @@ def shape_of(value: Any) -> tuple[int, ...]:
     return tuple(shape)
 
 
-def require(value: Any, dtype: str, shape: tuple[int, ...], level: int = 0) -> None:
-    """Says what is wrong with a value that `dense` makes no array of."""
+def require_tensor(value: Any, dtype: str, shape: tuple[int, ...], level: int = 0) -> None:
+    """Raises the API's message for a value that `to_array` refuses.
+
+    Args:
+        value: a nested list.
+        dtype: TensorFlow's name of the expected type.
+        shape: the expected shape.
+        level: the depth of `value` in the whole list.
+
+    Raises:
+        StatusError: names what is wrong, and where.
+    """
     if type(value) is not list:
         if level != len(shape):
             raise invalid(
@@ -144,7 +163,7 @@ def require(value: Any, dtype: str, shape: tuple[int, ...], level: int = 0) -> N
             f"expected size: {shape[level]}"
         )
     for item in value:
-        require(item, dtype, shape, level + 1)
+        require_tensor(item, dtype, shape, level + 1)
 
 
 def _require_leaf(value: Any, dtype: str) -> None:
@@ -152,7 +171,7 @@ def _require_leaf(value: Any, dtype: str) -> None:
         raise StatusError(
             "UNIMPLEMENTED", f"Conversion of JSON Value: {quoted(value)} to type: {dtype}"
         )
-    if _leaves([value], dtype) is not None:
+    if _convert([value], dtype) is not None:
         return
     if dtype == "string" and type(value) is dict:
         if not is_base64(value):
@@ -163,28 +182,32 @@ def _require_leaf(value: Any, dtype: str) -> None:
             f"Cannot convert JSON value: {quoted(value)} to {dtype} without loss of precision."
         )
     raise invalid(
-        f"JSON Value: {quoted(value)} Type: {kind(value)} is not of expected type: {dtype}"
+        f"JSON Value: {quoted(value)} Type: {json_type(value)} is not of expected type: {dtype}"
     )
 
 
 def tensor(value: Any, info: TensorInfo) -> Array:
-    """An array of a nested list.
+    """Converts a nested list to an array.
 
     Raises:
-        StatusError: the list is none of one shape and type; says where it is not.
+        StatusError: the list is not of one shape and of the input's type.
     """
-    found = dense(value, info)
-    if found is None:
-        require(value, info.dtype, shape_of(value))
+    array = to_array(value, info)
+    if array is None:
+        require_tensor(value, info.dtype, shape_of(value))
         raise invalid(f"JSON Value: {quoted(value)} is no tensor of type: {info.dtype}")
-    return found
+    return array
 
 
-def same(name: str, one: tuple[int, ...] | None, other: tuple[int, ...]) -> tuple[int, ...]:
-    """Holds the shapes of an input's instances together."""
-    if one is None or one == other:
-        return other
-    sizes = int(np.prod(one)), int(np.prod(other))
+def require_same_shape(expected: tuple[int, ...], shape: tuple[int, ...]) -> None:
+    """Refuses an instance whose shape differs from that of the instances before it.
+
+    Raises:
+        StatusError: names both shapes or, if they differ, both sizes.
+    """
+    if shape == expected:
+        return
+    sizes = int(np.prod(expected)), int(np.prod(shape))
     if sizes[0] != sizes[1]:
         raise invalid(f"Expecting tensor size: {sizes[0]} but got: {sizes[1]}")
-    raise invalid(f"Expecting shape {shown(one)} but got: {shown(other)}")
+    raise invalid(f"Expecting shape {format_shape(expected)} but got: {format_shape(shape)}")

@@ -13,16 +13,16 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
+from zoo.export.probes import KINDS, make_probes
 
 from tests.export.conftest import call
 from tests.runs import copied
-from zoo.artifact.layout import MODEL_FILES, find
+from zoo.artifact.layout import MODEL_FILES, find_export
 from zoo.artifact.trained_run import TrainedRun
 from zoo.data.images import ImageSpec, decode
 from zoo.data.load import load as load_data
 from zoo.errors import ParityError
 from zoo.export import FORMATS, export, formats, parity
-from zoo.export.probes import KINDS, probes
 from zoo.rundir import Run
 from zoo.rundir.files import locked
 
@@ -46,7 +46,7 @@ def require_refused(run: Run, format: str, message: str) -> dict[str, Any]:
         export(TrainedRun(run), format)
     assert caught.value.exit_code == 1
     folder = run.export_folder(format)
-    assert find(folder) is None
+    assert find_export(folder) is None
     return require_only_the_comparison(run, format)
 
 
@@ -131,12 +131,12 @@ def test_what_a_killed_one_left(trained: Run, tmp_path: Path) -> None:
         (folder / f".new-{name}" / "1" / "model.onnx").write_bytes(b"never compared")
         if name != "young":
             os.utime(folder / f".new-{name}", (0, 0))
-    assert find(folder) is None
+    assert find_export(folder) is None
     with locked(folder / ".new-alive", os.getpid):
         export(TrainedRun(run), "onnx")
     left = sorted(path.name for path in folder.glob(".new-*"))
     assert left == [".new-alive", ".new-young"]
-    found = find(folder)
+    found = find_export(folder)
     assert found is not None
     assert found.folder == folder / "tiny" / "1"
 
@@ -259,8 +259,8 @@ def test_one_that_fails_stops_no_other(trained: Run, tmp_path: Path, planted: An
     assert [each["format"] for each in document["exports"]] == ["litert"]
     assert document["error"]["kind"] == "parity"
     assert "cannot be read again" in document["error"]["message"]
-    assert find(run.export_folder("litert")) is not None
-    assert find(run.export_folder("onnx")) is None
+    assert find_export(run.export_folder("litert")) is not None
+    assert find_export(run.export_folder("onnx")) is None
 
 
 def test_an_interrupted_one_leaves_the_old(trained: Run, tmp_path: Path, planted: Any) -> None:
@@ -288,14 +288,14 @@ def test_probes(trained: Run) -> None:
     """Real validation images as they are, and a few of them in every odd way."""
     loaded = TrainedRun(trained)
     split, spec = load_data(loaded.recipe).validation, ImageSpec.of(loaded.recipe)
-    found = probes(split, spec)
+    found = make_probes(split, spec)
     count = len(found.pixels)
     assert count == len(split) == 180
     assert (found.pixels == split.images(np.arange(180))).all()
-    assert len(found.files) == count + len(found.odd_names) == count + len(found.odd_pixels)
-    assert set(found.odd_names) >= {"odd size", "small", "wide", "tall", *KINDS}
+    assert len(found.files) == count + len(found.variant_names) == count + len(found.variant_pixels)
+    assert set(found.variant_names) >= {"odd size", "small", "wide", "tall", *KINDS}
     for content, wanted in zip(
-        found.files, [*found.pixels, *found.odd_pixels], strict=True
+        found.files, [*found.pixels, *found.variant_pixels], strict=True
     ):  # fmt: skip
         assert (decode(content, spec).pixels == wanted).all()
 
@@ -303,7 +303,7 @@ def test_probes(trained: Run) -> None:
 def test_what_is_no_number_is_far_apart() -> None:
     one = np.array([[0.5, np.nan], [0.0, 1.0]])
     far = float(np.finfo(np.float32).max)
-    assert parity._apart(one, one) == far
-    assert parity._apart(one[1:], one[1:]) == 0.0
-    assert parity._apart(np.array([np.inf]), np.array([0.0])) == far
+    assert parity.max_difference(one, one) == far
+    assert parity.max_difference(one[1:], one[1:]) == 0.0
+    assert parity.max_difference(np.array([np.inf]), np.array([0.0])) == far
     assert json.loads(json.dumps(far)) == far

@@ -18,7 +18,7 @@ from tests.test_conformance import STAGES
 from zoo.artifact import readers
 from zoo.artifact.trained_run import softmax
 from zoo.export import formats
-from zoo.export.plain import plain
+from zoo.export.keras_only import keras_only
 from zoo.model.builder import build
 from zoo.recipe import Recipe, words
 
@@ -117,7 +117,7 @@ def test_every_layer_of_ours_is_here(nets: Any) -> None:
 @pytest.mark.parametrize("name", [*STACKS, "all", "activations"])
 def test_same_function(nets: Any, name: str) -> None:
     _, model = nets[name]
-    copy = plain(model)
+    copy = keras_only(model)
     assert ours(copy) == []
     assert not any(isinstance(layer, keras.layers.Lambda) for layer in copy.layers)
     assert copy.trainable_variables == []
@@ -132,8 +132,8 @@ def test_policies(tmp_path: Path, policy: str) -> None:
     """Kept, or brought to float32."""
     model = made(network(tmp_path, flow(ALL), train=f", dtype_policy: {policy}"))
     wanted = np.asarray(model(PIXELS, training=False))
-    np.testing.assert_array_equal(plain(model)(PIXELS, training=False), wanted)
-    full = plain(model, full_precision=True)
+    np.testing.assert_array_equal(keras_only(model)(PIXELS, training=False), wanted)
+    full = keras_only(model, full_precision=True)
     assert {layer.compute_dtype for layer in full.layers} == {"float32"}
     found = np.asarray(full(PIXELS, training=False))
     assert found.dtype == np.float32

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from zoo.artifact.layout import EXTRA, WARMUP
-from zoo.serve.warmup import WarmupRequest, decode
+from zoo.serve.warmup_reader import WarmupRequest, decode
 
 FILE = Path(EXTRA) / WARMUP
 

@@ -1,6 +1,8 @@
-"""How many pixels an encoded image unpacks to, from its header: nothing is decoded here.
+"""The number of pixels of an encoded image, from its header.
 
-A few hundred kilobytes unpack to gigabytes, and the model's graph decodes whatever it is given.
+A few hundred kilobytes may decode to gigabytes, and a model's graph decodes whatever it is given.
+By hand, except for WebP: `PIL.Image.open` refuses files that TensorFlow decodes, and its size of a
+GIF is not that of the canvas that TensorFlow allocates.
 """
 
 from __future__ import annotations
@@ -15,24 +17,26 @@ import numpy as np
 from zoo.serve.signature import Array
 from zoo.serve.status import invalid
 
-_FRAMES = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}  # JPEG's markers with a size.
-_BARE = frozenset((0x01, *range(0xD0, 0xD9)))  # JPEG's markers without a length.
+_JPEG_FRAMES = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}  # Markers with a size.
+_JPEG_BARE = frozenset((0x01, *range(0xD0, 0xD9)))  # Markers without a length.
 _BMP_HEADERS = frozenset((12, 40, 52, 56, 64, 108, 124))
 
 
-def require_size(data: bytes, most: int) -> int:
-    """The pixels of an image, unless they are more than allowed or cannot be told.
+def count_pixels(data: bytes, most: int) -> int:
+    """Counts the pixels of an encoded image, all frames together.
 
-    What does not look like an image passes as none: it is the model that knows what its strings
-    are.
+    Args:
+        data: a file. Whatever does not look like an image counts 0: a model's strings need not be
+            images.
+        most: the number of pixels allowed.
 
     Raises:
-        StatusError: with the size.
+        StatusError: the image has more pixels, or its header does not tell.
     """
-    found = size(data)
-    if found is None:
+    size = image_size(data)
+    if size is None:
         return 0
-    width, height, frames = found
+    width, height, frames = size
     pixels = width * height * frames
     if pixels > most:
         times = f" x {frames} frames" if frames > 1 else ""
@@ -43,26 +47,30 @@ def require_size(data: bytes, most: int) -> int:
     return pixels
 
 
-def weights(arrays: Iterable[Array], most: int) -> Array | None:
-    """The pixels of each row of encoded images; None where there are none, or no rows.
+def count_row_pixels(arrays: Iterable[Array], most: int) -> Array | None:
+    """Counts the pixels in each row of a request; None if it holds no images, or no rows.
+
+    Args:
+        arrays: inputs of encoded images, (rows, ...).
+        most: the number of pixels allowed in an image.
 
     Raises:
-        StatusError: see `require_size`.
+        StatusError: see `count_pixels`.
     """
-    found: Array | None = None
+    total: Array | None = None
     for array in arrays:
-        pixels = np.array([require_size(data, most) for data in array.flat], np.int64)
+        pixels = np.array([count_pixels(data, most) for data in array.flat], np.int64)
         if array.ndim and pixels.any():
             rows = pixels.reshape(len(array), -1).sum(1)
-            found = rows if found is None or len(found) != len(rows) else found + rows
-    return found
+            total = rows if total is None or len(total) != len(rows) else total + rows
+    return total
 
 
-def size(data: bytes) -> tuple[int, int, int] | None:
-    """Width, height and number of frames of an image; None for what is none.
+def image_size(data: bytes) -> tuple[int, int, int] | None:
+    """Width, height and number of frames; None if the data do not look like an image.
 
     Raises:
-        StatusError: an image whose header does not tell.
+        StatusError: the image's header does not tell.
     """
     if data.startswith(b"\x89PNG\r\n\x1a\n") and len(data) >= 24:
         return (*struct.unpack(">II", data[16:24]), 1)
@@ -80,46 +88,46 @@ def size(data: bytes) -> tuple[int, int, int] | None:
 
 
 def _jpeg(data: bytes) -> tuple[int, int, int] | None:
-    place = 2
-    while place + 9 <= len(data):
-        if data[place] != 0xFF:
-            place = data.find(b"\xff", place)
-            if place < 0:
+    at = 2
+    while at + 9 <= len(data):
+        if data[at] != 0xFF:
+            at = data.find(b"\xff", at)
+            if at < 0:
                 return None
             continue
-        marker = data[place + 1]
-        if marker in _FRAMES:
-            height, width = struct.unpack(">HH", data[place + 5 : place + 9])
+        marker = data[at + 1]
+        if marker in _JPEG_FRAMES:
+            height, width = struct.unpack(">HH", data[at + 5 : at + 9])
             return width, height, 1
         if marker == 0xFF:
-            place += 1
-        elif marker in _BARE or marker == 0x00:
-            place += 2
+            at += 1
+        elif marker in _JPEG_BARE or marker == 0x00:
+            at += 2
         elif marker == 0xD9:
             return None
         else:
-            place += 2 + max(2, int.from_bytes(data[place + 2 : place + 4], "big"))
+            at += 2 + max(2, int.from_bytes(data[at + 2 : at + 4], "big"))
     return None
 
 
 def _gif(data: bytes) -> tuple[int, int, int]:
-    """All frames count: a decoder unpacks every one of them to give the first."""
+    """The canvas of all frames, and their number: TensorFlow decodes all to return the first."""
     width, height, flags = struct.unpack("<HHB", data[6:11])
-    place = 13 + _palette(flags)
+    at = 13 + _palette(flags)
     frames = 0
-    while place < len(data) and data[place] in (0x21, 0x2C):
-        if data[place] == 0x21:
-            place += 2
+    while at < len(data) and data[at] in (0x21, 0x2C):
+        if data[at] == 0x21:
+            at += 2
         else:
-            if place + 10 > len(data):
+            if at + 10 > len(data):
                 break
-            right, down, wide, high, flags = struct.unpack("<HHHHB", data[place + 1 : place + 10])
+            right, down, wide, high, flags = struct.unpack("<HHHHB", data[at + 1 : at + 10])
             width, height = max(width, right + wide), max(height, down + high)
             frames += 1
-            place += 11 + _palette(flags)
-        while place < len(data) and data[place]:
-            place += 1 + data[place]
-        place += 1
+            at += 11 + _palette(flags)
+        while at < len(data) and data[at]:
+            at += 1 + data[at]
+        at += 1
     return width, height, max(frames, 1)
 
 
@@ -129,7 +137,7 @@ def _palette(flags: int) -> int:
 
 def _bmp(data: bytes) -> tuple[int, int, int] | None:
     if int.from_bytes(data[14:18], "little") not in _BMP_HEADERS:
-        return None  # Text that begins with BM: a BMP is as large as its file, and needs no bound.
+        return None  # Text that begins with BM; a BMP needs no limit, as its pixels fill its file.
     width, height = struct.unpack("<ii", data[18:26])
     return abs(width), abs(height), 1
 

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from zoo.serve.images import require_size, size, weights
+from zoo.serve.image_size import count_pixels, count_row_pixels, image_size
 from zoo.serve.status import StatusError
 
 
@@ -26,47 +26,47 @@ def encoded(width: int, height: int, kind: str, mode: str = "RGB", **options: ob
 @pytest.mark.parametrize("kind", ["PNG", "JPEG", "GIF", "BMP", "WEBP"])
 def test_sizes(kind: str, mode: str) -> None:
     for width, height in ((1, 1), (7, 300), (640, 3)):
-        assert size(encoded(width, height, kind, mode)) == (width, height, 1)
+        assert image_size(encoded(width, height, kind, mode)) == (width, height, 1)
 
 
 @pytest.mark.parametrize("options", [{"progressive": True}, {"comment": b"\xff\xc0" * 40}])
 def test_sizes_of_other_jpegs(options: dict[str, object]) -> None:
-    assert size(encoded(11, 5, "JPEG", **options)) == (11, 5, 1)
+    assert image_size(encoded(11, 5, "JPEG", **options)) == (11, 5, 1)
 
 
 def test_frames_count() -> None:
     frames = [Image.new("P", (30, 20), n) for n in range(4)]
     held = io.BytesIO()
     frames[0].save(held, "GIF", save_all=True, append_images=frames[1:], optimize=False)
-    found = size(held.getvalue())
+    found = image_size(held.getvalue())
     assert found == (30, 20, 4)
     with pytest.raises(StatusError, match="30 x 20 x 4 frames pixels: too large"):
-        require_size(held.getvalue(), 2000)
-    require_size(held.getvalue(), 2400)
+        count_pixels(held.getvalue(), 2000)
+    count_pixels(held.getvalue(), 2400)
 
 
 def test_weights_are_pixels_by_row() -> None:
     files = np.array([encoded(7, 3, "PNG"), b"no image", encoded(2, 2, "JPEG")], np.object_)
-    found = weights([files], 100)
+    found = count_row_pixels([files], 100)
     assert found is not None
     assert found.tolist() == [21, 0, 4]
-    found = weights([files, files[::-1], np.array([b"words"] * 3, np.object_)], 100)
+    found = count_row_pixels([files, files[::-1], np.array([b"words"] * 3, np.object_)], 100)
     assert found is not None
     assert found.tolist() == [25, 0, 25]
-    found = weights([np.stack([files, files], axis=1)], 100)
+    found = count_row_pixels([np.stack([files, files], axis=1)], 100)
     assert found is not None
     assert found.tolist() == [42, 0, 8]
     for none in (np.array([b"words"] * 3, np.object_), np.array(files[0], np.object_), files[:0]):
-        assert weights([none], 100) is None
+        assert count_row_pixels([none], 100) is None
     with pytest.raises(StatusError, match="7 x 3 pixels: too large"):
-        weights([files], 20)
+        count_row_pixels([files], 20)
 
 
 def test_a_bomb_is_refused_by_its_header() -> None:
     header = struct.pack(">II", 20_000, 20_000)
     png = encoded(1, 1, "PNG")
     with pytest.raises(StatusError, match="image of 20000 x 20000 pixels: too large") as caught:
-        require_size(png[:16] + header + png[24:], 50_000_000)
+        count_pixels(png[:16] + header + png[24:], 50_000_000)
     assert caught.value.http == 400
 
 
@@ -74,8 +74,8 @@ def test_a_bomb_is_refused_by_its_header() -> None:
     "data", [b"", b"hello", b"BMW, and other words that begin so", b"GIF89a", b"\xff\xd8\xff\xe0"]
 )
 def test_what_is_no_image_is_the_models_business(data: bytes) -> None:
-    assert size(data) is None
-    require_size(data, 1)
+    assert image_size(data) is None
+    count_pixels(data, 1)
 
 
 @pytest.mark.parametrize(
@@ -84,7 +84,7 @@ def test_what_is_no_image_is_the_models_business(data: bytes) -> None:
 )
 def test_what_cannot_be_bounded_is_refused(data: bytes, part: str) -> None:
     with pytest.raises(StatusError, match=part):
-        size(data)
+        image_size(data)
 
 
 START = st.sampled_from([b"\xff\xd8\xff", b"GIF89a", b"BM", b"\x89PNG\r\n\x1a\n", b"RIFF0000WEBP"])
@@ -93,7 +93,7 @@ START = st.sampled_from([b"\xff\xd8\xff", b"GIF89a", b"BM", b"\x89PNG\r\n\x1a\n"
 @given(START, st.binary(max_size=300))
 def test_any_bytes_are_measured_passed_or_refused(start: bytes, rest: bytes) -> None:
     with contextlib.suppress(StatusError):
-        size(start + rest)
+        image_size(start + rest)
 
 
 @given(st.integers(0, 10_000))
@@ -102,4 +102,4 @@ def test_cut_images(stop: int) -> None:
     for kind in ("PNG", "JPEG", "GIF", "BMP"):
         held = io.BytesIO()
         Image.fromarray(rng.integers(0, 255, (40, 60, 3), np.uint8)).save(held, kind)
-        assert size(held.getvalue()[:stop]) in (None, (60, 40, 1))
+        assert image_size(held.getvalue()[:stop]) in (None, (60, 40, 1))

@@ -1,0 +1,47 @@
+"""Rebuilds a trained network from Keras's own layers, so that it opens where zoo is missing."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import keras
+from keras import ops
+
+from zoo.model.layers import FixedConv2D, Maxout, PadShortcut
+
+
+def keras_only(model: keras.Model, full_precision: bool = False) -> keras.Model:
+    """Copies a network, with its weights, to one of Keras's own layers.
+
+    Args:
+        model: a network of `zoo.model.builder.build`.
+        full_precision: compute in float32, whatever the network was trained in.
+
+    Returns:
+        A model of images (batch, height, width, channels), 0 to 255, to logits (batch, classes).
+    """
+
+    def copy(layer: keras.Layer) -> keras.Layer:
+        config = layer.get_config()
+        if full_precision and "dtype" in config:
+            config["dtype"] = "float32"
+        layer_class = keras.layers.Conv2D if isinstance(layer, FixedConv2D) else type(layer)
+        return layer_class.from_config(config)
+
+    def call(layer: keras.Layer, *inputs: Any, **options: Any) -> Any:
+        if isinstance(layer, Maxout):
+            *spatial, channels = inputs[0].shape[1:]
+            shape = (-1, *spatial, channels // layer.pieces, layer.pieces)
+            return ops.max(ops.reshape(inputs[0], shape), axis=-1)
+        if isinstance(layer, PadShortcut):
+            strided = inputs[0][:, :: layer.strides[0], :: layer.strides[1], :]
+            missing = layer.channels - inputs[0].shape[-1]
+            return ops.pad(strided, ((0, 0), (0, 0), (0, 0), (0, missing)))
+        return layer(*inputs, **options)
+
+    clone = keras.models.clone_model(model, clone_function=copy, call_function=call)
+    for layer in model.layers:
+        if layer.weights:
+            clone.get_layer(layer.name).set_weights(layer.get_weights())
+    clone.trainable = False
+    return clone
