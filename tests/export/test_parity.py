@@ -13,7 +13,6 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
-from zoo.export.probes import KINDS, make_probes
 
 from tests.export.conftest import call
 from tests.runs import copied
@@ -23,6 +22,7 @@ from zoo.data.images import ImageSpec, decode
 from zoo.data.load import load as load_data
 from zoo.errors import ParityError
 from zoo.export import FORMATS, export, formats, parity
+from zoo.export.probes import KINDS, make_probes
 from zoo.rundir import Run
 from zoo.rundir.files import locked
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
-from zoo.export.probes import KINDS, VARIED_IMAGES, make_probes, spread_indices
 
 from zoo.artifact import readers
 from zoo.data.images import ImageSpec, as_png, decode
 from zoo.data.splits import ArraySplit
+from zoo.export.probes import KINDS, VARIED_IMAGES, make_probes, spread_indices
 
 
 @given(st.integers(1, 5000), st.integers(1, 600))
