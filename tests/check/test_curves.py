@@ -13,11 +13,11 @@ from hypothesis import strategies as st
 
 from tests.check.healthy import HEALTHY
 from zoo.check.judge.curve_fits import (
-    line,
-    linear_over_exponential,
-    smoothed,
+    block_means,
+    exponential_moving_average,
+    fit_line,
+    linear_aic_margin,
     standard_error,
-    thinned,
 )
 from zoo.check.judge.curves import (
     CurveShape,
@@ -119,7 +119,7 @@ NUMBERS = st.floats(-1e6, 1e6)
 
 @given(st.lists(NUMBERS, min_size=1, max_size=50), st.floats(0.0, 0.99))
 def test_smoothed_lies_among_the_values(values: list[float], keep: float) -> None:
-    smooth = smoothed(values, keep)
+    smooth = exponential_moving_average(values, keep)
     assert len(smooth) == len(values)
     slack = 1e-6 * max(1.0, *map(abs, values))
     assert all(min(values) - slack <= value <= max(values) + slack for value in smooth)
@@ -128,7 +128,7 @@ def test_smoothed_lies_among_the_values(values: list[float], keep: float) -> Non
 @given(st.floats(-100, 100), st.floats(-100, 100), st.integers(2, 40))
 def test_a_line_is_found(offset: float, slope: float, count: int) -> None:
     xs = [float(x) for x in range(count)]
-    found = line(xs, [offset + slope * x for x in xs])
+    found = fit_line(xs, [offset + slope * x for x in xs])
     assert found[:2] == pytest.approx((offset, slope), abs=1e-8)
 
 
@@ -136,17 +136,17 @@ def test_a_line_is_found(offset: float, slope: float, count: int) -> None:
 def test_lines_and_exponentials_are_told_apart(seed: int) -> None:
     falls = curve(lambda t: 2 - t, noise=0.05, seed=seed).losses
     levels = curve(lambda t: math.exp(-4 * t), noise=0.05, seed=seed).losses
-    assert linear_over_exponential(falls) > 10
-    assert linear_over_exponential(levels) < -10
+    assert linear_aic_margin(falls) > 10
+    assert linear_aic_margin(levels) < -10
 
 
 def test_short_or_constant_is_no_line() -> None:
-    assert linear_over_exponential([3.0, 2.0, 1.0]) == 0.0
-    assert linear_over_exponential([1.0] * 50) == pytest.approx(2.0)
+    assert linear_aic_margin([3.0, 2.0, 1.0]) == 0.0
+    assert linear_aic_margin([1.0] * 50) == pytest.approx(2.0)
 
 
 def test_means_of_blocks() -> None:
-    assert thinned([1.0, 3.0, 5.0, 7.0, 9.0], most=3) == [2.0, 6.0]
+    assert block_means([1.0, 3.0, 5.0, 7.0, 9.0], most=3) == [2.0, 6.0]
     assert standard_error([1.0, 3.0]) == pytest.approx(1.0)
     assert standard_error([1.0]) == 0.0
 

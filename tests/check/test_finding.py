@@ -15,11 +15,11 @@ from zoo.check.judge.finding import (
     INFO,
     PASS,
     WARN,
-    broken,
+    fail_if_not_finite,
     finding,
-    joined,
-    named,
-    not_finite,
+    join_names,
+    merge,
+    non_finite_fields,
 )
 
 VERDICTS = st.sampled_from(list(Verdict))
@@ -46,7 +46,7 @@ def test_overall_is_the_worst(verdicts: list[Verdict]) -> None:
 
 @given(st.lists(VERDICTS, min_size=1))
 def test_parts_joined_are_as_bad_as_the_worst(verdicts: list[Verdict]) -> None:
-    whole = joined(of(verdict, str(index)) for index, verdict in enumerate(verdicts))
+    whole = merge(of(verdict, str(index)) for index, verdict in enumerate(verdicts))
     assert whole.verdict is worst_verdict(map(of, verdicts))
     told = [whole.advice, *(entry["advice"] for entry in whole.details.get("also", []))]
     wanted = [str(index) for index, verdict in enumerate(verdicts) if verdict > PASS]
@@ -62,16 +62,16 @@ def test_json_knows_no_nan(value: float, word: str) -> None:
 
 
 def test_places_that_are_not_finite() -> None:
-    assert list(not_finite({"a": [1.0, math.nan], "b": (2, {"c": math.inf})})) == [
+    assert list(non_finite_fields({"a": [1.0, math.nan], "b": (2, {"c": math.inf})})) == [
         ".a[1]",
         ".b[1].c",
     ]
-    assert broken("C01", [1.0, 2, "x", None], "a") is None
-    told = broken("C01", [math.nan], "look there.")
+    assert fail_if_not_finite("C01", [1.0, 2, "x", None], "a") is None
+    told = fail_if_not_finite("C01", [math.nan], "look there.")
     assert told is not None
     assert "look there" in told.advice
 
 
 def test_named() -> None:
-    assert named("ab") == "a, b"
-    assert named("abcde") == "a, b, c and 2 more"
+    assert join_names("ab") == "a, b"
+    assert join_names("abcde") == "a, b, c and 2 more"

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from tests.check.healthy import HEALTHY, scan
 from tests.check.scans import PEAKED, POINT, QUIET, SCANS, bursts, peaks, walked
 from zoo.check.judge.learning_rate import LearningRateScan, judge_learning_rate
-from zoo.check.judge.rates import RatePoint, suggestion
+from zoo.check.judge.rates import RatePoint, suggest
 
 
 @given(SCANS | PEAKED, st.floats(1e-7, 100.0), st.sampled_from(["constant", "cosine"]))
@@ -41,7 +41,7 @@ def test_rates_that_are_left_out_change_nothing(
     assert found[0].rate == pytest.approx(nearest)
     some, whole = (judge_learning_rate(replace(numbers, points=one)) for one in (found, points))
     assert some.verdict == whole.verdict
-    assert suggestion(found, annealed, chance) == suggestion(points, annealed, chance)
+    assert suggest(found, annealed, chance) == suggest(points, annealed, chance)
 
 
 @given(SCANS, st.randoms(use_true_random=False), st.floats(1e-7, 100.0))
@@ -101,7 +101,7 @@ def test_warm_up_and_doubt_allow_higher_rates(
 
 @given(SCANS, st.sampled_from(["constant", "cosine"]))
 def test_what_is_suggested_passes(points: list[RatePoint], schedule: str) -> None:
-    found = suggestion(points, schedule != "constant")
+    found = suggest(points, schedule != "constant")
     assert found is not None
     numbers = replace(HEALTHY["C14"], points=points, schedule=schedule, rate=found[0])
     assert judge_learning_rate(numbers).verdict == "PASS"
@@ -166,7 +166,7 @@ def test_a_shortened_scan_fails_a_rate_only_where_one_like_it_exploded() -> None
     numbers = replace(numbers, steps=49)
     found = judge_learning_rate(numbers)
     assert (found.verdict, "is not judged: after so few steps" in found.advice) == ("INFO", True)
-    assert numbers.proposal is None
+    assert numbers.suggestion is None
     burst = [replace(one, smoothed_max=7.0) if one.rate == 10.0 else one for one in points]
     assert judge_learning_rate(replace(numbers, points=burst)).verdict == "FAIL"
     lost = [replace(one, finite=False) if one.rate == 10.0 else one for one in points]
@@ -211,7 +211,7 @@ def test_a_shortened_scan_leaves_rates_that_barely_change_to_longer_ones() -> No
         scanned = replace(numbers, rate=rate, steps=steps, scale=scale)
         found = judge_learning_rate(scanned)
         assert (found.verdict, words in found.advice) == (verdict, True), found
-        assert (scanned.proposal is None) == ("not judged" in found.advice)
+        assert (scanned.suggestion is None) == ("not judged" in found.advice)
 
 
 @given(

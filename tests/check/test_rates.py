@@ -11,7 +11,13 @@ from hypothesis import strategies as st
 
 from tests.check.healthy import scan
 from tests.check.scans import PEAKED, POINT, QUIET, SCANS, walked
-from zoo.check.judge.rates import RatePoint, classes, classified, largest_working, suggestion
+from zoo.check.judge.rates import (
+    RatePoint,
+    classify_point,
+    classify_rates,
+    largest_working,
+    suggest,
+)
 
 
 @pytest.mark.parametrize(
@@ -30,39 +36,39 @@ from zoo.check.judge.rates import RatePoint, classes, classified, largest_workin
     ],
 )
 def test_classes_of_a_point(changes: dict[str, object], kind: str) -> None:
-    assert classified(replace(POINT, **changes)) == kind
+    assert classify_point(replace(POINT, **changes)) == kind
 
 
 def test_a_rate_works_only_with_all_seeds() -> None:
     bad = replace(POINT, seed=1, finite=False)
     slow = replace(POINT, seed=1, end_loss=2.3)
-    assert classes([POINT, bad]) == {0.1: "too high"}
-    assert classes([POINT, slow]) == {0.1: "too low"}
+    assert classify_rates([POINT, bad]) == {0.1: "too high"}
+    assert classify_rates([POINT, slow]) == {0.1: "too low"}
 
 
 def test_a_network_that_died_does_not_work() -> None:
     """From 3.5 to ln 10, while answers are guesses."""
     fine = replace(POINT, first_loss=3.5, rate=0.01)
     dead = replace(POINT, first_loss=3.5, end_loss=2.31, smoothed_max=3.6, rate=1.0, accuracy=0.1)
-    assert classes([dead, fine], chance=0.13) == {0.01: "works", 1.0: "too high"}
-    assert suggestion([dead, fine], annealed=True, chance=0.13) == (0.01, (0.01 / 300, 0.01))
+    assert classify_rates([dead, fine], chance=0.13) == {0.01: "works", 1.0: "too high"}
+    assert suggest([dead, fine], annealed=True, chance=0.13) == (0.01, (0.01 / 300, 0.01))
 
 
 def test_a_rate_that_falls_as_far_as_those_that_work_works() -> None:
     """As resnet20's 0.1 after 50 steps of 32 images."""
     low = replace(POINT, rate=0.01, first_loss=2.305, end_loss=2.148, se=0.04)
     noisy = replace(low, rate=0.1, end_loss=2.156, se=0.06)
-    assert classes([low, noisy], 0.15) == {0.01: "works", 0.1: "works"}
-    assert classes([noisy], 0.15) == {0.1: "too low"}
-    assert classes([low, replace(noisy, accuracy=0.14)], 0.15)[0.1] == "too low"
-    assert classes([low, replace(noisy, end_loss=2.175)], 0.15)[0.1] == "too low"
-    assert classes([low, replace(noisy, se=0.08)], 0.15)[0.1] == "too low"
+    assert classify_rates([low, noisy], 0.15) == {0.01: "works", 0.1: "works"}
+    assert classify_rates([noisy], 0.15) == {0.1: "too low"}
+    assert classify_rates([low, replace(noisy, accuracy=0.14)], 0.15)[0.1] == "too low"
+    assert classify_rates([low, replace(noisy, end_loss=2.175)], 0.15)[0.1] == "too low"
+    assert classify_rates([low, replace(noisy, se=0.08)], 0.15)[0.1] == "too low"
     fluke = replace(noisy, end_loss=1.9), replace(noisy, seed=1, end_loss=2.3)
-    assert classes([low, *fluke], 0.15)[0.1] == "too low"
+    assert classify_rates([low, *fluke], 0.15)[0.1] == "too low"
 
 
 def test_a_lucky_rate_above_those_that_explode_does_not_count() -> None:
-    found = classes([*scan(-3, 0), replace(POINT, rate=100.0)])
+    found = classify_rates([*scan(-3, 0), replace(POINT, rate=100.0)])
     assert largest_working(found) == 1.0
 
 
@@ -70,7 +76,7 @@ def test_a_lucky_rate_above_those_that_explode_does_not_count() -> None:
 def test_the_range_to_search_holds_what_is_suggested(
     points: list[RatePoint], annealed: bool
 ) -> None:
-    found = suggestion(points, annealed, 0.11)
+    found = suggest(points, annealed, 0.11)
     if found is None:
         return
     rate, (low, high) = found
@@ -80,7 +86,7 @@ def test_the_range_to_search_holds_what_is_suggested(
 
 @given(SCANS, st.booleans())
 def test_suggestion_lies_in_what_was_scanned(points: list[RatePoint], annealed: bool) -> None:
-    found = suggestion(points, annealed)
+    found = suggest(points, annealed)
     assert found is not None
     rate, (low, high) = found
     rates = [point.rate for point in points]
@@ -110,12 +116,12 @@ def test_a_dear_scan_looks_below_rates_at_which_the_network_dies() -> None:
     dead = [replace(QUIET, rate=10 ** (half / 2), accuracy=0.1) for half in range(-5, 2)]
     fine = [replace(POINT, rate=10 ** (half / 2)) for half in range(-12, -5)]
     tried = walked([*dead, *fine], 3.0, annealed=True, chance=0.128)
-    assert largest_working(classes(tried, 0.128)) == pytest.approx(1e-3)
+    assert largest_working(classify_rates(tried, 0.128)) == pytest.approx(1e-3)
 
 
 @pytest.mark.parametrize("annealed, wanted", [(True, 0.1 / 3), (False, 0.01)])
 def test_suggestion(annealed: bool, wanted: float) -> None:
-    found = suggestion(scan(-4, -1), annealed)
+    found = suggest(scan(-4, -1), annealed)
     assert found is not None
     rate, search = found
     assert rate == pytest.approx(wanted)
@@ -123,8 +129,8 @@ def test_suggestion(annealed: bool, wanted: float) -> None:
 
 
 def test_nothing_is_suggested_where_nothing_works() -> None:
-    assert suggestion([replace(POINT, finite=False)], annealed=True) is None
-    assert suggestion([replace(POINT, end_loss=2.3)], annealed=True) is None
+    assert suggest([replace(POINT, finite=False)], annealed=True) is None
+    assert suggest([replace(POINT, end_loss=2.3)], annealed=True) is None
 
 
 def test_an_annealed_rate_may_be_as_high_as_teaches_nearly_as_much() -> None:
@@ -134,7 +140,7 @@ def test_an_annealed_rate_may_be_as_high_as_teaches_nearly_as_much() -> None:
         replace(POINT, rate=rate, first_loss=2.44, end_loss=end, smoothed_max=max(end, 2.5))
         for rate, end in ends.items()
     ]
-    annealed, constant = (suggestion(points, falls, 0.1) for falls in (True, False))
+    annealed, constant = (suggest(points, falls, 0.1) for falls in (True, False))
     assert annealed is not None
     assert constant is not None
     assert annealed[0] == pytest.approx(3.2e-3)

@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from zoo.check.judge import CHECKS, Finding, Verdict, joined, worst_verdict
+from zoo.check.judge import CHECKS, Finding, Verdict, merge, worst_verdict
 from zoo.check.measure import MEASURE, Subject
 from zoo.check.measure.subject import ALL
 from zoo.errors import UsageError
@@ -123,7 +123,7 @@ def _checked(subject: Subject, names: list[str], tell: Tell) -> CheckReport:
         began = time.perf_counter()
         numbers = MEASURE[name](subject)
         if isinstance(numbers, list):
-            findings.append(joined(map(entry.judge, numbers)))
+            findings.append(merge(map(entry.judge, numbers)))
         elif numbers is None:
             silent.append(name)
         else:

@@ -1,10 +1,10 @@
-"""The babysitter's judgements: plain numbers in, verdicts out. Light.
+"""Verdicts on the numbers of a check. Light: plain Python, without numpy.
 
     zoo.check.measure (numbers)  -->  CHECKS[id].judge(numbers)  -->  Finding
 
-The numbers of a check are a small frozen dataclass beside its judge, whose docstring says what each
-is and in which unit. A number that is nan or infinite is FAIL. The divergence of a running
-training, is watched in `zoo.train`; C22, the gradients of our own layers, is a test.
+The numbers of a check are a small frozen dataclass beside its judge; its docstring gives meanings
+and units. A number that is NaN or infinite is FAIL. Two laws are elsewhere: `zoo.train` stops a
+training that diverges, and C22, the gradients of our own layers, is a test.
 """
 
 from __future__ import annotations
@@ -28,17 +28,24 @@ from zoo.check.judge import (
     symmetry,
     updates,
 )
-from zoo.check.judge.finding import NAMES, Finding, Verdict, joined, worst_verdict
+from zoo.check.judge.finding import NAMES, Finding, Verdict, merge, worst_verdict
 
-__all__ = ["CHECKS", "Check", "Finding", "Verdict", "joined", "worst_verdict"]
+__all__ = ["CHECKS", "Check", "Finding", "Verdict", "merge", "worst_verdict"]
 
 
 @dataclass(frozen=True, kw_only=True)
 class Check:
     """One check of the table.
 
-    `asks` is the question in a sentence, `cost` what measuring takes, `quick` whether that is no
-    training, `source` where the formula is from, `numbers` what `judge` takes.
+    Attributes:
+        id: such as C05.
+        name: a few words.
+        asks: the question that it answers.
+        cost: what measuring takes.
+        quick: whether it needs no training.
+        source: of the formula.
+        numbers: type of what `judge` takes.
+        judge: turns numbers into a finding.
     """
 
     id: str

@@ -1,4 +1,7 @@
-"""Smoothing, means and fits of short curves, and what guessing reaches, in plain Python. Light."""
+"""Smoothing and fits of loss curves, in plain Python. Light.
+
+Live checks run these on a few hundred numbers; numpy's import alone would take longer.
+"""
 
 from __future__ import annotations
 
@@ -6,56 +9,63 @@ import math
 from collections.abc import Sequence
 from statistics import fmean, stdev
 
-# Time constants in the window of an exponential: at fewer it is a line, which it is set against.
-CONSTANTS = tuple(2.0 * 1.25**step for step in range(16))
-LONGEST = 500  # Points a fit is made of.
+# Decay rates k of the exponentials that are tried, where the window is 1 long. With less than two
+# time constants in the window, an exponential is nearly the line that it is compared with.
+DECAY_RATES = tuple(2.0 * 1.25**step for step in range(16))
+MAX_POINTS = 500  # Longer curves are averaged over blocks before a fit.
 
 
-def smoothed(values: Sequence[float], keep: float = 0.9) -> list[float]:
-    """Exponential moving average without the bias of its start (Kingma & Ba 2015, section 3)."""
-    result: list[float] = []
+def exponential_moving_average(values: Sequence[float], decay: float = 0.9) -> list[float]:
+    """Return the bias-corrected moving average of the values (Kingma & Ba 2015, section 3)."""
+    averages: list[float] = []
     total = weight = 0.0
     for value in values:
-        total = keep * total + (1 - keep) * value
-        weight = keep * weight + (1 - keep)
-        result.append(total / weight)
-    return result
+        total = decay * total + (1 - decay) * value
+        weight = decay * weight + (1 - decay)
+        averages.append(total / weight)
+    return averages
 
 
 def standard_error(values: Sequence[float]) -> float:
-    """Of the mean of the values, as if independent; 0 for fewer than two."""
+    """Return the standard error of the mean of independent values; 0 for fewer than two."""
     return stdev(values) / math.sqrt(len(values)) if len(values) > 1 else 0.0
 
 
-def thinned(values: Sequence[float], most: int = LONGEST) -> list[float]:
-    """Means of equally long blocks, so many at most; a last block that is not full is left out."""
+def block_means(values: Sequence[float], most: int = MAX_POINTS) -> list[float]:
+    """Return the means of at most `most` blocks of equal length, without an incomplete last one."""
     size = -(-len(values) // most)
     return [fmean(values[i : i + size]) for i in range(0, len(values) - size + 1, size)]
 
 
-def line(xs: Sequence[float], ys: Sequence[float]) -> tuple[float, float, float]:
-    """Least squares of ys = a + b * xs: a, b and the sum of squared residuals."""
-    mean_x, mean_y = fmean(xs), fmean(ys)
-    spread = math.fsum((x - mean_x) ** 2 for x in xs)
-    both = math.fsum((x - mean_x) * (y - mean_y) for x, y in zip(xs, ys, strict=True))
-    slope = both / spread if spread else 0.0
-    offset = mean_y - slope * mean_x
-    rest = math.fsum((y - offset - slope * x) ** 2 for x, y in zip(xs, ys, strict=True))
-    return offset, slope, rest
+def fit_line(xs: Sequence[float], ys: Sequence[float]) -> tuple[float, float, float]:
+    """Fit ys = a + b * xs by least squares.
 
+    Not `statistics.linear_regression`: that refuses constant xs.
 
-def linear_over_exponential(values: Sequence[float]) -> float:
-    """By how much a line has a better (smaller) AIC than a + b * exp(-k t), which levels off.
-
-    k runs over a grid from two time constants in the window on: with less, the exponential is a
-    line too. AIC = n ln(RSS / n) + 2 parameters (Akaike 1974). Positive: still linear.
+    Returns:
+        a, b and the sum of squared residuals.
     """
-    ys = thinned(values)
+    mean_x, mean_y = fmean(xs), fmean(ys)
+    variation = math.fsum((x - mean_x) ** 2 for x in xs)
+    covariation = math.fsum((x - mean_x) * (y - mean_y) for x, y in zip(xs, ys, strict=True))
+    slope = covariation / variation if variation else 0.0
+    offset = mean_y - slope * mean_x
+    residual = math.fsum((y - offset - slope * x) ** 2 for x, y in zip(xs, ys, strict=True))
+    return offset, slope, residual
+
+
+def linear_aic_margin(values: Sequence[float]) -> float:
+    """Return AIC(a + b * exp(-k t)) - AIC(line): positive if the curve still falls in a line.
+
+    AIC = n ln(RSS / n) + 2 parameters (Akaike 1974); k is the best of `DECAY_RATES`. 0 for fewer
+    than four points.
+    """
+    ys = block_means(values)
     if len(ys) < 4:
         return 0.0
     times = [index / (len(ys) - 1) for index in range(len(ys))]
-    straight = line(times, ys)[2]
-    bent = min(line([math.exp(-k * t) for t in times], ys)[2] for k in CONSTANTS)
-    # Rounding is no misfit.
-    least = len(ys) * (1e-9 * max(1.0, *map(abs, ys))) ** 2
-    return len(ys) * math.log((bent + least) / (straight + least)) + 2.0
+    linear = fit_line(times, ys)[2]
+    exponential = min(fit_line([math.exp(-k * t) for t in times], ys)[2] for k in DECAY_RATES)
+    # A perfect fit leaves rounding errors, not zero.
+    rounding = len(ys) * (1e-9 * max(1.0, *map(abs, ys))) ** 2
+    return len(ys) * math.log((exponential + rounding) / (linear + rounding)) + 2.0

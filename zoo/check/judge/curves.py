@@ -1,4 +1,4 @@
-"""Checks of a training's curves and of its first filters. Light."""
+"""C17 to C19: the loss and the accuracies of a whole training. Light."""
 
 from __future__ import annotations
 
@@ -8,10 +8,65 @@ from dataclasses import dataclass
 from statistics import fmean, stdev
 from typing import Literal
 
-from zoo.check.judge.curve_fits import line, linear_over_exponential, smoothed, standard_error
-from zoo.check.judge.finding import INFO, PASS, WARN, Finding, Verdict, broken, finding
+from zoo.check.judge.curve_fits import (
+    exponential_moving_average,
+    fit_line,
+    linear_aic_margin,
+    standard_error,
+)
+from zoo.check.judge.finding import (
+    INFO,
+    PASS,
+    WARN,
+    Finding,
+    Verdict,
+    fail_if_not_finite,
+    finding,
+)
 
-Shape = Literal[
+PLATEAU_WARN = 0.99  # Share of the loss of equal scores.
+
+
+@dataclass(frozen=True, kw_only=True)
+class LossPlateau:
+    """One epoch, some time after the start of a training.
+
+    Attributes:
+        loss: mean over the epoch.
+        accuracy: on its training images.
+        at_start: the loss of equal scores: ln C, or C - 1 for the SVM loss.
+        chance: accuracy that guessing stays below: `chance.guessing_bound`.
+    """
+
+    loss: float
+    accuracy: float
+    at_start: float
+    chance: float
+
+
+def judge_plateau(numbers: LossPlateau) -> Finding:
+    """C17. The loss falls below that of equal scores, or at least accuracy exceeds chance.
+
+    Source: CS231n, lecture 6, "loss barely changing"; "train/val accuracy goes to 20 % though": a
+    diffuse softmax that points in the right direction is no plateau.
+    """
+    check = "C17"
+    if failed := fail_if_not_finite(check, numbers, "lower learning_rate in train.optimizer."):
+        return failed
+    limit = PLATEAU_WARN * numbers.at_start
+    threshold = f"loss < {limit:.4g}, or accuracy > {numbers.chance:.3f}"
+    if numbers.loss < limit or numbers.accuracy > numbers.chance:
+        advice = "the loss has left that of equal scores."
+        return finding(check, PASS, numbers.loss, threshold, advice)
+    advice = (
+        f"the loss stays at {numbers.loss:.4g}, that of equal scores, and accuracy at chance: "
+        "labels that do not fit (data.source), dead units, or a learning_rate in "
+        "train.optimizer that is far too low or too high; zoo check tells which."
+    )
+    return finding(check, WARN, numbers.loss, threshold, advice)
+
+
+ShapeName = Literal[
     "too short",
     "diverged",
     "flat",
@@ -21,15 +76,7 @@ Shape = Literal[
     "noisy",
     "healthy",
 ]
-SHORTEST = 30  # Losses a shape is seen in.
-DIVERGED = 3.0  # Times the first loss.
-# Of the first loss: as good as it, the plateau's width, and the drop that ends one.
-MOVED, WIDTH, DROP = 0.01, 0.02, 0.1
-LONG = 0.2  # Share of the run that a plateau lasts at least.
-STALLED_HIGH = 0.25  # Of the first loss, where a stall is high.
-AKAIKE = 10.0
-NOISE = 0.2  # Residual sd over the total drop.
-SAID: dict[Shape, tuple[Verdict, str]] = {
+SHAPES: dict[ShapeName, tuple[Verdict, str]] = {
     "too short": (INFO, "too few losses to see a shape."),
     "diverged": (WARN, "the loss ends far above its start: lower learning_rate in "
                  "train.optimizer."),
@@ -45,47 +92,20 @@ SAID: dict[Shape, tuple[Verdict, str]] = {
     "healthy": (PASS, "the loss falls and levels off."),
 }  # fmt: skip
 
-
-@dataclass(frozen=True, kw_only=True)
-class LossPlateau:
-    """An epoch of a training, long enough after its start.
-
-    Attributes:
-        loss: mean over the epoch.
-        accuracy: on its training images.
-        at_start: the loss of equal scores: ln C, or C - 1 for the SVM loss.
-        chance: accuracy that guessing stays below: `chance.guessing_bound`.
-    """
-
-    loss: float
-    accuracy: float
-    at_start: float
-    chance: float
-
-
-LEFT = 0.99  # Of the loss of equal scores.
-
-
-def judge_plateau(numbers: LossPlateau) -> Finding:
-    """C17. The loss leaves that of equal scores, or at least answers get better than guesses.
-
-    Source: CS231n, lecture 6, "loss barely changing"; "train/val accuracy goes to 20 % though": a
-    diffuse softmax that points the right way is no plateau.
-    """
-    check = "C17"
-    if found := broken(check, numbers, "lower learning_rate in train.optimizer."):
-        return found
-    bar = LEFT * numbers.at_start
-    wanted = f"loss < {bar:.4g}, or accuracy > {numbers.chance:.3f}"
-    if numbers.loss < bar or numbers.accuracy > numbers.chance:
-        told = "the loss has left that of equal scores."
-        return finding(check, PASS, numbers.loss, wanted, told)
-    told = (
-        f"the loss stays at {numbers.loss:.4g}, that of equal scores, and accuracy at chance: "
-        "labels that do not fit (data.source), dead units, or a learning_rate in "
-        "train.optimizer that is far too low or too high; zoo check tells which."
-    )
-    return finding(check, WARN, numbers.loss, wanted, told)
+MIN_LOSSES = 30
+DIVERGED_LOSS = 3.0  # Times the first loss.
+# Shares of the first loss.
+FLAT_DROP = 0.01
+PLATEAU_WIDTH = 0.02
+PLATEAU_DROP = 0.1  # The drop that ends a plateau.
+STALLED_LOSS = 0.25  # A stall above it is high.
+PLATEAU_LENGTH = 0.2  # Share of the training; at least one epoch.
+# Shares of the whole drop.
+FAST_DROP = 0.9  # In the first tenth of the steps.
+STALLED_FALL = 0.02  # In the second half.
+LINEAR_FALL = 0.1  # In the second half.
+NOISE_STD = 0.2
+LINEAR_AIC_MARGIN = 10.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -104,57 +124,60 @@ class CurveShape:
 
 
 def judge_curve_shape(numbers: CurveShape) -> Finding:
-    """C18. The shape of the loss over time; a hint, so WARN at most where it is finite.
+    """C18. The loss falls and levels off; the shape is a hint, so WARN at most if it is finite.
 
     Source: CS231n, lecture 6, "monitor and visualize the loss curve"; notes 3.
     """
-    check, wanted = "C18", "falls by more than 1 %, without plateau, and levels off"
-    if found := broken(check, numbers, "lower learning_rate in train.optimizer."):
-        return found
-    shape = shape_of(numbers)
-    verdict, told = SAID[shape]
-    left = fmean(numbers.losses[-10:]) if numbers.losses else None
-    return finding(check, verdict, left, wanted, told, shape=shape)
+    check, threshold = "C18", "falls by more than 1 %, without plateau, and levels off"
+    if failed := fail_if_not_finite(check, numbers, "lower learning_rate in train.optimizer."):
+        return failed
+    shape = name_shape(numbers)
+    verdict, advice = SHAPES[shape]
+    end = fmean(numbers.losses[-10:]) if numbers.losses else None
+    return finding(check, verdict, end, threshold, advice, shape=shape)
 
 
-def shape_of(numbers: CurveShape) -> Shape:
-    """The first shape that fits, worst first."""
+def name_shape(numbers: CurveShape) -> ShapeName:
+    """Return the first shape that fits, worst first."""
     losses, initial = numbers.losses, numbers.initial
     steps = len(losses)
-    if steps < SHORTEST or initial <= 0:
+    if steps < MIN_LOSSES or initial <= 0:
         return "too short"
-    smooth = smoothed(losses)
-    tail = losses[-max(10, steps // 20) :]
-    end, error = fmean(tail), standard_error(tail)
+    smooth = exponential_moving_average(losses)
+    last = losses[-max(10, steps // 20) :]
+    end = fmean(last)
     drop = initial - end
-    if smooth[-1] > DIVERGED * initial:
+    if smooth[-1] > DIVERGED_LOSS * initial:
         return "diverged"
-    if drop < MOVED * initial or drop < 3 * error:
+    if drop < FLAT_DROP * initial or drop < 3 * standard_error(last):
         return "flat"
-    held = next((i for i, loss in enumerate(smooth) if abs(loss - initial) > WIDTH * initial), 0)
-    if held >= max(numbers.steps_per_epoch, LONG * steps) and drop > DROP * initial:
+    width = PLATEAU_WIDTH * initial
+    plateau = next((i for i, loss in enumerate(smooth) if abs(loss - initial) > width), 0)
+    long = plateau >= max(numbers.steps_per_epoch, PLATEAU_LENGTH * steps)
+    if long and drop > PLATEAU_DROP * initial:
         return "plateau, then drop"
-    tenth, half = max(steps // 10, 1), losses[steps // 2 :]
-    times = [float(i) for i in range(len(half))]
-    fall = -line(times, half)[1] * len(half)
-    sunk = initial - min(smooth[: tenth + 1])
-    if sunk >= 0.9 * drop and fall < 0.02 * drop and end > STALLED_HIGH * initial:
+    tenth, second_half = max(steps // 10, 1), losses[steps // 2 :]
+    times = [float(i) for i in range(len(second_half))]
+    late_fall = -fit_line(times, second_half)[1] * len(second_half)
+    early_fall = initial - min(smooth[: tenth + 1])
+    stalled = early_fall >= FAST_DROP * drop and late_fall < STALLED_FALL * drop
+    if stalled and end > STALLED_LOSS * initial:
         return "fast, then stalled high"
-    rest = stdev(loss - mean for loss, mean in zip(losses, smooth, strict=True))
-    if fall > 0.1 * drop and linear_over_exponential(half) > AKAIKE:
+    noise = stdev(loss - mean for loss, mean in zip(losses, smooth, strict=True))
+    if late_fall > LINEAR_FALL * drop and linear_aic_margin(second_half) > LINEAR_AIC_MARGIN:
         return "still linear"
-    return "noisy" if rest > NOISE * drop else "healthy"
+    return "noisy" if noise > NOISE_STD * drop else "healthy"
 
 
 @dataclass(frozen=True, kw_only=True)
 class TrainValidationGap:
-    """Accuracy on training and validation images, both in inference mode and not augmented.
+    """Accuracy on training and validation images, in inference mode and without augmentation.
 
     Attributes:
-        train_accuracy: on a part of the training split; not the running mean of fit().
+        train_accuracy: on a subset of the training split; not the running mean of fit().
         val_accuracy: on the validation split.
-        n_train: images of the former.
-        n_val: images of the latter.
+        n_train: training images.
+        n_val: validation images.
         val_losses: of the last epochs, oldest first.
         target: training accuracy from which a network is large enough.
     """
@@ -167,46 +190,50 @@ class TrainValidationGap:
     target: float = 0.99
 
 
-BIG, NONE = 0.05, 0.01
+GAP_WARN = 0.05
+NO_GAP_INFO = 0.01
+MEMORIZED_ACCURACY = 0.99
 
 
 def judge_gap(numbers: TrainValidationGap) -> Finding:
     """C19. Big gap: overfitting; no gap: too small a network, or too short a training.
 
-    Overfit is a gap above max(0.05, 3 SE) with the validation loss rising over the last three
-    evaluations or training accuracy above 0.99; SE^2 = sum of a (1 - a) / n of both. Where 2 SE
-    is above 0.05, no gap is not to be told from a middling one.
+    Overfit means a gap above max(0.05, 3 SE), with either a validation loss that rises over the
+    last three evaluations or a training accuracy above 0.99; SE^2 = sum of a (1 - a) / n of both.
+    If 2 SE exceeds 0.05, no gap cannot be told from a medium one.
 
     Source: CS231n, lecture 6, "big gap = overfitting; no gap => increase model capacity?".
     """
     check = "C19"
-    if found := broken(check, numbers, "lower learning_rate in train.optimizer."):
-        return found
+    if failed := fail_if_not_finite(check, numbers, "lower learning_rate in train.optimizer."):
+        return failed
     gap = numbers.train_accuracy - numbers.val_accuracy
-    error = math.sqrt(
+    se = math.sqrt(
         _variance(numbers.train_accuracy, numbers.n_train)
         + _variance(numbers.val_accuracy, numbers.n_val)
     )
-    big, none = max(BIG, 3 * error), max(NONE, 2 * error)
-    wanted = f"gap <= {big:.3f}, or validation loss not rising"
+    limit = max(GAP_WARN, 3 * se)
+    threshold = f"gap <= {limit:.3f}, or validation loss not rising"
     last = numbers.val_losses[-3:]
     rising = len(last) == 3 and last[0] < last[1] < last[2]
-    details = {"se": error, "rising": rising, "train_accuracy": numbers.train_accuracy}
-    shown = f"training {numbers.train_accuracy:.3f}, validation {numbers.val_accuracy:.3f}"
-    if gap > big and (rising or numbers.train_accuracy > 0.99):
-        told = (
-            f"{shown}, overfit: add data.augment, dropout or weight_decay of train.optimizer, or "
+    details = {"se": se, "rising": rising, "train_accuracy": numbers.train_accuracy}
+    accuracies = f"training {numbers.train_accuracy:.3f}, validation {numbers.val_accuracy:.3f}"
+    if gap > limit and (rising or numbers.train_accuracy > MEMORIZED_ACCURACY):
+        advice = (
+            f"{accuracies}, overfit: add data.augment, dropout or weight_decay of train.optimizer, "
+            "or stop earlier (train.early_stopping)."
         )
-        told += "stop earlier (train.early_stopping)."
-        return finding(check, WARN, gap, wanted, told, word="overfit", **details)
-    if 2 * error > BIG and gap <= big:
-        told = f"{shown}: too few images to tell a gap from chance (data.source)."
-        return finding(check, INFO, gap, wanted, told, word="too few images", **details)
-    if abs(gap) < none and numbers.train_accuracy < numbers.target:
-        told = f"{shown}, no gap: a larger network (model.stack), more train.epochs or less "
-        told += "regularisation would gain."
-        return finding(check, INFO, gap, wanted, told, word="no gap", **details)
-    return finding(check, PASS, gap, wanted, f"{shown}, fine.", word="fine", **details)
+        return finding(check, WARN, gap, threshold, advice, word="overfit", **details)
+    if 2 * se > GAP_WARN and gap <= limit:
+        advice = f"{accuracies}: too few images to tell a gap from chance (data.source)."
+        return finding(check, INFO, gap, threshold, advice, word="too few images", **details)
+    if abs(gap) < max(NO_GAP_INFO, 2 * se) and numbers.train_accuracy < numbers.target:
+        advice = (
+            f"{accuracies}, no gap: a larger network (model.stack), more train.epochs or less "
+            "regularisation would gain."
+        )
+        return finding(check, INFO, gap, threshold, advice, word="no gap", **details)
+    return finding(check, PASS, gap, threshold, f"{accuracies}, fine.", word="fine", **details)
 
 
 def _variance(accuracy: float, images: int) -> float:

@@ -1,19 +1,22 @@
-"""Check of the filters of a trained first layer. Light."""
+"""C20: the filters of a trained first layer. Light."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-from zoo.check.judge.finding import FAIL, INFO, PASS, Finding, broken, finding
+from zoo.check.judge.finding import FAIL, INFO, PASS, Finding, fail_if_not_finite, finding
+
+MIN_KERNEL_SIZE = 5  # Nine positions are too few to tell structure from noise.
+P_VALUE_INFO = 0.01
 
 
 @dataclass(frozen=True, kw_only=True)
 class FilterSmoothness:
-    """How smooth the first layer's filters are.
+    """Smoothness of the first layer's filters.
 
     Attributes:
-        p: of `morans_i` among filters with their positions shuffled (999 draws), one-sided.
-        morans_i: lag-1 spatial autocorrelation, mean over filters.
+        p: one-sided p value of `morans_i` among filters with shuffled positions (999 draws).
+        morans_i: lag-1 spatial autocorrelation (Moran 1950), mean over filters.
         kernel_size: height and width.
     """
 
@@ -22,28 +25,26 @@ class FilterSmoothness:
     kernel_size: tuple[int, int]
 
 
-SMALLEST, CHANCE = 5, 0.01
-
-
 def judge_filters(numbers: FilterSmoothness) -> Finding:
-    """C20. Filters of a trained first layer are smooth; those of 3x3 are too small to tell.
+    """C20. The filters of a trained first layer are smooth; those of 3x3 are too small to tell.
 
     Source: CS231n notes 3, "first-layer visualizations".
     """
-    check, wanted = "C20", f"p < {CHANCE:g} of Moran's I, kernels of {SMALLEST}x{SMALLEST} or more"
-    if min(numbers.kernel_size) < SMALLEST:
+    check, size = "C20", f"{MIN_KERNEL_SIZE}x{MIN_KERNEL_SIZE}"
+    threshold = f"p < {P_VALUE_INFO:g} of Moran's I, kernels of {size} or more"
+    if min(numbers.kernel_size) < MIN_KERNEL_SIZE:
         height, width = numbers.kernel_size
-        told = f"filters of {height}x{width} are too small to tell structure from noise."
-        verdict = FAIL if broken(check, numbers, "") else INFO
-        return finding(check, verdict, numbers.p, wanted, told)
-    if found := broken(check, numbers, "the filters are constant or not finite."):
-        return found
+        advice = f"filters of {height}x{width} are too small to tell structure from noise."
+        verdict = FAIL if fail_if_not_finite(check, numbers, "") else INFO
+        return finding(check, verdict, numbers.p, threshold, advice)
+    if failed := fail_if_not_finite(check, numbers, "the filters are constant or not finite."):
+        return failed
     details = {"morans_i": numbers.morans_i}
-    if numbers.p < CHANCE:
-        told = f"smooth structure (Moran's I {numbers.morans_i:.2f})."
-        return finding(check, PASS, numbers.p, wanted, told, **details)
-    told = (
+    if numbers.p < P_VALUE_INFO:
+        advice = f"smooth structure (Moran's I {numbers.morans_i:.2f})."
+        return finding(check, PASS, numbers.p, threshold, advice, **details)
+    advice = (
         "the first filters look like noise: not converged (train.epochs), learning_rate wrong, or "
         "weight_decay of train.optimizer too low."
     )
-    return finding(check, INFO, numbers.p, wanted, told, **details)
+    return finding(check, INFO, numbers.p, threshold, advice, **details)

@@ -1,4 +1,4 @@
-"""What a check says: a verdict, the number it rests on, what was required, what to do. Light."""
+"""The finding of a check: a verdict, the number behind it, the requirement, the advice. Light."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ NAMES = {
 
 
 class Verdict(StrEnum):
-    """How bad it is: PASS < INFO < WARN < FAIL. Only FAIL gives a non-zero exit."""
+    """Severity of a finding: PASS < INFO < WARN < FAIL. Only FAIL gives a non-zero exit code."""
 
     PASS = "PASS"
     INFO = "INFO"
@@ -44,9 +44,10 @@ class Verdict(StrEnum):
 
     @property
     def rank(self) -> int:
+        """Position in the order of severity: 0 for PASS to 3 for FAIL."""
         return list(Verdict).index(self)
 
-    # A str compares by letters, by which FAIL would be the least.
+    # As strings, verdicts would compare alphabetically: FAIL first.
     def __lt__(self, other: str) -> bool:
         return self.rank < Verdict(other).rank
 
@@ -61,16 +62,21 @@ class Verdict(StrEnum):
 
 
 PASS, INFO, WARN, FAIL = Verdict
-TOO_FEW = "There was time for too few steps to be sure."
+TOO_FEW_STEPS = "There was time for too few steps to be sure."
 
 
 @dataclass(frozen=True, kw_only=True)
 class Finding:
     """The answer of one check.
 
-    `value` is the number that the verdict rests on; `threshold` says in words and numbers what was
-    required of it; `advice` is a sentence or two, which name the recipe's key to change, or for
-    PASS what was seen; `details` holds further numbers, lists and words.
+    Attributes:
+        id: of the check, such as C05.
+        name: of the check.
+        verdict: how bad it is.
+        value: the number that the verdict rests on; None where there is none.
+        threshold: what was required of that number, as a phrase.
+        advice: a sentence or two: for PASS what was measured, else what to change in the recipe.
+        details: further numbers, lists and names.
     """
 
     id: str
@@ -82,8 +88,12 @@ class Finding:
     details: Mapping[str, Any] = field(default_factory=dict)
 
     def as_json(self) -> dict[str, Any]:
-        """For JSON, which knows no nan: a value that is not finite is null, in details a word."""
-        details = _plain(self.details)
+        """Return the finding for JSON, which has no NaN and no infinity.
+
+        A `value` that is not finite becomes null and is named in the details; in the details such
+        numbers become strings.
+        """
+        details = _jsonable(self.details)
         value = self.value
         if value is not None and not math.isfinite(value):
             details["value"] = str(value)
@@ -99,21 +109,20 @@ class Finding:
         }
 
 
-def _plain(thing: Any) -> Any:
-    """Dicts, lists, words and finite numbers of the same shape."""
-    if isinstance(thing, Mapping):
-        return {str(key): _plain(entry) for key, entry in thing.items()}
-    if isinstance(thing, list | tuple):
-        return [_plain(entry) for entry in thing]
-    if isinstance(thing, float) and not math.isfinite(thing):
-        return str(thing)
-    return thing
+def _jsonable(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {str(key): _jsonable(entry) for key, entry in value.items()}
+    if isinstance(value, list | tuple):
+        return [_jsonable(entry) for entry in value]
+    if isinstance(value, float) and not math.isfinite(value):
+        return str(value)
+    return value
 
 
 def finding(
     check: str, verdict: Verdict, value: float | None, threshold: str, advice: str, **details: Any
 ) -> Finding:
-    """A finding of the check with this id."""
+    """Return a finding of the check with this id."""
     return Finding(
         id=check,
         name=NAMES[check],
@@ -125,87 +134,83 @@ def finding(
     )
 
 
-def softer(verdict: Verdict) -> Verdict:
-    """WARN for FAIL, INFO for WARN."""
+def soften_verdict(verdict: Verdict) -> Verdict:
+    """Return WARN for FAIL, INFO for WARN, and other verdicts as they are."""
     return {FAIL: WARN, WARN: INFO}.get(verdict, verdict)
 
 
-def softened(found: Finding) -> Finding:
-    """What a training that time cut short says: a word more softly, and that it was."""
-    verdict = softer(found.verdict)
-    if verdict is found.verdict:
-        return found
-    return replace(found, verdict=verdict, advice=f"{found.advice} {TOO_FEW}")
+def soften(finding: Finding) -> Finding:
+    """Soften the verdict after a training that was cut short, and say so in the advice."""
+    verdict = soften_verdict(finding.verdict)
+    if verdict is finding.verdict:
+        return finding
+    return replace(finding, verdict=verdict, advice=f"{finding.advice} {TOO_FEW_STEPS}")
 
 
 def worst_verdict(findings: Iterable[Finding]) -> Verdict:
-    """The worst verdict; PASS of none."""
-    return max((one.verdict for one in findings), default=PASS)
+    """Return the worst verdict; PASS if there are no findings."""
+    return max((finding.verdict for finding in findings), default=PASS)
 
 
-def joined(parts: Iterable[Finding]) -> Finding:
-    """One finding of several parts of a check: the worst, first of equals.
+def merge(parts: Iterable[Finding]) -> Finding:
+    """Merge the findings of a check's parts into the worst of them (the first of equals).
 
-    What else is INFO or worse stands in `details["also"]`; details of all parts are kept.
+    The details of all parts are kept. `details["also"]` lists the other parts that are not PASS.
     """
-    told = list(parts)
-    worst = max(told, key=lambda one: one.verdict.rank)
+    findings = list(parts)
+    worst = max(findings, key=lambda part: part.verdict.rank)
     details: dict[str, Any] = {}
-    for one in told:
-        details.update(one.details)
-    details.update(worst.details)
+    for part in (*findings, worst):
+        details.update(part.details)
     also = [
-        {"verdict": one.verdict.value, "advice": one.advice}
-        for one in told
-        if one is not worst and one.verdict > PASS
+        {"verdict": part.verdict.value, "advice": part.advice}
+        for part in findings
+        if part is not worst and part.verdict > PASS
     ]
     if also:
         details["also"] = also
-    return Finding(
-        id=worst.id,
-        name=worst.name,
-        verdict=worst.verdict,
-        value=worst.value,
-        threshold=worst.threshold,
-        advice=worst.advice,
-        details=details,
-    )
+    return replace(worst, details=details)
 
 
-def not_finite(numbers: object, place: str = "") -> Iterator[str]:
-    """Where numbers hold a float that is nan or infinite, as `layers[1].ratio`."""
+def non_finite_fields(numbers: object, path: str = "") -> Iterator[str]:
+    """Yield the paths of floats that are NaN or infinite, such as `layers[1].ratio`.
+
+    Args:
+        numbers: a float, or a dataclass, mapping, list or tuple that holds some at any depth.
+        path: of `numbers` itself.
+    """
     if isinstance(numbers, float):
         if not math.isfinite(numbers):
-            yield place
+            yield path
     elif is_dataclass(numbers):
-        for part in fields(numbers):
-            name = f"{place}.{part.name}" if place else part.name
-            yield from not_finite(getattr(numbers, part.name), name)
+        for attribute in fields(numbers):
+            name = f"{path}.{attribute.name}" if path else attribute.name
+            yield from non_finite_fields(getattr(numbers, attribute.name), name)
     elif isinstance(numbers, Mapping):
         for key, entry in numbers.items():
-            yield from not_finite(entry, f"{place}.{key}")
+            yield from non_finite_fields(entry, f"{path}.{key}")
     elif isinstance(numbers, list | tuple):
         for index, entry in enumerate(numbers):
-            yield from not_finite(entry, f"{place}[{index}]")
+            yield from non_finite_fields(entry, f"{path}[{index}]")
 
 
-def broken(check: str, numbers: object, advice: str) -> Finding | None:
-    """FAIL where any of the numbers is nan or infinite, else None."""
-    places = list(not_finite(numbers))
-    if not places:
+def fail_if_not_finite(check: str, numbers: object, advice: str) -> Finding | None:
+    """Return FAIL if any of the numbers is NaN or infinite, else None."""
+    paths = list(non_finite_fields(numbers))
+    if not paths:
         return None
     return finding(
         check,
         FAIL,
         None,
         "all numbers finite",
-        f"{places[0]} is not finite: {advice}",
-        not_finite=places,
+        f"{paths[0]} is not finite: {advice}",
+        not_finite=paths,
     )
 
 
-def named(words: Iterable[str], most: int = 3) -> str:
-    """`a, b, c and 4 more`."""
-    told = list(words)
-    rest = len(told) - most
-    return ", ".join(told[:most]) + (f" and {rest} more" if rest > 0 else "")
+def join_names(names: Iterable[str], most: int = 3) -> str:
+    """Return the first `most` names and the number of the others: `a, b, c and 4 more`."""
+    listed = list(names)
+    hidden = len(listed) - most
+    return ", ".join(listed[:most]) + (f" and {hidden} more" if hidden > 0 else "")

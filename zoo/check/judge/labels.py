@@ -1,23 +1,37 @@
-"""Checks of labels and of images that stand in two places. Light."""
+"""C03, C04: labels, and images that occur twice. Light."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from zoo.check.judge.finding import FAIL, INFO, PASS, WARN, Finding, broken, finding, joined, named
+from zoo.check.judge.finding import (
+    FAIL,
+    INFO,
+    PASS,
+    WARN,
+    Finding,
+    fail_if_not_finite,
+    finding,
+    join_names,
+    merge,
+)
+
+# Share of the largest class: this many times its fair share, or this much if there are few classes.
+IMBALANCE_WARN = 3.0
+MAJORITY_WARN = 0.8
 
 
 @dataclass(frozen=True, kw_only=True)
 class ClassCounts:
-    """How many images of each class there are.
+    """Number of images of each class in each split.
 
     Attributes:
         classes: names (classes,).
-        train: images of each class (classes,).
-        validation: the same of the validation split.
-        test: the same of the test split, or None.
-        invalid: labels that are no class.
+        train: training images of each class (classes,).
+        validation: validation images of each class (classes,).
+        test: test images of each class (classes,), or None.
+        invalid: number of labels outside [0, classes).
     """
 
     classes: Sequence[str]
@@ -28,48 +42,47 @@ class ClassCounts:
 
 
 def judge_labels(numbers: ClassCounts) -> Finding:
-    """C03. Labels are classes, each class has images, and none crowds out the others.
-
-    Imbalance is a largest class above 3 / C, or above 0.8 where C is small.
-    """
-    count, images = len(numbers.classes), sum(numbers.train)
+    """C03. Labels are classes, each class has images, and none crowds out the others."""
+    check, count, images = "C03", len(numbers.classes), sum(numbers.train)
     share = max(numbers.train, default=0) / images if images else 0.0
-    most = min(3 / max(count, 1), 0.8)
-    wanted = f"largest class <= {most:.2g} of the training images"
+    most = min(IMBALANCE_WARN / max(count, 1), MAJORITY_WARN)
+    threshold = f"largest class <= {most:.2g} of the training images"
     parts = []
     if count < 2:
-        told = "there is nothing to tell apart: check data.source."
-        parts.append(finding("C03", FAIL, float(count), "at least 2 classes", told))
+        advice = "there is nothing to tell apart: check data.source."
+        parts.append(finding(check, FAIL, float(count), "at least 2 classes", advice))
     if numbers.invalid:
-        told = f"{numbers.invalid} labels are no class: check data.source."
-        every = f"every label in [0, {count})"
-        parts.append(finding("C03", FAIL, float(numbers.invalid), every, told))
-    parts += _missing(numbers.classes, "train", numbers.train)
-    parts += _missing(numbers.classes, "validation", numbers.validation)
-    parts += _missing(numbers.classes, "test", numbers.test)
+        advice = f"{numbers.invalid} labels are no class: check data.source."
+        valid = f"every label in [0, {count})"
+        parts.append(finding(check, FAIL, float(numbers.invalid), valid, advice))
+    parts += _missing_classes(numbers.classes, "train", numbers.train)
+    parts += _missing_classes(numbers.classes, "validation", numbers.validation)
+    parts += _missing_classes(numbers.classes, "test", numbers.test)
     if share > most and count >= 2:
         largest = numbers.classes[list(numbers.train).index(max(numbers.train))]
-        told = (
+        advice = (
             f"{largest} is {share:.0%} of the training images: set train.class_weight: balanced "
             "and model.head.bias_initializer: class_priors."
         )
-        parts.append(finding("C03", WARN, share, wanted, told))
+        parts.append(finding(check, WARN, share, threshold, advice))
     if not parts:
-        told = f"{count} classes, each in every split; the largest is {share:.1%} of the training "
-        told += "images."
-        parts.append(finding("C03", PASS, share, wanted, told))
-    return joined([*parts, finding("C03", PASS, share, wanted, "", classes=count, share=share)])
+        advice = f"{count} classes, each in every split; the largest is {share:.1%} of the "
+        advice += "training images."
+        parts.append(finding(check, PASS, share, threshold, advice))
+    return merge([*parts, finding(check, PASS, share, threshold, "", classes=count, share=share)])
 
 
-def _missing(classes: Sequence[str], split: str, counts: Sequence[int] | None) -> list[Finding]:
+def _missing_classes(
+    classes: Sequence[str], split: str, counts: Sequence[int] | None
+) -> list[Finding]:
     absent = [name for name, images in zip(classes, counts or [], strict=False) if not images]
     if counts is None or not absent:
         return []
     verdict = FAIL if split == "train" else WARN
-    told = f"no image in {split} of {named(absent)}: check the splits of data.source."
-    wanted = f"every class in {split}"
+    advice = f"no image in {split} of {join_names(absent)}: check the splits of data.source."
     details = {f"missing_in_{split}": absent}
-    return [finding("C03", verdict, float(len(absent)), wanted, told, **details)]
+    threshold = f"every class in {split}"
+    return [finding("C03", verdict, float(len(absent)), threshold, advice, **details)]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -78,9 +91,9 @@ class DuplicateCounts:
 
     Attributes:
         validation: images in the validation split.
-        in_train: of these, identical to a training image.
+        in_train: validation images that are identical to a training image.
         test: images in the test split; 0 without one.
-        test_in_train: of these, identical to a training image.
+        test_in_train: test images that are identical to a training image.
         conflicting: training images with an identical one of another label.
         train: images in the training split.
         entropy_floor: mean over training images of H(labels | identical image), in nats; no
@@ -96,14 +109,15 @@ class DuplicateCounts:
     entropy_floor: float = 0.0
 
 
-COPIES_WARN, COPIES_FAIL = 0.005, 0.05
+COPIES_WARN = 0.005
+COPIES_FAIL = 0.05
 
 
 def judge_duplicates(numbers: DuplicateCounts) -> Finding:
-    """C04. Images of validation and test are not in the training split; equal images agree."""
-    check, wanted = "C04", f"copies <= {COPIES_WARN:.1%} (fails above {COPIES_FAIL:.0%})"
-    if found := broken(check, numbers, "the entropy of equal images' labels."):
-        return found
+    """C04. No validation or test image is a training image; identical images have one label."""
+    check, threshold = "C04", f"copies <= {COPIES_WARN:.1%} (fails above {COPIES_FAIL:.0%})"
+    if failed := fail_if_not_finite(check, numbers, "the entropy of equal images' labels."):
+        return failed
     parts = []
     for split, images, copies in (
         ("validation", numbers.validation, numbers.in_train),
@@ -111,16 +125,17 @@ def judge_duplicates(numbers: DuplicateCounts) -> Finding:
     ):
         share = copies / images if images else 0.0
         verdict = FAIL if share > COPIES_FAIL else WARN if share > COPIES_WARN else INFO
-        told = (
+        advice = (
             f"{copies} of {images} {split} images ({share:.1%}) are training images too: their "
             "accuracy says little. Take the copies out of data.source."
         )
         if not copies:
-            verdict, told = PASS, f"no {split} image is a training image."
-        parts.append(finding(check, verdict, share, wanted, told, **{f"{split}_copies": share}))
+            verdict, advice = PASS, f"no {split} image is a training image."
+        details = {f"{split}_copies": share}
+        parts.append(finding(check, verdict, share, threshold, advice, **details))
     if numbers.conflicting:
         share = numbers.conflicting / max(numbers.train, 1)
-        told = (
+        advice = (
             f"{numbers.conflicting} training images have an identical one of another class: no "
             f"loss gets below {numbers.entropy_floor:.3g}. Correct the labels in data.source."
         )
@@ -129,10 +144,10 @@ def judge_duplicates(numbers: DuplicateCounts) -> Finding:
                 check,
                 WARN if share > COPIES_WARN else INFO,
                 share,
-                wanted,
-                told,
+                threshold,
+                advice,
                 entropy_floor=numbers.entropy_floor,
                 conflicting=numbers.conflicting,
             )
         )
-    return joined(parts)
+    return merge(parts)

@@ -1,4 +1,4 @@
-"""Check of the learning rate: a recipe's against a scan of rates. Light."""
+"""C14: the recipe's learning rate against a scan of rates. Light."""
 
 from __future__ import annotations
 
@@ -8,45 +8,52 @@ from dataclasses import dataclass
 
 from zoo.check.judge.finding import FAIL, INFO, PASS, WARN, Finding, Verdict, finding
 from zoo.check.judge.rates import (
-    ANNEALED,
-    ASIDE,
-    CONSTANT,
-    HAIR,
-    Class,
-    Proposal,
+    ANNEALED_DIVISOR,
+    CONSTANT_DIVISOR,
+    NEIGHBOUR_FACTOR,
+    ROUNDING,
+    RateClass,
     RatePoint,
-    centre_of,
-    classes,
+    Suggestion,
+    classify_rates,
     exploded,
-    good_rates,
     largest_working,
-    suggestion,
+    near_best_rates,
+    reference_rate,
+    suggest,
 )
 
-STEPS = 50  # Of each training, where they are fast.
-HALF = 10**0.5  # Rates of a scan are half a decade apart.
-# Times the rate suggested. With a constant rate, 10 is the largest that works.
-HIGH_WARN, HIGH_FAIL, LOW_WARN = 10.0, 30.0, 0.01
-NOTED = (1 / 30, 3.0)
-# Times higher a peak may be that a training warms up to so many times as long as the scan does.
-WARMED, LONG = 3.0, 10.0
+STEPS = 50  # Steps of each training of a full scan.
+SCAN_FACTOR = 10**0.5  # Rates of a scan are half a decade apart.
+
+# The recipe's rate over the reference rate. Under a constant schedule the reference is at most a
+# tenth of the largest rate that works, so 10 is that rate.
+HIGH_FAIL = 30.0
+HIGH_WARN = 10.0
+HIGH_INFO = 3.0
+LOW_INFO = 1 / 30
+LOW_WARN = 0.01
+
+# A recipe whose warm-up is at least 10 times as long as the scan's may have a peak 3 times higher.
+LONG_WARMUP = 10.0
+LONG_WARMUP_ALLOWANCE = 3.0
 
 
 @dataclass(frozen=True, kw_only=True)
 class LearningRateScan:
-    """Trainings at rates a constant factor apart, and what the recipe says.
+    """Short trainings at rates a constant factor apart, and the recipe's own rate.
 
     Attributes:
-        points: one a rate and seed, in any order.
+        points: one per rate and seed, in any order.
         rate: peak learning rate of the recipe.
-        schedule: word of `train.schedule`.
+        schedule: name of `train.schedule`.
         num_classes: C.
         chance: accuracy that guessing stays below: `chance.guessing_bound` of the largest class's
-            share and the images that accuracies are measured on.
-        steps: of each training; fewer than `STEPS` where they are slow.
-        scale: by which rates were multiplied for smaller batches than the recipe's: limits are
-            known to that factor. INFO and FAIL give a rate the benefit of that doubt.
-        warmup: of the recipe, in times that of the scan; 0 without one.
+            share and the number of images that accuracies are measured on.
+        steps: of each training; fewer than `STEPS` if steps are slow.
+        scale: factor applied to rates where batches are smaller than the recipe's. Limits are known
+            to within that factor: INFO and FAIL give a rate the benefit of the doubt.
+        warmup: length of the recipe's warm-up over that of the scan; 0 without one.
         unfinished: time ran out before rates were tried that might have changed the verdict.
     """
 
@@ -62,7 +69,7 @@ class LearningRateScan:
 
     @property
     def shortened(self) -> bool:
-        """Whether losses may yet come down that ended above where they began."""
+        """Whether a loss that ended above its start may yet come down."""
         return self.steps < STEPS or self.scale < 1
 
     @property
@@ -71,216 +78,266 @@ class LearningRateScan:
         return self.schedule != "constant"
 
     @property
-    def proposal(self) -> Proposal | None:
-        """What to suggest; None where no rate works, or where time was too short to tell.
+    def suggestion(self) -> Suggestion | None:
+        """The rate to suggest; None if no rate works, or if time was too short to tell.
 
-        After few steps the loss may be down with low rates only, of which it barely moves, while
-        that of a higher one, which teaches far more, is still up: a shortened scan suggests nothing
-        below the recipe's rate unless one like it was seen to explode.
+        After few steps the loss may be down only at low rates, at which it barely moves, while at a
+        higher rate, which teaches far more, it is still up. A shortened scan therefore suggests no
+        rate below the recipe's unless a rate close to the recipe's exploded.
         """
-        found = suggestion(self.points, self.annealed, self.chance)
-        if found is None or self.unfinished:
+        suggested = suggest(self.points, self.annealed, self.chance)
+        if suggested is None or self.unfinished:
             return None
-        _, (_, top) = found
-        open_yet = self.shortened and self.rate > top * ASIDE and _burst(self) is None
-        return None if open_yet else found
+        _, (_, top) = suggested
+        undecided = (
+            self.shortened and self.rate > top * NEIGHBOUR_FACTOR and _lowest_exploded(self) is None
+        )
+        return None if undecided else suggested
 
 
 def judge_learning_rate(numbers: LearningRateScan) -> Finding:
     """C14. The recipe's peak rate against the largest with which the loss goes down.
 
-    Measured in times a third (a rate that falls later) or a tenth (a constant one) of that, or less
-    where rates below it teach more: WARN from 10 times on, and below a 100th; FAIL from 30 times on
-    of what works at all; WARN, too, from the first rate that was tried and was too high. In a
-    shortened scan a rate is too high only if one like it was seen to explode, WARN from there on;
-    else one above what works is left open, as INFO: networks begin slowly at high rates. Warm-up
-    carries a peak beyond what works from the start: with one ten times as long as the scan's it
-    may be three times higher.
-    Beyond a scan that found no rate too high nothing is said. Where time ran out before the rates
-    that settle it: INFO, or WARN if a rate like the recipe's was seen to explode. Where no rate
-    makes the loss go down: FAIL, or WARN if answers are better than guesses, as in a network that
-    starts slowly, or INFO after a shortened scan; as above if a rate like the recipe's exploded.
+    The rate is compared with `reference_rate`, a third (annealed) or a tenth (constant schedule) of
+    the largest rate that works, or less where lower rates teach more.
+
+    - WARN from 10 times the reference or from the first rate tried that was too high, and below a
+      100th. FAIL from 30 times a third or a tenth of what works.
+    - Nothing is said beyond a scan in which no rate was too high.
+    - A shortened scan calls a rate too high only if one close to it exploded, and WARNs from there;
+      other rates above what works are INFO: networks start slowly at high rates.
+    - A warm-up reaches peaks that do not work from the first step: if it is ten times as long as
+      the scan's, the peak may be three times higher.
+    - If time ran out: INFO, or WARN if a rate close to the recipe's exploded.
+    - If no rate works: FAIL; WARN if accuracy is above chance, as in a network that starts slowly;
+      INFO after a shortened scan; if a rate close to the recipe's exploded, as above.
 
     Source: CS231n, lecture 6, "find learning rate that makes the loss go down"; Smith 2017.
     """
-    check, wanted = "C14", "a rate with which the loss goes down"
+    check, threshold = "C14", "a rate with which the loss goes down"
     if not math.isfinite(numbers.rate) or not math.isfinite(numbers.chance) or not numbers.points:
-        told = "there is no rate to judge: check learning_rate in train.optimizer."
-        return finding(check, FAIL, numbers.rate, wanted, told)
-    found = classes(numbers.points, numbers.chance)
+        advice = "there is no rate to judge: check learning_rate in train.optimizer."
+        return finding(check, FAIL, numbers.rate, threshold, advice)
+    classes = classify_rates(numbers.points, numbers.chance)
     details: dict[str, object] = {
-        "classes": [{"rate": rate, "class": kind} for rate, kind in found.items()]
+        "classes": [{"rate": rate, "class": rate_class} for rate, rate_class in classes.items()]
     }
-    annealed, proposed = numbers.annealed, numbers.proposal
-    if proposed is None:
-        verdict, told = _nothing_to_suggest(numbers, found)
-        return finding(check, verdict, numbers.rate, wanted, told, **details)
-    rate, (low, high) = proposed
+    suggested = numbers.suggestion
+    if suggested is None:
+        verdict, advice = _without_suggestion(numbers, classes)
+        return finding(check, verdict, numbers.rate, threshold, advice, **details)
+    rate, (low, high) = suggested
     details |= {"largest_that_works": high, "suggested": rate, "search": [low, high]}
-    # What is too high is measured by what works at all, what is too low by what teaches most.
-    centre = max(centre_of(numbers.points, high, annealed), min(found))
-    common = high / (ANNEALED if annealed else CONSTANT)
-    doubt, allowed = _doubt(numbers), _allowed(numbers)
-    beyond = [at for at, kind in found.items() if kind == "too high" and at > high]
-    warns, fails = centre * HIGH_WARN, common * HIGH_FAIL
-    if numbers.shortened:
-        # Between what works and what explodes are rates that time was too short for.
-        burst = {point.rate for point in numbers.points if exploded(point)}
-        beyond = [at for at in beyond if at in burst]
-        if beyond:
-            warns, fails = min(beyond) / ASIDE / doubt, max(fails, min(beyond))
-    wanted = f"{centre * LOW_WARN:.2g} < learning_rate < {warns * allowed:.2g} "
-    wanted += f"(fails from {fails * allowed:.2g} on)"
-    if numbers.rate > centre:
-        verdict = _too_high(numbers.rate / allowed, warns, fails, beyond)
-        if verdict is PASS and numbers.rate > NOTED[1] * centre * doubt * HAIR:
-            verdict = INFO
-        known = numbers.rate <= rate
-    else:
-        verdict = _too_low(numbers.rate / centre)
-        known = min(good_rates(numbers.points, high)[1]) <= numbers.rate * ASIDE
-    if annealed and known:
-        verdict = PASS  # As good as any that was tried.
-    told = _told(numbers.rate, verdict, proposed, numbers.rate > centre, beyond)
-    return finding(check, verdict, numbers.rate, wanted, told, **details)
-
-
-def _told(
-    has: float,
-    verdict: Verdict,
-    proposed: Proposal,
-    above: bool,
-    beyond: Sequence[float],
-) -> str:
-    """What a verdict says of the recipe's rate, which is `above` what is best or below it."""
-    rate, (low, high) = proposed
-    told = f"learning_rate {has:g} in train.optimizer"
-    search = f"Rough range to search: {low:.2g} to {high:.2g}"
-    if has > high and not beyond:
-        told += (
-            f" is above {high:.2g}, up to which the loss goes down, and no rate that was tried is"
-        )
-        return f"{told} surely too high: not judged."
-    if verdict is PASS:
-        return f"{told} is near the {rate:.2g} suggested; the loss goes down up to {high:.2g}."
-    if above and verdict is INFO:
-        told += f" is high beside the {rate:.2g} suggested; without a long warm-up it may be "
-        return f"{told}too high. {search}."
+    limits = _limits(numbers, classes, high)
+    threshold = f"{limits.reference * LOW_WARN:.2g} < learning_rate < "
+    threshold += f"{limits.warn * limits.allowance:.2g} "
+    threshold += f"(fails from {limits.fail * limits.allowance:.2g} on)"
+    above = numbers.rate > limits.reference
     if above:
-        return f"{told}: loss exploding means too high. Lower it to about {rate:.2g}. {search}."
-    if verdict is INFO:
-        return f"{told} is below the {rate:.2g} suggested; a higher one may learn faster. {search}."
-    return f"{told}: loss barely changing means too low. Raise it to about {rate:.2g}. {search}."
+        verdict = _judge_high(numbers.rate / limits.allowance, limits)
+        if verdict is PASS and (
+            numbers.rate > HIGH_INFO * limits.reference * _uncertainty(numbers) * ROUNDING
+        ):
+            verdict = INFO
+        near_best = numbers.rate <= rate
+    else:
+        verdict = _judge_low(numbers.rate / limits.reference)
+        lowest = min(near_best_rates(numbers.points, high)[1])
+        near_best = lowest <= numbers.rate * NEIGHBOUR_FACTOR
+    if numbers.annealed and near_best:
+        verdict = PASS  # As good as any rate tried.
+    advice = _advice(numbers.rate, verdict, suggested, above, limits.too_high)
+    return finding(check, verdict, numbers.rate, threshold, advice, **details)
 
 
-def _too_high(rate: float, warns: float, fails: float, beyond: Sequence[float]) -> Verdict:
-    """Of a rate above what is best.
+@dataclass(frozen=True)
+class _Limits:
+    """Limits of the recipe's rate.
 
-    `warns`, `fails`: from where on; `beyond`: rates that were tried and are too high for sure.
+    Attributes:
+        reference: what the rate is compared with.
+        warn: rate from which it is WARN, before the allowance.
+        fail: rate from which it is FAIL, before the allowance.
+        allowance: factor by which the recipe's rate may be higher than the scan's.
+        too_high: rates above those that work that are certainly too high.
     """
-    rate *= HAIR
-    if beyond and rate >= max(fails, min(beyond) / HALF):
+
+    reference: float
+    warn: float
+    fail: float
+    allowance: float
+    too_high: Sequence[float]
+
+
+def _limits(numbers: LearningRateScan, classes: dict[float, RateClass], high: float) -> _Limits:
+    """WARN is measured by the rates that teach most, FAIL by `high`, the largest that works."""
+    reference = max(reference_rate(numbers.points, high, numbers.annealed), min(classes))
+    divisor = ANNEALED_DIVISOR if numbers.annealed else CONSTANT_DIVISOR
+    warn, fail = reference * HIGH_WARN, high / divisor * HIGH_FAIL
+    too_high = [rate for rate, kind in classes.items() if kind == "too high" and rate > high]
+    if numbers.shortened:
+        # Between the rates that work and those that explode, time was too short to tell.
+        bursts = {point.rate for point in numbers.points if exploded(point)}
+        too_high = [rate for rate in too_high if rate in bursts]
+        if too_high:
+            warn = min(too_high) / NEIGHBOUR_FACTOR / _uncertainty(numbers)
+            fail = max(fail, min(too_high))
+    return _Limits(reference, warn, fail, _allowance(numbers), too_high)
+
+
+def _judge_high(rate: float, limits: _Limits) -> Verdict:
+    """Judge a rate above the reference."""
+    rate *= ROUNDING
+    if limits.too_high and rate >= max(limits.fail, min(limits.too_high) / SCAN_FACTOR):
         return FAIL
-    if beyond and rate >= min(*beyond, warns):
+    if limits.too_high and rate >= min(*limits.too_high, limits.warn):
         return WARN
     return PASS
 
 
-def _too_low(times: float) -> Verdict:
-    """Of a rate below what is best, in times that."""
-    if times <= LOW_WARN * HAIR:
+def _judge_low(multiple: float) -> Verdict:
+    """Judge a rate below the reference, as a multiple of it."""
+    if multiple <= LOW_WARN * ROUNDING:
         return WARN
-    return PASS if times >= NOTED[0] else INFO
+    return PASS if multiple >= LOW_INFO else INFO
 
 
-def _doubt(numbers: LearningRateScan) -> float:
-    """To which factor limits are known."""
+def _advice(
+    own_rate: float,
+    verdict: Verdict,
+    suggested: Suggestion,
+    above: bool,
+    too_high: Sequence[float],
+) -> str:
+    """Say what the verdict means for the recipe's rate, `above` the reference rate or below."""
+    rate, (low, high) = suggested
+    subject = f"learning_rate {own_rate:g} in train.optimizer"
+    search = f"Rough range to search: {low:.2g} to {high:.2g}"
+    if own_rate > high and not too_high:
+        return (
+            f"{subject} is above {high:.2g}, up to which the loss goes down, and no rate that was "
+            "tried is surely too high: not judged."
+        )
+    if verdict is PASS:
+        return f"{subject} is near the {rate:.2g} suggested; the loss goes down up to {high:.2g}."
+    if above and verdict is INFO:
+        return (
+            f"{subject} is high beside the {rate:.2g} suggested; without a long warm-up it may be "
+            f"too high. {search}."
+        )
+    if above:
+        return f"{subject}: loss exploding means too high. Lower it to about {rate:.2g}. {search}."
+    if verdict is INFO:
+        return (
+            f"{subject} is below the {rate:.2g} suggested; a higher one may learn faster. {search}."
+        )
+    return f"{subject}: loss barely changing means too low. Raise it to about {rate:.2g}. {search}."
+
+
+def _uncertainty(numbers: LearningRateScan) -> float:
+    """Factor to within which limits are known."""
     return 1 / numbers.scale if 0 < numbers.scale < 1 else 1.0
 
 
-def _allowed(numbers: LearningRateScan) -> float:
-    """Times higher the recipe's rate may be than the scan's: in doubt, and after a long warm-up."""
-    return _doubt(numbers) * _warmed(numbers)
+def _warmup_allowance(numbers: LearningRateScan) -> float:
+    return LONG_WARMUP_ALLOWANCE if numbers.warmup >= LONG_WARMUP else 1.0
 
 
-def _warmed(numbers: LearningRateScan) -> float:
-    return WARMED if numbers.warmup >= LONG else 1.0
+def _allowance(numbers: LearningRateScan) -> float:
+    """Factor by which the recipe's rate may be higher than the scan's."""
+    return _uncertainty(numbers) * _warmup_allowance(numbers)
 
 
-def _nothing_to_suggest(
-    numbers: LearningRateScan, found: dict[float, Class]
+def _without_suggestion(
+    numbers: LearningRateScan, classes: dict[float, RateClass]
 ) -> tuple[Verdict, str]:
     if numbers.unfinished:
-        return _out_of_time(numbers, found)
-    if (top := largest_working(found)) is not None:
+        return _out_of_time(numbers, classes)
+    if (top := largest_working(classes)) is not None:
         return INFO, (
             f"learning_rate {numbers.rate:g} in train.optimizer is not judged: after so few steps "
             f"the loss goes down up to {top:.2g} only, but with none up to the recipe's does it "
             "explode. C16 says whether the network learns."
         )
-    return _exploding(numbers, found) or _barely_changing(numbers, found)
+    return _exploding(numbers, classes) or _barely_changing(numbers, classes)
 
 
-def _out_of_time(numbers: LearningRateScan, found: dict[float, Class]) -> tuple[Verdict, str]:
-    """What can be said of the recipe's rate where others were not reached."""
-    told = f"learning_rate {numbers.rate:g} in train.optimizer"
-    ended = f"time ran out after {len(found)} rates, from {min(found):.2g} to {max(found):.2g}"
-    burst = _burst(numbers)
-    if burst is not None:
-        return WARN, f"{_lower(numbers.rate, burst)}; {ended}, so that none can be suggested."
-    nearest = min(found, key=lambda rate: abs(math.log(rate / numbers.rate)))
-    if found[nearest] == "works" and 1 / ASIDE <= numbers.rate / nearest <= ASIDE:
-        return INFO, f"{told}: the loss goes down. Whether others teach more is open: {ended}."
-    return INFO, f"{told} is not judged: {ended}. Check where steps are faster."
+def _out_of_time(numbers: LearningRateScan, classes: dict[float, RateClass]) -> tuple[Verdict, str]:
+    """Judge the recipe's rate if time ran out before other rates were tried."""
+    subject = f"learning_rate {numbers.rate:g} in train.optimizer"
+    tried = f"time ran out after {len(classes)} rates, from {min(classes):.2g} to "
+    tried += f"{max(classes):.2g}"
+    lowest_exploded = _lowest_exploded(numbers)
+    if lowest_exploded is not None:
+        lower = _lower(numbers.rate, lowest_exploded)
+        return WARN, f"{lower}; {tried}, so that none can be suggested."
+    nearest = min(classes, key=lambda rate: abs(math.log(rate / numbers.rate)))
+    close = 1 / NEIGHBOUR_FACTOR <= numbers.rate / nearest <= NEIGHBOUR_FACTOR
+    if classes[nearest] == "works" and close:
+        return INFO, f"{subject}: the loss goes down. Whether others teach more is open: {tried}."
+    return INFO, f"{subject} is not judged: {tried}. Check where steps are faster."
 
 
-def _burst(numbers: LearningRateScan) -> float | None:
-    """The lowest rate that was seen to explode, if the recipe's is as high."""
-    found = min((point.rate for point in numbers.points if exploded(point)), default=math.inf)
-    return found if found <= numbers.rate / _warmed(numbers) * ASIDE else None
+def _lowest_exploded(numbers: LearningRateScan) -> float | None:
+    """Return the lowest rate that exploded if the recipe's is about as high, else None."""
+    lowest = min((point.rate for point in numbers.points if exploded(point)), default=math.inf)
+    reach = numbers.rate / _warmup_allowance(numbers) * NEIGHBOUR_FACTOR
+    return lowest if lowest <= reach else None
 
 
-def _lower(rate: float, burst: float) -> str:
+def _lower(rate: float, lowest_exploded: float) -> str:
     return (
-        f"learning_rate {rate:g} in train.optimizer: loss exploding at {burst:.2g} means too high. "
-        f"Lower it, to {burst / 10:.2g} at first"
+        f"learning_rate {rate:g} in train.optimizer: loss exploding at {lowest_exploded:.2g} means "
+        f"too high. Lower it, to {lowest_exploded / 10:.2g} at first"
     )
 
 
-def _exploding(numbers: LearningRateScan, found: dict[float, Class]) -> tuple[Verdict, str] | None:
-    """Where no rate works: whether the recipe's is too high, which few steps are enough to see."""
-    if set(found.values()) == {"too high"}:
+def _exploding(
+    numbers: LearningRateScan, classes: dict[float, RateClass]
+) -> tuple[Verdict, str] | None:
+    """Judge explosions where no rate works; None if the recipe's rate is below them.
+
+    Few steps are enough to see a loss explode.
+    """
+    if set(classes.values()) == {"too high"}:
         return FAIL, (
-            f"loss exploding at every rate from {min(found):.2g} to {max(found):.2g}: learning "
+            f"loss exploding at every rate from {min(classes):.2g} to {max(classes):.2g}: learning "
             "rate too high, or inputs or kernels far too large (data.preprocess, "
             "kernel_initializer)."
         )
-    burst = _burst(numbers)
-    if burst is None:
+    lowest_exploded = _lowest_exploded(numbers)
+    if lowest_exploded is None:
         return None
-    verdict = FAIL if numbers.rate / _allowed(numbers) >= HIGH_WARN * burst else WARN
-    told = f"{_lower(numbers.rate, burst)}; the loss goes down with no rate that was tried, so that"
-    return verdict, f"{told} none can be suggested."
+    far_above = numbers.rate / _allowance(numbers) >= HIGH_WARN * lowest_exploded
+    return FAIL if far_above else WARN, (
+        f"{_lower(numbers.rate, lowest_exploded)}; the loss goes down with no rate that was tried, "
+        "so that none can be suggested."
+    )
 
 
-def _barely_changing(numbers: LearningRateScan, found: dict[float, Class]) -> tuple[Verdict, str]:
-    """WARN where accuracy says that learning has begun: some networks start slowly.
+def _barely_changing(
+    numbers: LearningRateScan, classes: dict[float, RateClass]
+) -> tuple[Verdict, str]:
+    """Judge a scan in which no rate works and the recipe's does not explode.
 
-    After few steps INFO: whether the network learns at all, C16 asks with more of them.
+    WARN if accuracy is above chance: some networks start slowly. INFO after few steps: C16 asks
+    with more of them whether the network learns.
     """
-    quiet = [rate for rate, kind in found.items() if kind != "too high"]
+    quiet = [rate for rate, rate_class in classes.items() if rate_class != "too high"]
     span = f"from {min(quiet):.2g} to {max(quiet):.2g}"
     best = max(point.accuracy for point in numbers.points if point.rate in quiet)
     if numbers.shortened:
-        told = f"loss barely changing {span}: after so few steps of so few images it is open which"
-        return INFO, f"{told} rates work. C16 says whether the network learns."
+        return INFO, (
+            f"loss barely changing {span}: after so few steps of so few images it is open which "
+            "rates work. C16 says whether the network learns."
+        )
     if best <= numbers.chance:
         return FAIL, (
             f"loss not going down {span} and accuracy at chance, a plateau: bad "
             "kernel_initializer, dead units, or far too low learning_rate in train.optimizer."
         )
-    told = f"loss barely changing {span}, but accuracy reaches {best:.2f}: the softmax is still "
-    told += "diffuse and the direction right; "
-    if numbers.rate <= max(quiet) / ANNEALED * HAIR:
-        told += "learning_rate in train.optimizer is too low, or "
-    return WARN, f"{told}the network starts slowly."
+    advice = f"loss barely changing {span}, but accuracy reaches {best:.2f}: the softmax is still "
+    advice += "diffuse and the direction right; "
+    if numbers.rate <= max(quiet) / ANNEALED_DIVISOR * ROUNDING:
+        advice += "learning_rate in train.optimizer is too low, or "
+    return WARN, f"{advice}the network starts slowly."

@@ -1,4 +1,4 @@
-"""What a scan of learning rates tells: which of them work, and which to suggest. Light."""
+"""A scan of learning rates: which of them work, which to try next, which to suggest. Light."""
 
 from __future__ import annotations
 
@@ -9,20 +9,39 @@ from itertools import takewhile
 from statistics import fmean
 from typing import Literal
 
+RateClass = Literal["too low", "works", "too high"]
+Suggestion = tuple[float, tuple[float, float]]  # A rate; the lowest and highest rate to search.
+
+EXPLODED_LOSS = 3.0  # Times the first loss; CS231n, lecture 6: "> 3 * original cost".
+# A change of the loss counts from 1 % of the first loss and 3 standard errors on. Beside rates that
+# work, a loss that falls nearly as far as theirs counts from 2 standard errors on.
+MIN_CHANGE = 0.01
+SURE_STANDARD_ERRORS = 3.0
+LIKELY_STANDARD_ERRORS = 2.0
+NEAR_BEST_FALL = 0.85  # Share of the largest fall of the loss that is "nearly as far".
+
+# What the largest rate that works is divided by, for the rate suggested and the lowest to search.
+ANNEALED_DIVISOR = 3.0
+CONSTANT_DIVISOR = 10.0
+SEARCH_DIVISOR = 300.0
+# Rates of a scan are half a decade apart, so each stands for a quarter on both sides: 10^0.25.
+NEIGHBOUR_FACTOR = 1.8
+ROUNDING = 1 + 1e-9  # In floats 30 * (0.1 / 3) is not 1.0.
+
 
 @dataclass(frozen=True, kw_only=True)
 class RatePoint:
-    """A short training (50 to 100 steps) at one constant rate from the start.
+    """A short training (50 to 100 steps) from the start, at one constant rate.
 
     Attributes:
         rate: learning rate.
-        seed: of its batches.
+        seed: of its weights and batches.
         first_loss: of the untrained network, mean over the batches of the last steps (10).
-        end_loss: mean of the losses of the same batches, while training.
-        se: standard error of the difference, batch by batch.
+        end_loss: mean loss of the same batches, while training.
+        se: standard error of the mean difference of the two, batch by batch.
         smoothed_max: largest smoothed loss.
-        finite: no loss was nan or infinite; the other numbers may be anything where one was.
-        accuracy: at the end, on the images of the last losses.
+        finite: no loss was NaN or infinite; if one was, the other numbers may be anything.
+        accuracy: on the images of the last steps, while training.
     """
 
     rate: float
@@ -35,164 +54,182 @@ class RatePoint:
     accuracy: float = 0.0
 
 
-Class = Literal["too low", "works", "too high"]
-Proposal = tuple[float, tuple[float, float]]  # A rate, and the lowest and highest to search.
-EXPLODED = 3.0  # Times the first loss, as in the lecture.
-LEAST_DROP = 0.01  # Of the first loss.
-SURE, LIKELY = 3.0, 2.0  # Standard errors.
-# The rate to take below the largest that works; how wide to search.
-ANNEALED, CONSTANT, RANGE = 3.0, 10.0, 300.0
-ASIDE = 1.8  # A rate stands for those around it, half a decade apart.
-NEARLY = 0.85  # Of the best rate's fall of the loss.
-HAIR = 1 + 1e-9  # 30 times 0.1 / 3 is not 1.0 in floats.
-
-
 def exploded(point: RatePoint) -> bool:
-    """Whether a loss was not finite, or the smoothed one above 3 times the first."""
+    """Return whether a loss was not finite, or the smoothed loss exceeded 3 times the first."""
     losses = (point.first_loss, point.end_loss, point.se, point.smoothed_max)
     if not point.finite or not all(map(math.isfinite, losses)):
         return True
-    return point.smoothed_max > EXPLODED * point.first_loss
+    return point.smoothed_max > EXPLODED_LOSS * point.first_loss
 
 
-def classified(point: RatePoint) -> Class:
-    """Too high: not finite, above 3 times the first loss, or ends above it; too low: hardly moves.
+def classify_point(point: RatePoint) -> RateClass:
+    """Classify one training.
 
-    A change counts from max(1 %, 3 standard errors) on, both ways: at a tiny rate the last losses
-    are the first one and noise.
+    Too high: the loss explodes or ends above the first. Too low: it hardly changes, as it does at a
+    tiny rate, where the last losses are the first one plus noise.
     """
     if exploded(point):
         return "too high"
-    least = max(LEAST_DROP * point.first_loss, SURE * point.se)
+    least = max(MIN_CHANGE * point.first_loss, SURE_STANDARD_ERRORS * point.se)
     if point.end_loss > point.first_loss + least:
         return "too high"
     return "works" if point.first_loss - point.end_loss >= least else "too low"
 
 
-def classes(points: Sequence[RatePoint], chance: float = 0.0) -> dict[float, Class]:
-    """Of each rate, over its seeds, in order of rates.
+def classify_rates(points: Sequence[RatePoint], chance: float = 0.0) -> dict[float, RateClass]:
+    """Classify each rate by all of its seeds.
 
-    A rate works where it does for all seeds, and is too high where it is for any. A loss that falls
-    while answers stay guesses, when smaller rates do better, is a network that died: too high. One
-    that falls nearly as far as any that works, by 2 standard errors with all seeds, works too.
+    A rate works if it works for all seeds, and is too high if it is for any. Two exceptions: if the
+    loss falls while accuracy stays at chance, and smaller rates do better, the network died: too
+    high. If the loss falls nearly as far as at any rate that works, by 2 standard errors for all
+    seeds, and accuracy is above chance, the rate works too.
+
+    Args:
+        points: in any order.
+        chance: accuracy that guessing stays below.
+
+    Returns:
+        The class of each rate, in ascending order of rates.
     """
     by_rate: dict[float, list[RatePoint]] = {}
     for point in points:
         by_rate.setdefault(point.rate, []).append(point)
-    found: dict[float, Class] = {}
+    classes: dict[float, RateClass] = {}
     learned = False
     for rate in sorted(by_rate):
-        kinds = {classified(point) for point in by_rate[rate]}
-        kind: Class = "too low"
-        if "too high" in kinds:
-            kind = "too high"
-        elif kinds == {"works"}:
-            accuracy = _accuracy(by_rate[rate])
-            kind = "works" if accuracy > chance or not learned else "too high"
+        of_seeds = {classify_point(point) for point in by_rate[rate]}
+        rate_class: RateClass = "too low"
+        if "too high" in of_seeds:
+            rate_class = "too high"
+        elif of_seeds == {"works"}:
+            accuracy = _mean_accuracy(by_rate[rate])
+            rate_class = "works" if accuracy > chance or not learned else "too high"
             learned = learned or accuracy > chance > 0
-        found[rate] = kind
-    falls = [_fall(by_rate[rate]) for rate, kind in found.items() if kind == "works"]
-    for rate, kind in found.items():
+        classes[rate] = rate_class
+    falls = [_mean_fall(by_rate[rate]) for rate, kind in classes.items() if kind == "works"]
+    for rate, rate_class in classes.items():
         own = by_rate[rate]
-        if kind == "too low" and falls and _fall(own) >= NEARLY * max(falls):
-            likely = all(_fall([point]) >= LIKELY * point.se for point in own)
-            found[rate] = "works" if likely and _accuracy(own) > chance else kind
-    return found
+        if rate_class == "too low" and falls and _mean_fall(own) >= NEAR_BEST_FALL * max(falls):
+            likely = all(_mean_fall([point]) >= LIKELY_STANDARD_ERRORS * point.se for point in own)
+            if likely and _mean_accuracy(own) > chance:
+                classes[rate] = "works"
+    return classes
 
 
-def _accuracy(points: Sequence[RatePoint]) -> float:
+def _mean_accuracy(points: Sequence[RatePoint]) -> float:
     return fmean(point.accuracy for point in points)
 
 
-def _fall(points: Sequence[RatePoint]) -> float:
+def _mean_fall(points: Sequence[RatePoint]) -> float:
     return fmean(point.first_loss - point.end_loss for point in points)
 
 
 def next_rate(
     points: Sequence[RatePoint], rates: Sequence[float], rate: float, annealed: bool, chance: float
 ) -> float | None:
-    """Which of the rates to train next where each is dear; None: the others would change nothing.
+    """Return the rate to train next where trainings are slow, None if no other can matter.
 
-    First the one nearest the recipe's own `rate`, then higher ones up to the first that is too
-    high, then lower ones until what is suggested and those that teach most have been passed.
+    First the one nearest the recipe's; then upwards to the first that is too high; then downwards,
+    until lower rates can change neither the suggestion nor the range of near-best rates.
+
+    Args:
+        points: trainings so far.
+        rates: all candidates.
+        rate: the recipe's.
+        annealed: whether the recipe's rate falls later.
+        chance: accuracy that guessing stays below.
     """
-    found = classes(points, chance)
-    if not found:
-        return outward(rates, rate)[0]
-    highest, lowest = max(found), min(found)
-    higher = [one for one in rates if one > highest]
-    if higher and found[highest] != "too high":
+    classes = classify_rates(points, chance)
+    if not classes:
+        return sort_by_distance(rates, rate)[0]
+    highest, lowest = max(classes), min(classes)
+    higher = [candidate for candidate in rates if candidate > highest]
+    if higher and classes[highest] != "too high":
         return min(higher)
-    lower = [one for one in rates if one < lowest]
-    return max(lower) if lower and not _passed(points, found, annealed, chance) else None
+    lower = [candidate for candidate in rates if candidate < lowest]
+    return max(lower) if lower and not _low_enough(points, classes, annealed, chance) else None
 
 
-def outward(rates: Sequence[float], rate: float) -> list[float]:
-    """The rates from the one nearest the recipe's own on."""
-    return sorted(rates, key=lambda one: (abs(math.log(one / rate)), one))
+def sort_by_distance(rates: Sequence[float], rate: float) -> list[float]:
+    """Return the rates in order of their distance from `rate` in decades."""
+    return sorted(rates, key=lambda candidate: (abs(math.log(candidate / rate)), candidate))
 
 
-def _passed(
-    points: Sequence[RatePoint], found: dict[float, Class], annealed: bool, chance: float
+def _low_enough(
+    points: Sequence[RatePoint], classes: dict[float, RateClass], annealed: bool, chance: float
 ) -> bool:
     """Whether rates below those tried would change nothing."""
-    lowest = min(found)
-    run = list(takewhile(lambda one: one[1] != "too high", sorted(found.items())))
-    working = [at for at, kind in run if kind == "works"]
+    lowest = min(classes)
+    below_too_high = takewhile(lambda item: item[1] != "too high", sorted(classes.items()))
+    working = [rate for rate, rate_class in below_too_high if rate_class == "works"]
     if not any(point.accuracy > chance and point.rate in working for point in points):
         return False
     top = working[-1]
-    return lowest < min(good_rates(points, top)[1]) and lowest <= _suggested(points, top, annealed)
+    return lowest < min(near_best_rates(points, top)[1]) and lowest <= _suggested_rate(
+        points, top, annealed
+    )
 
 
-def largest_working(found: dict[float, Class]) -> float | None:
-    """The top of the longest run of rates that work with none too high among them."""
-    runs: list[list[float]] = [[]]
-    for rate, kind in sorted(found.items()):
-        if kind == "too high":
-            runs.append([])
-        elif kind == "works":
-            runs[-1].append(rate)
-    best = max(runs, key=len)
-    return best[-1] if best else None
+def largest_working(classes: dict[float, RateClass]) -> float | None:
+    """Return the largest rate of the longest run of rates that work, or None.
 
-
-def suggestion(points: Sequence[RatePoint], annealed: bool, chance: float = 0.0) -> Proposal | None:
-    """A peak rate, inside what was scanned, and a range to search; None where nothing works.
-
-    Where the rate falls later, a third of the largest that works for all seeds, but no more than
-    the largest with which the loss falls nearly as far as with any: after a warm-up, rates are
-    survived that teach little. Where it stays, `centre_of`. Search from a 300th of the largest up,
-    or from a tenth of that suggested.
+    A run may hold rates that are too low, but none that is too high.
     """
-    top = largest_working(classes(points, chance))
+    runs: list[list[float]] = [[]]
+    for rate, rate_class in sorted(classes.items()):
+        if rate_class == "too high":
+            runs.append([])
+        elif rate_class == "works":
+            runs[-1].append(rate)
+    longest = max(runs, key=len)
+    return longest[-1] if longest else None
+
+
+def suggest(points: Sequence[RatePoint], annealed: bool, chance: float = 0.0) -> Suggestion | None:
+    """Suggest a peak rate within the scan, and a range to search; None if no rate works.
+
+    If the rate falls later: a third of the largest that works, but no more than the largest with a
+    near-best fall of the loss, since after a warm-up a network survives rates at which it learns
+    little. If the rate stays constant: `reference_rate`. The range to search ends at the largest
+    rate that works; it begins at a 300th of that, or at a tenth of the suggestion if lower.
+
+    Args:
+        points: in any order.
+        annealed: whether the recipe's rate falls later.
+        chance: accuracy that guessing stays below.
+    """
+    top = largest_working(classify_rates(points, chance))
     if top is None:
         return None
-    rate = max(_suggested(points, top, annealed), min(point.rate for point in points))
-    return rate, (min(top / RANGE, rate / 10), top)
+    rate = max(_suggested_rate(points, top, annealed), min(point.rate for point in points))
+    return rate, (min(top / SEARCH_DIVISOR, rate / 10), top)
 
 
-def _suggested(points: Sequence[RatePoint], top: float, annealed: bool) -> float:
-    _, good = good_rates(points, top)
-    return min(top / ANNEALED, max(good)) if annealed else centre_of(points, top, annealed)
+def _suggested_rate(points: Sequence[RatePoint], top: float, annealed: bool) -> float:
+    if not annealed:
+        return reference_rate(points, top, annealed)
+    _, near_best = near_best_rates(points, top)
+    return min(top / ANNEALED_DIVISOR, max(near_best))
 
 
-def centre_of(points: Sequence[RatePoint], top: float, annealed: bool) -> float:
-    """What a peak is judged by: a third of the largest rate that works (a tenth where it stays).
+def reference_rate(points: Sequence[RatePoint], top: float, annealed: bool) -> float:
+    """Return the rate that a recipe's is compared with.
 
-    But no more than the middle, in decades, between the rate with which the loss falls farthest and
-    the largest with which it falls nearly as far.
+    A third (annealed) or a tenth (constant) of the largest rate that works, `top`, but no more than
+    the geometric mean of the rate with the largest fall of the loss and the largest rate with a
+    near-best one.
     """
-    best, good = good_rates(points, top)
-    return min(top / (ANNEALED if annealed else CONSTANT), math.sqrt(best * max(good)))
+    best, near_best = near_best_rates(points, top)
+    divisor = ANNEALED_DIVISOR if annealed else CONSTANT_DIVISOR
+    return min(top / divisor, math.sqrt(best * max(near_best)))
 
 
-def good_rates(points: Sequence[RatePoint], top: float) -> tuple[float, list[float]]:
-    """The rate up to `top` with which the loss falls farthest, and those that do nearly as well."""
-    falls: dict[float, list[RatePoint]] = {}
+def near_best_rates(points: Sequence[RatePoint], top: float) -> tuple[float, list[float]]:
+    """Return the rate up to `top` at which the loss falls most, and all that come near it."""
+    by_rate: dict[float, list[RatePoint]] = {}
     for point in points:
         if point.rate <= top and point.finite and math.isfinite(point.end_loss):
-            falls.setdefault(point.rate, []).append(point)
-    mean = {rate: _fall(found) for rate, found in falls.items()}
-    best = max(mean, key=lambda rate: (mean[rate], rate))
-    return best, [rate for rate, fall in mean.items() if fall >= NEARLY * mean[best]]
+            by_rate.setdefault(point.rate, []).append(point)
+    falls = {rate: _mean_fall(of_rate) for rate, of_rate in by_rate.items()}
+    best = max(falls, key=lambda rate: (falls[rate], rate))
+    return best, [rate for rate, fall in falls.items() if fall >= NEAR_BEST_FALL * falls[best]]

@@ -1,4 +1,4 @@
-"""Check of how fast kernels move: updates over weights. Light."""
+"""C15: how fast kernels move, as updates over weights. Light."""
 
 from __future__ import annotations
 
@@ -10,17 +10,26 @@ from zoo.check.judge.finding import (
     FAIL,
     INFO,
     PASS,
-    TOO_FEW,
+    TOO_FEW_STEPS,
     WARN,
     Finding,
     Verdict,
-    broken,
+    fail_if_not_finite,
     finding,
-    named,
-    softer,
+    join_names,
+    soften_verdict,
 )
 
 HEAD = "logits/"
+IDEAL_RATIO = 1e-3
+# Outside of these ranges, update over weight is INFO, WARN and FAIL.
+RATIO_INFO = (1e-4, 1e-2)
+RATIO_WARN = (1e-5, 3e-2)
+RATIO_FAIL = (1e-6, 0.3)
+# Kernels before a norm: WARN from this multiple of their equilibrium, or from this ratio without
+# weight decay: lengths then grow until updates are small again.
+EQUILIBRIUM_WARN = 5
+NO_EQUILIBRIUM_WARN = 0.1
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,11 +37,11 @@ class KernelUpdate:
     """How fast one kernel moves.
 
     Attributes:
-        path: of the kernel; zero-initialised ones, biases and norms left out.
-        ratio: median over steps of ||dW|| / `kernel_length`, with the update that was really made.
-        equilibrium: sqrt(2 learning_rate weight_decay / (1 + momentum)), where SGD with decay
-            keeps a kernel before a norm whatever the right rate is; None without decay.
-        scale_invariant: a norm follows the kernel, so that its length does not count.
+        path: of the kernel. Zero-initialised kernels, biases and norms are left out.
+        ratio: median over steps of ||dW|| / `kernel_length`, dW being the update that was made.
+        equilibrium: ratio at which SGD with decay keeps a kernel before a norm, whatever the
+            learning rate ought to be (see `equilibrium`); None without decay.
+        scale_invariant: a norm follows the kernel, so that its length does not matter.
     """
 
     path: str
@@ -43,13 +52,13 @@ class KernelUpdate:
 
 @dataclass(frozen=True, kw_only=True)
 class UpdateRatio:
-    """Updates over weights after the first steps (up to 300), at the peak or a third of it.
+    """Updates over weights after the first steps (up to 300), at the peak rate or a third of it.
 
     Attributes:
-        layers: the kernels.
+        layers: one entry per kernel.
         learning_rate: of the recipe.
-        shortened: steps were slow, and these are of the first few, which are the largest: what is
-            too fast among them may be right later.
+        shortened: only the first few steps were measured because steps are slow. Their updates are
+            the largest: what is too fast among them may be right later.
     """
 
     layers: Sequence[KernelUpdate]
@@ -58,10 +67,11 @@ class UpdateRatio:
 
 
 def kernel_length(path: str, length: float, units: int) -> float:
-    """What an update of a kernel is measured by: its length ||W||.
+    """Return the length that a kernel's updates are measured by: ||W||.
 
-    The head begins near zero on purpose (`head.kernel_initializer`), where any useful update is
-    large beside it: it counts as long at least as one of variance 1 / fan_in, which is sqrt(units).
+    The head starts near zero on purpose (`head.kernel_initializer`), where any useful update is
+    large beside it. Its length is therefore at least sqrt(units), that of a kernel of variance
+    1 / fan_in.
 
     Args:
         path: of the kernel.
@@ -74,45 +84,51 @@ def kernel_length(path: str, length: float, units: int) -> float:
 def equilibrium(
     learning_rate: float, weight_decay: float, momentum: float, coupled: bool
 ) -> float | None:
-    """Where SGD with decay keeps update / weight of a kernel before a norm; None without decay.
+    """Return the ratio at which SGD with decay keeps a kernel before a norm; None without decay.
 
-    sqrt(2 learning_rate weight_decay / (1 + momentum)), weight_decay as PyTorch has it (`coupled`);
-    a decoupled one is that over (1 - momentum).
+    sqrt(2 * learning_rate * weight_decay / (1 + momentum)), with PyTorch's weight decay.
+
+    Source: Wan et al. 2020; Kosson et al. 2023 (arXiv 2305.17212).
+
+    Args:
+        learning_rate: of the optimizer.
+        weight_decay: of the optimizer.
+        momentum: of the optimizer.
+        coupled: weight decay is added to the gradient, as in PyTorch. A decoupled one equals
+            PyTorch's over (1 - momentum).
     """
     torch = weight_decay if coupled else weight_decay * (1 - momentum)
     return math.sqrt(2 * learning_rate * torch / (1 + momentum)) if torch else None
 
 
-GROWING = 0.1  # Updates of kernels before a norm that nothing shrinks.
-RIGHT, BEARABLE, BROKEN = (1e-4, 1e-2), (1e-5, 3e-2), (1e-6, 0.3)
-
-
 def judge_update_ratio(numbers: UpdateRatio) -> Finding:
-    """C15. Kernels move by about a thousandth of their size a step.
+    """C15. Kernels move by about a thousandth of their length at each step.
 
     Kernels before a norm settle at their equilibrium, which is often above that: they are too fast
     only above five times it and above 0.03. Adam's first steps reach 0.012 on small kernels: INFO.
-    One kernel out of many is no failure. Of the first few steps alone, what is too fast is judged a
-    word more softly.
+    FAIL takes half of the kernels. If only the first few steps were measured, the verdict on
+    updates that are too large is softened.
 
-    Source: CS231n, lecture 6: "want this to be somewhere around 0.001 or so"; Wan et al. 2020 and
-    Kosson et al. 2023 (arXiv 2305.17212) for the equilibrium.
+    Source: CS231n, lecture 6: "want this to be somewhere around 0.001 or so".
     """
     check = "C15"
-    wanted = f"{RIGHT[0]:g} <= update / weight <= {RIGHT[1]:g} (warns outside {BEARABLE[0]:g} to "
-    wanted += f"{BEARABLE[1]:g}; fails outside {BROKEN[0]:g} to {BROKEN[1]:g})"
-    if found := broken(check, numbers, "lower learning_rate in train.optimizer."):
-        return found
+    threshold = (
+        f"{RATIO_INFO[0]:g} <= update / weight <= {RATIO_INFO[1]:g} "
+        f"(warns outside {RATIO_WARN[0]:g} to {RATIO_WARN[1]:g}; "
+        f"fails outside {RATIO_FAIL[0]:g} to {RATIO_FAIL[1]:g})"
+    )
+    if failed := fail_if_not_finite(check, numbers, "lower learning_rate in train.optimizer."):
+        return failed
     if not numbers.layers:
-        return finding(check, PASS, None, wanted, "no kernel to look at.")
-    judged = [(_of_kernel(layer, numbers.shortened), layer) for layer in numbers.layers]
-    failed = sum(verdict is FAIL for verdict, _ in judged)
-    worst = max(verdict for verdict, _ in judged)
-    if worst is FAIL and 2 * failed < len(judged):
+        return finding(check, PASS, None, threshold, "no kernel to look at.")
+    verdicts = [_judge_kernel(layer, numbers.shortened) for layer in numbers.layers]
+    worst = max(verdicts)
+    offenders = [
+        layer for layer, verdict in zip(numbers.layers, verdicts, strict=True) if verdict is worst
+    ]
+    if worst is FAIL and 2 * len(offenders) < len(verdicts):
         worst = WARN
-    # Of the worst ones, that which is farthest off.
-    at = [layer for verdict, layer in judged if verdict is max(verdict for verdict, _ in judged)]
-    shown = max(at, key=lambda layer: abs(math.log(max(layer.ratio, 1e-30) / 1e-3)))
+    shown = max(offenders, key=lambda layer: abs(math.log(max(layer.ratio, 1e-30) / IDEAL_RATIO)))
     details = {
         "update_ratio": {layer.path: layer.ratio for layer in numbers.layers},
         "equilibrium": {
@@ -122,36 +138,38 @@ def judge_update_ratio(numbers: UpdateRatio) -> Finding:
         },
     }
     if worst is PASS:
-        told = f"updates over weights lie around {shown.ratio:.2g}."
-    else:
-        names = named(layer.path for layer in at)
-        told = f"updates are {shown.ratio:.2g} of the weights a step in {names}"
-        way = "lower" if shown.ratio > RIGHT[1] else "raise"
-        told += f": {way} learning_rate ({numbers.learning_rate:g}) in train.optimizer."
-        if numbers.shortened and shown.ratio > RIGHT[1]:
-            told += f" {TOO_FEW}"
-        elif worst is INFO:
-            told += " It is no fault by itself."
-    return finding(check, worst, shown.ratio, wanted, told, **details)
+        advice = f"updates over weights lie around {shown.ratio:.2g}."
+        return finding(check, worst, shown.ratio, threshold, advice, **details)
+    too_large = shown.ratio > RATIO_INFO[1]
+    advice = (
+        f"updates are {shown.ratio:.2g} of the weights a step in "
+        f"{join_names(layer.path for layer in offenders)}: {'lower' if too_large else 'raise'} "
+        f"learning_rate ({numbers.learning_rate:g}) in train.optimizer."
+    )
+    if numbers.shortened and too_large:
+        advice += f" {TOO_FEW_STEPS}"
+    elif worst is INFO:
+        advice += " It is no fault by itself."
+    return finding(check, worst, shown.ratio, threshold, advice, **details)
 
 
-def _of_kernel(layer: KernelUpdate, shortened: bool) -> Verdict:
-    verdict = _as_it_is(layer)
-    if shortened and layer.ratio > RIGHT[1]:
-        return softer(verdict)
+def _judge_kernel(layer: KernelUpdate, shortened: bool) -> Verdict:
+    verdict = _judge_ratio(layer)
+    if shortened and layer.ratio > RATIO_INFO[1]:
+        return soften_verdict(verdict)
     return verdict
 
 
-def _as_it_is(layer: KernelUpdate) -> Verdict:
+def _judge_ratio(layer: KernelUpdate) -> Verdict:
     ratio = layer.ratio
-    if layer.scale_invariant and ratio > RIGHT[1]:
-        # Without decay there is no equilibrium: lengths grow until steps are small again.
-        bound = 5 * layer.equilibrium if layer.equilibrium else GROWING
-        if ratio <= max(BEARABLE[1], bound):
+    if layer.scale_invariant and ratio > RATIO_INFO[1]:
+        settled = layer.equilibrium
+        bound = EQUILIBRIUM_WARN * settled if settled else NO_EQUILIBRIUM_WARN
+        if ratio <= max(RATIO_WARN[1], bound):
             return INFO
-        return FAIL if ratio > BROKEN[1] else WARN
-    if RIGHT[0] <= ratio <= RIGHT[1]:
+        return FAIL if ratio > RATIO_FAIL[1] else WARN
+    if RATIO_INFO[0] <= ratio <= RATIO_INFO[1]:
         return PASS
-    if BEARABLE[0] <= ratio <= BEARABLE[1]:
+    if RATIO_WARN[0] <= ratio <= RATIO_WARN[1]:
         return INFO
-    return WARN if BROKEN[0] <= ratio <= BROKEN[1] else FAIL
+    return WARN if RATIO_FAIL[0] <= ratio <= RATIO_FAIL[1] else FAIL

@@ -9,7 +9,7 @@ import keras
 import numpy as np
 
 from zoo import losses
-from zoo.check.judge.loss import HeadConfidence, LossWiring, LossWord, Regularisation
+from zoo.check.judge.loss import HeadConfidence, LossName, LossWiring, Regularisation
 from zoo.check.measure.subject import Subject, array
 from zoo.check.measure.trainer import Trainer
 from zoo.model import introspect
@@ -51,7 +51,7 @@ def loss_wiring(subject: Subject) -> LossWiring:
     return LossWiring(
         compiled=float(compiled(labels, scores.astype(np.float32))),
         own=float(each[np.arange(len(labels)), labels].mean()),
-        loss=word_of(choice),
+        loss=loss_name(choice),
         expected=float(mean.mean()),
         sd=sqrt(variance),
         num_classes=subject.classes,
@@ -72,7 +72,7 @@ def _between_classes(beside: np.ndarray, labels: np.ndarray, classes: int) -> fl
     return float((sums**2).sum() / len(labels) ** 2 * held / max(held - 1, 1))
 
 
-def word_of(choice: Any) -> LossWord:
+def loss_name(choice: Any) -> LossName:
     """The word of a loss, as the checks know it."""
     return "svm" if choice.word == "svm" else "softmax"
 
@@ -102,7 +102,7 @@ def head_confidence(subject: Subject) -> HeadConfidence:
         num_classes=subject.classes,
         logit_std=float(sqrt(spread)),
         at_zero=_equal_scores(subject, labels),
-        loss_word=word_of(choice),
+        loss_word=loss_name(choice),
         head_gain=_head_gain(subject),
     )
 

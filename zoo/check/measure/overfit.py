@@ -10,7 +10,7 @@ import numpy as np
 
 from zoo import losses
 from zoo.check.judge import overfit as judged
-from zoo.check.measure.loss import every_loss, word_of
+from zoo.check.measure.loss import every_loss, loss_name
 from zoo.check.measure.subject import Subject, array
 from zoo.check.measure.trainer import Trainer
 from zoo.model import introspect
@@ -107,7 +107,7 @@ def _by_heart(
         penalty=penalty,
         diverged=not isfinite(curve[-1]) or curve[-1] > 3 * curve[0],
         conflicting=_conflicting(images, labels),
-        loss_word=word_of(subject.recipe.train.loss),
+        loss_word=loss_name(subject.recipe.train.loss),
         at_start=losses.at_start(subject.recipe.train.loss, subject.classes),
         own_loss=own,
         noise=noise,

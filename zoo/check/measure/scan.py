@@ -71,7 +71,7 @@ def scan(subject: Subject) -> LearningRateScan:
     )
     if seeds < SEEDS or unfinished:
         subject.notes["C14"] = _note(trainer, steps, len(points), unfinished)
-    if proposed := found.proposal:
+    if proposed := found.suggestion:
         rate, search = proposed
         subject.kept["suggestion"] = {
             "learning_rate": float(f"{rate:.2g}"),
@@ -91,7 +91,7 @@ def _order(
 ) -> Iterator[tuple[int, float]]:
     """Seeds and rates to train next, the recipe's own first; with one seed as `points` tell."""
     if seeds > 1:
-        yield from product(range(seeds), rates.outward(tried, peak))
+        yield from product(range(seeds), rates.sort_by_distance(tried, peak))
         return
     while (rate := rates.next_rate(points, tried, peak, annealed, chance)) is not None:
         yield 0, rate

@@ -10,7 +10,7 @@ import numpy as np
 from zoo import losses, optimize
 from zoo.check.judge import filters as first_filters
 from zoo.check.judge import short_training, updates
-from zoo.check.judge.rates import ASIDE
+from zoo.check.judge.rates import NEIGHBOUR_FACTOR
 from zoo.check.judge.signals import DeadUnits
 from zoo.check.measure import start
 from zoo.check.measure.loss import every_loss
@@ -63,7 +63,7 @@ def smoke(subject: Subject, rate: float | None = None) -> Smoke:
     rate = rate or (trainer.peak / 3 if annealed else trainer.peak)
     suggestion = subject.kept.get("suggestion")
     lowered = False
-    if suggestion and rate > suggestion["search"][1] * ASIDE:
+    if suggestion and rate > suggestion["search"][1] * NEIGHBOUR_FACTOR:
         rate, lowered = suggestion["learning_rate"], True
     trainer.restart()
     trainer.rate = rate
