@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from statistics import fmean, stdev
 from typing import Any
 
-from tuning.refine.edges import Scored
+from tuning.refine.edges import ScoredTrial
 
 LEVEL = 0.05  # Of the test, two-sided.
 SAME = 1e-9  # Relative: scores that differ by less differ by rounding.
@@ -60,7 +60,7 @@ def ranked(confirmed: Sequence[Confirmed]) -> list[Confirmed]:
     return sorted(confirmed, key=lambda one: -one.mean)
 
 
-def told_apart(one: Confirmed, other: Confirmed) -> bool:
+def differ(one: Confirmed, other: Confirmed) -> bool:
     """Whether two means differ by Welch's t test, at 5 % two-sided.
 
     One seed alone has no spread: two such trials are not told apart. Scores that are equal over
@@ -85,9 +85,9 @@ def told_apart(one: Confirmed, other: Confirmed) -> bool:
     return 2.0 * float(stdtr(freedom, -difference / error)) < LEVEL
 
 
-def words(
+def messages(
     confirmed: Sequence[Confirmed],
-    search_best: Scored | None = None,
+    search_best: ScoredTrial | None = None,
     draws: int = 0,
     show: Callable[[float], str] = "{:.4f}".format,
 ) -> list[str]:
@@ -108,7 +108,7 @@ def words(
     lines += [
         f"these two cannot be told apart: {order[0].trial} and {other.trial}"
         for other in order[1:]
-        if not told_apart(order[0], other)
+        if not differ(order[0], other)
     ]
     again = [one for one in order if search_best is not None and one.trial == search_best.trial]
     told = again and -math.inf < again[0].mean < search_best.score if search_best else False

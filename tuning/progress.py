@@ -1,4 +1,4 @@
-"""What a person sees of a search: a live table on a terminal, a line a trial elsewhere."""
+"""Shows a search to the user: a live table on a terminal, a line per trial elsewhere."""
 
 from __future__ import annotations
 
@@ -11,146 +11,156 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
-from tuning.refine import narrow
-from tuning.scheduler import Row, SearchListener
+from tuning.listener import SearchListener
+from tuning.refine.narrow import Narrowed, coverage
 from tuning.space import Range, Values, limits
-from tuning.trials import TrialSpec
+from tuning.trials import TrialRecord, TrialSpec, best_first
 from zoo.recipe import Recipe
 from zoo.recipe.tune import SearchStage, Tune
 from zoo.rundir import Search
 
+TOP_FRACTION = 0.05  # Of the space: a stage's line says how likely a trial lies in it.
+
 
 class SearchProgress(SearchListener):
-    """Prints a search.
+    """Prints what happens in a search.
 
     Args:
-        console: on stderr; nothing is printed where it is quiet.
+        console: where to; nothing is printed if it is quiet.
     """
 
     def __init__(self, console: Console) -> None:
-        self.console = console
-        self.live: Live | None = None
-        self.running: dict[str, tuple[TrialSpec, int, int]] = {}
-        self.best: Row | None = None
-        self.name = ""
-        self.done = self.total = 0
-        self.left: float | None = None
-        self.seconds: list[float] = []
-        self.sign = 1.0
+        self._console = console
+        self._live: Live | None = None
+        self._objective = "val_accuracy"
+        self._workers = 1
+        self._running: dict[str, tuple[TrialSpec, int, int]] = {}
+        self._left: float | None = None
+        self._done = 0
+        self._begin_stage("", 0, 0)
 
     def begin(self, folder: Search, tune: Tune, recipe: Recipe, workers: int) -> None:
-        self.folder, self.tune, self.workers = folder, tune, workers
-        self.sign = 1.0 if tune.objective == "val_accuracy" else -1.0
+        """Prints the folder, and shows the table on a terminal."""
+        self._objective, self._workers = tune.objective, workers
         self._print(f"search    {folder}: {workers} worker{'s' * (workers > 1)}")
-        if self.console.is_terminal and not self.console.quiet:
-            self.live = Live(console=self.console, refresh_per_second=4, transient=True)
-            self.live.start()
+        if self._console.is_terminal and not self._console.quiet:
+            self._live = Live(console=self._console, refresh_per_second=4, transient=True)
+            self._live.start()
 
     def stage(
-        self, stage: SearchStage, space: Mapping[str, Range | Values], rows: Sequence[Row]
+        self,
+        stage: SearchStage,
+        space: Mapping[str, Range | Values],
+        records: Sequence[TrialRecord],
     ) -> None:
-        self._anew(stage.name, stage.trials, len(rows))
-        for row in rows:
-            self._compare(row)
-        share = narrow.coverage(stage.trials, 0.05)
+        """Prints the stage and its ranges."""
+        self._begin_stage(stage.name, stage.trials, len(records))
+        for record in records:
+            self._compare(record)
+        probability = coverage(stage.trials, TOP_FRACTION)
         self._print(
             f"stage     {stage.name}: {stage.trials} trials of {stage.epochs} epochs; at least one "
-            f"in the best 5 % of the space with {share:.0%}"
+            f"in the best 5 % of the space with {probability:.0%}"
         )
         for path, dimension in space.items():
             scale = f" {dimension.sampling}" if isinstance(dimension, Range) else ""
             self._print(f"          {path} {limits(dimension)}{scale}")
 
-    def confirming(self, best: Sequence[Row], seeds: int, done: int) -> None:
-        self._anew("confirm", len(best) * seeds, done)
-        names = ", ".join(row["trial"] for row in best)
+    def confirming(self, best: Sequence[TrialRecord], seeds: int, done: int) -> None:
+        """Prints the trials."""
+        self._begin_stage("confirm", len(best) * seeds, done)
+        names = ", ".join(record.trial for record in best)
         self._print(f"confirm   {names}: whole trainings with {seeds} fresh seeds each")
 
-    def started(self, job: TrialSpec) -> None:
-        self.running[job.trial] = (job, 0, 0)
-        self._show()
+    def started(self, spec: TrialSpec) -> None:
+        """Adds the trial to the table."""
+        self.step(spec, 0, 0)
 
-    def step(self, job: TrialSpec, step: int, steps: int) -> None:
-        self.running[job.trial] = (job, step, steps)
-        self._show()
+    def step(self, spec: TrialSpec, step: int, steps: int) -> None:
+        """Updates the table."""
+        self._running[spec.trial] = (spec, step, steps)
+        self._refresh()
 
-    def finished(self, row: Row, total: int, left: float | None) -> None:
-        self.running.pop(row["trial"], None)
-        self.done, self.total, self.left = self.done + 1, total, left
-        self.seconds.append(row["seconds"] + row["setup_seconds"])
-        self._compare(row)
-        # Above the live table, where there is one.
-        rest = self._rest() if self.live is None else ""
-        self._print(f"{row['trial']:<14} {self._line(row)}{rest}")
-        self._show()
-
-    def _anew(self, name: str, total: int, done: int) -> None:
-        self.name, self.done, self.total = name, done, total
-        self.seconds = []
-        self.best = None
-
-    def _compare(self, row: Row) -> None:
-        """Keeps the best of a stage."""
-        if row["status"] != "done" or row["score"] is None:
-            return
-        if self.best is None or self.sign * row["score"] > self.sign * self.best["score"]:
-            self.best = row
+    def finished(self, record: TrialRecord, total: int, left: float | None) -> None:
+        """Prints the trial's line, above the table if there is one."""
+        self._running.pop(record.trial, None)
+        self._done += 1
+        self._total, self._left = total, left
+        self._seconds.append(record.seconds + record.setup_seconds)
+        self._compare(record)
+        status = self._status() if self._live is None else ""
+        self._print(f"{record.trial:<14} {_line(record)}{status}")
+        self._refresh()
 
     def note(self, text: str) -> None:
+        """Prints the line."""
         self._print(text)
 
-    def judged(self, stage: SearchStage, found: narrow.Narrowed) -> None:
-        for words in found.words:
-            self._print(f"          {words}")
+    def judged(self, stage: SearchStage, narrowed: Narrowed) -> None:
+        """Prints what happened to the ranges."""
+        for message in narrowed.messages:
+            self._print(f"          {message}")
 
     def end(self) -> None:
-        if self.live is not None:
-            self.live.stop()
-            self.live = None
+        """Takes the table away."""
+        if self._live is not None:
+            self._live.stop()
+            self._live = None
+
+    def _begin_stage(self, name: str, total: int, done: int) -> None:
+        self._name, self._total = name, total
+        self._done = done
+        self._seconds: list[float] = []
+        self._best: TrialRecord | None = None
+
+    def _compare(self, record: TrialRecord) -> None:
+        """Remembers the best trial of the stage; of equal ones, the first."""
+        if record.status == "done" and record.score is not None:
+            known = [] if self._best is None else [self._best]
+            self._best = best_first([*known, record], self._objective)[0]
 
     def _print(self, text: str) -> None:
-        self.console.print(text, highlight=False, markup=False, soft_wrap=True)
+        self._console.print(text, highlight=False, markup=False, soft_wrap=True)
 
-    def _line(self, row: Row) -> str:
-        score = "" if row["score"] is None else f"{row['score']:.4f}"
-        values = "  ".join(f"{_last(path)} {_short(v)}" for path, v in row["values"].items())
-        text = f"{row['status']:<9}{score:>8}  {row['seconds']:6.1f} s  {values}"
-        return f"{text}  ({row['reason']})" if row["reason"] else text
+    def _status(self) -> str:
+        """Number of trials, the best score, and the time left."""
+        best = "" if self._best is None else f"  best {self._best.score:.4f}"
+        text = f"{self._done}/{self._total}{best}"
+        if self._seconds and self._total > self._done:
+            mean = sum(self._seconds) / len(self._seconds)
+            text += f", {_clock(mean * (self._total - self._done) / self._workers)} to go"
+        if self._left is not None:
+            text += f", {_clock(max(self._left, 0.0))} of the limit left"
+        return f"  [{text}]"
 
-    def _rest(self) -> str:
-        best = "" if self.best is None else f"  best {self.best['score']:.4f}"
-        return f"  [{self.done}/{self.total}{best}{self._times()}]"
-
-    def _times(self) -> str:
-        text = ""
-        if self.seconds and self.total > self.done:
-            mean = sum(self.seconds) / len(self.seconds)
-            text += f", {_clock(mean * (self.total - self.done) / self.workers)} to go"
-        if self.left is not None:
-            text += f", {_clock(max(self.left, 0.0))} of the limit left"
-        return text
-
-    def _show(self) -> None:
-        if self.live is None:
+    def _refresh(self) -> None:
+        """Draws the table of the running trials."""
+        if self._live is None:
             return
         table = Table(box=None, pad_edge=False, show_header=False)
-        for job, step, steps in self.running.values():
-            share = f"{step / steps:.0%}" if steps else "begins"
-            values = "  ".join(f"{_last(path)} {_short(v)}" for path, v in job.values.items())
-            table.add_row(job.trial, share, values)
-        head = f"{self.name}  {time.strftime('%H:%M:%S')}{self._rest()}"
-        self.live.update(Group(Text(head), table))
+        for spec, step, steps in self._running.values():
+            fraction = f"{step / steps:.0%}" if steps else "begins"
+            table.add_row(spec.trial, fraction, _values(spec.values))
+        heading = f"{self._name}  {time.strftime('%H:%M:%S')}{self._status()}"
+        self._live.update(Group(Text(heading), table))
 
 
-def _last(path: str) -> str:
-    return path.rpartition(".")[2]
+def _line(record: TrialRecord) -> str:
+    score = "" if record.score is None else f"{record.score:.4f}"
+    text = f"{record.status:<9}{score:>8}  {record.seconds:6.1f} s  {_values(record.values)}"
+    return f"{text}  ({record.reason})" if record.reason else text
 
 
-def _short(value: Any) -> str:
-    return f"{value:.4g}" if isinstance(value, float) else str(value)
+def _values(values: Mapping[str, Any]) -> str:
+    """Values by the last word of their path."""
+    return "  ".join(
+        f"{path.rpartition('.')[2]} {f'{value:.4g}' if isinstance(value, float) else value}"
+        for path, value in values.items()
+    )
 
 
 def _clock(seconds: float) -> str:
-    minutes, rest = divmod(round(seconds), 60)
+    """A duration as 1:02:03 or 2:03."""
+    minutes, seconds = divmod(round(seconds), 60)
     hours, minutes = divmod(minutes, 60)
-    return f"{hours}:{minutes:02d}:{rest:02d}" if hours else f"{minutes}:{rest:02d}"
+    return f"{hours}:{minutes:02d}:{seconds:02d}" if hours else f"{minutes}:{seconds:02d}"

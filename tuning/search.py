@@ -1,118 +1,166 @@
-"""A search: stages from coarse to fine, then the best again over fresh seeds.
+"""A search for the best values of a recipe: begun, resumed, and refused where it cannot go on.
 
-Everything that counts is in the folder: the recipe, the journal of trials, tune.json. What decides
-is computed anew from them when a search is taken up again, so that it goes on as it would have.
+Everything that counts is in the folder: the recipe, the journal of trials, tune.json.
 """
 
 from __future__ import annotations
 
 import json
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from tuning.coordinator import Coordinator
-from tuning.executors.local import gpus
-from tuning.outcome import Outcome, Settings
+from tuning.executors.local import SILENCE_SECONDS, LocalExecutor, gpus
+from tuning.listener import SearchListener
+from tuning.result import SearchResult
+from tuning.state import SearchState
 from zoo import __version__
 from zoo.errors import Problem, RunError
 from zoo.recipe import Template
 from zoo.recipe.resolve import dump_data
-from zoo.recipe.tune import proposal
+from zoo.recipe.tune import Tune, proposal
 from zoo.rundir import Search, write_text
 
-# What may be changed between two parts of a search: it changes no trial.
-FREE = ("tune.max_minutes", "tune.trial_minutes", "tune.keep", "data.source", "name")
+# What may be changed when a search is resumed: it changes no trial.
+CHANGEABLE = ("tune.max_minutes", "tune.trial_minutes", "tune.keep", "data.source", "name")
+ROUNDING_MARGIN = 1.02  # A limit must exceed the seconds spent by this factor to be more time.
+
+
+@dataclass(frozen=True, kw_only=True)
+class SearchSettings:
+    """How a search is run. Nothing here but `workers` changes its result.
+
+    Attributes:
+        workers: number of processes; None for one per GPU, or one.
+        listener: is told what happens.
+        silence: seconds without a sign of life after which a worker is taken for hung.
+    """
+
+    workers: int | None = None
+    listener: SearchListener = field(default_factory=SearchListener)
+    silence: float = SILENCE_SECONDS
+
+
+Settings = SearchSettings  # The name in scripts written for earlier versions.
 
 
 def begin(
-    template: Template, out: Path = Path("runs"), settings: Settings | None = None
-) -> Outcome:
-    """Searches in a new folder `out/NAME/tune-...`.
+    template: Template, out: Path = Path("runs"), settings: SearchSettings | None = None
+) -> SearchResult:
+    """Begins a search in a new folder `out/NAME/tune-...` and runs it to its end.
 
     Args:
-        template: the recipe; without a `tune:` block, learning rate and weight decay are searched.
+        template: the recipe, with a `tune:` block.
         out: where run folders go.
-        settings: workers, and who watches.
+        settings: workers and listener.
 
     Raises:
+        RunError: the recipe has no `tune:` block.
         RecipeError: no values of the space make a network.
-        Diverged: no trial ended.
-        Interrupted: Ctrl-C or SIGTERM; the search can be taken up again.
+        Diverged: no trial came to its end.
+        Interrupted: Ctrl-C or SIGTERM; the search can be resumed.
     """
-    settings = settings or Settings()
+    settings = settings or SearchSettings()
     folder = Search.create(out, template.recipe.name)
     with folder.locked():
         write_text(folder.recipe_file, template.dump())
         workers = settings.workers or len(gpus()) or 1
-        now = time.strftime("%Y-%m-%dT%H:%M:%S%z")
         info: dict[str, Any] = {
             "status": "running", "name": template.recipe.name, "seed": template.recipe.seed,
-            "started": now, "zoo": __version__, "workers": workers, "lag": 2 * workers - 1,
-            "recipe": _plain(template.data), "seconds": 0.0, "stages": [],
+            "started": time.strftime("%Y-%m-%dT%H:%M:%S%z"), "zoo": __version__,
+            "workers": workers, "lag": 2 * workers - 1, "recipe": _plain(template.data),
+            "seconds": 0.0, "stages": [],
         }  # fmt: skip
-        return Coordinator(folder, template, info, settings).run()
+        return _run(folder, info, template, template.recipe.tune, settings)
 
 
 def resume(
     path: str | Path,
-    settings: Settings | None = None,
+    settings: SearchSettings | None = None,
     given: Template | None = None,
     overrides: Sequence[str] = (),
-) -> Outcome:
-    """Takes up a search where it was left.
+) -> SearchResult:
+    """Resumes a search and runs it to its end.
 
     Args:
         path: its folder.
-        settings: as for `begin`.
-        given: a recipe that it is expected to be of; None: its own.
-        overrides: changes of `data.source`, for data that were moved, and of limits.
+        settings: as for `begin`, without `workers`.
+        given: the recipe that the user expects it to have; None for its own.
+        overrides: changes of limits and, if the data were moved, of `data.source`.
 
     Raises:
-        RunError: there is no such search, or it is running, or it is of another recipe; the
+        RunError: there is no such search, or it is running, or it has another recipe; the
             differences are named.
-        DataError: the data are no longer those that it began with.
-        Diverged, Interrupted: as for `begin`.
+        DataError: the data are not those that it began with.
+        Diverged: no trial came to its end.
+        Interrupted: Ctrl-C or SIGTERM; the search can be resumed.
     """
-    settings = settings or Settings()
+    settings = settings or SearchSettings()
     folder = Search.open(path)
     with folder.locked():
         info = folder.info()
         if not folder.recipe_file.is_file():
             raise RunError(f"{folder.recipe_file}: is missing; without it nothing can go on.")
         own = Template(str(folder.recipe_file), overrides)
-        for other, where in ((own, str(folder.recipe_file)), (given, "the recipe given")):
-            if other is not None:
-                _require_same(info["recipe"], _plain(other.data), folder, where)
-        limits = given if given is not None and given.recipe.tune is not None else own
-        if info["status"] == "done" and not _more_time(info, limits):
-            settings.watcher.note(
-                f"{folder} is done already: nothing to resume. Time was up; give it more with "
-                "--set tune.max_minutes=..."
-                if info.get("out_of_time")
-                else f"{folder} is done already: nothing to resume."
-            )
-            return Outcome(
+        for template, where in ((own, str(folder.recipe_file)), (given, "the recipe given")):
+            if template is not None:
+                _require_same(info["recipe"], _plain(template.data), folder, where)
+        limits = given.recipe.tune if given is not None else None
+        tune = limits or own.recipe.tune  # They differ in limits at most: the given ones hold.
+        if info["status"] == "done" and not _has_more_time(info, tune):
+            note = f"{folder} is done already: nothing to resume."
+            if info.get("out_of_time"):
+                note += " Time was up; give it more with --set tune.max_minutes=..."
+            settings.listener.note(note)
+            return SearchResult(
                 folder=folder, best=info["best"], edge_verdicts=info["edge_verdicts"],
                 words=info["words"], trials=info["trials"], seconds=info["seconds"],
             )  # fmt: skip
-        course = Coordinator(folder, own, info, settings)
-        if limits.recipe.tune is not None:
-            course.tune = limits.recipe.tune  # The same but for limits, which are those given now.
-        return course.run()
+        return _run(folder, info, own, tune, settings)
 
 
-def _more_time(info: dict[str, Any], limits: Template) -> bool:
-    """Whether a search that ended for its time has more of it now."""
-    tune = limits.recipe.tune
+def _run(
+    folder: Search,
+    info: dict[str, Any],
+    template: Template,
+    tune: Tune | None,
+    settings: SearchSettings,
+) -> SearchResult:
+    """Runs a search on the processes of this machine."""
+    if tune is None:
+        raise RunError(f"{folder.recipe_file}: has no tune: block.")
+    executor = LocalExecutor(folder, info["workers"], template.moved, settings.silence)
+    state = SearchState(folder, info)
+    return Coordinator(state, template, tune, executor, settings.listener).run()
+
+
+def _has_more_time(info: dict[str, Any], tune: Tune | None) -> bool:
+    """Whether a search that ran out of time has more of it now."""
     if not info.get("out_of_time") or tune is None:
         return False
-    return tune.max_minutes is None or tune.max_minutes * 60 > info["seconds"] * 1.02
+    return tune.max_minutes is None or tune.max_minutes * 60 > info["seconds"] * ROUNDING_MARGIN
 
 
-def with_proposal(recipe: str, overrides: Sequence[str], warn: Any = None) -> tuple[Template, bool]:
-    """A recipe ready to be searched, and whether the space is one that was proposed for it."""
+def with_proposal(
+    recipe: str, overrides: Sequence[str], warn: Callable[[Problem], None] | None = None
+) -> tuple[Template, bool]:
+    """Loads a recipe to be searched; proposes a `tune:` block if it has none.
+
+    Args:
+        recipe: a path, or the name of a recipe that ships.
+        overrides: changes of the recipe.
+        warn: is told of problems that are no errors.
+
+    Returns:
+        The recipe, and whether its block was proposed.
+
+    Raises:
+        UsageError: an override cannot be read.
+        RecipeError: the recipe has mistakes.
+    """
     template = Template(recipe, overrides, warn)
     if template.recipe.tune is not None:
         return template, False
@@ -121,42 +169,47 @@ def with_proposal(recipe: str, overrides: Sequence[str], warn: Any = None) -> tu
     return Template(recipe, [*overrides, f"tune={dump_data(block)}"]), True
 
 
+def differences(old: Any, new: Any, path: str = "") -> list[str]:
+    """Names what differs between two recipes' data, as sentences; `CHANGEABLE` paths may differ.
+
+    Args:
+        old: data at `path`, likewise `new`.
+        new: see `old`.
+        path: where in the recipe; empty for all of it.
+    """
+    if path in CHANGEABLE or old == new:
+        return []
+    if not (isinstance(old, dict) and isinstance(new, dict)):
+        return [f"{path}: was {old}, is {new}"]
+    sentences: list[str] = []
+    for key in [*old, *(key for key in new if key not in old)]:
+        place = f"{path}.{key}" if path else str(key)
+        if key in old and key in new:
+            sentences += differences(old[key], new[key], place)
+        elif place not in CHANGEABLE:
+            change = f"no longer there, was {old[key]}" if key in old else f"only now: {new[key]}"
+            sentences.append(f"{place}: {change}")
+    return sentences
+
+
 def _plain(data: Any) -> Any:
     """A recipe's data as JSON gives it back."""
     return json.loads(json.dumps(data))
 
 
-def differences(old: Any, new: Any, path: str = "") -> list[str]:
-    """Where two recipes differ, as sentences; limits that change no result are left out."""
-    if path in FREE:
-        return []
-    if isinstance(old, dict) and isinstance(new, dict):
-        found: list[str] = []
-        for key in [*old, *(key for key in new if key not in old)]:
-            at = f"{path}.{key}" if path else str(key)
-            missing = object()
-            one, other = old.get(key, missing), new.get(key, missing)
-            if one is missing or other is missing:
-                what = f"only now: {other}" if one is missing else f"no longer there, was {one}"
-                found += _named(at, what)
-            else:
-                found += differences(one, other, at)
-        return found
-    return [] if old == new else _named(path, f"was {old}, is {new}")
-
-
-def _named(path: str, what: str) -> list[str]:
-    return [] if path in FREE else [f"{path}: {what}"]
-
-
 def _require_same(old: Any, new: Any, folder: Search, where: str) -> None:
-    found = differences(old, new)
-    if found:
+    """Refuses to resume a search with another recipe.
+
+    Raises:
+        RunError: they differ.
+    """
+    sentences = differences(old, new)
+    if sentences:
         raise RunError(
             f"{folder}: was begun with another recipe, and trials of two are never mixed. Begin a "
             f"new search without --resume, or put {where} back:",
-            [Problem(message=text) for text in found],
+            [Problem(message=sentence) for sentence in sentences],
         )
 
 
-__all__ = ["Outcome", "Settings", "begin", "resume", "with_proposal"]
+__all__ = ["SearchResult", "SearchSettings", "Settings", "begin", "resume", "with_proposal"]

@@ -1,53 +1,76 @@
-"""One stage of a search as a feed of trials: which values, in which order, compared with what.
+"""Where trials come from: a stage draws them, the confirmation repeats the best. Light.
 
-What trial `i` is drawn from and compared with are the trials up to `i - lag`, whatever else has
-ended by then: with a lag of twice the workers, less one, a search gives the same trials each time
-it is run with as many workers, and nobody waits but for a trial far behind the others.
+Trial `i` is drawn from, and compared with, the trials up to `i - lag`, whatever else has ended by
+then. With a lag of `2 * workers - 1` a search gives the same trials each time it runs with the same
+number of workers, and a worker waits only if one trial is far behind the others.
 """
 
 from __future__ import annotations
 
 from collections.abc import Container, Mapping, Sequence
-from typing import Any
+from typing import Any, Protocol
 
 from tuning import oracle as oracles
 from tuning.space import Range, Values
-from tuning.trials import TrialSpec
+from tuning.trials import TrialRecord, TrialSpec, sign
 from zoo import seeds
 from zoo.errors import RecipeError, RunError
 from zoo.recipe import Template
 from zoo.recipe.space import conditions, whole
 from zoo.recipe.tune import SearchStage, Tune
 
-REDRAWS = 1000  # In a row, of values that make no network.
-Row = dict[str, Any]
+MAX_REDRAWS = 1000  # In a row, because the values make no network.
+
+
+class TrialSource(Protocol):
+    """Gives trials one after the other, and is told which have finished.
+
+    Attributes:
+        confirming: whether its trials may use the time that is held back for the confirmation.
+    """
+
+    confirming: bool
+
+    @property
+    def total(self) -> int:
+        """Number of its trials, as far as it is known."""
+
+    def next(self) -> TrialSpec | None:
+        """The next trial to run; None if there are no more, or not before others finish."""
+
+    def add(self, record: TrialRecord) -> None:
+        """Takes note of a finished trial."""
 
 
 def dimensions(template: Template, tune: Tune) -> dict[str, Range | Values]:
-    """The space of a recipe."""
-    found: dict[str, Range | Values] = {}
+    """The search space of a recipe, by path."""
+    space: dict[str, Range | Values] = {}
     for path, entry in tune.space.items():
         if entry.values is not None:
-            found[path] = Values(entry.values)
+            space[path] = Values(entry.values)
         elif entry.min_value is not None and entry.max_value is not None:
             integer = whole(template.data, tune, path)
-            found[path] = Range(
+            space[path] = Range(
                 entry.min_value, entry.max_value, entry.sampling, integer, entry.step
             )
-    return found
+    return space
 
 
-class StageFeed:
-    """The trials of a stage, drawn as they are asked for.
+class StageSource:
+    """Draws the trials of a stage as they are asked for.
 
     Args:
         template: the recipe.
-        tune: its search.
-        stage: which stage.
+        tune: the search's settings.
+        stage: the stage.
         space: its ranges.
-        rule: of pruning.
-        lag: see above.
-        rows: finished trials of this stage from an earlier part of the search, by index.
+        rule: its pruning rule.
+        lag: how far behind the trials are that a trial depends on; see the module.
+        records: trials of the stage that are finished already.
+
+    Attributes:
+        exhausted: the space has no more values.
+        redrawn: number of draws that made no network.
     """
 
     confirming = False
@@ -60,123 +83,143 @@ class StageFeed:
         space: Mapping[str, Range | Values],
         rule: str,
         lag: int,
-        rows: dict[int, Row],
+        records: Sequence[TrialRecord] = (),
     ) -> None:
-        self.template = template
-        self.tune = tune
-        self.stage = stage
-        self.rule = rule
-        self.lag = lag
-        self.rows = rows
-        self.seed = seeds.derive(template.recipe.seed, "stage", stage.name)
-        self.oracle = oracles.make(
+        self.exhausted = False
+        self.redrawn = 0
+        self._template = template
+        self._tune = tune
+        self._stage = stage
+        self._rule = rule
+        self._lag = lag
+        self._records = {record.index: record for record in records}
+        self._seed = seeds.derive(template.recipe.seed, "stage", stage.name)
+        self._oracle = oracles.make(
             stage.oracle,
             space,
             {path: conditions(tune, path) for path in space},
             oracles.stream(template.recipe.seed, stage.name, space),
             stage.epochs,
         )
-        self.jobs: list[TrialSpec] = []
-        self.names: list[str] = []
-        self.told = 0
-        self.exhausted = False
-        self.redrawn = 0
+        self._specs: list[TrialSpec] = []
+        self._oracle_names: list[str] = []
+        self._told = 0  # The oracle knows the scores of the trials before this index.
 
     @property
     def total(self) -> int:
-        """Trials of the stage, as far as it is known."""
-        return len(self.jobs) if self.exhausted else self.stage.trials
+        """Number of trials of the stage, as far as it is known."""
+        return len(self._specs) if self.exhausted else self._stage.trials
+
+    def add(self, record: TrialRecord) -> None:
+        """Takes note of a finished trial."""
+        self._records[record.index] = record
 
     def next(self) -> TrialSpec | None:
-        """The next trial to run; None: there is none, or others must end before."""
-        while not self.exhausted and len(self.jobs) < self.stage.trials:
-            if not self._tell(len(self.jobs) - self.lag):
+        """The next trial to run; None if there are no more, or not before others finish.
+
+        Raises:
+            RecipeError: no values of the space make a network.
+            RunError: a finished trial is not the one that is drawn.
+        """
+        while not self.exhausted and len(self._specs) < self._stage.trials:
+            if not self._tell_oracle(len(self._specs) - self._lag):
                 return None
-            job = self._draw()
-            if job is None:
+            spec = self._draw()
+            if spec is None:
                 return None
-            self.jobs.append(job)
-            row = self.rows.get(job.index)
-            if row is None:
-                return job
-            if row["values"] != dict(job.values) or row["seed"] != job.seed:
+            self._specs.append(spec)
+            record = self._records.get(spec.index)
+            if record is None:
+                return spec
+            if record.values != spec.values or record.seed != spec.seed:
                 raise RunError(
-                    f"trial {job.trial} of the journal has other values than this search draws: "
-                    f"{row['values']} and {dict(job.values)}. Was it begun with another version of "
+                    f"trial {spec.trial} of the journal has other values than this search draws: "
+                    f"{record.values} and {spec.values}. Was it begun with another version of "
                     "KerasTuner? Start a new search."
                 )
         return None
 
-    def _tell(self, last: int) -> bool:
-        """Tells the oracle of all trials up to `last`; False: one of them has not ended."""
-        while self.told <= last:
-            row = self.rows.get(self.told)
-            if row is None:
+    def _tell_oracle(self, last: int) -> bool:
+        """Tells the oracle the scores of all trials up to `last`; False if one is not finished."""
+        while self._told <= last:
+            record = self._records.get(self._told)
+            if record is None:
                 return False
-            score = row["score"]
-            if score is not None and self.tune.objective == "val_loss":
-                score = -score
-            self.oracle.tell(self.names[self.told], score)
-            self.told += 1
+            score = None if record.score is None else sign(self._tune.objective) * record.score
+            self._oracle.tell(self._oracle_names[self._told], score)
+            self._told += 1
         return True
 
     def _draw(self) -> TrialSpec | None:
+        """Draws until the values make a network; None if the oracle waits or has no more values.
+
+        Raises:
+            RecipeError: none did, in many draws.
+        """
         problem: RecipeError | None = None
-        for _ in range(REDRAWS):
+        for _ in range(MAX_REDRAWS):
             while True:
                 try:
-                    drawn = self.oracle.draw()
+                    draw = self._oracle.draw()
                     break
                 except oracles.Waiting:
-                    if not self._tell(self.told):
+                    if not self._tell_oracle(self._told):
                         return None
-            if drawn is None:
+            if draw is None:
                 self.exhausted = True
                 return None
-            name, values = drawn
-            epochs = min(self.oracle.epochs(name) or self.stage.epochs, self.stage.epochs)
-            spec = self._job(len(self.jobs), values, epochs)
+            name, values = draw
+            epochs = min(self._oracle.epochs(name) or self._stage.epochs, self._stage.epochs)
+            spec = self._spec(len(self._specs), values, epochs)
             try:
-                spec.recipe(self.template)
+                spec.recipe(self._template)
             except RecipeError as error:
                 problem = error
                 self.redrawn += 1
-                self.oracle.discard(name)
+                self._oracle.discard(name)
                 continue
-            self.names.append(name)
+            self._oracle_names.append(name)
             return spec
-        told = problem.problems if problem else ()
-        raise RecipeError(told) from problem
+        raise RecipeError(problem.problems if problem else ()) from problem
 
-    def _job(self, index: int, values: dict[str, Any], epochs: int) -> TrialSpec:
-        rivals: dict[int, list[float]] = {}
-        for other in range(index - self.lag + 1):
-            row = self.rows[other]
-            if row["status"] in ("done", "pruned") and row["wanted_epochs"] == epochs:
-                for step, score in row["rungs"].items():
-                    rivals.setdefault(int(step), []).append(score)
+    def _spec(self, index: int, values: dict[str, Any], epochs: int) -> TrialSpec:
         return TrialSpec(
-            trial=f"{self.stage.name}-{index:03d}",
-            stage=self.stage.name,
+            trial=f"{self._stage.name}-{index:03d}",
+            stage=self._stage.name,
             index=index,
             values=values,
-            seed=self.seed,
+            seed=self._seed,
             epochs=epochs,
-            objective=self.tune.objective,
-            rule=self.rule,
-            rivals=rivals if self.rule != "none" else {},
+            objective=self._tune.objective,
+            rule=self._rule,
+            rivals=self._rivals(index, epochs) if self._rule != "none" else {},
         )
 
+    def _rivals(self, index: int, epochs: int) -> dict[int, list[float]]:
+        """Scores at each rung, by step, of the trials that trial `index` is compared with."""
+        rivals: dict[int, list[float]] = {}
+        for other in range(index - self._lag + 1):
+            record = self._records[other]
+            if record.status in ("done", "pruned") and record.wanted_epochs == epochs:
+                for step, score in record.rungs.items():
+                    rivals.setdefault(step, []).append(score)
+        return rivals
 
-class ConfirmFeed:
-    """Whole trainings of the best trials, each with the same fresh seeds.
+
+class ConfirmationSource:
+    """Trains the best trials again as whole recipes, each with the same fresh seeds.
+
+    All trials get their first seed before any gets its second: time may run out.
 
     Args:
-        seed: of the search.
-        best: trials, the best first.
-        count: seeds a trial.
-        done: names of those that have been run.
+        seed: the search's seed.
+        best: the trials, best first.
+        count: number of fresh seeds.
         objective: what trials are compared by.
+        done: names of the trainings that are finished already.
+
+    Attributes:
+        specs: all trainings, in their order.
     """
 
     confirming = True
@@ -184,47 +227,39 @@ class ConfirmFeed:
     def __init__(
         self,
         seed: int,
-        best: Sequence[Row],
+        best: Sequence[TrialRecord],
         count: int,
-        done: Container[str],
-        objective: str = "val_accuracy",
+        objective: str,
+        done: Container[str] = (),
     ) -> None:
-        self.rows: dict[int, Row] = {}
-        self.done = done
-        self.jobs = [
+        self.specs = [
             TrialSpec(
-                trial=confirming(row["trial"], number),
+                trial=confirmation_name(record.trial, number),
                 stage="confirm",
                 index=number * len(best) + place,
-                values=row["values"],
+                values=record.values,
                 seed=seeds.derive(seed, "confirm", number),
                 epochs=None,
                 objective=objective,
             )
             for number in range(count)
-            for place, row in enumerate(best)
+            for place, record in enumerate(best)
         ]
-        self.given = 0
-
-    @property
-    def names(self) -> list[str]:
-        """Of all of its trainings."""
-        return [job.trial for job in self.jobs]
+        self._remaining = iter([spec for spec in self.specs if spec.trial not in done])
 
     @property
     def total(self) -> int:
-        return len(self.jobs)
+        """Number of trainings."""
+        return len(self.specs)
 
     def next(self) -> TrialSpec | None:
-        """The next training; None: there are no more."""
-        while self.given < len(self.jobs):
-            job = self.jobs[self.given]
-            self.given += 1
-            if job.trial not in self.done:
-                return job
-        return None
+        """The next training; None if there are no more."""
+        return next(self._remaining, None)
+
+    def add(self, record: TrialRecord) -> None:
+        """Does nothing: no training depends on another."""
 
 
-def confirming(trial: str, number: int) -> str:
-    """The name of a trial's training with one of the fresh seeds."""
+def confirmation_name(trial: str, number: int) -> str:
+    """Name of a trial's training with fresh seed `number`, counted from 0."""
     return f"confirm-{trial}-{number + 1}"

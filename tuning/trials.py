@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from zoo.recipe import Recipe, Template, shortened
+from tuning.refine.edges import ScoredTrial
+
+if TYPE_CHECKING:
+    from zoo.recipe import Recipe, Template
 
 
 def sign(objective: str) -> float:
@@ -48,6 +51,8 @@ class TrialSpec:
         Raises:
             RecipeError: the values make no valid network.
         """
+        from zoo.recipe import shortened  # Takes half a second to import.
+
         recipe = template.filled(self.values)
         train = recipe.train.model_copy(update={"monitor": self.objective})
         recipe = recipe.model_copy(update={"seed": self.seed, "train": train, "tune": None})
@@ -146,6 +151,23 @@ class TrialRecord:
         known = {item.name: row[item.name] for item in fields(cls) if item.name in row}
         return cls(**{**known, "rungs": _by_step(row["rungs"])})
 
+    def scored(self, objective: str) -> ScoredTrial:
+        """The trial as the rules of a search compare it: higher scores are better.
+
+        Raises:
+            ValueError: it has no score.
+        """
+        if self.score is None:
+            raise ValueError(f"trial {self.trial} has no score.")
+        score = sign(objective) * self.score
+        return ScoredTrial(self.values, score, self.se or 0.0, self.trial)
+
 
 def _by_step(table: Mapping[str, Any]) -> dict[int, Any]:
     return {int(step): entry for step, entry in table.items()}
+
+
+def best_first(records: Iterable[TrialRecord], objective: str) -> list[TrialRecord]:
+    """The records that have a score, best first; ties in the order of their index."""
+    scored = [record for record in records if record.score is not None]
+    return sorted(scored, key=lambda one: (-sign(objective) * (one.score or 0.0), one.index))

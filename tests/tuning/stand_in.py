@@ -1,10 +1,10 @@
-"""A worker that trains nothing, for tests of the search itself: it answers at once, and as told.
+"""A worker that trains nothing, for tests of the search itself: it answers at once.
 
-usage: stand_in.py                a worker, as `tuning.executors.worker` is one
+usage: stand_in.py                a worker, in place of `tuning.executors.worker`
        stand_in.py ARGUMENTS      `zoo ARGUMENTS` with such workers
 
 The score of a trial is a function of its learning rate and seed: best at BEST, diverged above 5.
-In the environment: STAND_IN_SECONDS a trial, STAND_IN_DATA a fingerprint, STAND_IN_FAULT one of
+In the environment: STAND_IN_SECONDS per trial, STAND_IN_DATA a fingerprint, STAND_IN_FAULT one of
     die:N:FILE, hang:N:FILE, bug:N:FILE   in the N-th trial of a process, unless there is FILE
     die_above:RATE                        in each trial with a higher rate
     no_start
@@ -12,7 +12,6 @@ In the environment: STAND_IN_SECONDS a trial, STAND_IN_DATA a fingerprint, STAND
 
 from __future__ import annotations
 
-import json
 import math
 import os
 import signal
@@ -23,11 +22,14 @@ import types
 from pathlib import Path
 from typing import Any
 
+from tuning.executors.base import Failed, Finished, Kept, Progress, Ready
+from tuning.executors.messages import Keep, Reply, Run, Stop, decode, encode
 from tuning.pruning import left_behind, rungs
+from tuning.trials import TrialResult, TrialSpec
 
 RATE = "train.optimizer.SGD.learning_rate"
 BEST = 0.03
-STEPS = 10  # An epoch.
+STEPS = 10  # Per epoch.
 VALIDATION = 10_000
 
 
@@ -35,45 +37,42 @@ def score_of(rate: float, seed: int) -> float:
     return round(0.95 - 0.1 * abs(math.log10(rate / BEST)) + seed % 97 * 1e-6, 9)
 
 
-def trained(message: dict[str, Any]) -> dict[str, Any]:
-    """What a trial gives; its scores rise with its steps."""
-    rate = message["values"][RATE]
-    epochs = message["epochs"] or 4
+def train(spec: TrialSpec) -> TrialResult:
+    """The result of a trial; its scores rise with its steps."""
+    rate = spec.values[RATE]
+    epochs = spec.epochs or 4
     steps = STEPS * epochs
-    score = score_of(rate, message["seed"])
-    found: dict[str, Any] = {
-        "status": "done", "score": score, "reason": None, "epochs": epochs, "steps": steps,
-        "seconds": 0.01, "setup_seconds": 0.0, "best_epoch": epochs, "rungs": {}, "curve": [],
-    }  # fmt: skip
+    score = score_of(rate, spec.seed)
     if rate > 5:
-        return found | {
-            "status": "diverged", "score": None, "reason": "diverged at step 3", "steps": 3,
-            "epochs": 0, "best_epoch": None,
-        }  # fmt: skip
-    rivals = {int(step): scores for step, scores in message["rivals"].items()}
-    for step in rungs(message["rule"], steps):
-        part = round(score * step / steps, 6)
-        found["rungs"][step] = part
-        why = left_behind(message["rule"], part, rivals.get(step, ()), 0.0)
-        if why:
-            return found | {
-                "status": "pruned", "score": part, "reason": why, "steps": step,
-                "epochs": step // STEPS,
-            }  # fmt: skip
-    return found
+        reason = "diverged at step 3"
+        return TrialResult(status="diverged", reason=reason, steps=3, seconds=0.01)
+    scores: dict[int, float] = {}
+    for step in rungs(spec.rule, steps):
+        part = scores[step] = round(score * step / steps, 6)
+        reason = left_behind(spec.rule, part, spec.rivals.get(step, ()), 0.0)
+        if reason:
+            return TrialResult(
+                status="pruned", score=part, reason=reason, epochs=step // STEPS, steps=step,
+                seconds=0.01, best_epoch=epochs, rungs=scores,
+            )  # fmt: skip
+    return TrialResult(
+        score=score, epochs=epochs, steps=steps, seconds=0.01, best_epoch=epochs, rungs=scores
+    )
 
 
-def say(**message: Any) -> None:
-    print(json.dumps(message), flush=True)
+def send(reply: Reply) -> None:
+    sys.stdout.buffer.write(encode(reply))
+    sys.stdout.buffer.flush()
 
 
-def fault(number: int, message: dict[str, Any]) -> None:
-    kind, _, rest = os.environ.get("STAND_IN_FAULT", "").partition(":")
+def fault(number: int, spec: TrialSpec) -> None:
+    """Does what STAND_IN_FAULT says."""
+    kind, _, details = os.environ.get("STAND_IN_FAULT", "").partition(":")
     if kind == "die_above":
-        if message["values"][RATE] > float(rest):
+        if spec.values[RATE] > float(details):
             os.kill(os.getpid(), signal.SIGKILL)
         return
-    count, _, flag = rest.partition(":")
+    count, _, flag = details.partition(":")
     if kind == "" or number != int(count) or Path(flag).exists():
         return
     Path(flag).touch()
@@ -82,43 +81,48 @@ def fault(number: int, message: dict[str, Any]) -> None:
     elif kind == "hang":
         os.kill(os.getpid(), signal.SIGSTOP)
     else:
-        say(type="error", kind="bug", message="Traceback: it is ours")
+        send(Failed(error=TypeError("it is ours")))
         sys.exit(1)
 
 
 def work() -> None:
+    """Obeys commands, as a worker does."""
     if os.environ.get("STAND_IN_FAULT") == "no_start":
         sys.exit("no module named anything")
     sys.stdin.readline()
-    say(type="ready", fingerprint=os.environ.get("STAND_IN_DATA", "a" * 64), classes=10,
-        validation=VALIDATION, train=50_000, notes=[], device="none", versions={},
-        backend="tensorflow")  # fmt: skip
-    number = 0
+    fingerprint = os.environ.get("STAND_IN_DATA", "a" * 64)
+    send(
+        Ready(
+            fingerprint=fingerprint, train=50_000, validation=VALIDATION, classes=10, notes=[],
+            backend="tensorflow", device="none", versions={},
+        )
+    )  # fmt: skip
+    number, trial = 0, ""
     for line in sys.stdin:
-        message = json.loads(line)
-        if message["type"] == "stop":
-            return
-        if message["type"] == "keep":
-            folder = Path(message["folder"])
-            folder.mkdir(parents=True, exist_ok=True)
-            (folder / "run.json").write_text("{}")
-            say(type="kept")
-            continue
-        number += 1
-        fault(number, message["spec"])
-        for step in range(3):
-            time.sleep(float(os.environ.get("STAND_IN_SECONDS", "0")) / 3)
-            say(type="beat", step=step, steps=3)
-        say(type="done", result=trained(message["spec"]), built=1)
+        match decode(line):
+            case Stop():
+                return
+            case Keep(folder=folder):
+                Path(folder).mkdir(parents=True, exist_ok=True)
+                (Path(folder) / "run.json").write_text("{}")
+                send(Kept(trial=trial))
+            case Run(spec=spec):
+                number += 1
+                trial = spec.trial
+                fault(number, spec)
+                for step in range(3):
+                    time.sleep(float(os.environ.get("STAND_IN_SECONDS", "0")) / 3)
+                    send(Progress(trial=trial, step=step, steps=3))
+                send(Finished(trial=trial, result=train(spec), networks=1))
 
 
 def replaced(real: Any = subprocess.Popen) -> types.SimpleNamespace:
-    """What `tuning.executors.local` shall take for the module subprocess."""
+    """The module `subprocess` for `tuning.executors.local`, which starts stand-ins."""
 
-    def popen(command: list[str], **more: Any) -> Any:
+    def popen(command: list[str], **options: Any) -> Any:
         if command[-1] == "tuning.executors.worker":
             command = [sys.executable, "-P", __file__]
-        return real(command, **more)
+        return real(command, **options)
 
     return types.SimpleNamespace(**{**vars(subprocess), "Popen": popen})
 

@@ -10,8 +10,8 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 from scipy import stats
 
-from tuning.confirm import Confirmed, ranked, told_apart, words
-from tuning.refine.edges import Scored
+from tuning.confirm import Confirmed, differ, messages, ranked
+from tuning.refine.edges import ScoredTrial
 
 SCORES = st.lists(st.integers(0, 1000), min_size=2, max_size=6)
 
@@ -21,19 +21,19 @@ def confirmed(*scores: float, trial: str = "") -> Confirmed:
 
 
 @given(SCORES, SCORES)
-def test_told_apart_is_scipys_welch_test(one: list[int], other: list[int]) -> None:
+def test_differ_is_scipys_welch_test(one: list[int], other: list[int]) -> None:
     assume(len({*one}) > 1 and len({*other}) > 1)  # SciPy warns of equal scores.
     a, b = ([score / 1000 for score in scores] for scores in (one, other))
     p = stats.ttest_ind(a, b, equal_var=False).pvalue
-    assert told_apart(confirmed(*a), confirmed(*b)) is bool(p < 0.05)
-    assert told_apart(confirmed(*b), confirmed(*a)) is bool(p < 0.05)
+    assert differ(confirmed(*a), confirmed(*b)) is bool(p < 0.05)
+    assert differ(confirmed(*b), confirmed(*a)) is bool(p < 0.05)
 
 
 def test_equal_trials_are_told_apart_once_in_twenty() -> None:
     """Welch's test is somewhat cautious at three seeds."""
     drawn = random.Random(1)
     pairs = [[[drawn.gauss(0.9, 0.01) for _ in range(3)] for _ in range(2)] for _ in range(2000)]
-    share = sum(told_apart(confirmed(*a), confirmed(*b)) for a, b in pairs) / len(pairs)
+    share = sum(differ(confirmed(*a), confirmed(*b)) for a, b in pairs) / len(pairs)
     assert 0.02 < share < 0.06
 
 
@@ -53,7 +53,7 @@ def test_equal_trials_are_told_apart_once_in_twenty() -> None:
     ],
 )
 def test_scores_without_spread(one: tuple[float], other: tuple[float], apart: bool) -> None:
-    assert told_apart(confirmed(*one), confirmed(*other)) is apart
+    assert differ(confirmed(*one), confirmed(*other)) is apart
 
 
 def test_mean_and_spread() -> None:
@@ -79,7 +79,7 @@ def test_words() -> None:
         confirmed(0.976, 0.980, 0.981, trial="coarse-007"),
         confirmed(0.98, math.nan, 0.97, trial="fine-001"),
     ]
-    assert words(trials, Scored({}, 0.9833, trial="fine-002"), 48) == [
+    assert messages(trials, ScoredTrial({}, 0.9833, trial="fine-002"), 48) == [
         "trial fine-002: 0.9790 ± 0.0036 over 3 seeds",
         "trial coarse-007: 0.9790 ± 0.0026 over 3 seeds",
         "trial coarse-030: 0.9100 ± 0.0100 over 3 seeds",
@@ -91,16 +91,18 @@ def test_words() -> None:
 
 def test_no_luck_no_word() -> None:
     one = confirmed(0.9, trial="fine-000")
-    assert words([one], Scored({}, 0.9, trial="fine-000"), 9) == [
+    assert messages([one], ScoredTrial({}, 0.9, trial="fine-000"), 9) == [
         "trial fine-000: 0.9000 with one seed"
     ]
-    assert words([one], Scored({}, 0.99, trial="fine-009"), 9) == words([one])
-    assert words([]) == []
+    assert messages([one], ScoredTrial({}, 0.99, trial="fine-009"), 9) == messages([one])
+    assert messages([]) == []
 
 
 def test_losses_are_turned_back() -> None:
     one = confirmed(-0.3, -0.5, trial="fine-000")
-    found = words([one], Scored({}, -0.2, trial="fine-000"), 9, lambda score: f"{-score:.2f}")
+    found = messages(
+        [one], ScoredTrial({}, -0.2, trial="fine-000"), 9, lambda score: f"{-score:.2f}"
+    )
     assert found == [
         "trial fine-000: 0.40 ± 0.1414 over 2 seeds",
         "0.20 in the search was the luckiest of 9 draws; over fresh seeds it is 0.40",

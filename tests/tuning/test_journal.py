@@ -10,7 +10,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tuning.journal import Journal, read
+from tuning.journal import JsonLines, read
 from zoo.errors import RunError
 
 ROWS: list[dict[str, Any]] = [
@@ -27,15 +27,15 @@ def file(tmp_path: Path) -> Path:
 
 def test_no_file_holds_no_rows(file: Path) -> None:
     assert read(file) == []
-    assert Journal(file).rows == []
+    assert JsonLines(file).rows == []
     assert not file.exists()
 
 
 def test_rows_come_back(file: Path) -> None:
-    journal = Journal(file)
+    journal = JsonLines(file)
     for row in ROWS:
         journal.append(row)
-    assert journal.rows == read(file) == Journal(file).rows == ROWS
+    assert journal.rows == read(file) == JsonLines(file).rows == ROWS
     assert len(file.read_bytes().split(b"\n")) == len(ROWS) + 1
 
 
@@ -51,7 +51,7 @@ def test_torn_anywhere_it_goes_on(file: Path, data: st.DataObject) -> None:
     left = [row for end, row in zip(_ends(lines), ROWS, strict=True) if end <= cut]
     assert read(file) == left
     assert file.stat().st_size == cut, "to read is not to repair"
-    journal = Journal(file)
+    journal = JsonLines(file)
     assert journal.rows == left
     journal.append(ROWS[0])
     assert read(file) == [*left, ROWS[0]]
@@ -68,11 +68,11 @@ def test_a_broken_line_in_the_middle_is_told(file: Path, line: str) -> None:
         read(file)
     assert caught.value.exit_code == 2
     with pytest.raises(RunError):
-        Journal(file)
+        JsonLines(file)
 
 
 def test_what_json_cannot_hold_is_not_written(file: Path) -> None:
-    journal = Journal(file)
+    journal = JsonLines(file)
     with pytest.raises(ValueError, match="JSON"):
         journal.append({"score": float("nan")})
     assert journal.rows == read(file) == []

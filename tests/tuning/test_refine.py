@@ -12,8 +12,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tuning.refine.edges import Scored, edges
-from tuning.refine.narrow import coverage, narrowed, standard_error
+from tuning.refine.edges import ScoredTrial, edges
+from tuning.refine.narrow import coverage, narrow, standard_error
 from tuning.space import Range, Values, limits
 
 RATE = "train.optimizer.SGD.learning_rate"
@@ -28,9 +28,9 @@ def below_one(path: str, value: Any) -> str | None:
     return None if value < 1 else "momentum must be below 1"
 
 
-def trials(values: list[Any], path: str = RATE, se: float = 0.0) -> list[Scored]:
+def trials(values: list[Any], path: str = RATE, se: float = 0.0) -> list[ScoredTrial]:
     """Trials, the best first."""
-    return [Scored({path: value}, -index, se) for index, value in enumerate(values)]
+    return [ScoredTrial({path: value}, -index, se) for index, value in enumerate(values)]
 
 
 @st.composite
@@ -50,33 +50,33 @@ def ranges(draw: st.DrawFn) -> Range:
 
 
 @st.composite
-def stages(draw: st.DrawFn) -> tuple[Range, list[Scored]]:
+def stages(draw: st.DrawFn) -> tuple[Range, list[ScoredTrial]]:
     space = draw(ranges())
     positions = draw(st.lists(st.floats(0.0, 1.0), min_size=1, max_size=20))
     scores = draw(st.lists(st.floats(0.0, 1.0), min_size=len(positions), max_size=len(positions)))
     se = draw(st.sampled_from([0.0, 0.01, 0.3]))
     return space, [
-        Scored({RATE: space.at(position)}, score, se)
+        ScoredTrial({RATE: space.at(position)}, score, se)
         for position, score in zip(positions, scores, strict=True)
     ]
 
 
 @given(stages(), st.sampled_from([anything, below_one]))
 def test_the_best_lies_inside_the_new_range(
-    stage: tuple[Range, list[Scored]], allowed: Any
+    stage: tuple[Range, list[ScoredTrial]], allowed: Any
 ) -> None:
     space, scored = stage
     best = max(scored, key=lambda trial: trial.score).values[RATE]
-    new = narrowed({RATE: space}, scored, allowed).space[RATE]
+    new = narrow({RATE: space}, scored, allowed).space[RATE]
     assert isinstance(new, Range)
     assert new.min_value <= best <= new.max_value
     assert (new.sampling, new.integer, new.step) == (space.sampling, space.integer, space.step)
 
 
 @given(stages(), st.sampled_from([anything, below_one]))
-def test_no_range_becomes_too_narrow(stage: tuple[Range, list[Scored]], allowed: Any) -> None:
+def test_no_range_becomes_too_narrow(stage: tuple[Range, list[ScoredTrial]], allowed: Any) -> None:
     space, scored = stage
-    new = narrowed({RATE: space}, scored, allowed).space[RATE]
+    new = narrow({RATE: space}, scored, allowed).space[RATE]
     assert isinstance(new, Range)
     if space.sampling == "log":
         least = min(0.5, math.log10(space.max_value / space.min_value))
@@ -86,9 +86,11 @@ def test_no_range_becomes_too_narrow(stage: tuple[Range, list[Scored]], allowed:
 
 
 @given(stages())
-def test_no_range_ends_outside_the_old_but_at_an_edge(stage: tuple[Range, list[Scored]]) -> None:
+def test_no_range_ends_outside_the_old_but_at_an_edge(
+    stage: tuple[Range, list[ScoredTrial]],
+) -> None:
     space, scored = stage
-    found = narrowed({RATE: space}, scored, anything)
+    found = narrow({RATE: space}, scored, anything)
     new, sides = found.space[RATE], {edge.side for edge in found.edges}
     assert isinstance(new, Range)
     assert ("low" in sides) or new.min_value >= space.min_value
@@ -102,19 +104,19 @@ def test_no_range_ends_outside_the_old_but_at_an_edge(stage: tuple[Range, list[S
 
 
 @given(stages())
-def test_what_is_not_allowed_is_not_searched(stage: tuple[Range, list[Scored]]) -> None:
+def test_what_is_not_allowed_is_not_searched(stage: tuple[Range, list[ScoredTrial]]) -> None:
     space, scored = stage
     high = max(space.max_value, 1.0)
-    new = narrowed({RATE: space}, scored, lambda path, value: "no" if value > high else None)
+    new = narrow({RATE: space}, scored, lambda path, value: "no" if value > high else None)
     assert isinstance(new.space[RATE], Range)
     assert new.space[RATE].max_value <= high
 
 
 @given(stages())
-def test_equal_trials_narrow_alike(stage: tuple[Range, list[Scored]]) -> None:
+def test_equal_trials_narrow_alike(stage: tuple[Range, list[ScoredTrial]]) -> None:
     space, scored = stage
-    found = narrowed({RATE: space}, scored, anything)
-    assert found == narrowed({RATE: space}, list(scored), anything)
+    found = narrow({RATE: space}, scored, anything)
+    assert found == narrow({RATE: space}, list(scored), anything)
     assert json.loads(json.dumps([edge.as_json() for edge in found.edges], allow_nan=False)) == [
         edge.as_json() for edge in found.edges
     ]
@@ -132,10 +134,10 @@ def test_an_optimum_inside_stays_inside(sampling: Any) -> None:
         for _ in range(3):
             values = [space.at(drawn.random()) for _ in range(25)]
             scored = [
-                Scored({RATE: value}, -abs(whole.position(value) - whole.position(optimum)))
+                ScoredTrial({RATE: value}, -abs(whole.position(value) - whole.position(optimum)))
                 for value in values
             ]
-            new = narrowed({RATE: space}, scored, anything).space[RATE]
+            new = narrow({RATE: space}, scored, anything).space[RATE]
             assert isinstance(new, Range)
             space = new
         inside += space.min_value <= optimum <= space.max_value
@@ -149,8 +151,8 @@ def test_an_optimum_above_the_range_is_reached(seed: int, optimum: float) -> Non
     space = Range(1e-6, 1e-4, "log")
     for _ in range(6):
         values = [space.at((index + drawn.random()) / 20) for index in range(20)]
-        scored = [Scored({RATE: value}, -abs(math.log10(value / optimum))) for value in values]
-        new = narrowed({RATE: space}, scored, anything).space[RATE]
+        scored = [ScoredTrial({RATE: value}, -abs(math.log10(value / optimum))) for value in values]
+        new = narrow({RATE: space}, scored, anything).space[RATE]
         assert isinstance(new, Range)
         if space.max_value < optimum:
             assert new.max_value == pytest.approx(10 * space.max_value)
@@ -168,7 +170,8 @@ def test_an_optimum_above_the_range_is_noticed(count: int, noise: float, least: 
     for _ in range(300):
         positions = [drawn.random() for _ in range(count)]
         scored = [
-            Scored({RATE: RATES.at(place)}, place + drawn.gauss(0, noise)) for place in positions
+            ScoredTrial({RATE: RATES.at(place)}, place + drawn.gauss(0, noise))
+            for place in positions
         ]
         noticed += any(edge.side == "high" for edge in edges({RATE: RATES}, scored, anything))
     assert noticed / 300 >= least
@@ -178,13 +181,13 @@ def test_noise_does_not_rise() -> None:
     drawn = random.Random(1)
     found = 0
     for _ in range(2000):
-        scored = [Scored({RATE: RATES.at(drawn.random())}, drawn.random()) for _ in range(12)]
+        scored = [ScoredTrial({RATE: RATES.at(drawn.random())}, drawn.random()) for _ in range(12)]
         found += sum(edge.rising for edge in edges({RATE: RATES}, scored, anything))
     assert found / 2000 < 0.01
 
 
 def test_a_rising_score_in_words() -> None:
-    scored = [Scored({RATE: RATES.at(place / 10)}, place) for place in range(9)]
+    scored = [ScoredTrial({RATE: RATES.at(place / 10)}, place) for place in range(9)]
     (edge,) = edges({RATE: RATES}, scored, anything)
     assert edge.rising
     assert edge.words.startswith(f"scores rise to the upper edge of {RATE} [")
@@ -317,11 +320,13 @@ def test_coarse_to_fine_of_the_lecture() -> None:
         values = {path: space[path].at(drawn.random()) for path in space}
         off = (math.log10(values["lr"] / 3e-4), math.log10(values["reg"] / 1e-2) / 3)
         score = max(0.1, 0.5 - 0.1 * sum(part**2 for part in off))
-        scored.append(Scored(values, score, standard_error(score, 1000), f"coarse-{index:03d}"))
-    found = narrowed(space, scored, anything)
+        scored.append(
+            ScoredTrial(values, score, standard_error(score, 1000), f"coarse-{index:03d}")
+        )
+    found = narrow(space, scored, anything)
     assert limits(found.space["lr"]) == "[6.14e-5, 1e-3]"
     assert limits(found.space["reg"]) == "[2.04e-4, 0.577]"
-    assert found.words[-3:] == [
+    assert found.messages[-3:] == [
         f"kept {found.kept} of 100 trials: those within 2 standard errors of the best",
         "lr: [1e-6, 1e-3] -> [6.14e-5, 1e-3]",
         "reg: [1e-5, 1e5] -> [2.04e-4, 0.577]",
@@ -329,29 +334,29 @@ def test_coarse_to_fine_of_the_lecture() -> None:
 
 
 def test_ends_are_a_quarter_of_a_decade_around_the_kept() -> None:
-    found = narrowed({RATE: RATES}, trials([0.01, 0.02, 0.005, 0.01, 0.01, 1.0]), anything)
+    found = narrow({RATE: RATES}, trials([0.01, 0.02, 0.005, 0.01, 0.01, 1.0]), anything)
     new = found.space[RATE]
     assert isinstance(new, Range)
     assert (found.kept, found.edges) == (5, [])
     assert new.min_value == pytest.approx(0.005 / 10**0.25)
     assert new.max_value == pytest.approx(0.02 * 10**0.25)
-    assert found.words[0] == "kept 5 of 6 trials: the best"
+    assert found.messages[0] == "kept 5 of 6 trials: the best"
 
 
 def test_trials_within_two_standard_errors_are_kept() -> None:
-    scored = [Scored({RATE: 0.01}, 0.9 - index / 1000, 0.01) for index in range(40)]
-    assert narrowed({RATE: RATES}, scored, anything).kept == 21
+    scored = [ScoredTrial({RATE: 0.01}, 0.9 - index / 1000, 0.01) for index in range(40)]
+    assert narrow({RATE: RATES}, scored, anything).kept == 21
 
 
 def test_linear_ranges_keep_a_quarter_of_their_width() -> None:
-    new = narrowed({"d": Range(0.0, 0.8)}, trials([0.4] * 5, "d"), anything).space["d"]
+    new = narrow({"d": Range(0.0, 0.8)}, trials([0.4] * 5, "d"), anything).space["d"]
     assert isinstance(new, Range)
     assert (new.min_value, new.max_value) == pytest.approx((0.3, 0.5))
 
 
 def test_best_at_an_edge_that_cannot_move_keeps_half_a_decade() -> None:
     space = Range(1e-4, 1.0, "log")
-    found = narrowed({RATE: space}, trials([1.0] * 5), lambda path, value: "no")
+    found = narrow({RATE: space}, trials([1.0] * 5), lambda path, value: "no")
     new = found.space[RATE]
     assert isinstance(new, Range)
     assert new.max_value == 1.0
@@ -360,7 +365,7 @@ def test_best_at_an_edge_that_cannot_move_keeps_half_a_decade() -> None:
 
 def test_whole_numbers_are_rounded_outward() -> None:
     space = Range(1, 100, integer=True)
-    new = narrowed({"n": space}, trials([50] * 5, "n"), anything).space["n"]
+    new = narrow({"n": space}, trials([50] * 5, "n"), anything).space["n"]
     assert new == Range(37, 63, integer=True)
     assert type(new.min_value) is int
 
@@ -382,32 +387,32 @@ def test_whole_numbers_are_rounded_outward() -> None:
 def test_lists_keep_what_kept_trials_have(
     values: tuple[Any, ...], kept: list[Any], expected: tuple[Any, ...]
 ) -> None:
-    new = narrowed({"v": Values(values)}, trials(kept, "v"), anything).space["v"]
+    new = narrow({"v": Values(values)}, trials(kept, "v"), anything).space["v"]
     assert new == Values(expected)
 
 
 def test_a_path_is_judged_by_the_trials_that_have_it() -> None:
     space = {"lr": RATES, "sgd.momentum": Range(0.5, 0.9), "adam.beta": Range(0.5, 0.9)}
-    scored = [Scored({"lr": 0.01, "sgd.momentum": 0.7}, 1 - index / 100) for index in range(6)]
-    scored += [Scored({"lr": 0.01, "adam.beta": 0.9}, 0.0)]
-    found = narrowed(space, scored, anything)
+    scored = [ScoredTrial({"lr": 0.01, "sgd.momentum": 0.7}, 1 - index / 100) for index in range(6)]
+    scored += [ScoredTrial({"lr": 0.01, "adam.beta": 0.9}, 0.0)]
+    found = narrow(space, scored, anything)
     assert found.space["adam.beta"] == space["adam.beta"]
     assert found.space["sgd.momentum"] != space["sgd.momentum"]
     assert found.edges == []
 
 
 def test_trials_without_a_score_say_nothing() -> None:
-    scored = [Scored({RATE: 1.0}, score) for score in (-math.inf, math.nan)]
-    found = narrowed({RATE: RATES}, scored, anything)
+    scored = [ScoredTrial({RATE: 1.0}, score) for score in (-math.inf, math.nan)]
+    found = narrow({RATE: RATES}, scored, anything)
     assert (found.space, found.kept) == ({RATE: RATES}, 0)
-    assert found.words == ["no trial has a score: the ranges stay as they are"]
-    mixed = narrowed({RATE: RATES}, [*scored, Scored({RATE: 0.01}, 0.5)], anything)
+    assert found.messages == ["no trial has a score: the ranges stay as they are"]
+    mixed = narrow({RATE: RATES}, [*scored, ScoredTrial({RATE: 0.01}, 0.5)], anything)
     assert mixed.kept == 1
 
 
 @pytest.mark.parametrize("value", [None, "x", True, math.nan, 0.0, -1.0])
 def test_values_that_a_range_cannot_hold_are_left_out(value: Any) -> None:
-    assert narrowed({RATE: RATES}, trials([value]), anything).space == {RATE: RATES}
+    assert narrow({RATE: RATES}, trials([value]), anything).space == {RATE: RATES}
 
 
 @pytest.mark.parametrize(
@@ -432,10 +437,10 @@ def test_no_coverage_no_standard_error() -> None:
 def test_a_path_that_few_kept_trials_have_is_left_alone() -> None:
     """One trial of SGD says nothing of where its rate should be, were it the best."""
     space = {RATE: RATES, "sgd": Range(1e-4, 1.0, "log")}
-    scored = [Scored({RATE: 0.01}, 0.9 - index / 100) for index in range(4)]
-    scored.append(Scored({RATE: 0.02, "sgd": 0.9}, 0.95))
-    found = narrowed(space, scored, anything)
+    scored = [ScoredTrial({RATE: 0.01}, 0.9 - index / 100) for index in range(4)]
+    scored.append(ScoredTrial({RATE: 0.02, "sgd": 0.9}, 0.95))
+    found = narrow(space, scored, anything)
     assert found.space["sgd"] == space["sgd"]
     assert not [edge for edge in found.edges if edge.path == "sgd"]
-    scored += [Scored({RATE: 0.02, "sgd": rate}, 0.94) for rate in (0.5, 0.8)]
-    assert narrowed(space, scored, anything).space["sgd"] != space["sgd"]
+    scored += [ScoredTrial({RATE: 0.02, "sgd": rate}, 0.94) for rate in (0.5, 0.8)]
+    assert narrow(space, scored, anything).space["sgd"] != space["sgd"]

@@ -176,9 +176,11 @@ def test_hparams_written_again_replace_the_old(tmp_path: Path) -> None:
 LIGHT = """\
 import json, sys
 from pathlib import Path
-import tuning.confirm, tuning.narrow, tuning.pictures, tuning.report
+import tuning.confirm, tuning.refine.narrow, tuning.tables, zoo.report.search_figures
+from tuning.trials import TrialRecord
 light = sorted(sys.modules)
-tuning.tables.write_hparams([json.loads(sys.argv[1])], Path(sys.argv[2]))
+record = TrialRecord.from_json(json.loads(sys.argv[1]))
+tuning.tables.write_hparams([record], Path(sys.argv[2]))
 print(json.dumps([light, sorted(sys.modules)]))
 """
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable, Sequence
 
 import pytest
 import yaml
@@ -10,9 +10,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tests.runs import TINY  # With Keras: else the oracles would load it.
-from tests.tuning.stand_in import RATE, trained
-from tuning.trial_source import ConfirmFeed, StageFeed, dimensions
-from tuning.trials import TrialSpec
+from tests.tuning.records import record
+from tests.tuning.stand_in import RATE, train
+from tuning.trial_source import ConfirmationSource, StageSource, dimensions
+from tuning.trials import TrialRecord, TrialSpec
 from zoo.recipe import Template
 
 TRIALS, WORKERS = 16, 3
@@ -34,42 +35,52 @@ def template(tmp_path_factory: pytest.TempPathFactory) -> Template:
     return Template(str(file))
 
 
-def feed(template: Template, number: int, rows: dict[int, Any], lag: int) -> StageFeed:
+def source(
+    template: Template, number: int, lag: int, records: Sequence[TrialRecord] = ()
+) -> StageSource:
     tune = template.recipe.tune
     assert tune is not None
     stage = tune.stages[number]
     rule = "median" if stage.prune == "median" else "none"
-    return StageFeed(template, tune, stage, dimensions(template, tune), rule, lag, rows)
+    return StageSource(template, tune, stage, dimensions(template, tune), rule, lag, records)
 
 
-def row_of(job: TrialSpec) -> dict[str, Any]:
-    told = vars(job) | {"values": dict(job.values)}
-    found = trained(told)
-    rungs = {str(step): score for step, score in found["rungs"].items()}
-    return {**found, "rungs": rungs, "values": dict(job.values), "seed": job.seed,
-            "wanted_epochs": job.epochs, "index": job.index}  # fmt: skip
+def finished(spec: TrialSpec) -> TrialRecord:
+    result = train(spec)
+    return record(
+        spec.trial, values=spec.values, status=result.status, score=result.score,
+        epochs=result.epochs, wanted_epochs=spec.epochs, seed=spec.seed, rungs=result.rungs,
+    )  # fmt: skip
 
 
-def played(
-    template: Template, number: int, order: Any, rows: dict[int, Any] | None = None
+def play(
+    template: Template,
+    number: int,
+    choose: Callable[[int], int],
+    records: Sequence[TrialRecord] = (),
 ) -> dict[int, TrialSpec]:
-    """The trials given to some workers of which `order` says who is next to end."""
-    rows = {} if rows is None else rows
-    trials = feed(template, number, rows, 2 * WORKERS - 1)
+    """Runs a stage; returns the trials that were run.
+
+    Args:
+        template: the recipe.
+        number: the stage.
+        choose: takes the number of running trials and returns which of them finishes next.
+        records: trials that are finished already.
+    """
+    trials = source(template, number, 2 * WORKERS - 1, records)
     running: list[TrialSpec] = []
-    given: dict[int, TrialSpec] = {}
+    run: dict[int, TrialSpec] = {}
     while True:
         while len(running) < WORKERS:
-            job = trials.next()
-            if job is None:
+            spec = trials.next()
+            if spec is None:
                 break
-            assert job.index not in given, "given twice"
-            running.append(job)
-            given[job.index] = job
+            assert spec.index not in run, "given twice"
+            running.append(spec)
+            run[spec.index] = spec
         if not running:
-            return given
-        ended = running.pop(order(len(running)))
-        rows[ended.index] = row_of(ended)
+            return run
+        trials.add(finished(running.pop(choose(len(running)))))
 
 
 @settings(
@@ -80,39 +91,38 @@ def test_the_order_in_which_trials_end_changes_nothing(
     template: Template, number: int, data: st.DataObject
 ) -> None:
     """Neither values nor whom a trial is compared with."""
-    expected = played(template, number, lambda count: 0)
-    found = played(
-        template, number, lambda count: data.draw(st.integers(0, count - 1), label="ends")
-    )
+    expected = play(template, number, lambda count: 0)
+    specs = play(template, number, lambda count: data.draw(st.integers(0, count - 1), label="ends"))
     assert len(expected) == TRIALS
-    assert found == expected
-    assert number or any(job.rivals for job in expected.values())
+    assert specs == expected
+    assert number or any(spec.rivals for spec in expected.values())
 
 
 @settings(
     max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 @given(st.sampled_from([0, 1]), st.sets(st.integers(0, TRIALS - 1)))
-def test_taken_up_again_it_gives_what_is_missing(
+def test_a_resumed_stage_gives_what_is_missing(
     template: Template, number: int, missing: set[int]
 ) -> None:
-    expected = played(template, number, lambda count: 0)
-    rows = {index: row_of(job) for index, job in expected.items() if index not in missing}
-    found = played(template, number, lambda count: count - 1, rows)
-    assert found == {index: expected[index] for index in missing}
+    expected = play(template, number, lambda count: 0)
+    records = [finished(spec) for index, spec in expected.items() if index not in missing]
+    specs = play(template, number, lambda count: count - 1, records)
+    assert specs == {index: expected[index] for index in missing}
 
 
-def test_confirmed_in_turns(template: Template) -> None:
+def test_seeds_of_a_confirmation_take_turns(template: Template) -> None:
     """Every trial has its first seed before any has its second: time may run out."""
-    best = [{"trial": f"fine-00{index}", "values": {RATE: index / 10}} for index in (1, 2)]
-    trials = ConfirmFeed(3, best, 2, {"confirm-fine-001-2"})
+    best = [record(f"fine-00{index}", values={RATE: index / 10}) for index in (1, 2)]
+    trials = ConfirmationSource(3, best, 2, "val_loss", {"confirm-fine-001-2"})
     given = []
-    while (job := trials.next()) is not None:
-        given.append((job.trial, job.values[RATE], job.epochs))
+    while (spec := trials.next()) is not None:
+        given.append((spec.trial, spec.values[RATE], spec.epochs, spec.objective))
     assert given == [
-        ("confirm-fine-001-1", 0.1, None), ("confirm-fine-002-1", 0.2, None),
-        ("confirm-fine-002-2", 0.2, None),
-    ]  # fmt: skip
+        ("confirm-fine-001-1", 0.1, None, "val_loss"),
+        ("confirm-fine-002-1", 0.2, None, "val_loss"),
+        ("confirm-fine-002-2", 0.2, None, "val_loss"),
+    ]
     assert trials.total == 4
-    seeds = [job.seed for job in trials.jobs]
+    seeds = [spec.seed for spec in trials.specs]
     assert seeds[0] == seeds[1] != seeds[2] == seeds[3]

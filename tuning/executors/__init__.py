@@ -1,1 +1,1 @@
-"""Where the trials of a search are trained: one interface, one module for each kind of place."""
+"""Executors run the trials of a search: `base` is their contract, `local` the processes here."""

@@ -1,210 +1,267 @@
-"""The workers of a search: started, watched and started again by the one process that asks.
-
-A worker that dies or is silent too long is reported as lost, and another takes its place. Light.
-"""
+"""Executor of worker processes on this machine; a worker that dies or hangs is replaced. Light."""
 
 from __future__ import annotations
 
 import contextlib
-import json
 import os
 import selectors
 import shutil
 import subprocess
 import sys
 import time
+from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
+from tuning.executors.base import Event, Executor, Finished, Lost, Progress, Ready, Started
+from tuning.executors.messages import Alive, Command, Keep, Reply, Run, Setup, Stop, decode, encode
+from tuning.trials import TrialSpec
 from zoo.errors import EnvironmentFault
 from zoo.rundir import Search
 
-SILENCE = 600.0  # Seconds without a sign of life after which a worker hangs.
-STARTING = 6  # Times as long may a worker be silent that is not ready yet.
-FALSE_STARTS = 3  # In a row, before any of them was ready.
-BUILT = 60  # Networks built by a process, each of which leaks some megabytes in TensorFlow.
-TAIL = 2000  # Characters of a log that are shown.
-
-Message = dict[str, Any]
+SILENCE_SECONDS = 600.0  # A busy worker that is silent for longer is taken for hung.
+STARTUP_FACTOR = 6  # A worker that is not ready yet may be silent this many times as long.
+MAX_FAILED_STARTS = 3  # In a row.
+MAX_NETWORKS = 60  # Built by one process: TensorFlow leaks some megabytes with each.
+LOG_TAIL = 2000  # Characters of a worker's log in an error message.
 
 
 def gpus() -> list[str]:
-    """The GPUs that workers may be given, as CUDA numbers them; none on a machine without."""
-    given = os.environ.get("CUDA_VISIBLE_DEVICES")
-    if given is not None:
-        return [name.strip() for name in given.split(",") if name.strip() not in ("", "-1")]
+    """The GPUs to run workers on, as CUDA numbers them; none on a machine without."""
+    visible = os.environ.get("CUDA_VISIBLE_DEVICES")
+    if visible is not None:
+        return [name.strip() for name in visible.split(",") if name.strip() not in ("", "-1")]
     command = shutil.which("nvidia-smi")
     if command is None:
         return []
-    asked = [command, "--query-gpu=index", "--format=csv,noheader"]
+    query = [command, "--query-gpu=index", "--format=csv,noheader"]
     try:
-        found = subprocess.run(asked, capture_output=True, text=True, timeout=20, check=True)
+        listing = subprocess.run(query, capture_output=True, text=True, timeout=20, check=True)
     except (OSError, subprocess.SubprocessError):
         return []
-    return found.stdout.split()
+    return listing.stdout.split()
 
 
-class Worker:
-    """One process and what is known of it."""
+class _Worker:
+    """A worker process and its state.
+
+    Attributes:
+        last_heard: monotonic time of its last message.
+        ready: whether it has loaded the data.
+        trial: the trial that it runs or keeps; None if it does neither.
+        last_trial: the trial whose model it holds.
+        networks: number of networks that it has built.
+    """
 
     def __init__(self, index: int, process: subprocess.Popen[bytes], log: Path) -> None:
         self.index = index
         self.process = process
         self.log = log
-        self.buffer = b""
-        self.heard = time.monotonic()
-        self.ready: Message | None = None
-        self.job: Any = None
-        self.built = 0
+        self.last_heard = time.monotonic()
+        self.ready = False
+        self.trial: str | None = None
+        self.last_trial: str | None = None
+        self.networks = 0
+        self._partial_line = b""
 
     @property
     def idle(self) -> bool:
-        return self.ready is not None and self.job is None
+        """Whether it is ready and runs nothing."""
+        return self.ready and self.trial is None
 
-    def send(self, **message: Any) -> None:
-        """Sends a message; a worker that is gone is noticed when it is listened to."""
+    def send(self, command: Command) -> None:
+        """Sends a command; a worker that has died is noticed when its replies are read."""
         if self.process.stdin is None:
             return
         with contextlib.suppress(OSError):
-            self.process.stdin.write(json.dumps(message).encode() + b"\n")
+            self.process.stdin.write(encode(command))
             self.process.stdin.flush()
+        self.last_heard = time.monotonic()
 
-    def lines(self) -> Iterator[Message] | None:
-        """What it said; None: it is gone."""
+    def replies(self) -> list[Reply] | None:
+        """Reads what it has sent; None if it has died."""
         if self.process.stdout is None:
             return None
         data = os.read(self.process.stdout.fileno(), 1 << 16)
         if not data:
             return None
-        *whole, self.buffer = (self.buffer + data).split(b"\n")
-        self.heard = time.monotonic()
-        return iter([json.loads(line) for line in whole])
+        *lines, self._partial_line = (self._partial_line + data).split(b"\n")
+        self.last_heard = time.monotonic()
+        return [decode(line) for line in lines]
+
+    def note(self, reply: Reply) -> None:
+        """Updates its state."""
+        match reply:
+            case Ready():
+                self.ready = True
+            case Finished():
+                self.networks = reply.networks
+                self.trial = None
+            case Alive() | Progress():
+                pass
+            case _:
+                self.trial = None
 
 
-class Crew:
-    """Workers on the trials of one search.
+class LocalExecutor(Executor):
+    """Runs trials in processes on this machine.
 
     Args:
-        folder: of the search.
-        count: how many.
-        overrides: changes of `data.source`, for data that were moved.
-        silence: seconds after which a silent worker is ended.
+        folder: the search's folder, for its recipe and the workers' logs.
+        capacity: number of workers.
+        overrides: changes of `data.source`, if the data were moved.
+        silence: seconds without a message after which a busy worker is taken for hung.
     """
 
     def __init__(
-        self, folder: Search, count: int, overrides: Sequence[str] = (), silence: float = SILENCE
+        self,
+        folder: Search,
+        capacity: int,
+        overrides: Sequence[str] = (),
+        silence: float = SILENCE_SECONDS,
     ) -> None:
-        self.folder = folder
-        self.overrides = list(overrides)
-        self.silence = silence
-        self.count = count
-        self.devices = gpus()
-        self.selector = selectors.DefaultSelector()
-        self.workers: list[Worker] = []
-        self.false_starts = 0
+        self.capacity = capacity
+        self._folder = folder
+        self._overrides = list(overrides)
+        self._silence = silence
+        self._gpus = gpus()
+        self._selector = selectors.DefaultSelector()
+        self._workers: list[_Worker] = []
+        self._started: deque[Started] = deque()
+        self._failed_starts = 0
 
-    def __enter__(self) -> Crew:
-        for index in range(self.count):
-            self._start(index)
-        return self
+    def start(self) -> None:
+        """Starts the processes."""
+        for index in range(self.capacity):
+            self._start_worker(index)
 
-    def __exit__(self, *_: object) -> None:
-        for worker in self.workers:
+    def stop(self) -> None:
+        """Kills the processes."""
+        for worker in self._workers:
             worker.process.kill()
-        for worker in self.workers:
-            self._let_go(worker)
-        self.workers = []
-        self.selector.close()
+        for worker in self._workers:
+            self._close(worker)
+        self._workers = []
+        self._selector.close()
 
-    def _environment(self, index: int) -> Mapping[str, str]:
-        found = dict(os.environ)
-        paths = (str(Path(__file__).resolve().parents[2]), found.get("PYTHONPATH", ""))
-        found["PYTHONPATH"] = os.pathsep.join(filter(None, paths))
-        if self.devices:
-            found["CUDA_VISIBLE_DEVICES"] = self.devices[index % len(self.devices)]
-        elif self.count > 1:
-            threads = str(max((os.cpu_count() or 1) // self.count, 1))
-            for name in ("TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS", "OMP_NUM_THREADS"):
-                found.setdefault(name, threads)
-        return found
+    @property
+    def free(self) -> int:
+        """Number of workers that are ready and run nothing."""
+        return sum(worker.idle for worker in self._workers)
 
-    def _start(self, index: int) -> None:
-        log = self.folder.worker_log(index)
+    def submit(self, spec: TrialSpec) -> None:
+        """Gives a trial to the first free worker.
+
+        Raises:
+            RuntimeError: no worker is free.
+        """
+        worker = next((worker for worker in self._workers if worker.idle), None)
+        if worker is None:
+            raise RuntimeError(f"no worker is free for trial {spec.trial}")
+        worker.trial = worker.last_trial = spec.trial
+        worker.send(Run(spec=spec))
+        self._started.append(Started(trial=spec.trial))
+
+    def keep(self, trial: str, folder: Path) -> None:
+        """Lets the worker of a finished trial write its run folder.
+
+        Raises:
+            RuntimeError: no free worker holds the trial.
+        """
+        holders = [worker for worker in self._workers if worker.idle and worker.last_trial == trial]
+        if not holders:
+            raise RuntimeError(f"no worker holds trial {trial}")
+        holders[0].trial = trial
+        holders[0].send(Keep(folder=str(folder)))
+
+    def events(self, timeout: float) -> Iterator[Event]:
+        """Yields what has happened; waits up to `timeout` seconds for the first event.
+
+        Raises:
+            EnvironmentFault: several workers in a row died before they were ready.
+        """
+        while self._started:
+            yield self._started.popleft()
+        for key, _ in self._selector.select(timeout):
+            worker: _Worker = key.data
+            replies = worker.replies()
+            if replies is None:
+                yield self._replace(worker)
+                continue
+            for reply in replies:
+                worker.note(reply)
+                if isinstance(reply, Ready):
+                    self._failed_starts = 0
+                if not isinstance(reply, Alive):
+                    yield reply
+            # The caller has decided by now whether the last trial is kept.
+            if worker.idle and worker.networks > MAX_NETWORKS:
+                worker.send(Stop())
+                self._replace(worker)
+        for worker in list(self._workers):
+            limit = self._silence if worker.ready else STARTUP_FACTOR * self._silence
+            if time.monotonic() - worker.last_heard > limit and not worker.idle:
+                worker.process.kill()
+                yield self._replace(worker, f"was silent for {limit:.0f} s")
+
+    def _start_worker(self, index: int) -> None:
+        log = self._folder.worker_log(index)
         with log.open("ab") as errors:
             process = subprocess.Popen(
-                # -P: a folder `tuning` where the user works is not ours.
+                # -P: a folder `tuning` in the user's working directory is not ours.
                 [sys.executable, "-P", "-m", "tuning.executors.worker"],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=errors,
                 env=self._environment(index),
-                start_new_session=True,  # Ctrl-C is for the search, which ends its workers.
+                start_new_session=True,  # Ctrl-C reaches the search, which ends its workers.
             )
-        worker = Worker(index, process, log)
-        worker.send(recipe=str(self.folder.recipe_file), overrides=self.overrides)
+        worker = _Worker(index, process, log)
+        worker.send(Setup(recipe=str(self._folder.recipe_file), overrides=self._overrides))
         if process.stdout is not None:
-            self.selector.register(process.stdout, selectors.EVENT_READ, worker)
-        self.workers.append(worker)
+            self._selector.register(process.stdout, selectors.EVENT_READ, worker)
+        self._workers.append(worker)
 
-    def _let_go(self, worker: Worker) -> None:
+    def _environment(self, index: int) -> Mapping[str, str]:
+        """Environment variables of a worker: one GPU each, or a share of the CPU's threads."""
+        environment = dict(os.environ)
+        paths = (str(Path(__file__).resolve().parents[2]), environment.get("PYTHONPATH", ""))
+        environment["PYTHONPATH"] = os.pathsep.join(filter(None, paths))
+        if self._gpus:
+            environment["CUDA_VISIBLE_DEVICES"] = self._gpus[index % len(self._gpus)]
+        elif self.capacity > 1:
+            threads = str(max((os.cpu_count() or 1) // self.capacity, 1))
+            for name in ("TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS", "OMP_NUM_THREADS"):
+                environment.setdefault(name, threads)
+        return environment
+
+    def _close(self, worker: _Worker) -> None:
+        """Closes the pipes of a worker and waits for its end."""
         if worker.process.stdout is not None:
-            self.selector.unregister(worker.process.stdout)
+            self._selector.unregister(worker.process.stdout)
             worker.process.stdout.close()
         if worker.process.stdin is not None:
-            with contextlib.suppress(OSError):  # It was gone before it had read all.
+            with contextlib.suppress(OSError):  # The worker died before it had read all.
                 worker.process.stdin.close()
         worker.process.wait()
 
-    def idle(self) -> list[Worker]:
-        """The workers that wait for a trial."""
-        return [worker for worker in self.workers if worker.idle]
-
-    def wait(self, seconds: float) -> Iterator[tuple[Worker, Message]]:
-        """What workers say within some seconds; `{type: lost, reason: ...}` of one that is gone.
+    def _replace(self, worker: _Worker, reason: str = "") -> Lost:
+        """Starts another worker in a worker's place.
 
         Raises:
-            EnvironmentFault: several in a row were gone before they were ready.
+            EnvironmentFault: several workers in a row died before they were ready.
         """
-        for key, _ in self.selector.select(seconds):
-            worker: Worker = key.data
-            said = worker.lines()
-            if said is None:
-                yield worker, {"type": "lost", "reason": self._replace(worker)}
-                continue
-            for message in said:
-                if message["type"] == "ready":
-                    worker.ready = message
-                    self.false_starts = 0
-                worker.built = message.get("built", worker.built)
-                yield worker, message
-        for worker in list(self.workers):
-            limit = self.silence if worker.ready else STARTING * self.silence
-            if time.monotonic() - worker.heard > limit and not worker.idle:
-                worker.process.kill()
-                reason = self._replace(worker, f"was silent for {limit:.0f} s")
-                yield worker, {"type": "lost", "reason": reason}
-
-    def refresh(self, worker: Worker) -> None:
-        """Starts a worker anew that has built so many networks that its memory has grown."""
-        if worker.idle and worker.built > BUILT:
-            worker.send(type="stop")
-            self._replace(worker)
-
-    def _replace(self, worker: Worker, reason: str = "") -> str:
-        """Starts another in its place; says how it ended."""
-        self.workers.remove(worker)
-        self._let_go(worker)
+        self._workers.remove(worker)
+        self._close(worker)
         code = worker.process.returncode
-        ended = f"killed by signal {-code}" if code < 0 else f"ended with code {code}"
-        reason = reason or ended
-        if worker.ready is None:
-            self.false_starts += 1
-            if self.false_starts >= FALSE_STARTS:
-                text = worker.log.read_text(encoding="utf-8", errors="replace")[-TAIL:].strip()
+        reason = reason or (f"killed by signal {-code}" if code < 0 else f"ended with code {code}")
+        if not worker.ready:
+            self._failed_starts += 1
+            if self._failed_starts >= MAX_FAILED_STARTS:
+                log = worker.log.read_text(encoding="utf-8", errors="replace")[-LOG_TAIL:].strip()
                 raise EnvironmentFault(
                     f"workers do not start: the last one {reason}. Its log, {worker.log}, ends:\n"
-                    f"{text}"
+                    f"{log}"
                 )
-        self._start(worker.index)
-        return reason
+        self._start_worker(worker.index)
+        return Lost(worker=str(worker.index), reason=reason, trial=worker.trial)

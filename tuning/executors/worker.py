@@ -1,73 +1,73 @@
-"""One worker of a search: a process that is told trials on stdin and answers on its old stdout.
+"""One worker of the local executor: a process that reads commands on stdin and trains trials.
 
-A line of JSON each way. Started by `crew.Crew`; it ends when nobody listens any more, so that a
-search that was killed leaves no process behind.
+Replies go to the standard output that it was started with; see `messages`. The process ends when
+nobody reads them, so that a search that was killed leaves no process behind.
 """
 
 from __future__ import annotations
 
 import gc
-import json
 import os
 import sys
 import time
-import traceback
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from tuning.executors.base import Failed, Finished, Kept, Progress, Ready
+from tuning.executors.messages import Alive, Keep, Reply, Run, Setup, Stop, decode, encode
 from tuning.trials import TrialSpec
-from zoo.errors import ZooError
 from zoo.recipe import Template
-from zoo.rundir import Run
+from zoo.rundir import Run as RunFolder
 
-BEAT = 0.5  # Seconds between signs of life.
+if TYPE_CHECKING:
+    from tuning.trial_trainer import TrialTrainer
+
+HEARTBEAT_SECONDS = 0.5
 
 
 class Channel:
-    """Lines of JSON to and from the search; what is printed meanwhile goes to stderr, the log."""
+    """The worker's end of both pipes. Whatever is printed meanwhile goes to stderr, the log."""
 
     def __init__(self) -> None:
-        self.out = os.fdopen(os.dup(1), "w", encoding="utf-8")
+        """Takes over standard output."""
+        self._out = os.fdopen(os.dup(1), "wb")
         os.dup2(2, 1)
-        self.beaten = 0.0
+        self._last_heartbeat = 0.0
 
-    def send(self, **message: Any) -> None:
-        """Sends a message; without anybody to hear it, the process ends."""
+    def send(self, reply: Reply) -> None:
+        """Sends a reply; ends the process if nobody reads it."""
         try:
-            self.out.write(json.dumps(message) + "\n")
-            self.out.flush()
+            self._out.write(encode(reply))
+            self._out.flush()
         except (BrokenPipeError, ValueError):
             os._exit(0)
 
-    def receive(self) -> dict[str, Any]:
-        """The next message; at the end of them the process ends."""
+    def receive(self) -> Any:
+        """Waits for the next command; ends the process if there are no more."""
         line = sys.stdin.readline()
         if not line:
             os._exit(0)
-        message: dict[str, Any] = json.loads(line)
-        return message
+        return decode(line)
 
-    def beat(self, step: int, steps: int) -> None:
-        """A sign of life, now and then."""
+    def heartbeat(self, reply: Reply) -> None:
+        """Sends a reply that tells no more than that the worker lives, twice a second at most."""
         now = time.monotonic()
-        if now - self.beaten >= BEAT:
-            self.beaten = now
-            self.send(type="beat", step=step, steps=steps)
+        if now - self._last_heartbeat >= HEARTBEAT_SECONDS:
+            self._last_heartbeat = now
+            self.send(reply)
 
 
 def main() -> None:
-    """Answers until told to stop."""
+    """Obeys commands until `Stop`; an error is sent as `Failed`."""
     channel = Channel()
     try:
-        _work(channel)
-    except ZooError as error:
-        channel.send(type="error", kind=type(error).__name__, message=str(error))
-    except Exception:
-        channel.send(type="error", kind="bug", message=traceback.format_exc())
+        _serve(channel)
+    except Exception as error:
+        channel.send(Failed(error=error))
 
 
-def _work(channel: Channel) -> None:
-    first = channel.receive()
-    template = Template(first["recipe"], first["overrides"])
+def _serve(channel: Channel) -> None:
+    setup: Setup = channel.receive()
+    template = Template(setup.recipe, setup.overrides)
     recipe = template.recipe
     from zoo import backend
 
@@ -77,38 +77,51 @@ def _work(channel: Channel) -> None:
     from tuning.trial_trainer import TrialTrainer
     from zoo.data.load import load
 
-    # Reading images may take longer than any trial: that is no hanging.
-    data = load(recipe, progress=lambda done, total, what: channel.beat(done, total))
-    bench = TrialTrainer(data)
+    # Reading images may take longer than any trial.
+    data = load(recipe, progress=lambda *_: channel.heartbeat(Alive()))
+    trainer = TrialTrainer(data)
     channel.send(
-        type="ready",
-        fingerprint=data.fingerprint,
-        classes=len(data.class_names),
-        validation=len(data.validation),
-        train=len(data.train),
-        notes=list(data.notes),
-        backend=keras.backend.backend(),
-        device=backend.device(),
-        versions=backend.versions(),
+        Ready(
+            fingerprint=data.fingerprint,
+            train=len(data.train),
+            validation=len(data.validation),
+            classes=len(data.class_names),
+            notes=list(data.notes),
+            backend=keras.backend.backend(),
+            device=backend.device(),
+            versions=backend.versions(),
+        )
     )
+    trial = ""
     frozen = False
     while True:
-        message = channel.receive()
-        if message["type"] == "stop":
-            return
-        if message["type"] == "keep":
-            bench.keep(Run.at(message["folder"]))
-            channel.send(type="kept")
-            continue
-        spec = TrialSpec.from_json(message["spec"])
-        result = bench.run(spec, spec.recipe(template), channel.beat)
-        channel.send(type="done", result=result.to_json(), built=bench.built)
-        if not frozen:
-            # What TensorFlow has loaded is never garbage; looking through it costs as much as a
-            # short trial.
-            gc.collect()
-            gc.freeze()
-            frozen = True
+        match channel.receive():
+            case Run(spec=spec):
+                trial = spec.trial
+                channel.send(_train(trainer, template, spec, channel))
+                if not frozen:
+                    # What TensorFlow has loaded is never garbage, and to look through it costs as
+                    # much as a short trial.
+                    gc.collect()
+                    gc.freeze()
+                    frozen = True
+            case Keep(folder=folder):
+                trainer.keep(RunFolder.at(folder))
+                channel.send(Kept(trial=trial))
+            case Stop():
+                return
+
+
+def _train(
+    trainer: TrialTrainer, template: Template, spec: TrialSpec, channel: Channel
+) -> Finished:
+    """Trains a trial, with a heartbeat after each step."""
+
+    def on_progress(step: int, steps: int) -> None:
+        channel.heartbeat(Progress(trial=spec.trial, step=step, steps=steps))
+
+    result = trainer.run(spec, spec.recipe(template), on_progress)
+    return Finished(trial=spec.trial, result=result, networks=trainer.built)
 
 
 if __name__ == "__main__":

@@ -33,7 +33,7 @@ PARTS = (1.0, 0.5, 0.25, 0.125)  # Of an extension, tried until one is allowed.
 
 
 @dataclass(frozen=True)
-class Scored:
+class ScoredTrial:
     """A trial's values and score.
 
     Attributes:
@@ -110,7 +110,7 @@ class Edge:
         }
 
 
-def edges(space: Space, scored: Sequence[Scored], allowed: Allowed) -> list[Edge]:
+def edges(space: Space, scored: Sequence[ScoredTrial], allowed: Allowed) -> list[Edge]:
     """Finds where the best trials lie at the edge of a range.
 
     The best within 5 % of it; of five trials and more, three of the best five within 10 %; of six
@@ -133,13 +133,13 @@ def edges(space: Space, scored: Sequence[Scored], allowed: Allowed) -> list[Edge
     return edges_of(space, ranked, kept_of(ranked), allowed)
 
 
-def best_first(scored: Sequence[Scored]) -> list[Scored]:
+def best_first(scored: Sequence[ScoredTrial]) -> list[ScoredTrial]:
     """Best first, ties in their order."""
     finite = [trial for trial in scored if math.isfinite(trial.score)]
     return sorted(finite, key=lambda trial: -trial.score)
 
 
-def kept_of(ranked: Sequence[Scored]) -> list[Scored]:
+def kept_of(ranked: Sequence[ScoredTrial]) -> list[ScoredTrial]:
     if not ranked:
         return []
     least = ranked[0].score - ERRORS * ranked[0].se
@@ -147,7 +147,7 @@ def kept_of(ranked: Sequence[Scored]) -> list[Scored]:
     return list(ranked[: max(within, TOP)])
 
 
-def values_of(path: str, space: Range | Values, trials: Sequence[Scored]) -> list[Any]:
+def values_of(path: str, space: Range | Values, trials: Sequence[ScoredTrial]) -> list[Any]:
     """Of the trials that have one, in their order; what no such range can hold is left out."""
     found = [trial.values[path] for trial in trials if path in trial.values]
     if isinstance(space, Values):
@@ -163,14 +163,14 @@ def values_of(path: str, space: Range | Values, trials: Sequence[Scored]) -> lis
     ]
 
 
-def is_told(path: str, here: Sequence[Any], ranked: Sequence[Scored]) -> bool:
+def is_told(path: str, here: Sequence[Any], ranked: Sequence[ScoredTrial]) -> bool:
     """Whether kept trials say enough of a path: one, or some where not all trials have it."""
     shared = all(path in trial.values for trial in ranked)
     return len(here) >= (1 if shared else TOLD)
 
 
 def edges_of(
-    space: Space, ranked: Sequence[Scored], kept: Sequence[Scored], allowed: Allowed
+    space: Space, ranked: Sequence[ScoredTrial], kept: Sequence[ScoredTrial], allowed: Allowed
 ) -> list[Edge]:
     found: list[Edge] = []
     for path, old in space.items():
@@ -194,7 +194,7 @@ def edges_of(
     return found
 
 
-def _rises(path: str, old: Range, ranked: Sequence[Scored], side: Side) -> bool:
+def _rises(path: str, old: Range, ranked: Sequence[ScoredTrial], side: Side) -> bool:
     """Whether scores rise all the way to an edge."""
     pairs = [
         (_position(old, value), trial.score)

@@ -17,7 +17,7 @@ from tuning.refine.edges import (
     TOLD,
     Allowed,
     Edge,
-    Scored,
+    ScoredTrial,
     Space,
     best_first,
     edges_of,
@@ -40,16 +40,16 @@ class Narrowed:
         space: ranges of the next stage.
         edges: where the best lay at an edge.
         kept: trials that the ranges come from.
-        words: what happened, a line each.
+        messages: what happened, a line each.
     """
 
     space: dict[str, Range | Values]
     edges: list[Edge]
     kept: int
-    words: list[str]
+    messages: list[str]
 
 
-def narrowed(space: Space, scored: Sequence[Scored], allowed: Allowed) -> Narrowed:
+def narrow(space: Space, scored: Sequence[ScoredTrial], allowed: Allowed) -> Narrowed:
     """The ranges of the next stage: around the good trials, and past the edges they lie at.
 
     Kept are the trials within two standard errors of the best, five at least. A logarithmic range
@@ -118,7 +118,7 @@ def standard_error(accuracy: float, images: int) -> float:
     return math.sqrt(accuracy * (1.0 - accuracy) / images)
 
 
-def _reason(ranked: Sequence[Scored], kept: Sequence[Scored]) -> str:
+def _reason(ranked: Sequence[ScoredTrial], kept: Sequence[ScoredTrial]) -> str:
     least = ranked[0].score - ERRORS * ranked[0].se
     if kept[-1].score >= least:
         return f"those within {ERRORS:g} standard errors of the best"

@@ -1,0 +1,102 @@
+"""Messages between the local executor and its workers: one JSON object per line. Light.
+
+JSON rather than pickle: half a line read from a worker that hangs in the middle of it does no harm,
+and a line can be read in a log.
+"""
+
+from __future__ import annotations
+
+import json
+import traceback
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
+from typing import Any
+
+from tuning.executors.base import Failed, Finished, Kept, Progress, Ready
+from tuning.trials import TrialResult, TrialSpec
+from zoo import errors
+
+
+@dataclass(frozen=True, kw_only=True)
+class Setup:
+    """First message to a worker.
+
+    Attributes:
+        recipe: the search's recipe file.
+        overrides: changes of `data.source`, if the data were moved.
+    """
+
+    recipe: str
+    overrides: Sequence[str]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Run:
+    """Train this trial."""
+
+    spec: TrialSpec
+
+
+@dataclass(frozen=True, kw_only=True)
+class Keep:
+    """Write the run folder of the last trial."""
+
+    folder: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Stop:
+    """End the process."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Alive:
+    """Sign of life of a worker that is loading the data."""
+
+
+Command = Setup | Run | Keep | Stop
+Reply = Alive | Ready | Progress | Finished | Kept | Failed
+
+_CLASSES: dict[str, Any] = {
+    cls.__name__: cls
+    for cls in (Setup, Run, Keep, Stop, Alive, Ready, Progress, Finished, Kept, Failed)
+}
+
+
+def encode(message: Command | Reply) -> bytes:
+    """The line of a message, with its newline."""
+    data = {item.name: getattr(message, item.name) for item in fields(message)}
+    text = json.dumps({"type": type(message).__name__, **data}, default=_to_json)
+    return text.encode() + b"\n"
+
+
+def decode(line: str | bytes) -> Any:
+    """The message of a line."""
+    data = json.loads(line)
+    cls = _CLASSES[data.pop("type")]
+    if cls is Run:
+        data["spec"] = TrialSpec.from_json(data["spec"])
+    elif cls is Finished:
+        data["result"] = TrialResult.from_json(data["result"])
+    elif cls is Failed:
+        data["error"] = _error(**data["error"])
+    return cls(**data)
+
+
+def _to_json(value: Any) -> Any:
+    """What JSON lacks in the fields of a message: trials, results and errors."""
+    if isinstance(value, TrialSpec | TrialResult):
+        return value.to_json()
+    if isinstance(value, errors.ZooError):
+        return {"kind": type(value).__name__, "message": str(value)}
+    return {"kind": "bug", "message": "".join(traceback.format_exception(value))}
+
+
+def _error(kind: str, message: str) -> Exception:
+    """The error of a worker; a bug becomes a RuntimeError with the worker's traceback."""
+    cls = getattr(errors, kind, None)
+    if isinstance(cls, type) and issubclass(cls, errors.RecipeError):
+        return errors.RecipeError([errors.Problem(message=message)])
+    if isinstance(cls, type) and issubclass(cls, errors.ZooError):
+        return cls(message)
+    return RuntimeError(f"a worker met a fault of zoo's; please report it:\n{message}")

@@ -1,0 +1,52 @@
+"""The run folders of the best trials; those of the others are removed. Light."""
+
+from __future__ import annotations
+
+from tuning.journal import TrialJournal
+from tuning.trials import TrialRecord, best_first
+from zoo.rundir import Run, Search
+
+
+class KeptRuns:
+    """Keeps the run folders of the best trials of each stage, and of each confirmed trial.
+
+    Args:
+        folder: the search's folder.
+        journal: its finished trials.
+        count: number of run folders kept.
+        objective: what trials are compared by.
+    """
+
+    def __init__(self, folder: Search, journal: TrialJournal, count: int, objective: str) -> None:
+        self._folder = folder
+        self._journal = journal
+        self._count = count
+        self._objective = objective
+
+    def folder(self, trial: str) -> Run:
+        """The run folder of a trial; it need not exist."""
+        return self._folder.trial(trial)
+
+    def is_wanted(self, record: TrialRecord) -> bool:
+        """Whether a trial that has just finished is among the best of its group."""
+        if record.status != "done":
+            return False
+        best = best_first([*self._group(record.trial), record], self._objective)
+        return record in best[: self._count]
+
+    def tidy(self, trial: str) -> None:
+        """Removes the run folders of all but the best in a trial's group."""
+        best = best_first(self._group(trial), self._objective)
+        kept = self._folder.kept()
+        for record in best[self._count :]:
+            if record.trial in kept:
+                self.folder(record.trial).remove()
+
+    def _group(self, trial: str) -> list[TrialRecord]:
+        """The finished trials that a trial is compared with: its stage, or its other seeds."""
+        prefix = trial.rpartition("-")[0]
+        return [
+            record
+            for record in self._journal.records
+            if record.trial.rpartition("-")[0] == prefix and record.status == "done"
+        ]

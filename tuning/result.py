@@ -1,0 +1,154 @@
+"""What a search found: its best trial, what fresh seeds say of it, and best.yaml. Light."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Sequence
+from copy import deepcopy
+from dataclasses import dataclass
+from typing import Any
+
+from tuning import confirm
+from tuning.confirm import Confirmed
+from tuning.trials import TrialRecord, sign
+from zoo.errors import Diverged
+from zoo.recipe import Template
+from zoo.recipe.tune import Tune
+from zoo.rundir import Search, write_text
+
+
+@dataclass(frozen=True, kw_only=True)
+class SearchResult:
+    """What a search found.
+
+    Attributes:
+        folder: the search's folder.
+        best: the winner: its `trial`, `values`, `score`, `score_sd` (None with one seed), `seeds`.
+        edge_verdicts: a sentence for each range whose best values lie at its edge.
+        words: what fresh seeds say, a line each.
+        trials: number of finished trials, those of the confirmation included.
+        seconds: in all.
+    """
+
+    folder: Search
+    best: dict[str, Any]
+    edge_verdicts: list[str]
+    words: list[str]
+    trials: int
+    seconds: float
+
+    def as_json(self) -> dict[str, Any]:
+        """What `zoo tune --json` prints."""
+        return {
+            "folder": str(self.folder),
+            "status": "done",
+            "trials": self.trials,
+            "best": self.best,
+            "edge_verdicts": self.edge_verdicts,
+            "words": self.words,
+            "best_recipe": str(self.folder.best_file),
+            "seconds": round(self.seconds, 1),
+        }
+
+
+@dataclass(frozen=True)
+class Winner:
+    """The best trial of a search.
+
+    Attributes:
+        info: see `SearchResult.best`.
+        headline: its score, for the first line of best.yaml.
+        messages: see `SearchResult.words`.
+    """
+
+    info: dict[str, Any]
+    headline: str
+    messages: list[str]
+
+
+def unconfirmed_winner(best: TrialRecord, tune: Tune) -> Winner:
+    """The best trial of a search whose confirmation was not wanted, or had no time."""
+    out_of_time = "out of time before the best could be trained again: one trial may be luck"
+    info = {
+        "trial": best.trial, "values": best.values, "score": best.score, "score_sd": None,
+        "seeds": 1,
+    }  # fmt: skip
+    headline = f"{best.score:.4f} {tune.objective} in one trial, not confirmed"
+    return Winner(info, headline, [] if tune.confirm is None else [out_of_time])
+
+
+def confirmed_winner(
+    confirmed: Sequence[Confirmed],
+    best: TrialRecord,
+    records: Sequence[TrialRecord],
+    objective: str,
+    folder: Search,
+) -> Winner:
+    """The trial with the best mean over fresh seeds.
+
+    Args:
+        confirmed: the trials that were trained again.
+        best: the best trial before that.
+        records: all finished trials.
+        objective: what trials are compared by.
+        folder: for the error message.
+
+    Raises:
+        Diverged: every trial diverged with a seed.
+    """
+    show = shown(objective)
+    draws = sum(record.status == "done" and record.stage != "confirm" for record in records)
+    winner = confirm.ranked(confirmed)[0]
+    if winner.diverged:
+        raise Diverged(f"{folder}: every trial that was confirmed diverged with a seed.")
+    info = {
+        "trial": winner.trial, "values": dict(winner.values),
+        "score": sign(objective) * winner.mean, "score_sd": winner.sd, "seeds": len(winner.scores),
+    }  # fmt: skip
+    spread = "" if winner.sd is None else f" ± {winner.sd:.4f}"
+    headline = f"{show(winner.mean)}{spread} {objective} (n={len(winner.scores)})"
+    messages = confirm.messages(confirmed, best.scored(objective), draws, show)
+    return Winner(info, headline, messages)
+
+
+def shown(objective: str) -> Callable[[float], str]:
+    """How a score that is higher where better is written: as it was measured."""
+    return lambda score: f"{sign(objective) * score:.4f}"
+
+
+def write_best(folder: Search, template: Template, tune: Tune, winner: Winner, trials: int) -> None:
+    """Writes best.yaml: the recipe with the winner's values.
+
+    Args:
+        folder: the search's folder.
+        template: its recipe.
+        tune: its settings.
+        winner: the best trial.
+        trials: number of finished trials.
+    """
+    values = deepcopy(dict(winner.info["values"]))  # One path may lie inside another one's value.
+    lines = "\n".join(f"#   {path}: {value}" for path, value in values.items())
+    if tune.objective != template.recipe.train.monitor:
+        values["train.monitor"] = tune.objective
+    write_text(
+        folder.best_file,
+        f"# zoo tune: {winner.headline}, of {trials} trainings.\n# Found:\n{lines}\n"
+        f"{template.dump(values)}",
+    )
+
+
+def no_result(folder: Search, records: Sequence[TrialRecord]) -> str:
+    """Says why no trial came to its end, and what to do."""
+    if not records:
+        return f"{folder}: no trial was run: give it more time, tune.max_minutes."
+    (status, count), *_ = Counter(record.status for record in records).most_common(1)
+    last = next(record for record in reversed(records) if record.status == status)
+    advice = {
+        "diverged": "Lower min_value of the learning rate in tune.space",
+        "timeout": "Give trials more time, tune.trial_minutes, or fewer epochs",
+        "failed": "Search smaller networks or batches",
+    }.get(status, "Set prune: none")
+    return (
+        f"{folder}: no trial came to its end. {count} of {len(records)} are {status}, the "
+        f"last one: {last.reason}. {advice}, or look at the recipe itself: zoo check RECIPE"
+    )

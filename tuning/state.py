@@ -1,0 +1,90 @@
+"""What tune.json says of a running search: its clock, its stages, its data and machine. Light."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+from tuning.executors.base import Ready
+from zoo.errors import DataError, RunError
+from zoo.rundir import Search
+
+
+class SearchState:
+    """tune.json, kept up to date while a search runs.
+
+    Args:
+        folder: the search's folder.
+        info: what tune.json holds, or will hold for a new search.
+    """
+
+    def __init__(self, folder: Search, info: dict[str, Any]) -> None:
+        self.folder = folder
+        self.info = info
+        self._seconds_before = float(info["seconds"])
+        self._started = time.monotonic()
+        self._warned = False
+
+    @property
+    def seconds(self) -> float:
+        """Seconds that the search has run, earlier parts included."""
+        return self._seconds_before + time.monotonic() - self._started
+
+    def update(self, **values: Any) -> None:
+        """Writes tune.json with new values and the time that was spent."""
+        self.info |= values | {"seconds": round(self.seconds, 1)}
+        self.folder.write_info(self.info)
+
+    def check_worker(self, worker: Ready) -> list[str]:
+        """Compares a worker with the first one of the search, whose data and machine are recorded.
+
+        Returns:
+            Notes for the user: remarks on the data, and what differs and may affect results.
+
+        Raises:
+            DataError: the worker has other data.
+            RunError: the worker has another backend.
+        """
+        recorded = self.info.get("data")
+        if recorded is None:
+            data = {
+                "fingerprint": worker.fingerprint, "train": worker.train,
+                "validation": worker.validation, "classes": worker.classes,
+            }  # fmt: skip
+            machine = {
+                "backend": worker.backend, "device": worker.device,
+                "versions": dict(worker.versions),
+            }  # fmt: skip
+            self.update(data=data, **machine)
+            return [f"note: {note}" for note in worker.notes]
+        notes = self._compare_machine(worker)
+        if recorded["fingerprint"] != worker.fingerprint:
+            raise DataError(
+                f"{self.folder}: the data changed since the search began. Expected fingerprint "
+                f"{recorded['fingerprint'][:12]} ({recorded['train']} training images). Received "
+                f"{worker.fingerprint[:12]} ({worker.train}); bring the old data back, or "
+                "begin a new search without --resume."
+            )
+        return notes
+
+    def _compare_machine(self, worker: Ready) -> list[str]:
+        """A warning, once, if versions or the device changed.
+
+        Raises:
+            RunError: the worker has another backend.
+        """
+        if self.info["backend"] != worker.backend:
+            raise RunError(
+                f"{self.folder}: was begun with KERAS_BACKEND={self.info['backend']}, and two "
+                "backends give different trials; resume it with that one."
+            )
+        old = {"device": self.info["device"], **self.info["versions"]}
+        new = {"device": worker.device, **worker.versions}
+        changed = [f"{key} {old[key]} -> {new.get(key)}" for key in old if old[key] != new.get(key)]
+        if not changed or self._warned:
+            return []
+        self._warned = True
+        return [
+            f"warning: changed since the search began: {', '.join(changed)}. Trials may differ "
+            "a little from those before."
+        ]
