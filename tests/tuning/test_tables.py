@@ -6,13 +6,17 @@ import csv
 import json
 import math
 import random
+from collections.abc import Iterable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.test_light import HEAVY, fresh
+from tests.tuning.records import record
 from tuning.tables import COLUMNS, write_csv, write_hparams
+from tuning.trials import TrialRecord
 from zoo.report.search_figures import draw, ran
 
 RATE, DROP, ACT = "train.optimizer.SGD.learning_rate", "model.dropout", "model.activation"
@@ -36,13 +40,10 @@ STAGES = [
 ]
 
 
-def row(index: int, stage: str = "coarse", status: str = "done", **changed: Any) -> dict[str, Any]:
+def trial(index: int, stage: str = "coarse", status: str = "done", **changed: Any) -> TrialRecord:
     drawn = random.Random(index)
     rate = 10 ** drawn.uniform(-6, 1)
-    found = {
-        "trial": f"{stage}-{index:03d}",
-        "stage": stage,
-        "index": index,
+    fields: dict[str, Any] = {
         "values": {RATE: rate, DROP: drawn.random() / 2, ACT: drawn.choice(["relu", None])},
         "status": status,
         "score": 0.9 - abs(math.log10(rate / 0.1)) / 10 if status != "diverged" else None,
@@ -52,41 +53,44 @@ def row(index: int, stage: str = "coarse", status: str = "done", **changed: Any)
         "seconds": 1.5,
         "reason": None if status == "done" else f"{status} at step 12",
         "seed": index,
-        "attempts": 1,
         "started": 1.7e9 + index,
         "ended": 1.7e9 + index + 1.5,
     }
-    return {**found, **changed}
+    return record(f"{stage}-{index:03d}", **{**fields, **changed})
 
 
 @pytest.fixture
-def rows() -> list[dict[str, Any]]:
+def trials() -> list[TrialRecord]:
     statuses = ["done", "pruned", "diverged", "timeout", "failed"]
-    trials = [row(index, status=statuses[index % 5]) for index in range(20)]
-    trials += [row(index, "fine", values={RATE: 0.1, ACT: "gelu"}) for index in range(20, 24)]
-    return [*trials, row(24, "fine", values={RATE: 0.0, NESTEROV: True})]
+    coarse = [trial(index, status=statuses[index % 5]) for index in range(20)]
+    fine = [trial(index, "fine", values={RATE: 0.1, ACT: "gelu"}) for index in range(20, 24)]
+    return [*coarse, *fine, trial(24, "fine", values={RATE: 0.0, NESTEROV: True})]
 
 
-def test_csv_has_a_line_a_trial(rows: list[dict[str, Any]], tmp_path: Path) -> None:
+def rows(trials: Iterable[TrialRecord]) -> list[dict[str, Any]]:
+    return [trial.to_json() for trial in trials]
+
+
+def test_csv_has_a_line_per_trial(trials: list[TrialRecord], tmp_path: Path) -> None:
     file = tmp_path / "trials.csv"
-    write_csv(rows, file)
+    write_csv(trials, file)
     with file.open(encoding="utf-8", newline="") as lines:
-        found = list(csv.DictReader(lines))
-    assert list(found[0]) == [*COLUMNS, ACT, DROP, RATE, NESTEROV]
-    assert [line["trial"] for line in found] == [trial["trial"] for trial in rows]
-    for line, trial in zip(found, rows, strict=True):
-        assert (line["score"] == "") is (trial["score"] is None)
-        assert trial["score"] is None or float(line["score"]) == trial["score"]
-        assert float(line[RATE]) == trial["values"][RATE]
-        assert (line[DROP] == "") is (DROP not in trial["values"])
-    assert {line[ACT] for line in found} == {"relu", "gelu", "null", ""}
-    assert found[2]["reason"] == "diverged at step 12"
+        table = list(csv.DictReader(lines))
+    assert list(table[0]) == [*COLUMNS, ACT, DROP, RATE, NESTEROV]
+    assert [line["trial"] for line in table] == [one.trial for one in trials]
+    for line, one in zip(table, trials, strict=True):
+        assert (line["score"] == "") is (one.score is None)
+        assert one.score is None or float(line["score"]) == one.score
+        assert float(line[RATE]) == one.values[RATE]
+        assert (line[DROP] == "") is (DROP not in one.values)
+    assert {line[ACT] for line in table} == {"relu", "gelu", "null", ""}
+    assert table[2]["reason"] == "diverged at step 12"
 
 
 def test_csv_keeps_a_reason_whole(tmp_path: Path) -> None:
     file = tmp_path / "trials.csv"
     reason = 'stopped: "loss", 3 times\nthe first'
-    write_csv([row(0, reason=reason)], file)
+    write_csv([trial(0, reason=reason)], file)
     with file.open(encoding="utf-8", newline="") as lines:
         assert next(csv.DictReader(lines))["reason"] == reason
 
@@ -97,8 +101,8 @@ def test_csv_of_no_trials_is_its_heading(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("lower_is_better", [False, True])
-def test_pictures(rows: list[dict[str, Any]], tmp_path: Path, lower_is_better: bool) -> None:
-    made = draw(rows, STAGES, "val_accuracy", tmp_path, lower_is_better=lower_is_better)
+def test_pictures(trials: list[TrialRecord], tmp_path: Path, lower_is_better: bool) -> None:
+    made = draw(rows(trials), STAGES, "val_accuracy", tmp_path, lower_is_better=lower_is_better)
     names = ["scores.png", "best_so_far.png", "parallel.png"]
     assert made == [tmp_path / name for name in names]
     assert sorted(file.name for file in tmp_path.iterdir()) == sorted(names)
@@ -108,19 +112,22 @@ def test_pictures(rows: list[dict[str, Any]], tmp_path: Path, lower_is_better: b
 
 
 def test_pictures_of_one_trial(tmp_path: Path) -> None:
-    assert len(draw([row(0)], STAGES, "val_accuracy", tmp_path)) == 3
+    assert len(draw(rows([trial(0)]), STAGES, "val_accuracy", tmp_path)) == 3
 
 
 def test_no_score_no_best(tmp_path: Path) -> None:
-    made = draw([row(0, status="diverged")], STAGES, "val_accuracy", tmp_path)
+    made = draw(rows([trial(0, status="diverged")]), STAGES, "val_accuracy", tmp_path)
     assert [file.name for file in made] == ["scores.png"]
     assert draw([], STAGES, "val_accuracy", tmp_path / "none") == []
 
 
 def test_seconds_in_which_no_trial_ran_do_not_count() -> None:
     times = {"a": (100, 110), "b": (105, 120), "c": (1120, 1125), "d": (1121, 1122)}
-    rows = [row(0, trial=trial, started=start, ended=end) for trial, (start, end) in times.items()]
-    assert ran(rows) == {"a": 10, "b": 20, "c": 25, "d": 22}
+    trials = [
+        replace(trial(0), trial=name, started=start, ended=end)
+        for name, (start, end) in times.items()
+    ]
+    assert ran(rows(trials)) == {"a": 10, "b": 20, "c": 25, "d": 22}
     assert ran([]) == {}
 
 
@@ -140,36 +147,36 @@ def read(file: Path) -> list[Any]:
         events.append(Event.FromString(reader.record()))
 
 
-def test_hparams_are_read_back(rows: list[dict[str, Any]], tmp_path: Path) -> None:
+def test_hparams_are_read_back(trials: list[TrialRecord], tmp_path: Path) -> None:
     from tensorboard.plugins.hparams import api_pb2, metadata
 
-    made = write_hparams(rows, tmp_path)
-    assert [file.parent for file in made] == [tmp_path / trial["trial"] for trial in rows]
-    for file, trial in zip(made, rows, strict=True):
+    made = write_hparams(trials, tmp_path)
+    assert [file.parent for file in made] == [tmp_path / one.trial for one in trials]
+    for file, one in zip(made, trials, strict=True):
         values = {value.tag: value for event in read(file) for value in event.summary.value}
         content = {tag: value.metadata.plugin_data.content for tag, value in values.items()}
         start = metadata.parse_session_start_info_plugin_data(
             content[metadata.SESSION_START_INFO_TAG]
         )
         end = metadata.parse_session_end_info_plugin_data(content[metadata.SESSION_END_INFO_TAG])
-        assert start.group_name == trial["trial"]
-        assert (start.start_time_secs, end.end_time_secs) == (trial["started"], trial["ended"])
-        assert set(start.hparams) == set(trial["values"])
-        assert start.hparams[RATE].number_value == trial["values"][RATE]
-        if NESTEROV in trial["values"]:
+        assert start.group_name == one.trial
+        assert (start.start_time_secs, end.end_time_secs) == (one.started, one.ended)
+        assert set(start.hparams) == set(one.values)
+        assert start.hparams[RATE].number_value == one.values[RATE]
+        if NESTEROV in one.values:
             assert start.hparams[NESTEROV].bool_value is True
-        if ACT in trial["values"]:
-            assert start.hparams[ACT].string_value == (trial["values"][ACT] or "null")
-        compared = trial["status"] in ("done", "pruned")
+        if ACT in one.values:
+            assert start.hparams[ACT].string_value == (one.values[ACT] or "null")
+        compared = one.status in ("done", "pruned")
         assert end.status == (api_pb2.STATUS_SUCCESS if compared else api_pb2.STATUS_FAILURE)
         assert ("score" in values) is compared
         if compared:
-            assert values["score"].simple_value == pytest.approx(trial["score"], rel=1e-6)
+            assert values["score"].simple_value == pytest.approx(one.score, rel=1e-6)
 
 
 def test_hparams_written_again_replace_the_old(tmp_path: Path) -> None:
-    write_hparams([row(0)], tmp_path)
-    write_hparams([row(0)], tmp_path)
+    write_hparams([trial(0)], tmp_path)
+    write_hparams([trial(0)], tmp_path)
     assert len(list((tmp_path / "coarse-000").iterdir())) == 1
 
 
@@ -186,7 +193,7 @@ print(json.dumps([light, sorted(sys.modules)]))
 
 
 def test_report_is_light_and_hparams_need_no_tensorflow(tmp_path: Path) -> None:
-    done = fresh("-c", LIGHT, json.dumps(row(0)), str(tmp_path))
+    done = fresh("-c", LIGHT, json.dumps(trial(0).to_json()), str(tmp_path))
     assert done.returncode == 0, done.stderr
     before, after = (
         {name.partition(".")[0] for name in names} for names in json.loads(done.stdout)
