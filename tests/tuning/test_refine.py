@@ -428,7 +428,9 @@ def test_standard_error() -> None:
 
 
 def test_no_coverage_no_standard_error() -> None:
-    with pytest.raises(ValueError, match="`0 <= share <= 1` must hold, but got trials=3, share=2"):
+    with pytest.raises(
+        ValueError, match="`0 <= fraction <= 1` must hold, but got trials=3, fraction=2"
+    ):
         coverage(3, 2)
     with pytest.raises(ValueError, match="must hold, but got images=0, accuracy=0.5"):
         standard_error(0.5, 0)

@@ -1,1 +1,1 @@
-"""The ranges of the next stage of a search: narrowed around the best, moved at an edge."""
+"""Rules that compute the ranges of the next stage: narrowed around the best, moved at an edge."""

@@ -1,7 +1,6 @@
-"""C23: where the best trials lie at the edge of a range. Light, pure.
+"""C23: the best trials lie at the edge of a range, so that the optimum may lie outside. Light.
 
-Scores are higher where better; a trial without a finite score (a diverged one) says nothing about
-where good values are and is left out. Source: CS231n notes 3, "careful with best values on border".
+Source: CS231n notes 3, "careful with best values on border".
 """
 
 from __future__ import annotations
@@ -14,32 +13,44 @@ from typing import Any, Literal
 from tuning.space import ROUNDING, Range, Values, as_json, limits, number
 
 Space = Mapping[str, Range | Values]
-# Why the recipe does not take a value at a path, or None.
-Allowed = Callable[[str, Any], str | None]
+# Why the recipe refuses a value at a path; None if it takes it.
+Refused = Callable[[str, Any], str | None]
 Side = Literal["low", "high"]
-TOP = 5  # Trials kept at least, and looked at near an edge.
-TOLD = 3  # Trials that a range which not all have, or a value of a list, is judged by.
-NEAR_BEST = 0.05  # Of the range, from its edge: the best trial.
-# Of the range, from its edge: so many of the top. By chance .86 % an edge; 2 of 5 would be 8 %.
-NEAR_TOP, MOST = 0.10, 3
-ERRORS = 2.0  # Standard errors from the best within which trials are kept.
-# Trials that a slope is told of, those beyond the best, and how sure it must be.
-SLOPED, BEYOND, SLOPE_LEVEL = 6, 1, 0.005
-SPREAD = 4.0  # Standard errors between the best and the worst, from which on a slope is one.
-DECADE = 1.0  # By which a logarithmic range is extended.
-# The same on a linear scale, as shares of the range's width.
-WIDTH = 0.5
-PARTS = (1.0, 0.5, 0.25, 0.125)  # Of an extension, tried until one is allowed.
+
+# Trials within two standard errors of the best are kept, five at least.
+KEPT_STANDARD_ERRORS = 2.0
+MIN_TRIALS_KEPT = 5
+MIN_TRIALS_FOR_CONDITIONAL_RANGE = 3  # Kept ones that have the path, if not all trials have it.
+
+# Rule 1: the best trial lies within this fraction of the range from an edge.
+BEST_EDGE_FRACTION = 0.05
+
+# Rule 2: 3 of the 5 best trials lie within this fraction of the range from an edge.
+# Under a uniform draw that happens by chance at 0.86 % of edges; 2 of 5 would at 8 %.
+TOP_TRIALS = 5
+TOP_EDGE_FRACTION = 0.10
+TOP_TRIALS_NEAR_EDGE = 3
+
+# Rule 3: scores rise up to the edge (one-sided Spearman test, at least 6 trials, at most one trial
+# between the best and the edge), and differ by more than luck.
+TREND_MIN_TRIALS = 6
+TREND_MAX_TRIALS_BEYOND_BEST = 1
+TREND_P_VALUE = 0.005
+TREND_MIN_STANDARD_ERRORS = 4.0  # Between the best and the worst score.
+
+LINEAR_EXTENSION = 0.5  # Fraction of the range's width.
+LOG_EXTENSION = 1.0  # Decades.
+EXTENSION_STEPS = (1.0, 0.5, 0.25, 0.125)  # Shrink the extension until the recipe accepts it.
 
 
 @dataclass(frozen=True)
 class ScoredTrial:
-    """A trial's values and score.
+    """A trial as the rules of a search compare it.
 
     Attributes:
-        values: of the paths searched; one that the trial has no use for may be missing.
-        score: higher is better.
-        se: standard error of the score; 0 where unknown.
+        values: by path; a conditional path may be missing.
+        score: higher is better. Trials whose score is not finite are left out.
+        se: standard error of the score; 0 if unknown.
         trial: its name.
     """
 
@@ -51,17 +62,17 @@ class ScoredTrial:
 
 @dataclass(frozen=True)
 class Edge:
-    """C23: the best trials lie at an edge of a range, so the optimum may lie outside.
+    """A range whose best values lie at its edge.
 
     Attributes:
-        path: what was searched.
+        path: the searched path.
         value: of the best trial.
         side: the edge.
         old: the range searched.
-        new: the range with that edge moved; None where it cannot be.
-        near: how many of the best five lie near the edge; None where the best lies at it.
+        new: the range with that edge moved out; None if it cannot be.
+        near: rule 2: number of the best five that lie near the edge; None for another rule.
         why: why the range was not extended, or not by as much as others are.
-        rising: scores rise all the way to the edge.
+        rising: rule 3.
     """
 
     path: str
@@ -75,28 +86,32 @@ class Edge:
 
     @property
     def words(self) -> str:
+        """A sentence that says what lies at the edge, and what was done."""
         if isinstance(self.old, Values):
             most, more = ("largest", "larger") if self.side == "high" else ("smallest", "smaller")
-            found = f"best {self.path} {self.value} is the {most} of the values listed"
-            return f"{found}: list {more} ones"
+            return (
+                f"best {self.path} {self.value} is the {most} of the values listed: "
+                f"list {more} ones"
+            )
         edge = "upper" if self.side == "high" else "lower"
         if self.rising:
-            found = f"scores rise to the {edge} edge of {self.path} {limits(self.old)}"
+            finding = f"scores rise to the {edge} edge of {self.path} {limits(self.old)}"
         elif self.near is None:
             value = number(self.value, self.old, drawn=True)
-            found = f"best {self.path} {value} lies at the edge of {limits(self.old)}"
+            finding = f"best {self.path} {value} lies at the edge of {limits(self.old)}"
         else:
-            found = (
-                f"{self.near} of the best {TOP} {self.path} lie near the {edge} edge of "
+            finding = (
+                f"{self.near} of the best {TOP_TRIALS} {self.path} lie near the {edge} edge of "
                 f"{limits(self.old)}"
             )
         if self.new is None:
-            return f"{found}: cannot be extended: {self.why}"
+            return f"{finding}: cannot be extended: {self.why}"
         end = self.new.max_value if self.side == "high" else self.new.min_value
-        further = f" (no further: {self.why})" if self.why else ""
-        return f"{found}: extended to {number(end, self.new)}{further}"
+        reason = f" (no further: {self.why})" if self.why else ""
+        return f"{finding}: extended to {number(end, self.new)}{reason}"
 
     def as_json(self) -> dict[str, Any]:
+        """The edge's entry in tune.json."""
         return {
             "path": self.path,
             "value": self.value,
@@ -110,197 +125,217 @@ class Edge:
         }
 
 
-def edges(space: Space, scored: Sequence[ScoredTrial], allowed: Allowed) -> list[Edge]:
-    """Finds where the best trials lie at the edge of a range.
+def edges(space: Space, trials: Sequence[ScoredTrial], refused: Refused) -> list[Edge]:
+    """Finds the ranges whose best values lie at an edge, by the first of three rules that holds.
 
-    The best within 5 % of it; of five trials and more, three of the best five within 10 %; of six
-    and more, scores that rise all the way: one trial at most lies beyond the best, and ranks of
-    values and scores agree (Spearman, one-sided 0.5 %), where they differ by more than luck. Of ten
-    draws at random the best is farther than 5 % from the edge in six searches of ten, though the
-    score rises all the way.
-    A logarithmic range is extended by a decade, a linear one by half its width but not past 0, and
-    by less where the recipe takes no more. A path that only worse trials have is not judged.
+    1. The best value lies within 5 % of the edge.
+    2. Of five trials or more, three of the best five lie within 10 % of it.
+    3. Of six trials or more, scores rise up to the edge: values and scores correlate (Spearman,
+       one-sided, 0.5 %), at most one trial lies beyond the best, and scores differ by more than
+       luck. If scores rise up to the edge, the best of ten random draws still lies farther than 5 %
+       from it in six searches of ten.
+
+    A logarithmic range is extended by a decade, a linear one by half its width but not past 0; by
+    less if the recipe refuses that. A path that only worse trials have is not judged.
 
     Args:
-        space: ranges of the stage.
-        scored: its trials.
-        allowed: None where the recipe takes a value at a path, else why not.
+        space: ranges of the stage, by path.
+        trials: trials of the stage.
+        refused: see `Refused`.
 
     Returns:
-        In the order of the space.
+        The edges, in the order of the space.
     """
-    ranked = best_first(scored)
-    return edges_of(space, ranked, kept_of(ranked), allowed)
+    ranked = best_first(trials)
+    return edges_of(space, ranked, keep_best(ranked), refused)
 
 
-def best_first(scored: Sequence[ScoredTrial]) -> list[ScoredTrial]:
-    """Best first, ties in their order."""
-    finite = [trial for trial in scored if math.isfinite(trial.score)]
+def best_first(trials: Sequence[ScoredTrial]) -> list[ScoredTrial]:
+    """The trials with a finite score, best first; ties in their order."""
+    finite = [trial for trial in trials if math.isfinite(trial.score)]
     return sorted(finite, key=lambda trial: -trial.score)
 
 
-def kept_of(ranked: Sequence[ScoredTrial]) -> list[ScoredTrial]:
+def keep_best(ranked: Sequence[ScoredTrial]) -> list[ScoredTrial]:
+    """The trials within two standard errors of the best, five at least."""
     if not ranked:
         return []
-    least = ranked[0].score - ERRORS * ranked[0].se
-    within = sum(trial.score >= least for trial in ranked)
-    return list(ranked[: max(within, TOP)])
+    within = sum(trial.score >= lowest_kept(ranked[0]) for trial in ranked)
+    return list(ranked[: max(within, MIN_TRIALS_KEPT)])
 
 
-def values_of(path: str, space: Range | Values, trials: Sequence[ScoredTrial]) -> list[Any]:
-    """Of the trials that have one, in their order; what no such range can hold is left out."""
-    found = [trial.values[path] for trial in trials if path in trial.values]
-    if isinstance(space, Values):
-        return [value for value in found if space.index(value) is not None]
+def lowest_kept(best: ScoredTrial) -> float:
+    """The score two standard errors below the best."""
+    return best.score - KEPT_STANDARD_ERRORS * best.se
+
+
+def values_of(path: str, dimension: Range | Values, trials: Sequence[ScoredTrial]) -> list[Any]:
+    """The values that the trials have at a path, without those that the dimension cannot hold."""
+    values = [trial.values[path] for trial in trials if path in trial.values]
+    if isinstance(dimension, Values):
+        return [value for value in values if dimension.index(value) is not None]
     return [
         value
-        for value in found
+        for value in values
         if isinstance(value, int | float)
         and not isinstance(value, bool)
         and math.isfinite(value)
-        and (value > 0 or space.sampling == "linear")
-        and (not space.integer or float(value).is_integer())
+        and (value > 0 or dimension.sampling == "linear")
+        and (not dimension.integer or float(value).is_integer())
     ]
 
 
-def is_told(path: str, here: Sequence[Any], ranked: Sequence[ScoredTrial]) -> bool:
-    """Whether kept trials say enough of a path: one, or some where not all trials have it."""
-    shared = all(path in trial.values for trial in ranked)
-    return len(here) >= (1 if shared else TOLD)
+def can_judge(path: str, kept_values: Sequence[Any], ranked: Sequence[ScoredTrial]) -> bool:
+    """Whether enough kept trials have a path: one, or three if not all trials have it."""
+    unconditional = all(path in trial.values for trial in ranked)
+    return len(kept_values) >= (1 if unconditional else MIN_TRIALS_FOR_CONDITIONAL_RANGE)
 
 
 def edges_of(
-    space: Space, ranked: Sequence[ScoredTrial], kept: Sequence[ScoredTrial], allowed: Allowed
+    space: Space, ranked: Sequence[ScoredTrial], kept: Sequence[ScoredTrial], refused: Refused
 ) -> list[Edge]:
-    found: list[Edge] = []
-    for path, old in space.items():
-        if not is_told(path, values_of(path, old, kept), ranked):
+    """Finds edges, as `edges` does.
+
+    Args:
+        space: ranges of the stage, by path.
+        ranked: trials of the stage, best first.
+        kept: see `keep_best`.
+        refused: see `Refused`.
+    """
+    result: list[Edge] = []
+    for path, dimension in space.items():
+        if not can_judge(path, values_of(path, dimension, kept), ranked):
             continue
-        values = values_of(path, old, ranked)
-        if isinstance(old, Values):
-            found += _last(path, old, values[0])
-            continue
-        positions = [_position(old, value) for value in values[:TOP]]
-        for side in ("low", "high"):
-            away = [u if side == "low" else 1.0 - u for u in positions]
-            near = sum(distance <= NEAR_TOP for distance in away)
-            if away[0] <= NEAR_BEST:
-                found.append(_extended(path, old, values[0], side, None, allowed))
-            elif len(away) == TOP and near >= MOST:
-                found.append(_extended(path, old, values[0], side, near, allowed))
-            elif _rises(path, old, ranked, side):
-                edge = _extended(path, old, values[0], side, None, allowed)
-                found.append(replace(edge, rising=True))
-    return found
+        if isinstance(dimension, Values):
+            result += _end_of_list(path, dimension, values_of(path, dimension, ranked)[0])
+        else:
+            for side in ("low", "high"):
+                result += _edge(path, dimension, side, ranked, refused)
+    return result
 
 
-def _rises(path: str, old: Range, ranked: Sequence[ScoredTrial], side: Side) -> bool:
-    """Whether scores rise all the way to an edge."""
+def _edge(
+    path: str, old: Range, side: Side, ranked: Sequence[ScoredTrial], refused: Refused
+) -> list[Edge]:
+    """One edge of a range: none, or the first rule that holds."""
+    values = values_of(path, old, ranked)
+    positions = [_position(old, value) for value in values[:TOP_TRIALS]]
+    distances = [u if side == "low" else 1.0 - u for u in positions]
+    near = sum(distance <= TOP_EDGE_FRACTION for distance in distances)
+    best = values[0]
+    if distances[0] <= BEST_EDGE_FRACTION:
+        return [_extended(path, old, best, side, None, refused)]
+    if len(distances) == TOP_TRIALS and near >= TOP_TRIALS_NEAR_EDGE:
+        return [_extended(path, old, best, side, near, refused)]
+    if _scores_rise(path, old, ranked, side):
+        return [replace(_extended(path, old, best, side, None, refused), rising=True)]
+    return []
+
+
+def _scores_rise(path: str, old: Range, ranked: Sequence[ScoredTrial], side: Side) -> bool:
+    """Rule 3: whether scores rise up to an edge."""
     pairs = [
         (_position(old, value), trial.score)
         for trial in ranked
         for value in values_of(path, old, [trial])
     ]
-    if len(pairs) < SLOPED:
+    if len(pairs) < TREND_MIN_TRIALS:
         return False
     scores = [score for _, score in pairs]
-    if max(scores) - min(scores) <= SPREAD * ranked[0].se:
-        return False  # They differ by luck.
-    sign = 1.0 if side == "high" else -1.0
-    away = [sign * position for position, _ in pairs]
-    if sum(distance > away[0] for distance in away) > BEYOND:
+    if max(scores) - min(scores) <= TREND_MIN_STANDARD_ERRORS * ranked[0].se:
         return False
-    rho = _correlation(_ranks(away), _ranks(scores))
+    direction = 1.0 if side == "high" else -1.0
+    outward = [direction * position for position, _ in pairs]
+    if sum(place > outward[0] for place in outward) > TREND_MAX_TRIALS_BEYOND_BEST:
+        return False
+    # By hand: scipy.stats takes seconds to import, scipy.special a tenth of that.
+    rho = _correlation(_ranks(outward), _ranks(scores))
     if rho >= 1.0 - ROUNDING:
         return True
     from scipy.special import stdtr  # type: ignore[import-untyped]
 
-    freedom = len(pairs) - 2
-    t = rho * math.sqrt(freedom / (1.0 - rho**2))
-    return rho > 0 and float(stdtr(freedom, -t)) < SLOPE_LEVEL
+    degrees = len(pairs) - 2
+    t = rho * math.sqrt(degrees / (1.0 - rho**2))
+    return rho > 0 and float(stdtr(degrees, -t)) < TREND_P_VALUE
 
 
 def _ranks(values: Sequence[float]) -> list[float]:
-    """Ranks from 0; equal values share their mean."""
+    """Ranks from 0; equal values share their mean rank."""
     order = sorted(values)
     first = {value: order.index(value) for value in set(values)}
     return [first[value] + (order.count(value) - 1) / 2 for value in values]
 
 
-def _correlation(one: Sequence[float], other: Sequence[float]) -> float:
-    """Pearson's r; 0 where one of them is constant."""
-    means = sum(one) / len(one), sum(other) / len(other)
-    pairs = [(a - means[0], b - means[1]) for a, b in zip(one, other, strict=True)]
-    power = math.sqrt(sum(a * a for a, _ in pairs) * sum(b * b for _, b in pairs))
-    return sum(a * b for a, b in pairs) / power if power else 0.0
+def _correlation(xs: Sequence[float], ys: Sequence[float]) -> float:
+    """Pearson's r; 0 if `xs` or `ys` is constant, where `statistics.correlation` raises."""
+    means = sum(xs) / len(xs), sum(ys) / len(ys)
+    pairs = [(x - means[0], y - means[1]) for x, y in zip(xs, ys, strict=True)]
+    norm = math.sqrt(sum(x * x for x, _ in pairs) * sum(y * y for _, y in pairs))
+    return sum(x * y for x, y in pairs) / norm if norm else 0.0
 
 
-def _position(space: Range, value: float) -> float:
-    """From 0 to 1, also of a value from outside, such as the recipe's own."""
-    return space.position(min(max(value, space.min_value), space.max_value))
+def _position(dimension: Range, value: float) -> float:
+    """Where a value lies in a range, from 0 to 1; clipped, as the recipe's own may lie outside."""
+    return dimension.position(min(max(value, dimension.min_value), dimension.max_value))
 
 
-def _last(path: str, old: Values, best: Any) -> list[Edge]:
-    """A number at the end of a list: nobody knows the next, so it is only said."""
+def _end_of_list(path: str, old: Values, best: Any) -> list[Edge]:
+    """A number at the end of a list. Nobody knows the next one, so the list is not extended."""
     if not old.numeric or len(old.values) < 2:
         return []
-    side: Side
     if best == max(old.values):
-        side, more = "high", "larger"
-    elif best == min(old.values):
-        side, more = "low", "smaller"
-    else:
-        return []
-    return [Edge(path, best, side, old, why=f"list {more} values")]
+        return [Edge(path, best, "high", old, why="list larger values")]
+    if best == min(old.values):
+        return [Edge(path, best, "low", old, why="list smaller values")]
+    return []
 
 
 def _extended(
-    path: str, old: Range, best: Any, side: Side, near: int | None, allowed: Allowed
+    path: str, old: Range, best: Any, side: Side, near: int | None, refused: Refused
 ) -> Edge:
-    """The edge moved out as far as the recipe allows."""
-    why = None
-    for end in _ends(old, side):
-        reason = allowed(path, end)
+    """The edge, moved out as far as the recipe accepts."""
+    first_reason = None
+    for end in _candidate_ends(old, side):
+        reason = refused(path, end)
         if reason is None:
-            high = side == "high"
-            new = replace(old, max_value=end) if high else replace(old, min_value=end)
-            return Edge(path, best, side, old, new, near, why)
-        why = why or reason
-    if why is None:
-        last = old.max_value if side == "high" else old.min_value
-        why = f"it ends at {number(last, old)}"
-    return Edge(path, best, side, old, None, near, why)
+            new = replace(old, max_value=end) if side == "high" else replace(old, min_value=end)
+            return Edge(path, best, side, old, new, near, first_reason)
+        first_reason = first_reason or reason
+    if first_reason is None:
+        end = old.max_value if side == "high" else old.min_value
+        first_reason = f"it ends at {number(end, old)}"
+    return Edge(path, best, side, old, None, near, first_reason)
 
 
-def _ends(old: Range, side: Side) -> Iterator[float]:
-    """Where an edge may be moved to, furthest first; nothing where it may not."""
-    last = old.max_value if side == "high" else old.min_value
-    tried = last
-    for part in PARTS:
-        end = _out(old, side, part)
-        if math.isfinite(end) and end not in (last, tried):
-            tried = end
+def _candidate_ends(old: Range, side: Side) -> Iterator[float]:
+    """Where an edge may be moved to, farthest first; nothing if it cannot be moved."""
+    current = old.max_value if side == "high" else old.min_value
+    previous = current
+    for fraction in EXTENSION_STEPS:
+        end = _moved_out(old, side, fraction)
+        if math.isfinite(end) and end not in (current, previous):
+            previous = end
             yield end
 
 
-def _out(old: Range, side: Side, part: float) -> float:
-    """An edge moved out by a part of an extension, to whole numbers and steps where need be."""
+def _moved_out(old: Range, side: Side, fraction: float) -> float:
+    """An edge moved out by a fraction of an extension, to a whole number or step if need be."""
     low, high = old.min_value, old.max_value
     if old.sampling == "log":
-        factor = 10 ** (part * DECADE)
+        factor = 10 ** (fraction * LOG_EXTENSION)
         end = low / factor if side == "low" else high * factor
         if old.integer:
             end = max(math.floor(end), 1) if side == "low" else _ceil(end)
         return end if end > 0 else low
-    by = part * WIDTH * (high - low)
+    distance = fraction * LINEAR_EXTENSION * (high - low)
     unit = old.step or (1.0 if old.integer else None)
     if unit is not None:
-        by = math.ceil(by / unit) * unit
+        distance = math.ceil(distance / unit) * unit
     if side == "low":
-        end = max(low - by, 0.0) if low >= 0 else low - by
+        end = max(low - distance, 0.0) if low >= 0 else low - distance
     else:
-        end = min(high + by, 0.0) if high <= 0 else high + by
-    if abs(end) < ROUNDING * by:
+        end = min(high + distance, 0.0) if high <= 0 else high + distance
+    if abs(end) < ROUNDING * distance:
         end = 0.0  # As 0.2 less half of 0.6 - 0.2.
     return round(end) if old.integer and math.isfinite(end) else end
 

@@ -1,7 +1,6 @@
-"""What a finished stage of a search says about its ranges: coarse to fine. Light, pure.
+"""The ranges of the next stage: coarse to fine, around the good trials. Light.
 
-The lecture's "coarse -> fine cross-validation in stages" (CS231n, lecture 6) as rules: the next
-stage searches where the good trials lie, and further out where the best lie at an edge.
+Source: "coarse -> fine cross-validation in stages", CS231n, lecture 6.
 """
 
 from __future__ import annotations
@@ -13,23 +12,25 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from tuning.refine.edges import (
-    ERRORS,
-    TOLD,
-    Allowed,
+    KEPT_STANDARD_ERRORS,
     Edge,
+    Refused,
     ScoredTrial,
     Space,
     best_first,
+    can_judge,
     edges_of,
-    is_told,
-    kept_of,
+    keep_best,
+    lowest_kept,
     values_of,
 )
 from tuning.space import Range, Values, limits
 
-MARGIN, LEAST = 0.25, 0.5  # Decades around the kept values; decades a range has at least.
-# The same on a linear scale, as shares of the range's width.
-LINEAR_MARGIN, LINEAR_LEAST = 1 / 8, 1 / 4
+# Around the kept values, and the least width of a range; in decades on a logarithmic scale.
+LOG_MARGIN, LOG_MIN_WIDTH = 0.25, 0.5
+# The same on a linear scale, as fractions of the old range's width.
+LINEAR_MARGIN, LINEAR_MIN_WIDTH = 1 / 8, 1 / 4
+MIN_TRIALS_TO_DROP_VALUE = 3  # A value of a list that fewer trials had is not dropped.
 
 
 @dataclass(frozen=True)
@@ -37,9 +38,9 @@ class Narrowed:
     """Where to search next.
 
     Attributes:
-        space: ranges of the next stage.
-        edges: where the best lay at an edge.
-        kept: trials that the ranges come from.
+        space: ranges of the next stage, by path.
+        edges: ranges whose best values lie at an edge.
+        kept: number of trials that the ranges come from.
         messages: what happened, a line each.
     """
 
@@ -49,66 +50,79 @@ class Narrowed:
     messages: list[str]
 
 
-def narrow(space: Space, scored: Sequence[ScoredTrial], allowed: Allowed) -> Narrowed:
-    """The ranges of the next stage: around the good trials, and past the edges they lie at.
+def narrow(space: Space, trials: Sequence[ScoredTrial], refused: Refused) -> Narrowed:
+    """Computes the ranges of the next stage from the trials of this one.
 
-    Kept are the trials within two standard errors of the best, five at least. A logarithmic range
-    becomes that of their values and a quarter of a decade either side, half a decade wide at least;
-    of a linear one the margin is an eighth of its width, and a quarter of it remains. Neither ends
-    outside the old range but where `edges` extends it. Of a list remain the values that kept trials
-    have, two at least, the neighbours of the best number, and what fewer than three trials had. A
-    path that not all trials have stays as it is where fewer than three kept ones have it.
+    The trials within two standard errors of the best are kept, five at least.
+
+    - A logarithmic range becomes that of their values, and a quarter of a decade on either side;
+      half a decade wide at least.
+    - A linear range becomes that of their values, and an eighth of its width on either side; a
+      quarter of its width at least.
+    - Neither leaves the old range, unless `edges` extends it.
+    - A list keeps the values that kept trials have, the neighbours of the best number, and values
+      that fewer than three trials had; two at least.
+    - A path that not all trials have stays as it is if fewer than three kept ones have it.
 
     Args:
-        space: ranges of the stage.
-        scored: its trials.
-        allowed: None where the recipe takes a value at a path, else why not.
+        space: ranges of the stage, by path.
+        trials: trials of the stage.
+        refused: why the recipe refuses a value at a path; None if it takes it.
     """
-    ranked = best_first(scored)
+    ranked = best_first(trials)
     if not ranked:
         return Narrowed(dict(space), [], 0, ["no trial has a score: the ranges stay as they are"])
-    kept = kept_of(ranked)
-    found = edges_of(space, ranked, kept, allowed)
+    kept = keep_best(ranked)
+    edges = edges_of(space, ranked, kept, refused)
     new: dict[str, Range | Values] = {}
     for path, old in space.items():
-        here = values_of(path, old, kept)
-        if not is_told(path, here, ranked):
+        kept_values = values_of(path, old, kept)
+        if not can_judge(path, kept_values, ranked):
             new[path] = old
         elif isinstance(old, Values):
-            new[path] = _fewer(old, here, values_of(path, old, ranked))
+            new[path] = _shorter_list(old, kept_values, values_of(path, old, ranked))
         else:
-            new[path] = _around(old, here, [edge for edge in found if edge.path == path])
-    lines = [edge.words for edge in found]
-    lines.append(f"kept {len(kept)} of {len(scored)} trials: {_reason(ranked, kept)}")
-    lines += [
+            moved = [edge for edge in edges if edge.path == path]
+            new[path] = _range_around(old, kept_values, moved)
+    messages = [edge.words for edge in edges]
+    messages.append(f"kept {len(kept)} of {len(trials)} trials: {_reason(ranked, kept)}")
+    messages += [
         f"{path}: {limits(old)} -> {limits(new[path])}"
         for path, old in space.items()
         if new[path] != old
     ]
-    return Narrowed(new, found, len(kept), lines)
+    return Narrowed(new, edges, len(kept), messages)
 
 
-def coverage(trials: int, share: float) -> float:
-    """How likely one of so many random trials is among the best `share`: 1 - (1 - q) ** n.
+def coverage(trials: int, fraction: float) -> float:
+    """Probability that random trials hit the best `fraction` of the space: 1 - (1 - q) ** n.
 
-    Of 60 trials one is among the best 5 % with 95 % (Bergstra & Bengio, 2012).
+    At least one of 60 trials lies in the best 5 % with 95 % (Bergstra & Bengio, 2012).
+
+    Args:
+        trials: number of trials.
+        fraction: of the space, from 0 to 1.
 
     Raises:
-        ValueError: a negative number of trials, or a share outside 0 to 1.
+        ValueError: an argument is out of range.
     """
-    if trials < 0 or not 0.0 <= share <= 1.0:
+    if trials < 0 or not 0.0 <= fraction <= 1.0:
         raise ValueError(
-            "`trials >= 0` and `0 <= share <= 1` must hold, "
-            f"but got trials={trials}, share={share}."
+            "`trials >= 0` and `0 <= fraction <= 1` must hold, "
+            f"but got trials={trials}, fraction={fraction}."
         )
-    return 1.0 - (1.0 - share) ** trials
+    return 1.0 - (1.0 - fraction) ** trials
 
 
 def standard_error(accuracy: float, images: int) -> float:
-    """Of an accuracy over so many images: sqrt(a (1 - a) / n), as of a share.
+    """Standard error of an accuracy: sqrt(a (1 - a) / n), as of any proportion.
+
+    Args:
+        accuracy: from 0 to 1.
+        images: number of images that it was measured on.
 
     Raises:
-        ValueError: an accuracy outside 0 to 1, or no image.
+        ValueError: an argument is out of range.
     """
     if images < 1 or not 0.0 <= accuracy <= 1.0:
         raise ValueError(
@@ -119,66 +133,79 @@ def standard_error(accuracy: float, images: int) -> float:
 
 
 def _reason(ranked: Sequence[ScoredTrial], kept: Sequence[ScoredTrial]) -> str:
-    least = ranked[0].score - ERRORS * ranked[0].se
-    if kept[-1].score >= least:
-        return f"those within {ERRORS:g} standard errors of the best"
+    """By which rule trials were kept."""
+    if kept[-1].score >= lowest_kept(ranked[0]):
+        return f"those within {KEPT_STANDARD_ERRORS:g} standard errors of the best"
     return "the best"
 
 
-def _around(old: Range, kept: Sequence[float], found: Sequence[Edge]) -> Range:
-    """The range of the kept values, best first, and a margin; moved out where it was extended."""
+def _range_around(old: Range, kept: Sequence[float], edges: Sequence[Edge]) -> Range:
+    """The range of the kept values and a margin, moved out at the edges that are extended.
+
+    Args:
+        old: the stage's range.
+        kept: kept values, that of the best trial first.
+        edges: of this range.
+    """
     log = old.sampling == "log"
-    moved = {edge.side: edge.new for edge in found if edge.new is not None}
-    # Limits of the new range; a best value from outside the old one lies inside it too.
+    moved = {edge.side: edge.new for edge in edges if edge.new is not None}
+    # The new range's limits. The best value lies inside them, even if it is the recipe's own and
+    # lies outside the old range.
     floor = min(moved["low"].min_value if "low" in moved else old.min_value, kept[0])
     ceiling = max(moved["high"].max_value if "high" in moved else old.max_value, kept[0])
     inside = [min(max(value, floor), ceiling) for value in kept]
     if log:
-        margin, least = MARGIN, LEAST
+        margin, min_width = LOG_MARGIN, LOG_MIN_WIDTH
         low, high = math.log10(min(inside)) - margin, math.log10(max(inside)) + margin
         bottom, top = math.log10(floor), math.log10(ceiling)
     else:
         width = old.max_value - old.min_value
-        margin, least = LINEAR_MARGIN * width, LINEAR_LEAST * width
+        margin, min_width = LINEAR_MARGIN * width, LINEAR_MIN_WIDTH * width
         low, high = min(inside) - margin, max(inside) + margin
         bottom, top = floor, ceiling
     low = bottom if "low" in moved else max(low, bottom)
     high = top if "high" in moved else min(high, top)
     # Cut at one end of the old range, it grows at the other.
-    low = max(bottom, min(low, high - least))
-    high = min(top, max(high, low + least))
-    # The limits themselves where it ends there: 10 ** log10(x) is not always x.
-    one = floor if low <= bottom else (10**low if log else low)
-    other = ceiling if high >= top else (10**high if log else high)
-    one, other = _outward(old, one, other)
-    if old.step is not None and other - one < old.step:
-        one -= old.step  # The best is one from outside the steps.
-    return replace(old, min_value=max(one, floor), max_value=min(other, ceiling))
+    low = max(bottom, min(low, high - min_width))
+    high = min(top, max(high, low + min_width))
+    # At a limit, the limit itself: 10 ** log10(x) is not always x.
+    start = floor if low <= bottom else (10**low if log else low)
+    end = ceiling if high >= top else (10**high if log else high)
+    start, end = _outward(old, start, end)
+    if old.step is not None and end - start < old.step:
+        start -= old.step  # The best value lies between two steps.
+    return replace(old, min_value=max(start, floor), max_value=min(end, ceiling))
 
 
 def _outward(old: Range, low: float, high: float) -> tuple[float, float]:
-    """Limits at whole numbers, and a whole number of steps from the old ones."""
+    """Moves limits out to whole numbers, and to a whole number of steps from the old ones."""
     unit = old.step or (1.0 if old.integer else None)
     if unit is None:
         return low, high
     start = old.min_value
-    # What is a whole number of steps but for rounding stays.
+    # The tolerance keeps a limit that is a whole number of steps but for rounding.
     low = start + math.floor((low - start) / unit + 1e-9) * unit
     high = start + math.ceil((high - start) / unit - 1e-9) * unit
     return (round(low), round(high)) if old.integer else (low, high)
 
 
-def _fewer(old: Values, kept: Sequence[Any], ranked: Sequence[Any]) -> Values:
-    """The values that kept trials have, and those few trials had; two at least, as listed."""
+def _shorter_list(old: Values, kept: Sequence[Any], ranked: Sequence[Any]) -> Values:
+    """The values of a list that stay.
+
+    Args:
+        old: the stage's list.
+        kept: values of the kept trials, that of the best first.
+        ranked: values of all trials, likewise.
+    """
     chosen = {old.index(value) for value in kept}
-    tried = Counter(old.index(value) for value in ranked)
-    chosen |= {index for index in range(len(old.values)) if tried[index] < TOLD}
+    uses = Counter(old.index(value) for value in ranked)
+    chosen |= {index for index in range(len(old.values)) if uses[index] < MIN_TRIALS_TO_DROP_VALUE}
     best = old.index(kept[0])
     if old.numeric:
         order = sorted(range(len(old.values)), key=lambda index: old.values[index])
         place = order.index(best) if best is not None else 0
         chosen |= set(order[max(place - 1, 0) : place + 2])
-    others = [*(old.index(value) for value in ranked), *range(len(old.values))]
+    spares = [*(old.index(value) for value in ranked), *range(len(old.values))]
     while len(chosen) < min(2, len(old.values)):
-        chosen.add(next(index for index in others if index not in chosen))
+        chosen.add(next(index for index in spares if index not in chosen))
     return Values(tuple(value for index, value in enumerate(old.values) if index in chosen))
