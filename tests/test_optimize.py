@@ -18,7 +18,7 @@ from zoo.model.builder import build
 from zoo.optimize import OneCycle, learning_rate
 from zoo.recipe import words
 from zoo.recipe.schema import Schedule
-from zoo.recipe.without_regularization import calm
+from zoo.recipe.without_regularization import without_regularization
 
 FEW = settings(max_examples=40, deadline=None)
 
@@ -42,7 +42,7 @@ def test_constant_is_a_plain_number(tmp_path: Path) -> None:
 def test_without_decay(tmp_path: Path, word: str) -> None:
     """Every optimizer can do without, which is what `zoo check` asks of each."""
     train = f", optimizer: {{{word}: {{weight_decay: 0.1}}}}"
-    recipe = calm(network(tmp_path, "[fc: {units: 4}]", train=train))
+    recipe = without_regularization(network(tmp_path, "[fc: {units: 4}]", train=train))
     made = build(recipe, 4, UNIT)
     optimizer = optimize.optimizer(recipe, made, 4)
     before = weights(made)

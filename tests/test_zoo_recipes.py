@@ -17,7 +17,7 @@ from zoo.errors import RecipeError
 from zoo.model import builder
 from zoo.plan import num_classes, plan
 from zoo.recipe.network import Activation
-from zoo.recipe.without_regularization import calm
+from zoo.recipe.without_regularization import without_regularization
 from zoo.recipe.words import ACTIVATIONS
 
 SHIPPED = sorted(recipes.shipped())
@@ -87,7 +87,7 @@ def test_two_steps(name: str) -> None:
 @pytest.mark.parametrize("name", SHIPPED)
 def test_overfits_32_images(name: str) -> None:
     """CS231n, lecture 6: a network that works learns a few images by heart. Regularisation off."""
-    recipe = calm(recipes.load(name))
+    recipe = without_regularization(recipes.load(name))
     net = builder.build(recipe, 10, UNIT)
     net.compile(keras.optimizers.Adam(2e-3), losses.make(recipe.train.loss), jit_compile=False)
     images, labels = drawn(recipe, 32)

@@ -15,6 +15,7 @@ import keras
 
 from zoo import backend
 from zoo.plan import plan
+from zoo.plan.options import DropoutOptions
 from zoo.recipe import Recipe, dump
 
 OPTIMIZER = ("weight_decay", "momentum")
@@ -172,15 +173,15 @@ class Knobs:
         Layers are found by name: recipes of one signature have the same layers.
         """
         for layer in plan(recipe, self.classes).layers:
-            if layer.kind in DROPOUTS and layer.options:
-                yield layer.name, network.get_layer(layer.name), "rate", float(layer.options)
-            penalty = getattr(layer.options, "kernel_regularizer", None)
-            if penalty is not None and penalty.l2:
+            options = layer.options
+            if isinstance(options, DropoutOptions) and options.rate:
+                yield layer.name, network.get_layer(layer.name), "rate", options.rate
+            if layer.penalty:
                 held = network.get_layer(layer.name)
                 for attribute in ("kernel_regularizer", "depthwise_regularizer"):
                     owner = getattr(held, attribute, None)
                     if owner is not None:
-                        yield f"{layer.name}/{attribute}", owner, "l2", float(penalty.l2)
+                        yield f"{layer.name}/{attribute}", owner, "l2", layer.penalty
 
     def turn(self, network: keras.Model, recipe: Recipe) -> None:
         """Sets all numbers to those of a recipe of the same signature."""

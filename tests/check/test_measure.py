@@ -16,7 +16,7 @@ from zoo.check.measure.trainer import Trainer
 from zoo.check.run import check
 from zoo.model import introspect
 from zoo.recipe.network import stages
-from zoo.recipe.without_regularization import calm
+from zoo.recipe.without_regularization import without_regularization
 from zoo.train import train
 
 
@@ -68,7 +68,7 @@ def test_gradients_of_the_head_by_hand(tmp_path: Path) -> None:
     made = subject(tmp_path)
     numbers = gradients.gradients(made)
     (head,) = [row for row in numbers.layers if row.path == "logits/kernel"]
-    batches = made.batches(made.calm)
+    batches = made.batches(made.unregularized)
     sizes = []
     for step in range(3):
         images, labels = batches(step)
@@ -137,7 +137,7 @@ def test_how_long_a_warm_up_is(
     assert scan.scan(made).warmup == pytest.approx(epochs * steps / 25 if epochs else 0)
 
 
-def test_calm_leaves_weights_and_names(tmp_path: Path) -> None:
+def test_without_regularization_leaves_weights_and_names(tmp_path: Path) -> None:
     """Regularisation off, and the same network."""
     recipe = tiny(
         tmp_path,
@@ -150,7 +150,7 @@ def test_calm_leaves_weights_and_names(tmp_path: Path) -> None:
         "{residual: [{conv: 4}, {spatial_dropout: 0.5}]}, {dropout: 0.5}]",
         text=HEALTHY,
     )
-    quiet = calm(recipe)
+    quiet = without_regularization(recipe)
     assert quiet.data.augment == ()
     assert quiet.train.class_weight is None
     assert quiet.train.loss.options.label_smoothing == 0

@@ -9,9 +9,8 @@ import pytest
 from tests.runs import network
 from zoo.errors import DataError, RecipeError
 from zoo.plan import num_classes, plan
-from zoo.plan.walk import slide
-from zoo.recipe import Recipe, load
-from zoo.recipe.load import shipped
+from zoo.plan.appender import slide
+from zoo.recipe import Recipe, load, shipped
 
 
 def kinds(recipe: Recipe) -> list[str]:

@@ -181,7 +181,7 @@ def test_text_that_looks_like_something_else_stays_text(minimal: Path, value: st
 
 
 @pytest.mark.parametrize(
-    "sets, get, value",
+    "overrides, get, value",
     [
         (["train.epochs=5"], lambda r: r.train.epochs, 5),
         (["train.epochs = 5"], lambda r: r.train.epochs, 5),

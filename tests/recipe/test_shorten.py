@@ -110,7 +110,7 @@ def test_what_is_shortened_is_a_recipe(
 ) -> None:
     """A kept trial's recipe is written and read again: no rounding may make it invalid."""
     warmup = data.draw(st.integers(0, epochs))
-    at = sorted(data.draw(st.overrides(st.integers(1, epochs), min_size=1, max_size=4)))
+    at = sorted(data.draw(st.sets(st.integers(1, epochs), min_size=1, max_size=4)))
     change = data.draw(
         st.sampled_from(
             [

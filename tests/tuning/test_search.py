@@ -41,8 +41,7 @@ from zoo.errors import (
     RunError,
 )
 from zoo.evaluate import evaluate
-from zoo.recipe import Template, load
-from zoo.recipe.load import find
+from zoo.recipe import Template, find, load
 from zoo.rundir import Run, Search
 from zoo.train import train
 

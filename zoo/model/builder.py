@@ -1,12 +1,14 @@
-"""From a plan to an uncompiled `keras.Model`: images in, logits out.
+"""Builds an uncompiled `keras.Model` from a plan: images in, logits out.
 
-The one entry for a new kind of layer is in `BUILD`. Every kernel gets an initializer object of its
-own with a seed derived from (seed, layer name); weight decay and L2 touch kernels alone.
+A new kind of layer is a new entry of `BUILD`. Every kernel has an initializer object of its own,
+with a seed derived from the recipe's seed and the layer's name. Weight decay and L2 penalties touch
+kernels alone.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from math import prod
 from typing import Any
 
@@ -17,21 +19,58 @@ from zoo.data.normalise import Normalisation
 from zoo.model.initializers import depthwise, dirac, initializer
 from zoo.model.layers import FixedConv2D, Maxout, PadShortcut
 from zoo.plan import Layer, Plan, plan
+from zoo.plan.options import (
+    ActivationOptions,
+    ConvOptions,
+    DepthwiseConvOptions,
+    DropoutOptions,
+    FcOptions,
+    GlobalPoolOptions,
+    HeadOptions,
+    KernelOptions,
+    MaxoutOptions,
+    NormOptions,
+    Options,
+    PoolOptions,
+    PreluOptions,
+    ScaleOptions,
+    ShortcutOptions,
+    WhitenOptions,
+)
 from zoo.recipe import Recipe, words
 
-KERNELS = ("conv", "depthwise_conv", "whiten", "fc", "head")
-# What every layer's maker may need besides its own options.
-Context = dict[str, Any]
+
+@dataclass(frozen=True, kw_only=True)
+class Context:
+    """What a layer may need besides its own options.
+
+    Attributes:
+        seed: of the recipe.
+        policy: Keras dtype policy of most layers.
+        exact: dtype of layers that stay in full precision.
+        normalisation: of the training split.
+    """
+
+    seed: int
+    policy: str
+    exact: str
+    normalisation: Normalisation
 
 
-def build(recipe: Recipe, num_classes: int, normalisation: Normalisation) -> keras.Model:
+def build(
+    recipe: Recipe,
+    num_classes: int,
+    normalisation: Normalisation,
+    planned: Plan | None = None,
+) -> keras.Model:
     """Builds the network of a resolved recipe.
 
     Args:
         recipe: as `recipe.load` returns it.
-        num_classes: the number of logits.
+        num_classes: number of logits.
         normalisation: `x * scale + offset` of the training split; it becomes the first layer, so
             that the model takes raw images.
+        planned: the recipe's plan for as many classes, where the caller has it.
 
     Returns:
         An uncompiled model: (batch, height, width, channels) with values 0 to 255, any dtype, to
@@ -40,28 +79,28 @@ def build(recipe: Recipe, num_classes: int, normalisation: Normalisation) -> ker
     Raises:
         RecipeError: the stack does not fit the image.
     """
-    layers = plan(recipe, num_classes).layers
+    layers = (planned or plan(recipe, num_classes)).layers
     image = keras.Input(layers[0].output_shape, name=layers[0].name)
     policy = recipe.train.dtype_policy
-    context: Context = {
-        "seed": recipe.seed,
-        "dtype": policy,
-        "exact": "float64" if policy == "float64" else "float32",
-        "normalisation": normalisation,
-    }
+    context = Context(
+        seed=recipe.seed,
+        policy=policy,
+        exact="float64" if policy == "float64" else "float32",
+        normalisation=normalisation,
+    )
     x = image
     outputs = {layers[0].name: image}
     for layer in layers[1:]:
-        made = BUILD[layer.kind](layer, context)
-        before = [outputs[name] for name in layer.inputs] or [x]
-        x = outputs[layer.name] = made(before if len(before) > 1 else before[0])
-        if layer.kind in KERNELS:
-            _finish_kernel(made, layer)
+        keras_layer = BUILD[layer.kind](layer, layer.options, context)
+        inputs = [outputs[name] for name in layer.inputs] or [x]
+        x = outputs[layer.name] = keras_layer(inputs if len(inputs) > 1 else inputs[0])
+        if isinstance(layer.options, KernelOptions):
+            _finish_kernel(keras_layer, layer.options)
     return keras.Model(image, x, name=_identifier(recipe.name))
 
 
 def decayed(model: keras.Model) -> tuple[list[Any], list[Any]]:
-    """Splits the trained variables into kernels, which weight decay may touch, and all others."""
+    """The trained variables in two lists: kernels, which weight decay may touch, and all others."""
     kernels = {
         id(layer.kernel) for layer in model.layers if getattr(layer, "kernel", None) is not None
     }
@@ -73,23 +112,21 @@ def decayed(model: keras.Model) -> tuple[list[Any], list[Any]]:
 
 
 def agrees(model: keras.Model, planned: Plan) -> list[str]:
-    """Where a built model differs from its plan, in words; empty where it does not."""
+    """Describes where a built model differs from its plan; empty where it does not."""
     differences = []
-    built = model.layers
-    if len(built) != len(planned.layers):
-        differences.append(f"{len(built)} layers built, {len(planned.layers)} planned")
-    by_name = {layer.name: layer for layer in built}
+    if len(model.layers) != len(planned.layers):
+        differences.append(f"{len(model.layers)} layers built, {len(planned.layers)} planned")
+    by_name = {layer.name: layer for layer in model.layers}
     for expected in planned.layers:
         layer = by_name.get(expected.name)
         if layer is None:
             differences.append(f"{expected.name} planned, not built")
             continue
-        output = layer.output.shape[1:]
         weights = (_count(layer.trainable_weights), _count(layer.non_trainable_weights))
-        found = (layer.name, tuple(output), *weights)
+        built = (layer.name, tuple(layer.output.shape[1:]), *weights)
         wanted = (expected.name, expected.output_shape, expected.trainable, expected.fixed)
-        if found != wanted:
-            differences.append(f"built {found}, planned {wanted}")
+        if built != wanted:
+            differences.append(f"built {built}, planned {wanted}")
     return differences
 
 
@@ -101,180 +138,180 @@ def _identifier(name: str) -> str:
     return "".join(letter if letter.isalnum() else "_" for letter in name)
 
 
-def _finish_kernel(made: keras.Layer, layer: Layer) -> None:
-    """Sets what is no initializer of Keras's: one of our own would then be needed by the file."""
-    if layer.options.kernel_initializer.word == "dirac":
-        kernel = backend.to_numpy(made.kernel)
-        if layer.kind == "depthwise_conv":
-            *size, channels, multiplier = kernel.shape
-            kernel = kernel.reshape(*size, 1, channels * multiplier)
-            made.kernel.assign(dirac(kernel, channels).reshape(*size, channels, multiplier))
-        else:
-            made.kernel.assign(dirac(kernel, getattr(layer.options, "groups", 1)))
+def _finish_kernel(layer: keras.Layer, options: KernelOptions) -> None:
+    """Assigns `dirac` kernels: a model file with an initializer of ours would need our code."""
+    if options.kernel_initializer.word != "dirac":
+        return
+    kernel = backend.to_numpy(layer.kernel)
+    if isinstance(options, DepthwiseConvOptions):
+        *size, channels, multiplier = kernel.shape
+        flat = kernel.reshape(*size, 1, channels * multiplier)
+        layer.kernel.assign(dirac(flat, channels).reshape(kernel.shape))
+    else:
+        layer.kernel.assign(dirac(kernel, getattr(options, "groups", 1)))
 
 
-def _kernel(layer: Layer, context: Context) -> dict[str, Any]:
-    """What convolutions and dense layers share."""
-    options = layer.options
+def _kernel(layer: Layer, options: KernelOptions, context: Context) -> dict[str, Any]:
+    """Arguments that convolutions and dense layers share."""
     penalty = options.kernel_regularizer
     return {
         "name": layer.name,
         "use_bias": options.use_bias,
         "kernel_initializer": initializer(
-            options.kernel_initializer, context["seed"], f"{layer.name}/kernel"
+            options.kernel_initializer, context.seed, f"{layer.name}/kernel"
         ),
         "bias_initializer": initializer(
-            options.bias_initializer, context["seed"], f"{layer.name}/bias"
+            options.bias_initializer, context.seed, f"{layer.name}/bias"
         ),
         "kernel_regularizer": keras.regularizers.L2(penalty.l2) if penalty else None,
     }
 
 
-def _normalise(layer: Layer, context: Context) -> keras.Layer:
+def _normalise(layer: Layer, options: Options, context: Context) -> keras.Layer:
     # Rescaling with vectors, since Normalization breaks export to ONNX; in full precision, since
     # 16-bit floats cannot hold 0..255 times scale plus offset well.
-    values: Normalisation = context["normalisation"]
-    return keras.layers.Rescaling(
-        values.scale, values.offset, name=layer.name, dtype=context["exact"]
+    values = context.normalisation
+    return keras.layers.Rescaling(values.scale, values.offset, name=layer.name, dtype=context.exact)
+
+
+def _conv(layer: Layer, options: ConvOptions, context: Context) -> keras.Layer:
+    return keras.layers.Conv2D(
+        options.filters,
+        options.kernel_size,
+        strides=options.strides,
+        padding=options.padding,
+        dilation_rate=options.dilation_rate,
+        groups=options.groups,
+        dtype=context.policy,
+        **_kernel(layer, options, context),
     )
 
 
-def _conv(layer: Layer, context: Context) -> keras.Layer:
-    conv = layer.options
-    maker = FixedConv2D if layer.kind == "whiten" else keras.layers.Conv2D
-    return maker(
-        conv.filters,
-        conv.kernel_size,
-        strides=conv.strides,
-        padding=conv.padding,
-        dilation_rate=conv.dilation_rate,
-        groups=conv.groups,
-        dtype=context["dtype"],
-        **_kernel(layer, context),
+def _whiten(layer: Layer, options: WhitenOptions, context: Context) -> keras.Layer:
+    return FixedConv2D(
+        options.filters,
+        options.kernel_size,
+        dtype=context.policy,
+        **_kernel(layer, options, context),
     )
 
 
-def _depthwise_conv(layer: Layer, context: Context) -> keras.Layer:
-    conv, shared = layer.options, _kernel(layer, context)
-    channels = layer.output_shape[-1] // conv.depth_multiplier
-    shared["depthwise_initializer"] = depthwise(
-        shared.pop("kernel_initializer"), channels, conv.depth_multiplier
+def _depthwise_conv(layer: Layer, options: DepthwiseConvOptions, context: Context) -> keras.Layer:
+    arguments = _kernel(layer, options, context)
+    channels = layer.output_shape[-1] // options.depth_multiplier
+    arguments["depthwise_initializer"] = depthwise(
+        arguments.pop("kernel_initializer"), channels, options.depth_multiplier
     )
-    shared["depthwise_regularizer"] = shared.pop("kernel_regularizer")
+    arguments["depthwise_regularizer"] = arguments.pop("kernel_regularizer")
     return keras.layers.DepthwiseConv2D(
-        conv.kernel_size,
-        strides=conv.strides,
-        padding=conv.padding,
-        depth_multiplier=conv.depth_multiplier,
-        dilation_rate=conv.dilation_rate,
-        dtype=context["dtype"],
-        **shared,
+        options.kernel_size,
+        strides=options.strides,
+        padding=options.padding,
+        depth_multiplier=options.depth_multiplier,
+        dilation_rate=options.dilation_rate,
+        dtype=context.policy,
+        **arguments,
     )
 
 
-def _add(layer: Layer, context: Context) -> keras.Layer:
-    return keras.layers.Add(name=layer.name, dtype=context["dtype"])
+def _add(layer: Layer, options: Options, context: Context) -> keras.Layer:
+    return keras.layers.Add(name=layer.name, dtype=context.policy)
 
 
-def _scale(layer: Layer, context: Context) -> keras.Layer:
-    return keras.layers.Rescaling(layer.options, name=layer.name, dtype=context["exact"])
+def _scale(layer: Layer, options: ScaleOptions, context: Context) -> keras.Layer:
+    return keras.layers.Rescaling(options.factor, name=layer.name, dtype=context.exact)
 
 
-def _shortcut(layer: Layer, context: Context) -> keras.Layer:
-    return PadShortcut(**layer.options, name=layer.name, dtype=context["dtype"])
+def _shortcut(layer: Layer, options: ShortcutOptions, context: Context) -> keras.Layer:
+    return PadShortcut(options.strides, options.channels, name=layer.name, dtype=context.policy)
 
 
-def _fc(layer: Layer, context: Context) -> keras.Layer:
-    return keras.layers.Dense(
-        layer.output_shape[0], dtype=context["dtype"], **_kernel(layer, context)
-    )
+def _fc(layer: Layer, options: FcOptions, context: Context) -> keras.Layer:
+    arguments = _kernel(layer, options, context)
+    return keras.layers.Dense(options.units, dtype=context.policy, **arguments)
 
 
-def _head(layer: Layer, context: Context) -> keras.Layer:
-    return keras.layers.Dense(
-        layer.output_shape[0], dtype=context["exact"], **_kernel(layer, context)
-    )
+def _head(layer: Layer, options: HeadOptions, context: Context) -> keras.Layer:
+    arguments = _kernel(layer, options, context)
+    return keras.layers.Dense(options.units, dtype=context.exact, **arguments)
 
 
-def _bn(layer: Layer, context: Context) -> keras.Layer:
-    return keras.layers.BatchNormalization(
-        name=layer.name, dtype=context["dtype"], **layer.options.model_dump()
-    )
+def _norm(layer: Layer, options: NormOptions, context: Context) -> keras.Layer:
+    make = {
+        "bn": keras.layers.BatchNormalization,
+        "gn": keras.layers.GroupNormalization,
+        "ln": keras.layers.LayerNormalization,
+    }[layer.kind]
+    return make(name=layer.name, dtype=context.policy, **options.norm.model_dump())
 
 
-def _gn(layer: Layer, context: Context) -> keras.Layer:
-    return keras.layers.GroupNormalization(
-        name=layer.name, dtype=context["dtype"], **layer.options.model_dump()
-    )
-
-
-def _ln(layer: Layer, context: Context) -> keras.Layer:
-    return keras.layers.LayerNormalization(
-        name=layer.name, dtype=context["dtype"], **layer.options.model_dump()
-    )
-
-
-def _act(layer: Layer, context: Context) -> keras.Layer:
-    word, options = layer.options.word, layer.options.options.model_dump()
+def _act(layer: Layer, options: ActivationOptions, context: Context) -> keras.Layer:
+    word, arguments = options.activation.word, options.activation.options.model_dump()
     if word == "leaky_relu":
-        return keras.layers.LeakyReLU(name=layer.name, dtype=context["dtype"], **options)
+        return keras.layers.LeakyReLU(name=layer.name, dtype=context.policy, **arguments)
     function = words.ACTIVATIONS[word].keras
-    return keras.layers.Activation(function, name=layer.name, dtype=context["dtype"])
+    return keras.layers.Activation(function, name=layer.name, dtype=context.policy)
 
 
-def _prelu(layer: Layer, context: Context) -> keras.Layer:
+def _prelu(layer: Layer, options: PreluOptions, context: Context) -> keras.Layer:
     # One slope a channel: Keras's own default is one a pixel and channel, which fixes the image
     # size, and a start at 0, where it is a ReLU.
     return keras.layers.PReLU(
-        alpha_initializer=keras.initializers.Constant(layer.options.negative_slope),
+        alpha_initializer=keras.initializers.Constant(options.negative_slope),
         shared_axes=[1, 2] if len(layer.output_shape) == 3 else None,
         name=layer.name,
-        dtype=context["dtype"],
+        dtype=context.policy,
     )
 
 
-def _maxout(layer: Layer, context: Context) -> keras.Layer:
-    return Maxout(layer.options.pieces, name=layer.name, dtype=context["dtype"])
+def _maxout(layer: Layer, options: MaxoutOptions, context: Context) -> keras.Layer:
+    return Maxout(options.pieces, name=layer.name, dtype=context.policy)
 
 
-def _pool(layer: Layer, context: Context) -> keras.Layer:
-    maker = getattr(keras.layers, words.POOLS[layer.options.word].keras)
-    options = layer.options.options.model_dump()
-    return maker(name=layer.name, dtype=context["dtype"], **options)
+def _pool(layer: Layer, options: PoolOptions, context: Context) -> keras.Layer:
+    make = getattr(keras.layers, words.POOLS[options.word].keras)
+    return make(
+        pool_size=options.pool_size,
+        strides=options.strides,
+        padding=options.padding,
+        name=layer.name,
+        dtype=context.policy,
+    )
 
 
-def _global_pool(layer: Layer, context: Context) -> keras.Layer:
-    maker = getattr(keras.layers, words.GLOBAL_POOLS[layer.options.word].keras)
-    return maker(name=layer.name, dtype=context["dtype"])
+def _global_pool(layer: Layer, options: GlobalPoolOptions, context: Context) -> keras.Layer:
+    make = getattr(keras.layers, words.GLOBAL_POOLS[options.word].keras)
+    return make(name=layer.name, dtype=context.policy)
 
 
-def _flatten(layer: Layer, context: Context) -> keras.Layer:
-    return keras.layers.Flatten(name=layer.name, dtype=context["dtype"])
+def _flatten(layer: Layer, options: Options, context: Context) -> keras.Layer:
+    return keras.layers.Flatten(name=layer.name, dtype=context.policy)
 
 
-def _dropout(layer: Layer, context: Context) -> keras.Layer:
-    maker = {
+def _dropout(layer: Layer, options: DropoutOptions, context: Context) -> keras.Layer:
+    make = {
         "dropout": keras.layers.Dropout,
         "spatial_dropout": keras.layers.SpatialDropout2D,
         "alpha_dropout": keras.layers.AlphaDropout,
     }[layer.kind]
-    seed = seeds.derive(context["seed"], layer.name)
-    return maker(layer.options, seed=seed, name=layer.name, dtype=context["dtype"])
+    seed = seeds.derive(context.seed, layer.name)
+    return make(options.rate, seed=seed, name=layer.name, dtype=context.policy)
 
 
-BUILD: dict[str, Callable[[Layer, Context], keras.Layer]] = {
+# Kind of layer -> what makes it, from the layer, its options (of the kind's class) and the context.
+BUILD: dict[str, Callable[[Layer, Any, Context], keras.Layer]] = {
     "normalise": _normalise,
     "conv": _conv,
-    "whiten": _conv,
+    "whiten": _whiten,
     "depthwise_conv": _depthwise_conv,
     "add": _add,
     "shortcut": _shortcut,
     "scale": _scale,
     "fc": _fc,
     "head": _head,
-    "bn": _bn,
-    "gn": _gn,
-    "ln": _ln,
+    "bn": _norm,
+    "gn": _norm,
+    "ln": _norm,
     "act": _act,
     "prelu": _prelu,
     "maxout": _maxout,

@@ -11,54 +11,64 @@ import numpy as np
 from zoo import backend, seeds
 from zoo.data.splits import Split
 from zoo.model import introspect
-from zoo.plan import Layer, plan
+from zoo.plan import Layer, Plan, plan
+from zoo.plan.options import KernelOptions, WhitenOptions
 from zoo.recipe import Recipe
-from zoo.recipe.network import stages
 
 LSUV_IMAGES = 256
-LSUV_TIMES = 10
+LSUV_MAX_ROUNDS = 10
 LSUV_TOLERANCE = 0.1
 PATCH_ROWS = 2**17  # Patches multiplied at once.
 
 
-def initialise(model: keras.Model, recipe: Recipe, train: Split) -> list[str]:
-    """Sets what the recipe wants taken from the training images; says what it did.
+def initialise(
+    model: keras.Model, recipe: Recipe, train: Split, planned: Plan | None = None
+) -> list[str]:
+    """Sets the weights that the recipe takes from the training images.
 
     Args:
         model: as `model.build` makes it for the recipe.
         recipe: resolved.
         train: the training split; nothing of validation or test may reach the network.
+        planned: the plan that the model was built from, where the caller has it.
 
     Returns:
-        A sentence for each layer that did not come out as asked for.
+        A sentence for each layer that could not be set as asked for.
     """
-    layers = plan(recipe, model.output_shape[-1]).layers
+    layers = (planned or plan(recipe, model.output_shape[-1])).layers
     for index, layer in enumerate(layers):
-        if layer.kind == "whiten":
-            _whiten(model, layer, layers[index - 1].name, recipe, train)
+        if isinstance(layer.options, WhitenOptions):
+            _whiten(model, layer.name, layer.options, layers[index - 1].name, recipe, train)
     if recipe.model.head.bias_initializer.word == "class_priors":
         _class_priors(model, recipe, train)
-    wanted = [
+    scaled = [
         layer
         for layer in layers
-        if getattr(getattr(layer.options, "kernel_initializer", None), "word", "") == "lsuv"
-        and not getattr(layer.options, "followed", False)
+        if isinstance(layer.options, KernelOptions)
+        and layer.options.kernel_initializer.word == "lsuv"
+        and not layer.norm_follows
     ]
-    return _lsuv(model, wanted, recipe, train) if wanted else []
+    return _lsuv(model, scaled, recipe, train) if scaled else []
 
 
-def _drawn(recipe: Recipe, train: Split, name: str, count: int) -> np.ndarray:
-    """So many training images, drawn by the recipe's seed: uint8 (n, height, width, channels)."""
+def _sample(recipe: Recipe, train: Split, name: str, count: int) -> np.ndarray:
+    """Up to `count` training images, drawn by the recipe's seed.
+
+    Returns:
+        uint8 (n, height, width, channels).
+    """
     rng = np.random.Generator(np.random.Philox(key=seeds.derive(recipe.seed, name, bits=128)))
     return train.images(np.sort(rng.permutation(len(train))[:count]))
 
 
-def _whiten(model: keras.Model, layer: Layer, before: str, recipe: Recipe, train: Split) -> None:
-    stage = next(s.whiten for _, s in stages(recipe.model.stack, ()) if s.whiten)
-    images = _drawn(recipe, train, layer.name, stage.images)
+def _whiten(
+    model: keras.Model, name: str, options: WhitenOptions, before: str, recipe: Recipe, train: Split
+) -> None:
+    """Sets the kernel of the layer `name` from the outputs of the layer `before`."""
+    images = _sample(recipe, train, name, options.images)
     (values,) = introspect.outputs(model, [before], images)
-    kernel = whitening(values, stage.kernel_size, stage.epsilon)
-    model.get_layer(layer.name).kernel.assign(kernel)
+    kernel = whitening(values, options.kernel_size, options.epsilon)
+    model.get_layer(name).kernel.assign(kernel)
 
 
 def whitening(images: np.ndarray, kernel_size: tuple[int, int], epsilon: float) -> np.ndarray:
@@ -92,31 +102,31 @@ def whitening(images: np.ndarray, kernel_size: tuple[int, int], epsilon: float) 
 
 
 def _class_priors(model: keras.Model, recipe: Recipe, train: Split) -> None:
-    """ln of the shares; a class without training images counts as if it had one."""
+    """Sets the head's bias to ln of each class's share; a class without images counts as one."""
     counts = np.bincount(train.labels, minlength=model.output_shape[-1])
     priors = np.log(np.maximum(counts, 1) / counts.sum())
     model.get_layer("logits").bias.assign(priors / recipe.model.head.scale)
 
 
-def _lsuv(model: keras.Model, wanted: list[Layer], recipe: Recipe, train: Split) -> list[str]:
-    """Scales kernels in forward order until their outputs have variance 1.
+def _lsuv(model: keras.Model, layers: list[Layer], recipe: Recipe, train: Split) -> list[str]:
+    """Scales kernels, first layer first, until their outputs have variance 1.
 
     Source: Mishkin & Matas 2016, "All you need is a good init", algorithm 1.
     """
-    images = _drawn(recipe, train, "lsuv", LSUV_IMAGES)
-    told = []
-    for layer in wanted:
+    images = _sample(recipe, train, "lsuv", LSUV_IMAGES)
+    messages = []
+    for layer in layers:
         kernel = model.get_layer(layer.name).kernel
-        for _ in range(LSUV_TIMES):
-            (found,) = introspect.outputs(model, [layer.name], images)
-            variance = float(np.var(found, dtype=np.float64))
+        for _ in range(LSUV_MAX_ROUNDS):
+            (values,) = introspect.outputs(model, [layer.name], images)
+            variance = float(np.var(values, dtype=np.float64))
             if abs(variance - 1) < LSUV_TOLERANCE:
                 break
             if not variance > 0:
-                told.append(
+                messages.append(
                     f"lsuv: {layer.name} gives the same value for every training image; its kernel "
                     "stays orthonormal. What is before it is constant: see data.preprocess."
                 )
                 break
             kernel.assign(backend.to_numpy(kernel) / np.sqrt(variance))
-    return told
+    return messages

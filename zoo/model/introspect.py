@@ -13,10 +13,10 @@ import numpy as np
 from zoo import backend
 from zoo.check.judge.signals import LayerActivity
 from zoo.plan import Layer
+from zoo.plan.options import ActivationOptions
 
 # Activations that give 0 for whatever is below it.
 DYING = ("relu", "relu6")
-NORMS = ("bn", "gn", "ln")
 DROPOUTS = (keras.layers.Dropout, keras.layers.SpatialDropout2D, keras.layers.AlphaDropout)
 
 
@@ -99,14 +99,15 @@ class Relu:
 
 
 def relus(layers: Sequence[Layer]) -> list[Relu]:
-    """The activations of a plan that can die."""
-    found = []
+    """The activations of a plan whose units can die."""
+    activations = []
     depth, normed = 0, False
     for layer in layers:
-        if layer.kind in ("conv", "depthwise_conv", "fc"):
+        options = layer.options
+        if layer.is_hidden:
             depth, normed = depth + 1, False
-        elif layer.kind in NORMS:
+        elif layer.is_norm:
             normed = True
-        elif layer.kind == "act" and layer.options.word in DYING:
-            found.append(Relu(layer.name, depth, normed, layer.output_shape[-1]))
-    return found
+        elif isinstance(options, ActivationOptions) and options.activation.word in DYING:
+            activations.append(Relu(layer.name, depth, normed, layer.output_shape[-1]))
+    return activations

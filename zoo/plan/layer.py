@@ -2,36 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from math import prod
-from typing import Any
+
+from zoo.plan.options import (
+    DropoutOptions,
+    HiddenOptions,
+    KernelOptions,
+    NormOptions,
+    Options,
+)
+from zoo.recipe.yaml_reader import Path
 
 Shape = tuple[int, ...]
-Path = tuple[str | int, ...]
-
-
-def _kernel(options: Any) -> tuple[str, ...]:
-    return ("kernel", "bias") if options.use_bias else ("kernel",)
-
-
-def _norm(options: Any) -> tuple[str, ...]:
-    parts = {"gamma": options.scale, "beta": options.center}
-    return tuple(name for name, wanted in parts.items() if wanted)
-
-
-# Kind of layer -> names of its trained variables; a kind that is not here has none.
-TRAINED: dict[str, Callable[[Any], tuple[str, ...]]] = {
-    "conv": _kernel,
-    "depthwise_conv": _kernel,
-    "fc": _kernel,
-    "head": _kernel,
-    "whiten": lambda options: ("bias",),
-    "bn": _norm,
-    "gn": _norm,
-    "ln": _norm,
-    "prelu": lambda options: ("alpha",),
-}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,14 +22,15 @@ class Layer:
     """One Keras layer to be built.
 
     Attributes:
-        kind: key of `model.BUILD`.
+        kind: key of `model.builder.BUILD`.
+        name: name of the Keras layer.
         output_shape: without the batch: (height, width, channels) or (units,).
-        trainable: number of trained weights; `fixed`: of weights that are not (batch norm's
-            running statistics).
-        flops: floating point operations an image in inference; a multiply-add counts as 2.
-        options: the recipe's words for it.
-        inputs: names of the layers before it; none: the one above.
-        path: of its stage in the recipe.
+        trainable: number of trained weights.
+        fixed: number of weights that are not trained, such as batch norm's running statistics.
+        flops: floating point operations of inference for one image; a multiply-add counts as 2.
+        options: what the layer is made with; its class belongs to the kind.
+        inputs: names of the layers before it; empty: the layer above.
+        path: path of its stage in the recipe.
     """
 
     kind: str
@@ -55,43 +39,92 @@ class Layer:
     trainable: int = 0
     fixed: int = 0
     flops: int = 0
-    options: Any = None
+    options: Options = Options()
     inputs: tuple[str, ...] = ()
     path: Path = ()
 
     @property
+    def has_kernel(self) -> bool:
+        """Whether it has a kernel, trained or not."""
+        return isinstance(self.options, KernelOptions)
+
+    @property
+    def trains_kernel(self) -> bool:
+        """Whether it has a kernel that is trained: all that have one but `whiten`."""
+        return "kernel" in self.options.trained
+
+    @property
+    def is_hidden(self) -> bool:
+        """Whether it has a trained kernel and is not the head: `conv`, `depthwise_conv`, `fc`."""
+        return isinstance(self.options, HiddenOptions)
+
+    @property
+    def is_norm(self) -> bool:
+        """Whether it is a batch, group or layer norm."""
+        return isinstance(self.options, NormOptions)
+
+    @property
+    def is_dropout(self) -> bool:
+        """Whether it is a dropout of any kind."""
+        return isinstance(self.options, DropoutOptions)
+
+    @property
+    def norm_follows(self) -> bool:
+        """Whether a norm follows its kernel, before the activation."""
+        return isinstance(self.options, HiddenOptions) and self.options.norm_follows
+
+    @property
+    def penalty(self) -> float:
+        """Strength of the L2 penalty on its kernel; 0 where there is none."""
+        regularizer = getattr(self.options, "kernel_regularizer", None)
+        return float(regularizer.l2) if regularizer else 0.0
+
+    @property
     def parameters(self) -> int:
+        """Number of weights, trained or not."""
         return self.trainable + self.fixed
 
     @property
     def trained_paths(self) -> tuple[str, ...]:
         """Paths of its trained variables, as Keras names them: `conv1/kernel`."""
-        names = TRAINED[self.kind](self.options) if self.kind in TRAINED else ()
-        return tuple(f"{self.name}/{name}" for name in names)
+        return tuple(f"{self.name}/{variable}" for variable in self.options.trained)
 
     @property
     def values(self) -> int:
-        """Activations an image."""
+        """Number of its output values for one image."""
         return prod(self.output_shape)
 
 
 @dataclass(frozen=True)
 class Plan:
-    """The layers of a network, from the image to the logits."""
+    """The layers of a network, from the image to the logits.
+
+    Attributes:
+        layers: in the order in which they are built.
+        bytes_per_value: size of an activation under the recipe's dtype policy.
+    """
 
     layers: tuple[Layer, ...]
     bytes_per_value: int
 
     @property
+    def num_classes(self) -> int:
+        """Number of logits."""
+        return self.layers[-1].output_shape[0]
+
+    @property
     def trainable(self) -> int:
+        """Number of trained weights."""
         return sum(layer.trainable for layer in self.layers)
 
     @property
     def fixed(self) -> int:
+        """Number of weights that are not trained."""
         return sum(layer.fixed for layer in self.layers)
 
     @property
     def parameters(self) -> int:
+        """Number of weights, trained or not."""
         return self.trainable + self.fixed
 
     @property

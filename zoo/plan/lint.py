@@ -1,6 +1,6 @@
-"""What about a network is allowed and likely to hurt: pairs of words that do not fit. Light.
+"""What is allowed in a recipe and likely to hurt: words that do not fit each other. Light.
 
-A recipe that trains badly for one of these reasons is not wrong, so none of them stops anything.
+A recipe that trains badly for one of these reasons is not wrong, so nothing here stops a run.
 """
 
 from __future__ import annotations
@@ -10,7 +10,8 @@ from itertools import chain
 from math import prod
 from typing import Any
 
-from zoo.plan.layer import Layer
+from zoo.plan.layer import Layer, Shape
+from zoo.plan.options import HiddenOptions
 from zoo.recipe import words
 from zoo.recipe.network import Layered, stages
 from zoo.recipe.schema import Recipe
@@ -18,11 +19,8 @@ from zoo.recipe.yaml_reader import Path
 
 Caution = tuple[Path, str]
 
-RELU_LIKE = tuple(
-    word for word, entry in words.ACTIVATIONS.items() if entry.gain2 is words.network.relu_gain2
-)
 SATURATING = ("tanh", "hard_tanh", "sigmoid", "hard_sigmoid", "softsign")
-# Var(w) * fan_in of the words that keep it fixed.
+# Initializer -> Var(w) * fan_in, where that is fixed.
 SCALES = {
     "he_normal": 2.0,
     "he_uniform": 2.0,
@@ -32,25 +30,24 @@ SCALES = {
     "torch_uniform": 1 / 3,
     "dirac": 1 / 3,
 }
-# From so many layers in a row without a norm on, a wrong scale has died out or blown up.
+# With this many layers in a row without a norm, a wrong scale makes signals die out or blow up.
 DEEP = 5
-FADES, GROWS = 0.75, 1.35
-# he_normal is 1.41 times too wide for tanh.
-SATURATES = 1.35
+FADES, GROWS = 0.75, 1.35  # Factors a layer.
+SATURATES = 1.35  # he_normal is 1.41 times too wide for tanh.
 
 
 def lint(recipe: Recipe, layers: tuple[Layer, ...]) -> list[Caution]:
-    """Warnings about a resolved recipe, as (path, sentence), each said once.
+    """Warnings about a recipe, as (path, sentence), each sentence once.
 
     Args:
         recipe: resolved.
         layers: of its plan.
     """
-    found: dict[str, Caution] = {}
-    parts = (_stages(recipe), _scales(recipe, layers), _training(recipe), _search(recipe))
-    for path, sentence in chain.from_iterable(parts):
-        found.setdefault(sentence, (path, sentence))
-    return list(found.values())
+    cautions: dict[str, Caution] = {}
+    checks = (_stages(recipe), _scales(layers), _training(recipe), _search(recipe))
+    for path, sentence in chain.from_iterable(checks):
+        cautions.setdefault(sentence, (path, sentence))
+    return list(cautions.values())
 
 
 def _search(recipe: Recipe) -> Iterator[Caution]:
@@ -65,9 +62,8 @@ def _search(recipe: Recipe) -> Iterator[Caution]:
 
 def _stages(recipe: Recipe) -> Iterator[Caution]:
     for path, stage in stages(recipe.model.stack, ("model", "stack")):
-        options = stage.options
-        if isinstance(options, Layered):
-            yield from _stage(path, options)
+        if isinstance(stage.options, Layered):
+            yield from _stage(path, stage.options)
 
 
 def _stage(path: Path, stage: Any) -> Iterator[Caution]:
@@ -79,7 +75,7 @@ def _stage(path: Path, stage: Any) -> Iterator[Caution]:
             "dropout changes the mean and variance that selu keeps: put a stage alpha_dropout "
             "behind it instead (Klambauer et al. 2017)",
         )
-    if stage.use_bias and stage.batch_norm and stage.followed:
+    if stage.use_bias and stage.batch_norm and stage.norm_follows:
         yield (
             (*path, "use_bias"),
             "batch norm takes this bias away again: drop use_bias (its shift, beta, does the same)",
@@ -102,51 +98,54 @@ def _stage(path: Path, stage: Any) -> Iterator[Caution]:
         )
 
 
-def _scales(recipe: Recipe, layers: tuple[Layer, ...]) -> Iterator[Caution]:
-    """Runs of layers without a norm in which signals grow or fade by a factor a layer."""
-    run: list[tuple[Layer, float]] = []
+# A layer without a norm, its options, and the factor by which it scales signals.
+Scaled = tuple[Layer, HiddenOptions, float]
+
+
+def _scales(layers: tuple[Layer, ...]) -> Iterator[Caution]:
+    """Cautions for layers in a row without a norm in which signals grow or fade."""
+    run: list[Scaled] = []
     shape = layers[0].output_shape
     for layer in layers:
         if layer.inputs and layer.kind != "add":
-            continue  # The way around a block.
-        if layer.kind in ("conv", "depthwise_conv", "fc"):
-            if layer.options.followed:
-                yield from _of_run(run)
-                run = []
-            else:
-                run.append((layer, _factor(layer.options, _fan_in(layer, shape))))
-        elif layer.kind in ("bn", "gn", "ln", "add"):
-            yield from _of_run(run)
+            continue  # It is on the shortcut of a block.
+        options = layer.options
+        if isinstance(options, HiddenOptions) and not options.norm_follows:
+            run.append((layer, options, _signal_factor(options, shape)))
+        elif layer.is_hidden or layer.is_norm or layer.kind == "add":
+            yield from _run_cautions(run)
             run = []
         shape = layer.output_shape
-    yield from _of_run(run)
+    yield from _run_cautions(run)
 
 
-def _of_run(run: list[tuple[Layer, float]]) -> Iterator[Caution]:
-    """What layers in a row without a norm do: each to its activation, all together to signals."""
+def _run_cautions(run: list[Scaled]) -> Iterator[Caution]:
+    """Cautions for one such row: about single activations, else about the row as a whole."""
     saturated = [
-        layer
-        for layer, factor in run
-        if factor > SATURATES and layer.options.activation.word in SATURATING
+        (layer, options)
+        for layer, options, factor in run
+        if factor > SATURATES and options.activation.word in SATURATING
     ]
     if saturated:
-        kernel, activation = _words(saturated[0])
+        (layer, options), *_ = saturated
         yield (
-            (*saturated[0].path, "kernel_initializer"),
-            f"{kernel} drives {activation} into saturation in {_named(saturated)}: use "
+            (*layer.path, "kernel_initializer"),
+            f"{_initializer(options)} drives {options.activation.word} into saturation in "
+            f"{_named([layer for layer, _ in saturated])}: use "
             "kernel_initializer: auto (lecun_normal), or a norm",
         )
     elif len(run) >= DEEP:
-        # Saturation bounds what grows; what fades is linear.
-        growth = prod(factor for _, factor in run) ** (1 / len(run))
+        # Saturation bounds signals that grow; signals that fade meet a linear function.
+        growth = prod(factor for *_, factor in run) ** (1 / len(run))
         if not FADES <= growth <= GROWS:
-            layers = [layer for layer, _ in run]
-            kernel, activation = _words(layers[-1])
+            layers = [layer for layer, *_ in run]
+            options = run[-1][1]
             yield (
                 (*layers[0].path, "kernel_initializer"),
                 f"in {len(run)} layers without a norm ({_named(layers)}), signals "
                 f"{'fade' if growth < 1 else 'grow'} by about {growth:.2g} a layer at the start "
-                f"({kernel} with {activation}): use kernel_initializer: auto, or a norm",
+                f"({_initializer(options)} with {options.activation.word}): "
+                "use kernel_initializer: auto, or a norm",
             )
 
 
@@ -155,42 +154,31 @@ def _named(layers: list[Layer]) -> str:
     return first if first == last else f"{first} to {last}"
 
 
-def _words(layer: Layer) -> tuple[str, str]:
-    """Its initializer, with its numbers, and its activation."""
-    kernel = layer.options.kernel_initializer
-    written = kernel.model_dump()
-    told = kernel.word
-    if not isinstance(written, str):
-        told = f"{told} {_plain(written[told])}"
-    return told, layer.options.activation.word
+def _initializer(options: HiddenOptions) -> str:
+    """The word of the kernel's initializer, with its numbers."""
+    kernel = options.kernel_initializer
+    numbers = ", ".join(
+        f"{key}={value:g}"
+        for key, value in kernel.options.model_dump().items()
+        if isinstance(value, int | float)
+    )
+    return f"{kernel.word} {numbers}" if type(kernel.options).model_fields else kernel.word
 
 
-def _plain(options: Any) -> str:
-    return ", ".join(f"{key}={value:g}" for key, value in options.items() if _number(value))
+def _signal_factor(options: HiddenOptions, before: Shape) -> float:
+    """Factor by which a layer scales the root mean square of its signals at the start.
 
+    It is sqrt(Var(w) * fan_in / gain2); 1 where the variance is unknown or taken from the data.
 
-def _number(value: Any) -> bool:
-    return isinstance(value, int | float)
-
-
-def _fan_in(layer: Layer, before: tuple[int, ...]) -> int:
-    if layer.kind == "fc":
-        return prod(before)
-    size: int = prod(layer.options.kernel_size)
-    if layer.kind == "depthwise_conv":
-        return size
-    groups: int = getattr(layer.options, "groups", 1)
-    return size * before[-1] // groups
-
-
-def _factor(options: Any, fan_in: int) -> float:
-    """What a layer multiplies the root mean square of its signals by, at the start."""
+    Args:
+        options: of the layer.
+        before: shape of its input.
+    """
     kernel, activation = options.kernel_initializer, options.activation
+    fan_in, fan_out = options.fans(before)
     gain2 = words.ACTIVATIONS[activation.word].gain2(activation.options)
     scale = SCALES.get(kernel.word)
     if kernel.word in ("glorot_normal", "glorot_uniform"):
-        units = getattr(options, "filters", 0) or getattr(options, "units", 0) or fan_in
-        fan_out = units * prod(getattr(options, "kernel_size", (1,)))
         scale = 2 * fan_in / (fan_in + fan_out)
     elif kernel.word in ("gaussian", "RandomNormal"):
         scale = kernel.options.stddev**2 * fan_in
@@ -202,10 +190,7 @@ def _factor(options: Any, fan_in: int) -> float:
         scale = kernel.options.scale
     elif kernel.word == "Orthogonal":
         scale = kernel.options.gain**2
-    if scale is None:
-        return 1.0  # Not known, or taken from the data.
-    factor: float = (scale / gain2) ** 0.5
-    return factor
+    return 1.0 if scale is None else float((scale / gain2) ** 0.5)
 
 
 def _training(recipe: Recipe) -> Iterator[Caution]:

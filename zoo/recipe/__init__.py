@@ -1,9 +1,26 @@
-"""The recipe language: its words, its schema, and how a recipe is read and written."""
+"""The recipe language: its words, its schema, and how a recipe is read and written.
 
-from zoo.recipe.load import Template, find, load, reload
+`load`, `reload` and `Template` also check that the network can be built. `zoo.plan` does that, and
+it reads this package; so the three stand above both, in `zoo.load`, and are only passed on here.
+"""
+
+from typing import TYPE_CHECKING, Any
+
 from zoo.recipe.resolve import dump
 from zoo.recipe.schema import Data, Recipe
-from zoo.recipe.shipped import shipped
+from zoo.recipe.shipped import find, shipped
 from zoo.recipe.shorten import shortened
 
+if TYPE_CHECKING:
+    from zoo.load import Template, load, reload
+
 __all__ = ["Data", "Recipe", "Template", "dump", "find", "load", "reload", "shipped", "shortened"]
+
+
+def __getattr__(name: str) -> Any:
+    """Imports what `zoo.load` offers when it is first asked for (PEP 562)."""
+    if name not in ("Template", "load", "reload"):
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from zoo import load
+
+    return getattr(load, name)

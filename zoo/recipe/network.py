@@ -88,7 +88,7 @@ class Layered(Model):
         return self.batch_norm or self.group_norm or self.layer_norm
 
     @property
-    def followed(self) -> bool:
+    def norm_follows(self) -> bool:
         """Whether the norm of a resolved stage follows the kernel, before the activation."""
         return self.norm is not None and normalised(self.order or words.ORDER)
 

@@ -1,15 +1,42 @@
-"""Where the recipes that ship stand. Light: `zoo list` needs no more to find them."""
+"""Finds recipes: files, and those that ship by name. Light: `zoo list` needs no more."""
 
 from __future__ import annotations
 
+from difflib import get_close_matches
 from pathlib import Path
+
+from zoo.errors import UsageError
 
 
 def shipped() -> dict[str, Path]:
     """The recipes that come with zoo: name -> file."""
     package = Path(__file__).resolve().parents[1]
     for folder in (package / "recipes", package.parent / "recipes"):
-        found = {path.stem: path for path in sorted(folder.glob("*.yaml"))}
-        if found:
-            return found
+        files = {path.stem: path for path in sorted(folder.glob("*.yaml"))}
+        if files:
+            return files
     return {}
+
+
+def find(recipe: str) -> Path:
+    """The file of a recipe.
+
+    Args:
+        recipe: path of a file, or name of a recipe that ships.
+
+    Raises:
+        UsageError: neither exists.
+    """
+    path = Path(recipe).expanduser()
+    if path.is_file():
+        return path
+    names = shipped()
+    if recipe in names:
+        return names[recipe]
+    if path.is_dir():
+        raise UsageError(f"{recipe} is a folder. Expected a recipe: a YAML file or a shipped name.")
+    close = get_close_matches(recipe, names, n=1)
+    hint = f" Did you mean '{close[0]}'?" if close else ""
+    raise UsageError(
+        f"no recipe '{recipe}'.{hint} Expected a YAML file or one of: {', '.join(names)}."
+    )

@@ -11,7 +11,7 @@ from zoo.recipe.schema import Recipe
 DROPOUTS = ("dropout", "spatial_dropout", "alpha_dropout")
 
 
-def calm(recipe: Recipe) -> Recipe:
+def without_regularization(recipe: Recipe) -> Recipe:
     """A resolved recipe with regularisation off: what must learn a few images by heart.
 
     Off are augmentation, dropout, label smoothing, class weights, penalties and weight decay.

@@ -199,7 +199,7 @@ class LiveChecks(keras.callbacks.Callback):
         return min(self.at_start, float(-(shares * np.log(shares)).sum()))
 
     def _updates(self) -> updates.UpdateRatio:
-        normed = {layer.name for layer in self.layers if getattr(layer.options, "followed", False)}
+        normed = {layer.name for layer in self.layers if layer.norm_follows}
         settled = optimize.equilibrium(self.recipe.train.optimizer, self.rate)
         return updates.UpdateRatio(
             layers=[

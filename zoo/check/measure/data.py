@@ -17,7 +17,6 @@ from zoo.data.splits import FileSplit, Split
 from zoo.model import introspect
 
 CHUNK = 2048
-NORMS = ("bn", "gn", "ln")
 
 
 def input_scale(subject: Subject) -> InputScale:
@@ -25,23 +24,20 @@ def input_scale(subject: Subject) -> InputScale:
     images, _ = subject.probe
     layers = subject.layers
     names = [layer.name for layer in layers if layer.kind == "normalise"]
-    kernel = next(i for i, layer in enumerate(layers) if layer.kind in KERNELS)
+    kernel = next(i for i, layer in enumerate(layers) if layer.has_kernel)
     names.append(layers[kernel].name)
     *given, first = introspect.outputs(subject.start, names, images)
     x = given[0] if given else images.astype(np.float32)
     # Up to the next kernel: has_norm where signals are brought to one scale in between.
-    after = [layer.kind for layer in layers[kernel + 1 :]]
-    until = next((i for i, kind in enumerate(after) if kind in KERNELS), len(after))
+    after = layers[kernel + 1 :]
+    until = next((i for i, layer in enumerate(after) if layer.has_kernel), len(after))
     return InputScale(
         mean=x.mean(axis=(0, 1, 2), dtype=np.float64).tolist(),
         std=x.std(axis=(0, 1, 2), dtype=np.float64).tolist(),
         max_abs=float(np.abs(x).max()),
-        has_norm=any(kind in NORMS for kind in after[:until]),
+        has_norm=any(layer.is_norm for layer in after[:until]),
         first_preactivation_std=float(first.std(dtype=np.float64)),
     )
-
-
-KERNELS = ("conv", "depthwise_conv", "whiten", "fc", "head")
 
 
 def statistics(subject: Subject) -> NormalizationStatistics:

@@ -10,7 +10,6 @@ import numpy as np
 from zoo import backend
 from zoo.batches import Batches
 from zoo.check.judge.gradients import Gradients, KernelGradient
-from zoo.check.measure.loss import TRAINED
 from zoo.check.measure.subject import Subject, array
 from zoo.check.measure.trainer import Trainer
 from zoo.model import introspect
@@ -37,7 +36,7 @@ class Recorder(keras.optimizers.Optimizer):
 
 def gradients(subject: Subject) -> Gradients:
     """Sizes of gradients at the start and after five steps, and what reaches where it must not."""
-    trainer = Trainer(subject, subject.calm)
+    trainer = Trainer(subject, subject.unregularized)
     flops = sum(layer.flops for layer in subject.layers)
     fewer = IMAGES if backend.on_gpu() else max(int(FLOPS / max(flops, 1)), FEWEST_IMAGES)
     trainer.take(min(fewer, IMAGES))
@@ -49,7 +48,7 @@ def gradients(subject: Subject) -> Gradients:
     network = trainer.network
     first = _recorded(subject, network, trainer.batches)
     before = {v.path: array(v).copy() for v in network.trainable_variables}
-    planned = [layer.name for layer in subject.layers if layer.kind in TRAINED]
+    planned = [layer.name for layer in subject.layers if layer.trains_kernel]
     kernels = {f"{name}/kernel": network.get_layer(name).kernel for name in planned}
     start = {path: array(kernel).copy() for path, kernel in kernels.items()}
     trainer.restart()
@@ -87,7 +86,9 @@ def _recorded(subject: Subject, network: keras.Model, batches: Batches) -> dict[
     """Root mean squares of the gradients of three batches, by the paths of their variables."""
     recorder = Recorder(learning_rate=1.0)
     recorder.build(network.trainable_variables)
-    network.compile(recorder, subject.make_loss(subject.calm.train.loss), jit_compile=False)
+    network.compile(
+        recorder, subject.make_loss(subject.unregularized.train.loss), jit_compile=False
+    )
     found: dict[str, list[float]] = {v.path: [] for v in network.trainable_variables}
     with introspect.untouched(network):
         for step in range(BATCHES):

@@ -15,7 +15,6 @@ from zoo.check.measure.trainer import Trainer
 from zoo.model import introspect
 from zoo.plan import Layer
 
-TRAINED = ("conv", "depthwise_conv", "fc", "head")
 # Where decay is, by (in the loss, in the optimizer).
 DECAYS: dict[tuple[bool, bool], Any] = {
     (False, False): "none",
@@ -40,7 +39,7 @@ def loss_wiring(subject: Subject) -> LossWiring:
     between classes where it is larger.
     """
     scores, labels = logits(subject)
-    choice = subject.calm.train.loss
+    choice = subject.unregularized.train.loss
     compiled = subject.make_loss(choice)
     each = every_loss(choice, scores)
     shares = np.bincount(labels, minlength=subject.classes) / len(labels)
@@ -94,7 +93,7 @@ def every_loss(choice: Any, scores: np.ndarray) -> np.ndarray:
 def head_confidence(subject: Subject) -> HeadConfidence:
     """The data loss at the start against that of equal scores; the spread of the logits."""
     scores, labels = logits(subject)
-    choice = subject.calm.train.loss
+    choice = subject.unregularized.train.loss
     own = every_loss(choice, scores)[np.arange(len(labels)), labels].mean()
     spread = scores.var(axis=1).mean() * subject.classes / max(subject.classes - 1, 1)
     return HeadConfidence(
@@ -136,8 +135,8 @@ def regularisation(subject: Subject) -> Regularisation:
     trainer = Trainer(subject, subject.recipe)
     network = trainer.network
     found = float(sum(float(value) for value in network.losses))
-    kernels = [layer for layer in subject.layers if layer.kind in TRAINED]
-    stated = {layer: penalty(layer) for layer in kernels if penalty(layer)}
+    kernels = [layer for layer in subject.layers if layer.trains_kernel]
+    stated = {layer: layer.penalty for layer in kernels if layer.penalty}
     wanted = sum(l2 * _squares(network, layer) for layer, l2 in stated.items())
     optimizer = trainer.recipe.train.optimizer
     decay = float(getattr(optimizer.options, "weight_decay", 0.0) or 0.0)
@@ -154,17 +153,11 @@ def regularisation(subject: Subject) -> Regularisation:
         shrink_expected=None if shrink is None else _wanted_shrink(optimizer, decay),
         wrongly_decayed=wrong,
         penalty=wanted,
-        scale_invariant=all(layer.options.followed for layer in stated if layer.kind != "head"),
+        scale_invariant=all(layer.norm_follows for layer in stated if layer.kind != "head"),
         learning_rate=trainer.peak,
         weight_decay=decay,
         steps_per_epoch=trainer.batches.steps_per_epoch,
     )
-
-
-def penalty(layer: Layer) -> float:
-    """The strength of a kernel's penalty, as its stage states it."""
-    stated = getattr(layer.options, "kernel_regularizer", None)
-    return float(stated.l2) if stated else 0.0
 
 
 def _squares(network: keras.Model, layer: Layer) -> float:

@@ -79,7 +79,7 @@ def _by_heart(
     floor: float,
     ends: float,
 ) -> judged.Overfit:
-    trainer = Trainer(subject, subject.calm, {"Adam": {"learning_rate": rate}})
+    trainer = Trainer(subject, subject.unregularized, {"Adam": {"learning_rate": rate}})
     trainer.restart()
     curve: list[float] = []
     accuracy = 0.0

@@ -14,9 +14,9 @@ from zoo.check.judge.symmetry import Symmetry
 from zoo.check.measure.subject import Subject, array
 from zoo.model import introspect
 from zoo.plan import Layer
+from zoo.plan.options import ActivationOptions, HiddenOptions, NormOptions
+from zoo.recipe.norms import BatchNorm
 
-KERNELS = ("conv", "depthwise_conv", "whiten", "fc", "head")
-NORMS = ("bn", "gn", "ln")
 SATURATED = {"tanh": 0.97, "hard_tanh": 0.97, "sigmoid": 0.47, "hard_sigmoid": 0.47}
 
 
@@ -24,15 +24,15 @@ def signal_propagation(subject: Subject) -> SignalPropagation:
     """Standard deviations of what kernels give, in the longest run without a norm between."""
     runs: list[list[Layer]] = [[]]
     for layer in subject.layers:
-        if layer.kind in ("bn", "gn", "ln", "add"):
-            if layer.kind != "add" and runs[-1]:
+        if layer.is_norm or layer.kind == "add":
+            if layer.is_norm and runs[-1]:
                 runs[-1].pop()  # Its kernel is behind nothing but a norm.
             runs.append([])
-        elif layer.kind in ("conv", "depthwise_conv", "fc"):
+        elif layer.is_hidden:
             runs[-1].append(layer)
     longest = max(runs, key=len)
     stds = activations(subject)
-    if not any(layer.kind in introspect.NORMS for layer in subject.layers):
+    if not any(layer.is_norm for layer in subject.layers):
         # Of blocks without a norm, the sums are what grows.
         sums = [layer for layer in subject.layers if layer.kind == "add"]
         longest = max(longest, sums, key=len)
@@ -58,14 +58,20 @@ def saturation(subject: Subject) -> Saturation:
         layers=[
             LayerSaturation(
                 name=layer.name,
-                activation=layer.options.word,
+                activation=word,
                 saturated=found[layer.name].saturated,
                 std=found[layer.name].std,
             )
             for layer in subject.layers
-            if layer.kind == "act" and layer.options.word in SATURATED
+            if (word := activation_word(layer)) in SATURATED
         ]
     )
+
+
+def activation_word(layer: Layer) -> str | None:
+    """The word of an activation layer; None for other layers, and for `prelu` and `maxout`."""
+    options = layer.options
+    return options.activation.word if isinstance(options, ActivationOptions) else None
 
 
 class Values:
@@ -92,12 +98,12 @@ def activations(subject: Subject, network: keras.Model | None = None) -> dict[st
     """
     if network is None and subject.kept.get("activations"):
         return subject.kept["activations"]
-    chosen = [layer for layer in subject.layers if layer.kind in (*KERNELS, "act", "add")]
+    chosen = [layer for layer in subject.layers if layer.has_kernel or layer.kind in ("act", "add")]
     images, _ = subject.probe
     model = network or subject.start
     values = introspect.outputs(model, [layer.name for layer in chosen], images)
     found = {
-        layer.name: Values(value, layer.options.word if layer.kind == "act" else None)
+        layer.name: Values(value, activation_word(layer))
         for layer, value in zip(chosen, values, strict=True)
     }
     if network is None:
@@ -111,7 +117,7 @@ def symmetry(subject: Subject) -> Symmetry:
     kernels = {
         layer.name: array(network.get_layer(layer.name).kernel)
         for layer in subject.layers
-        if layer.kind in ("conv", "fc", "depthwise_conv")
+        if layer.is_hidden
     }
     alike = []
     for name, kernel in kernels.items():
@@ -122,7 +128,8 @@ def symmetry(subject: Subject) -> Symmetry:
     drawn = {
         layer.name: kernels[layer.name]
         for layer in subject.layers
-        if layer.name in kernels and layer.options.kernel_initializer.word != "dirac"
+        if isinstance(layer.options, HiddenOptions)
+        and layer.options.kernel_initializer.word != "dirac"
     }
     twins = [
         (one, two)
@@ -138,19 +145,20 @@ def batch_norm(subject: Subject) -> BatchNormConfig:
     train = subject.recipe.train
     batches = subject.batches()
     rows = []
-    kernel: Layer | None = None
+    kernel, use_bias = "", False
     for layer in subject.layers:
-        if layer.kind in ("conv", "depthwise_conv", "fc"):
-            kernel = layer
-        elif layer.kind == "bn" and kernel is not None:
+        options = layer.options
+        if isinstance(options, HiddenOptions):
+            kernel, use_bias = layer.name, options.use_bias
+        elif isinstance(options, NormOptions) and isinstance(options.norm, BatchNorm) and kernel:
             rows.append(
                 BatchNormLayer(
                     name=layer.name,
-                    momentum=layer.options.momentum,
-                    epsilon=layer.options.epsilon,
-                    variance_small=float(np.min(found[kernel.name].variances)),
+                    momentum=options.norm.momentum,
+                    epsilon=options.norm.epsilon,
+                    variance_small=float(np.min(found[kernel].variances)),
                     values=batches.size(0) * prod(layer.output_shape[:-1]),
-                    redundant_bias=bool(kernel.options.use_bias),
+                    redundant_bias=use_bias,
                 )
             )
     rest = batches.size(batches.steps_per_epoch - 1)

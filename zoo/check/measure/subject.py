@@ -18,7 +18,7 @@ from zoo.model import builder
 from zoo.model.data_dependent_init import initialise
 from zoo.plan import Layer, plan
 from zoo.recipe import Recipe
-from zoo.recipe.without_regularization import calm
+from zoo.recipe.without_regularization import without_regularization
 from zoo.train.class_weights import class_weights
 
 ALL = "all"  # The key of a note on all checks.
@@ -33,14 +33,14 @@ class Subject:
     Args:
         recipe: resolved. Without a GPU `mixed_bfloat16` is replaced by `float32`.
         data: its splits; the test split is looked at for duplicates alone.
-        build: makes the uncompiled network, as `model.build`; give your own to check a network
-            that is no recipe's.
+        build: makes the uncompiled network, in place of `model.build`, to check a network that is
+            not the recipe's.
         make_loss: makes the loss, as `losses.make`.
     """
 
     recipe: Recipe
     data: Splits
-    build: Callable[[Recipe, int, Normalisation], keras.Model] = builder.build
+    build: Callable[[Recipe, int, Normalisation], keras.Model] | None = None
     make_loss: Callable[..., keras.losses.Loss] = losses.make
     scaling: Normalisation = field(init=False)
     kept: dict[str, Any] = field(default_factory=dict)
@@ -63,9 +63,9 @@ class Subject:
         return len(self.data.class_names)
 
     @cached_property
-    def calm(self) -> Recipe:
+    def unregularized(self) -> Recipe:
         """The recipe without regularisation."""
-        return calm(self.recipe)
+        return without_regularization(self.recipe)
 
     @cached_property
     def layers(self) -> tuple[Layer, ...]:
@@ -74,9 +74,13 @@ class Subject:
     def network(self, recipe: Recipe | None = None) -> keras.Model:
         """A new network at its start, data-dependent weights included."""
         recipe = recipe or self.recipe
-        made = self.build(recipe, self.classes, self.scaling)
-        initialise(made, recipe, self.data.train)
-        return made
+        planned = plan(recipe, self.classes)
+        if self.build:
+            model = self.build(recipe, self.classes, self.scaling)
+        else:
+            model = builder.build(recipe, self.classes, self.scaling, planned)
+        initialise(model, recipe, self.data.train, planned)
+        return model
 
     def rng(self, *names: str | int) -> np.random.Generator:
         key = seeds.derive(self.recipe.seed, "check", *names, bits=128)
@@ -85,7 +89,7 @@ class Subject:
     @cached_property
     def start(self) -> keras.Model:
         """The network at its start, regularisation off; whoever uses it leaves it as it was."""
-        return self.network(self.calm)
+        return self.network(self.unregularized)
 
     @cached_property
     def probe(self) -> tuple[np.ndarray, np.ndarray]:

@@ -31,7 +31,7 @@ class Trainer:
 
     Args:
         subject: what is checked.
-        recipe: the subject's, or its calm one.
+        recipe: the subject's, or its unregularized one.
         optimizer: another one than the recipe's, as a recipe has it.
     """
 

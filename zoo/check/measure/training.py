@@ -17,6 +17,7 @@ from zoo.check.measure.loss import every_loss
 from zoo.check.measure.subject import Subject, array
 from zoo.check.measure.trainer import Trainer, shared
 from zoo.data.splits import Split
+from zoo.plan.options import ConvOptions
 from zoo.train.batch_norm_statistics import reestimate
 from zoo.train.class_weights import class_weights
 
@@ -115,7 +116,7 @@ def input_independent(subject: Subject) -> short_training.InputIndependent:
     found = smoke(subject)
     scores, labels = _scored(subject, found, subject.data.train, PROBED)
     count = len(labels)
-    choice = subject.calm.train.loss
+    choice = subject.unregularized.train.loss
     weights = class_weights(subject.recipe, subject.data)
     each = every_loss(choice, scores)[np.arange(count), labels]
     best = losses.at_start(choice, subject.classes)
@@ -161,7 +162,7 @@ def update_ratio(subject: Subject) -> updates.UpdateRatio:
     # The noise in a step of SGD is as large as with the recipe's batches; others' steps are as long
     # as their rate.
     scale = 1.0 if optimizer.word in ("SGD", "TorchSGD") else found.scale
-    normed = {layer.name for layer in subject.layers if getattr(layer.options, "followed", False)}
+    normed = {layer.name for layer in subject.layers if layer.norm_follows}
     rows = []
     for path, ratios in found.ratios.items():
         if not ratios:
@@ -196,16 +197,17 @@ def filters(subject: Subject) -> first_filters.FilterSmoothness | None:
     tell; or where steps were too few for the filters to leave their start.
     """
     first = next((layer for layer in subject.layers if layer.kind in ("conv", "fc")), None)
-    if first is None or first.kind != "conv":
+    options = first.options if first else None
+    if first is None or not isinstance(options, ConvOptions):
         return None
     found = smoke(subject)
     kernel = array(found.trainer.network.get_layer(first.name).kernel)
     subject.kept["filters"] = kernel
-    if min(first.options.kernel_size) < 5 or found.shortened:
+    if min(options.kernel_size) < 5 or found.shortened:
         return None
     observed, p = morans_i(kernel, subject.rng("filters"))
     return first_filters.FilterSmoothness(
-        p=p, morans_i=observed, kernel_size=first.options.kernel_size
+        p=p, morans_i=observed, kernel_size=options.kernel_size
     )
 
 

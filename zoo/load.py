@@ -1,0 +1,114 @@
+"""Loads recipes: reads one, applies overrides, and reports all its problems at once.
+
+Here `zoo.recipe`, which knows words, and `zoo.plan`, which knows networks, meet: a recipe may be
+valid word by word and yet describe a network that cannot be built. Scripts import these names as
+`zoo.recipe.load`, `zoo.recipe.reload` and `zoo.recipe.Template`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from zoo import plan
+from zoo.errors import Problem, RecipeError, UsageError
+from zoo.recipe.draft import Draft
+from zoo.recipe.overrides import applied
+from zoo.recipe.resolve import dump_data
+from zoo.recipe.schema import Recipe
+from zoo.recipe.shipped import find
+from zoo.recipe.yaml_reader import Document, read_file
+
+Warn = Callable[[Problem], None]
+
+
+def load(recipe: str, overrides: Sequence[str] = (), warn: Warn | None = None) -> Recipe:
+    """Loads, checks and resolves a recipe.
+
+    Args:
+        recipe: path of a file, or name of a recipe that ships.
+        overrides: changes as `a.b[0].c=VALUE`, the value in YAML; checked like the file.
+        warn: called with each thing that is allowed and likely to hurt.
+
+    Returns:
+        The recipe with every default written out.
+
+    Raises:
+        UsageError: there is no such recipe, or an override is not of this form.
+        RecipeError: all problems of the recipe, each with file, line and path.
+    """
+    return _load(_draft(recipe, overrides), warn)
+
+
+def reload(file: Path, overrides: Sequence[str] = ()) -> Recipe:
+    """Loads the recipe of a run; only `data.source` may change, for data that were moved.
+
+    Args:
+        file: the run's recipe.
+        overrides: as `load` takes them.
+
+    Raises:
+        UsageError: an override of anything else.
+        RecipeError: as `load`.
+    """
+    for override in overrides:
+        if not override.replace(" ", "").startswith(("data.source=", "data.source.")):
+            raise UsageError(
+                f"--set {override}: a run stays as it was begun; only data.source may be changed, "
+                f"for data that were moved. Start a new run: zoo train {file} --set ..."
+            )
+    return load(str(file), overrides)
+
+
+class Template:
+    """A recipe into which a search puts values.
+
+    Attributes:
+        recipe: without such values, resolved.
+        data: of the recipe as given, overrides made, with absolute paths of its source: a search
+            may be resumed from another folder.
+        moved: the overrides that say where its images are.
+    """
+
+    def __init__(
+        self, recipe: str, overrides: Sequence[str] = (), warn: Warn | None = None
+    ) -> None:
+        """Loads a recipe, with the arguments and errors of `load`."""
+        draft = _draft(recipe, overrides)
+        self.moved = [override for override in overrides if override.startswith("data.source")]
+        self.recipe = _load(draft, warn)
+        source = self.recipe.data.source.model_dump()
+        data = {**draft.data.get("data", {}), "source": source}
+        self.data: dict[str, Any] = {**draft.data, "data": data}
+
+    def dump(self, values: Mapping[str, Any] | None = None) -> str:
+        """The recipe as it was given, overrides made, as YAML; with values at their paths."""
+        return dump_data(applied(self.data, values or {})[0])
+
+    def filled(self, values: Mapping[str, Any]) -> Recipe:
+        """The recipe with values at their paths, resolved.
+
+        Raises:
+            RecipeError: the values do not fit together, or the network cannot be built.
+        """
+        data, path, why = applied(self.data, values)
+        draft = Draft(Document(data=data, lines={}, problems=(), file=None))
+        if path is not None:
+            raise RecipeError([draft.located(path, why)])
+        return draft.checked(plan.problems, with_space=False)
+
+
+def _draft(recipe: str, overrides: Sequence[str]) -> Draft:
+    draft = Draft(read_file(find(recipe)))
+    for override in overrides:
+        draft.override(override)
+    return draft
+
+
+def _load(draft: Draft, warn: Warn | None) -> Recipe:
+    recipe = draft.checked(plan.problems)
+    if warn:
+        for path, message in plan.cautions(recipe):
+            warn(draft.located(path, message))
+    return recipe

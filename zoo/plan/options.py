@@ -1,0 +1,207 @@
+"""What a layer of each kind is made with: one frozen dataclass a kind."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from math import prod
+
+from zoo.recipe.fields import Choice
+from zoo.recipe.network import Regularizer
+from zoo.recipe.norms import BatchNorm, GroupNorm, LayerNorm
+
+
+@dataclass(frozen=True, kw_only=True)
+class Options:
+    """Options of a layer that has none, such as `flatten`; the base of all others."""
+
+    @property
+    def trained(self) -> tuple[str, ...]:
+        """Names of the layer's trained variables, as Keras names them."""
+        return ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class KernelOptions(Options):
+    """What all layers with a kernel share."""
+
+    use_bias: bool
+    kernel_initializer: Choice
+    bias_initializer: Choice
+    kernel_regularizer: Regularizer | None
+
+    @property
+    def trained(self) -> tuple[str, ...]:
+        """The kernel, and the bias where there is one."""
+        return ("kernel", "bias") if self.use_bias else ("kernel",)
+
+
+@dataclass(frozen=True, kw_only=True)
+class HiddenOptions(KernelOptions):
+    """A layer with a trained kernel before the head: `conv`, `depthwise_conv` and `fc`.
+
+    Attributes:
+        activation: of its stage.
+        norm_follows: whether a norm follows the kernel, before the activation.
+    """
+
+    activation: Choice
+    norm_follows: bool
+
+    def fans(self, before: tuple[int, ...]) -> tuple[int, int]:
+        """Number of inputs of each output (fan_in), and of outputs of each input (fan_out).
+
+        Args:
+            before: shape of the layer's input, without the batch.
+        """
+        raise NotImplementedError
+
+
+@dataclass(frozen=True, kw_only=True)
+class ConvOptions(HiddenOptions):
+    """A `conv` layer; `filters` counts all pieces of a maxout."""
+
+    filters: int
+    kernel_size: tuple[int, int]
+    strides: tuple[int, int]
+    padding: str
+    dilation_rate: tuple[int, int]
+    groups: int
+
+    def fans(self, before: tuple[int, ...]) -> tuple[int, int]:
+        """See `HiddenOptions.fans`."""
+        window = prod(self.kernel_size)
+        return window * before[-1] // self.groups, window * self.filters
+
+
+@dataclass(frozen=True, kw_only=True)
+class DepthwiseConvOptions(HiddenOptions):
+    """A `depthwise_conv` layer; `depth_multiplier` counts all pieces of a maxout."""
+
+    kernel_size: tuple[int, int]
+    strides: tuple[int, int]
+    padding: str
+    dilation_rate: tuple[int, int]
+    depth_multiplier: int
+
+    def fans(self, before: tuple[int, ...]) -> tuple[int, int]:
+        """See `HiddenOptions.fans`."""
+        window = prod(self.kernel_size)
+        return window, window * window
+
+
+@dataclass(frozen=True, kw_only=True)
+class FcOptions(HiddenOptions):
+    """An `fc` layer; `units` counts all pieces of a maxout."""
+
+    units: int
+
+    def fans(self, before: tuple[int, ...]) -> tuple[int, int]:
+        """See `HiddenOptions.fans`."""
+        return prod(before), self.units
+
+
+@dataclass(frozen=True, kw_only=True)
+class HeadOptions(KernelOptions):
+    """The layer of the logits."""
+
+    units: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class WhitenOptions(KernelOptions):
+    """A convolution whose kernel is computed from training images and stays fixed.
+
+    Attributes:
+        filters: twice the number of values in a patch.
+        kernel_size: height and width of a patch.
+        epsilon: added to the eigenvalues.
+        images: number of training images that patches are taken from.
+    """
+
+    filters: int
+    kernel_size: tuple[int, int]
+    epsilon: float
+    images: int
+
+    @property
+    def trained(self) -> tuple[str, ...]:
+        """The bias alone."""
+        return ("bias",)
+
+
+@dataclass(frozen=True, kw_only=True)
+class NormOptions(Options):
+    """A norm: `bn`, `gn` or `ln`."""
+
+    norm: BatchNorm | GroupNorm | LayerNorm
+
+    @property
+    def trained(self) -> tuple[str, ...]:
+        """Factor and shift, where they are learned."""
+        learned = {"gamma": self.norm.scale, "beta": self.norm.center}
+        return tuple(name for name, wanted in learned.items() if wanted)
+
+
+@dataclass(frozen=True, kw_only=True)
+class ActivationOptions(Options):
+    """An activation without weights that keeps the shape: `act`."""
+
+    activation: Choice
+
+
+@dataclass(frozen=True, kw_only=True)
+class PreluOptions(Options):
+    """A `prelu` layer; `negative_slope` is each channel's slope at the start."""
+
+    negative_slope: float
+
+    @property
+    def trained(self) -> tuple[str, ...]:
+        """The slopes."""
+        return ("alpha",)
+
+
+@dataclass(frozen=True, kw_only=True)
+class MaxoutOptions(Options):
+    """A `maxout` layer over groups of `pieces` neighbouring channels."""
+
+    pieces: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class PoolOptions(Options):
+    """A `pool` layer: a word of `words.POOLS` and its window; no `strides`: the window's size."""
+
+    word: str
+    pool_size: tuple[int, int]
+    strides: tuple[int, int] | None
+    padding: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class GlobalPoolOptions(Options):
+    """A `global_pool` layer: a word of `words.GLOBAL_POOLS`."""
+
+    word: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class DropoutOptions(Options):
+    """A `dropout`, `spatial_dropout` or `alpha_dropout` layer."""
+
+    rate: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class ShortcutOptions(Options):
+    """A `shortcut` layer: it takes every stride-th pixel and adds channels of zeros."""
+
+    strides: tuple[int, int]
+    channels: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class ScaleOptions(Options):
+    """A `scale` layer: a factor on the logits."""
+
+    factor: float

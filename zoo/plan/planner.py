@@ -1,0 +1,341 @@
+"""Walks a resolved stack from shape to shape, planning layers and noting what does not fit."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from math import prod
+from typing import Any
+
+from zoo.errors import Problem, RecipeError
+from zoo.plan.appender import Appender, slide, times
+from zoo.plan.layer import Layer, Plan
+from zoo.plan.options import (
+    ConvOptions,
+    DepthwiseConvOptions,
+    FcOptions,
+    GlobalPoolOptions,
+    HeadOptions,
+    ScaleOptions,
+    ShortcutOptions,
+    WhitenOptions,
+)
+from zoo.recipe.fields import Choice
+from zoo.recipe.network import (
+    Activation,
+    Conv,
+    Convolving,
+    DepthwiseConv,
+    Fc,
+    Group,
+    Initializer,
+    Layered,
+    SeparableConv,
+    Stage,
+    stages,
+)
+from zoo.recipe.resolve import full_order, scaled
+from zoo.recipe.schema import Recipe
+from zoo.recipe.words import ORDER
+from zoo.recipe.yaml_reader import Path
+
+
+def plan(recipe: Recipe, num_classes: int) -> Plan:
+    """Plans a resolved recipe.
+
+    Args:
+        recipe: as `recipe.load` returns it.
+        num_classes: number of logits.
+
+    Raises:
+        RecipeError: the stack does not fit the image.
+    """
+    planner = Planner(recipe, num_classes)
+    planner.run()
+    if planner.problems:
+        raise RecipeError(Problem(message=message) for _, message in planner.problems)
+    policy = recipe.train.dtype_policy
+    is_16bit = policy in ("mixed_bfloat16", "mixed_float16")
+    return Plan(tuple(planner.layers), 8 if policy == "float64" else 2 if is_16bit else 4)
+
+
+class Planner(Appender):
+    """Plans the layers of a recipe.
+
+    The method for a kind of stage is named after its word. A stage whose keys are None until it is
+    resolved is typed `Any` there.
+    """
+
+    def run(self) -> None:
+        """Fills `layers`, from the image to the logits, and `problems`."""
+        image = self.recipe.image_shape
+        self.layers.append(Layer(kind="image", name="image", output_shape=image))
+        if self.recipe.data.preprocess != "none":
+            self.add("normalise", "normalise", image, flops=2 * prod(image))
+        self._stack(self.recipe.model.stack, ("model", "stack"))
+        self.path = ("model", "head")
+        self.vector()
+        head = self.recipe.model.head
+        self.dense("head", "logits", HeadOptions(units=self.num_classes, **_kernel(head)))
+        if head.scale != 1.0:
+            shape = (self.num_classes,)
+            scale = ScaleOptions(factor=head.scale)
+            self.add("scale", "logits_scale", shape, flops=self.num_classes, options=scale)
+
+    def _stack(self, stack: tuple[Stage, ...], path: Path) -> None:
+        for index, stage in enumerate(stack):
+            if self.stopped:
+                return
+            self.path = (*path, index, stage.word)
+            getattr(self, f"_{stage.word}")(stage.options)
+
+    def _group(self, group: Group) -> None:
+        path = self.path
+        for _ in range(group.repeat):
+            self._stack(group.stack, (*path, "stack"))
+
+    def _residual(self, block: Any) -> None:
+        path, start = self.path, self.layers[-1]
+        self._stack(block.stack, (*path, "stack"))
+        self.path = path
+        if self.stopped:
+            return
+        end = self.layers[-1]
+        name = self.number("add")
+        shortcut = self._shortcut(block, start, end, name.replace("add", "shortcut"))
+        if shortcut:
+            shape = end.output_shape
+            self.add("add", name, shape, flops=prod(shape), inputs=(end.name, shortcut))
+            self.activation(f"{name}_act", block.activation)
+
+    def _shortcut(self, block: Any, start: Layer, end: Layer, name: str) -> str | None:
+        """Brings the input of a block to the shape of its end.
+
+        Args:
+            block: a resolved `Residual`.
+            start: layer before the block.
+            end: last layer of its stack.
+            name: for the layer of the shortcut, where it needs one.
+
+        Returns:
+            Name of the layer to add to the end; None, and a problem, where no shortcut fits.
+        """
+        kind, before, after = block.shortcut, start.output_shape, end.output_shape
+        if before == after and kind in ("auto", "identity"):
+            return start.name
+        turns = f"the block turns {times(before)} into {times(after)}"
+        if kind == "identity":
+            self.fail(f"{turns}: shortcut: identity needs equal shapes; use projection or pad")
+            return None
+        if len(before) != 3 or len(after) != 3:
+            self.fail(f"{turns}: no shortcut leads there; keep vectors out of the block")
+            return None
+        strides = (-(-before[0] // after[0]), -(-before[1] // after[1]))
+        if slide(before[:2], (1, 1), strides, "same") != after[:2]:
+            self.fail(f"{turns}: no strides lead there; use strides or pools with padding: same")
+            return None
+        if kind != "pad":
+            return self._projection(block, start, after, strides, name)
+        if after[-1] < before[-1]:
+            self.fail(f"{turns}: shortcut: pad cannot drop channels; use projection")
+            return None
+        options = ShortcutOptions(strides=strides, channels=after[-1])
+        self.add("shortcut", name, after, options=options, inputs=(start.name,))
+        return name
+
+    def _projection(
+        self, block: Any, start: Layer, after: tuple[int, ...], strides: Any, name: str
+    ) -> str:
+        """Appends a 1x1 convolution from `start` to the shape `after`, with its norm, if any."""
+        norm = last_norm(block.stack)
+        weights, bias = start.output_shape[-1] * after[-1], after[-1] * (norm is None)
+        options = ConvOptions(
+            filters=after[-1],
+            kernel_size=(1, 1),
+            strides=strides,
+            padding="same",
+            dilation_rate=(1, 1),
+            groups=1,
+            use_bias=norm is None,
+            kernel_initializer=block.kernel_initializer,
+            bias_initializer=Initializer.model_validate("zeros"),
+            kernel_regularizer=block.kernel_regularizer,
+            activation=Activation.model_validate("linear"),
+            norm_follows=norm is not None,
+        )
+        self.add(
+            "conv",
+            name,
+            after,
+            trainable=weights + bias,
+            flops=(2 * weights + bias) * prod(after[:2]),
+            options=options,
+            inputs=(start.name,),
+        )
+        if norm is not None:
+            self.norm(name, norm)
+        return self.layers[-1].name
+
+    def _conv(self, stage: Conv) -> None:
+        def kernel(name: str, strides: tuple[int, int]) -> None:
+            self.conv(
+                name,
+                ConvOptions(
+                    filters=stage.filters * pieces(stage),
+                    groups=stage.groups,
+                    **_window(stage, strides),
+                    **_hidden(stage),
+                ),
+            )
+
+        self._convolving("conv", stage, kernel)
+
+    def _depthwise_conv(self, stage: DepthwiseConv) -> None:
+        def kernel(name: str, strides: tuple[int, int]) -> None:
+            self.depthwise_conv(
+                name,
+                DepthwiseConvOptions(
+                    depth_multiplier=stage.depth_multiplier * pieces(stage),
+                    **_window(stage, strides),
+                    **_hidden(stage),
+                ),
+            )
+
+        self._convolving("depthwise_conv", stage, kernel)
+
+    def _separable_conv(self, stage: SeparableConv) -> None:
+        def kernel(name: str, strides: tuple[int, int]) -> None:
+            between = {
+                "use_bias": False,
+                "kernel_initializer": stage.depthwise_initializer,
+                "activation": Activation.model_validate("linear"),
+                "norm_follows": False,
+            }
+            depthwise = DepthwiseConvOptions(
+                depth_multiplier=stage.depth_multiplier,
+                **_window(stage, strides),
+                **{**_hidden(stage), **between},
+            )
+            pointwise = ConvOptions(
+                filters=stage.filters * pieces(stage),
+                groups=1,
+                kernel_size=(1, 1),
+                strides=(1, 1),
+                padding="same",
+                dilation_rate=(1, 1),
+                **_hidden(stage),
+            )
+            self.depthwise_conv(f"{name}_depthwise", depthwise)
+            self.conv(name, pointwise)
+
+        self._convolving("separable_conv", stage, kernel)
+
+    def _convolving(
+        self, kind: str, stage: Convolving, kernel: Callable[[str, tuple[int, int]], None]
+    ) -> None:
+        """Appends the parts of a stage in their order, `repeat` times.
+
+        Args:
+            kind: for the names of the layers.
+            stage: resolved.
+            kernel: appends what stands for `conv` in the order; takes a name and strides.
+        """
+        base = self.number(kind)
+        for repeat in range(1, stage.repeat + 1):
+            name = base if stage.repeat == 1 else f"{base}_{repeat}"
+            last = repeat == stage.repeat
+            for part in full_order(stage.order or ORDER):
+                if part == "conv":
+                    kernel(name, stage.strides if repeat == 1 else (1, 1))
+                elif part == "pool" and last and stage.pool:
+                    self.pool(stage.pool)
+                else:
+                    self.part(part, name, stage, last)
+
+    def _fc(self, stage: Fc) -> None:
+        base = self.number("fc")
+        self.vector()
+        for repeat in range(1, stage.repeat + 1):
+            name = base if stage.repeat == 1 else f"{base}_{repeat}"
+            for part in full_order(stage.order or ORDER):
+                if part == "conv":
+                    options = FcOptions(units=stage.units * pieces(stage), **_hidden(stage))
+                    self.dense("fc", name, options)
+                else:
+                    self.part(part, name, stage, repeat == stage.repeat)
+
+    def _global_pool(self, pool: Choice) -> None:
+        if self.spatial("global_pool"):
+            self.add(
+                "global_pool",
+                self.number("global_pool"),
+                self.shape[-1:],
+                flops=prod(self.shape),
+                options=GlobalPoolOptions(word=pool.word),
+            )
+
+    def _pool(self, pool: Choice) -> None:
+        self.pool(pool)
+
+    def _flatten(self, _: Any) -> None:
+        self.flatten()
+
+    def _dropout(self, dropout: Any) -> None:
+        self.dropout("dropout", dropout.rate)
+
+    def _spatial_dropout(self, dropout: Any) -> None:
+        if self.spatial("spatial_dropout"):
+            self.dropout("spatial_dropout", dropout.rate)
+
+    def _alpha_dropout(self, dropout: Any) -> None:
+        self.dropout("alpha_dropout", dropout.rate)
+
+    def _whiten(self, stage: Any) -> None:
+        if self.layers[-1].kind not in ("image", "normalise"):
+            self.fail("whiten looks at the images themselves; make it the first stage")
+            return
+        name = self.number("whiten")
+        options = WhitenOptions(
+            filters=2 * prod(stage.kernel_size) * self.shape[-1],
+            kernel_size=stage.kernel_size,
+            epsilon=stage.epsilon,
+            images=stage.images,
+            use_bias=True,
+            kernel_initializer=scaled(1.0),  # Until the images are seen.
+            bias_initializer=Initializer.model_validate("zeros"),
+            kernel_regularizer=None,
+        )
+        self.whiten(name, options)
+        if not self.stopped:
+            self.activation(f"{name}_act", stage.activation)
+
+
+def _kernel(block: Any) -> dict[str, Any]:
+    """The fields of `KernelOptions`, from a resolved stage or the head."""
+    keys = ("use_bias", "kernel_initializer", "bias_initializer", "kernel_regularizer")
+    return {key: getattr(block, key) for key in keys}
+
+
+def _hidden(stage: Layered) -> dict[str, Any]:
+    """The fields of `HiddenOptions`, from a resolved stage."""
+    hidden = {"activation": stage.activation, "norm_follows": stage.norm_follows}
+    return {**_kernel(stage), **hidden}
+
+
+def _window(stage: Convolving, strides: tuple[int, int]) -> dict[str, Any]:
+    """The fields of a convolution's options that say how its kernel slides."""
+    keys = ("kernel_size", "padding", "dilation_rate")
+    return {"strides": strides, **{key: getattr(stage, key) for key in keys}}
+
+
+def pieces(stage: Layered) -> int:
+    """How many times its filters or units a kernel needs for the stage's activation."""
+    activation: Any = stage.activation
+    return int(activation.options.pieces) if activation.word == "maxout" else 1
+
+
+def last_norm(stack: tuple[Stage, ...]) -> Any:
+    """The norm of the last stage of a resolved stack that can have one; None: it has none."""
+    for _, stage in reversed(list(stages(stack, ()))):
+        if isinstance(stage.options, Layered):
+            return stage.options.norm
+    return None

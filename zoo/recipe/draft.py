@@ -1,0 +1,146 @@
+"""A recipe on its way from text to `Recipe`: its data, where they come from, what is wrong."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from pydantic import ValidationError
+
+from zoo.errors import Problem, RecipeError, UsageError
+from zoo.recipe import space
+from zoo.recipe.overrides import fault, parse_path, put
+from zoo.recipe.problems import explain
+from zoo.recipe.resolve import resolved
+from zoo.recipe.schema import Recipe
+from zoo.recipe.yaml_reader import Document, Path, dotted, read_text
+
+# What a check of a whole recipe finds: sentences, each with the path that it is about.
+Check = Callable[[Recipe], Iterable[tuple[Path, str]]]
+
+
+@dataclass
+class Draft:
+    """A recipe's data before they are checked, and where each value came from.
+
+    Attributes:
+        document: as it was read; its problems are the draft's first.
+        problems: found so far.
+        origins: path -> text of the override that set it, the last override first.
+        broken: paths at which the reader found a problem; what the schema says there would only
+            follow from that.
+        data: of the document, with overrides.
+    """
+
+    document: Document
+    problems: list[Problem] = field(default_factory=list)
+    origins: dict[Path, str] = field(default_factory=dict)
+    broken: list[str] = field(default_factory=list)
+    data: Any = None
+
+    def __post_init__(self) -> None:
+        self.data = self.document.data
+        for problem in self.document.problems:
+            self._add_from_reader(problem)
+
+    def add(self, path: Path, message: str) -> None:
+        """Adds a problem, unless one that the reader found at that path explains it already."""
+        at = f"{dotted(path)}."
+        if any(at.startswith((f"{known}.", f"{known}[")) for known in self.broken):
+            return
+        self.problems.append(self.located(path, message))
+
+    def located(self, path: Path, message: str) -> Problem:
+        """A problem at a path, with the file and line, or the override, that it comes from."""
+        origin = next((text for at, text in self.origins.items() if path[: len(at)] == at), None)
+        return Problem(
+            message=message,
+            file=origin or self.document.file,
+            line=None if origin else self.document.line(path),
+            path=dotted(path) or None,
+        )
+
+    def override(self, override: str) -> None:
+        """Sets a value, given as `a.b[0].c=VALUE`; what is wrong with it becomes a problem.
+
+        Raises:
+            UsageError: not of this form.
+        """
+        target, equals, text = override.partition("=")
+        path = parse_path(target.strip())
+        if not equals or path is None:
+            raise UsageError(
+                f"--set {override}: not a change. Expected PATH=VALUE, "
+                "for example train.epochs=5 or model.stack[0].conv.filters=32."
+            )
+        origin = f"--set {override}"
+        # The last override of a path is the one that holds, so it is looked up first.
+        self.origins = {path: origin, **self.origins}
+        try:
+            document = read_text(text)
+        except RecipeError as error:
+            self.add(path, error.problems[0].message)
+            return
+        for problem in document.problems:
+            inner = f".{problem.path}" if problem.path else ""
+            at = (dotted(path) + inner).replace(".[", "[")
+            self._add_from_reader(replace(problem, file=origin, line=None, path=at))
+        if not isinstance(self.data, dict):
+            self.data = {}
+        misplaced = fault(self.data, path)
+        if misplaced is None:
+            put(self.data, path, document.data)
+        else:
+            at_fault, message = misplaced
+            self.origins = {at_fault: origin, **self.origins}
+            self.add(at_fault, message)
+
+    def checked(self, check: Check, with_space: bool = True) -> Recipe:
+        """The recipe, valid and resolved.
+
+        Args:
+            check: finds what is wrong with a recipe whose words are valid.
+            with_space: whether the search space is checked, too.
+
+        Raises:
+            RecipeError: all problems, in the order of the file's lines.
+        """
+        recipe = self._validated()
+        if recipe is not None:
+            for path, message in check(recipe):
+                self.add(path, message)
+            if recipe.tune is not None and with_space:
+                for path, message in space.problems(self.data, recipe.tune):
+                    self.add(path, message)
+        if self.problems or recipe is None:
+            raise RecipeError(sorted(self.problems, key=lambda p: (p.line is None, p.line or 0)))
+        return resolved(recipe)
+
+    def _add_from_reader(self, problem: Problem) -> None:
+        self.problems.append(problem)
+        if problem.path:
+            self.broken.append(problem.path)
+
+    def _validated(self) -> Recipe | None:
+        """The data as a recipe; where they are none, as much of it as can be checked further."""
+        if self.data is None:
+            self.add((), "the recipe is empty. See `zoo show digits-tiny` for one that works.")
+            return None
+        if not isinstance(self.data, dict):
+            self.add((), "not a recipe. Expected a map with name, data, model and train.")
+            return None
+        try:
+            return Recipe.model_validate(self.data)
+        except ValidationError as error:
+            for path, message in explain(error):
+                self.add(path, message)
+            return self._network_alone()
+
+    def _network_alone(self) -> Recipe | None:
+        """Data and model with a name and a training that are valid, to check the stack as well."""
+        network = {key: self.data.get(key) for key in ("data", "model")}
+        try:
+            return Recipe.model_validate({"name": "stack", "train": {"epochs": 1}, **network})
+        except ValidationError:
+            return None
