@@ -206,9 +206,7 @@ def filters(subject: Subject) -> first_filters.FilterSmoothness | None:
     if min(options.kernel_size) < 5 or found.shortened:
         return None
     observed, p = morans_i(kernel, subject.rng("filters"))
-    return first_filters.FilterSmoothness(
-        p=p, morans_i=observed, kernel_size=options.kernel_size
-    )
+    return first_filters.FilterSmoothness(p=p, morans_i=observed, kernel_size=options.kernel_size)
 
 
 def morans_i(kernel: np.ndarray, rng: np.random.Generator, draws: int = 999) -> tuple[float, float]:
