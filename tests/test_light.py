@@ -112,9 +112,9 @@ def test_verb_is_light(args: list[str], code: int, part: str, files: dict[str, s
 
 
 LIGHT = [
-    "zoo", "zoo.cli", "zoo.cli.export", "zoo.cli.predict", "zoo.recipe", "zoo.plan",
+    "zoo", "zoo.cli", "zoo.recipe", "zoo.plan",
     "zoo.rundir", "zoo.artifact.layout", "zoo.check.judge", "zoo.data.layout",
-    "zoo.serve", "zoo.serve.model_path", "zoo.cli.serve",
+    "zoo.serve", "zoo.serve.model_path",
     # Of the search all but what trains trials.
     *(f"tuning.{file.stem}" for file in sorted((ROOT / "tuning").glob("[a-z]*.py"))
       if file.stem not in ("trial_trainer", "trial_observer", "hyperparameter_variables")),

@@ -206,4 +206,4 @@ def test_an_address_that_is_none_of_ours(tmp_path: Path) -> None:
 )  # fmt: skip
 def test_the_command_to_try(inputs: dict[str, TensorInfo], expected: str) -> None:
     signature = Signature("serving_default", PREDICT, inputs, {"y": TensorInfo("float", (-1,))})
-    assert serve.example("U", signature) == expected
+    assert serve.example_command("U", signature) == expected

@@ -1,17 +1,27 @@
-"""The command line: `zoo VERB ...`. Light: every verb imports what it needs when it runs."""
+"""The command line: `zoo VERB ...`, one module a verb.
+
+Every verb is imported for `zoo --help`, so these modules import nothing but Typer and the standard
+library at their top; what a verb needs besides is imported when it runs.
+"""
 
 from __future__ import annotations
 
 import sys
 
-from zoo.cli import recipes, runs
 from zoo.cli.app import app
 
-__all__ = ["app", "main", "recipes", "runs"]
+# isort: off
+# `zoo --help` lists the verbs in this order.
+from zoo.cli import (  # noqa: F401  Importing a verb registers it.
+    list, show, schema, new, check, train, tune, evaluate, predict, export, serve,
+)  # fmt: skip
+# isort: on
+
+__all__ = ["app", "main"]
 
 
 def main() -> None:
-    """The `zoo` command."""
+    """Run the `zoo` command."""
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="replace")

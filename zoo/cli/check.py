@@ -1,64 +1,106 @@
-"""`zoo check`: the babysitter, before the money is spent."""
+"""`zoo check`: checks of a recipe before hours are spent on its training."""
 
 from __future__ import annotations
 
 import json
 import re
-import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 from textwrap import fill
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from zoo import backend
-from zoo import recipe as recipes
-from zoo.check.judge import CHECKS, Finding, Verdict
+from zoo.cli.app import app
+from zoo.cli.options import (
+    DebugOption,
+    JsonOption,
+    OptionalRecipeArgument,
+    OutOption,
+    QuietOption,
+    SetOption,
+)
 from zoo.cli.output import Output, columns
 from zoo.errors import RecipeError, UsageError
-from zoo.recipe import Recipe
-from zoo.recipe.resolve import dump_data
-from zoo.recipe.tune import proposal
-from zoo.rundir import Run, write_text
 
 if TYPE_CHECKING:
+    from zoo.check.judge import Finding
+    from zoo.check.measure import Subject
     from zoo.check.run import CheckReport
+    from zoo.recipe import Recipe, Template
 
 CLAIM = re.compile(r"^# [0-9.]+ ± .*\n", re.MULTILINE)
+LIVE_CHECKS = ("C17", "C18", "C19")
 WIDTH = 100
-WHEN = dict.fromkeys(("C17", "C18", "C19"), "live")
 INDENT = " " * 6
 
 
-def listing(out: Output) -> None:
-    """The table of checks: what each asks and costs."""
-    found = [
-        {
-            "id": entry.id,
-            "name": entry.name,
-            "asks": entry.asks,
-            "cost": entry.cost,
-            "quick": entry.quick,
-            "source": entry.source,
-        }
-        for entry in CHECKS.values()
-    ]
-    out.result({"checks": found})
+@app.command()
+def check(
+    recipe: OptionalRecipeArgument = None,
+    overrides: SetOption = None,
+    quick: Annotated[
+        bool, typer.Option("--quick", help="Only the checks that need no training: seconds.")
+    ] = False,
+    only: Annotated[
+        list[str] | None,
+        typer.Option("--only", metavar="ID", help="Only this check: C12 (repeatable, or C05,C12)."),
+    ] = None,
+    skip: Annotated[
+        list[str] | None, typer.Option("--skip", metavar="ID", help="Leave this check out.")
+    ] = None,
+    plots: Annotated[
+        bool, typer.Option("--plots", help="Also draw what was measured, as PNG files.")
+    ] = False,
+    write: Annotated[
+        Path | None,
+        typer.Option(
+            "--write",
+            metavar="FILE",
+            help="Write a copy of the recipe with the suggested learning rate.",
+        ),
+    ] = None,
+    list_checks: Annotated[
+        bool, typer.Option("--list", help="Print what each check asks and costs, and exit.")
+    ] = False,
+    out: OutOption = Path("runs"),
+    quiet: QuietOption = False,
+    as_json: JsonOption = False,
+    debug: DebugOption = False,
+) -> None:
+    """Check a recipe before hours are spent on it: data, loss, signals, learning rate."""
+    with Output(as_json, debug, quiet) as output:
+        if list_checks:
+            _print_checks(output)
+            return
+        if recipe is None:
+            raise UsageError("Expected a RECIPE, or --list.")
+        subject, report = _run(output, recipe, overrides or (), _ids(only), _ids(skip), quick,
+                               plots, write)  # fmt: skip
+        _report(output, recipe, overrides or (), subject, report, plots, write, out)
+
+
+def _print_checks(out: Output) -> None:
+    """Print what each check asks and costs."""
+    from zoo.check.judge import CHECKS
+
+    keys = ("id", "name", "asks", "cost", "quick", "source")
+    out.result(
+        {"checks": [{key: getattr(entry, key) for key in keys} for entry in CHECKS.values()]}
+    )
     rows = [["check", "when", "asks", "cost"]]
-    rows += [
-        [f"{one.id} {one.name}", WHEN.get(one.id, "quick" * one.quick), one.asks, one.cost]
-        for one in CHECKS.values()
-    ]
+    for entry in CHECKS.values():
+        when = "live" if entry.id in LIVE_CHECKS else "quick" if entry.quick else ""
+        rows.append([f"{entry.id} {entry.name}", when, entry.asks, entry.cost])
     out.text(columns(rows))
 
 
-def ids(given: Sequence[str] | None) -> list[str]:
-    """The ids of repeated options, each of which may hold several: C05,C12."""
-    return [one.strip() for text in given or () for one in text.split(",") if one.strip()]
+def _ids(values: Sequence[str] | None) -> list[str]:
+    """Split the values of a repeated option, each of which may hold several ids: C05,C12."""
+    return [word.strip() for value in values or () for word in value.split(",") if word.strip()]
 
 
-def check(
+def _run(
     out: Output,
     recipe: str,
     overrides: Sequence[str],
@@ -67,9 +109,11 @@ def check(
     quick: bool,
     plots: bool,
     write: Path | None,
-    folder: Path,
-) -> None:
-    """Checks a recipe; exit code 1 where any check fails."""
+) -> tuple[Subject, CheckReport]:
+    """Load recipe and data and run the checks; whatever can be refused early is."""
+    from zoo import backend
+    from zoo import recipe as recipes
+
     loaded = recipes.load(recipe, overrides, out.warn)
     if write is not None and write.exists():
         raise UsageError(f"{write}: exists already; --write takes the name of a new file.")
@@ -86,64 +130,84 @@ def check(
     from zoo.train.training import keras_ready
 
     keras_ready(loaded)
-    wanted = select_checks(only, skip, quick)  # Wrong ids are told before the data are read.
-    if write is not None and "C14" not in wanted:
+    selected = select_checks(only, skip, quick)  # Refuses wrong ids before the data are read.
+    if write is not None and "C14" not in selected:
         raise UsageError("--write needs the scan of learning rates, C14, which is left out.")
     console = out.console()
-    with counting(console) as report:
-        data = load_data(loaded, progress=report)
+    with counting(console) as progress:
+        data = load_data(loaded, progress=progress)
     for note in data.notes:
         out.note(f"note: {note}")
     subject = Subject(loaded, data)
     with console.status("checking") as status:
-        found = run_checks(
+        report = run_checks(
             subject, only, skip, quick, tell=lambda text: status.update(f"checking {text}")
         )
-    place = Run.create(folder, loaded.name, kind="check-")
-    place.write_checks({"recipe": recipes.dump(loaded), **found.as_json()})
-    out.result({**found.as_json(), "folder": str(place)})
-    _printed(out, found)
-    _suggested(out, loaded, found.suggestion, recipe, overrides, write)
+    return subject, report
+
+
+def _report(
+    out: Output,
+    recipe: str,
+    overrides: Sequence[str],
+    subject: Subject,
+    report: CheckReport,
+    plots: bool,
+    write: Path | None,
+    folder: Path,
+) -> None:
+    """Write checks.json, print the findings, and exit with 1 if a check failed."""
+    from zoo import recipe as recipes
+    from zoo.check.judge import Verdict
+    from zoo.rundir import Run
+
+    run = Run.create(folder, subject.recipe.name, kind="check-")
+    run.write_checks({"recipe": recipes.dump(subject.recipe), **report.as_json()})
+    out.result({**report.as_json(), "folder": str(run)})
+    _print_findings(out, report)
+    _suggest_rate(out, subject.recipe, report.suggestion, recipe, overrides, write)
     if plots:
         from zoo.report.check_figures import draw
 
-        made = draw(subject.kept, place.plots_folder)
-        out.result({"plots": [str(file) for file in made]})
-        out.text(f"plots     {place.plots_folder}: {', '.join(file.name for file in made)}")
-    out.text(f"written   {place.checks_file}")
-    if found.verdict is Verdict.FAIL:
+        files = draw(subject.kept, run.plots_folder)
+        out.result({"plots": [str(file) for file in files]})
+        out.text(f"plots     {run.plots_folder}: {', '.join(file.name for file in files)}")
+    out.text(f"written   {run.checks_file}")
+    if report.verdict is Verdict.FAIL:
         raise typer.Exit(1)
 
 
-def _printed(out: Output, found: CheckReport) -> None:
-    """The findings, what is silent, what was done with less, and the verdict of all."""
-    for finding in found.findings:
-        out.text(told(finding))
-    for name in found.silent:
+def _print_findings(out: Output, report: CheckReport) -> None:
+    """Print the findings, the checks that do not apply, notes, and the overall verdict."""
+    from zoo.check.judge import CHECKS, Verdict
+
+    for finding in report.findings:
+        out.text(format_finding(finding))
+    for name in report.silent:
         out.text(f"----  {name} {CHECKS[name].name}: nothing to judge in this network")
-    for name, note in found.notes.items():
+    for name, note in report.notes.items():
         out.text(fill(f"note  {name} {note}", WIDTH, subsequent_indent=INDENT))
-    counts = {word: sum(f.verdict is word for f in found.findings) for word in Verdict}
+    counts = {word: sum(f.verdict is word for f in report.findings) for word in Verdict}
     out.text("")
     out.text(
-        f"verdict   {found.verdict.value}: "
+        f"verdict   {report.verdict.value}: "
         + ", ".join(f"{count} {word.value}" for word, count in counts.items())
-        + f" in {sum(found.seconds.values()):.1f} s"
+        + f" in {sum(report.seconds.values()):.1f} s"
     )
 
 
-def told(finding: Finding) -> str:
-    """A finding in lines: verdict, name, number, what was required, what to do."""
+def format_finding(finding: Finding) -> str:
+    """Format a finding as lines: verdict, name, number, what was required, what to do."""
     value = "" if finding.value is None else f"{finding.value:.4g}"
     lines = [f"{finding.verdict:<4}  {finding.id} {finding.name:<32} {value:>9}"]
     lines[0] += f"  wanted: {finding.threshold}"
-    also = [f"{one['verdict']}: {one['advice']}" for one in finding.details.get("also", ())]
-    for text in (finding.advice, *also):
+    others = [f"{other['verdict']}: {other['advice']}" for other in finding.details.get("also", ())]
+    for text in (finding.advice, *others):
         lines.append(fill(text, WIDTH, initial_indent=INDENT, subsequent_indent=INDENT))
     return "\n".join(lines)
 
 
-def _suggested(
+def _suggest_rate(
     out: Output,
     loaded: Recipe,
     suggestion: dict[str, Any] | None,
@@ -151,7 +215,7 @@ def _suggested(
     overrides: Sequence[str],
     write: Path | None,
 ) -> None:
-    """Prints the suggested rate; writes it into a copy of the recipe where that is asked for."""
+    """Print the suggested learning rate and, with `--write`, write it into a copy of the recipe."""
     if suggestion is None:
         if write is not None:
             out.note("nothing written: the scan suggests no learning rate; C14 says why")
@@ -160,38 +224,49 @@ def _suggested(
     out.text(f"rate      {rate:g} suggested; search from {low:g} to {high:g}")
     if write is None:
         return
-    word = loaded.train.optimizer.word
-    block = _searched(recipes.Template(recipe, overrides), word, (low, high))
-    changes = [f"train.optimizer.{word}.learning_rate={rate:g}", f"tune={json.dumps(block)}"]
+    from zoo import recipe as recipes
+    from zoo.rundir import write_text
+
+    optimizer = loaded.train.optimizer.word
+    tune = _tune_block(recipes.Template(recipe, overrides), optimizer, (low, high))
+    changes = [f"train.optimizer.{optimizer}.learning_rate={rate:g}", f"tune={json.dumps(tune)}"]
     changed = recipes.load(recipe, [*overrides, *changes])
-    head = f"# zoo check: learning rate {rate:g}; `zoo tune` searches from {low:g} to {high:g}\n"
-    write_text(write, head + _copied(recipe, changed, rate, block))
+    header = f"# zoo check: learning rate {rate:g}; `zoo tune` searches from {low:g} to {high:g}\n"
+    write_text(write, header + _changed_text(recipe, changed, rate, tune))
     out.result({"written": str(write)})
     out.text(f"recipe    {write}")
 
 
-def _searched(template: recipes.Template, word: str, rates: tuple[float, float]) -> dict[str, Any]:
-    """The recipe's `tune:` block with these learning rates, or one that is proposed for it."""
-    known = template.data.get("tune")
-    if not isinstance(known, dict):
-        return proposal(word, template.recipe.train.epochs, rates)
+def _tune_block(template: Template, optimizer: str, rates: tuple[float, float]) -> dict[str, Any]:
+    """Return the recipe's `tune:` block, or a proposed one, with this range of learning rates."""
+    from zoo.recipe.tune import proposal
+
+    given = template.data.get("tune")
+    if not isinstance(given, dict):
+        return proposal(optimizer, template.recipe.train.epochs, rates)
     entry = {"min_value": rates[0], "max_value": rates[1], "sampling": "log"}
-    path = f"train.optimizer.{word}.learning_rate"
-    return {**known, "space": {**known["space"], path: entry}}
+    path = f"train.optimizer.{optimizer}.learning_rate"
+    return {**given, "space": {**given["space"], path: entry}}
 
 
-def _copied(recipe: str, changed: Recipe, rate: float, block: dict[str, Any]) -> str:
-    """The recipe's own text with another rate and its search, comments and all.
+def _changed_text(recipe: str, changed: Recipe, rate: float, tune: dict[str, Any]) -> str:
+    """Return the text of a changed recipe.
 
-    Where that cannot be, the recipe written out.
+    That is the recipe's own text, with its comments, where replacing the learning rate and
+    appending the `tune:` block makes just the changed recipe; else the changed recipe written out.
     """
+    import tempfile
+
+    from zoo import recipe as recipes
+    from zoo.recipe.resolve import dump_data
+
     text = recipes.find(recipe).read_text(encoding="utf-8")
-    text = re.sub(CLAIM, "", text)  # What was measured was so with the old rate.
+    text = re.sub(CLAIM, "", text)  # The claim was measured with the old learning rate.
     edited, count = re.subn(
-        r"(learning_rate:\s*)[0-9][0-9.eE+-]*", lambda found: f"{found[1]}{rate:g}", text
+        r"(learning_rate:\s*)[0-9][0-9.eE+-]*", lambda match: f"{match[1]}{rate:g}", text
     )
     if count == 1 and not re.search(r"^tune:", text, re.MULTILINE):
-        edited = f"{edited.rstrip()}\n{dump_data({'tune': block})}"
+        edited = f"{edited.rstrip()}\n{dump_data({'tune': tune})}"
         with tempfile.TemporaryDirectory() as folder:
             file = Path(folder) / "recipe.yaml"
             file.write_text(edited, encoding="utf-8")
@@ -199,5 +274,5 @@ def _copied(recipe: str, changed: Recipe, rate: float, block: dict[str, Any]) ->
                 if recipes.load(str(file)) == changed:
                     return edited
             except RecipeError:
-                pass  # Such as a stack whose text says learning_rate elsewhere.
+                pass  # The one learning_rate in the text was another's, such as a schedule's.
     return recipes.dump(changed)

@@ -1,103 +1,138 @@
-"""`zoo export`, and what the verbs share that use a trained run."""
+"""`zoo export`: a trained run's best model in other formats."""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Sequence
+from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Annotated, Any
 
-from zoo import backend
-from zoo.artifact.layout import MODEL_FILES
+import typer
+
+from zoo.cli.app import app
+from zoo.cli.options import (
+    DataSourceOption,
+    DebugOption,
+    JsonOption,
+    QuietOption,
+    RunArgument,
+    open_trained_run,
+)
 from zoo.cli.output import Output
 from zoo.errors import EnvironmentFault, ParityError, UsageError
-from zoo.rundir import Run
+
+if TYPE_CHECKING:
+    from zoo.artifact.trained_run import TrainedRun
 
 
+@app.command()
 def export(
-    out: Output,
-    run: str,
-    formats: Sequence[str],
-    overrides: Sequence[str],
-    folder: Path | None,
-    version: int | None,
+    run: RunArgument,
+    overrides: DataSourceOption = None,
+    format_: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--format",
+            help="saved_model, keras, onnx or litert (repeatable; else saved_model).",
+        ),
+    ] = None,
+    out: Annotated[
+        Path | None,
+        typer.Option("--out", help="Where NAME/VERSION goes; FORMAT/NAME/VERSION if several."),
+    ] = None,
+    version: Annotated[
+        int | None,
+        typer.Option("--model-version", min=1, help="VERSION; 1, or with --out the next one."),
+    ] = None,
+    quiet: QuietOption = False,
+    as_json: JsonOption = False,
+    debug: DebugOption = False,
 ) -> None:
-    """`zoo export`: one format after the other; one that fails does not stop the others."""
-    wanted = _formats(formats)
-    if folder:
-        require_writable(folder)
-    opened = Run.open(run)
-    opened.require_model()
-    for format in wanted if folder is None else ():
-        require_writable(opened.export_folder(format))
-    # Export goes through TensorFlow whatever backend trained.
-    os.environ["KERAS_BACKEND"] = "tensorflow"
-    if not can_export():
-        raise EnvironmentFault("exporting needs TensorFlow: pip install tensorflow")
-    trained = trained_run(run, overrides)
-    from zoo.export import export as write
-    from zoo.export.export import require_packages
-
-    for format in wanted:
-        require_packages(format)
-    made: list[dict[str, Any]] = []
-    failed: list[ParityError] = []
-    for format in wanted:
-        if len(wanted) > 1:
-            out.note(f"exporting {format}")
-        try:
-            # Formats of one run have one name; in one folder each would replace the one before.
-            place = folder / format if folder and len(wanted) > 1 else folder
-            made.append(write(trained, format, place, version))
-        except ParityError as error:
-            failed.append(error)
-            continue
-        out.text(exported(made[-1]))
-    out.result({**(made[0] if len(wanted) == len(made) == 1 else {}), "exports": made})
-    if failed:
-        raise ParityError("; ".join(error.message for error in failed))
+    """Export a run's best model, read it again in a fresh process, and compare."""
+    with Output(as_json, debug, quiet) as output:
+        formats = _formats(format_ or ())
+        _require_places(run, formats, out)
+        # TensorFlow writes the exports, whatever backend trained the run.
+        os.environ["KERAS_BACKEND"] = "tensorflow"
+        if not tensorflow_installed():
+            raise EnvironmentFault("exporting needs TensorFlow: pip install tensorflow")
+        trained = open_trained_run(run, overrides or ())
+        _export(output, trained, formats, out, version)
 
 
-def _formats(given: Sequence[str]) -> list[str]:
-    """The formats of `--format onnx --format litert` or `--format onnx,litert`."""
-    words = [word.strip() for text in given for word in text.split(",")] or ["saved_model"]
-    unknown = [word for word in words if word not in MODEL_FILES]
+def _formats(values: Sequence[str]) -> list[str]:
+    """Return the formats of `--format onnx --format litert` or `--format onnx,litert`."""
+    from zoo.artifact.layout import MODEL_FILES
+
+    formats = [word.strip() for value in values for word in value.split(",")] or ["saved_model"]
+    unknown = [word for word in formats if word not in MODEL_FILES]
     if unknown:
         raise UsageError(
             f"--format {', '.join(unknown)}: unknown. Expected one of: {', '.join(MODEL_FILES)}."
         )
-    return list(dict.fromkeys(words))
+    return list(dict.fromkeys(formats))
 
 
-def can_export() -> bool:
-    from importlib.util import find_spec
+def _require_places(path: str, formats: Sequence[str], folder: Path | None) -> None:
+    """Refuse a run without a model, and folders that cannot be written, before anything is read."""
+    from zoo.rundir import Run, require_writable
 
+    if folder:
+        require_writable(folder)
+    run = Run.open(path)
+    run.require_model()
+    if folder is None:
+        for name in formats:
+            require_writable(run.export_folder(name))
+
+
+def _export(
+    out: Output,
+    trained: TrainedRun,
+    formats: Sequence[str],
+    folder: Path | None,
+    version: int | None,
+) -> None:
+    """Export one format after the other; one that fails does not stop the others."""
+    from zoo.export import export as write
+    from zoo.export.export import require_packages
+
+    for name in formats:
+        require_packages(name)
+    results: list[dict[str, Any]] = []
+    failures: list[str] = []
+    several = len(formats) > 1
+    for name in formats:
+        if several:
+            out.note(f"exporting {name}")
+        try:
+            # All formats share NAME/VERSION, so that in one folder each needs its own.
+            results.append(
+                write(trained, name, folder / name if folder and several else folder, version)
+            )
+        except ParityError as error:
+            failures.append(error.message)
+            continue
+        print_export(out, results[-1])
+    only = results[0] if len(formats) == len(results) == 1 else {}
+    out.result({**only, "exports": results})
+    if failures:
+        raise ParityError("; ".join(failures))
+
+
+def tensorflow_installed() -> bool:
+    """Whether TensorFlow can be found, without importing it."""
     try:
         return find_spec("tensorflow") is not None
     except (ImportError, ValueError):
         return False
 
 
-def exported(made: dict[str, Any]) -> str:
-    parity = made["parity"]
-    return (
-        f"export    {made['path']}: differs by {parity['max_abs_diff']:.1e} on "
+def print_export(out: Output, result: dict[str, Any]) -> None:
+    """Print where an export is and how far its predictions differ from the model's."""
+    parity = result["parity"]
+    out.text(
+        f"export    {result['path']}: differs by {parity['max_abs_diff']:.1e} on "
         f"{parity['images']} images"
     )
-
-
-def require_writable(folder: Path) -> None:
-    """Says so before the data are read, not after."""
-    there = next(parent for parent in (folder, *folder.absolute().parents) if parent.exists())
-    if not there.is_dir() or not os.access(there, os.W_OK):
-        raise EnvironmentFault(f"{folder}: cannot be written to; choose another place with --out.")
-
-
-def trained_run(path: str, overrides: Sequence[str] = ()) -> Any:
-    """Opens a run before the framework is loaded, so that a wrong path answers at once."""
-    run = Run.open(path)
-    run.require_model()
-    backend.prepare(deterministic=False)
-    from zoo.artifact.trained_run import TrainedRun
-
-    return TrainedRun(run, overrides)

@@ -1,26 +1,53 @@
-"""`zoo new`: no framework is loaded for a folder."""
+"""`zoo new`: a recipe for images. No framework is loaded for an image folder."""
 
 from __future__ import annotations
 
 import shlex
 from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
 
-from zoo import new as maker
+import typer
+
+from zoo.cli.app import app
+from zoo.cli.options import DebugOption, JsonOption, QuietOption
 from zoo.cli.output import Output
-from zoo.progress import counting
 
-NAMED = 10
+if TYPE_CHECKING:
+    from zoo.new import Made
 
-
-def new(out: Output, data: str, file: Path | None, force: bool) -> None:
-    """Looks, writes, and says what was found and what comes next."""
-    with counting(out.console()) as report:
-        made = maker.new(data, file, force=force, progress=report)
-    out.result(made.as_json())
-    out.text("\n".join(_summary(made)))
+BAD_FILES_PRINTED = 10
 
 
-def _summary(made: maker.Made) -> list[str]:
+@app.command()
+def new(
+    data: Annotated[
+        str,
+        typer.Argument(metavar="DATA", help="A folder of images, digits, or tfds:NAME."),
+    ],
+    out: Annotated[
+        Path | None,
+        typer.Option("-o", "--out", metavar="FILE", help="The recipe to write; else NAME.yaml."),
+    ] = None,
+    force: Annotated[bool, typer.Option("--force", help="Replace FILE if it exists.")] = False,
+    quiet: QuietOption = False,
+    as_json: JsonOption = False,
+    debug: DebugOption = False,
+) -> None:
+    """Look at images and write a commented recipe for them that trains as it stands."""
+    with Output(as_json, debug, quiet) as output:
+        from zoo import new as maker
+        from zoo.progress import counting
+
+        with counting(output.console()) as progress:
+            made = maker.new(data, out, force=force, progress=progress)
+        output.result(made.as_json())
+        output.text("\n".join(_summary(made)))
+
+
+def _summary(made: Made) -> list[str]:
+    """Return lines on the images, the recipe and what to do next."""
+    from zoo.new import duration
+
     found, chosen = made.found, made.chosen
     height, width = chosen.image_size
     lines = [
@@ -29,18 +56,20 @@ def _summary(made: maker.Made) -> list[str]:
         f"colours   {found.colours_line()}",
         f"balance   {found.balance_line()}",
         *(f"note      {note}" for note in found.all_notes()),
-        *(f"bad       {path}: {reason}" for path, reason in found.bad[:NAMED]),
+        *(f"bad       {path}: {reason}" for path, reason in found.bad[:BAD_FILES_PRINTED]),
     ]
-    if len(found.bad) > NAMED:
-        lines.append(f"bad       and {len(found.bad) - NAMED} more (all of them: --json)")
-    time = f", about {maker.duration(chosen.seconds)} on two CPU cores" if found.images else ""
+    if len(found.bad) > BAD_FILES_PRINTED:
+        lines.append(
+            f"bad       and {len(found.bad) - BAD_FILES_PRINTED} more (all of them: --json)"
+        )
+    time = f", about {duration(chosen.seconds)} on two CPU cores" if found.images else ""
     lines.append(
         f"recipe    {made.file}: {height} x {width} {'grey' if chosen.grey else 'rgb'}, "
         f"{made.parameters:,} parameters, {chosen.epochs} epochs{time}"
     )
     if found.bad:
         lines.append(
-            "first     repair or remove the bad files; or, to leave them out, take the mark off "
+            "first     repair or remove the bad files; or, to leave them out, uncomment "
             "`# on_bad_image: skip` in the recipe"
         )
     lines.append(f"next      zoo train {shlex.quote(str(made.file))}")

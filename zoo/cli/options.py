@@ -1,27 +1,61 @@
-"""Arguments and flags that several verbs share. Light."""
+"""Arguments and flags that several verbs share."""
 
 from __future__ import annotations
 
-from typing import Annotated
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-RecipeArgument = Annotated[
-    str, typer.Argument(metavar="RECIPE", help="A YAML file, or a recipe of `zoo list`.")
+if TYPE_CHECKING:
+    from zoo.artifact.trained_run import TrainedRun
+
+_RECIPE_HELP = "A YAML file, or a recipe of `zoo list`."
+
+RecipeArgument = Annotated[str, typer.Argument(metavar="RECIPE", help=_RECIPE_HELP)]
+OptionalRecipeArgument = Annotated[
+    str | None, typer.Argument(metavar="[RECIPE]", help=_RECIPE_HELP)
 ]
 RunArgument = Annotated[
-    str, typer.Argument(metavar="RUN", help="A run folder, or runs/NAME for its newest.")
+    str, typer.Argument(metavar="RUN", help="A run folder, or runs/NAME for its newest run.")
 ]
 SetOption = Annotated[
     list[str] | None,
     typer.Option(
-        "--set", metavar="PATH=VALUE", help="Change the recipe: train.epochs=5 (repeatable)."
+        "--set",
+        metavar="PATH=VALUE",
+        help="Override a value of the recipe: train.epochs=5 (repeatable).",
     ),
 ]
-MovedOption = Annotated[
+DataSourceOption = Annotated[
     list[str] | None,
-    typer.Option("--set", metavar="data.source=...", help="Where the run's data are now."),
+    typer.Option(
+        "--set", metavar="data.source=...", help="Where the run's data are now, if they moved."
+    ),
 ]
-JsonOption = Annotated[bool, typer.Option("--json", help="One JSON document on stdout.")]
-DebugOption = Annotated[bool, typer.Option("--debug", help="Tracebacks of expected errors.")]
-QuietOption = Annotated[bool, typer.Option("-q", "--quiet", help="Only results and errors.")]
+OutOption = Annotated[Path, typer.Option("--out", help="Where the run folder goes.")]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON document on stdout.")]
+DebugOption = Annotated[bool, typer.Option("--debug", help="Show tracebacks of expected errors.")]
+QuietOption = Annotated[bool, typer.Option("-q", "--quiet", help="Print only results and errors.")]
+
+
+def open_trained_run(path: str, overrides: Sequence[str] = ()) -> TrainedRun:
+    """Open the trained run that a RUN argument names.
+
+    The folder is looked at before the framework is imported, so that a wrong path is answered at
+    once.
+
+    Raises:
+        RunError: the path is no run folder, or the run holds no trained model.
+        EnvironmentFault: the Keras backend cannot be used.
+    """
+    from zoo import backend
+    from zoo.rundir import Run
+
+    run = Run.open(path)
+    run.require_model()
+    backend.prepare(deterministic=False)
+    from zoo.artifact.trained_run import TrainedRun
+
+    return TrainedRun(run, overrides)

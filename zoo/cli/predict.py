@@ -1,55 +1,66 @@
-"""`zoo predict`: image files in, classes out, from a run or an export."""
+"""`zoo predict`: the classes of image files, from a run or an export."""
 
 from __future__ import annotations
 
-import csv
-import glob
-import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, TYPE_CHECKING, Annotated, Any
 
-from zoo import backend
-from zoo.artifact.layout import find_export
-from zoo.cli.export import require_writable, trained_run
+import typer
+
+from zoo.cli.app import app
+from zoo.cli.options import DebugOption, JsonOption, QuietOption, open_trained_run
 from zoo.cli.output import Output
-from zoo.data import layout
 from zoo.errors import DataError, Problem, RunError, UsageError
-from zoo.rundir import Run, written
+
+if TYPE_CHECKING:
+    from zoo.predict import Classifier
+
+MAX_PATH_WIDTH = 60
 
 
-def predict(out: Output, path: str, images: Sequence[str], top: int, csv_file: Path | None) -> None:
-    """`zoo predict`: a line a file; a bad file is named and does not stop the rest."""
-    _require_csv(out, csv_file)
-    files, missing = image_files(images)
-    if not files:
-        raise DataError("there is no image to predict.", missing)
-    classifier = _classifier(path)
-    from zoo.predict import predict as predicted
-    from zoo.progress import counting
-
-    lines = _Lines(files, classifier.class_names)
-    found = [problem_as_json(problem) for problem in missing]
-    for entry in found:
-        if not csv_file:
-            out.text(lines.of(entry))
-    with counting(out.console()) as report:
-        for prediction in predicted(classifier, files, top, report):
-            found.append(prediction.as_json())
-            if not csv_file:
-                out.text(lines.of(found[-1]))
-    if csv_file:
-        _write_csv(csv_file, found, min(top, len(classifier.class_names)))
-        if str(csv_file) != "-":
-            out.text(f"written   {csv_file}: {len(found):,} files")
-    out.result({"predictions": found})
-    failed = sum(entry["error"] is not None for entry in found)
-    if failed:
-        raise DataError(f"{failed} of {len(found)} files could not be read.")
+@app.command()
+def predict(
+    model: Annotated[
+        str, typer.Argument(metavar="RUN|EXPORT", help="A run folder, or an export of a run.")
+    ],
+    images: Annotated[
+        list[str],
+        typer.Argument(metavar="IMAGE...", help="Image files, folders of them, or globs."),
+    ],
+    top: Annotated[int, typer.Option("--top", min=1, help="How many classes an image gets.")] = 3,
+    csv: Annotated[
+        Path | None,
+        typer.Option(
+            "--csv", metavar="FILE", help="Write a CSV file, a row an image; - for stdout."
+        ),
+    ] = None,
+    quiet: QuietOption = False,
+    as_json: JsonOption = False,
+    debug: DebugOption = False,
+) -> None:
+    """Predict the classes of image files, with probabilities."""
+    with Output(as_json, debug, quiet) as out:
+        _require_csv(out, csv)
+        files, problems = image_files(images)
+        if not files:
+            raise DataError("there is no image to predict.", problems)
+        classifier = _open_classifier(model)
+        rows = _predict(out, classifier, files, problems, top, printing=csv is None)
+        if csv is not None:
+            _write_csv(csv, rows, min(top, len(classifier.class_names)))
+            if str(csv) != "-":
+                out.text(f"written   {csv}: {len(rows):,} files")
+        out.result({"predictions": rows})
+        failed = sum(row["error"] is not None for row in rows)
+        if failed:
+            raise DataError(f"{failed} of {len(rows)} files could not be read.")
 
 
 def _require_csv(out: Output, file: Path | None) -> None:
-    """Refuses a file that cannot be written, before anything is predicted."""
+    """Refuse a file that cannot be written before anything is predicted."""
+    from zoo.rundir import require_writable
+
     if file is None:
         return
     if str(file) == "-":
@@ -61,43 +72,128 @@ def _require_csv(out: Output, file: Path | None) -> None:
     require_writable(file.parent)
 
 
-def problem_as_json(problem: Problem) -> dict[str, Any]:
-    """What `--json` says of a path that is no file."""
-    return {"path": problem.file, "classes": [], "probabilities": [], "error": problem.message}
+def image_files(arguments: Sequence[str]) -> tuple[list[Path], list[Problem]]:
+    """Find the image files that arguments name: files, folders (all images below), globs.
+
+    Returns:
+        The files, and a problem for each argument that names none.
+    """
+    import glob
+
+    files: list[Path] = []
+    problems: list[Problem] = []
+    for argument in arguments:
+        path = Path(argument).expanduser()
+        reason = "does not exist. Expected image files, folders of them, or globs"
+        named: list[Path] = []
+        if path.is_dir():
+            named = _images_below(path)
+            reason = "holds no image files"
+        elif path.exists():
+            named = [path]
+        elif glob.has_magic(argument):
+            matches = [Path(name) for name in sorted(glob.glob(str(path), recursive=True))]
+            # Folders that a pattern matches count only where it matches no file.
+            named = [match for match in matches if match.is_file()]
+            named = named or [file for match in matches for file in _images_below(match)]
+            reason = "matches no image file"
+        files += named
+        if not named:
+            problems.append(Problem(file=argument, message=reason))
+    return files, problems
 
 
-class _Lines:
-    """Predictions as the rows of a table whose widths are known before the first."""
+def _images_below(folder: Path) -> list[Path]:
+    from zoo.data.layout import is_image
 
-    def __init__(self, files: Sequence[Path], classes: Sequence[str]) -> None:
-        self.path = min(60, max(len(_printable(str(file))) for file in files))
-        self.name = max(map(len, classes))
+    return sorted(child for child in folder.rglob("*") if is_image(child.name) and child.is_file())
 
-    def of(self, entry: dict[str, Any]) -> str:
-        path = _printable(entry["path"]).ljust(self.path)
-        if entry["error"]:
-            return f"{path}  {entry['error']}"
-        pairs = zip(entry["classes"], entry["probabilities"], strict=True)
-        answer = "  ".join(f"{name.ljust(self.name)} {share:.4f}" for name, share in pairs)
-        return f"{path}  {answer}"
+
+def _open_classifier(path: str) -> Classifier:
+    """Open a run or an export; which of them it is, is decided before a framework is loaded."""
+    from zoo import backend
+    from zoo.artifact import layout
+    from zoo.rundir import Run
+
+    if not Run.is_one(path):
+        artifact = layout.find_export(path)
+        if artifact:
+            artifact.manifest()  # Refuses a damaged export at once.
+            if artifact.format in ("saved_model", "keras"):
+                backend.prepare()
+            from zoo.predict import ExportedModel
+
+            with backend.quiet():
+                return ExportedModel(artifact)
+    try:
+        Run.open(path)
+    except RunError:
+        exists = Path(path).expanduser().exists()
+        raise RunError(
+            f"{path}: {'neither a run nor an export' if exists else 'does not exist'}. Expected a "
+            "folder of `zoo train`, or of `zoo export`: RUN/export/FORMAT/NAME/1."
+        ) from None
+    return open_trained_run(path)
+
+
+def _predict(
+    out: Output,
+    classifier: Classifier,
+    files: Sequence[Path],
+    problems: Sequence[Problem],
+    top: int,
+    printing: bool,
+) -> list[dict[str, Any]]:
+    """Predict file by file, printing each line as it comes; an unreadable file is a row too."""
+    from zoo.predict import predict as predict_files
+    from zoo.progress import counting
+
+    path_width = min(MAX_PATH_WIDTH, max(len(_printable(str(file))) for file in files))
+    name_width = max(map(len, classifier.class_names))
+    rows: list[dict[str, Any]] = []
+
+    def add(row: dict[str, Any]) -> None:
+        rows.append(row)
+        if printing:
+            out.text(_line(row, path_width, name_width))
+
+    for problem in problems:
+        add({"path": problem.file, "classes": [], "probabilities": [], "error": problem.message})
+    with counting(out.console()) as progress:
+        for prediction in predict_files(classifier, files, top, progress):
+            add(prediction.as_json())
+    return rows
+
+
+def _line(row: dict[str, Any], path_width: int, name_width: int) -> str:
+    path = _printable(row["path"]).ljust(path_width)
+    if row["error"]:
+        return f"{path}  {row['error']}"
+    pairs = zip(row["classes"], row["probabilities"], strict=True)
+    return "  ".join([path, *(f"{name.ljust(name_width)} {value:.4f}" for name, value in pairs)])
 
 
 def _printable(text: str) -> str:
-    """A file's name on one line."""
+    """Escape line breaks and the like, so that a file's name stays on one line."""
     return "".join(letter if letter.isprintable() else ascii(letter)[1:-1] for letter in text)
 
 
-def _write_csv(file: Path, rows: list[dict[str, Any]], top: int) -> None:
-    """path, class_1, probability_1, ..., error: a row a file."""
+def _write_csv(file: Path, rows: Sequence[dict[str, Any]], top: int) -> None:
+    """Write a row a file: path, class_1, probability_1, ..., error."""
+    import csv
+    import sys
+
+    from zoo.rundir import written
+
     pairs = [word for i in range(1, top + 1) for word in (f"class_{i}", f"probability_{i}")]
 
-    def write(to: IO[str]) -> None:
-        writer = csv.writer(to, lineterminator="\n")
+    def write(stream: IO[str]) -> None:
+        writer = csv.writer(stream, lineterminator="\n")
         writer.writerow(["path", *pairs, "error"])
         for row in rows:
             values: list[Any] = []
-            for name, share in zip(row["classes"], row["probabilities"], strict=True):
-                values += [name, f"{share:.6g}"]
+            for name, probability in zip(row["classes"], row["probabilities"], strict=True):
+                values += [name, f"{probability:.6g}"]
             values += [""] * (len(pairs) - len(values))
             writer.writerow([row["path"], *values, row["error"] or ""])
 
@@ -105,68 +201,7 @@ def _write_csv(file: Path, rows: list[dict[str, Any]], top: int) -> None:
         write(sys.stdout)
         return
     with (
-        written(file) as aside,
-        aside.open("w", encoding="utf-8", errors="surrogateescape", newline="") as to,
+        written(file) as temporary,
+        temporary.open("w", encoding="utf-8", errors="surrogateescape", newline="") as stream,
     ):
-        write(to)
-
-
-def _classifier(path: str) -> Any:
-    """A run or an export, told apart before a framework is loaded."""
-    if not Run.is_one(path):
-        made = find_export(path)
-        if made:
-            made.manifest()
-            if made.format in ("saved_model", "keras"):
-                backend.prepare()
-            from zoo.predict import ExportedModel
-
-            with backend.quiet():
-                return ExportedModel(made)
-    try:
-        Run.open(path)
-    except RunError:
-        there = (
-            "neither a run nor an export" if Path(path).expanduser().exists() else "does not exist"
-        )
-        raise RunError(
-            f"{path}: {there}. Expected a folder of `zoo train`, or of `zoo export`: "
-            "RUN/export/FORMAT/NAME/1."
-        ) from None
-    return trained_run(path)
-
-
-def image_files(given: Sequence[str]) -> tuple[list[Path], list[Problem]]:
-    """The image files meant: files as they are, folders with all images below, globs.
-
-    Returns:
-        The files, and what leads to none.
-    """
-    files: list[Path] = []
-    problems: list[Problem] = []
-    for text in given:
-        path = Path(text).expanduser()
-        reason = "does not exist. Expected image files, folders of them, or globs"
-        if path.is_dir():
-            found = _below(path)
-            reason = "holds no image files"
-        elif path.exists():
-            found = [path]
-        elif glob.has_magic(text):
-            matched = [Path(name) for name in sorted(glob.glob(str(path), recursive=True))]
-            # Folders that a pattern meets are left alone where it meets files.
-            found = [match for match in matched if match.is_file()]
-            found = found or [file for match in matched for file in _below(match)]
-            reason = "matches no image file"
-        else:
-            found = []
-        files += found
-        if not found:
-            problems.append(Problem(file=text, message=reason))
-    return files, problems
-
-
-def _below(folder: Path) -> list[Path]:
-    return sorted(
-        child for child in folder.rglob("*") if layout.is_image(child.name) and child.is_file()
-    )
+        write(stream)

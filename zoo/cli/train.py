@@ -1,48 +1,94 @@
-"""The verbs that need a framework. Each checks what is cheap before Keras is imported."""
+"""`zoo train`: trains or resumes, then evaluates and exports."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Annotated
 
-from zoo import backend
-from zoo import recipe as recipes
-from zoo.cli.export import can_export, exported, require_writable, trained_run
-from zoo.cli.output import Output, columns
+import typer
+
+from zoo.cli.app import app
+from zoo.cli.options import (
+    DebugOption,
+    JsonOption,
+    OptionalRecipeArgument,
+    OutOption,
+    QuietOption,
+    SetOption,
+)
+from zoo.cli.output import Output
 from zoo.errors import UsageError
-from zoo.rundir import Run
 
-TTA = ("mirror", "mirror_translate")
-SPLITS = ("test", "validation")
+if TYPE_CHECKING:
+    from zoo.artifact.trained_run import TrainedRun
+    from zoo.rundir import Run
 
 
+@app.command()
 def train(
+    recipe: OptionalRecipeArgument = None,
+    overrides: SetOption = None,
+    resume: Annotated[
+        str | None, typer.Option("--resume", metavar="RUN", help="Continue this run instead.")
+    ] = None,
+    out: OutOption = Path("runs"),
+    tensorboard: Annotated[
+        bool, typer.Option("--tensorboard", help="Also write logs for TensorBoard.")
+    ] = False,
+    evaluate: Annotated[
+        bool, typer.Option(help="Measure the best model on the test split at the end.")
+    ] = True,
+    export: Annotated[
+        bool, typer.Option(help="Export the best model as a SavedModel at the end.")
+    ] = True,
+    quiet: QuietOption = False,
+    as_json: JsonOption = False,
+    debug: DebugOption = False,
+) -> None:
+    """Train a recipe, measure its test accuracy and export it; or continue a run."""
+    with Output(as_json, debug, quiet) as output:
+        run = _train(output, recipe, overrides or (), resume, out, tensorboard)
+        from zoo.artifact.trained_run import TrainedRun
+
+        trained = TrainedRun(run, overrides or () if resume else ())
+        if evaluate and trained.info["data"]["test"] is not None:
+            _evaluate(output, trained)
+        if export:
+            _export(output, trained)
+        output.text(f"run       {run}")
+
+
+def _train(
     out: Output,
     recipe: str | None,
     overrides: Sequence[str],
     resume: str | None,
     folder: Path,
     tensorboard: bool,
-    evaluating: bool,
-    exporting: bool,
-) -> None:
-    """`zoo train`: trains or resumes, then evaluates and exports."""
+) -> Run:
+    """Train a recipe or continue a run; what is cheap is checked before Keras is imported."""
+    from zoo import backend
+    from zoo import recipe as recipes
+    from zoo.rundir import Run, require_writable
+
     if (recipe is None) == (resume is None):
         raise UsageError("Expected either a RECIPE or --resume RUN, and not both.")
-    loaded = recipes.load(str(recipe), overrides, out.warn) if resume is None else None
-    if loaded:
+    if resume is None:
+        loaded = recipes.load(str(recipe), overrides, out.warn)
         require_writable(folder)
-    deterministic = loaded.train.deterministic if loaded else True
-    if resume:
-        deterministic = recipes.load(str(Run.open(resume).recipe_file)).train.deterministic
-    backend.prepare(deterministic=deterministic)
+    else:
+        loaded = recipes.load(str(Run.open(resume).recipe_file))
+    backend.prepare(deterministic=loaded.train.deterministic)
     from zoo.train import Settings
-    from zoo.train import resume as go_on
-    from zoo.train import train as begin
+    from zoo.train import resume as resume_training
+    from zoo.train import train as begin_training
 
     settings = Settings(console=out.console(), tensorboard=tensorboard)
-    run = begin(loaded, folder, settings) if loaded else go_on(str(resume), settings, overrides)
+    if resume is None:
+        run = begin_training(loaded, folder, settings)
+    else:
+        run = resume_training(resume, settings, overrides)
     info = run.info()
     keys = ("status", "epochs", "best_epoch", "seconds", "images_per_second", "val_accuracy")
     out.result({"run": str(run), **{key: info.get(key) for key in keys}})
@@ -50,103 +96,31 @@ def train(
         f"trained   {info['epochs']} epochs in {info['seconds']:.1f} s, best epoch "
         f"{info['best_epoch']}: validation accuracy {info['val_accuracy']:.4f}"
     )
-    _after(
-        out,
-        run,
-        evaluating and info["data"]["test"] is not None,
-        exporting,
-        overrides if resume else (),
-    )
-    out.text(f"run       {run}")
+    return run
 
 
-def _after(
-    out: Output, run: Run, evaluating: bool, exporting: bool, overrides: Sequence[str]
-) -> None:
-    from zoo.artifact.trained_run import TrainedRun
-    from zoo.evaluate import evaluate as measure
+def _evaluate(out: Output, trained: TrainedRun) -> None:
+    from zoo.evaluate import evaluate
 
-    trained = TrainedRun(run, overrides)
-    if evaluating:
-        result = measure(trained)
-        out.result({"accuracy": result["accuracy"], "test_loss": result["loss"]})
-        more = ""
-        if "tta" in result:
-            out.result({"tta": result["tta"]})
-            more = f" ({result['tta']['accuracy']:.4f} with tta: {result['tta']['kind']})"
-        out.text(
-            f"test      accuracy {result['accuracy']:.4f}{more} on {result['images']:,} images"
-        )
-    if exporting and not can_export():
-        out.note("not exported: TensorFlow, which writes SavedModels, is not installed")
-    elif exporting:
-        from zoo.export import export as write
-
-        made = write(trained)
-        out.result({"export": made})
-        out.text(exported(made))
-
-
-def evaluate(out: Output, run: str, split: str, overrides: Sequence[str], tta: str | None) -> None:
-    """`zoo evaluate`."""
-    if tta not in (None, *TTA):
-        raise UsageError(f"--tta {tta}: unknown. Expected one of: {', '.join(TTA)}.")
-    if split not in SPLITS:
-        raise UsageError(f"--split {split}: unknown. Expected one of: {', '.join(SPLITS)}.")
-    trained = trained_run(run, overrides)
-    from zoo.evaluate import evaluate as measure
-    from zoo.progress import counting
-
-    with counting(out.console()) as report:
-        result = measure(trained, split, report, tta)
-    out.result(result)
-    rows = [["class", "precision", "recall", "f1", "images"]]
-    for entry in result["per_class"]:
-        shares = [f"{entry[key]:.4f}" for key in ("precision", "recall", "f1")]
-        rows.append([entry["class"], *shares, str(entry["images"])])
-    names = [entry["class"] for entry in result["per_class"]]
+    result = evaluate(trained)
+    out.result({"accuracy": result["accuracy"], "test_loss": result["loss"]})
+    with_tta = ""
+    if "tta" in result:
+        out.result({"tta": result["tta"]})
+        with_tta = f" ({result['tta']['accuracy']:.4f} with tta: {result['tta']['kind']})"
     out.text(
-        "\n".join(
-            [
-                f"{split}: {result['images']:,} images",
-                f"accuracy        {result['accuracy']:.4f}",
-                f"top-5 accuracy  {result['top5_accuracy']:.4f}",
-                f"loss            {result['loss']:.4f}",
-                f"calibration     {result['ece']:.4f} expected error, 15 bins",
-                *_with_tta(result),
-                "",
-                columns(rows, right=(1, 2, 3, 4)),
-                "",
-                *_confusions(names, result["confusion_matrix"]),
-            ]
-        )
+        f"test      accuracy {result['accuracy']:.4f}{with_tta} on {result['images']:,} images"
     )
 
 
-def _with_tta(result: dict[str, Any]) -> list[str]:
-    if "tta" not in result:
-        return []
-    tta = result["tta"]
-    figures = (
-        f"accuracy {tta['accuracy']:.4f}, top-5 {tta['top5_accuracy']:.4f}, loss {tta['loss']:.4f}"
-    )
-    return [f"with {tta['kind']}  {figures}, calibration {tta['ece']:.4f}"]
+def _export(out: Output, trained: TrainedRun) -> None:
+    from zoo.cli.export import print_export, tensorflow_installed
 
+    if not tensorflow_installed():
+        out.note("not exported: TensorFlow, which writes SavedModels, is not installed")
+        return
+    from zoo.export import export
 
-def _confusions(names: list[str], matrix: list[list[int]], most: int = 20) -> list[str]:
-    """The confusion matrix, or of many classes the most frequent mistakes."""
-    if len(names) <= most:
-        rows = [["true \\ said", *names]]
-        rows += [[name, *map(str, row)] for name, row in zip(names, matrix, strict=True)]
-        return [columns(rows, right=range(1, len(names) + 1))]
-    mistakes = sorted(
-        (
-            (count, names[i], names[j])
-            for i, row in enumerate(matrix)
-            for j, count in enumerate(row)
-            if i != j and count
-        ),
-        reverse=True,
-    )
-    lines = [f"{count:6d}  {true} taken for {said}" for count, true, said in mistakes[:most]]
-    return ["most frequent mistakes (all of them: --json)", *lines]
+    result = export(trained)
+    out.result({"export": result})
+    print_export(out, result)

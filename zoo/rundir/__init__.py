@@ -23,8 +23,8 @@ runs/<recipe name>/tune-<YYYYmmdd-HHMMSS>-<4 hex>/
     plots/, tensorboard/  where asked for
 """
 
-from zoo.rundir.files import write_json, write_text, written
+from zoo.rundir.files import require_writable, write_json, write_text, written
 from zoo.rundir.run import STATUSES, Run
 from zoo.rundir.search import Search
 
-__all__ = ["STATUSES", "Run", "Search", "write_json", "write_text", "written"]
+__all__ = ["STATUSES", "Run", "Search", "require_writable", "write_json", "write_text", "written"]

@@ -97,6 +97,17 @@ def opened(path: str | Path, file: str, otherwise: str, maker: str) -> Path:
     raise RunError(f"{path}: {what}. Expected a folder made by `{maker}`, with {file} in it.")
 
 
+def require_writable(folder: Path) -> None:
+    """Refuse a folder that cannot be written to or made.
+
+    Raises:
+        EnvironmentFault: the nearest folder that exists is not writable.
+    """
+    existing = next(parent for parent in (folder, *folder.absolute().parents) if parent.exists())
+    if not existing.is_dir() or not os.access(existing, os.W_OK):
+        raise EnvironmentFault(f"{folder}: cannot be written to; choose another place with --out.")
+
+
 @contextmanager
 def locked(folder: Path, pid: Callable[[], Any]) -> Iterator[None]:
     """Keeps every other process out of a folder; the system lets go of it however we end.

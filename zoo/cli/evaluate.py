@@ -1,0 +1,102 @@
+"""`zoo evaluate`: metrics of a trained run."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+import typer
+
+from zoo.cli.app import app
+from zoo.cli.options import (
+    DataSourceOption,
+    DebugOption,
+    JsonOption,
+    QuietOption,
+    RunArgument,
+    open_trained_run,
+)
+from zoo.cli.output import Output, columns
+from zoo.errors import UsageError
+
+TTA = ("mirror", "mirror_translate")
+SPLITS = ("test", "validation")
+MAX_CLASSES_PRINTED = 20
+
+
+@app.command()
+def evaluate(
+    run: RunArgument,
+    overrides: DataSourceOption = None,
+    split: Annotated[
+        str, typer.Option("--split", help="test; or validation, to leave the test split unseen.")
+    ] = "test",
+    tta: Annotated[
+        str | None,
+        typer.Option("--tta", help="Also with test-time augmentation: mirror or mirror_translate."),
+    ] = None,
+    quiet: QuietOption = False,
+    as_json: JsonOption = False,
+    debug: DebugOption = False,
+) -> None:
+    """Measure a run: accuracy, per-class precision and recall, confusion matrix, calibration."""
+    with Output(as_json, debug, quiet) as out:
+        if tta not in (None, *TTA):
+            raise UsageError(f"--tta {tta}: unknown. Expected one of: {', '.join(TTA)}.")
+        if split not in SPLITS:
+            raise UsageError(f"--split {split}: unknown. Expected one of: {', '.join(SPLITS)}.")
+        trained = open_trained_run(run, overrides or ())
+        from zoo.evaluate import evaluate as measure
+        from zoo.progress import counting
+
+        with counting(out.console()) as progress:
+            result = measure(trained, split, progress, tta)
+        out.result(result)
+        out.text("\n".join(_lines(split, result)))
+
+
+def _lines(split: str, result: dict[str, Any]) -> list[str]:
+    per_class = [["class", "precision", "recall", "f1", "images"]]
+    for entry in result["per_class"]:
+        scores = [f"{entry[key]:.4f}" for key in ("precision", "recall", "f1")]
+        per_class.append([entry["class"], *scores, str(entry["images"])])
+    lines = [
+        f"{split}: {result['images']:,} images",
+        f"accuracy        {result['accuracy']:.4f}",
+        f"top-5 accuracy  {result['top5_accuracy']:.4f}",
+        f"loss            {result['loss']:.4f}",
+        f"calibration     {result['ece']:.4f} expected error, 15 bins",
+    ]
+    if "tta" in result:
+        tta = result["tta"]
+        lines.append(
+            f"with {tta['kind']}  accuracy {tta['accuracy']:.4f}, "
+            f"top-5 {tta['top5_accuracy']:.4f}, loss {tta['loss']:.4f}, "
+            f"calibration {tta['ece']:.4f}"
+        )
+    names = [entry["class"] for entry in result["per_class"]]
+    confusions = _confusions(names, result["confusion_matrix"])
+    return [*lines, "", columns(per_class, right=(1, 2, 3, 4)), "", *confusions]
+
+
+def _confusions(names: list[str], matrix: list[list[int]]) -> list[str]:
+    """Return the confusion matrix; with more classes than fit, the most frequent mistakes."""
+    if len(names) <= MAX_CLASSES_PRINTED:
+        rows = [["true \\ said", *names]]
+        rows += [[name, *map(str, row)] for name, row in zip(names, matrix, strict=True)]
+        return [columns(rows, right=range(1, len(names) + 1))]
+    mistakes = sorted(
+        (
+            (count, names[i], names[j])
+            for i, row in enumerate(matrix)
+            for j, count in enumerate(row)
+            if i != j and count
+        ),
+        reverse=True,
+    )
+    return [
+        "most frequent mistakes (all of them: --json)",
+        *(
+            f"{count:6d}  {true} taken for {predicted}"
+            for count, true, predicted in mistakes[:MAX_CLASSES_PRINTED]
+        ),
+    ]

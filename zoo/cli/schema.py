@@ -1,0 +1,16 @@
+"""`zoo schema`."""
+
+from __future__ import annotations
+
+import json
+
+from zoo.cli.app import app
+
+
+@app.command()
+def schema() -> None:
+    """Print the JSON Schema of recipes, for editors."""
+    from zoo.recipe import Recipe
+
+    dialect = {"$schema": "https://json-schema.org/draft/2020-12/schema"}
+    print(json.dumps({**dialect, **Recipe.model_json_schema()}, indent=1))

@@ -1,0 +1,101 @@
+"""`zoo show`: the layers of a recipe, without loading TensorFlow."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from zoo.cli.app import app
+from zoo.cli.options import DebugOption, JsonOption, RecipeArgument, SetOption
+from zoo.cli.output import Output, columns
+
+if TYPE_CHECKING:
+    from zoo.plan import Plan
+    from zoo.recipe import Recipe
+
+
+@app.command()
+def show(
+    recipe: RecipeArgument,
+    overrides: SetOption = None,
+    yaml: Annotated[
+        bool, typer.Option("--yaml", help="Print the recipe with every default written out.")
+    ] = False,
+    as_json: JsonOption = False,
+    debug: DebugOption = False,
+) -> None:
+    """Show the layers of a recipe: names, shapes, parameters, FLOPs, activation memory."""
+    with Output(as_json, debug) as out:
+        from zoo import recipe as recipes
+        from zoo.plan import num_classes, plan
+
+        loaded = recipes.load(recipe, overrides or (), out.warn)
+        if yaml:
+            out.result({"recipe": loaded.model_dump(mode="json")})
+            out.text(recipes.dump(loaded).rstrip())
+            return
+        planned = plan(loaded, num_classes(loaded))
+        out.result(_plan_json(loaded, planned))
+        out.text(_layer_table(loaded, planned))
+
+
+def _layer_table(recipe: Recipe, planned: Plan) -> str:
+    rows = [["layer", "kind", "output", "parameters", "FLOPs", "activations"]]
+    for layer in planned.layers:
+        rows.append(
+            [
+                layer.name,
+                layer.kind,
+                " x ".join(map(str, layer.output_shape)),
+                f"{layer.parameters:,}",
+                f"{layer.flops:,}",
+                f"{layer.values:,}",
+            ]
+        )
+    batch = recipe.train.batch_size
+    memory = planned.activation_bytes
+    return "\n".join(
+        [
+            f"{recipe.name}: {planned.layers[-1].output_shape[0]} classes, "
+            f"images {' x '.join(map(str, recipe.image_shape))}",
+            "",
+            columns(rows, right=(3, 4, 5)),
+            "",
+            f"parameters  {planned.parameters:,} ({planned.trainable:,} trained, "
+            f"{planned.fixed:,} not)",
+            f"FLOPs       {_amount(planned.flops)} an image forward (a multiply-add counts 2); "
+            "about three times that in training",
+            f"memory      {_amount(memory, 'B')} of activations an image, "
+            f"{_amount(memory * batch, 'B')} a batch of {batch}",
+        ]
+    )
+
+
+def _amount(number: float, unit: str = "") -> str:
+    """Format 1234567 as `1.23 M`."""
+    for factor, prefix in ((1e9, "G"), (1e6, "M"), (1e3, "k")):
+        if number >= factor:
+            return f"{number / factor:.3g} {prefix}{unit}"
+    return f"{number:g} {unit}".rstrip()
+
+
+def _plan_json(recipe: Recipe, planned: Plan) -> dict[str, Any]:
+    return {
+        "name": recipe.name,
+        "parameters": planned.parameters,
+        "trainable_parameters": planned.trainable,
+        "flops": planned.flops,
+        "activation_bytes": planned.activation_bytes,
+        "layers": [
+            {
+                "name": layer.name,
+                "kind": layer.kind,
+                "output_shape": list(layer.output_shape),
+                "parameters": layer.parameters,
+                "trainable": layer.trainable,
+                "flops": layer.flops,
+            }
+            for layer in planned.layers
+        ],
+    }

@@ -1,0 +1,49 @@
+"""`zoo tune`: a search for good values, in the package `tuning`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from zoo.cli.app import app
+from zoo.cli.options import (
+    DebugOption,
+    JsonOption,
+    OptionalRecipeArgument,
+    OutOption,
+    QuietOption,
+    SetOption,
+)
+from zoo.cli.output import Output
+
+
+@app.command()
+def tune(
+    recipe: OptionalRecipeArgument = None,
+    overrides: SetOption = None,
+    resume: Annotated[
+        str | None,
+        typer.Option("--resume", metavar="FOLDER", help="Continue this search."),
+    ] = None,
+    workers: Annotated[
+        int | None,
+        typer.Option("--workers", min=1, help="Processes that train at once; one a GPU, or one."),
+    ] = None,
+    out: OutOption = Path("runs"),
+    plots: Annotated[
+        bool, typer.Option("--plots", help="Also draw the trials, as PNG files.")
+    ] = False,
+    tensorboard: Annotated[
+        bool, typer.Option("--tensorboard", help="Also write the trials for TensorBoard HParams.")
+    ] = False,
+    quiet: QuietOption = False,
+    as_json: JsonOption = False,
+    debug: DebugOption = False,
+) -> None:
+    """Search a recipe's values at random in log space, coarse to fine; write best.yaml."""
+    with Output(as_json, debug, quiet) as output:
+        from tuning import cli
+
+        cli.tune(output, recipe, overrides or (), resume, out, workers, plots, tensorboard)
