@@ -34,7 +34,7 @@ from tuning.trial_source import ConfirmationSource, StageSource, confirmation_na
 from tuning.trials import TrialRecord, sign
 from zoo.errors import Diverged, Interrupted, ZooError
 from zoo.recipe import Template
-from zoo.recipe.space import refused
+from zoo.recipe.space import rejection
 from zoo.recipe.tune import Confirm, SearchStage, Tune
 
 Space = dict[str, Range | Values]
@@ -224,7 +224,7 @@ class Coordinator:
 
     def _refused(self, path: str, value: Any) -> str | None:
         """Why the recipe does not take a value at a path; None if it does."""
-        return refused(self._template.data, self._tune, path, value)
+        return rejection(self._template.data, self._tune, path, value)
 
     def _best(self, count: int) -> list[TrialRecord]:
         """The best trials with different values.

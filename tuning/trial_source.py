@@ -16,7 +16,7 @@ from tuning.trials import TrialRecord, TrialSpec, sign
 from zoo import seeds
 from zoo.errors import RecipeError, RunError
 from zoo.recipe import Template
-from zoo.recipe.space import conditions, whole
+from zoo.recipe.space import conditions, takes_whole_numbers
 from zoo.recipe.tune import SearchStage, Tune
 
 MAX_REDRAWS = 1000  # In a row, because the values make no network.
@@ -49,7 +49,7 @@ def dimensions(template: Template, tune: Tune) -> dict[str, Range | Values]:
         if entry.values is not None:
             space[path] = Values(entry.values)
         elif entry.min_value is not None and entry.max_value is not None:
-            integer = whole(template.data, tune, path)
+            integer = takes_whole_numbers(template.data, tune, path)
             space[path] = Range(
                 entry.min_value, entry.max_value, entry.sampling, integer, entry.step
             )

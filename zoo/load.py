@@ -14,7 +14,7 @@ from typing import Any
 from zoo import plan
 from zoo.errors import Problem, RecipeError, UsageError
 from zoo.recipe.draft import Draft
-from zoo.recipe.overrides import applied
+from zoo.recipe.overrides import with_values
 from zoo.recipe.resolve import dump_data
 from zoo.recipe.schema import Recipe
 from zoo.recipe.shipped import find
@@ -84,7 +84,7 @@ class Template:
 
     def dump(self, values: Mapping[str, Any] | None = None) -> str:
         """The recipe as it was given, overrides made, as YAML; with values at their paths."""
-        return dump_data(applied(self.data, values or {})[0])
+        return dump_data(with_values(self.data, values or {})[0])
 
     def filled(self, values: Mapping[str, Any]) -> Recipe:
         """The recipe with values at their paths, resolved.
@@ -92,7 +92,7 @@ class Template:
         Raises:
             RecipeError: the values do not fit together, or the network cannot be built.
         """
-        data, path, why = applied(self.data, values)
+        data, path, why = with_values(self.data, values)
         draft = Draft(Document(data=data, lines={}, problems=(), file=None))
         if path is not None:
             raise RecipeError([draft.located(path, why)])

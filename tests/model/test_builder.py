@@ -31,7 +31,7 @@ from zoo.model.builder import agrees, build, decayed, initializer
 from zoo.plan import plan
 from zoo.recipe import Recipe, words
 from zoo.recipe.network import Initializer
-from zoo.recipe.resolve import scaled
+from zoo.recipe.resolve import fan_in_scaling
 from zoo.recipe.schema import Optimizer
 
 # Plan and model.
@@ -179,7 +179,7 @@ def test_auto_keeps_the_signal(tmp_path: Path, activation: str, gain2: float) ->
 
 
 def test_auto_is_written_as_the_known_word() -> None:
-    assert (scaled(1.0).word, scaled(2.0).word) == ("lecun_normal", "he_normal")
+    assert (fan_in_scaling(1.0).word, fan_in_scaling(2.0).word) == ("lecun_normal", "he_normal")
 
 
 @pytest.mark.parametrize("word", ["auto", "Orthogonal"])

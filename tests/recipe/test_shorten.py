@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from tests.conftest import MINIMAL
 from zoo.errors import RecipeError
 from zoo.recipe import Recipe, Template, dump, load, shipped, shortened
-from zoo.recipe.space import whole
+from zoo.recipe.space import takes_whole_numbers
 
 FEW = settings(
     max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
@@ -213,7 +213,7 @@ def test_whole_numbers_are_known_by_their_place(
     data["tune"] = {"space": entry, "stages": [{"name": "one", "trials": 2, "epochs": 1}]}
     template = Template(written(minimal.parent, yaml.safe_dump(data)))
     assert template.recipe.tune is not None
-    assert whole(template.data, template.recipe.tune, path) is expected
+    assert takes_whole_numbers(template.data, template.recipe.tune, path) is expected
 
 
 def test_a_path_holds_where_its_parent_opens_it(minimal: Path) -> None:
@@ -229,7 +229,7 @@ def test_a_path_holds_where_its_parent_opens_it(minimal: Path) -> None:
         },
     )  # fmt: skip
     assert template.recipe.tune is not None
-    assert whole(template.data, template.recipe.tune, RATE) is False
+    assert takes_whole_numbers(template.data, template.recipe.tune, RATE) is False
 
 
 def test_every_entry_of_a_circle_is_told(minimal: Path) -> None:

@@ -21,10 +21,10 @@ from zoo.plan.options import (
     WhitenOptions,
 )
 from zoo.recipe.fields import Choice
-from zoo.recipe.network import Layered
+from zoo.recipe.network import KernelStage
 from zoo.recipe.norms import BatchNorm, GroupNorm, LayerNorm
 from zoo.recipe.schema import Recipe
-from zoo.recipe.yaml_reader import Path
+from zoo.recipe.yaml_reader import KeyPath
 
 NORM_KINDS: dict[type, str] = {BatchNorm: "bn", GroupNorm: "gn", LayerNorm: "ln"}
 
@@ -48,9 +48,9 @@ class Appender:
     recipe: Recipe
     num_classes: int
     layers: list[Layer] = field(default_factory=list)
-    problems: list[tuple[Path, str]] = field(default_factory=list)
+    problems: list[tuple[KeyPath, str]] = field(default_factory=list)
     counts: dict[str, int] = field(default_factory=dict)
-    path: Path = ()
+    path: KeyPath = ()
     stopped: bool = False
 
     @property
@@ -193,7 +193,7 @@ class Appender:
             options=options,
         )
 
-    def part(self, part: str, name: str, stage: Layered, last: bool) -> None:
+    def part(self, part: str, name: str, stage: KernelStage, last: bool) -> None:
         """Appends the norm, activation or dropout of a stage; pooling is the caller's.
 
         Args:
@@ -224,7 +224,7 @@ class Appender:
             keys = ("group_norm", "groups") if kind == "gn" else ("layer_norm",)
             # Where the stage has its norm from the defaults, they hold the key to change.
             inherited = norm is getattr(self.recipe.model.defaults, keys[0])
-            at: Path = ("model", "defaults") if inherited else self.path
+            at: KeyPath = ("model", "defaults") if inherited else self.path
             self.problems.append(((*at, *keys), fault))
             self.stopped = True
             return

@@ -14,10 +14,10 @@ from zoo.recipe import augment, class_weight
 from zoo.recipe.combinations import combinations
 from zoo.recipe.resolve import resolved
 from zoo.recipe.schema import Recipe
-from zoo.recipe.yaml_reader import Path
+from zoo.recipe.yaml_reader import KeyPath
 
 
-def problems(recipe: Recipe) -> list[tuple[Path, str]]:
+def problems(recipe: Recipe) -> list[tuple[KeyPath, str]]:
     """What is wrong with a recipe that is valid word by word, as (path, sentence).
 
     Args:
@@ -34,12 +34,12 @@ def problems(recipe: Recipe) -> list[tuple[Path, str]]:
     return list(_learning_rate_factors(recipe, variables))
 
 
-def cautions(recipe: Recipe) -> list[tuple[Path, str]]:
+def cautions(recipe: Recipe) -> list[tuple[KeyPath, str]]:
     """What a resolved recipe may do but is likely to regret, as (path, sentence)."""
     return lint(recipe, plan(recipe, 2).layers)
 
 
-def _class_weights(recipe: Recipe) -> Iterator[tuple[Path, str]]:
+def _class_weights(recipe: Recipe) -> Iterator[tuple[KeyPath, str]]:
     if recipe.train.class_weight is None:
         return  # Do not list a folder for nothing.
     try:
@@ -49,7 +49,7 @@ def _class_weights(recipe: Recipe) -> Iterator[tuple[Path, str]]:
     yield from class_weight.misfits(recipe, classes)
 
 
-def _learning_rate_factors(recipe: Recipe, variables: list[str]) -> Iterator[tuple[Path, str]]:
+def _learning_rate_factors(recipe: Recipe, variables: list[str]) -> Iterator[tuple[KeyPath, str]]:
     """Patterns of `learning_rate_factors` that apply to no trained variable."""
     remaining = variables
     for index, group in enumerate(recipe.train.learning_rate_factors):

@@ -12,7 +12,7 @@ from zoo.plan.options import (
     NormOptions,
     Options,
 )
-from zoo.recipe.yaml_reader import Path
+from zoo.recipe.yaml_reader import KeyPath
 
 Shape = tuple[int, ...]
 
@@ -41,7 +41,7 @@ class Layer:
     flops: int = 0
     options: Options = Options()
     inputs: tuple[str, ...] = ()
-    path: Path = ()
+    path: KeyPath = ()
 
     @property
     def has_kernel(self) -> bool:

@@ -13,11 +13,11 @@ from typing import Any
 from zoo.plan.layer import Layer, Shape
 from zoo.plan.options import HiddenOptions
 from zoo.recipe import words
-from zoo.recipe.network import Layered, stages
+from zoo.recipe.network import KernelStage, stages
 from zoo.recipe.schema import Recipe
-from zoo.recipe.yaml_reader import Path
+from zoo.recipe.yaml_reader import KeyPath
 
-Caution = tuple[Path, str]
+Caution = tuple[KeyPath, str]
 
 SATURATING = ("tanh", "hard_tanh", "sigmoid", "hard_sigmoid", "softsign")
 # Initializer -> Var(w) * fan_in, where that is fixed.
@@ -62,11 +62,11 @@ def _search(recipe: Recipe) -> Iterator[Caution]:
 
 def _stages(recipe: Recipe) -> Iterator[Caution]:
     for path, stage in stages(recipe.model.stack, ("model", "stack")):
-        if isinstance(stage.options, Layered):
+        if isinstance(stage.options, KernelStage):
             yield from _stage(path, stage.options)
 
 
-def _stage(path: Path, stage: Any) -> Iterator[Caution]:
+def _stage(path: KeyPath, stage: Any) -> Iterator[Caution]:
     norm, activation = stage.norm, stage.activation.word
     kernel = stage.kernel_initializer.word
     if activation == "selu" and stage.dropout:

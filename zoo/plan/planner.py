@@ -23,20 +23,20 @@ from zoo.recipe.fields import Choice
 from zoo.recipe.network import (
     Activation,
     Conv,
-    Convolving,
+    ConvolutionStage,
     DepthwiseConv,
     Fc,
     Group,
     Initializer,
-    Layered,
+    KernelStage,
     SeparableConv,
     Stage,
     stages,
 )
-from zoo.recipe.resolve import full_order, scaled
+from zoo.recipe.resolve import fan_in_scaling, full_order
 from zoo.recipe.schema import Recipe
 from zoo.recipe.words import ORDER
-from zoo.recipe.yaml_reader import Path
+from zoo.recipe.yaml_reader import KeyPath
 
 
 def plan(recipe: Recipe, num_classes: int) -> Plan:
@@ -81,7 +81,7 @@ class Planner(Appender):
             scale = ScaleOptions(factor=head.scale)
             self.add("scale", "logits_scale", shape, flops=self.num_classes, options=scale)
 
-    def _stack(self, stack: tuple[Stage, ...], path: Path) -> None:
+    def _stack(self, stack: tuple[Stage, ...], path: KeyPath) -> None:
         for index, stage in enumerate(stack):
             if self.stopped:
                 return
@@ -230,7 +230,7 @@ class Planner(Appender):
         self._convolving("separable_conv", stage, kernel)
 
     def _convolving(
-        self, kind: str, stage: Convolving, kernel: Callable[[str, tuple[int, int]], None]
+        self, kind: str, stage: ConvolutionStage, kernel: Callable[[str, tuple[int, int]], None]
     ) -> None:
         """Appends the parts of a stage in their order, `repeat` times.
 
@@ -300,7 +300,7 @@ class Planner(Appender):
             epsilon=stage.epsilon,
             images=stage.images,
             use_bias=True,
-            kernel_initializer=scaled(1.0),  # Until the images are seen.
+            kernel_initializer=fan_in_scaling(1.0),  # Until the images are seen.
             bias_initializer=Initializer.model_validate("zeros"),
             kernel_regularizer=None,
         )
@@ -315,19 +315,19 @@ def _kernel(block: Any) -> dict[str, Any]:
     return {key: getattr(block, key) for key in keys}
 
 
-def _hidden(stage: Layered) -> dict[str, Any]:
+def _hidden(stage: KernelStage) -> dict[str, Any]:
     """The fields of `HiddenOptions`, from a resolved stage."""
     hidden = {"activation": stage.activation, "norm_follows": stage.norm_follows}
     return {**_kernel(stage), **hidden}
 
 
-def _window(stage: Convolving, strides: tuple[int, int]) -> dict[str, Any]:
+def _window(stage: ConvolutionStage, strides: tuple[int, int]) -> dict[str, Any]:
     """The fields of a convolution's options that say how its kernel slides."""
     keys = ("kernel_size", "padding", "dilation_rate")
     return {"strides": strides, **{key: getattr(stage, key) for key in keys}}
 
 
-def pieces(stage: Layered) -> int:
+def pieces(stage: KernelStage) -> int:
     """How many times its filters or units a kernel needs for the stage's activation."""
     activation: Any = stage.activation
     return int(activation.options.pieces) if activation.word == "maxout" else 1
@@ -336,6 +336,6 @@ def pieces(stage: Layered) -> int:
 def last_norm(stack: tuple[Stage, ...]) -> Any:
     """The norm of the last stage of a resolved stack that can have one; None: it has none."""
     for _, stage in reversed(list(stages(stack, ()))):
-        if isinstance(stage.options, Layered):
+        if isinstance(stage.options, KernelStage):
             return stage.options.norm
     return None

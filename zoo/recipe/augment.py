@@ -1,4 +1,4 @@
-"""What of a recipe's augmentations does not fit the rest of it, or each other."""
+"""Checks that a recipe's augmentations fit each other and the rest of the recipe."""
 
 from __future__ import annotations
 
@@ -6,29 +6,36 @@ from collections.abc import Iterator
 
 from zoo.recipe.schema import Recipe
 from zoo.recipe.words import MIXING
-from zoo.recipe.yaml_reader import Path
+from zoo.recipe.yaml_reader import KeyPath
 
 
-def misfits(recipe: Recipe) -> Iterator[tuple[Path, str]]:
-    """Each as (path, sentence)."""
-    mixed: str | None = None
+def misfits(recipe: Recipe) -> Iterator[tuple[KeyPath, str]]:
+    """Augmentations that do not fit, as (path, sentence).
+
+    Args:
+        recipe: valid word by word.
+    """
+    mixing_step: str | None = None
     for index, step in enumerate(recipe.data.augment):
-        path: Path = ("data", "augment", index, step.word)
+        path: KeyPath = ("data", "augment", index, step.word)
         if step.word in MIXING:
-            mixed = mixed or f"data.augment[{index}].{step.word}"
+            mixing_step = mixing_step or f"data.augment[{index}].{step.word}"
             if recipe.train.loss.word == "svm":
                 yield (
                     path,
                     "mixes labels, but the svm loss needs one right class an image. "
                     "Expected train.loss: softmax. Received svm.",
                 )
-        elif mixed:
-            yield path, f"changes single images, but they are mixed already; move it before {mixed}"
+        elif mixing_step:
+            yield (
+                path,
+                f"changes single images, but they are mixed already; move it before {mixing_step}",
+            )
         if step.word == "random_color_jitter":
             yield from _jitter(recipe, path)
 
 
-def _jitter(recipe: Recipe, path: Path) -> Iterator[tuple[Path, str]]:
+def _jitter(recipe: Recipe, path: KeyPath) -> Iterator[tuple[KeyPath, str]]:
     factors = recipe.data.augment[int(path[2])].options.model_dump()
     if not any(factors.values()):
         yield path, f"changes nothing. Expected one of its factors above 0: {', '.join(factors)}."

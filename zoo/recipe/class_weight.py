@@ -1,26 +1,26 @@
-"""Whether the weights that a recipe gives its classes can be used."""
+"""Checks the weights that a recipe gives to its classes."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
 from zoo.recipe.schema import Recipe
-from zoo.recipe.yaml_reader import Path
+from zoo.recipe.yaml_reader import KeyPath
 
 PATH = ("train", "class_weight", "values", "weights")
 
 
-def misfits(recipe: Recipe, classes: int | None) -> Iterator[tuple[Path, str]]:
-    """What is wrong as (path, sentence).
+def misfits(recipe: Recipe, classes: int | None) -> Iterator[tuple[KeyPath, str]]:
+    """Weights that cannot be used, as (path, sentence).
 
     Args:
         recipe: valid word by word.
-        classes: how many classes there are; None where only the data know.
+        classes: number of classes; None where only the data tell.
     """
-    chosen = recipe.train.class_weight
-    if chosen is None or chosen.word != "values":
+    class_weight = recipe.train.class_weight
+    if class_weight is None or class_weight.word != "values":
         return
-    weights = chosen.options.weights
+    weights = class_weight.options.weights
     if classes is not None and len(weights) != classes:
         yield (
             PATH,
@@ -28,9 +28,9 @@ def misfits(recipe: Recipe, classes: int | None) -> Iterator[tuple[Path, str]]:
             f"classes. Received {len(weights)}.",
         )
     elif not weights or min(weights) < 0 or max(weights) == 0:
-        given = ", ".join(f"{weight:g}" for weight in weights)
+        received = ", ".join(f"{weight:g}" for weight in weights)
         yield (
             PATH,
             "not usable as weights. Expected no number below 0 and one above it. "
-            f"Received [{given}].",
+            f"Received [{received}].",
         )

@@ -1,4 +1,4 @@
-"""Words of a recipe that are right each for itself and wrong together. No TensorFlow."""
+"""Checks for words of a recipe that are valid by themselves and wrong together."""
 
 from __future__ import annotations
 
@@ -7,12 +7,10 @@ from typing import Any
 
 from zoo.recipe.network import stages
 from zoo.recipe.schema import Recipe
-from zoo.recipe.yaml_reader import Path
+from zoo.recipe.yaml_reader import KeyPath
 
-Problem = tuple[Path, str]
-
-# Initializers that need a kernel's shape.
-NEED_A_FAN = (
+# Initializers that need the shape of a kernel.
+KERNEL_INITIALIZERS = (
     "auto",
     "Orthogonal",
     "lsuv",
@@ -29,17 +27,21 @@ NEED_A_FAN = (
 )
 
 
-def combinations(recipe: Recipe) -> Iterator[Problem]:
-    """All of them, as (path, sentence)."""
-    yield from _halved(recipe)
+def combinations(recipe: Recipe) -> Iterator[tuple[KeyPath, str]]:
+    """Such words, as (path, sentence).
+
+    Args:
+        recipe: valid word by word.
+    """
+    yield from _inherited_maxout(recipe)
     yield from _orders(recipe)
     yield from _initializers(recipe)
     yield from _class_priors(recipe)
 
 
-def _orders(recipe: Recipe) -> Iterator[tuple[Path, str]]:
+def _orders(recipe: Recipe) -> Iterator[tuple[KeyPath, str]]:
     model = recipe.model
-    places: list[tuple[Path, tuple[str, ...]]] = []
+    places: list[tuple[KeyPath, tuple[str, ...]]] = []
     if "order" in model.defaults.model_fields_set:
         places.append((("model", "defaults", "order"), model.defaults.order))
     for path, stage in stages(model.stack, ("model", "stack")):
@@ -60,28 +62,28 @@ def _orders(recipe: Recipe) -> Iterator[tuple[Path, str]]:
             )
 
 
-def _initializers(recipe: Recipe) -> Iterator[Problem]:
+def _initializers(recipe: Recipe) -> Iterator[tuple[KeyPath, str]]:
     model = recipe.model
-    places: list[tuple[Path, Any]] = [(("model", "defaults"), model.defaults)]
+    places: list[tuple[KeyPath, Any]] = [(("model", "defaults"), model.defaults)]
     places += [(path, stage.options) for path, stage in stages(model.stack, ("model", "stack"))]
     for path, block in [*places, (("model", "head"), model.head)]:
         for key in ("kernel_initializer", "depthwise_initializer"):
-            chosen = getattr(block, key, None)
-            if chosen and chosen.word == "class_priors":
+            initializer = getattr(block, key, None)
+            if initializer and initializer.word == "class_priors":
                 yield (*path, key), "class_priors is for the bias of model.head alone."
-        chosen = getattr(block, "bias_initializer", None)
-        if chosen and chosen.word in NEED_A_FAN:
+        initializer = getattr(block, "bias_initializer", None)
+        if initializer and initializer.word in KERNEL_INITIALIZERS:
             yield (
                 (*path, "bias_initializer"),
-                f"{chosen.word} is for kernels; a bias has no fan. Expected zeros, Constant or "
-                "another word that draws single values.",
+                f"{initializer.word} is for kernels; a bias has no fan. Expected zeros, Constant "
+                "or another word that draws single values.",
             )
-        elif chosen and chosen.word == "class_priors" and block is not model.head:
+        elif initializer and initializer.word == "class_priors" and block is not model.head:
             yield (*path, "bias_initializer"), "class_priors is for the bias of model.head alone."
 
 
-def _halved(recipe: Recipe) -> Iterator[Problem]:
-    """Sums and whitened images that would take maxout from the defaults, without wider kernels."""
+def _inherited_maxout(recipe: Recipe) -> Iterator[tuple[KeyPath, str]]:
+    """Sums and whitened images that would inherit maxout, but have no wider kernel before it."""
     if recipe.model.defaults.activation.word != "maxout":
         return
     for path, stage in stages(recipe.model.stack, ("model", "stack")):
@@ -93,7 +95,7 @@ def _halved(recipe: Recipe) -> Iterator[Problem]:
             )
 
 
-def _class_priors(recipe: Recipe) -> Iterator[Problem]:
+def _class_priors(recipe: Recipe) -> Iterator[tuple[KeyPath, str]]:
     head, path = recipe.model.head, ("model", "head", "bias_initializer")
     if head.bias_initializer.word != "class_priors":
         return

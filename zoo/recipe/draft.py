@@ -14,10 +14,10 @@ from zoo.recipe.overrides import fault, parse_path, put
 from zoo.recipe.problems import explain
 from zoo.recipe.resolve import resolved
 from zoo.recipe.schema import Recipe
-from zoo.recipe.yaml_reader import Document, Path, dotted, read_text
+from zoo.recipe.yaml_reader import Document, KeyPath, dotted, read_text
 
 # What a check of a whole recipe finds: sentences, each with the path that it is about.
-Check = Callable[[Recipe], Iterable[tuple[Path, str]]]
+Check = Callable[[Recipe], Iterable[tuple[KeyPath, str]]]
 
 
 @dataclass
@@ -35,7 +35,7 @@ class Draft:
 
     document: Document
     problems: list[Problem] = field(default_factory=list)
-    origins: dict[Path, str] = field(default_factory=dict)
+    origins: dict[KeyPath, str] = field(default_factory=dict)
     broken: list[str] = field(default_factory=list)
     data: Any = None
 
@@ -44,14 +44,14 @@ class Draft:
         for problem in self.document.problems:
             self._add_from_reader(problem)
 
-    def add(self, path: Path, message: str) -> None:
+    def add(self, path: KeyPath, message: str) -> None:
         """Adds a problem, unless one that the reader found at that path explains it already."""
         at = f"{dotted(path)}."
         if any(at.startswith((f"{known}.", f"{known}[")) for known in self.broken):
             return
         self.problems.append(self.located(path, message))
 
-    def located(self, path: Path, message: str) -> Problem:
+    def located(self, path: KeyPath, message: str) -> Problem:
         """A problem at a path, with the file and line, or the override, that it comes from."""
         origin = next((text for at, text in self.origins.items() if path[: len(at)] == at), None)
         return Problem(

@@ -1,8 +1,8 @@
-"""The machinery of the recipe language: strict frozen models, and words with options.
+"""Base classes and field types of the recipe schema: strict models, and words with options.
 
-A `Choice` is an object that a recipe gives as a word (`relu`), as a word with its first option
-(`{cutout: 8}`) or as a word with options (`{leaky_relu: {negative_slope: 0.1}}`). Its model has one
-field a word, of which exactly one is set: problems carry the very path that the user wrote.
+A recipe gives a `Choice` as a word (`relu`), a word with its first option (`{cutout: 8}`) or a word
+with options (`{leaky_relu: {negative_slope: 0.1}}`). The model of a `Choice` has a field for each
+word and exactly one is set, so that a problem has the path that the user wrote.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from zoo.recipe.words import REQUIRED, Option, Word
 
 
 class Model(BaseModel):
-    """A frozen, strict part of a recipe: unknown keys are errors, `"3"` is not 3."""
+    """A frozen, strict block of a recipe: unknown keys are errors, `"3"` is not 3."""
 
     model_config = ConfigDict(
         frozen=True, extra="forbid", strict=True, allow_inf_nan=False, defer_build=True
@@ -66,7 +66,8 @@ def _pair(value: Any) -> Any:
     return (value, value) if isinstance(value, int) and not isinstance(value, bool) else value
 
 
-def _tuple(value: Any) -> Any:
+def as_tuple(value: Any) -> Any:
+    """A list as a tuple; other values as they are."""
     return tuple(value) if isinstance(value, list) else value
 
 
@@ -91,19 +92,19 @@ def _rising(value: tuple[float, float]) -> tuple[float, float]:
     return value
 
 
-def span(limits: Mapping[str, Any]) -> Any:
-    """A range: `[low, high]`, both numbers within limits."""
+def range_of(limits: Mapping[str, Any]) -> Any:
+    """The type of a range `[low, high]`, both numbers within limits (`ge`, `gt`, `le`, `lt`)."""
     number = Annotated[float, Field(**limits)]
-    return Annotated[tuple[number, number], BeforeValidator(_tuple), AfterValidator(_rising)]
+    return Annotated[tuple[number, number], BeforeValidator(as_tuple), AfterValidator(_rising)]
 
 
-def listing(item: Any) -> Any:
-    """A frozen list: YAML's list, kept as a tuple."""
-    return Annotated[tuple[item, ...], BeforeValidator(_tuple)]
+def tuple_of(item: Any) -> Any:
+    """The type of a YAML list of items, kept as a tuple."""
+    return Annotated[tuple[item, ...], BeforeValidator(as_tuple)]
 
 
 class Choice(Model):
-    """Base of all objects given as a word with options."""
+    """Base of all that a recipe gives as a word with options."""
 
     @property
     def word(self) -> str:
@@ -112,7 +113,7 @@ class Choice(Model):
 
     @property
     def options(self) -> Any:
-        """The options of that word: a model whose fields are their names."""
+        """The options of that word, as a model with a field for each."""
         return getattr(self, self.word)
 
     @model_validator(mode="before")
@@ -175,7 +176,7 @@ class Choice(Model):
 
 
 def _written(value: Any) -> Any:
-    # By itself: pydantic before 2.13 fails on models inside that it has not built yet.
+    # Dump each model by itself: pydantic before 2.13 fails on inner models that it has not built.
     return value.model_dump() if isinstance(value, BaseModel) else value
 
 
@@ -186,39 +187,45 @@ def _options_of(field: FieldInfo) -> type[BaseModel]:
 
 
 def first_option(model: type[BaseModel]) -> str:
-    """The option that may stand without its name: the first that is required, else the first."""
+    """The option that may be given without its name: the first required one, else the first."""
     fields = model.model_fields
     return next((name for name, field in fields.items() if field.is_required()), next(iter(fields)))
 
 
 def _options_schema(schema: dict[str, Any]) -> dict[str, Any]:
-    """The schema of a word's options without the null that only marks an unset word."""
-    kept = [part for part in schema.get("anyOf", []) if part.get("type") != "null"]
-    # The first option may stand alone, so values pass here and are checked on loading.
-    return {"anyOf": [*kept, {"type": ["string", "number", "boolean", "array", "null"]}]}
+    """JSON Schema of a word's options, without the null that only marks an unset word."""
+    options = [part for part in schema.get("anyOf", []) if part.get("type") != "null"]
+    # The first option may be given alone, so plain values pass here and are checked on loading.
+    return {"anyOf": [*options, {"type": ["string", "number", "boolean", "array", "null"]}]}
 
 
 def _field(option: Option) -> tuple[Any, Any]:
     if option.type == "range":
-        return span(option.limits), Field(option.default, description=option.description)
+        return range_of(option.limits), Field(option.default, description=option.description)
     types: dict[Any, Any] = {"pair": Pair, "pair?": Pair | None}
     kind = types.get(option.type, option.type) if isinstance(option.type, str) else option.type
     if get_args(kind)[-1:] == (Ellipsis,):
-        kind = listing(get_args(kind)[0])
+        kind = tuple_of(get_args(kind)[0])
     default = ... if option.default is REQUIRED else option.default
     limits: dict[str, Any] = dict(option.limits)
     return kind, Field(default, description=option.description, **limits)
 
 
 class NoOptions(Model):
-    """The word stands alone."""
+    """A word without options."""
 
 
 def choice(name: str, doc: str, words: Mapping[str, Word]) -> type[Choice]:
-    """Makes the `Choice` model of a table of words."""
+    """Makes a `Choice` model from a table of words.
+
+    Args:
+        name: of the model's class, and its heading in docs/recipe.md.
+        doc: its docstring.
+        words: word -> its description and options.
+    """
     fields: dict[str, Any] = {}
     for word, entry in words.items():
-        # One model for all bare words: making a model takes a millisecond at every start.
+        # Words without options share one model: making a model takes a millisecond at every start.
         options = _options(f"{name}_{word}", entry) if entry.options else NoOptions
         fields[word] = (options | None, Field(None, description=entry.description))
     return create_model(name, __base__=Choice, __doc__=doc, **fields)

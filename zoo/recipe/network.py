@@ -1,4 +1,4 @@
-"""The model block of the recipe language: the stages of a network and what they share."""
+"""The `model` block of a recipe: the stages of a network and what they share."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ from pydantic import Field, model_validator
 from pydantic_core import PydanticCustomError
 
 from zoo.recipe import words
-from zoo.recipe.fields import Choice, Count, Fraction, Model, Pair, choice, listing
+from zoo.recipe.fields import Choice, Count, Fraction, Model, Pair, choice, tuple_of
 from zoo.recipe.norms import (
     BatchNorm,
     GroupNorm,
     LayerNorm,
-    normalised,
+    norm_follows_kernel,
     require_one_norm,
 )
-from zoo.recipe.yaml_reader import Path
+from zoo.recipe.yaml_reader import KeyPath
 
 if TYPE_CHECKING:
     Activation = Choice
@@ -32,8 +32,10 @@ else:
     Pool = choice("Pool", "Pooling over windows.", words.POOLS)
     GlobalPool = choice("GlobalPool", "Pooling over all positions.", words.GLOBAL_POOLS)
     Order = Annotated[
-        listing(Literal["conv", "bn", "act", "pool", "dropout"]),
-        Field(description="Order of the parts of a stage; pool and dropout, left out, come last."),
+        tuple_of(Literal["conv", "bn", "act", "pool", "dropout"]),
+        Field(
+            description="Order of the parts of a stage; pool and dropout come last where left out."
+        ),
     ]
 
 
@@ -53,14 +55,14 @@ class Regularizer(Model):
     l2: float = Field(ge=0, description="Adds l2 * sum(w^2) to the loss, as Keras does.")
 
 
-class Layered(Model):
-    """What conv and fc stages share; left out, it is taken from `model.defaults`."""
+class KernelStage(Model):
+    """What stages with kernels share; what they leave out is taken from `model.defaults`."""
 
     use_bias: bool | None = Field(
-        None, description="A bias; left out: only where no batch or group norm follows the kernel."
+        None, description="Add a bias; none: unless a batch or group norm follows the kernel."
     )
     repeat: int = Field(
-        1, ge=1, le=1000, description="How often; pool and dropout come in the last repeat."
+        1, ge=1, le=1000, description="How many times; only the last has pool and dropout."
     )
     dropout: Fraction = Field(0.0, description="Share of units dropped in training.")
     order: Order | None = Field(None, description="Order of the parts; default: model.defaults.")
@@ -84,21 +86,21 @@ class Layered(Model):
 
     @property
     def norm(self) -> BatchNorm | GroupNorm | LayerNorm | None:
-        """The normalisation of a resolved stage; it stands at `bn` in the order."""
+        """The norm of a resolved stage; `bn` in the order is its place, whatever its kind."""
         return self.batch_norm or self.group_norm or self.layer_norm
 
     @property
     def norm_follows(self) -> bool:
-        """Whether the norm of a resolved stage follows the kernel, before the activation."""
-        return self.norm is not None and normalised(self.order or words.ORDER)
+        """Whether a norm follows the kernel of a resolved stage, before the activation."""
+        return self.norm is not None and norm_follows_kernel(self.order or words.ORDER)
 
     @model_validator(mode="after")
-    def _one_norm(self) -> Layered:
+    def _one_norm(self) -> KernelStage:
         require_one_norm(self)
         return self
 
     @model_validator(mode="after")
-    def _none_where_it_means_something(self) -> Layered:
+    def _none_where_it_means_something(self) -> KernelStage:
         for key in NEVER_NONE:
             if key in self.model_fields_set and getattr(self, key) is None:
                 raise PydanticCustomError(
@@ -109,11 +111,11 @@ class Layered(Model):
         return self
 
 
-class Convolving(Layered):
-    """What conv and depthwise_conv stages share."""
+class ConvolutionStage(KernelStage):
+    """What stages of convolutions share."""
 
     kernel_size: Pair = Field((3, 3), description="Height and width of the kernel.")
-    strides: Pair = Field((1, 1), description="Step between positions; first repeat only.")
+    strides: Pair = Field((1, 1), description="Step between positions, in the first repeat.")
     padding: Literal["same", "valid"] | None = Field(
         None, description="same keeps the size (divided by strides); default: model.defaults."
     )
@@ -121,7 +123,7 @@ class Convolving(Layered):
     pool: Pool | None = Field(None, description="Pooling at the end of the stage, or none.")
 
     @model_validator(mode="after")
-    def _steps(self) -> Convolving:
+    def _steps(self) -> ConvolutionStage:
         if max(self.strides) > 1 and max(self.dilation_rate) > 1:
             raise PydanticCustomError(
                 "strides",
@@ -131,7 +133,7 @@ class Convolving(Layered):
         return self
 
 
-class Conv(Convolving):
+class Conv(ConvolutionStage):
     """A stage of convolutions: [CONV-BN-ReLU] x repeat, with pooling and dropout at its end."""
 
     filters: Count = Field(description="Output channels.")
@@ -148,28 +150,31 @@ class Conv(Convolving):
         return self
 
 
-class DepthwiseConv(Convolving):
+class DepthwiseConv(ConvolutionStage):
     """A convolution of each channel on its own: [DEPTHWISE-BN-ReLU] x repeat."""
 
-    depth_multiplier: Count = Field(1, description="Output channels an input channel.")
+    depth_multiplier: Count = Field(1, description="Output channels for each input channel.")
 
 
-class SeparableConv(Convolving):
+class SeparableConv(ConvolutionStage):
     """A depthwise convolution, then a 1x1 convolution: [DEPTHWISE-CONV-BN-ReLU] x repeat."""
 
     filters: Count = Field(description="Output channels.")
-    depth_multiplier: Count = Field(1, description="Channels between the two, an input channel.")
+    depth_multiplier: Count = Field(
+        1, description="Channels between the two convolutions, for each input channel."
+    )
     depthwise_initializer: Initializer = Field(
         default_factory=lambda: Initializer.model_validate("auto"),
-        description="How the depthwise kernel is drawn; kernel_initializer is of the 1x1 kernel.",
+        description="How the depthwise kernel is drawn; kernel_initializer draws the 1x1 kernel.",
     )
 
 
 class Whiten(Model):
     """A first layer that whitens patches: its kernel is computed from training images and fixed.
 
-    Twice as many filters as a patch has values: the eigenvectors of the patches' second moments
-    over the roots of their eigenvalues, and their negatives; a trained bias; the activation.
+    It has twice as many filters as a patch has values: the eigenvectors of the patches' second
+    moments over the roots of their eigenvalues, and the negatives of these. A trained bias and the
+    activation follow.
     """
 
     kernel_size: Pair = Field((2, 2), description="Height and width of a patch.")
@@ -180,7 +185,7 @@ class Whiten(Model):
     )
 
 
-class Fc(Layered):
+class Fc(KernelStage):
     """A stage of fully connected layers: [FC-BN-ReLU] x repeat."""
 
     units: Count = Field(description="Output units.")
@@ -209,16 +214,17 @@ class Flatten(Model):
 
 
 class Residual(Model):
-    """Stages whose result is added to what came in (He et al. 2016), then the activation."""
+    """Stages whose output is added to their input (He et al. 2016), then the activation."""
 
-    stack: listing("Stage") = Field(  # type: ignore[valid-type]
+    stack: tuple_of("Stage") = Field(  # type: ignore[valid-type]
         min_length=1, description="The stages of the block; often the last activation is linear."
     )
     shortcut: Literal["auto", "identity", "projection", "pad"] = Field(
         "auto",
-        description="The way around: the input as it is; a 1x1 convolution with the norm of the "
-        "block's last stage; or fewer pixels and added channels of zeros (pad, the paper's option "
-        "A). auto: identity where the shapes are equal, else projection.",
+        description="What is added. identity: the input as it is; projection: a 1x1 convolution of "
+        "it with the norm of the block's last stage; pad: every stride-th pixel of it, with added "
+        "channels of zeros (the paper's option A); auto: identity where the shapes are equal, else "
+        "projection.",
     )
     kernel_initializer: Initializer | None = Field(
         None, description="How a projection's kernel is drawn; default: model.defaults."
@@ -232,12 +238,12 @@ class Residual(Model):
 
 
 class Group(Model):
-    """Several stages, several times."""
+    """Several stages, repeated together."""
 
-    stack: listing("Stage") = Field(  # type: ignore[valid-type]
+    stack: tuple_of("Stage") = Field(  # type: ignore[valid-type]
         min_length=1, description="The stages to repeat."
     )
-    repeat: int = Field(1, ge=1, le=1000, description="How often.")
+    repeat: int = Field(1, ge=1, le=1000, description="How many times.")
 
 
 class Stage(Choice):
@@ -246,8 +252,10 @@ class Stage(Choice):
     conv: Conv | None = Field(None, description="[CONV-BN-ReLU-pool].")
     depthwise_conv: DepthwiseConv | None = Field(None, description="[DEPTHWISE-BN-ReLU-pool].")
     separable_conv: SeparableConv | None = Field(None, description="[DEPTHWISE-CONV-BN-ReLU-pool].")
-    whiten: Whiten | None = Field(None, description="Whitening of patches, as the first layer.")
-    residual: Residual | None = Field(None, description="Stages around which the input is added.")
+    whiten: Whiten | None = Field(None, description="Whitened patches, as the first layer.")
+    residual: Residual | None = Field(
+        None, description="Stages whose input is added to their output."
+    )
     group: Group | None = Field(None, description="Stages that repeat together.")
     fc: Fc | None = Field(None, description="[FC-BN-ReLU].")
     pool: Pool | None = Field(None, description="Pooling over windows.")
@@ -259,10 +267,10 @@ class Stage(Choice):
 
 
 class Defaults(Model):
-    """What every conv and fc stage takes unless it says otherwise.
+    """What stages with kernels take for keys that they leave out.
 
-    A stage that names one of batch_norm, group_norm and layer_norm takes none of the others; of
-    that one it takes what it leaves out from here.
+    A stage that names one of batch_norm, group_norm and layer_norm has only that norm. What it
+    leaves out there is taken from the norm of the same name here, if any.
     """
 
     order: Order = words.ORDER
@@ -298,7 +306,7 @@ class Head(Model):
 
     kernel_initializer: Initializer = Field(
         default_factory=lambda: Initializer.model_validate({"RandomNormal": {"stddev": 0.01}}),
-        description="Small, so that the loss starts at ln(classes).",
+        description="How the kernel is drawn; small, so that the loss starts at ln(classes).",
     )
     bias_initializer: Initializer = Field(
         default_factory=lambda: Initializer.model_validate("zeros"),
@@ -307,7 +315,7 @@ class Head(Model):
     kernel_regularizer: Regularizer | None = Field(
         None, description="Penalty on the kernel, or none; default: model.defaults."
     )
-    use_bias: bool = Field(True, description="A bias a class.")
+    use_bias: bool = Field(True, description="Add a bias for each class.")
     scale: float = Field(1.0, gt=0, description="Factor on the logits.")
 
 
@@ -315,7 +323,7 @@ class Network(Model):
     """The network: a stack of stages between the image and the logits."""
 
     defaults: Defaults = Field(default_factory=Defaults, description="For all stages.")
-    stack: listing(Stage) = Field(  # type: ignore[valid-type]
+    stack: tuple_of(Stage) = Field(  # type: ignore[valid-type]
         min_length=1, description="The stages, from the image to the head."
     )
     head: Head = Field(default_factory=Head, description="The layer of the logits.")
@@ -323,13 +331,18 @@ class Network(Model):
 
 @cache
 def complete() -> None:
-    """Lets Residual and Group know what their stages are, for those who read the annotations."""
+    """Resolves the annotations of Residual and Group, which hold Stage, defined after them."""
     Residual.model_rebuild()
     Group.model_rebuild()
 
 
-def stages(stack: tuple[Stage, ...], path: Path) -> Iterator[tuple[Path, Stage]]:
-    """All stages with their paths, those inside of others too."""
+def stages(stack: tuple[Stage, ...], path: KeyPath) -> Iterator[tuple[KeyPath, Stage]]:
+    """All stages of a stack with their paths, nested ones included.
+
+    Args:
+        stack: of a network, a residual block or a group.
+        path: of the stack.
+    """
     for index, stage in enumerate(stack):
         here = (*path, index, stage.word)
         yield here, stage

@@ -1,4 +1,4 @@
-"""The norms of the recipe language: batch, group and layer norm, one a stage at most."""
+"""The norms of a recipe: batch, group and layer norm; a stage has one at most."""
 
 from __future__ import annotations
 
@@ -13,19 +13,23 @@ NORMS = ("batch_norm", "group_norm", "layer_norm")
 
 
 class BatchNorm(Model):
-    """Batch normalisation (Ioffe & Szegedy 2015), in Keras's words."""
+    """Batch normalisation (Ioffe & Szegedy 2015), with Keras's names."""
 
-    momentum: Fraction = Field(0.9, description="Share of the running statistics kept a step.")
+    momentum: Fraction = Field(
+        0.9, description="Share of the running statistics that a step keeps."
+    )
     epsilon: float = Field(1e-3, gt=0, description="Added to the variance.")
     center: bool = Field(True, description="Learn a shift (beta).")
     scale: bool = Field(True, description="Learn a factor (gamma).")
     gamma_initializer: Literal["ones", "zeros"] = Field(
-        "ones", description="Start of the factor; zeros in a block's last one makes it start as x."
+        "ones",
+        description="Start of the factor; with zeros in its last norm, a residual block starts as "
+        "the identity.",
     )
 
 
 class GroupNorm(Model):
-    """Group normalisation (Wu & He 2018): of each image alone, so that small batches do no harm."""
+    """Group normalisation (Wu & He 2018) of each image by itself: for small batches."""
 
     groups: Count = Field(32, description="Groups into which channels are split.")
     epsilon: float = Field(1e-3, gt=0, description="Added to the variance.")
@@ -44,7 +48,11 @@ class LayerNorm(Model):
 
 
 def require_one_norm(block: Model) -> None:
-    """Refuses a block that asks for two normalisations at once."""
+    """Refuses a block with two norms.
+
+    Raises:
+        PydanticCustomError: it has two.
+    """
     given = [key for key in NORMS if key in block.model_fields_set and getattr(block, key)]
     if len(given) > 1:
         raise PydanticCustomError(
@@ -54,7 +62,7 @@ def require_one_norm(block: Model) -> None:
         )
 
 
-def normalised(order: tuple[str, ...]) -> bool:
-    """Whether the norm takes the kernel's bias away: it follows, with no activation between."""
+def norm_follows_kernel(order: tuple[str, ...]) -> bool:
+    """Whether the norm comes after the kernel with no activation between: it undoes a bias."""
     after = order[order.index("conv") + 1 :]
     return "bn" in after and "act" not in after[: after.index("bn")]

@@ -9,13 +9,13 @@ from typing import Any
 
 from zoo.recipe.fields import Choice, first_option
 from zoo.recipe.problems import model_at, unknown_key
-from zoo.recipe.yaml_reader import Path, dotted
+from zoo.recipe.yaml_reader import KeyPath, dotted
 
 _STEP = re.compile(r"([A-Za-z0-9_]+)((?:\[\d+\])*)")
 
 
-def parse_path(text: str) -> Path | None:
-    """`a.b[0].c` as ("a", "b", 0, "c"); None where it is not a path."""
+def parse_path(text: str) -> KeyPath | None:
+    """`a.b[0].c` as ("a", "b", 0, "c"); None where the text is not a path."""
     path: list[str | int] = []
     for step in text.split("."):
         match = _STEP.fullmatch(step)
@@ -26,17 +26,21 @@ def parse_path(text: str) -> Path | None:
     return tuple(path)
 
 
-def fault(data: Any, path: Path) -> tuple[Path, str] | None:
-    """Where and why a path cannot be set in a recipe's data; None: it can."""
-    here = data
+def fault(data: Any, path: KeyPath) -> tuple[KeyPath, str] | None:
+    """Why a path cannot be set in a recipe's data.
+
+    Returns:
+        The part of the path that is at fault, and a sentence; None if the path can be set.
+    """
+    node = data
     for index, part in enumerate(path):
         block, at = path[:index], path[: index + 1]
-        if isinstance(here, list):
+        if isinstance(node, list):
             if not isinstance(part, int):
                 return at, f"{dotted(block)} is a list; write its items as {dotted(block)}[0]."
-            if part >= len(here):
-                return at, f"there is no item {part}; {dotted(block)} has {_items(len(here))}."
-            here = here[part]
+            if part >= len(node):
+                return at, f"there is no item {part}; {dotted(block)} has {_items(len(node))}."
+            node = node[part]
             continue
         if isinstance(part, int):
             return at, f"{dotted(block)} is not a list, so it has no item {part}."
@@ -45,13 +49,13 @@ def fault(data: Any, path: Path) -> tuple[Path, str] | None:
             return at, f"nothing to set '{part}' in; {dotted(block)} holds a value, not a map."
         if part not in model.model_fields:
             return at, unknown_key(at)
-        words = _keys(here)
-        if issubclass(model, Choice) and words and part not in words:
+        given = _keys(node)
+        if issubclass(model, Choice) and given and part not in given:
             return at, (
-                f"the recipe has {words[0]} there. To take another word, set all of it: "
+                f"the recipe has {given[0]} there. To take another word, set all of it: "
                 f"{dotted(block)}={{{part}: ...}}"
             )
-        here = here.get(part) if isinstance(here, dict) else None
+        node = node.get(part) if isinstance(node, dict) else None
     return None
 
 
@@ -60,26 +64,32 @@ def _items(count: int) -> str:
 
 
 def _keys(value: Any) -> list[str]:
-    """The keys of a value, as far as it is a word or a map of words."""
+    """The keys of a map; a word counts as a map with that key."""
     if isinstance(value, str):
         return [value]
     return list(value) if isinstance(value, dict) else []
 
 
-def put(data: Any, path: Path, value: Any) -> None:
-    """Sets a value at a path that `fault` found nothing wrong with."""
-    here: Any = data
+def put(data: Any, path: KeyPath, value: Any) -> None:
+    """Sets a value in a recipe's data, in place.
+
+    Args:
+        data: of a recipe.
+        path: one in which `fault` finds nothing wrong.
+        value: to be set.
+    """
+    node: Any = data
     for index, part in enumerate(path[:-1]):
-        child: Any = here.get(part) if isinstance(here, dict) else here[part]
+        child: Any = node.get(part) if isinstance(node, dict) else node[part]
         if not isinstance(child, dict | list):
-            child = _opened(child, path[: index + 1])
-            here[part] = child
-        here = child
-    here[path[-1]] = value
+            child = _expanded(child, path[: index + 1])
+            node[part] = child
+        node = child
+    node[path[-1]] = value
 
 
-def _opened(value: Any, path: Path) -> dict[str, Any]:
-    """A short form written out, so that a key can be set in it.
+def _expanded(value: Any, path: KeyPath) -> dict[str, Any]:
+    """A short form as a map, so that a key can be set in it.
 
     `optimizer: SGD` is `optimizer: {SGD: {}}`, and `SGD: 0.1` is `SGD: {learning_rate: 0.1}`.
     """
@@ -89,21 +99,26 @@ def _opened(value: Any, path: Path) -> dict[str, Any]:
     if issubclass(model, Choice):
         return {str(value): {}}
     parent = model_at(path[:-1])
-    short = parent is not None and issubclass(parent, Choice)
-    return {first_option(model): value} if short else {}
+    of_word = parent is not None and issubclass(parent, Choice)
+    return {first_option(model): value} if of_word else {}
 
 
-def applied(data: Any, values: Mapping[str, Any]) -> tuple[Any, Path | None, str]:
-    """A copy of a recipe's data with values at their paths, outer places first.
+def with_values(data: Any, values: Mapping[str, Any]) -> tuple[Any, KeyPath | None, str]:
+    """A copy of a recipe's data with values at their paths, outer paths first.
+
+    Args:
+        data: of a recipe.
+        values: path -> value.
 
     Returns:
-        The data, and the path and sentence of the first value that has no place there.
+        The copy, and the path of the first value that cannot be set, with a sentence that says why;
+        the path is None if all could be set.
     """
     changed = deepcopy(data)
     for text in sorted(values, key=lambda text: len(parse_path(text) or ())):
         path = parse_path(text) or ()
-        found = fault(changed, path)
-        if found is not None:
-            return changed, path, found[1]
+        misplaced = fault(changed, path)
+        if misplaced is not None:
+            return changed, path, misplaced[1]
         put(changed, path, deepcopy(values[text]))
     return changed, None, ""

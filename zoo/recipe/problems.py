@@ -1,4 +1,4 @@
-"""Says in our words what pydantic found: what is wrong, expected, received, and a near word."""
+"""Words pydantic's errors for users: what is wrong, expected and received, and a near word."""
 
 from __future__ import annotations
 
@@ -12,9 +12,10 @@ from zoo.recipe.fields import Choice
 from zoo.recipe.network import complete
 from zoo.recipe.schema import Recipe
 from zoo.recipe.words import SYNONYMS
-from zoo.recipe.yaml_reader import Path, dotted, plain
+from zoo.recipe.yaml_reader import KeyPath, dotted, plain
 
-_KINDS = {
+# Type of a pydantic error -> the type that it expected.
+_TYPES = {
     "int_type": "a whole number",
     "int_from_float": "a whole number",
     "float_type": "a number",
@@ -29,16 +30,31 @@ _BOUNDS = {
     "less_than": ("lt", "less than"),
     "less_than_equal": ("le", "at most"),
 }
-# YAML 1.1's words for true and false, which many still expect.
-_TRUTHS = {"yes": "true", "on": "true", "y": "true", "no": "false", "off": "false", "n": "false"}
+# Booleans of YAML 1.1, which many still expect.
+_YAML11_BOOLEANS = {
+    "yes": "true",
+    "on": "true",
+    "y": "true",
+    "no": "false",
+    "off": "false",
+    "n": "false",
+}
 
 
 def match(word: object, words: Iterable[str]) -> str | None:
-    """The one of the words that was probably meant, or None."""
-    known = list(words)
-    lower = {name.lower(): name for name in known}
+    """The word that was probably meant, by its meaning in other tools or its spelling.
+
+    Args:
+        word: as the user wrote it.
+        words: what is allowed there.
+
+    Returns:
+        One of the allowed words, or None.
+    """
+    allowed = list(words)
+    lower = {name.lower(): name for name in allowed}
     text = str(word).lower()
-    synonym = next((word for word in meanings(text) if word in known), None)
+    synonym = next((word for word in meanings(text) if word in allowed), None)
     if synonym:
         return synonym
     close = get_close_matches(text, lower, n=1, cutoff=0.6)
@@ -46,19 +62,19 @@ def match(word: object, words: Iterable[str]) -> str | None:
 
 
 def meanings(text: str) -> tuple[str, ...]:
-    """What a word of another tool may mean here."""
-    found = SYNONYMS.get(text, ())
-    return (found,) if isinstance(found, str) else found
+    """Our words for a word of another tool."""
+    synonyms = SYNONYMS.get(text, ())
+    return (synonyms,) if isinstance(synonyms, str) else synonyms
 
 
 def near(word: object, words: Iterable[str]) -> str:
-    """`; did you mean 'x'?`, or `.` where no word is near: the end of a sentence."""
+    """The end of a sentence: `; did you mean 'x'?`, or `.` where no allowed word is near."""
     meant = match(word, words)
     return f"; did you mean '{meant}'?" if meant else "."
 
 
 def received(value: Any) -> str:
-    """How a wrong value is shown: short, with its type where that is the point."""
+    """A wrong value as messages show it: short, with its type where that matters."""
     if value is None:
         return "nothing"
     if isinstance(value, bool):
@@ -77,78 +93,86 @@ def _cut(text: str) -> str:
     return text if len(text) <= 60 else text[:57] + "..."
 
 
-def type_at(path: Path) -> Any:
-    """The type that the recipe's schema has at a path, without `| None`; None: no such place."""
+def type_at(path: KeyPath) -> Any:
+    """The type that the schema has at a path, without `| None`; None where it has no such path."""
     complete()
-    here: Any = Recipe
+    annotation: Any = Recipe
     for part in path:
         if isinstance(part, int):
-            here = _item(here)
-        elif get_origin(here) is dict:
-            here = get_args(here)[1]
-        elif isinstance(here, type) and issubclass(here, BaseModel):
-            field = here.model_fields.get(part)
-            here = None if field is None else field.annotation
+            annotation = _item(annotation)
+        elif get_origin(annotation) is dict:
+            annotation = get_args(annotation)[1]
+        elif isinstance(annotation, type) and issubclass(annotation, BaseModel):
+            field = annotation.model_fields.get(part)
+            annotation = None if field is None else field.annotation
         else:
             return None
-        here = _bare(here)
-    return here
+        annotation = _bare(annotation)
+    return annotation
 
 
-def model_at(path: Path) -> type[BaseModel] | None:
-    """The model of the recipe's schema that stands at a path, or None."""
-    here = type_at(path)
-    return here if isinstance(here, type) and issubclass(here, BaseModel) else None
+def model_at(path: KeyPath) -> type[BaseModel] | None:
+    """The model that the schema has at a path; None where it has none."""
+    model = type_at(path)
+    return model if isinstance(model, type) and issubclass(model, BaseModel) else None
 
 
-def _item(kind: Any) -> Any:
-    """What a list of this type holds."""
-    return next(iter(get_args(kind)), None) if get_origin(kind) is tuple else None
+def _item(annotation: Any) -> Any:
+    """The type of the items of a list; None for other types."""
+    return next(iter(get_args(annotation)), None) if get_origin(annotation) is tuple else None
 
 
-def _bare(kind: Any) -> Any:
-    """A type without `| None` and what is annotated to it."""
+def _bare(annotation: Any) -> Any:
+    """A type without `| None` and without annotations."""
     while True:
-        inner = get_args(kind)
-        if get_origin(kind) is Annotated or type(None) in inner:
-            kind = inner[0]
+        inner = get_args(annotation)
+        if get_origin(annotation) is Annotated or type(None) in inner:
+            annotation = inner[0]
         else:
-            return kind
+            return annotation
 
 
-def _is_pair(kind: Any) -> bool:
-    return get_origin(kind) is tuple and Ellipsis not in get_args(kind)
+def _is_pair(annotation: Any) -> bool:
+    return get_origin(annotation) is tuple and Ellipsis not in get_args(annotation)
 
 
-def explain(error: ValidationError) -> list[tuple[Path, str]]:
-    """Every problem as (path, sentence), without those that only follow from another one."""
-    found = error.errors(include_url=False)
-    # A problem of a whole block names the key that it is about.
-    paths: list[Path] = [(*item["loc"], *item.get("ctx", {}).get("at", ())) for item in found]
+def explain(error: ValidationError) -> list[tuple[KeyPath, str]]:
+    """The problems of an error as (path, sentence), without those that follow from others."""
+    items = error.errors(include_url=False)
+    # A validator of a whole block gives the key at fault in its context.
+    paths: list[KeyPath] = [(*item["loc"], *item.get("ctx", {}).get("at", ())) for item in items]
     misspelt = {
         _meant(path)
-        for item, path in zip(found, paths, strict=True)
+        for item, path in zip(items, paths, strict=True)
         if item["type"] == "extra_forbidden"
     }
     return [
         (path, _sentence(item["type"], item["input"], item, path))
-        for item, path in zip(found, paths, strict=True)
+        for item, path in zip(items, paths, strict=True)
         if not (item["type"] == "too_short" and _below(path, paths))
         and not (item["type"] == "missing" and path in misspelt)
     ]
 
 
-def _meant(path: Path) -> Path:
-    """The path that a misspelt key was probably meant to have, or its own."""
+def _meant(path: KeyPath) -> KeyPath:
+    """The path with a misspelt last key corrected; unchanged where no key is near."""
     model = model_at(path[:-1])
     return (*path[:-1], match(path[-1], model.model_fields if model else ()) or path[-1])
 
 
-def _below(path: Path, paths: list[Path]) -> bool:
+def _below(path: KeyPath, paths: list[KeyPath]) -> bool:
     return any(len(other) > len(path) and other[: len(path)] == path for other in paths)
 
 
-def _sentence(kind: str, value: Any, item: Any, path: Path) -> str:
+def _sentence(kind: str, value: Any, item: Any, path: KeyPath) -> str:
+    """The message for one of pydantic's errors.
+
+    Args:
+        kind: its type.
+        value: the wrong value.
+        item: all that pydantic says of it.
+        path: where it is.
+    """
     context = item.get("ctx", {})
     if kind == "extra_forbidden":
         return unknown_key(path)
@@ -164,7 +188,7 @@ def _sentence(kind: str, value: Any, item: Any, path: Path) -> str:
     if kind in _BOUNDS:
         key, text = _BOUNDS[kind]
         return f"out of range. Expected {text} {context[key]}. Received {received(value)}."
-    if kind in _KINDS:
+    if kind in _TYPES:
         return _wrong_type(kind, value)
     if kind in ("model_type", "dict_type"):
         return _no_map(value, path)
@@ -184,7 +208,7 @@ def _one_of(words: Iterable[str]) -> str:
     return f"Expected one of: {', '.join(words)}."
 
 
-def unknown_key(path: Path) -> str:
+def unknown_key(path: KeyPath) -> str:
     """The sentence for a key that the block at `path[:-1]` does not have."""
     model = model_at(path[:-1])
     words = list(model.model_fields) if model else []
@@ -196,21 +220,26 @@ def unknown_key(path: Path) -> str:
     return f"unknown key{hint} {_one_of(words)}"
 
 
-def _elsewhere(word: str, block: Path) -> str:
-    """Where in or below a block a key stands that was looked for in that block itself."""
+def _elsewhere(word: str, block: KeyPath) -> str:
+    """The end of a sentence that says where a key belongs, other than in a block; `.` if nowhere.
+
+    Args:
+        word: the key.
+        block: where it was given.
+    """
     wanted = meanings(word.lower())[:1] or (word,)
     for path in (*_homes(block), *_homes(())):
         model = model_at(path)
         if model and wanted[0] in model.model_fields and not issubclass(model, Choice):
             parent = model_at(path[:-1])
-            # An option belongs to several words of a choice: name the choice.
-            here = path[:-1] if parent and issubclass(parent, Choice) else path
-            return f"; '{wanted[0]}' belongs in {dotted(here)}."
+            # Several words of a choice may have the option: name the choice.
+            home = path[:-1] if parent and issubclass(parent, Choice) else path
+            return f"; '{wanted[0]}' belongs in {dotted(home)}."
     return "."
 
 
-def _homes(block: Path) -> Iterator[Path]:
-    """The paths of the blocks below one, those nearest first; lists and what they hold left out."""
+def _homes(block: KeyPath) -> Iterator[KeyPath]:
+    """The paths of a block and of the blocks in it, outer ones first; lists are left out."""
     level = [block]
     while level:
         yield from level
@@ -223,8 +252,8 @@ def _homes(block: Path) -> Iterator[Path]:
         ]
 
 
-def _meaning(path: Path) -> str:
-    """What a key holds, in brackets."""
+def _meaning(path: KeyPath) -> str:
+    """The description of a key, in brackets."""
     model = model_at(path[:-1])
     field = model.model_fields.get(str(path[-1])) if model else None
     if field is None or not field.description:
@@ -233,17 +262,18 @@ def _meaning(path: Path) -> str:
     return f" ({text[0].lower() + text[1:] if text[1:2].islower() else text})"
 
 
-def _words(path: Path) -> list[str]:
+def _words(path: KeyPath) -> list[str]:
+    """The words of the choice at a path."""
     model = model_at(path)
     return list(model.model_fields) if model and issubclass(model, Choice) else []
 
 
-def _unknown_word(word: str, path: Path) -> str:
-    words = _words(path)
-    return f"unknown word '{_cut(word)}'{near(word, words)} {_one_of(words)}"
+def _unknown_word(word: str, path: KeyPath) -> str:
+    allowed = _words(path)
+    return f"unknown word '{_cut(word)}'{near(word, allowed)} {_one_of(allowed)}"
 
 
-def _one_word(value: Mapping[Any, Any], path: Path) -> str:
+def _one_word(value: Mapping[Any, Any], path: KeyPath) -> str:
     given = [str(key) for key in value]
     sentence = f"takes exactly one word. {_one_of(_words(path))}"
     if not given:
@@ -263,14 +293,14 @@ def _wrong_type(kind: str, value: Any) -> str:
     if isinstance(value, str):
         if kind in ("int_type", "float_type") and isinstance(plain(value), int | float):
             hint = " Write numbers without quotes."
-        elif kind == "bool_type" and value.lower() in _TRUTHS:
-            hint = f" Write {_TRUTHS[value.lower()]}."
+        elif kind == "bool_type" and value.lower() in _YAML11_BOOLEANS:
+            hint = f" Write {_YAML11_BOOLEANS[value.lower()]}."
     elif kind == "string_type" and isinstance(value, int | float):
         hint = " Put it in quotes to make it text."
-    return f"wrong type. Expected {_KINDS[kind]}. Received {received(value)}.{hint}"
+    return f"wrong type. Expected {_TYPES[kind]}. Received {received(value)}.{hint}"
 
 
-def _no_map(value: Any, path: Path) -> str:
+def _no_map(value: Any, path: KeyPath) -> str:
     model = model_at(path)
     words = list(model.model_fields) if model else []
     if model is not None and issubclass(model, Choice):
@@ -287,7 +317,7 @@ def _no_map(value: Any, path: Path) -> str:
     return f"wrong type. Expected a map with {_or(words)}{none}. Received {received(value)}.{hint}"
 
 
-def _may_be_none(path: Path) -> bool:
+def _may_be_none(path: KeyPath) -> bool:
     """Whether a key of a block may be left out by `none`; a word of a choice never is."""
     model = model_at(path[:-1])
     if model is None or issubclass(model, Choice) or path[-1] not in model.model_fields:
@@ -299,7 +329,7 @@ def _or(words: list[str]) -> str:
     return words[0] if len(words) == 1 else f"{', '.join(words[:-1])} or {words[-1]}"
 
 
-def _wrong_list(kind: str, value: Any, context: Mapping[str, Any], path: Path) -> str:
+def _wrong_list(kind: str, value: Any, context: Mapping[str, Any], path: KeyPath) -> str:
     if _is_pair(type_at(path)):
         if _bare(_item(type_at(path))) is float:
             return f"wrong type. Expected [low, high]. Received {received(value)}."

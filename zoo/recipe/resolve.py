@@ -1,4 +1,4 @@
-"""Writes out what a recipe leaves to its defaults, so that nothing about a run is implicit."""
+"""Fills in what a recipe leaves to its defaults, so that nothing about a run is implicit."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from typing import Any
 import yaml
 
 from zoo.recipe.fields import Choice
-from zoo.recipe.network import Defaults, Group, Initializer, Layered, Residual, Stage, Whiten
-from zoo.recipe.norms import NORMS, normalised
+from zoo.recipe.network import Defaults, Group, Initializer, KernelStage, Residual, Stage, Whiten
+from zoo.recipe.norms import NORMS, norm_follows_kernel
 from zoo.recipe.schema import Recipe
 from zoo.recipe.words import ACTIVATIONS, ORDER
 from zoo.recipe.yaml_reader import plain
@@ -25,7 +25,11 @@ INHERITED = (
 
 
 def resolved(recipe: Recipe) -> Recipe:
-    """The same recipe with every default written out: stages, `auto`, biases, paths."""
+    """The recipe with every default filled in: of stages, `auto`, biases and paths.
+
+    Args:
+        recipe: valid.
+    """
     defaults = recipe.model.defaults
     if defaults.group_norm or defaults.layer_norm:
         defaults = defaults.model_copy(update={"batch_norm": None})
@@ -34,7 +38,7 @@ def resolved(recipe: Recipe) -> Recipe:
     if "kernel_regularizer" not in head.model_fields_set:
         head = head.model_copy(update={"kernel_regularizer": defaults.kernel_regularizer})
     if head.kernel_initializer.word == "auto":
-        head = head.model_copy(update={"kernel_initializer": scaled(1.0)})
+        head = head.model_copy(update={"kernel_initializer": fan_in_scaling(1.0)})
     model = recipe.model.model_copy(update={"defaults": defaults, "stack": stack, "head": head})
     data = recipe.data.model_copy(
         update={"image_size": recipe.image_size, "source": _source(recipe.data.source)}
@@ -43,12 +47,12 @@ def resolved(recipe: Recipe) -> Recipe:
 
 
 def full_order(order: tuple[str, ...]) -> tuple[str, ...]:
-    """The order with pool and dropout, where they are left out, at its end."""
+    """An order with pool and dropout, where it leaves them out, at its end."""
     return (*order, *(part for part in ORDER if part not in order))
 
 
-def scaled(gain2: float) -> Choice:
-    """The fan_in initializer with Var(w) = gain2 / fan_in."""
+def fan_in_scaling(gain2: float) -> Choice:
+    """The initializer with Var(w) = gain2 / fan_in."""
     words = {1.0: "lecun_normal", 2.0: "he_normal"}
     return Initializer.model_validate(
         words.get(gain2) or {"VarianceScaling": {"scale": gain2, "mode": "fan_in"}}
@@ -56,70 +60,77 @@ def scaled(gain2: float) -> Choice:
 
 
 def _stage(stage: Stage, defaults: Defaults) -> Stage:
-    layered: Any = stage.options
-    if isinstance(layered, Residual | Group):
-        update: dict[str, Any] = {"stack": tuple(_stage(s, defaults) for s in layered.stack)}
-        if isinstance(layered, Residual):
-            update |= _around(layered, defaults)
-        return _whole(stage, update)
-    if isinstance(layered, Whiten) and layered.activation is None:
-        return _whole(stage, {"activation": defaults.activation})
-    if not isinstance(layered, Layered):
-        return stage
-    update = {
+    options: Any = stage.options
+    if isinstance(options, Residual | Group):
+        update: dict[str, Any] = {"stack": tuple(_stage(s, defaults) for s in options.stack)}
+        if isinstance(options, Residual):
+            update |= _sum_and_projection(options, defaults)
+        return _updated(stage, update)
+    if isinstance(options, Whiten) and options.activation is None:
+        return _updated(stage, {"activation": defaults.activation})
+    if isinstance(options, KernelStage):
+        return stage.model_copy(update={stage.word: _kernel_stage(options, defaults)})
+    return stage
+
+
+def _kernel_stage(stage: KernelStage, defaults: Defaults) -> KernelStage:
+    given = stage.model_fields_set
+    update: dict[str, Any] = {
         key: getattr(defaults, key)
         for key in INHERITED
-        if key in type(layered).model_fields and key not in layered.model_fields_set
+        if key in type(stage).model_fields and key not in given
     }
-    if layered.model_fields_set.intersection(NORMS):
-        update |= {key: _norm(layered, defaults, key) for key in NORMS}
+    if given.intersection(NORMS):
+        update |= {key: _norm(stage, defaults, key) for key in NORMS}
     else:
         update |= {key: getattr(defaults, key) for key in NORMS}
-    layered = layered.model_copy(update=update)
-    order = full_order(layered.order)
+    filled: Any = stage.model_copy(update=update)
+    order = full_order(filled.order)
     update = {"order": order}
-    if layered.kernel_initializer.word == "auto":
-        activation = layered.activation
-        update["kernel_initializer"] = scaled(
-            ACTIVATIONS[activation.word].gain2(activation.options)
-        )
-    if layered.use_bias is None:
-        update["use_bias"] = not ((layered.batch_norm or layered.group_norm) and normalised(order))
-    between = getattr(layered, "depthwise_initializer", None)
-    if between is not None and between.word == "auto":
-        update["depthwise_initializer"] = scaled(1.0)  # No activation follows it.
-    return stage.model_copy(update={stage.word: layered.model_copy(update=update)})
+    if filled.kernel_initializer.word == "auto":
+        activation = filled.activation
+        gain2 = ACTIVATIONS[activation.word].gain2(activation.options)
+        update["kernel_initializer"] = fan_in_scaling(gain2)
+    if filled.use_bias is None:
+        shifted = filled.batch_norm or filled.group_norm
+        update["use_bias"] = not (shifted and norm_follows_kernel(order))
+    depthwise = getattr(filled, "depthwise_initializer", None)
+    if depthwise is not None and depthwise.word == "auto":
+        # No activation follows the depthwise convolution.
+        update["depthwise_initializer"] = fan_in_scaling(1.0)
+    resolved_stage: KernelStage = filled.model_copy(update=update)
+    return resolved_stage
 
 
-def _norm(stage: Layered, defaults: Defaults, key: str) -> Any:
-    """The stage's own norm, with what it leaves out taken from the norm of the same name."""
+def _norm(stage: KernelStage, defaults: Defaults, key: str) -> Any:
+    """The norm that a stage gives, with the keys that it leaves out from the defaults' norm."""
     own, common = getattr(stage, key), getattr(defaults, key)
     if own is None or common is None:
         return own
-    left = {name: getattr(common, name) for name in type(own).model_fields}
+    inherited = {name: getattr(common, name) for name in type(own).model_fields}
     given = {name: getattr(own, name) for name in own.model_fields_set}
-    return own.model_copy(update={**left, **given})
+    return own.model_copy(update={**inherited, **given})
 
 
-def _around(block: Residual, defaults: Defaults) -> dict[str, Any]:
-    """What a block's sum and its projection take from the defaults."""
+def _sum_and_projection(block: Residual, defaults: Defaults) -> dict[str, Any]:
+    """What the sum of a block and its projection take from the defaults."""
     kernel = block.kernel_initializer or defaults.kernel_initializer
     update: dict[str, Any] = {
         "activation": block.activation or defaults.activation,
         # No activation follows a projection.
-        "kernel_initializer": scaled(1.0) if kernel.word == "auto" else kernel,
+        "kernel_initializer": fan_in_scaling(1.0) if kernel.word == "auto" else kernel,
     }
     if "kernel_regularizer" not in block.model_fields_set:
         update["kernel_regularizer"] = defaults.kernel_regularizer
     return update
 
 
-def _whole(stage: Stage, update: dict[str, Any]) -> Stage:
+def _updated(stage: Stage, update: dict[str, Any]) -> Stage:
     return stage.model_copy(update={stage.word: stage.options.model_copy(update=update)})
 
 
 def _source(source: Choice) -> Choice:
-    """With absolute paths: a run may be resumed from another folder."""
+    """The source with absolute paths: a run may be resumed from another folder."""
     key = {"folder": "path", "tfds": "data_dir"}.get(source.word)
     path = getattr(source.options, key) if key else None
     if key is None or path is None:
@@ -130,7 +141,7 @@ def _source(source: Choice) -> Choice:
 
 
 class _Dumper(yaml.SafeDumper):
-    """Writes what `zoo.recipe.yaml_reader` reads back as the same value."""
+    """Writes values so that `zoo.recipe.yaml_reader` reads the same values back."""
 
 
 def _text(dumper: yaml.SafeDumper, text: str) -> yaml.Node:
@@ -154,10 +165,10 @@ _Dumper.add_representer(tuple, lambda dumper, value: dumper.represent_list(value
 
 
 def dump(recipe: Recipe) -> str:
-    """A recipe as YAML text that loads as the same recipe."""
+    """A recipe as YAML text; loading it gives the same recipe."""
     return dump_data(recipe.model_dump())
 
 
 def dump_data(data: Any) -> str:
-    """A recipe's data, as given or resolved, as YAML text that reads back as the same."""
+    """A recipe's data, as given or resolved, as YAML text; reading it gives the same data."""
     return yaml.dump(data, Dumper=_Dumper, sort_keys=False, default_flow_style=None, width=120)

@@ -1,7 +1,7 @@
-"""The recipe language: one frozen model a block, one description a field.
+"""The schema of a recipe: a frozen model for each block, a description for each field.
 
-The descriptions are the documentation: `zoo schema` and docs/recipe.md are made from them. A
-recipe as loaded still lacks what it leaves to `model.defaults`; `resolve.resolved` writes it out.
+The descriptions are the documentation: `zoo schema` and docs/recipe.md are made from them. After
+validation, stages still lack what they leave to `model.defaults`; `resolve.resolved` fills it in.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from pydantic import BeforeValidator, Field, field_validator, model_validator
 from pydantic_core import PydanticCustomError
 
 from zoo.recipe import words
-from zoo.recipe.fields import MAX_COUNT, Choice, Count, Fraction, Model, Pair, choice, listing
+from zoo.recipe.fields import MAX_COUNT, Choice, Count, Fraction, Model, Pair, choice, tuple_of
 from zoo.recipe.network import Network
 from zoo.recipe.source import Source
 from zoo.recipe.tune import Tune
@@ -34,12 +34,12 @@ else:
         "Augmentation", "A random change of training images.", words.AUGMENTATIONS
     )
     ClassWeight = choice(
-        "ClassWeight", "How much a training image counts in the loss.", words.CLASS_WEIGHTS
+        "ClassWeight", "How much each training image counts in the loss.", words.CLASS_WEIGHTS
     )
 
 
 class Data(Model):
-    """The images: where they are, how they are read, normalised and augmented."""
+    """The images: where they are, and how they are read, normalised and augmented."""
 
     source: Source = Field(description="digits, {folder: PATH} or {tfds: NAME}.")
     image_size: Pair | None = Field(
@@ -47,30 +47,31 @@ class Data(Model):
     )
     color_mode: Literal["rgb", "grayscale"] = Field("rgb", description="Channels: 3 or 1.")
     interpolation: Literal["bilinear", "bicubic", "nearest", "area", "lanczos3"] = Field(
-        "bilinear", description="How images of another size are resized, antialiased."
+        "bilinear", description="How images of another size are resized, with antialiasing."
     )
     crop_to_aspect_ratio: bool = Field(
-        False, description="Resize by cutting the longer side instead of squeezing."
+        False, description="Keep the aspect ratio: cut the longer side off."
     )
     pad_to_aspect_ratio: bool = Field(
-        False, description="Resize by padding the shorter side with black instead of squeezing."
+        False, description="Keep the aspect ratio: pad the shorter side with black."
     )
     preprocess: Literal[
         "none", "scale01", "scale11", "mean_image", "channel_mean", "channel_meanstd"
     ] = Field(
         "channel_meanstd",
-        description="Normalisation; its statistics come from the training split only.",
+        description="Normalisation; its statistics come from the training split alone.",
     )
-    augment: listing(Augmentation) = Field(  # type: ignore[valid-type]
-        (), description="Random changes of training images, each image on its own, in this order."
+    augment: tuple_of(Augmentation) = Field(  # type: ignore[valid-type]
+        (), description="Random changes of the training images, in this order."
     )
     on_bad_image: Literal["error", "skip"] = Field(
-        "error", description="A file that cannot be read stops the run, or is left out and listed."
+        "error",
+        description="error: an unreadable file stops the run; skip: it is left out and listed.",
     )
     max_megapixels: float = Field(
         50.0,
         gt=0,
-        description="Larger images are bad images: a small file can unpack to gigabytes.",
+        description="Larger images count as unreadable: a small file can unpack to gigabytes.",
     )
     loading: Literal["auto", "resident", "streamed"] = Field(
         "auto",
@@ -90,10 +91,10 @@ class Data(Model):
 
 
 class EarlyStopping(Model):
-    """End training when the monitored value no longer gets better."""
+    """Ends a training when the monitored value stops getting better."""
 
     patience: Count = Field(description="Epochs without getting better.")
-    min_delta: float = Field(0.0, ge=0, description="Smallest change that counts.")
+    min_delta: float = Field(0.0, ge=0, description="Smallest change that counts as better.")
 
 
 def _text(value: object) -> object:
@@ -101,7 +102,7 @@ def _text(value: object) -> object:
 
 
 class Factor(Model):
-    """Another learning rate for some variables. The first entry whose pattern is found counts."""
+    """Another learning rate for some variables; the first entry that matches a variable counts."""
 
     pattern: str = Field(
         min_length=1,
@@ -127,7 +128,7 @@ class Factor(Model):
 
 
 class Ema(Model):
-    """A moving average of the trained weights, which validation and the kept model then use."""
+    """A moving average of the trained weights; validation and the kept model use it."""
 
     @model_validator(mode="before")
     @classmethod
@@ -138,30 +139,32 @@ class Ema(Model):
 
     momentum: Fraction = Field(
         0.999,
-        description="Share of the average kept at each update; less during the first: "
+        description="Share of the average kept at each update; at most "
         "(1 + updates) / (10 + updates).",
     )
 
 
 class Lookahead(Model):
-    """Slow weights that the net is set back to: slow += (1 - d) (net - slow); net = slow."""
+    """Slow weights to which the network is set back: slow += (1 - d) (net - slow); net = slow."""
 
-    every: Count = Field(5, description="Updates between two of these.")
-    decay: Fraction = Field(0.95, description="d is decay^every * (step / all steps)^power.")
-    power: float = Field(3.0, ge=0, description="How late in the training d becomes large.")
+    every: Count = Field(5, description="Updates between two such steps.")
+    decay: Fraction = Field(0.95, description="d = decay^every * (step / all steps)^power.")
+    power: float = Field(3.0, ge=0, description="The higher, the later d grows.")
 
 
 class Train(Model):
     """How the network is trained."""
 
     epochs: Count = Field(description="Passes over the training images.")
-    batch_size: Count = Field(32, description="Images a step.")
-    drop_remainder: bool = Field(False, description="Leave out a last batch that is not full.")
+    batch_size: Count = Field(32, description="Images in a step.")
+    drop_remainder: bool = Field(
+        False, description="Leave out the last batch of an epoch if it is not full."
+    )
     loss: Loss = Field(
         default_factory=lambda: Loss.model_validate("softmax"), description="What is minimised."
     )
     class_weight: ClassWeight | None = Field(
-        None, description="How much each class counts in the loss of training; none: all alike."
+        None, description="How much each class counts in the training loss; none: all alike."
     )
     optimizer: Optimizer = Field(
         default_factory=lambda: Optimizer.model_validate("Adam"), description="The update rule."
@@ -170,45 +173,49 @@ class Train(Model):
         default_factory=lambda: Schedule.model_validate("constant"),
         description="How the learning rate moves.",
     )
-    learning_rate_factors: listing(Factor) = Field(  # type: ignore[valid-type]
-        (), description="Other learning rates for variables by their paths; none given: one rate."
+    learning_rate_factors: tuple_of(Factor) = Field(  # type: ignore[valid-type]
+        (), description="Other learning rates for some variables, by their paths."
     )
     gradient_accumulation_steps: Steps | None = Field(
-        None, description="Steps whose mean gradient makes one update, or none."
+        None, description="Steps whose gradients are averaged for one update, or none."
     )
-    ema: Ema | None = Field(None, description="An average of the weights, or none.")
-    lookahead: Lookahead | None = Field(None, description="Slow weights, or none.")
+    ema: Ema | None = Field(None, description="Moving average of the weights, or none.")
+    lookahead: Lookahead | None = Field(
+        None, description="Slow weights (Zhang et al. 2019), or none."
+    )
     dtype_policy: Literal["float32", "mixed_bfloat16", "mixed_float16", "float64"] = Field(
-        "float32", description="Keras's dtype policy; the logits stay float32."
+        "float32", description="Keras's dtype policy; mixed ones keep the logits in float32."
     )
     monitor: Literal["val_accuracy", "val_loss"] = Field(
-        "val_accuracy", description="What the best epoch is best at; ties go to the other one."
+        "val_accuracy", description="What chooses the best epoch; the other one breaks ties."
     )
     early_stopping: EarlyStopping | None = Field(
-        None, description="Stop when the monitor no longer gets better, or none."
+        None, description="Stop when the monitored value stops getting better, or none."
     )
     batch_norm_batches: Count | None = Field(
         None,
-        description="Training batches over which batch norm's statistics are taken anew before "
+        description="Training batches from which batch norm's statistics are computed anew before "
         "each validation; none: the running averages of training.",
     )
     abort_above: float | None = Field(
         3.0,
         gt=1,
-        description="Diverged after five losses in a row above this times the first, or two above "
-        "ten times that; none: never.",
+        description="A run has diverged after five losses in a row above this many times the first "
+        "loss, or two above ten times that; none: never.",
     )
     checkpoint_minutes: float = Field(
-        5.0, gt=0, description="Minutes between saves of all that an exact resume needs."
+        5.0,
+        gt=0,
+        description="Minutes between checkpoints, which hold all that an exact resume needs.",
     )
     checkpoint_steps: Count | None = Field(
-        None, description="Steps between these saves, in addition, or none."
+        None, description="Steps between further checkpoints, or none."
     )
     deterministic: bool = Field(
-        True, description="Same seed, same machine: same weights. Costs some speed on a GPU."
+        True, description="Same seed and machine, same weights. Slower on a GPU."
     )
     jit_compile: Annotated[Literal["auto", "true", "false"], BeforeValidator(_text)] = Field(
-        "auto", description="XLA; auto: on a GPU where deterministic is off, and always with JAX."
+        "auto", description="Compile with XLA; auto: on a GPU unless deterministic, and with JAX."
     )
 
     @model_validator(mode="after")
@@ -268,8 +275,8 @@ class Evaluate(Model):
 
     tta: Literal["mirror", "mirror_translate"] | None = Field(
         None,
-        description="Test-time augmentation, reported beside the plain figures: the mean of the "
-        "logits over the image and its mirror image; mirror_translate: over moves by a pixel too.",
+        description="Test-time augmentation, reported beside the plain figures. mirror: mean "
+        "logits of the image and its mirror image; mirror_translate: of shifts by a pixel, too.",
     )
 
 

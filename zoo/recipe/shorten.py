@@ -1,4 +1,4 @@
-"""A shorter training with the shape of a longer one: what the trials of a search are."""
+"""Shortens the training of a recipe in proportion: the trials of a search are shorter trainings."""
 
 from __future__ import annotations
 
@@ -8,13 +8,18 @@ from zoo.recipe.schema import Recipe
 
 
 def shortened(recipe: Recipe, epochs: int) -> Recipe:
-    """The recipe trained for so many epochs, with a schedule that is complete within them.
+    """The recipe trained for another number of epochs, with a schedule that ends with them.
 
-    What is given in epochs shrinks in proportion: warm-up, the epochs of steps, the end of a
-    variable's training; the factor an epoch of an exponential schedule gives the same in all.
-    Early stopping is left out. A learning rate that falls at the end makes the accuracy after some
-    epochs of a long training worse than after as many of a short one, so that a cut-off training
-    says little about its end.
+    What the recipe gives in epochs shrinks in proportion: warm-up, the epochs of steps, the end of
+    a variable's training. The factor of an exponential schedule changes so that the last learning
+    rate stays the same. Early stopping is left out.
+
+    A training that is cut off says little about its end: while the learning rate is still high, its
+    accuracy is below that of a complete training of as many epochs.
+
+    Args:
+        recipe: resolved.
+        epochs: of the new training.
     """
     train = recipe.train
     share = epochs / train.epochs
@@ -29,14 +34,14 @@ def shortened(recipe: Recipe, epochs: int) -> Recipe:
         ),
     }
     options, word = train.schedule.options, train.schedule.word
-    changed: dict[str, Any] = {}
+    schedule: dict[str, Any] = {}
     if hasattr(options, "warmup_epochs"):
-        changed["warmup_epochs"] = min(options.warmup_epochs * share, epochs)
+        schedule["warmup_epochs"] = min(options.warmup_epochs * share, epochs)
     if hasattr(options, "at_epochs"):
-        changed["at_epochs"] = tuple(epoch * share for epoch in options.at_epochs)
+        schedule["at_epochs"] = tuple(epoch * share for epoch in options.at_epochs)
     if word == "exponential":
-        changed["factor"] = options.factor ** (1 / share)
-    if changed:
-        options = options.model_copy(update=changed)
+        schedule["factor"] = options.factor ** (1 / share)
+    if schedule:
+        options = options.model_copy(update=schedule)
         update["schedule"] = train.schedule.model_copy(update={word: options})
     return recipe.model_copy(update={"train": train.model_copy(update=update)})

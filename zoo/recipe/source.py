@@ -1,4 +1,4 @@
-"""The sources of the recipe language: where images come from, with their splits."""
+"""Where a recipe's images come from, with their splits."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pydantic import Field
 
 from zoo.recipe.fields import Choice, Count, Model
 
-Part = Annotated[float, Field(gt=0.0, lt=1.0)]
+SplitShare = Annotated[float, Field(gt=0.0, lt=1.0)]
 
 
 class Digits(Model):
@@ -16,21 +16,24 @@ class Digits(Model):
 
 
 class Folder(Model):
-    """Image files in a folder a class."""
+    """Image files, a folder for each class."""
 
     path: str = Field(
         min_length=1,
         description="Holds train/CLASS, validation/CLASS, test/CLASS, or CLASS folders alone.",
     )
-    validation_split: Part | None = Field(
+    validation_split: SplitShare | None = Field(
         None,
-        description="Share of training images kept for validation where it has no folder: 0.1.",
+        description="Share of training images kept for validation where it has no folder; "
+        "none: 0.1.",
     )
-    test_split: Part | None = Field(
-        None, description="Share of images kept for the test where class folders stand alone: 0.1."
+    test_split: SplitShare | None = Field(
+        None,
+        description="Share of images kept for the test where there are only class folders; "
+        "none: 0.1.",
     )
     split_seed: int = Field(
-        0, ge=0, lt=2**31, description="Seed of these splits; not the run's seed."
+        0, ge=0, lt=2**31, description="Seed of these splits, apart from the run's seed."
     )
 
 
@@ -39,9 +42,9 @@ class Tfds(Model):
 
     name: str = Field(min_length=1, description="Builder, with config and version if wanted.")
     train: str = Field("train[:90%]", description="Split to train on.")
-    validation: str = Field("train[90%:]", description="Split to choose by.")
-    test: str | None = Field("test", description="Split for evaluate alone, or none.")
-    data_dir: str | None = Field(None, description="Where it is prepared; none: TFDS's own place.")
+    validation: str = Field("train[90%:]", description="Split to choose the best epoch by.")
+    test: str | None = Field("test", description="Split that only `zoo evaluate` uses, or none.")
+    data_dir: str | None = Field(None, description="Folder of the prepared data; none: TFDS's own.")
     num_classes: Count | None = Field(
         None, description="Number of classes, so that zoo show need not load the data."
     )

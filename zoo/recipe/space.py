@@ -1,4 +1,4 @@
-"""Whether the paths of a search space hold in a recipe, and what kind of number each takes."""
+"""Checks the paths and values of a search space against the recipe."""
 
 from __future__ import annotations
 
@@ -7,15 +7,15 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from zoo.recipe.overrides import applied, parse_path
+from zoo.recipe.overrides import parse_path, with_values
 from zoo.recipe.problems import explain, near
 from zoo.recipe.schema import Recipe
 from zoo.recipe.tune import Entry, Tune
-from zoo.recipe.yaml_reader import Path
+from zoo.recipe.yaml_reader import KeyPath
 
-SPACE: Path = ("tune", "space")
-# Why a place cannot be searched, by the start of its path.
-FIXED: dict[Path, str] = {
+SPACE: KeyPath = ("tune", "space")
+# Start of a path -> why it cannot be searched.
+FIXED: dict[KeyPath, str] = {
     ("tune",): "the search itself cannot be searched.",
     ("name",): "a name changes nothing.",
     ("seed",): "seeds are drawn: each stage has its own, and tune.confirm trains with several.",
@@ -24,72 +24,91 @@ FIXED: dict[Path, str] = {
     ("train", "deterministic"): "it holds for the whole search.",
     ("evaluate",): "a search never sees the test split.",
 }
-# Images are read once for a whole search.
-OF_DATA = ("preprocess", "augment")
+# The keys of `data` that can be searched: images are read once for a whole search.
+SEARCHABLE_DATA = ("preprocess", "augment")
+# A value somewhere inside a range, at a fraction of its width that gives no round number.
+INSIDE = 0.4637
 
 
-def conditions(tune: Tune, text: str) -> dict[str, tuple[Any, ...]]:
-    """What must hold for an entry to be searched: the values that other entries must have."""
-    entry = tune.space[text]
+def conditions(tune: Tune, path: str) -> dict[str, tuple[Any, ...]]:
+    """The `when` of an entry: other paths of the space -> the values that they must have."""
+    entry = tune.space[path]
     return {
         parent: tuple(value) if isinstance(value, list) else (value,)
         for parent, value in (entry.when or {}).items()
     }
 
 
-def with_parents(tune: Tune, text: str) -> dict[str, Any]:
-    """Values of other entries under which this one is searched, those of their parents included."""
-    found: dict[str, Any] = {}
-    for parent, allowed in conditions(tune, text).items():
-        found |= with_parents(tune, parent)
-        found[parent] = allowed[0]
-    return found
+def with_parents(tune: Tune, path: str) -> dict[str, Any]:
+    """Values of other entries that let an entry be searched, those of all its parents included."""
+    values: dict[str, Any] = {}
+    for parent, allowed in conditions(tune, path).items():
+        values |= with_parents(tune, parent)
+        values[parent] = allowed[0]
+    return values
 
 
-def whole(data: Any, tune: Tune, text: str) -> bool:
-    """Whether a range's place takes whole numbers alone."""
-    entry = tune.space[text]
-    if entry.min_value is None or entry.max_value is None:
-        return False
-    between = entry.min_value + (entry.max_value - entry.min_value) * 0.4637
-    broken = between if between % 1 else between + 0.25
-    return bool(_wrong(data, {**with_parents(tune, text), text: broken}, text)) and not any(
-        isinstance(end, float) for end in (entry.min_value, entry.max_value)
-    )
-
-
-def problems(data: Any, tune: Tune) -> Iterator[tuple[Path, str]]:
-    """What is wrong with the space of a recipe as (path, sentence).
+def takes_whole_numbers(data: Any, tune: Tune, path: str) -> bool:
+    """Whether an entry is a range of whole numbers: its ends are, and the key takes no others.
 
     Args:
-        data: the recipe as given, which holds without its `tune` block.
-        tune: that block, valid word by word.
+        data: of the recipe, as given.
+        tune: its search.
+        path: of the entry.
     """
-    known = list(tune.space)
-    broken = set()
-    for text in known:
-        found = list(_of_entry(tune, text, known))
-        broken |= {text} if found else set()
-        yield from found
-    for text in known:
-        family = {text, *_parents(tune, text)}
-        if not family & broken:
-            yield from _values(data, tune, text)
+    entry = tune.space[path]
+    if entry.min_value is None or entry.max_value is None:
+        return False
+    if isinstance(entry.min_value, float) or isinstance(entry.max_value, float):
+        return False
+    fractional = entry.min_value + (entry.max_value - entry.min_value) * INSIDE
+    fractional += 0.0 if fractional % 1 else 0.25
+    return rejection(data, tune, path, fractional) is not None
 
 
-def _parents(tune: Tune, text: str) -> set[str]:
+def problems(data: Any, tune: Tune) -> Iterator[tuple[KeyPath, str]]:
+    """What is wrong with the space of a recipe, as (path, sentence).
+
+    Args:
+        data: of the recipe, as given; it must be valid but for its search.
+        tune: its search, valid word by word.
+    """
+    faulty = set()
+    for path in tune.space:
+        of_entry = list(_entry_problems(tune, path))
+        faulty |= {path} if of_entry else set()
+        yield from of_entry
+    for path in tune.space:
+        if not {path, *_parents(tune, path)} & faulty:
+            yield from _value_problems(data, tune, path)
+
+
+def rejection(data: Any, tune: Tune, path: str, value: Any) -> str | None:
+    """Why the recipe does not accept a value of an entry; None if it does.
+
+    Args:
+        data: of the recipe, as given.
+        tune: its search.
+        path: of the entry.
+        value: for the key at that path.
+    """
+    return _rejection(data, {**with_parents(tune, path), path: value}, path)
+
+
+def _parents(tune: Tune, path: str) -> set[str]:
     """All entries that an entry depends on, as far as they exist."""
-    found: set[str] = set()
-    left = [text]
-    while left:
-        for parent in tune.space[left.pop()].when or {}:
-            if parent in tune.space and parent not in found:
-                found.add(parent)
-                left.append(parent)
-    return found
+    parents: set[str] = set()
+    pending = [path]
+    while pending:
+        for parent in tune.space[pending.pop()].when or {}:
+            if parent in tune.space and parent not in parents:
+                parents.add(parent)
+                pending.append(parent)
+    return parents
 
 
-def _of_entry(tune: Tune, text: str, known: list[str]) -> Iterator[tuple[Path, str]]:
+def _entry_problems(tune: Tune, text: str) -> Iterator[tuple[KeyPath, str]]:
+    """Problems of an entry that show without the recipe: its path and its `when`."""
     here = (*SPACE, text)
     path = parse_path(text)
     if path is None:
@@ -98,75 +117,77 @@ def _of_entry(tune: Tune, text: str, known: list[str]) -> Iterator[tuple[Path, s
     why = next((why for start, why in FIXED.items() if path[: len(start)] == start), None)
     if why is None and any(start[: len(path)] == path for start in FIXED):
         why = "it holds what belongs to the search itself; search the places inside of it."
-    if path[0] == "data" and (len(path) < 2 or path[1] not in OF_DATA):
+    if path[0] == "data" and (len(path) < 2 or path[1] not in SEARCHABLE_DATA):
         why = "images are read once for a whole search; of data, preprocess and augment can vary."
     if why:
         yield here, f"cannot be searched: {why}"
     for parent, allowed in conditions(tune, text).items():
-        at = (*here, "when", parent)
-        if parent not in known:
-            yield at, f"not in the space{near(parent, known)} Expected another path of tune.space."
-        elif tune.space[parent].values is None:
-            yield at, "has a range. Expected a path of the space that has values."
-        elif text in _parents(tune, text):
-            yield at, "goes round in a circle. Expected a path that does not depend on this one."
-        else:
-            listed = tune.space[parent].values or ()
-            strange = [value for value in allowed if value not in listed]
-            if strange or not allowed:
-                yield (
-                    at,
-                    f"not among its values. Expected some of {list(listed)}. "
-                    f"Received {strange[0] if strange else list(allowed)!r}.",
-                )
+        message = _condition_fault(tune, text, parent, allowed)
+        if message:
+            yield (*here, "when", parent), message
 
 
-def _values(data: Any, tune: Tune, text: str) -> Iterator[tuple[Path, str]]:
-    """What the recipe says to the values of an entry: the ends of a range, or each of a list."""
+def _condition_fault(tune: Tune, text: str, parent: str, allowed: tuple[Any, ...]) -> str | None:
+    """What is wrong with one condition of an entry's `when`."""
+    if parent not in tune.space:
+        hint = near(parent, tune.space)
+        return f"not in the space{hint} Expected another path of tune.space."
+    values = tune.space[parent].values
+    if values is None:
+        return "has a range. Expected a path of the space that has values."
+    if text in _parents(tune, text):
+        return "goes round in a circle. Expected a path that does not depend on this one."
+    unknown = [value for value in allowed if value not in values]
+    if not unknown and allowed:
+        return None
+    return (
+        f"not among its values. Expected some of {list(values)}. "
+        f"Received {unknown[0] if unknown else list(allowed)!r}."
+    )
+
+
+def _value_problems(data: Any, tune: Tune, text: str) -> Iterator[tuple[KeyPath, str]]:
+    """What the recipe rejects of an entry: its path, an end of its range, a value of its list."""
     entry, here = tune.space[text], (*SPACE, text)
     base = with_parents(tune, text)
-    changed, path, why = applied(data, {**base, text: None})
+    _, path, why = with_values(data, {**base, text: None})
     if path == parse_path(text):
         yield here, why
         return
-    for other, values in _above(tune, text):
+    for outer, values in _enclosing(tune, text):
         for value in values:
-            _, path, why = applied(data, {**base, other: value, text: None})
+            _, path, why = with_values(data, {**base, outer: value, text: None})
             if path == parse_path(text):
                 word = next(iter(value)) if isinstance(value, dict) else value
                 yield (
                     here,
-                    f"has no place where {other} is {word}. Expected when: {{{other}: ...}}, with "
+                    f"has no place where {outer} is {word}. Expected when: {{{outer}: ...}}, with "
                     "the values that it goes with.",
                 )
                 return
-    for key, value in _shown(entry):
-        said = _wrong(data, {**base, text: value}, text)
-        if said:
-            yield (*here, *key), said
+    for key, value in _values(entry):
+        message = _rejection(data, {**base, text: value}, text)
+        if message:
+            yield (*here, *key), message
             return
-    if entry.values is None and whole(data, tune, text) and entry.step not in (None, 1):
+    if entry.values is None and entry.step not in (None, 1):
         step = float(entry.step or 1)
-        if step % 1:
+        if step % 1 and takes_whole_numbers(data, tune, text):
             yield (*here, "step"), f"wrong type. Expected a whole number. Received {step:g}."
 
 
-def refused(data: Any, tune: Tune, text: str, value: Any) -> str | None:
-    """Why a recipe does not take a value of its space's entry; None: it does."""
-    return _wrong(data, {**with_parents(tune, text), text: value}, text)
-
-
-def _above(tune: Tune, text: str) -> Iterator[tuple[str, tuple[Any, ...]]]:
-    """Entries with values that an entry's place lies in, and those of their values it may meet."""
-    mine = parse_path(text) or ()
+def _enclosing(tune: Tune, text: str) -> Iterator[tuple[str, tuple[Any, ...]]]:
+    """Entries with a list of values whose path encloses this one's, with the values it may meet."""
+    inner = parse_path(text) or ()
     allowed = conditions(tune, text)
     for other, entry in tune.space.items():
         path = parse_path(other) or ()
-        if other != text and entry.values is not None and mine[: len(path)] == path:
+        if other != text and entry.values is not None and inner[: len(path)] == path:
             yield other, allowed.get(other, entry.values)
 
 
-def _shown(entry: Entry) -> Iterator[tuple[tuple[str | int, ...], Any]]:
+def _values(entry: Entry) -> Iterator[tuple[KeyPath, Any]]:
+    """The values that an entry gives, each with its path in the entry."""
     if entry.values is None:
         yield ("min_value",), entry.min_value
         yield ("max_value",), entry.max_value
@@ -174,16 +195,16 @@ def _shown(entry: Entry) -> Iterator[tuple[tuple[str | int, ...], Any]]:
         yield ("values", index), value
 
 
-def _wrong(data: Any, values: Mapping[str, Any], text: str) -> str | None:
-    """What is wrong with the value of `text` in a recipe; what does not fit together is not."""
-    changed, path, why = applied(data, values)
+def _rejection(data: Any, values: Mapping[str, Any], text: str) -> str | None:
+    """Why the value at the path `text` is invalid; problems at other paths do not count."""
+    changed, path, why = with_values(data, values)
     if path is not None:
         return why
-    wanted = parse_path(text) or ()
+    searched = parse_path(text) or ()
     try:
         Recipe.model_validate({key: part for key, part in changed.items() if key != "tune"})
     except ValidationError as error:
         for at, sentence in explain(error):
-            if at[: len(wanted)] == wanted:
+            if at[: len(searched)] == searched:
                 return sentence
     return None

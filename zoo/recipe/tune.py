@@ -1,6 +1,6 @@
-"""The `tune:` block: what a search may change, in which stages, and for how long.
+"""The `tune` block of a recipe: what a search may change, in which stages, and for how long.
 
-The words are KerasTuner's. Paths of the space are checked against the recipe in `space.py`.
+The names are KerasTuner's. `space.py` checks the paths of the space against the recipe.
 """
 
 from __future__ import annotations
@@ -11,11 +11,11 @@ from typing import Annotated, Any, Literal
 from pydantic import BeforeValidator, Field, WrapValidator, model_validator
 from pydantic_core import PydanticCustomError
 
-from zoo.recipe.fields import MAX_COUNT, Count, Model, listing
+from zoo.recipe.fields import MAX_COUNT, Count, Model, as_tuple, tuple_of
 
 
 def _as_given(value: Any, check: Callable[[Any], float]) -> float:
-    """A number that stays whole where it was given so: such a range may be one of whole numbers."""
+    """A number that stays an `int` if given as one: a range of two may be of whole numbers."""
     number = check(value)
     return value if isinstance(value, int) else number
 
@@ -24,28 +24,24 @@ Number = Annotated[float, WrapValidator(_as_given)]
 Trials = Annotated[int, Field(ge=1, le=100_000)]
 
 
-def _listed(value: Any) -> Any:
-    return tuple(value) if isinstance(value, list) else value
-
-
 class Entry(Model):
-    """The values that one place of the recipe may take: a range, or a list."""
+    """The values that one key of the recipe may take: a range or a list."""
 
-    min_value: Number | None = Field(None, description="The least value of a range.")
-    max_value: Number | None = Field(None, description="The greatest value of a range.")
+    min_value: Number | None = Field(None, description="Lowest value of a range.")
+    max_value: Number | None = Field(None, description="Highest value of a range.")
     sampling: Literal["linear", "log"] = Field(
-        "linear", description="log: each decade as likely as the next; for rates and decays."
+        "linear", description="log: every decade is equally likely; for rates and decays."
     )
     step: Annotated[float, Field(gt=0), WrapValidator(_as_given)] | None = Field(
         None, description="Distance between values of a linear range, or none."
     )
-    values: Annotated[tuple[Any, ...], BeforeValidator(_listed)] | None = Field(
+    values: Annotated[tuple[Any, ...], BeforeValidator(as_tuple)] | None = Field(
         None, description="The values, instead of a range."
     )
     when: dict[str, Any] | None = Field(
         None,
-        description="Searched only where another place of the space has this value, or one of "
-        "these: {train.optimizer: SGD}.",
+        description="Search only where another path of the space has this value, or one of these: "
+        "{train.optimizer: SGD}.",
     )
 
     @model_validator(mode="after")
@@ -104,7 +100,7 @@ class Entry(Model):
 
 
 class SearchStage(Model):
-    """One pass over the space: so many trials, each a whole short training."""
+    """One pass over the space: a number of trials, each a complete short training."""
 
     name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$", description="Names its trials.")
     trials: Trials = Field(description="Trials of this stage.")
@@ -117,42 +113,45 @@ class SearchStage(Model):
     )
     prune: Literal["auto", "median", "asha", "none"] = Field(
         "auto",
-        description="Stop trials that others have left behind: below the median, or outside the "
-        "best third. auto: median in the first of several stages, else none.",
+        description="Stop trials that fall behind: below the median of the others (median) or "
+        "outside the best third (asha). auto: median in the first of several stages, else none.",
     )
 
 
 class Confirm(Model):
-    """The best trials again, as whole trainings with fresh seeds."""
+    """Trains the best trials again, in full and with new seeds."""
 
-    top: Annotated[int, Field(ge=1, le=100)] = Field(3, description="How many of the best.")
-    seeds: Annotated[int, Field(ge=1, le=100)] = Field(3, description="Trainings of each.")
+    top: Annotated[int, Field(ge=1, le=100)] = Field(3, description="Number of trials, best first.")
+    seeds: Annotated[int, Field(ge=1, le=100)] = Field(3, description="Trainings of each trial.")
 
 
 class Tune(Model):
     """What `zoo tune` searches: a space, stages from coarse to fine, and their limits."""
 
     objective: Literal["val_accuracy", "val_loss"] = Field(
-        "val_accuracy", description="What trials are compared by, in their best epoch."
+        "val_accuracy", description="What trials are compared by, each in its best epoch."
     )
     space: dict[str, Entry] = Field(
         min_length=1, description="What may change, by its path: train.optimizer.SGD.learning_rate."
     )
-    stages: listing(SearchStage) = Field(  # type: ignore[valid-type]
+    stages: tuple_of(SearchStage) = Field(  # type: ignore[valid-type]
         min_length=1, description="From coarse to fine; each narrows the ranges for the next."
     )
     confirm: Confirm | None = Field(
-        default_factory=Confirm, description="Whole trainings of the best at the end, or none."
+        default_factory=Confirm,
+        description="Full trainings of the best trials at the end, or none.",
     )
     extend: Annotated[int, Field(ge=0, le=10)] = Field(
-        1, description="More rounds of the last stage while its best lies at the edge of a range."
+        1,
+        description="Maximum number of extra rounds of the last stage, while its best trial lies "
+        "at the edge of a range.",
     )
     max_minutes: float | None = Field(
-        None, gt=0, description="Limit of the whole search, or none; time to confirm is held back."
+        None, gt=0, description="Limit of the whole search, or none; it reserves time for confirm."
     )
     trial_minutes: float | None = Field(None, gt=0, description="Limit of a trial, or none.")
     keep: Annotated[int, Field(ge=0, le=MAX_COUNT)] = Field(
-        1, description="Trials of each stage whose model stays on disk: the best ones."
+        1, description="Number of trials of each stage, best first, whose models stay on disk."
     )
 
     @model_validator(mode="after")
@@ -169,20 +168,21 @@ class Tune(Model):
         return self
 
 
-# Where decoupled decay is multiplied by a learning rate of a thousandth, it must be large.
+# Ranges of weight decay by optimizer. Decoupled decay is multiplied by the learning rate, which is
+# about a thousandth for all but these two, so there it must be large.
 DECAYS = {"SGD": (1e-6, 1e-2), "TorchSGD": (1e-6, 1e-2)}
 DECAY = (1e-5, 1.0)
-# What is scanned where nothing is known: CS231n notes 3, "lr = 10 ** uniform(-6, 1)".
+# Range of learning rates where nothing is known: CS231n notes 3, "lr = 10 ** uniform(-6, 1)".
 RATES = (1e-6, 10.0)
 
 
 def proposal(word: str, epochs: int, rates: tuple[float, float] = RATES) -> dict[str, Any]:
-    """A `tune:` block for a recipe that has none: learning rate and weight decay.
+    """A `tune` block for a recipe that has none: learning rate and weight decay.
 
     Args:
-        word: of the optimizer.
-        epochs: of the recipe.
-        rates: the least and the greatest learning rate.
+        word: the recipe's optimizer.
+        epochs: of the recipe's training.
+        rates: lowest and highest learning rate.
     """
     low, high = DECAYS.get(word, DECAY)
     at = f"train.optimizer.{word}"

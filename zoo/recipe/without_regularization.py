@@ -1,21 +1,24 @@
-"""The same network without all that makes training harder on purpose. Light."""
+"""Takes regularisation out of a recipe. Light."""
 
 from __future__ import annotations
 
 from typing import Any
 
 from zoo.recipe.fields import Choice
-from zoo.recipe.network import Layered, Residual, Stage
+from zoo.recipe.network import KernelStage, Residual, Stage
 from zoo.recipe.schema import Recipe
 
 DROPOUTS = ("dropout", "spatial_dropout", "alpha_dropout")
 
 
 def without_regularization(recipe: Recipe) -> Recipe:
-    """A resolved recipe with regularisation off: what must learn a few images by heart.
+    """The recipe with all regularisation off, so that its network can memorise a few images.
 
     Off are augmentation, dropout, label smoothing, class weights, penalties and weight decay.
-    Layers keep their names, so weights stay the same for the same seed.
+    Layers keep their names, so the same seed gives the same weights.
+
+    Args:
+        recipe: resolved.
     """
     model, train = recipe.model, recipe.train
     head = model.head.model_copy(update={"kernel_regularizer": None})
@@ -27,8 +30,8 @@ def without_regularization(recipe: Recipe) -> Recipe:
             ),
             "train": train.model_copy(
                 update={
-                    "loss": _without(train.loss, "label_smoothing"),
-                    "optimizer": _without(train.optimizer, "weight_decay"),
+                    "loss": _with_zero(train.loss, "label_smoothing"),
+                    "optimizer": _with_zero(train.optimizer, "weight_decay"),
                     "class_weight": None,
                 }
             ),
@@ -36,7 +39,8 @@ def without_regularization(recipe: Recipe) -> Recipe:
     )
 
 
-def _without(choice: Choice, option: str) -> Choice:
+def _with_zero(choice: Choice, option: str) -> Choice:
+    """The choice with 0 for an option, where its word has that option."""
     if not hasattr(choice.options, option):
         return choice
     options = choice.options.model_copy(update={option: 0.0})
@@ -46,7 +50,7 @@ def _without(choice: Choice, option: str) -> Choice:
 def _stage(stage: Stage) -> Stage:
     options: Any = stage.options
     update: dict[str, Any] = {}
-    if isinstance(options, Layered):
+    if isinstance(options, KernelStage):
         update = {"dropout": 0.0, "kernel_regularizer": None}
     elif stage.word in DROPOUTS:
         update = {"rate": 0.0}

@@ -1,15 +1,15 @@
-"""Reads YAML 1.2 strictly: `1e-3` is a number, `no` is a word, and every value knows its line.
+"""Reads YAML 1.2 strictly: `1e-3` is a number, `no` is a word, and every value has a line.
 
-PyYAML parses; scalars are typed here by the YAML 1.2 core schema (yaml.org/spec/1.2.2, 10.3).
-Refused with file and line: files over 1 MiB, duplicate keys, merge keys, tags, aliases that point
-into themselves, and documents that grow past `MAX_NODES` nodes once aliases are spread out.
+PyYAML parses; the scalars get their types here, by the YAML 1.2 core schema (yaml.org/spec/1.2.2,
+10.3). Errors, with file and line, are files over 1 MiB, duplicate keys, merge keys, tags, aliases
+that point into themselves, and documents of more than `MAX_NODES` nodes with all aliases expanded.
 """
 
 from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from pathlib import Path as FilePath
+from pathlib import Path
 from typing import Any
 
 import yaml
@@ -21,8 +21,8 @@ MAX_NODES = 20_000
 MAX_DEPTH = 50
 MAX_DIGITS = 400
 
-Path = tuple[str | int, ...]
-# By position and whether it is a scalar's: a block map starts where its first key does.
+KeyPath = tuple[str | int, ...]
+# (position, whether on a scalar) -> tag. A block map has the same position as its first key.
 Tags = dict[tuple[int, bool], str]
 
 _INT = re.compile(r"[-+]?[0-9]+")
@@ -34,26 +34,30 @@ _TAG_PREFIX = "tag:yaml.org,2002:"
 
 @dataclass(frozen=True)
 class Document:
-    """What a YAML text holds, and where each value stands.
+    """The data of a YAML text, with the line of each value.
 
-    `lines` maps a path of keys and indices to the line (from 1) of its key or list item.
+    Attributes:
+        data: maps, lists and scalars.
+        lines: path of keys and indices -> line of that key or list item, from 1.
+        problems: what is not allowed but did not stop the reading.
+        file: name of the file, or None.
     """
 
     data: Any
-    lines: dict[Path, int]
+    lines: dict[KeyPath, int]
     problems: tuple[Problem, ...]
     file: str | None
 
-    def line(self, path: Path) -> int | None:
-        """The line of the deepest part of `path` that the text holds."""
+    def line(self, path: KeyPath) -> int | None:
+        """The line of a path, or of its longest start that the text has; None where it has none."""
         for end in range(len(path), -1, -1):
             if path[:end] in self.lines:
                 return self.lines[path[:end]]
         return None
 
 
-def dotted(path: Path) -> str:
-    """A path as people write it: `model.stack[0].conv.filters`."""
+def dotted(path: KeyPath) -> str:
+    """A path as text: `model.stack[0].conv.filters`."""
     text = ""
     for part in path:
         if isinstance(part, int):
@@ -63,7 +67,7 @@ def dotted(path: Path) -> str:
     return text
 
 
-def read_file(path: FilePath) -> Document:
+def read_file(path: Path) -> Document:
     """Reads a YAML file.
 
     Raises:
@@ -89,11 +93,18 @@ def read_file(path: FilePath) -> Document:
 
 
 def read_text(text: str, file: str | None = None) -> Document:
-    """Reads one YAML document from a string; `file` is the name used in problems.
+    """Reads one YAML document from a string.
+
+    Args:
+        text: the document.
+        file: its name, for problems.
+
+    Returns:
+        The data. Duplicate keys, tags and the like are in its `problems`, to be shown together with
+        whatever else is wrong.
 
     Raises:
-        RecipeError: the text cannot be parsed, or is a bomb. Duplicate keys, tags and the like are
-            listed in `Document.problems`, to be shown with whatever else is wrong.
+        RecipeError: the text cannot be parsed, or its aliases make it too large.
     """
     if len(text) > MAX_BYTES:
         raise RecipeError([Problem(message=f"text over {MAX_BYTES:,} characters", file=file)])
@@ -101,9 +112,9 @@ def read_text(text: str, file: str | None = None) -> Document:
         tags, node = _parsed(text, file)
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
-        what = ", ".join(part for part in (error.context, error.problem) if part)
-        message = f"not valid YAML: {what}"
-        if "'\\t'" in what:
+        reason = ", ".join(part for part in (error.context, error.problem) if part)
+        message = f"not valid YAML: {reason}"
+        if "'\\t'" in reason:
             message += "; indent with spaces, not tabs"
         line = mark.line + 1 if mark else None
         raise RecipeError([Problem(message=message, file=file, line=line)]) from None
@@ -117,20 +128,20 @@ def read_text(text: str, file: str | None = None) -> Document:
 
 
 def _parsed(text: str, file: str | None) -> tuple[Tags, yaml.Node | None]:
-    """Tags and root node; by libyaml where PyYAML has it, which takes a tenth of the time."""
+    """The tags and the root node of a text, parsed by libyaml, ten times faster, if available."""
     fast: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
     try:
         return _scan(text, file, fast), yaml.compose(text, Loader=fast)
     except (yaml.YAMLError, UnicodeError):
-        # Only one of the two words its errors: the one that is always there.
+        # The two loaders word errors differently: report those of the one that is always there.
         return _scan(text, file, yaml.SafeLoader), yaml.compose(text, Loader=yaml.SafeLoader)
 
 
 def _scan(text: str, file: str | None, loader: Any) -> Tags:
-    """The tags that are written out.
+    """The tags that the user wrote: composed nodes have tags everywhere.
 
-    Composed nodes have tags even where the user wrote none. Deep nesting is refused here, where it
-    is still a flat stream of events: composing would recurse.
+    Raises:
+        RecipeError: too deep nesting, found here in a flat stream of events; composing recurses.
     """
     depth = 0
     tags: Tags = {}
@@ -151,29 +162,31 @@ def _scan(text: str, file: str | None, loader: Any) -> Tags:
 
 
 class _Walk:
-    """Turns composed nodes into plain data, noting lines and problems on the way."""
+    """Turns composed nodes into plain data, and notes lines and problems."""
 
     def __init__(self, file: str | None, tags: Tags) -> None:
         self.file = file
         self.tags = tags
-        self.lines: dict[Path, int] = {}
+        self.lines: dict[KeyPath, int] = {}
         self.problems: list[Problem] = []
         self.nodes = 0
 
-    def problem(self, message: str, node: yaml.Node, path: Path, line: int | None = None) -> None:
+    def problem(
+        self, message: str, node: yaml.Node, path: KeyPath, line: int | None = None
+    ) -> None:
         line = line or node.start_mark.line + 1
         self.problems.append(
             Problem(message=message, file=self.file, line=line, path=dotted(path) or None)
         )
 
-    def value(self, node: yaml.Node, path: Path, open_nodes: tuple[int, ...]) -> Any:
+    def value(self, node: yaml.Node, path: KeyPath, open_nodes: tuple[int, ...]) -> Any:
         self.lines.setdefault(path, node.start_mark.line + 1)
         self.nodes += 1
         if self.nodes > MAX_NODES:
             message = (
                 f"aliases (*name) make it grow past {MAX_NODES:,} values; write the values out"
             )
-            # The nodes met here stand where they were first written; the key says where it grew.
+            # A node has the line where it was first written; its key has the line of the alias.
             line = self.lines.get(path[:1])
             raise RecipeError([Problem(message=message, file=self.file, line=line)])
         if id(node) in open_nodes:
@@ -190,7 +203,7 @@ class _Walk:
             return self.scalar(node, path)
         return self.mapping(node, path, inside)
 
-    def mapping(self, node: yaml.Node, path: Path, inside: tuple[int, ...]) -> dict[str, Any]:
+    def mapping(self, node: yaml.Node, path: KeyPath, inside: tuple[int, ...]) -> dict[str, Any]:
         data: dict[str, Any] = {}
         for key_node, value_node in node.value:
             if not isinstance(key_node, yaml.ScalarNode):
@@ -218,7 +231,7 @@ class _Walk:
             data[key] = self.value(value_node, here, inside)
         return data
 
-    def check_tag(self, node: yaml.Node, path: Path) -> None:
+    def check_tag(self, node: yaml.Node, path: KeyPath) -> None:
         tag = self.tags.get((node.start_mark.index, isinstance(node, yaml.ScalarNode)))
         if tag is None:
             return
@@ -226,10 +239,10 @@ class _Walk:
         shown = f"!!{known}" if tag.startswith(_TAG_PREFIX) else tag
         self.problem(f"tag {shown} is not allowed; a recipe holds plain values only", node, path)
 
-    def text(self, node: yaml.ScalarNode, path: Path) -> str | None:
-        r"""A scalar's text, or None where it cannot be written out again.
+    def text(self, node: yaml.ScalarNode, path: KeyPath) -> str | None:
+        r"""A scalar's text; None, and a problem, where it is not valid text.
 
-        JSON writes characters past U+FFFF as two escapes, "\ud83d\ude00"; one alone is nothing.
+        JSON writes characters past U+FFFF as two escapes, "\ud83d\ude00"; one alone is invalid.
         """
         text: str = node.value
         if any("\ud800" <= letter <= "\udfff" for letter in text):
@@ -243,7 +256,7 @@ class _Walk:
             return None
         return text
 
-    def scalar(self, node: yaml.ScalarNode, path: Path) -> Any:
+    def scalar(self, node: yaml.ScalarNode, path: KeyPath) -> Any:
         text = self.text(node, path)
         if text is None or node.style in ("'", '"', "|", ">"):
             return text
@@ -251,7 +264,7 @@ class _Walk:
 
 
 def plain(text: str) -> Any:
-    """Types an unquoted scalar by the YAML 1.2 core schema."""
+    """The value of an unquoted scalar by the YAML 1.2 core schema."""
     if text in ("", "~", "null", "Null", "NULL"):
         return None
     if text in ("true", "True", "TRUE"):

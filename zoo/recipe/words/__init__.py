@@ -1,8 +1,8 @@
-"""The words of a recipe, as plain tables: what each means, its options, its name in Keras.
+"""The words of a recipe in plain tables: what each means, its options, its name in Keras.
 
-A new activation, initializer, pool, optimizer, schedule or augmentation is one entry here (and its
-code in `layers`, `losses`, `optimize` or `augment` where Keras has none). Schema, help,
-`zoo schema` and the builder all read these tables.
+A new activation, initializer, pool, optimizer, schedule or augmentation is an entry here, and code
+in `model.layers`, `losses`, `optimize` or `augment` where Keras lacks it. The schema, `zoo schema`,
+docs/recipe.md and the model builder read these tables.
 """
 
 from zoo.recipe.words.data import AUGMENTATIONS, MIXING, PREPROCESSINGS

@@ -1,4 +1,4 @@
-"""The words of the images: augmentation, preprocessing."""
+"""Words of the `data` block: augmentations and preprocessings."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Literal
 from zoo.recipe.words.word import POSITIVE, REQUIRED, SHARE, Option, Word
 
 FACTOR = {"ge": 0.0, "le": 1.0}
-PROBABILITY = Option(float, 1.0, "Of each image to be mixed.", SHARE)
+PROBABILITY = Option(float, 1.0, "Probability that an image is mixed.", SHARE)
 AUGMENTATIONS: dict[str, Word] = {
     "random_flip": Word(
         "Mirror each image with probability 1/2",
@@ -15,37 +15,37 @@ AUGMENTATIONS: dict[str, Word] = {
             "mode": Option(
                 Literal["horizontal", "vertical", "horizontal_and_vertical"],
                 "horizontal",
-                "Which axes are mirrored, each on its own draw.",
+                "Direction; each of two is drawn on its own.",
             )
         },
     ),
     "alternating_flip": Word(
-        "Mirror half of the images, drawn once, and in the next epoch the other half "
+        "Mirror one half of the images in even epochs and the other half in odd ones "
         "(Jordan 2024, airbench)"
     ),
     "random_crop": Word(
-        "Pad, then cut the image size out at a place drawn for each image",
+        "Pad, then crop to the image size at a random place",
         options={
             "padding": Option(int, REQUIRED, "Pixels added on every side.", {"ge": 1}),
             "fill": Option(
-                Literal["constant", "reflect"], "constant", "constant pads with 0, reflect mirrors."
+                Literal["constant", "reflect"],
+                "constant",
+                "constant pads with 0, reflect with the mirror image.",
             ),
         },
     ),
     "cutout": Word(
-        "Blank a square at a place drawn for each image (DeVries & Taylor 2017)",
+        "Fill a square at a random place with grey (DeVries & Taylor 2017)",
         options={
             "size": Option(int, REQUIRED, "Side of the square in pixels.", {"ge": 1}),
-            "value": Option(
-                int, 128, "Grey level written into it, 0 to 255.", {"ge": 0, "le": 255}
-            ),
+            "value": Option(int, 128, "Grey level, 0 to 255.", {"ge": 0, "le": 255}),
         },
     ),
     "random_erasing": Word(
-        "Write noise or a grey level over a rectangle inside of some images (Zhong et al. 2020)",
+        "Fill a rectangle in some images with noise or grey (Zhong et al. 2020)",
         options={
-            "factor": Option(float, 0.5, "Probability of each image to be changed.", SHARE),
-            "scale": Option("range", (0.02, 0.33), "Area over that of the image.", SHARE),
+            "factor": Option(float, 0.5, "Probability that an image is changed.", SHARE),
+            "scale": Option("range", (0.02, 0.33), "Area as a share of the image's.", SHARE),
             "aspect_ratio": Option("range", (0.3, 3.3), "Height over width.", POSITIVE),
             "fill_value": Option(
                 int | None, None, "Grey level, 0 to 255; none: noise.", {"ge": 0, "le": 255}
@@ -53,31 +53,33 @@ AUGMENTATIONS: dict[str, Word] = {
         },
     ),
     "random_color_jitter": Word(
-        "Change brightness, contrast, saturation and hue, each by an amount drawn for each image",
+        "Change brightness, contrast, saturation and hue by random amounts",
         options={
             "brightness_factor": Option(
-                float, 0.0, "Largest change, as a share of the range.", FACTOR
+                float, 0.0, "Largest change, as a share of the range of values.", FACTOR
             ),
             "contrast_factor": Option(
-                float, 0.0, "Stretched about the mean by 1 - factor to 1 + factor.", FACTOR
+                float, 0.0, "Stretch about the mean by 1 - factor to 1 + factor.", FACTOR
             ),
             "saturation_factor": Option(
-                float, 0.0, "Stretched about grey by 1 - factor to 1 + factor.", FACTOR
+                float, 0.0, "Stretch about grey by 1 - factor to 1 + factor.", FACTOR
             ),
             "hue_factor": Option(float, 0.0, "Largest turn; 1 is half a turn.", FACTOR),
         },
     ),
     "rand_augment": Word(
-        "A few of fourteen operations, drawn for each image (RandAugment, Cubuk et al. 2020)",
+        "Apply a few of fourteen operations, drawn at random (RandAugment, Cubuk et al. 2020)",
         options={
-            "num_ops": Option(int, 2, "Operations an image.", {"ge": 1, "le": 14}),
-            "factor": Option(float, 0.5, "Strength: a tenth of the paper's magnitude.", SHARE),
+            "num_ops": Option(int, 2, "Operations for each image.", {"ge": 1, "le": 14}),
+            "factor": Option(float, 0.5, "Strength: the paper's magnitude divided by 10.", SHARE),
         },
     ),
     "mixup": Word(
-        "Average each image and its label with another one of the batch (Zhang et al. 2018)",
+        "Average each image and its label with another of the batch (Zhang et al. 2018)",
         options={
-            "alpha": Option(float, 0.2, "The share is drawn from Beta(alpha, alpha).", POSITIVE),
+            "alpha": Option(
+                float, 0.2, "The weight of the average is drawn from Beta(alpha, alpha).", POSITIVE
+            ),
             "probability": PROBABILITY,
         },
     ),
@@ -90,7 +92,7 @@ AUGMENTATIONS: dict[str, Word] = {
         },
     ),
 }
-MIXING = ("mixup", "cutmix")  # These change labels too.
+MIXING = ("mixup", "cutmix")  # They change labels as well.
 
 PREPROCESSINGS: dict[str, str] = {
     "none": "x, as stored: 0 to 255",

@@ -1,4 +1,4 @@
-"""The words of the network: activations, initializers, pools."""
+"""Words of the `model` block: activations, initializers and pools."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from zoo.recipe.words.word import NOT_NEGATIVE, POSITIVE, REQUIRED, ActivationWo
 
 
 def relu_gain2(options: Any) -> float:
-    """2 / (1 + a^2) for a slope a left of zero (He et al. 2015, section 2.2)."""
+    """Gain of ReLUs: 2 / (1 + a^2) for a slope a below zero (He et al. 2015, section 2.2)."""
     return 2.0 / (1.0 + getattr(options, "negative_slope", 0.0) ** 2)
 
 
 def maxout_gain2(options: Any) -> float:
-    """1 / E[max^2] over `pieces` standard normal values: 1 for two, less for more.
+    """Gain of maxout: 1 / E[max^2] over k standard normal values; 1 for two, less for more.
 
-    E[max^2] is the integral of x^2 k phi(x) Phi(x)^(k-1), by Simpson's rule on [-8, 8].
+    E[max^2] is the integral of x^2 k phi(x) Phi(x)^(k-1), here by Simpson's rule on [-8, 8].
     """
     pieces, steps, reach = options.pieces, 800, 8.0
     width = 2 * reach / steps
@@ -35,11 +35,11 @@ ACTIVATIONS: dict[str, ActivationWord] = {
     "leaky_relu": ActivationWord(
         "x for x >= 0, negative_slope * x below",
         "leaky_relu",
-        {"negative_slope": Option(float, 0.01, "Slope left of zero.", NOT_NEGATIVE)},
+        {"negative_slope": Option(float, 0.01, "Slope below zero.", NOT_NEGATIVE)},
         gain2=relu_gain2,
     ),
     "prelu": ActivationWord(
-        "leaky_relu with a learned slope a channel (He et al. 2015)",
+        "leaky_relu with a learned slope for each channel (He et al. 2015)",
         options={
             "negative_slope": Option(float, 0.25, "Slope at the start.", NOT_NEGATIVE),
         },
@@ -56,13 +56,15 @@ ACTIVATIONS: dict[str, ActivationWord] = {
     "softplus": ActivationWord("ln(1 + e^x)", "softplus"),
     "softsign": ActivationWord("x / (1 + |x|)", "softsign"),
     "tanh": ActivationWord("tanh(x)", "tanh"),
-    "hard_tanh": ActivationWord("x cut to [-1, 1]", "hard_tanh"),
+    "hard_tanh": ActivationWord("x clipped to [-1, 1]", "hard_tanh"),
     "sigmoid": ActivationWord("1 / (1 + e^-x)", "sigmoid"),
-    "hard_sigmoid": ActivationWord("x / 6 + 1 / 2 cut to [0, 1]", "hard_sigmoid"),
+    "hard_sigmoid": ActivationWord("x / 6 + 1 / 2 clipped to [0, 1]", "hard_sigmoid"),
     "maxout": ActivationWord(
-        "The largest of `pieces` linear functions; the kernel before it has that many times the "
+        "The largest of `pieces` linear functions; the kernel before it has `pieces` times as many "
         "filters or units (Goodfellow et al. 2013)",
-        options={"pieces": Option(int, 2, "Linear functions a unit.", {"ge": 2, "le": 64})},
+        options={
+            "pieces": Option(int, 2, "Linear functions for each output.", {"ge": 2, "le": 64})
+        },
         gain2=maxout_gain2,
     ),
     "linear": ActivationWord("x: no activation", "linear"),
@@ -70,7 +72,7 @@ ACTIVATIONS: dict[str, ActivationWord] = {
 
 MEAN = Option(float, 0.0, "Mean of the values drawn.")
 INITIALIZERS: dict[str, Word] = {
-    "auto": Word("The fan_in scaling that fits the stage's activation; written out on loading"),
+    "auto": Word("Var(w) = g^2 / fan_in, with the gain g of the stage's activation"),
     "glorot_normal": Word("stddev = sqrt(2 / (fan_in + fan_out)), truncated", "GlorotNormal"),
     "glorot_uniform": Word(
         "limit = sqrt(6 / (fan_in + fan_out)); Keras's default", "GlorotUniform"
@@ -84,8 +86,8 @@ INITIALIZERS: dict[str, Word] = {
     "xavier": Word("The lecture's 1 / sqrt(fan_in): Keras's lecun_normal", "LecunNormal"),
     "torch_uniform": Word("limit = 1 / sqrt(fan_in), variance 1 / (3 fan_in): PyTorch's default"),
     "dirac": Word(
-        "torch_uniform, in which the first filters copy the input channels: the middle of filter i "
-        "is 1 for channel i and 0 elsewhere"
+        "torch_uniform, but the first filters copy the input channels: filter i is 1 in the middle "
+        "of channel i and 0 elsewhere"
     ),
     "gaussian": Word(
         "Normal with the stddev given, as in the lecture's `0.01 * randn`",
@@ -93,12 +95,12 @@ INITIALIZERS: dict[str, Word] = {
         {"stddev": Option(float, REQUIRED, "Standard deviation.", NOT_NEGATIVE)},
     ),
     "lsuv": Word(
-        "Orthonormal, then scaled layer by layer until the outputs for a batch of training images "
-        "have variance 1; layers with a norm behind them stay (Mishkin & Matas 2016)",
+        "Orthonormal, then scaled, layer by layer, until the outputs for a batch of training images "
+        "have variance 1; not scaled where a norm follows (Mishkin & Matas 2016)",
         "Orthogonal",
     ),
     "class_priors": Word(
-        "Of the head's bias: the logarithm of each class's share of the training images, so that "
+        "For the head's bias: the logarithm of each class's share of the training images, so that "
         "the loss starts at the labels' entropy"
     ),
     "zeros": Word("All zero", "Zeros"),
@@ -112,7 +114,7 @@ INITIALIZERS: dict[str, Word] = {
         {"stddev": Option(float, 0.05, "Standard deviation.", NOT_NEGATIVE), "mean": MEAN},
     ),
     "TruncatedNormal": Word(
-        "Normal, cut at two stddev (its true stddev is 0.88 of the one given)",
+        "Normal, truncated at two stddev (its true stddev is 0.88 of the one given)",
         "TruncatedNormal",
         {"stddev": Option(float, 0.05, "Standard deviation.", NOT_NEGATIVE), "mean": MEAN},
     ),
@@ -135,7 +137,7 @@ INITIALIZERS: dict[str, Word] = {
             "distribution": Option(
                 Literal["truncated_normal", "untruncated_normal", "uniform"],
                 "truncated_normal",
-                "What is drawn from.",
+                "Distribution of the values.",
             ),
         },
     ),
@@ -147,7 +149,7 @@ INITIALIZERS: dict[str, Word] = {
 }
 
 POOL_PADDING = Option(
-    Literal["valid", "same"], "valid", "valid drops what does not fill a window; same pads."
+    Literal["valid", "same"], "valid", "valid leaves out incomplete windows; same pads."
 )
 POOLS: dict[str, Word] = {
     word: Word(

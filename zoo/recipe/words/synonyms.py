@@ -1,9 +1,8 @@
-"""Words of other tools, answered with ours."""
+"""Words of other tools: messages answer them with ours; a recipe never accepts them."""
 
 from __future__ import annotations
 
 SYNONYMS: dict[str, str | tuple[str, ...]] = {
-    # Words of other tools, answered with ours; never accepted.
     "lr": "learning_rate",
     "wd": "weight_decay",
     "bs": "batch_size",

@@ -1,10 +1,10 @@
-"""The words of training: optimizers, schedules, losses."""
+"""Words of the `train` block: optimizers, schedules, losses and class weights."""
 
 from __future__ import annotations
 
 from zoo.recipe.words.word import FRACTION, NOT_NEGATIVE, POSITIVE, REQUIRED, Option, Word
 
-LEARNING_RATE = "Step size; with a schedule, its peak."
+LEARNING_RATE = "Learning rate; with a schedule, its highest."
 DECAY = Option(
     float,
     0.0,
@@ -16,10 +16,10 @@ BETA_2 = Option(float, 0.999, "Decay of the second moment.", FRACTION)
 EPSILON = Option(float, 1e-7, "Added to the denominator.", POSITIVE)
 CLIPPING = {
     "clipnorm": Option(
-        float | None, None, "Cut each variable's gradient to this norm, or none.", POSITIVE
+        float | None, None, "Clip the gradient of each variable to this norm, or none.", POSITIVE
     ),
     "global_clipnorm": Option(
-        float | None, None, "Cut all gradients together to this norm, or none.", POSITIVE
+        float | None, None, "Clip all gradients together to this norm, or none.", POSITIVE
     ),
 }
 OPTIMIZERS: dict[str, Word] = {
@@ -29,7 +29,7 @@ OPTIMIZERS: dict[str, Word] = {
         {
             "learning_rate": Option(float, 0.01, LEARNING_RATE, POSITIVE),
             "momentum": Option(float, 0.0, "Share of the last update kept.", FRACTION),
-            "nesterov": Option(bool, False, "Look ahead along the momentum (wants momentum > 0)."),
+            "nesterov": Option(bool, False, "Nesterov's momentum (needs momentum > 0)."),
             "weight_decay": DECAY,
             **CLIPPING,
         },
@@ -71,11 +71,11 @@ OPTIMIZERS: dict[str, Word] = {
         },
     ),
     "TorchSGD": Word(
-        "SGD as PyTorch has it: the momentum holds gradients, not steps of older learning rates",
+        "SGD as in PyTorch: the momentum sums gradients, and a step has the present learning rate",
         options={
             "learning_rate": Option(float, 0.01, LEARNING_RATE, POSITIVE),
             "momentum": Option(float, 0.0, "Share of the gradients' sum kept.", FRACTION),
-            "nesterov": Option(bool, False, "Look ahead along the momentum (wants momentum > 0)."),
+            "nesterov": Option(bool, False, "Nesterov's momentum (needs momentum > 0)."),
             "weight_decay": Option(
                 float,
                 0.0,
@@ -86,12 +86,12 @@ OPTIMIZERS: dict[str, Word] = {
         },
     ),
     "Adagrad": Word(
-        "Steps divided by the root of all squared gradients so far (Duchi et al. 2011)",
+        "Steps divided by the root of the sum of squared gradients so far (Duchi et al. 2011)",
         "Adagrad",
         {
             "learning_rate": Option(float, 0.01, LEARNING_RATE, POSITIVE),
             "initial_accumulator_value": Option(
-                float, 0.1, "Where the sum of squares begins.", NOT_NEGATIVE
+                float, 0.1, "Sum of squares at the start.", NOT_NEGATIVE
             ),
             "epsilon": EPSILON,
             "weight_decay": DECAY,
@@ -124,7 +124,7 @@ OPTIMIZERS: dict[str, Word] = {
         },
     ),
     "Lamb": Word(
-        "Adam whose step is as long as each kernel is, for large batches (You et al. 2020)",
+        "Adam with steps in proportion to each kernel's norm, for large batches (You et al. 2020)",
         options={
             "learning_rate": Option(float, 0.001, LEARNING_RATE, POSITIVE),
             "beta_1": BETA_1,
@@ -140,36 +140,47 @@ OPTIMIZERS: dict[str, Word] = {
         },
     ),
     "Adafactor": Word(
-        "Steps as large as the weights are, by means over rows and columns (Shazeer & Stern 2018)",
+        "Steps in proportion to the weights; second moments as means over rows and columns "
+        "(Shazeer & Stern 2018)",
         "Adafactor",
         {
             "learning_rate": Option(
-                float, 0.001, "Step over the weights' root mean square; its peak.", POSITIVE
+                float,
+                0.001,
+                "Step as a share of the weights' root mean square; with a schedule, its highest.",
+                POSITIVE,
             ),
             "beta_2_decay": Option(
                 float, -0.8, "The second moment's decay at step t is 1 - t^this.", {"lt": 0.0}
             ),
             "epsilon_1": Option(float, 1e-30, "Added to squared gradients.", POSITIVE),
-            "epsilon_2": Option(float, 1e-3, "Least size that weights count as.", POSITIVE),
-            "clip_threshold": Option(float, 1.0, "Cut updates to this size.", POSITIVE),
+            "epsilon_2": Option(
+                float, 1e-3, "Lowest root mean square that weights count as.", POSITIVE
+            ),
+            "clip_threshold": Option(
+                float, 1.0, "Clip updates to this root mean square.", POSITIVE
+            ),
             "weight_decay": DECAY,
             **CLIPPING,
         },
     ),
     "Muon": Word(
-        "Momentum made orthogonal, for kernels as matrices; AdamW for biases, norms, the head and "
+        "Orthogonalised momentum for kernels, as matrices; AdamW for biases, norms, the head and "
         "depthwise kernels (Jordan et al. 2024)",
         options={
             "learning_rate": Option(float, 0.001, LEARNING_RATE, POSITIVE),
             "momentum": Option(float, 0.95, "Share of the gradients' sum kept.", FRACTION),
-            "nesterov": Option(bool, True, "Look ahead along the momentum (wants momentum > 0)."),
-            "ns_steps": Option(int, 5, "Newton-Schulz steps towards orthogonal.", {"ge": 1}),
+            "nesterov": Option(bool, True, "Nesterov's momentum (needs momentum > 0)."),
+            "ns_steps": Option(
+                int, 5, "Newton-Schulz iterations of the orthogonalisation.", {"ge": 1}
+            ),
             "rms_rate": Option(
-                float, 0.2, "Size of a step, as a root mean square; Adam's is near 0.2.", POSITIVE
+                float,
+                0.2,
+                "Root mean square of a step over the learning rate; Adam's is near 0.2.",
+                POSITIVE,
             ),
-            "adam_lr_ratio": Option(
-                float, 1.0, "Learning rate of what AdamW updates over that of the rest.", POSITIVE
-            ),
+            "adam_lr_ratio": Option(float, 1.0, "AdamW's learning rate over Muon's.", POSITIVE),
             "adam_beta_1": BETA_1,
             "adam_beta_2": BETA_2,
             "epsilon": EPSILON,
@@ -179,9 +190,11 @@ OPTIMIZERS: dict[str, Word] = {
     ),
 }
 
-WARMUP = Option(float, 0.0, "Epochs of linear rise to the learning rate.", NOT_NEGATIVE)
+WARMUP = Option(
+    float, 0.0, "Epochs in which the learning rate rises linearly to its highest.", NOT_NEGATIVE
+)
 SCHEDULES: dict[str, Word] = {
-    "constant": Word("The learning rate stays as it is"),
+    "constant": Word("The learning rate stays the same"),
     "step": Word(
         "The learning rate is multiplied by factor at each of the epochs",
         options={
@@ -190,15 +203,19 @@ SCHEDULES: dict[str, Word] = {
         },
     ),
     "exponential": Word(
-        "The learning rate is multiplied by factor each epoch, a little at every step",
-        options={"factor": Option(float, 0.95, "Multiplier an epoch.", POSITIVE)},
+        "The learning rate is multiplied by factor over each epoch, a little at every step",
+        options={"factor": Option(float, 0.95, "Multiplier for each epoch.", POSITIVE)},
     ),
     "triangle": Word(
-        "Linear from start_factor to the learning rate at peak_at, linear to end_factor at the end",
+        "Linear from start_factor to the learning rate at peak_at, then linear to end_factor",
         options={
-            "peak_at": Option(float, 0.23, "Share of the training before the peak.", FRACTION),
-            "start_factor": Option(float, 0.2, "First rate over peak rate.", NOT_NEGATIVE),
-            "end_factor": Option(float, 0.07, "Last rate over peak rate.", NOT_NEGATIVE),
+            "peak_at": Option(
+                float, 0.23, "Share of the training before the highest learning rate.", FRACTION
+            ),
+            "start_factor": Option(
+                float, 0.2, "First learning rate over the highest.", NOT_NEGATIVE
+            ),
+            "end_factor": Option(float, 0.07, "Last learning rate over the highest.", NOT_NEGATIVE),
         },
     ),
     "cosine": Word(
@@ -206,7 +223,7 @@ SCHEDULES: dict[str, Word] = {
         "(Loshchilov & Hutter 2017)",
         options={
             "warmup_epochs": WARMUP,
-            "end_factor": Option(float, 0.0, "Last rate over peak rate.", NOT_NEGATIVE),
+            "end_factor": Option(float, 0.0, "Last learning rate over the highest.", NOT_NEGATIVE),
         },
     ),
     "one_cycle": Word(
@@ -215,8 +232,10 @@ SCHEDULES: dict[str, Word] = {
             "warmup_epochs": Option(
                 float, REQUIRED, "Epochs from the start to the peak.", NOT_NEGATIVE
             ),
-            "start_factor": Option(float, 0.04, "First rate over peak rate.", NOT_NEGATIVE),
-            "end_factor": Option(float, 0.0, "Last rate over peak rate.", NOT_NEGATIVE),
+            "start_factor": Option(
+                float, 0.04, "First learning rate over the highest.", NOT_NEGATIVE
+            ),
+            "end_factor": Option(float, 0.0, "Last learning rate over the highest.", NOT_NEGATIVE),
         },
     ),
 }
@@ -226,19 +245,19 @@ LOSSES: dict[str, Word] = {
         "Cross-entropy of the softmax of the logits",
         options={
             "label_smoothing": Option(
-                float, 0.0, "Share of the label spread evenly over all classes.", FRACTION
+                float, 0.0, "Share of the label that is spread evenly over all classes.", FRACTION
             )
         },
     ),
     "svm": Word(
         "Weston-Watkins multiclass hinge: sum over wrong classes of max(0, s_j - s_y + margin)",
-        options={"margin": Option(float, 1.0, "How far the right score must lead.", POSITIVE)},
+        options={"margin": Option(float, 1.0, "Lead that the right score must have.", POSITIVE)},
     ),
 }
 
 CLASS_WEIGHTS: dict[str, Word] = {
     "balanced": Word(
-        "images / (classes * images of the class), of the training images: all classes count alike"
+        "n / (classes * n of the class), n counting training images: all classes count alike"
     ),
     "values": Word(
         "A weight for each class",

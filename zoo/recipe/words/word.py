@@ -1,4 +1,4 @@
-"""What a table of words is made of."""
+"""Classes for the tables of words."""
 
 from __future__ import annotations
 
@@ -11,7 +11,14 @@ REQUIRED: Any = ...
 
 @dataclass(frozen=True)
 class Option:
-    """One option of a word: its type, default (`REQUIRED` for none) and limits."""
+    """An option of a word.
+
+    Attributes:
+        type: of the value; "pair", "pair?" (or none) and "range" are types of a recipe.
+        default: `REQUIRED` where there is none.
+        description: a sentence.
+        limits: of a number, as pydantic names them: `ge`, `gt`, `le`, `lt`.
+    """
 
     type: Any
     default: Any
@@ -21,9 +28,13 @@ class Option:
 
 @dataclass(frozen=True)
 class Word:
-    """One word: a sentence, its name in Keras where it has one, its options in order.
+    """A word of a recipe.
 
-    The first option may be given without its name: `{cutout: 8}` is `{cutout: {size: 8}}`.
+    Attributes:
+        description: a sentence.
+        keras: its name in Keras, or empty.
+        options: in order; a recipe may give the first required one, or else the first, without its
+            name: `{cutout: 8}` is `{cutout: {size: 8}}`.
     """
 
     description: str
@@ -33,9 +44,11 @@ class Word:
 
 @dataclass(frozen=True)
 class ActivationWord(Word):
-    """An activation, with the variance gain that keeps signals alive through a layer before it.
+    """An activation, with the gain for the kernel before it that keeps the variance of signals.
 
-    `gain2(options)` is g^2 in Var(w) = g^2 / fan_in (He et al. 2015; SELU: Klambauer et al. 2017).
+    Attributes:
+        gain2: g^2 in Var(w) = g^2 / fan_in, from the activation's options (He et al. 2015; SELU:
+            Klambauer et al. 2017).
     """
 
     gain2: Callable[[Any], float] = lambda options: 1.0
