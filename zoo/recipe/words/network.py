@@ -95,7 +95,7 @@ INITIALIZERS: dict[str, Word] = {
         {"stddev": Option(float, REQUIRED, "Standard deviation.", NOT_NEGATIVE)},
     ),
     "lsuv": Word(
-        "Orthonormal, then scaled, layer by layer, until the outputs for a batch of training images "
+        "Orthonormal, then scaled layer by layer until the outputs for a batch of training images "
         "have variance 1; not scaled where a norm follows (Mishkin & Matas 2016)",
         "Orthogonal",
     ),
