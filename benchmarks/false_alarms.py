@@ -31,7 +31,7 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
 from zoo import recipe as recipes  # noqa: E402
-from zoo.catalogue import recipe_hash  # noqa: E402
+from zoo.catalogue import seedless_digest  # noqa: E402
 
 DOCUMENTED = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
 KEPT = ROOT / "benchmarks" / "results" / "false_alarms.jsonl"
@@ -107,7 +107,7 @@ def kept() -> list[Row]:
         except json.JSONDecodeError:
             continue  # Cut off as it was written.
         own = recipes.shipped().get(row["recipe"])
-        if own and row["code"] in alike() and row["recipe_hash"] == recipe_hash(own):
+        if own and row["code"] in alike() and row["recipe_hash"] == seedless_digest(own):
             found.append(row)
     return found
 
@@ -193,7 +193,7 @@ def main() -> None:
         for seed in range(words.first, words.first + words.seeds):
             if words.missing and (name, seed) in done:
                 continue
-            known = recipe_hash(recipes.shipped()[name])
+            known = seedless_digest(recipes.shipped()[name])
             identity = {"recipe": name, "seed": seed, "recipe_hash": known, "code": code()}
             loaded = recipes.load(name, [f"data.source={images}", f"seed={seed}"])
             start = time.perf_counter()

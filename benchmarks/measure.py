@@ -28,7 +28,7 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
 from zoo import recipe as recipes  # noqa: E402
-from zoo.catalogue import facts, read, recipe_hash, shipped_recipes  # noqa: E402
+from zoo.catalogue import describe, read_results, seedless_digest, shipped_recipes  # noqa: E402
 from zoo.errors import ZooError  # noqa: E402
 from zoo.plan import plan  # noqa: E402
 from zoo.recipe import Recipe  # noqa: E402
@@ -46,10 +46,10 @@ def load(name: str, overrides: Sequence[str], data_is: str | None = None) -> tup
             f"--set {', '.join(others)}: the number would not be the recipe's. "
             "Expected changes of data.source alone."
         )
-    own = facts(recipes.shipped()[name])["data"]
+    own = describe(recipes.shipped()[name])["data"]
     if overrides and data_is != own:
         raise SystemExit(f"{name}: is measured on {own}. Received --data-is {data_is}.")
-    return changed, recipe_hash(recipes.shipped()[name])
+    return changed, seedless_digest(recipes.shipped()[name])
 
 
 def train(name: str, overrides: Sequence[str], seed: int, out: Path) -> dict[str, Any]:
@@ -153,7 +153,7 @@ def one(name: str, words: argparse.Namespace) -> bool:
     """Measures a recipe, or prints its header; whether it could be done."""
     try:
         if words.header:
-            found = read(recipes.find(name))
+            found = read_results(recipes.find(name))
             if found is None or found["recipe_hash"] != load(name, ())[1]:
                 raise SystemExit(f"{name}: not measured as it stands.")
             print(header(found))

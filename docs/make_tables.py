@@ -1,4 +1,4 @@
-"""Writes recipes/catalogue.json and the README's table of the zoo: `python docs/make_tables.py`.
+"""Write recipes/catalogue.json and the README's table of the zoo: `python docs/make_tables.py`.
 
 Both follow from the recipes and from recipes/results (or `make docs`).
 """
@@ -13,32 +13,33 @@ from typing import Any
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))  # The checkout's zoo, installed or not.
 
-from zoo.catalogue import facts, shipped_recipes  # noqa: E402
+from zoo.catalogue import describe, shipped_recipes  # noqa: E402
 from zoo.recipe.shipped import shipped  # noqa: E402
 
 CATALOGUE = ROOT / "recipes" / "catalogue.json"
 README = ROOT / "README.md"
 BEGIN, END = "<!-- the zoo: made by docs/make_tables.py -->", "<!-- the zoo ends -->"
-SETS = {"cifar10": "CIFAR-10", "mnist": "MNIST", "fashion_mnist": "Fashion-MNIST"}
+DATA_NAMES = {"cifar10": "CIFAR-10", "mnist": "MNIST", "fashion_mnist": "Fashion-MNIST"}
 
 
 def catalogue() -> str:
-    found = {name: facts(file) for name, file in shipped().items()}
-    return json.dumps(found, indent=1) + "\n"
+    """Return the text of recipes/catalogue.json."""
+    return json.dumps({name: describe(file) for name, file in shipped().items()}, indent=1) + "\n"
 
 
 def table() -> str:
-    """Markdown: a row a recipe."""
+    """Return the table of recipes in Markdown."""
     heads = ("recipe", "data", "parameters", "test accuracy", "epochs", "time", "on")
     rows = [f"| {' | '.join(heads)} |", "|---|---|--:|---|--:|--:|---|"]
     for entry in shipped_recipes():
         name = f"[`{entry['name']}`](recipes/{entry['name']}.yaml)"
-        data = SETS.get(entry["data"], entry["data"])
+        data = DATA_NAMES.get(entry["data"], entry["data"])
         rows.append(f"| {name} | {data} | {entry['parameters']:,} | {measured(entry)} |")
     return "\n".join(rows)
 
 
 def measured(entry: dict[str, Any]) -> str:
+    """Return the last four cells of a recipe's row."""
     if entry["accuracy"] is None:
         return "not measured | | | "
     accuracy = f"{entry['accuracy']:.4f} ± {entry['accuracy_sd']:.4f} (n={entry['seeds']})"
@@ -48,14 +49,15 @@ def measured(entry: dict[str, Any]) -> str:
 
 
 def duration(seconds: float) -> str:
+    """Format a time in seconds or minutes."""
     return f"{seconds:.0f} s" if seconds < 120 else f"{seconds / 60:.0f} min"
 
 
 def readme() -> str:
-    """The README with the table of today."""
+    """Return the README with the current table."""
     text = README.read_text(encoding="utf-8")
-    before, rest = text.split(BEGIN)
-    _, after = rest.split(END)
+    before, remainder = text.split(BEGIN)
+    _, after = remainder.split(END)
     return f"{before}{BEGIN}\n{table()}\n{END}{after}"
 
 

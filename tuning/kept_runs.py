@@ -37,7 +37,7 @@ class KeptRuns:
     def tidy(self, trial: str) -> None:
         """Removes the run folders of all but the best in a trial's group."""
         best = best_first(self._group(trial), self._objective)
-        kept = self._folder.kept()
+        kept = self._folder.kept_trials()
         for record in best[self._count :]:
             if record.trial in kept:
                 self.folder(record.trial).remove()

@@ -27,7 +27,7 @@ from zoo.data.splits import Splits
 from zoo.errors import Diverged
 from zoo.model import data_dependent_init
 from zoo.recipe import Recipe
-from zoo.rundir import Run, write_text, written
+from zoo.rundir import Run, atomic_write, write_text
 from zoo.train import checkpoint
 from zoo.train.averaging import Averaged
 from zoo.train.batch_norm_statistics import BatchNormStatistics
@@ -238,7 +238,7 @@ class TrialTrainer:
         run.write_rows([dict(row) for row in result.curve])
         model = network.model
         trained = [_array(v) for v in model.variables]
-        with network.knobs.plain(model, recipe), written(run.model_file) as aside:
+        with network.knobs.plain(model, recipe), atomic_write(run.model_file) as aside:
             _assign(model, weights)
             keras.Model(model.inputs, model.outputs, name=recipe.name).save(aside)
             _assign(model, trained)

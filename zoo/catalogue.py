@@ -1,9 +1,9 @@
-"""What is known and was measured of the recipes that ship. Light.
+"""The recipes that ship, with their measured results.
 
-recipes/results/NAME.json holds what was measured of one: a recipe without results is "not
-measured"; a number from elsewhere never stands there. recipes/catalogue.json holds what follows
-from the recipes themselves, so that `zoo list` need not load each; it is made by `make docs`, and a
-recipe that has changed since is looked at anew.
+recipes/results/NAME.json holds what we measured of a recipe, never a number from elsewhere. A
+recipe without it is "not measured". recipes/catalogue.json holds what follows from the recipes
+themselves, so that `zoo list` need not load each; `make docs` writes it. A recipe that has changed
+since then is loaded.
 """
 
 from __future__ import annotations
@@ -18,11 +18,11 @@ from zoo.recipe.shipped import shipped
 MEASURED = ("accuracy", "accuracy_sd", "seeds", "epochs", "seconds", "device", "tta")
 
 
-def recipe_hash(file: Path) -> str:
-    """Identifies what a number was measured on: what a recipe's file says, but its seed.
+def seedless_digest(file: Path) -> str:
+    """Return a digest of a recipe file without its seed, which identifies what was measured.
 
-    What the file leaves out is not part of it, so that a new key of the language takes no
-    measurement away.
+    Defaults are not part of it, so that a new recipe word leaves older results valid. The key
+    `recipe_hash` of run.json is another thing: a hash of the text.
     """
     from zoo.recipe import yaml_reader
 
@@ -31,17 +31,20 @@ def recipe_hash(file: Path) -> str:
     return hashlib.sha256(json.dumps(document, sort_keys=True).encode()).hexdigest()[:16]
 
 
-def read(file: Path) -> dict[str, Any] | None:
-    """The results beside a recipe file, or None."""
+def read_results(file: Path) -> dict[str, Any] | None:
+    """Read the results of a recipe file; None if it was not measured."""
     results = file.parent / "results" / f"{file.stem}.json"
     if not results.is_file():
         return None
-    found: dict[str, Any] = json.loads(results.read_text(encoding="utf-8"))
-    return found
+    document: dict[str, Any] = json.loads(results.read_text(encoding="utf-8"))
+    return document
 
 
-def facts(file: Path) -> dict[str, Any]:
-    """What follows from a recipe's file: its hashes, data and parameters (None: not known)."""
+def describe(file: Path) -> dict[str, Any]:
+    """Return what follows from a recipe file: its digests, data and number of parameters.
+
+    `parameters` is None where the number of classes is known only once the data are read.
+    """
     from zoo import recipe as recipes
     from zoo.errors import DataError
     from zoo.plan import num_classes, plan
@@ -51,10 +54,10 @@ def facts(file: Path) -> dict[str, Any]:
     try:
         parameters = plan(loaded, num_classes(loaded)).parameters
     except DataError:
-        parameters = None  # The number of classes is known to the data alone.
+        parameters = None
     return {
         "sha256": _sha256(file),
-        "recipe_hash": recipe_hash(file),
+        "recipe_hash": seedless_digest(file),
         "data": getattr(source.options, "name", None) or source.word,
         "parameters": parameters,
     }
@@ -65,33 +68,35 @@ def _sha256(file: Path) -> str:
 
 
 def catalogue() -> dict[str, dict[str, Any]]:
-    """The facts of all recipes that ship, by name; looked up where they are still right."""
+    """Describe all recipes that ship, by name; read from catalogue.json where that is current."""
     files = shipped()
     stored: dict[str, dict[str, Any]] = {}
     for folder in {file.parent for file in files.values()}:
-        kept = folder / "catalogue.json"
-        if kept.is_file():
-            stored = json.loads(kept.read_text(encoding="utf-8"))
+        index = folder / "catalogue.json"
+        if index.is_file():
+            stored = json.loads(index.read_text(encoding="utf-8"))
     return {
-        name: stored[name] if stored.get(name, {}).get("sha256") == _sha256(file) else facts(file)
+        name: stored[name]
+        if stored.get(name, {}).get("sha256") == _sha256(file)
+        else describe(file)
         for name, file in files.items()
     }
 
 
 def shipped_recipes() -> list[dict[str, Any]]:
-    """Name, data, parameters and measured accuracy (None where not measured) of each recipe."""
+    """Return name, data, parameters and results (None where not measured) of each recipe."""
     entries = []
     files = shipped()
-    for name, known in catalogue().items():
-        measured = read(files[name]) or {}
-        if measured.get("recipe_hash") != known["recipe_hash"]:
-            measured = {}  # The recipe has changed since: its number is no longer its own.
+    for name, description in catalogue().items():
+        results = read_results(files[name]) or {}
+        if results.get("recipe_hash") != description["recipe_hash"]:
+            results = {}  # The recipe has changed since it was measured.
         entries.append(
             {
                 "name": name,
-                "data": known["data"],
-                "parameters": known["parameters"],
-                **{key: measured.get(key) for key in MEASURED},
+                "data": description["data"],
+                "parameters": description["parameters"],
+                **{key: results.get(key) for key in MEASURED},
             }
         )
     return entries

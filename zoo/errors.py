@@ -2,15 +2,15 @@
 
     ZooError                     1
     +-- UsageError               2   wrong flags or arguments
-    |   +-- RecipeError          2   a recipe, or a --set, that does not hold
-    |   +-- RunError             2   a folder that is no run, or cannot be used as asked
+    |   +-- RecipeError          2   an invalid recipe or --set
+    |   +-- RunError             2   not a run folder, or one that cannot be used as asked
     +-- DataError                3   data missing or unusable
-    +-- EnvironmentFault         4   no such device, an extra that is not installed
-    +-- Diverged                 1   the loss left the range in which training makes sense
-    +-- ParityError              1   an export that predicts something else than the model
-    +-- Interrupted            130   stopped by a signal; what was done is kept
+    +-- EnvironmentFault         4   no such device, or an extra that is not installed
+    +-- Diverged                 1   the loss diverged
+    +-- ParityError              1   an export whose predictions differ from the model's
+    +-- Interrupted            130   stopped by a signal; finished work is kept
 
-Only these are caught at the command line. Anything else is a bug of ours and shows its traceback.
+The command line catches only these. Anything else is a bug and shows its traceback.
 """
 
 from __future__ import annotations
@@ -21,7 +21,14 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, kw_only=True)
 class Problem:
-    """One thing that is wrong, and where: prints as `file:line: path: message`."""
+    """One mistake in a file and its place; printed as `file:line: path: message`.
+
+    Attributes:
+        message: what is wrong, expected and received.
+        file: the file as the user named it.
+        line: the line, from 1.
+        path: the key in a recipe, such as `train.epochs`.
+    """
 
     message: str
     file: str | None = None
@@ -35,17 +42,24 @@ class Problem:
         return ": ".join(part for part in (place, self.path or "", self.message) if part)
 
     def as_json(self) -> dict[str, str | int | None]:
+        """Return the entry of `problems` under `--json`."""
         return {"file": self.file, "line": self.line, "path": self.path, "message": self.message}
 
 
 class ZooError(Exception):
-    """An expected failure: one line for people, `{kind, message, problems}` for scripts."""
+    """An expected failure: one line for people, `{kind, message, problems}` for scripts.
+
+    Attributes:
+        message: what is wrong, what was expected and received, what to do.
+        problems: single mistakes, each with its place.
+        facts: keys that `--json` prints beside the error, such as `run` and `status`.
+    """
 
     exit_code = 1
     kind = "error"
 
     def __init__(self, message: str, problems: Iterable[Problem] = ()) -> None:
-        self.facts: dict[str, object] = {}  # What `--json` says beside the error: run, status.
+        self.facts: dict[str, object] = {}
         self.message = message
         self.problems = tuple(problems)
         super().__init__(str(self))
@@ -56,6 +70,7 @@ class ZooError(Exception):
         )
 
     def as_json(self) -> dict[str, object]:
+        """Return the value of `error` under `--json`."""
         return {
             "kind": self.kind,
             "message": self.message or "; ".join(map(str, self.problems)),
@@ -64,12 +79,14 @@ class ZooError(Exception):
 
 
 class UsageError(ZooError):
+    """Wrong flags or arguments."""
+
     exit_code = 2
     kind = "usage"
 
 
 class RecipeError(UsageError):
-    """All problems of a recipe at once."""
+    """An invalid recipe or override, with all its problems at once."""
 
     kind = "recipe"
 
@@ -78,27 +95,39 @@ class RecipeError(UsageError):
 
 
 class RunError(UsageError):
+    """A folder that is not a run, an export or a search, or cannot be used as asked."""
+
     kind = "run"
 
 
 class DataError(ZooError):
+    """Data that are missing or cannot be used."""
+
     exit_code = 3
     kind = "data"
 
 
 class EnvironmentFault(ZooError):
+    """A device, package or permission that is missing. Not Python's built-in EnvironmentError."""
+
     exit_code = 4
     kind = "environment"
 
 
 class Diverged(ZooError):
+    """A training whose loss diverged."""
+
     kind = "diverged"
 
 
 class ParityError(ZooError):
+    """An export whose predictions differ from the model's."""
+
     kind = "parity"
 
 
 class Interrupted(ZooError):
+    """A stop by Ctrl-C or SIGTERM."""
+
     exit_code = 130
     kind = "interrupted"

@@ -1,4 +1,4 @@
-"""Progress of work that is counted, for people: a bar on a terminal. Light but for Rich."""
+"""Progress bars."""
 
 from __future__ import annotations
 
@@ -17,14 +17,15 @@ from rich.progress import (
 
 
 class Report(Protocol):
-    """Told how far something is: `report(done, total, what)`."""
+    """A function that is told how far some work is."""
 
-    def __call__(self, done: int, total: int, what: str) -> None: ...
+    def __call__(self, done: int, total: int, what: str) -> None:
+        """Report that `done` of `total` items of the work named `what` are done."""
 
 
 @contextmanager
 def counting(console: Console) -> Iterator[Report]:
-    """A bar for work that is counted, such as reading images; nothing where it is no terminal."""
+    """Show a bar a kind of work, such as reading images; nothing if stderr is not a terminal."""
     if console.quiet or not console.is_terminal:
         yield lambda done, total, what: None
         return

@@ -193,7 +193,7 @@ def test_only_the_best_of_each_stage_are_kept(tmp_path: Path) -> None:
         mine = [row for row in rows if row["stage"] == stage and row["status"] == "done"]
         mine.sort(key=lambda row: (-row["score"], row["index"]))
         expected += [row["trial"] for row in mine[:2]]
-    assert found.folder.kept() == sorted(expected)
+    assert found.folder.kept_trials() == sorted(expected)
 
 
 def test_a_range_that_misses_the_optimum_is_left(tmp_path: Path) -> None:
@@ -322,7 +322,7 @@ def test_ctrl_c_anywhere(tmp_path: Path, calm: SearchResult, after: int) -> None
     found = resume(folder.folder)
     assert lasting(folder) == lasting(calm.folder)
     assert (found.best, found.words) == (calm.best, calm.words)
-    assert folder.kept() == calm.folder.kept()
+    assert folder.kept_trials() == calm.folder.kept_trials()
 
 
 @pytest.mark.parametrize("after", [8, TOTAL])
@@ -333,9 +333,9 @@ def test_a_model_left_over_goes(tmp_path: Path, calm: SearchResult, after: int) 
     folder = Search.open(tmp_path / "tiny")
     stage = read(folder.trials_file)[-1]["stage"]
     mine = {row["trial"] for row in read(folder.trials_file) if row["stage"] == stage}
-    Run.at(folder.trial(min(mine - set(folder.kept()))).folder)
+    Run.at(folder.trial(min(mine - set(folder.kept_trials()))).folder)
     resume(folder.folder)
-    assert folder.kept() == calm.folder.kept()
+    assert folder.kept_trials() == calm.folder.kept_trials()
 
 
 def test_a_torn_row_is_run_again(interrupted: Search, calm: SearchResult) -> None:
@@ -776,9 +776,9 @@ def test_best_recipe_trains_to_what_was_confirmed(searched: Search, tmp_path: Pa
 
 @pytest.mark.slow
 def test_a_kept_trial_is_a_run_of_the_score_told(searched: Search) -> None:
-    assert len(searched.kept()) == 2
+    assert len(searched.kept_trials()) == 2
     rows = {row["trial"]: row for row in read(searched.trials_file)}
-    for name in searched.kept():
+    for name in searched.kept_trials():
         trained = TrainedRun(Run.open(searched.trial(name).folder))
         accuracy = evaluate(trained, "validation")["accuracy"]
         assert accuracy == pytest.approx(rows[name]["score"], abs=1e-6)
@@ -812,4 +812,4 @@ def test_kills_of_a_training_change_nothing(searched: Search, tmp_path: Path) ->
         assert folder.info()[key] == searched.info()[key]
     text = [one.best_file.read_text(encoding="utf-8") for one in (folder, searched)]
     assert text[0] == text[1]
-    assert folder.kept() == searched.kept()
+    assert folder.kept_trials() == searched.kept_trials()

@@ -115,7 +115,7 @@ def _open_classifier(path: str) -> Classifier:
     from zoo.artifact import layout
     from zoo.rundir import Run
 
-    if not Run.is_one(path):
+    if not Run.is_run(path):
         artifact = layout.find_export(path)
         if artifact:
             artifact.manifest()  # Refuses a damaged export at once.
@@ -183,7 +183,7 @@ def _write_csv(file: Path, rows: Sequence[dict[str, Any]], top: int) -> None:
     import csv
     import sys
 
-    from zoo.rundir import written
+    from zoo.rundir import atomic_write
 
     pairs = [word for i in range(1, top + 1) for word in (f"class_{i}", f"probability_{i}")]
 
@@ -201,7 +201,7 @@ def _write_csv(file: Path, rows: Sequence[dict[str, Any]], top: int) -> None:
         write(sys.stdout)
         return
     with (
-        written(file) as temporary,
+        atomic_write(file) as temporary,
         temporary.open("w", encoding="utf-8", errors="surrogateescape", newline="") as stream,
     ):
         write(stream)

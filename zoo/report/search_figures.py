@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from zoo.report.search_rows import Row, Stage, as_word, score_of, searched
-from zoo.rundir import written
+from zoo.rundir import atomic_write
 
 # How a trial of each status is drawn; those of the second line have no score to compare.
 SCORED = {"done": ("o", "full"), "pruned": ("o", "none")}
@@ -71,7 +71,7 @@ def draw(
         figure = Figure(figsize=check_figures.SIZE, layout="constrained")
         picture(figure)
         file = folder / f"{name}.png"
-        with written(file) as aside:
+        with atomic_write(file) as aside:
             figure.savefig(aside, dpi=120)
         made.append(file)
     return made

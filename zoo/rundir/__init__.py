@@ -1,30 +1,42 @@
-"""The run folder: the only package that knows its names. Every file is written aside and renamed.
+"""Run folders and search folders: the only package that knows the names in them.
+
+Every file is written under a temporary name and renamed, so that it is there whole or not at all.
 
 runs/<recipe name>/<YYYYmmdd-HHMMSS>-<4 hex>/
-    recipe.yaml       as trained, every default written out
+    recipe.yaml       the recipe as trained, every default written out
     run.json          status, seed, versions, device, data fingerprint, normalisation, classes
     metrics.jsonl     a row an epoch
-    checks.json       what the watch found while training, or what zoo check found
+    checks.json       findings of the live checks, or of zoo check
     evaluation.json   metrics of the test split
     best.keras        the best epoch's model
-    state/            what an exact resume needs
-    export/<format>/  with parity.json
-    tensorboard/      where asked for
+    state/            the training state, for an exact resume
+    export/<format>/  the exports, with parity.json
+    plots/            figures of zoo check --plots
+    tensorboard/      logs of zoo train --tensorboard
 
 runs/<recipe name>/tune-<YYYYmmdd-HHMMSS>-<4 hex>/
-    recipe.yaml       as given to the search, with its space
-    tune.json         status, stages with their ranges and edge verdicts, seconds
+    recipe.yaml       the recipe as given to the search, with its space
+    tune.json         status, seconds, stages with their ranges and edge verdicts
     trials.jsonl      a row a finished trial, appended as it ends
     attempts.jsonl    a row each time a trial is begun
-    trials.csv        the same rows as a table
+    trials.csv        the rows of trials.jsonl as a table
     best.yaml         the recipe that won
     trials/<id>/      the best trials, each a run folder
     workers/          what each worker printed
-    plots/, tensorboard/  where asked for
+    plots/            figures of zoo tune --plots
+    tensorboard/      logs of zoo tune --tensorboard
 """
 
-from zoo.rundir.files import require_writable, write_json, write_text, written
+from zoo.rundir.files import atomic_write, require_writable, write_json, write_text
 from zoo.rundir.run import STATUSES, Run
 from zoo.rundir.search import Search
 
-__all__ = ["STATUSES", "Run", "Search", "require_writable", "write_json", "write_text", "written"]
+__all__ = [
+    "STATUSES",
+    "Run",
+    "Search",
+    "atomic_write",
+    "require_writable",
+    "write_json",
+    "write_text",
+]

@@ -74,7 +74,7 @@ def find(path: str, name: str | None = None) -> ModelPath:
         return _in_run(Run.open(path), name)
     except RunError as error:
         children = [child for child in sorted(folder.iterdir()) if not child.name.startswith(".")]
-        if any(map(Run.is_one, (folder, *children))):
+        if any(map(Run.is_run, (folder, *children))):
             raise
         models = [ModelPath(name or child.name, child) for child in children]
         models = [model for model in models if model.versions()]

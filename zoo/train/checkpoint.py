@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 
 from zoo.errors import RunError
-from zoo.rundir import written
+from zoo.rundir import atomic_write
 
 KEPT = 2
 FORMAT = 1
@@ -40,7 +40,7 @@ def save(
     names = [[v.path, list(v.shape), str(v.dtype)] for v in kept]
     text = json.dumps({"format": FORMAT, "step": step, "variables": names, **notes})
     path = folder / f"step-{step:09d}.npz"
-    with written(path) as aside, aside.open("wb") as file:
+    with atomic_write(path) as aside, aside.open("wb") as file:
         np.savez(file, notes=np.array(text), **_plain(arrays))  # type: ignore[arg-type]
     for old in _files(folder)[KEPT:]:
         old.unlink(missing_ok=True)

@@ -12,7 +12,7 @@ import keras
 
 from zoo.batches import Batches
 from zoo.errors import Diverged
-from zoo.rundir import Run, written
+from zoo.rundir import Run, atomic_write
 
 # A single batch may spike; so many losses in a row above the limit are a divergence. Of losses ten
 # times as high two are.
@@ -177,7 +177,7 @@ class BestCheckpoint(keras.callbacks.Callback):
         self.values = {key: logs[key] for key in ("val_accuracy", "val_loss")}
         # Another model around the same layers: without optimizer, loss and metrics in its file.
         bare = keras.Model(self.model.inputs, self.model.outputs, name=self.model.name)
-        with written(self.run.model_file) as aside:
+        with atomic_write(self.run.model_file) as aside:
             bare.save(aside)
 
     def get_state(self) -> dict[str, Any]:

@@ -1,0 +1,94 @@
+"""The names in a run folder, and what a run says of itself."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from zoo.errors import EnvironmentFault, RunError
+from zoo.rundir import Run
+
+
+def test_create_never_reuses_a_folder(tmp_path: Path) -> None:
+    runs = {Run.create(tmp_path, "net", kind="check-").folder for _ in range(20)}
+    assert len(runs) == 20
+    assert all(folder.parent == tmp_path / "net" for folder in runs)
+    assert all(folder.name.startswith("check-") for folder in runs)
+
+
+def test_create_in_a_file(tmp_path: Path) -> None:
+    (tmp_path / "net").touch()
+    with pytest.raises(EnvironmentFault, match="cannot be made: .*; choose another place"):
+        Run.create(tmp_path, "net")
+
+
+def test_open_takes_the_newest(tmp_path: Path) -> None:
+    for name in ("20260101-000000-aaaa", "20260102-000000-aaaa"):
+        Run.at(tmp_path / "net" / name).update(status="done")
+    assert Run.open(tmp_path / "net").folder.name == "20260102-000000-aaaa"
+    assert Run.open(tmp_path / "net" / "20260101-000000-aaaa").info() == {"status": "done"}
+    assert Run.is_run(tmp_path / "net" / "20260101-000000-aaaa")
+    assert not Run.is_run(tmp_path / "net")
+
+
+@pytest.mark.parametrize("name, reason", [("", "is not a run folder"), ("x", "does not exist")])
+def test_open_what_is_no_run(tmp_path: Path, name: str, reason: str) -> None:
+    with pytest.raises(RunError, match=f"{reason}. Expected a folder made by `zoo train`"):
+        Run.open(tmp_path / name)
+
+
+def test_update_keeps_other_values(tmp_path: Path) -> None:
+    run = Run.at(tmp_path)
+    run.update(status="running", seed=3)
+    assert run.update(status="done") == {"status": "done", "seed": 3} == run.info()
+    with pytest.raises(ValueError, match="unknown status 'finished'"):
+        run.update(status="finished")
+
+
+def test_rows(tmp_path: Path) -> None:
+    run = Run.at(tmp_path)
+    assert run.rows() == []
+    run.write_rows([{"epoch": 1}, {"epoch": 2}])
+    assert run.rows() == [{"epoch": 1}, {"epoch": 2}]
+
+
+def test_state_files_newest_first(tmp_path: Path) -> None:
+    run = Run.at(tmp_path)
+    run.state_folder.mkdir()
+    for step in (5, 1000, 20):
+        run.state_file(step).touch()
+    assert run.state_files() == [run.state_file(step) for step in (1000, 20, 5)]
+    assert run.state_file(5).name == "step-000000005.npz"
+
+
+def test_sweep_spares_files_with_names_of_their_own(tmp_path: Path) -> None:
+    run = Run.at(tmp_path)
+    run.state_folder.mkdir()
+    run.state_file(5).touch()
+    (run.state_folder / ".step-000000010.123-ab12.npz").touch()
+    (run.folder / ".best.123-ab12.keras").touch()
+    run.update(status="running")
+    run.sweep()
+    assert sorted(file.name for file in run.folder.rglob("*.*")) == [
+        "run.json",
+        "step-000000005.npz",
+    ]
+
+
+@pytest.mark.parametrize(
+    "status, advice",
+    [
+        ("running", "continues it"),
+        ("interrupted", "continues it"),
+        ("diverged", "lower the learning rate"),
+        ("failed", "it ended before its first epoch did"),
+    ],
+)
+def test_require_model_says_why_there_is_none(tmp_path: Path, status: str, advice: str) -> None:
+    run = Run.at(tmp_path)
+    run.update(status=status)
+    with pytest.raises(RunError, match=advice):
+        run.require_model()
+    run.model_file.touch()
+    assert run.require_model() == run.model_file

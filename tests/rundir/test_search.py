@@ -1,0 +1,39 @@
+"""The names in a search folder."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from zoo.errors import RunError
+from zoo.rundir import Run, Search
+
+INFO = dict.fromkeys(Search.KEYS, 0) | {"status": "done"}
+
+
+def test_info(tmp_path: Path) -> None:
+    search = Search.create(tmp_path, "net")
+    assert search.folder.name.startswith("tune-")
+    search.write_info(INFO)
+    assert Search.open(tmp_path / "net").info() == INFO
+    with pytest.raises(ValueError, match="unknown status 'diverged'"):
+        search.write_info({**INFO, "status": "diverged"})
+    search.write_info({"status": "done"})
+    with pytest.raises(RunError, match="it lacks seed, workers, lag"):
+        search.info()
+
+
+def test_a_run_is_no_search(tmp_path: Path) -> None:
+    Run.at(tmp_path).update(status="done")
+    with pytest.raises(RunError, match="is not the folder of a search. Expected .* `zoo tune`"):
+        Search.open(tmp_path)
+
+
+def test_trials(tmp_path: Path) -> None:
+    search = Search(tmp_path)
+    assert search.kept_trials() == []
+    for name in ("fine-2", "coarse-1"):
+        Run.at(search.trial(name).folder)
+    assert search.kept_trials() == ["coarse-1", "fine-2"]
+    assert search.worker_log(0).parent.is_dir()

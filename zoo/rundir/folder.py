@@ -1,0 +1,109 @@
+"""What run folders and search folders have in common."""
+
+from __future__ import annotations
+
+import secrets
+import time
+from contextlib import AbstractContextManager
+from pathlib import Path
+from typing import Any, ClassVar, Self
+
+from zoo.errors import EnvironmentFault, RunError
+from zoo.rundir.files import locked, read_json
+
+
+class Folder:
+    """A folder of a run or a search, known by the JSON file in it.
+
+    Attributes:
+        folder: its path.
+        INFO_NAME: name of the JSON file.
+        NOUN: what the folder is called in errors.
+        MAKER: the command that makes such folders.
+    """
+
+    INFO_NAME: ClassVar[str]
+    NOUN: ClassVar[str]
+    MAKER: ClassVar[str]
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def __str__(self) -> str:
+        return str(self.folder)
+
+    @classmethod
+    def open(cls, path: str | Path) -> Self:
+        """Open a folder; for the folder of a recipe (`runs/NAME`), open the newest in it.
+
+        Raises:
+            RunError: there is none.
+        """
+        folder = Path(path).expanduser()
+        if (folder / cls.INFO_NAME).is_file():
+            return cls(folder)
+        inner = sorted(file.parent for file in folder.glob(f"*/{cls.INFO_NAME}"))
+        if inner:
+            return cls(inner[-1])
+        reason = f"is not {cls.NOUN}" if folder.exists() else "does not exist"
+        raise RunError(
+            f"{path}: {reason}. Expected a folder made by `{cls.MAKER}`, with {cls.INFO_NAME} in "
+            "it."
+        )
+
+    @property
+    def info_file(self) -> Path:
+        """Path of the JSON file with the status and what else is known."""
+        return self.folder / self.INFO_NAME
+
+    @property
+    def recipe_file(self) -> Path:
+        """Path of the recipe."""
+        return self.folder / "recipe.yaml"
+
+    @property
+    def plots_folder(self) -> Path:
+        """Path of the folder of figures."""
+        return self.folder / "plots"
+
+    @property
+    def tensorboard_folder(self) -> Path:
+        """Path of the folder of TensorBoard logs."""
+        return self.folder / "tensorboard"
+
+    def info(self) -> dict[str, Any]:
+        """Read the JSON file.
+
+        Raises:
+            RunError: it is missing or is not JSON.
+        """
+        return read_json(self.info_file)
+
+    def locked(self) -> AbstractContextManager[None]:
+        """Keep every other process out of the folder until the end of the `with` block.
+
+        Raises:
+            RunError: another process holds the lock.
+        """
+        return locked(self.folder, lambda: self.info().get("pid"))
+
+
+def create_folder(out: Path, name: str, kind: str) -> Path:
+    """Make a new folder `out/name/<kind><time>-<hex>`; never one that exists.
+
+    Raises:
+        EnvironmentFault: the folder cannot be made.
+        RunError: a hundred names were taken.
+    """
+    for _ in range(100):
+        folder = out / name / f"{kind}{time.strftime('%Y%m%d-%H%M%S')}-{secrets.token_hex(2)}"
+        try:
+            folder.mkdir(parents=True)
+        except FileExistsError:
+            continue
+        except OSError as error:
+            raise EnvironmentFault(
+                f"{folder}: cannot be made: {error.strerror}; choose another place with --out."
+            ) from None
+        return folder
+    raise RunError(f"{out / name}: no free name for a run folder.")
