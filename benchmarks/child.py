@@ -155,7 +155,7 @@ def parts(loaded: Any, data: Any, model: Any) -> dict[str, float]:
     """Seconds an epoch of each part of zoo's epoch, each measured by itself."""
     import tensorflow as tf
 
-    from zoo.batches import Batches, EvaluationBatches, feed
+    from zoo.batches import Batches, EvaluationBatches, training_dataset
 
     train = loaded.train
     made = Batches(
@@ -168,7 +168,7 @@ def parts(loaded: Any, data: Any, model: Any) -> dict[str, float]:
     )
     steps = made.steps_per_epoch
     same = iter(tf.data.Dataset.from_tensors(made(0)).repeat().prefetch(4))
-    fed, drained = iter(feed(made, 0)), iter(feed(made, 0))
+    fed, drained = iter(training_dataset(made, 0)), iter(training_dataset(made, 0))
     step = model.make_train_function() or model.train_function
     next_step = iter(range(steps * 100))
 

@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from zoo import seeds
-from zoo.batches import AHEAD, Batches, EvaluationBatches, _ahead, _tf_feed
+from zoo.batches import AHEAD, Batches, EvaluationBatches, _generate_ahead, training_dataset
 from zoo.data.splits import ArraySplit, Splits
 from zoo.errors import RecipeError
 from zoo.recipe import load
@@ -120,8 +120,8 @@ def test_feeds_agree_from_any_step(first: int, augment: Any, weights: Any) -> No
     batches = Batches(noise(30), 7, 3, augment, num_classes=30, class_weights=weights)
     count = 2 * batches.steps_per_epoch + AHEAD
     wanted = [batches(first + i) for i in range(count)]
-    by_tf = _tf_feed(batches, first).take(count).as_numpy_iterator()
-    by_generator = _ahead(batches, first)
+    by_tf = training_dataset(batches, first).take(count).as_numpy_iterator()
+    by_generator = _generate_ahead(batches, first)
     for expected, one, other in zip(wanted, by_tf, islice(by_generator, count), strict=True):
         assert equal(expected, one)
         assert equal(expected, other)
@@ -130,11 +130,11 @@ def test_feeds_agree_from_any_step(first: int, augment: Any, weights: Any) -> No
 
 def test_feed_tells_shapes() -> None:
     """The last batch is smaller, so the batch is free; all else is known."""
-    images, labels = _tf_feed(Batches(noise(30), 7, 3), 0).element_spec
+    images, labels = training_dataset(Batches(noise(30), 7, 3), 0).element_spec
     assert images.shape.as_list() == [None, 4, 4, 1]
     assert labels.shape.as_list() == [None]
     batches = Batches(noise(30), 7, 3, MIX, num_classes=30, class_weights=WEIGHTS)
-    images, labels, weights = _tf_feed(batches, 0).element_spec
+    images, labels, weights = training_dataset(batches, 0).element_spec
     assert images.shape.as_list() == [None, 4, 4, 1]
     assert (labels.shape.as_list(), labels.dtype.name) == ([None, 30], "float32")
     assert (weights.shape.as_list(), weights.dtype.name) == ([None], "float32")
@@ -235,7 +235,7 @@ def test_a_failing_split_ends_the_feed() -> None:
     split = noise(30)
     batches = Batches(Broken(split.pixels, split.labels), 7, 3)
     with pytest.raises(OSError, match="the disk is gone"):
-        next(_ahead(batches, 0))
+        next(_generate_ahead(batches, 0))
 
 
 @pytest.mark.parametrize("count, size, batches", [(10, 4, 3), (8, 4, 2), (1, 4, 1)])

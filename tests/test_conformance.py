@@ -21,7 +21,7 @@ from tests.conformance import (
     require_conformance,
 )
 from tests.runs import network
-from zoo.augment import AugmentRng, augmented
+from zoo.augment import AugmentRng, apply_augmentations
 from zoo.errors import RecipeError
 from zoo.recipe import words
 from zoo.recipe.network import Stage, complete
@@ -130,8 +130,8 @@ def test_augmentations(word: Any) -> None:
     rows = np.eye(4, dtype=np.float32)[LABELS]
 
     def apply() -> np.ndarray:
-        draw = AugmentRng(np.random.default_rng(1), 1, 0, np.arange(len(PIXELS)))
-        return augmented(PIXELS, rows, [step], draw)[0]
+        rng = AugmentRng(np.random.default_rng(1), 1, 0, np.arange(len(PIXELS)))
+        return apply_augmentations(PIXELS, rows, [step], rng)[0]
 
     once, again = apply(), apply()
     assert (once.shape, once.dtype) == (PIXELS.shape, np.uint8)

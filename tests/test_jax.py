@@ -170,7 +170,7 @@ def test_averages_go_on(tmp_path: Path, overrides: tuple[str, ...]) -> None:
 @pytest.mark.parametrize(
     "chosen",
     [
-        ("tests/test_rules.py",),
+        ("tests/optimize/test_rules.py", "tests/optimize/test_mixins.py"),
         ("tests/train/test_babysit.py", "-k", "changes_nothing or probes or fault"),
     ],
     ids=["optimizers", "watch"],

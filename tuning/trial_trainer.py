@@ -53,7 +53,7 @@ class _Network:
         pristine = [_array(v) for v in self.model.optimizer.variables]
         # One step traces all that a trial runs, and makes the metrics' variables.
         self.model.fit(
-            batches.feed(self.batches, 0),
+            batches.training_dataset(self.batches, 0),
             steps_per_epoch=1,
             validation_data=bench.validation,
             validation_steps=1,
@@ -106,7 +106,7 @@ class TrialTrainer:
         self.labels = np.asarray(data.validation.labels)[chosen]
         counts = np.bincount(self.labels, minlength=self.classes)
         self.chance = guessing_bound(float(counts.max() / counts.sum()), len(self.labels))
-        self.validation = batches.evaluation_feed(data.validation)
+        self.validation = batches.evaluation_dataset(data.validation)
 
     def scaling(self, recipe: Recipe) -> Normalisation:
         """The normalisation of a recipe, with the statistics of the training images."""
@@ -162,7 +162,7 @@ class TrialTrainer:
         follow = Follow(self, spec, recipe, progress, clock, on_progress, began)
         try:
             model.fit(
-                batches.feed(made, 0),
+                batches.training_dataset(made, 0),
                 epochs=recipe.train.epochs,
                 steps_per_epoch=made.steps_per_epoch,
                 validation_data=self.validation,

@@ -1,4 +1,7 @@
-"""Which Keras backend runs, made ready before Keras is imported. Light until `prepare`."""
+"""Keras's backend: prepared before Keras is imported, and asked about devices and variables.
+
+Importing this module is light: Keras is imported inside the functions.
+"""
 
 from __future__ import annotations
 
@@ -21,18 +24,21 @@ BACKENDS = {"tensorflow": "pip install tensorflow", "jax": "pip install jax"}
 
 
 def prepare(deterministic: bool = False, seed: int | None = None) -> Any:
-    """Imports Keras on the backend of KERAS_BACKEND, quietly; returns the module.
+    """Imports Keras on the backend that KERAS_BACKEND names, without start-up messages.
 
     Args:
-        deterministic: asks the backend for operations that give the same bits every time.
-        seed: seeds Python, numpy and the backend where given.
+        deterministic: whether operations must give the same bits every time.
+        seed: seed for Python, numpy and the backend; None to leave them alone.
+
+    Returns:
+        The module `keras`.
 
     Raises:
-        EnvironmentFault: the backend is not installed, or is one that zoo does not train on.
+        EnvironmentFault: the backend is not installed, or zoo does not train on it.
     """
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     os.environ.setdefault("KERAS_BACKEND", "tensorflow")
-    # A GPU's memory is taken as it is needed: an export is read again beside a trainer.
+    # Take GPU memory as needed: an export is read in a second process beside the training.
     os.environ.setdefault("TF_FORCE_GPU_ALLOW_GROWTH", "true")
     name = os.environ["KERAS_BACKEND"]
     if name not in BACKENDS:
@@ -50,12 +56,12 @@ def prepare(deterministic: bool = False, seed: int | None = None) -> Any:
             if name == "tensorflow":
                 import tensorflow as tf
 
-                tf.config.list_physical_devices()  # Looks for GPUs now, with all it says of them.
+                tf.config.list_physical_devices()  # Looks for GPUs while messages are held back.
     except ImportError as error:
         raise EnvironmentFault(
             f"KERAS_BACKEND={name} cannot be used: {error}. Install it with `{BACKENDS[name]}`."
         ) from None
-    # TensorFlow counts how often Keras traces its functions, a network after the other, and warns.
+    # TensorFlow warns of retracing when one network after another is built.
     logging.getLogger("tensorflow").setLevel(logging.ERROR)
     if seed is not None:
         keras.utils.set_random_seed(seed)
@@ -68,24 +74,27 @@ def prepare(deterministic: bool = False, seed: int | None = None) -> Any:
 
 @contextmanager
 def quiet() -> Iterator[None]:
-    """Holds back what C++ libraries write to stderr while they start; shows it if they fail."""
+    """Holds back what C++ libraries write to stderr; shows it if the block raises.
+
+    ZOO_VERBOSE_START=1 shows everything at once.
+    """
     if os.environ.get("ZOO_VERBOSE_START"):
         yield
         return
     sys.stderr.flush()
-    kept = os.dup(2)
-    with tempfile.TemporaryFile() as aside:
-        os.dup2(aside.fileno(), 2)
+    stderr = os.dup(2)
+    with tempfile.TemporaryFile() as held_back:
+        os.dup2(held_back.fileno(), 2)
         try:
             yield
         except BaseException:
-            os.dup2(kept, 2)
-            aside.seek(0)
-            os.write(2, aside.read())
+            os.dup2(stderr, 2)
+            held_back.seek(0)
+            os.write(2, held_back.read())
             raise
         finally:
-            os.dup2(kept, 2)
-            os.close(kept)
+            os.dup2(stderr, 2)
+            os.close(stderr)
 
 
 def to_numpy(value: Any) -> np.ndarray:
@@ -108,7 +117,7 @@ def sync(model: Any) -> None:
 
 
 def deterministic() -> bool:
-    """Whether TensorFlow has been asked for determinism; it cannot be taken back in a process."""
+    """Whether TensorFlow's deterministic operations are on; a process cannot turn them off."""
     if os.environ.get("KERAS_BACKEND") != "tensorflow":
         return False
     from tensorflow.python.framework.config import is_op_determinism_enabled
@@ -117,7 +126,7 @@ def deterministic() -> bool:
 
 
 def has_float64() -> bool:
-    """Whether the backend computes in 64 bits where asked to; JAX does not by default."""
+    """Whether the backend supports float64; JAX does not by default."""
     import keras
 
     if keras.backend.backend() != "jax":
@@ -128,30 +137,36 @@ def has_float64() -> bool:
 
 
 def device() -> str:
-    """The device that computes, in words: `cpu: AMD EPYC, 2 cores` or `gpu: NVIDIA ...`."""
-    import keras
-
-    if keras.backend.backend() == "tensorflow":
-        import tensorflow as tf
-
-        gpus = [
-            tf.config.experimental.get_device_details(gpu).get("device_name", "GPU")
-            for gpu in tf.config.list_physical_devices("GPU")
-        ]
-    else:
-        import jax
-
-        gpus = [gpu.device_kind for gpu in jax.devices() if gpu.platform != "cpu"]
+    """Describes the device that computes: `cpu: AMD EPYC, 2 cores` or `gpu: NVIDIA ...`."""
+    gpus = _gpus()
     if gpus:
         return f"gpu: {gpus[0]}" + (f" x{len(gpus)}" if len(gpus) > 1 else "")
     return f"cpu: {_processor()}, {os.cpu_count()} cores"
 
 
 def on_gpu() -> bool:
-    return device().startswith("gpu")
+    """Whether a GPU (or another accelerator of JAX) computes."""
+    return bool(_gpus())
+
+
+def _gpus() -> list[str]:
+    """Names of the accelerators that the backend sees."""
+    import keras
+
+    if keras.backend.backend() == "tensorflow":
+        import tensorflow as tf
+
+        return [
+            tf.config.experimental.get_device_details(gpu).get("device_name", "GPU")
+            for gpu in tf.config.list_physical_devices("GPU")
+        ]
+    import jax
+
+    return [device.device_kind for device in jax.devices() if device.platform != "cpu"]
 
 
 def _processor() -> str:
+    """Name of the CPU; platform.processor() is empty on most Linux systems."""
     try:
         with open("/proc/cpuinfo", encoding="utf-8") as file:
             for line in file:
@@ -163,11 +178,11 @@ def _processor() -> str:
 
 
 def versions() -> dict[str, str]:
-    """The versions that decide what a run gives."""
-    found = {"python": platform.python_version()}
+    """Returns {package: version} of Python and of the installed libraries that affect results."""
+    versions = {"python": platform.python_version()}
     for package in ("keras", "tensorflow", "jax", "numpy", "pillow", "scikit-learn"):
         try:
-            found[package] = importlib.metadata.version(package)
+            versions[package] = importlib.metadata.version(package)
         except importlib.metadata.PackageNotFoundError:
             continue
-    return found
+    return versions

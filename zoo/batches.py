@@ -1,8 +1,9 @@
-"""Batches as a pure function of (seed, global step): what makes a killed run resume exactly.
+"""What makes a batch: the images of one step, augmented, with labels and weights.
 
-Step `s` belongs to epoch `s // steps_per_epoch`; the epoch's order and the batch's augmentation
-are drawn from generators keyed by hashes of (seed, epoch) and (seed, step). Nothing is carried from
-one batch to the next, so any step can be made at any time, in any thread.
+Training batches are a pure function of (seed, step), so a killed run resumes exactly and any thread
+may make any step's batch at any time. Step `s` lies in epoch `s // steps_per_epoch`. A generator
+keyed by a hash of (seed, epoch) draws the epoch's order; one keyed by (seed, step) draws the
+augmentation. `Batches.__call__` is the whole recipe of a training batch.
 """
 
 from __future__ import annotations
@@ -18,29 +19,31 @@ import keras
 import numpy as np
 
 from zoo import seeds
-from zoo.augment import AugmentRng, augmented
+from zoo.augment import AugmentRng, apply_augmentations
 from zoo.data.splits import Split
-from zoo.recipe import words as names
+from zoo.recipe import words
 from zoo.recipe.fields import Choice
 
-# Images, uint8 (batch, height, width, channels). Labels, int32 (batch,), or float32 rows (batch,
-# classes) where they are mixed. And, where classes are weighted, float32 weights (batch,).
+# (images, labels) or, with class weights, (images, labels, weights):
+# - images: uint8 (batch, height, width, channels)
+# - labels: int32 (batch,); float32 (batch, classes) where an augmentation mixes labels
+# - weights: float32 (batch,)
 Batch = tuple[np.ndarray, ...]
 
 AHEAD = 4  # Batches made before they are asked for.
 
 
 class Batches:
-    """The training batches of a split.
+    """The training batches of a split, by step.
 
     Args:
-        split: where images and labels come from.
+        split: source of images and labels.
         batch_size: images a step.
-        seed: the run's seed.
-        augment: the recipe's augmentations.
-        drop_remainder: whether a last batch that is not full is left out.
-        num_classes: needed where an augmentation mixes labels.
-        class_weights: the weight of each class, or None.
+        seed: seed of the run.
+        augment: the recipe's augmentations, in their order.
+        drop_remainder: whether an epoch leaves out a last batch that is not full.
+        num_classes: number of classes; needed where an augmentation mixes labels.
+        class_weights: float (classes,), weight of each class; None for no weights.
     """
 
     def __init__(
@@ -57,122 +60,76 @@ class Batches:
         self.batch_size = batch_size
         self.seed = seed
         self.augment = tuple(augment)
-        self.mixes = any(step.word in names.MIXING for step in self.augment)
+        self.mixes_labels = any(step.word in words.MIXING for step in self.augment)
         self.num_classes = num_classes
         self.class_weights = class_weights
-        count = len(split)
-        full, rest = divmod(count, batch_size)
-        self.steps_per_epoch = full if drop_remainder and full else full + bool(rest)
+        full, remainder = divmod(len(split), batch_size)
+        self.steps_per_epoch = full if drop_remainder and full else full + bool(remainder)
         self.error: Exception | None = None
         self._order = lru_cache(maxsize=2)(self._draw_order)
 
-    def _draw_order(self, epoch: int) -> np.ndarray:
-        return self._generator("order", epoch).permutation(len(self.split))
-
-    def _generator(self, *names: str | int) -> np.random.Generator:
-        return np.random.Generator(np.random.Philox(key=seeds.derive(self.seed, *names, bits=128)))
-
-    @property
-    def images_per_step(self) -> float:
-        """Images of a mean step, the last one of an epoch included."""
-        steps = range(self.steps_per_epoch)
-        return sum(map(self.size, steps)) / len(steps)
-
-    def indices(self, step: int) -> np.ndarray:
-        """Which images of the split the step trains on."""
-        epoch, index = divmod(step, self.steps_per_epoch)
-        return self._order(epoch)[index * self.batch_size : (index + 1) * self.batch_size]
-
-    def size(self, step: int) -> int:
-        """Images in the step's batch."""
-        index = step % self.steps_per_epoch
-        return min(self.batch_size, len(self.split) - index * self.batch_size)
-
     def __call__(self, step: int) -> Batch:
-        """The step's batch, augmented.
+        """Makes the batch of a step.
 
-        What goes wrong is also kept in `error`, since whoever calls this may wrap it.
+        An error is raised and also kept in `error`, since Keras or tf.data may wrap it.
+
+        Raises:
+            DataError: an image cannot be read any more.
         """
         try:
-            return self._make(step)
+            step = int(step)
+            indices = self.indices(step)
+            images, labels = self.split.images(indices), self.split.labels[indices]
+            if self.mixes_labels:
+                labels = np.eye(self.num_classes, dtype=np.float32)[labels]
+            if self.augment:
+                rng = self._augment_rng(step, indices)
+                images, labels = apply_augmentations(images, labels, self.augment, rng)
+            if self.class_weights is None:
+                return images, labels
+            weights = self.class_weights
+            # The weight of a mixed label is the mean over its classes.
+            weights = labels @ weights if self.mixes_labels else weights[labels]
+            return images, labels, weights.astype(np.float32)
         except Exception as error:
             self.error = error
             raise
 
-    def _make(self, step: int) -> Batch:
-        step = int(step)
-        chosen = self.indices(step)
-        images, labels = self.split.images(chosen), self.split.labels[chosen]
-        if self.mixes:
-            labels = np.eye(self.num_classes, dtype=np.float32)[labels]
-        if self.augment:
-            rng, epoch = self._generator("augment", step), step // self.steps_per_epoch
-            draw = AugmentRng(rng, self.seed, epoch, chosen)
-            images, labels = augmented(images, labels, self.augment, draw)
-        if self.class_weights is None:
-            return images, labels
-        # The weight of a mixed label is that of its parts.
-        weights = labels @ self.class_weights if self.mixes else self.class_weights[labels]
-        return images, labels, weights.astype(np.float32)
+    def indices(self, step: int) -> np.ndarray:
+        """Indices in the split of the images of a step, int (batch,)."""
+        epoch, position = divmod(step, self.steps_per_epoch)
+        return self._order(epoch)[position * self.batch_size : (position + 1) * self.batch_size]
 
+    def _draw_order(self, epoch: int) -> np.ndarray:
+        return self._generator("order", epoch).permutation(len(self.split))
 
-def feed(batches: Batches, first: int) -> Any:
-    """An endless feed for `keras.Model.fit` from step `first` on: tf.data, or a generator."""
-    if keras.backend.backend() == "tensorflow":
-        return _tf_feed(batches, first)
-    return _ahead(batches, first)
+    def _augment_rng(self, step: int, indices: np.ndarray) -> AugmentRng:
+        epoch = step // self.steps_per_epoch
+        return AugmentRng(self._generator("augment", step), self.seed, epoch, indices)
 
+    def _generator(self, *names: str | int) -> np.random.Generator:
+        return np.random.Generator(np.random.Philox(key=seeds.derive(self.seed, *names, bits=128)))
 
-def _tf_feed(batches: Batches, first: int) -> Any:
-    import tensorflow as tf
+    def size(self, step: int) -> int:
+        """Number of images in the batch of a step."""
+        position = step % self.steps_per_epoch
+        return min(self.batch_size, len(self.split) - position * self.batch_size)
 
-    example = batches(first)
-    types = [tf.as_dtype(part.dtype) for part in example]
-
-    def make(step: Any) -> tuple[Any, ...]:
-        # stateless: the function is pure, so tf.data may run several at once even where
-        # operations must be deterministic.
-        parts = tf.numpy_function(batches, [step], types, stateful=False)
-        return tuple(
-            tf.ensure_shape(part, (None, *known.shape[1:]))
-            for part, known in zip(parts, example, strict=True)
-        )
-
-    steps = tf.data.Dataset.counter(first)
-    return steps.map(make, num_parallel_calls=2, deterministic=True).prefetch(AHEAD)
-
-
-def evaluation_feed(split: Split) -> Any:
-    """A split once, in order, again and again: made once for many evaluations."""
-    batches = EvaluationBatches(split)
-    if keras.backend.backend() != "tensorflow":
-        return batches
-    import tensorflow as tf
-
-    example = batches[0]
-    types = [tf.as_dtype(part.dtype) for part in example]
-
-    def make(index: Any) -> tuple[Any, ...]:
-        parts = tf.numpy_function(batches.__getitem__, [index], types, stateful=False)
-        return tuple(
-            tf.ensure_shape(part, (None, *known.shape[1:]))
-            for part, known in zip(parts, example, strict=True)
-        )
-
-    return tf.data.Dataset.range(batches.num_batches).map(make).prefetch(1)
-
-
-def _ahead(batches: Batches, first: int) -> Iterator[Batch]:
-    with ThreadPoolExecutor(2, "batches") as pool:
-        made = deque(pool.submit(batches, step) for step in range(first, first + AHEAD))
-        for step in itertools.count(first + AHEAD):
-            batch = made.popleft().result()
-            made.append(pool.submit(batches, step))
-            yield batch
+    @property
+    def images_per_step(self) -> float:
+        """Mean number of images a step over an epoch, its last batch included."""
+        steps = range(self.steps_per_epoch)
+        return sum(map(self.size, steps)) / len(steps)
 
 
 class EvaluationBatches(keras.utils.PyDataset):
-    """A split once, in order, for evaluation and prediction; as it is, or as `view` shows it."""
+    """A split once, in its order and not augmented, for evaluation and prediction.
+
+    Args:
+        split: source of images and labels.
+        batch_size: images a batch; the last one may hold fewer.
+        view: changes the images of each batch, as test-time augmentation does; None for none.
+    """
 
     def __init__(
         self,
@@ -181,16 +138,84 @@ class EvaluationBatches(keras.utils.PyDataset):
         view: Callable[[np.ndarray], np.ndarray] | None = None,
     ) -> None:
         super().__init__(workers=1)
-        self.view = view
         self.split = split
-        self.batch_size_ = batch_size
+        self.batch_size = batch_size
+        self.view = view
 
     @property
     def num_batches(self) -> int:
-        return -(-len(self.split) // self.batch_size_)
+        """Number of batches, the last one included."""
+        return -(-len(self.split) // self.batch_size)
 
     def __getitem__(self, index: int) -> Batch:
-        first = index * self.batch_size_
-        chosen = np.arange(first, min(first + self.batch_size_, len(self.split)))
-        images = self.split.images(chosen)
-        return self.view(images) if self.view else images, self.split.labels[chosen]
+        """Returns (images, labels) of a batch."""
+        first = index * self.batch_size
+        indices = np.arange(first, min(first + self.batch_size, len(self.split)))
+        images = self.split.images(indices)
+        return self.view(images) if self.view else images, self.split.labels[indices]
+
+
+def training_dataset(batches: Batches, first_step: int) -> Any:
+    """Returns endless training batches from a step on, as `keras.Model.fit` takes them.
+
+    Args:
+        batches: the batches to iterate over.
+        first_step: step of the first batch, counted from 0 over the whole training.
+
+    Returns:
+        A tf.data.Dataset on TensorFlow, else a generator. Both make batches ahead in threads.
+    """
+    if keras.backend.backend() != "tensorflow":
+        return _generate_ahead(batches, first_step)
+    import tensorflow as tf
+
+    steps = tf.data.Dataset.counter(first_step)
+    make = _as_tensorflow(batches, example=batches(first_step))
+    return steps.map(make, num_parallel_calls=2, deterministic=True).prefetch(AHEAD)
+
+
+def evaluation_dataset(split: Split) -> Any:
+    """Returns `EvaluationBatches` in the form that many evaluations iterate over fastest.
+
+    Returns:
+        A tf.data.Dataset on TensorFlow, else the `EvaluationBatches` themselves.
+    """
+    batches = EvaluationBatches(split)
+    if keras.backend.backend() != "tensorflow":
+        return batches
+    import tensorflow as tf
+
+    indices = tf.data.Dataset.range(batches.num_batches)
+    return indices.map(_as_tensorflow(batches.__getitem__, example=batches[0])).prefetch(1)
+
+
+def _as_tensorflow(make: Callable[[int], Batch], example: Batch) -> Callable[[Any], Any]:
+    """Wraps a function from a number to a batch for `tf.data.Dataset.map`.
+
+    `example` is any batch: it gives the dtypes, and the shapes but for the batch's size.
+    """
+    import tensorflow as tf
+
+    dtypes = [tf.as_dtype(array.dtype) for array in example]
+
+    def make_tensors(number: Any) -> tuple[Any, ...]:
+        # stateful=False: the function is pure, so tf.data may run several calls at once even where
+        # operations must be deterministic.
+        tensors = tf.numpy_function(make, [number], dtypes, stateful=False)
+        return tuple(
+            tf.ensure_shape(tensor, (None, *array.shape[1:]))
+            for tensor, array in zip(tensors, example, strict=True)
+        )
+
+    return make_tensors
+
+
+def _generate_ahead(batches: Batches, first_step: int) -> Iterator[Batch]:
+    """Yields batches endlessly; two threads make the next `AHEAD` of them."""
+    with ThreadPoolExecutor(2, "batches") as pool:
+        first_jobs = range(first_step, first_step + AHEAD)
+        jobs = deque(pool.submit(batches, step) for step in first_jobs)
+        for step in itertools.count(first_step + AHEAD):
+            batch = jobs.popleft().result()
+            jobs.append(pool.submit(batches, step))
+            yield batch

@@ -1,8 +1,8 @@
-"""The losses and the accuracy, on integer labels or on rows of class probabilities.
+"""Losses and accuracy, for integer labels and for distributions over the classes.
 
-Keras has no Weston-Watkins loss (its CategoricalHinge starts at 1, not at C - 1), and its sparse
-cross-entropy no label smoothing. It has no accuracy for both forms of labels: training may mix
-them, validation never does.
+Keras lacks a Weston-Watkins loss (its CategoricalHinge starts at 1, not at C - 1), label smoothing
+in its sparse cross-entropy, and an accuracy for both forms of labels: training labels may be mixed,
+validation labels never are.
 """
 
 from __future__ import annotations
@@ -17,16 +17,20 @@ from zoo.recipe.fields import Choice
 
 
 def make(choice: Choice, dtype: str | None = None) -> keras.losses.Loss:
-    """The loss of a recipe; Keras casts the logits to `dtype`, or to float32 where it is None."""
-    return {"softmax": SoftmaxCrossEntropy, "svm": WestonWatkins}[choice.word](
-        **choice.options.model_dump(), dtype=dtype
-    )
+    """Returns the loss of a recipe.
+
+    Args:
+        choice: the recipe's `train.loss`.
+        dtype: dtype to which Keras casts the logits; None for float32.
+    """
+    loss_class = {"softmax": SoftmaxCrossEntropy, "svm": WestonWatkins}[choice.word]
+    return loss_class(**choice.options.model_dump(), dtype=dtype)
 
 
 def at_start(choice: Choice, num_classes: int) -> float:
-    """The loss of equal scores for all classes: ln C, or margin * (C - 1) for the SVM loss.
+    """Returns the loss of equal scores: ln C for softmax, margin * (C - 1) for the SVM loss.
 
-    Source: CS231n, lecture 6, "is the loss reasonable?".
+    A network should start near it. Source: CS231n, lecture 6, "is the loss reasonable?".
     """
     if choice.word == "svm":
         return float(choice.options.margin * (num_classes - 1))
@@ -34,7 +38,7 @@ def at_start(choice: Choice, num_classes: int) -> float:
 
 
 def _one_hot(y_true: Any, y_pred: Any) -> Any:
-    """Labels (batch,) or (batch, 1), or probabilities (batch, classes), as the latter."""
+    """Converts labels (batch,) or (batch, 1) to (batch, classes), which are returned unchanged."""
     if len(y_true.shape) == 2 and y_true.shape[-1] == y_pred.shape[-1]:
         return ops.cast(y_true, y_pred.dtype)
     labels = ops.cast(ops.reshape(y_true, (-1,)), "int32")
@@ -43,7 +47,13 @@ def _one_hot(y_true: Any, y_pred: Any) -> Any:
 
 @keras.saving.register_keras_serializable("zoo")
 class SoftmaxCrossEntropy(keras.losses.Loss):
-    """Cross-entropy of the softmax of logits (batch, classes), with label smoothing."""
+    """Cross-entropy between labels and the softmax of logits (batch, classes).
+
+    Args:
+        label_smoothing: share of each label that is spread evenly over all classes.
+        name: name of the loss.
+        **kwargs: options of `keras.losses.Loss`.
+    """
 
     def __init__(
         self, label_smoothing: float = 0.0, name: str = "softmax_cross_entropy", **kwargs: Any
@@ -52,6 +62,7 @@ class SoftmaxCrossEntropy(keras.losses.Loss):
         self.label_smoothing = label_smoothing
 
     def call(self, y_true: Any, y_pred: Any) -> Any:
+        """Returns the loss of each image, (batch,)."""
         return keras.losses.categorical_crossentropy(
             _one_hot(y_true, y_pred),
             y_pred,
@@ -60,6 +71,7 @@ class SoftmaxCrossEntropy(keras.losses.Loss):
         )
 
     def get_config(self) -> dict[str, Any]:
+        """Returns the arguments of `__init__`."""
         return {**super().get_config(), "label_smoothing": self.label_smoothing}
 
 
@@ -67,7 +79,12 @@ class SoftmaxCrossEntropy(keras.losses.Loss):
 class WestonWatkins(keras.losses.Loss):
     """Multiclass hinge: the sum over wrong classes j of max(0, s_j - s_y + margin).
 
-    Equal scores give margin * (C - 1). Source: Weston & Watkins 1999; CS231n, lecture 3.
+    Equal scores give margin * (C - 1). Sources: Weston & Watkins 1999; CS231n, lecture 3.
+
+    Args:
+        margin: lead over every wrong class at which the loss is 0.
+        name: name of the loss.
+        **kwargs: options of `keras.losses.Loss`.
     """
 
     def __init__(self, margin: float = 1.0, name: str = "weston_watkins", **kwargs: Any) -> None:
@@ -75,29 +92,37 @@ class WestonWatkins(keras.losses.Loss):
         self.margin = margin
 
     def call(self, y_true: Any, y_pred: Any) -> Any:
+        """Returns the loss of each image, (batch,)."""
         target = _one_hot(y_true, y_pred)
-        right = ops.sum(target * y_pred, axis=-1, keepdims=True)
-        hinge = ops.maximum(0.0, y_pred - right + self.margin)
+        correct_score = ops.sum(target * y_pred, axis=-1, keepdims=True)
+        hinge = ops.maximum(0.0, y_pred - correct_score + self.margin)
         return ops.sum((1.0 - target) * hinge, axis=-1)
 
     def get_config(self) -> dict[str, Any]:
+        """Returns the arguments of `__init__`."""
         return {**super().get_config(), "margin": self.margin}
 
 
-def _right(y_true: Any, y_pred: Any) -> Any:
-    """1 where the largest score is that of the label, or of a row's largest share; else 0."""
-    found = ops.argmax(y_pred, axis=-1)
-    wanted = ops.argmax(_one_hot(y_true, y_pred), axis=-1)
-    return ops.cast(ops.equal(found, wanted), "float32")
+def _is_correct(y_true: Any, y_pred: Any) -> Any:
+    """Returns float32 (batch,): 1 where the largest score is that of the label's largest share."""
+    predicted = ops.argmax(y_pred, axis=-1)
+    target = ops.argmax(_one_hot(y_true, y_pred), axis=-1)
+    return ops.cast(ops.equal(predicted, target), "float32")
 
 
 @keras.saving.register_keras_serializable("zoo")
 class Accuracy(keras.metrics.MeanMetricWrapper):
-    """The share of images whose largest score is that of the label's largest share."""
+    """Fraction of images whose largest score is that of the label's largest share.
+
+    Args:
+        name: name of the metric.
+        dtype: dtype of its sums.
+    """
 
     def __init__(self, name: str = "accuracy", dtype: Any = None) -> None:
-        super().__init__(_right, name=name, dtype=dtype)
-        self._direction = "up"  # For callbacks that ask which way is better, as of Keras's own.
+        super().__init__(_is_correct, name=name, dtype=dtype)
+        self._direction = "up"  # Keras's callbacks ask which way is better.
 
     def get_config(self) -> dict[str, Any]:
+        """Returns the arguments of `__init__`."""
         return {"name": self.name, "dtype": self.dtype}

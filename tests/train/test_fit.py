@@ -13,7 +13,7 @@ import pytest
 from tests.runs import copied, same, tiny, weights
 from zoo import losses
 from zoo.artifact.trained_run import TrainedRun
-from zoo.batches import Batches, feed
+from zoo.batches import Batches, training_dataset
 from zoo.data.load import load as load_data
 from zoo.data.normalise import normalisation
 from zoo.data.splits import ArraySplit
@@ -280,7 +280,7 @@ def test_watched_losses_are_those_of_the_steps(augment: Any) -> None:
         on_train_batch_end=lambda batch, logs: found.append(watch.recent[-1])
     )
     model.fit(
-        feed(made, 0), epochs=2, steps_per_epoch=made.steps_per_epoch, verbose=0,
+        training_dataset(made, 0), epochs=2, steps_per_epoch=made.steps_per_epoch, verbose=0,
         callbacks=[clock, watch, note], shuffle=False,
     )  # fmt: skip
     wanted = []

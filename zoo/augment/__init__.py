@@ -1,9 +1,18 @@
-"""Random changes of training images, each image on its own, on whole uint8 batches in numpy.
+"""Random changes of training images: numpy functions over uint8 batches.
 
-Keras's RandomCrop draws one place a batch, and its layers run in training mode when a model is
-called or exported; here augmentation is part of the data, a pure function of what it is drawn from.
-A new augmentation is a line in `names.AUGMENTATIONS` and an entry in `AUGMENT` (in `MIX` where it
-mixes labels too; `names.MIXING` says so to the recipe language).
+Every image gets its own draws; Keras's RandomCrop draws one place a batch. Augmentation belongs to
+the data here: Keras's preprocessing layers would run again in every training-mode call and would be
+part of an export.
+
+To add an augmentation:
+
+1. Describe its word and options in `AUGMENTATIONS` of zoo/recipe/words/data.py. List the word in
+   `MIXING` there too if it changes labels. Recipe errors, `zoo schema` and docs/recipe.md follow
+   (`make docs`).
+2. Write its function in the module of its kind below, or in a new one. It draws from `rng` alone,
+   never writes to the arrays that it is given, and reads its options as attributes of `options`.
+3. Add the word to `IMAGE_AUGMENTATIONS`, or to `LABEL_AUGMENTATIONS` if it changes labels.
+4. Add a line to `STEPS` (`COLOURS`, `MIXED`) of tests/augment/apply.py.
 """
 
 from __future__ import annotations
@@ -13,41 +22,50 @@ from typing import Any
 
 import numpy as np
 
-from zoo.augment import colour, geometry, mixing, operations
+from zoo.augment import colour, erasing, geometry, mixing, rand_augment
 from zoo.augment.rng import AugmentRng, Images
 from zoo.recipe.fields import Choice
 
-__all__ = ["AUGMENT", "MIX", "Draw", "augmented"]
+__all__ = ["IMAGE_AUGMENTATIONS", "LABEL_AUGMENTATIONS", "AugmentRng", "apply_augmentations"]
 
-AUGMENT: dict[str, Callable[[Images, Any, AugmentRng], Images]] = {
+# Word in a recipe -> function(images, options, rng) -> images.
+IMAGE_AUGMENTATIONS: dict[str, Callable[[Images, Any, AugmentRng], Images]] = {
     "random_flip": geometry.random_flip,
     "alternating_flip": geometry.alternating_flip,
     "random_crop": geometry.random_crop,
-    "cutout": geometry.cutout,
-    "random_erasing": geometry.random_erasing,
+    "cutout": erasing.cutout,
+    "random_erasing": erasing.random_erasing,
     "random_color_jitter": colour.random_color_jitter,
-    "rand_augment": operations.rand_augment,
+    "rand_augment": rand_augment.rand_augment,
 }
-MIX: dict[str, Callable[[Images, np.ndarray, Any, AugmentRng], tuple[Images, np.ndarray]]] = {
+# Word in a recipe -> function(images, labels, options, rng) -> (images, labels).
+LABEL_AUGMENTATIONS: dict[
+    str, Callable[[Images, np.ndarray, Any, AugmentRng], tuple[Images, np.ndarray]]
+] = {
     "mixup": mixing.mixup,
     "cutmix": mixing.cutmix,
 }
 
 
-def augmented(
-    images: Images, labels: np.ndarray, steps: Sequence[Choice], draw: AugmentRng
+def apply_augmentations(
+    images: Images, labels: np.ndarray, augmentations: Sequence[Choice], rng: AugmentRng
 ) -> tuple[Images, np.ndarray]:
-    """Applies the recipe's augmentations in their order; never changes what it is given.
+    """Applies the augmentations of a recipe in their order.
 
     Args:
-        images: uint8 (batch, height, width, channels).
-        labels: one an image; float32 rows (batch, classes) where a step mixes them.
-        steps: the recipe's augmentations.
-        draw: what they are drawn from.
+        images: uint8 (batch, height, width, channels); not written to.
+        labels: int32 (batch,), or float32 (batch, classes) where an augmentation mixes labels; not
+            written to.
+        augmentations: the recipe's `data.augment`.
+        rng: source of the random draws.
+
+    Returns:
+        Images and labels of the same shapes and dtypes.
     """
-    for step in steps:
-        if step.word in MIX:
-            images, labels = MIX[step.word](images, labels, step.options, draw)
+    for augmentation in augmentations:
+        word, options = augmentation.word, augmentation.options
+        if word in LABEL_AUGMENTATIONS:
+            images, labels = LABEL_AUGMENTATIONS[word](images, labels, options, rng)
         else:
-            images = AUGMENT[step.word](images, step.options, draw)
+            images = IMAGE_AUGMENTATIONS[word](images, options, rng)
     return images, labels

@@ -1,4 +1,4 @@
-"""What the changes of a batch are drawn from."""
+"""The random draws of one batch's augmentations."""
 
 from __future__ import annotations
 
@@ -11,21 +11,21 @@ Images = np.ndarray  # uint8 (batch, height, width, channels)
 
 @dataclass(frozen=True, eq=False)
 class AugmentRng:
-    """One batch's draws: with the same seed and step, the same bits.
+    """Source of the random draws for one batch: equal seed and step give equal bits.
 
     Args:
-        rng: the step's own generator.
-        seed: the run's seed, for what is drawn once in a run.
-        epoch: counted from 0.
-        indices: which image of the split each image of the batch is.
+        generator: numpy generator of this step alone.
+        seed: seed of the run, for draws that are made once a run.
+        epoch: epoch of the step, counted from 0.
+        indices: int (batch,), index in the split of each image of the batch.
     """
 
-    rng: np.random.Generator
+    generator: np.random.Generator
     seed: int
     epoch: int
     indices: np.ndarray
 
 
 def per_image(values: np.ndarray) -> np.ndarray:
-    """(batch,) as (batch, 1, 1, 1), to meet whole images."""
+    """Reshapes (batch,) to (batch, 1, 1, 1), which broadcasts against images."""
     return values[:, None, None, None]

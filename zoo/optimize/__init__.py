@@ -1,4 +1,4 @@
-"""From the recipe's words to a Keras optimizer with its learning-rate schedule."""
+"""Builds the optimizer of a recipe, with its learning-rate schedule."""
 
 from __future__ import annotations
 
@@ -9,63 +9,77 @@ import keras
 from zoo.check.judge import updates
 from zoo.errors import Problem, RecipeError
 from zoo.model.builder import decayed
-from zoo.optimize.around import Averaged, Factored
+from zoo.optimize.mixins import LearningRateMultipliers, MovingAverageOptimizer
 from zoo.optimize.rules import RULES
-from zoo.optimize.schedules import OneCycle, OverUpdates, learning_rate
-from zoo.recipe import Recipe
-from zoo.recipe import words as names
+from zoo.optimize.schedules import OneCycle, PerUpdateSchedule, learning_rate
+from zoo.recipe import Recipe, words
 from zoo.recipe.fields import Choice
 
-__all__ = ["OneCycle", "equilibrium", "learning_rate", "optimizer"]
+__all__ = ["OneCycle", "equilibrium", "learning_rate", "optimizer", "require_updates"]
 
 
 def optimizer(recipe: Recipe, model: keras.Model, steps_per_epoch: int) -> Any:
-    """The recipe's optimizer, built for the model; weight decay touches kernels alone.
+    """Returns the recipe's optimizer, built for the model; weight decay applies to kernels only.
+
+    Args:
+        recipe: the recipe, for its `train` block.
+        model: built model whose trainable variables are updated.
+        steps_per_epoch: training batches an epoch.
 
     Raises:
-        RecipeError: an epoch has too few steps to accumulate gradients over.
+        RecipeError: an epoch has fewer steps than `gradient_accumulation_steps`.
     """
-    words = recipe.train
-    choice, every = words.optimizer, words.gradient_accumulation_steps or 1
     require_updates(recipe, steps_per_epoch)
-    options = choice.options.model_dump()
+    train = recipe.train
+    word, options = train.optimizer.word, train.optimizer.options.model_dump()
+    accumulation_steps = train.gradient_accumulation_steps or 1
     rate = learning_rate(
-        words.schedule, options["learning_rate"], words.epochs, steps_per_epoch / every
+        train.schedule,
+        options["learning_rate"],
+        train.epochs,
+        steps_per_epoch / accumulation_steps,
     )
-    if every > 1:
-        options["gradient_accumulation_steps"] = every
+    if accumulation_steps > 1:
+        options["gradient_accumulation_steps"] = accumulation_steps
         if not isinstance(rate, float):
-            rate = OverUpdates(rate, every)
+            rate = PerUpdateSchedule(rate, accumulation_steps)
     options["learning_rate"] = rate
     # Keras takes None for "no decay" and skips the work; 0.0 would multiply every variable by 1.
-    # Its AdamW alone wants a number.
-    if not options["weight_decay"] and choice.word != "AdamW":
+    # AdamW alone requires a number.
+    if not options["weight_decay"] and word != "AdamW":
         options["weight_decay"] = None
-    in_keras = names.OPTIMIZERS[choice.word].keras
-    made_of = [getattr(keras.optimizers, in_keras) if in_keras else RULES[choice.word]]
-    if words.ema:
-        made_of.insert(0, Averaged)
-        options |= {"use_ema": True, "ema_momentum": words.ema.momentum}
-    if words.learning_rate_factors:
-        made_of.insert(0, Factored)
+    keras_name = words.OPTIMIZERS[word].keras
+    bases = [getattr(keras.optimizers, keras_name) if keras_name else RULES[word]]
+    if train.ema:
+        bases.insert(0, MovingAverageOptimizer)
+        options |= {"use_ema": True, "ema_momentum": train.ema.momentum}
+    if train.learning_rate_factors:
+        bases.insert(0, LearningRateMultipliers)
         options["factors"] = [
             (group.pattern, group.factor, _step(group.until_epoch, steps_per_epoch))
-            for group in words.learning_rate_factors
+            for group in train.learning_rate_factors
         ]
-    kind = made_of[0]
-    if len(made_of) > 1:
-        kind = type(made_of[-1].__name__, tuple(made_of), {})
-    made = kind(**options)
+    # Keras names the optimizer and its variables after the class: that of the update rule.
+    optimizer_class = bases[0] if len(bases) == 1 else type(bases[-1].__name__, tuple(bases), {})
+    built = optimizer_class(**options)
     if options["weight_decay"]:
-        made.exclude_from_weight_decay(var_list=decayed(model)[1])
-    if words.dtype_policy == "mixed_float16":
-        made = keras.optimizers.LossScaleOptimizer(made)
-    made.build(model.trainable_variables)
-    return made
+        built.exclude_from_weight_decay(var_list=decayed(model)[1])
+    if train.dtype_policy == "mixed_float16":
+        built = keras.optimizers.LossScaleOptimizer(built)
+    built.build(model.trainable_variables)
+    return built
 
 
 def equilibrium(choice: Choice, learning_rate: float) -> float | None:
-    """Where a recipe's SGD with decay keeps the size of updates of kernels before a norm."""
+    """Returns the relative update size at which SGD with decay keeps scale-invariant kernels.
+
+    Args:
+        choice: the recipe's optimizer.
+        learning_rate: current learning rate.
+
+    Returns:
+        The ratio of update to weight norm (see `updates.equilibrium`); None for other optimizers.
+    """
     if choice.word not in ("SGD", "TorchSGD"):
         return None
     options = choice.options
@@ -74,23 +88,21 @@ def equilibrium(choice: Choice, learning_rate: float) -> float | None:
 
 
 def require_updates(recipe: Recipe, steps_per_epoch: int) -> None:
-    """Refuses gradients that are accumulated over more steps than an epoch has.
+    """Checks that every epoch updates the weights at least once.
 
     Raises:
-        RecipeError: they are.
+        RecipeError: gradients are accumulated over more steps than an epoch has.
     """
-    every = recipe.train.gradient_accumulation_steps or 1
-    if every > steps_per_epoch:
-        raise RecipeError([_too_few(every, steps_per_epoch)])
+    accumulation_steps = recipe.train.gradient_accumulation_steps or 1
+    if accumulation_steps > steps_per_epoch:
+        problem = Problem(
+            path="train.gradient_accumulation_steps",
+            message="an epoch would end without an update. Expected at most its "
+            f"{steps_per_epoch} steps. Received {accumulation_steps}; lower it, or "
+            "train.batch_size.",
+        )
+        raise RecipeError([problem])
 
 
 def _step(epoch: float | None, steps_per_epoch: int) -> int | None:
     return None if epoch is None else round(epoch * steps_per_epoch)
-
-
-def _too_few(every: int, steps_per_epoch: int) -> Problem:
-    return Problem(
-        path="train.gradient_accumulation_steps",
-        message=f"an epoch would end without an update. Expected at most its {steps_per_epoch} "
-        f"steps. Received {every}; lower it, or train.batch_size.",
-    )

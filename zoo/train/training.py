@@ -277,7 +277,7 @@ class _Training:
                     watcher.on_train_end()
             else:
                 self.model.fit(
-                    batches.feed(self.batches, first),
+                    batches.training_dataset(self.batches, first),
                     epochs=words.epochs,
                     initial_epoch=first // steps,
                     steps_per_epoch=steps,

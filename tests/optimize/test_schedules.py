@@ -1,9 +1,8 @@
-"""Learning rates at the steps where they turn; the optimizer that a recipe gets."""
+"""Learning rates at the steps where schedules turn."""
 
 from __future__ import annotations
 
 from math import cos, pi
-from pathlib import Path
 from typing import Any
 
 import keras
@@ -12,13 +11,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.runs import UNIT, network, same, weights
 from zoo import optimize
-from zoo.model.builder import build
 from zoo.optimize import OneCycle, learning_rate
 from zoo.recipe import words
 from zoo.recipe.schema import Schedule
-from zoo.recipe.without_regularization import without_regularization
 
 FEW = settings(max_examples=40, deadline=None)
 
@@ -27,27 +23,6 @@ def rates(schedule: Any, peak: float = 0.1, epochs: int = 4, steps: int = 10) ->
     """The rate of each step, and of the one after the last."""
     made = learning_rate(Schedule.model_validate(schedule), peak, epochs, steps)
     return [float(made(step)) for step in range(epochs * steps + 1)]
-
-
-def test_constant_is_a_plain_number(tmp_path: Path) -> None:
-    """ReduceLROnPlateau refuses to move a schedule."""
-    assert learning_rate(Schedule.model_validate("constant"), 0.1, 4, 10) == 0.1
-    recipe = network(tmp_path, "[flatten]")
-    made = optimize.optimizer(recipe, build(recipe, 4, UNIT), 4)
-    made.learning_rate = 0.5
-    assert float(made.learning_rate) == 0.5
-
-
-@pytest.mark.parametrize("word", words.OPTIMIZERS)
-def test_without_decay(tmp_path: Path, word: str) -> None:
-    """Every optimizer can do without, which is what `zoo check` asks of each."""
-    train = f", optimizer: {{{word}: {{weight_decay: 0.1}}}}"
-    recipe = without_regularization(network(tmp_path, "[fc: {units: 4}]", train=train))
-    made = build(recipe, 4, UNIT)
-    optimizer = optimize.optimizer(recipe, made, 4)
-    before = weights(made)
-    optimizer.apply([keras.ops.zeros(v.shape) for v in made.trainable_variables])
-    assert same(weights(made), before)
 
 
 def test_step_falls_with_the_epochs() -> None:
@@ -142,13 +117,6 @@ def test_one_cycle_is_serialised() -> None:
     made = OneCycle(0.1, 5, 20, 0.2, 0.3)
     again = keras.saving.deserialize_keras_object(keras.saving.serialize_keras_object(made))
     assert [float(again(step)) for step in range(25)] == [float(made(step)) for step in range(25)]
-
-
-def test_float16_scales_its_loss(tmp_path: Path) -> None:
-    recipe = network(tmp_path, "[flatten]", train=", dtype_policy: mixed_float16")
-    made = optimize.optimizer(recipe, build(recipe, 4, UNIT), 4)
-    assert isinstance(made, keras.optimizers.LossScaleOptimizer)
-    assert float(made.learning_rate) == pytest.approx(0.001)
 
 
 def test_exponential() -> None:

@@ -1,0 +1,61 @@
+"""Brightness, contrast, saturation and hue change what they name and nothing else."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from tests.augment.apply import (
+    apply,
+    pixels,
+)
+from zoo.augment.colour import YIQ
+
+
+def jitter(images: np.ndarray, **factors: float) -> np.ndarray:
+    return apply(images, {"random_color_jitter": factors})
+
+
+def test_brightness_adds() -> None:
+    found = jitter(np.full((500, 2, 3, 3), 100, np.uint8), brightness_factor=0.2).astype(int)
+    assert (np.ptp(found, axis=(1, 2, 3)) == 0).all()
+    moved = found[:, 0, 0, 0] - 100
+    assert (moved.min(), moved.max()) == (-51, 51)
+    assert abs(moved.mean()) < 8
+
+
+def test_contrast_keeps_the_mean() -> None:
+    images = pixels((200, 16, 16, 3)) // 4 + 96
+    found = jitter(images, contrast_factor=0.5).astype(float)
+    assert np.abs(found.mean(axis=(1, 2)) - images.mean(axis=(1, 2))).max() < 0.5
+    stretch = found.std(axis=(1, 2)) / images.std(axis=(1, 2))
+    assert stretch.min() == pytest.approx(0.5, abs=0.03)
+    assert stretch.max() == pytest.approx(1.5, abs=0.03)
+    assert np.ptp(stretch, axis=1).max() < 0.03  # All channels alike.
+
+
+def test_saturation_and_hue_keep_luma_and_grey() -> None:
+    images = pixels((100, 4, 4, 3)) // 8 + 112  # So pale that nothing is cut off.
+    grey = np.repeat(pixels((100, 4, 4, 1)), 3, axis=-1)
+    for factors in ({"saturation_factor": 1.0}, {"hue_factor": 1.0}):
+        found = jitter(images, **factors)
+        assert not np.array_equal(found, images)
+        assert np.abs(found @ YIQ[0] - images @ YIQ[0]).max() < 1.0
+        assert np.array_equal(jitter(grey, **factors), grey)
+
+
+def test_hue_turns_and_saturation_stretches() -> None:
+    """In the plane of colours: one keeps the length, the other the direction."""
+
+    def plane(images: np.ndarray) -> np.ndarray:
+        colours: np.ndarray = images[:, 0, 0] @ YIQ[1:].T
+        return colours[:, 0] + 1j * colours[:, 1]
+
+    images = np.full((400, 1, 1, 3), (150, 100, 110), np.uint8)
+    before = plane(images)
+    turned = plane(jitter(images, hue_factor=0.5)) / before
+    assert np.abs(np.abs(turned) - 1).max() < 0.06
+    assert np.abs(np.angle(turned)).max() == pytest.approx(np.pi / 2, abs=0.1)
+    stretched = plane(jitter(images, saturation_factor=0.5)) / before
+    assert np.abs(stretched.imag).max() < 0.06
+    assert (stretched.real.min(), stretched.real.max()) == pytest.approx((0.5, 1.5), abs=0.06)

@@ -1,0 +1,137 @@
+"""Learning-rate multipliers, gradient accumulation and the moving average, on any rule."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import keras
+import numpy as np
+import pytest
+
+from tests.optimize.net import Net, all_close, arrays
+from zoo import losses, optimize
+from zoo.recipe import words
+
+PLAIN = "[{conv: {filters: 4, batch_norm: none}}, {fc: {units: 3, batch_norm: none}}]"
+
+
+@pytest.mark.parametrize("word", words.OPTIMIZERS)
+def test_frozen_is_frozen(tmp_path: Path, word: str) -> None:
+    """After its epoch a variable and all that the rule keeps about it stay, to the bit."""
+    net = Net(
+        tmp_path,
+        f"optimizer: {{{word}: {{weight_decay: 0.1}}}}, "
+        "learning_rate_factors: [{pattern: '^conv1', until_epoch: 0.5}]",
+    )
+    for _ in range(2):
+        net.step(net.gradients())
+    before, kept = net.weights, arrays(net.optimizer.variables)
+    net.step(net.gradients())
+    for path, value in net.weights.items():
+        assert np.any(value != before[path]) != path.startswith("conv1"), path
+    of_conv1 = {path: value for path, value in kept.items() if "/conv1_" in path}
+    assert of_conv1 or "SGD" in word
+    for path, value in arrays(net.optimizer.variables).items():
+        assert path not in of_conv1 or value.tobytes() == of_conv1[path].tobytes(), path
+
+
+@pytest.mark.parametrize("word", words.OPTIMIZERS)
+def test_a_factor_of_one_changes_nothing(tmp_path: Path, word: str) -> None:
+    plain = Net(tmp_path, f"optimizer: {{{word}: {{weight_decay: 0.1}}}}")
+    factored = Net(
+        tmp_path,
+        f"optimizer: {{{word}: {{weight_decay: 0.1}}}}, "
+        "learning_rate_factors: [{pattern: kernel, until_epoch: 9}]",
+    )
+    for _ in range(3):
+        gradients = plain.gradients()
+        plain.step(gradients)
+        factored.step(gradients)
+    all_close(factored.weights, plain.weights, 1e-5)
+
+
+def test_the_first_pattern_counts(tmp_path: Path) -> None:
+    """Of the learning rate, and so of weight decay too."""
+    net = Net(
+        tmp_path,
+        "optimizer: {SGD: {learning_rate: 0.1, weight_decay: 0.5}}, learning_rate_factors: "
+        "[{pattern: 'bn/beta$', factor: 64}, {pattern: '^conv1', factor: 0.0}, "
+        "{pattern: kernel, factor: 2}]",
+    )
+    before, gradients = net.weights, net.gradients()
+    net.step(gradients)
+    for path, value in net.weights.items():
+        factor = (
+            64 if path.endswith("beta") else 0 if path.startswith("conv1") else
+            2 if path.endswith("kernel") else 1
+        )  # fmt: skip
+        decay = 0.5 * before[path] if path.endswith("kernel") else 0
+        # Decay comes first, then the step.
+        wanted = before[path] - 0.1 * factor * (decay + gradients[path])
+        np.testing.assert_allclose(value, wanted, rtol=1e-4, atol=1e-6, err_msg=path)
+
+
+def batches(net: Net, count: int) -> tuple[np.ndarray, np.ndarray]:
+    images = net.draw.uniform(0, 255, (8 * count, 8, 8, 3)).astype("float32")
+    return images, net.draw.integers(0, 4, 8 * count)
+
+
+@pytest.mark.parametrize("word", ["AdamW", "TorchSGD", "Muon", "Nadam"])
+def test_three_small_steps_are_a_large_one(tmp_path: Path, word: str) -> None:
+    """Weight decay, clipping and the average of the weights come once an update."""
+    more = (
+        f"optimizer: {{{word}: {{learning_rate: 0.1, weight_decay: 0.1, global_clipnorm: 0.5}}}}, "
+        "ema: {momentum: 0.5}, learning_rate_factors: [{pattern: bias, factor: 3}]"
+    )
+    large = Net(tmp_path, more, PLAIN)
+    small = Net(tmp_path, f"{more}, gradient_accumulation_steps: 3", PLAIN)
+    images, labels = batches(large, 6)
+    for net, size in ((large, 24), (small, 8)):
+        net.model.compile(net.optimizer, losses.make(net.recipe.train.loss))
+        for start in range(0, 48, size):
+            part = slice(start, start + size)
+            net.model.train_on_batch(images[part], labels[part])
+    all_close(small.weights, large.weights, 2e-3)
+    found, wanted = (
+        {one.path: np.array(other) for one, other in net.optimizer.averages()}
+        for net in (small, large)
+    )
+    all_close(found, wanted, 2e-3)
+    assert int(small.optimizer.iterations) == int(large.optimizer.iterations) == 2
+
+
+def test_schedules_count_updates(tmp_path: Path) -> None:
+    """Five steps an epoch, two to an update: 7 updates in 3 epochs; the 15th step is left over."""
+    train = "schedule: {triangle: 0.5}, optimizer: {SGD: 0.1}, gradient_accumulation_steps: 2"
+    net = Net(tmp_path, train, PLAIN, steps=5)
+    recipe = net.recipe.model_copy(
+        update={"train": net.recipe.train.model_copy(update={"epochs": 3})}
+    )
+    made = optimize.optimizer(recipe, net.model, 5)
+    wanted = optimize.learning_rate(recipe.train.schedule, 0.1, 1, 7)
+    found = []
+    for _ in range(15):
+        found.append(float(made.learning_rate))
+        made.apply([keras.ops.convert_to_tensor(each) for each in net.gradients().values()])
+    assert found == pytest.approx([float(wanted(step // 2)) for step in range(15)])
+    again = keras.saving.deserialize_keras_object(keras.saving.serialize_keras_object(made))
+    assert float(again._learning_rate(5)) == pytest.approx(float(wanted(2)))
+
+
+@pytest.mark.parametrize("every", [1, 2])
+def test_average(tmp_path: Path, every: int) -> None:
+    """Rises to its momentum; the first update is taken whole; between updates it rests."""
+    more = f", gradient_accumulation_steps: {every}" * (every > 1)
+    net = Net(tmp_path, f"optimizer: {{SGD: 0.1}}, ema: {{momentum: 0.3}}{more}")
+    wanted = net.weights
+    for step in range(1, 13):
+        net.step(net.gradients())
+        if step % every == 0:
+            done = step // every - 1
+            share = min(0.3, (1 + done) / (10 + done)) if done else 0.0
+            wanted = {
+                path: share * wanted[path] + (1 - share) * value
+                for path, value in net.weights.items()
+            }
+        found = {one.path: np.array(other) for one, other in net.optimizer.averages()}
+        all_close(found, wanted, 1e-4)

@@ -1,0 +1,143 @@
+"""Update rules against numpy. On JAX: tests/test_jax.py."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+import pytest
+
+from tests.optimize.net import Net, all_close
+from zoo.model.builder import decayed
+from zoo.optimize.rules import RULES
+from zoo.recipe import words
+
+
+@pytest.mark.parametrize("word", words.OPTIMIZERS)
+def test_one_step_moves_everything(tmp_path: Path, word: str) -> None:
+    net = Net(tmp_path, f"optimizer: {word}")
+    before = net.weights
+    net.step(net.gradients())
+    for path, value in net.weights.items():
+        assert np.all(np.isfinite(value)), path
+        assert np.any(value != before[path]), path
+
+
+@pytest.mark.parametrize("word", words.OPTIMIZERS)
+def test_decay_is_of_kernels_alone(tmp_path: Path, word: str) -> None:
+    net = Net(tmp_path, f"optimizer: {{{word}: {{learning_rate: 0.1, weight_decay: 0.5}}}}")
+    kernels = {each.path for each in decayed(net.model)[0]}
+    before = net.weights
+    net.step(net.gradients(0.0))
+    for path, value in net.weights.items():
+        # Lamb's steps are as long as the kernel, whatever makes them.
+        factor = 0.9 if word == "Lamb" else 0.95
+        wanted = before[path] * factor if path in kernels else before[path]
+        np.testing.assert_allclose(value, wanted, rtol=1e-5, err_msg=path)
+    assert len(kernels) == 4
+
+
+@pytest.mark.parametrize("word", words.OPTIMIZERS)
+def test_options_come_back(tmp_path: Path, word: str) -> None:
+    made = Net(tmp_path, f"optimizer: {{{word}: {{weight_decay: 0.25}}}}").optimizer
+    again = keras.saving.deserialize_keras_object(keras.saving.serialize_keras_object(made))
+    assert type(again) is type(made)
+    assert again.get_config() == made.get_config()
+    assert made.get_config()["weight_decay"] == 0.25
+
+
+@pytest.mark.parametrize("nesterov", [False, True])
+@pytest.mark.parametrize("momentum", [0.0, 0.9])
+def test_torch_sgd(tmp_path: Path, momentum: float, nesterov: bool) -> None:
+    """The buffer knows nothing of older learning rates."""
+    if nesterov and not momentum:
+        return
+    net = Net(
+        tmp_path,
+        f"optimizer: {{TorchSGD: {{momentum: {momentum}, nesterov: {str(nesterov).lower()}, "
+        "weight_decay: 0.1}}",
+    )
+    wanted = net.weights
+    buffers = {path: np.zeros_like(value) for path, value in wanted.items()}
+    for rate in (0.5, 0.5, 0.01, 0.2):
+        net.optimizer.learning_rate = rate
+        gradients = net.gradients()
+        net.step(gradients)
+        for path, gradient in gradients.items():
+            g = gradient + (0.1 * wanted[path] if path.endswith("kernel") else 0)
+            buffers[path] = momentum * buffers[path] + g
+            step = g + momentum * buffers[path] if nesterov else buffers[path]
+            wanted[path] = wanted[path] - rate * step
+    all_close(net.weights, wanted, 1e-4)
+
+
+def adam(g: np.ndarray, state: list[Any], count: int) -> np.ndarray:
+    """Adam's direction; `state` are its two moments."""
+    state[0] = 0.9 * state[0] + 0.1 * g
+    state[1] = 0.999 * state[1] + 0.001 * g**2
+    mean, square = state[0] / (1 - 0.9**count), state[1] / (1 - 0.999**count)
+    return np.asarray(mean / (np.sqrt(square) + 1e-7))
+
+
+def test_lamb(tmp_path: Path) -> None:
+    net = Net(tmp_path, "optimizer: {Lamb: {learning_rate: 0.1, weight_decay: 0.5}}")
+    wanted = net.weights
+    states: dict[str, list[Any]] = {path: [0.0, 0.0] for path in wanted}
+    for count in (1, 2, 3):
+        gradients = net.gradients()
+        net.step(gradients)
+        for path, gradient in gradients.items():
+            update, w = adam(gradient, states[path], count), wanted[path]
+            if path.endswith("kernel"):
+                update = update + 0.5 * w
+                update = update * np.linalg.norm(w) / np.linalg.norm(update)
+            wanted[path] = w - 0.1 * update
+    all_close(net.weights, wanted, 1e-4)
+
+
+def orthogonal(matrix: np.ndarray, steps: int = 5) -> np.ndarray:
+    """Newton-Schulz with Jordan's coefficients, as he writes it."""
+    x = matrix.T if matrix.shape[0] > matrix.shape[1] else matrix
+    x = x / np.linalg.norm(x)
+    for _ in range(steps):
+        square = x @ x.T
+        x = 3.4445 * x + (-4.7750 * square + 2.0315 * square @ square) @ x
+    return x.T if matrix.shape[0] > matrix.shape[1] else x
+
+
+def test_muon(tmp_path: Path) -> None:
+    """Kernels as matrices; the head, depthwise kernels, biases and norms as AdamW has them."""
+    net = Net(tmp_path, "optimizer: {Muon: {learning_rate: 0.1, weight_decay: 0.5}}")
+    wanted = net.weights
+    matrices = {"conv1/kernel", "fc1/kernel"}
+    states: dict[str, list[Any]] = {path: [0.0, 0.0] for path in wanted}
+    for count in (1, 2, 3):
+        gradients = net.gradients()
+        net.step(gradients)
+        for path, g in gradients.items():
+            w = wanted[path] * (1 - 0.1 * 0.5 * path.endswith("kernel"))
+            if path in matrices:
+                states[path][0] = 0.95 * states[path][0] + g
+                step = (g + 0.95 * states[path][0]).reshape(-1, g.shape[-1])
+                scale = 0.2 * np.sqrt(max(step.shape))
+                wanted[path] = w - 0.1 * scale * orthogonal(step).reshape(g.shape)
+            else:
+                wanted[path] = w - 0.1 * adam(g, states[path], count)
+    assert matrices < wanted.keys()
+    all_close(net.weights, wanted, 2e-3)
+
+
+def test_muon_makes_matrices_orthogonal(tmp_path: Path) -> None:
+    """All singular values of a step are near one: Keras's own Muon leaves convolutions to AdamW."""
+    net = Net(tmp_path, "optimizer: {Muon: {learning_rate: 1.0, rms_rate: 1.0}}")
+    before = net.weights["conv1/kernel"]
+    net.step(net.gradients())
+    step = (before - net.weights["conv1/kernel"]).reshape(-1, before.shape[-1])
+    values = np.linalg.svd(step / np.sqrt(max(step.shape)), compute_uv=False)
+    assert 0.6 < values.min() <= values.max() < 1.3
+
+
+def test_rules_are_those_that_keras_lacks() -> None:
+    assert {word for word, entry in words.OPTIMIZERS.items() if not entry.keras} == set(RULES)
