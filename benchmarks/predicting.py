@@ -39,7 +39,8 @@ def main() -> None:
     import numpy as np
 
     from zoo.artifact.trained_run import TrainedRun
-    from zoo.data.images import THREADS, decode
+    from zoo.data.images import decode
+    from zoo.data.threads import THREADS
     from zoo.predict import BATCH_SIZE, ExportedModel, predict
 
     made = None if (Path(words.model) / "run.json").is_file() else layout.find_export(words.model)

@@ -9,8 +9,8 @@ from sklearn import metrics
 
 from zoo import losses
 from zoo.artifact.trained_run import TrainedRun, softmax
-from zoo.data.cache import silent
 from zoo.data.load import load as load_data
+from zoo.data.progress import no_progress
 from zoo.errors import DataError
 from zoo.progress import Report
 from zoo.rundir import write_json
@@ -43,7 +43,7 @@ def evaluate(
         DataError: the split does not exist, or the data are not those of the run.
     """
     recipe, info = trained.recipe, trained.info
-    data = load_data(recipe, progress=progress or silent)
+    data = load_data(recipe, progress=progress or no_progress)
     if data.fingerprint != info["data"]["fingerprint"]:
         raise DataError(
             f"the data changed since {trained.run} was trained: its test images may have been "

@@ -12,7 +12,8 @@ import numpy as np
 
 from zoo.artifact import readers
 from zoo.artifact.layout import Artifact
-from zoo.data.images import THREADS, BadImage, ImageSpec, decode
+from zoo.data.images import BadImage, ImageSpec, decode
+from zoo.data.threads import THREADS
 from zoo.errors import EnvironmentFault, RunError
 from zoo.progress import Report
 

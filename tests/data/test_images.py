@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tests.pictures import encoded, exif, noise, palette, png, scene
-from zoo.data.images import BadImage, ImageSpec, decode, fit, orientation
+from tests.pictures import encoded, noise, palette, png, scene
+from zoo.data.images import BadImage, ImageSpec, decode, fit
 
 SPEC = ImageSpec(4, 6, 3)
 GREY = ImageSpec(4, 6, 1)
@@ -84,20 +84,6 @@ def test_exif_rotation() -> None:
     exif[0x0112] = 6
     content = encoded(image, "PNG", exif=exif)
     assert (decode(content, SPEC).pixels == np.rot90(np.asarray(image), -1)).all()
-
-
-def test_orientation() -> None:
-    """Of what a file says in EXIF alone; nothing that is broken makes pixels bad."""
-    for turn in range(1, 9):
-        for order in "<>":
-            content = encoded(noise(4, 6), "JPEG", exif=b"Exif\0\0" + exif(turn, order))
-            assert orientation(content) == turn
-    assert orientation(b"") == 1
-    assert orientation(exif(6)) == 1  # Nothing before it says that it is EXIF.
-    for broken in (exif(9), exif(0), exif(6, kind=4), exif(6, tag=0x0113), exif(6)[:17],
-                   exif(6, start=4), exif(6, start=2**32 - 1)):  # fmt: skip
-        assert orientation(b"Exif\0\0" + broken) == 1
-    assert orientation(b"Exif\0\0" + exif(6, count=65535)) == 6
 
 
 def test_what_a_gif_leaves_out_is_black() -> None:

@@ -28,8 +28,8 @@ from tests.pictures import (
     png,
     scene,
 )
-from zoo.data import images
-from zoo.data.images import RESAMPLING, ImageSpec, as_png, decode, fit
+from zoo.data.exif import orientation
+from zoo.data.images import RESAMPLING, BadImage, ImageSpec, as_png, decode, fit
 from zoo.export import graph, resample
 
 OWN = ImageSpec(37, 53, 3)  # The size of `scene()`.
@@ -178,7 +178,7 @@ def test_orientations(format: str, order: str) -> None:
     whole = decode(encoded(scene(), format), OWN).pixels
     for turn in range(10):
         content = encoded(scene(), format, exif=b"Exif\0\0" + exif(turn, order, before=turn))
-        assert images.orientation(content) == (turn if 1 <= turn <= 8 else 1)
+        assert orientation(content) == (turn if 1 <= turn <= 8 else 1)
         require_same(content, OWN)
         require_same(content, SMALL)
         if turn == 3:
@@ -220,7 +220,7 @@ def test_malformed_exif(fault: str, order: str) -> None:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # Pillow's, of what it reads for itself.
             require_same(content, SMALL)
-    assert oriented(b"Exif\0\0" + block) == images.orientation(b"Exif\0\0" + block)
+    assert oriented(b"Exif\0\0" + block) == orientation(b"Exif\0\0" + block)
 
 
 @cache
@@ -257,7 +257,7 @@ PIECES = st.one_of(
 @example(b"II*\0" + b"Exif\0\0" + exif(5))
 @example(b"Exif\0\0" + exif(5, ">") + b"Exif\0\0" + exif(7))
 def test_orientation_of_any_bytes(content: bytes) -> None:
-    assert oriented(content) == images.orientation(content)
+    assert oriented(content) == orientation(content)
 
 
 # Refusals.
@@ -389,7 +389,7 @@ def test_corrupt(kind: str, changes: list[tuple[int, int]]) -> None:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # Pillow's, of metadata.
             wanted = decode(bytes(content), spec).pixels
-    except images.BadImage:
+    except BadImage:
         return
     np.testing.assert_array_equal(found, wanted)
 

@@ -41,7 +41,8 @@ def random_color_jitter(images: Images, options: Any, rng: AugmentRng) -> Images
     pixels = images.reshape(count, height * width, channels).astype(np.float32)
     pixels = pixels @ scale.astype(np.float32)
     pixels += offset[:, None].astype(np.float32)
-    return np.rint(pixels.clip(0, 255, out=pixels)).astype(np.uint8).reshape(images.shape)
+    jittered: np.ndarray = np.rint(pixels.clip(0, 255, out=pixels)).astype(np.uint8)
+    return jittered.reshape(images.shape)
 
 
 def _colour_matrices(saturation: np.ndarray, angle: np.ndarray) -> np.ndarray:

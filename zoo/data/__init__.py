@@ -1,4 +1,5 @@
-"""Images: where they are, how they are read, checked, kept and normalised.
+"""Images: found, verified, cached, split and normalised.
 
-`load.load(recipe)` is the way in. `layout` alone is light: it needs neither numpy nor Pillow.
+`load.load(recipe)` is the entry point; `batches` (zoo/batches.py) reads what it returns. `layout`
+and `divide` are light: they need neither numpy nor Pillow.
 """

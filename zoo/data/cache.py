@@ -1,8 +1,8 @@
 """Keeps decoded or verified data sets on disk, so that the work is done once.
 
-An entry is a folder named by a key over all that it was made from. It is built under a temporary
-name and renamed: a killed build leaves nothing that is used, and two builders both end well. An
-entry whose files do not have the sizes that its manifest tells is built again.
+An entry is a folder named by a hash of everything that it was made from. It is built under a
+temporary name and then renamed, so a killed build leaves nothing that is used and two concurrent
+builds both succeed. An entry is built again if a file's size differs from its manifest.
 """
 
 from __future__ import annotations
@@ -23,84 +23,87 @@ from typing import Any
 import numpy as np
 import PIL
 
+from zoo.data.pixel_statistics import PixelStatistics
 from zoo.data.splits import ArraySplit
-from zoo.data.statistics import Statistics
 from zoo.errors import EnvironmentFault
 
-FORMAT = 2  # Of the files, and of how images are decoded.
+FORMAT = 2  # Version of an entry's files and of how images are decoded.
 MANIFEST = "manifest.json"
 STATISTICS = "statistics.npz"
 BUILDING = ".building-"
 ABANDONED_SECONDS = 24 * 3600
-SPARE_BYTES = 64 * 2**20  # what a full disk should keep for others
-
-Progress = Callable[[int, int, str], None]
-
-
-def silent(done: int, total: int, what: str) -> None:
-    """The progress that shows nothing."""
+SPARE_BYTES = 64 * 2**20  # Free space that an entry leaves on the disk.
 
 
 @dataclass(frozen=True)
 class Entry:
-    """One entry of the cache: its folder, and the manifest that describes it."""
+    """One entry of the cache.
+
+    Args:
+        folder: where its files are.
+        manifest: describes it: the labels of each split, and what the source adds.
+    """
 
     folder: Path
     manifest: dict[str, Any]
 
     @property
-    def statistics(self) -> Statistics | None:
-        """Those of the training split, where they have been kept."""
+    def statistics(self) -> PixelStatistics | None:
+        """Statistics of the training split, if the entry holds them."""
         if STATISTICS not in self.manifest["sizes"]:
             return None
         with np.load(self.folder / STATISTICS) as stored:
-            return Statistics(int(stored["count"]), stored["sums"], stored["squares"])
+            return PixelStatistics(int(stored["count"]), stored["sums"], stored["squares"])
 
     def labels(self, split: str) -> np.ndarray:
-        """int32 (n,)."""
+        """Returns the labels of a split, int32 (n,)."""
         return np.asarray(self.manifest["splits"][split]["labels"], np.int32)
 
     def array_split(self, split: str) -> ArraySplit:
-        """The images of a split, mapped from the disk."""
+        """Returns the images of a split, mapped from the disk."""
         pixels = np.load(self.folder / f"{split}.npy", mmap_mode="r").view(np.ndarray)
         statistics = self.statistics if split == "train" else None
         return ArraySplit(pixels, self.labels(split), statistics)
 
 
-def directory(given: Path | None = None) -> Path:
-    """Where the cache is: `given`, else $ZOO_CACHE, else $XDG_CACHE_HOME/zoo, else ~/.cache/zoo."""
-    if given is not None:
-        return given
-    own = os.environ.get("ZOO_CACHE")
-    if own:
-        return Path(own).expanduser()
-    shared = os.environ.get("XDG_CACHE_HOME")
-    return (Path(shared) if shared else Path.home() / ".cache") / "zoo"
+def directory(path: Path | None = None) -> Path:
+    """Returns `path`, else $ZOO_CACHE, else $XDG_CACHE_HOME/zoo, else ~/.cache/zoo."""
+    if path is not None:
+        return path
+    zoo_cache = os.environ.get("ZOO_CACHE")
+    if zoo_cache:
+        return Path(zoo_cache).expanduser()
+    user_cache = os.environ.get("XDG_CACHE_HOME")
+    return (Path(user_cache) if user_cache else Path.home() / ".cache") / "zoo"
 
 
 def key_of(description: Mapping[str, Any]) -> str:
-    """The key of what `description` (JSON-able) tells, of this format and of this decoder."""
-    whole = {"format": FORMAT, "pillow": PIL.__version__, **description}
-    return hashlib.sha256(json.dumps(whole, sort_keys=True).encode()).hexdigest()[:32]
+    """Hashes a JSON-able description, this format and Pillow's version to the key of an entry."""
+    complete = {"format": FORMAT, "pillow": PIL.__version__, **description}
+    return hashlib.sha256(json.dumps(complete, sort_keys=True).encode()).hexdigest()[:32]
 
 
 def find(cache: Path, key: str) -> Entry | None:
-    """The entry of a key, if it is whole."""
+    """Returns the entry of a key; None if there is none or it is damaged."""
     folder = cache / key
     try:
         manifest = json.loads((folder / MANIFEST).read_text(encoding="ascii"))
-        whole = manifest["format"] == FORMAT and all(
+        is_intact = manifest["format"] == FORMAT and all(
             (folder / name).stat().st_size == size for name, size in manifest["sizes"].items()
         )
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return None
-    return Entry(folder, manifest) if whole else None
+    return Entry(folder, manifest) if is_intact else None
 
 
 def store(cache: Path, key: str, fill: Callable[[Path], dict[str, Any]], needed: int) -> Entry:
-    """Builds the entry of a key: `fill` writes files into a folder and returns the manifest.
+    """Builds the entry of a key.
 
-    `needed` is the number of bytes that it will write.
+    Args:
+        cache: folder of the cache.
+        key: key of the entry.
+        fill: writes files into a folder and returns the manifest.
+        needed: bytes that it will write.
 
     Raises:
         EnvironmentFault: the cache cannot be written, or the disk lacks the space.
@@ -128,7 +131,11 @@ def store(cache: Path, key: str, fill: Callable[[Path], dict[str, Any]], needed:
 
 
 def check_space(cache: Path, needed: int) -> None:
-    """Raises EnvironmentFault unless the disk of the cache has room for `needed` bytes more."""
+    """Checks that the disk of the cache has room for `needed` more bytes.
+
+    Raises:
+        EnvironmentFault: it has not.
+    """
     if not has_space(cache, needed):
         free = shutil.disk_usage(_existing(cache)).free
         raise EnvironmentFault(
@@ -138,15 +145,17 @@ def check_space(cache: Path, needed: int) -> None:
 
 
 def has_space(cache: Path, needed: int) -> bool:
-    """Whether the disk of the cache has room for `needed` bytes more."""
+    """Whether the disk of the cache has room for `needed` more bytes."""
     return shutil.disk_usage(_existing(cache)).free >= needed + SPARE_BYTES
 
 
 def create_array(path: Path, shape: tuple[int, ...]) -> np.ndarray:
-    """A new uint8 .npy file, mapped for writing, with its space on the disk taken.
+    """Creates a uint8 .npy file of full size and maps it for writing.
+
+    Its space on the disk is reserved: on a full disk, writing to a mapped file kills the process.
 
     Raises:
-        OSError: the disk is full. (Without taking the space first, a later write would crash.)
+        OSError: the disk is full.
     """
     array = np.lib.format.open_memmap(path, mode="w+", dtype=np.uint8, shape=shape)
     if hasattr(os, "posix_fallocate") and array.nbytes:
@@ -154,7 +163,7 @@ def create_array(path: Path, shape: tuple[int, ...]) -> np.ndarray:
             try:
                 os.posix_fallocate(file.fileno(), 0, os.fstat(file.fileno()).st_size)
             except OSError as error:
-                if error.errno not in (errno.EOPNOTSUPP, errno.EINVAL):  # some network disks
+                if error.errno not in (errno.EOPNOTSUPP, errno.EINVAL):  # Some network disks.
                     raise
     return array
 
@@ -166,20 +175,21 @@ def flush(array: np.ndarray) -> None:
 
 
 def keep_rows(path: Path, keep: np.ndarray) -> None:
-    """Rewrites a .npy file with the rows of the bool array `keep` (n,) alone."""
+    """Rewrites a .npy file with only those rows where the bool array `keep` (n,) is true."""
     rows = np.flatnonzero(keep)
     if len(rows) == len(keep):
         return
-    whole = np.load(path, mmap_mode="r")
-    shorter = path.with_suffix(".kept")
-    kept = create_array(shorter, (len(rows), *whole.shape[1:]))
+    old = np.load(path, mmap_mode="r")
+    new_path = path.with_suffix(".kept")
+    new = create_array(new_path, (len(rows), *old.shape[1:]))
     for start in range(0, len(rows), 1024):
-        kept[start : start + 1024] = whole[rows[start : start + 1024]]
-    flush(kept)
-    os.replace(shorter, path)
+        new[start : start + 1024] = old[rows[start : start + 1024]]
+    flush(new)
+    os.replace(new_path, path)
 
 
-def save_statistics(folder: Path, statistics: Statistics) -> None:
+def save_statistics(folder: Path, statistics: PixelStatistics) -> None:
+    """Writes the statistics of the training split into an entry that is being built."""
     np.savez(
         folder / STATISTICS,
         count=statistics.count,
@@ -189,7 +199,7 @@ def save_statistics(folder: Path, statistics: Statistics) -> None:
 
 
 def _publish(building: Path, cache: Path, key: str, manifest: dict[str, Any]) -> Entry:
-    """Renames a finished folder to its key; if another builder was first, takes theirs."""
+    """Renames a finished folder to its key; if another process was first, returns its entry."""
     final = cache / key
     for _ in range(3):
         with contextlib.suppress(OSError):
@@ -198,17 +208,17 @@ def _publish(building: Path, cache: Path, key: str, manifest: dict[str, Any]) ->
         other = find(cache, key)
         if other is not None:
             return other
-        # What stands there is broken: put it aside, then try again.
+        # The old entry is damaged: move it away, then try again.
         with (
             contextlib.suppress(OSError),
-            tempfile.TemporaryDirectory(prefix=BUILDING, dir=cache) as aside,
+            tempfile.TemporaryDirectory(prefix=BUILDING, dir=cache) as trash,
         ):
-            os.rename(final, Path(aside) / "broken")
+            os.rename(final, Path(trash) / "broken")
     raise OSError(f"{final} cannot be replaced")
 
 
 def _remove_abandoned(cache: Path) -> None:
-    """Removes what killed builds left, once nothing in it has changed for a day."""
+    """Removes the folders of killed builds once nothing in them has changed for a day."""
     oldest = time.time() - ABANDONED_SECONDS
     for folder in cache.glob(f"{BUILDING}*"):
         with contextlib.suppress(OSError):
@@ -217,6 +227,7 @@ def _remove_abandoned(cache: Path) -> None:
 
 
 def _existing(path: Path) -> Path:
+    """Returns the path or its nearest parent that exists."""
     return next(folder for folder in (path, *path.absolute().parents) if folder.exists())
 
 

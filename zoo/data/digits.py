@@ -1,4 +1,4 @@
-"""scikit-learn's 1,797 handwritten digits, with a split of our own that never changes."""
+"""The `digits` source: scikit-learn's 1,797 handwritten digits, in one fixed split."""
 
 from __future__ import annotations
 
@@ -8,25 +8,28 @@ from pathlib import Path
 
 import numpy as np
 
-from zoo.data.cache import Progress
 from zoo.data.divide import permutation
 from zoo.data.images import ImageSpec, fit
+from zoo.data.progress import Progress
 from zoo.data.splits import ArraySplit, Splits
 from zoo.errors import EnvironmentFault
 from zoo.recipe.schema import Data
 from zoo.recipe.source import Digits
 
 CLASS_NAMES = tuple(str(digit) for digit in range(10))
-TEST_A_CLASS = 36
-VALIDATION_A_CLASS = 18
+TEST_PER_CLASS = 36
+VALIDATION_PER_CLASS = 18
 
 
 @cache
 def raw() -> dict[str, tuple[np.ndarray, np.ndarray]]:
-    """{split: (uint8 (n, 8, 8, 1), int32 (n,))}: 1,257 train, 180 validation, 360 test.
+    """Returns the digits at their own size; grey levels 0..16 become 0..255.
 
-    The grey levels 0..16 become 0..255. Every class gives 36 images to test and 18 to validation;
-    the split depends on no seed of a recipe.
+    Every class has 36 images in test and 18 in validation, whatever the seed of a recipe.
+
+    Returns:
+        {split: (images, labels)}: uint8 (n, 8, 8, 1) and int32 (n,), for n of 1,257 (train), 180
+        (validation) and 360 (test).
 
     Raises:
         EnvironmentFault: scikit-learn is not installed.
@@ -39,24 +42,35 @@ def raw() -> dict[str, tuple[np.ndarray, np.ndarray]]:
         ) from None
     values, targets = load_digits(return_X_y=True)
     pixels = np.round(values * (255 / 16)).astype(np.uint8).reshape(-1, 8, 8, 1)
-    chosen: dict[str, list[np.ndarray]] = {"train": [], "validation": [], "test": []}
+    rows_of: dict[str, list[np.ndarray]] = {"train": [], "validation": [], "test": []}
     for label, name in enumerate(CLASS_NAMES):
         rows = np.flatnonzero(targets == label)
         rows = rows[permutation(len(rows), 0, name)]
-        ends = [TEST_A_CLASS, TEST_A_CLASS + VALIDATION_A_CLASS]
+        ends = [TEST_PER_CLASS, TEST_PER_CLASS + VALIDATION_PER_CLASS]
         for split, part in zip(("test", "validation", "train"), np.split(rows, ends), strict=True):
-            chosen[split].append(part)
+            rows_of[split].append(part)
     splits = {}
-    for split, parts in chosen.items():
-        order = np.sort(np.concatenate(parts))
-        splits[split] = (pixels[order], targets[order].astype(np.int32))
+    for split, parts in rows_of.items():
+        rows = np.sort(np.concatenate(parts))
+        splits[split] = (pixels[rows], targets[rows].astype(np.int32))
     return splits
 
 
 def load(
     options: Digits, data: Data, spec: ImageSpec, cache_dir: Path, progress: Progress
 ) -> Splits:
-    """The digits at the size and channels that the recipe asks for, held in memory."""
+    """Loads the digits into memory, at the size and channels of the recipe.
+
+    Args:
+        options: options of the source.
+        data: the recipe's `data` block.
+        spec: size and channels.
+        cache_dir: not used.
+        progress: not used.
+
+    Raises:
+        EnvironmentFault: scikit-learn is not installed.
+    """
     digest = hashlib.sha256(b"digits")
     splits = {}
     for split, (pixels, labels) in raw().items():

@@ -1,4 +1,7 @@
-"""The digits as a TensorFlow Datasets builder: importing this makes `tfds.load("digits")` work."""
+"""The digits as a TensorFlow Datasets builder.
+
+Importing this module registers it: `tfds.load("digits")` works.
+"""
 
 from __future__ import annotations
 
@@ -11,8 +14,8 @@ import tensorflow_datasets as tfds
 from zoo.data import digits
 
 
-class Digits(tfds.core.GeneratorBasedBuilder):  # type: ignore[misc]  # TFDS has no types
-    """1,797 8x8 grey digits, in the same splits as the source `digits`."""
+class Digits(tfds.core.GeneratorBasedBuilder):
+    """1,797 grey images of 8 x 8, in the same splits as the source `digits`."""
 
     VERSION = tfds.core.Version("1.0.0")
     RELEASE_NOTES = {"1.0.0": "The digits of scikit-learn, levels 0..16 scaled to 0..255."}

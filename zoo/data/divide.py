@@ -1,4 +1,8 @@
-"""Which images of a class go to which split: the same draw of a seed everywhere. Light."""
+"""Draws which images of each class go to which split; a seed gives one draw on every machine.
+
+Light. Not scikit-learn's StratifiedShuffleSplit: that is heavy to import, and does not promise the
+same draw in every version.
+"""
 
 from __future__ import annotations
 
@@ -8,10 +12,10 @@ from collections.abc import Mapping
 
 
 def permutation(count: int, seed: int, name: str) -> list[int]:
-    """A permutation of range(count) that depends on the count, the seed and the name alone."""
+    """Returns a permutation of range(count) that depends on count, seed and name alone."""
     digest = hashlib.sha256(f"{seed}\0{name}".encode("utf-8", "surrogateescape")).digest()
     generator = random.Random(int.from_bytes(digest))
-    # Python guarantees the sequence of random() over its versions, but not that of shuffle().
+    # Python guarantees the sequence of random() across versions, but not that of shuffle().
     keys = [generator.random() for _ in range(count)]
     return sorted(range(count), key=keys.__getitem__)
 
@@ -19,30 +23,39 @@ def permutation(count: int, seed: int, name: str) -> list[int]:
 def divide(
     sizes: Mapping[str, int], shares: Mapping[str, float], seed: int
 ) -> dict[str, dict[str, list[int]]]:
-    """Splits each class's images: {split: {class: sorted positions}}, with what stays in "train".
+    """Divides the images of each class into splits, stratified.
 
-    Each share in turn takes round-half-up(share * what is left) images, spread over the classes
-    by largest remainder, and always leaves a class at least one. So ten classes of three images
-    give a tenth of them, though none has a whole image to give.
+    Each share in turn takes round-half-up(share * remaining images), spread over the classes by
+    largest remainder; every class keeps at least one image for training. So ten classes of three
+    images can give a tenth of them, although no class has a whole image to give.
+
+    Args:
+        sizes: number of images of each class.
+        shares: fraction of the remaining images for each split other than "train".
+        seed: seed of the draw.
+
+    Returns:
+        {split: {class: sorted positions of its images}}, with the rest in "train".
     """
-    parts: dict[str, dict[str, list[int]]] = {name: {} for name in (*shares, "train")}
-    left = {name: permutation(size, seed, name) for name, size in sizes.items()}
+    splits: dict[str, dict[str, list[int]]] = {name: {} for name in (*shares, "train")}
+    remaining = {name: permutation(size, seed, name) for name, size in sizes.items()}
     for split, share in shares.items():
-        counts = _counts({name: len(rest) for name, rest in left.items()}, share, seed)
-        for name, count in counts.items():
-            parts[split][name], left[name] = sorted(left[name][:count]), left[name][count:]
-    parts["train"] = {name: sorted(rest) for name, rest in left.items()}
-    return parts
+        left = {name: len(positions) for name, positions in remaining.items()}
+        for name, count in _counts(left, share, seed).items():
+            splits[split][name] = sorted(remaining[name][:count])
+            remaining[name] = remaining[name][count:]
+    splits["train"] = {name: sorted(positions) for name, positions in remaining.items()}
+    return splits
 
 
 def _counts(sizes: Mapping[str, int], share: float, seed: int) -> dict[str, int]:
-    """How many images each class gives; among equal remainders the seed chooses."""
+    """Returns how many images each class gives; among equal remainders the seed chooses."""
     counts = {name: max(0, min(int(size * share), size - 1)) for name, size in sizes.items()}
     missing = int(sum(sizes.values()) * share + 0.5) - sum(counts.values())
     names = sorted(sizes)
-    drawn = [names[i] for i in permutation(len(names), seed, "remainders")]
-    drawn.sort(key=lambda name: int(sizes[name] * share) - sizes[name] * share)
-    for name in drawn:
+    by_remainder = [names[i] for i in permutation(len(names), seed, "remainders")]
+    by_remainder.sort(key=lambda name: int(sizes[name] * share) - sizes[name] * share)
+    for name in by_remainder:
         if missing > 0 and counts[name] < sizes[name] - 1:
             counts[name] += 1
             missing -= 1

@@ -1,33 +1,34 @@
-"""Reads how a folder of images is laid out: its classes, its splits, and what it ignores.
+"""Reads the layout of a folder of images: its classes, its splits, and the files it ignores.
 
-Light: only directory listings, no image is opened. The same folder, shares and split seed give the
-same layout on every machine.
+Light: only lists directories, opens no image. The same folder, shares and split seed give the same
+layout on every machine.
 """
 
 from __future__ import annotations
 
-import os
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from zoo.data.divide import divide
+from zoo.data.listing import EXPECTED, EXTENSIONS, Groups, Listing, in_words, subfolders
 from zoo.errors import DataError
 
-EXTENSIONS = (".jpg", ".jpeg", ".png", ".bmp", ".gif", ".webp", ".tif", ".tiff")
 SPLIT_FOLDERS = {"train": "train", "validation": "validation", "val": "validation", "test": "test"}
 LOOK_LIKE_SPLITS = {*SPLIT_FOLDERS, "training", "valid", "dev", "testing"}
 DEFAULT_SHARE = 0.1
-NAMED_IN_NOTES = 10
-EXPECTED = (
-    "Expected train/CLASS/*.jpg (with validation/ and test/ beside train/ where they exist), "
-    "or CLASS/*.jpg"
-)
 
 
 @dataclass(frozen=True)
 class ImageFile:
-    """One image file: `path` is relative to the root, with forward slashes; `size` in bytes."""
+    """One image file.
+
+    Args:
+        path: relative to the root, with forward slashes.
+        label: index of its class.
+        size: in bytes.
+        mtime_ns: time of its last change in nanoseconds.
+    """
 
     path: str
     label: int
@@ -37,7 +38,16 @@ class ImageFile:
 
 @dataclass(frozen=True)
 class Layout:
-    """The image files of each split; `test` is None where there is none. Labels index classes."""
+    """The image files of each split.
+
+    Args:
+        root: the folder.
+        class_names: names of the classes, sorted; labels are indices into them.
+        train: files to train on.
+        validation: files to validate on.
+        test: files to test on; None for no test split.
+        notes: sentences that the user should see.
+    """
 
     root: Path
     class_names: tuple[str, ...]
@@ -53,28 +63,16 @@ class Layout:
         return splits if self.test is None else splits | {"test": self.test}
 
 
-@dataclass
-class _Listing:
-    """What one walk over the folder has left aside."""
-
-    root: Path
-    ignored: list[str] = field(default_factory=list)
-    notes: list[str] = field(default_factory=list)
-
-
-Group = list[tuple[str, int, int]]  # path relative to the root, bytes, mtime in nanoseconds
-Groups = dict[str, Group]  # by class name
-
-
 def class_names(path: Path) -> tuple[str, ...] | None:
-    """The class names of a folder, sorted, from directory names alone.
+    """Reads the class names of a folder from directory names alone; checks nothing else.
 
-    None if the folder does not exist or holds no class folders. Checks nothing else.
+    Returns:
+        The names, sorted; None if the folder does not exist or holds no class folders.
     """
     try:
-        folders = _folders(path)
+        folders = subfolders(path)
         if _has_train_split(path, folders):
-            folders = _folders(path / "train")
+            folders = subfolders(path / "train")
         elif set(folders) & set(SPLIT_FOLDERS) - {"train"}:
             return None
     except OSError:
@@ -89,18 +87,23 @@ def read(
     test_split: float | None = None,
     split_seed: int = 0,
 ) -> Layout:
-    """Reads the layout of a folder and splits off what it has no folder for.
+    """Reads the layout of a folder and splits images off for splits that have no folder.
+
+    Args:
+        path: the folder.
+        validation_split: fraction of the training images for validation; None for the default.
+        test_split: fraction of all images for the test; None for the default.
+        split_seed: seed of these two draws.
 
     Raises:
-        DataError: the folder is missing or not laid out as `EXPECTED`, it has fewer than two
-            classes, an empty class, or a split is asked for that already has a folder.
+        DataError: the folder is missing or not laid out as `EXPECTED`, has fewer than two classes
+            or an empty one, or has a folder for a split that `*_split` asks for.
     """
-    listing = _Listing(path)
+    listing = Listing(path)
     try:
-        given = _given_splits(path, listing)
+        given, flat = _given_splits(path, listing)
         names = tuple(sorted(given["train"]))
         _check_classes(path, given, names)
-        flat = given.pop("", None) is not None
         shares = _shares(path, given, validation_split, test_split, flat=flat)
     except OSError as error:
         raise DataError(f"cannot read the folder {path}: {error.strerror or error}") from None
@@ -114,36 +117,37 @@ def read(
                 f"more images, or a larger {name}_split"
             )
     _note_missing({name: splits[name] for name in splits if name not in shares}, names, listing)
-    _note_ignored(listing)
     return Layout(
         root=path,
         class_names=names,
         train=splits["train"],
         validation=splits["validation"],
         test=splits.get("test"),
-        notes=tuple(listing.notes),
+        notes=tuple(listing.all_notes()),
     )
 
 
-def _folders(path: Path) -> list[str]:
-    with os.scandir(path) as entries:
-        return sorted(e.name for e in entries if not e.name.startswith(".") and e.is_dir())
-
-
 def _has_train_split(path: Path, folders: Sequence[str]) -> bool:
-    """Whether train/ is a split, not a class of that name beside others (as of vehicles)."""
+    """Whether train/ is a split, not a class beside others (trains among vehicles)."""
     if "train" not in folders:
         return False
-    return bool(_folders(path / "train")) or set(folders) <= set(SPLIT_FOLDERS)
+    return bool(subfolders(path / "train")) or set(folders) <= set(SPLIT_FOLDERS)
 
 
-def _given_splits(path: Path, listing: _Listing) -> dict[str, Groups]:
-    """The groups of each split that has a folder; a flat layout is all train, marked by ""."""
+def _given_splits(path: Path, listing: Listing) -> tuple[dict[str, Groups], bool]:
+    """Lists the images of each split that has a folder.
+
+    Returns:
+        {split: images of each class}, and whether class folders stand alone, which are all train.
+
+    Raises:
+        DataError: the folder is missing or not laid out as `EXPECTED`.
+    """
     if not path.exists():
         raise DataError(f"the folder {path} does not exist. {EXPECTED}; check data.source.folder")
     if not path.is_dir():
         raise DataError(f"{path} is not a folder. {EXPECTED}; check data.source.folder")
-    folders = _folders(path)
+    folders = subfolders(path)
     if _has_train_split(path, folders):
         given: dict[str, Groups] = {}
         for folder in folders:
@@ -153,88 +157,42 @@ def _given_splits(path: Path, listing: _Listing) -> dict[str, Groups]:
             elif split in given:
                 raise DataError(f"{path} has both validation/ and val/. Expected one; merge them")
             else:
-                given[split] = _groups(path / folder, listing)
-        _note_stray(path, listing)
-        return given
+                given[split] = listing.groups(path / folder)
+        listing.ignore_files_in(path)
+        return given, False
     _check_flat(path, folders)
-    return {"train": _groups(path, listing), "": {}}
+    return {"train": listing.groups(path)}, True
 
 
 def _check_flat(path: Path, folders: Sequence[str]) -> None:
-    named = sorted(set(folders) & set(SPLIT_FOLDERS) - {"train"})
-    if named:
+    """Checks that class folders stand alone, without folders that look like splits.
+
+    Raises:
+        DataError: otherwise.
+    """
+    splits = sorted(set(folders) & set(SPLIT_FOLDERS) - {"train"})
+    if splits:
         raise DataError(
-            f"{path} has {named[0]}/ but no train/ with class folders. {EXPECTED}; move the class "
-            f"folders into train/, or rename {named[0]}/ if it is a class"
+            f"{path} has {splits[0]}/ but no train/ with class folders. {EXPECTED}; move the class "
+            f"folders into train/, or rename {splits[0]}/ if it is a class"
         )
     if folders and all(folder.lower() in LOOK_LIKE_SPLITS for folder in folders):
         raise DataError(
-            f"{path} has no class folders but {_listed(folders)}. {EXPECTED}; rename the folders "
+            f"{path} has no class folders but {in_words(folders)}. {EXPECTED}; rename the folders "
             "to train, validation and test"
         )
 
 
-def _groups(folder: Path, listing: _Listing) -> Groups:
-    """The images of each class folder in a folder, sorted by path; empty classes too."""
-    names = _folders(folder)
-    if not names:
-        images = sum(map(is_image, os.listdir(folder)))
-        found = f"{images} images directly in it" if images else "nothing to read"
-        raise DataError(
-            f"{folder} has no class folders. {EXPECTED}. Received {found}; put the images of each "
-            "class into a folder of its own"
-        )
-    _note_stray(folder, listing)
-    return {name: sorted(_walk(folder / name, listing, ())) for name in names}
-
-
-def _walk(
-    folder: Path, listing: _Listing, above: tuple[tuple[int, int], ...]
-) -> Iterator[tuple[str, int, int]]:
-    """Yields the images in a folder and the folders in it; a link to a folder above is cut."""
-    status = folder.stat()
-    identity = (status.st_dev, status.st_ino)
-    if identity in above:
-        listing.ignored.append(_relative(folder, listing.root))
-        return
-    prefix = _relative(folder, listing.root)
-    with os.scandir(folder) as entries:
-        for entry in entries:
-            if entry.name.startswith("."):
-                continue
-            elif entry.is_dir():
-                yield from _walk(folder / entry.name, listing, (*above, identity))
-            elif is_image(entry.name) and entry.is_file():
-                stat = entry.stat()
-                yield f"{prefix}/{entry.name}", stat.st_size, stat.st_mtime_ns
-            else:
-                listing.ignored.append(f"{prefix}/{entry.name}")
-
-
-def is_image(name: str) -> bool:
-    """Whether a file is taken for an image by its name; hidden ones are not."""
-    return not name.startswith(".") and os.path.splitext(name)[1].lower() in EXTENSIONS
-
-
-def _relative(path: Path, root: Path) -> str:
-    return path.relative_to(root).as_posix()
-
-
-def _note_stray(folder: Path, listing: _Listing) -> None:
-    """Notes files that lie beside class folders or splits."""
-    with os.scandir(folder) as entries:
-        listing.ignored += [
-            _relative(folder / entry.name, listing.root)
-            for entry in entries
-            if not entry.name.startswith(".") and not entry.is_dir()
-        ]
-
-
 def _check_classes(path: Path, given: Mapping[str, Groups], names: tuple[str, ...]) -> None:
+    """Checks the classes of every split against those of train.
+
+    Raises:
+        DataError: a training class is empty, there is only one, or train lacks a class.
+    """
     empty = [name for name in names if not given["train"][name]]
     if empty:
         raise DataError(
-            f"{path}: no image in the training class{'es' * (len(empty) > 1)} {_listed(empty)}. "
+            f"{path}: no image in the training class{'es' * (len(empty) > 1)} {in_words(empty)}. "
             f"Expected files ending in {' '.join(EXTENSIONS)}; add images or remove the folder"
         )
     if len(names) < 2:
@@ -244,7 +202,8 @@ def _check_classes(path: Path, given: Mapping[str, Groups], names: tuple[str, ..
         if unknown:
             raise DataError(
                 f"{path}: {split} has class{'es' * (len(unknown) > 1)} that train lacks: "
-                f"{_listed(unknown)}. Expected only {_listed(names)}; the folders' names must match"
+                f"{in_words(unknown)}. Expected only {in_words(names)}; the folders' names must "
+                "match"
             )
 
 
@@ -256,7 +215,13 @@ def _shares(
     *,
     flat: bool,
 ) -> dict[str, float]:
-    """What to split off train, test first: a validation share counts what the test leaves."""
+    """Returns the fraction of train for each missing split, test first.
+
+    The validation share is taken of what the test leaves.
+
+    Raises:
+        DataError: a share is given for a split that has a folder.
+    """
     for name, share in (("validation", validation_split), ("test", test_split)):
         if share is not None and name in given:
             raise DataError(
@@ -284,40 +249,28 @@ def _split_off(
     shares: Mapping[str, float],
     seed: int,
     names: tuple[str, ...],
-    listing: _Listing,
+    listing: Listing,
 ) -> None:
+    """Moves training images into the splits of `shares`; notes classes that give none."""
     by_class: dict[str, list[ImageFile]] = {name: [] for name in names}
     for file in splits["train"]:
         by_class[names[file.label]].append(file)
-    parts = divide({name: len(files) for name, files in by_class.items()}, shares, seed)
-    for split, positions in parts.items():
+    divided = divide({name: len(files) for name, files in by_class.items()}, shares, seed)
+    for split, positions in divided.items():
         splits[split] = tuple(by_class[name][i] for name in names for i in positions[name])
-        small = [name for name in names if not positions[name]]
-        if small:
+        too_small = [name for name in names if not positions[name]]
+        if too_small:
             listing.notes.append(
-                f"too few images to give one to {split}, class{'es' * (len(small) > 1)}: "
-                f"{_listed(small)}"
+                f"too few images to give one to {split}, class{'es' * (len(too_small) > 1)}: "
+                f"{in_words(too_small)}"
             )
 
 
 def _note_missing(
-    splits: Mapping[str, tuple[ImageFile, ...]], names: tuple[str, ...], listing: _Listing
+    splits: Mapping[str, tuple[ImageFile, ...]], names: tuple[str, ...], listing: Listing
 ) -> None:
     for split, files in splits.items():
         present = {file.label for file in files}
         missing = [name for label, name in enumerate(names) if label not in present]
         if missing:
-            listing.notes.append(f"no image in {split} of: {_listed(missing)}")
-
-
-def _note_ignored(listing: _Listing) -> None:
-    if listing.ignored:
-        count, files = len(listing.ignored), _listed(sorted(listing.ignored))
-        listing.notes.append(
-            f"ignored {count} file{'s' * (count > 1)} that no image reader is for: {files}"
-        )
-
-
-def _listed(names: Sequence[str]) -> str:
-    more = len(names) - NAMED_IN_NOTES
-    return ", ".join(names[:NAMED_IN_NOTES]) + (f" and {more} more" if more > 0 else "")
+            listing.notes.append(f"no image in {split} of: {in_words(missing)}")

@@ -1,6 +1,6 @@
-"""Loads the images of a recipe: the one way in for every verb that needs pixels.
+"""Loads the images of a recipe: the one entry point for every verb that needs pixels.
 
-All splits are verified here, test included, so that a broken file is found before training. Nothing
+All splits are verified here, the test split too, so a broken file is found before training. Nothing
 is computed from the test split.
 """
 
@@ -11,26 +11,32 @@ from pathlib import Path
 from typing import Any
 
 from zoo.data import cache, digits, folder, tfds
-from zoo.data.cache import Progress, silent
 from zoo.data.images import ImageSpec
+from zoo.data.progress import Progress, no_progress
 from zoo.data.splits import Splits
 from zoo.recipe.schema import Data, Recipe
 
-Source = Callable[[Any, Data, ImageSpec, Path, Progress], Splits]
-SOURCES: dict[str, Source] = {"digits": digits.load, "folder": folder.load, "tfds": tfds.load}
+# Word of `data.source` -> function(options, data block, spec, cache folder, progress) -> splits.
+SOURCES: dict[str, Callable[[Any, Data, ImageSpec, Path, Progress], Splits]] = {
+    "digits": digits.load,
+    "folder": folder.load,
+    "tfds": tfds.load,
+}
 
 
-def load(recipe: Recipe, *, cache_dir: Path | None = None, progress: Progress = silent) -> Splits:
+def load(
+    recipe: Recipe, *, cache_dir: Path | None = None, progress: Progress = no_progress
+) -> Splits:
     """Loads the splits of a recipe.
 
     Args:
         recipe: as given or resolved.
         cache_dir: where decoded images are kept; None for the user's cache.
-        progress: called with (images done, images in all, what is done).
+        progress: called with (images done, images in all, what is being done).
 
     Raises:
-        DataError: the data is missing or cannot be used; all bad images are named at once.
-        EnvironmentFault: something is not installed, or the cache cannot be written.
+        DataError: the data is missing or unusable; names all bad images at once.
+        EnvironmentFault: a package is not installed, or the cache cannot be written.
     """
     source = recipe.data.source
     return SOURCES[source.word](

@@ -1,18 +1,18 @@
-"""How much memory is free, asked of the operating system."""
+"""Free memory, as the operating system reports it; psutil knows no limits of containers."""
 
 from __future__ import annotations
 
 import os
 from pathlib import Path
 
-FALLBACK = 4 * 2**30
+FALLBACK_BYTES = 4 * 2**30
 CGROUP = Path("/sys/fs/cgroup")
 
 
 def free_bytes() -> int:
-    """Bytes that a process may still take: what is free, and what its container allows."""
+    """Returns how many bytes a process may still take, within the limit of its container."""
     bounds = [bound for bound in (_meminfo(), _cgroup()) if bound is not None]
-    return min(bounds) if bounds else _physical()
+    return min(bounds) if bounds else _half_of_physical()
 
 
 def _meminfo() -> int | None:
@@ -27,14 +27,14 @@ def _cgroup() -> int | None:
     try:
         limit = int((CGROUP / "memory.max").read_text(encoding="ascii"))
         used = int((CGROUP / "memory.current").read_text(encoding="ascii"))
-    except (OSError, ValueError):  # no cgroup v2, or the limit is "max"
+    except (OSError, ValueError):  # No cgroup v2, or the limit is "max".
         return None
     return max(0, limit - used)
 
 
-def _physical() -> int:
-    """Half of the physical memory where the free part is not told."""
+def _half_of_physical() -> int:
+    """Guess for systems that do not report free memory."""
     try:
         return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") // 2
     except (AttributeError, OSError, ValueError):
-        return FALLBACK
+        return FALLBACK_BYTES

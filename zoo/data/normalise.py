@@ -1,4 +1,4 @@
-"""Turns a preprocess word and the training images into one scale and one offset."""
+"""Normalisation: one scale and one offset from a `data.preprocess` word and the training images."""
 
 from __future__ import annotations
 
@@ -9,60 +9,70 @@ from typing import Any
 
 import numpy as np
 
-from zoo.data.splits import Split
-from zoo.data.statistics import Statistics, measure
+from zoo.data.pixel_statistics import PixelStatistics
+from zoo.data.splits import Split, pixel_statistics
 
-Values = float | list[Any]
+Coefficients = float | list[Any]
 STD_FLOOR = 1e-7 * 255
 
 
 @dataclass(frozen=True)
 class Normalisation:
-    """x_normalised = x * scale + offset, x in 0..255.
+    """Normalises pixels x in 0..255 to x * scale + offset.
 
-    `scale` and `offset` are floats, or nested lists of floats of shape (channels,) or
-    (height, width, channels).
+    Args:
+        kind: the `data.preprocess` word.
+        scale: a float, or nested lists of shape (channels,) or (height, width, channels).
+        offset: likewise.
     """
 
     kind: str
-    scale: Values
-    offset: Values
+    scale: Coefficients
+    offset: Coefficients
 
     def as_json(self) -> dict[str, Any]:
+        """Returns plain data, as a run folder keeps it."""
         return {"kind": self.kind, "scale": self.scale, "offset": self.offset}
 
     @classmethod
     def from_json(cls, values: Mapping[str, Any]) -> Normalisation:
+        """Makes the normalisation of an `as_json` again."""
         return cls(values["kind"], values["scale"], values["offset"])
 
 
 def normalisation(kind: str, split: Split) -> Normalisation:
-    """The normalisation `kind` (a `data.preprocess` word) with the statistics of `split`.
+    """Returns the normalisation of a `data.preprocess` word.
 
-    `split` must be the training split: nothing of validation or test may reach the network.
-    Standard deviations are the population's, over all pixels of a channel. Below 1e-7 * 255 they
-    count as that, so that a constant channel becomes 0 and not a division by zero.
+    Standard deviations are those of the population, over all pixels of a channel. A floor of
+    1e-7 * 255 keeps a constant channel from a division by zero; the channel becomes 0.
+
+    Args:
+        kind: the word.
+        split: the training split; validation and test images must not influence the network.
     """
     scale, offset = KINDS[kind](split)
     return Normalisation(kind, scale, offset)
 
 
-def _mean_image(split: Split) -> tuple[Values, Values]:
-    statistics = measure(split)
+def _mean_image(split: Split) -> tuple[Coefficients, Coefficients]:
+    statistics = pixel_statistics(split)
     return 1.0, (-(statistics.sums / statistics.count)).tolist()
 
 
-def _channel_mean(split: Split) -> tuple[Values, Values]:
-    return 1.0, [-mean for mean, _ in _moments(measure(split))]
+def _channel_mean(split: Split) -> tuple[Coefficients, Coefficients]:
+    return 1.0, [-mean for mean, _ in _channel_moments(pixel_statistics(split))]
 
 
-def _channel_meanstd(split: Split) -> tuple[Values, Values]:
-    moments = _moments(measure(split))
+def _channel_meanstd(split: Split) -> tuple[Coefficients, Coefficients]:
+    moments = _channel_moments(pixel_statistics(split))
     return [1.0 / std for _, std in moments], [-mean / std for mean, std in moments]
 
 
-def _moments(statistics: Statistics) -> list[tuple[float, float]]:
-    """Mean and floored standard deviation a channel, from Python's unbounded integers."""
+def _channel_moments(statistics: PixelStatistics) -> list[tuple[float, float]]:
+    """Returns (mean, floored standard deviation) of each channel.
+
+    Computed in Python's integers, which do not overflow.
+    """
     height, width, _ = statistics.sums.shape
     count = statistics.count * height * width
     moments = []
@@ -73,7 +83,8 @@ def _moments(statistics: Statistics) -> list[tuple[float, float]]:
     return moments
 
 
-KINDS: dict[str, Callable[[Split], tuple[Values, Values]]] = {
+# Word of `data.preprocess` -> function(training split) -> (scale, offset).
+KINDS: dict[str, Callable[[Split], tuple[Coefficients, Coefficients]]] = {
     "none": lambda split: (1.0, 0.0),
     "scale01": lambda split: (1.0 / 255.0, 0.0),
     "scale11": lambda split: (1.0 / 127.5, -1.0),

@@ -1,4 +1,4 @@
-"""Splits of a data set: images by index, as uint8, wherever they are kept."""
+"""Splits of a data set: uint8 images by index, wherever they are kept."""
 
 from __future__ import annotations
 
@@ -12,82 +12,105 @@ from typing import Protocol
 
 import numpy as np
 
-from zoo.data.images import THREADS, BadImage, ImageSpec, as_png, decode
-from zoo.data.statistics import Statistics
+from zoo.data.images import BadImage, ImageSpec, as_png, decode
+from zoo.data.pixel_statistics import PixelStatistics
+from zoo.data.threads import THREADS
 from zoo.errors import DataError, Problem
+
+CHUNK_BYTES = 16 * 2**20  # Images that `pixel_statistics` reads at once.
 
 
 class Split(Protocol):
-    """Images with labels; reading one does not change the split, so threads may share it."""
+    """Images with labels. Reading images does not change a split, so threads may share it."""
 
     @property
     def labels(self) -> np.ndarray:
-        """int32 (n,): indices into the class names."""
+        """int32 (n,), indices into the class names."""
 
     @property
     def streamed(self) -> bool:
-        """Whether images are decoded when asked for, which is slow."""
+        """Whether images are decoded each time they are read, which is slow."""
 
     @property
-    def statistics(self) -> Statistics | None:
-        """Sums over all images where they are known already."""
+    def statistics(self) -> PixelStatistics | None:
+        """Statistics over all images, if they are known already."""
 
     def __len__(self) -> int: ...
 
     def images(self, indices: np.ndarray) -> np.ndarray:
-        """uint8 (k, height, width, channels) for int indices (k,), in their order."""
+        """Returns uint8 (k, height, width, channels): the images of int indices (k,)."""
 
 
 @dataclass(frozen=True, eq=False)
 class ArraySplit:
-    """Decoded images, uint8 (n, height, width, channels), in memory or mapped from a file."""
+    """Decoded images, in memory or mapped from a file.
+
+    Args:
+        pixels: uint8 (n, height, width, channels).
+        labels: int32 (n,).
+        statistics: of all images, if known.
+        streamed: always False.
+        root: folder of the files that the pixels were decoded from; None for none.
+        files: paths of these files, relative to `root`.
+    """
 
     pixels: np.ndarray
     labels: np.ndarray
-    statistics: Statistics | None = None
+    statistics: PixelStatistics | None = None
     streamed: bool = False
-    root: Path | None = None  # Where the files are that the pixels were decoded from,
-    files: Sequence[str] = ()  # and their names.
+    root: Path | None = None
+    files: Sequence[str] = ()
 
     def __len__(self) -> int:
         return len(self.labels)
 
     def images(self, indices: np.ndarray) -> np.ndarray:
+        """Returns the images of int indices (k,), in their order."""
         return self.pixels[np.asarray(indices, dtype=np.int64)]
 
 
 @dataclass(frozen=True, eq=False)
 class FileSplit:
-    """Image files, decoded in threads each time that they are asked for."""
+    """Image files that threads decode each time they are read.
+
+    Args:
+        root: folder of the files.
+        files: paths of the files, relative to `root`.
+        labels: int32 (n,).
+        spec: size and channels that images are brought to.
+        statistics: of all images, if known.
+        streamed: always True.
+    """
 
     root: Path
     files: Sequence[str]
     labels: np.ndarray
     spec: ImageSpec
-    statistics: Statistics | None = None
+    statistics: PixelStatistics | None = None
     streamed: bool = True
 
     def __len__(self) -> int:
         return len(self.labels)
 
     def images(self, indices: np.ndarray) -> np.ndarray:
-        """Decodes the files of these indices.
+        """Decodes the images of int indices (k,), in their order.
 
         Raises:
             DataError: a file has been removed or broken since it was verified.
         """
         indices = np.asarray(indices, dtype=np.int64)
-        out = np.empty((len(indices), *self.spec.shape), np.uint8)
+        images = np.empty((len(indices), *self.spec.shape), np.uint8)
 
-        def read(slots: range) -> None:
-            for slot in slots:
-                out[slot] = self._decoded(self.files[indices[slot]])
+        def decode_rows(rows: range) -> None:
+            for row in rows:
+                images[row] = self._decode(self.files[indices[row]])
 
-        for _ in _pool().map(read, [range(i, len(out), THREADS) for i in range(THREADS)]):
+        shares = [range(i, len(images), THREADS) for i in range(THREADS)]
+        for _ in _decode_pool().map(decode_rows, shares):
             pass
-        return out
+        return images
 
-    def _decoded(self, file: str) -> np.ndarray:
+    def _decode(self, file: str) -> np.ndarray:
         path = self.root / file
         try:
             return decode(path, self.spec).pixels
@@ -100,53 +123,50 @@ class FileSplit:
 
 @dataclass(frozen=True, eq=False)
 class Subset:
-    """Some images of a split, by their indices in it."""
+    """Some images of a split.
 
-    whole: Split
-    chosen: np.ndarray
-    statistics: Statistics | None = None
+    Args:
+        split: the whole split.
+        indices: int (n,), indices of the subset's images in the whole split.
+        statistics: of the subset's images, if known.
+    """
+
+    split: Split
+    indices: np.ndarray
+    statistics: PixelStatistics | None = None
 
     @property
     def labels(self) -> np.ndarray:
-        return np.asarray(self.whole.labels)[self.chosen]
+        """int32 (n,), indices into the class names."""
+        labels: np.ndarray = np.asarray(self.split.labels)[self.indices]
+        return labels
 
     @property
     def streamed(self) -> bool:
-        return self.whole.streamed
+        """Whether the whole split is streamed."""
+        return self.split.streamed
 
     def __len__(self) -> int:
-        return len(self.chosen)
+        return len(self.indices)
 
     def images(self, indices: np.ndarray) -> np.ndarray:
-        return self.whole.images(self.chosen[np.asarray(indices, dtype=np.int64)])
-
-
-def encoded(split: Split, indices: np.ndarray) -> list[bytes]:
-    """Encoded images of these indices: their files' bytes, or PNGs of pixels that were no files.
-
-    Raises:
-        DataError: a file has been removed since it was read.
-    """
-    found = []
-    if isinstance(split, Subset):
-        return encoded(split.whole, split.chosen[indices])
-    if isinstance(split, ArraySplit | FileSplit) and split.root and split.files:
-        for index in indices:
-            path = split.root / split.files[index]
-            try:
-                found.append(path.read_bytes())
-            except OSError as error:
-                raise DataError(f"{path}: cannot be read: {error.strerror or error}") from None
-        return found
-    return [as_png(pixels) for pixels in split.images(indices)]
+        """Returns the images of int indices (k,) into the subset, in their order."""
+        return self.split.images(self.indices[np.asarray(indices, dtype=np.int64)])
 
 
 @dataclass(frozen=True, kw_only=True)
 class Splits:
-    """All that a run needs of its data.
+    """The data of a run.
 
-    `fingerprint` is a SHA-256 over the content, labels and membership of the splits, the same on
-    every machine; `notes` are sentences that the user should see.
+    Args:
+        train: images to train on.
+        validation: images to choose epochs and hyperparameters by.
+        test: images for `zoo evaluate` alone; None where the source has none.
+        class_names: names of the classes, by label.
+        image_shape: (height, width, channels).
+        fingerprint: SHA-256 over content, labels and membership of the splits, equal on every
+            machine.
+        notes: sentences that the user should see.
     """
 
     train: Split
@@ -158,11 +178,54 @@ class Splits:
     notes: tuple[str, ...] = ()
 
 
+def pixel_statistics(split: Split) -> PixelStatistics:
+    """Returns the statistics of a split: the known ones, else computed in chunks of 16 MB.
+
+    Raises:
+        ValueError: the split is empty.
+        DataError: an image cannot be read any more.
+    """
+    if split.statistics is not None:
+        return split.statistics
+    if not len(split):
+        raise ValueError("no statistics of an empty split")
+    total = PixelStatistics.of(split.images(np.arange(1)))
+    chunk = max(1, CHUNK_BYTES // max(1, total.sums.size))
+    for start in range(1, len(split), chunk):
+        indices = np.arange(start, min(start + chunk, len(split)))
+        total += PixelStatistics.of(split.images(indices))
+    return total
+
+
+def encoded_images(split: Split, indices: np.ndarray) -> list[bytes]:
+    """Returns images as files: their own bytes, or PNGs where the pixels come from no files.
+
+    Args:
+        split: where the images are.
+        indices: int (k,).
+
+    Raises:
+        DataError: a file has been removed since it was verified.
+    """
+    if isinstance(split, Subset):
+        return encoded_images(split.split, split.indices[indices])
+    if isinstance(split, ArraySplit | FileSplit) and split.root and split.files:
+        return [_file_bytes(split.root / split.files[index]) for index in indices]
+    return [as_png(pixels) for pixels in split.images(indices)]
+
+
+def _file_bytes(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise DataError(f"{path}: cannot be read: {error.strerror or error}") from None
+
+
 @cache
-def _pool() -> ThreadPoolExecutor:
+def _decode_pool() -> ThreadPoolExecutor:
     return ThreadPoolExecutor(THREADS, thread_name_prefix="zoo-decode")
 
 
 if hasattr(os, "register_at_fork"):
-    # Threads do not survive a fork; a child makes its own.
-    os.register_at_fork(after_in_child=_pool.cache_clear)
+    # Threads do not survive a fork; the child makes a pool of its own.
+    os.register_at_fork(after_in_child=_decode_pool.cache_clear)

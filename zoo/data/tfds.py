@@ -1,7 +1,7 @@
-"""The TensorFlow Datasets source: prepares a builder where needed, decodes it once into the cache.
+"""The `tfds` source: prepares a TensorFlow Datasets builder and decodes it once into the cache.
 
-The cache is mapped from the disk, so it also serves what does not fit into memory. TensorFlow
-Datasets is imported inside functions: the other sources work without it.
+The cache is mapped from the disk, so images need not fit into memory. TensorFlow Datasets is
+imported inside functions: the other sources work without it.
 """
 
 from __future__ import annotations
@@ -16,23 +16,29 @@ from typing import Any
 import numpy as np
 
 from zoo.data import cache, tfds_builder
-from zoo.data.cache import Progress
 from zoo.data.images import BadImage, ImageSpec, fit
-from zoo.data.splits import ArraySplit, Splits
-from zoo.data.statistics import measure
+from zoo.data.progress import Progress
+from zoo.data.splits import ArraySplit, Splits, pixel_statistics
 from zoo.errors import DataError, Problem
 from zoo.recipe.schema import Data
 from zoo.recipe.source import Tfds
 
-CHUNK = 256
+PROGRESS_EVERY = 256  # Images between two reports of progress.
 
 
 def load(options: Tfds, data: Data, spec: ImageSpec, cache_dir: Path, progress: Progress) -> Splits:
-    """Loads the splits of a builder; downloads and prepares it if that has not been done.
+    """Loads the splits of a builder; downloads and prepares it first if need be.
+
+    Args:
+        options: options of the source.
+        data: the recipe's `data` block.
+        spec: size and channels.
+        cache_dir: folder of the cache.
+        progress: called with (images done, images in all, what is being done).
 
     Raises:
         DataError: no such builder or split, no usable image and label features, a failed
-            download, bad images.
+            download, or bad images.
         EnvironmentFault: tensorflow_datasets is not installed, or the cache cannot be written.
     """
     with tfds_builder.quiet():
@@ -42,29 +48,31 @@ def load(options: Tfds, data: Data, spec: ImageSpec, cache_dir: Path, progress: 
 def _load(
     options: Tfds, data: Data, spec: ImageSpec, cache_dir: Path, progress: Progress
 ) -> Splits:
-    wanted = _wanted(options)
+    split_strings = _split_strings(options)
     builder = tfds_builder.find(options)
     tfds_builder.prepare(builder, options)
-    counts = {name: tfds_builder.count(builder, split) for name, split in wanted.items()}
-    _require_apart({name: tfds_builder.ranges(builder, split) for name, split in wanted.items()})
+    counts = {name: tfds_builder.count(builder, text) for name, text in split_strings.items()}
+    _require_disjoint(
+        {name: tfds_builder.ranges(builder, text) for name, text in split_strings.items()}
+    )
     names = tfds_builder.class_names(builder, options)
-    key = _key(builder, wanted, counts, spec, options)
+    key = _key(builder, split_strings, counts, spec)
     entry = cache.find(cache_dir, key)
     if entry is None:
         height, width, channels = spec.shape
         entry = cache.store(
             cache_dir,
             key,
-            lambda folder: _fill(folder, builder, wanted, counts, spec, data, progress),
+            lambda folder: _fill(folder, builder, split_strings, counts, spec, data, progress),
             sum(counts.values()) * height * width * channels,
         )
-    _judge(entry.manifest, data, builder)
-    names = names or _numbered(entry.manifest, options)
+    _require_usable(entry.manifest, data, builder)
+    names = names or _numbers_as_names(entry.manifest, options)
     _check_labels(entry.manifest, names, options)
     return Splits(
         train=entry.array_split("train"),
         validation=entry.array_split("validation"),
-        test=entry.array_split("test") if "test" in wanted else None,
+        test=entry.array_split("test") if "test" in split_strings else None,
         class_names=names,
         image_shape=spec.shape,
         fingerprint=entry.manifest["fingerprint"],
@@ -72,12 +80,16 @@ def _load(
     )
 
 
-def _wanted(options: Tfds) -> dict[str, str]:
-    """{our split: TFDS's split string}, the three being different."""
-    wanted = {"train": options.train, "validation": options.validation}
+def _split_strings(options: Tfds) -> dict[str, str]:
+    """Returns {split: TFDS's split string}.
+
+    Raises:
+        DataError: two splits have the same string.
+    """
+    split_strings = {"train": options.train, "validation": options.validation}
     if options.test is not None:
-        wanted["test"] = options.test
-    plain = {name: "".join(split.split()) for name, split in wanted.items()}
+        split_strings["test"] = options.test
+    plain = {name: "".join(text.split()) for name, text in split_strings.items()}
     if plain.get("test") == plain["validation"]:
         raise DataError(
             "the validation split is never the test split. Expected two different splits. "
@@ -89,29 +101,42 @@ def _wanted(options: Tfds) -> dict[str, str]:
             f"the training split {options.train!r} is also the validation or the test split; "
             "give every split images of its own"
         )
-    return wanted
+    return split_strings
 
 
-def _require_apart(ranges: Mapping[str, list[tuple[str, int, int]]]) -> None:
-    """Refuses splits that share images, however they are written."""
-    for one, other in itertools.combinations(ranges, 2):
-        for name, first, last in ranges[one]:
-            for again, start, end in ranges[other]:
-                shared = min(last, end) - max(first, start)
-                if name == again and shared > 0:
-                    raise DataError(
-                        f"{one} and {other} share {shared:,} images of TFDS's split {name!r}; "
-                        f"give every split images of its own (data.source.tfds.{other})"
-                    )
+def _require_disjoint(ranges: Mapping[str, list[tuple[str, int, int]]]) -> None:
+    """Checks that no two splits share images, however they are written.
+
+    Args:
+        ranges: {split: [(TFDS split, first, last + 1)]}.
+
+    Raises:
+        DataError: two splits share images.
+    """
+    for split, other in itertools.combinations(ranges, 2):
+        for (name, start, stop), (other_name, other_start, other_stop) in itertools.product(
+            ranges[split], ranges[other]
+        ):
+            shared = min(stop, other_stop) - max(start, other_start)
+            if name == other_name and shared > 0:
+                raise DataError(
+                    f"{split} and {other} share {shared:,} images of TFDS's split {name!r}; "
+                    f"give every split images of its own (data.source.tfds.{other})"
+                )
 
 
-def _numbered(manifest: Mapping[str, Any], options: Tfds) -> tuple[str, ...]:
-    """Names for integer labels: as many as given, else as train shows."""
-    shown = max(manifest["splits"]["train"]["labels"]) + 1
-    return tuple(map(str, range(options.num_classes or shown)))
+def _numbers_as_names(manifest: Mapping[str, Any], options: Tfds) -> tuple[str, ...]:
+    """Names integer labels by their numbers: `num_classes` of them, else as many as train has."""
+    in_train = max(manifest["splits"]["train"]["labels"]) + 1
+    return tuple(map(str, range(options.num_classes or in_train)))
 
 
 def _check_labels(manifest: Mapping[str, Any], names: tuple[str, ...], options: Tfds) -> None:
+    """Checks that every label has a name.
+
+    Raises:
+        DataError: a label is negative or too high.
+    """
     for split, rows in manifest["splits"].items():
         low, high = min(rows["labels"]), max(rows["labels"])
         if low < 0:
@@ -128,11 +153,7 @@ def _check_labels(manifest: Mapping[str, Any], names: tuple[str, ...], options: 
 
 
 def _key(
-    builder: Any,
-    wanted: Mapping[str, str],
-    counts: Mapping[str, int],
-    spec: ImageSpec,
-    options: Tfds,
+    builder: Any, split_strings: Mapping[str, str], counts: Mapping[str, int], spec: ImageSpec
 ) -> str:
     info = Path(str(builder.data_dir)) / "dataset_info.json"
     prepared = info.stat().st_mtime_ns if info.exists() else 0
@@ -142,7 +163,7 @@ def _key(
             "name": builder.info.full_name,
             "data_dir": str(builder.data_dir),
             "prepared": prepared,
-            "splits": dict(wanted),
+            "splits": dict(split_strings),
             "counts": dict(counts),
             "spec": asdict(spec),
         }
@@ -152,51 +173,63 @@ def _key(
 def _fill(
     folder: Path,
     builder: Any,
-    wanted: Mapping[str, str],
+    split_strings: Mapping[str, str],
     counts: Mapping[str, int],
     spec: ImageSpec,
     data: Data,
     progress: Progress,
 ) -> dict[str, Any]:
+    """Decodes all splits into a cache entry; returns its manifest.
+
+    Raises:
+        DataError: the data set cannot be read, or images are bad.
+    """
     digest = hashlib.sha256(builder.info.full_name.encode())
     manifest: dict[str, Any] = {"splits": {}, "bad": []}
-    kept: dict[str, np.ndarray] = {}
+    usable: dict[str, np.ndarray] = {}
     done = 0
-    for name, split in wanted.items():
+    for name, split in split_strings.items():
         digest.update(f"\0{name}\0{split}\0".encode())
-        out = cache.create_array(folder / f"{name}.npy", (counts[name], *spec.shape))
-        keep = np.zeros(counts[name], bool)
+        array = cache.create_array(folder / f"{name}.npy", (counts[name], *spec.shape))
+        usable[name] = np.zeros(counts[name], bool)
         labels = []
         for row, (image, label) in enumerate(examples(builder, split)):
             try:
-                out[row] = fit(image, spec)
+                array[row] = fit(image, spec)
             except BadImage as error:
                 manifest["bad"].append((f"{split} image {row}", str(error)))
                 continue
             finally:
                 done += 1
-                if done % CHUNK == 0:
+                if done % PROGRESS_EVERY == 0:
                     progress(done, sum(counts.values()), "decoding images")
             digest.update(str((image.shape, image.dtype.str, label)).encode())
             digest.update(image.tobytes())
-            keep[row] = True
+            usable[name][row] = True
             labels.append(label)
-        cache.flush(out)
+        cache.flush(array)
         manifest["splits"][name] = {"labels": labels}
-        kept[name] = keep
     progress(done, done, "decoding images")
-    _judge(manifest, data, builder)
-    for name, keep in kept.items():
+    _require_usable(manifest, data, builder)
+    for name, keep in usable.items():
         cache.keep_rows(folder / f"{name}.npy", keep)
     pixels = np.load(folder / "train.npy", mmap_mode="r")
     train = ArraySplit(pixels, np.asarray(manifest["splits"]["train"]["labels"], np.int32))
-    cache.save_statistics(folder, measure(train))
+    cache.save_statistics(folder, pixel_statistics(train))
     manifest["fingerprint"] = digest.hexdigest()
     return manifest
 
 
 def examples(builder: Any, split: str) -> Iterator[tuple[np.ndarray, int]]:
-    """Yields (pixels, label) in TFDS's order, which is always the same without shuffling."""
+    """Yields (pixels, label) in TFDS's order, which is fixed without shuffling.
+
+    Args:
+        builder: prepared builder.
+        split: TFDS's split string.
+
+    Raises:
+        DataError: the prepared data set cannot be read.
+    """
     import tensorflow_datasets as tfds
 
     try:
@@ -207,14 +240,19 @@ def examples(builder: Any, split: str) -> Iterator[tuple[np.ndarray, int]]:
         )
         for example in tfds.as_numpy(examples):
             yield example["image"], int(example["label"])
-    except Exception as error:  # TensorFlow's errors share no base class with others
+    except Exception as error:  # TensorFlow's errors have no base class in common.
         raise DataError(
             f"{builder.name} cannot be read from {builder.data_dir}: "
             f"{tfds_builder.first_line(error)}; remove that folder, so that it is prepared anew"
         ) from None
 
 
-def _judge(manifest: Mapping[str, Any], data: Data, builder: Any) -> None:
+def _require_usable(manifest: Mapping[str, Any], data: Data, builder: Any) -> None:
+    """Checks that no image is bad, or that bad ones may be skipped and some remain.
+
+    Raises:
+        DataError: otherwise.
+    """
     bad = [Problem(file=place, message=reason) for place, reason in manifest["bad"]]
     if bad and data.on_bad_image == "error":
         raise DataError(

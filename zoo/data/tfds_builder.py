@@ -1,4 +1,4 @@
-"""Finds and prepares a TensorFlow Datasets builder, and says what is wrong with it.
+"""Finds and prepares a TensorFlow Datasets builder; turns its errors into ours.
 
 TensorFlow Datasets is imported inside functions: the other sources work without it.
 """
@@ -19,12 +19,12 @@ import numpy as np
 from zoo.errors import DataError, EnvironmentFault
 from zoo.recipe.source import Tfds
 
-RETRIES = 2
+RETRIES = 2  # Of a download; TFDS retries ten times with growing pauses, over three minutes.
 PIXEL_TYPES = ("uint8", "uint16", "bool")
 
 
 def find(options: Tfds) -> Any:
-    """The builder of a name, with ours among them; it need not be prepared.
+    """Returns the builder of a name; it need not be prepared. Knows zoo's own `digits` too.
 
     Raises:
         DataError: no such builder, config or version.
@@ -53,7 +53,7 @@ def find(options: Tfds) -> Any:
             f"TensorFlow Datasets has no builder {options.name!r}, nor is one prepared in {place}; "
             f"{hint} (data.source.tfds.name)"
         ) from None
-    except Exception as error:  # builders fail in as many ways as there are builders
+    except Exception as error:  # Every builder fails in its own way.
         raise DataError(
             f"the TFDS builder {options.name!r} cannot be made: {first_line(error)}; "
             "check its config and version (data.source.tfds.name)"
@@ -61,14 +61,18 @@ def find(options: Tfds) -> Any:
 
 
 def prepare(builder: Any, options: Tfds) -> None:
-    """Downloads and prepares a builder that is not prepared; gives up soon without a network."""
+    """Downloads and prepares a builder if need be; gives up soon without a network.
+
+    Raises:
+        DataError: it failed.
+    """
     if builder.is_prepared():
         return
     try:
-        # TFDS prints to stdout, which is ours for results.
+        # TFDS prints to stdout, which is for results.
         with _few_retries(), redirect_stdout(sys.stderr):
             builder.download_and_prepare()
-    except Exception as error:  # network, checksums, disk, missing extras: all end the same way
+    except Exception as error:  # Network, checksums, disk, missing packages.
         raise DataError(
             f"{options.name!r} is not prepared in {builder.data_dir}, and preparing it failed: "
             f"{first_line(error)}; connect to the network, or prepare it on another machine, copy "
@@ -77,10 +81,18 @@ def prepare(builder: Any, options: Tfds) -> None:
 
 
 def count(builder: Any, split: str) -> int:
-    """The number of images in a split string; DataError if it is wrong or the split empty."""
+    """Returns the number of images in a split.
+
+    Args:
+        builder: prepared builder.
+        split: TFDS's split string.
+
+    Raises:
+        DataError: there is no such split, or it is empty.
+    """
     try:
         images = int(builder.info.splits[split].num_examples)
-    except Exception as error:  # KeyError, ValueError or AssertionError, by the kind of mistake
+    except Exception as error:  # KeyError, ValueError or AssertionError.
         raise DataError(
             f"{builder.name} has no split {split!r}: {first_line(error)}. Expected one of "
             f"{', '.join(sorted(builder.info.splits))}, or a part such as 'train[:90%]'"
@@ -91,7 +103,7 @@ def count(builder: Any, split: str) -> int:
 
 
 def ranges(builder: Any, split: str) -> list[tuple[str, int, int]]:
-    """What a split string that `count` accepts reads: (TFDS split, first, last + 1)."""
+    """Returns the ranges that a valid split string reads: (TFDS split, first, last + 1)."""
     import tensorflow_datasets as tfds
 
     splits = builder.info.splits
@@ -107,20 +119,24 @@ def ranges(builder: Any, split: str) -> list[tuple[str, int, int]]:
 
 
 def class_names(builder: Any, options: Tfds) -> tuple[str, ...] | None:
-    """The class names; None where labels are plain integers, to be counted later.
+    """Returns the class names; None where labels are plain integers.
+
+    Args:
+        builder: the builder, prepared or not.
+        options: options of the source.
 
     Raises:
-        DataError: no features `image` and `label` as expected, or another `num_classes`.
+        DataError: the features are not an image and one label, or `num_classes` differs.
     """
     import tensorflow_datasets as tfds
 
     features = builder.info.features
-    have = sorted(features) if hasattr(features, "keys") else []
-    missing = [name for name in ("image", "label") if name not in have]
+    names = sorted(features) if hasattr(features, "keys") else []
+    missing = [name for name in ("image", "label") if name not in names]
     if missing:
         raise DataError(
             f"{builder.name} has no feature {' and no feature '.join(missing)}. Expected image and "
-            f"label. Received {', '.join(have) or 'no features'}; zoo wants one label an image"
+            f"label. Received {', '.join(names) or 'no features'}; zoo wants one label an image"
         )
     image, label = features["image"], features["label"]
     pixel_type = np.dtype(image.np_dtype).name if hasattr(image, "np_dtype") else "?"
@@ -130,10 +146,10 @@ def class_names(builder: Any, options: Tfds) -> tuple[str, ...] | None:
             f"of {', '.join(PIXEL_TYPES)}"
         )
     if isinstance(label, tfds.features.ClassLabel):
-        names = tuple(map(str, label.names))
-        if options.num_classes not in (None, len(names)):
-            raise other_count(options, len(names))
-        return names
+        classes = tuple(map(str, label.names))
+        if options.num_classes not in (None, len(classes)):
+            raise other_count(options, len(classes))
+        return classes
     if tuple(label.shape or ()) or not np.issubdtype(label.np_dtype, np.integer):
         raise DataError(
             f"{builder.name}: the feature label is {label!r}. Expected a ClassLabel or one integer"
@@ -141,15 +157,16 @@ def class_names(builder: Any, options: Tfds) -> tuple[str, ...] | None:
     return None
 
 
-def other_count(options: Tfds, found: int) -> DataError:
+def other_count(options: Tfds, classes: int) -> DataError:
+    """Returns the error of a `num_classes` that differs from the data's number of classes."""
     return DataError(
-        f"data.source.tfds.num_classes does not fit {options.name!r}. Expected {found}. "
+        f"data.source.tfds.num_classes does not fit {options.name!r}. Expected {classes}. "
         f"Received {options.num_classes}; correct it or leave it out"
     )
 
 
 def first_line(error: Exception) -> str:
-    """The first line that says something: TFDS adds pages of advice to its errors."""
+    """Returns an error's class and first line of text; TFDS adds pages of advice."""
     lines = [line.strip() for line in str(error).splitlines()]
     text = re.sub(
         r'^Failed to construct dataset .*?builder_kwargs ".*?}": ',
@@ -161,26 +178,26 @@ def first_line(error: Exception) -> str:
 
 @contextmanager
 def quiet() -> Iterator[None]:
-    """Keeps back warnings about TFDS's own calls, and one a retry; errors are ours to tell."""
+    """Holds back warnings of TFDS's own calls and retries; errors become ours."""
     loggers = [logging.getLogger(name) for name in ("absl", "urllib3")]
-    before = [logger.level for logger in loggers]
+    levels = [logger.level for logger in loggers]
     for logger in loggers:
         logger.setLevel(logging.ERROR)
     try:
         yield
     finally:
-        for logger, level in zip(loggers, before, strict=True):
+        for logger, level in zip(loggers, levels, strict=True):
             logger.setLevel(level)
 
 
 @contextmanager
 def _few_retries() -> Iterator[None]:
-    """TFDS retries ten times with growing pauses: over three minutes without a network."""
+    """Lowers the number of retries, for which TFDS has no argument."""
     from tensorflow_datasets.core.download import downloader
 
-    before = getattr(downloader, "MAX_RETRIES", None)
+    max_retries = getattr(downloader, "MAX_RETRIES", None)
     downloader.MAX_RETRIES = RETRIES
     try:
         yield
     finally:
-        downloader.MAX_RETRIES = before
+        downloader.MAX_RETRIES = max_retries

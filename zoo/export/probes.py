@@ -10,7 +10,7 @@ import numpy as np
 from PIL import Image, features
 
 from zoo.data.images import ImageSpec, decode
-from zoo.data.splits import Split, encoded
+from zoo.data.splits import Split, encoded_images
 
 MAX_IMAGES = 512  # Validation images, evenly spread over the split.
 VARIED_IMAGES = 3  # Images that are also tried as every variant.
@@ -42,7 +42,7 @@ def make_probes(split: Split, spec: ImageSpec) -> Probes:
         spec: how training decodes and resizes them.
     """
     selected = spread_indices(len(split), MAX_IMAGES)
-    files = encoded(split, selected)
+    files = encoded_images(split, selected)
     pixels = split.images(selected)
     names, variants = [], []
     for index in spread_indices(len(files), VARIED_IMAGES):

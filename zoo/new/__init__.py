@@ -1,7 +1,7 @@
-"""`zoo new`: from a folder of images, or a known data set, to a recipe that trains as it stands.
+"""`zoo new`: writes a recipe for a folder of images, or a known data set, that trains as it stands.
 
-`folder` and `known` look, `choose` chooses, `write` writes. Without Keras; TensorFlow Datasets is
-imported for `tfds:NAME` alone.
+`inspect_folder` and `inspect_known` look at the images, `choose` decides, `recipe_text` writes.
+Nothing imports Keras; `tfds:NAME` alone imports TensorFlow Datasets.
 """
 
 from __future__ import annotations
@@ -12,69 +12,82 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from zoo.data.cache import Progress, silent
+from zoo.data.progress import Progress, no_progress
 from zoo.errors import EnvironmentFault, UsageError
-from zoo.new.choose import Chosen, choose
+from zoo.new.choose import Choices, choose
 from zoo.new.findings import Findings
-from zoo.new.name import recipe_name
-from zoo.new.write import duration, recipe_text
+from zoo.new.recipe_name import recipe_name
+from zoo.new.recipe_text import duration, recipe_text
 
 TFDS = "tfds:"
 
-__all__ = ["Made", "duration", "new", "target"]
+__all__ = ["NewRecipe", "duration", "new", "target_file"]
 
 
 @dataclass(frozen=True)
-class Made:
-    """A recipe that was written: its file, what it rests on, and its parameters."""
+class NewRecipe:
+    """A recipe that was written.
+
+    Args:
+        file: the recipe.
+        findings: what was found out about the images.
+        choices: what was chosen for them.
+        parameters: number of the network's parameters.
+    """
 
     file: Path
-    found: Findings
-    chosen: Chosen
+    findings: Findings
+    choices: Choices
     parameters: int
 
     def as_json(self) -> dict[str, Any]:
-        chosen = {**asdict(self.chosen), "parameters": self.parameters}
-        return {"recipe": str(self.file), "findings": self.found.as_json(), "chosen": chosen}
+        """Returns the document of `zoo new --json`."""
+        chosen = {**asdict(self.choices), "parameters": self.parameters}
+        return {"recipe": str(self.file), "findings": self.findings.as_json(), "chosen": chosen}
 
 
 def new(
-    data: str, out: Path | None = None, *, force: bool = False, progress: Progress = silent
-) -> Made:
-    """Looks at data and writes a recipe.
+    data: str, out: Path | None = None, *, force: bool = False, progress: Progress = no_progress
+) -> NewRecipe:
+    """Looks at images and writes a recipe for them.
 
     Args:
         data: a folder, `digits`, or `tfds:NAME`.
-        out: the file to write; None for `<name of the data>.yaml` here.
-        force: whether a file that is there may be replaced.
-        progress: called with (images done, images in all, what is done).
+        out: the file to write; None for `<name of the data>.yaml` in the working directory.
+        force: whether an existing file may be replaced.
+        progress: called with (images done, images in all, what is being done).
 
     Raises:
-        UsageError: the file is there already, or cannot be one.
-        DataError: the data are missing or unusable.
-        EnvironmentFault: the file cannot be written, or something is not installed.
+        UsageError: the file exists, or cannot be one.
+        DataError: the data is missing or unusable.
+        EnvironmentFault: the file cannot be written, or a package is not installed.
     """
-    file = target(data, out, force=force)
-    found = _look(data, progress)
-    chosen = choose(found)
-    text = recipe_text(found, chosen, shlex.quote(str(file)))
-    parameters = _checked(text, found)
+    file = target_file(data, out, force=force)
+    findings = _inspect(data, progress)
+    choices = choose(findings)
+    text = recipe_text(findings, choices, shlex.quote(str(file)))
+    parameters = _parameters(text, findings)
     try:
-        # "x": a file that appeared in the meantime is not lost either.
+        # "x": does not overwrite a file that appeared in the meantime.
         with open(file, "w" if force else "x", encoding="utf-8") as stream:
             stream.write(text)
     except FileExistsError:
         raise _exists(file) from None
     except OSError as error:
         raise EnvironmentFault(f"{file}: cannot be written: {error.strerror or error}") from None
-    return Made(file, found, chosen, parameters)
+    return NewRecipe(file, findings, choices, parameters)
 
 
-def target(data: str, out: Path | None, *, force: bool) -> Path:
-    """The file to write, checked before images are looked at.
+def target_file(data: str, out: Path | None, *, force: bool) -> Path:
+    """Returns the file to write, checked before any image is looked at.
+
+    Args:
+        data: a folder, `digits`, or `tfds:NAME`.
+        out: the user's `--out`, if given.
+        force: whether an existing file may be replaced.
 
     Raises:
-        UsageError: it is there already, is a folder, or its folder is missing.
+        UsageError: the file exists, is a folder, or its folder is missing.
     """
     file = Path(f"{_name(data)}.yaml") if out is None else out.expanduser()
     if file.is_dir():
@@ -96,25 +109,25 @@ def _name(data: str) -> str:
     return recipe_name(Path(data).expanduser().absolute().resolve().name)
 
 
-def _look(data: str, progress: Progress) -> Findings:
+def _inspect(data: str, progress: Progress) -> Findings:
     if data == "digits" or data.startswith(TFDS):
-        from zoo.new import known
+        from zoo.new import inspect_known
 
         if data == "digits":
-            return known.look_at_digits()
-        return known.look_at_tfds(data.removeprefix(TFDS), progress)
-    from zoo.new import folder
+            return inspect_known.inspect_digits()
+        return inspect_known.inspect_tfds(data.removeprefix(TFDS), progress)
+    from zoo.new.inspect_folder import inspect_folder
 
-    return folder.look(data, progress)
+    return inspect_folder(data, progress)
 
 
-def _checked(text: str, found: Findings) -> int:
-    """Loads and plans the recipe before it is kept; returns its parameters."""
+def _parameters(text: str, findings: Findings) -> int:
+    """Loads and plans the recipe, so that no broken one is written; returns its parameters."""
     from zoo import recipe as recipes
     from zoo.plan import plan
 
     with tempfile.TemporaryDirectory(prefix="zoo-new-") as folder:
         draft = Path(folder) / "recipe.yaml"
         draft.write_text(text, encoding="utf-8")
-        loaded = recipes.load(str(draft))
-    return plan(loaded, max(2, len(found.class_names))).parameters
+        recipe = recipes.load(str(draft))
+    return plan(recipe, max(2, len(findings.class_names))).parameters

@@ -1,7 +1,7 @@
-"""Chooses image size, network and training for what was found. Pure: the same for the same images.
+"""Chooses image size, network and training for images. Pure: equal findings give equal choices.
 
-The aim is a first recipe that trains on two CPU cores in minutes and is right about the things that
-are hard to see in a bad result: size, colour, batch, schedule. It is a start, not the best.
+The aim is a first recipe that trains on two CPU cores in minutes and is right about size, colour,
+batch size and schedule, whose mistakes are hard to see in a bad result. It is a start, not the best.
 """
 
 from __future__ import annotations
@@ -12,32 +12,60 @@ from dataclasses import dataclass
 
 from zoo.new.findings import Findings, Size
 
-EXACT_SIDE = 64  # up to here images of one size stay as they are
-FEW_IMAGES, FEW_SIDE, MOST_SIDE, LEAST_SIDE = 2000, 64, 96, 32
-SMALL_SIDE = 16  # up to here the place in the last map says something: it is flattened
-FEWEST_EPOCHS, MOST_EPOCHS, STEPS = 15, 100, 4000
-FIRST_FILTERS, MOST_FILTERS = 32, 256
-# What two cores of an AMD EPYC trained with, of FLOPs forward and backward, and a step's own time.
+# Sides in pixels.
+MAX_UNCHANGED_SIDE = 64  # Images of one size up to this are not resized.
+MIN_SIDE, MAX_SIDE_OF_FEW, MAX_SIDE = 32, 64, 96  # For all other images.
+FEW_IMAGES = 2000
+MAX_FLATTENED_SIDE = 16  # Up to this side positions in the last map matter: flatten, do not pool.
+MIN_FILTERS, MAX_FILTERS = 32, 256
+
+# (number of training images, value below it).
+DROPOUTS = ((1000, 0.5), (5000, 0.3), (20_000, 0.2))
+BATCH_SIZES = ((100, 8), (400, 16), (5000, 32), (20_000, 64))
+MAX_BATCH_SIZE = 128
+
+MIN_EPOCHS, MAX_EPOCHS, STEPS = 15, 100, 4000
+# Measured in training on two cores of an AMD EPYC: FLOPs forward and backward, overhead of a step.
 FLOPS_PER_SECOND, STEP_SECONDS = 1e11, 0.005
-TRAINING_SECONDS = 200.0  # epochs beyond the fewest are only added up to here
-SMALLER_ABOVE_SECONDS = 600.0  # images are made smaller if the fewest epochs take longer
-DROPOUT = ((1000, 0.5), (5000, 0.3), (20_000, 0.2))  # below so many training images
-BATCHES = ((100, 8), (400, 16), (5000, 32), (20_000, 64))
-MOST_BATCH = 128
+MAX_TRAINING_SECONDS = 200.0  # More than MIN_EPOCHS epochs must fit into this.
+MAX_SECONDS_OF_MIN_EPOCHS = 600.0  # Images are made smaller if MIN_EPOCHS epochs take longer.
+
 HANDED = re.compile(r"(?<![a-z])(left|right|clockwise|anticlockwise)(?![a-z])", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
 class Conv:
-    """One stage: its filters, and whether it halves the map."""
+    """A conv stage.
+
+    Args:
+        filters: number of its filters.
+        pool: whether it halves the map.
+    """
 
     filters: int
     pool: bool
 
 
 @dataclass(frozen=True)
-class Chosen:
-    """What goes into the recipe. `no_flip` is the reason for leaving flips out, or None."""
+class Choices:
+    """What goes into the recipe.
+
+    Args:
+        image_size: (height, width).
+        exact: whether that is the size of all images.
+        crop_to_aspect_ratio: whether to crop instead of squeezing.
+        grey: whether to read images in grey.
+        no_flip: reason for leaving flips out; None for flips.
+        crop_padding: padding of random crops in pixels.
+        convs: the conv stages.
+        last_map: (height, width) of the map after them.
+        flatten: whether to flatten that map instead of averaging it.
+        dropout: rate before the head; 0 for none.
+        batch_size: images a step.
+        epochs: epochs of the training.
+        warmup_epochs: epochs of the rising learning rate.
+        seconds: estimated time of the training on two CPU cores.
+    """
 
     image_size: Size
     exact: bool
@@ -55,72 +83,79 @@ class Chosen:
     seconds: float
 
 
-def choose(found: Findings) -> Chosen:
-    """Chooses for what was found."""
-    counts = {found.train, found.train + len(found.bad)}
-    batch = _batch_size(counts)
-    size = _image_size(found, batch)
+def choose(findings: Findings) -> Choices:
+    """Chooses everything for the images of the findings."""
+    images = findings.train
+    batch_size = _batch_size({images, images + len(findings.bad)})
+    size = _image_size(findings, batch_size)
     convs = _convs(min(size))
     halvings = sum(conv.pool for conv in convs)
-    epoch = _epoch_seconds(size, found.train, batch, found.grey)
-    epochs = _epochs(found.train, batch, epoch)
-    return Chosen(
+    epoch_seconds = _epoch_seconds(size, images, batch_size, findings.grey)
+    epochs = _epochs(images, batch_size, epoch_seconds)
+    return Choices(
         image_size=size,
-        exact=found.equal_sizes and size == next(iter(found.sizes)),
-        crop_to_aspect_ratio=found.aspects_vary,
-        grey=found.grey,
-        no_flip=_no_flip(found, size),
+        exact=findings.equal_sizes and size == next(iter(findings.sizes)),
+        crop_to_aspect_ratio=findings.aspects_vary,
+        grey=findings.grey,
+        no_flip=_no_flip(findings, size),
         crop_padding=min(size) // 8,
         convs=convs,
         last_map=(size[0] >> halvings, size[1] >> halvings),
-        flatten=max(size) <= SMALL_SIDE,
-        dropout=next((rate for below, rate in DROPOUT if found.train < below), 0.0),
-        batch_size=batch,
+        flatten=max(size) <= MAX_FLATTENED_SIDE,
+        dropout=next((rate for below, rate in DROPOUTS if images < below), 0.0),
+        batch_size=batch_size,
         epochs=epochs,
         warmup_epochs=max(1, round(0.15 * epochs)),
-        seconds=epochs * epoch,
+        seconds=epochs * epoch_seconds,
     )
 
 
-def _image_size(found: Findings, batch: int) -> Size:
-    if found.equal_sizes and max(found.median_size) <= EXACT_SIDE:
-        return found.median_size
-    height, width = found.median_size
-    ratio = 1.0  # width over height; where it varies, the largest square is cut out
-    side = float(found.median_short_side)
-    if not found.aspects_vary:
+def _image_size(findings: Findings, batch_size: int) -> Size:
+    if findings.equal_sizes and max(findings.median_size) <= MAX_UNCHANGED_SIDE:
+        return findings.median_size
+    height, width = findings.median_size
+    ratio = 1.0  # Width over height. Where it varies, the largest square is cropped.
+    side = float(findings.median_short_side)
+    if not findings.aspects_vary:
         ratio = min(4.0, max(0.25, width / height))
         side = math.sqrt(height * width)
-    most = FEW_SIDE if found.train < FEW_IMAGES else MOST_SIDE
-    side = _eights(min(side, most))
-    while side > LEAST_SIDE and FEWEST_EPOCHS * _epoch_seconds(
-        _shape(side, ratio), found.train, batch, found.grey
-    ) > (SMALLER_ABOVE_SECONDS):
+    max_side = MAX_SIDE_OF_FEW if findings.train < FEW_IMAGES else MAX_SIDE
+    side = _multiple_of_8(min(side, max_side))
+
+    def seconds() -> float:
+        size = _size(side, ratio)
+        return MIN_EPOCHS * _epoch_seconds(size, findings.train, batch_size, findings.grey)
+
+    while side > MIN_SIDE and seconds() > MAX_SECONDS_OF_MIN_EPOCHS:
         side -= 8
-    return _shape(side, ratio)
+    return _size(side, ratio)
 
 
-def _shape(side: float, ratio: float) -> Size:
-    return (_eights(side / math.sqrt(ratio)), _eights(side * math.sqrt(ratio)))
+def _size(side: float, ratio: float) -> Size:
+    """Returns (height, width) of about side * side pixels and a ratio of width over height."""
+    return (_multiple_of_8(side / math.sqrt(ratio)), _multiple_of_8(side * math.sqrt(ratio)))
 
 
-def _eights(side: float) -> int:
-    """The nearest multiple of 8, which halves three times without a rest."""
+def _multiple_of_8(side: float) -> int:
+    """Returns the nearest multiple of 8, which halves three times without a remainder."""
     return max(8, 8 * round(side / 8))
 
 
 def _convs(side: int) -> tuple[Conv, ...]:
-    """Stages that halve the shorter side down to 4 to 7; a tiny image is looked at twice first."""
+    """Returns stages that halve the shorter side to 4 to 7; at least two, even for tiny images."""
     halvings = max(0, (side // 4).bit_length() - 1)
     stages = max(2, halvings)
     return tuple(
-        Conv(min(MOST_FILTERS, FIRST_FILTERS << stage), pool=stage >= stages - halvings)
+        Conv(min(MAX_FILTERS, MIN_FILTERS << stage), pool=stage >= stages - halvings)
         for stage in range(stages)
     )
 
 
-def _epoch_seconds(size: Size, images: int, batch: int, grey: bool) -> float:
-    """A rough estimate from the multiply-adds of 3x3 convolutions; backward costs twice forward."""
+def _epoch_seconds(size: Size, images: int, batch_size: int, grey: bool) -> float:
+    """Estimates an epoch's time from the FLOPs of 3x3 convolutions.
+
+    The backward pass costs twice the forward pass.
+    """
     height, width = size
     channels = 1 if grey else 3
     flops = 0
@@ -129,30 +164,32 @@ def _epoch_seconds(size: Size, images: int, batch: int, grey: bool) -> float:
         channels = conv.filters
         if conv.pool:
             height, width = height // 2, width // 2
-    return 3 * flops * images / FLOPS_PER_SECOND + math.ceil(images / batch) * STEP_SECONDS
+    return 3 * flops * images / FLOPS_PER_SECOND + math.ceil(images / batch_size) * STEP_SECONDS
 
 
-def _epochs(images: int, batch: int, epoch_seconds: float) -> int:
-    wanted = round(STEPS / math.ceil(images / batch))
-    payable = int(TRAINING_SECONDS / epoch_seconds)
-    return max(FEWEST_EPOCHS, min(MOST_EPOCHS, wanted, payable))
+def _epochs(images: int, batch_size: int, epoch_seconds: float) -> int:
+    for_steps = round(STEPS / math.ceil(images / batch_size))
+    affordable = int(MAX_TRAINING_SECONDS / epoch_seconds)
+    return max(MIN_EPOCHS, min(MAX_EPOCHS, for_steps, affordable))
 
 
 def _batch_size(counts: set[int]) -> int:
-    """By the number of images; batch norm cannot learn from a last batch of one image.
+    """Returns a batch size that leaves no last batch of one image, which batch norm cannot use.
 
-    `counts` are the numbers of training images with and without the bad ones.
+    Args:
+        counts: numbers of training images with and without the bad ones.
     """
-    base = next((size for below, size in BATCHES if max(counts) < below), MOST_BATCH)
-    sizes = (base, base * 3 // 4, *range(base - 1, 1, -1))
-    return next((size for size in sizes if all(count % size != 1 for count in counts)), base)
+    preferred = next((size for below, size in BATCH_SIZES if max(counts) < below), MAX_BATCH_SIZE)
+    sizes = (preferred, preferred * 3 // 4, *range(preferred - 1, 1, -1))
+    return next((size for size in sizes if all(count % size != 1 for count in counts)), preferred)
 
 
-def _no_flip(found: Findings, size: Size) -> str | None:
-    if any(HANDED.search(name) for name in found.class_names):
+def _no_flip(findings: Findings, size: Size) -> str | None:
+    """Returns the reason for leaving flips out, or None."""
+    if any(HANDED.search(name) for name in findings.class_names):
         return "class names speak of left or right"
-    if found.class_names and all(len(name) == 1 for name in found.class_names):
+    if findings.class_names and all(len(name) == 1 for name in findings.class_names):
         return "classes look like letters or digits"
-    if found.grey and max(size) <= LEAST_SIDE:
+    if findings.grey and max(size) <= MIN_SIDE:
         return "small grey images are often letters or digits"
     return None

@@ -1,4 +1,4 @@
-"""What `zoo new` finds out about images: what its choices rest on, and what it tells. Light."""
+"""What `zoo new` finds out about images: the basis of its choices and of its summary. Light."""
 
 from __future__ import annotations
 
@@ -9,30 +9,32 @@ from functools import cached_property
 from statistics import median
 from typing import Any
 
-UNEVEN = 3.0
+IMBALANCE_NOTED = 3.0  # Ratio of the largest class to the smallest above which a note is given.
 ASSUMED_IMAGES = 10_000
 ASSUMED_SIDE = 64
-ASPECT_SPREAD = 1.05
+MAX_ASPECT_SPREAD = (
+    1.05  # Ratio of the widest shape to the narrowest up to which they count as one.
+)
 
 Size = tuple[int, int]  # height, width
 
 
 @dataclass(frozen=True)
 class Findings:
-    """Images of one source.
+    """Facts about the images of one source.
 
     Args:
-        source: what stands under `data.source`.
-        place: where the images are, for people.
-        name: the recipe's name.
-        class_names: empty where they are not known without downloading.
-        images: usable images a split; empty where not known.
-        per_class: {split: {class: usable images}}; may be of a sample.
-        sizes: how many images have each (height, width).
-        modes: how many have each colour mode, in Pillow's words.
-        grey: whether all of them are grey, whatever their mode.
+        source: value of `data.source` in the recipe.
+        place: where the images are, in words.
+        name: name of the recipe.
+        class_names: names of the classes; empty if a download would be needed to know them.
+        images: {split: number of usable images}; empty if not known.
+        per_class: {split: {class: number of usable images}}, possibly of a sample.
+        sizes: number of images of each (height, width).
+        modes: number of images of each colour mode, as Pillow names it.
+        grey: whether all images are grey, whatever their mode.
         bad: (path, reason) of each file that cannot be used.
-        notes: sentences about what else should be known.
+        notes: sentences that the user should see.
     """
 
     source: Any
@@ -49,43 +51,42 @@ class Findings:
 
     @property
     def train(self) -> int:
-        """Training images, or a guess where their number is not known."""
+        """Number of training images; a guess if it is not known."""
         return self.images.get("train", ASSUMED_IMAGES)
 
     @property
     def imbalance(self) -> float | None:
-        """Images of the largest training class over those of the smallest."""
+        """Size of the largest training class over that of the smallest; None if not known."""
         counts = self.per_class.get("train", {}).values()
         return max(counts) / max(1, min(counts)) if counts else None
 
     @property
     def equal_sizes(self) -> bool:
+        """Whether all images have one size."""
         return len(self.sizes) == 1
 
     @cached_property
     def median_size(self) -> Size:
-        """The medians of heights and of widths."""
+        """Median height and median width; a guess if no size is known."""
         if not self.sizes:
             return (ASSUMED_SIDE, ASSUMED_SIDE)
-        columns = [
-            [size[axis] for size, count in self.sizes.items() for _ in range(count)]
-            for axis in (0, 1)
-        ]
-        return (round(median(columns[0])), round(median(columns[1])))
+        heights, widths = zip(*self.sizes.elements(), strict=True)
+        return (round(median(heights)), round(median(widths)))
 
     @cached_property
     def median_short_side(self) -> int:
-        sides = [min(size) for size, count in self.sizes.items() for _ in range(count)]
+        """Median of the shorter sides; a guess if no size is known."""
+        sides = [min(size) for size in self.sizes.elements()]
         return round(median(sides)) if sides else ASSUMED_SIDE
 
     @property
     def aspects_vary(self) -> bool:
-        """Whether squeezing all images to one shape would distort some of them."""
+        """Whether resizing all images to one shape would distort some of them."""
         aspects = [width / height for height, width in self.sizes]
-        return bool(aspects) and max(aspects) / min(aspects) > ASPECT_SPREAD
+        return bool(aspects) and max(aspects) / min(aspects) > MAX_ASPECT_SPREAD
 
     def images_line(self) -> str:
-        """`2,000 in 10 classes: 1,620 train, 180 validation, 200 test`."""
+        """Describes the numbers: `2,000 in 10 classes: 1,620 train, 180 validation, 200 test`."""
         classes = f"{len(self.class_names)} classes" if self.class_names else "classes not known"
         if not self.images:
             return f"number not known, {classes}"
@@ -93,7 +94,7 @@ class Findings:
         return f"{sum(self.images.values()):,} in {classes}: {splits}"
 
     def sizes_line(self) -> str:
-        """`100 x 100, all equal` or least, median and greatest."""
+        """Describes the sizes: `100 x 100, all equal`, or smallest, largest and median."""
         if not self.sizes:
             return f"not known; {ASSUMED_SIDE} x {ASSUMED_SIDE} is assumed"
         if self.equal_sizes:
@@ -106,11 +107,12 @@ class Findings:
         )
 
     def colours_line(self) -> str:
+        """Describes the colour modes: `12 RGB, 3 L`."""
         modes = ", ".join(f"{count:,} {mode}" for mode, count in self.modes.most_common())
         return (modes + " (all of them grey)" * self.grey) or "not known"
 
     def balance_line(self) -> str:
-        """Largest and smallest training class."""
+        """Describes the largest and the smallest training class."""
         counts = self.per_class.get("train", {})
         if not counts:
             return "not known"
@@ -123,9 +125,9 @@ class Findings:
         )
 
     def all_notes(self) -> list[str]:
-        """The notes, with what follows from the counts."""
+        """Returns the notes, with one on imbalance if classes are uneven."""
         notes = list(self.notes)
-        if self.imbalance is not None and self.imbalance > UNEVEN:
+        if self.imbalance is not None and self.imbalance > IMBALANCE_NOTED:
             notes.append(
                 f"uneven classes: the largest has {self.imbalance:.1f} times the images of the "
                 "smallest; accuracy hides the small ones: look at recall per class in zoo evaluate"
@@ -133,6 +135,7 @@ class Findings:
         return notes
 
     def as_json(self) -> dict[str, Any]:
+        """Returns `findings` of `zoo new --json`."""
         sizes = sorted(self.sizes, key=lambda size: (size[0] * size[1], size))
         return {
             "source": self.source,

@@ -1,4 +1,4 @@
-"""Writes the recipe's text: what was found on top, and beside each choice its reason. Light."""
+"""Writes the recipe's text: findings on top, and the reason beside each choice. Light."""
 
 from __future__ import annotations
 
@@ -6,49 +6,57 @@ import json
 import textwrap
 from typing import Any
 
-from zoo.new.choose import Chosen, Conv
+from zoo.new.choose import Choices, Conv
 from zoo.new.findings import Findings
 from zoo.recipe.yaml_reader import plain
 
 WIDTH = 100
-REASONS = 46  # the column in which reasons start, where the line leaves room
-NAMED = 10
+REASON_COLUMN = 46  # Column in which reasons start, if they fit.
+MAX_BAD_LISTED = 10
 
 
-def recipe_text(found: Findings, chosen: Chosen, file: str) -> str:
-    """The recipe; `file` is what the user calls it."""
+def recipe_text(findings: Findings, choices: Choices, file: str) -> str:
+    """Returns the text of the recipe.
+
+    Args:
+        findings: what was found out about the images.
+        choices: what was chosen for them.
+        file: the recipe's path as the user writes it, quoted for a shell.
+    """
     lines = [
-        *_header(found, file),
-        f"name: {_scalar(found.name)}",
+        *_header(findings, file),
+        f"name: {_scalar(findings.name)}",
         _line("seed: 0", "the same seed gives the same weights on the same machine"),
-        *_data(found, chosen),
-        *_model(chosen),
-        *_train(found, chosen),
+        *_data(findings, choices),
+        *_model(choices),
+        *_train(findings, choices),
     ]
     return "\n".join(lines) + "\n"
 
 
 def duration(seconds: float) -> str:
-    """Roughly: `under a minute`, `4 min`, `2 h`."""
+    """Describes a duration roughly: `under a minute`, `4 min`, `2.0 h`."""
     if seconds < 60:
         return "under a minute"
     return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
 
 
-def _header(found: Findings, file: str) -> list[str]:
+def _header(findings: Findings, file: str) -> list[str]:
     rows = [
-        ("images", found.images_line()),
-        ("sizes", f"{found.sizes_line()} (height x width)"),
-        ("colours", found.colours_line()),
-        ("balance", found.balance_line()),
-        *(("note", note) for note in found.all_notes()),
+        ("images", findings.images_line()),
+        ("sizes", f"{findings.sizes_line()} (height x width)"),
+        ("colours", findings.colours_line()),
+        ("balance", findings.balance_line()),
+        *(("note", note) for note in findings.all_notes()),
     ]
-    rows += [("bad", f"{path}: {reason}") for path, reason in found.bad[:NAMED]]
-    if len(found.bad) > NAMED:
-        rows.append(("bad", f"and {len(found.bad) - NAMED} more: `zoo new --json` lists them"))
+    rows += [("bad", f"{path}: {reason}") for path, reason in findings.bad[:MAX_BAD_LISTED]]
+    if len(findings.bad) > MAX_BAD_LISTED:
+        rows.append(
+            ("bad", f"and {len(findings.bad) - MAX_BAD_LISTED} more: `zoo new --json` lists them")
+        )
     lines = [
         *_comment(f"zoo train {file}"),
-        *_comment(f"Written by zoo new after a look at {found.place}"),
+        *_comment(f"Written by zoo new after a look at {findings.place}"),
         "#",
     ]
     for title, text in rows:
@@ -56,25 +64,25 @@ def _header(found: Findings, file: str) -> list[str]:
     return lines
 
 
-def _data(found: Findings, chosen: Chosen) -> list[str]:
-    height, width = chosen.image_size
+def _data(findings: Findings, choices: Choices) -> list[str]:
+    height, width = choices.image_size
     lines = [
         "data:",
-        f"  source: {_flow(found.source)}",
-        _line(f"  image_size: [{height}, {width}]", _size_reason(found, chosen)),
+        f"  source: {_flow(findings.source)}",
+        _line(f"  image_size: [{height}, {width}]", _size_reason(findings, choices)),
     ]
-    if chosen.crop_to_aspect_ratio:
+    if choices.crop_to_aspect_ratio:
         lines.append(_line("  crop_to_aspect_ratio: true", "shapes vary: cut, do not squeeze"))
     lines += [
         _line("  color_mode: grayscale", "all images are grey")
-        if chosen.grey
+        if choices.grey
         else _line("  color_mode: rgb", ""),
         _line("  preprocess: channel_meanstd", "statistics of the training images alone"),
-        *_augment(chosen),
+        *_augment(choices),
     ]
-    if found.bad:
+    if findings.bad:
         lines += _comment(
-            f"{_files(len(found.bad))} cannot be used (above), and training stops at them. Repair "
+            f"{_files(len(findings.bad))} cannot be used (above), and training stops at them. Repair "
             "or remove them, or take the mark off the next line to leave them out:",
             "  # ",
         )
@@ -82,44 +90,44 @@ def _data(found: Findings, chosen: Chosen) -> list[str]:
     return lines
 
 
-def _size_reason(found: Findings, chosen: Chosen) -> str:
-    if chosen.exact:
+def _size_reason(findings: Findings, choices: Choices) -> str:
+    if choices.exact:
         return "the images' own size"
-    if not found.sizes:
+    if not findings.sizes:
         return "the images' size is not known: set it to theirs, or smaller"
-    height, width = found.median_size
-    if height * width > 1.3 * chosen.image_size[0] * chosen.image_size[1]:
+    height, width = findings.median_size
+    if height * width > 1.3 * choices.image_size[0] * choices.image_size[1]:
         return "for speed; larger (multiples of 16) sees more and takes longer"
     return "near the median size"
 
 
-def _augment(chosen: Chosen) -> list[str]:
+def _augment(choices: Choices) -> list[str]:
     steps = []
-    if chosen.no_flip is None:
+    if choices.no_flip is None:
         text = "    - random_flip: horizontal"
         steps.append(_line(text, "leave out where left and right differ, as in text"))
-    if chosen.crop_padding:
-        text = f"    - random_crop: {{padding: {chosen.crop_padding}}}"
+    if choices.crop_padding:
+        text = f"    - random_crop: {{padding: {choices.crop_padding}}}"
         steps.append(_line(text, "shifts by up to an eighth of the side"))
     lines = ["  augment:", *steps] if steps else []
-    if chosen.no_flip is not None:
-        lines += _comment(f"No random_flip: {chosen.no_flip}.", "    # " if steps else "  # ")
+    if choices.no_flip is not None:
+        lines += _comment(f"No random_flip: {choices.no_flip}.", "    # " if steps else "  # ")
     return lines
 
 
-def _model(chosen: Chosen) -> list[str]:
-    height, width = chosen.last_map
+def _model(choices: Choices) -> list[str]:
+    height, width = choices.last_map
     last = f"the last map is {height} x {width}"
     lines = [
         "model:",
         _line("  stack:", "each conv: 3x3 kernels (He) - batch norm - ReLU"),
-        *(_conv(conv) for conv in chosen.convs),
+        *(_conv(conv) for conv in choices.convs),
         _line("    - flatten", f"{last}, and in small images the place matters")
-        if chosen.flatten
+        if choices.flatten
         else _line("    - global_pool: average", f"{last}; its mean goes to the classes"),
     ]
-    if chosen.dropout:
-        text = f"    - dropout: {chosen.dropout:g}"
+    if choices.dropout:
+        text = f"    - dropout: {choices.dropout:g}"
         lines.append(_line(text, "the fewer images, the more"))
     return lines
 
@@ -128,17 +136,17 @@ def _conv(conv: Conv) -> str:
     return f"    - conv: {{filters: {conv.filters}{', pool: max' * conv.pool}}}"
 
 
-def _train(found: Findings, chosen: Chosen) -> list[str]:
-    time = f"about {duration(chosen.seconds)} on two CPU cores, estimated"
-    if not found.images:
+def _train(findings: Findings, choices: Choices) -> list[str]:
+    time = f"about {duration(choices.seconds)} on two CPU cores, estimated"
+    if not findings.images:
         time = "the number of images is not known: fewer if there are many"
     lines = [
         "train:",
-        _line(f"  epochs: {chosen.epochs}", time),
-        _line(f"  batch_size: {chosen.batch_size}", "leaves no last batch of one image"),
+        _line(f"  epochs: {choices.epochs}", time),
+        _line(f"  batch_size: {choices.batch_size}", "leaves no last batch of one image"),
         _line("  optimizer: {Adam: {learning_rate: 2e-3}}", "the peak of the schedule"),
         _line(
-            f"  schedule: {{one_cycle: {{warmup_epochs: {chosen.warmup_epochs}}}}}",
+            f"  schedule: {{one_cycle: {{warmup_epochs: {choices.warmup_epochs}}}}}",
             "up, then down to zero",
         ),
         _line(
@@ -150,10 +158,10 @@ def _train(found: Findings, chosen: Chosen) -> list[str]:
 
 
 def _line(text: str, reason: str) -> str:
-    """A line with its reason beside it, or above where both are too long."""
+    """Returns a line with its reason beside it, or above if both do not fit."""
     if not reason:
         return text
-    beside = f"{text:{REASONS - 2}}  # {reason}"
+    beside = f"{text:{REASON_COLUMN - 2}}  # {reason}"
     if len(beside) <= WIDTH:
         return beside
     closer = f"{text}  # {reason}"
@@ -164,7 +172,10 @@ def _line(text: str, reason: str) -> str:
 
 
 def _comment(text: str, first: str = "# ", rest: str | None = None) -> list[str]:
-    """Lines of a comment. File names may hold anything: nothing may end the comment."""
+    """Wraps text into comment lines.
+
+    Line breaks in file names are replaced: they would end the comment.
+    """
     safe = "".join(letter if letter.isprintable() else "\ufffd" for letter in text)
     return textwrap.wrap(
         safe,
@@ -181,7 +192,7 @@ def _files(count: int) -> str:
 
 
 def _flow(value: Any) -> str:
-    """Plain data as YAML in one line."""
+    """Writes plain data as YAML in one line."""
     if isinstance(value, dict):
         return "{" + ", ".join(f"{key}: {_flow(item)}" for key, item in value.items()) + "}"
     if value is None:
@@ -190,7 +201,7 @@ def _flow(value: Any) -> str:
 
 
 def _scalar(text: str) -> str:
-    """Text in quotes unless it is a plain word."""
+    """Quotes text unless YAML reads it as the same text."""
     simple = all(letter.isalnum() or letter in "._-/" for letter in text) and text.isascii()
     if simple and isinstance(plain(text), str) and text != "none" and text[:1] not in "-.":
         return text

@@ -1,0 +1,129 @@
+"""Decodes every file of a folder once, before training, and records which cannot be used."""
+
+from __future__ import annotations
+
+import hashlib
+import math
+from collections.abc import Mapping, Sequence
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from zoo.data import images
+from zoo.data.images import BadImage, ImageSpec
+from zoo.data.layout import ImageFile, Layout
+from zoo.data.pixel_statistics import PixelStatistics
+from zoo.data.progress import Progress
+from zoo.data.threads import as_results_arrive
+
+CHUNK = 64  # Files a thread verifies at once.
+SUM_BYTES = 2**20  # Pixels that a thread sums up at once.
+ABSENT = "absent"  # Stands for the hash of a file that cannot be read.
+
+
+@dataclass(frozen=True)
+class FileCheck:
+    """What was found out about one file.
+
+    Args:
+        sha256: hash of its content.
+        frames: number of its frames or pages.
+        reason: why it cannot be used; None if it can.
+    """
+
+    sha256: str
+    frames: int
+    reason: str | None
+
+
+def verify(
+    layout: Layout,
+    arrays: Mapping[str, np.ndarray | None],
+    spec: ImageSpec,
+    progress: Progress,
+) -> tuple[dict[str, list[FileCheck]], PixelStatistics | None]:
+    """Decodes all files of all splits in threads.
+
+    Args:
+        layout: the files.
+        arrays: {split: uint8 (n, height, width, channels) to write pixels into, or None}.
+        spec: size and channels.
+        progress: called with (images done, images in all, what is being done).
+
+    Returns:
+        {split: one check a file, in order}, and the statistics over usable training images; None
+        if there are none.
+    """
+    total = sum(map(len, layout.splits.values()))
+    done = 0
+    statistics: PixelStatistics | None = None
+    chunks: dict[tuple[str, int], list[FileCheck]] = {}
+
+    def verify_chunk(
+        split: str, start: int
+    ) -> tuple[str, int, list[FileCheck], PixelStatistics | None]:
+        files = layout.splits[split][start : start + CHUNK]
+        array = arrays[split]
+        rows = None if array is None else array[start : start + CHUNK]
+        return split, start, *_verify_files(layout.root, files, rows, spec, sums=split == "train")
+
+    jobs = (
+        (split, start)
+        for split, files in layout.splits.items()
+        for start in range(0, len(files), CHUNK)
+    )
+    with closing(as_results_arrive(verify_chunk, jobs, "zoo-verify")) as results:
+        for split, start, checks, sums in results:
+            chunks[split, start] = checks
+            if sums is not None:
+                statistics = sums if statistics is None else statistics + sums
+            done += len(checks)
+            progress(done, total, "checking images")
+    in_order: dict[str, list[FileCheck]] = {split: [] for split in layout.splits}
+    for split, start in sorted(chunks):
+        in_order[split] += chunks[split, start]
+    return in_order, statistics
+
+
+def _verify_files(
+    root: Path, files: Sequence[ImageFile], rows: np.ndarray | None, spec: ImageSpec, *, sums: bool
+) -> tuple[list[FileCheck], PixelStatistics | None]:
+    """Decodes some files of one split, into `rows` if given; sums up pixels if asked to."""
+    checks = []
+    to_sum: list[np.ndarray] = []
+    statistics: PixelStatistics | None = None
+    image_bytes = math.prod(spec.shape)
+    for i, file in enumerate(files):
+        digest, frames, reason = ABSENT, 1, None
+        try:
+            content = _read(root / file.path)
+            digest = hashlib.sha256(content).hexdigest()
+            decoded = images.decode(content, spec)
+        except BadImage as error:
+            reason = str(error)
+        else:
+            frames = decoded.frames
+            if rows is not None:
+                rows[i] = decoded.pixels
+            if sums:
+                to_sum.append(decoded.pixels)
+        if len(to_sum) * image_bytes >= SUM_BYTES:
+            statistics, to_sum = _added(statistics, to_sum), []
+        checks.append(FileCheck(digest, frames, reason))
+    return checks, _added(statistics, to_sum)
+
+
+def _added(statistics: PixelStatistics | None, pixels: list[np.ndarray]) -> PixelStatistics | None:
+    if not pixels:
+        return statistics
+    more = PixelStatistics.of(np.stack(pixels))
+    return more if statistics is None else statistics + more
+
+
+def _read(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise BadImage(f"cannot be read: {error.strerror or error}") from None

@@ -1,0 +1,167 @@
+"""Looks at every file of an image folder: decodes it in full, keeps its size, mode and hash."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections import Counter
+from collections.abc import Sequence
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+
+from zoo.data import images, layout
+from zoo.data.images import BadImage, ImageSpec
+from zoo.data.layout import ImageFile, Layout
+from zoo.data.progress import Progress
+from zoo.data.threads import as_results_arrive
+from zoo.errors import DataError, Problem
+from zoo.new.findings import Findings, Size
+from zoo.new.recipe_name import recipe_name
+
+CHUNK = 64  # Files a thread looks at at once.
+EXAMPLES = 5  # Examples in a note.
+# Enough pixels to tell grey from colour; `nearest` does not change their values.
+SAMPLE = ImageSpec(32, 32, 3, interpolation="nearest")
+
+
+@dataclass(frozen=True)
+class FileFacts:
+    """What was found out about one file.
+
+    Args:
+        split: split that it belongs to.
+        file: the file.
+        sha256: hash of its content.
+        size: (height, width), upright.
+        mode: colour mode, as Pillow names it.
+        grey: whether all its pixels are grey.
+        reason: why it cannot be used, in which case nothing else is known; None if it can.
+    """
+
+    split: str
+    file: ImageFile
+    sha256: str = ""
+    size: Size = (0, 0)
+    mode: str = ""
+    grey: bool = False
+    reason: str | None = None
+
+
+def inspect_folder(path: str, progress: Progress) -> Findings:
+    """Looks at a folder of images.
+
+    Args:
+        path: the folder.
+        progress: called with (images done, images in all, what is being done).
+
+    Raises:
+        DataError: the folder is not laid out as expected, no image can be used, or the path is not
+            UTF-8.
+    """
+    root = Path(os.path.abspath(Path(path).expanduser()))
+    try:
+        str(root).encode()
+    except UnicodeEncodeError:
+        raise DataError(
+            f"{root!a}: the path is not UTF-8, so no recipe can name it; rename the folder"
+        ) from None
+    folder = layout.read(root)
+    facts = _inspect_files(folder, progress)
+    good = [fact for fact in facts if fact.reason is None]
+    bad = tuple((fact.file.path, fact.reason) for fact in facts if fact.reason is not None)
+    if not good:
+        raise DataError(
+            f"{root}: none of {len(bad)} images can be used; repair them",
+            [Problem(file=str(root / path), message=reason) for path, reason in bad],
+        )
+    names = folder.class_names
+    per_class = {split: dict.fromkeys(names, 0) for split in folder.splits}
+    for fact in good:
+        per_class[fact.split][names[fact.file.label]] += 1
+    return Findings(
+        source={"folder": str(root)},
+        place=str(root),
+        name=recipe_name(root.name),
+        class_names=names,
+        images={split: sum(counts.values()) for split, counts in per_class.items()},
+        per_class=per_class,
+        sizes=Counter(fact.size for fact in good),
+        modes=Counter(fact.mode for fact in good),
+        grey=all(fact.grey for fact in good),
+        bad=bad,
+        notes=(*folder.notes, *_copies_across_splits(good), *_copies_across_classes(good)),
+    )
+
+
+def _inspect_files(folder: Layout, progress: Progress) -> list[FileFacts]:
+    """Looks at every file of every split, in threads; returns facts in the layout's order."""
+    total = sum(map(len, folder.splits.values()))
+    done = 0
+
+    def inspect_chunk(split: str, start: int) -> list[FileFacts]:
+        files = folder.splits[split][start : start + CHUNK]
+        return [_inspect_file(folder.root, split, file) for file in files]
+
+    jobs = [
+        (split, start)
+        for split, files in folder.splits.items()
+        for start in range(0, len(files), CHUNK)
+    ]
+    facts: dict[tuple[str, str], FileFacts] = {}
+    with closing(as_results_arrive(inspect_chunk, jobs, "zoo-new")) as results:
+        for chunk in results:
+            facts |= {(fact.split, fact.file.path): fact for fact in chunk}
+            done += len(chunk)
+            progress(done, total, "looking at images")
+    return [facts[split, file.path] for split, files in folder.splits.items() for file in files]
+
+
+def _inspect_file(root: Path, split: str, file: ImageFile) -> FileFacts:
+    try:
+        content = (root / file.path).read_bytes()
+        decoded = images.decode(content, SAMPLE)
+    except OSError as error:
+        return FileFacts(split, file, reason=f"cannot be read: {error.strerror or error}")
+    except BadImage as error:
+        return FileFacts(split, file, reason=str(error))
+    pixels = decoded.pixels
+    return FileFacts(
+        split,
+        file,
+        sha256=hashlib.sha256(content).hexdigest(),
+        size=decoded.size,
+        mode=decoded.mode,
+        grey=bool((pixels.max(axis=2) == pixels.min(axis=2)).all()),
+    )
+
+
+def _copies_across_splits(facts: Sequence[FileFacts]) -> list[str]:
+    """Notes files that are in two splits: training images must not be tested on."""
+    paths: dict[str, dict[str, str]] = {}
+    for fact in facts:
+        paths.setdefault(fact.split, {})[fact.sha256] = fact.file.path
+    notes = []
+    for split, other in (("validation", "train"), ("test", "train"), ("test", "validation")):
+        in_other = paths.get(other, {})
+        copies = [fact for fact in facts if fact.split == split and fact.sha256 in in_other]
+        if copies:
+            example = copies[0]
+            notes.append(
+                f"{len(copies)} of {split} byte for byte in {other} too, such as "
+                f"{example.file.path} and {in_other[example.sha256]}: remove the copies, or "
+                "measured accuracy flatters"
+            )
+    return notes
+
+
+def _copies_across_classes(facts: Sequence[FileFacts]) -> list[str]:
+    """Notes files that are in two classes: one label must be wrong."""
+    files_of: dict[str, list[ImageFile]] = {}
+    for fact in facts:
+        files_of.setdefault(fact.sha256, []).append(fact.file)
+    copies = [files for files in files_of.values() if len({file.label for file in files}) > 1]
+    if not copies:
+        return []
+    examples = "; ".join(" = ".join(file.path for file in files[:3]) for files in copies[:EXAMPLES])
+    return [f"{len(copies)} images in more than one class, the same byte for byte: {examples}"]
