@@ -18,9 +18,9 @@ from tests.runs import zoo
 from zoo import recipe as recipes
 from zoo.cli import app
 from zoo.errors import DataError, UsageError
-from zoo.new import Made, new
+from zoo.new import NewRecipe, new
 from zoo.new.choose import _batch_size, _convs
-from zoo.new.name import recipe_name
+from zoo.new.recipe_name import recipe_name
 from zoo.plan import num_classes, plan
 from zoo.recipe import Recipe
 
@@ -47,7 +47,7 @@ def draw(tmp_path: Path) -> Draw:
     return make
 
 
-def made(folder: Path | str, out: Path) -> tuple[Made, Recipe, str]:
+def made(folder: Path | str, out: Path) -> tuple[NewRecipe, Recipe, str]:
     """Runs it; the recipe, loaded from the file, has a stack that fits."""
     result = new(str(folder), out)
     loaded = recipes.load(str(out))
@@ -71,7 +71,7 @@ def test_small_grey_images_stay_as_they_are(draw: Draw, tmp_path: Path) -> None:
         folder = draw(f"signs/{name}", 30, (28, 28), grey=True)
     result, loaded, text = made(folder, tmp_path / "out.yaml")
     assert loaded.image_shape == (28, 28, 1)
-    assert result.found.images == {"train": 49, "validation": 5, "test": 6}
+    assert result.findings.images == {"train": 49, "validation": 5, "test": 6}
     assert [step.word for step in loaded.data.augment] == ["random_crop"]
     assert "No random_flip: small grey images" in text
     assert loaded.data.crop_to_aspect_ratio is False
@@ -86,9 +86,9 @@ def test_grey_pixels_in_colour_files_are_grey(tmp_path: Path) -> None:
             image.save(tmp_path / "scans" / name / f"{number}.png")
     result, loaded, _ = made(tmp_path / "scans", tmp_path / "out.yaml")
     assert loaded.data.color_mode == "grayscale"
-    assert result.found.modes == {"RGB": 8}
+    assert result.findings.modes == {"RGB": 8}
     (tmp_path / "scans" / "a" / "red.png").write_bytes(_png((200, 0, 0)))
-    assert not new(str(tmp_path / "scans"), tmp_path / "red.yaml").chosen.grey
+    assert not new(str(tmp_path / "scans"), tmp_path / "red.yaml").choices.grey
 
 
 def _png(colour: tuple[int, int, int]) -> bytes:
@@ -108,7 +108,7 @@ def test_mixed_sizes_are_cropped_to_a_square_below_the_median(draw: Draw, tmp_pa
     assert loaded.image_shape == (64, 64, 3)
     assert "60 x 160 to 120 x 90" in text
     assert [step.word for step in loaded.data.augment] == ["random_flip", "random_crop"]
-    assert result.found.as_json()["sizes"]["median"] == [90, 125]
+    assert result.findings.as_json()["sizes"]["median"] == [90, 125]
 
 
 def test_large_images_of_one_shape_keep_it(draw: Draw, tmp_path: Path) -> None:
@@ -131,8 +131,8 @@ def test_uneven_classes_are_said(draw: Draw, tmp_path: Path) -> None:
     draw("pets/cat", 40)
     folder = draw("pets/dog", 4)
     result, _, text = made(folder, tmp_path / "out.yaml")
-    assert result.found.imbalance is not None
-    assert result.found.imbalance > 3
+    assert result.findings.imbalance is not None
+    assert result.findings.imbalance > 3
     assert "uneven classes" in text
 
 
@@ -144,7 +144,7 @@ def test_copies_across_splits_and_classes_are_said(draw: Draw, tmp_path: Path) -
     (folder / "test" / "cat" / "copy.png").write_bytes(content)
     (folder / "train" / "dog" / "copy.png").write_bytes(content)
     result, _, _ = made(folder, tmp_path / "out.yaml")
-    notes = "\n".join(result.found.notes)
+    notes = "\n".join(result.findings.notes)
     assert "1 of test byte for byte in train too, such as test/cat/copy.png" in notes
     assert "1 images in more than one class" in notes
 
@@ -155,7 +155,7 @@ def test_bad_files_are_listed_and_the_default_stays(draw: Draw, tmp_path: Path) 
     (folder / "cat" / "broken.png").write_bytes(b"no picture")
     (folder / "cat" / "notes.txt").write_text("x", encoding="utf-8")
     result, loaded, text = made(folder, tmp_path / "out.yaml")
-    assert [path for path, _ in result.found.bad] == ["cat/broken.png"]
+    assert [path for path, _ in result.findings.bad] == ["cat/broken.png"]
     assert loaded.data.on_bad_image == "error"
     assert "  # on_bad_image: skip\n" in text
     assert "ignored 1 file that no image reader is for: cat/notes.txt" in text
@@ -190,7 +190,7 @@ def test_odd_names(draw: Draw, tmp_path: Path, folder: str) -> None:
 def test_digits(tmp_path: Path) -> None:
     result, loaded, _ = made("digits", tmp_path / "out.yaml")
     assert loaded.image_shape == (8, 8, 1)
-    assert result.found.images == {"train": 1257, "validation": 180, "test": 360}
+    assert result.findings.images == {"train": 1257, "validation": 180, "test": 360}
     assert [step.word for step in loaded.model.stack] == ["conv", "conv", "flatten", "dropout"]
 
 
@@ -217,9 +217,9 @@ def test_tfds(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, prepared: bool) -
     result, loaded, _ = made("tfds:digits", tmp_path / "out.yaml")
     assert loaded.image_shape == (8, 8, 1)
     assert num_classes(loaded) == 10
-    assert bool(result.found.images) == prepared
-    assert (result.found.imbalance is not None) == prepared
-    assert any("zoo train will download it" in note for note in result.found.notes) != prepared
+    assert bool(result.findings.images) == prepared
+    assert (result.findings.imbalance is not None) == prepared
+    assert any("zoo train will download it" in note for note in result.findings.notes) != prepared
 
 
 @pytest.mark.parametrize("count", range(2, 400, 7))

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from zoo.data.splits import Split
 from zoo.recipe.schema import Recipe
 
 Maker = Callable[..., Path]
@@ -21,6 +22,12 @@ def make_recipe(source: Any, **data: Any) -> Recipe:
     return Recipe.model_validate(
         {"name": "x", "data": data, "model": {"stack": ["flatten"]}, "train": {"epochs": 1}}
     )
+
+
+def whole(split: Split | None) -> np.ndarray:
+    """All images of a split."""
+    assert split is not None
+    return split.images(np.arange(len(split)))
 
 
 @pytest.fixture(autouse=True)

@@ -1,4 +1,4 @@
-"""The folder source: verification, the cache, streaming, and what is done with bad images."""
+"""The `folder` source: verification, streaming, and what is done with bad images."""
 
 from __future__ import annotations
 
@@ -11,15 +11,13 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tests.data.conftest import Maker, make_recipe
+from tests.data.conftest import Maker, make_recipe, whole
 from tests.data.test_images import encoded, noise, png
-from zoo.data import cache as stores
 from zoo.data import folder as source
 from zoo.data import images as decoder
 from zoo.data.load import load
 from zoo.data.normalise import normalisation
-from zoo.data.splits import Split
-from zoo.errors import DataError, EnvironmentFault
+from zoo.errors import DataError
 
 BAD = {
     "train/cat/cut.jpg": (encoded(noise(), "JPEG")[:1500], "cut short"),
@@ -27,6 +25,8 @@ BAD = {
     "train/dog/text.jpg": (b"not found", "not an image"),
     "test/cat/bomb.png": (png(100_000, 100_000, 8, 2, b""), "megapixels"),
 }
+
+
 ODD = {
     "train/cat/cmyk.jpg": encoded(noise().convert("CMYK"), "JPEG"),
     "train/cat/deep.png": encoded(Image.fromarray(np.full((9, 9), 40_000, np.uint16)), "PNG"),
@@ -36,11 +36,6 @@ ODD = {
     "train/dog/palette.png": encoded(noise().convert("P"), "PNG"),
     "train/dog/.hidden.jpg": b"rubbish",
 }
-
-
-def whole(split: Split | None) -> np.ndarray:
-    assert split is not None
-    return split.images(np.arange(len(split)))
 
 
 def forbid_decoding(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -127,78 +122,6 @@ def test_the_fingerprint_is_the_same_elsewhere(pets: Path, tmp_path: Path) -> No
     assert len(prints) == 1
     seeded = {"folder": {"path": str(pets), "split_seed": 1}}
     assert load(make_recipe(seeded)).fingerprint not in prints
-
-
-@pytest.mark.parametrize("name", ["train.npy", "manifest.json", "statistics.npz"])
-def test_a_broken_cache_is_built_again(pets: Path, cache: Path, name: str) -> None:
-    recipe = make_recipe({"folder": str(pets)}, loading="resident")
-    pixels = whole(load(recipe).train)
-    (entry,) = cache.iterdir()
-    os.truncate(entry / name, 100)
-    assert (whole(load(recipe).train) == pixels).all()
-    assert [path.name for path in cache.iterdir()] == [entry.name]
-    (entry / name).unlink()
-    assert (whole(load(recipe).train) == pixels).all()
-
-
-def test_two_builders_at_once(pets: Path, cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    recipe = make_recipe({"folder": str(pets)}, loading="resident")
-    fill = source._fill
-    inner = []
-
-    def slow(*arguments: object, **options: object) -> object:
-        monkeypatch.setattr(source, "_fill", fill)
-        inner.append(load(recipe))  # the other builder is done first
-        return fill(*arguments, **options)  # type: ignore[arg-type]
-
-    monkeypatch.setattr(source, "_fill", slow)
-    outer = load(recipe)
-    assert (whole(outer.train) == whole(inner[0].train)).all()
-    assert len(list(cache.iterdir())) == 1
-
-
-@pytest.mark.parametrize("error", [KeyboardInterrupt, RuntimeError])
-def test_an_interrupted_build_leaves_nothing(
-    pets: Path, cache: Path, error: type[BaseException]
-) -> None:
-    def stop(done: int, total: int, what: str) -> None:
-        raise error
-
-    with pytest.raises(error):
-        load(make_recipe({"folder": str(pets)}, loading="resident"), progress=stop)
-    assert not list(cache.iterdir())
-
-
-def test_what_a_killed_build_left_is_removed_after_a_day(pets: Path, cache: Path) -> None:
-    for name, age in (("old", 2 * 86400), ("new", 0)):
-        left = cache / f".building-{name}"
-        left.mkdir(parents=True)
-        (left / "train.npy").write_bytes(b"half")
-        for path in (left / "train.npy", left):
-            os.utime(path, (path.stat().st_mtime - age,) * 2)
-    load(make_recipe({"folder": str(pets)}))
-    assert [path.name for path in cache.glob(".*")] == [".building-new"]
-
-
-def test_a_full_disk_is_told_before(pets: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(stores, "SPARE_BYTES", 2**62)
-    with pytest.raises(EnvironmentFault, match="of free disk; set ZOO_CACHE"):
-        load(make_recipe({"folder": str(pets)}, loading="resident"))
-
-
-def test_a_cache_that_cannot_be_made(pets: Path, tmp_path: Path) -> None:
-    (tmp_path / "file").write_text("")
-    with pytest.raises(EnvironmentFault, match="cannot write the cache"):
-        load(make_recipe({"folder": str(pets)}), cache_dir=tmp_path / "file" / "cache")
-
-
-def test_where_the_cache_is(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    assert stores.directory(tmp_path) == tmp_path
-    monkeypatch.delenv("ZOO_CACHE")
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
-    assert stores.directory() == tmp_path / "zoo"
-    monkeypatch.delenv("XDG_CACHE_HOME")
-    assert stores.directory() == Path.home() / ".cache" / "zoo"
 
 
 def write(root: Path, files: dict[str, bytes]) -> None:

@@ -1,4 +1,4 @@
-"""Folder layouts: what is read, what is refused, and the laws of splitting."""
+"""Folder layouts: what is read, and what is refused."""
 
 from __future__ import annotations
 
@@ -7,10 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
-from zoo.data.divide import divide, permutation
 from zoo.data.layout import Layout, class_names, read
 from zoo.errors import DataError
 
@@ -130,44 +127,6 @@ def test_a_share_beside_its_folder(tmp_path: Path, split: str) -> None:
     touch(tmp_path, *many("train/a", 2), *many("train/b", 2), f"{split}/a/0.jpg")
     with pytest.raises(DataError, match=f"{split}_split is given, but"):
         read(tmp_path, **{f"{split}_split": 0.5})  # type: ignore[arg-type]
-
-
-shares = st.floats(0.01, 0.99)
-
-
-@given(
-    st.dictionaries(st.text(max_size=3), st.integers(1, 60), max_size=4),
-    st.fixed_dictionaries({"test": shares, "validation": shares}),
-    st.integers(0, 5),
-)
-def test_divide_is_a_stratified_partition(
-    sizes: dict[str, int], wanted: dict[str, float], seed: int
-) -> None:
-    parts = divide(sizes, wanted, seed)
-    assert divide(dict(reversed(sizes.items())), wanted, seed) == parts
-    for name, size in sizes.items():
-        assert sorted(sum((parts[split][name] for split in parts), [])) == list(range(size))
-        assert parts["train"][name]
-    left = dict(sizes)
-    for split, share in wanted.items():
-        counts = {name: len(parts[split][name]) for name in sizes}
-        for name, count in counts.items():
-            assert int(left[name] * share) - 1 <= count <= int(left[name] * share) + 1
-            assert count < left[name]
-        most = sum(size - 1 for size in left.values())
-        fair = sum(min(int(size * share) + 1, size - 1) for size in left.values())
-        assert sum(counts.values()) == min(int(sum(left.values()) * share + 0.5), most, fair)
-        left = {name: size - counts[name] for name, size in left.items()}
-
-
-def test_small_classes_give_their_share() -> None:
-    parts = divide({f"class{i}": 2 for i in range(50)}, {"test": 0.1, "validation": 0.1}, seed=0)
-    assert sum(map(len, parts["test"].values())) == 10
-    assert sum(map(len, parts["validation"].values())) == 9
-
-
-def test_permutation_never_changes() -> None:
-    assert permutation(8, 0, "cat") == [6, 7, 1, 0, 2, 3, 5, 4]
 
 
 def test_layout_is_light() -> None:

@@ -13,7 +13,7 @@ from zoo.cli.options import DebugOption, JsonOption, QuietOption
 from zoo.cli.output import Output
 
 if TYPE_CHECKING:
-    from zoo.new import Made
+    from zoo.new import NewRecipe
 
 BAD_FILES_PRINTED = 10
 
@@ -39,38 +39,38 @@ def new(
         from zoo.progress import counting
 
         with counting(output.console()) as progress:
-            made = maker.new(data, out, force=force, progress=progress)
-        output.result(made.as_json())
-        output.text("\n".join(_summary(made)))
+            recipe = maker.new(data, out, force=force, progress=progress)
+        output.result(recipe.as_json())
+        output.text("\n".join(_summary(recipe)))
 
 
-def _summary(made: Made) -> list[str]:
+def _summary(recipe: NewRecipe) -> list[str]:
     """Return lines on the images, the recipe and what to do next."""
     from zoo.new import duration
 
-    found, chosen = made.found, made.chosen
-    height, width = chosen.image_size
+    findings, choices = recipe.findings, recipe.choices
+    height, width = choices.image_size
     lines = [
-        f"images    {found.images_line()}",
-        f"sizes     {found.sizes_line()} (height x width)",
-        f"colours   {found.colours_line()}",
-        f"balance   {found.balance_line()}",
-        *(f"note      {note}" for note in found.all_notes()),
-        *(f"bad       {path}: {reason}" for path, reason in found.bad[:BAD_FILES_PRINTED]),
+        f"images    {findings.images_line()}",
+        f"sizes     {findings.sizes_line()} (height x width)",
+        f"colours   {findings.colours_line()}",
+        f"balance   {findings.balance_line()}",
+        *(f"note      {note}" for note in findings.all_notes()),
+        *(f"bad       {path}: {reason}" for path, reason in findings.bad[:BAD_FILES_PRINTED]),
     ]
-    if len(found.bad) > BAD_FILES_PRINTED:
+    if len(findings.bad) > BAD_FILES_PRINTED:
         lines.append(
-            f"bad       and {len(found.bad) - BAD_FILES_PRINTED} more (all of them: --json)"
+            f"bad       and {len(findings.bad) - BAD_FILES_PRINTED} more (all of them: --json)"
         )
-    time = f", about {duration(chosen.seconds)} on two CPU cores" if found.images else ""
+    time = f", about {duration(choices.seconds)} on two CPU cores" if findings.images else ""
     lines.append(
-        f"recipe    {made.file}: {height} x {width} {'grey' if chosen.grey else 'rgb'}, "
-        f"{made.parameters:,} parameters, {chosen.epochs} epochs{time}"
+        f"recipe    {recipe.file}: {height} x {width} {'grey' if choices.grey else 'rgb'}, "
+        f"{recipe.parameters:,} parameters, {choices.epochs} epochs{time}"
     )
-    if found.bad:
+    if findings.bad:
         lines.append(
             "first     repair or remove the bad files; or, to leave them out, uncomment "
             "`# on_bad_image: skip` in the recipe"
         )
-    lines.append(f"next      zoo train {shlex.quote(str(made.file))}")
+    lines.append(f"next      zoo train {shlex.quote(str(recipe.file))}")
     return lines

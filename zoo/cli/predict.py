@@ -104,7 +104,7 @@ def image_files(arguments: Sequence[str]) -> tuple[list[Path], list[Problem]]:
 
 
 def _images_below(folder: Path) -> list[Path]:
-    from zoo.data.layout import is_image
+    from zoo.data.listing import is_image
 
     return sorted(child for child in folder.rglob("*") if is_image(child.name) and child.is_file())
 

@@ -1,7 +1,7 @@
 """Chooses image size, network and training for images. Pure: equal findings give equal choices.
 
 The aim is a first recipe that trains on two CPU cores in minutes and is right about size, colour,
-batch size and schedule, whose mistakes are hard to see in a bad result. It is a start, not the best.
+batch size and schedule, where a bad result does not show the mistake. It is a start, not the best.
 """
 
 from __future__ import annotations

@@ -12,9 +12,7 @@ from typing import Any
 IMBALANCE_NOTED = 3.0  # Ratio of the largest class to the smallest above which a note is given.
 ASSUMED_IMAGES = 10_000
 ASSUMED_SIDE = 64
-MAX_ASPECT_SPREAD = (
-    1.05  # Ratio of the widest shape to the narrowest up to which they count as one.
-)
+MAX_ASPECT_SPREAD = 1.05  # Ratio of the widest shape to the narrowest that counts as one shape.
 
 Size = tuple[int, int]  # height, width
 

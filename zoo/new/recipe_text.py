@@ -82,8 +82,8 @@ def _data(findings: Findings, choices: Choices) -> list[str]:
     ]
     if findings.bad:
         lines += _comment(
-            f"{_files(len(findings.bad))} cannot be used (above), and training stops at them. Repair "
-            "or remove them, or take the mark off the next line to leave them out:",
+            f"{_files(len(findings.bad))} cannot be used (above), and training stops at them. "
+            "Repair or remove them, or take the mark off the next line to leave them out:",
             "  # ",
         )
         lines.append("  # on_bad_image: skip")

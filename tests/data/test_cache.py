@@ -1,0 +1,86 @@
+"""The cache: entries are whole or built again, by one of many builders."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from tests.data.conftest import make_recipe, whole
+from zoo.data import cache as cache_module
+from zoo.data import folder as source
+from zoo.data.load import load
+from zoo.errors import EnvironmentFault
+
+
+@pytest.mark.parametrize("name", ["train.npy", "manifest.json", "statistics.npz"])
+def test_a_broken_cache_is_built_again(pets: Path, cache: Path, name: str) -> None:
+    recipe = make_recipe({"folder": str(pets)}, loading="resident")
+    pixels = whole(load(recipe).train)
+    (entry,) = cache.iterdir()
+    os.truncate(entry / name, 100)
+    assert (whole(load(recipe).train) == pixels).all()
+    assert [path.name for path in cache.iterdir()] == [entry.name]
+    (entry / name).unlink()
+    assert (whole(load(recipe).train) == pixels).all()
+
+
+def test_two_builders_at_once(pets: Path, cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    recipe = make_recipe({"folder": str(pets)}, loading="resident")
+    fill = source._fill
+    inner = []
+
+    def slow(*arguments: object, **options: object) -> object:
+        monkeypatch.setattr(source, "_fill", fill)
+        inner.append(load(recipe))  # the other builder is done first
+        return fill(*arguments, **options)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(source, "_fill", slow)
+    outer = load(recipe)
+    assert (whole(outer.train) == whole(inner[0].train)).all()
+    assert len(list(cache.iterdir())) == 1
+
+
+@pytest.mark.parametrize("error", [KeyboardInterrupt, RuntimeError])
+def test_an_interrupted_build_leaves_nothing(
+    pets: Path, cache: Path, error: type[BaseException]
+) -> None:
+    def stop(done: int, total: int, what: str) -> None:
+        raise error
+
+    with pytest.raises(error):
+        load(make_recipe({"folder": str(pets)}, loading="resident"), progress=stop)
+    assert not list(cache.iterdir())
+
+
+def test_what_a_killed_build_left_is_removed_after_a_day(pets: Path, cache: Path) -> None:
+    for name, age in (("old", 2 * 86400), ("new", 0)):
+        left = cache / f".building-{name}"
+        left.mkdir(parents=True)
+        (left / "train.npy").write_bytes(b"half")
+        for path in (left / "train.npy", left):
+            os.utime(path, (path.stat().st_mtime - age,) * 2)
+    load(make_recipe({"folder": str(pets)}))
+    assert [path.name for path in cache.glob(".*")] == [".building-new"]
+
+
+def test_a_full_disk_is_told_before(pets: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(cache_module, "SPARE_BYTES", 2**62)
+    with pytest.raises(EnvironmentFault, match="of free disk; set ZOO_CACHE"):
+        load(make_recipe({"folder": str(pets)}, loading="resident"))
+
+
+def test_a_cache_that_cannot_be_made(pets: Path, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(EnvironmentFault, match="cannot write the cache"):
+        load(make_recipe({"folder": str(pets)}), cache_dir=tmp_path / "file" / "cache")
+
+
+def test_where_the_cache_is(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    assert cache_module.directory(tmp_path) == tmp_path
+    monkeypatch.delenv("ZOO_CACHE")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    assert cache_module.directory() == tmp_path / "zoo"
+    monkeypatch.delenv("XDG_CACHE_HOME")
+    assert cache_module.directory() == Path.home() / ".cache" / "zoo"
