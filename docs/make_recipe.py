@@ -28,9 +28,9 @@ INTRO = """\
 Every block, key and word of a recipe. `zoo schema` prints the same as JSON Schema, for editors.
 
 A **word with options** is written as the word (`relu`), as the word with its first option
-(`{leaky_relu: 0.1}`) or with options by name (`{leaky_relu: {negative_slope: 0.1}}`). A **pair** is
-`[height, width]`, or one whole number for both; a **range** is `[low, high]`. `none` leaves a thing
-out where it says so. Numbers and words follow YAML 1.2: `1e-3` is a number; `yes`, `no`, `on` and
+(`{leaky_relu: 0.1}`) or with named options (`{leaky_relu: {negative_slope: 0.1}}`). A **pair** is
+`[height, width]`, or one whole number for both; a **range** is `[low, high]`. `none` is allowed
+where the type says so. Numbers and words follow YAML 1.2: `1e-3` is a number; `yes`, `no`, `on` and
 `off` are words, not booleans.
 """
 PLAIN = {int: "whole number", float: "number", bool: "true, false", str: "text"}
@@ -38,18 +38,24 @@ SIGNS = ((Ge, "ge", ">="), (Gt, "gt", ">"), (Le, "le", "<="), (Lt, "lt", "<"))
 
 
 def anchor(model: type[BaseModel]) -> str:
+    """A link to the section of a model."""
     return f"[{model.__name__}](#{model.__name__.lower()})"
 
 
 def kind_of(kind: Any, metadata: list[Any]) -> str:
-    """A type in a few words: `whole number >= 1`, `a, b or none`, `list of Stage`."""
+    """A type as readers see it: `whole number >= 1`, `a, b or none`, `list of Stage`.
+
+    Args:
+        kind: the annotation of a field.
+        metadata: pydantic's, which holds the limits of numbers.
+    """
     inner = get_args(kind)
     if get_origin(kind) is Annotated:
-        more = [part for extra in inner[1:] for part in getattr(extra, "metadata", [extra])]
-        return kind_of(inner[0], [*more, *metadata])
+        inside = [part for extra in inner[1:] for part in getattr(extra, "metadata", [extra])]
+        return kind_of(inner[0], [*inside, *metadata])
     if type(None) in inner:
-        rest = [one for one in inner if one is not type(None)]
-        of = rest[0] if len(rest) == 1 else Union[tuple(rest)]  # noqa: UP007 - made at run time
+        others = tuple(part for part in inner if part is not type(None))
+        of = others[0] if len(others) == 1 else Union[others]  # noqa: UP007 - made at run time
         return f"{kind_of(of, metadata)} or none"
     if get_origin(kind) is Literal:
         return ", ".join(f"`{word}`" for word in inner)
@@ -58,7 +64,7 @@ def kind_of(kind: Any, metadata: list[Any]) -> str:
     if get_origin(kind) is dict:
         return f"map of paths to {kind_of(inner[1], [])}"
     if get_origin(kind) in (Union, UnionType):
-        of = " or ".join(kind_of(one, []) for one in inner)
+        of = " or ".join(kind_of(part, []) for part in inner)
         return "number" if set(inner) == {int, float} else of
     if get_origin(kind) is tuple:
         of = kind_of(inner[0], [])
@@ -71,7 +77,7 @@ def kind_of(kind: Any, metadata: list[Any]) -> str:
 
 
 def limits(metadata: list[Any]) -> Iterator[str]:
-    """The limits of a number; those that only keep it within 32 bits left out."""
+    """The limits of a number, without those that only keep it within 32 bits."""
     for kind, name, sign in SIGNS:
         for limit in metadata:
             if isinstance(limit, kind) and getattr(limit, name) not in (MAX_COUNT, 2**31):
@@ -79,6 +85,7 @@ def limits(metadata: list[Any]) -> Iterator[str]:
 
 
 def default_of(field: FieldInfo) -> str:
+    """The default of a field as readers see it."""
     if field.is_required():
         return "**required**"
     value = field.get_default(call_default_factory=True)
@@ -86,7 +93,7 @@ def default_of(field: FieldInfo) -> str:
 
 
 def written(value: Any) -> str:
-    """A default as a recipe would have it, in one line."""
+    """A value as a recipe would give it, in one line."""
     if isinstance(value, Choice):
         options = value.options
         given = {key: getattr(options, key) for key in sorted(options.model_fields_set)}
@@ -105,10 +112,12 @@ def written(value: Any) -> str:
 
 
 def cell(text: str) -> str:
+    """Text for a cell of a table."""
     return text.replace("|", "\\|")
 
 
 def rows(model: type[BaseModel]) -> Iterator[str]:
+    """The table of a block's keys."""
     yield "| key | type | default | |"
     yield "|---|---|---|---|"
     for name, field in model.model_fields.items():
@@ -122,6 +131,7 @@ def rows(model: type[BaseModel]) -> Iterator[str]:
 
 
 def words(model: type[Choice]) -> Iterator[str]:
+    """The table of a choice's words."""
     yield "| word | | options |"
     yield "|---|---|---|"
     for word, field in model.model_fields.items():
@@ -130,6 +140,7 @@ def words(model: type[Choice]) -> Iterator[str]:
 
 
 def listed(options: type[BaseModel]) -> str:
+    """The options of a word, one a line of a cell."""
     if options is NoOptions:
         return ""
     if "_" not in options.__name__:  # A block with a section of its own.
@@ -142,7 +153,7 @@ def listed(options: type[BaseModel]) -> str:
 
 
 def blocks(model: type[BaseModel], seen: dict[type[BaseModel], None]) -> None:
-    """All models below one, in the order in which a reader meets them."""
+    """Adds a model and all models in it to `seen`, in the order in which a reader meets them."""
     if model in seen:
         return
     seen[model] = None
@@ -152,6 +163,7 @@ def blocks(model: type[BaseModel], seen: dict[type[BaseModel], None]) -> None:
 
 
 def models(kind: Any) -> Iterator[type[BaseModel]]:
+    """The models in an annotation."""
     if isinstance(kind, type) and issubclass(kind, BaseModel):
         yield kind
     for inner in get_args(kind):
@@ -165,10 +177,8 @@ def page() -> str:
     blocks(Recipe, seen)
     lines = [INTRO]
     for model in seen:
-        if (
-            model is NoOptions or "_" in model.__name__
-        ):  # The options of a word stand in its choice's table.
-            continue
+        if model is NoOptions or "_" in model.__name__:
+            continue  # The options of a word are in the table of its choice.
         lines += [f"## {model.__name__}", "", inspect.getdoc(model) or "", ""]
         if issubclass(model, Choice):
             lines += [*words(model), ""]

@@ -100,7 +100,7 @@ def test_dead_units_are_the_probes(tmp_path: Path) -> None:
         found = counter(images).layers
         assert same(weights(network), before)
         outputs = introspect.outputs(network, [relu.name for relu in relus], images)
-        wanted = [relu.judged(value) for relu, value in zip(relus, outputs, strict=True)]
+        wanted = [relu.activity(value) for relu, value in zip(relus, outputs, strict=True)]
         assert found[0].dead == dead
         for one, other in zip(found, wanted, strict=True):
             assert (one.name, one.dead) == (other.name, other.dead)

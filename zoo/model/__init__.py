@@ -1,6 +1,6 @@
-"""Keras models of recipes: layers, initial weights, and what looks inside a model.
+"""Keras models of recipes: layers, initial weights, and their outputs inside. Heavy: imports Keras.
 
-`build(recipe, num_classes, scaling)` makes the network. Heavy: imports Keras.
+`build(recipe, num_classes, scaling)` makes the network.
 """
 
 from zoo.model.builder import build

@@ -1,6 +1,6 @@
-"""Weights that come from the training images: whitening, LSUV, class priors.
+"""Initial weights that depend on the training images: whitening, LSUV, class priors.
 
-Each is computed once, before the first step; a resumed run has them in its state.
+They are set once, before the first step. A resumed run has them in its state.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from zoo.recipe import Recipe
 LSUV_IMAGES = 256
 LSUV_MAX_ROUNDS = 10
 LSUV_TOLERANCE = 0.1
-PATCH_ROWS = 2**17  # Patches multiplied at once.
+PATCH_ROWS = 2**17  # Number of patches multiplied at once.
 
 
 def initialise(
@@ -72,15 +72,18 @@ def _whiten(
 
 
 def whitening(images: np.ndarray, kernel_size: tuple[int, int], epsilon: float) -> np.ndarray:
-    """A kernel (height, width, channels, 2 * values) whose outputs for patches are uncorrelated.
+    """A kernel whose outputs for the patches of images are uncorrelated.
 
-    With patches p (not centred) of height * width * channels values, E[p p^T] = V diag(l) V^T, l
-    falling: the columns of V / sqrt(l + epsilon), then their negatives.
+    For patches p of height * width * channels values, not centred, E[p p^T] = V diag(l) V^T, with l
+    in falling order. The filters are the columns of V / sqrt(l + epsilon), then their negatives.
 
     Args:
         images: (n, height, width, channels), as the layer gets them.
         kernel_size: height and width of a patch.
         epsilon: added to the eigenvalues.
+
+    Returns:
+        (height, width, channels, 2 * height * width * channels).
 
     Source: Page 2019; Jordan 2024, "94% on CIFAR-10 in 3.29 Seconds", section 3.1.
     """
@@ -92,9 +95,9 @@ def whitening(images: np.ndarray, kernel_size: tuple[int, int], epsilon: float) 
     count = 0
     step = max(1, PATCH_ROWS // (windows.shape[1] * windows.shape[2]))
     for first in range(0, len(windows), step):
-        rows = windows[first : first + step].reshape(-1, size).astype(np.float64)
-        total += rows.T @ rows
-        count += len(rows)
+        patches = windows[first : first + step].reshape(-1, size).astype(np.float64)
+        total += patches.T @ patches
+        count += len(patches)
     values, vectors = np.linalg.eigh(total / count)
     values, vectors = values[::-1], vectors[:, ::-1]
     scaled = vectors / np.sqrt(np.maximum(values, 0.0) + epsilon)

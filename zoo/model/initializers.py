@@ -1,6 +1,6 @@
-"""How kernels are drawn: the recipe's initializers as Keras's, each with a seed of its own.
+"""A recipe's initializers as Keras's, each with a seed of its own.
 
-What needs the training images as well is in `zoo.model.data_dependent_init`.
+Those that need the training images as well are finished in `zoo.model.data_dependent_init`.
 """
 
 from __future__ import annotations
@@ -18,45 +18,60 @@ from zoo.recipe.fields import Choice
 
 
 def initializer(choice: Choice, seed: int, name: str) -> keras.initializers.Initializer:
-    """A new initializer object, with a seed of its own where it draws."""
+    """A new initializer of Keras, with a seed of its own if it is random.
+
+    Args:
+        choice: word of `words.INITIALIZERS`, with options.
+        seed: of the recipe.
+        name: of the variable, from which its seed is derived.
+    """
     options = choice.options.model_dump()
     if choice.word in ("torch_uniform", "dirac"):
-        maker = keras.initializers.VarianceScaling
+        make = keras.initializers.VarianceScaling
         options = {"scale": 1 / 3, "mode": "fan_in", "distribution": "uniform"}
     elif choice.word == "class_priors":
-        maker = keras.initializers.Zeros  # Until the labels are seen.
+        make = keras.initializers.Zeros  # `data_dependent_init` sets the priors.
     else:
-        maker = getattr(keras.initializers, words.INITIALIZERS[choice.word].keras)
-    if "seed" in inspect.signature(maker).parameters:
+        make = getattr(keras.initializers, words.INITIALIZERS[choice.word].keras)
+    if "seed" in inspect.signature(make).parameters:
         options["seed"] = seeds.derive(seed, name)
-    return maker(**options)
+    return make(**options)
 
 
-def depthwise(drawn: Any, channels: int, multiplier: int) -> Any:
-    """The same initializer for a depthwise kernel (height, width, channels, multiplier).
+def depthwise(initial: Any, channels: int, multiplier: int) -> Any:
+    """An initializer that gives a depthwise kernel the variance that its fans ask for.
 
-    Keras counts all input channels as its fan_in, though each output sees one of them: its
-    he_normal is too small by sqrt(channels), and so is an orthonormal matrix of as many rows.
+    Keras counts all input channels in fan_in, but each output sees only one. So its he_normal is
+    too small by sqrt(channels), and so is an orthonormal matrix with that many rows.
+
+    Args:
+        initial: initializer for a kernel (height, width, channels, multiplier).
+        channels: number of input channels.
+        multiplier: output channels for each of them.
     """
-    if isinstance(drawn, keras.initializers.Orthogonal):
-        return keras.initializers.Orthogonal(drawn.gain * sqrt(channels), drawn.seed)
-    if not isinstance(drawn, keras.initializers.VarianceScaling):
-        return drawn
+    if isinstance(initial, keras.initializers.Orthogonal):
+        return keras.initializers.Orthogonal(initial.gain * sqrt(channels), initial.seed)
+    if not isinstance(initial, keras.initializers.VarianceScaling):
+        return initial
     factor = {
         "fan_in": channels,
         "fan_out": 1,
         "fan_avg": (channels + multiplier) / (1 + multiplier),
-    }[drawn.mode]
+    }[initial.mode]
     return keras.initializers.VarianceScaling(
-        drawn.scale * factor, drawn.mode, drawn.distribution, drawn.seed
+        initial.scale * factor, initial.mode, initial.distribution, initial.seed
     )
 
 
 def dirac(kernel: np.ndarray, groups: int = 1) -> np.ndarray:
-    """A kernel (height, width, in / groups, out) or (in, out) whose first outputs copy inputs.
+    """The kernel with its first filters replaced by ones that copy input channels.
 
-    In each group, filter i has 1 in the middle of channel i and 0 elsewhere, as far as there are
-    both; the other filters stay as they are.
+    In each group, filter i is 1 in the middle of channel i and 0 elsewhere, if there are both a
+    filter i and a channel i. The other filters stay as they are.
+
+    Args:
+        kernel: (height, width, in / groups, out) or (in, out).
+        groups: number of groups of filters.
     """
     kernel = kernel.copy()
     *size, channels, filters = kernel.shape

@@ -1,4 +1,4 @@
-"""Looking into a model without leaving a trace: what a batch does inside, all state put back."""
+"""Looks into a model: the outputs of its layers for a batch, with all state restored afterwards."""
 
 from __future__ import annotations
 
@@ -15,22 +15,22 @@ from zoo.check.judge.signals import LayerActivity
 from zoo.plan import Layer
 from zoo.plan.options import ActivationOptions
 
-# Activations that give 0 for whatever is below it.
-DYING = ("relu", "relu6")
+# Activations whose units can die: they give 0 for every input below 0.
+CAN_DIE = ("relu", "relu6")
 DROPOUTS = (keras.layers.Dropout, keras.layers.SpatialDropout2D, keras.layers.AlphaDropout)
 
 
 @contextmanager
-def untouched(model: keras.Model, more: Sequence[Any] = ()) -> Iterator[None]:
-    """Puts every variable of the model back at the end: weights, running statistics, seeds.
+def untouched(model: keras.Model, others: Sequence[Any] = ()) -> Iterator[None]:
+    """Restores every variable of a model at the end: weights, running statistics, seeds.
 
-    After an error too: JAX takes the values out of variables while a model is evaluated.
+    It does so after an error, too: JAX takes the values out of variables while a model runs.
 
     Args:
         model: built.
-        more: further variables, as of metrics.
+        others: further variables, such as those of metrics.
     """
-    before = [(variable, backend.to_numpy(variable)) for variable in (*model.variables, *more)]
+    before = [(variable, backend.to_numpy(variable)) for variable in (*model.variables, *others)]
     try:
         yield
     finally:
@@ -53,41 +53,55 @@ def without_dropout(model: keras.Model) -> Iterator[None]:
 
 
 def outputs(model: keras.Model, names: list[str], images: Any) -> list[np.ndarray]:
-    """What layers give for a batch, batch norm in training mode and dropout off.
+    """The outputs of layers for a batch, with batch norm in training mode and dropout off.
 
-    At the start the running statistics say nothing yet: only the batch's own tell how signals
-    travel.
+    Batch norm uses the statistics of the batch, since running ones mean nothing before training.
 
     Args:
-        model: it is left as it was.
-        names: of its layers.
+        model: left as it was.
+        names: names of its layers.
         images: (batch, height, width, channels), values 0 to 255.
+
+    Returns:
+        An array (batch, ...) for each name.
     """
     if not names:
         return []
     part = keras.Model(model.inputs[0], [model.get_layer(name).output for name in names])
     with untouched(model), without_dropout(model):
-        found = part(images, training=True)
-    found = found if isinstance(found, list | tuple) else [found]
-    return [backend.to_numpy(value) for value in found]
+        values = part(images, training=True)
+    values = values if isinstance(values, list | tuple) else [values]
+    return [backend.to_numpy(value) for value in values]
 
 
 @dataclass(frozen=True)
 class Relu:
-    """An activation whose units can die: how deep it is, and whether a norm stands before it."""
+    """An activation layer whose units can die.
+
+    Attributes:
+        name: of the layer.
+        depth: number of kernels before it.
+        normed: whether a norm stands between the last of them and this layer.
+        units: number of its units or channels.
+    """
 
     name: str
     depth: int
     normed: bool
     units: int
 
-    def judged(self, values: np.ndarray) -> LayerActivity:
-        """What its outputs (n, ..., units) say, for the check of dead units."""
+    def activity(self, values: np.ndarray) -> LayerActivity:
+        """The activity of its units, from outputs (n, ..., units)."""
         axes = tuple(range(values.ndim - 1))
-        return self.counted(values.max(axis=axes), float(np.mean(values == 0)))
+        return self.from_maxima(values.max(axis=axes), float(np.mean(values == 0)))
 
-    def counted(self, largest: np.ndarray, zeros: float) -> LayerActivity:
-        """The same of each unit's largest output (units,), and the share of outputs that are 0."""
+    def from_maxima(self, largest: np.ndarray, zeros: float) -> LayerActivity:
+        """The activity of its units.
+
+        Args:
+            largest: largest output of each unit, (units,).
+            zeros: share of outputs that are 0.
+        """
         return LayerActivity(
             name=self.name,
             dead=float(np.mean(largest <= 0)),
@@ -108,6 +122,6 @@ def relus(layers: Sequence[Layer]) -> list[Relu]:
             depth, normed = depth + 1, False
         elif layer.is_norm:
             normed = True
-        elif isinstance(options, ActivationOptions) and options.activation.word in DYING:
+        elif isinstance(options, ActivationOptions) and options.activation.word in CAN_DIE:
             activations.append(Relu(layer.name, depth, normed, layer.output_shape[-1]))
     return activations

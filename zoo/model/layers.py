@@ -1,6 +1,6 @@
 """Layers that Keras lacks, small and serialisable.
 
-A model file that holds one of them opens after `import zoo.model.layers`.
+`import zoo.model.layers` registers them, so that Keras can open a model file that holds one.
 """
 
 from __future__ import annotations
@@ -17,9 +17,6 @@ class Maxout(keras.layers.Layer):
 
     Input shape: (batch, ..., channels), channels a multiple of `pieces`.
     Output shape: (batch, ..., channels / pieces).
-
-    Raises:
-        ValueError: `pieces` does not divide the channels.
     """
 
     def __init__(self, pieces: int = 2, **kwargs: Any) -> None:
@@ -27,6 +24,11 @@ class Maxout(keras.layers.Layer):
         self.pieces = pieces
 
     def build(self, input_shape: tuple[int | None, ...]) -> None:
+        """Checks the input shape.
+
+        Raises:
+            ValueError: `pieces` does not divide the channels.
+        """
         channels = input_shape[-1]
         if channels is None or channels % self.pieces:
             raise ValueError(
@@ -36,32 +38,37 @@ class Maxout(keras.layers.Layer):
         super().build(input_shape)
 
     def call(self, inputs: Any) -> Any:
-        *rest, channels = inputs.shape
-        shape = (-1, *rest[1:], channels // self.pieces, self.pieces)
+        """The maxima of a batch."""
+        *size, channels = inputs.shape
+        shape = (-1, *size[1:], channels // self.pieces, self.pieces)
         return ops.max(ops.reshape(inputs, shape), axis=-1)
 
     def compute_output_shape(self, input_shape: tuple[int | None, ...]) -> tuple[Any, ...]:
+        """The shape of the maxima."""
         return (*input_shape[:-1], input_shape[-1] // self.pieces)  # type: ignore[operator]
 
     def get_config(self) -> dict[str, Any]:
+        """The arguments of `__init__`."""
         return {**super().get_config(), "pieces": self.pieces}
 
 
 @keras.saving.register_keras_serializable("zoo")
 class FixedConv2D(keras.layers.Conv2D):
-    """A convolution whose kernel is given and not trained; its bias is. In shapes as Conv2D."""
+    """A convolution with a kernel that is not trained and a bias that is; shapes as of Conv2D."""
 
     def build(self, input_shape: tuple[int | None, ...]) -> None:
+        """Makes the weights."""
         super().build(input_shape)
         self._kernel.trainable = False
 
     @property
     def trainable(self) -> bool:
+        """Whether the bias is trained."""
         return bool(super().trainable)
 
     @trainable.setter
     def trainable(self, value: bool) -> None:
-        # Switching a model's training off and on again must not train the kernel.
+        # Switching a model's training off and on again must not make the kernel trainable.
         keras.layers.Conv2D.trainable.fset(self, value)
         if self.built:
             self._kernel.trainable = False
@@ -69,7 +76,7 @@ class FixedConv2D(keras.layers.Conv2D):
 
 @keras.saving.register_keras_serializable("zoo")
 class PadShortcut(keras.layers.Layer):
-    """Leaves out pixels and adds channels of zeros: option A of He et al. 2016, section 3.3.
+    """Takes every stride-th pixel and adds channels of zeros: He et al. 2016, 3.3, option A.
 
     Input shape: (batch, height, width, c), c at most `channels`.
     Output shape: (batch, ceil(height / strides[0]), ceil(width / strides[1]), channels).
@@ -81,11 +88,13 @@ class PadShortcut(keras.layers.Layer):
         self.channels = channels
 
     def call(self, inputs: Any) -> Any:
-        kept = inputs[:, :: self.strides[0], :: self.strides[1], :]
+        """The shortcut of a batch."""
+        pixels = inputs[:, :: self.strides[0], :: self.strides[1], :]
         missing = self.channels - inputs.shape[-1]
-        return ops.pad(kept, ((0, 0), (0, 0), (0, 0), (0, missing)))
+        return ops.pad(pixels, ((0, 0), (0, 0), (0, 0), (0, missing)))
 
     def compute_output_shape(self, input_shape: tuple[int | None, ...]) -> tuple[Any, ...]:
+        """The shape of the shortcut."""
         height, width = (
             None if n is None else -(-n // s)
             for n, s in zip(input_shape[1:3], self.strides, strict=True)
@@ -93,5 +102,6 @@ class PadShortcut(keras.layers.Layer):
         return (input_shape[0], height, width, self.channels)
 
     def get_config(self) -> dict[str, Any]:
+        """The arguments of `__init__`."""
         config = {"strides": list(self.strides), "channels": self.channels}
         return {**super().get_config(), **config}

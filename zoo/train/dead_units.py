@@ -46,7 +46,7 @@ class DeadUnitCounter:
                 numbers = self.looking.predict_on_batch(images)
         rows = zip(self.relus, numbers[::2], numbers[1::2], strict=True)
         return DeadUnits(
-            layers=[relu.counted(largest, float(zeros)) for relu, largest, zeros in rows],
+            layers=[relu.from_maxima(largest, float(zeros)) for relu, largest, zeros in rows],
             images=len(images),
             after_training=True,
         )

@@ -47,7 +47,7 @@ def dead_units(subject: Subject) -> DeadUnits:
 
 def dead(subject: Subject, found: dict[str, Values], after_training: bool) -> DeadUnits:
     """The same of any network's activations."""
-    rows = [relu.judged(found[relu.name].values) for relu in introspect.relus(subject.layers)]
+    rows = [relu.activity(found[relu.name].values) for relu in introspect.relus(subject.layers)]
     return DeadUnits(layers=rows, images=len(subject.probe[0]), after_training=after_training)
 
 
