@@ -6,7 +6,6 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +13,7 @@ import keras
 import numpy as np
 
 from tests.conftest import ROOT
+from tests.networks import network as network  # Tests that need Keras get it from here.
 from zoo import backend
 from zoo.data.normalise import Normalisation
 from zoo.recipe import Recipe, load
@@ -51,19 +51,6 @@ def tiny_file(folder: Path, text: str = TINY) -> Path:
     file = folder / "tiny.yaml"
     file.write_text(text, encoding="utf-8")
     return file
-
-
-def network(
-    folder: Path, stack: str, image: Sequence[int] = (8, 8), more: str = "", train: str = ""
-) -> Recipe:
-    """A recipe of a stack given in YAML, for images of any size; no data is read for it."""
-    text = (
-        f"name: net\ndata: {{source: digits, image_size: [{image[0]}, {image[1]}], "
-        f"preprocess: scale01}}\nmodel:\n  stack: {stack}\n{more}train: {{epochs: 1{train}}}\n"
-    )
-    file = folder / "net.yaml"
-    file.write_text(text, encoding="utf-8")
-    return load(str(file))
 
 
 def weights(model: Any) -> dict[str, np.ndarray]:

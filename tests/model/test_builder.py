@@ -1,4 +1,4 @@
-"""What is built is what was planned, drawn from its own seeds; every word of the tables works."""
+"""Networks are built as planned, and each kernel is drawn from a seed of its own."""
 
 from __future__ import annotations
 
@@ -19,6 +19,7 @@ from tests.conformance import (
     POLICIES,
     built,
     flow,
+    logits,
     require_agreement,
     require_conformance,
 )
@@ -42,13 +43,33 @@ from zoo.recipe.schema import Optimizer
 def test_shipped_recipes_are_built_as_planned(name: str, policy: str) -> None:
     recipe = recipes.load(name, [f"train.dtype_policy={policy}"])
     model = require_agreement(recipe, 10)
-    logits = model.predict_on_batch(np.zeros((2, *recipe.image_shape), np.uint8))
-    assert logits.dtype == ("float64" if policy == "float64" else "float32")
-    assert np.isfinite(logits).all()
+    scores = logits(model, np.zeros((1, *recipe.image_shape), np.uint8))
+    assert scores.dtype == ("float64" if policy == "float64" else "float32")
+    assert np.isfinite(scores).all()
 
 
-def test_disagreement_is_told(tmp_path: Path) -> None:
-    """The check that the tests above rest on can fail."""
+# Every kind of layer with trained variables, with its variants.
+STACKS = {
+    "biases": "[{conv: {filters: 4, batch_norm: none}}, {fc: {units: 3, repeat: 2}}]",
+    "bare norms": "[{conv: {filters: 4, batch_norm: {center: false, scale: false}}}]",
+    "half norms": "[{conv: {filters: 4, batch_norm: {center: false}}}, "
+    "{fc: {units: 3, batch_norm: {scale: false}}}]",
+    "other norms": "[{conv: {filters: 4, group_norm: {groups: 2}}}, {fc: {units: 3, layer_norm: "
+    "{center: false}}}]",
+    "whitened": "[{whiten: {}}, {separable_conv: {filters: 4, depth_multiplier: 2}}]",
+    "slopes": "[{conv: {filters: 4, activation: prelu}}, {fc: {units: 4, activation: maxout}}]",
+    "groups": "[{depthwise_conv: {use_bias: true}}, {group: {repeat: 2, stack: "
+    "[{residual: {stack: [{conv: {filters: 6, strides: 2}}]}}]}}]",
+}
+
+
+@pytest.mark.parametrize("stack", STACKS.values(), ids=STACKS)
+def test_stacks_are_built_as_planned(tmp_path: Path, stack: str) -> None:
+    require_agreement(network(tmp_path, stack), 10)
+
+
+def test_disagreement_is_reported(tmp_path: Path) -> None:
+    """The check behind the tests above can fail."""
     model = built(network(tmp_path, "[{conv: {filters: 4}}]"))
     other = plan(network(tmp_path, "[{conv: {filters: 5}}]"), 4)
     (first, *_) = agrees(model, other)
@@ -58,8 +79,7 @@ def test_disagreement_is_told(tmp_path: Path) -> None:
 
 def test_input_is_raw_pixels_of_any_dtype(tmp_path: Path) -> None:
     model = built(network(tmp_path, "[{conv: {filters: 4}}]"))
-    as_float = model.predict_on_batch(PIXELS.astype(np.float32))
-    assert np.array_equal(model.predict_on_batch(PIXELS), as_float)
+    assert np.array_equal(logits(model, PIXELS), logits(model, PIXELS.astype(np.float32)))
 
 
 @pytest.mark.parametrize(
@@ -74,12 +94,12 @@ def test_normalisation_is_the_first_layer(tmp_path: Path, scale: Any, offset: An
     model = build(network(tmp_path, "[flatten]"), 4, Normalisation("x", scale, offset))
     first = keras.Model(model.input, model.layers[1].output)
     wanted = PIXELS * np.asarray(scale, np.float32) + np.asarray(offset, np.float32)
-    np.testing.assert_allclose(first.predict_on_batch(PIXELS), wanted, rtol=1e-6)
+    np.testing.assert_allclose(logits(first), wanted, rtol=1e-6)
 
 
 @pytest.mark.parametrize("policy", ["mixed_bfloat16", "mixed_float16"])
-def test_mixed_precision_narrows_what_lies_between(tmp_path: Path, policy: str) -> None:
-    """Normalisation and logits are exact, what lies between is narrow, weights are float32."""
+def test_mixed_precision_is_of_inner_layers(tmp_path: Path, policy: str) -> None:
+    """Normalisation, logits and weights stay float32; the layers between compute in 16 bits."""
     recipe = network(tmp_path, "[{conv: {filters: 4}}]", train=f", dtype_policy: {policy}")
     model = built(recipe)
     dtypes = {layer.name: layer.compute_dtype for layer in model.layers[1:]}
@@ -117,7 +137,7 @@ def test_other_seed_other_kernels(tmp_path: Path) -> None:
 
 
 def test_dropout_changes_no_kernel(tmp_path: Path) -> None:
-    """What is drawn hangs on the layer's name, not on how many were drawn before."""
+    """A kernel depends on the layer's name, not on what was drawn before."""
     one = kernels(network(tmp_path, TWO))
     two = kernels(network(tmp_path, "[{dropout: 0.5}, {conv: {filters: 3, dropout: 0.1}}, "
                                     "{conv: {filters: 3}}]"))  # fmt: skip
@@ -184,7 +204,7 @@ def test_auto_is_written_as_the_known_word() -> None:
 
 @pytest.mark.parametrize("word", ["auto", "Orthogonal"])
 def test_initializers_that_no_bias_can_have(tmp_path: Path, word: str) -> None:
-    """Orthogonal wants a matrix, auto a fan: an answer from the recipe, not from Keras."""
+    """Orthogonal needs a matrix, auto a fan: the recipe says so before Keras does."""
     with pytest.raises(RecipeError, match="bias_initializer"):
         network(tmp_path, f"[{{conv: {{filters: 4, use_bias: true, bias_initializer: {word}}}}}]")
 
@@ -225,9 +245,9 @@ def test_kernels_are_told_from_the_rest(tmp_path: Path) -> None:
 @pytest.mark.parametrize("word", words.OPTIMIZERS)
 @pytest.mark.parametrize("policy", ["float32", "mixed_float16"])
 def test_weight_decay_touches_kernels_alone(tmp_path: Path, word: str, policy: str) -> None:
-    """With gradients of zero a step multiplies kernels by 1 - lr * wd and leaves the rest.
+    """A step with zero gradients multiplies kernels by 1 - lr * wd and nothing else.
 
-    Lamb's decay is the direction of a step as long as the kernel: it leaves 1 - lr.
+    Lamb's decay is the direction of a step as long as the kernel: it multiplies by 1 - lr.
     """
     recipe = network(
         tmp_path,
@@ -258,7 +278,7 @@ def test_no_decay_is_no_work(tmp_path: Path) -> None:
 def test_optimizer_options_reach_keras(
     tmp_path: Path, word: str, defaults: words.Word, left_out: str
 ) -> None:
-    """No option of a word is swallowed on the way; the two ways to clip exclude each other."""
+    """Every option of a word reaches Keras; the two ways to clip exclude each other."""
     options = {"learning_rate": 0.25, "momentum": 0.5, "nesterov": True, "weight_decay": 0.125,
                "beta_1": 0.5, "beta_2": 0.75, "epsilon": 0.5, "rho": 0.25, "clipnorm": 0.5,
                "global_clipnorm": 2.0, "initial_accumulator_value": 0.5, "beta_2_decay": -0.5,
@@ -272,7 +292,7 @@ def test_optimizer_options_reach_keras(
     assert {key: config[key] for key in chosen} == chosen
 
 
-# What a convolution can be asked for must also train on a CPU.
+# Every option of a convolution must also train on a CPU.
 
 
 @pytest.mark.parametrize(
@@ -295,7 +315,7 @@ def test_grouped_convolution_by_hand(tmp_path: Path) -> None:
     first = keras.Model(model.input, model.get_layer("conv1").output)
     other = PIXELS.copy()
     other[..., 0] = 0
-    one, two = first.predict_on_batch(PIXELS), first.predict_on_batch(other)
+    one, two = logits(first, PIXELS), logits(first, other)
     assert not np.allclose(one[..., 0], two[..., 0])
     np.testing.assert_array_equal(one[..., 1:], two[..., 1:])
 
@@ -305,21 +325,21 @@ def test_max_pool_by_hand(tmp_path: Path, padding: str, strides: int) -> None:
     """Against a plain loop over windows, for the paddings and overlaps that `slide` counts."""
     pool = f"{{max: {{pool_size: 3, strides: {strides}, padding: {padding}}}}}"
     model = built(network(tmp_path, f"[{{pool: {pool}}}]"))
-    found = keras.Model(model.input, model.get_layer("pool1").output).predict_on_batch(PIXELS)
+    pooled = logits(keras.Model(model.input, model.get_layer("pool1").output))
     scaled_pixels = PIXELS.astype(np.float32) * np.float32(1 / 255)
-    size = found.shape[1]
+    size = pooled.shape[1]
     before = ((size - 1) * strides + 3 - 8) // 2 if padding == "same" else 0
     for row, column in product(range(size), repeat=2):
         top, left = row * strides - before, column * strides - before
         window = scaled_pixels[:, max(top, 0) : top + 3, max(left, 0) : left + 3]
-        np.testing.assert_allclose(found[:, row, column], window.max(axis=(1, 2)), rtol=1e-6)
+        np.testing.assert_allclose(pooled[:, row, column], window.max(axis=(1, 2)), rtol=1e-6)
 
 
 # The file.
 
 
 def test_file_loads_without_zoo(tmp_path: Path) -> None:
-    """What a colleague is handed needs Keras alone."""
+    """A model file needs only Keras."""
     recipe = network(
         tmp_path,
         "[{conv: {filters: 4, pool: average, dropout: 0.1, activation: leaky_relu}}, "

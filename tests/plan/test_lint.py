@@ -1,13 +1,16 @@
-"""Warnings of words that do not fit together: said where they are due, and only there."""
+"""Words that do not fit together are warned of, and only those."""
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner
 
-from tests.runs import network, zoo
+from tests.networks import network
 from zoo import recipe as recipes
+from zoo.cli import app
 from zoo.errors import Problem
 from zoo.plan import cautions
 
@@ -37,7 +40,7 @@ CASES = [
 
 
 @pytest.mark.parametrize("stack, defaults, words", CASES)
-def test_said(tmp_path: Path, stack: str, defaults: str, words: str) -> None:
+def test_cautions(tmp_path: Path, stack: str, defaults: str, words: str) -> None:
     found = cautions(network(tmp_path, stack, more=defaults))
     assert any(words in sentence for _, sentence in found), found
 
@@ -65,7 +68,7 @@ QUIET = [
 
 
 @pytest.mark.parametrize("stack, defaults", QUIET)
-def test_not_said(tmp_path: Path, stack: str, defaults: str) -> None:
+def test_no_caution(tmp_path: Path, stack: str, defaults: str) -> None:
     assert cautions(network(tmp_path, stack, more=defaults)) == []
 
 
@@ -97,16 +100,18 @@ def test_a_run_of_layers_is_told_at_its_first(tmp_path: Path) -> None:
     assert cautions(recipe)[0][0] == ("model", "stack", 0, "fc", "kernel_initializer")
 
 
-def test_where_it_stands(tmp_path: Path) -> None:
+def test_where_it_is_shown(tmp_path: Path) -> None:
     """With file and line, on stderr; in `--json` beside the result."""
-    (tmp_path / "r.yaml").write_text(
+    file = tmp_path / "r.yaml"
+    file.write_text(
         "name: r\ndata: {source: digits}\nmodel:\n  stack:\n    - conv:\n        filters: 4\n"
         "        use_bias: true\ntrain: {epochs: 1}\n"
     )
-    shown = zoo("show", "r.yaml", cwd=tmp_path)
-    assert shown.returncode == 0
-    assert "warning: r.yaml:7: model.stack[0].conv.use_bias: batch norm takes" in shown.stderr
-    assert '"line": 7' in zoo("show", "r.yaml", "--json", cwd=tmp_path).stdout
+    shown = CliRunner().invoke(app, ["show", str(file)])
+    assert shown.exit_code == 0
+    assert "r.yaml:7: model.stack[0].conv.use_bias: batch norm takes" in shown.stderr
+    as_json = CliRunner().invoke(app, ["show", str(file), "--json"])
+    assert json.loads(as_json.stdout)["warnings"][0]["line"] == 7
 
 
 def test_trials_longer_than_their_training(tmp_path: Path) -> None:

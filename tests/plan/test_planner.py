@@ -1,4 +1,4 @@
-"""Shapes, parameters and FLOPs by hand; every flaw of a stack told with its place."""
+"""Shapes, parameters and FLOPs by hand, and the order of layers."""
 
 from __future__ import annotations
 
@@ -6,11 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.runs import network
-from zoo.errors import DataError, RecipeError
-from zoo.plan import num_classes, plan
+from tests.networks import network
+from zoo.plan import plan
 from zoo.plan.appender import slide
-from zoo.recipe import Recipe, load, shipped
+from zoo.recipe import Recipe, load
 
 
 def kinds(recipe: Recipe) -> list[str]:
@@ -169,162 +168,3 @@ def test_no_preprocess_no_layer(tmp_path: Path) -> None:
         encoding="utf-8",
     )
     assert kinds(load(str(file))) == ["image", "global_pool", "head"]
-
-
-# Flaws.
-
-
-@pytest.mark.parametrize(
-    "stages, line, path, message",
-    [
-        (
-            ["pool: max", "pool: max", "pool: max", "pool: max"],
-            8,
-            "model.stack[3].pool",
-            "pool4 turns 1x1 into 0x0: drop a pool or use larger images",
-        ),
-        (
-            ["conv: {filters: 4, kernel_size: 9, padding: valid}"],
-            5,
-            "model.stack[0].conv",
-            "conv1 (9x9, padding: valid) turns 8x8 into 0x0: "
-            "use padding: same, a smaller kernel or larger images",
-        ),
-        (
-            ["conv: {filters: 4, kernel_size: 5, repeat: 3, padding: valid}"],
-            5,
-            "model.stack[0].conv",
-            "conv1_2 (5x5, padding: valid) turns 4x4 into 0x0",
-        ),
-        (
-            ["conv: {filters: 4, dilation_rate: 4, padding: valid}"],
-            5,
-            "model.stack[0].conv",
-            "conv1 (3x3, padding: valid) turns 8x8 into 0x0",
-        ),
-        (
-            ["flatten", "conv: {filters: 4}"],
-            6,
-            "model.stack[1].conv",
-            "a conv stage needs an image, but gets a vector of 192; "
-            "put it in front of flatten, global_pool and fc",
-        ),
-        (["fc: {units: 7}", "pool: max"], 6, "model.stack[1].pool", "gets a vector of 7"),
-        (
-            ["global_pool: max", "global_pool: max"],
-            6,
-            "model.stack[1].global_pool",
-            "global_pool needs an image, but gets a vector of 3",
-        ),
-        (
-            ["conv: {filters: 4, groups: 2}"],
-            5,
-            "model.stack[0].conv.groups",
-            "groups=2 does not divide its 3 input channels",
-        ),
-        (
-            ["conv: {filters: 4, order: [conv, act]}"],
-            5,
-            "model.stack[0].conv.order",
-            "bn missing.",
-        ),
-        (
-            ["conv: {filters: 4, order: [conv, bn, act, act]}"],
-            5,
-            "model.stack[0].conv.order",
-            "act given twice.",
-        ),
-    ],
-)  # fmt: skip
-def test_flaws(tmp_path: Path, stages: list[str], line: int, path: str, message: str) -> None:
-    text = "name: net\ndata: {source: digits}\nmodel:\n  stack:\n"
-    text += "".join(f"    - {stage}\n" for stage in stages) + "train: {epochs: 1}\n"
-    file = tmp_path / "net.yaml"
-    file.write_text(text, encoding="utf-8")
-    with pytest.raises(RecipeError) as caught:
-        load(str(file))
-    (problem,) = caught.value.problems
-    assert (problem.file, problem.line, problem.path) == (str(file), line, path)
-    assert message in problem.message
-
-
-# Classes.
-
-
-def test_classes_of_digits(tmp_path: Path) -> None:
-    assert num_classes(network(tmp_path, "[flatten]")) == 10
-
-
-def source(folder: Path, text: str) -> Recipe:
-    file = folder / "net.yaml"
-    file.write_text(
-        f"name: net\ndata: {{source: {text}, image_size: 8}}\n"
-        "model: {stack: [flatten]}\ntrain: {epochs: 1}\n",
-        encoding="utf-8",
-    )
-    return load(str(file))
-
-
-@pytest.mark.parametrize("inner", ["", "train/"])
-def test_classes_of_a_folder(tmp_path: Path, inner: str) -> None:
-    for name in ("cat", "dog", "eel"):
-        folder = tmp_path / "pets" / f"{inner}{name}"
-        folder.mkdir(parents=True)
-        (folder / "0.png").write_bytes(b"")
-    assert num_classes(source(tmp_path, f"{{folder: {tmp_path}/pets}}")) == 3
-
-
-def test_classes_of_no_folder(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match="nothere"):
-        num_classes(source(tmp_path, f"{{folder: {tmp_path}/nothere}}"))
-
-
-def test_classes_of_tfds(tmp_path: Path) -> None:
-    assert num_classes(source(tmp_path, "{tfds: {name: x, num_classes: 7}}")) == 7
-    with pytest.raises(DataError, match=r"--set data\.source\.tfds\.num_classes=N"):
-        num_classes(source(tmp_path, "{tfds: x}"))
-
-
-# Trained variables.
-
-ODD = {
-    "biases": "[{conv: {filters: 4, batch_norm: none}}, {fc: {units: 3, repeat: 2}}]",
-    "bare norms": "[{conv: {filters: 4, batch_norm: {center: false, scale: false}}}]",
-    "half norms": "[{conv: {filters: 4, batch_norm: {center: false}}}, "
-    "{fc: {units: 3, batch_norm: {scale: false}}}]",
-    "other norms": "[{conv: {filters: 4, group_norm: {groups: 2}}}, {fc: {units: 3, layer_norm: "
-    "{center: false}}}]",
-    "whitened": "[{whiten: {}}, {separable_conv: {filters: 4, depth_multiplier: 2}}]",
-    "slopes": "[{conv: {filters: 4, activation: prelu}}, {fc: {units: 4, activation: maxout}}]",
-    "groups": "[{depthwise_conv: {use_bias: true}}, {group: {repeat: 2, stack: "
-    "[{residual: {stack: [{conv: {filters: 6, strides: 2}}]}}]}}]",
-}
-
-
-def require_paths(recipe: Recipe) -> None:
-    from tests.runs import UNIT
-    from zoo.model.builder import build
-
-    planned = [path for layer in plan(recipe, 10).layers for path in layer.trained_paths]
-    built = [variable.path for variable in build(recipe, 10, UNIT).trainable_variables]
-    assert sorted(planned) == sorted(built)
-
-
-@pytest.mark.parametrize("name", shipped())
-def test_paths_of_shipped_recipes(name: str) -> None:
-    require_paths(load(name))
-
-
-@pytest.mark.parametrize("stack", ODD.values(), ids=ODD)
-def test_paths_of_odd_stacks(tmp_path: Path, stack: str) -> None:
-    require_paths(network(tmp_path, stack))
-
-
-def test_a_pattern_that_nothing_follows(tmp_path: Path) -> None:
-    """It names what is near."""
-    with pytest.raises(RecipeError, match=r"paths such as conv1/kernel.* Received 'conv/kernel'"):
-        network(
-            tmp_path,
-            "[{conv: {filters: 4}}]",
-            train=", learning_rate_factors: [{pattern: conv/kernel}]",
-        )

@@ -1,0 +1,151 @@
+"""All problems of a recipe are reported at once, each with its place and a near word."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tests.conftest import MINIMAL
+from tests.recipe.files import FEW, messages, write
+from zoo.errors import RecipeError
+from zoo.recipe import Recipe, dump, load
+from zoo.recipe import words as names
+from zoo.recipe.problems import meanings
+
+
+def test_all_problems_at_once_by_line(tmp_path: Path) -> None:
+    file = write(
+        tmp_path,
+        "nam: x\n"
+        "data: {source: {tfds: cifar10}, image_size: 32, color_mode: RGB}\n"
+        "model:\n"
+        "  stack:\n"
+        "    - conv: {filter: 3}\n"
+        "    - conv: {filters: 3, filters: 4}\n"
+        "train:\n"
+        "  epochs: 0\n"
+        "  optimizer: sgd\n",
+    )
+    found = messages(file, "train.batch_size=0")
+    places = [
+        line.split(": ")[0].removeprefix(file) + " " + line.split(": ")[1]
+        for line in found
+        if line.startswith(file)
+    ]
+    assert places == [
+        ":1 nam",
+        ":2 data.color_mode",
+        ":5 model.stack[0].conv.filter",
+        ":6 model.stack[1].conv.filters",
+        ":8 train.epochs",
+        ":9 train.optimizer",
+    ]
+    assert found[-1].startswith("--set train.batch_size=0: train.batch_size: out of range.")
+    assert len(found) == len(places) + 1
+
+
+@pytest.mark.parametrize(
+    "old, new, path, meant",
+    [
+        ("epochs: 2", "num_epochs: 2", "train.num_epochs", "epochs"),
+        ("filters: 4", "out_channels: 4", "model.stack[0].conv.out_channels", "filters"),
+        ("filters: 4", "filters: 4, stride: 2", "model.stack[0].conv.stride", "strides"),
+        ("conv: {", "Conv2D: {", "model.stack[0]", "conv"),
+        ("digits", "Digits", "data.source", "digits"),
+    ],
+)
+def test_near_words(minimal: Path, old: str, new: str, path: str, meant: str) -> None:
+    found = messages(write(minimal.parent, MINIMAL.replace(old, new)))
+    assert any(f": {path}: " in line and f"did you mean '{meant}'?" in line for line in found)
+
+
+def test_synonyms_name_words_that_exist() -> None:
+    """A hint that leads nowhere is worse than none."""
+    text = json.dumps(Recipe.model_json_schema())
+    for synonym in names.SYNONYMS:
+        for word in meanings(synonym):
+            assert f'"{word}"' in text, (synonym, word)
+
+
+def test_json_form(minimal: Path) -> None:
+    with pytest.raises(RecipeError) as caught:
+        load(str(minimal), ["train.epochs=0"])
+    shown = caught.value.as_json()
+    assert shown["kind"] == "recipe"
+    assert shown["problems"] == [
+        {
+            "file": "--set train.epochs=0",
+            "line": None,
+            "path": "train.epochs",
+            "message": "out of range. Expected at least 1. Received 0.",
+        }
+    ]
+
+
+# Whatever a file holds, the answer is a recipe or its problems.
+
+VALUES = st.recursive(
+    st.one_of(
+        st.none(),
+        st.booleans(),
+        st.integers(-3, 3),
+        st.sampled_from([10**30, 1e-3, 0.5, 1e300, "none", "conv", "relu", "max", "SGD", "x", ""]),
+    ),
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.dictionaries(
+            st.sampled_from(["conv", "filters", "units", "x", "max"]), inner, max_size=2
+        )
+    ),
+    max_leaves=5,
+)
+
+
+def places(value: Any, path: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
+    """The paths of everything in a tree, itself left out."""
+    items: Any = ()
+    if isinstance(value, dict):
+        items = value.items()
+    elif isinstance(value, list):
+        items = enumerate(value)
+    found = [path] if path else []
+    for key, item in items:
+        found += places(item, (*path, key))
+    return found
+
+
+FULL = yaml.safe_load(dump(load("digits-tiny")))
+
+
+@settings(FEW, max_examples=150)
+@given(where=st.sampled_from(places(FULL)), value=VALUES)
+def test_any_value_anywhere_is_answered(tmp_path: Path, where: Any, value: Any) -> None:
+    data = json.loads(json.dumps(FULL))
+    here = data
+    for part in where[:-1]:
+        here = here[part]
+    here[where[-1]] = value
+    file = write(tmp_path, json.dumps(data))
+    try:
+        text = dump(load(file))
+    except RecipeError as error:
+        assert error.problems
+        assert all(problem.line for problem in error.problems)
+    else:
+        assert dump(load(write(tmp_path, text))) == text
+
+
+@settings(FEW, max_examples=150)
+@given(where=st.sampled_from(places(FULL)), value=VALUES)
+def test_any_change_anywhere_is_answered(minimal: Path, where: Any, value: Any) -> None:
+    path = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in where)[1:]
+    try:
+        load(str(minimal), [f"{path}={json.dumps(value)}"])
+    except RecipeError as error:
+        assert error.problems

@@ -1,0 +1,184 @@
+"""Defaults are filled in, and what is written out loads as the same recipe."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tests.conftest import MINIMAL
+from tests.recipe.files import FEW, write
+from zoo.plan import plan
+from zoo.recipe import dump, load, shipped
+from zoo.recipe import words as names
+
+
+def test_defaults_are_written_out(minimal: Path) -> None:
+    recipe = load(str(minimal))
+    conv = recipe.model.stack[0].options
+    assert recipe.data.image_size == (8, 8)
+    assert conv.order == ("conv", "bn", "act", "pool", "dropout")
+    assert conv.activation.word == "relu"
+    assert conv.kernel_initializer.word == "he_normal"
+    assert conv.batch_norm.momentum == 0.9
+    assert conv.use_bias is False
+    assert recipe.train.optimizer.options.learning_rate == 0.001
+    assert recipe.train.loss.word == "softmax"
+    assert recipe.train.abort_above == 3.0
+
+
+def test_no_default_is_left_to_defaults(minimal: Path) -> None:
+    """A resolved stage does not change when the defaults do."""
+    data = yaml.safe_load(dump(load(str(minimal))))
+    data["model"]["defaults"] = {"activation": "tanh", "batch_norm": "none", "padding": "valid"}
+    again = load(write(minimal.parent, yaml.safe_dump(data)))
+    assert again.model.stack == load(str(minimal)).model.stack
+
+
+@pytest.mark.parametrize(
+    "activation, kernel",
+    [
+        ("relu", "he_normal"),
+        ("{leaky_relu: 0.5}", "VarianceScaling"),
+        ("selu", "lecun_normal"),
+        ("tanh", "lecun_normal"),
+        ("linear", "lecun_normal"),
+    ],
+)
+def test_auto_fits_the_activation(minimal: Path, activation: str, kernel: str) -> None:
+    recipe = load(str(minimal), [f"model.defaults.activation={activation}"])
+    initializer = recipe.model.stack[0].options.kernel_initializer
+    assert initializer.word == kernel
+    if kernel == "VarianceScaling":
+        assert initializer.options.scale == pytest.approx(2 / (1 + 0.5**2))
+        assert initializer.options.mode == "fan_in"
+
+
+@pytest.mark.parametrize(
+    "change, bias",
+    [
+        ("model.stack[0].conv.filters=4", False),
+        ("model.stack[0].conv.batch_norm=none", True),
+        ("model.stack[0].conv.order=[conv, act, bn]", True),
+        ("model.stack[0].conv.use_bias=true", True),
+    ],
+)
+def test_bias_only_where_no_batch_norm_takes_it(minimal: Path, change: str, bias: bool) -> None:
+    assert load(str(minimal), [change]).model.stack[0].options.use_bias is bias
+
+
+def test_none_is_null(minimal: Path) -> None:
+    recipe = load(str(minimal), ["train.abort_above=none", "model.defaults.batch_norm=none"])
+    assert recipe.train.abort_above is None
+    assert recipe.model.stack[0].options.batch_norm is None
+
+
+def test_folder_becomes_absolute(minimal: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A run folder's recipe trains again from anywhere."""
+    monkeypatch.chdir(minimal.parent)
+    monkeypatch.setenv("HOME", "/home/someone")
+    for given_path, path in (("pets", minimal.parent / "pets"), ("~/a", Path("/home/someone/a"))):
+        change = f"data.source={{folder: {given_path}}}"
+        recipe = load(str(minimal), [change, "data.image_size=8"])
+        assert recipe.data.source.options.path == str(path)
+
+
+@pytest.mark.parametrize("name", sorted(shipped()))
+def test_shipped_recipes_load_and_come_back(name: str, tmp_path: Path) -> None:
+    recipe = load(name)
+    assert recipe.name == name
+    text = dump(recipe)
+    again = load(write(tmp_path, text))
+    assert again == recipe
+    assert dump(again) == text
+
+
+def options(words: dict[str, Any]) -> st.SearchStrategy[str]:
+    bare = [
+        word
+        for word, entry in words.items()
+        if all(option.default is not names.REQUIRED for option in entry.options.values())
+    ]
+    return st.sampled_from(bare)
+
+
+@FEW
+@given(
+    name=st.from_regex(r"[A-Za-z0-9][A-Za-z0-9._-]{0,20}", fullmatch=True),
+    filters=st.integers(1, 10**6),
+    kernel=st.integers(1, 9) | st.tuples(st.integers(1, 9), st.integers(1, 9)).map(list),
+    activation=options(names.ACTIVATIONS) | st.floats(0, 9).map(lambda a: {"leaky_relu": a}),
+    initializer=options(names.INITIALIZERS).filter(lambda word: word != "class_priors"),
+    optimizer=options(names.OPTIMIZERS),
+    rate=st.floats(1e-12, 1e12, exclude_min=True),
+    epochs=st.integers(1, 10**6),
+    abort=st.floats(1.0, 1e300, exclude_min=True) | st.none() | st.just("none"),
+    norm=st.just("none") | st.floats(0, 1, exclude_max=True).map(lambda m: {"momentum": m}),
+    folder=st.text(min_size=1, max_size=20).filter(lambda text: "\0" not in text),
+)
+def test_what_is_written_loads_as_the_same(
+    tmp_path: Path, name: str, filters: int, kernel: Any, activation: Any, initializer: str,
+    optimizer: str, rate: float, epochs: int, abort: Any, norm: Any, folder: str,
+) -> None:  # fmt: skip
+    data = {
+        "name": f"'{name}'",
+        "data": {"source": {"folder": folder}, "image_size": 16},
+        "model": {
+            "defaults": {"activation": activation, "batch_norm": norm},
+            "stack": [
+                {"conv": {"filters": filters, "kernel_size": kernel}},
+                {"conv": {"filters": 1, "kernel_initializer": initializer, "pool": "max"}},
+                {"fc": {"units": 3, "dropout": 0.25, "kernel_regularizer": {"l2": rate}}},
+            ],
+        },
+        "train": {"epochs": epochs, "optimizer": {optimizer: rate}, "abort_above": abort},
+    }
+    data["name"] = name
+    recipe = load(write(tmp_path, json.dumps(data)))
+    text = dump(recipe)
+    again = load(write(tmp_path, text))
+    assert again == recipe
+    assert dump(again) == text
+    assert again.train.optimizer.options.learning_rate == rate
+
+
+@pytest.mark.parametrize("value", ["1e-3", "no", "none", "010", "2026-01-01", "a: b", "é", " x"])
+def test_text_that_looks_like_something_else_stays_text(minimal: Path, value: str) -> None:
+    data = yaml.safe_load(MINIMAL)
+    data["data"] = {"source": {"tfds": {"name": value, "num_classes": 2}}, "image_size": 8}
+    recipe = load(write(minimal.parent, json.dumps(data)))
+    assert recipe.data.source.options.name == value
+    assert load(write(minimal.parent, dump(recipe))) == recipe
+
+
+def test_a_norm_takes_what_it_leaves_out_from_the_defaults(minimal: Path) -> None:
+    """The zero-gamma trick of a block's last stage changes nothing else of its norm."""
+    recipe = load(
+        str(minimal),
+        [
+            "model.defaults.batch_norm={momentum: 0.6, epsilon: 1e-12}",
+            "model.stack=[{conv: {filters: 4, batch_norm: {gamma_initializer: zeros}}}, "
+            "{conv: {filters: 4, group_norm: {groups: 2}}}]",
+        ],
+    )
+    first, second = (stage.conv for stage in recipe.model.stack)
+    assert (first.batch_norm.momentum, first.batch_norm.epsilon) == (0.6, 1e-12)
+    assert first.batch_norm.gamma_initializer == "zeros"
+    assert (second.batch_norm, second.group_norm.groups) == (None, 2)
+
+
+def test_a_projection_is_written_out(minimal: Path) -> None:
+    """Its kernel as the defaults have it, its norm as the block's last stage has it."""
+    block = "{residual: {stack: [{conv: {filters: 8, group_norm: {groups: 4}}}]}}"
+    stack = f"model.stack=[{{conv: {{filters: 4}}}}, {block}]"
+    recipe = load(str(minimal), [stack])
+    assert recipe.model.stack[1].residual.kernel_initializer.word == "lecun_normal"
+    recipe = load(str(minimal), [stack, "model.defaults.kernel_initializer=torch_uniform"])
+    assert recipe.model.stack[1].residual.kernel_initializer.word == "torch_uniform"
+    kinds = {layer.name: layer.kind for layer in plan(recipe, 10).layers}
+    assert kinds["shortcut1_gn"] == "gn"

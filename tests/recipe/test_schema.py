@@ -1,0 +1,59 @@
+"""The schema of a recipe, and the JSON Schema that `zoo schema` prints."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from zoo.recipe import Recipe, load
+
+
+@pytest.fixture(scope="module")
+def schema() -> dict[str, Any]:
+    """The JSON Schema, as it is after a round trip through JSON."""
+    text = json.dumps(Recipe.model_json_schema(), allow_nan=False)
+    document: dict[str, Any] = json.loads(text)
+    return document
+
+
+def nodes(value: Any, path: str = "") -> Any:
+    yield path, value
+    if isinstance(value, dict):
+        for key, item in value.items():
+            yield from nodes(item, f"{path}/{key}")
+    elif isinstance(value, list):
+        for index, item in enumerate(value):
+            yield from nodes(item, f"{path}/{index}")
+
+
+def test_every_field_has_a_description(schema: dict[str, Any]) -> None:
+    missing = []
+    for path, node in nodes(schema):
+        if path.endswith("/properties") and isinstance(node, dict):
+            for name, field in node.items():
+                # Where a field and its type say the same, it is said once, with the type.
+                target = schema["$defs"].get(field.get("$ref", "").removeprefix("#/$defs/"), {})
+                if not (field.get("description") or target.get("description")):
+                    missing.append(f"{path}/{name}")
+    assert missing == []
+
+
+def test_every_reference_leads_somewhere(schema: dict[str, Any]) -> None:
+    for path, node in nodes(schema):
+        if path.endswith("/$ref"):
+            assert re.fullmatch(r"#/\$defs/\w+", node)
+            assert node.removeprefix("#/$defs/") in schema["$defs"]
+
+
+def test_none_is_valid(schema: dict[str, Any]) -> None:
+    """`batch_norm: none` must not be underlined in an editor."""
+    conv = schema["$defs"]["Conv"]["properties"]
+    assert {"enum": ["none", None]} in conv["batch_norm"]["anyOf"]
+
+
+def test_ema_by_its_number(minimal: Path) -> None:
+    assert load(str(minimal), ["train.ema=0.9"]).train.ema.momentum == 0.9

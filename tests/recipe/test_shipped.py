@@ -1,0 +1,30 @@
+"""Recipes are found as files and by the names of those that ship."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from zoo.errors import UsageError
+from zoo.recipe import find, shipped
+
+
+def test_shipped_names() -> None:
+    assert "digits-tiny" in shipped()
+    assert find("digits-tiny").is_file()
+
+
+def test_near_recipe_name() -> None:
+    with pytest.raises(UsageError, match="no recipe 'digits-tinny'. Did you mean 'digits-tiny'?"):
+        find("digits-tinny")
+
+
+def test_no_such_recipe() -> None:
+    with pytest.raises(UsageError, match="Expected a YAML file or one of: .*digits-tiny"):
+        find("nothing/like/it.yaml")
+
+
+def test_a_folder_is_no_recipe(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="is a folder. Expected a recipe"):
+        find(str(tmp_path))
