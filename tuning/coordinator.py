@@ -28,7 +28,7 @@ from tuning.result import (
     write_best,
 )
 from tuning.scheduler import Scheduler
-from tuning.space import Range, Values, as_json
+from tuning.space import Space, as_json
 from tuning.state import SearchState
 from tuning.trial_source import ConfirmationSource, StageSource, confirmation_name, dimensions
 from tuning.trials import TrialRecord, sign
@@ -36,8 +36,6 @@ from zoo.errors import Diverged, Interrupted, ZooError
 from zoo.recipe import Template
 from zoo.recipe.space import rejection
 from zoo.recipe.tune import Confirm, SearchStage, Tune
-
-Space = dict[str, Range | Values]
 
 
 class Coordinator:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 from tuning.refine.narrow import Narrowed
-from tuning.space import Range, Values
+from tuning.space import Space
 from tuning.trials import TrialRecord, TrialSpec
 from zoo.recipe import Recipe
 from zoo.recipe.tune import SearchStage, Tune
@@ -21,7 +21,7 @@ class SearchListener:
     def stage(
         self,
         stage: SearchStage,
-        space: Mapping[str, Range | Values],
+        space: Space,
         records: Sequence[TrialRecord],
     ) -> None:
         """A stage begins or is resumed; `records` are its finished trials."""

@@ -1,7 +1,7 @@
-"""What decides the values of trials: KerasTuner's oracles behind one small interface.
+"""Oracles decide the values of trials: KerasTuner's, behind a small interface. Light.
 
-Nothing is kept by an oracle: it gives the same values for the same seed and the same answers told
-in the same order, so that a search that is taken up again asks and tells it all once more.
+An oracle stores nothing. It draws the same values for the same seed and the same scores told in the
+same order, so that a resumed search draws and tells everything once more.
 """
 
 from __future__ import annotations
@@ -15,43 +15,48 @@ from collections.abc import Mapping
 from importlib.util import find_spec
 from typing import Any, Protocol
 
-from tuning.space import Range, Values, as_json
+from tuning.space import Choice, Dimension, Space, as_json
 from zoo import seeds
 
-Space = Mapping[str, Range | Values]
-# By path: what other paths must be for it to be searched.
+# For a conditional path: the values that other paths must have, by path.
 Conditions = Mapping[str, Mapping[str, tuple[Any, ...]]]
 
 
 class Waiting(Exception):
-    """No values before more trials are told about."""
+    """The oracle draws no more values before it is told more scores."""
 
 
 class Oracle(Protocol):
-    """Draws values, and is told what came of them."""
+    """Draws the values of trials, and is told their scores."""
 
     def draw(self) -> tuple[str, dict[str, Any]] | None:
-        """A name for the trial, and its values by path; None: there are no more.
+        """The oracle's name of a new trial, and its values by path; None if there are no more.
 
         Raises:
-            Waiting: tell of trials first.
+            Waiting: tell it more scores first.
         """
 
     def tell(self, name: str, score: float | None) -> None:
-        """What came of a trial, higher is better; None: nothing that counts."""
+        """Tells a trial's score, higher is better; None if the trial has none."""
 
     def discard(self, name: str) -> None:
-        """Values that make no network: another draw takes their place."""
+        """Tells that a trial's values make no network, so that another draw replaces it."""
 
     def epochs(self, name: str) -> int | None:
-        """Epochs that the oracle wants for a trial; None: those of the stage."""
+        """Epochs that the oracle wants for a trial; None for those of the stage."""
 
 
 def stream(seed: int, stage: str, space: Space, bits: int = 62) -> int:
-    """The seed of a stage's draws, from the search's seed, the stage's name and its ranges.
+    """The seed of a stage's draws.
 
-    KerasTuner counts up from it, a seed a value, so that seeds near each other would share draws:
-    hashed into 62 bits they do not. It is never 0, which KerasTuner takes for no seed.
+    KerasTuner counts up from it, one seed per value, so that seeds close to each other would share
+    draws: hashes of 62 bits do not. It is never 0, which KerasTuner takes for no seed.
+
+    Args:
+        seed: the search's seed.
+        stage: the stage's name.
+        space: its ranges.
+        bits: size of the result.
     """
     text = json.dumps({path: as_json(space[path]) for path in sorted(space)}, sort_keys=True)
     digest = hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
@@ -59,48 +64,53 @@ def stream(seed: int, stage: str, space: Space, bits: int = 62) -> int:
 
 
 def make(kind: str, space: Space, conditions: Conditions, seed: int, epochs: int) -> Oracle:
-    """An oracle of KerasTuner: `random`, `bayesian` or `hyperband`.
+    """Makes an oracle of KerasTuner.
 
     Args:
-        kind: which.
-        space: what is drawn.
-        conditions: what is drawn only where something else was.
-        seed: as `stream` gives it.
-        epochs: the most of a trial, for hyperband.
+        kind: `random`, `bayesian` or `hyperband`.
+        space: what to draw.
+        conditions: of the conditional paths.
+        seed: see `stream`.
+        epochs: of the longest trial, for hyperband.
+
+    Raises:
+        ValueError: a condition depends on a range.
     """
-    return _KerasTuner(kind, space, conditions, seed, epochs)
+    return _KerasTunerOracle(kind, space, conditions, seed, epochs)
 
 
 def _keras_tuner() -> Any:
-    """KerasTuner; in the command's own process, which trains nothing, without TensorFlow.
+    """Imports KerasTuner; in the process of `zoo tune`, which trains nothing, without TensorFlow.
 
-    Keras's backend numpy takes convolutions from JAX, and does not load without it.
+    Keras's backend `numpy` takes convolutions from JAX and does not load without it.
     """
-    trains = "tuning.cli" not in sys.modules  # Whoever called `begin` may train what was found.
-    if trains or "keras" in sys.modules or find_spec("jax") is None:
+    may_train = "tuning.cli" not in sys.modules  # Whoever called `begin` may train the winner.
+    if may_train or "keras" in sys.modules or find_spec("jax") is None:
         import keras_tuner  # type: ignore[import-untyped]
 
         return keras_tuner
-    chosen = os.environ.get("KERAS_BACKEND")
+    backend = os.environ.get("KERAS_BACKEND")
     os.environ["KERAS_BACKEND"] = "numpy"
     try:
         import keras_tuner
     finally:
-        if chosen is None:
+        if backend is None:
             del os.environ["KERAS_BACKEND"]
         else:
-            os.environ["KERAS_BACKEND"] = chosen
+            os.environ["KERAS_BACKEND"] = backend
     return keras_tuner
 
 
-class _KerasTuner:
+class _KerasTunerOracle:
+    """An oracle of KerasTuner; see `make`."""
+
     def __init__(
         self, kind: str, space: Space, conditions: Conditions, seed: int, epochs: int
     ) -> None:
         tuner = _keras_tuner()
-        self.space = space
-        self.scores: dict[str, float | None] = {}
-        self.trials: dict[str, Any] = {}
+        self._space = space
+        self._scores: dict[str, float | None] = {}
+        self._trials: dict[str, Any] = {}
         options: dict[str, Any] = {
             "objective": tuner.Objective("score", "max"),
             "hyperparameters": _hyperparameters(tuner, space, conditions),
@@ -115,105 +125,116 @@ class _KerasTuner:
             if kind == "bayesian":
                 base = tuner.oracles.BayesianOptimizationOracle
                 options["seed"] = seed % (2**31 - 1) or 1  # numpy's random states take 32 bits.
-        self.oracle = type("Kept", (_NothingWritten, base), {})(**options)
-        self.oracle.verbose = 0
+        self._oracle = type("UnsavedOracle", (_Unsaved, base), {})(**options)
+        self._oracle.verbose = 0
 
     def draw(self) -> tuple[str, dict[str, Any]] | None:
+        """See `Oracle`."""
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # Of the Gaussian process, whose fit may not converge.
-            trial = self.oracle.create_trial(f"tuner{len(self.trials)}")
+            warnings.simplefilter("ignore")  # The fit of the Gaussian process may not converge.
+            trial = self._oracle.create_trial(f"tuner{len(self._trials)}")
         if trial.status == "STOPPED":
             return None
         if trial.status == "IDLE":
             raise Waiting
-        self.trials[trial.trial_id] = trial
-        drawn = trial.hyperparameters
+        self._trials[trial.trial_id] = trial
+        sample = trial.hyperparameters
         active = {
-            hp.name: drawn.values[hp.name]
-            for hp in drawn.space
-            if hp.name in self.space and drawn.is_active(hp)
+            parameter.name: sample.values[parameter.name]
+            for parameter in sample.space
+            if parameter.name in self._space and sample.is_active(parameter)
         }
-        return trial.trial_id, {path: _value(self.space[path], active[path]) for path in active}
+        values = {path: _value(self._space[path], active[path]) for path in active}
+        return trial.trial_id, values
 
     def tell(self, name: str, score: float | None) -> None:
-        trial = self.trials[name]
-        self.scores[name] = score
-        self.oracle.update_trial(name, {"score": score or 0.0})
+        """See `Oracle`."""
+        trial = self._trials[name]
+        self._scores[name] = score
+        self._oracle.update_trial(name, {"score": score or 0.0})
         trial.status = "COMPLETED"
-        self.oracle.end_trial(trial)
-        # Nothing is as bad as the worst. That is known only later; and KerasTuner stops a search
-        # after a few scores that are not finite.
-        worst = min((found for found in self.scores.values() if found is not None), default=0.0)
-        for other, found in self.scores.items():
-            if found is None:
-                self.oracle.trials[other].score = worst
+        self._oracle.end_trial(trial)
+        # A trial without a score is as bad as the worst one, which changes as scores come in. An
+        # infinite score would do, but KerasTuner stops a search after a few of those.
+        worst = min((known for known in self._scores.values() if known is not None), default=0.0)
+        for other, known in self._scores.items():
+            if known is None:
+                self._oracle.trials[other].score = worst
 
     def discard(self, name: str) -> None:
-        # As failed, it would teach nothing: the Bayesian oracle would draw it again, and a bracket
-        # of hyperband would wait for it.
+        """See `Oracle`."""
+        # KerasTuner learns nothing from a failed trial: the Bayesian oracle would draw the values
+        # again, and a bracket of hyperband would wait for it.
         self.tell(name, None)
 
     def epochs(self, name: str) -> int | None:
-        wanted = self.trials[name].hyperparameters.values.get("tuner/epochs")
-        return None if wanted is None else int(wanted)
+        """See `Oracle`."""
+        epochs = self._trials[name].hyperparameters.values.get("tuner/epochs")
+        return None if epochs is None else int(epochs)
 
 
-class _NothingWritten:
-    """The journal holds the truth; KerasTuner's own files are written in place and can be torn."""
+class _Unsaved:
+    """Writes none of KerasTuner's files, which can be torn; the journal holds the truth."""
 
     def save(self, *_: Any) -> None:
-        pass
+        """Does nothing."""
 
     def _save_trial(self, *_: Any) -> None:
-        pass
+        """Does nothing."""
 
 
 def _hyperparameters(tuner: Any, space: Space, conditions: Conditions) -> Any:
-    made = tuner.HyperParameters()
-    left = list(space)
-    while left:
-        # Parents before those that depend on them.
-        path = next(p for p in left if not set(conditions.get(p, {})) & set(left))
-        left.remove(path)
-        # Its scopes cannot say that two others, or one that depends on a third, must have a value.
-        made.merge([_hyperparameter(tuner, path, space, conditions.get(path, {}))])
-    return made
+    """The space as KerasTuner's HyperParameters."""
+    parameters = tuner.HyperParameters()
+    remaining = list(space)
+    while remaining:
+        # Parents first.
+        path = next(p for p in remaining if not set(conditions.get(p, {})) & set(remaining))
+        remaining.remove(path)
+        # By `merge`, as KerasTuner's scopes cannot express a condition on two paths.
+        parameters.merge([_hyperparameter(tuner, path, space, conditions.get(path, {}))])
+    return parameters
 
 
 def _hyperparameter(
     tuner: Any, path: str, space: Space, conditions: Mapping[str, tuple[Any, ...]]
 ) -> Any:
-    held = []
+    """One dimension as KerasTuner's Choice, Int or Float.
+
+    Raises:
+        ValueError: a condition depends on a range.
+    """
+    parents = []
     for parent, allowed in conditions.items():
-        known = space[parent]
-        if not isinstance(known, Values):
+        choice = space[parent]
+        if not isinstance(choice, Choice):
             raise ValueError(f"{parent} is no list of values")
-        labels = [_label(known, value) for value in allowed]
-        held.append(tuner.src.engine.conditions.Parent(parent, labels))
+        labels = [_label(choice, value) for value in allowed]
+        parents.append(tuner.src.engine.conditions.Parent(parent, labels))
     kinds, dimension = tuner.engine.hyperparameters, space[path]
-    if isinstance(dimension, Values):
-        listed = [_label(dimension, value) for value in dimension.values]
-        return kinds.Choice(path, listed, conditions=held)
+    if isinstance(dimension, Choice):
+        labels = [_label(dimension, value) for value in dimension.values]
+        return kinds.Choice(path, labels, conditions=parents)
+    sampling = dimension.sampling
     if dimension.integer:
         ends = int(dimension.min_value), int(dimension.max_value)
-        step = int(dimension.step or 1) if dimension.sampling == "linear" else None
-        return kinds.Int(path, *ends, step=step, sampling=dimension.sampling, conditions=held)
+        step = int(dimension.step or 1) if sampling == "linear" else None
+        return kinds.Int(path, *ends, step=step, sampling=sampling, conditions=parents)
     limits = dimension.min_value, dimension.max_value
-    scale = dimension.sampling
-    return kinds.Float(path, *limits, step=dimension.step, sampling=scale, conditions=held)
+    return kinds.Float(path, *limits, step=dimension.step, sampling=sampling, conditions=parents)
 
 
-def _label(dimension: Values, value: Any) -> Any:
-    """What KerasTuner holds for a value: a number, or text."""
-    kinds = {type(one) for one in dimension.values}
-    return value if kinds in ({int}, {float}) else json.dumps(value, sort_keys=True)
+def _label(choice: Choice, value: Any) -> Any:
+    """What stands for a value in KerasTuner, which takes numbers of one type, or text."""
+    types = {type(listed) for listed in choice.values}
+    return value if types in ({int}, {float}) else json.dumps(value, sort_keys=True)
 
 
-def _value(dimension: Range | Values, drawn: Any) -> Any:
-    """The value of a label; numbers to four digits, which is what a recipe then says."""
-    if isinstance(dimension, Values):
-        return next(value for value in dimension.values if _label(dimension, value) == drawn)
+def _value(dimension: Dimension, sample: Any) -> Any:
+    """The value of a sample: that of its label, or a number of four digits for the recipe."""
+    if isinstance(dimension, Choice):
+        return next(value for value in dimension.values if _label(dimension, value) == sample)
     if dimension.integer:
-        return int(drawn)
-    short = float(f"{drawn:.4g}")
-    return min(max(short, dimension.min_value), dimension.max_value)
+        return int(sample)
+    rounded = float(f"{sample:.4g}")
+    return min(max(rounded, dimension.min_value), dimension.max_value)

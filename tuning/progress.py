@@ -13,7 +13,7 @@ from rich.text import Text
 
 from tuning.listener import SearchListener
 from tuning.refine.narrow import Narrowed, coverage
-from tuning.space import Range, Values, limits
+from tuning.space import Range, Space, limits
 from tuning.trials import TrialRecord, TrialSpec, best_first
 from zoo.recipe import Recipe
 from zoo.recipe.tune import SearchStage, Tune
@@ -50,7 +50,7 @@ class SearchProgress(SearchListener):
     def stage(
         self,
         stage: SearchStage,
-        space: Mapping[str, Range | Values],
+        space: Space,
         records: Sequence[TrialRecord],
     ) -> None:
         """Prints the stage and its ranges."""

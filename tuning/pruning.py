@@ -1,45 +1,46 @@
-"""When a trial is left behind by others at the same share of its training. Light, pure."""
+"""Rules that stop a trial which is worse than others at the same fraction of its training. Light.
+
+Sources: median stopping, Golovin et al. 2017 (Vizier), section 3.2; ASHA, Li et al. 2020, in the
+form that stops the trials outside the best third instead of promoting those inside.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from statistics import median
 
-# Shares of a training after which a trial is compared with others.
+# Fractions of a training after which a trial is compared with others.
 RUNGS: Mapping[str, tuple[float, ...]] = {
     "none": (),
     "median": (0.2, 0.4, 0.6, 0.8),
     "asha": (1 / 9, 1 / 3),
 }
-LEAST = 5  # Others that a median is worth something of.
-REDUCTION = 3  # ASHA: one in so many goes on.
+MIN_TRIALS_FOR_MEDIAN = 5
+REDUCTION_FACTOR = 3  # ASHA: one in three trials goes on.
 
 
 def rungs(rule: str, steps: int) -> list[int]:
-    """The steps after which a trial of so many steps is compared; none of a single step."""
-    found = {round(share * steps) for share in RUNGS[rule]}
-    return sorted(step for step in found if 0 < step < steps)
+    """The steps of a rule's rungs in a trial of `steps`; none at its end."""
+    rounded = {round(fraction * steps) for fraction in RUNGS[rule]}
+    return sorted(step for step in rounded if 0 < step < steps)
 
 
 def left_behind(rule: str, score: float, others: Sequence[float], bar: float) -> str | None:
-    """Why a trial is stopped; None: it goes on.
+    """Says why a trial is stopped at a rung; None if it goes on.
 
     Args:
         rule: `median`, `asha` or `none`.
-        score: of the trial at a rung, higher is better.
-        others: scores at the same rung of trials that came before and did not diverge.
-        bar: a score that guessing reaches: as long as others are not above it, nothing is told.
-
-    Source: median stopping, Golovin et al. 2017 (Vizier), section 3.2; ASHA, Li et al. 2020, in its
-    form that stops what is outside of the best third instead of promoting what is inside.
+        score: of the trial at the rung, higher is better.
+        others: scores at the same rung of earlier trials that did not diverge.
+        bar: score of guessing; a trial goes on until others do better than that.
     """
-    if rule == "median" and len(others) >= LEAST:
-        limit, of = median(others), f"the median of {len(others)}"
-    elif rule == "asha" and len(others) >= REDUCTION:
-        best = sorted(others, reverse=True)[: max(len(others) // REDUCTION, 1)]
-        limit, of = best[-1], f"the best third of {len(others)}"
+    if rule == "median" and len(others) >= MIN_TRIALS_FOR_MEDIAN:
+        limit, reference = median(others), f"the median of {len(others)}"
+    elif rule == "asha" and len(others) >= REDUCTION_FACTOR:
+        best = sorted(others, reverse=True)[: max(len(others) // REDUCTION_FACTOR, 1)]
+        limit, reference = best[-1], f"the best third of {len(others)}"
     else:
         return None
     if limit <= bar or score >= limit:
         return None
-    return f"{score:.4g} is below {of}, {limit:.4g}"
+    return f"{score:.4g} is below {reference}, {limit:.4g}"

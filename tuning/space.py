@@ -1,32 +1,32 @@
-"""Ranges to search in, in KerasTuner's words. Light: no numpy, no Keras."""
+"""Dimensions of a search space, with the laws of KerasTuner's hyperparameters. Light, pure."""
 
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
 SAMPLINGS = ("linear", "log")
-ROUNDING = 1e-12  # Of a quotient of floats.
+ROUNDING = 1e-12  # Relative error of a quotient of floats.
 
 
 @dataclass(frozen=True)
 class Range:
-    """Values from `min_value` to `max_value`, even on a linear or a logarithmic scale.
+    """Numbers from `min_value` to `max_value`, uniform on a linear or logarithmic scale.
 
-    A learning rate is a factor on the gradient, so its order of magnitude matters: search it in
-    log space (CS231n, lecture 6). The laws are those of KerasTuner's `Float` and `Int`.
+    A learning rate is a factor on the gradient, so that its order of magnitude matters: search it
+    in log space (CS231n, lecture 6). The laws are those of KerasTuner's `Float` and `Int`.
 
     Attributes:
         min_value: lowest value.
-        max_value: highest value; of a range with a step, what no value exceeds.
-        sampling: scale on which values are even.
-        integer: whole numbers only, both limits among them; on a linear scale all equally likely.
+        max_value: highest value; with a step, an upper limit of the values.
+        sampling: scale on which values are uniform.
+        integer: whole numbers only, both limits included.
         step: only min_value, min_value + step, ...; on a linear scale.
 
     Raises:
-        ValueError: the limits are no finite range, or not one of this sampling or of whole
-            numbers; a step that does not fit.
+        ValueError: the limits or the step are impossible.
     """
 
     min_value: float
@@ -37,19 +37,19 @@ class Range:
 
     def __post_init__(self) -> None:
         low, high = self.min_value, self.max_value
-        got = f"but got min_value={low}, max_value={high}."
+        received = f"but got min_value={low}, max_value={high}."
         if self.sampling not in SAMPLINGS:
             raise ValueError(
                 f"`sampling` must be one of: {', '.join(SAMPLINGS)}, but got {self.sampling!r}."
             )
         if not (math.isfinite(low) and math.isfinite(high)):
-            raise ValueError(f"`min_value` and `max_value` must be finite, {got}")
+            raise ValueError(f"`min_value` and `max_value` must be finite, {received}")
         if low >= high:
-            raise ValueError(f"`min_value < max_value` must hold, {got}")
+            raise ValueError(f"`min_value < max_value` must hold, {received}")
         if self.sampling == "log" and low <= 0:
-            raise ValueError(f"`min_value > 0` must hold for sampling: log, {got}")
+            raise ValueError(f"`min_value > 0` must hold for sampling: log, {received}")
         if self.integer and not (float(low).is_integer() and float(high).is_integer()):
-            raise ValueError(f"`min_value` and `max_value` must be whole numbers, {got}")
+            raise ValueError(f"`min_value` and `max_value` must be whole numbers, {received}")
         if self.step is not None:
             self._check_step(self.step)
 
@@ -65,18 +65,23 @@ class Range:
             raise ValueError(f"`step` must be a whole number, but got step={step}.")
 
     def at(self, position: float) -> float:
-        """The value at a position from 0 to 1; in log space min * (max / min) ** position.
+        """The value at a position: on a log scale min * (max / min) ** position.
 
-        An `int` where the range is one of whole numbers, which share the positions: the value of a
-        whole number's own position is that number.
+        Whole numbers share the positions, so that `at(position(n)) == n`.
+
+        Args:
+            position: from 0 to 1.
+
+        Raises:
+            ValueError: the position lies outside.
         """
         _check_position(position)
         low, high = self.min_value, self.max_value
         if self.step is not None:
-            value = low + _share(position, self._count(self.step)) * self.step
+            value = low + _bin(position, self._count(self.step)) * self.step
             return round(value) if self.integer else min(value, high)
         if self.integer:
-            return self._whole(position)
+            return self._whole_number(position)
         if self.sampling == "log":
             # As exp of a sum: max / min may overflow where both are representable.
             value = math.exp(math.log(low) * (1.0 - position) + math.log(high) * position)
@@ -85,19 +90,23 @@ class Range:
         return min(max(value, low), high)
 
     def _count(self, step: float) -> int:
-        """How many values a step allows, 0.3 being three steps of 0.1."""
+        """Number of values with a step; 0.3 is three steps of 0.1."""
         return math.floor((self.max_value - self.min_value) / step * (1 + ROUNDING)) + 1
 
-    def _whole(self, position: float) -> int:
-        """KerasTuner's `Int`: equal shares, in log space those of [value, value + 1)."""
+    def _whole_number(self, position: float) -> int:
+        """KerasTuner's `Int`: equal bins; on a log scale, bins [value, value + 1)."""
         low, high = int(self.min_value), int(self.max_value)
         if self.sampling == "linear":
-            return low + _share(position, high - low + 1)
+            return low + _bin(position, high - low + 1)
         value = math.exp(math.log(low) * (1.0 - position) + math.log(high + 1) * position)
         return min(max(math.floor(value * (1 + ROUNDING)), low), high)
 
     def position(self, value: float) -> float:
-        """Where a value stands in the range, from 0 to 1: `at` undone, but for steps."""
+        """Where a value lies in the range, from 0 to 1: the inverse of `at`, but for steps.
+
+        Raises:
+            ValueError: the value lies outside.
+        """
         low, high = self.min_value, self.max_value
         if not low <= value <= high:
             raise ValueError(
@@ -113,11 +122,11 @@ class Range:
 
 
 @dataclass(frozen=True)
-class Values:
-    """A list of values to choose from: numbers, words, true and false, or null.
+class Choice:
+    """A list of values: numbers, words, true and false, null, or parts of a recipe.
 
     Raises:
-        ValueError: no value, or one listed twice.
+        ValueError: the list is empty, or a value is listed twice.
     """
 
     values: tuple[Any, ...]
@@ -130,12 +139,16 @@ class Values:
                 raise ValueError(f"`values` must differ, but got {value!r} twice.")
 
     def at(self, position: float) -> Any:
-        """The value at a position from 0 to 1, all sharing alike, as KerasTuner's `Choice`."""
+        """The value at a position from 0 to 1; all have equal bins, as in KerasTuner's `Choice`.
+
+        Raises:
+            ValueError: the position lies outside.
+        """
         _check_position(position)
-        return self.values[_share(position, len(self.values))]
+        return self.values[_bin(position, len(self.values))]
 
     def index(self, value: Any) -> int | None:
-        """Where a value is listed, or None; 1 is not true, but 1.0 is 1."""
+        """Where a value is listed; None if it is not. 1 and 1.0 are equal, 1 and true are not."""
         for index, listed in enumerate(self.values):
             if listed == value and isinstance(listed, bool) is isinstance(value, bool):
                 return index
@@ -143,10 +156,14 @@ class Values:
 
     @property
     def numeric(self) -> bool:
-        """All are numbers, which true and false are not."""
+        """Whether all values are numbers; true and false are none."""
         return all(
             isinstance(value, int | float) and not isinstance(value, bool) for value in self.values
         )
+
+
+Dimension = Range | Choice
+Space = Mapping[str, Dimension]  # By path.
 
 
 def _check_position(position: float) -> None:
@@ -154,23 +171,30 @@ def _check_position(position: float) -> None:
         raise ValueError(f"`0 <= position <= 1` must hold, but got position={position}.")
 
 
-def _share(position: float, count: int) -> int:
-    """Which of `count` equal shares a position from 0 to 1 falls into, from 0."""
+def _bin(position: float, count: int) -> int:
+    """Which of `count` equal bins a position from 0 to 1 falls into, from 0."""
     return min(math.floor(position * count), count - 1)
 
 
-def limits(space: Range | Values) -> str:
-    """A range or a list in words, such as [1e-4, 1] or {16, 32, 64}."""
-    if isinstance(space, Values):
-        return "{" + ", ".join(str(value) for value in space.values) + "}"
-    return f"[{number(space.min_value, space)}, {number(space.max_value, space)}]"
+def limits(dimension: Dimension) -> str:
+    """A range or a list for the user, such as [1e-4, 1] or {16, 32, 64}."""
+    if isinstance(dimension, Choice):
+        return "{" + ", ".join(str(value) for value in dimension.values) + "}"
+    low, high = number(dimension.min_value, dimension), number(dimension.max_value, dimension)
+    return f"[{low}, {high}]"
 
 
-def number(value: float, space: Range, drawn: bool = False) -> str:
-    """A number of a range in words: three digits; one drawn on a logarithmic scale as 9.5e-1."""
-    if space.integer:
+def number(value: float, dimension: Range, drawn: bool = False) -> str:
+    """A number of a range for the user, with three digits.
+
+    Args:
+        value: the number.
+        dimension: its range.
+        drawn: it is a sample rather than a limit; on a log scale it is written as 9.5e-1.
+    """
+    if dimension.integer:
         return f"{value:.0f}"
-    if drawn and space.sampling == "log":
+    if drawn and dimension.sampling == "log":
         text = f"{value:.1e}"
     elif value != 0 and not 1e-2 <= abs(value) < 1e4:
         text = f"{value:.2e}"
@@ -182,17 +206,17 @@ def number(value: float, space: Range, drawn: bool = False) -> str:
     return f"{digits}e{int(exponent)}"
 
 
-def as_json(space: Range | Values) -> dict[str, Any]:
-    """A range or a list in KerasTuner's words, what it leaves out not among them."""
-    if isinstance(space, Values):
-        return {"values": list(space.values)}
-    found: dict[str, Any] = {
-        "min_value": space.min_value,
-        "max_value": space.max_value,
-        "sampling": space.sampling,
+def as_json(dimension: Dimension) -> dict[str, Any]:
+    """A dimension as a recipe's `tune.space` has it; defaults are left out."""
+    if isinstance(dimension, Choice):
+        return {"values": list(dimension.values)}
+    entry: dict[str, Any] = {
+        "min_value": dimension.min_value,
+        "max_value": dimension.max_value,
+        "sampling": dimension.sampling,
     }
-    if space.integer:
-        found["integer"] = True
-    if space.step is not None:
-        found["step"] = space.step
-    return found
+    if dimension.integer:
+        entry["integer"] = True
+    if dimension.step is not None:
+        entry["step"] = dimension.step
+    return entry

@@ -7,11 +7,11 @@ number of workers, and a worker waits only if one trial is far behind the others
 
 from __future__ import annotations
 
-from collections.abc import Container, Mapping, Sequence
+from collections.abc import Container, Sequence
 from typing import Any, Protocol
 
 from tuning import oracle as oracles
-from tuning.space import Range, Values
+from tuning.space import Choice, Dimension, Range, Space
 from tuning.trials import TrialRecord, TrialSpec, sign
 from zoo import seeds
 from zoo.errors import RecipeError, RunError
@@ -42,12 +42,12 @@ class TrialSource(Protocol):
         """Takes note of a finished trial."""
 
 
-def dimensions(template: Template, tune: Tune) -> dict[str, Range | Values]:
+def dimensions(template: Template, tune: Tune) -> dict[str, Dimension]:
     """The search space of a recipe, by path."""
-    space: dict[str, Range | Values] = {}
+    space: dict[str, Dimension] = {}
     for path, entry in tune.space.items():
         if entry.values is not None:
-            space[path] = Values(entry.values)
+            space[path] = Choice(entry.values)
         elif entry.min_value is not None and entry.max_value is not None:
             integer = takes_whole_numbers(template.data, tune, path)
             space[path] = Range(
@@ -80,7 +80,7 @@ class StageSource:
         template: Template,
         tune: Tune,
         stage: SearchStage,
-        space: Mapping[str, Range | Values],
+        space: Space,
         rule: str,
         lag: int,
         records: Sequence[TrialRecord] = (),

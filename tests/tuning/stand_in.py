@@ -1,12 +1,11 @@
 """A worker that trains nothing, for tests of the search itself: it answers at once.
 
 usage: stand_in.py                a worker, in place of `tuning.executors.worker`
-       stand_in.py ARGUMENTS      `zoo ARGUMENTS` with such workers
+       stand_in.py ARGUMENTS      `zoo ARGUMENTS` with such workers, and without KerasTuner
 
 The score of a trial is a function of its learning rate and seed: best at BEST, diverged above 5.
 In the environment: STAND_IN_SECONDS per trial, STAND_IN_DATA a fingerprint, STAND_IN_FAULT one of
     die:N:FILE, hang:N:FILE, bug:N:FILE   in the N-th trial of a process, unless there is FILE
-    die_above:RATE                        in each trial with a higher rate
     no_start
 """
 
@@ -14,6 +13,7 @@ from __future__ import annotations
 
 import math
 import os
+import random
 import signal
 import subprocess
 import sys
@@ -24,13 +24,14 @@ from typing import Any
 
 from tuning.executors.base import Failed, Finished, Kept, Progress, Ready
 from tuning.executors.messages import Keep, Reply, Run, Stop, decode, encode
+from tuning.oracle import Conditions
 from tuning.pruning import left_behind, rungs
+from tuning.space import Space
 from tuning.trials import TrialResult, TrialSpec
 
 RATE = "train.optimizer.SGD.learning_rate"
 BEST = 0.03
 STEPS = 10  # Per epoch.
-VALIDATION = 10_000
 
 
 def score_of(rate: float, seed: int) -> float:
@@ -60,6 +61,21 @@ def train(spec: TrialSpec) -> TrialResult:
     )
 
 
+def ready() -> Ready:
+    """What a worker says of its data and machine."""
+    fingerprint = os.environ.get("STAND_IN_DATA", "a" * 64)
+    return Ready(
+        fingerprint=fingerprint, train=50_000, validation=10_000, classes=10, notes=[],
+        backend="tensorflow", device="none", versions={},
+    )  # fmt: skip
+
+
+def keep(folder: Path) -> None:
+    """Writes something like a run folder."""
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "run.json").write_text("{}")
+
+
 def send(reply: Reply) -> None:
     sys.stdout.buffer.write(encode(reply))
     sys.stdout.buffer.flush()
@@ -68,10 +84,6 @@ def send(reply: Reply) -> None:
 def fault(number: int, spec: TrialSpec) -> None:
     """Does what STAND_IN_FAULT says."""
     kind, _, details = os.environ.get("STAND_IN_FAULT", "").partition(":")
-    if kind == "die_above":
-        if spec.values[RATE] > float(details):
-            os.kill(os.getpid(), signal.SIGKILL)
-        return
     count, _, flag = details.partition(":")
     if kind == "" or number != int(count) or Path(flag).exists():
         return
@@ -90,21 +102,14 @@ def work() -> None:
     if os.environ.get("STAND_IN_FAULT") == "no_start":
         sys.exit("no module named anything")
     sys.stdin.readline()
-    fingerprint = os.environ.get("STAND_IN_DATA", "a" * 64)
-    send(
-        Ready(
-            fingerprint=fingerprint, train=50_000, validation=VALIDATION, classes=10, notes=[],
-            backend="tensorflow", device="none", versions={},
-        )
-    )  # fmt: skip
+    send(ready())
     number, trial = 0, ""
     for line in sys.stdin:
         match decode(line):
             case Stop():
                 return
             case Keep(folder=folder):
-                Path(folder).mkdir(parents=True, exist_ok=True)
-                (Path(folder) / "run.json").write_text("{}")
+                keep(Path(folder))
                 send(Kept(trial=trial))
             case Run(spec=spec):
                 number += 1
@@ -114,6 +119,31 @@ def work() -> None:
                     time.sleep(float(os.environ.get("STAND_IN_SECONDS", "0")) / 3)
                     send(Progress(trial=trial, step=step, steps=3))
                 send(Finished(trial=trial, result=train(spec), networks=1))
+
+
+class RandomOracle:
+    """Draws as `tuning.oracle` does, without KerasTuner, which takes seconds to import."""
+
+    def __init__(
+        self, kind: str, space: Space, conditions: Conditions, seed: int, epochs: int
+    ) -> None:
+        self._space = space
+        self._random = random.Random(seed)
+        self._count = 0
+
+    def draw(self) -> tuple[str, dict[str, Any]] | None:
+        self._count += 1
+        values = {path: self._space[path].at(self._random.random()) for path in self._space}
+        return str(self._count), values
+
+    def tell(self, name: str, score: float | None) -> None:
+        pass
+
+    def discard(self, name: str) -> None:
+        pass
+
+    def epochs(self, name: str) -> int | None:
+        return None
 
 
 def replaced(real: Any = subprocess.Popen) -> types.SimpleNamespace:
@@ -131,8 +161,10 @@ if __name__ == "__main__":
     if len(sys.argv) == 1:
         work()
     else:
+        from tuning import oracle
         from tuning.executors import local
         from zoo.cli import main
 
+        oracle.make = RandomOracle
         local.subprocess = replaced()  # type: ignore[attr-defined]
         main()

@@ -13,18 +13,18 @@ from hypothesis import strategies as st
 from tests.conftest import ROOT
 from tests.runs import environment
 from tuning.oracle import Oracle, Waiting, make, stream
-from tuning.space import Range, Values
+from tuning.space import Choice, Range
 
 KINDS = ("random", "bayesian", "hyperband")
 RATE, UNITS, WORD, BETA, STEP = "train.rate", "model.units", "train.word", "train.beta", "train.e"
-SPACE: dict[str, Range | Values] = {
+SPACE: dict[str, Range | Choice] = {
     RATE: Range(1e-6, 10.0, "log"),
     BETA: Range(0.5, 0.999),
     UNITS: Range(4, 64, "log", integer=True),
     STEP: Range(2, 17, integer=True, step=5),
-    WORD: Values(("SGD", {"Adam": {"beta_1": 0.5}}, None, True, 3)),
+    WORD: Choice(("SGD", {"Adam": {"beta_1": 0.5}}, None, True, 3)),
 }
-SMALL: dict[str, Range | Values] = {WORD: Values((1, 2, 3))}
+SMALL: dict[str, Range | Choice] = {WORD: Choice((1, 2, 3))}
 
 
 def told(kind: str, seed: int, trials: int = 14, space: Any = SPACE) -> list[dict[str, Any]]:
@@ -63,7 +63,7 @@ def test_values_lie_in_their_ranges(kind: str) -> None:
         assert values.keys() == SPACE.keys()
         for path, value in values.items():
             space = SPACE[path]
-            if isinstance(space, Values):
+            if isinstance(space, Choice):
                 assert space.index(value) is not None
                 assert any(value is listed for listed in space.values)
             else:
@@ -105,8 +105,8 @@ def test_a_stage_does_not_draw_what_another_drew() -> None:
 def test_an_entry_is_drawn_where_its_parent_allows_it(kind: str) -> None:
     space = {
         "momentum": Range(0.5, 0.9),
-        "word": Values(("SGD", "Adam", "Lion")),
-        "nesterov": Values((True, False)),
+        "word": Choice(("SGD", "Adam", "Lion")),
+        "nesterov": Choice((True, False)),
         "decay": Range(0.1, 0.2),
     }
     conditions = {

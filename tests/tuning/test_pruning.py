@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tuning.pruning import LEAST, REDUCTION, RUNGS, left_behind, rungs
+from tuning.pruning import MIN_TRIALS_FOR_MEDIAN, REDUCTION_FACTOR, RUNGS, left_behind, rungs
 
 RULES = sorted(RUNGS)
 SCORES = st.floats(0.0, 1.0)
@@ -50,7 +50,7 @@ def test_below_the_median() -> None:
     why = left_behind("median", 0.59, others, 0.1)
     assert why == "0.59 is below the median of 5, 0.6"
     assert left_behind("median", 0.6, others, 0.1) is None
-    assert left_behind("median", 0.0, others[: LEAST - 1], 0.1) is None
+    assert left_behind("median", 0.0, others[: MIN_TRIALS_FOR_MEDIAN - 1], 0.1) is None
     assert left_behind("none", 0.0, others, 0.1) is None
 
 
@@ -59,7 +59,7 @@ def test_outside_of_the_best_third() -> None:
     why = left_behind("asha", 0.49, others, 0.1)
     assert why == "0.49 is below the best third of 6, 0.5"
     assert left_behind("asha", 0.5, others, 0.1) is None
-    assert left_behind("asha", 0.0, others[: REDUCTION - 1], 0.1) is None
+    assert left_behind("asha", 0.0, others[: REDUCTION_FACTOR - 1], 0.1) is None
     assert left_behind("asha", 0.0, [0.5, 0.6, 0.7], 0.1) is not None
 
 

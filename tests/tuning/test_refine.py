@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from tuning.refine.edges import ScoredTrial, edges
 from tuning.refine.narrow import coverage, narrow, standard_error
-from tuning.space import Range, Values, limits
+from tuning.space import Choice, Range, limits
 
 RATE = "train.optimizer.SGD.learning_rate"
 RATES = Range(1e-4, 1.0, "log")
@@ -262,21 +262,21 @@ def test_noise_seldom_moves_an_edge() -> None:
         ),
         (RATES, [3.0], "best {} 3.0e0 lies at the edge of [1e-4, 1]: extended to 10"),
         (
-            Values((16, 32, 64)),
+            Choice((16, 32, 64)),
             [64],
             "best {} 64 is the largest of the values listed: list larger ones",
         ),
         (
-            Values((64, 16)),
+            Choice((64, 16)),
             [16],
             "best {} 16 is the smallest of the values listed: list smaller ones",
         ),
-        (Values((16, 32, 64)), [32], None),
-        (Values(("relu", "gelu")), ["gelu"], None),
-        (Values((True, False)), [True], None),
+        (Choice((16, 32, 64)), [32], None),
+        (Choice(("relu", "gelu")), ["gelu"], None),
+        (Choice((True, False)), [True], None),
     ],
 )  # fmt: skip
-def test_edges_in_words(space: Range | Values, values: list[Any], message: str | None) -> None:
+def test_edges_in_words(space: Range | Choice, values: list[Any], message: str | None) -> None:
     found = [edge.words for edge in edges({RATE: space}, trials(values), anything)]
     assert found == ([] if message is None else [message.format(RATE)])
 
@@ -387,8 +387,8 @@ def test_whole_numbers_are_rounded_outward() -> None:
 def test_lists_keep_what_kept_trials_have(
     values: tuple[Any, ...], kept: list[Any], expected: tuple[Any, ...]
 ) -> None:
-    new = narrow({"v": Values(values)}, trials(kept, "v"), anything).space["v"]
-    assert new == Values(expected)
+    new = narrow({"v": Choice(values)}, trials(kept, "v"), anything).space["v"]
+    assert new == Choice(expected)
 
 
 def test_a_path_is_judged_by_the_trials_that_have_it() -> None:

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from tuning.space import Range, Values
+from tuning.space import Choice, Range
 
 POSITIONS = st.floats(0.0, 1.0)
 LIMITS = st.floats(-1e12, 1e12)
@@ -159,12 +159,12 @@ def test_steps_that_floats_cannot_hold_reach_the_end() -> None:
 
 
 def test_values_share_alike() -> None:
-    space = Values(("a", None, True, 1, 0.5))
+    space = Choice(("a", None, True, 1, 0.5))
     assert [space.at(position) for position in (0.0, 0.3, 0.5, 0.7, 1.0)] == list(space.values)
     assert [space.index(value) for value in space.values] == [0, 1, 2, 3, 4]
     assert (space.index(1.0), space.index("b"), space.index(False)) == (3, None, None)
     assert not space.numeric
-    assert Values((1, 0.5)).numeric
+    assert Choice((1, 0.5)).numeric
 
 
 @pytest.mark.parametrize(
@@ -192,4 +192,4 @@ def test_no_such_range(limits: tuple[float, float], message: str) -> None:
 )
 def test_no_values(values: tuple[float, ...], message: str) -> None:
     with pytest.raises(ValueError, match=message):
-        Values(values)
+        Choice(values)

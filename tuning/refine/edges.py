@@ -10,9 +10,8 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
-from tuning.space import ROUNDING, Range, Values, as_json, limits, number
+from tuning.space import ROUNDING, Choice, Dimension, Range, Space, as_json, limits, number
 
-Space = Mapping[str, Range | Values]
 # Why the recipe refuses a value at a path; None if it takes it.
 Refused = Callable[[str, Any], str | None]
 Side = Literal["low", "high"]
@@ -78,7 +77,7 @@ class Edge:
     path: str
     value: Any
     side: Side
-    old: Range | Values
+    old: Dimension
     new: Range | None = None
     near: int | None = None
     why: str | None = None
@@ -87,7 +86,7 @@ class Edge:
     @property
     def words(self) -> str:
         """A sentence that says what lies at the edge, and what was done."""
-        if isinstance(self.old, Values):
+        if isinstance(self.old, Choice):
             most, more = ("largest", "larger") if self.side == "high" else ("smallest", "smaller")
             return (
                 f"best {self.path} {self.value} is the {most} of the values listed: "
@@ -169,10 +168,10 @@ def lowest_kept(best: ScoredTrial) -> float:
     return best.score - KEPT_STANDARD_ERRORS * best.se
 
 
-def values_of(path: str, dimension: Range | Values, trials: Sequence[ScoredTrial]) -> list[Any]:
+def values_of(path: str, dimension: Dimension, trials: Sequence[ScoredTrial]) -> list[Any]:
     """The values that the trials have at a path, without those that the dimension cannot hold."""
     values = [trial.values[path] for trial in trials if path in trial.values]
-    if isinstance(dimension, Values):
+    if isinstance(dimension, Choice):
         return [value for value in values if dimension.index(value) is not None]
     return [
         value
@@ -206,7 +205,7 @@ def edges_of(
     for path, dimension in space.items():
         if not can_judge(path, values_of(path, dimension, kept), ranked):
             continue
-        if isinstance(dimension, Values):
+        if isinstance(dimension, Choice):
             result += _end_of_list(path, dimension, values_of(path, dimension, ranked)[0])
         else:
             for side in ("low", "high"):
@@ -279,7 +278,7 @@ def _position(dimension: Range, value: float) -> float:
     return dimension.position(min(max(value, dimension.min_value), dimension.max_value))
 
 
-def _end_of_list(path: str, old: Values, best: Any) -> list[Edge]:
+def _end_of_list(path: str, old: Choice, best: Any) -> list[Edge]:
     """A number at the end of a list. Nobody knows the next one, so the list is not extended."""
     if not old.numeric or len(old.values) < 2:
         return []

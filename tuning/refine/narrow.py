@@ -16,7 +16,6 @@ from tuning.refine.edges import (
     Edge,
     Refused,
     ScoredTrial,
-    Space,
     best_first,
     can_judge,
     edges_of,
@@ -24,7 +23,7 @@ from tuning.refine.edges import (
     lowest_kept,
     values_of,
 )
-from tuning.space import Range, Values, limits
+from tuning.space import Choice, Dimension, Range, Space, limits
 
 # Around the kept values, and the least width of a range; in decades on a logarithmic scale.
 LOG_MARGIN, LOG_MIN_WIDTH = 0.25, 0.5
@@ -44,7 +43,7 @@ class Narrowed:
         messages: what happened, a line each.
     """
 
-    space: dict[str, Range | Values]
+    space: dict[str, Dimension]
     edges: list[Edge]
     kept: int
     messages: list[str]
@@ -74,12 +73,12 @@ def narrow(space: Space, trials: Sequence[ScoredTrial], refused: Refused) -> Nar
         return Narrowed(dict(space), [], 0, ["no trial has a score: the ranges stay as they are"])
     kept = keep_best(ranked)
     edges = edges_of(space, ranked, kept, refused)
-    new: dict[str, Range | Values] = {}
+    new: dict[str, Dimension] = {}
     for path, old in space.items():
         kept_values = values_of(path, old, kept)
         if not can_judge(path, kept_values, ranked):
             new[path] = old
-        elif isinstance(old, Values):
+        elif isinstance(old, Choice):
             new[path] = _shorter_list(old, kept_values, values_of(path, old, ranked))
         else:
             moved = [edge for edge in edges if edge.path == path]
@@ -189,7 +188,7 @@ def _outward(old: Range, low: float, high: float) -> tuple[float, float]:
     return (round(low), round(high)) if old.integer else (low, high)
 
 
-def _shorter_list(old: Values, kept: Sequence[Any], ranked: Sequence[Any]) -> Values:
+def _shorter_list(old: Choice, kept: Sequence[Any], ranked: Sequence[Any]) -> Choice:
     """The values of a list that stay.
 
     Args:
@@ -208,4 +207,4 @@ def _shorter_list(old: Values, kept: Sequence[Any], ranked: Sequence[Any]) -> Va
     spares = [*(old.index(value) for value in ranked), *range(len(old.values))]
     while len(chosen) < min(2, len(old.values)):
         chosen.add(next(index for index in spares if index not in chosen))
-    return Values(tuple(value for index, value in enumerate(old.values) if index in chosen))
+    return Choice(tuple(value for index, value in enumerate(old.values) if index in chosen))

@@ -1,0 +1,87 @@
+"""What `zoo tune` prints and writes."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.tuning.searches import RATE, TOTAL, recipe_file
+from tuning import cli
+from tuning.search import with_proposal
+from zoo.cli.output import Output
+from zoo.errors import Interrupted, UsageError
+from zoo.recipe import Template, find
+from zoo.rundir import Search
+
+
+def tune(out: Output, recipe: Path | str | None, folder: Path, **changed: Any) -> None:
+    arguments: dict[str, Any] = {
+        "overrides": (), "resumed": None, "workers": None, "plots": False, "tensorboard": False,
+    }  # fmt: skip
+    recipe = None if recipe is None else str(recipe)
+    cli.tune(out, recipe, folder=folder, **{**arguments, **changed})
+
+
+@pytest.mark.usefixtures("instant")
+def test_what_the_command_says(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with Output() as out:
+        tune(out, recipe_file(tmp_path), tmp_path, plots=True, tensorboard=True)
+    printed = capsys.readouterr()
+    folder = Search.open(tmp_path / "tiny")
+    for text in ("coarse-000", "confirm-coarse-", "kept 5 of ", f"{RATE} [1e-4, 1] log"):
+        assert text in printed.err
+    for text in (
+        f"{RATE}: ", f"zoo train {folder.best_file}", f"trials    {TOTAL} in ", "plots     ",
+        "hparams   ",
+    ):  # fmt: skip
+        assert text in printed.out
+    assert len(folder.csv_file.read_text(encoding="utf-8").splitlines()) == TOTAL + 1
+    assert len(list(folder.plots_folder.iterdir())) == 3
+    assert len(list(folder.tensorboard_folder.iterdir())) == TOTAL
+    with Output(as_json=True) as out:
+        tune(out, None, tmp_path, resumed=str(folder))
+    printed = capsys.readouterr()
+    assert "is done already" in printed.err
+    assert json.loads(printed.out)["best"] == folder.info()["best"]
+
+
+def test_without_a_space_one_is_proposed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    begun: list[Template] = []
+
+    def begin(template: Template, *_: Any) -> None:
+        begun.append(template)
+        raise Interrupted("stopped")
+
+    monkeypatch.setattr(cli, "begin", begin)
+    with pytest.raises(Interrupted):
+        tune(Output(), "digits-tiny", tmp_path)
+    note = "note: the recipe has no tune: block; learning rate and weight decay are searched."
+    assert note in " ".join(capsys.readouterr().err.split())
+    proposed, is_proposed = with_proposal("digits-tiny", [])
+    assert is_proposed
+    assert begun[0].data["tune"] == proposed.data["tune"]
+    assert find("digits-tiny").read_text(encoding="utf-8").count("tune:") == 0
+
+
+def test_a_recipe_with_a_space_is_searched_as_it_is(tmp_path: Path) -> None:
+    file = recipe_file(tmp_path)
+    template, is_proposed = with_proposal(str(file), [])
+    assert not is_proposed
+    assert template.data == Template(str(file)).data
+
+
+@pytest.mark.parametrize(
+    "changed, message",
+    [
+        ({}, "Expected a RECIPE, or --resume FOLDER"),
+        ({"resumed": "x", "workers": 2}, "--workers with --resume"),
+    ],
+)
+def test_arguments_that_do_not_fit(tmp_path: Path, changed: Any, message: str) -> None:
+    with pytest.raises(UsageError, match=message):
+        tune(Output(), None, tmp_path, **changed)
