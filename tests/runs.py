@@ -89,7 +89,7 @@ def copied(run: Run, folder: Path) -> Run:
 
 def final(run: Run) -> dict[str, Any]:
     """All that an interruption must not change: state, best model, metrics, what run.json says."""
-    found = checkpoint.newest(run.state_folder)
+    found = checkpoint.newest(run)
     assert found is not None
     notes, arrays = found
     del notes["seconds"], notes["variables"]  # Keras numbers the names of seeds in a process.

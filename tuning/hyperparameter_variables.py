@@ -1,7 +1,7 @@
-"""Numbers of a compiled training that may change without tracing it again.
+"""Hyperparameters of a compiled training that may change without tracing it again.
 
 Learning rate, weight decay, momentum, and on TensorFlow dropout rates and L2 factors, become
-variables. Numbers that are 0 leave a thing out of the graph, and stay what they are.
+variables. A number that is 0 leaves its operation out of the graph, and stays a number.
 """
 
 from __future__ import annotations
@@ -18,15 +18,15 @@ from zoo.plan import plan
 from zoo.plan.options import DropoutOptions
 from zoo.recipe import Recipe, dump
 
-OPTIMIZER = ("weight_decay", "momentum")
-DROPOUTS = ("dropout", "spatial_dropout", "alpha_dropout")
-ON = 0.5  # Stands for every number above 0 in a signature.
+OPTIMIZER_OPTIONS = ("weight_decay", "momentum")
+DROPOUT_KINDS = ("dropout", "spatial_dropout", "alpha_dropout")
+PLACEHOLDER = 0.5  # Stands for every number above 0 in a signature.
 
 
-class Knob(keras.Variable):
+class PositiveVariable(keras.Variable):
     """A number above 0, as a variable.
 
-    Keras asks of some, while it traces, whether they are 0, 1 or above 0: they are above it.
+    While it traces, Keras compares some numbers with 0 and 1: this one is above 0.
     """
 
     def __init__(self, name: str) -> None:
@@ -51,9 +51,14 @@ class Knob(keras.Variable):
     __hash__ = keras.Variable.__hash__
 
 
-@keras.saving.register_keras_serializable("zoo")
-class Scaled(keras.optimizers.schedules.LearningRateSchedule):
-    """A schedule for a peak of 1, times a peak that may change."""
+@keras.saving.register_keras_serializable("zoo", name="Scaled")
+class ScaledSchedule(keras.optimizers.schedules.LearningRateSchedule):
+    """A schedule with a peak of 1, times a peak that may change.
+
+    Args:
+        shape: the schedule.
+        peak: a variable or a number.
+    """
 
     def __init__(self, shape: Any, peak: Any) -> None:
         super().__init__()
@@ -64,25 +69,26 @@ class Scaled(keras.optimizers.schedules.LearningRateSchedule):
         return self.shape(step) * keras.ops.cast(self.peak, "float32")
 
     def get_config(self) -> dict[str, Any]:
+        """The peak as a number, as Keras serializes it."""
         return {"shape": self.shape, "peak": float(backend.to_numpy(self.peak))}
 
 
 def in_graph(recipe: Recipe) -> bool:
-    """Whether the network's own numbers can be variables.
+    """Whether dropout rates and L2 factors can be variables.
 
-    JAX takes them in as constants, and TensorFlow wants dropout rates in the type of activations.
+    JAX compiles them in as constants, and TensorFlow wants dropout rates in the activations' dtype.
     """
     return bool(keras.backend.backend() == "tensorflow" and recipe.train.dtype_policy == "float32")
 
 
 def neutral(recipe: Recipe) -> Recipe:
-    """The recipe with numbers that are knobs, and the seed, replaced by ones that stand for all."""
+    """The recipe with placeholders for its seed and for all numbers that become variables."""
     train = recipe.train
     word, options = train.optimizer.word, train.optimizer.options
     update: dict[str, Any] = {"learning_rate": 1.0}
-    for name in OPTIMIZER:
+    for name in OPTIMIZER_OPTIONS:
         if getattr(options, name, None):
-            update[name] = ON
+            update[name] = PLACEHOLDER
     optimizer = train.optimizer.model_copy(update={word: options.model_copy(update=update)})
     update = {
         "seed": 0,
@@ -91,123 +97,123 @@ def neutral(recipe: Recipe) -> Recipe:
         "train": train.model_copy(update={"optimizer": optimizer}),
     }
     if in_graph(recipe):
-        update["model"] = _calmed(recipe.model)
+        update["model"] = _with_placeholders(recipe.model)
     return recipe.model_copy(update=update)
 
 
 def signature(recipe: Recipe) -> str:
-    """What two recipes must share to train with one traced step."""
+    """Text that two recipes share if they can train with one traced step."""
     return dump(neutral(recipe))
 
 
-def _calmed(part: Any) -> Any:
-    """A copy of a network's recipe with dropout rates and penalties above 0 set to one value."""
+def _with_placeholders(part: Any) -> Any:
+    """A copy of the model's config with dropout rates and L2 factors above 0 set to one value."""
     if isinstance(part, tuple):
-        return tuple(_calmed(one) for one in part)
+        return tuple(_with_placeholders(item) for item in part)
     fields = getattr(type(part), "model_fields", None)
     if fields is None:
         return part
     update: dict[str, Any] = {}
     for name in fields:
         value = getattr(part, name)
-        on = isinstance(value, float) and value > 0
-        if on and name in (*DROPOUTS, "rate", "l2"):
-            update[name] = ON
+        positive = isinstance(value, float) and value > 0
+        if positive and name in (*DROPOUT_KINDS, "rate", "l2"):
+            update[name] = PLACEHOLDER
         elif not isinstance(value, str | int | float | None):
-            update[name] = _calmed(value)
+            update[name] = _with_placeholders(value)
     return part.model_copy(update=update) if update else part
 
 
 @dataclass
-class _Place:
+class _Attribute:
+    """An attribute of a layer, a regularizer or an optimizer that holds a variable."""
+
     owner: Any
     name: str
-    knob: Any
+    variable: PositiveVariable
 
-    def put(self, value: Any) -> None:
+    def set(self, value: Any) -> None:
         object.__setattr__(self.owner, self.name, value)
 
 
-class Knobs:
-    """The knobs of a compiled network, made before it is traced.
+class HyperparameterVariables:
+    """The hyperparameters of a compiled model as variables, made before the model is traced.
 
     Args:
-        network: compiled.
-        recipe: that it was made from.
-        classes: of its head.
+        model: compiled.
+        recipe: the model's own.
+        classes: number of classes.
     """
 
-    def __init__(self, network: keras.Model, recipe: Recipe, classes: int) -> None:
+    def __init__(self, model: keras.Model, recipe: Recipe, classes: int) -> None:
         self.classes = classes
-        self.optimizer = getattr(network.optimizer, "inner_optimizer", network.optimizer)
-        self.places: dict[str, list[_Place]] = {}
-        self._optimizer(recipe)
+        self.optimizer = getattr(model.optimizer, "inner_optimizer", model.optimizer)
+        self._attributes: dict[str, list[_Attribute]] = {}
+        self._replace_optimizer_options(recipe)
         if in_graph(recipe):
-            for name, owner, attribute, _ in self._numbers(network, recipe):
-                self._add(name, owner, attribute)
+            for name, owner, attribute, _ in self._numbers(model, recipe):
+                self._replace(name, owner, attribute)
 
-    def _optimizer(self, recipe: Recipe) -> None:
+    def _replace_optimizer_options(self, recipe: Recipe) -> None:
         optimizer = self.optimizer
         shape = optimizer._learning_rate
         if isinstance(shape, keras.optimizers.schedules.LearningRateSchedule):
             # As an attribute of the optimizer it is one of its variables, on every backend.
-            optimizer.zoo_peak = Knob("peak")
-            optimizer._learning_rate = Scaled(shape, optimizer.zoo_peak)
-        for name in OPTIMIZER:
+            optimizer.zoo_peak = PositiveVariable("peak")
+            optimizer._learning_rate = ScaledSchedule(shape, optimizer.zoo_peak)
+        for name in OPTIMIZER_OPTIONS:
             if getattr(recipe.train.optimizer.options, name, None):
-                setattr(optimizer, name, Knob(name))
+                setattr(optimizer, name, PositiveVariable(name))
         if getattr(optimizer, "adam_weight_decay", None):
             optimizer.adam_weight_decay = optimizer.weight_decay  # Muon's other half.
 
-    def _add(self, name: str, owner: Any, attribute: str) -> None:
-        knob = Knob(name.replace("/", "_"))
-        place = _Place(owner, attribute, knob)
-        place.put(knob)  # Past Keras's tracking: it belongs to no layer's weights.
-        self.places.setdefault(name, []).append(place)
+    def _replace(self, name: str, owner: Any, attribute: str) -> None:
+        variable = PositiveVariable(name.replace("/", "_"))
+        place = _Attribute(owner, attribute, variable)
+        place.set(variable)  # Past Keras's tracking: it belongs to no layer's weights.
+        self._attributes.setdefault(name, []).append(place)
 
-    def _numbers(
-        self, network: keras.Model, recipe: Recipe
-    ) -> Iterator[tuple[str, Any, str, float]]:
-        """Rates and penalties above 0: a name, who holds them, as what, and what the recipe says.
+    def _numbers(self, model: keras.Model, recipe: Recipe) -> Iterator[tuple[str, Any, str, float]]:
+        """Rates and L2 factors above 0: name, owner, attribute, value.
 
         Layers are found by name: recipes of one signature have the same layers.
         """
         for layer in plan(recipe, self.classes).layers:
             options = layer.options
             if isinstance(options, DropoutOptions) and options.rate:
-                yield layer.name, network.get_layer(layer.name), "rate", options.rate
+                yield layer.name, model.get_layer(layer.name), "rate", options.rate
             if layer.penalty:
-                held = network.get_layer(layer.name)
+                layer_with_kernel = model.get_layer(layer.name)
                 for attribute in ("kernel_regularizer", "depthwise_regularizer"):
-                    owner = getattr(held, attribute, None)
+                    owner = getattr(layer_with_kernel, attribute, None)
                     if owner is not None:
                         yield f"{layer.name}/{attribute}", owner, "l2", layer.penalty
 
-    def turn(self, network: keras.Model, recipe: Recipe) -> None:
-        """Sets all numbers to those of a recipe of the same signature."""
+    def set_values(self, model: keras.Model, recipe: Recipe) -> None:
+        """Sets all variables to the numbers of a recipe of the same signature."""
         options = recipe.train.optimizer.options
         if hasattr(self.optimizer, "zoo_peak"):
             self.optimizer.zoo_peak.assign(options.learning_rate)
         else:
             self.optimizer.learning_rate = options.learning_rate
-        for name in OPTIMIZER:
+        for name in OPTIMIZER_OPTIONS:
             if getattr(options, name, None):
                 getattr(self.optimizer, name).assign(getattr(options, name))
         if in_graph(recipe):
-            for name, _, _, value in self._numbers(network, recipe):
-                for place in self.places[name]:
-                    place.knob.assign(value)
+            for name, _, _, value in self._numbers(model, recipe):
+                for place in self._attributes[name]:
+                    place.variable.assign(value)
 
     @contextmanager
-    def plain(self, network: keras.Model, recipe: Recipe) -> Iterator[None]:
-        """Plain numbers in the network's layers, so that it can be saved."""
-        numbers = list(self._numbers(network, recipe)) if in_graph(recipe) else []
+    def as_numbers(self, model: keras.Model, recipe: Recipe) -> Iterator[None]:
+        """Puts plain numbers into the model's layers, so that it can be saved."""
+        numbers = list(self._numbers(model, recipe)) if in_graph(recipe) else []
         for name, _, _, value in numbers:
-            for place in self.places[name]:
-                place.put(value)
+            for place in self._attributes[name]:
+                place.set(value)
         try:
             yield
         finally:
-            for places in self.places.values():
+            for places in self._attributes.values():
                 for place in places:
-                    place.put(place.knob)
+                    place.set(place.variable)

@@ -1,128 +1,135 @@
-"""Watches one trial while it trains: progress, rungs, time limit, best epoch."""
+"""Watches one trial while it trains: progress, time limit, rungs of pruning."""
 
 from __future__ import annotations
 
-import math
 import time
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Sequence
 
 import keras
 import numpy as np
 
 from tuning import pruning
-from tuning.trials import TrialSpec
+from tuning.trials import TrialSpec, sign
 from zoo import losses
+from zoo.check.judge.chance import guessing_bound
+from zoo.data.splits import Split
 from zoo.recipe import Recipe
-from zoo.train.observers import StepCounter
+from zoo.train.observers import Observer, StepCounter, StopTraining
 
-if TYPE_CHECKING:
-    from tuning.trial_trainer import TrialTrainer
+RUNG_IMAGES = 1000  # Validation images that a rung is scored on.
+RUNG_BATCH_SIZE = 256
 
 
-@dataclass(kw_only=True)
-class Progress:
-    """What is known of a trial while it trains; the fields of `TrialResult`, and more.
+class TrialStopped(StopTraining):
+    """A trial that was stopped before its end.
 
     Attributes:
-        weights: of the best epoch.
+        status: `pruned` or `timeout`.
     """
 
-    score: float | None = None
-    epochs: int = 0
-    best_epoch: int | None = None
-    curve: list[dict[str, Any]] = field(default_factory=list)
-    rungs: dict[int, float] = field(default_factory=dict)
-    weights: list[np.ndarray] = field(default_factory=list)
-
-
-class Stopped(Exception):
     def __init__(self, status: str, reason: str) -> None:
         super().__init__(reason)
         self.status = status
 
 
-def score_of(objective: str, logs: Mapping[str, float]) -> float:
-    """What trials are compared by, higher is better."""
-    return logs["val_accuracy"] if objective == "val_accuracy" else -logs["val_loss"]
+class RungScorer:
+    """Scores a model on a fixed sample of the validation images.
+
+    Args:
+        validation: the split.
+        classes: number of classes.
+    """
+
+    def __init__(self, validation: Split, classes: int) -> None:
+        rng = np.random.default_rng(0)
+        chosen = np.sort(rng.permutation(len(validation))[:RUNG_IMAGES])
+        self.classes = classes
+        self.images = validation.images(chosen)
+        self.labels = np.asarray(validation.labels)[chosen]
+        counts = np.bincount(self.labels, minlength=classes)
+        self.guessing_accuracy = guessing_bound(
+            float(counts.max() / counts.sum()), len(self.labels)
+        )
+
+    def score(self, model: keras.Model, objective: str, recipe: Recipe) -> float:
+        """The model's accuracy, or its negated loss: higher is better."""
+        logits = np.concatenate(
+            [
+                model.predict_on_batch(self.images[first : first + RUNG_BATCH_SIZE])
+                for first in range(0, len(self.labels), RUNG_BATCH_SIZE)
+            ]
+        )
+        if objective == "val_accuracy":
+            return float(np.mean(logits.argmax(axis=1) == self.labels))
+        loss = losses.make(recipe.train.loss)
+        return sign(objective) * float(loss(self.labels, logits.astype(np.float32)))
+
+    def guessing_score(self, objective: str, recipe: Recipe) -> float:
+        """The score that guessing reaches."""
+        if objective == "val_accuracy":
+            return self.guessing_accuracy
+        return sign(objective) * losses.at_start(recipe.train.loss, self.classes)
 
 
-class Follow(keras.callbacks.Callback):
-    """Follows a trial: beats, rungs, its limit, its best epoch."""
+class TrialObserver(Observer):
+    """Reports a trial's progress, keeps its time limit, and prunes it at its rungs.
+
+    Args:
+        spec: the trial.
+        recipe: the trial's, resolved.
+        scorer: scores the model at a rung.
+        on_progress: called with completed steps and total steps at every stop, and after each
+            batch of a validation.
+
+    Attributes:
+        rung_scores: by step, higher is better.
+    """
 
     def __init__(
         self,
-        bench: TrialTrainer,
         spec: TrialSpec,
         recipe: Recipe,
-        progress: Progress,
-        clock: StepCounter,
+        scorer: RungScorer,
         on_progress: Callable[[int, int], None],
-        began: float,
     ) -> None:
-        super().__init__()
-        self.bench = bench
         self.spec = spec
         self.recipe = recipe
-        self.progress = progress
-        self.clock = clock
+        self.scorer = scorer
         self.on_progress = on_progress
-        self.began = began
-        self.steps = recipe.train.epochs * clock.steps_per_epoch
-        self.rungs = set(pruning.rungs(spec.rule, self.steps))
-        self.best: tuple[float, float] | None = None
+        self.rung_scores: dict[int, float] = {}
 
-    def on_test_batch_end(self, batch: int, logs: Any = None) -> None:
-        self.on_progress(self.clock.step, self.steps)
+    def attach(self, model: keras.Model, counter: StepCounter) -> None:
+        """Hands over the model and the counter, and starts the clock of the time limit."""
+        super().attach(model, counter)
+        self._started = time.perf_counter()
+        self._rungs = pruning.rungs(self.spec.rule, counter.steps)
 
-    def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
-        step = self.clock.step
-        self.on_progress(step, self.steps)
+    def next_stop(self, step: int) -> int | None:
+        """The next rung."""
+        return min((rung for rung in self._rungs if rung > step), default=None)
+
+    def on_validation_step(self) -> None:
+        """Reports progress: a validation may last."""
+        self.on_progress(self.counter.step, self.counter.steps)
+
+    def on_steps(self, first: int, last: int, losses: Sequence[float]) -> None:
+        """Reports progress; stops the trial at its time limit or at a rung.
+
+        Raises:
+            TrialStopped: the trial takes too long, or is left behind by others.
+        """
+        step, steps = self.counter.step, self.counter.steps
+        self.on_progress(step, steps)
         limit = self.spec.seconds
-        if limit is not None and time.perf_counter() - self.began > limit:
-            raise Stopped("timeout", f"over {limit / 60:.3g} minutes after step {step}")
-        if step in self.rungs:
-            self._rung(step)
-
-    def _rung(self, step: int) -> None:
-        sync = getattr(self.model, "jax_state_sync", None)
-        if sync is not None:
-            sync()
-        logits = self.bench.logits(self.model)
-        if self.spec.objective == "val_accuracy":
-            score = float(np.mean(logits.argmax(axis=1) == self.bench.labels))
-            bar = self.bench.chance
-        else:
-            choice = self.recipe.train.loss
-            score = -float(losses.make(choice)(self.bench.labels, logits.astype(np.float32)))
-            bar = -losses.at_start(choice, self.bench.classes)
-        self.progress.rungs[step] = score
-        others = self.spec.rivals.get(step, ())
-        why = pruning.left_behind(self.spec.rule, score, others, bar)
-        if why:
-            self.progress.score = score if self.progress.score is None else self.progress.score
-            raise Stopped("pruned", f"at step {step} of {self.steps} {why}")
-
-    def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
-        found = {key: float(value) for key, value in (logs or {}).items()}
-        progress = self.progress
-        progress.epochs = epoch + 1
-        rate = float(keras.ops.convert_to_numpy(self.model.optimizer.learning_rate))
-        row: dict[str, Any] = {"epoch": epoch + 1, "step": self.clock.step}
-        row |= {key: value if math.isfinite(value) else None for key, value in found.items()}
-        progress.curve.append(row | {"learning_rate": rate})
-        score = score_of(self.spec.objective, found)
-        other = "val_loss" if self.spec.objective == "val_accuracy" else "val_accuracy"
-        second = -found[other] if other == "val_loss" else found[other]
-        if not (math.isfinite(score) and math.isfinite(second)):
+        if limit is not None and time.perf_counter() - self._started > limit:
+            raise TrialStopped("timeout", f"over {limit / 60:.3g} minutes after step {step}")
+        if step not in self._rungs:
             return
-        if self.best is None or (score, second) > self.best:
-            self.best = (score, second)
-            progress.score, progress.best_epoch = score, epoch + 1
-            sync = getattr(self.model, "jax_state_sync", None)
-            if sync is not None:
-                sync()
-            progress.weights = [
-                np.array(keras.ops.convert_to_numpy(v)) for v in self.model.variables
-            ]
+        objective = self.spec.objective
+        score = self.scorer.score(self.model, objective, self.recipe)
+        self.rung_scores[step] = score
+        guessing = self.scorer.guessing_score(objective, self.recipe)
+        rivals = self.spec.rivals.get(step, ())
+        reason = pruning.left_behind(self.spec.rule, score, rivals, guessing)
+        if reason:
+            raise TrialStopped("pruned", f"at step {step} of {steps} {reason}")

@@ -1,8 +1,9 @@
-"""Trains the trials of a search in one process, as cheaply as may be.
+"""Trains the trials of a search in one process, at the least cost.
 
-Data are loaded and measured once; trials that differ in a knob or the seed alone share a built,
-compiled and traced network, whose variables are put back to their start. What a trial gives is a
-function of its recipe: neither what ran before nor how often it was begun makes a difference.
+Data are loaded and measured once. Trials that differ in the seed or in hyperparameters that can be
+variables share a built, compiled and traced network, whose variables are put back to their start.
+What a trial gives is a function of its recipe: neither what ran before it in the process nor how
+often it was begun makes a difference.
 """
 
 from __future__ import annotations
@@ -10,131 +11,92 @@ from __future__ import annotations
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
-from dataclasses import replace
-from typing import Any
+from dataclasses import dataclass, replace
 
 import keras
 import numpy as np
 
-from tuning.hyperparameter_variables import Knobs, neutral, signature
-from tuning.trial_observer import Follow, Progress, Stopped
+from tuning.hyperparameter_variables import HyperparameterVariables, neutral, signature
+from tuning.trial_observer import RungScorer, TrialObserver, TrialStopped
 from tuning.trials import TrialResult, TrialSpec
-from zoo import batches
+from zoo import backend
 from zoo import recipe as recipes
-from zoo.check.judge.chance import guessing_bound
+from zoo.batches import evaluation_dataset, training_dataset
 from zoo.data.normalise import Normalisation, normalisation
 from zoo.data.splits import Splits
 from zoo.errors import Diverged
-from zoo.model import data_dependent_init
+from zoo.model import builder, data_dependent_init
 from zoo.recipe import Recipe
-from zoo.rundir import Run, atomic_write, write_text
-from zoo.train import checkpoint
-from zoo.train.averaging import Averaged
-from zoo.train.batch_norm_statistics import BatchNormStatistics
-from zoo.train.components import compiled, early_stopping, lookahead, training_batches, watch
-from zoo.train.observers import StepCounter
-from zoo.train.run_metadata import digest, facts
+from zoo.rundir import Run, write_text
+from zoo.train import checkpoint, components, run_metadata
+from zoo.train.divergence import LossDiverged
+from zoo.train.epoch_records import BestEpoch, MetricsLogger, save_bare
+from zoo.train.observers import FitCallbacks, StepCounter, StepLosses
 
-NETWORKS = 3  # Compiled networks kept in a process.
-LOOKED_AT = 1000  # Validation images that a rung is measured on.
-CHUNK = 256
+NETWORKS_KEPT = 3  # Compiled networks in a process.
+Weights = list[np.ndarray]
 
 
-class _Network:
-    """A compiled network that trials of one signature share, one after the other."""
+@dataclass
+class _LastTrial:
+    """The trial that was trained last, which may be kept as a run.
 
-    def __init__(self, bench: TrialTrainer, recipe: Recipe) -> None:
-        self.bench = bench
-        self.batches = training_batches(recipe, bench.data)
-        steps = self.batches.steps_per_epoch
-        scaling = bench.scaling(recipe)
-        self.model = compiled(neutral_numbers(recipe), bench.classes, scaling, steps)
-        self.knobs = Knobs(self.model, recipe, bench.classes)
-        pristine = [_array(v) for v in self.model.optimizer.variables]
-        # One step traces all that a trial runs, and makes the metrics' variables.
-        self.model.fit(
-            batches.training_dataset(self.batches, 0),
-            steps_per_epoch=1,
-            validation_data=bench.validation,
-            validation_steps=1,
-            shuffle=False,
-            verbose=0,
-        )
-        self.model.reset_metrics()
-        self.variables = checkpoint.variables(self.model)
-        self.starts: OrderedDict[int, list[np.ndarray]] = OrderedDict()
-        self.rest = [*pristine, *map(_array, self.model.metrics_variables)]
+    Attributes:
+        weights: of its best epoch.
+    """
 
-    def restart(self, recipe: Recipe) -> None:
-        """Puts every variable to the start of a training of this recipe."""
-        if recipe.seed not in self.starts:
-            self.starts[recipe.seed] = self.bench.start(recipe)
-            if len(self.starts) > 2 * NETWORKS:
-                self.starts.popitem(last=False)
-        values = [*self.starts[recipe.seed], *self.rest]
-        for variable, value in zip(self.variables, values, strict=True):
-            variable.assign(value)
-        self.knobs.turn(self.model, recipe)
-
-
-def neutral_numbers(recipe: Recipe) -> Recipe:
-    """The recipe with a peak rate of 1, so that its schedule is a shape; all else its own."""
-    return recipe.model_copy(
-        update={
-            "train": recipe.train.model_copy(update={"optimizer": neutral(recipe).train.optimizer})
-        }
-    )
+    network: _SharedNetwork
+    recipe: Recipe
+    result: TrialResult
+    best: BestEpoch
+    weights: Weights
 
 
 class TrialTrainer:
-    """One process's data and networks.
+    """The data and the compiled networks of one process.
 
     Args:
-        data: its test split is never looked at.
+        data: its test split is never read.
+
+    Attributes:
+        built: networks built so far.
     """
 
     def __init__(self, data: Splits) -> None:
         self.data = replace(data, test=None)
         self.classes = len(data.class_names)
-        self.scalings: dict[str, Normalisation] = {}
-        self.networks: OrderedDict[str, _Network] = OrderedDict()
         self.built = 0
-        self.last: tuple[_Network, Recipe, TrialResult, list[np.ndarray]] | None = None
-        rng = np.random.default_rng(0)
-        chosen = np.sort(rng.permutation(len(data.validation))[:LOOKED_AT])
-        self.looked_at = data.validation.images(chosen)
-        self.labels = np.asarray(data.validation.labels)[chosen]
-        counts = np.bincount(self.labels, minlength=self.classes)
-        self.chance = guessing_bound(float(counts.max() / counts.sum()), len(self.labels))
-        self.validation = batches.evaluation_dataset(data.validation)
+        self._scalings: dict[str, Normalisation] = {}
+        self._networks: OrderedDict[str, _SharedNetwork] = OrderedDict()
+        self._last: _LastTrial | None = None
+        self._scorer = RungScorer(data.validation, self.classes)
+        self.validation = evaluation_dataset(data.validation)
 
     def scaling(self, recipe: Recipe) -> Normalisation:
         """The normalisation of a recipe, with the statistics of the training images."""
         kind = recipe.data.preprocess
-        if kind not in self.scalings:
-            self.scalings[kind] = normalisation(kind, self.data.train)
-        return self.scalings[kind]
+        if kind not in self._scalings:
+            self._scalings[kind] = normalisation(kind, self.data.train)
+        return self._scalings[kind]
 
-    def start(self, recipe: Recipe) -> list[np.ndarray]:
-        """The variables of a new network of this recipe, data-dependent ones included."""
-        from zoo.model import builder as model
-
-        made = model.build(recipe, self.classes, self.scaling(recipe))
-        data_dependent_init.initialise(made, recipe, self.data.train)
+    def initial_weights(self, recipe: Recipe) -> Weights:
+        """The variables of a new network of this recipe, data-dependent weights included."""
+        model = builder.build(recipe, self.classes, self.scaling(recipe))
+        data_dependent_init.initialise(model, recipe, self.data.train)
         self.built += 1
-        return [_array(v) for v in made.variables]
+        return [backend.to_numpy(variable) for variable in model.variables]
 
-    def network(self, recipe: Recipe) -> _Network:
+    def network(self, recipe: Recipe) -> _SharedNetwork:
         """The network that this recipe trains on, its own or another's of the same signature."""
         key = signature(recipe)
-        if key in self.networks:
-            self.networks.move_to_end(key)
+        if key in self._networks:
+            self._networks.move_to_end(key)
         else:
-            while len(self.networks) >= NETWORKS:
-                self.networks.popitem(last=False)
-            self.networks[key] = _Network(self, recipe)
+            while len(self._networks) >= NETWORKS_KEPT:
+                self._networks.popitem(last=False)
+            self._networks[key] = _SharedNetwork(self, recipe)
             self.built += 1
-        return self.networks[key]
+        return self._networks[key]
 
     def run(
         self,
@@ -147,130 +109,138 @@ class TrialTrainer:
         Args:
             spec: the trial.
             recipe: resolved, with the trial's values, seed and epochs.
-            on_progress: called after every step with completed steps and total steps.
+            on_progress: called with completed steps and total steps, some times a second.
+
+        Raises:
+            ZooError: an image can no longer be read.
         """
-        progress = Progress()
-        status = "done"
-        reason: str | None = None
         entered = time.perf_counter()
         network = self.network(recipe)
         began = time.perf_counter()
         network.restart(recipe)
-        made = training_batches(recipe, self.data)
-        clock = StepCounter(0, made.steps_per_epoch)
-        model = network.model
-        follow = Follow(self, spec, recipe, progress, clock, on_progress, began)
+        model, config = network.model, recipe.train
+        batches = components.training_batches(recipe, self.data)
+        counter = StepCounter(batches.steps_per_epoch, config.epochs)
+        weights: Weights = []
+
+        def keep_weights(model: keras.Model) -> None:
+            weights[:] = [backend.to_numpy(variable) for variable in model.variables]
+
+        metrics, best = MetricsLogger(), BestEpoch(config.monitor, keep_weights)
+        trial = TrialObserver(spec, recipe, self._scorer, on_progress)
+        observers = components.observers(recipe, self.data, batches, model, [trial, metrics, best])
+        # A short trial has no early stopping; a whole training, to confirm, ends as its run would.
+        callbacks = FitCallbacks(
+            observers, components.early_stopping(recipe), model, counter, StepLosses(batches.size)
+        )
+        status, reason, steps = "done", None, None
         try:
-            model.fit(
-                batches.training_dataset(made, 0),
-                epochs=recipe.train.epochs,
-                steps_per_epoch=made.steps_per_epoch,
-                validation_data=self.validation,
-                callbacks=self._callbacks(recipe, model, made, clock, follow),
-                shuffle=False,
-                verbose=0,
-            )
+            components.fit(model, batches, self.validation, callbacks)
         except Diverged as error:
-            status, reason = "diverged", _short(error)
-        except Stopped as stopped:
+            status, reason = "diverged", _without_advice(error)
+            steps = error.step + 1 if isinstance(error, LossDiverged) else None
+        except TrialStopped as stopped:
             status, reason = stopped.status, str(stopped)
         except Exception as error:
-            if not _out_of_memory(error):
-                if made.error is not None:
-                    raise made.error from error
+            if not backend.out_of_memory(error):
+                if batches.error is not None:
+                    raise batches.error from error
                 raise
             status, reason = "failed", "out of memory"
-        if status == "done" and progress.score is None:
+        score = best.score
+        if status == "pruned" and score is None:
+            score = next(reversed(trial.rung_scores.values()))
+        if status == "done" and score is None:
             status, reason = "diverged", "no epoch ended with a finite loss"
         result = TrialResult(
             status=status,
-            score=progress.score if status in ("done", "pruned") else None,
+            score=score if status in ("done", "pruned") else None,
             reason=reason,
-            epochs=progress.epochs,
-            steps=clock.step,
+            epochs=len(metrics.rows),
+            steps=counter.step if steps is None else steps,
             seconds=time.perf_counter() - began,
             setup_seconds=began - entered,
-            best_epoch=progress.best_epoch,
-            rungs=progress.rungs,
-            curve=progress.curve,
+            best_epoch=None if best.epoch is None else best.epoch + 1,
+            rungs=trial.rung_scores,
+            curve=metrics.rows,
         )
-        self.last = (network, recipe, result, progress.weights)
+        self._last = _LastTrial(network, recipe, result, best, weights)
         return result
 
-    def _callbacks(
-        self,
-        recipe: Recipe,
-        model: keras.Model,
-        made: batches.Batches,
-        clock: StepCounter,
-        follow: keras.callbacks.Callback,
-    ) -> list[keras.callbacks.Callback]:
-        """As in a run of its own, less what writes."""
-        words = recipe.train
-        before: list[Any] = [clock]
-        after: list[Any] = []
-        if words.ema:
-            averaged = Averaged()
-            before.append(averaged)
-            after.append(keras.callbacks.LambdaCallback(on_epoch_end=averaged.after_others))
-        before.append(watch(recipe, self.data, made, clock))
-        if words.batch_norm_batches:
-            before.append(BatchNormStatistics(made, clock, words.batch_norm_batches))
-        slow = lookahead(recipe, model, clock, made.steps_per_epoch)
-        # A short trial has no early stopping; a whole training, to confirm, ends as its run would.
-        return [*before, follow, *slow, *early_stopping(recipe), *after]
-
-    def logits(self, model: keras.Model) -> np.ndarray:
-        """Logits (n, classes) of the validation images that rungs are measured on."""
-        parts = [
-            model.predict_on_batch(self.looked_at[first : first + CHUNK])
-            for first in range(0, len(self.labels), CHUNK)
-        ]
-        return np.concatenate(parts)
-
     def keep(self, run: Run) -> None:
-        """Writes the last trial as a run folder, with the model of its best epoch."""
-        if self.last is None:
+        """Writes the last trial as a run folder, with the model of its best epoch.
+
+        Raises:
+            ValueError: no trial was trained yet.
+        """
+        last = self._last
+        if last is None:
             raise ValueError("no trial to keep")
-        network, recipe, result, weights = self.last
-        text = recipes.dump(recipe)
-        write_text(run.recipe_file, text)
+        recipe, result, model = last.recipe, last.result, last.network.model
+        write_text(run.recipe_file, recipes.dump(recipe))
         run.write_rows([dict(row) for row in result.curve])
-        model = network.model
-        trained = [_array(v) for v in model.variables]
-        with network.knobs.plain(model, recipe), atomic_write(run.model_file) as aside:
-            _assign(model, weights)
-            keras.Model(model.inputs, model.outputs, name=recipe.name).save(aside)
-            _assign(model, trained)
-        best = result.curve[(result.best_epoch or 1) - 1] if result.curve else {}
+        trained = [backend.to_numpy(variable) for variable in model.variables]
+        with last.network.hyperparameters.as_numbers(model, recipe):
+            _assign(model.variables, last.weights)
+            save_bare(model, run, recipe.name)
+            _assign(model.variables, trained)
         run.update(
-            status="done",
+            **run_metadata.at_start(recipe, self.data, self.scaling(recipe)),
+            **run_metadata.at_end(last.best, result.epochs, result.steps, model.count_params()),
             reason=result.reason,
-            recipe_hash=digest(text),
-            **facts(recipe, self.data, self.scaling(recipe)),
-            epochs=result.epochs,
-            steps=result.steps,
-            best_epoch=result.best_epoch,
-            val_accuracy=best.get("val_accuracy"),
-            val_loss=best.get("val_loss"),
-            parameters=model.count_params(),
             seconds=round(result.seconds, 3),
         )
 
 
-def _array(variable: Any) -> np.ndarray:
-    return np.array(keras.ops.convert_to_numpy(variable))
+class _SharedNetwork:
+    """A compiled network that trials of one signature share, one after the other."""
+
+    def __init__(self, trainer: TrialTrainer, recipe: Recipe) -> None:
+        self.trainer = trainer
+        batches = components.training_batches(recipe, trainer.data)
+        steps = batches.steps_per_epoch
+        self.model = components.compiled(
+            _with_unit_rate(recipe), trainer.classes, trainer.scaling(recipe), steps
+        )
+        self.hyperparameters = HyperparameterVariables(self.model, recipe, trainer.classes)
+        optimizer = [backend.to_numpy(v) for v in self.model.optimizer.variables]
+        # One step traces all that a trial runs, and makes the metrics' variables.
+        self.model.fit(
+            training_dataset(batches, 0),
+            steps_per_epoch=1,
+            validation_data=trainer.validation,
+            validation_steps=1,
+            shuffle=False,
+            verbose=0,
+        )
+        self.model.reset_metrics()
+        self._variables = checkpoint.variables(self.model)
+        self._initial_weights: OrderedDict[int, Weights] = OrderedDict()  # By seed.
+        metrics = [backend.to_numpy(v) for v in self.model.metrics_variables]
+        self._other_values = [*optimizer, *metrics]
+
+    def restart(self, recipe: Recipe) -> None:
+        """Puts every variable to the start of a training of this recipe."""
+        starts = self._initial_weights
+        if recipe.seed not in starts:
+            starts[recipe.seed] = self.trainer.initial_weights(recipe)
+            if len(starts) > 2 * NETWORKS_KEPT:
+                starts.popitem(last=False)
+        _assign(self._variables, [*starts[recipe.seed], *self._other_values])
+        self.hyperparameters.set_values(self.model, recipe)
 
 
-def _assign(model: keras.Model, values: Sequence[np.ndarray]) -> None:
-    for variable, value in zip(model.variables, values, strict=True):
+def _with_unit_rate(recipe: Recipe) -> Recipe:
+    """The recipe with a peak learning rate of 1, so that its schedule is a shape."""
+    train = recipe.train.model_copy(update={"optimizer": neutral(recipe).train.optimizer})
+    return recipe.model_copy(update={"train": train})
+
+
+def _assign(variables: Sequence[keras.Variable], values: Sequence[np.ndarray]) -> None:
+    for variable, value in zip(variables, values, strict=True):
         variable.assign(value)
 
 
-def _short(error: Exception) -> str:
+def _without_advice(error: Exception) -> str:
     """`diverged at step 12 ...: the loss is nan`, without the advice for a single run."""
     return str(error).split(". Lower ")[0]
-
-
-def _out_of_memory(error: Exception) -> bool:
-    return isinstance(error, MemoryError) or "ResourceExhausted" in type(error).__name__

@@ -116,6 +116,11 @@ def sync(model: Any) -> None:
         jax_state_sync()
 
 
+def out_of_memory(error: BaseException) -> bool:
+    """Whether an error says that the host or the device ran out of memory."""
+    return isinstance(error, MemoryError) or "ResourceExhausted" in type(error).__name__
+
+
 def deterministic() -> bool:
     """Whether TensorFlow's deterministic operations are on; a process cannot turn them off."""
     if os.environ.get("KERAS_BACKEND") != "tensorflow":

@@ -11,10 +11,10 @@ import pytest
 
 from tests.runs import UNIT, network, tiny, weights
 from zoo.model.builder import build
-from zoo.recipe.schema import Lookahead as Words
+from zoo.recipe.schema import Lookahead
 from zoo.rundir import Run
 from zoo.train import Settings, checkpoint, train
-from zoo.train.averaging import Lookahead
+from zoo.train.averaging import LookaheadWeights
 from zoo.train.observers import StepCounter
 
 
@@ -74,17 +74,17 @@ def test_the_average_is_validated_and_kept(tmp_path: Path) -> None:
 def test_lookahead(tmp_path: Path, per_update: int) -> None:
     """Running statistics included; the last step, which no blend falls on, takes the slow ones."""
     model = build(network(tmp_path, "[{conv: {filters: 4}}]"), 4, UNIT)
-    clock = StepCounter(0, 100)
-    words = Words(every=2, decay=0.9, power=2.0)
-    lookahead = Lookahead(words, model, clock, 13, per_update)
-    lookahead.set_model(model)
+    counter = StepCounter(13, 1)
+    lookahead = LookaheadWeights(Lookahead(every=2, decay=0.9, power=2.0), model, per_update)
+    lookahead.attach(model, counter)
+    stops = []
     draw, slow = np.random.default_rng(0), weights(model)
     for step in range(1, 14):
         for variable in model.weights:
             variable.assign(draw.normal(size=variable.shape))
         net = weights(model)
-        clock.on_train_batch_end(0)
-        lookahead.on_train_batch_end(0)
+        stops.append(lookahead.next_stop(step - 1))
+        lookahead.on_steps(step - 1, step - 1, [1.0])
         if step % (2 * per_update) == 0:
             share = 0.9**2 * (step / 13) ** 2
             slow = {path: share * slow[path] + (1 - share) * net[path] for path in net}
@@ -93,6 +93,8 @@ def test_lookahead(tmp_path: Path, per_update: int) -> None:
             net = slow
         for path, value in weights(model).items():
             np.testing.assert_allclose(value, net[path], rtol=1e-5, atol=1e-6, err_msg=path)
+    # Steps between two blends need not be seen.
+    assert set(stops) == {*range(2 * per_update, 13, 2 * per_update), 13}
 
 
 def test_a_run_ends_with_the_slow_weights(tmp_path: Path) -> None:
@@ -105,7 +107,7 @@ def test_a_run_ends_with_the_slow_weights(tmp_path: Path) -> None:
     fifth, last = trace.steps[4], trace.steps[6]
     for path, value in last.items():
         assert value.tobytes() == fifth[path].tobytes(), path
-    found = checkpoint.newest(run.state_folder)
+    found = checkpoint.newest(run)
     assert found is not None
     slow = [array for name, array in zip(found[0]["variables"], found[1], strict=True)
             if name[0].startswith("slow")]  # fmt: skip

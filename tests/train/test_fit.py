@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ import pytest
 from tests.runs import copied, same, tiny, weights
 from zoo import losses
 from zoo.artifact.trained_run import TrainedRun
-from zoo.batches import Batches, training_dataset
+from zoo.batches import Batches
 from zoo.data.load import load as load_data
 from zoo.data.normalise import normalisation
 from zoo.data.splits import ArraySplit
@@ -22,8 +23,8 @@ from zoo.evaluate import evaluate
 from zoo.recipe import dump, load, words
 from zoo.recipe.schema import Augmentation
 from zoo.rundir import Run
-from zoo.train import Settings, train
-from zoo.train.observers import DivergenceGuard, StepCounter
+from zoo.train import Settings, components, train
+from zoo.train.observers import FitCallbacks, Observer, StepCounter, StepLosses
 
 NO_AUGMENT = "data.augment=[]"
 
@@ -259,13 +260,30 @@ def test_weights_of_other_classes_are_told_before_there_is_a_run(
     assert not (tmp_path / "runs").exists()
 
 
+class Losses(Observer):
+    """Notes the losses of all steps, and where it was told of them."""
+
+    def __init__(self, every: int | None = None) -> None:
+        self.every = every
+        self.losses: list[float] = []
+        self.stops: list[int] = []
+
+    def next_stop(self, step: int) -> int | None:
+        return None if self.every is None else (step // self.every + 1) * self.every
+
+    def on_steps(self, first: int, last: int, losses: Sequence[float]) -> None:
+        assert (first, last + 1) == (len(self.losses), self.counter.step)
+        self.losses += losses
+        self.stops.append(last + 1)
+
+
 @pytest.mark.parametrize("augment", [(), ({"mixup": 1.0},)], ids=["labels", "rows"])
-def test_watched_losses_are_those_of_the_steps(augment: Any) -> None:
-    """Of weighted images too, and in the last batch, which is smaller."""
+def test_losses_told_are_those_of_the_steps(augment: Any) -> None:
+    """Of weighted images too, and in the last batch, which is smaller; stops change none."""
     draw = np.random.default_rng(0)
     pixels = draw.integers(0, 256, (30, 4, 4, 1)).astype(np.uint8)
     split = ArraySplit(pixels, draw.integers(0, 3, 30).astype(np.int32))
-    made = Batches(
+    batches = Batches(
         split, 7, 0, [Augmentation.model_validate(step) for step in augment],
         num_classes=3, class_weights=np.array([0.1, 1.0, 7.0], np.float32),
     )  # fmt: skip
@@ -273,21 +291,18 @@ def test_watched_losses_are_those_of_the_steps(augment: Any) -> None:
     model = keras.Sequential(layers)
     loss = losses.SoftmaxCrossEntropy()
     model.compile(keras.optimizers.SGD(0.0), loss, metrics=[losses.Accuracy()])
-    clock = StepCounter(0, made.steps_per_epoch)
-    watch = DivergenceGuard(clock, made, None, 1.0)
-    found: list[float] = []
-    note = keras.callbacks.LambdaCallback(
-        on_train_batch_end=lambda batch, logs: found.append(watch.recent[-1])
-    )
-    model.fit(
-        training_dataset(made, 0), epochs=2, steps_per_epoch=made.steps_per_epoch, verbose=0,
-        callbacks=[clock, watch, note], shuffle=False,
-    )  # fmt: skip
+    observers = [Losses(), Losses(3)]
+    counter = StepCounter(batches.steps_per_epoch, 2)
+    callbacks = FitCallbacks(observers, [], model, counter, StepLosses(batches.size))
+    components.fit(model, batches, None, callbacks)
     wanted = []
-    for step in range(2 * made.steps_per_epoch):
-        images, labels, weights = made(step)
+    for step in range(2 * batches.steps_per_epoch):
+        images, labels, weights = batches(step)
         wanted.append(float(loss(labels, model(images), weights)))
-    np.testing.assert_allclose(found, wanted, rtol=1e-4)
+    np.testing.assert_allclose(observers[0].losses, wanted, rtol=1e-4)
+    assert observers[0].losses == observers[1].losses
+    # An epoch is five steps: its end is a stop, and what an observer asks for.
+    assert {3, 5, 6, 9, 10} <= set(observers[1].stops)
 
 
 # Divergence.

@@ -83,7 +83,7 @@ class Part:
 
 def digest(run: Run) -> str:
     """Of every variable at the end: model, optimizer, seeds; and of the best model."""
-    found = checkpoint.newest(run.state_folder)
+    found = checkpoint.newest(run)
     assert found is not None
     notes, arrays = found
     whole = hashlib.sha256(json.dumps(notes["step"]).encode())
@@ -128,7 +128,7 @@ def test_ten_kills_change_nothing(every: int, tmp_path: Path) -> None:
         kills += 1
         done = part.steps()
         run = Run.open(out / "killed")
-        found = checkpoint.newest(run.state_folder)
+        found = checkpoint.newest(run)
         repeated.append(done[-1] - (found[0]["step"] if found else 0))
     assert kills == 10, f"the run ended after {kills} kills"
     Part(recipe_file, out, run).wait()

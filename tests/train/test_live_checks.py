@@ -39,7 +39,7 @@ def checks(run: Run) -> dict[str, dict[str, Any]]:
 
 def test_watching_changes_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """What is kept for a resume, metrics included; the gap is measured on a part of validation."""
-    monkeypatch.setattr(live_checks, "MEASURED", 100)
+    monkeypatch.setattr(live_checks, "GAP_IMAGES", 100)
     recipe = tiny(tmp_path)
     with_watch = final(train(recipe, tmp_path / "with"))
     without = final(train(recipe, tmp_path / "without", Settings(watch=False)))
@@ -62,7 +62,7 @@ def test_healthy(tmp_path: Path) -> None:
 
 def test_gap(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """C19's accuracies are those of what the trained network predicts."""
-    monkeypatch.setattr(live_checks, "MEASURED", 100)
+    monkeypatch.setattr(live_checks, "GAP_IMAGES", 100)
     recipe = tiny(tmp_path, "train.epochs=4")
     data = load_data(recipe)
     accuracies = []
@@ -139,10 +139,10 @@ def test_state_goes_along(tmp_path: Path, word: str) -> None:
     from zoo.train import checkpoint
 
     run, _ = watched(tmp_path, "train.optimizer.Adam.learning_rate=1e-7")
-    found = checkpoint.newest(run.state_folder)
+    found = checkpoint.newest(run)
     assert found is not None
     kept = {kind: values for kind, values in found[0]["callbacks"]}
-    assert kept["Babysitter"][word]
+    assert kept["LiveChecks"][word]
 
 
 @pytest.mark.parametrize("place", ["dead units", "gap"])
@@ -157,7 +157,7 @@ def test_a_fault_of_the_watch_ends_no_training(
     if place == "gap":
         monkeypatch.setattr(live_checks, "Subset", type("Subset", (Subset,), {"images": broken}))
     else:
-        monkeypatch.setattr(live_checks.LiveChecks, "_dead", broken)
+        monkeypatch.setattr(live_checks.LiveChecks, "_count_dead_units", broken)
     told = io.StringIO()
     settings = Settings(console=Console(file=told, width=200))
     run = train(tiny(tmp_path), tmp_path / "runs", settings)

@@ -204,7 +204,7 @@ def test_torn_state_falls_back_to_the_one_before(tmp_path: Path) -> None:
     run = interrupted(recipe, tmp_path / "runs", 7)
     older, newest = sorted(run.state_folder.iterdir())
     newest.write_bytes(newest.read_bytes()[: newest.stat().st_size // 2])
-    found = checkpoint.newest(run.state_folder)
+    found = checkpoint.newest(run)
     assert found is not None
     assert found[0]["step"] == 6
     resume(run.folder)

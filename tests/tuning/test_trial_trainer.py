@@ -70,8 +70,8 @@ def ran(bench: TrialTrainer, recipe: Recipe, **more: Any) -> TrialResult:
 
 def best_weights(bench: TrialTrainer) -> list[np.ndarray]:
     """Weights of the last trial's best epoch."""
-    assert bench.last is not None
-    return bench.last[3]
+    assert bench._last is not None
+    return bench._last.weights
 
 
 def numbers(result: TrialResult) -> list[dict[str, Any]]:
@@ -331,4 +331,4 @@ def test_few_networks_are_held(bench: TrialTrainer, tmp_path: Path) -> None:
     recipes = [tiny(tmp_path, f"model.stack[0].conv.filters={filters}") for filters in (2, 3, 6, 7)]
     for recipe in recipes:
         bench.network(recipe)
-    assert list(bench.networks) == [signature(recipe) for recipe in recipes[1:]]
+    assert list(bench._networks) == [signature(recipe) for recipe in recipes[1:]]

@@ -15,7 +15,14 @@ from zoo.optimize.schedules import OneCycle, PerUpdateSchedule, learning_rate
 from zoo.recipe import Recipe, words
 from zoo.recipe.fields import Choice
 
-__all__ = ["OneCycle", "equilibrium", "learning_rate", "optimizer", "require_updates"]
+__all__ = [
+    "OneCycle",
+    "current_learning_rate",
+    "equilibrium",
+    "learning_rate",
+    "optimizer",
+    "require_updates",
+]
 
 
 def optimizer(recipe: Recipe, model: keras.Model, steps_per_epoch: int) -> Any:
@@ -68,6 +75,20 @@ def optimizer(recipe: Recipe, model: keras.Model, steps_per_epoch: int) -> Any:
         built = keras.optimizers.LossScaleOptimizer(built)
     built.build(model.trainable_variables)
     return built
+
+
+def current_learning_rate(optimizer: Any, steps_ago: int = 0) -> float:
+    """Returns the learning rate after the optimizer's last step, or after an earlier one.
+
+    Args:
+        optimizer: built; it may be one that scales losses.
+        steps_ago: steps made since the one that is asked for.
+    """
+    inner = getattr(optimizer, "inner_optimizer", optimizer)
+    schedule = inner._learning_rate
+    if steps_ago and isinstance(schedule, keras.optimizers.schedules.LearningRateSchedule):
+        return float(keras.ops.convert_to_numpy(schedule(inner._iterations - steps_ago)))
+    return float(keras.ops.convert_to_numpy(inner.learning_rate))
 
 
 def equilibrium(choice: Choice, learning_rate: float) -> float | None:

@@ -1,5 +1,7 @@
 """Training: `train` a recipe in a new run folder, `resume` an interrupted one."""
 
-from zoo.train.training import Settings, resume, train
+from zoo.train.training import TrainingSettings, resume, train
 
-__all__ = ["Settings", "resume", "train"]
+Settings = TrainingSettings  # The name that scripts know.
+
+__all__ = ["Settings", "TrainingSettings", "resume", "train"]

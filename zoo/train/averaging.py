@@ -1,35 +1,36 @@
-"""Averages of the weights around Keras's training loop: a moving one, and Lookahead's."""
+"""Averages of the weights: a moving one for validation, and Lookahead's slow weights."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import keras
 from keras import ops
 
-from zoo.recipe.schema import Lookahead as Words
-from zoo.train.observers import StepCounter
+from zoo.recipe.schema import Lookahead
+from zoo.train.observers import Observer
 
 
-class Averaged(keras.callbacks.Callback):
-    """Puts the averaged weights into the model from validation to the end of the epoch.
+class AveragedWeights(Observer):
+    """Puts the moving average of the weights into the model from validation to the epoch's end.
 
-    So they are what is validated and kept as the best; `after_others` puts the trained ones back
-    before the state is saved. Batch norm's running statistics are no weights: they stay those of
-    the trained net.
+    So the average is what is validated and kept as the best. The first observer of all: the others
+    see the average at an epoch's end, and the trained weights after it. Batch norm's running
+    statistics are no weights: they stay those of the trained network.
     """
 
     def __init__(self) -> None:
-        super().__init__()
-        self.swapped = False
+        self._averaged = False
 
-    def on_test_begin(self, logs: Any = None) -> None:
-        if not self.swapped:
+    def on_validation_begin(self) -> None:
+        """Puts the average in."""
+        if not self._averaged:
             self._swap()
 
-    def after_others(self, epoch: int, logs: Any = None) -> None:
-        """Comes at the end of each epoch, after all that looks at the model."""
-        if self.swapped:
+    def after_stop(self) -> None:
+        """Puts the trained weights back, when all others have seen the average."""
+        if self._averaged:
             self._swap()
 
     def _swap(self) -> None:
@@ -39,37 +40,28 @@ class Averaged(keras.callbacks.Callback):
             trained, averaged = ops.copy(variable), ops.copy(average)
             variable.assign(averaged)
             average.assign(trained)
-        self.swapped = not self.swapped
+        self._averaged = not self._averaged
 
 
-class Lookahead(keras.callbacks.Callback):
-    """Every few updates: slow = d * slow + (1 - d) * net; net = slow. The last step: net = slow.
+class LookaheadWeights(Observer):
+    """Blends the network with slow weights every few updates, and sets it back to them.
 
-    d = decay^every * (step / steps)^power, so that the net is free at first and held in the end.
-    Batch norm's running statistics are averaged with the weights. Sources: Zhang et al. 2019; the
-    rising d: Jordan 2024, "94% on CIFAR-10 in 3.29 seconds".
+    slow = d * slow + (1 - d) * network; network = slow. With d = decay^every * (step / steps)^power
+    the network is free at first and held in the end. After the last step network = slow. Batch
+    norm's running statistics are averaged with the weights. Sources: Zhang et al. 2019, "Lookahead
+    Optimizer: k steps forward, 1 step back"; the rising d: Jordan 2024, "94% on CIFAR-10 in 3.29
+    seconds".
 
     Args:
+        config: the recipe's `train.lookahead`.
         model: its weights as they are now are the first slow ones.
-        clock: tells the step; comes before this one.
-        steps: of the whole training.
         steps_per_update: more than one where gradients are accumulated.
     """
 
-    def __init__(
-        self,
-        words: Words,
-        model: keras.Model,
-        clock: StepCounter,
-        steps: int,
-        steps_per_update: int = 1,
-    ) -> None:
-        super().__init__()
-        self.clock = clock
-        self.steps = steps
-        self.every = words.every * steps_per_update
-        self.decay = words.decay**words.every
-        self.power = words.power
+    def __init__(self, config: Lookahead, model: keras.Model, steps_per_update: int = 1) -> None:
+        self.every = config.every * steps_per_update
+        self.decay = config.decay**config.every
+        self.power = config.power
         running = [
             variable
             for variable in model.non_trainable_variables
@@ -82,13 +74,19 @@ class Lookahead(keras.callbacks.Callback):
             )
             for number, variable in enumerate(self.fast)
         ]
-        self.mix = self._compiled()
+        self._mix = self._compiled()
 
-    def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
-        step = self.clock.step
+    def next_stop(self, step: int) -> int:
+        """The next blend, or the last step."""
+        blend = (step // self.every + 1) * self.every
+        return min(blend, self.counter.steps) if step < self.counter.steps else blend
+
+    def on_steps(self, first: int, last: int, losses: Sequence[float]) -> None:
+        """Blends where it is time."""
+        step, steps = last + 1, self.counter.steps
         if step % self.every == 0:
-            self._blend(self.decay * (step / self.steps) ** self.power)
-        if step == self.steps:
+            self._blend(self.decay * (step / steps) ** self.power)
+        if step == steps:
             self._blend(1.0)
 
     def _compiled(self) -> Any:
@@ -103,34 +101,26 @@ class Lookahead(keras.callbacks.Callback):
 
     def _in_place(self, share: Any) -> None:
         for slow, fast in zip(self.state_variables, self.fast, strict=True):
-            kept = ops.cast(share, slow.dtype)
-            slow.assign(kept * slow + (1 - kept) * fast)
+            slow_share = ops.cast(share, slow.dtype)
+            slow.assign(slow_share * slow + (1 - slow_share) * fast)
             fast.assign(slow)
 
     def _blend(self, share: float) -> None:
-        given = ops.convert_to_tensor(share, "float32")
+        tensor = ops.convert_to_tensor(share, "float32")
         if keras.backend.backend() == "tensorflow":
-            self.mix(given)
+            self._mix(tensor)
             return
-        self.model.jax_state_sync()  # JAX keeps the weights outside of the variables.
         groups = (self.state_variables, self.fast)
-        mixed = self.mix(given, *([variable.value for variable in group] for group in groups))
+        mixed = self._mix(tensor, *([variable.value for variable in group] for group in groups))
         for variables, values in zip(groups, mixed, strict=True):
             for variable, value in zip(variables, values, strict=True):
                 variable.assign(value)
 
-    def get_state(self) -> dict[str, Any]:
-        """Its variables are kept with the model's."""
-        return {}
-
-    def set_state(self, values: dict[str, Any]) -> None:
-        """Nothing but variables."""
-
 
 def _mixed(share: Any, slow: list[Any], fast: list[Any]) -> tuple[list[Any], list[Any]]:
-    """Twice the same values, in arrays of their own: a training step uses its inputs up."""
+    """The same blend twice, in arrays of their own: a training step uses its inputs up."""
     mixed = []
-    for one, other in zip(slow, fast, strict=True):
-        kept = ops.cast(share, one.dtype)
-        mixed.append(kept * one + (1 - kept) * other)
+    for slow_value, fast_value in zip(slow, fast, strict=True):
+        slow_share = ops.cast(share, slow_value.dtype)
+        mixed.append(slow_share * slow_value + (1 - slow_share) * fast_value)
     return mixed, [ops.copy(value) for value in mixed]

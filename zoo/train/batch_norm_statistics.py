@@ -2,44 +2,50 @@
 
 from __future__ import annotations
 
+from functools import cached_property
 from typing import Any
 
 import keras
 import numpy as np
 
+from zoo import backend
 from zoo.batches import Batches
-from zoo.train.observers import StepCounter
+from zoo.train.observers import Observer
 
 
-class BatchNormStatistics(keras.callbacks.Callback):
+class BatchNormStatistics(Observer):
     """Before each validation, gives batch norm the statistics of the present weights.
 
     Running averages lag behind: at a momentum of 0.99 they have absorbed 38 % after 48 steps. Here
     they become the mean and variance over the last `count` training batches, as they were drawn.
     Source: Wu & Johnson 2021, "Rethinking 'Batch' in BatchNorm", section 3.
+
+    Args:
+        batches: of the training.
+        count: how many of them.
     """
 
-    def __init__(self, batches: Batches, clock: StepCounter, count: int) -> None:
-        super().__init__()
+    def __init__(self, batches: Batches, count: int) -> None:
         self.batches = batches
-        self.clock = clock
         self.count = count
-        self.forward: Any = None
 
-    def on_test_begin(self, logs: Any = None) -> None:
-        last = self.clock.step
-        steps = range(max(last - self.count, 0), last)
-        reestimate(self.model, (self.batches(step)[0] for step in steps), self._forward())
+    def on_validation_begin(self) -> None:
+        """Runs the last training batches through the model."""
+        step = self.counter.step
+        steps = range(max(step - self.count, 0), step)
+        reestimate(self.model, (self.batches(step)[0] for step in steps), self._forward)
 
+    @cached_property
     def _forward(self) -> Any:
         """The model in training mode, traced once a run."""
-        if self.forward is None:
-            self.forward = training_mode(self.model)
-        return self.forward
+        return training_mode(self.model)
 
 
 def training_mode(model: keras.Model) -> Any:
-    """A function of a batch of images that runs the model in training mode, compiled if may be."""
+    """A function that runs a batch of images through the model in training mode.
+
+    TensorFlow compiles it.
+    """
 
     def forward(images: Any) -> Any:
         return model(images, training=True)
@@ -54,14 +60,18 @@ def training_mode(model: keras.Model) -> Any:
 def reestimate(model: keras.Model, images: Any, forward: Any = None) -> None:
     """Sets batch norm's moving mean and variance to those over all pixels of the batches.
 
+    Everything else in the model stays as it is, random seeds too.
+
     Args:
-        model: all else about it stays, random seeds too.
-        images: batches of (n, height, width, channels), values 0 to 255; none: nothing is done.
-        forward: as `training_mode` makes it.
+        model: built.
+        images: batches of shape (n, height, width, channels), values 0 to 255; where there are
+            none, nothing is changed.
+        forward: the model in training mode, as `training_mode` makes it; None: it is made here.
     """
     layers = [layer for layer in model.layers if isinstance(layer, keras.layers.BatchNormalization)]
     forward = forward or training_mode(model)
-    others = [(v, _array(v)) for v in model.non_trainable_variables if not _moving(v, layers)]
+    others = [v for v in model.non_trainable_variables if not _moving(v, layers)]
+    values = [backend.to_numpy(variable) for variable in others]
     means: list[list[np.ndarray]] = [[] for _ in layers]
     variances: list[list[np.ndarray]] = [[] for _ in layers]
     sizes: list[int] = []
@@ -74,9 +84,10 @@ def reestimate(model: keras.Model, images: Any, forward: Any = None) -> None:
         for index, layer in enumerate(layers):
             # From 0, one step leaves the batch's own value times (1 - momentum).
             share = 1.0 - layer.momentum
-            means[index].append(_array(layer.moving_mean).astype(np.float64) / share)
-            variances[index].append(_array(layer.moving_variance).astype(np.float64) / share)
-    for variable, value in others:
+            mean, variance = map(backend.to_numpy, (layer.moving_mean, layer.moving_variance))
+            means[index].append(mean.astype(np.float64) / share)
+            variances[index].append(variance.astype(np.float64) / share)
+    for variable, value in zip(others, values, strict=True):
         variable.assign(value)
     if not sizes:
         return
@@ -92,7 +103,3 @@ def _moving(variable: Any, layers: list[Any]) -> bool:
     return any(
         variable is layer.moving_mean or variable is layer.moving_variance for layer in layers
     )
-
-
-def _array(variable: Any) -> np.ndarray:
-    return np.array(keras.ops.convert_to_numpy(variable))

@@ -1,29 +1,35 @@
-"""What a recipe's training is made of: batches, compiled network, the callbacks that change it.
+"""What a training is made of: batches, compiled model, observers, and the call of `fit`.
 
 Shared by a training with a run folder and by the trials of a search, so that both give the same.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import Any
+
 import keras
 
-from zoo import backend, batches, losses, optimize
+from zoo import backend, losses, optimize
+from zoo.batches import Batches, training_dataset
 from zoo.data.normalise import Normalisation
 from zoo.data.splits import Splits
 from zoo.model import builder
 from zoo.recipe import Recipe
-from zoo.train.averaging import Lookahead
+from zoo.train.averaging import AveragedWeights, LookaheadWeights
+from zoo.train.batch_norm_statistics import BatchNormStatistics
 from zoo.train.class_weights import class_weights, mean_weight
-from zoo.train.observers import DivergenceGuard, StepCounter
+from zoo.train.divergence import DivergenceGuard
+from zoo.train.observers import FitCallbacks, Observer
 
 
-def training_batches(recipe: Recipe, data: Splits) -> batches.Batches:
+def training_batches(recipe: Recipe, data: Splits) -> Batches:
     """The batches that a recipe trains on.
 
     Raises:
         RecipeError: `train.class_weight` does not fit the classes.
     """
-    return batches.Batches(
+    return Batches(
         data.train,
         recipe.train.batch_size,
         recipe.seed,
@@ -37,51 +43,103 @@ def training_batches(recipe: Recipe, data: Splits) -> batches.Batches:
 def compiled(
     recipe: Recipe, classes: int, scaling: Normalisation, steps_per_epoch: int
 ) -> keras.Model:
-    """A recipe's network with its optimizer, loss and metrics; data-dependent weights not yet."""
-    words = recipe.train
-    made = builder.build(recipe, classes, scaling)
-    made.compile(
-        optimizer=optimize.optimizer(recipe, made, steps_per_epoch),
-        loss=losses.make(words.loss, "float64" if words.dtype_policy == "float64" else None),
+    """A recipe's model with its optimizer, loss and metrics.
+
+    Weights that need training images (whitening, LSUV, class priors) are not yet set.
+
+    Raises:
+        RecipeError: an epoch has too few steps to accumulate gradients over.
+    """
+    config = recipe.train
+    model = builder.build(recipe, classes, scaling)
+    model.compile(
+        optimizer=optimize.optimizer(recipe, model, steps_per_epoch),
+        loss=losses.make(config.loss, "float64" if config.dtype_policy == "float64" else None),
         metrics=[losses.Accuracy()],
         jit_compile=_jit(recipe),
     )
-    return made
+    return model
 
 
-def watch(
-    recipe: Recipe, data: Splits, made: batches.Batches, clock: StepCounter
-) -> DivergenceGuard:
-    """What ends a training whose loss has left the range in which it makes sense."""
-    floor = losses.at_start(recipe.train.loss, len(data.class_names))
-    floor *= mean_weight(made.class_weights, data.train.labels)
-    return DivergenceGuard(clock, made, recipe.train.abort_above, floor)
+def blind_loss(recipe: Recipe, data: Splits, batches: Batches) -> float:
+    """The mean loss of equal scores for all classes over the training images, class weights in."""
+    loss = losses.at_start(recipe.train.loss, len(data.class_names))
+    return loss * mean_weight(batches.class_weights, data.train.labels)
 
 
-def lookahead(
-    recipe: Recipe, network: keras.Model, clock: StepCounter, steps_per_epoch: int
-) -> list[keras.callbacks.Callback]:
-    """The recipe's slow weights, where it has some."""
-    words = recipe.train
-    if words.lookahead is None:
-        return []
-    steps = words.epochs * steps_per_epoch
-    per_update = words.gradient_accumulation_steps or 1
-    return [Lookahead(words.lookahead, network, clock, steps, per_update)]
+def observers(
+    recipe: Recipe,
+    data: Splits,
+    batches: Batches,
+    model: keras.Model,
+    watching: Sequence[Observer],
+    last: Sequence[Observer] = (),
+) -> list[Observer]:
+    """The observers of a training, in the order in which they are told.
+
+    The average of the weights comes first, so that all others see it at an epoch's end; slow
+    weights come after what measures an update, which is that of the optimizer.
+
+    Args:
+        recipe: resolved.
+        data: its splits.
+        batches: of the training.
+        model: compiled.
+        watching: what looks at the training: records, best epoch, checks, a trial's rungs.
+        last: what is told after all others: progress, checkpoints.
+    """
+    config = recipe.train
+    floor = blind_loss(recipe, data, batches)
+    ordered: list[Observer] = [AveragedWeights()] if config.ema else []
+    ordered.append(DivergenceGuard(config.abort_above, floor))
+    if config.batch_norm_batches:
+        ordered.append(BatchNormStatistics(batches, config.batch_norm_batches))
+    ordered += watching
+    if config.lookahead:
+        steps_per_update = config.gradient_accumulation_steps or 1
+        ordered.append(LookaheadWeights(config.lookahead, model, steps_per_update))
+    return [*ordered, *last]
 
 
 def early_stopping(recipe: Recipe) -> list[keras.callbacks.Callback]:
-    """The recipe's early stopping, where it has one."""
-    words = recipe.train
-    if words.early_stopping is None:
+    """Keras's early stopping where the recipe asks for it, else nothing."""
+    config = recipe.train
+    if config.early_stopping is None:
         return []
     return [
         keras.callbacks.EarlyStopping(
-            monitor=words.monitor,
-            mode="max" if words.monitor == "val_accuracy" else "min",
-            **words.early_stopping.model_dump(),
+            monitor=config.monitor,
+            mode="max" if config.monitor == "val_accuracy" else "min",
+            **config.early_stopping.model_dump(),
         )
     ]
+
+
+def fit(
+    model: keras.Model,
+    batches: Batches,
+    validation: Any,
+    callbacks: FitCallbacks,
+) -> None:
+    """Trains from the counter's step to the end of the planned epochs.
+
+    Args:
+        model: compiled.
+        batches: of the training.
+        validation: what `keras.Model.fit` takes as `validation_data`.
+        callbacks: observers and the user's callbacks.
+    """
+    counter = callbacks.counter
+    model.fit(
+        training_dataset(batches, counter.step),
+        epochs=counter.epochs,
+        initial_epoch=counter.step // counter.steps_per_epoch,
+        steps_per_epoch=counter.steps_per_epoch,
+        validation_data=validation,
+        callbacks=callbacks,
+        shuffle=False,  # The batches are drawn already.
+        verbose=0,
+    )
 
 
 def _jit(recipe: Recipe) -> bool:

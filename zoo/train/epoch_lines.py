@@ -1,11 +1,10 @@
-"""Progress of training, for people: a bar on a terminal, a line an epoch."""
+"""Progress of a training, for people: a bar on a terminal, a line an epoch."""
 
 from __future__ import annotations
 
 import time
-from typing import Any
+from collections.abc import Sequence
 
-import keras
 from rich.console import Console
 from rich.progress import (
     BarColumn,
@@ -15,65 +14,67 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
-from zoo.batches import Batches
-from zoo.train.observers import StepCounter
-
-DRAWS_PER_SECOND = 8
+from zoo.train.observers import Observer
 
 
-class EpochLines(keras.callbacks.Callback):
-    """Shows each epoch as it goes, with loss, accuracy, images/s and the time left."""
+class EpochLines(Observer):
+    """Shows each epoch with its loss, accuracy, images/s and the time left.
 
-    def __init__(self, console: Console, clock: StepCounter, epochs: int, batches: Batches) -> None:
-        super().__init__()
+    Args:
+        console: where the lines go; a bar is drawn on terminals alone.
+        images_per_step: of a mean step.
+    """
+
+    def __init__(self, console: Console, images_per_step: float) -> None:
         self.console = console
-        self.clock = clock
-        self.epochs = epochs
-        self.batch_size = batches.images_per_step
-        self.bar: Progress | None = None
-        self.task: Any = None
-        self.drawn = 0.0
+        self.images_per_step = images_per_step
+        self._bar: Progress | None = None
 
-    def on_train_begin(self, logs: Any = None) -> None:
+    def on_train_begin(self) -> None:
+        """Starts the bar."""
         if self.console.quiet or not self.console.is_terminal:
             return
-        columns = (
+        self._bar = Progress(
             TextColumn("epoch {task.fields[epoch]}"),
             BarColumn(bar_width=24),
             MofNCompleteColumn(),
             TextColumn("{task.fields[values]}"),
             TextColumn("left"),
             TimeRemainingColumn(),
+            console=self.console,
+            transient=True,
         )
-        self.bar = Progress(*columns, console=self.console, transient=True)
-        total = self.epochs * self.clock.steps_per_epoch
-        self.task = self.bar.add_task(
-            "", total=total, completed=self.clock.step, epoch=f"1/{self.epochs}", values=""
+        counter = self.counter
+        self._task = self._bar.add_task(
+            "",
+            total=counter.steps,
+            completed=counter.step,
+            epoch=f"1/{counter.epochs}",
+            values="",
         )
-        self.bar.start()
+        self._bar.start()
 
-    def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
-        now = time.perf_counter()
-        if self.bar is None or now - self.drawn < 1 / DRAWS_PER_SECOND:
+    def on_steps(self, first: int, last: int, losses: Sequence[float]) -> None:
+        """Moves the bar on."""
+        if self._bar is None:
             return
-        self.drawn = now
-        logs = logs or {}
-        done = self.clock.step - self.clock.epoch_first_step
-        rate = done * self.batch_size / max(now - self.clock.epoch_started, 1e-9)
-        epoch = (self.clock.step - 1) // self.clock.steps_per_epoch + 1
-        self.bar.update(
-            self.task,
-            completed=self.clock.step,
-            epoch=f"{epoch}/{self.epochs}",
-            values=f"loss {float(logs.get('loss', 0)):.4f}  "
-            f"accuracy {float(logs.get('accuracy', 0)):.4f}  {rate:,.0f} images/s",
+        counter = self.counter
+        images = (counter.step - counter.epoch_first_step) * self.images_per_step
+        rate = images / max(time.perf_counter() - counter.epoch_started, 1e-9)
+        self._bar.update(
+            self._task,
+            completed=counter.step,
+            epoch=f"{counter.epoch}/{counter.epochs}",
+            values=f"loss {counter.metrics.get('loss', 0):.4f}  "
+            f"accuracy {counter.metrics.get('accuracy', 0):.4f}  {rate:,.0f} images/s",
         )
 
-    def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
-        logs = {key: float(value) for key, value in (logs or {}).items()}
-        rate = self.clock.rates[-1] * self.batch_size
+    def on_epoch_end(self, epoch: int, logs: dict[str, float]) -> None:
+        """Prints the epoch's line."""
+        epochs = self.counter.epochs
+        rate = self.counter.steps_per_second[-1] * self.images_per_step
         self.console.print(
-            f"epoch {epoch + 1:>{len(str(self.epochs))}}/{self.epochs}  "
+            f"epoch {epoch + 1:>{len(str(epochs))}}/{epochs}  "
             f"loss {logs['loss']:.4f}  accuracy {logs['accuracy']:.4f}  "
             f"val_loss {logs['val_loss']:.4f}  val_accuracy {logs['val_accuracy']:.4f}  "
             f"{rate:,.0f} images/s",
@@ -83,6 +84,6 @@ class EpochLines(keras.callbacks.Callback):
 
     def close(self) -> None:
         """Takes the bar away, however training ended."""
-        if self.bar is not None:
-            self.bar.stop()
-            self.bar = None
+        if self._bar is not None:
+            self._bar.stop()
+            self._bar = None

@@ -1,12 +1,12 @@
-"""The watch while training runs: the checks' judgements, live, a line each and once.
+"""The checks that run while training does: the judges of `zoo.check.judge`, each warning once.
 
-What it costs is held down by looking seldom: the size of updates in one step an epoch, dead units
-after the epochs 1, 2, 4, 8 and so on, the gap between training and validation once, at the end.
+They look seldom, to cost little: at the size of updates in one step an epoch; at dead units after
+the epochs 1, 2, 4, 8 and so on; at the gap between training and validation once, at the end.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from statistics import median
 from typing import Any
 
@@ -21,117 +21,119 @@ from zoo.check.judge.finding import finding
 from zoo.check.judge.overfit import smoothing_floor
 from zoo.data.splits import Splits, Subset
 from zoo.model import introspect
-from zoo.plan import plan
+from zoo.plan import Layer
 from zoo.recipe import Recipe
 from zoo.recipe.words import MIXING
 from zoo.rundir import Run
 from zoo.train.dead_units import DeadUnitCounter
-from zoo.train.observers import DivergenceGuard, StepCounter
+from zoo.train.observers import Observer, StepCounter
+from zoo.train.update_ratio import UpdateRatios
 
-AT_THE_END = ("C18", "C19")
-PROBES = 256
-MEASURED = 5120  # Images of each split that the gap at the end is measured on: whole batches.
-KEPT = 4096  # Losses of single steps kept; then every second one goes.
-PLATEAU_FROM, PLATEAU_STEPS = 0.1, 100  # Share of the training, and steps, before it is one.
-LEARNED = 0.05  # Of the loss of equal scores.
-SETTLED, NEAR_PEAK = 50, 0.3  # Steps, and share of the peak rate, for updates to be judged.
+JUDGED_AT_END = ("C18", "C19")
+DEAD_UNIT_IMAGES = 256
+GAP_IMAGES = 5120  # Of each split, for the gap at the end: whole batches.
+LOSSES_KEPT = 4096  # Losses of single steps; then every second one goes.
+PLATEAU_SHARE, PLATEAU_STEPS = 0.1, 100  # Of the training: before that there is no plateau.
+LEARNED_LOSS = 0.05  # Times the loss of equal scores: there is nothing left to update for.
+# Updates are judged from so many steps on, and at this share of the peak learning rate or more.
+UPDATES_FROM, UPDATES_PEAK_SHARE = 50, 0.3
 BAD = (Verdict.WARN, Verdict.FAIL)
 
 
-class LiveChecks(keras.callbacks.Callback):
+class LiveChecks(Observer):
     """Warns of what goes wrong while it does, and writes checks.json at the end.
 
-    Nothing here changes the training: what a look moves is put back.
+    Nothing here changes the training: what a look moves is put back. A fault of the checks
+    themselves ends the checks, not the training.
 
     Args:
         run: its checks.json is written.
         recipe: resolved.
-        data: training images to look at.
-        clock: comes before this one.
-        watch: comes before this one; tells each step's loss.
-        at_start: the loss of equal scores.
-        say: takes a line for the user.
+        layers: of the network's plan.
+        data: training images are looked at.
+        blind_loss: the loss of equal scores.
+        on_finding: takes a line for the user.
     """
 
     def __init__(
         self,
         run: Run,
         recipe: Recipe,
+        layers: Sequence[Layer],
         data: Splits,
-        clock: StepCounter,
-        watch: DivergenceGuard,
-        at_start: float,
-        say: Callable[[str], None],
+        blind_loss: float,
+        on_finding: Callable[[str], None],
     ) -> None:
-        super().__init__()
         self.run = run
         self.recipe = recipe
+        self.layers = layers
         self.data = data
-        self.clock = clock
-        self.watch = watch
-        self.at_start = at_start
-        self.say = say
-        self.layers = plan(recipe, len(data.class_names)).layers
+        self.blind_loss = blind_loss
+        self.on_finding = on_finding
         self.findings: dict[str, Finding] = {}
         self.warned: list[str] = []
         self.losses: list[float] = []
         self.stride = 1
         self.val_losses: list[float] = []
-        self.ratios: dict[str, float] = {}
         self.broken = False
-        self.rate = 0.0  # At the step that was looked at.
-        self.before: dict[str, np.ndarray] = {}
-        self.counter: DeadUnitCounter | None = None
+        self.updates = UpdateRatios(self._next_measured)
+        self._dead_units: DeadUnitCounter | None = None
         rng = np.random.default_rng(recipe.seed)
-        self.chosen = np.sort(rng.permutation(len(data.train))[:PROBES])
+        self._images = np.sort(rng.permutation(len(data.train))[:DEAD_UNIT_IMAGES])
 
     @property
     def update_ratio(self) -> float | None:
-        """The median over kernels of |change| / |kernel| in the epoch's step that was looked at."""
-        return median(self.ratios.values()) if self.ratios else None
+        """The median over kernels of |change| / |kernel|, in the epoch's step that was measured."""
+        ratios = self._ratios()
+        return median(ratios.values()) if ratios else None
 
-    def _kernels(self) -> dict[str, np.ndarray]:
-        sync = getattr(self.model, "jax_state_sync", None)
-        if sync is not None:
-            sync()  # JAX keeps the weights outside of the variables during an epoch.
-        return {
-            variable.path: keras.ops.convert_to_numpy(variable).copy()
-            for variable in self.model.trainable_variables
-            if variable.path.endswith("kernel")
-        }
+    def _ratios(self) -> dict[str, float]:
+        return {path: values[-1] for path, values in self.updates.ratios.items()}
 
-    def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
-        # A resumed epoch goes on with what its state holds.
-        if self.clock.step % self.clock.steps_per_epoch == 0:
-            self.ratios = {}
+    def attach(self, model: keras.Model, counter: StepCounter) -> None:
+        """Hands over the model and the counter."""
+        super().attach(model, counter)
+        self.updates.attach(model, counter)
 
-    def on_train_batch_begin(self, batch: int, logs: Any = None) -> None:
-        if self.clock.step == self._looked_at():
-            self.before = self._kernels()
+    def _next_measured(self, step: int) -> int:
+        """The step whose update is measured, one an epoch: the first from half of it on with one.
 
-    def _looked_at(self) -> int:
-        """The step of this epoch whose update is measured: the first with one from half on."""
-        steps = self.clock.steps_per_epoch
+        With accumulated gradients not every step has an update.
+        """
+        steps = self.counter.steps_per_epoch
         every = self.recipe.train.gradient_accumulation_steps or 1
-        half = self.clock.step // steps * steps + steps // 2
-        return half + (every - 1 - half) % every
+        epoch = step // steps
+        while True:
+            half = epoch * steps + steps // 2
+            measured = half + (every - 1 - half) % every
+            if step <= measured < (epoch + 1) * steps:
+                return measured
+            epoch += 1
 
-    def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
-        if self.watch.recent and (self.clock.step - 1) % self.stride == 0:
-            self.losses.append(self.watch.recent[-1])
-            if len(self.losses) > KEPT:
-                self.losses, self.stride = self.losses[::2], 2 * self.stride
-        if self.before:
-            after, before = self._kernels(), self.before
-            self.before = {}
-            self.rate = float(keras.ops.convert_to_numpy(self.model.optimizer.learning_rate))
-            self.ratios = {
-                path: _length(after[path] - old) / length
-                for path, old in before.items()
-                if (length := updates.kernel_length(path, _length(old), old.shape[-1]))
-            }
+    def next_stop(self, step: int) -> int:
+        """Before and after the measured step."""
+        return self.updates.next_stop(step)
 
-    def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
+    def after_stop(self) -> None:
+        """Copies the kernels before the measured step."""
+        self.updates.after_stop()
+
+    def on_epoch_begin(self, epoch: int) -> None:
+        """Forgets the ratios of the epoch before; the rest of an epoch goes on with its own."""
+        if self.counter.at_epoch_end:
+            self.updates.ratios = {}
+
+    def on_steps(self, first: int, last: int, losses: Sequence[float]) -> None:
+        """Keeps the losses, of long trainings every second, fourth, ... one."""
+        for step, loss in enumerate(losses, first):
+            if step % self.stride == 0:
+                self.losses.append(loss)
+                if len(self.losses) > LOSSES_KEPT:
+                    self.losses, self.stride = self.losses[::2], 2 * self.stride
+        self.updates.on_steps(first, last, losses)
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, float]) -> None:
+        """Judges the plateau, the updates and, after the epochs 1, 2, 4, 8, ..., dead units."""
         self._safely(lambda: self._after_epoch(epoch, logs))
 
     def _safely(self, look: Callable[[], None]) -> None:
@@ -142,104 +144,107 @@ class LiveChecks(keras.callbacks.Callback):
             look()
         except Exception as error:
             self.broken = True
-            self.say(
+            self.on_finding(
                 f"warning: the watch stopped ({type(error).__name__}: {error}); training goes on. "
                 "This is a fault of zoo: please report it."
             )
 
-    def _after_epoch(self, epoch: int, logs: Any) -> None:
-        logs = {key: float(value) for key, value in (logs or {}).items()}
+    def _after_epoch(self, epoch: int, logs: dict[str, float]) -> None:
         self.val_losses.append(logs.get("val_loss", float("nan")))
         self._plateau(logs)
         # Where the rate is low on purpose, updates are small and right so.
         peak = float(self.recipe.train.optimizer.options.learning_rate)
-        learned = logs["loss"] < LEARNED * self.at_start  # There is nothing left to update for.
-        judged = self.clock.step >= SETTLED and self.rate >= NEAR_PEAK * peak and not learned
-        if self.ratios and judged:
-            self._note(updates.judge_update_ratio(self._updates()))
-        done = epoch + 1
-        if done & (done - 1) == 0:
-            self._note(signals.judge_dead_units(self._dead()))
+        learned = logs["loss"] < LEARNED_LOSS * self.blind_loss
+        near_peak = self.updates.learning_rate >= UPDATES_PEAK_SHARE * peak
+        if self.updates.ratios and self.counter.step >= UPDATES_FROM and near_peak and not learned:
+            self._note(updates.judge_update_ratio(self._update_ratios()))
+        epochs = epoch + 1
+        if epochs & (epochs - 1) == 0:
+            self._note(signals.judge_dead_units(self._count_dead_units()))
 
-    def _note(self, found: Finding) -> None:
-        """Keeps the worst of a check; says what is bad, once."""
-        known = self.findings.get(found.id)
-        if known is None or found.verdict >= known.verdict or known.verdict not in BAD:
-            self.findings[found.id] = found
-        if found.verdict in BAD and found.id not in self.warned:
-            self.warned.append(found.id)
-            epoch = (self.clock.step - 1) // self.clock.steps_per_epoch + 1
-            self.say(f"warning: {found.id} {found.name}, epoch {epoch}: {found.advice}")
+    def _note(self, new: Finding) -> None:
+        """Keeps the worst finding of a check; tells of a bad one once."""
+        known = self.findings.get(new.id)
+        if known is None or new.verdict >= known.verdict or known.verdict not in BAD:
+            self.findings[new.id] = new
+        if new.verdict in BAD and new.id not in self.warned:
+            self.warned.append(new.id)
+            self.on_finding(
+                f"warning: {new.id} {new.name}, epoch {self.counter.epoch}: {new.advice}"
+            )
 
     def _plateau(self, logs: dict[str, float]) -> None:
-        """C17. The loss stays at that of equal scores, and answers are guesses."""
-        step = self.clock.step
-        planned = self.recipe.train.epochs * self.clock.steps_per_epoch
-        if step < max(PLATEAU_FROM * planned, PLATEAU_STEPS):
+        """C17: the loss stays at that of equal scores, and answers are guesses."""
+        if self.counter.step < max(PLATEAU_SHARE * self.counter.steps, PLATEAU_STEPS):
             return
         counts = np.bincount(np.asarray(self.data.train.labels))
-        bar = guessing_bound(float(counts.max() / counts.sum()), len(self.data.train))
+        chance = guessing_bound(float(counts.max() / counts.sum()), len(self.data.train))
         self._note(
             curves.judge_plateau(
                 curves.LossPlateau(
                     loss=logs["loss"],
                     accuracy=logs["accuracy"],
-                    at_start=self._blind(counts),
-                    chance=bar,
+                    at_start=self._guessing_loss(counts),
+                    chance=chance,
                 )
             )
         )
 
-    def _blind(self, counts: np.ndarray) -> float:
-        """The loss of an answer that knows the classes' shares and no image."""
+    def _guessing_loss(self, counts: np.ndarray) -> float:
+        """The loss of an answer that knows the classes' shares and no image: their entropy."""
         train = self.recipe.train
         if train.loss.word != "softmax" or train.class_weight is not None:
-            return self.at_start
+            return self.blind_loss
         shares = counts[counts > 0] / counts.sum()
-        return min(self.at_start, float(-(shares * np.log(shares)).sum()))
+        return min(self.blind_loss, float(-(shares * np.log(shares)).sum()))
 
-    def _updates(self) -> updates.UpdateRatio:
+    def _update_ratios(self) -> updates.UpdateRatio:
         normed = {layer.name for layer in self.layers if layer.norm_follows}
-        settled = optimize.equilibrium(self.recipe.train.optimizer, self.rate)
+        rate = self.updates.learning_rate
+        equilibrium = optimize.equilibrium(self.recipe.train.optimizer, rate)
         return updates.UpdateRatio(
             layers=[
                 updates.KernelUpdate(
                     path=path,
                     ratio=ratio,
-                    equilibrium=settled,
+                    equilibrium=equilibrium,
                     scale_invariant=path.partition("/")[0] in normed,
                 )
-                for path, ratio in self.ratios.items()
+                for path, ratio in self._ratios().items()
             ],
-            learning_rate=self.rate,
+            learning_rate=rate,
         )
 
-    def _dead(self) -> signals.DeadUnits:
-        if self.counter is None:
-            self.counter = DeadUnitCounter(self.model, self.layers)
-        return self.counter(self.data.train.images(self.chosen))
+    def _count_dead_units(self) -> signals.DeadUnits:
+        if self._dead_units is None:
+            self._dead_units = DeadUnitCounter(self.model, self.layers)
+        return self._dead_units(self.data.train.images(self._images))
 
-    def on_train_end(self, logs: Any = None) -> None:
+    def on_train_end(self) -> None:
+        """Judges the whole curve, and the gap between training and validation."""
         self._safely(self._shape)
         self._safely(self._gap)
 
     def diverged(self, reason: str) -> None:
-        """Notes that the run ended for its loss."""
-        wanted = "the loss stays finite, and below a multiple of the first"
-        self.findings["C17"] = finding("C17", Verdict.FAIL, None, wanted, reason)
+        """Notes that the run ended because its loss diverged."""
+        required = "the loss stays finite, and below a multiple of the first"
+        self.findings["C17"] = finding("C17", Verdict.FAIL, None, required, reason)
 
     def close(self) -> None:
-        """Keeps what was found, however the training ended."""
-        self._safely(self.write)
+        """Writes the findings into checks.json, however the training ended."""
+        self._safely(self._write)
 
-    def write(self) -> None:
-        """Writes what was found so far into checks.json."""
-        found = sorted(self.findings.values(), key=lambda one: one.id)
+    def _write(self) -> None:
+        findings = sorted(self.findings.values(), key=lambda each: each.id)
         self.run.write_checks(
-            {"verdict": worst_verdict(found).value, "findings": [one.as_json() for one in found]}
+            {
+                "verdict": worst_verdict(findings).value,
+                "findings": [each.as_json() for each in findings],
+            }
         )
 
     def _shape(self) -> None:
+        """C18: the shape of the loss curve."""
         if any(step.word in MIXING for step in self.recipe.data.augment) or not self.losses:
             return  # Mixed labels keep the loss up, by how much nobody knows.
         smoothing = getattr(self.recipe.train.loss.options, "label_smoothing", 0.0)
@@ -248,23 +253,25 @@ class LiveChecks(keras.callbacks.Callback):
             curves.judge_curve_shape(
                 curves.CurveShape(
                     losses=[loss - floor for loss in self.losses],
-                    steps_per_epoch=max(self.clock.steps_per_epoch // self.stride, 1),
-                    initial=max(self.watch.first_loss or self.at_start, self.at_start) - floor,
+                    steps_per_epoch=max(self.counter.steps_per_epoch // self.stride, 1),
+                    initial=max(self.losses[0] or self.blind_loss, self.blind_loss) - floor,
                 )
             )
         )
 
     def _gap(self) -> None:
-        """Clean accuracies of training and validation images, of some thousands at most."""
+        """C19: clean accuracies of training and validation images, of some thousands at most."""
         accuracies, counts = [], []
         for split in (self.data.train, self.data.validation):
-            count = min(len(split), len(self.data.validation), MEASURED)
+            count = min(len(split), len(self.data.validation), GAP_IMAGES)
             rng = np.random.default_rng(self.recipe.seed)
-            part = Subset(split, np.sort(rng.permutation(len(split))[:count]))
+            subset = Subset(split, np.sort(rng.permutation(len(split))[:count]))
             # By the function of validation, in batches of its sizes: nothing new to compile.
             with introspect.untouched(self.model, self.model.metrics_variables):
-                told = self.model.evaluate(EvaluationBatches(part), verbose=0, return_dict=True)
-            accuracies.append(float(told["accuracy"]))
+                metrics = self.model.evaluate(
+                    EvaluationBatches(subset), verbose=0, return_dict=True
+                )
+            accuracies.append(float(metrics["accuracy"]))
             counts.append(count)
         self._note(
             curves.judge_gap(
@@ -279,30 +286,25 @@ class LiveChecks(keras.callbacks.Callback):
         )
 
     def get_state(self) -> dict[str, Any]:
+        """All but what is judged at the end: a resumed run judges it there again."""
         return {
-            # What is judged at the end is judged there again, by a resumed run too.
-            "warned": [name for name in self.warned if name not in AT_THE_END],
+            "warned": [name for name in self.warned if name not in JUDGED_AT_END],
             "losses": self.losses,
             "stride": self.stride,
-            "ratios": self.ratios,
-            "rate": self.rate,
+            "ratios": self._ratios(),
+            "rate": self.updates.learning_rate,
             "findings": [
-                found.as_json() for found in self.findings.values() if found.id not in AT_THE_END
+                each.as_json() for each in self.findings.values() if each.id not in JUDGED_AT_END
             ],
             "val_losses": [loss if np.isfinite(loss) else None for loss in self.val_losses],
         }
 
-    def set_state(self, values: dict[str, Any]) -> None:
-        self.warned, self.losses = values["warned"], values["losses"]
-        self.stride = values["stride"]
-        self.ratios, self.rate = values["ratios"], values["rate"]
-        for kept in values["findings"]:
-            self.findings[kept["id"]] = Finding(**{**kept, "verdict": Verdict(kept["verdict"])})
-        self.val_losses = [float("nan") if v is None else v for v in values["val_losses"]]
-
-
-def _length(values: np.ndarray) -> float:
-    """The root of the sum of squares, in 64 bits: what diverges is large."""
-    wide = values.astype(np.float64).ravel()
-    with np.errstate(over="ignore", invalid="ignore"):
-        return float(np.sqrt(wide @ wide))
+    def set_state(self, state: dict[str, Any]) -> None:
+        """Takes back what `get_state` gave."""
+        self.warned, self.losses = state["warned"], state["losses"]
+        self.stride = state["stride"]
+        self.updates.ratios = {path: [ratio] for path, ratio in state["ratios"].items()}
+        self.updates.learning_rate = state["rate"]
+        for entry in state["findings"]:
+            self.findings[entry["id"]] = Finding(**{**entry, "verdict": Verdict(entry["verdict"])})
+        self.val_losses = [float("nan") if v is None else v for v in state["val_losses"]]

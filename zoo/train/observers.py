@@ -1,219 +1,365 @@
-"""What happens around Keras's training loop: watching, keeping the best, writing rows."""
+"""The contract of what watches a training, and `FitCallbacks`, which keeps it inside of `fit`.
+
+A loop runs many steps between two *stops*. At a stop the host waits for the device, and every
+observer is told the losses of the steps since the stop before. A loop stops at the nearest step
+that an observer asks for (`next_stop`), at the end of each epoch, and at the latest after
+`SECONDS_BETWEEN_STOPS`. So no step waits for the device unless somebody asks for that step.
+
+The same observers serve a training (`zoo.train.training`), a trial of a search
+(`tuning.trial_trainer`) and the short trainings of `zoo check` (`zoo.check.measure.trainer`).
+"""
 
 from __future__ import annotations
 
-import math
 import time
-from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import keras
 
-from zoo.batches import Batches
-from zoo.errors import Diverged
-from zoo.rundir import Run, atomic_write
+from zoo import backend
 
-# A single batch may spike; so many losses in a row above the limit are a divergence. Of losses ten
-# times as high two are.
-IN_A_ROW = 5
-FAR, FAR_IN_A_ROW = 10.0, 2
+SECONDS_BETWEEN_STOPS = 0.25  # How late a signal, a time limit or a divergence may be seen.
 
 
-class FirstEpoch(keras.callbacks.Callback):
-    """Ends a resumed run's first epoch after the steps that it still lacks.
+class StopTraining(Exception):
+    """Raised by an observer: ends the training at this stop, for a reason that is no fault."""
 
-    Keras counts the steps of an epoch from 0; the flag that stops training also ends an epoch, and
-    is taken back here before other callbacks may set it for good. So this one comes first, and
-    `after_others` last: what another callback has set is left.
+
+class StepCounter:
+    """Counts the steps and the seconds of a training, over all processes that took part in it.
+
+    Attributes:
+        step: steps made so far, over all epochs.
+        steps_per_epoch: steps of a whole epoch.
+        epochs: epochs planned.
+        metrics: running means of the epoch's metrics, as of the last stop.
+        steps_per_second: of each epoch of this process, validation left out.
     """
 
-    def __init__(self, first_step: int, steps_per_epoch: int) -> None:
-        super().__init__()
-        self.first_epoch, self.done = divmod(first_step, steps_per_epoch)
-        self.left = steps_per_epoch - self.done
-        self.epoch = self.first_epoch
-        self.ended = False
-
-    def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
-        self.epoch = epoch
-
-    def after_others(self, batch: int, logs: Any = None) -> None:
-        """Comes at the end of each step, after all other callbacks."""
-        last = self.done and self.epoch == self.first_epoch and batch + 1 == self.left
-        if last and not self.model.stop_training:
-            self.ended = True
-            self.model.stop_training = True
-
-    def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
-        if self.ended and epoch == self.first_epoch:
-            self.model.stop_training = False
-
-
-class StepCounter(keras.callbacks.Callback):
-    """Counts global steps and the seconds spent in training, over all parts of a run."""
-
-    def __init__(self, first_step: int, steps_per_epoch: int, seconds: float = 0.0) -> None:
-        super().__init__()
+    def __init__(
+        self, steps_per_epoch: int, epochs: int, first_step: int = 0, seconds: float = 0.0
+    ) -> None:
         self.step = first_step
         self.steps_per_epoch = steps_per_epoch
-        self.before = seconds
-        self.started = time.perf_counter()
-        self.epoch_started = self.started
-        self.epoch_trained: float | None = None
+        self.epochs = epochs
+        self.metrics: dict[str, float] = {}
+        self.steps_per_second: list[float] = []
         self.epoch_first_step = first_step
-        self.rates: list[float] = []  # steps a second of each epoch, without validation
+        self.epoch_started = self._started = time.perf_counter()
+        self._seconds_before = seconds
+        self._validation_started: float | None = None
+
+    @property
+    def steps(self) -> int:
+        """Steps of the whole training."""
+        return self.epochs * self.steps_per_epoch
 
     @property
     def seconds(self) -> float:
-        return self.before + time.perf_counter() - self.started
+        """Seconds spent in training so far, by earlier processes too."""
+        return self._seconds_before + time.perf_counter() - self._started
 
-    def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
+    @property
+    def epoch(self) -> int:
+        """The epoch, from 1, of the step made last."""
+        return (self.step - 1) // self.steps_per_epoch + 1
+
+    @property
+    def at_epoch_end(self) -> bool:
+        """Whether the step made last is the last one of its epoch."""
+        return self.step % self.steps_per_epoch == 0
+
+    def begin_epoch(self) -> None:
+        """Notes when and at which step an epoch begins."""
         self.epoch_started = time.perf_counter()
-        self.epoch_trained = None
         self.epoch_first_step = self.step
+        self._validation_started = None
 
-    def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
-        self.step += 1
+    def begin_validation(self) -> None:
+        """Notes that the epoch's steps are made and its validation begins."""
+        self._validation_started = time.perf_counter()
 
-    def on_test_begin(self, logs: Any = None) -> None:
-        self.epoch_trained = time.perf_counter()
+    def end_epoch(self) -> None:
+        """Notes how fast the epoch's steps were."""
+        ended = self._validation_started or time.perf_counter()
+        steps = self.step - self.epoch_first_step
+        self.steps_per_second.append(steps / (ended - self.epoch_started))
 
-    def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
-        ended = self.epoch_trained or time.perf_counter()
-        self.rates.append((self.step - self.epoch_first_step) / (ended - self.epoch_started))
 
+class Observer:
+    """Watches a training. Every method may be left out.
 
-class DivergenceGuard(keras.callbacks.Callback):
-    """Ends a run whose loss is no longer finite, or stays above `limit` times its first value.
+    The order of events: `on_train_begin`; for each epoch `on_epoch_begin`, `on_steps` at each stop,
+    `on_validation_begin`, `on_validation_step`, `on_epoch_end`; then `on_train_end`. `after_stop`
+    follows `on_epoch_begin`, `on_steps` and `on_epoch_end`, when all observers and Keras callbacks
+    have been told: then the model holds what the next step starts from.
 
-    CS231n, lecture 6: "if the cost is ever > 3 * original cost, break out early". The loss of a
-    step is recovered from Keras's running mean; the first one counts as at least that of equal
-    scores, so that a head that starts lucky sets no unfair bar.
+    An observer may change the model (an average of the weights does): the observers after it in
+    the list see the changed one. It may raise `StopTraining` or an error of zoo's to end the
+    training.
+
+    Attributes:
+        model: the compiled model, set by `attach`. At a stop that the observer asked for, and
+            at an epoch's end, its variables hold the values of that step.
+        counter: tells the step, the epoch and the time; set by `attach`.
+        state_variables: Keras variables of the observer's own, saved with those of the model.
     """
 
-    def __init__(
-        self, clock: StepCounter, batches: Batches, limit: float | None, floor: float
-    ) -> None:
-        super().__init__()
-        self.clock = clock
-        self.batches = batches
-        self.limit = limit
-        self.floor = floor
-        self.first_loss: float | None = None
+    model: keras.Model
+    counter: StepCounter
+    state_variables: Sequence[keras.Variable] = ()
+
+    def attach(self, model: keras.Model, counter: StepCounter) -> None:
+        """Hands over the model and the counter, before training begins."""
+        self.model = model
+        self.counter = counter
+
+    def next_stop(self, step: int) -> int | None:
+        """The next step at which this observer must be told.
+
+        Args:
+            step: steps made so far.
+
+        Returns:
+            A number of steps greater than `step`; None: any stop will do.
+        """
+        return None
+
+    def on_train_begin(self) -> None:
+        """Called once, before the first epoch of this process."""
+
+    def on_epoch_begin(self, epoch: int) -> None:
+        """Called before the first step of an epoch (from 0) in this process."""
+
+    def on_steps(self, first: int, last: int, losses: Sequence[float]) -> None:
+        """Tells of the steps made since the last stop.
+
+        Args:
+            first: number of the first of these steps, from 0.
+            last: number of the last one: `last + 1` steps have been made in all.
+            losses: the loss of each, penalties included, before its update.
+        """
+
+    def on_validation_begin(self) -> None:
+        """Called when the epoch's steps are made, before its validation."""
+
+    def on_validation_step(self) -> None:
+        """Called after each batch of a validation."""
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, float]) -> None:
+        """Called after the validation; the model holds what was validated.
+
+        Args:
+            epoch: from 0.
+            logs: metrics of the epoch by name, those of validation with `val_` before it.
+        """
+
+    def after_stop(self) -> None:
+        """Called last at every stop, when the state of the training is whole."""
+
+    def on_train_end(self) -> None:
+        """Called after the last epoch; not where an error ended the training."""
+
+    def get_state(self) -> dict[str, Any] | None:
+        """What an exact resume needs, as JSON can hold it; None: nothing."""
+        return None
+
+    def set_state(self, state: dict[str, Any]) -> None:
+        """Takes back what `get_state` gave."""
+
+
+class Observers:
+    """A list of observers, told as one, in order."""
+
+    def __init__(self, observers: Sequence[Observer], counter: StepCounter) -> None:
+        self.all = tuple(observers)
+        self.counter = counter
+
+    def attach(self, model: keras.Model) -> None:
+        """Hands the model and the counter to all of them."""
+        self.model = model
+        for observer in self.all:
+            observer.attach(model, self.counter)
+
+    def next_stop(self) -> int | None:
+        """The nearest step that an observer asks for."""
+        stops = [observer.next_stop(self.counter.step) for observer in self.all]
+        return min((stop for stop in stops if stop is not None), default=None)
+
+    def tell(self, event: str, *arguments: Any) -> None:
+        """Calls a method of each observer."""
+        for observer in self.all:
+            getattr(observer, event)(*arguments)
+
+    def on_steps(self, losses: Sequence[float]) -> None:
+        """Tells of the steps up to `counter.step`, of which these are the losses."""
+        last = self.counter.step - 1
+        self.tell("on_steps", last - len(losses) + 1, last, losses)
+
+
+class StepLosses:
+    """Recovers each step's loss from Keras's running mean over the images of the epoch.
+
+    With m the mean after a step, n the images before it and b those of the step, the step's loss is
+    m + (m - m_before) * n / b.
+
+    Args:
+        batch_size: the number of images of a step, by its number.
+    """
+
+    def __init__(self, batch_size: Callable[[int], int]) -> None:
+        self.batch_size = batch_size
         self.sum = 0.0
         self.seen = 0
-        self.recent: deque[float] = deque(maxlen=IN_A_ROW)
 
-    def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
-        # A resumed epoch goes on with the sums that its state holds.
-        if self.clock.step % self.clock.steps_per_epoch == 0:
-            self.sum, self.seen = 0.0, 0
+    def begin_epoch(self) -> None:
+        """Keras begins its mean anew."""
+        self.sum, self.seen = 0.0, 0
 
-    def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
-        step = self.clock.step - 1
-        mean, size = float((logs or {})["loss"]), self.batches.size(step)
+    def add(self, step: int, mean: float) -> float:
+        """The loss of a step, from the running mean after it."""
+        size = self.batch_size(step)
         loss = mean + (mean - self.sum / self.seen) * self.seen / size if self.seen else mean
         self.seen += size
         self.sum = mean * self.seen
-        if not math.isfinite(mean):
-            raise Diverged(self._words(step, f"the loss is {mean}"))
-        if self.first_loss is None:
-            self.first_loss = loss
-        self.recent.append(loss)
-        if self.limit is None:
-            return
-        for times, count in ((1.0, IN_A_ROW), (FAR, FAR_IN_A_ROW)):
-            factor = times * self.limit
-            bar = factor * max(self.first_loss, self.floor)
-            if len(self.recent) >= count and min(list(self.recent)[-count:]) > bar:
-                raise Diverged(
-                    self._words(
-                        step,
-                        f"the last {count} losses are above {bar:.4g}, "
-                        f"{factor:g} times the first ({self.first_loss:.4g})",
-                    )
-                )
-
-    def _words(self, step: int, what: str) -> str:
-        rate = float(keras.ops.convert_to_numpy(self.model.optimizer.learning_rate))
-        return (
-            f"diverged at step {step} (epoch {step // self.clock.steps_per_epoch + 1}, "
-            f"learning rate {rate:.3g}): {what}. Lower train.optimizer's learning_rate (try a "
-            "third), or warm it up with a schedule."
-        )
+        return loss
 
     def get_state(self) -> dict[str, Any]:
-        return {
-            "first_loss": self.first_loss,
-            "sum": self.sum,
-            "seen": self.seen,
-            "recent": list(self.recent),
-        }
+        """The sum of losses and the number of images of the epoch so far."""
+        return {"sum": self.sum, "seen": self.seen}
 
-    def set_state(self, values: dict[str, Any]) -> None:
-        self.first_loss, self.sum, self.seen = values["first_loss"], values["sum"], values["seen"]
-        self.recent.extend(values["recent"])
+    def set_state(self, state: dict[str, Any]) -> None:
+        """Goes on with an epoch."""
+        self.sum, self.seen = state["sum"], state["seen"]
 
 
-class BestCheckpoint(keras.callbacks.Callback):
-    """Keeps the model of the best epoch in best.keras: uncompiled, of Keras's own layers alone."""
+class FitCallbacks(keras.callbacks.CallbackList):
+    """What `keras.Model.fit` calls: observers, then the user's Keras callbacks.
 
-    def __init__(self, run: Run, monitor: str) -> None:
-        super().__init__()
-        self.run = run
-        self.monitor = monitor
-        self.score: tuple[float, float] | None = None
-        self.epoch: int | None = None
-        self.values: dict[str, float] = {}
+    Keras converts the logs of every step to Python numbers, which waits for the device. This list
+    keeps them where they are until the next stop. A Keras callback that looks at single steps
+    (`on_train_batch_end`) is still called after each of them, and makes every step a stop.
 
-    def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
-        logs = {key: float(value) for key, value in (logs or {}).items()}
-        accuracy, loss = logs["val_accuracy"], -logs["val_loss"]
-        score = (accuracy, loss) if self.monitor == "val_accuracy" else (loss, accuracy)
-        if not all(map(math.isfinite, score)) or (self.score is not None and score <= self.score):
-            return
-        self.score, self.epoch = score, epoch
-        self.values = {key: logs[key] for key in ("val_accuracy", "val_loss")}
-        # Another model around the same layers: without optimizer, loss and metrics in its file.
-        bare = keras.Model(self.model.inputs, self.model.outputs, name=self.model.name)
-        with atomic_write(self.run.model_file) as aside:
-            bare.save(aside)
+    A resumed run's first epoch ends after the steps that it still lacks.
 
-    def get_state(self) -> dict[str, Any]:
-        return {"score": self.score, "epoch": self.epoch, "values": self.values}
-
-    def set_state(self, values: dict[str, Any]) -> None:
-        self.score = None if values["score"] is None else tuple(values["score"])
-        self.epoch, self.values = values["epoch"], values["values"]
-
-
-class MetricsLogger(keras.callbacks.Callback):
-    """Writes a row an epoch into metrics.jsonl; `more` adds to each."""
+    Args:
+        observers: in the order in which they are told.
+        callbacks: the user's; told after the observers. `on_train_begin` and `on_epoch_begin` come
+            to them first, so that what a resumed run puts back is not set to zero again.
+        model: compiled.
+        counter: tells where training begins.
+        losses: recovers the losses of steps.
+    """
 
     def __init__(
         self,
-        run: Run,
-        clock: StepCounter,
-        rows: list[dict[str, Any]],
-        more: Callable[[], dict[str, Any]] = dict,
+        observers: Sequence[Observer],
+        callbacks: Sequence[keras.callbacks.Callback],
+        model: keras.Model,
+        counter: StepCounter,
+        losses: StepLosses,
     ) -> None:
-        super().__init__()
-        self.run = run
-        self.clock = clock
-        self.rows = rows
-        self.more = more
+        self.observers = Observers(observers, counter)
+        self.observers.attach(model)
+        self.counter = counter
+        self.losses = losses
+        self._means: list[Any] = []  # Running means of the loss, still on the device.
+        self._stop: int | None = None
+        self._told_at = 0.0
+        self._ends_first_epoch = False
+        self._every_step = any(map(_looks_at_steps, callbacks))
+        super().__init__(
+            list(callbacks), add_history=True, model=model, verbose=0,
+            epochs=counter.epochs, steps=counter.steps_per_epoch,
+        )  # fmt: skip
+        # Keras would call what it takes to be harmless from other threads.
+        self._async_train = self._async_test = self._async_predict = False
+
+    def on_train_begin(self, logs: Any = None) -> None:
+        """Begins training."""
+        super().on_train_begin(logs)
+        self.observers.tell("on_train_begin")
+
+    def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
+        """Begins an epoch, or the rest of one."""
+        self.counter.begin_epoch()
+        if self.counter.at_epoch_end:  # The epoch is whole, not the rest of one.
+            self.losses.begin_epoch()
+        super().on_epoch_begin(epoch, logs)
+        self.observers.tell("on_epoch_begin", epoch)
+        self._after_stop()
+
+    def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
+        """Counts a step; tells of it if here is a stop."""
+        counter = self.counter
+        counter.step += 1
+        logs = logs or {}
+        self._means.append(logs["loss"])
+        asked = counter.step == self._stop
+        late = time.perf_counter() - self._told_at >= SECONDS_BETWEEN_STOPS
+        if asked or late or self._every_step or counter.at_epoch_end:
+            if asked:
+                backend.sync(self.model)
+            self._tell(logs)
+            if self._every_step:
+                super().on_train_batch_end(batch, logs)
+            self._after_stop()
+        rest = counter.epoch_first_step % counter.steps_per_epoch
+        if counter.at_epoch_end and rest and not self.model.stop_training:
+            # Keras counts the steps of an epoch from 0; the flag that stops training also ends an
+            # epoch. It is taken back before others may set it for good.
+            self._ends_first_epoch = self.model.stop_training = True
+
+    def _tell(self, logs: dict[str, Any]) -> None:
+        first = self.counter.step - len(self._means)
+        means, self._means = self._means, []
+        losses = [self.losses.add(first + i, float(mean)) for i, mean in enumerate(means)]
+        self.counter.metrics = {key: float(value) for key, value in logs.items()}
+        self.observers.on_steps(losses)
+
+    def _after_stop(self) -> None:
+        self.observers.tell("after_stop")
+        self._stop = self.observers.next_stop()
+        self._told_at = time.perf_counter()
+
+    def on_test_begin(self, logs: Any = None) -> None:
+        """Begins the validation of an epoch."""
+        if self._means:  # A callback ended the epoch early.
+            self._tell({})
+        self.counter.begin_validation()
+        self.observers.tell("on_validation_begin")
+        super().on_test_begin(logs)
+
+    def on_test_batch_end(self, batch: int, logs: Any = None) -> None:
+        """Goes on with a validation."""
+        self.observers.tell("on_validation_step")
+        super().on_test_batch_end(batch, logs)
 
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
-        seconds = time.perf_counter() - self.clock.epoch_started
-        rate = float(keras.ops.convert_to_numpy(self.model.optimizer.learning_rate))
-        row: dict[str, Any] = {"epoch": epoch + 1, "step": self.clock.step}
-        row |= {key: _finite(value) for key, value in (logs or {}).items()}
-        row |= {"learning_rate": rate, **self.more(), "seconds": round(seconds, 3)}
-        self.rows.append(row)
-        self.run.write_rows(self.rows)
+        """Ends an epoch."""
+        if self._ends_first_epoch:
+            self._ends_first_epoch = self.model.stop_training = False
+        backend.sync(self.model)
+        self.counter.end_epoch()
+        numbers = {key: float(value) for key, value in (logs or {}).items()}
+        self.observers.tell("on_epoch_end", epoch, numbers)
+        super().on_epoch_end(epoch, numbers)
+        self._after_stop()
+
+    def on_train_end(self, logs: Any = None) -> None:
+        """Ends training."""
+        self.observers.tell("on_train_end")
+        super().on_train_end(logs)
 
 
-def _finite(value: Any) -> float | None:
-    number = float(value)
-    return number if math.isfinite(number) else None
+STEP_METHODS = ("on_train_batch_end", "on_batch_end")
+
+
+def _looks_at_steps(callback: keras.callbacks.Callback) -> bool:
+    """Whether a Keras callback does something after each step."""
+    return any(
+        getattr(getattr(callback, name), "__func__", None)
+        is not getattr(keras.callbacks.Callback, name)
+        for name in STEP_METHODS
+    )

@@ -1,4 +1,4 @@
-"""What run.json says of a run at its start, and what must be the same when it goes on."""
+"""What run.json says of a run at its start and at its end."""
 
 from __future__ import annotations
 
@@ -10,35 +10,45 @@ import time
 from typing import Any
 
 import keras
-from rich.console import Console
 
 from zoo import __version__, backend
 from zoo.data.normalise import Normalisation
 from zoo.data.splits import Splits
-from zoo.recipe import Recipe
+from zoo.recipe import Recipe, dump
+from zoo.train.epoch_records import BestEpoch
 
 
-def digest(text: str) -> str:
+def text_digest(text: str) -> str:
+    """SHA-256 of a recipe's text: `recipe_hash` in run.json."""
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-def warn_versions(info: dict[str, Any], console: Console) -> None:
+def changed_versions(info: dict[str, Any]) -> str | None:
+    """A warning if packages or the device differ from those that a run began with."""
     now = backend.versions()
     changed = [
         f"{name} {old} -> {now.get(name, 'none')}"
         for name, old in info["versions"].items()
         if now.get(name) != old
     ]
-    if changed:
-        console.print(
-            f"warning: versions changed since the run began ({', '.join(changed)}): the weights "
-            "may differ in their last bits from an undisturbed run's.",
-            highlight=False,
-        )
+    if not changed:
+        return None
+    return (
+        f"warning: versions changed since the run began ({', '.join(changed)}): the weights "
+        "may differ in their last bits from an undisturbed run's."
+    )
 
 
-def facts(recipe: Recipe, data: Splits, scaling: Normalisation) -> dict[str, Any]:
+def at_start(recipe: Recipe, data: Splits, scaling: Normalisation) -> dict[str, Any]:
+    """Seed, versions, device, data and classes of a run that begins now, as run.json keeps them.
+
+    Args:
+        recipe: as trained.
+        data: its splits.
+        scaling: normalisation of the images.
+    """
     return {
+        "recipe_hash": text_digest(dump(recipe)),
         "name": recipe.name,
         "seed": recipe.seed,
         "started": time.strftime("%Y-%m-%dT%H:%M:%S%z"),
@@ -59,6 +69,26 @@ def facts(recipe: Recipe, data: Splits, scaling: Normalisation) -> dict[str, Any
         },
         "class_names": list(data.class_names),
         "normalisation": scaling.as_json(),
+    }
+
+
+def at_end(best: BestEpoch, epochs: int, steps: int, parameters: int) -> dict[str, Any]:
+    """What training reached, as run.json keeps it.
+
+    Args:
+        best: the best epoch, if there is one.
+        epochs: whole epochs made.
+        steps: steps made.
+        parameters: of the model.
+    """
+    values = {key: best.values.get(key) for key in ("val_accuracy", "val_loss")}
+    return {
+        "status": "done",
+        "epochs": epochs,
+        "steps": steps,
+        "best_epoch": None if best.epoch is None else best.epoch + 1,
+        **values,
+        "parameters": parameters,
     }
 
 

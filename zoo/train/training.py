@@ -17,50 +17,53 @@ from typing import Any
 import keras
 from rich.console import Console
 
-from zoo import backend, batches, optimize
+from zoo import backend, optimize
 from zoo import recipe as recipes
+from zoo.batches import EvaluationBatches
 from zoo.data.load import load as load_data
 from zoo.data.normalise import Normalisation, normalisation
 from zoo.data.splits import Splits
 from zoo.errors import DataError, Diverged, EnvironmentFault, Interrupted, RunError, ZooError
 from zoo.model import data_dependent_init
+from zoo.plan import plan
 from zoo.progress import counting
 from zoo.recipe import Recipe
 from zoo.recipe.network import stages
 from zoo.rundir import Run, write_text
-from zoo.train import checkpoint
-from zoo.train.averaging import Averaged
-from zoo.train.batch_norm_statistics import BatchNormStatistics
-from zoo.train.checkpointer import Checkpointer, Signals
+from zoo.train import checkpoint, components, run_metadata
+from zoo.train.checkpoint import Checkpointer
 from zoo.train.class_weights import class_weights
-from zoo.train.components import compiled, early_stopping, lookahead, training_batches, watch
 from zoo.train.epoch_lines import EpochLines
+from zoo.train.epoch_records import BestEpoch, MetricsLogger, best_checkpoint
+from zoo.train.interrupts import Signals
 from zoo.train.live_checks import LiveChecks
-from zoo.train.observers import (
-    BestCheckpoint,
-    DivergenceGuard,
-    FirstEpoch,
-    MetricsLogger,
-    StepCounter,
-)
-from zoo.train.run_metadata import digest, facts, warn_versions
+from zoo.train.observers import FitCallbacks, Observer, StepCounter, StepLosses
 
 
 @dataclass(frozen=True, kw_only=True)
-class Settings:
-    """How a training is watched; nothing here changes its result."""
+class TrainingSettings:
+    """How a training is watched; nothing here changes its result.
+
+    Attributes:
+        console: takes lines and progress.
+        tensorboard: whether logs for TensorBoard are written into the run folder.
+        callbacks: Keras callbacks of the caller's own.
+        watch: whether the live checks run.
+    """
 
     console: Console = field(default_factory=lambda: Console(quiet=True))
     tensorboard: bool = False
     callbacks: Sequence[keras.callbacks.Callback] = ()
-    watch: bool = True  # The checks that run live.
+    watch: bool = True
 
-    def console_line(self, text: str) -> None:
-        """A line for the user, as it is."""
+    def print_line(self, text: str) -> None:
+        """Prints a line for the user, as it is."""
         self.console.print(text, highlight=False, markup=False, soft_wrap=True)
 
 
-def train(recipe: Recipe, out: Path = Path("runs"), settings: Settings | None = None) -> Run:
+def train(
+    recipe: Recipe, out: Path = Path("runs"), settings: TrainingSettings | None = None
+) -> Run:
     """Trains a recipe in a new run folder under `out`.
 
     Args:
@@ -74,27 +77,27 @@ def train(recipe: Recipe, out: Path = Path("runs"), settings: Settings | None = 
     Raises:
         RecipeError: `train.class_weight` does not fit the classes.
         DataError: the data cannot be used.
-        Diverged: the loss left the range in which training makes sense; the run says so too.
-        Interrupted: Ctrl-C or SIGTERM; the run can be resumed.
+        Diverged: the loss diverged; run.json says so too.
+        Interrupted: Ctrl-C or SIGTERM came; the run can be resumed.
     """
-    settings = settings or Settings()
+    settings = settings or TrainingSettings()
     keras_ready(recipe)
     with counting(settings.console) as report:
         data = load_data(recipe, progress=report)
         scaling = normalisation(recipe.data.preprocess, data.train)
-    # What only the data can tell to be wrong is told before there is a run.
+    # What only the data can tell to be wrong is refused before there is a run.
     class_weights(recipe, data)
-    optimize.require_updates(recipe, training_batches(recipe, data).steps_per_epoch)
+    steps_per_epoch = components.training_batches(recipe, data).steps_per_epoch
+    optimize.require_updates(recipe, steps_per_epoch)
     run = Run.create(out, recipe.name)
     with run.locked():
-        text = recipes.dump(recipe)
-        write_text(run.recipe_file, text)
-        run.update(status="running", recipe_hash=digest(text), **facts(recipe, data, scaling))
+        write_text(run.recipe_file, recipes.dump(recipe))
+        run.update(status="running", **run_metadata.at_start(recipe, data, scaling))
         return _Training(run, recipe, data, scaling, settings).go(None)
 
 
 def resume(
-    path: str | Path, settings: Settings | None = None, overrides: Sequence[str] = ()
+    path: str | Path, settings: TrainingSettings | None = None, overrides: Sequence[str] = ()
 ) -> Run:
     """Goes on with an interrupted or killed run to the weights that it would have had.
 
@@ -103,16 +106,21 @@ def resume(
         settings: as for `train`.
         overrides: changes of `data.source` alone, for data that were moved.
 
+    Returns:
+        The run, with status `done`.
+
     Raises:
+        UsageError: a change of anything but `data.source`.
         RunError: there is no such run, it is still running, or its state does not fit.
-        DataError: the data are no longer those that it began with.
-        Diverged, Interrupted: as for `train`.
+        DataError: the data are no longer those that the run began with.
+        Diverged: as for `train`.
+        Interrupted: as for `train`.
     """
-    settings = settings or Settings()
+    settings = settings or TrainingSettings()
     run = Run.open(path)
     info = run.info()
     if info["status"] == "done":
-        settings.console.print(f"{run} is done already: nothing to resume.", highlight=False)
+        settings.print_line(f"{run} is done already: nothing to resume.")
         return run
     if info["status"] == "diverged":
         raise RunError(
@@ -123,8 +131,11 @@ def resume(
         return _resumed(run, info, settings, overrides)
 
 
-def _resumed(run: Run, info: dict[str, Any], settings: Settings, overrides: Sequence[str]) -> Run:
-    if digest(run.recipe_file.read_text(encoding="utf-8")) != info.get("recipe_hash"):
+def _resumed(
+    run: Run, info: dict[str, Any], settings: TrainingSettings, overrides: Sequence[str]
+) -> Run:
+    text = run.recipe_file.read_text(encoding="utf-8")
+    if run_metadata.text_digest(text) != info.get("recipe_hash"):
         raise RunError(
             f"{run.recipe_file}: was edited since the run began, and a run goes on as it began. "
             f"Start a new one: zoo train {run.recipe_file}"
@@ -145,13 +156,19 @@ def _resumed(run: Run, info: dict[str, Any], settings: Settings, overrides: Sequ
             "bring the old data back, or start a new run."
         )
     run.sweep()
-    warn_versions(info, settings.console)
+    warning = run_metadata.changed_versions(info)
+    if warning:
+        settings.print_line(warning)
     run.update(status="running", host=socket.gethostname(), pid=os.getpid())
-    return _Training(run, recipe, data, scaling, settings).go(checkpoint.newest(run.state_folder))
+    return _Training(run, recipe, data, scaling, settings).go(checkpoint.newest(run))
 
 
 def keras_ready(recipe: Recipe) -> None:
-    """Makes the backend ready for a recipe: its seed, and determinism where it is asked for."""
+    """Sets the backend up for a recipe: its seed, and determinism where the recipe asks for it.
+
+    Raises:
+        EnvironmentFault: the recipe computes in 64 bits, and JAX is not set up for it.
+    """
     backend.prepare(deterministic=recipe.train.deterministic, seed=recipe.seed)
     if recipe.train.dtype_policy == "float64" and not backend.has_float64():
         raise EnvironmentFault(
@@ -163,174 +180,150 @@ class _Training:
     """One process's part of a run."""
 
     def __init__(
-        self, run: Run, recipe: Recipe, data: Splits, scaling: Normalisation, settings: Settings
+        self,
+        run: Run,
+        recipe: Recipe,
+        data: Splits,
+        scaling: Normalisation,
+        settings: TrainingSettings,
     ) -> None:
         self.run = run
         self.recipe = recipe
         self.data = data
         self.scaling = scaling
         self.settings = settings
-        self.batches = training_batches(recipe, data)
-        self.validation = batches.EvaluationBatches(data.validation)
+        self.batches = components.training_batches(recipe, data)
 
-    def go(self, saved: tuple[dict[str, Any], Any] | None) -> Run:
+    def go(self, saved: checkpoint.Saved | None) -> Run:
         """Trains from the saved state, or from the start, to the end."""
-        self._note([*self.data.notes, *self._warnings()])
+        self._print_notes([*self.data.notes, *self._warnings()])
         try:
             with Signals() as signals:
-                steps = self.batches.steps_per_epoch
-                self.model = compiled(self.recipe, len(self.data.class_names), self.scaling, steps)
+                classes, steps = len(self.data.class_names), self.batches.steps_per_epoch
+                self.model = components.compiled(self.recipe, classes, self.scaling, steps)
                 if saved is None:
-                    self._note(
+                    self._print_notes(
                         data_dependent_init.initialise(self.model, self.recipe, self.data.train)
                     )
                 self._fit(saved, signals)
         except (KeyboardInterrupt, Exception) as error:
-            told = self._ended(error)
-            if told is error:
+            raised = self._ended(error)
+            if raised is error:
                 raise
-            raise told from error
+            raise raised from error
         return self.run
 
-    def _note(self, notes: Sequence[str]) -> None:
+    def _print_notes(self, notes: Sequence[str]) -> None:
         for note in notes:
             self.settings.console.print(f"note: {note}", highlight=False, soft_wrap=True)
 
     def _ended(self, error: BaseException) -> BaseException:
-        """Notes in run.json how the run ended; returns the error that tells the user."""
-        status, told = "failed", error
+        """Writes into run.json how the run ended; returns the error that tells the user."""
+        status, raised = "failed", error
         if isinstance(self.batches.error, ZooError):
             # Keras and tf.data wrap what goes wrong while a batch is made.
-            told = self.batches.error
+            raised = self.batches.error
         elif isinstance(error, Diverged):
-            status, told = "diverged", Diverged(f"{self.run}: {error}")
+            status, raised = "diverged", Diverged(f"{self.run}: {error}")
         elif isinstance(error, Interrupted):
             status = "interrupted"
         elif isinstance(error, KeyboardInterrupt):
-            status, told = (
-                "interrupted",
-                Interrupted(
-                    "stopped at once; the last saved state is kept. "
-                    f"Go on with: zoo train --resume {self.run}"
-                ),
+            status = "interrupted"
+            raised = Interrupted(
+                "stopped at once; the last saved state is kept. "
+                f"Go on with: zoo train --resume {self.run}"
             )
-        elif isinstance(error, MemoryError) or "ResourceExhausted" in type(error).__name__:
-            told = ZooError(
+        elif backend.out_of_memory(error):
+            raised = ZooError(
                 f"{self.run}: out of memory. Lower train.batch_size, or use data.loading: streamed."
             )
-        reason = str(error) if isinstance(told, ZooError) else f"{type(error).__name__}: {error}"
-        self.run.update(status=status, reason=reason or str(told))
-        if isinstance(told, ZooError):
-            told.facts = {"run": str(self.run), "status": status}
-        return told
+        reason = str(error) if isinstance(raised, ZooError) else f"{type(error).__name__}: {error}"
+        self.run.update(status=status, reason=reason or str(raised))
+        if isinstance(raised, ZooError):
+            raised.facts = {"run": str(self.run), "status": status}
+        return raised
 
     def _warnings(self) -> list[str]:
         """What about this recipe and these data together is likely to hurt."""
-        words, rest = self.recipe.train, len(self.data.train) % self.recipe.train.batch_size
+        config = self.recipe.train
+        images_in_last_batch = len(self.data.train) % config.batch_size
         inner = stages(self.recipe.model.stack, ())
         normed = any(getattr(stage.options, "batch_norm", None) for _, stage in inner)
-        if rest == 1 and normed and not words.drop_remainder:
+        if images_in_last_batch == 1 and normed and not config.drop_remainder:
             return [
                 "the last batch of each epoch is a single image, of which batch norm learns "
                 "nothing good: set train.drop_remainder=true, or another train.batch_size"
             ]
         return []
 
-    def _fit(self, saved: tuple[dict[str, Any], Any] | None, signals: Signals) -> None:
-        words = self.recipe.train
+    def _fit(self, saved: checkpoint.Saved | None, signals: Signals) -> None:
+        config, steps = self.recipe.train, self.batches.steps_per_epoch
         notes = saved[0] if saved else {}
-        first = int(notes.get("step", 0))
-        steps = self.batches.steps_per_epoch
-        clock = StepCounter(first, steps, notes.get("seconds", 0.0))
-        rows = [row for row in self.run.rows() if row["step"] <= first] if saved else []
-        best = BestCheckpoint(self.run, words.monitor)
-        lines = EpochLines(self.settings.console, clock, words.epochs, self.batches)
-        kept: list[Any] = [watch(self.recipe, self.data, self.batches, clock)]
-        if words.batch_norm_batches:
-            kept.append(BatchNormStatistics(self.batches, clock, words.batch_norm_batches))
-        kept.append(best)
-        watcher = self._babysitter(clock, kept[0])
-        kept += [watcher] if watcher else []
-        kept += lookahead(self.recipe, self.model, clock, steps)
-        kept += [*early_stopping(self.recipe), *self.settings.callbacks]
-        if self.settings.tensorboard:
-            kept.append(keras.callbacks.TensorBoard(str(self.run.tensorboard_folder)))
-        keeper = Checkpointer(
-            self.run, clock, signals, kept, words.checkpoint_minutes, words.checkpoint_steps
+        step = int(notes.get("step", 0))
+        counter = StepCounter(steps, config.epochs, step, notes.get("seconds", 0.0))
+        checks = self._live_checks()
+        metrics = MetricsLogger(
+            [row for row in self.run.rows() if row["step"] <= step] if saved else [],
+            self.run.write_rows,
+            lambda: {"update_ratio": checks.update_ratio} if checks else {},
+            timed=True,
         )
+        best = best_checkpoint(self.run, config.monitor)
+        watching: list[Observer] = [metrics, best, *([checks] if checks else [])]
+        observers = components.observers(self.recipe, self.data, self.batches, self.model, watching)
+        callbacks = [*components.early_stopping(self.recipe), *self.settings.callbacks]
+        if self.settings.tensorboard:
+            callbacks.append(keras.callbacks.TensorBoard(str(self.run.tensorboard_folder)))
+        losses = StepLosses(self.batches.size)
+        lines = EpochLines(self.settings.console, self.batches.images_per_step)
+        checkpointer = Checkpointer(
+            self.run, signals, observers, callbacks, losses,
+            config.checkpoint_minutes, config.checkpoint_steps, saved,
+        )  # fmt: skip
+        validation = EvaluationBatches(self.data.validation)
         # One batch makes the metrics' variables, which a saved state is put into.
-        self.model.evaluate(self.validation, steps=1, verbose=0)
-        if saved:
-            keeper.put_back(*saved)
-        part = FirstEpoch(first, steps)
-        head = [part, clock, MetricsLogger(self.run, clock, rows, lambda: _looked_at(watcher))]
-        tail = [lines, keeper, keras.callbacks.LambdaCallback(on_train_batch_end=part.after_others)]
-        if words.ema:
-            averaged = Averaged()
-            head.append(averaged)
-            tail.insert(0, keras.callbacks.LambdaCallback(on_epoch_end=averaged.after_others))
+        self.model.evaluate(validation, steps=1, verbose=0)
+        fit = FitCallbacks(
+            [*observers, lines, checkpointer], callbacks, self.model, counter, losses
+        )
         try:
-            if notes.get("stopped") or first >= words.epochs * steps:
-                self._put_back_all(keeper)
-                if watcher:
-                    watcher.set_model(self.model)
-                    watcher.on_train_end()
+            if notes.get("stopped") or step >= counter.steps:
+                # A run that was killed after its last epoch lacks only its ending.
+                checkpointer.restore_all()
+                if checks:
+                    checks.on_train_end()
             else:
-                self.model.fit(
-                    batches.training_dataset(self.batches, first),
-                    epochs=words.epochs,
-                    initial_epoch=first // steps,
-                    steps_per_epoch=steps,
-                    validation_data=self.validation,
-                    callbacks=[*head, *kept, *tail],
-                    shuffle=False,  # The batches are drawn already.
-                    verbose=0,
-                )
-                keeper.save()
+                components.fit(self.model, self.batches, validation, fit)
+                checkpointer.save()
         except Diverged as error:
-            if watcher:
-                watcher.diverged(str(error))
+            if checks:
+                checks.diverged(str(error))
             raise
         finally:
             lines.close()
-            if watcher:
-                watcher.close()
-        self._finish(clock, best)
+            if checks:
+                checks.close()
+        self._finish(counter, best)
 
-    def _put_back_all(self, keeper: Checkpointer) -> None:
-        """A run that was killed after its last epoch lacks only its ending."""
-        keeper.set_model(self.model)
-        keeper.on_train_begin()
-        keeper.on_epoch_begin(0)
-
-    def _babysitter(self, clock: StepCounter, loss: DivergenceGuard) -> LiveChecks | None:
+    def _live_checks(self) -> LiveChecks | None:
         if not self.settings.watch:
             return None
-        return LiveChecks(
-            self.run, self.recipe, self.data, clock, loss, loss.floor, self.settings.console_line
-        )
+        layers = plan(self.recipe, len(self.data.class_names)).layers
+        floor = components.blind_loss(self.recipe, self.data, self.batches)
+        return LiveChecks(self.run, self.recipe, layers, self.data, floor, self.settings.print_line)
 
-    def _finish(self, clock: StepCounter, best: BestCheckpoint) -> None:
+    def _finish(self, counter: StepCounter, best: BestEpoch) -> None:
         if best.epoch is None:
             raise Diverged(
                 "diverged: no epoch ended with a finite validation loss. Lower train.optimizer's "
                 "learning_rate (try a third), or warm it up with a schedule."
             )
-        rows = self.run.rows()
-        rates = [rate * self.batches.images_per_step for rate in clock.rates]
+        epochs = len(self.run.rows())
+        rates = [rate * self.batches.images_per_step for rate in counter.steps_per_second]
         self.run.update(
-            status="done",
+            **run_metadata.at_end(best, epochs, counter.step, self.model.count_params()),
             reason=None,
-            epochs=len(rows),
-            steps=clock.step,
-            stopped_early=len(rows) < self.recipe.train.epochs,
-            best_epoch=best.epoch + 1,
-            **best.values,
-            parameters=self.model.count_params(),
-            seconds=round(clock.seconds, 3),
+            stopped_early=epochs < self.recipe.train.epochs,
+            seconds=round(counter.seconds, 3),
             images_per_second=round(median(rates), 1) if rates else None,
         )
-
-
-def _looked_at(watcher: LiveChecks | None) -> dict[str, Any]:
-    return {} if watcher is None else {"update_ratio": watcher.update_ratio}

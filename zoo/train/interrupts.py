@@ -1,0 +1,42 @@
+"""Ctrl-C and SIGTERM as requests that training heeds at its next stop."""
+
+from __future__ import annotations
+
+import signal
+import threading
+from types import FrameType, TracebackType
+from typing import Any
+
+
+class Signals:
+    """Turns Ctrl-C and SIGTERM into a request; a second signal stops at once.
+
+    Does nothing outside the main thread, where Python has no signals.
+
+    Attributes:
+        received: name of the signal that came first; None: none came.
+    """
+
+    def __init__(self) -> None:
+        self.received: str | None = None
+        self._handlers: dict[int, Any] = {}
+
+    def __enter__(self) -> Signals:
+        if threading.current_thread() is threading.main_thread():
+            for number in (signal.SIGINT, signal.SIGTERM):
+                self._handlers[number] = signal.signal(number, self._note)
+        return self
+
+    def _note(self, number: int, frame: FrameType | None) -> None:
+        if self.received:
+            raise KeyboardInterrupt
+        self.received = signal.Signals(number).name
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        for number, handler in self._handlers.items():
+            signal.signal(number, handler)
