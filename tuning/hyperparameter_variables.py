@@ -14,7 +14,7 @@ from typing import Any
 import keras
 
 from zoo import backend
-from zoo.plan import plan
+from zoo.plan import Plan
 from zoo.plan.options import DropoutOptions
 from zoo.recipe import Recipe, dump
 
@@ -142,16 +142,16 @@ class HyperparameterVariables:
     Args:
         model: compiled.
         recipe: the model's own.
-        classes: number of classes.
+        planned: the recipe's plan.
     """
 
-    def __init__(self, model: keras.Model, recipe: Recipe, classes: int) -> None:
-        self.classes = classes
+    def __init__(self, model: keras.Model, recipe: Recipe, planned: Plan) -> None:
+        self.model = model
         self.optimizer = getattr(model.optimizer, "inner_optimizer", model.optimizer)
         self._attributes: dict[str, list[_Attribute]] = {}
         self._replace_optimizer_options(recipe)
         if in_graph(recipe):
-            for name, owner, attribute, _ in self._numbers(model, recipe):
+            for name, owner, attribute, _ in self._numbers(planned):
                 self._replace(name, owner, attribute)
 
     def _replace_optimizer_options(self, recipe: Recipe) -> None:
@@ -173,24 +173,24 @@ class HyperparameterVariables:
         place.set(variable)  # Past Keras's tracking: it belongs to no layer's weights.
         self._attributes.setdefault(name, []).append(place)
 
-    def _numbers(self, model: keras.Model, recipe: Recipe) -> Iterator[tuple[str, Any, str, float]]:
+    def _numbers(self, planned: Plan) -> Iterator[tuple[str, Any, str, float]]:
         """Rates and L2 factors above 0: name, owner, attribute, value.
 
         Layers are found by name: recipes of one signature have the same layers.
         """
-        for layer in plan(recipe, self.classes).layers:
+        for layer in planned.layers:
             options = layer.options
             if isinstance(options, DropoutOptions) and options.rate:
-                yield layer.name, model.get_layer(layer.name), "rate", options.rate
+                yield layer.name, self.model.get_layer(layer.name), "rate", options.rate
             if layer.penalty:
-                layer_with_kernel = model.get_layer(layer.name)
+                layer_with_kernel = self.model.get_layer(layer.name)
                 for attribute in ("kernel_regularizer", "depthwise_regularizer"):
                     owner = getattr(layer_with_kernel, attribute, None)
                     if owner is not None:
                         yield f"{layer.name}/{attribute}", owner, "l2", layer.penalty
 
-    def set_values(self, model: keras.Model, recipe: Recipe) -> None:
-        """Sets all variables to the numbers of a recipe of the same signature."""
+    def set_values(self, recipe: Recipe, planned: Plan) -> None:
+        """Sets all variables to the numbers of a recipe of the same signature, and of its plan."""
         options = recipe.train.optimizer.options
         if hasattr(self.optimizer, "zoo_peak"):
             self.optimizer.zoo_peak.assign(options.learning_rate)
@@ -200,14 +200,14 @@ class HyperparameterVariables:
             if getattr(options, name, None):
                 getattr(self.optimizer, name).assign(getattr(options, name))
         if in_graph(recipe):
-            for name, _, _, value in self._numbers(model, recipe):
+            for name, _, _, value in self._numbers(planned):
                 for place in self._attributes[name]:
                     place.variable.assign(value)
 
     @contextmanager
-    def as_numbers(self, model: keras.Model, recipe: Recipe) -> Iterator[None]:
+    def as_numbers(self, recipe: Recipe, planned: Plan) -> Iterator[None]:
         """Puts plain numbers into the model's layers, so that it can be saved."""
-        numbers = list(self._numbers(model, recipe)) if in_graph(recipe) else []
+        numbers = list(self._numbers(planned)) if in_graph(recipe) else []
         for name, _, _, value in numbers:
             for place in self._attributes[name]:
                 place.set(value)

@@ -26,6 +26,7 @@ from zoo.data.normalise import Normalisation, normalisation
 from zoo.data.splits import Splits
 from zoo.errors import Diverged
 from zoo.model import builder, data_dependent_init
+from zoo.plan import Plan, plan
 from zoo.recipe import Recipe
 from zoo.rundir import Run, write_text
 from zoo.train import checkpoint, components, run_metadata
@@ -47,6 +48,7 @@ class _LastTrial:
 
     network: _SharedNetwork
     recipe: Recipe
+    planned: Plan
     result: TrialResult
     best: BestEpoch
     weights: Weights
@@ -79,14 +81,14 @@ class TrialTrainer:
             self._scalings[kind] = normalisation(kind, self.data.train)
         return self._scalings[kind]
 
-    def initial_weights(self, recipe: Recipe) -> Weights:
+    def initial_weights(self, recipe: Recipe, planned: Plan) -> Weights:
         """The variables of a new network of this recipe, data-dependent weights included."""
-        model = builder.build(recipe, self.classes, self.scaling(recipe))
-        data_dependent_init.initialise(model, recipe, self.data.train)
+        model = builder.build(recipe, self.classes, self.scaling(recipe), planned)
+        data_dependent_init.initialise(model, recipe, self.data.train, planned)
         self.built += 1
         return [backend.to_numpy(variable) for variable in model.variables]
 
-    def network(self, recipe: Recipe) -> _SharedNetwork:
+    def network(self, recipe: Recipe, planned: Plan) -> _SharedNetwork:
         """The network that this recipe trains on, its own or another's of the same signature."""
         key = signature(recipe)
         if key in self._networks:
@@ -94,7 +96,7 @@ class TrialTrainer:
         else:
             while len(self._networks) >= NETWORKS_KEPT:
                 self._networks.popitem(last=False)
-            self._networks[key] = _SharedNetwork(self, recipe)
+            self._networks[key] = _SharedNetwork(self, recipe, planned)
             self.built += 1
         return self._networks[key]
 
@@ -115,9 +117,10 @@ class TrialTrainer:
             ZooError: an image can no longer be read.
         """
         entered = time.perf_counter()
-        network = self.network(recipe)
+        planned = plan(recipe, self.classes)
+        network = self.network(recipe, planned)
         began = time.perf_counter()
-        network.restart(recipe)
+        network.restart(recipe, planned)
         model, config = network.model, recipe.train
         batches = components.training_batches(recipe, self.data)
         counter = StepCounter(batches.steps_per_epoch, config.epochs)
@@ -164,7 +167,7 @@ class TrialTrainer:
             rungs=trial.rung_scores,
             curve=metrics.rows,
         )
-        self._last = _LastTrial(network, recipe, result, best, weights)
+        self._last = _LastTrial(network, recipe, planned, result, best, weights)
         return result
 
     def keep(self, run: Run) -> None:
@@ -180,7 +183,7 @@ class TrialTrainer:
         write_text(run.recipe_file, recipes.dump(recipe))
         run.write_rows([dict(row) for row in result.curve])
         trained = [backend.to_numpy(variable) for variable in model.variables]
-        with last.network.hyperparameters.as_numbers(model, recipe):
+        with last.network.hyperparameters.as_numbers(recipe, last.planned):
             _assign(model.variables, last.weights)
             save_bare(model, run, recipe.name)
             _assign(model.variables, trained)
@@ -195,14 +198,14 @@ class TrialTrainer:
 class _SharedNetwork:
     """A compiled network that trials of one signature share, one after the other."""
 
-    def __init__(self, trainer: TrialTrainer, recipe: Recipe) -> None:
+    def __init__(self, trainer: TrialTrainer, recipe: Recipe, planned: Plan) -> None:
         self.trainer = trainer
         batches = components.training_batches(recipe, trainer.data)
         steps = batches.steps_per_epoch
         self.model = components.compiled(
-            _with_unit_rate(recipe), trainer.classes, trainer.scaling(recipe), steps
+            _with_unit_rate(recipe), planned, trainer.scaling(recipe), steps
         )
-        self.hyperparameters = HyperparameterVariables(self.model, recipe, trainer.classes)
+        self.hyperparameters = HyperparameterVariables(self.model, recipe, planned)
         optimizer = [backend.to_numpy(v) for v in self.model.optimizer.variables]
         # One step traces all that a trial runs, and makes the metrics' variables.
         self.model.fit(
@@ -219,15 +222,15 @@ class _SharedNetwork:
         metrics = [backend.to_numpy(v) for v in self.model.metrics_variables]
         self._other_values = [*optimizer, *metrics]
 
-    def restart(self, recipe: Recipe) -> None:
+    def restart(self, recipe: Recipe, planned: Plan) -> None:
         """Puts every variable to the start of a training of this recipe."""
         starts = self._initial_weights
         if recipe.seed not in starts:
-            starts[recipe.seed] = self.trainer.initial_weights(recipe)
+            starts[recipe.seed] = self.trainer.initial_weights(recipe, planned)
             if len(starts) > 2 * NETWORKS_KEPT:
                 starts.popitem(last=False)
         _assign(self._variables, [*starts[recipe.seed], *self._other_values])
-        self.hyperparameters.set_values(self.model, recipe)
+        self.hyperparameters.set_values(recipe, planned)
 
 
 def _with_unit_rate(recipe: Recipe) -> Recipe:

@@ -20,6 +20,7 @@ from zoo.artifact.trained_run import TrainedRun
 from zoo.data.load import load as load_data
 from zoo.data.splits import Splits
 from zoo.evaluate import evaluate
+from zoo.plan import plan
 from zoo.recipe import Recipe, words
 from zoo.rundir import Run
 from zoo.train import train
@@ -330,5 +331,5 @@ def test_no_trial_no_run(data: Splits, tmp_path: Path) -> None:
 def test_few_networks_are_held(bench: TrialTrainer, tmp_path: Path) -> None:
     recipes = [tiny(tmp_path, f"model.stack[0].conv.filters={filters}") for filters in (2, 3, 6, 7)]
     for recipe in recipes:
-        bench.network(recipe)
+        bench.network(recipe, plan(recipe, 10))
     assert list(bench._networks) == [signature(recipe) for recipe in recipes[1:]]

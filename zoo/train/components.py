@@ -15,6 +15,7 @@ from zoo.batches import Batches, training_dataset
 from zoo.data.normalise import Normalisation
 from zoo.data.splits import Splits
 from zoo.model import builder
+from zoo.plan import Plan
 from zoo.recipe import Recipe
 from zoo.train.averaging import AveragedWeights, LookaheadWeights
 from zoo.train.batch_norm_statistics import BatchNormStatistics
@@ -41,17 +42,23 @@ def training_batches(recipe: Recipe, data: Splits) -> Batches:
 
 
 def compiled(
-    recipe: Recipe, classes: int, scaling: Normalisation, steps_per_epoch: int
+    recipe: Recipe, planned: Plan, scaling: Normalisation, steps_per_epoch: int
 ) -> keras.Model:
     """A recipe's model with its optimizer, loss and metrics.
 
     Weights that need training images (whitening, LSUV, class priors) are not yet set.
 
+    Args:
+        recipe: resolved.
+        planned: the recipe's plan.
+        scaling: normalisation of the images.
+        steps_per_epoch: steps of an epoch, which schedules are laid over.
+
     Raises:
         RecipeError: an epoch has too few steps to accumulate gradients over.
     """
     config = recipe.train
-    model = builder.build(recipe, classes, scaling)
+    model = builder.build(recipe, planned.num_classes, scaling, planned)
     model.compile(
         optimizer=optimize.optimizer(recipe, model, steps_per_epoch),
         loss=losses.make(config.loss, "float64" if config.dtype_policy == "float64" else None),

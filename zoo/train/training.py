@@ -192,6 +192,7 @@ class _Training:
         self.data = data
         self.scaling = scaling
         self.settings = settings
+        self.plan = plan(recipe, len(data.class_names))
         self.batches = components.training_batches(recipe, data)
 
     def go(self, saved: checkpoint.Saved | None) -> Run:
@@ -199,12 +200,14 @@ class _Training:
         self._print_notes([*self.data.notes, *self._warnings()])
         try:
             with Signals() as signals:
-                classes, steps = len(self.data.class_names), self.batches.steps_per_epoch
-                self.model = components.compiled(self.recipe, classes, self.scaling, steps)
+                self.model = components.compiled(
+                    self.recipe, self.plan, self.scaling, self.batches.steps_per_epoch
+                )
                 if saved is None:
-                    self._print_notes(
-                        data_dependent_init.initialise(self.model, self.recipe, self.data.train)
+                    notes = data_dependent_init.initialise(
+                        self.model, self.recipe, self.data.train, self.plan
                     )
+                    self._print_notes(notes)
                 self._fit(saved, signals)
         except (KeyboardInterrupt, Exception) as error:
             raised = self._ended(error)
@@ -308,9 +311,10 @@ class _Training:
     def _live_checks(self) -> LiveChecks | None:
         if not self.settings.watch:
             return None
-        layers = plan(self.recipe, len(self.data.class_names)).layers
         floor = components.blind_loss(self.recipe, self.data, self.batches)
-        return LiveChecks(self.run, self.recipe, layers, self.data, floor, self.settings.print_line)
+        return LiveChecks(
+            self.run, self.recipe, self.plan.layers, self.data, floor, self.settings.print_line
+        )
 
     def _finish(self, counter: StepCounter, best: BestEpoch) -> None:
         if best.epoch is None:
