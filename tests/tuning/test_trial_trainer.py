@@ -62,6 +62,11 @@ def bench(data: Splits) -> TrialTrainer:
     return TrialTrainer(data)
 
 
+def network(bench: TrialTrainer, recipe: Recipe) -> Any:
+    """The compiled network that a recipe trains on."""
+    return bench.network(recipe, plan(recipe, 10))
+
+
 def ran(bench: TrialTrainer, recipe: Recipe, **more: Any) -> TrialResult:
     spec = TrialSpec(
         trial="t-000", stage="t", index=0, values={}, seed=recipe.seed, epochs=None, **more
@@ -214,7 +219,7 @@ def test_what_ran_before_makes_no_difference(data: Splits, tmp_path: Path) -> No
 def test_another_network_is_built(bench: TrialTrainer, tmp_path: Path, change: str) -> None:
     overrides = [SGD, "train.epochs=1"]
     one, other = (
-        bench.network(tiny(tmp_path, *more)) for more in (overrides, [*overrides, change])
+        network(bench, tiny(tmp_path, *more)) for more in (overrides, [*overrides, change])
     )
     assert one is not other
     assert bench.network(tiny(tmp_path, *overrides, f"{RATE}=0.5", "seed=8")) is one
@@ -331,5 +336,5 @@ def test_no_trial_no_run(data: Splits, tmp_path: Path) -> None:
 def test_few_networks_are_held(bench: TrialTrainer, tmp_path: Path) -> None:
     recipes = [tiny(tmp_path, f"model.stack[0].conv.filters={filters}") for filters in (2, 3, 6, 7)]
     for recipe in recipes:
-        bench.network(recipe, plan(recipe, 10))
+        network(bench, recipe)
     assert list(bench._networks) == [signature(recipe) for recipe in recipes[1:]]
