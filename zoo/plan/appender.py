@@ -74,14 +74,14 @@ class Appender:
             layer = Layer(kind=kind, name=name, output_shape=shape, path=self.path, **attributes)
             self.layers.append(layer)
 
-    def spatial(self, what: str) -> bool:
+    def spatial(self, consumer: str) -> bool:
         """Whether the shape is an image's; notes a problem where it is a vector's."""
         if self.stopped:
             return False
         if len(self.shape) == 3:
             return True
         self.fail(
-            f"{what} needs an image, but gets a vector of {self.shape[0]}; "
+            f"{consumer} needs an image, but gets a vector of {self.shape[0]}; "
             "put it in front of flatten, global_pool and fc"
         )
         return False

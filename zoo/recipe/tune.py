@@ -48,9 +48,9 @@ class Entry(Model):
     def _fits(self) -> Entry:
         ends = (self.min_value, self.max_value)
         if (self.values is None) == (ends == (None, None)):
-            what = "neither a range nor a list" if self.values is None else "a range and a list"
+            given = "neither a range nor a list" if self.values is None else "a range and a list"
             raise PydanticCustomError(
-                "entry", "{what}. Expected min_value and max_value, or values", {"what": what}
+                "entry", "{given}. Expected min_value and max_value, or values", {"given": given}
             )
         if self.values is not None:
             self._require_values()
