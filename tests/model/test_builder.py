@@ -5,7 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 from itertools import product
-from math import prod, sqrt
+from math import prod
 from pathlib import Path
 from typing import Any
 
@@ -27,12 +27,9 @@ from tests.runs import environment, network, weights
 from zoo import optimize
 from zoo import recipe as recipes
 from zoo.data.normalise import Normalisation
-from zoo.errors import RecipeError
-from zoo.model.builder import agrees, build, decayed, initializer
+from zoo.model.builder import agrees, build, decayed
 from zoo.plan import plan
 from zoo.recipe import Recipe, words
-from zoo.recipe.network import Initializer
-from zoo.recipe.resolve import fan_in_scaling
 from zoo.recipe.schema import Optimizer
 
 # Plan and model.
@@ -125,9 +122,9 @@ def test_same_seed_same_kernels(tmp_path: Path) -> None:
 
 
 def test_layers_of_one_shape_differ(tmp_path: Path) -> None:
-    found = kernels(network(tmp_path, TWO))
-    assert found["conv1/kernel"].shape == found["conv2/kernel"].shape
-    assert not np.isclose(found["conv1/kernel"], found["conv2/kernel"]).any()
+    values = kernels(network(tmp_path, TWO))
+    assert values["conv1/kernel"].shape == values["conv2/kernel"].shape
+    assert not np.isclose(values["conv1/kernel"], values["conv2/kernel"]).any()
 
 
 def test_other_seed_other_kernels(tmp_path: Path) -> None:
@@ -151,64 +148,6 @@ def test_dropout_layers_drop_differently(tmp_path: Path) -> None:
     assert not np.array_equal(one(ones, training=True), two(ones, training=True))
 
 
-# Laws of the initializers: a 3x3x64x128 kernel has fan_in 576 and fan_out 1152.
-
-SHAPE = (3, 3, 64, 128)
-STDS = [
-    ("he_normal", sqrt(2 / 576)),
-    ("he_uniform", sqrt(2 / 576)),
-    ("lecun_normal", sqrt(1 / 576)),
-    ("lecun_uniform", sqrt(1 / 576)),
-    ("glorot_normal", sqrt(2 / 1728)),
-    ("glorot_uniform", sqrt(2 / 1728)),
-    ({"RandomNormal": 0.01}, 0.01),
-    ({"TruncatedNormal": 0.01}, 0.0088),
-    ({"RandomUniform": {"minval": -0.3, "maxval": 0.3}}, 0.3 / sqrt(3)),
-    ({"VarianceScaling": {"scale": 3.0, "mode": "fan_out"}}, sqrt(3 / 1152)),
-    ({"VarianceScaling": {"scale": 3.0, "mode": "fan_avg"}}, sqrt(3 / 864)),
-    ({"VarianceScaling": {"scale": 3.0, "distribution": "uniform"}}, sqrt(3 / 576)),
-    ({"VarianceScaling": {"distribution": "untruncated_normal"}}, sqrt(1 / 576)),
-    ({"Orthogonal": 2.0}, 2 / sqrt(576)),
-]
-
-
-@pytest.mark.parametrize("word, std", STDS, ids=str)
-def test_spread_of_initializers(word: Any, std: float) -> None:
-    drawn = np.asarray(initializer(Initializer.model_validate(word), 0, "x")(SHAPE))
-    assert drawn.std() == pytest.approx(std, rel=0.03)
-    assert drawn.mean() == pytest.approx(0.0, abs=0.03 * std)
-
-
-@pytest.mark.parametrize(
-    "activation, gain2",
-    [
-        ("relu", 2.0),
-        ("{leaky_relu: 0.3}", 2 / 1.09),
-        ("tanh", 1.0),
-        ("selu", 1.0),
-        ("linear", 1.0),
-    ],
-)
-def test_auto_keeps_the_signal(tmp_path: Path, activation: str, gain2: float) -> None:
-    recipe = network(
-        tmp_path,
-        f"[{{conv: {{filters: 64}}}}, {{conv: {{filters: 64, activation: {activation}}}}}]",
-    )
-    drawn = kernels(recipe)["conv2/kernel"]
-    assert drawn.std() == pytest.approx(sqrt(gain2 / 576), rel=0.03)
-
-
-def test_auto_is_written_as_the_known_word() -> None:
-    assert (fan_in_scaling(1.0).word, fan_in_scaling(2.0).word) == ("lecun_normal", "he_normal")
-
-
-@pytest.mark.parametrize("word", ["auto", "Orthogonal"])
-def test_initializers_that_no_bias_can_have(tmp_path: Path, word: str) -> None:
-    """Orthogonal needs a matrix, auto a fan: the recipe says so before Keras does."""
-    with pytest.raises(RecipeError, match="bias_initializer"):
-        network(tmp_path, f"[{{conv: {{filters: 4, use_bias: true, bias_initializer: {word}}}}}]")
-
-
 # Bias, penalty, decay.
 
 DECAYED = (
@@ -227,8 +166,8 @@ def test_penalty_on_kernels_alone(tmp_path: Path) -> None:
     model = built(network(tmp_path, DECAYED))
     for variable in model.weights:
         variable.assign(variable + 0.5)  # No bias or beta is zero.
-    found = weights(model)
-    wanted = 0.1 * (found["conv1/kernel"] ** 2).sum() + 0.01 * (found["fc1/kernel"] ** 2).sum()
+    values = weights(model)
+    wanted = 0.1 * (values["conv1/kernel"] ** 2).sum() + 0.01 * (values["fc1/kernel"] ** 2).sum()
     assert float(sum(model.losses)) == pytest.approx(float(wanted), rel=1e-5)
 
 
@@ -259,8 +198,8 @@ def test_weight_decay_touches_kernels_alone(tmp_path: Path, word: str, policy: s
     for variable in model.trainable_variables:
         variable.assign(variable + 0.5)
     before = weights(model)
-    made = optimize.optimizer(recipe, model, 4)
-    made.apply([keras.ops.zeros_like(v) for v in model.trainable_variables])
+    optimizer = optimize.optimizer(recipe, model, 4)
+    optimizer.apply([keras.ops.zeros_like(v) for v in model.trainable_variables])
     after = weights(model)
     for path in before:
         left = 0.5 if word == "Lamb" else 0.9

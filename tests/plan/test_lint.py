@@ -41,8 +41,8 @@ CASES = [
 
 @pytest.mark.parametrize("stack, defaults, words", CASES)
 def test_cautions(tmp_path: Path, stack: str, defaults: str, words: str) -> None:
-    found = cautions(network(tmp_path, stack, more=defaults))
-    assert any(words in sentence for _, sentence in found), found
+    warnings = cautions(network(tmp_path, stack, more=defaults))
+    assert any(words in sentence for _, sentence in warnings), warnings
 
 
 QUIET = [
@@ -122,6 +122,6 @@ def test_trials_longer_than_their_training(tmp_path: Path) -> None:
     short = recipes.load(
         "digits-tiny", [f"tune={{space: {space}, stages: {stages}}}", "train.epochs=10"]
     )
-    (found,) = [caution for caution in cautions(short) if caution[0][0] == "tune"]
-    assert found[0] == ("tune", "stages", 1, "epochs")
-    assert "trials of 30 epochs are longer than the training" in found[1]
+    (caution,) = [c for c in cautions(short) if c[0][0] == "tune"]
+    assert caution[0] == ("tune", "stages", 1, "epochs")
+    assert "trials of 30 epochs are longer than the training" in caution[1]

@@ -32,10 +32,10 @@ def test_all_problems_at_once_by_line(tmp_path: Path) -> None:
         "  epochs: 0\n"
         "  optimizer: sgd\n",
     )
-    found = messages(file, "train.batch_size=0")
+    lines = messages(file, "train.batch_size=0")
     places = [
         line.split(": ")[0].removeprefix(file) + " " + line.split(": ")[1]
-        for line in found
+        for line in lines
         if line.startswith(file)
     ]
     assert places == [
@@ -46,8 +46,8 @@ def test_all_problems_at_once_by_line(tmp_path: Path) -> None:
         ":8 train.epochs",
         ":9 train.optimizer",
     ]
-    assert found[-1].startswith("--set train.batch_size=0: train.batch_size: out of range.")
-    assert len(found) == len(places) + 1
+    assert lines[-1].startswith("--set train.batch_size=0: train.batch_size: out of range.")
+    assert len(lines) == len(places) + 1
 
 
 @pytest.mark.parametrize(
@@ -61,8 +61,8 @@ def test_all_problems_at_once_by_line(tmp_path: Path) -> None:
     ],
 )
 def test_near_words(minimal: Path, old: str, new: str, path: str, meant: str) -> None:
-    found = messages(write(minimal.parent, MINIMAL.replace(old, new)))
-    assert any(f": {path}: " in line and f"did you mean '{meant}'?" in line for line in found)
+    lines = messages(write(minimal.parent, MINIMAL.replace(old, new)))
+    assert any(f": {path}: " in line and f"did you mean '{meant}'?" in line for line in lines)
 
 
 def test_synonyms_name_words_that_exist() -> None:
@@ -114,10 +114,10 @@ def places(value: Any, path: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
         items = value.items()
     elif isinstance(value, list):
         items = enumerate(value)
-    found = [path] if path else []
+    paths = [path] if path else []
     for key, item in items:
-        found += places(item, (*path, key))
-    return found
+        paths += places(item, (*path, key))
+    return paths
 
 
 FULL = yaml.safe_load(dump(load("digits-tiny")))

@@ -155,10 +155,10 @@ def test_dotted() -> None:
     ],
 )
 def test_refused(text: str, line: int | None, path: str | None, message: str) -> None:
-    found = problem(text)
-    assert found[:2] == (line, path)
-    assert message in found[2]
-    assert "\n" not in found[2]
+    report = problem(text)
+    assert report[:2] == (line, path)
+    assert message in report[2]
+    assert "\n" not in report[2]
 
 
 def test_json_writes_far_characters_as_pairs() -> None:
