@@ -112,7 +112,7 @@ def test_verb_is_light(args: list[str], code: int, part: str, files: dict[str, s
 
 
 LIGHT = [
-    "zoo", "zoo.cli", "zoo.recipe", "zoo.plan",
+    "zoo", "zoo.cli", "zoo.load", "zoo.recipe", "zoo.plan",
     "zoo.rundir", "zoo.artifact.layout", "zoo.check.judge", "zoo.data.layout",
     "zoo.serve", "zoo.serve.model_path",
     # Of the search all but what trains trials.
