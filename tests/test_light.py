@@ -116,7 +116,8 @@ LIGHT = [
     "zoo.rundir", "zoo.artifact.layout", "zoo.check.judge", "zoo.data.layout",
     "zoo.serve", "zoo.serve.model_path",
     # Of the search all but what trains trials.
-    *(f"tuning.{file.stem}" for file in sorted((ROOT / "tuning").glob("[a-z]*.py"))
+    *(".".join(file.relative_to(ROOT).with_suffix("").parts)
+      for file in sorted((ROOT / "tuning").rglob("[a-z]*.py"))
       if file.stem not in ("trial_trainer", "trial_observer", "hyperparameter_variables")),
 ]  # fmt: skip
 

@@ -94,7 +94,7 @@ class TrialResult:
     setup_seconds: float = 0.0
     best_epoch: int | None = None
     rungs: Mapping[int, float] = field(default_factory=dict)
-    curve: Sequence[Mapping[str, Any]] = ()
+    curve: Sequence[Mapping[str, Any]] = field(default_factory=list)
 
     def to_json(self) -> dict[str, Any]:
         """The fields, for a message from a worker."""
@@ -139,7 +139,7 @@ class TrialRecord:
     started: float = 0.0
     ended: float = 0.0
     rungs: Mapping[int, float] = field(default_factory=dict)
-    curve: Sequence[Mapping[str, Any]] = ()
+    curve: Sequence[Mapping[str, Any]] = field(default_factory=list)
 
     def to_json(self) -> dict[str, Any]:
         """The row of trials.jsonl."""

@@ -1,4 +1,4 @@
-"""Trials trained again over fresh seeds: which differ, and what is said."""
+"""Trials over fresh seeds: which differ, and what is said of them."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def test_differ_is_scipys_welch_test(one: list[int], other: list[int]) -> None:
     assert differ(confirmed(*b), confirmed(*a)) is bool(p < 0.05)
 
 
-def test_equal_trials_are_told_apart_once_in_twenty() -> None:
+def test_equal_trials_differ_once_in_twenty() -> None:
     """Welch's test is somewhat cautious at three seeds."""
     drawn = random.Random(1)
     pairs = [[[drawn.gauss(0.9, 0.01) for _ in range(3)] for _ in range(2)] for _ in range(2000)]
@@ -72,7 +72,7 @@ def test_ranked_by_mean_and_a_diverged_seed_is_last() -> None:
     assert ranked(equal) == equal
 
 
-def test_words() -> None:
+def test_messages() -> None:
     trials = [
         confirmed(0.90, 0.91, 0.92, trial="coarse-030"),
         confirmed(0.975, 0.980, 0.982, trial="fine-002"),
@@ -89,7 +89,7 @@ def test_words() -> None:
     ]
 
 
-def test_no_luck_no_word() -> None:
+def test_a_best_score_that_is_reached_again_is_no_luck() -> None:
     one = confirmed(0.9, trial="fine-000")
     assert messages([one], ScoredTrial({}, 0.9, trial="fine-000"), 9) == [
         "trial fine-000: 0.9000 with one seed"

@@ -10,8 +10,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tuning.journal import JsonLines, read
+from tests.tuning.records import record
+from tuning.journal import JsonLines, TrialJournal, read, read_trials
 from zoo.errors import RunError
+from zoo.rundir import Search
 
 ROWS: list[dict[str, Any]] = [
     {"trial": "coarse-000", "values": {"a.b[0]": 1e-7}, "score": None, "reason": "two\nlines"},
@@ -25,7 +27,7 @@ def file(tmp_path: Path) -> Path:
     return tmp_path / "trials.jsonl"
 
 
-def test_no_file_holds_no_rows(file: Path) -> None:
+def test_a_missing_file_has_no_rows(file: Path) -> None:
     assert read(file) == []
     assert JsonLines(file).rows == []
     assert not file.exists()
@@ -62,7 +64,7 @@ def _ends(lines: list[str]) -> list[int]:
 
 
 @pytest.mark.parametrize("line", ["{broken", "", "[1, 2]", "3", '{"a": 1} {"b": 2}'])
-def test_a_broken_line_in_the_middle_is_told(file: Path, line: str) -> None:
+def test_a_broken_line_in_the_middle_is_an_error(file: Path, line: str) -> None:
     file.write_text(f'{{"trial": "a"}}\n{line}\n{{"trial": "b"}}\n')
     with pytest.raises(RunError, match=r"trials.jsonl:2: not a row .* Remove that line") as caught:
         read(file)
@@ -76,3 +78,18 @@ def test_what_json_cannot_hold_is_not_written(file: Path) -> None:
     with pytest.raises(ValueError, match="JSON"):
         journal.append({"score": float("nan")})
     assert journal.rows == read(file) == []
+
+
+def test_trials_come_back(tmp_path: Path) -> None:
+    folder = Search.create(tmp_path, "x")
+    journal = TrialJournal(folder)
+    assert journal.is_empty
+    journal.begin("fine-000")
+    assert not journal.is_empty
+    trials = [record("coarse-000", rungs={4: 0.5}), record("fine-000", values={"a.b[0]": 1e-7})]
+    for trial in trials:
+        journal.append(trial)
+    assert journal.records == TrialJournal(folder).records == read_trials(folder) == trials
+    assert journal.stage("fine") == trials[1:]
+    assert (journal.attempts("fine-000"), journal.attempts("coarse-000")) == (1, 0)
+    assert TrialJournal(folder).attempts("fine-000") == 1
