@@ -1,6 +1,6 @@
-.PHONY: check lint format types docs test test-fast laws bench build clean
+.PHONY: check lint format types docs test test-light laws bench build clean
 
-check: lint types test-fast  ## What to run before a commit: seconds.
+check: lint types test-light  ## Run before a commit: less than a minute.
 
 lint:
 	ruff check .
@@ -13,17 +13,17 @@ format:
 types:
 	mypy
 
-docs:  ## Writes docs/recipe.md anew from the schema, the README's table from the results.
+docs:  ## Write docs/recipe.md anew from the schema, and the README's table from the results.
 	python docs/make_recipe.py
 	python docs/make_tables.py
 
 test:
 	pytest
 
-test-fast:  ## The recipe language and the command line: no TensorFlow.
-	pytest -m "not slow" tests/recipe tests/plan tests/test_light.py tests/tuning
+test-light:  ## Run the tests that need neither TensorFlow, Keras nor JAX, which are blocked.
+	pytest --light -m "not slow"
 
-laws:  ## The property tests, with many more examples where they set no number of their own.
+laws:  ## Run the property tests with many more examples, unless they set a number of their own.
 	pytest -m hypothesis --hypothesis-profile=laws --timeout=0
 
 bench:

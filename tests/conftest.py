@@ -1,4 +1,4 @@
-"""What holds for every test: a quiet TensorFlow, a cache of its own, fixed seeds."""
+"""Fixtures and settings of all tests: a quiet TensorFlow, a cache of their own, fixed seeds."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import os
 import random
 import sys
 from collections.abc import Iterator
+from importlib.abc import MetaPathFinder
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "0")  # Else sums differ by order, and it says so.
 
 ROOT = Path(__file__).resolve().parent.parent
+FRAMEWORKS = ("tensorflow", "keras", "jax")
 MINIMAL = """\
 name: small
 data:
@@ -29,9 +31,29 @@ train:
 """
 
 
+class NoFramework(MetaPathFinder):
+    """Skips whatever imports a framework: a test, or a whole module of tests."""
+
+    def find_spec(self, name: str, *_: Any) -> None:
+        if name.partition(".")[0] in FRAMEWORKS:
+            raise pytest.skip.Exception(f"--light: imports {name}", allow_module_level=True)
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Add `--light`: no framework can be imported, so the tests that are left are quick."""
+    parser.addoption("--light", action="store_true", help="run the tests that need no framework")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Under `--light`, block the frameworks and draw fewer examples."""
+    if config.getoption("--light"):
+        sys.meta_path.insert(0, NoFramework())
+        hypothesis.settings.load_profile("light")
+
+
 @pytest.fixture(scope="session", autouse=True)
 def _cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """No test reads or fills the user's cache."""
+    """Keep the tests away from the user's cache."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("ZOO_CACHE", str(tmp_path_factory.mktemp("zoo-cache")))
         yield
@@ -39,7 +61,7 @@ def _cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
 
 @pytest.fixture(autouse=True)
 def _seeds() -> None:
-    """The same draws whatever ran before. Only what is imported already is seeded."""
+    """Seed the generators, so that a test draws the same whatever ran before it."""
     random.seed(0)
     if "numpy" in sys.modules:
         sys.modules["numpy"].random.seed(0)
@@ -55,7 +77,7 @@ def root() -> Path:
 
 @pytest.fixture
 def minimal(tmp_path: Path) -> Path:
-    """A file with the shortest recipe that trains."""
+    """The shortest recipe that trains, in a file."""
     file = tmp_path / "small.yaml"
     file.write_text(MINIMAL, encoding="utf-8")
     return file
@@ -63,7 +85,7 @@ def minimal(tmp_path: Path) -> Path:
 
 @pytest.fixture(scope="session")
 def trained(tmp_path_factory: pytest.TempPathFactory) -> Any:
-    """A run of tests/runs.py's small recipe, done. Not to be written to: `tests.runs.copied`."""
+    """A finished run of the recipe of tests/runs.py. To write to it, take `tests.runs.copied`."""
     from tests.runs import tiny
     from zoo.train import train
 
@@ -71,8 +93,9 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Any:
     return train(tiny(folder), folder / "runs")
 
 
-# How long an example takes says nothing on a machine that others share. Under CI the same tree has
-# the same examples, as in Hypothesis's own profile there; any other run draws new ones.
-hypothesis.settings.register_profile("house", deadline=None, derandomize="CI" in os.environ)
+# No deadline: on a shared machine the time of an example says nothing. Under CI the examples are
+# the same in every run, as in Hypothesis's own profile for CI; elsewhere each run draws new ones.
+hypothesis.settings.register_profile("zoo", deadline=None, derandomize="CI" in os.environ)
+hypothesis.settings.register_profile("light", deadline=None, max_examples=20)
 hypothesis.settings.register_profile("laws", deadline=None, derandomize=False, max_examples=2000)
-hypothesis.settings.load_profile("house")
+hypothesis.settings.load_profile("zoo")

@@ -7,6 +7,7 @@ import os
 import re
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -32,41 +33,83 @@ tune:
   space: {train.optimizer.Adam.learning_rate: {min_value: 0, max_value: 1, sampling: log}}
   stages: [{name: one, trials: 1, epochs: 1}]
 """
+# Runs one command after the other, each in a fork of its own, so that what all of them import is
+# imported once.
 PROBE = """\
-import json, sys
+import json, os, sys, traceback
+from pathlib import Path
+import zoo.load
 from zoo.cli import main
-sys.argv = ["zoo", *sys.argv[1:]]
-code = 0
-try:
-    main()
-except SystemExit as exit:
-    code = exit.code or 0
-print(json.dumps({"code": code, "modules": sorted(sys.modules)}), file=sys.stderr)
+
+for line in sys.stdin:
+    folder, *arguments = json.loads(line)
+    pid = os.fork()
+    if not pid:
+        for number, name in ((1, "stdout"), (2, "stderr")):
+            os.dup2(os.open(os.path.join(folder, name), os.O_WRONLY | os.O_CREAT), number)
+        code = 0
+        try:
+            sys.argv = arguments
+            main()
+        except SystemExit as exit:
+            code = exit.code or 0
+        except BaseException:
+            traceback.print_exc()
+            code = -1
+        sys.stdout.flush()
+        sys.stderr.flush()
+        Path(folder, "result.json").write_text(json.dumps([code, sorted(sys.modules)]))
+        os._exit(0)
+    os.waitpid(pid, 0)
+    print(flush=True)
 """
 
 
-def fresh(*args: str) -> subprocess.CompletedProcess[str]:
-    """A command in a fresh interpreter, from the checkout."""
-    return subprocess.run(
-        [sys.executable, *args],
+def fresh(code: str, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """Run code in a fresh interpreter, from the checkout."""
+    command = [sys.executable, "-c", code, *arguments]
+    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=60)
+
+
+@pytest.fixture(scope="module")
+def probe() -> Iterator[subprocess.Popen[str]]:
+    """A fresh interpreter in the checkout that runs commands."""
+    with subprocess.Popen(
+        [sys.executable, "-c", PROBE],
         cwd=ROOT,
         env={**os.environ, "PYTHONPATH": str(ROOT), "COLUMNS": "100"},
-        capture_output=True,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
         text=True,
-        timeout=60,
-        check=False,
-    )
+    ) as process:
+        yield process
+        assert process.stdin is not None
+        process.stdin.close()
+
+
+def run(probe: subprocess.Popen[str], folder: Path, *arguments: str) -> tuple[int, str]:
+    """Run a command that may load no heavy module; return its exit code and what it printed."""
+    assert probe.stdin is not None
+    assert probe.stdout is not None
+    probe.stdin.write(json.dumps([str(folder), *arguments]) + "\n")
+    probe.stdin.flush()
+    probe.stdout.readline()
+    printed = (folder / "stdout").read_text() + (folder / "stderr").read_text()
+    code, modules = json.loads((folder / "result.json").read_text())
+    heavy = {module.partition(".")[0] for module in modules} & set(HEAVY)
+    assert not heavy, f"{arguments} loads {sorted(heavy)}"
+    return code, printed
 
 
 @pytest.fixture
 def files(tmp_path: Path) -> dict[str, str]:
     """Recipes with mistakes, by the word that stands for them in VERBS."""
-    found = {}
+    paths = {}
     for name, text in (("MISTAKES", MISTAKES), ("SPACE", SPACE)):
         file = tmp_path / f"{name}.yaml"
         file.write_text(text, encoding="utf-8")
-        found[name] = str(file)
-    return found
+        paths[name] = str(file)
+    return paths
 
 
 VERBS = [
@@ -101,14 +144,17 @@ VERBS = [
 
 
 @pytest.mark.parametrize("args, code, part", VERBS)
-def test_verb_is_light(args: list[str], code: int, part: str, files: dict[str, str]) -> None:
-    done = fresh("-c", PROBE, *[files.get(arg, arg) for arg in args])
-    *said, report = done.stderr.splitlines()
-    found = json.loads(report)
-    assert found["code"] == code, done.stdout + done.stderr
-    assert part in done.stdout + "\n".join(said)
-    loaded = {module.partition(".")[0] for module in found["modules"]}
-    assert loaded.isdisjoint(HEAVY), sorted(loaded & set(HEAVY))
+def test_verb_is_light(
+    args: list[str],
+    code: int,
+    part: str,
+    probe: subprocess.Popen[str],
+    files: dict[str, str],
+    tmp_path: Path,
+) -> None:
+    exit_code, printed = run(probe, tmp_path, "zoo", *[files.get(arg, arg) for arg in args])
+    assert exit_code == code, printed
+    assert part in printed
 
 
 LIGHT = [
@@ -122,16 +168,28 @@ LIGHT = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize("module", LIGHT)
-def test_module_is_light(module: str) -> None:
-    done = fresh("-c", f"import sys, {module}; print(*sys.modules)")
+def test_modules_are_light() -> None:
+    code = (
+        "import importlib, sys\n"
+        "for name in sys.argv[2:]:\n"
+        "    importlib.import_module(name)\n"
+        "    heavy = {name.partition('.')[0] for name in sys.modules} & set(sys.argv[1].split())\n"
+        "    if heavy: sys.exit(f'{name} loads {sorted(heavy)}')\n"
+    )
+    done = fresh(code, " ".join(HEAVY), *LIGHT)
     assert done.returncode == 0, done.stderr
-    loaded = {name.partition(".")[0] for name in done.stdout.split()}
-    assert loaded.isdisjoint(HEAVY), sorted(loaded & set(HEAVY))
+
+
+def test_help_loads_neither_pydantic_nor_rich() -> None:
+    """Both are light, and yet would double the time of importing the command line."""
+    done = fresh(
+        "import sys, zoo.cli; sys.exit('pydantic' in sys.modules or 'rich' in sys.modules)"
+    )
+    assert done.returncode == 0, done.stderr
 
 
 def test_tensorflow_is_at_no_top_but_the_exports() -> None:
-    """Ruff lets heavy modules import it; only zoo/export may."""
+    """Ruff allows it in all heavy modules; only those of zoo/export may."""
     wrong = [
         f"{file.relative_to(ROOT)}: {line}"
         for file in sorted((ROOT / "zoo").rglob("*.py"))

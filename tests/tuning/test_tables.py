@@ -193,7 +193,7 @@ print(json.dumps([light, sorted(sys.modules)]))
 
 
 def test_report_is_light_and_hparams_need_no_tensorflow(tmp_path: Path) -> None:
-    done = fresh("-c", LIGHT, json.dumps(trial(0).to_json()), str(tmp_path))
+    done = fresh(LIGHT, json.dumps(trial(0).to_json()), str(tmp_path))
     assert done.returncode == 0, done.stderr
     before, after = (
         {name.partition(".")[0] for name in names} for names in json.loads(done.stdout)
