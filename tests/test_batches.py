@@ -12,7 +12,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from zoo import seeds
 from zoo.batches import AHEAD, Batches, EvaluationBatches, _generate_ahead, training_dataset
 from zoo.data.splits import ArraySplit, Splits
 from zoo.errors import RecipeError
@@ -37,9 +36,9 @@ def noise(count: int) -> ArraySplit:
     return ArraySplit(pixels, np.arange(count, dtype=np.int32))
 
 
-def equal(one: Any, other: Any) -> bool:
+def equal(batch: Any, other: Any) -> bool:
     return all(
-        np.array_equal(np.asarray(a), np.asarray(b)) for a, b in zip(one, other, strict=True)
+        np.array_equal(np.asarray(a), np.asarray(b)) for a, b in zip(batch, other, strict=True)
     )
 
 
@@ -81,14 +80,14 @@ def test_epochs_and_seeds_differ() -> None:
 
 def test_pure_in_any_order_and_thread() -> None:
     batches = Batches(noise(30), 7, 3, AUGMENT)
-    wanted = [batches(step) for step in range(40)]
+    expected = [batches(step) for step in range(40)]
     order = [step for step in range(40) for _ in range(3)]
     random.Random(0).shuffle(order)
     shared = Batches(noise(30), 7, 3, AUGMENT)
     with ThreadPoolExecutor(8) as pool:
-        found = list(pool.map(shared, order))
-    for step, batch in zip(order, found, strict=True):
-        assert equal(batch, wanted[step])
+        made_in_threads = list(pool.map(shared, order))
+    for step, batch in zip(order, made_in_threads, strict=True):
+        assert equal(batch, expected[step])
 
 
 def test_an_image_is_augmented_anew_each_epoch() -> None:
@@ -115,20 +114,22 @@ def test_augmentation_leaves_the_split_alone() -> None:
     "augment, weights", [(AUGMENT, None), (MIX, None), (AUGMENT, WEIGHTS), (MIX, WEIGHTS)]
 )
 @pytest.mark.parametrize("first", [0, 4, 13, 999])
-def test_feeds_agree_from_any_step(first: int, augment: Any, weights: Any) -> None:
+def test_datasets_agree_from_any_step(first: int, augment: Any, weights: Any) -> None:
     """tf.data, the generator of other backends, and plain calls: one sequence."""
     batches = Batches(noise(30), 7, 3, augment, num_classes=30, class_weights=weights)
     count = 2 * batches.steps_per_epoch + AHEAD
-    wanted = [batches(first + i) for i in range(count)]
+    expected = [batches(first + i) for i in range(count)]
     by_tf = training_dataset(batches, first).take(count).as_numpy_iterator()
     by_generator = _generate_ahead(batches, first)
-    for expected, one, other in zip(wanted, by_tf, islice(by_generator, count), strict=True):
-        assert equal(expected, one)
-        assert equal(expected, other)
+    for batch, from_tf, from_generator in zip(
+        expected, by_tf, islice(by_generator, count), strict=True
+    ):
+        assert equal(batch, from_tf)
+        assert equal(batch, from_generator)
     by_generator.close()
 
 
-def test_feed_tells_shapes() -> None:
+def test_dataset_has_static_shapes() -> None:
     """The last batch is smaller, so the batch is free; all else is known."""
     images, labels = training_dataset(Batches(noise(30), 7, 3), 0).element_spec
     assert images.shape.as_list() == [None, 4, 4, 1]
@@ -187,8 +188,8 @@ def test_class_weights_go_with_their_labels() -> None:
 
 
 def splits(labels: list[int], classes: int) -> Splits:
-    found = np.array(labels, np.int32)
-    split = ArraySplit(np.zeros((len(found), 4, 4, 1), np.uint8), found)
+    array = np.array(labels, np.int32)
+    split = ArraySplit(np.zeros((len(array), 4, 4, 1), np.uint8), array)
     names = tuple("abcdefgh"[:classes])
     return Splits(
         train=split, validation=split, test=None, class_names=names, image_shape=(4, 4, 1),
@@ -231,7 +232,7 @@ class Broken(ArraySplit):
         raise OSError("the disk is gone")
 
 
-def test_a_failing_split_ends_the_feed() -> None:
+def test_a_failing_split_ends_the_iteration() -> None:
     split = noise(30)
     batches = Batches(Broken(split.pixels, split.labels), 7, 3)
     with pytest.raises(OSError, match="the disk is gone"):
@@ -242,27 +243,8 @@ def test_a_failing_split_ends_the_feed() -> None:
 def test_in_order(count: int, size: int, batches: int) -> None:
     sequence = EvaluationBatches(numbered(count), size)
     assert sequence.num_batches == batches
-    found = [sequence[index] for index in range(batches)]
-    assert np.concatenate([labels for _, labels in found]).tolist() == list(range(count))
-    assert np.concatenate([images for images, _ in found])[:, 0, 0, 0].tolist() == list(
+    in_order = [sequence[index] for index in range(batches)]
+    assert np.concatenate([labels for _, labels in in_order]).tolist() == list(range(count))
+    assert np.concatenate([images for images, _ in in_order])[:, 0, 0, 0].tolist() == list(
         range(count)
     )
-
-
-# Seeds.
-
-
-def test_seeds_are_apart() -> None:
-    found = {
-        seeds.derive(seed, *names)
-        for seed in range(20)
-        for names in (("conv1",), ("conv2",), ("conv", 1), ("conv", 11), ("conv", 1, 1))
-    }
-    assert len(found) == 100
-    assert all(0 <= value < 2**31 for value in found)
-
-
-def test_seeds_never_change() -> None:
-    """A release that draws otherwise would resume old runs to other weights."""
-    assert seeds.derive(0, "conv1/kernel") == 2032108649
-    assert Batches(numbered(8), 8, 0)(0)[1].tolist() == [0, 6, 4, 7, 2, 1, 3, 5]

@@ -56,8 +56,8 @@ BATCH = st.integers(1, 5).flatmap(
 def test_softmax_is_its_formula(batch: Any, smoothing: float) -> None:
     logits, labels = np.array(batch[0]), np.array(batch[1], np.int32)
     loss = SoftmaxCrossEntropy(smoothing, dtype="float64")
-    wanted = softmax_reference(logits, np.eye(logits.shape[1])[labels], smoothing)
-    assert float(loss(labels, logits)) == pytest.approx(wanted, rel=1e-6, abs=1e-6)
+    expected = softmax_reference(logits, np.eye(logits.shape[1])[labels], smoothing)
+    assert float(loss(labels, logits)) == pytest.approx(expected, rel=1e-6, abs=1e-6)
 
 
 @FEW
@@ -65,8 +65,8 @@ def test_softmax_is_its_formula(batch: Any, smoothing: float) -> None:
 def test_svm_is_its_formula(batch: Any, margin: float) -> None:
     logits, labels = np.array(batch[0]), np.array(batch[1], np.int32)
     loss = WestonWatkins(margin, dtype="float64")
-    wanted = svm_reference(logits, labels, margin)
-    assert float(loss(labels, logits)) == pytest.approx(wanted, rel=1e-6, abs=1e-6)
+    expected = svm_reference(logits, labels, margin)
+    assert float(loss(labels, logits)) == pytest.approx(expected, rel=1e-6, abs=1e-6)
 
 
 @pytest.mark.parametrize("classes", [2, 10, 1000])
@@ -74,8 +74,8 @@ def test_svm_is_its_formula(batch: Any, margin: float) -> None:
 def test_softmax_of_equal_scores(classes: int, smoothing: float) -> None:
     labels = np.arange(2, dtype=np.int32)
     for logits in (np.zeros((2, classes), np.float32), np.full((2, classes), 7.0, np.float32)):
-        found = float(SoftmaxCrossEntropy(smoothing)(labels, logits))
-        assert found == pytest.approx(log(classes), rel=1e-5)
+        actual = float(SoftmaxCrossEntropy(smoothing)(labels, logits))
+        assert actual == pytest.approx(log(classes), rel=1e-5)
 
 
 @pytest.mark.parametrize("classes", [2, 10, 1000])
@@ -89,16 +89,16 @@ def test_svm_of_the_lecture() -> None:
     """CS231n, lecture 3: cat, car and frog give 2.9, 0 and 12.9; their mean is 5.27."""
     scores = np.array([[3.2, 5.1, -1.7], [1.3, 4.9, 2.0], [2.2, 2.5, -3.1]])
     loss = WestonWatkins(reduction=None, dtype="float64")
-    found = np.asarray(loss(np.arange(3), scores))
-    np.testing.assert_allclose(found, [2.9, 0.0, 12.9], atol=1e-9)
+    actual = np.asarray(loss(np.arange(3), scores))
+    np.testing.assert_allclose(actual, [2.9, 0.0, 12.9], atol=1e-9)
 
 
 @pytest.mark.parametrize("word", words.LOSSES)
 def test_loss_at_start(word: str) -> None:
     """What divergence is measured against is what the loss gives."""
     choice = Loss.model_validate(word)
-    found = float(make(choice)(np.arange(4, dtype=np.int32), np.zeros((4, 7), np.float32)))
-    assert found == pytest.approx(at_start(choice, 7), rel=1e-6)
+    actual = float(make(choice)(np.arange(4, dtype=np.int32), np.zeros((4, 7), np.float32)))
+    assert actual == pytest.approx(at_start(choice, 7), rel=1e-6)
     assert at_start(Loss.model_validate({"svm": {"margin": 2.0}}), 7) == 12.0
 
 
@@ -107,9 +107,9 @@ def test_labels_in_any_shape(loss: keras.losses.Loss) -> None:
     """Integers, a column of them, and rows of probabilities mean the same."""
     logits = np.random.default_rng(0).normal(size=(5, 3)).astype(np.float32)
     labels = np.array([0, 2, 1, 1, 0], np.int32)
-    wanted = float(loss(labels, logits))
-    assert float(loss(labels[:, None], logits)) == wanted
-    assert float(loss(np.eye(3, dtype=np.float32)[labels], logits)) == pytest.approx(wanted)
+    expected = float(loss(labels, logits))
+    assert float(loss(labels[:, None], logits)) == expected
+    assert float(loss(np.eye(3, dtype=np.float32)[labels], logits)) == pytest.approx(expected)
 
 
 def test_soft_labels() -> None:
@@ -117,8 +117,8 @@ def test_soft_labels() -> None:
     logits = np.array([[1.0, -2.0, 0.5]])
     loss = SoftmaxCrossEntropy(dtype="float64")
     parts = [float(loss(np.array([label]), logits)) for label in (0, 2)]
-    found = float(loss(np.array([[0.25, 0.0, 0.75]]), logits))
-    assert found == pytest.approx(0.25 * parts[0] + 0.75 * parts[1])
+    actual = float(loss(np.array([[0.25, 0.0, 0.75]]), logits))
+    assert actual == pytest.approx(0.25 * parts[0] + 0.75 * parts[1])
 
 
 def test_two_classes_with_a_column_of_labels() -> None:
@@ -163,10 +163,10 @@ def test_gradient(loss: keras.losses.Loss) -> None:
 
 @pytest.mark.parametrize("loss", [SoftmaxCrossEntropy(0.25), WestonWatkins(2.0)])
 def test_serialisation(loss: keras.losses.Loss) -> None:
-    again = keras.losses.deserialize(keras.losses.serialize(loss))
-    assert type(again) is type(loss)
-    assert again.get_config() == loss.get_config()
-    assert {0.25, 2.0} & set(again.get_config().values())
+    restored = keras.losses.deserialize(keras.losses.serialize(loss))
+    assert type(restored) is type(loss)
+    assert restored.get_config() == loss.get_config()
+    assert {0.25, 2.0} & set(restored.get_config().values())
 
 
 def test_float64_is_not_narrowed() -> None:
@@ -205,6 +205,6 @@ def test_accuracy_of_mixed_labels_is_that_of_the_largest_share() -> None:
 
 
 def test_accuracy_serialisation() -> None:
-    again = keras.metrics.deserialize(keras.metrics.serialize(Accuracy(name="hits")))
-    assert isinstance(again, Accuracy)
-    assert again.name == "hits"
+    restored = keras.metrics.deserialize(keras.metrics.serialize(Accuracy(name="hits")))
+    assert isinstance(restored, Accuracy)
+    assert restored.name == "hits"

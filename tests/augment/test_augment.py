@@ -31,8 +31,8 @@ def test_every_word_has_code() -> None:
 def test_shape_and_dtype_stay_and_input_is_left_alone(step: Any, shape: tuple[int, ...]) -> None:
     images = pixels(shape)
     images.flags.writeable = False  # As of a split that is mapped from a file.
-    found = apply(images, step)
-    assert (found.shape, found.dtype) == (shape, np.uint8)
+    changed = apply(images, step)
+    assert (changed.shape, changed.dtype) == (shape, np.uint8)
     assert np.array_equal(images, pixels(shape))
 
 

@@ -17,18 +17,18 @@ def jitter(images: np.ndarray, **factors: float) -> np.ndarray:
 
 
 def test_brightness_adds() -> None:
-    found = jitter(np.full((500, 2, 3, 3), 100, np.uint8), brightness_factor=0.2).astype(int)
-    assert (np.ptp(found, axis=(1, 2, 3)) == 0).all()
-    moved = found[:, 0, 0, 0] - 100
+    changed = jitter(np.full((500, 2, 3, 3), 100, np.uint8), brightness_factor=0.2).astype(int)
+    assert (np.ptp(changed, axis=(1, 2, 3)) == 0).all()
+    moved = changed[:, 0, 0, 0] - 100
     assert (moved.min(), moved.max()) == (-51, 51)
     assert abs(moved.mean()) < 8
 
 
 def test_contrast_keeps_the_mean() -> None:
     images = pixels((200, 16, 16, 3)) // 4 + 96
-    found = jitter(images, contrast_factor=0.5).astype(float)
-    assert np.abs(found.mean(axis=(1, 2)) - images.mean(axis=(1, 2))).max() < 0.5
-    stretch = found.std(axis=(1, 2)) / images.std(axis=(1, 2))
+    changed = jitter(images, contrast_factor=0.5).astype(float)
+    assert np.abs(changed.mean(axis=(1, 2)) - images.mean(axis=(1, 2))).max() < 0.5
+    stretch = changed.std(axis=(1, 2)) / images.std(axis=(1, 2))
     assert stretch.min() == pytest.approx(0.5, abs=0.03)
     assert stretch.max() == pytest.approx(1.5, abs=0.03)
     assert np.ptp(stretch, axis=1).max() < 0.03  # All channels alike.
@@ -38,9 +38,9 @@ def test_saturation_and_hue_keep_luma_and_grey() -> None:
     images = pixels((100, 4, 4, 3)) // 8 + 112  # So pale that nothing is cut off.
     grey = np.repeat(pixels((100, 4, 4, 1)), 3, axis=-1)
     for factors in ({"saturation_factor": 1.0}, {"hue_factor": 1.0}):
-        found = jitter(images, **factors)
-        assert not np.array_equal(found, images)
-        assert np.abs(found @ YIQ[0] - images @ YIQ[0]).max() < 1.0
+        changed = jitter(images, **factors)
+        assert not np.array_equal(changed, images)
+        assert np.abs(changed @ YIQ[0] - images @ YIQ[0]).max() < 1.0
         assert np.array_equal(jitter(grey, **factors), grey)
 
 

@@ -13,9 +13,9 @@ from tests.augment.apply import (
 
 def test_cutout_is_a_square_that_may_reach_over_the_edge() -> None:
     images = np.full((400, 8, 8, 3), 7, np.uint8)
-    found = apply(images, {"cutout": {"size": 3, "value": 200}})
+    changed = apply(images, {"cutout": {"size": 3, "value": 200}})
     sizes = set()
-    for image in found:
+    for image in changed:
         cut = (image == 200).all(axis=-1)
         rows, columns = np.flatnonzero(cut.any(axis=1)), np.flatnonzero(cut.any(axis=0))
         # A rectangle without holes, all channels alike; nothing else has changed.
@@ -32,14 +32,14 @@ def test_cutout_is_a_square_that_may_reach_over_the_edge() -> None:
 
 def test_cutout_centre_is_anywhere() -> None:
     """Every pixel is hit, corners too."""
-    found = apply(np.zeros((600, 5, 5, 1), np.uint8), {"cutout": {"size": 1, "value": 9}})
-    assert (found == 9).sum() == 600
-    assert (found == 9).any(axis=0).all()
+    changed = apply(np.zeros((600, 5, 5, 1), np.uint8), {"cutout": {"size": 1, "value": 9}})
+    assert (changed == 9).sum() == 600
+    assert (changed == 9).any(axis=0).all()
 
 
 def test_larger_than_the_image() -> None:
-    found = apply(pixels((3, 4, 4, 1)), BLANK)
-    assert not found.any()
+    changed = apply(pixels((3, 4, 4, 1)), BLANK)
+    assert not changed.any()
 
 
 def test_erasing_is_a_rectangle_inside_of_the_image() -> None:
@@ -61,14 +61,14 @@ def test_erasing_is_a_rectangle_inside_of_the_image() -> None:
 
 
 def test_erasing_with_noise() -> None:
-    found = apply(np.zeros((300, 8, 8, 3), np.uint8), {"random_erasing": {"factor": 1.0}})
-    noise = found[found > 0].astype(float)
+    changed = apply(np.zeros((300, 8, 8, 3), np.uint8), {"random_erasing": {"factor": 1.0}})
+    noise = changed[changed > 0].astype(float)
     assert abs(noise.mean() - 128) < 5
     assert np.ptp(noise) >= 250
 
 
 def test_erasing_always_fits() -> None:
     step = {"factor": 1.0, "scale": [1.0, 1.0], "aspect_ratio": [9.0, 9.0], "fill_value": 3}
-    found = apply(pixels((9, 6, 10, 1)), {"random_erasing": step})
-    assert (found.any(axis=(2, 3)) == 1).all()
-    assert ((found == 3).sum(axis=(1, 2, 3)) >= 18).all()
+    changed = apply(pixels((9, 6, 10, 1)), {"random_erasing": step})
+    assert (changed.any(axis=(2, 3)) == 1).all()
+    assert ((changed == 3).sum(axis=(1, 2, 3)) >= 18).all()

@@ -16,30 +16,33 @@ from zoo.recipe.schema import Augmentation
 
 def test_flip_is_a_mirror_or_nothing() -> None:
     images = pixels((200, 3, 4, 2))
-    found = apply(images, {"random_flip": "horizontal"})
+    changed = apply(images, {"random_flip": "horizontal"})
     mirrored = [
-        np.array_equal(one, other[:, ::-1]) for one, other in zip(found, images, strict=True)
+        np.array_equal(result, other[:, ::-1])
+        for result, other in zip(changed, images, strict=True)
     ]
-    kept = [np.array_equal(one, other) for one, other in zip(found, images, strict=True)]
-    assert all(m != k for m, k in zip(mirrored, kept, strict=True))
+    unchanged = [
+        np.array_equal(result, other) for result, other in zip(changed, images, strict=True)
+    ]
+    assert all(m != k for m, k in zip(mirrored, unchanged, strict=True))
     assert 70 <= sum(mirrored) <= 130  # Five standard deviations are 35.
 
 
 def test_flip_of_both_axes_draws_each() -> None:
     """Four versions, about as often: not always both or none."""
     image = pixels((1, 3, 4, 1))
-    found = apply(np.repeat(image, 400, axis=0), {"random_flip": "horizontal_and_vertical"})
+    changed = apply(np.repeat(image, 400, axis=0), {"random_flip": "horizontal_and_vertical"})
     versions = [image[0], image[0, :, ::-1], image[0, ::-1], image[0, ::-1, ::-1]]
-    counts = [sum(np.array_equal(one, version) for one in found) for version in versions]
+    counts = [sum(np.array_equal(result, version) for result in changed) for version in versions]
     assert sum(counts) == 400
     assert min(counts) >= 60
 
 
 def test_vertical_flip_turns_upside_down() -> None:
     image = pixels((1, 3, 4, 1))
-    found = apply(np.repeat(image, 20, axis=0), {"random_flip": "vertical"})
-    assert any(np.array_equal(one, image[0, ::-1]) for one in found)
-    assert not any(np.array_equal(one, image[0, :, ::-1]) for one in found)
+    changed = apply(np.repeat(image, 20, axis=0), {"random_flip": "vertical"})
+    assert any(np.array_equal(result, image[0, ::-1]) for result in changed)
+    assert not any(np.array_equal(result, image[0, :, ::-1]) for result in changed)
 
 
 @settings(max_examples=40, deadline=None)
@@ -47,13 +50,13 @@ def test_vertical_flip_turns_upside_down() -> None:
 def test_crop_is_a_window_of_the_padded_image(padding: int, fill: str, seed: int) -> None:
     images = pixels((4, 6, 7, 1))
     step = {"random_crop": {"padding": padding, "fill": fill}}
-    found = apply(images, step, seed=seed)
-    for one, image in zip(found, images, strict=True):
+    changed = apply(images, step, seed=seed)
+    for result, image in zip(changed, images, strict=True):
         padded = np.pad(image, ((padding, padding), (padding, padding), (0, 0)), mode=fill)
         windows = np.lib.stride_tricks.sliding_window_view(padded, (6, 7), axis=(0, 1))
         windows = windows.transpose(0, 1, 3, 4, 2).reshape(-1, 6, 7, 1)
         assert len(windows) == (2 * padding + 1) ** 2
-        assert any(np.array_equal(one, window) for window in windows)
+        assert any(np.array_equal(result, window) for window in windows)
 
 
 def test_crop_reaches_every_place() -> None:
@@ -77,5 +80,5 @@ def test_alternating_flip_asks_only_which_image_it_is() -> None:
     step = [Augmentation.model_validate("alternating_flip")]
     order = np.random.default_rng(5).permutation(40)
     rng = AugmentRng(np.random.default_rng(9), 0, 0, order)
-    found, _ = apply_augmentations(images[order], order, step, rng)
-    assert np.array_equal(found, apply(images, "alternating_flip")[order])
+    changed, _ = apply_augmentations(images[order], order, step, rng)
+    assert np.array_equal(changed, apply(images, "alternating_flip")[order])

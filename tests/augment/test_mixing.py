@@ -29,9 +29,9 @@ def test_mixup_mixes_pixels_as_labels() -> None:
     """Image i is one grey level, label i its own class: the row tells the level."""
     levels = np.linspace(0, 255, 60).astype(np.uint8)
     images = levels[:, None, None, None] * np.ones((3, 4, 3), np.uint8)
-    found, rows = apply_with_labels(images, np.eye(60, dtype=np.float32), {"mixup": 1.0})
-    assert (np.ptp(found, axis=(1, 2, 3)) == 0).all()
-    assert np.abs(rows @ levels - found[:, 0, 0, 0]).max() <= 0.501
+    mixed, rows = apply_with_labels(images, np.eye(60, dtype=np.float32), {"mixup": 1.0})
+    assert (np.ptp(mixed, axis=(1, 2, 3)) == 0).all()
+    assert np.abs(rows @ levels - mixed[:, 0, 0, 0]).max() <= 0.501
     assert ((rows > 0).sum(axis=1) <= 2).all()
     # Each image has a share of its own, evenly drawn for alpha 1, and is partner once.
     own = np.diag(rows)[(rows > 0).sum(axis=1) == 2]
@@ -58,8 +58,8 @@ def test_mixing_one_image() -> None:
 def test_cutmix_label_is_the_area() -> None:
     """Exactly: image i is value i everywhere, so that pixels can be counted."""
     images = np.arange(200, dtype=np.uint8)[:, None, None, None] * np.ones((9, 12, 3), np.uint8)
-    found, rows = apply_with_labels(images, np.eye(200, dtype=np.float32), "cutmix")
-    for i, image in enumerate(found[..., 0]):
+    mixed, rows = apply_with_labels(images, np.eye(200, dtype=np.float32), "cutmix")
+    for i, image in enumerate(mixed[..., 0]):
         pasted = image != i
         assert rows[i, i] == np.float32(1 - pasted.mean()) or not pasted.any()
         assert pasted.sum() == pasted.any(axis=1).sum() * pasted.any(axis=0).sum()
@@ -67,7 +67,7 @@ def test_cutmix_label_is_the_area() -> None:
         if pasted.any():
             assert rows[i, image[pasted][0]] == 1 - rows[i, i]
         assert rows[i].sum() == 1
-    areas = (found[..., 0] != np.arange(200)[:, None, None]).mean(axis=(1, 2))
+    areas = (mixed[..., 0] != np.arange(200)[:, None, None]).mean(axis=(1, 2))
     # Half of the image, were no rectangle cut at the edge.
     assert 0.25 < areas.mean() < 0.5
     assert areas.max() > 0.8
@@ -82,6 +82,6 @@ def test_probability_of_mixing(word: str) -> None:
 
 def test_both_ways_of_mixing_after_one_another() -> None:
     images = np.arange(100, dtype=np.uint8)[:, None, None, None] * np.ones((8, 8, 1), np.uint8)
-    found, rows = apply_with_labels(images, np.eye(100, dtype=np.float32), "cutmix", {"mixup": 1.0})
-    assert np.abs(rows @ np.arange(100) - found.mean(axis=(1, 2, 3))).max() <= 0.51
+    mixed, rows = apply_with_labels(images, np.eye(100, dtype=np.float32), "cutmix", {"mixup": 1.0})
+    assert np.abs(rows @ np.arange(100) - mixed.mean(axis=(1, 2, 3))).max() <= 0.51
     assert ((rows > 0).sum(axis=1) > 2).any()

@@ -20,10 +20,10 @@ def test_operations(word: str, shape: tuple[int, int, int]) -> None:
     image = pixels((1, *shape))[0] // 4 * 3 + 20
     picture = Image.fromarray(image[..., 0] if shape[2] == 1 else image)
     for by in (-1.0, -0.3, 0.3, 1.0):
-        found = OPERATIONS[word](picture, by)
-        assert (found.mode, found.size) == (picture.mode, picture.size)
+        changed = OPERATIONS[word](picture, by)
+        assert (changed.mode, changed.size) == (picture.mode, picture.size)
         if word != "identity" and min(shape[:2]) > 2 and (word, shape[2]) != ("color", 1):
-            assert found.tobytes() != picture.tobytes()
+            assert changed.tobytes() != picture.tobytes()
 
 
 @pytest.mark.parametrize("word", ["rotate", "shear_x", "shear_y"])
@@ -32,25 +32,25 @@ def test_operations_about_the_middle(word: str) -> None:
     image = np.zeros((33, 33), np.uint8)
     image[15:18, 15:18] = 255
     for by in (-1.0, 1.0):
-        found = np.asarray(OPERATIONS[word](Image.fromarray(image), by))
-        assert found[16, 16] == 255
-        assert (found == 128).any()
+        changed = np.asarray(OPERATIONS[word](Image.fromarray(image), by))
+        assert changed[16, 16] == 255
+        assert (changed == 128).any()
 
 
 def test_translations_move_by_their_share() -> None:
     image = np.zeros((331, 331), np.uint8)
     image[165, 165] = 255
     for word, place in (("translate_x", (165, 90)), ("translate_y", (90, 165))):
-        found = np.asarray(OPERATIONS[word](Image.fromarray(image), 0.5))
-        assert found[place] == 255
+        changed = np.asarray(OPERATIONS[word](Image.fromarray(image), 0.5))
+        assert changed[place] == 255
 
 
 def test_all_operations_are_drawn() -> None:
     """As often, alone, as many versions of one image as there are operations and signs."""
     image = pixels((1, 32, 32, 3)) // 2 + 40
-    found = apply(np.repeat(image, 2000, axis=0), {"rand_augment": 1})
-    versions = {one.tobytes() for one in found}
+    changed = apply(np.repeat(image, 2000, axis=0), {"rand_augment": 1})
+    versions = {changed_image.tobytes() for changed_image in changed}
     # One for identity, auto_contrast, equalize, solarize and posterize, two for the nine others.
     assert len(versions) == 5 + 2 * 9
-    kept = (found == image).all(axis=(1, 2, 3)).sum()
-    assert 85 <= kept <= 200  # A fourteenth is 143; five standard deviations are 58.
+    unchanged = (changed == image).all(axis=(1, 2, 3)).sum()
+    assert 85 <= unchanged <= 200  # A fourteenth is 143; five standard deviations are 58.

@@ -42,7 +42,7 @@ def arrays(variables: Any) -> dict[str, np.ndarray]:
     return {each.path: backend.to_numpy(each) for each in variables}
 
 
-def all_close(found: dict[str, np.ndarray], wanted: dict[str, np.ndarray], rtol: float) -> None:
-    assert found.keys() == wanted.keys()
-    for path, value in wanted.items():
-        np.testing.assert_allclose(found[path], value, rtol=rtol, atol=1e-5, err_msg=path)
+def all_close(actual: dict[str, np.ndarray], expected: dict[str, np.ndarray], rtol: float) -> None:
+    assert actual.keys() == expected.keys()
+    for path, value in expected.items():
+        np.testing.assert_allclose(actual[path], value, rtol=rtol, atol=1e-5, err_msg=path)

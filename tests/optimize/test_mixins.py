@@ -25,11 +25,11 @@ def test_frozen_is_frozen(tmp_path: Path, word: str) -> None:
     )
     for _ in range(2):
         net.step(net.gradients())
-    before, kept = net.weights, arrays(net.optimizer.variables)
+    before, state_before = net.weights, arrays(net.optimizer.variables)
     net.step(net.gradients())
     for path, value in net.weights.items():
         assert np.any(value != before[path]) != path.startswith("conv1"), path
-    of_conv1 = {path: value for path, value in kept.items() if "/conv1_" in path}
+    of_conv1 = {path: value for path, value in state_before.items() if "/conv1_" in path}
     assert of_conv1 or "SGD" in word
     for path, value in arrays(net.optimizer.variables).items():
         assert path not in of_conv1 or value.tobytes() == of_conv1[path].tobytes(), path
@@ -67,8 +67,12 @@ def test_the_first_pattern_counts(tmp_path: Path) -> None:
         )  # fmt: skip
         decay = 0.5 * before[path] if path.endswith("kernel") else 0
         # Decay comes first, then the step.
-        wanted = before[path] - 0.1 * factor * (decay + gradients[path])
-        np.testing.assert_allclose(value, wanted, rtol=1e-4, atol=1e-6, err_msg=path)
+        expected = before[path] - 0.1 * factor * (decay + gradients[path])
+        np.testing.assert_allclose(value, expected, rtol=1e-4, atol=1e-6, err_msg=path)
+
+
+def averages_of(net: Net) -> dict[str, np.ndarray]:
+    return {variable.path: np.array(average) for variable, average in net.optimizer.averages()}
 
 
 def batches(net: Net, count: int) -> tuple[np.ndarray, np.ndarray]:
@@ -92,11 +96,7 @@ def test_three_small_steps_are_a_large_one(tmp_path: Path, word: str) -> None:
             part = slice(start, start + size)
             net.model.train_on_batch(images[part], labels[part])
     all_close(small.weights, large.weights, 2e-3)
-    found, wanted = (
-        {one.path: np.array(other) for one, other in net.optimizer.averages()}
-        for net in (small, large)
-    )
-    all_close(found, wanted, 2e-3)
+    all_close(averages_of(small), averages_of(large), 2e-3)
     assert int(small.optimizer.iterations) == int(large.optimizer.iterations) == 2
 
 
@@ -107,15 +107,15 @@ def test_schedules_count_updates(tmp_path: Path) -> None:
     recipe = net.recipe.model_copy(
         update={"train": net.recipe.train.model_copy(update={"epochs": 3})}
     )
-    made = optimize.optimizer(recipe, net.model, 5)
-    wanted = optimize.learning_rate(recipe.train.schedule, 0.1, 1, 7)
-    found = []
+    optimizer = optimize.optimizer(recipe, net.model, 5)
+    schedule = optimize.learning_rate(recipe.train.schedule, 0.1, 1, 7)
+    rates = []
     for _ in range(15):
-        found.append(float(made.learning_rate))
-        made.apply([keras.ops.convert_to_tensor(each) for each in net.gradients().values()])
-    assert found == pytest.approx([float(wanted(step // 2)) for step in range(15)])
-    again = keras.saving.deserialize_keras_object(keras.saving.serialize_keras_object(made))
-    assert float(again._learning_rate(5)) == pytest.approx(float(wanted(2)))
+        rates.append(float(optimizer.learning_rate))
+        optimizer.apply([keras.ops.convert_to_tensor(each) for each in net.gradients().values()])
+    assert rates == pytest.approx([float(schedule(step // 2)) for step in range(15)])
+    restored = keras.saving.deserialize_keras_object(keras.saving.serialize_keras_object(optimizer))
+    assert float(restored._learning_rate(5)) == pytest.approx(float(schedule(2)))
 
 
 @pytest.mark.parametrize("every", [1, 2])
@@ -123,15 +123,14 @@ def test_average(tmp_path: Path, every: int) -> None:
     """Rises to its momentum; the first update is taken whole; between updates it rests."""
     more = f", gradient_accumulation_steps: {every}" * (every > 1)
     net = Net(tmp_path, f"optimizer: {{SGD: 0.1}}, ema: {{momentum: 0.3}}{more}")
-    wanted = net.weights
+    expected = net.weights
     for step in range(1, 13):
         net.step(net.gradients())
         if step % every == 0:
             done = step // every - 1
             share = min(0.3, (1 + done) / (10 + done)) if done else 0.0
-            wanted = {
-                path: share * wanted[path] + (1 - share) * value
+            expected = {
+                path: share * expected[path] + (1 - share) * value
                 for path, value in net.weights.items()
             }
-        found = {one.path: np.array(other) for one, other in net.optimizer.averages()}
-        all_close(found, wanted, 1e-4)
+        all_close(averages_of(net), expected, 1e-4)

@@ -22,9 +22,9 @@ def test_constant_is_a_plain_number(tmp_path: Path) -> None:
     """ReduceLROnPlateau refuses to move a schedule."""
     assert learning_rate(Schedule.model_validate("constant"), 0.1, 4, 10) == 0.1
     recipe = network(tmp_path, "[flatten]")
-    made = optimize.optimizer(recipe, build(recipe, 4, UNIT), 4)
-    made.learning_rate = 0.5
-    assert float(made.learning_rate) == 0.5
+    optimizer = optimize.optimizer(recipe, build(recipe, 4, UNIT), 4)
+    optimizer.learning_rate = 0.5
+    assert float(optimizer.learning_rate) == 0.5
 
 
 @pytest.mark.parametrize("word", words.OPTIMIZERS)
@@ -32,18 +32,18 @@ def test_without_decay(tmp_path: Path, word: str) -> None:
     """Every optimizer can do without, which is what `zoo check` asks of each."""
     train = f", optimizer: {{{word}: {{weight_decay: 0.1}}}}"
     recipe = without_regularization(network(tmp_path, "[fc: {units: 4}]", train=train))
-    made = build(recipe, 4, UNIT)
-    optimizer = optimize.optimizer(recipe, made, 4)
-    before = weights(made)
-    optimizer.apply([keras.ops.zeros(v.shape) for v in made.trainable_variables])
-    assert same(weights(made), before)
+    model = build(recipe, 4, UNIT)
+    optimizer = optimize.optimizer(recipe, model, 4)
+    before = weights(model)
+    optimizer.apply([keras.ops.zeros(v.shape) for v in model.trainable_variables])
+    assert same(weights(model), before)
 
 
 def test_float16_scales_its_loss(tmp_path: Path) -> None:
     recipe = network(tmp_path, "[flatten]", train=", dtype_policy: mixed_float16")
-    made = optimize.optimizer(recipe, build(recipe, 4, UNIT), 4)
-    assert isinstance(made, keras.optimizers.LossScaleOptimizer)
-    assert float(made.learning_rate) == pytest.approx(0.001)
+    optimizer = optimize.optimizer(recipe, build(recipe, 4, UNIT), 4)
+    assert isinstance(optimizer, keras.optimizers.LossScaleOptimizer)
+    assert float(optimizer.learning_rate) == pytest.approx(0.001)
 
 
 def test_more_accumulated_than_an_epoch_has(tmp_path: Path) -> None:

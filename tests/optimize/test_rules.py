@@ -34,18 +34,18 @@ def test_decay_is_of_kernels_alone(tmp_path: Path, word: str) -> None:
     for path, value in net.weights.items():
         # Lamb's steps are as long as the kernel, whatever makes them.
         factor = 0.9 if word == "Lamb" else 0.95
-        wanted = before[path] * factor if path in kernels else before[path]
-        np.testing.assert_allclose(value, wanted, rtol=1e-5, err_msg=path)
+        expected = before[path] * factor if path in kernels else before[path]
+        np.testing.assert_allclose(value, expected, rtol=1e-5, err_msg=path)
     assert len(kernels) == 4
 
 
 @pytest.mark.parametrize("word", words.OPTIMIZERS)
 def test_options_come_back(tmp_path: Path, word: str) -> None:
-    made = Net(tmp_path, f"optimizer: {{{word}: {{weight_decay: 0.25}}}}").optimizer
-    again = keras.saving.deserialize_keras_object(keras.saving.serialize_keras_object(made))
-    assert type(again) is type(made)
-    assert again.get_config() == made.get_config()
-    assert made.get_config()["weight_decay"] == 0.25
+    optimizer = Net(tmp_path, f"optimizer: {{{word}: {{weight_decay: 0.25}}}}").optimizer
+    restored = keras.saving.deserialize_keras_object(keras.saving.serialize_keras_object(optimizer))
+    assert type(restored) is type(optimizer)
+    assert restored.get_config() == optimizer.get_config()
+    assert optimizer.get_config()["weight_decay"] == 0.25
 
 
 @pytest.mark.parametrize("nesterov", [False, True])
@@ -59,18 +59,18 @@ def test_torch_sgd(tmp_path: Path, momentum: float, nesterov: bool) -> None:
         f"optimizer: {{TorchSGD: {{momentum: {momentum}, nesterov: {str(nesterov).lower()}, "
         "weight_decay: 0.1}}",
     )
-    wanted = net.weights
-    buffers = {path: np.zeros_like(value) for path, value in wanted.items()}
+    expected = net.weights
+    buffers = {path: np.zeros_like(value) for path, value in expected.items()}
     for rate in (0.5, 0.5, 0.01, 0.2):
         net.optimizer.learning_rate = rate
         gradients = net.gradients()
         net.step(gradients)
         for path, gradient in gradients.items():
-            g = gradient + (0.1 * wanted[path] if path.endswith("kernel") else 0)
+            g = gradient + (0.1 * expected[path] if path.endswith("kernel") else 0)
             buffers[path] = momentum * buffers[path] + g
             step = g + momentum * buffers[path] if nesterov else buffers[path]
-            wanted[path] = wanted[path] - rate * step
-    all_close(net.weights, wanted, 1e-4)
+            expected[path] = expected[path] - rate * step
+    all_close(net.weights, expected, 1e-4)
 
 
 def adam(g: np.ndarray, state: list[Any], count: int) -> np.ndarray:
@@ -83,18 +83,18 @@ def adam(g: np.ndarray, state: list[Any], count: int) -> np.ndarray:
 
 def test_lamb(tmp_path: Path) -> None:
     net = Net(tmp_path, "optimizer: {Lamb: {learning_rate: 0.1, weight_decay: 0.5}}")
-    wanted = net.weights
-    states: dict[str, list[Any]] = {path: [0.0, 0.0] for path in wanted}
+    expected = net.weights
+    states: dict[str, list[Any]] = {path: [0.0, 0.0] for path in expected}
     for count in (1, 2, 3):
         gradients = net.gradients()
         net.step(gradients)
         for path, gradient in gradients.items():
-            update, w = adam(gradient, states[path], count), wanted[path]
+            update, w = adam(gradient, states[path], count), expected[path]
             if path.endswith("kernel"):
                 update = update + 0.5 * w
                 update = update * np.linalg.norm(w) / np.linalg.norm(update)
-            wanted[path] = w - 0.1 * update
-    all_close(net.weights, wanted, 1e-4)
+            expected[path] = w - 0.1 * update
+    all_close(net.weights, expected, 1e-4)
 
 
 def orthogonal(matrix: np.ndarray, steps: int = 5) -> np.ndarray:
@@ -110,23 +110,23 @@ def orthogonal(matrix: np.ndarray, steps: int = 5) -> np.ndarray:
 def test_muon(tmp_path: Path) -> None:
     """Kernels as matrices; the head, depthwise kernels, biases and norms as AdamW has them."""
     net = Net(tmp_path, "optimizer: {Muon: {learning_rate: 0.1, weight_decay: 0.5}}")
-    wanted = net.weights
+    expected = net.weights
     matrices = {"conv1/kernel", "fc1/kernel"}
-    states: dict[str, list[Any]] = {path: [0.0, 0.0] for path in wanted}
+    states: dict[str, list[Any]] = {path: [0.0, 0.0] for path in expected}
     for count in (1, 2, 3):
         gradients = net.gradients()
         net.step(gradients)
         for path, g in gradients.items():
-            w = wanted[path] * (1 - 0.1 * 0.5 * path.endswith("kernel"))
+            w = expected[path] * (1 - 0.1 * 0.5 * path.endswith("kernel"))
             if path in matrices:
                 states[path][0] = 0.95 * states[path][0] + g
                 step = (g + 0.95 * states[path][0]).reshape(-1, g.shape[-1])
                 scale = 0.2 * np.sqrt(max(step.shape))
-                wanted[path] = w - 0.1 * scale * orthogonal(step).reshape(g.shape)
+                expected[path] = w - 0.1 * scale * orthogonal(step).reshape(g.shape)
             else:
-                wanted[path] = w - 0.1 * adam(g, states[path], count)
-    assert matrices < wanted.keys()
-    all_close(net.weights, wanted, 2e-3)
+                expected[path] = w - 0.1 * adam(g, states[path], count)
+    assert matrices < expected.keys()
+    all_close(net.weights, expected, 2e-3)
 
 
 def test_muon_makes_matrices_orthogonal(tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ from typing import Any
 
 import keras
 
+from zoo import backend
 from zoo.check.judge import updates
 from zoo.errors import Problem, RecipeError
 from zoo.model.builder import decayed
@@ -87,8 +88,8 @@ def current_learning_rate(optimizer: Any, steps_ago: int = 0) -> float:
     inner = getattr(optimizer, "inner_optimizer", optimizer)
     schedule = inner._learning_rate
     if steps_ago and isinstance(schedule, keras.optimizers.schedules.LearningRateSchedule):
-        return float(keras.ops.convert_to_numpy(schedule(inner._iterations - steps_ago)))
-    return float(keras.ops.convert_to_numpy(inner.learning_rate))
+        return float(backend.to_numpy(schedule(inner._iterations - steps_ago)))
+    return float(backend.to_numpy(inner.learning_rate))
 
 
 def equilibrium(choice: Choice, learning_rate: float) -> float | None:
