@@ -39,6 +39,10 @@ from zoo.recipe.words import ORDER
 from zoo.recipe.yaml_reader import KeyPath
 
 
+# Size of an activation by dtype policy.
+BYTES_PER_VALUE = {"float32": 4, "mixed_bfloat16": 2, "mixed_float16": 2, "float64": 8}
+
+
 def plan(recipe: Recipe, num_classes: int) -> Plan:
     """Plans a resolved recipe.
 
@@ -53,9 +57,7 @@ def plan(recipe: Recipe, num_classes: int) -> Plan:
     planner.run()
     if planner.problems:
         raise RecipeError(Problem(message=message) for _, message in planner.problems)
-    policy = recipe.train.dtype_policy
-    is_16bit = policy in ("mixed_bfloat16", "mixed_float16")
-    return Plan(tuple(planner.layers), 8 if policy == "float64" else 2 if is_16bit else 4)
+    return Plan(tuple(planner.layers), BYTES_PER_VALUE[recipe.train.dtype_policy])
 
 
 class Planner(Appender):
