@@ -38,7 +38,6 @@ from zoo.recipe.schema import Recipe
 from zoo.recipe.words import ORDER
 from zoo.recipe.yaml_reader import KeyPath
 
-
 # Size of an activation by dtype policy.
 BYTES_PER_VALUE = {"float32": 4, "mixed_bfloat16": 2, "mixed_float16": 2, "float64": 8}
 
