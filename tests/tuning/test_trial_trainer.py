@@ -16,6 +16,7 @@ from tuning.hyperparameter_variables import signature
 from tuning.pruning import rungs
 from tuning.trial_trainer import TrialTrainer
 from tuning.trials import TrialResult, TrialSpec
+from zoo import backend
 from zoo.artifact.trained_run import TrainedRun
 from zoo.data.load import load as load_data
 from zoo.data.splits import Splits
@@ -59,6 +60,7 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Splits:
 @pytest.fixture(scope="module")
 def bench(data: Splits) -> TrialTrainer:
     """One for many tests: what ran before in it must not matter to any."""
+    backend.prepare(deterministic=True, seed=3)  # As a worker does.
     return TrialTrainer(data)
 
 
