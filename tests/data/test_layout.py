@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -127,9 +125,3 @@ def test_a_share_beside_its_folder(tmp_path: Path, split: str) -> None:
     touch(tmp_path, *many("train/a", 2), *many("train/b", 2), f"{split}/a/0.jpg")
     with pytest.raises(DataError, match=f"{split}_split is given, but"):
         read(tmp_path, **{f"{split}_split": 0.5})  # type: ignore[arg-type]
-
-
-def test_layout_is_light() -> None:
-    code = "import sys, zoo.data.layout; print({'numpy', 'PIL', 'keras'} & set(sys.modules))"
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert done.stdout.strip() == "set()"

@@ -1,8 +1,7 @@
 """Random changes of training images: numpy functions over uint8 batches.
 
-Every image gets its own draws; Keras's RandomCrop draws one place a batch. Augmentation belongs to
-the data here: Keras's preprocessing layers would run again in every training-mode call and would be
-part of an export.
+Every image gets its own draws; Keras's RandomCrop draws one place a batch. Keras's layers would
+also be part of the model: they would run in every training-mode call, and be exported.
 
 To add an augmentation:
 
