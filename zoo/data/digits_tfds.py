@@ -14,7 +14,7 @@ import tensorflow_datasets as tfds
 from zoo.data import digits
 
 
-class Digits(tfds.core.GeneratorBasedBuilder):  # type: ignore[misc]  # TFDS has no types.
+class Digits(tfds.core.GeneratorBasedBuilder):
     """1,797 grey images of 8 x 8, in the same splits as the source `digits`."""
 
     VERSION = tfds.core.Version("1.0.0")

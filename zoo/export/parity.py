@@ -85,10 +85,10 @@ def _substitute_undecodable(probes: Probes, spec: ImageSpec) -> int:
     """Replaces validation files that no graph decodes by PNGs of their pixels; counts them."""
     import tensorflow as tf
 
-    @tf.function(input_signature=[tf.TensorSpec((), tf.string)])
-    def decode(content: Any) -> Any:
+    def traced(content: Any) -> Any:
         return graph.decode(content, spec)
 
+    decode = tf.function(traced, input_signature=[tf.TensorSpec((), tf.string)])
     substituted = 0
     for i, content in enumerate(probes.files[: len(probes.pixels)]):
         try:

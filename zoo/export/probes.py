@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from PIL import Image, features
@@ -79,9 +80,9 @@ def _variants(image: Image.Image) -> Iterator[tuple[str, bytes]]:
         yield "WebP", _encoded(larger, "WEBP")
 
 
-def _encoded(image: Image.Image, format: str, **options: object) -> bytes:
+def _encoded(image: Image.Image, format: str, **options: Any) -> bytes:
     file = io.BytesIO()
-    image.save(file, format, **options)  # type: ignore[arg-type]
+    image.save(file, format, **options)
     return file.getvalue()
 
 

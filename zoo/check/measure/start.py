@@ -97,7 +97,8 @@ def activations(subject: Subject, network: keras.Model | None = None) -> dict[st
     Those of the start are kept; those of another network, such as a trained one, are not.
     """
     if network is None and subject.kept.get("activations"):
-        return subject.kept["activations"]
+        kept: dict[str, Values] = subject.kept["activations"]
+        return kept
     chosen = [layer for layer in subject.layers if layer.has_kernel or layer.kind in ("act", "add")]
     images, _ = subject.probe
     model = network or subject.start
