@@ -1,9 +1,11 @@
-"""What the oracles draw: the same again, inside of their ranges, and as long as they are asked."""
+"""What oracles draw: the same again, and inside their ranges."""
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -225,25 +227,42 @@ def test_others_leave_epochs_to_the_stage(kind: str) -> None:
     assert oracle.epochs(name) is None
 
 
+def in_a_process(code: str, path: str = "") -> str:
+    """What code prints in a process of its own, with TensorFlow as Keras's backend."""
+    variables = environment(KERAS_BACKEND="tensorflow")
+    variables["PYTHONPATH"] = os.pathsep.join(filter(None, (path, variables["PYTHONPATH"])))
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        env=variables, cwd=ROOT, capture_output=True, text=True, timeout=60,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
 @pytest.mark.parametrize(
     "module, jax, backend",
     [("cli", True, "numpy"), ("cli", False, "tensorflow"), ("search", True, "tensorflow")],
 )
-def test_the_command_draws_without_tensorflow(module: str, jax: bool, backend: str) -> None:
-    """Keras's backend numpy needs JAX, which may be missing, and cannot train what was found."""
+def test_backend_that_keras_tuner_is_imported_with(
+    tmp_path: Path, module: str, jax: bool, backend: str
+) -> None:
+    """Keras's backend numpy needs JAX, which may be missing, and cannot train the winner."""
+    (tmp_path / "keras_tuner.py").write_text("import os; print(os.environ['KERAS_BACKEND'])")
     code = (
-        f"import os, sys, tuning.{module}\n"
-        "from tuning.oracle import make\nfrom tuning.space import Range\n"
-        f"sys.modules.update({{}} if {jax} else {{'jax': None}})\n"
-        "print(make('random', {'a': Range(0, 1)}, {}, 5, 1).draw()[1])\n"
-        "import keras; print(keras.backend.backend(), os.environ['KERAS_BACKEND'])\n"
+        f"import os, sys, tuning.{module}\nfrom tuning import oracle\n"
+        f"oracle.find_spec = lambda name: {jax} or None\n"
+        "oracle._keras_tuner(); print(os.environ['KERAS_BACKEND'])\n"
     )
-    done = subprocess.run(
-        [sys.executable, "-c", code],
-        env=environment(KERAS_BACKEND="tensorflow"), cwd=ROOT,
-        capture_output=True, text=True, timeout=60,
-    )  # fmt: skip
-    assert done.returncode == 0, done.stderr
-    drawn, loaded = done.stdout.splitlines()
-    assert drawn.startswith("{'a': 0.")
-    assert loaded == f"{backend} tensorflow"
+    assert in_a_process(code, str(tmp_path)).split() == [backend, "tensorflow"]
+
+
+def test_the_command_draws_without_tensorflow() -> None:
+    code = (
+        "import os, sys, tuning.cli\n"
+        "from tuning.oracle import make\nfrom tuning.space import Range\n"
+        "print(make('random', {'a': Range(0, 1)}, {}, 5, 1).draw()[1])\n"
+        "import keras; print(keras.backend.backend(), 'tensorflow' in sys.modules)\n"
+    )
+    values, backend = in_a_process(code).splitlines()
+    assert values.startswith("{'a': 0.")
+    assert backend == "numpy False"

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 
 import pytest
 import yaml
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.runs import TINY  # With Keras: else the oracles would load it.
@@ -83,29 +83,31 @@ def play(
         trials.add(finished(running.pop(choose(len(running)))))
 
 
-@settings(
-    max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+@pytest.fixture(scope="module")
+def stages(template: Template) -> list[dict[int, TrialSpec]]:
+    """The trials of both stages, finished in their order."""
+    return [play(template, number, lambda count: 0) for number in (0, 1)]
+
+
+@settings(max_examples=25, deadline=None)
 @given(st.sampled_from([0, 1]), st.data())
 def test_the_order_in_which_trials_end_changes_nothing(
-    template: Template, number: int, data: st.DataObject
+    template: Template, stages: list[dict[int, TrialSpec]], number: int, data: st.DataObject
 ) -> None:
     """Neither values nor whom a trial is compared with."""
-    expected = play(template, number, lambda count: 0)
+    expected = stages[number]
     specs = play(template, number, lambda count: data.draw(st.integers(0, count - 1), label="ends"))
     assert len(expected) == TRIALS
     assert specs == expected
     assert number or any(spec.rivals for spec in expected.values())
 
 
-@settings(
-    max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+@settings(max_examples=25, deadline=None)
 @given(st.sampled_from([0, 1]), st.sets(st.integers(0, TRIALS - 1)))
 def test_a_resumed_stage_gives_what_is_missing(
-    template: Template, number: int, missing: set[int]
+    template: Template, stages: list[dict[int, TrialSpec]], number: int, missing: set[int]
 ) -> None:
-    expected = play(template, number, lambda count: 0)
+    expected = stages[number]
     records = [finished(spec) for index, spec in expected.items() if index not in missing]
     specs = play(template, number, lambda count: count - 1, records)
     assert specs == {index: expected[index] for index in missing}
