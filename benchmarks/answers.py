@@ -1,9 +1,9 @@
-"""How long the verbs that need no framework take to answer.
+"""Measures how long the verbs that need no framework take to answer.
 
     python benchmarks/answers.py [--runs 10]
 
-Prints wall and processor seconds of fresh processes, median and range. The goal on an idle core is
-0.3 s of wall time each; that they import no framework is held by tests/test_light.py.
+Prints wall and processor seconds of fresh processes, median and range. The goal is 0.3 s of wall
+time each on an idle core. tests/test_light.py checks that these verbs import no framework.
 """
 
 from __future__ import annotations
@@ -39,6 +39,7 @@ def measured(arguments: list[str]) -> tuple[float, float]:
 
 
 def main() -> None:
+    """The command."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--runs", type=int, default=10, help="processes a verb")
     runs = parser.parse_args().runs

@@ -1,11 +1,11 @@
-"""Clients that know nothing of zoo, against what a run predicts: the same first class?
+"""Compares clients without zoo with the predictions of a run.
 
     python benchmarks/clients.py RUN IMAGES [--count 1000]
 
-RUN was exported in all formats; IMAGES is a folder of image files that training has not seen. Asks
-each export as a stranger would: curl and requests against `zoo serve`, onnxruntime and the LiteRT
-interpreter with images that Pillow decodes, Keras with its own loader; each in a process in which
-`import zoo` fails. Prints a line a client: images, equal first classes, the largest difference.
+RUN was exported in all formats; IMAGES is a folder of image files that training has not seen. The
+clients are curl and requests against `zoo serve`, ONNX Runtime and the LiteRT interpreter on images
+that Pillow decodes, and Keras with its own loader, each in a process in which `import zoo` fails.
+Prints for each client the number of images, equal first classes and the largest difference.
 """
 
 from __future__ import annotations
@@ -98,23 +98,24 @@ rows = np.log(model.predict(pixels(files, HEIGHT, WIDTH, MODE), verbose=0) + 1e-
 
 
 def main() -> None:
+    """The command."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("run", metavar="RUN")
     parser.add_argument("images", type=Path, metavar="IMAGES")
     parser.add_argument("--count", type=int, default=1000)
-    words = parser.parse_args()
-    found = sorted(path for path in words.images.rglob("*") if path.is_file())
-    chosen = [str(path.absolute()) for path in found[:: max(1, len(found) // words.count)]]
-    chosen = chosen[: words.count]
-    told = json.loads(_zoo("predict", words.run, *chosen, "--json", "--top", "1000"))
-    wanted = told["predictions"]
+    arguments = parser.parse_args()
+    paths = sorted(path for path in arguments.images.rglob("*") if path.is_file())
+    files = [str(path.absolute()) for path in paths[:: max(1, len(paths) // arguments.count)]]
+    files = files[: arguments.count]
+    output = json.loads(_zoo("predict", arguments.run, *files, "--json", "--top", "1000"))
+    expected = output["predictions"]
     sys.path.insert(0, str(ROOT))
     from zoo.rundir import Run
 
-    run = Run.open(Path(words.run).absolute())
+    run = Run.open(Path(arguments.run).absolute())
     name = run.info()["name"]
-    exports = {format: run.export_folder(format) / name / "1" for format in ("saved_model", "onnx")}
-    exports |= {format: run.export_folder(format) / name / "1" for format in ("keras", "litert")}
+    formats = ("saved_model", "onnx", "keras", "litert")
+    exports = {format: run.export_folder(format) / name / "1" for format in formats}
     extra = exports["saved_model"] / "assets.extra" / "manifest.json"
     manifest = json.loads(extra.read_text(encoding="utf-8"))
     server = subprocess.Popen(
@@ -134,13 +135,13 @@ def main() -> None:
     try:
         assert server.stdout is not None
         url = json.loads(server.stdout.readline())["url"] + f"/v1/models/{name}:predict"
-        files = {
+        models = {
             "onnxruntime": exports["onnx"] / "model.onnx",
             "LiteRT": exports["litert"] / "model.tflite",
             "Keras": exports["keras"] / "model.keras",
         }
         for client, script in CLIENTS.items():
-            _ask(client, script, str(files.get(client, url)), chosen, wanted, manifest)
+            _compare(client, script, str(models.get(client, url)), files, expected, manifest)
     finally:
         server.terminate()
         server.wait(30)
@@ -154,12 +155,12 @@ def _zoo(*arguments: str) -> str:
     return done.stdout
 
 
-def _ask(
+def _compare(
     client: str,
     script: str,
     target: str,
     files: list[str],
-    wanted: list[dict[str, Any]],
+    expected: list[dict[str, Any]],
     manifest: dict[str, Any],
 ) -> None:
     import numpy as np
@@ -176,17 +177,19 @@ def _ask(
         subprocess.run([sys.executable, "client.py", "files.json", target], cwd=work, check=True)
         logits = np.array(json.loads((Path(work) / "rows.json").read_text(encoding="utf-8")))
     powers = np.exp(logits - logits.max(axis=1, keepdims=True))
-    shares = powers / powers.sum(axis=1, keepdims=True)
+    found = powers / powers.sum(axis=1, keepdims=True)
     names = manifest["classes"]
-    expected = np.array(
+    probabilities = np.array(
         [
             [entry["probabilities"][entry["classes"].index(label)] for label in names]
-            for entry in wanted
+            for entry in expected
         ]
     )
-    same = int((shares.argmax(axis=1) == expected.argmax(axis=1)).sum())
-    apart = np.abs(shares - expected).max()
-    print(f"{client:36s} {len(files)} images, {same} equal, differs by {apart:.1e}", flush=True)
+    same = int((found.argmax(axis=1) == probabilities.argmax(axis=1)).sum())
+    difference = np.abs(found - probabilities).max()
+    print(
+        f"{client:36s} {len(files)} images, {same} equal, differs by {difference:.1e}", flush=True
+    )
 
 
 if __name__ == "__main__":

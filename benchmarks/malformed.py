@@ -1,12 +1,12 @@
-"""Requests that are wrong, drawn at random, for benchmarks/serving.py --malformed. Not run by hand.
+"""Draws random malformed requests, for `benchmarks/serving.py --malformed`. Not run by hand.
 
-What must come back:
+Allowed answers:
 
-| rule | kinds | answers allowed |
+| rule | kinds | allowed |
 |---|---|---|
 | refused | all but those below | a status from 400 to 499 |
-| image | damaged images | as above, or 200 where the decoder still makes an image of what is left |
-| unfinished | less is sent than was announced | as above, or closed without an answer |
+| image | damaged images | as above, or 200 if the decoder still finds an image |
+| unfinished | requests shorter than announced | as above, or closed without an answer |
 """
 
 from __future__ import annotations
@@ -28,11 +28,13 @@ SECONDS = 30.0
 
 
 @dataclass(frozen=True)
-class Wrong:
-    """Args:
-    kind: of mistake.
-    rule: see the head of this file.
-    raw: all bytes that are sent.
+class MalformedRequest:
+    """A request with one mistake.
+
+    Attributes:
+        kind: of the mistake.
+        rule: the answers allowed; see the docstring of this module.
+        raw: all bytes to send.
     """
 
     kind: str
@@ -40,48 +42,48 @@ class Wrong:
     raw: bytes
 
     def allows(self, status: int | None) -> bool:
-        """Whether an answer is as the rule says; None is a connection closed without one."""
+        """Whether the rule allows a status; None: the connection was closed without an answer."""
         if status is None:
             return self.rule == "unfinished"
         return 400 <= status < 500 or (status == 200 and self.rule == "image")
 
 
 def send(port: int, raw: bytes, ends: bool) -> tuple[int | None, bytes]:
-    """Status and body of the first answer to raw bytes; None where there is none.
+    """Sends raw bytes; returns status and body of the first answer, None and b"" without one.
 
     Args:
         port: on the loopback address.
-        raw: sent as they are.
-        ends: tell the server that nothing follows.
+        raw: the request.
+        ends: close the sending side afterwards.
     """
-    got = b""
+    received = b""
     with socket.create_connection(("127.0.0.1", port), timeout=SECONDS) as connection:
         try:
             connection.sendall(raw)
             if ends:
                 connection.shutdown(socket.SHUT_WR)
             while chunk := connection.recv(65536):
-                got += chunk
-        except ConnectionError:  # Closed before all was sent; what it said first counts.
+                received += chunk
+        except ConnectionError:  # The server closed before all was sent; its first answer counts.
             pass
-    head, _, body = got.partition(b"\r\n\r\n")
+    head, _, body = received.partition(b"\r\n\r\n")
     words = head.split(b" ", 2)
     if len(words) < 2 or not words[0].startswith(b"HTTP/"):
-        return None, got
+        return None, received
     return int(words[1]), body
 
 
 def http(body: bytes, method: str = "POST", path: str = PREDICT, *headers: str) -> bytes:
-    """A request that says the truth about its length, unless `headers` say something else."""
+    """A request with the right Content-Length, unless `headers` set one."""
     if not any(line.lower().startswith(("content-length", "transfer-")) for line in headers):
         headers = (f"Content-Length: {len(body)}", *headers)
     lines = [f"{method} {path} HTTP/1.1", "Host: 127.0.0.1", "Connection: close", *headers]
     return "\r\n".join([*lines, "", ""]).encode("utf-8") + body
 
 
-def draw(rng: random.Random, items: list[Item]) -> Wrong:
-    """One wrong request."""
-    makers: tuple[tuple[Callable[..., Wrong], int], ...] = (
+def draw(rng: random.Random, items: list[Item]) -> MalformedRequest:
+    """Draws one malformed request."""
+    makers: tuple[tuple[Callable[..., MalformedRequest], int], ...] = (
         (damaged, 40), (no_image, 6), (bad_base64, 8), (bad_json, 12), (bad_number, 12),
         (bad_shape, 8), (bad_nesting, 12), (bad_signature, 4), (bad_target, 8), (lying_header, 8),
         (too_large, 1),
@@ -98,12 +100,12 @@ def _good(item: Item) -> dict[str, Any]:
     return {"instances": [{"b64": _b64(item.jpeg)}]}
 
 
-def _refused(kind: str, document: Any) -> Wrong:
-    return Wrong(kind, "refused", http(json.dumps(document).encode()))
+def _refused(kind: str, document: Any) -> MalformedRequest:
+    return MalformedRequest(kind, "refused", http(json.dumps(document).encode()))
 
 
-def damaged(rng: random.Random, item: Item) -> Wrong:
-    """Cut, with flipped bits, zeroed in part, or with the head of another format."""
+def damaged(rng: random.Random, item: Item) -> MalformedRequest:
+    """An image cut, with flipped bits, zeroed in part, or with another format's first bytes."""
     name = rng.choice(["jpeg", "png"])
     data = bytearray(getattr(item, name))
     kind = rng.choice(["cut", "flipped bits", "zeroed", "another head"])
@@ -120,11 +122,11 @@ def damaged(rng: random.Random, item: Item) -> Wrong:
         head = rng.choice([b"GIF89a", b"BM", b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff\xe0", b"RIFF"])
         data[: len(head)] = head
     document = {"instances": [{"b64": _b64(bytes(data))}]}
-    return Wrong(f"image: {kind}", "image", http(json.dumps(document).encode()))
+    return MalformedRequest(f"image: {kind}", "image", http(json.dumps(document).encode()))
 
 
-def no_image(rng: random.Random, item: Item) -> Wrong:
-    """Bytes that never were an image, in b64 or as a string."""
+def no_image(rng: random.Random, item: Item) -> MalformedRequest:
+    """Bytes that are not an image, in base64 or as a string."""
     data: Any = rng.choice([b"", b"\0", rng.randbytes(rng.randrange(1, 2000)), b"GIF89a", b"BM"])
     value: Any = {"b64": _b64(data)}
     if rng.random() < 0.3:
@@ -134,7 +136,8 @@ def no_image(rng: random.Random, item: Item) -> Wrong:
     return _refused("no image", {"instances": [value]})
 
 
-def bad_base64(rng: random.Random, item: Item) -> Wrong:
+def bad_base64(rng: random.Random, item: Item) -> MalformedRequest:
+    """An image in invalid base64, or in none."""
     text = _b64(item.jpeg)
     at = rng.randrange(1, len(text) - 4)
     length = len(text) // 4 * 4 - 3  # One letter more than whole groups: never right.
@@ -153,7 +156,8 @@ def bad_base64(rng: random.Random, item: Item) -> Wrong:
     return _refused("base64", {"instances": [{"b64": value}]})
 
 
-def bad_json(rng: random.Random, item: Item) -> Wrong:
+def bad_json(rng: random.Random, item: Item) -> MalformedRequest:
+    """A body that is not JSON, or nested too deep."""
     text = json.dumps(_good(item)).encode()
     deep = rng.choice([100, 10_000, 100_000])
     body = rng.choice(
@@ -174,20 +178,20 @@ def bad_json(rng: random.Random, item: Item) -> Wrong:
             b'{"instances": [{"b64": "AAAA\n"}]}',
         ]
     )
-    return Wrong("JSON", "refused", http(body))
+    return MalformedRequest("JSON", "refused", http(body))
 
 
 def _pixels(item: Item) -> Any:
     return copy.deepcopy(item.uint8)
 
 
-def _uint8(pixels: str) -> Wrong:
+def _uint8(pixels: str) -> MalformedRequest:
     body = f'{{"signature_name": "serve_uint8", "instances": [{pixels}]}}'
-    return Wrong("number", "refused", http(body.encode()))
+    return MalformedRequest("number", "refused", http(body.encode()))
 
 
-def bad_number(rng: random.Random, item: Item) -> Wrong:
-    """One number of an array replaced by what is none of its type."""
+def bad_number(rng: random.Random, item: Item) -> MalformedRequest:
+    """An array with one number replaced by a value of another type or out of range."""
     pixels = _pixels(item)
     pixels[rng.randrange(len(pixels))][rng.randrange(len(pixels[0]))][0] = "HERE"
     wrong = [
@@ -197,12 +201,13 @@ def bad_number(rng: random.Random, item: Item) -> Wrong:
     return _uint8(json.dumps(pixels).replace('"HERE"', rng.choice(wrong)))
 
 
-def bad_shape(rng: random.Random, item: Item) -> Wrong:
+def bad_shape(rng: random.Random, item: Item) -> MalformedRequest:
+    """An array of another shape than the model takes."""
     pixels = _pixels(item)
     ragged, short = copy.deepcopy(pixels), copy.deepcopy(pixels)
     del ragged[rng.randrange(len(ragged))][-1]
     del short[-1]
-    made = rng.choice(
+    array = rng.choice(
         [
             ragged,
             short,
@@ -219,10 +224,11 @@ def bad_shape(rng: random.Random, item: Item) -> Wrong:
             [[0] * 100_000],
         ]
     )
-    return Wrong("shape", "refused", _uint8(json.dumps(made)).raw)
+    return MalformedRequest("shape", "refused", _uint8(json.dumps(array)).raw)
 
 
-def bad_nesting(rng: random.Random, item: Item) -> Wrong:
+def bad_nesting(rng: random.Random, item: Item) -> MalformedRequest:
+    """JSON whose objects and lists are not those of the API."""
     good = _good(item)
     value = good["instances"][0]
     documents: list[Any] = [
@@ -240,17 +246,18 @@ def bad_nesting(rng: random.Random, item: Item) -> Wrong:
     return _refused("nesting", rng.choice(documents))
 
 
-def bad_signature(rng: random.Random, item: Item) -> Wrong:
+def bad_signature(rng: random.Random, item: Item) -> MalformedRequest:
+    """A signature that does not exist or takes something else."""
     names = ["no_such", "serve_uint8", 7, [], {}, True, "__saved_model_init_op", "x" * 10_000, "\0"]
     return _refused("signature", {"signature_name": rng.choice(names), **_good(item)})
 
 
-def bad_target(rng: random.Random, item: Item) -> Wrong:
-    """A wrong method or path with a right body."""
+def bad_target(rng: random.Random, item: Item) -> MalformedRequest:
+    """A good body with a wrong method or path."""
     body = json.dumps(_good(item)).encode()
     if rng.random() < 0.5:
         method = rng.choice(["GET", "PUT", "DELETE", "PATCH", "OPTIONS", "BREW", "TRACE", "post"])
-        return Wrong("method", "refused", http(body, method))
+        return MalformedRequest("method", "refused", http(body, method))
     path = rng.choice(
         [
             "/v1/models/other:predict",
@@ -276,11 +283,11 @@ def bad_target(rng: random.Random, item: Item) -> Wrong:
             "/static/../page.html",
         ]
     )
-    return Wrong("path", "refused", http(body, "POST", path))
+    return MalformedRequest("path", "refused", http(body, "POST", path))
 
 
-def lying_header(rng: random.Random, item: Item) -> Wrong:
-    """Lengths and encodings that are not so, and what is no HTTP."""
+def lying_header(rng: random.Random, item: Item) -> MalformedRequest:
+    """Headers with wrong lengths or encodings, and bytes that are not HTTP."""
     body = json.dumps(_good(item)).encode()
     short = rng.randrange(1, len(body))
     unfinished = rng.choice([True, False])
@@ -293,7 +300,7 @@ def lying_header(rng: random.Random, item: Item) -> Wrong:
                 http(body)[: rng.randrange(1, 100)],
             ]
         )
-        return Wrong("header: unfinished", "unfinished", raw)
+        return MalformedRequest("header: unfinished", "unfinished", raw)
     raw = rng.choice(
         [
             http(body, "POST", PREDICT, f"Content-Length: {short}"),
@@ -310,17 +317,19 @@ def lying_header(rng: random.Random, item: Item) -> Wrong:
             rng.randbytes(200) + b"\r\n\r\n",
         ]
     )
-    return Wrong("header", "refused", raw)
+    return MalformedRequest("header", "refused", raw)
 
 
-def too_large(rng: random.Random, item: Item) -> Wrong:
-    """More than `zoo serve` takes by default, announced truly or only by sending it."""
+def too_large(rng: random.Random, item: Item) -> MalformedRequest:
+    """A body above the default limit of `zoo serve`, with a Content-Length or in chunks."""
     if rng.random() < 0.5:
         body = b'{"instances": ["' + b"x" * 33_000_000 + b'"]}'
-        return Wrong("too large", "refused", http(body))
+        return MalformedRequest("too large", "refused", http(body))
     chunk = b"100000\r\n" + b" " * 0x100000 + b"\r\n"
     body = chunk * 40 + b"0\r\n\r\n"
-    return Wrong("too large", "refused", http(body, "POST", PREDICT, "Transfer-Encoding: chunked"))
+    return MalformedRequest(
+        "too large", "refused", http(body, "POST", PREDICT, "Transfer-Encoding: chunked")
+    )
 
 
 def says_why(body: bytes) -> bool:

@@ -1,4 +1,4 @@
-"""Posts bodies by wrk, for benchmarks/serving.py. Not run by hand."""
+"""Posts requests with wrk, for benchmarks/serving.py. Not run by hand."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any
 
 from served import Item, Side
 
-# One thread of wrk runs one interpreter, so the bodies come in turn whatever the connection.
+# One thread of wrk runs one interpreter, so the bodies take turns over all connections.
 SCRIPT = """\
 local requests, at = {}, 0
 init = function(args)
@@ -35,7 +35,7 @@ end
 
 
 def wrk(port: int, lines: list[str], clients: int, seconds: int, scratch: Path) -> dict[str, Any]:
-    """What wrk measures: requests, their rate, p50 and p99 in ms, errors."""
+    """Runs wrk; returns its number of requests, rate, p50 and p99 in ms, and errors."""
     bodies, script = scratch / "bodies", scratch / "post.lua"
     bodies.write_text("\n".join(lines) + "\n")
     script.write_text(SCRIPT.replace("BODIES", str(bodies)))
@@ -51,6 +51,6 @@ def wrk(port: int, lines: list[str], clients: int, seconds: int, scratch: Path) 
     return figures
 
 
-def lines(side: Side, form: str, items: list[Item]) -> list[str]:
-    """What `SCRIPT` reads: a path and a body in each line."""
-    return [f"{side.path(form)} {json.dumps(side.body(form, item))}" for item in items]
+def lines(side: Side, encoding: str, items: list[Item]) -> list[str]:
+    """The lines that `SCRIPT` reads: a path and a body."""
+    return [f"{side.path(encoding)} {json.dumps(side.body(encoding, item))}" for item in items]

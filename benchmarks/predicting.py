@@ -1,10 +1,10 @@
-"""How much slower is `zoo predict` than the bare model on images that are decoded already?
+"""Measures how much slower `zoo predict` is than the bare model on decoded images.
 
     python benchmarks/predicting.py MODEL IMAGES [--count 2000] [--turns 5]
 
-MODEL is a run or an export, IMAGES a folder of image files. In one process, taking turns: the bare
-model on arrays in memory, decoding alone, and files to predictions as `zoo predict` does. Prints
-images a second (median and range) and the factor between the first and the last.
+MODEL is a run or an export, IMAGES a folder of image files. Three ways take turns in one process:
+the bare model on arrays in memory, decoding alone, and files to predictions as `zoo predict` does.
+Prints images a second (median and range) and the factor between the first and the last.
 """
 
 from __future__ import annotations
@@ -25,14 +25,15 @@ from zoo.rundir import Run  # noqa: E402
 
 
 def main() -> None:
+    """The command."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("model", metavar="MODEL")
     parser.add_argument("images", type=Path, metavar="IMAGES")
     parser.add_argument("--count", type=int, default=2000)
     parser.add_argument("--turns", type=int, default=5)
-    words = parser.parse_args()
-    found = sorted(path for path in words.images.rglob("*") if path.is_file())
-    files = found[:: max(1, len(found) // words.count)][: words.count]
+    arguments = parser.parse_args()
+    paths = sorted(path for path in arguments.images.rglob("*") if path.is_file())
+    files = paths[:: max(1, len(paths) // arguments.count)][: arguments.count]
     backend.prepare()
     from concurrent.futures import ThreadPoolExecutor
 
@@ -43,8 +44,9 @@ def main() -> None:
     from zoo.data.threads import THREADS
     from zoo.predict import BATCH_SIZE, ExportedModel, predict
 
-    made = None if (Path(words.model) / "run.json").is_file() else layout.find_export(words.model)
-    classifier = ExportedModel(made) if made else TrainedRun(Run.open(words.model))
+    is_run = (Path(arguments.model) / "run.json").is_file()
+    artifact = None if is_run else layout.find_export(arguments.model)
+    classifier = ExportedModel(artifact) if artifact else TrainedRun(Run.open(arguments.model))
     pool = ThreadPoolExecutor(THREADS)
 
     def decoded() -> np.ndarray:
@@ -60,7 +62,7 @@ def main() -> None:
         "files to predictions": lambda: list(predict(classifier, files)),
     }
     rates: dict[str, list[float]] = {way: [] for way in ways}
-    for turn in range(words.turns + 1):
+    for turn in range(arguments.turns + 1):
         for way, call in ways.items():
             start = time.perf_counter()
             call()

@@ -1,4 +1,4 @@
-"""The servers of benchmarks/serving.py: how each is installed, started, asked and watched."""
+"""Installs, starts, queries and measures the servers of benchmarks/serving.py."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ from typing import Any
 HERE = Path(__file__).resolve().parent
 PEERS = HERE / "serving_peers"
 PINS = {"kserve": "0.21.0", "mlserver": "1.7.1", "bentoml": "1.4.39"}
-BATCH = 64  # Rows that run together at most, on every side that batches.
+BATCH = 64  # Maximum rows of a batch, on every server that batches.
 START_SECONDS = 180
 TICKS = os.sysconf("SC_CLK_TCK")
 
 
 @dataclass(frozen=True)
 class Item:
-    """One image: as files, and as rows of pixels at the model's size."""
+    """One image: as JPEG and PNG files, and as rows of pixels at the model's size."""
 
     jpeg: bytes
     png: bytes
@@ -36,15 +36,15 @@ class Item:
 
 @dataclass(frozen=True)
 class Side:
-    """A server: what starts it, and how its protocol words a request.
+    """A server: how to start it, and its protocol.
 
-    Args:
+    Attributes:
         name: in the tables.
-        command: (port, scratch folder, EXPORT, its newest version) to a command line.
-        path: form to the URL's path.
-        body: (form, item) to the request's document.
-        first: the answer's document to its best class.
-        peer: the key in `PINS`; None for zoo.
+        command: a command line from (port, scratch folder, EXPORT, its newest version).
+        path: the URL's path for an encoding.
+        body: the request's document for (encoding, item).
+        first: the best class in an answer's document.
+        peer: a key of `PINS`; None for zoo.
     """
 
     name: str
@@ -55,33 +55,34 @@ class Side:
     peer: str | None = None
 
 
-def encoded(form: str, item: Item) -> str:
-    return base64.b64encode(item.jpeg if form == "jpeg" else item.png).decode()
+def encoded(encoding: str, item: Item) -> str:
+    """The image file in base64."""
+    return base64.b64encode(item.jpeg if encoding == "jpeg" else item.png).decode()
 
 
-def _v1(form: str, item: Item) -> dict[str, Any]:
-    if form == "uint8":
+def _v1(encoding: str, item: Item) -> dict[str, Any]:
+    if encoding == "uint8":
         return {"instances": [item.uint8]}
-    return {"instances": [{"b64": encoded(form, item)}]}
+    return {"instances": [{"b64": encoded(encoding, item)}]}
 
 
-def _zoo_body(form: str, item: Item) -> dict[str, Any]:
-    signature = "serve_uint8" if form == "uint8" else "serving_default"
-    return {"signature_name": signature, **_v1(form, item)}
+def _zoo_body(encoding: str, item: Item) -> dict[str, Any]:
+    signature = "serve_uint8" if encoding == "uint8" else "serving_default"
+    return {"signature_name": signature, **_v1(encoding, item)}
 
 
-def _v2(form: str, item: Item) -> dict[str, Any]:
-    """Protocol V2 has flat lists of numbers."""
-    if form == "uint8":
+def _v2(encoding: str, item: Item) -> dict[str, Any]:
+    """A request of protocol V2, which has flat lists of numbers."""
+    if encoding == "uint8":
         shape = [1, len(item.uint8), len(item.uint8[0]), len(item.uint8[0][0])]
         data: list[Any] = [value for row in item.uint8 for pixel in row for value in pixel]
         return {"inputs": [{"name": "images", "shape": shape, "datatype": "UINT8", "data": data}]}
-    data = [encoded(form, item)]
+    data = [encoded(encoding, item)]
     return {"inputs": [{"name": "images", "shape": [1], "datatype": "BYTES", "data": data}]}
 
 
-def _bentoml_body(form: str, item: Item) -> dict[str, Any]:
-    return {"instances": [item.uint8 if form == "uint8" else encoded(form, item)]}
+def _bentoml_body(encoding: str, item: Item) -> dict[str, Any]:
+    return {"instances": [item.uint8 if encoding == "uint8" else encoded(encoding, item)]}
 
 
 def _zoo(*options: str) -> Callable[[int, Path, Path, Path], list[str]]:
@@ -129,11 +130,11 @@ def _outputs(document: Any) -> str:
     return next(str(one["data"][0]) for one in document["outputs"] if one["name"] == "classes")
 
 
-def _v1_path(form: str) -> str:
+def _v1_path(encoding: str) -> str:
     return "/v1/models/model:predict"
 
 
-def _v2_path(form: str) -> str:
+def _v2_path(encoding: str) -> str:
     return "/v2/models/model/infer"
 
 
@@ -147,7 +148,7 @@ SIDES = {
         Side(
             "bentoml",
             _bentoml,
-            lambda form: "/arrays" if form == "uint8" else "/files",
+            lambda encoding: "/arrays" if encoding == "uint8" else "/files",
             _bentoml_body,
             lambda document: str(document[0]["classes"][0]),
             "bentoml",
@@ -157,7 +158,7 @@ SIDES = {
 
 
 def install(peer: str, folder: Path) -> Path:
-    """The Python of a peer's own virtual environment, which is made where it is not complete."""
+    """The Python of a peer's virtual environment, which is made if it is missing or incomplete."""
     python = folder / peer / "bin" / "python"
     wanted = [f"tensorflow=={importlib.metadata.version('tensorflow')}", f"{peer}=={PINS[peer]}"]
     note = folder / peer / "installed.txt"
@@ -175,47 +176,48 @@ def install(peer: str, folder: Path) -> Path:
 
 
 def clean_environment(**more: str) -> dict[str, str]:
-    """This environment without what would make one Python see another's packages."""
+    """This environment without PYTHONPATH, so that no Python sees another's packages."""
     kept = {key: value for key, value in os.environ.items() if key != "PYTHONPATH"}
     return {**kept, "TF_CPP_MIN_LOG_LEVEL": "3", **more}
 
 
 def free_port() -> int:
-    with socket.socket() as held:
-        held.bind(("127.0.0.1", 0))
-        port: int = held.getsockname()[1]
+    """A free port on the loopback address."""
+    with socket.socket() as bound:
+        bound.bind(("127.0.0.1", 0))
+        port: int = bound.getsockname()[1]
         return port
 
 
 class Server:
-    """A server that runs.
+    """A running server.
 
     Args:
-        process: its root.
+        process: the root of its processes.
         port: on the loopback address.
-        side: see there.
+        side: what it runs.
     """
 
     def __init__(self, process: subprocess.Popen[bytes], port: int, side: Side) -> None:
         self.process, self.port, self.side = process, port, side
 
-    def ask(self, form: str, item: Item) -> tuple[int, bytes]:
-        """Status and body of one request's answer."""
+    def ask(self, encoding: str, item: Item) -> tuple[int, bytes]:
+        """Sends a request; returns the status and body of the answer."""
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=60)
         try:
-            body = json.dumps(self.side.body(form, item))
+            body = json.dumps(self.side.body(encoding, item))
             headers = {"Content-Type": "application/json"}
-            connection.request("POST", self.side.path(form), body, headers)
+            connection.request("POST", self.side.path(encoding), body, headers)
             answer = connection.getresponse()
             return answer.status, answer.read()
         finally:
             connection.close()
 
-    def best(self, form: str, item: Item) -> str:
+    def best(self, encoding: str, item: Item) -> str:
         """The best class of an image."""
-        status, body = self.ask(form, item)
+        status, body = self.ask(encoding, item)
         if status != 200:
-            raise SystemExit(f"{self.side.name}, {form}: status {status}: {body[:500]!r}")
+            raise SystemExit(f"{self.side.name}, {encoding}: status {status}: {body[:500]!r}")
         return self.side.first(json.loads(body))
 
     def tree(self) -> list[int]:
@@ -227,7 +229,7 @@ class Server:
         return found
 
     def resident(self) -> float:
-        """Resident memory in MB; pages that processes share count for each."""
+        """Resident memory in MB; shared pages count once for each process."""
         pages = sum(int(Path(f"/proc/{n}/statm").read_text().split()[1]) for n in self.tree())
         return pages * os.sysconf("SC_PAGE_SIZE") / 1e6
 
@@ -244,7 +246,7 @@ class Server:
 def running(
     side: Side, export: Path, version: Path, scratch: Path, item: Item, peers: Path | None
 ) -> Iterator[Server]:
-    """Starts a server, waits until it answers, and stops it."""
+    """Runs a server: starts it, waits until it answers, stops it at the end."""
     port = free_port()
     words = side.command(port, scratch, export, version)
     more = {"EXPORT": str(version), "PYTHONPATH": str(PEERS), "BENTOML_DO_NOT_TRACK": "True"}

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import random
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from importlib.abc import MetaPathFinder
 from pathlib import Path
 from typing import Any
@@ -83,14 +84,47 @@ def minimal(tmp_path: Path) -> Path:
     return file
 
 
+Share = Callable[[str, Callable[[Path], Any]], Path]
+
+
 @pytest.fixture(scope="session")
-def trained(tmp_path_factory: pytest.TempPathFactory) -> Any:
+def share(tmp_path_factory: pytest.TempPathFactory) -> Share:
+    """Makes a folder once for all workers of this session: share(name, make) returns it."""
+    base = tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        base = base.parent  # Of all workers.
+
+    def share(name: str, make: Callable[[Path], Any]) -> Path:
+        folder, done = base / name, base / f"{name}.done"
+        with (base / f"{name}.lock").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            if not done.exists():
+                folder.mkdir()
+                make(folder)
+                done.touch()
+        return folder
+
+    return share
+
+
+@pytest.fixture(scope="session")
+def trained(share: Share) -> Any:
     """A finished run of the recipe of tests/runs.py. To write to it, take `tests.runs.copied`."""
     from tests.runs import tiny
+    from zoo.rundir import Run
     from zoo.train import train
 
-    folder = tmp_path_factory.mktemp("trained")
-    return train(tiny(folder), folder / "runs")
+    folder = share("trained", lambda folder: train(tiny(folder), folder / "runs"))
+    (run_file,) = folder.glob("runs/*/*/run.json")
+    return Run(run_file.parent)
+
+
+@pytest.fixture(scope="session")
+def exports(share: Share, trained: Any) -> Any:
+    """That run, exported in every format: `tests.exports.Exports`. Not to be written to."""
+    from tests.exports import export_all, open_exports
+
+    return open_exports(share("exports", lambda folder: export_all(trained, folder)))
 
 
 # No deadline: on a shared machine the time of an example says nothing. Under CI the examples are

@@ -26,11 +26,11 @@ LABELS = np.array([0, 1, 2, 1, 2], np.int32)
 
 
 def test_by_hand() -> None:
-    found = compute_metrics(LOGITS, LABELS, NAMES)
-    assert found["images"] == 5
-    assert found["accuracy"] == 0.6
-    assert found["confusion_matrix"] == [[1, 0, 0], [1, 1, 0], [1, 0, 1]]
-    cat, dog, eel = found["per_class"]
+    result = compute_metrics(LOGITS, LABELS, NAMES)
+    assert result["images"] == 5
+    assert result["accuracy"] == 0.6
+    assert result["confusion_matrix"] == [[1, 0, 0], [1, 1, 0], [1, 0, 1]]
+    cat, dog, eel = result["per_class"]
     assert cat == {
         "class": "cat", "precision": pytest.approx(1 / 3), "recall": 1.0, "f1": 0.5, "images": 1,
     }  # fmt: skip
@@ -39,11 +39,11 @@ def test_by_hand() -> None:
 
 
 def test_class_without_images_and_guesses() -> None:
-    found = compute_metrics(LOGITS[:2], LABELS[:2], NAMES)
-    assert found["per_class"][2] == {
+    result = compute_metrics(LOGITS[:2], LABELS[:2], NAMES)
+    assert result["per_class"][2] == {
         "class": "eel", "precision": 0.0, "recall": 0.0, "f1": 0.0, "images": 0,
     }  # fmt: skip
-    assert np.shape(found["confusion_matrix"]) == (3, 3)
+    assert np.shape(result["confusion_matrix"]) == (3, 3)
 
 
 @settings(max_examples=30, deadline=None)
@@ -52,15 +52,15 @@ def test_against_scikit_learn(classes: int, count: int, seed: int) -> None:
     generator = np.random.default_rng(seed)
     logits = generator.normal(size=(count, classes)).astype(np.float32)
     labels = generator.integers(0, classes, count).astype(np.int32)
-    found = compute_metrics(logits, labels, [str(i) for i in range(classes)])
+    result = compute_metrics(logits, labels, [str(i) for i in range(classes)])
     guesses = logits.argmax(axis=1)
-    assert found["accuracy"] == pytest.approx(metrics.accuracy_score(labels, guesses))
+    assert result["accuracy"] == pytest.approx(metrics.accuracy_score(labels, guesses))
     order = np.argsort(-logits, axis=1)[:, :5]
     top = np.mean([label in row for label, row in zip(labels, order, strict=True)])
-    assert found["top5_accuracy"] == pytest.approx(top)
-    assert np.sum(found["confusion_matrix"]) == count
-    assert 0 <= found["ece"] <= 1
-    json.dumps(found, allow_nan=False)
+    assert result["top5_accuracy"] == pytest.approx(top)
+    assert np.sum(result["confusion_matrix"]) == count
+    assert 0 <= result["ece"] <= 1
+    json.dumps(result, allow_nan=False)
 
 
 def test_top5_of_three_classes_is_one() -> None:
@@ -89,60 +89,71 @@ def test_calibration_at_its_ends() -> None:
 
 
 def test_softmax_of_large_logits() -> None:
-    found = softmax(np.array([[1e4, 0.0, -1e4], [0.0, 0.0, 0.0]], np.float32))
-    np.testing.assert_allclose(found, [[1, 0, 0], [1 / 3] * 3])
+    result = softmax(np.array([[1e4, 0.0, -1e4], [0.0, 0.0, 0.0]], np.float32))
+    np.testing.assert_allclose(result, [[1, 0, 0], [1 / 3] * 3])
 
 
 # Of a run.
 
 
-def test_evaluation_of_a_run(trained: Run, tmp_path: Path) -> None:
-    run = copied(trained, tmp_path)
+@pytest.fixture(scope="module")
+def model(trained: Run) -> Any:
+    """The run's model. Shared, since each model compiles its own prediction."""
+    return TrainedRun(trained).model
+
+
+@pytest.fixture
+def run(trained: Run, tmp_path: Path) -> Run:
+    return copied(trained, tmp_path)
+
+
+def opened(run: Run, model: Any) -> TrainedRun:
     loaded = TrainedRun(run)
-    found = evaluate(loaded)
-    assert json.loads(run.evaluation_file.read_text(encoding="utf-8")) == found
-    assert found["split"] == "test"
-    assert found["images"] == 360
+    loaded.model = model
+    return loaded
+
+
+def test_evaluation_of_a_run(run: Run, model: Any) -> None:
+    loaded = opened(run, model)
+    result = evaluate(loaded)
+    assert json.loads(run.evaluation_file.read_text(encoding="utf-8")) == result
+    assert result["split"] == "test"
+    assert result["images"] == 360
     split = load_data(loaded.recipe).test
     assert split is not None
-    guesses = loaded.logits(split).argmax(axis=1)
-    assert found["accuracy"] == pytest.approx(np.mean(guesses == split.labels))
-    expected = metrics.log_loss(split.labels, softmax(loaded.logits(split)))
-    assert found["loss"] == pytest.approx(expected, rel=1e-5)
+    logits = loaded.logits(split)
+    assert result["accuracy"] == pytest.approx(np.mean(logits.argmax(axis=1) == split.labels))
+    expected = metrics.log_loss(split.labels, softmax(logits))
+    assert result["loss"] == pytest.approx(expected, rel=1e-5)
 
 
-def test_looks_at_the_test_are_counted(trained: Run, tmp_path: Path) -> None:
-    run = copied(trained, tmp_path)
-    loaded = TrainedRun(run)
+def test_evaluations_on_test_are_counted(run: Run, model: Any) -> None:
+    loaded = opened(run, model)
     counts = [evaluate(loaded)["test_evaluations"], evaluate(loaded)["test_evaluations"]]
     evaluate(loaded, "validation")
-    counts.append(evaluate(TrainedRun(run))["test_evaluations"])
+    counts.append(evaluate(opened(run, model))["test_evaluations"])
     assert counts == [1, 2, 3]
     assert run.info()["test_evaluations"] == 3
 
 
-def test_validation_leaves_the_test_alone(
-    trained: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def test_validation_does_not_read_the_test_split(
+    run: Run, model: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def guarded(*arguments: Any, **keywords: Any) -> Any:
+    def without_test(*arguments: Any, **keywords: Any) -> Any:
         data = load_data(*arguments, **keywords)
         vars(data)["test"] = None
         return data
 
-    monkeypatch.setattr("zoo.evaluate.load_data", guarded)
-    run = copied(trained, tmp_path)
-    assert evaluate(TrainedRun(run), "validation")["images"] == 180
+    monkeypatch.setattr("zoo.evaluate.load_data", without_test)
+    assert evaluate(opened(run, model), "validation")["images"] == 180
     assert not run.evaluation_file.exists()
     with pytest.raises(DataError, match="the data have no test split"):
-        evaluate(TrainedRun(run))
+        evaluate(opened(run, model))
 
 
-def test_changed_data_are_refused(
-    trained: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Else images of the training may now be in the test."""
-    run = copied(trained, tmp_path)
+def test_changed_data_are_refused(run: Run, model: Any) -> None:
+    """Images of the training might be in the test split now."""
     info = run.info()
     run.update(data={**info["data"], "fingerprint": "0" * 64})
     with pytest.raises(DataError, match="the data changed since"):
-        evaluate(TrainedRun(run))
+        evaluate(opened(run, model))

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
 
 import numpy as np
 import pytest
 
-from tests.runs import tiny
+from tests.runs import copied
 from zoo.artifact.trained_run import TrainedRun
 from zoo.batches import EvaluationBatches
+from zoo.data.load import load as load_data
 from zoo.evaluate import evaluate
 from zoo.recipe.schema import Evaluate
-from zoo.train import train
+from zoo.rundir import Run
 from zoo.tta import VIEWS, mirror, translate
 
 IMAGES = np.arange(2 * 5 * 4 * 3, dtype=np.uint8).reshape(2, 5, 4, 3)
@@ -42,27 +42,31 @@ def test_mirror_and_moves() -> None:
 
 
 @pytest.fixture(scope="module")
-def trained(tmp_path_factory: pytest.TempPathFactory) -> TrainedRun:
-    folder = tmp_path_factory.mktemp("tta")
-    return TrainedRun(train(tiny(folder, "evaluate.tta=mirror"), folder / "runs"))
+def with_mirror(trained: Run, tmp_path_factory: pytest.TempPathFactory) -> TrainedRun:
+    """A run whose recipe says `evaluate: {tta: mirror}`."""
+    loaded = TrainedRun(copied(trained, tmp_path_factory.mktemp("tta")))
+    evaluation = loaded.recipe.evaluate.model_copy(update={"tta": "mirror"})
+    loaded.recipe = loaded.recipe.model_copy(update={"evaluate": evaluation})
+    return loaded
 
 
-def test_reported_beside_the_plain_figures(trained: TrainedRun) -> None:
-    result = evaluate(trained)
+def test_reported_beside_the_plain_metrics(with_mirror: TrainedRun) -> None:
+    result = evaluate(with_mirror)
     assert result["tta"]["kind"] == "mirror"
     assert result["tta"].keys() == {"kind", "accuracy", "top5_accuracy", "loss", "ece"}
-    kept = json.loads(trained.run.evaluation_file.read_text(encoding="utf-8"))
-    assert kept["tta"] == result["tta"]
-    other = evaluate(trained, tta="mirror_translate")
+    stored = json.loads(with_mirror.run.evaluation_file.read_text(encoding="utf-8"))
+    assert stored["tta"] == result["tta"]
+    other = evaluate(with_mirror, tta="mirror_translate")
     assert other["tta"]["kind"] == "mirror_translate"
     assert other["accuracy"] == result["accuracy"]
 
 
-def test_logits_are_the_mean_over_views(trained: TrainedRun, tmp_path: Path) -> None:
-    from zoo.data.load import load as load_data
-
-    split = load_data(trained.recipe).validation
-    plain = trained.model.predict(EvaluationBatches(split), verbose=0)
-    flipped = trained.model.predict(EvaluationBatches(split, view=mirror), verbose=0)
-    np.testing.assert_allclose(trained.logits(split, "mirror"), (plain + flipped) / 2, atol=1e-5)
-    np.testing.assert_allclose(trained.logits(split), plain, atol=1e-6)
+def test_logits_are_the_mean_over_views(with_mirror: TrainedRun) -> None:
+    split = load_data(with_mirror.recipe).validation
+    plain, mirrored = (
+        with_mirror.model.predict(EvaluationBatches(split, view=view), verbose=0)
+        for view in (None, mirror)
+    )
+    expected = (plain + mirrored) / 2
+    np.testing.assert_allclose(with_mirror.logits(split, "mirror"), expected, atol=1e-5)
+    np.testing.assert_allclose(with_mirror.logits(split), plain, atol=1e-6)

@@ -6,21 +6,23 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from zoo.artifact import readers
+from zoo.artifact.trained_run import TrainedRun
 from zoo.data.images import ImageSpec, as_png, decode
+from zoo.data.load import load as load_data
 from zoo.data.splits import ArraySplit
 from zoo.export.probes import KINDS, VARIED_IMAGES, make_probes, spread_indices
+from zoo.rundir import Run
 
 
 @given(st.integers(1, 5000), st.integers(1, 600))
 def test_spread(count: int, most: int) -> None:
     """From the first to the last, no gap twice as long as another: a split is sorted by class."""
-    found = spread_indices(count, most)
-    assert len(found) == min(count, most)
-    assert found[0] == 0
-    if len(found) > 1:
-        assert found[-1] == count - 1
-        gaps = np.diff(found)
+    indices = spread_indices(count, most)
+    assert len(indices) == min(count, most)
+    assert indices[0] == 0
+    if len(indices) > 1:
+        assert indices[-1] == count - 1
+        gaps = np.diff(indices)
         assert gaps.min() >= 1
         assert gaps.max() <= gaps.min() + 1
 
@@ -28,17 +30,29 @@ def test_spread(count: int, most: int) -> None:
 def test_probes() -> None:
     pixels = np.random.default_rng(0).integers(0, 256, (700, 8, 8, 3)).astype(np.uint8)
     spec = ImageSpec(8, 8, 3)
-    found = make_probes(ArraySplit(pixels, np.zeros(700, np.int32)), spec)
-    assert len(found.pixels) == 512
-    assert found.files[0] == as_png(pixels[0])
-    assert found.files[511] == as_png(pixels[699])
-    assert len(found.files) == 512 + len(found.variant_names) == 512 + len(found.variant_pixels)
-    assert len(found.variant_names) >= VARIED_IMAGES * (4 + len(KINDS))
-    for content, wanted in zip(found.files[512:], found.variant_pixels, strict=True):
-        assert (decode(content, spec).pixels == wanted).all()
+    probes = make_probes(ArraySplit(pixels, np.zeros(700, np.int32)), spec)
+    assert len(probes.pixels) == 512
+    assert probes.files[0] == as_png(pixels[0])
+    assert probes.files[511] == as_png(pixels[699])
+    assert len(probes.files) == 512 + len(probes.variant_names) == 512 + len(probes.variant_pixels)
+    assert len(probes.variant_names) >= VARIED_IMAGES * (4 + len(KINDS))
+    for content, expected in zip(probes.files[512:], probes.variant_pixels, strict=True):
+        assert (decode(content, spec).pixels == expected).all()
 
 
-@given(st.lists(st.text(st.characters(exclude_characters="\n"), min_size=1), min_size=1))
-def test_lines(names: list[str]) -> None:
-    """A class may have any line separator of Unicode in its name."""
-    assert readers.split_lines("".join(f"{name}\n" for name in names)) == names
+def test_probes_of_a_run(trained: Run) -> None:
+    """Real validation images as they are, and a few of them in every odd way."""
+    loaded = TrainedRun(trained)
+    split, spec = load_data(loaded.recipe).validation, ImageSpec.of(loaded.recipe)
+    probes = make_probes(split, spec)
+    count = len(probes.pixels)
+    assert count == len(split) == 180
+    assert (probes.pixels == split.images(np.arange(180))).all()
+    assert (
+        len(probes.files) == count + len(probes.variant_names) == count + len(probes.variant_pixels)
+    )
+    assert set(probes.variant_names) >= {"odd size", "small", "wide", "tall", *KINDS}
+    for content, expected in zip(
+        probes.files, [*probes.pixels, *probes.variant_pixels], strict=True
+    ):  # fmt: skip
+        assert (decode(content, spec).pixels == expected).all()

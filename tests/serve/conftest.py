@@ -6,6 +6,7 @@ import base64
 import http.client
 import json
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -17,6 +18,9 @@ import pytest
 from tests.serve import models
 
 pytest.importorskip("uvicorn")
+
+PICTURES = "/v1/models/pictures"
+PREDICT = f"{PICTURES}:predict"
 
 
 @dataclass
@@ -31,9 +35,9 @@ class Answer:
 
     @property
     def error(self) -> str:
-        found = self.json
-        assert found.keys() == {"error"}
-        return str(found["error"])
+        result = self.json
+        assert result.keys() == {"error"}
+        return str(result["error"])
 
 
 class Client:
@@ -92,7 +96,7 @@ def served(folder: Path, **changes: Any) -> Iterator[Client]:
 
 
 @pytest.fixture(scope="session")
-def made(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
+def model_folder(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
     """Gives the folder of a test's model, made once."""
     base = tmp_path_factory.mktemp("served")
     versions = {"half_plus_three": "00000123", "pictures": "1", "several": "1"}
@@ -107,25 +111,45 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
 
 
 @pytest.fixture(scope="session")
-def half(made: Callable[[str], Path]) -> Iterator[Client]:
+def half(model_folder: Callable[[str], Path]) -> Iterator[Client]:
     """The toy model of TensorFlow Serving's documentation, served."""
-    with served(made("half_plus_three")) as client:
+    with served(model_folder("half_plus_three")) as client:
         yield client
 
 
 @pytest.fixture(scope="session")
-def pictures(made: Callable[[str], Path]) -> Iterator[Client]:
+def pictures(model_folder: Callable[[str], Path]) -> Iterator[Client]:
     """A classifier of images, served."""
-    with served(made("pictures")) as client:
+    with served(model_folder("pictures")) as client:
         yield client
 
 
 @pytest.fixture(scope="session")
-def several(made: Callable[[str], Path]) -> Iterator[Client]:
+def several(model_folder: Callable[[str], Path]) -> Iterator[Client]:
     """Signatures of every kind, served."""
-    with served(made("several")) as client:
+    with served(model_folder("several")) as client:
         yield client
 
 
 def b64(data: bytes) -> dict[str, str]:
     return {"b64": base64.b64encode(data).decode()}
+
+
+def instances(*files: bytes) -> dict[str, Any]:
+    return {"instances": [b64(data) for data in files]}
+
+
+def top(answer: Any) -> list[str]:
+    return [row["classes"][0] for row in answer.json["predictions"]]
+
+
+def metric(client: Client, name: str) -> float:
+    text = client.get("/metrics").body.decode()
+    return sum(float(line.split()[-1]) for line in text.splitlines() if line.startswith(name))
+
+
+def wait_for(happened: Callable[[], bool], seconds: float = 20) -> None:
+    end = time.monotonic() + seconds
+    while not happened():
+        assert time.monotonic() < end
+        time.sleep(0.02)

@@ -160,6 +160,6 @@ def several(folder: Path) -> Path:
 
 def png(brightness: int, side: int = SIDE) -> bytes:
     """An image of one grey, as a file."""
-    held = io.BytesIO()
-    Image.fromarray(np.full((side, side, 3), brightness, np.uint8)).save(held, "PNG")
-    return held.getvalue()
+    buffer = io.BytesIO()
+    Image.fromarray(np.full((side, side, 3), brightness, np.uint8)).save(buffer, "PNG")
+    return buffer.getvalue()

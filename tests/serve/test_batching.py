@@ -141,12 +141,12 @@ def test_a_large_request_runs_in_parts() -> None:
 
 def test_others_run_between_the_parts_of_a_large_request() -> None:
     """Each client's requests come in order, and a full queue refuses no later part."""
-    model, other, done = Model(0.002), Model(), []
+    model, other, finished = Model(0.002), Model(), []
 
     async def ask(batcher: Batcher) -> Any:
         async def one(name: str, of: Model, inputs: Arrays, weights: Any = None) -> Any:
             answer = await batcher.submit(of, of, inputs, True, weights)
-            done.append(name)
+            finished.append(name)
             return answer
 
         large = asyncio.ensure_future(one("large", model, x(*range(300))))
@@ -158,7 +158,7 @@ def test_others_run_between_the_parts_of_a_large_request() -> None:
     answers = run(BatchLimits(4, 0.0, 3), ask)
     assert answers[0]["y"].tolist() == [2 * i for i in range(300)]
     assert [answer["y"].tolist() for answer in answers[1:]] == [[2], [4], [6]]
-    assert done[-1] == "large"
+    assert finished[-1] == "large"
     assert sum(model.batches) == 302
     assert max(model.batches) == 4
 

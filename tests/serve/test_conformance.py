@@ -320,13 +320,13 @@ def test_labels_change_no_status(half: Client) -> None:
     assert half.get(f"{HALF}/labels/canary").json == half.get(HALF).json
 
 
-def test_all_versions(made: Callable[[str], Path], tmp_path: Path) -> None:
+def test_all_versions(model_folder: Callable[[str], Path], tmp_path: Path) -> None:
     folder = tmp_path / "half_plus_three"
     for version in ("3", "20"):
-        shutil.copytree(made("half_plus_three") / "00000123", folder / version)
+        shutil.copytree(model_folder("half_plus_three") / "00000123", folder / version)
     with served(folder, every_version=True) as client:
-        found = client.get(HALF).json["model_version_status"]
-        assert [entry["version"] for entry in found] == ["20", "3"]  # The newest first.
+        result = client.get(HALF).json["model_version_status"]
+        assert [entry["version"] for entry in result] == ["20", "3"]  # The newest first.
         for version in ("3", "20"):
             answer = client.post(f"{HALF}/versions/{version}:predict", {"instances": [1.0]})
             assert answer.json == {"predictions": [3.5]}

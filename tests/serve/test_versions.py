@@ -11,7 +11,7 @@ import pytest
 from zoo.errors import DataError
 from zoo.serve.model_path import ModelPath
 from zoo.serve.status import StatusError
-from zoo.serve.versions import Versions, snapshot
+from zoo.serve.versions import POLL_SECONDS, Versions, snapshot
 
 
 @dataclass
@@ -42,13 +42,19 @@ class Folder:
         return Fake(version, text)
 
     def versions(self, **more: bool) -> Versions[Fake]:
-        found = Versions(ModelPath("m", self.path), self.load, self.notes.append, **more)
-        found.start()
-        return found
+        result = Versions(ModelPath("m", self.path), self.load, self.notes.append, **more)
+        result.start()
+        return result
 
 
 def states(versions: Versions[Fake]) -> dict[int, str]:
     return {version: state.state for version, state in versions.states.items()}
+
+
+async def unloaded(versions: Versions[Fake], version: int) -> None:
+    async with asyncio.timeout(10):
+        while versions.states[version].state != "END":
+            await asyncio.sleep(POLL_SECONDS)
 
 
 def test_the_newest_is_served(tmp_path: Path) -> None:
@@ -72,10 +78,10 @@ def test_a_new_version_takes_over_and_the_old_one_finishes(tmp_path: Path) -> No
         folder.write(2)
         await versions.refresh()
         assert versions.get().version == 2
-        await asyncio.sleep(0.1)
+        await asyncio.sleep(2 * POLL_SECONDS)
         assert states(versions) == {1: "UNLOADING", 2: "AVAILABLE"}
         old.in_flight = 0
-        await asyncio.sleep(0.3)
+        await unloaded(versions, 1)
         assert states(versions) == {1: "END", 2: "AVAILABLE"}
         assert folder.notes == ["version 2 is loaded", "version 1 is unloaded"]
         assert versions.status(1)["model_version_status"][0]["status"]["error_code"] == "OK"
@@ -113,7 +119,7 @@ def test_a_version_that_is_taken_away_gives_way_to_the_one_before(tmp_path: Path
         await versions.refresh()
         assert versions.get().version == 1  # Better than nothing.
         (tmp_path / "aside").rename(tmp_path / "2")
-        await asyncio.sleep(0.2)
+        await unloaded(versions, 2)
         await versions.refresh()
         assert versions.get().version == 2
 

@@ -21,11 +21,11 @@ def field(number: int, data: bytes) -> bytes:
 
 
 def varint(value: int) -> bytes:
-    found = bytearray()
+    result = bytearray()
     while value > 0x7F:
-        found.append(value & 0x7F | 0x80)
+        result.append(value & 0x7F | 0x80)
         value >>= 7
-    return bytes((*found, value))
+    return bytes((*result, value))
 
 
 def record(signature: str, inputs: dict[str, bytes]) -> bytes:
@@ -56,7 +56,7 @@ def test_damaged_records(data: bytes) -> None:
         decode(data)
 
 
-def test_a_model_is_warmed_up(made: Any, tmp_path: Path) -> None:
+def test_a_model_is_warmed_up(model_folder: Any, tmp_path: Path) -> None:
     import shutil
 
     import tensorflow as tf
@@ -65,7 +65,7 @@ def test_a_model_is_warmed_up(made: Any, tmp_path: Path) -> None:
     from zoo.serve.servable import Servable
 
     folder = tmp_path / "1"
-    shutil.copytree(made("pictures") / "1", folder)
+    shutil.copytree(model_folder("pictures") / "1", folder)
     tensor = tf.make_tensor_proto([png(3)]).SerializeToString()
     (folder / FILE).parent.mkdir()
     with tf.io.TFRecordWriter(str(folder / FILE)) as writer:

@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tests.export.conftest import Exports, call
+from tests.exports import Exports, invoke
 from tests.pictures import KINDS, encoded, noise
 from tests.runs import zoo
 from zoo import predict
@@ -25,7 +25,11 @@ from zoo.export import FORMATS
 from zoo.predict import ExportedModel, Prediction
 
 EVERY = pytest.mark.parametrize("format", FORMATS)
-ANY = pytest.mark.parametrize("format", ["run", *FORMATS])
+
+
+@pytest.fixture(autouse=True)
+def _seeds() -> None:
+    """Nothing draws here, and TensorFlow optimises each graph anew after its seed was set."""
 
 
 def model(exports: Exports, format: str) -> Path:
@@ -33,8 +37,8 @@ def model(exports: Exports, format: str) -> Path:
 
 
 def document(result: Any) -> dict[str, Any]:
-    found: dict[str, Any] = json.loads(result.stdout)
-    return found
+    parsed: dict[str, Any] = json.loads(result.stdout)
+    return parsed
 
 
 def require_error(result: Any, code: int, *parts: str) -> None:
@@ -45,12 +49,15 @@ def require_error(result: Any, code: int, *parts: str) -> None:
     assert len(result.stderr.strip().splitlines()) <= 2
 
 
-@pytest.fixture
-def pictures(tmp_path: Path, exports: Exports) -> Path:
+GOOD = ("0.png", "1.PNG", "deep/2.png", "deep/er/3.png", "deep/er/4.png")
+
+
+@pytest.fixture(scope="module")
+def pictures(tmp_path_factory: pytest.TempPathFactory, exports: Exports) -> Path:
     """Five digits in three folders, one image of another kind, one broken, one text."""
-    folder = tmp_path / "pictures"
-    for i, place in enumerate(("0.png", "1.PNG", "deep/2.png", "deep/er/3.png", "deep/er/4.png")):
-        file = folder / place
+    folder = tmp_path_factory.mktemp("predict") / "pictures"
+    for i, name in enumerate(GOOD):
+        file = folder / name
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_bytes(as_png(exports.pixels[i]))
     (folder / "5.jpg").write_bytes(KINDS["JPEG CMYK"](noise()))
@@ -59,60 +66,81 @@ def pictures(tmp_path: Path, exports: Exports) -> Path:
     return folder
 
 
-GOOD = ("0.png", "1.PNG", "deep/2.png", "deep/er/3.png", "deep/er/4.png")
+@pytest.fixture(scope="module")
+def odd_files(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder of images of every kind that training decodes, in many sizes."""
+    folder = tmp_path_factory.mktemp("odd")
+    kinds = {**KINDS, "TIFF": lambda image: encoded(image, "TIFF")}
+    for i, encode in enumerate(kinds.values()):
+        (folder / f"{i:02}.png").write_bytes(encode(noise(20 + i, 90 - i)))
+    return folder
 
 
-@ANY
-def test_files(exports: Exports, pictures: Path, format: str) -> None:
-    """Answered as the run answers, in the order given."""
+@pytest.fixture(scope="module", params=["run", *FORMATS])
+def answer(request: Any, exports: Exports, pictures: Path, odd_files: Path) -> dict[str, Any]:
+    """What the run and each export answer to files that are named, and to two folders."""
     files = [pictures / name for name in GOOD]
-    result = call("predict", model(exports, format), *files, "--json", "--top", 10)
-    assert result.exit_code == 0, result.output
-    found = document(result)
-    assert found.keys() == {"predictions"}
-    assert [each["path"] for each in found["predictions"]] == [str(file) for file in files]
-    for each, wanted in zip(found["predictions"], exports.wanted, strict=False):
+    result = invoke(
+        "predict", model(exports, request.param), *files, pictures, odd_files, "--json", "--top", 10
+    )
+    assert result.exit_code == 3
+    return document(result)
+
+
+def test_files(exports: Exports, pictures: Path, answer: dict[str, Any]) -> None:
+    """Answered as the run answers, in the order given."""
+    assert answer.keys() == {"predictions", "error"}
+    predictions = answer["predictions"][: len(GOOD)]
+    assert [each["path"] for each in predictions] == [str(pictures / name) for name in GOOD]
+    for each, expected in zip(predictions, exports.expected, strict=False):
         assert each.keys() == {"path", "classes", "probabilities", "error"}
         assert each["error"] is None
         assert each["probabilities"] == sorted(each["probabilities"], reverse=True)
         shares = dict(zip(each["classes"], each["probabilities"], strict=True))
-        assert list(shares) == [str(i) for i in np.argsort(-wanted, kind="stable")]
-        assert [shares[str(i)] for i in range(10)] == pytest.approx(wanted, abs=1e-5)
+        assert list(shares) == [str(i) for i in np.argsort(-expected, kind="stable")]
+        assert [shares[str(i)] for i in range(10)] == pytest.approx(expected, abs=1e-5)
 
 
-@EVERY
-def test_from_every_path(exports: Exports, pictures: Path, format: str) -> None:
-    made = exports.of(format)
-    answers = {
-        call("predict", place, pictures / "0.png", "--json").stdout
-        for place in (made.model_file, made.folder, made.folder.parent, made.folder.parents[1])
-    }
-    (answer,) = answers
-    assert json.loads(answer)["predictions"][0]["error"] is None
-
-
-@ANY
-def test_a_bad_file_among_good_ones(exports: Exports, pictures: Path, format: str) -> None:
+def test_a_bad_file_among_good_ones(pictures: Path, answer: dict[str, Any]) -> None:
     """A folder: its images, at any depth, whatever the case of their names; no other files."""
-    result = call("predict", model(exports, format), pictures, "--json")
-    assert result.exit_code == 3
-    found = document(result)
-    assert found["error"]["kind"] == "data"
-    assert found["error"]["message"] == "1 of 7 files could not be read."
-    names = [str(Path(each["path"]).relative_to(pictures)) for each in found["predictions"]]
+    assert answer["error"]["kind"] == "data"
+    count = len(answer["predictions"])
+    assert answer["error"]["message"] == f"1 of {count} files could not be read."
+    predictions = answer["predictions"][len(GOOD) : len(GOOD) + 7]
+    names = [str(Path(each["path"]).relative_to(pictures)) for each in predictions]
     assert names == sorted([*GOOD, "5.jpg", "deep/broken.png"], key=lambda name: Path(name))
-    for name, each in zip(names, found["predictions"], strict=True):
+    for name, each in zip(names, predictions, strict=True):
         if name == "deep/broken.png":
             assert each["classes"] == each["probabilities"] == []
             assert "cut short" in each["error"] or "corrupt" in each["error"]
         else:
             assert each["error"] is None
-            assert len(each["classes"]) == len(each["probabilities"]) == 3
+            assert len(each["classes"]) == len(each["probabilities"]) == 10
+
+
+def test_any_size_and_kind(exports: Exports, odd_files: Path, answer: dict[str, Any]) -> None:
+    """What training can decode, an export predicts: TIFF as well, which no graph reads."""
+    files = sorted(odd_files.iterdir())
+    pixels = np.stack([decode(file, ImageSpec(8, 8, 1)).pixels for file in files])
+    expected = TrainedRun(exports.run).probabilities(pixels)
+    for each, row in zip(answer["predictions"][len(GOOD) + 7 :], expected, strict=True):
+        assert each["probabilities"][0] == pytest.approx(row.max(), abs=1e-5)
+
+
+def test_from_every_path(exports: Exports, pictures: Path) -> None:
+    artifact = exports.of("onnx")
+    folder = artifact.folder
+    answers = {
+        invoke("predict", path, pictures / "0.png", "--json").stdout
+        for path in (artifact.model_file, folder, folder.parent, folder.parents[1])
+    }
+    (one,) = answers
+    assert json.loads(one)["predictions"][0]["error"] is None
 
 
 def test_text(exports: Exports, pictures: Path) -> None:
-    made = model(exports, "onnx")
-    result = call("predict", made, pictures / "deep", pictures / "0.png", "--top", 2)
+    artifact = model(exports, "onnx")
+    result = invoke("predict", artifact, pictures / "deep", pictures / "0.png", "--top", 2)
     assert result.exit_code == 3
     lines = result.stdout.splitlines()
     assert len(lines) == 5
@@ -120,8 +148,8 @@ def test_text(exports: Exports, pictures: Path) -> None:
     assert lines[0].startswith(str(pictures / "deep/2.png").ljust(min(60, width)) + "  ")
     (broken,) = (line for line in lines if "broken.png" in line)
     assert "cut short" in broken or "corrupt" in broken
-    best = exports.wanted[0].argsort()[:-3:-1]
-    first, second = (f"{i} {exports.wanted[0][i]:.4f}" for i in best)
+    best = exports.expected[0].argsort()[:-3:-1]
+    first, second = (f"{i} {exports.expected[0][i]:.4f}" for i in best)
     assert lines[-1] == f"{str(pictures / '0.png').ljust(min(60, width))}  {first}  {second}"
     assert "1 of 5 files could not be read." in result.stderr
 
@@ -139,30 +167,32 @@ def test_text(exports: Exports, pictures: Path) -> None:
 )
 def test_globs(exports: Exports, pictures: Path, pattern: str, names: list[str]) -> None:
     """As a shell's quotes leave them. Folders count where a pattern meets no file."""
-    result = call("predict", model(exports, "onnx"), pictures / pattern, "--json")
-    found = [each["path"] for each in document(result)["predictions"]]
-    assert found == [str(pictures / name) for name in names]
+    result = invoke("predict", model(exports, "onnx"), pictures / pattern, "--json")
+    paths = [each["path"] for each in document(result)["predictions"]]
+    assert paths == [str(pictures / name) for name in names]
 
 
 def test_a_name_that_looks_like_a_glob(exports: Exports, tmp_path: Path) -> None:
     file = tmp_path / "a[1]*.png"
     file.write_bytes(as_png(exports.pixels[0]))
-    result = call("predict", model(exports, "onnx"), file, "--json")
+    result = invoke("predict", model(exports, "onnx"), file, "--json")
     assert [each["path"] for each in document(result)["predictions"]] == [str(file)]
 
 
 def test_nothing(exports: Exports, pictures: Path, tmp_path: Path) -> None:
-    made = model(exports, "onnx")
-    require_error(call("predict", made, pictures / "*.gif"), 3, "*.gif: matches no image file")
-    require_error(call("predict", made, tmp_path / "x.png"), 3, "x.png: does not exist")
+    artifact = model(exports, "onnx")
+    require_error(
+        invoke("predict", artifact, pictures / "*.gif"), 3, "*.gif: matches no image file"
+    )
+    require_error(invoke("predict", artifact, tmp_path / "x.png"), 3, "x.png: does not exist")
     (tmp_path / "empty").mkdir()
-    require_error(call("predict", made, tmp_path / "empty"), 3, "empty: holds no image files")
-    assert call("predict", made).exit_code == 2
+    require_error(invoke("predict", artifact, tmp_path / "empty"), 3, "empty: holds no image files")
+    assert invoke("predict", artifact).exit_code == 2
 
 
 def test_what_is_no_image_by_name_is_tried(exports: Exports, pictures: Path) -> None:
     """A file that was named is read whatever it is called."""
-    result = call("predict", model(exports, "onnx"), pictures / "notes.txt")
+    result = invoke("predict", model(exports, "onnx"), pictures / "notes.txt")
     assert result.exit_code == 3
     assert "notes.txt  not an image of a known format" in result.stdout
 
@@ -177,39 +207,39 @@ def rows(text: str) -> list[dict[str, str]]:
 def test_csv(exports: Exports, pictures: Path, tmp_path: Path) -> None:
     file = tmp_path / "new, folder" / "answers.csv"
     file.parent.mkdir()
-    result = call("predict", model(exports, "onnx"), pictures, "--csv", file, "--top", 2)
+    result = invoke("predict", model(exports, "onnx"), pictures, "--csv", file, "--top", 2)
     assert result.exit_code == 3
     assert result.stdout == f"written   {file}: 7 files\n"
-    found = rows(file.read_text(encoding="utf-8"))
+    table = rows(file.read_text(encoding="utf-8"))
     header = ["path", "class_1", "probability_1", "class_2", "probability_2", "error"]
-    assert [list(row) for row in found] == [header] * 7
-    for row in found:
+    assert [list(row) for row in table] == [header] * 7
+    for row in table:
         if "broken" in row["path"]:
             assert [row[key] for key in header[1:5]] == [""] * 4
             assert row["error"]
         else:
             assert row["error"] == ""
             assert float(row["probability_1"]) >= float(row["probability_2"]) > 0
-    wanted = exports.wanted[0]
-    assert found[0]["class_1"] == str(wanted.argmax())
-    assert float(found[0]["probability_1"]) == pytest.approx(wanted.max(), abs=1e-5)
+    expected = exports.expected[0]
+    assert table[0]["class_1"] == str(expected.argmax())
+    assert float(table[0]["probability_1"]) == pytest.approx(expected.max(), abs=1e-5)
 
 
 def test_csv_to_standard_output(exports: Exports, pictures: Path) -> None:
     """And nothing else on it."""
-    made = model(exports, "onnx")
-    result = call("predict", made, pictures / "0.png", "--csv", "-", "--top", 99)
+    artifact = model(exports, "onnx")
+    result = invoke("predict", artifact, pictures / "0.png", "--csv", "-", "--top", 99)
     assert result.exit_code == 0
     (row,) = rows(result.stdout)
     assert len(row) == 22  # As many as there are classes.
     assert sum(float(row[f"probability_{i}"]) for i in range(1, 11)) == pytest.approx(1, abs=1e-4)
-    result = call("predict", made, pictures / "0.png", "--csv", "-", "--json")
+    result = invoke("predict", artifact, pictures / "0.png", "--csv", "-", "--json")
     assert result.exit_code == 2
     assert "choose one" in document(result)["error"]["message"]
 
 
 def test_csv_of_nothing_readable(exports: Exports, pictures: Path) -> None:
-    result = call("predict", model(exports, "onnx"), pictures / "deep/broken.png", "--csv", "-")
+    result = invoke("predict", model(exports, "onnx"), pictures / "deep/broken.png", "--csv", "-")
     assert result.exit_code == 3
     (row,) = rows(result.stdout)
     assert row["error"]
@@ -218,30 +248,33 @@ def test_csv_of_nothing_readable(exports: Exports, pictures: Path) -> None:
 
 def test_paths_that_lead_nowhere_stop_nothing(exports: Exports, pictures: Path) -> None:
     """They are told first, and counted."""
-    made = model(exports, "onnx")
-    result = call("predict", made, pictures / "x.png", pictures / "0.png", "--json")
+    artifact = model(exports, "onnx")
+    result = invoke("predict", artifact, pictures / "x.png", pictures / "0.png", "--json")
     assert result.exit_code == 3
     nowhere, good = document(result)["predictions"]
     assert nowhere["path"] == str(pictures / "x.png")
     assert "does not exist" in nowhere["error"]
     assert good["error"] is None
+    assert len(good["classes"]) == 3  # As many as there are without --top.
     assert "1 of 2 files" in document(result)["error"]["message"]
 
 
 def test_csv_of_a_folder_and_of_odd_names(exports: Exports, pictures: Path, tmp_path: Path) -> None:
-    made = model(exports, "onnx")
-    require_error(call("predict", made, pictures / "0.png", "--csv", tmp_path), 2, "is a folder")
+    artifact = model(exports, "onnx")
+    require_error(
+        invoke("predict", artifact, pictures / "0.png", "--csv", tmp_path), 2, "is a folder"
+    )
     odd = tmp_path / os.fsdecode(b"caf\xe9.png")
     odd.write_bytes((pictures / "0.png").read_bytes())
     file = tmp_path / "odd.csv"
-    assert call("predict", made, odd, "--csv", file).exit_code == 0
+    assert invoke("predict", artifact, odd, "--csv", file).exit_code == 0
     assert b"caf\xe9.png" in file.read_bytes()
 
 
 def test_csv_beside_json(exports: Exports, pictures: Path, tmp_path: Path) -> None:
     file = tmp_path / "answers.csv"
-    made = model(exports, "onnx")
-    result = call("predict", made, pictures / "0.png", "--csv", file, "--json")
+    artifact = model(exports, "onnx")
+    result = invoke("predict", artifact, pictures / "0.png", "--csv", file, "--json")
     assert len(document(result)["predictions"]) == 1
     assert len(rows(file.read_text(encoding="utf-8"))) == 1
 
@@ -249,7 +282,7 @@ def test_csv_beside_json(exports: Exports, pictures: Path, tmp_path: Path) -> No
 def test_csv_where_nothing_can_be_written(exports: Exports, pictures: Path, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("", encoding="utf-8")
     place = tmp_path / "file" / "answers.csv"
-    result = call("predict", model(exports, "onnx"), pictures / "0.png", "--csv", place)
+    result = invoke("predict", model(exports, "onnx"), pictures / "0.png", "--csv", place)
     require_error(result, 4, "cannot be written to")
 
 
@@ -267,24 +300,24 @@ def test_order_over_batches(
     for i in range(20):
         files.append(tmp_path / f"{i}.png")
         files[-1].write_bytes(b"bad" if i in bad else as_png(exports.pixels[i]))
-    told: list[tuple[int, int]] = []
-    found = list(
+    reported: list[tuple[int, int]] = []
+    result = list(
         predict.predict(
             ExportedModel(exports.of("onnx")),
             files,
             10,
-            lambda done, of, _: told.append((done, of)),
+            lambda done, of, _: reported.append((done, of)),
         )
     )
-    assert [each.path for each in found] == [str(file) for file in files]
-    assert {i for i, each in enumerate(found) if each.error} == bad
-    for i, each in enumerate(found):
+    assert [each.path for each in result] == [str(file) for file in files]
+    assert {i for i, each in enumerate(result) if each.error} == bad
+    for i, each in enumerate(result):
         if i not in bad:
             shares = dict(zip(each.classes, each.probabilities, strict=True))
-            wanted = exports.wanted[i]
-            assert [shares[str(k)] for k in range(10)] == pytest.approx(wanted, abs=1e-5)
-    assert told[-1] == (20, 20)
-    assert len(told) == -(-20 // size)
+            target = exports.expected[i]
+            assert [shares[str(k)] for k in range(10)] == pytest.approx(target, abs=1e-5)
+    assert reported[-1] == (20, 20)
+    assert len(reported) == -(-20 // size)
     assert list(predict.predict(ExportedModel(exports.of("onnx")), [])) == []
 
 
@@ -298,23 +331,8 @@ def test_equal_probabilities_keep_their_order(tmp_path: Path) -> None:
 
     file = tmp_path / "x.png"
     file.write_bytes(as_png(np.zeros((4, 4, 1), np.uint8)))
-    (found,) = predict.predict(Even(), [file], 2)
-    assert found == Prediction(str(file), ("b", "a"), (1 / 3, 1 / 3))
-
-
-@ANY
-def test_any_size_and_kind(exports: Exports, tmp_path: Path, format: str) -> None:
-    """What training can decode, an export predicts: TIFF as well, which no graph reads."""
-    spec, files = ImageSpec(8, 8, 1), []
-    kinds = {**KINDS, "TIFF": lambda image: encoded(image, "TIFF")}
-    for i, make in enumerate(kinds.values()):
-        files.append(tmp_path / f"{i:02}.png")
-        files[-1].write_bytes(make(noise(20 + i, 90 - i)))
-    pixels = np.stack([decode(file, spec).pixels for file in files])
-    wanted = TrainedRun(exports.run).probabilities(pixels)
-    found = document(call("predict", model(exports, format), tmp_path, "--json", "--top", 1))
-    for each, row in zip(found["predictions"], wanted, strict=True):
-        assert each["probabilities"] == pytest.approx([row.max()], abs=1e-5)
+    (result,) = predict.predict(Even(), [file], 2)
+    assert result == Prediction(str(file), ("b", "a"), (1 / 3, 1 / 3))
 
 
 # What is no model.
@@ -328,9 +346,9 @@ def damaged(exports: Exports, format: str, folder: Path) -> layout.Artifact:
 def resealed(made: layout.Artifact) -> None:
     """A manifest that fits the files, as whoever changed them could write one."""
     manifest = made.manifest()
-    for name, told in manifest["files"].items():
+    for name, reported in manifest["files"].items():
         file = made.folder / name
-        told["sha256"] = hashlib.sha256(file.read_bytes()).hexdigest() if file.exists() else ""
+        reported["sha256"] = hashlib.sha256(file.read_bytes()).hexdigest() if file.exists() else ""
     manifest["files"] = {k: v for k, v in manifest["files"].items() if (made.folder / k).exists()}
     made.manifest_file.write_text(json.dumps(manifest), encoding="utf-8")
 
@@ -338,66 +356,66 @@ def resealed(made: layout.Artifact) -> None:
 @EVERY
 @pytest.mark.parametrize("share", [0.5, 0.0])
 def test_cut(exports: Exports, pictures: Path, tmp_path: Path, format: str, share: float) -> None:
-    made = damaged(exports, format, tmp_path / "models")
-    content = made.model_file.read_bytes()
-    made.model_file.write_bytes(content[: int(len(content) * share)])
-    told = (str(made.folder), f"{made.model_file.name} is changed or cut", "again.")
-    require_error(call("predict", made.folder, pictures / "0.png"), 2, *told)
-    resealed(made)
-    result = call("predict", made.folder, pictures / "0.png")
-    require_error(result, 2, str(made.folder), "cannot be opened; it may be damaged", "again.")
+    artifact = damaged(exports, format, tmp_path / "models")
+    content = artifact.model_file.read_bytes()
+    artifact.model_file.write_bytes(content[: int(len(content) * share)])
+    reported = (str(artifact.folder), f"{artifact.model_file.name} is changed or cut", "again.")
+    require_error(invoke("predict", artifact.folder, pictures / "0.png"), 2, *reported)
+    resealed(artifact)
+    result = invoke("predict", artifact.folder, pictures / "0.png")
+    require_error(result, 2, str(artifact.folder), "cannot be opened; it may be damaged", "again.")
 
 
 def test_lost_weights(exports: Exports, pictures: Path, tmp_path: Path) -> None:
-    made = damaged(exports, "saved_model", tmp_path / "models")
-    (data,) = made.folder.glob("variables/variables.data*")
+    artifact = damaged(exports, "saved_model", tmp_path / "models")
+    (data,) = artifact.folder.glob("variables/variables.data*")
     data.write_bytes(data.read_bytes()[:100])
-    require_error(call("predict", made.folder, pictures / "0.png"), 2, "is changed or cut")
-    resealed(made)
-    require_error(call("predict", made.folder, pictures / "0.png"), 2, "cannot be opened")
-    shutil.rmtree(made.folder / "variables")
-    require_error(call("predict", made.folder, pictures / "0.png"), 2, "index is missing")
-    resealed(made)
-    require_error(call("predict", made.folder, pictures / "0.png"), 2, "cannot be opened")
+    require_error(invoke("predict", artifact.folder, pictures / "0.png"), 2, "is changed or cut")
+    resealed(artifact)
+    require_error(invoke("predict", artifact.folder, pictures / "0.png"), 2, "cannot be opened")
+    shutil.rmtree(artifact.folder / "variables")
+    require_error(invoke("predict", artifact.folder, pictures / "0.png"), 2, "index is missing")
+    resealed(artifact)
+    require_error(invoke("predict", artifact.folder, pictures / "0.png"), 2, "cannot be opened")
 
 
 def test_labels_that_do_not_fit(exports: Exports, pictures: Path, tmp_path: Path) -> None:
-    made = damaged(exports, "saved_model", tmp_path / "models")
-    made.labels_file.write_text("0\n1\n", encoding="utf-8")
-    resealed(made)
-    result = call("predict", made.folder, pictures / "0.png")
+    artifact = damaged(exports, "saved_model", tmp_path / "models")
+    artifact.labels_file.write_text("0\n1\n", encoding="utf-8")
+    resealed(artifact)
+    result = invoke("predict", artifact.folder, pictures / "0.png")
     require_error(result, 2, "names 2 classes and answers 10")
 
 
 @EVERY
 def test_without_manifest(exports: Exports, pictures: Path, tmp_path: Path, format: str) -> None:
-    made = damaged(exports, format, tmp_path / "models")
-    text = made.manifest_file.read_text(encoding="utf-8")
-    made.manifest_file.unlink()
-    result = call("predict", made.folder, pictures / "0.png")
+    artifact = damaged(exports, format, tmp_path / "models")
+    text = artifact.manifest_file.read_text(encoding="utf-8")
+    artifact.manifest_file.unlink()
+    result = invoke("predict", artifact.folder, pictures / "0.png")
     require_error(result, 2, "no export of `zoo export`: it has no", "manifest.json")
-    made.manifest_file.write_text(text[:50], encoding="utf-8")
-    require_error(call("predict", made.folder, pictures / "0.png"), 2, "cannot be read")
-    made.manifest_file.write_text(text.replace('"height"', '"depth"'), encoding="utf-8")
-    require_error(call("predict", made.folder, pictures / "0.png"), 2, "cannot be opened")
+    artifact.manifest_file.write_text(text[:50], encoding="utf-8")
+    require_error(invoke("predict", artifact.folder, pictures / "0.png"), 2, "cannot be read")
+    artifact.manifest_file.write_text(text.replace('"height"', '"depth"'), encoding="utf-8")
+    require_error(invoke("predict", artifact.folder, pictures / "0.png"), 2, "cannot be opened")
 
 
 def test_neither_run_nor_export(exports: Exports, pictures: Path, tmp_path: Path) -> None:
-    require_error(call("predict", tmp_path, pictures / "0.png"), 2, "neither a run nor an export")
-    require_error(call("predict", tmp_path / "x", pictures / "0.png"), 2, "does not exist")
-    error = document(call("predict", tmp_path, pictures / "0.png", "--json"))["error"]
+    require_error(invoke("predict", tmp_path, pictures / "0.png"), 2, "neither a run nor an export")
+    require_error(invoke("predict", tmp_path / "x", pictures / "0.png"), 2, "does not exist")
+    error = document(invoke("predict", tmp_path, pictures / "0.png", "--json"))["error"]
     assert error["kind"] == "run"
     assert "RUN/export/FORMAT/NAME/1" in error["message"]
 
 
 def test_empty_version(exports: Exports, pictures: Path, tmp_path: Path) -> None:
     (tmp_path / "models" / "3").mkdir(parents=True)
-    require_error(call("predict", tmp_path / "models", pictures / "0.png"), 2, "holds no model")
+    require_error(invoke("predict", tmp_path / "models", pictures / "0.png"), 2, "holds no model")
 
 
 def test_missing_runtime(exports: Exports, pictures: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(readers.READERS, "onnx", lambda file: __import__("no_such_runtime"))
-    result = call("predict", model(exports, "onnx"), pictures / "0.png")
+    result = invoke("predict", model(exports, "onnx"), pictures / "0.png")
     require_error(result, 4, "no_such_runtime", 'pip install "zoo-keras[onnx]"')
 
 
@@ -408,12 +426,12 @@ def test_keras_file_with_code(exports: Exports, pictures: Path, tmp_path: Path) 
     """Safe mode refuses a layer that holds a function of its own."""
     import keras
 
-    made = damaged(exports, "keras", tmp_path / "models")
+    artifact = damaged(exports, "keras", tmp_path / "models")
     image = keras.Input((8, 8, 1))
     evil = keras.layers.Lambda(lambda x: keras.ops.mean(x, axis=(1, 2)))
-    keras.Model(image, evil(image)).save(made.model_file)
-    resealed(made)
-    result = call("predict", made.folder, pictures / "0.png")
+    keras.Model(image, evil(image)).save(artifact.model_file)
+    resealed(artifact)
+    result = invoke("predict", artifact.folder, pictures / "0.png")
     require_error(result, 2, "cannot be opened", "lambda")
 
 
@@ -424,13 +442,15 @@ def test_keras_file_with_code(exports: Exports, pictures: Path, tmp_path: Path) 
 @pytest.mark.parametrize("format", ["onnx", "litert", "saved_model"])
 def test_a_quiet_process(exports: Exports, pictures: Path, tmp_path: Path, format: str) -> None:
     """One document, and not a word of a library's on stderr."""
-    done = zoo("predict", model(exports, format), pictures / "0.png", "--json", "-q", cwd=tmp_path)
-    assert done.returncode == 0, done.stderr
-    assert json.loads(done.stdout)["predictions"][0]["classes"]
-    assert done.stderr == ""
+    process = zoo(
+        "predict", model(exports, format), pictures / "0.png", "--json", "-q", cwd=tmp_path
+    )
+    assert process.returncode == 0, process.stderr
+    assert json.loads(process.stdout)["predictions"][0]["classes"]
+    assert process.stderr == ""
 
 
 def test_large_colour_pictures(exports: Exports, tmp_path: Path) -> None:
     pixels = np.random.default_rng(0).integers(0, 256, (30, 50, 4)).astype(np.uint8)
     Image.fromarray(pixels, "RGBA").save(tmp_path / "large.png")
-    assert call("predict", model(exports, "onnx"), tmp_path / "large.png").exit_code == 0
+    assert invoke("predict", model(exports, "onnx"), tmp_path / "large.png").exit_code == 0
