@@ -276,7 +276,7 @@ def _upright(pixels: Any, content: Any) -> Any:
 
 
 def orientation(content: Any) -> Any:
-    """The EXIF orientation of an encoded image, 1 to 8: `zoo.data.images.orientation`."""
+    """The EXIF orientation of an encoded image, 1 to 8: `zoo.data.exif.orientation`."""
     raw = tf.io.decode_raw(content, tf.uint8)
     # Padding, so that the comparisons around each position stay inside.
     raw = tf.pad(raw, [[8, 4]])
