@@ -75,3 +75,38 @@ def open_exports(folder: Path) -> Exports:
     """What `export_all` wrote."""
     (run_file,) = folder.glob("*/run.json")
     return Exports(Run(run_file.parent), json.loads((folder / "printed.json").read_text()))
+
+
+def model(exports: Exports, format: str) -> Path:
+    return exports.run.folder if format == "run" else exports.of(format).folder
+
+
+def document(result: Any) -> dict[str, Any]:
+    parsed: dict[str, Any] = json.loads(result.stdout)
+    return parsed
+
+
+def require_error(result: Any, code: int, *parts: str) -> None:
+    assert result.exit_code == code, result.output
+    for part in parts:
+        assert part in result.stderr
+    assert "Traceback" not in result.stderr
+    assert len(result.stderr.strip().splitlines()) <= 2
+
+
+GOOD = ("0.png", "1.PNG", "deep/2.png", "deep/er/3.png", "deep/er/4.png")
+
+
+def write_pictures(folder: Path, exports: Exports) -> Path:
+    """Five digits in three folders, one image of another kind, one broken, one text."""
+    from tests.pictures import KINDS, noise
+    from zoo.data.images import as_png
+
+    for i, name in enumerate(GOOD):
+        file = folder / name
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_bytes(as_png(exports.pixels[i]))
+    (folder / "5.jpg").write_bytes(KINDS["JPEG CMYK"](noise()))
+    (folder / "deep" / "broken.png").write_bytes(as_png(exports.pixels[0])[:60])
+    (folder / "notes.txt").write_text("no picture", encoding="utf-8")
+    return folder

@@ -221,3 +221,11 @@ def exif(
     entries.append(struct.pack(f"{order}HHIHH", tag, kind, 1, orientation, 0))
     number = len(entries) if count is None else count
     return head + struct.pack(f"{order}H", number) + b"".join(entries) + b"\0\0\0\0"
+
+
+def pixels(height: int, width: int, channels: int = 3, seed: int = 0) -> np.ndarray:
+    """Noise with much black and white, the ends of what 8 bits hold."""
+    generator = np.random.default_rng((seed, height, width))
+    values = generator.integers(0, 256, (height, width, channels))
+    extremes = generator.random(values.shape) < 0.3
+    return np.where(extremes, values // 128 * 255, values).astype(np.uint8)

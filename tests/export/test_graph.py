@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import struct
 import warnings
 from collections.abc import Callable
@@ -24,17 +23,17 @@ from tests.pictures import (
     masked,
     noise,
     palette,
+    pixels,
     png,
     scene,
 )
 from zoo.data.exif import orientation
-from zoo.data.images import RESAMPLING, BadImage, ImageSpec, as_png, decode, fit
-from zoo.export import graph, resample
+from zoo.data.images import BadImage, ImageSpec, as_png, decode
+from zoo.export import graph
 
 OWN = ImageSpec(37, 53, 3, max_megapixels=1)  # The size of `scene()`.
 SMALL = ImageSpec(13, 11, 3, "bicubic")
 GREY = ImageSpec(24, 31, 1, "area")
-WAYS = ({}, {"crop_to_aspect_ratio": True}, {"pad_to_aspect_ratio": True})
 Error = tf.errors.InvalidArgumentError
 
 
@@ -51,74 +50,19 @@ def decoder(spec: ImageSpec) -> Callable[[bytes], np.ndarray]:
     return lambda content: function(content).numpy()
 
 
-def resizer(spec: ImageSpec) -> Callable[[np.ndarray], np.ndarray]:
-    """`graph.resize`, traced once."""
-    image = tf.TensorSpec((None, None, spec.channels), tf.uint8)
-    function = tf.function(lambda pixels: graph.resize(pixels, spec), input_signature=[image])
-    return lambda pixels: function(pixels).numpy()
-
-
 def require_same(content: bytes, spec: ImageSpec) -> None:
     np.testing.assert_array_equal(decoder(spec)(content), decode(content, spec).pixels)
 
 
-def pixels(height: int, width: int, channels: int = 3, seed: int = 0) -> np.ndarray:
-    """Noise, black and white: what reaches the ends of what 8 bits hold."""
-    generator = np.random.default_rng((seed, height, width))
-    values = generator.integers(0, 256, (height, width, channels))
-    return np.where(generator.random(values.shape) < 0.3, values // 128 * 255, values).astype(
-        np.uint8
-    )
-
-
-# Sizes.
-
 SIDES = st.integers(1, 200)
-SIZES = given(height=SIDES, width=SIDES, seed=st.integers(0, 9))
-TARGETS = [(17, 29), (32, 32), (64, 5), (1, 1), (96, 130)]
 
 
-@pytest.mark.parametrize("word", RESAMPLING)
-def test_any_size(word: str) -> None:
-    """Plain, cropped and padded, in colour and grey."""
-    targets = itertools.cycle(TARGETS)
-    channels = itertools.cycle((3, 1) if word in ("bilinear", "area") else (1, 3))
-    specs = [ImageSpec(*next(targets), next(channels), word, **way) for way in WAYS]
-    resized = [(spec, resizer(spec)) for spec in specs]
-
-    @SIZES
-    @settings(max_examples=40)
-    @example(height=1, width=1, seed=0)
-    @example(height=1, width=200, seed=0)
-    @example(height=200, width=1, seed=0)
-    @example(height=200, width=199, seed=0)
-    @example(height=150, width=40, seed=0)
-    @example(height=60, width=110, seed=0)
-    def check(height: int, width: int, seed: int) -> None:
-        for spec, resize in resized:
-            image = pixels(height, width, spec.channels, seed)
-            np.testing.assert_array_equal(resize(image), fit(image, spec), str(spec))
-
-    check()
-
-
-@SIZES
+@given(height=SIDES, width=SIDES, seed=st.integers(0, 9))
 @settings(max_examples=40)
 def test_any_size_as_a_file(height: int, width: int, seed: int) -> None:
     content = as_png(pixels(height, width, seed=seed))
     for spec in (OWN, SMALL, GREY):
         require_same(content, spec)
-
-
-@pytest.mark.parametrize("block", [1, 700, 5000])
-def test_in_blocks(block: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    """An image of several blocks, the last one of them not whole; a block of one column too."""
-    monkeypatch.setattr(resample, "BLOCK", block)
-    spec = ImageSpec(20, 30, 3, "lanczos3")
-    resize = resizer(spec)
-    for height, width in ((45, 67), (20, 90), (7, 11)):
-        image = pixels(height, width)
-        np.testing.assert_array_equal(resize(image), fit(image, spec))
 
 
 # Kinds of file.
