@@ -157,11 +157,13 @@ def resealed(made: layout.Artifact) -> None:
 
 
 @EVERY
-@pytest.mark.parametrize("share", [0.5, 0.0])
-def test_cut(exports: Exports, pictures: Path, tmp_path: Path, format: str, share: float) -> None:
+@pytest.mark.parametrize("fraction", [0.5, 0.0])
+def test_cut(
+    exports: Exports, pictures: Path, tmp_path: Path, format: str, fraction: float
+) -> None:
     artifact = damaged(exports, format, tmp_path / "models")
     content = artifact.model_file.read_bytes()
-    artifact.model_file.write_bytes(content[: int(len(content) * share)])
+    artifact.model_file.write_bytes(content[: int(len(content) * fraction)])
     reported = (str(artifact.folder), f"{artifact.model_file.name} is changed or cut", "again.")
     require_error(invoke("predict", artifact.folder, pictures / "0.png"), 2, *reported)
     resealed(artifact)

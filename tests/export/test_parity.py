@@ -11,14 +11,17 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
+from PIL import Image
 
 from tests.exports import Exports
+from tests.pictures import encoded
 from tests.runs import copied
 from zoo.artifact.layout import MODEL_FILES, find_export
 from zoo.artifact.trained_run import TrainedRun
+from zoo.data.images import ImageSpec, as_png
 from zoo.data.load import load as load_data
 from zoo.errors import ParityError
-from zoo.export import FORMATS, export, formats, parity
+from zoo.export import FORMATS, export, formats, parity, probes
 from zoo.rundir import Run
 
 EVERY = pytest.mark.parametrize("format", FORMATS)
@@ -29,6 +32,14 @@ SetWriter = Callable[[str, Any], None]
 @pytest.fixture(autouse=True)
 def _seeds() -> None:
     """Nothing draws here, and TensorFlow optimises each graph anew after its seed was set."""
+
+
+@pytest.fixture(autouse=True)
+def _few_images(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Compares few images, all of which a graph decodes. `exports` was compared on all."""
+    monkeypatch.setattr(probes, "MAX_IMAGES", 20)
+    monkeypatch.setattr(probes, "VARIED_IMAGES", 1)
+    monkeypatch.setattr(parity, "_substitute_undecodable", lambda probes, spec: 0)
 
 
 @EVERY
@@ -76,13 +87,8 @@ def in_training_mode(trained: TrainedRun, folder: Path) -> None:
             "logits": logits,
         }
 
-    def decode(content: Any) -> Any:  # In its own way, which takes no seconds to trace.
-        image = tf.io.decode_image(content, channels=1, expand_animations=False)
-        return tf.image.resize(image, (8, 8))
-
-    def files(image_bytes: Any) -> dict[str, Any]:
-        shape = tf.TensorSpec((8, 8, 1), tf.float32)
-        return answer(tf.map_fn(decode, image_bytes, fn_output_signature=shape))
+    def files(image_bytes: Any) -> dict[str, Any]:  # To decode them takes seconds to trace.
+        return answer(tf.zeros([tf.size(image_bytes), 8, 8, 1]))
 
     def signature(function: Any, shape: Any, dtype: Any, name: str) -> Any:
         spec = tf.TensorSpec(shape, dtype, name=name)
@@ -201,6 +207,19 @@ def test_tolerance_of_float32(
     data = load_data(loaded.recipe)
     result = parity.compare(loaded, exports.of("onnx"), data, tmp_path)
     assert (result["tolerance"], result["passed"]) == (tolerance, True)
+
+
+def test_files_that_no_graph_decodes_are_substituted(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.undo()
+    monkeypatch.setattr(
+        parity.graph, "decode", lambda content, spec: tf.io.decode_png(content, channels=1)
+    )
+    pixels = np.arange(3 * 64, dtype=np.uint8).reshape(3, 8, 8, 1)
+    files = [as_png(image) for image in pixels]
+    files[1] = encoded(Image.fromarray(pixels[1, ..., 0]), "TIFF")
+    found = probes.Probes(pixels, files, pixels[:0], [])
+    assert parity._substitute_undecodable(found, ImageSpec(8, 8, 1)) == 1
+    assert found.files == [as_png(image) for image in pixels]
 
 
 def test_nan_differs_by_the_largest_number() -> None:
