@@ -324,7 +324,7 @@ def test_all_versions(model_folder: Callable[[str], Path], tmp_path: Path) -> No
     folder = tmp_path / "half_plus_three"
     for version in ("3", "20"):
         shutil.copytree(model_folder("half_plus_three") / "00000123", folder / version)
-    with served(folder, every_version=True) as client:
+    with served(folder, all_versions=True) as client:
         result = client.get(HALF).json["model_version_status"]
         assert [entry["version"] for entry in result] == ["20", "3"]  # The newest first.
         for version in ("3", "20"):
