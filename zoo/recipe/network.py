@@ -59,7 +59,7 @@ class KernelStage(Model):
     """What stages with kernels share; what they leave out is taken from `model.defaults`."""
 
     use_bias: bool | None = Field(
-        None, description="Add a bias; none: unless a batch or group norm follows the kernel."
+        None, description="Add a bias; none: only where no batch or group norm follows the kernel."
     )
     repeat: int = Field(
         1, ge=1, le=1000, description="How many times; only the last has pool and dropout."

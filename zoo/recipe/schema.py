@@ -62,7 +62,8 @@ class Data(Model):
         description="Normalisation; its statistics come from the training split alone.",
     )
     augment: tuple_of(Augmentation) = Field(  # type: ignore[valid-type]
-        (), description="Random changes of the training images, in this order."
+        (),
+        description="Random changes of the training images, drawn for each image, in this order.",
     )
     on_bad_image: Literal["error", "skip"] = Field(
         "error",

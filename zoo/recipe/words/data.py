@@ -20,7 +20,7 @@ AUGMENTATIONS: dict[str, Word] = {
         },
     ),
     "alternating_flip": Word(
-        "Mirror one half of the images in even epochs and the other half in odd ones "
+        "Mirror a random half of the images in one epoch and the other half in the next "
         "(Jordan 2024, airbench)"
     ),
     "random_crop": Word(

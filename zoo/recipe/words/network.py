@@ -72,7 +72,9 @@ ACTIVATIONS: dict[str, ActivationWord] = {
 
 MEAN = Option(float, 0.0, "Mean of the values drawn.")
 INITIALIZERS: dict[str, Word] = {
-    "auto": Word("Var(w) = g^2 / fan_in, with the gain g of the stage's activation"),
+    "auto": Word(
+        "Var(w) = g^2 / fan_in, g the gain of the stage's activation; loading writes it out"
+    ),
     "glorot_normal": Word("stddev = sqrt(2 / (fan_in + fan_out)), truncated", "GlorotNormal"),
     "glorot_uniform": Word(
         "limit = sqrt(6 / (fan_in + fan_out)); Keras's default", "GlorotUniform"
