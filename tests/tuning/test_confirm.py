@@ -100,10 +100,10 @@ def test_a_best_score_that_is_reached_again_is_no_luck() -> None:
 
 def test_losses_are_turned_back() -> None:
     one = confirmed(-0.3, -0.5, trial="fine-000")
-    found = messages(
+    lines = messages(
         [one], ScoredTrial({}, -0.2, trial="fine-000"), 9, lambda score: f"{-score:.2f}"
     )
-    assert found == [
+    assert lines == [
         "trial fine-000: 0.40 ± 0.1414 over 2 seeds",
         "0.20 in the search was the luckiest of 9 draws; over fresh seeds it is 0.40",
     ]

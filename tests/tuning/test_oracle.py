@@ -29,39 +29,39 @@ SPACE: dict[str, Range | Choice] = {
 SMALL: dict[str, Range | Choice] = {WORD: Choice((1, 2, 3))}
 
 
-def told(kind: str, seed: int, trials: int = 14, space: Any = SPACE) -> list[dict[str, Any]]:
-    """Values drawn one after the other, each told of before the next."""
+def draws(kind: str, seed: int, trials: int = 14, space: Any = SPACE) -> list[dict[str, Any]]:
+    """Values drawn one after the other; each score is told before the next draw."""
     oracle = make(kind, space, {}, seed, 4)
-    return [values for _, values in answered(oracle, trials)]
+    return [values for _, values in draw_and_tell(oracle, trials)]
 
 
-def answered(oracle: Oracle, trials: int) -> list[tuple[str, dict[str, Any]]]:
-    found = []
+def draw_and_tell(oracle: Oracle, trials: int) -> list[tuple[str, dict[str, Any]]]:
+    values_drawn = []
     for number in range(trials):
         drawn = oracle.draw()
         assert drawn is not None
-        found.append(drawn)
+        values_drawn.append(drawn)
         oracle.tell(drawn[0], None if number % 4 == 3 else (number * 7 % 5) / 5)
-    return found
+    return values_drawn
 
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_the_same_again(kind: str) -> None:
-    assert told(kind, 12345) == told(kind, 12345)
+    assert draws(kind, 12345) == draws(kind, 12345)
 
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_seeds_differ(kind: str) -> None:
     """Also 0, which KerasTuner takes for no seed."""
     zero, one = (stream(seed, "coarse", SPACE) for seed in (0, 1))
-    assert told(kind, zero) == told(kind, zero)
-    rates = [{values[RATE] for values in told(kind, seed)} for seed in (zero, one)]
+    assert draws(kind, zero) == draws(kind, zero)
+    rates = [{values[RATE] for values in draws(kind, seed)} for seed in (zero, one)]
     assert rates[0].isdisjoint(rates[1])
 
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_values_lie_in_their_ranges(kind: str) -> None:
-    for values in told(kind, 7):
+    for values in draws(kind, 7):
         assert values.keys() == SPACE.keys()
         for path, value in values.items():
             space = SPACE[path]
@@ -76,7 +76,7 @@ def test_values_lie_in_their_ranges(kind: str) -> None:
 
 
 def test_log_draws_each_decade_alike() -> None:
-    rates = [values[RATE] for values in told("random", 3, 70, {RATE: SPACE[RATE]})]
+    rates = [values[RATE] for values in draws("random", 3, 70, {RATE: SPACE[RATE]})]
     decades = [sum(10.0**low <= rate < 10.0 ** (low + 1) for rate in rates) for low in range(-6, 1)]
     assert min(decades) >= 2
 
@@ -97,8 +97,8 @@ def test_a_stage_does_not_draw_what_another_drew() -> None:
     narrow = {RATE: Range(1e-3, 1.0, "log")}
     drawn = []
     for stage, space in (("coarse", narrow), ("fine", narrow), ("fine", {RATE: SPACE[RATE]})):
-        found = told("random", stream(0, stage, space), 10, space)
-        drawn.append({round(space[RATE].position(values[RATE]), 2) for values in found})
+        values_drawn = draws("random", stream(0, stage, space), 10, space)
+        drawn.append({round(space[RATE].position(values[RATE]), 2) for values in values_drawn})
     assert len(drawn[0] & drawn[1]) <= 2
     assert len(drawn[1] & drawn[2]) <= 2
 
@@ -118,7 +118,7 @@ def test_an_entry_is_drawn_where_its_parent_allows_it(kind: str) -> None:
     }
     oracle = make(kind, space, conditions, 5, 4)
     seen = set()
-    for _, values in answered(oracle, 25):
+    for _, values in draw_and_tell(oracle, 25):
         expected = {"word"}
         expected |= {"momentum"} if values["word"] == "SGD" else set()
         expected |= {"nesterov"} if values["word"] in ("SGD", "Lion") else set()
@@ -129,7 +129,7 @@ def test_an_entry_is_drawn_where_its_parent_allows_it(kind: str) -> None:
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_trials_that_count_for_nothing_do_not_end_a_search(kind: str) -> None:
+def test_trials_without_a_score_do_not_end_a_search(kind: str) -> None:
     oracle = make(kind, SPACE, {}, 5, 4)
     for _ in range(12):
         drawn = oracle.draw()
@@ -158,37 +158,37 @@ def test_discarded_values_are_replaced_by_others(kind: str) -> None:
 @pytest.mark.parametrize("kind", ["random", "hyperband"])
 def test_a_small_list_is_exhausted(kind: str) -> None:
     oracle = make(kind, SMALL, {}, 5, 4)
-    found = []
+    values_drawn = []
     for _ in range(3):
         drawn = oracle.draw()
         assert drawn is not None
-        found.append(drawn[1][WORD])
+        values_drawn.append(drawn[1][WORD])
         oracle.tell(drawn[0], 0.5)
-    assert sorted(found) == [1, 2, 3]
+    assert sorted(values_drawn) == [1, 2, 3]
     if kind == "random":
         assert oracle.draw() is None
 
 
-def drawn_where_it_was_good(worst: Any) -> list[float]:
-    """What the Bayesian oracle draws once it models; scores are a loss's negative."""
+def modelled_draws(score_of: Any) -> list[float]:
+    """What the Bayesian oracle draws after its random draws; scores are negated losses."""
     oracle = make("bayesian", {BETA: Range(0.0, 1.0)}, {}, 5, 4)
     drawn = []
     for _ in range(6):
         name, values = oracle.draw() or ("", {})
         drawn.append(values[BETA])
-        oracle.tell(name, worst(values[BETA]))
+        oracle.tell(name, score_of(values[BETA]))
     return drawn[3:]
 
 
 def test_bayesian_goes_where_it_was_good() -> None:
-    found = drawn_where_it_was_good(lambda beta: -5 - (beta - 0.8) ** 2)
-    assert min(abs(beta - 0.8) for beta in found) < 0.1
+    values_drawn = modelled_draws(lambda beta: -5 - (beta - 0.8) ** 2)
+    assert min(abs(beta - 0.8) for beta in values_drawn) < 0.1
 
 
-def test_what_counts_for_nothing_is_as_bad_as_the_worst() -> None:
-    """Of losses 0 would be the best score there is, and the oracle would go where they diverge."""
-    found = drawn_where_it_was_good(lambda beta: None if beta > 0.5 else -5 - abs(beta - 0.2))
-    assert min(abs(beta - 0.2) for beta in found) < 0.1
+def test_a_trial_without_a_score_is_as_bad_as_the_worst() -> None:
+    """Among negated losses 0 would be the best, and draws would go where trials diverge."""
+    values_drawn = modelled_draws(lambda beta: None if beta > 0.5 else -5 - abs(beta - 0.2))
+    assert min(abs(beta - 0.2) for beta in values_drawn) < 0.1
 
 
 def test_hyperband_trains_the_good_ones_longer() -> None:
@@ -223,7 +223,7 @@ def test_hyperband_waits_for_what_it_needs() -> None:
 @pytest.mark.parametrize("kind", ["random", "bayesian"])
 def test_others_leave_epochs_to_the_stage(kind: str) -> None:
     oracle = make(kind, SPACE, {}, 5, 9)
-    ((name, _),) = answered(oracle, 1)
+    ((name, _),) = draw_and_tell(oracle, 1)
     assert oracle.epochs(name) is None
 
 

@@ -1,4 +1,4 @@
-"""When a trial is stopped because others were better at the same share of their training."""
+"""When a trial is stopped because others were better at the same fraction of their training."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ SCORES = st.floats(0.0, 1.0)
 
 
 @given(st.sampled_from(RULES), st.integers(1, 10_000))
-def test_rungs_lie_inside_of_the_training(rule: str, steps: int) -> None:
-    found = rungs(rule, steps)
-    assert found == sorted(set(found))
-    assert all(0 < step < steps for step in found)
-    assert len(found) <= len(RUNGS[rule])
+def test_rungs_lie_inside_the_training(rule: str, steps: int) -> None:
+    steps_of_rungs = rungs(rule, steps)
+    assert steps_of_rungs == sorted(set(steps_of_rungs))
+    assert all(0 < step < steps for step in steps_of_rungs)
+    assert len(steps_of_rungs) <= len(RUNGS[rule])
 
 
 def test_rungs_by_rule() -> None:
@@ -33,15 +33,15 @@ def test_the_best_goes_on(rule: str, others: list[float], bar: float) -> None:
 
 
 @given(st.sampled_from(RULES), SCORES, st.lists(SCORES, max_size=12))
-def test_what_goes_on_also_would_with_a_better_score(
-    rule: str, score: float, others: list[float]
-) -> None:
+def test_a_better_score_is_stopped_no_earlier(rule: str, score: float, others: list[float]) -> None:
     if left_behind(rule, score, others, 0.1) is None:
         assert left_behind(rule, score + 0.1, others, 0.1) is None
 
 
 @given(st.sampled_from(RULES), SCORES, st.lists(SCORES, max_size=12))
-def test_nothing_is_told_of_those_that_guess(rule: str, score: float, others: list[float]) -> None:
+def test_nothing_is_stopped_while_others_guess(
+    rule: str, score: float, others: list[float]
+) -> None:
     assert left_behind(rule, score, others, bar=1.0) is None
 
 

@@ -138,9 +138,9 @@ def test_whole_numbers_are_equally_likely(low: int, count: int) -> None:
 
 def test_whole_numbers_in_log_space_are_kerastuners() -> None:
     space = Range(2, 31, "log", integer=True)
-    found = [space.at(position) for position in (0.0, 0.1, 0.24, 0.26, 0.5, 0.9, 1.0)]
+    values = [space.at(position) for position in (0.0, 0.1, 0.24, 0.26, 0.5, 0.9, 1.0)]
     expected = [int(2 * (32 / 2) ** position) for position in (0.0, 0.1, 0.24, 0.26, 0.5, 0.9)]
-    assert found == [*expected, 31]
+    assert values == [*expected, 31]
 
 
 @given(stepped(), POSITIONS)
