@@ -1,6 +1,6 @@
-"""One side of benchmarks/epoch_time.py: trains, and waits for its turn before each epoch.
+"""One side of benchmarks/epoch_time.py: train, and wait for a turn before each epoch.
 
-Reads a line from stdin a turn; writes a line `@{JSON}` to stdout after it. Not for use by hand.
+Each turn reads a line from stdin and ends with a line `@{JSON}` on stdout. Not for use by hand.
 """
 
 from __future__ import annotations
@@ -13,30 +13,30 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-CHUNK_STEPS = 50  # of each part in turn, so that noise hits all parts alike
+CHUNK_STEPS = 50  # Steps of a part before the next part's turn: load affects all parts alike.
 
 
 def report(event: str, **values: Any) -> None:
-    """Tells the parent."""
+    """Send a report to the parent."""
     print("@" + json.dumps({"event": event, **values}), flush=True)
 
 
 class Turns:
-    """Waits for turns, and adds up the seconds that are not waiting: before, epochs, after."""
+    """Waits for turns, and counts the seconds spent working, not waiting."""
 
     def __init__(self, started: float) -> None:
         self.mark = started
         self.worked = 0.0
 
     def wait(self) -> None:
-        """Returns when the parent gives the turn."""
+        """Return when the parent gives the turn."""
         self.pause()
         if not sys.stdin.readline():
             raise SystemExit("the parent has gone")
         self.mark = time.time()
 
     def pause(self) -> float:
-        """Ends a stretch of work; all seconds worked so far."""
+        """End a stretch of work; return all seconds worked so far."""
         now = time.time()
         self.worked += now - self.mark
         self.mark = now
@@ -44,11 +44,11 @@ class Turns:
 
 
 def pace(turns: Turns) -> Any:
-    """A Keras callback that takes turns; an epoch ends when all callbacks have seen its end."""
+    """Make a Keras callback that takes turns; an epoch lasts until all callbacks saw its end."""
     import keras
 
     class Pace(keras.callbacks.Callback):
-        """Reports each epoch's seconds, and how they divide."""
+        """Reports the seconds of each epoch and of its parts."""
 
         begun: float | None = None
         processor: float
@@ -111,54 +111,54 @@ class _StepHooks:
         return timed
 
 
-def plain(words: dict[str, Any], turns: Turns) -> dict[str, Any]:
-    """Trains and saves the plain Keras script."""
+def train_plain(config: dict[str, Any], turns: Turns) -> dict[str, Any]:
+    """Train with the plain Keras script and save the model."""
     import plain_keras
 
     model = plain_keras.train(
-        Path(words["path"]),
-        epochs=words["epochs"],
-        batch_size=words["batch_size"],
-        tuned=words["tuned"],
+        Path(config["path"]),
+        epochs=config["epochs"],
+        batch_size=config["batch_size"],
+        tuned=config["tuned"],
         callbacks=[pace(turns)],
         verbose=0,
     )
-    model.save(Path(words["out"]) / "plain.keras")
+    model.save(Path(config["out"]) / "plain.keras")
     return {}
 
 
-def zoo(words: dict[str, Any], turns: Turns) -> dict[str, Any]:
-    """Trains the recipe in zoo; the first of two loads makes the cache of decoded images."""
+def train_zoo(config: dict[str, Any], turns: Turns) -> dict[str, Any]:
+    """Train the recipe; the first of two loads makes the cache of decoded images."""
     from zoo import backend, recipe
     from zoo.data.load import load
 
-    loaded = recipe.load(words["recipe"], words["sets"])
+    loaded = recipe.load(config["recipe"], config["sets"])
     backend.prepare(deterministic=loaded.train.deterministic)
     from zoo.train import Settings, train
 
     first, _ = timed(lambda: load(loaded))
     second, data = timed(lambda: load(loaded))
     paced = pace(turns)
-    train(loaded, Path(words["out"]), Settings(callbacks=[paced]))
-    words["parts"] = lambda: parts(loaded, data, paced.model)
+    train(loaded, Path(config["out"]), Settings(callbacks=[paced]))
+    config["parts"] = lambda: parts(loaded, data, paced.model)
     return {"cache_first": first, "cache_second": second}
 
 
 def timed(work: Callable[[], Any]) -> tuple[float, Any]:
-    """Seconds that work takes, and what it gives."""
+    """Return the seconds that a function takes, and its result."""
     start = time.perf_counter()
-    done = work()
-    return time.perf_counter() - start, done
+    result = work()
+    return time.perf_counter() - start, result
 
 
 def parts(loaded: Any, data: Any, model: Any) -> dict[str, float]:
-    """Seconds an epoch of each part of zoo's epoch, each measured by itself."""
+    """Measure each part of zoo's epoch by itself, in seconds an epoch."""
     import tensorflow as tf
 
     from zoo.batches import Batches, EvaluationBatches, training_dataset
 
     train = loaded.train
-    made = Batches(
+    batches = Batches(
         data.train,
         train.batch_size,
         loaded.seed,
@@ -166,9 +166,9 @@ def parts(loaded: Any, data: Any, model: Any) -> dict[str, float]:
         train.drop_remainder,
         len(data.class_names),
     )
-    steps = made.steps_per_epoch
-    same = iter(tf.data.Dataset.from_tensors(made(0)).repeat().prefetch(4))
-    fed, drained = iter(training_dataset(made, 0)), iter(training_dataset(made, 0))
+    steps = batches.steps_per_epoch
+    same = iter(tf.data.Dataset.from_tensors(batches(0)).repeat().prefetch(4))
+    fed, drained = iter(training_dataset(batches, 0)), iter(training_dataset(batches, 0))
     step = model.make_train_function() or model.train_function
     next_step = iter(range(steps * 100))
 
@@ -179,38 +179,38 @@ def parts(loaded: Any, data: Any, model: Any) -> dict[str, float]:
 
         return chunk
 
-    works = {
-        "batches, one thread": several(lambda: made(next(next_step))),
+    jobs = {
+        "batches, one thread": several(lambda: batches(next(next_step))),
         "batches through tf.data": several(lambda: next(drained)),
         "steps on one batch": several(lambda: step(same)),
         "steps on real batches": several(lambda: step(fed)),
     }
-    for work in works.values():
-        work()  # Once for what is made at the first call.
-    seconds = dict.fromkeys(works, 0.0)
+    for work in jobs.values():
+        work()  # The first call traces functions.
+    seconds = dict.fromkeys(jobs, 0.0)
     for _ in range(-(-steps // CHUNK_STEPS)):
-        for name, work in works.items():
+        for name, work in jobs.items():
             seconds[name] += timed(work)[0]
     scale = steps / (-(-steps // CHUNK_STEPS) * CHUNK_STEPS)
-    found = {name: value * scale for name, value in seconds.items()}
+    seconds_each = {name: value * scale for name, value in seconds.items()}
     validation = EvaluationBatches(data.validation)
-    found["validation batches"] = timed(
+    seconds_each["validation batches"] = timed(
         lambda: [validation[i] for i in range(validation.num_batches)]
     )[0]
-    return found
+    return seconds_each
 
 
 def main() -> None:
-    """`child.py WORDS`: WORDS is a JSON object; `started` is when the parent made the process."""
-    words = json.loads(sys.argv[1])
-    turns = Turns(words["started"])
-    result = {"zoo": zoo, "plain": plain}[words["side"]](words, turns)
+    """Run `child.py CONFIG`; in this JSON object `started` is when the parent made the process."""
+    config = json.loads(sys.argv[1])
+    turns = Turns(config["started"])
+    result = {"zoo": train_zoo, "plain": train_plain}[config["side"]](config, turns)
     result["seconds"] = turns.pause()
     result["peak_bytes"] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
     report("done", **result)
-    if "parts" in words:
+    if "parts" in config:
         turns.wait()
-        report("parts", **words["parts"]())
+        report("parts", **config["parts"]())
 
 
 if __name__ == "__main__":

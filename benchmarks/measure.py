@@ -1,13 +1,13 @@
-"""Measures the test accuracy of a recipe that ships, and writes recipes/results/NAME.json.
+"""Measure the test accuracy of a recipe that ships, and write recipes/results/NAME.json.
 
     python benchmarks/measure.py digits-tiny [--seeds 5]
     python benchmarks/measure.py cifar10-quick --set "data.source={folder: PATH}" --data-is cifar10
-    python benchmarks/measure.py --missing                  all that are not measured as they stand
-    python benchmarks/measure.py digits-tiny --header       the line for the recipe's head
+    python benchmarks/measure.py --missing                  all recipes not measured yet
+    python benchmarks/measure.py digits-tiny --header       the claim for the recipe's first lines
 
-Each seed is trained by a `zoo train` of its own. Nothing but the source may be changed, for the
-number would not be the recipe's; where it is, --data-is says which data set it holds, and recipes
-of other data sets are refused, or left out by --missing.
+Each seed is trained by a `zoo train` of its own. Only the data source may be overridden: otherwise
+the number would not be the recipe's. --data-is says which data set that source holds. Recipes of
+other data sets are refused, and --missing leaves them out.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ from zoo.rundir import Run, write_json  # noqa: E402
 
 
 def load(name: str, overrides: Sequence[str], data_is: str | None = None) -> tuple[Recipe, str]:
-    """The recipe as it is trained, and the hash of the one that ships; refuses other changes."""
+    """Load a recipe, with its source overridden; also return the digest of the one that ships."""
     if name not in recipes.shipped():
         raise SystemExit(f"{name}: not shipped. Expected one of: {', '.join(recipes.shipped())}.")
     others = [text for text in overrides if not text.replace(" ", "").startswith("data.source")]
@@ -53,7 +53,7 @@ def load(name: str, overrides: Sequence[str], data_is: str | None = None) -> tup
 
 
 def train(name: str, overrides: Sequence[str], seed: int, out: Path) -> dict[str, Any]:
-    """Trains one seed in a fresh process; its answer, with what run.json says."""
+    """Train one seed in a fresh process; return its JSON document and run.json."""
     changes = [word for text in (*overrides, f"seed={seed}") for word in ("--set", text)]
     command = [sys.executable, "-m", "zoo", "train", name, "-q", "--json", "--no-export"]
     paths = filter(None, (str(ROOT), os.environ.get("PYTHONPATH")))
@@ -72,8 +72,8 @@ def train(name: str, overrides: Sequence[str], seed: int, out: Path) -> dict[str
 
 
 def measure(name: str, overrides: Sequence[str], seeds: int, data_is: str | None) -> dict[str, Any]:
-    """Trains all seeds; returns what recipes/results/NAME.json holds."""
-    recipe, identity = load(name, overrides, data_is)
+    """Train all seeds; return the content of recipes/results/NAME.json."""
+    recipe, digest = load(name, overrides, data_is)
     answers = []
     with tempfile.TemporaryDirectory(prefix="zoo-measure-") as out:
         for seed in range(seeds):
@@ -84,8 +84,8 @@ def measure(name: str, overrides: Sequence[str], seeds: int, data_is: str | None
     info = answers[0]["info"]
     return {
         "name": name,
-        "recipe_hash": identity,
-        **with_tta(answers),
+        "recipe_hash": digest,
+        **tta_results(answers),
         "accuracy": mean(accuracies),
         "accuracy_sd": stdev(accuracies),
         "accuracies": accuracies,
@@ -103,72 +103,78 @@ def measure(name: str, overrides: Sequence[str], seeds: int, data_is: str | None
     }
 
 
-def with_tta(answers: list[dict[str, Any]]) -> dict[str, Any]:
-    """What the recipe's test-time augmentation gave, if it has one."""
+def tta_results(answers: list[dict[str, Any]]) -> dict[str, Any]:
+    """Return the accuracy with test-time augmentation, if the recipe has any."""
     if "tta" not in answers[0]:
         return {}
     accuracies = [answer["tta"]["accuracy"] for answer in answers]
-    found = {"accuracy": mean(accuracies), "accuracy_sd": stdev(accuracies)}
-    return {"tta": {"kind": answers[0]["tta"]["kind"], **found}}
+    kind = answers[0]["tta"]["kind"]
+    return {"tta": {"kind": kind, "accuracy": mean(accuracies), "accuracy_sd": stdev(accuracies)}}
 
 
 def header(results: dict[str, Any]) -> str:
-    """The comment line with which the recipe opens."""
+    """Return the comment line with the claim, the second line of the recipe."""
     seconds = results["seconds"]
-    took = f"{seconds:.0f} s" if seconds < 120 else f"{seconds / 60:.0f} min"
-    more = ""
+    duration = f"{seconds:.0f} s" if seconds < 120 else f"{seconds / 60:.0f} min"
+    tta = ""
     if "tta" in results:
-        more = f"; {results['tta']['accuracy']:.4f} with {results['tta']['kind']}"
+        tta = f"; {results['tta']['accuracy']:.4f} with {results['tta']['kind']}"
     return (
         f"# {results['accuracy']:.4f} ± {results['accuracy_sd']:.4f} test accuracy "
-        f"(n={results['seeds']}), {took} on {results['device']}{more}"
+        f"(n={results['seeds']}), {duration} on {results['device']}{tta}"
     )
 
 
 def main() -> None:
-    """The command."""
+    """Run the command."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("recipes", nargs="*", metavar="RECIPE", help="names of `zoo list`")
-    parser.add_argument("--missing", action="store_true", help="those that are not measured")
-    parser.add_argument("--seeds", type=int, default=5, help="how many, from 0 on; at least 2")
+    parser.add_argument("--missing", action="store_true", help="all recipes not measured yet")
+    parser.add_argument(
+        "--seeds", type=int, default=5, help="number of seeds, from 0 on; at least 2"
+    )
     parser.add_argument("--set", action="append", default=[], metavar="data.source=VALUE")
-    parser.add_argument("--data-is", metavar="NAME", help="the data set that --set gives")
-    parser.add_argument("--header", action="store_true", help="measure nothing: the header line")
-    words = parser.parse_args()
-    wanted = words.recipes
-    if words.missing:
+    parser.add_argument(
+        "--data-is", metavar="NAME", help="the data set that the source of --set holds"
+    )
+    parser.add_argument(
+        "--header", action="store_true", help="only print the claim of results that exist"
+    )
+    args = parser.parse_args()
+    names = args.recipes
+    if args.missing:
         missing = [entry for entry in shipped_recipes() if entry["accuracy"] is None]
-        wanted = [entry["name"] for entry in missing if words.data_is in (None, entry["data"])]
-        wanted.sort(key=cost)
-    if not wanted:
+        names = [entry["name"] for entry in missing if args.data_is in (None, entry["data"])]
+        names.sort(key=cost)
+    if not names:
         parser.error("which? Expected names of `zoo list`, or --missing")
-    if words.seeds < 2:
+    if args.seeds < 2:
         parser.error("--seeds: a standard deviation needs at least 2")
-    failed = [name for name in wanted if not one(name, words)]
+    failed = [name for name in names if not measure_one(name, args)]
     if failed:
         raise SystemExit(f"not measured: {', '.join(failed)}")
 
 
-def one(name: str, words: argparse.Namespace) -> bool:
-    """Measures a recipe, or prints its header; whether it could be done."""
+def measure_one(name: str, args: argparse.Namespace) -> bool:
+    """Measure a recipe, or print its claim; return whether that succeeded."""
     try:
-        if words.header:
-            found = read_results(recipes.find(name))
-            if found is None or found["recipe_hash"] != load(name, ())[1]:
+        if args.header:
+            results = read_results(recipes.find(name))
+            if results is None or results["recipe_hash"] != load(name, ())[1]:
                 raise SystemExit(f"{name}: not measured as it stands.")
-            print(header(found))
+            print(header(results))
             return True
-        results = measure(name, words.set, words.seeds, words.data_is)
+        results = measure(name, args.set, args.seeds, args.data_is)
     except (ZooError, SystemExit) as error:
         print(error, file=sys.stderr)
         return False
     write_json(recipes.find(name).parent / "results" / f"{name}.json", results)
-    print(f"{name}: {results['accuracy']:.4f} ± {results['accuracy_sd']:.4f} (n={words.seeds})")
+    print(f"{name}: {results['accuracy']:.4f} ± {results['accuracy_sd']:.4f} (n={args.seeds})")
     return True
 
 
 def cost(name: str) -> float:
-    """Operations of its training on as many images as CIFAR-10 has: the cheapest come first."""
+    """Return the FLOPs of an image in all epochs, by which recipes are sorted."""
     recipe = recipes.load(name)
     return plan(recipe, 10).flops * recipe.train.epochs
 

@@ -1,7 +1,7 @@
 """One side of benchmarks/search.py: another tool's search, or the pace of one training step.
 
-`peers.py WORDS`: WORDS is a JSON object. A search appends a row a trial to FOLDER/trials.jsonl, in
-the words of `zoo tune`'s own; the pace goes to FOLDER/pace.json. Not for use by hand.
+`peers.py CONFIG`: CONFIG is a JSON object. A search appends a row a trial to FOLDER/trials.jsonl,
+with the keys of `zoo tune`'s journal; the pace goes to FOLDER/pace.json. Not for use by hand.
 """
 
 from __future__ import annotations
@@ -30,18 +30,18 @@ from zoo.model.builder import build, decayed
 CHUNK_STEPS = 20
 CHUNKS = 10
 PACE_SECONDS = 6.0
-MANY = 10_000  # More repetitions of Hyperband than any budget pays for.
+UNLIMITED = 10_000  # Repetitions of Hyperband: more than any budget allows.
 
 Space = dict[str, tuple[float, float]]
 
 
 class Task:
-    """What is searched: the recipe's network and data, as a plain Keras script trains it."""
+    """The recipe's network and data, trained as a plain Keras script does."""
 
-    def __init__(self, words: dict[str, Any]) -> None:
-        self.recipe = recipe.load(words["recipe"], words["sets"])
-        self.space: Space = words["space"]
-        self.trials: int = words["trials"]
+    def __init__(self, config: dict[str, Any]) -> None:
+        self.recipe = recipe.load(config["recipe"], config["sets"])
+        self.space: Space = config["space"]
+        self.trials: int = config["trials"]
         self.epochs = self.recipe.train.epochs
         data = load(self.recipe)
         self.classes = len(data.class_names)
@@ -63,7 +63,7 @@ class Task:
         return batches.prefetch(tf.data.AUTOTUNE)
 
     def model(self, learning_rate: float, weight_decay: float) -> keras.Model:
-        """A compiled network; schedule, and kernels alone decayed, as in the recipe."""
+        """Return a compiled network, with the schedule and the weight decay of the recipe."""
         network = build(self.recipe, self.classes, self.scaling)
         schedule = self.recipe.train.schedule
         rate = optimize.learning_rate(schedule, learning_rate, self.epochs, self.steps)
@@ -79,7 +79,7 @@ def _arrays(split: Split) -> tuple[np.ndarray, np.ndarray]:
 
 
 class Journal:
-    """Rows of finished trials, in the words of zoo's `trials.jsonl`."""
+    """Rows of finished trials, with the keys of zoo's `trials.jsonl`."""
 
     def __init__(self, folder: Path, steps_per_epoch: int) -> None:
         self.file = folder / "trials.jsonl"
@@ -89,18 +89,18 @@ class Journal:
         self.begin()
 
     def begin(self) -> None:
-        """A trial starts."""
+        """Begin a trial."""
         self.started = time.time()
         self.losses: list[float | None] = []
         self.accuracies: list[float] = []
 
     def epoch(self, logs: dict[str, float]) -> None:
-        """An epoch of the trial has ended."""
+        """Note the end of an epoch."""
         self.losses.append(logs["loss"] if math.isfinite(logs["loss"]) else None)
         self.accuracies.append(float(logs["val_accuracy"]))
 
     def end(self, status: str, values: dict[str, float]) -> None:
-        """The trial has ended; its score is that of its best epoch, as KerasTuner counts it."""
+        """Write the row of a trial; its score is that of its best epoch, as in KerasTuner."""
         ended = time.time()
         row = {
             "trial": self.count,
@@ -120,18 +120,18 @@ class Journal:
         self.epochs += len(self.losses)
 
 
-class Spent(Exception):
+class BudgetSpent(Exception):
     """The budget of epochs is used up."""
 
 
 def keras_tuner(task: Task, journal: Journal, seed: int, folder: Path, band: bool) -> None:
-    """RandomSearch or Hyperband, subclassed only to see trials pass by."""
+    """Search with RandomSearch or Hyperband, subclassed only to journal the trials."""
     import keras_tuner as kt
 
     kind = kt.Hyperband if band else kt.RandomSearch
 
-    class Seen(kind):
-        """Writes rows; searches as its base does."""
+    class Journaled(kind):
+        """Searches as its base class does, and writes a row a trial."""
 
         def on_trial_begin(self, trial: Any) -> None:
             journal.begin()
@@ -147,12 +147,12 @@ def keras_tuner(task: Task, journal: Journal, seed: int, folder: Path, band: boo
             finally:
                 if trial.message:
                     print(trial.message, file=sys.stderr)
-                found = self.oracle.get_trial(trial.trial_id)
+                finished = self.oracle.get_trial(trial.trial_id)
                 journal.end(
-                    found.status, {name: trial.hyperparameters[name] for name in task.space}
+                    finished.status, {name: trial.hyperparameters[name] for name in task.space}
                 )
             if band and journal.epochs >= task.trials * task.epochs:
-                raise Spent
+                raise BudgetSpent
 
     def build_model(hp: Any) -> keras.Model:
         return task.model(
@@ -162,36 +162,36 @@ def keras_tuner(task: Task, journal: Journal, seed: int, folder: Path, band: boo
             }
         )
 
-    # Its own limits are 10 trials, and one sweep of 100 epochs: the budget takes their place.
+    # The budget replaces the default limits: 10 trials, or one sweep of 100 epochs.
     budget = (
-        {"max_epochs": task.epochs, "hyperband_iterations": MANY}
+        {"max_epochs": task.epochs, "hyperband_iterations": UNLIMITED}
         if band
         else {"max_trials": task.trials}
     )
-    tuner = Seen(
+    tuner = Journaled(
         build_model, objective="val_accuracy", seed=seed, directory=folder / "kt", **budget
     )
-    with suppress(Spent):
+    with suppress(BudgetSpent):
         tuner.search(task.train, epochs=task.epochs, validation_data=task.validation, verbose=0)
 
 
 def kt_random(task: Task, journal: Journal, seed: int, folder: Path) -> None:
-    """KerasTuner's RandomSearch."""
+    """Search with KerasTuner's RandomSearch."""
     keras_tuner(task, journal, seed, folder, band=False)
 
 
 def kt_hyperband(task: Task, journal: Journal, seed: int, folder: Path) -> None:
-    """KerasTuner's Hyperband, sweep after sweep until the budget's epochs are used up."""
+    """Search with KerasTuner's Hyperband, sweep after sweep, until the budget is used up."""
     keras_tuner(task, journal, seed, folder, band=True)
 
 
 def optuna(task: Task, journal: Journal, seed: int, folder: Path) -> None:
-    """Optuna's TPE with its median pruner."""
+    """Search with Optuna's TPE and its median pruner."""
     tool = importlib.import_module("optuna")
     tool.logging.set_verbosity(tool.logging.WARNING)
 
     class Report(keras.callbacks.Callback):
-        """Tells Optuna the accuracy of each epoch, and stops where it prunes."""
+        """Reports each epoch's accuracy to Optuna, and stops a trial that it prunes."""
 
         def __init__(self, trial: Any) -> None:
             super().__init__()
@@ -238,22 +238,22 @@ def optuna(task: Task, journal: Journal, seed: int, folder: Path) -> None:
 
 
 def pace(task: Task, peers: list[str]) -> dict[str, float]:
-    """Seconds of a training step on one and the same batch, and the loss that counts as diverged.
+    """Measure the seconds of a step on one batch; also return the loss above which it diverged.
 
-    Imports what the peers import too, so that the side that starts first does not wait for a disk.
+    Also import the peers' packages, so that the side that starts first does not wait for the disk.
     """
     for package in peers:
         importlib.import_module(package)
     model = task.model(1e-3, 1e-4)
-    same = iter(task.train.take(1).cache().repeat())
+    batches = iter(task.train.take(1).cache().repeat())
     step = model.make_train_function() or model.train_function
-    first = float(step(same)["loss"])
+    first = float(step(batches)["loss"])
     chunks: list[float] = []
     begun = time.perf_counter()
     while len(chunks) < CHUNKS and time.perf_counter() - begun < PACE_SECONDS or len(chunks) < 3:
         start = time.perf_counter()
         for _ in range(CHUNK_STEPS):
-            logs = step(same)
+            logs = step(batches)
         float(logs["loss"])  # Waits for the device.
         chunks.append((time.perf_counter() - start) / CHUNK_STEPS)
     floor = losses.at_start(task.recipe.train.loss, task.classes)
@@ -269,16 +269,16 @@ SEARCHES: dict[str, Callable[[Task, Journal, int, Path], None]] = {
 
 
 def main() -> None:
-    """The command."""
-    words = json.loads(sys.argv[1])
-    folder = Path(words["folder"])
-    keras.utils.set_random_seed(words["seed"])
-    task = Task(words)
-    if words["side"] == "pace":
-        (folder / "pace.json").write_text(json.dumps(pace(task, words["imports"])))
+    """Run the command."""
+    config = json.loads(sys.argv[1])
+    folder = Path(config["folder"])
+    keras.utils.set_random_seed(config["seed"])
+    task = Task(config)
+    if config["side"] == "pace":
+        (folder / "pace.json").write_text(json.dumps(pace(task, config["imports"])))
     else:
         journal = Journal(folder, task.steps)
-        SEARCHES[words["side"]](task, journal, words["seed"], folder)
+        SEARCHES[config["side"]](task, journal, config["seed"], folder)
 
 
 if __name__ == "__main__":

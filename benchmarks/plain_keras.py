@@ -1,10 +1,10 @@
-"""The network of recipes/cifar10-quick.yaml as a plain Keras script: what zoo is measured against.
+"""The network of recipes/cifar10-quick.yaml as a plain Keras script, to compare zoo with.
 
     python benchmarks/plain_keras.py PATH        PATH/train/CLASS/*.jpg, as for zoo
 
-It uses nothing of zoo, and Keras's defaults wherever the recipe says nothing. `--tuned` is what an
-expert writes: the decoded images are cached, and XLA is not used (on a machine without a GPU,
-Keras's default is the same).
+It uses nothing of zoo, and Keras's defaults for whatever the recipe leaves open. `--tuned` is what
+an expert would write: decoded images are cached, and XLA is not used (which is also Keras's default
+on a machine without a GPU).
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ IMAGE_SIZE = (32, 32)
 
 
 def load(folder: Path, batch_size: int, tuned: bool) -> tuple[tf.data.Dataset, tf.data.Dataset]:
-    """Training and validation batches; the training images are mirrored at random."""
+    """Return training and validation batches; training images are flipped at random."""
     train, validation = (
         keras.utils.image_dataset_from_directory(
             folder / "train",
@@ -46,7 +46,7 @@ def load(folder: Path, batch_size: int, tuned: bool) -> tuple[tf.data.Dataset, t
 
 
 def build(classes: int) -> keras.Model:
-    """Three times convolution, batch norm, ReLU and pooling, then a layer of logits."""
+    """Build three stages of convolution, batch norm, ReLU and pooling, then the logits."""
     model = keras.Sequential([keras.Input((*IMAGE_SIZE, 3)), layers.Rescaling(1 / 255)])
     for filters in (32, 64, 128):
         model.add(layers.Conv2D(filters, 3, padding="same", use_bias=False))
@@ -66,7 +66,7 @@ def train(
     callbacks: Sequence[keras.callbacks.Callback] = (),
     verbose: int | str = "auto",
 ) -> keras.Model:
-    """Trains on a folder of images; returns the model."""
+    """Train on a folder of images; return the model."""
     training, validation = load(folder, batch_size, tuned)
     model = build(sum(path.is_dir() for path in (folder / "train").iterdir()))
     model.compile(
@@ -86,15 +86,15 @@ def train(
 
 
 def main() -> None:
-    """Trains and saves model.keras."""
+    """Train, and save the model."""
     parser = argparse.ArgumentParser(description="Trains a small network on a folder of images.")
     parser.add_argument("path", type=Path)
     parser.add_argument("--epochs", type=int, default=5)
     parser.add_argument("--batch-size", type=int, default=128)
     parser.add_argument("--tuned", action="store_true")
     parser.add_argument("--out", type=Path, default=Path("model.keras"))
-    words = parser.parse_args()
-    train(words.path, words.epochs, words.batch_size, words.tuned).save(words.out)
+    args = parser.parse_args()
+    train(args.path, args.epochs, args.batch_size, args.tuned).save(args.out)
 
 
 if __name__ == "__main__":

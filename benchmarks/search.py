@@ -1,12 +1,12 @@
-"""Measures `zoo tune` against KerasTuner and Optuna: same space, data, network, budget, machine.
+"""Compare `zoo tune` with KerasTuner and Optuna: same space, data, network, budget, machine.
 
     python benchmarks/search.py [--trials 32] [--epochs 5]                      on digits-tiny
     python benchmarks/search.py --data PATH --images 4000 [--epochs 2]          on cifar10-quick
 
-PATH is a folder with train/CLASS/*.jpg and test/CLASS/*.jpg. Each side is a process of its own, one
-after the other, and the order turns around from seed to seed. The target of a seed is the best
-validation accuracy of KerasTuner's RandomSearch at the end of its budget. Nothing is asserted: see
-docs/benchmarks.md.
+PATH is a folder with train/CLASS/*.jpg and test/CLASS/*.jpg. Each side is a process of its own.
+They run one after the other, in an order that reverses from seed to seed. The target of a seed is
+the best validation accuracy of KerasTuner's RandomSearch at the end of its budget. Nothing is
+asserted: see docs/benchmarks.md.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
-from searched import BASE, Search, table, text
+from search_results import BASE, Search, table, text
 
 HERE = Path(__file__).resolve().parent
 IMPORTS = {BASE: "keras_tuner", "kt-hyperband": "keras_tuner", "optuna": "optuna"}
@@ -36,21 +36,21 @@ SIDES = ("zoo", *IMPORTS)
 SPACE = {"learning_rate": (1e-6, 1e1), "weight_decay": (1e-6, 1e-1)}  # Both drawn in log space.
 
 
-def measure(words: argparse.Namespace, overrides: list[str], scratch: Path) -> list[Search]:
-    """Runs all sides with all seeds."""
-    found = []
-    for seed in range(words.seeds):
+def measure(args: argparse.Namespace, overrides: list[str], scratch: Path) -> list[Search]:
+    """Run all sides with all seeds."""
+    results = []
+    for seed in range(args.seeds):
         job = {
-            "recipe": words.recipe,
+            "recipe": args.recipe,
             "sets": [*overrides, f"seed={seed}"],
             "space": SPACE,
-            "trials": words.trials,
+            "trials": args.trials,
             "seed": seed,
         }
-        pace = _pace(job, words.sides, _made(scratch / f"{seed}-pace"))
+        pace = _pace(job, args.sides, _make(scratch / f"{seed}-pace"))
         searches = []
-        for side in words.sides if seed % 2 == 0 else words.sides[::-1]:
-            searches.append(_search(side, job, pace, _made(scratch / f"{seed}-{side}")))
+        for side in args.sides if seed % 2 == 0 else args.sides[::-1]:
+            searches.append(_search(side, job, pace, _make(scratch / f"{seed}-{side}")))
             last = searches[-1]
             line = f"seed {seed}  {side:<13}{len(last.trials):4} trials  {last.seconds:.1f} s"
             line = f"{line}  best {text('best', last.best)}  {last.note}".rstrip()
@@ -58,24 +58,24 @@ def measure(words: argparse.Namespace, overrides: list[str], scratch: Path) -> l
         target = next((search.best for search in searches if search.side == BASE), None)
         for search in searches:
             search.target = target
-        found += sorted(searches, key=lambda search: words.sides.index(search.side))
-    return found
+        results += sorted(searches, key=lambda search: args.sides.index(search.side))
+    return results
 
 
-def _made(folder: Path) -> Path:
+def _make(folder: Path) -> Path:
     folder.mkdir()
     return folder
 
 
 def _pace(job: dict[str, Any], sides: list[str], folder: Path) -> dict[str, float]:
     imports = sorted({IMPORTS[side] for side in sides if side in IMPORTS})
-    words = {**job, "side": "pace", "folder": str(folder), "imports": imports}
-    peers = [sys.executable, str(HERE / "peers.py"), json.dumps(words)]
-    done = subprocess.run(peers, env=_environment(folder.parent), capture_output=True, text=True)
+    config = {**job, "side": "pace", "folder": str(folder), "imports": imports}
+    command = [sys.executable, str(HERE / "peers.py"), json.dumps(config)]
+    done = subprocess.run(command, env=_environment(folder.parent), capture_output=True, text=True)
     if done.returncode:
         raise SystemExit(f"the pace of a step: exit code {done.returncode}\n{done.stderr[-2000:]}")
-    found: dict[str, float] = json.loads((folder / "pace.json").read_text())
-    return found
+    pace: dict[str, float] = json.loads((folder / "pace.json").read_text())
+    return pace
 
 
 def _environment(scratch: Path) -> dict[str, str]:
@@ -91,12 +91,12 @@ def _environment(scratch: Path) -> dict[str, str]:
 
 
 def _search(side: str, job: dict[str, Any], pace: dict[str, float], folder: Path) -> Search:
-    """Starts one side, watches its memory, and reads what it found."""
+    """Run one side, sample its memory, and read its trials."""
     if side == "zoo":
         command = zoo_command(job, folder)
     else:
-        words = {**job, "side": side, "folder": str(folder)}
-        command = [sys.executable, str(HERE / "peers.py"), json.dumps(words)]
+        config = {**job, "side": side, "folder": str(folder)}
+        command = [sys.executable, str(HERE / "peers.py"), json.dumps(config)]
     memory: list[tuple[float, int]] = []
     outputs = [folder / "stdout", folder / "stderr"]
     with outputs[0].open("w") as stdout, outputs[1].open("w") as stderr:
@@ -128,7 +128,7 @@ def _search(side: str, job: dict[str, Any], pace: dict[str, float], folder: Path
 
 
 def zoo_command(job: dict[str, Any], folder: Path) -> list[str]:
-    """Writes the recipe with its `tune:` block; what a user would type."""
+    """Write the recipe with its `tune:` block; return the command to search it."""
     from zoo import recipe
 
     loaded = recipe.load(job["recipe"], job["sets"])
@@ -161,7 +161,7 @@ def zoo_command(job: dict[str, Any], folder: Path) -> list[str]:
 
 
 def rows_file(side: str, folder: Path) -> Path | None:
-    """Where the side's rows are; None where it got to none."""
+    """Return the file of a side's rows; None if it wrote none."""
     if side != "zoo":
         files = [folder / "trials.jsonl"]
     else:
@@ -174,8 +174,8 @@ def rows_file(side: str, folder: Path) -> Path | None:
 
 
 def rows(file: Path | None, started: float) -> list[dict[str, Any]]:
-    """The finished trials in the order of their ends, which become seconds since `started`."""
-    found = []
+    """Read the finished trials by time of their end, with times in seconds since `started`."""
+    trials = []
     for line in file.read_text(encoding="utf-8").splitlines() if file else ():
         try:
             row = json.loads(line)
@@ -187,19 +187,19 @@ def rows(file: Path | None, started: float) -> list[dict[str, Any]]:
         row["score"] = score if score is not None and math.isfinite(score) else None
         row["started"] -= started
         row["ended"] -= started
-        found.append(row)
-    return sorted(found, key=lambda row: row["ended"])
+        trials.append(row)
+    return sorted(trials, key=lambda row: row["ended"])
 
 
 def _diverged(row: dict[str, Any], side: str, limit: float) -> bool:
-    """zoo says it; a peer's trials are judged by the mean losses of their epochs."""
+    """Whether a trial diverged: zoo's by its status, a peer's by the mean losses of its epochs."""
     if side == "zoo":
         return bool(row["status"] == "diverged")
     return any(loss is None or loss > limit for loss in row["losses"])
 
 
 def tree_bytes(root: int) -> int:
-    """Resident memory of a process and all its children; pages that they share count for each."""
+    """Return the resident memory of a process and its children; shared pages count for each."""
     children: dict[int, list[int]] = {}
     sizes: dict[int, int] = {}
     for folder in Path("/proc").glob("[0-9]*"):
@@ -220,7 +220,7 @@ def tree_bytes(root: int) -> int:
 
 
 def links(source: Path, images: int, folder: Path) -> Path:
-    """A folder of links to some images: as many of each class, and the same share of each split."""
+    """Link some images into a folder: the same share of each class and split."""
     classes = sorted(path.name for path in (source / "train").iterdir() if path.is_dir())
     share = images / sum(len(list((source / "train" / name).iterdir())) for name in classes)
     for split in (path for path in source.iterdir() if path.is_dir()):
@@ -233,71 +233,73 @@ def links(source: Path, images: int, folder: Path) -> Path:
     return folder
 
 
-def as_json(found: list[Search], words: argparse.Namespace, overrides: list[str]) -> dict[str, Any]:
-    """All figures."""
+def as_json(
+    results: list[Search], args: argparse.Namespace, overrides: list[str]
+) -> dict[str, Any]:
+    """Return all figures."""
     from zoo import backend
 
     backend.prepare()
-    by_seed = {s.seed: s.to_target for s in found if s.side == BASE}
+    by_seed = {s.seed: s.to_target for s in results if s.side == BASE}
     return {
         "date": date.today().isoformat(),
         "versions": {**backend.versions(), **_peer_versions()},
         "device": backend.device(),
-        "recipe": words.recipe,
+        "recipe": args.recipe,
         "sets": overrides,
         "space": SPACE,
-        "trials": words.trials,
-        "epochs": words.epochs,
-        "images": words.images,
+        "trials": args.trials,
+        "epochs": args.epochs,
+        "images": args.images,
         "searches": [
             {**asdict(search), "curve": search.curve, **search.figures(by_seed.get(search.seed))}
-            for search in found
+            for search in results
         ],
     }
 
 
 def _peer_versions() -> dict[str, str]:
-    found = {}
+    versions = {}
     for package in ("keras-tuner", "optuna"):
         try:
-            found[package] = importlib.metadata.version(package)
+            versions[package] = importlib.metadata.version(package)
         except importlib.metadata.PackageNotFoundError:
             continue
-    return found
+    return versions
 
 
 def main() -> None:
-    """The command."""
+    """Run the command."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--data", default="digits", help="digits, or a folder of images")
-    parser.add_argument("--images", type=int, help="so many training images of the folder")
+    parser.add_argument("--images", type=int, help="use only so many of the training images")
     parser.add_argument("--trials", type=int, default=32)
     parser.add_argument("--epochs", type=int, help="of a trial; 5 on digits, else 2")
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--sides", nargs="+", choices=SIDES, default=list(SIDES))
     parser.add_argument("--json", type=Path, metavar="FILE")
-    words = parser.parse_args()
-    digits = words.data == "digits"
-    if digits and words.images:
+    args = parser.parse_args()
+    digits = args.data == "digits"
+    if digits and args.images:
         parser.error("--images: digits are used whole; expected --data PATH with it")
-    missing = {IMPORTS[side] for side in words.sides if side in IMPORTS}
+    missing = {IMPORTS[side] for side in args.sides if side in IMPORTS}
     missing = {name for name in missing if importlib.util.find_spec(name) is None}
     if missing:
         parser.error(f"not installed: {', '.join(missing)}. pip install '.[bench]'")
-    words.recipe = "digits-tiny" if digits else "cifar10-quick"
-    words.epochs = words.epochs or (5 if digits else 2)
+    args.recipe = "digits-tiny" if digits else "cifar10-quick"
+    args.epochs = args.epochs or (5 if digits else 2)
     sys.path.insert(0, str(HERE.parent))
     with tempfile.TemporaryDirectory(prefix="zoo-bench-") as name:
         scratch = Path(name)
-        overrides = [f"train.epochs={words.epochs}"]
+        overrides = [f"train.epochs={args.epochs}"]
         if not digits:
-            source = Path(words.data).resolve()
-            folder = links(source, words.images, scratch / "images") if words.images else source
+            source = Path(args.data).resolve()
+            folder = links(source, args.images, scratch / "images") if args.images else source
             overrides.append(f"data.source={json.dumps({'folder': str(folder)})}")
-        found = measure(words, overrides, scratch)
-    print(table(found))
-    if words.json:
-        words.json.write_text(json.dumps(as_json(found, words, overrides), indent=1) + "\n")
+        results = measure(args, overrides, scratch)
+    print(table(results))
+    if args.json:
+        args.json.write_text(json.dumps(as_json(results, args, overrides), indent=1) + "\n")
 
 
 if __name__ == "__main__":

@@ -1,9 +1,9 @@
-"""What the live watch costs: the same training with it and without, turns taken, as a ratio.
+"""Measure the cost of the live checks: the same training with and without them, in turns.
 
     python benchmarks/watch_cost.py digits-tiny [--pairs 5]
     python benchmarks/watch_cost.py cifar10-quick --set "data.source={folder: PATH}"
 
-Prints the seconds of each pair and the median ratio; the goal is below 1.03.
+Print the seconds of each pair and the median ratio; the goal is below 1.03.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ print(run.info()["seconds"])
 
 
 def seconds(name: str, overrides: list[str], watch: bool, out: str) -> float:
-    """Training seconds of a fresh process."""
+    """Train in a fresh process; return the seconds of training."""
     word = "watch" if watch else "plain"
     done = subprocess.run(
         [sys.executable, "-c", CHILD, name, out, word, *overrides],
@@ -44,18 +44,19 @@ def seconds(name: str, overrides: list[str], watch: bool, out: str) -> float:
 
 
 def main() -> None:
+    """Run the command."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("recipe")
     parser.add_argument("--set", action="append", default=[], metavar="PATH=VALUE")
     parser.add_argument("--pairs", type=int, default=5)
-    words = parser.parse_args()
+    args = parser.parse_args()
     ratios = []
     with tempfile.TemporaryDirectory() as out:
-        for pair in range(words.pairs):
+        for pair in range(args.pairs):
             turns = (True, False) if pair % 2 else (False, True)
-            took = {watch: seconds(words.recipe, words.set, watch, out) for watch in turns}
-            ratios.append(took[True] / took[False])
-            print(f"with {took[True]:.2f} s, without {took[False]:.2f} s: {ratios[-1]:.3f}")
+            times = {watch: seconds(args.recipe, args.set, watch, out) for watch in turns}
+            ratios.append(times[True] / times[False])
+            print(f"with {times[True]:.2f} s, without {times[False]:.2f} s: {ratios[-1]:.3f}")
     print(f"median ratio {median(ratios):.3f} ({min(ratios):.3f} to {max(ratios):.3f})")
 
 
