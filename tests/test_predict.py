@@ -26,7 +26,7 @@ EVERY = pytest.mark.parametrize("format", FORMATS)
 
 @pytest.fixture(autouse=True)
 def _seeds() -> None:
-    """Nothing draws here, and TensorFlow optimises each graph anew after its seed was set."""
+    """No seeds: setting TensorFlow's makes it optimise each graph again, and nothing draws here."""
 
 
 @pytest.fixture(scope="module")
@@ -46,7 +46,7 @@ def odd_files(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module", params=["run", *FORMATS])
 def answer(request: Any, exports: Exports, pictures: Path, odd_files: Path) -> dict[str, Any]:
-    """What the run and each export answer to files that are named, and to two folders."""
+    """Answers of the run and of each export to named files and two folders."""
     files = [pictures / name for name in GOOD]
     result = invoke(
         "predict", model(exports, request.param), *files, pictures, odd_files, "--json", "--top", 10
@@ -56,7 +56,7 @@ def answer(request: Any, exports: Exports, pictures: Path, odd_files: Path) -> d
 
 
 def test_files(exports: Exports, pictures: Path, answer: dict[str, Any]) -> None:
-    """Answered as the run answers, in the order given."""
+    """Exports answer as the run does, in the order of the arguments."""
     assert answer.keys() == {"predictions", "error"}
     predictions = answer["predictions"][: len(GOOD)]
     assert [each["path"] for each in predictions] == [str(pictures / name) for name in GOOD]
@@ -70,7 +70,7 @@ def test_files(exports: Exports, pictures: Path, answer: dict[str, Any]) -> None
 
 
 def test_a_bad_file_among_good_ones(pictures: Path, answer: dict[str, Any]) -> None:
-    """A folder: its images, at any depth, whatever the case of their names; no other files."""
+    """Of a folder, all images at any depth are read, in upper or lower case, and no other files."""
     assert answer["error"]["kind"] == "data"
     count = len(answer["predictions"])
     assert answer["error"]["message"] == f"1 of {count} files could not be read."
@@ -87,7 +87,7 @@ def test_a_bad_file_among_good_ones(pictures: Path, answer: dict[str, Any]) -> N
 
 
 def test_any_size_and_kind(exports: Exports, odd_files: Path, answer: dict[str, Any]) -> None:
-    """What training can decode, an export predicts: TIFF as well, which no graph reads."""
+    """An export predicts all files that training decodes, also TIFF, which no graph reads."""
     files = sorted(odd_files.iterdir())
     pixels = np.stack([decode(file, ImageSpec(8, 8, 1)).pixels for file in files])
     expected = TrainedRun(exports.run).probabilities(pixels)
@@ -99,7 +99,7 @@ def test_any_size_and_kind(exports: Exports, odd_files: Path, answer: dict[str, 
 def test_order_over_batches(
     exports: Exports, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, size: int
 ) -> None:
-    """With bad files at the ends of batches, in whole batches and in none."""
+    """Bad files stand at the ends of batches, fill a batch, or are absent from one."""
     monkeypatch.setattr(predict, "BATCH_SIZE", size)
     bad = {2, 3, 4, 5, 8, 19}
     files = []
@@ -147,7 +147,7 @@ def damaged(exports: Exports, format: str, folder: Path) -> layout.Artifact:
 
 
 def resealed(made: layout.Artifact) -> None:
-    """A manifest that fits the files, as whoever changed them could write one."""
+    """Writes hashes of the damaged files into the manifest."""
     manifest = made.manifest()
     for name, reported in manifest["files"].items():
         file = made.folder / name
@@ -212,7 +212,7 @@ def test_missing_runtime(exports: Exports, pictures: Path, monkeypatch: pytest.M
 
 
 def test_keras_file_with_code(exports: Exports, pictures: Path, tmp_path: Path) -> None:
-    """Safe mode refuses a layer that holds a function of its own."""
+    """Safe mode refuses a layer that holds code."""
     import keras
 
     artifact = damaged(exports, "keras", tmp_path / "models")

@@ -58,7 +58,7 @@ def test_text(exports: Exports, pictures: Path) -> None:
     ],
 )
 def test_globs(exports: Exports, pictures: Path, pattern: str, names: list[str]) -> None:
-    """As a shell's quotes leave them. Folders count where a pattern meets no file."""
+    """Quoted patterns are expanded. Matching folders count only if no file matches."""
     result = invoke("predict", model(exports, "onnx"), pictures / pattern, "--json")
     paths = [each["path"] for each in document(result)["predictions"]]
     assert paths == [str(pictures / name) for name in names]
@@ -71,7 +71,7 @@ def test_a_name_that_looks_like_a_glob(exports: Exports, tmp_path: Path) -> None
     assert [each["path"] for each in document(result)["predictions"]] == [str(file)]
 
 
-def test_nothing(exports: Exports, pictures: Path, tmp_path: Path) -> None:
+def test_no_images(exports: Exports, pictures: Path, tmp_path: Path) -> None:
     artifact = model(exports, "onnx")
     require_error(
         invoke("predict", artifact, pictures / "*.gif"), 3, "*.gif: matches no image file"
@@ -82,15 +82,15 @@ def test_nothing(exports: Exports, pictures: Path, tmp_path: Path) -> None:
     assert invoke("predict", artifact).exit_code == 2
 
 
-def test_what_is_no_image_by_name_is_tried(exports: Exports, pictures: Path) -> None:
-    """A file that was named is read whatever it is called."""
+def test_a_named_file_is_read_whatever_its_name(exports: Exports, pictures: Path) -> None:
+    """A named file is read whatever its suffix."""
     result = invoke("predict", model(exports, "onnx"), pictures / "notes.txt")
     assert result.exit_code == 3
     assert "notes.txt  not an image of a known format" in result.stdout
 
 
-def test_paths_that_lead_nowhere_stop_nothing(exports: Exports, pictures: Path) -> None:
-    """They are told first, and counted."""
+def test_missing_paths_do_not_stop_the_others(exports: Exports, pictures: Path) -> None:
+    """They come first in the answer, and count as failed."""
     artifact = model(exports, "onnx")
     result = invoke("predict", artifact, pictures / "x.png", pictures / "0.png", "--json")
     assert result.exit_code == 3
@@ -144,7 +144,7 @@ def test_csv(exports: Exports, pictures: Path, tmp_path: Path) -> None:
 
 
 def test_csv_to_standard_output(exports: Exports, pictures: Path) -> None:
-    """And nothing else on it."""
+    """The table is the only output."""
     artifact = model(exports, "onnx")
     result = invoke("predict", artifact, pictures / "0.png", "--csv", "-", "--top", 99)
     assert result.exit_code == 0
@@ -197,7 +197,7 @@ def test_csv_where_nothing_can_be_written(exports: Exports, pictures: Path, tmp_
 @pytest.mark.slow
 @pytest.mark.parametrize("format", ["onnx", "litert", "saved_model"])
 def test_a_quiet_process(exports: Exports, pictures: Path, tmp_path: Path, format: str) -> None:
-    """One document, and not a word of a library's on stderr."""
+    """Prints one document, and no library writes on stderr."""
     process = zoo(
         "predict", model(exports, format), pictures / "0.png", "--json", "-q", cwd=tmp_path
     )

@@ -43,7 +43,7 @@ def test_manifest(exports: Exports, format: str) -> None:
 
 @EVERY
 def test_files(exports: Exports, format: str) -> None:
-    """Each but the manifest and the card, which names it, with its size and its hash."""
+    """The manifest lists size and hash of every file but itself and the card."""
     artifact = exports.of(format)
     files = artifact.manifest()["files"]
     there = {path for path in artifact.folder.rglob("*") if path.is_file()}
@@ -78,7 +78,7 @@ def test_card(exports: Exports, format: str) -> None:
 
 @EVERY
 def test_recipe(exports: Exports, format: str) -> None:
-    """What lies beside a model trains another one."""
+    """The recipe beside a model trains another one."""
     file = exports.of(format).recipe_file
     assert file.read_bytes() == exports.run.recipe_file.read_bytes()
     assert load(str(file)).name == "tiny"

@@ -32,7 +32,7 @@ def copies(exports: Exports, set_writer: Any) -> None:
 
 
 def test_printed(exports: Exports) -> None:
-    """A document an export, in the order asked for."""
+    """One document for each export, in the order requested."""
     assert exports.printed.keys() == {"exports"}
     documents = exports.printed["exports"]
     assert [each["format"] for each in documents] == list(FORMATS)
@@ -71,7 +71,7 @@ def test_unknown_format(exports: Exports) -> None:
 
 
 def test_missing_package(trained: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Told before anything is written, also where another format could be."""
+    """The error comes before anything is written, in any format."""
     # By its module: `zoo.export.export` is the function.
     module = import_module("zoo.export.export")
     monkeypatch.setattr(module, "find_spec", lambda name: None)
@@ -87,7 +87,7 @@ def test_missing_package(trained: Run, tmp_path: Path, monkeypatch: pytest.Monke
 
 
 def test_diverged(trained: Run, tmp_path: Path) -> None:
-    """It may hold a model from before it diverged, which is not what was asked for."""
+    """Such a run may hold a model from before it diverged; it is not exported."""
     run = copied(trained, tmp_path)
     run.update(status="diverged")
     result = invoke("export", run)
@@ -119,7 +119,7 @@ def test_out_and_version(trained: Run, tmp_path: Path, copies: None) -> None:
 
 
 def test_out_changes_no_version(trained: Run, tmp_path: Path, copies: None) -> None:
-    """What may be served stays: the next number is taken, a taken one is refused."""
+    """A version that may be served is not changed: the next number is used, a used one refused."""
     run, out = copied(trained, tmp_path), tmp_path / "models"
     (out / "tiny" / "7").mkdir(parents=True)
     (out / "tiny" / "7" / "model.onnx").write_bytes(b"another's")
@@ -132,8 +132,8 @@ def test_out_changes_no_version(trained: Run, tmp_path: Path, copies: None) -> N
     assert json.loads(free.stdout)["path"] == str(out / "tiny" / "8")
 
 
-def test_what_no_converter_writes(trained: Run, tmp_path: Path, set_writer: Any) -> None:
-    """Is told in a sentence, whatever the converter raises."""
+def test_a_converter_that_fails(trained: Run, tmp_path: Path, set_writer: Any) -> None:
+    """The error is one sentence, whatever the converter raises."""
 
     def write(trained: TrainedRun, folder: Path) -> None:
         raise RuntimeError("no such operation: Erfc\nand its stack")
@@ -145,7 +145,7 @@ def test_what_no_converter_writes(trained: Run, tmp_path: Path, set_writer: Any)
 
 
 def test_out_of_several(trained: Run, tmp_path: Path, copies: None) -> None:
-    """None replaces another one."""
+    """Formats go to folders of their own."""
     run = copied(trained, tmp_path)
     result = invoke("export", run, "--format", "onnx,litert", "--out", tmp_path / "models")
     assert result.exit_code == 0, result.output
@@ -160,7 +160,7 @@ def test_version_is_a_number(exports: Exports) -> None:
     assert invoke("export", exports.run, "--model-version", "new").exit_code == 2
 
 
-def test_no_place(exports: Exports, tmp_path: Path) -> None:
+def test_out_is_not_a_folder(exports: Exports, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("", encoding="utf-8")
     result = invoke("export", exports.run, "--out", tmp_path / "file" / "models")
     assert result.exit_code == 4
@@ -192,8 +192,8 @@ def test_other_versions_stay(trained: Run, tmp_path: Path, set_writer: Any) -> N
     assert old.read_bytes() == b"passed once"
 
 
-def test_what_a_killed_one_left(trained: Run, tmp_path: Path, copies: None) -> None:
-    """It is no model, and goes with the next export; one at work is left alone."""
+def test_leftovers_of_killed_exports(trained: Run, tmp_path: Path, copies: None) -> None:
+    """The next export deletes them, but not those of an export that still runs."""
     run = copied(trained, tmp_path)
     folder = run.export_folder("onnx")
     for name in ("dead", "alive", "young"):
@@ -211,10 +211,10 @@ def test_what_a_killed_one_left(trained: Run, tmp_path: Path, copies: None) -> N
     assert result.folder == folder / "tiny" / "1"
 
 
-def test_a_failed_one_leaves_the_old_export_of_out(
+def test_a_failed_export_leaves_the_old_one_in_out(
     trained: Run, tmp_path: Path, copies: None, set_writer: Any
 ) -> None:
-    """It serves what it served; the run's own comparison tells of the failure."""
+    """The old export is unchanged; parity.json of the run describes the failure."""
     run, out = copied(trained, tmp_path), tmp_path / "models"
     folder = Path(export(TrainedRun(run), "onnx", out)["path"])
     before = {path: path.read_bytes() for path in folder.iterdir()}
@@ -226,7 +226,7 @@ def test_a_failed_one_leaves_the_old_export_of_out(
     assert sorted(path.name for path in out.iterdir()) == ["tiny"]
 
 
-def test_one_that_fails_stops_no_other(
+def test_a_failed_format_does_not_stop_others(
     trained: Run, tmp_path: Path, copies: None, set_writer: Any
 ) -> None:
     run = copied(trained, tmp_path)
@@ -241,8 +241,10 @@ def test_one_that_fails_stops_no_other(
     assert find_export(run.export_folder("onnx")) is None
 
 
-def test_an_interrupted_one_leaves_the_old(trained: Run, tmp_path: Path, set_writer: Any) -> None:
-    """Nothing half written is in its place, whatever stops it."""
+def test_an_interrupted_export_leaves_the_old_one(
+    trained: Run, tmp_path: Path, set_writer: Any
+) -> None:
+    """No incomplete export replaces it."""
     run = copied(trained, tmp_path)
     final = run.export_folder("onnx") / "tiny" / "1"
     final.mkdir(parents=True)

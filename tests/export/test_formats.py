@@ -31,7 +31,7 @@ EVERY = pytest.mark.parametrize("format", FORMATS)
 
 @pytest.fixture(autouse=True)
 def _seeds() -> None:
-    """Nothing draws here, and TensorFlow optimises each graph anew after its seed was set."""
+    """No seeds: setting TensorFlow's makes it optimise each graph again, and nothing draws here."""
 
 
 def require_answers(
@@ -72,7 +72,7 @@ def png_alone(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def untrained(recipe: Recipe, pixels: np.ndarray) -> Any:
-    """What writers use of a run, with a network that has learned nothing."""
+    """The parts of a run that writers use, with an untrained network."""
     keras.utils.set_random_seed(0)
     scaling = normalisation(recipe.data.preprocess, load_data(recipe).train)
     model = build(recipe, len(CLASSES), scaling)
@@ -175,7 +175,7 @@ def test_no_images(loaded: Any) -> None:
 
 
 def test_mixed_kinds_of_files(loaded: Any, exports: Exports) -> None:
-    """In one batch, each answered as training would decode it."""
+    """Files of all kinds in one batch are decoded as in training."""
     files = [make(noise(9 + i, 60 - i)) for i, make in enumerate(KINDS.values())]
     spec = ImageSpec(8, 8, 1)
     expected = TrainedRun(exports.run).probabilities(
@@ -245,7 +245,7 @@ def test_litert(exports: Exports) -> None:
 
 
 def test_keras_file_runs_no_code(exports: Exports) -> None:
-    """Keras's own layers alone: it opens in safe mode with nothing of ours registered."""
+    """It holds Keras's own layers only, so that it opens in safe mode without zoo."""
     with zipfile.ZipFile(exports.of("keras").model_file) as archive:
         config = archive.read("config.json").decode("utf-8")
     assert "zoo" not in config

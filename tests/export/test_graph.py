@@ -39,12 +39,12 @@ Error = tf.errors.InvalidArgumentError
 
 @pytest.fixture(autouse=True)
 def _seeds() -> None:
-    """Nothing draws here; to set TensorFlow's seed has each graph optimised once more."""
+    """No seeds: setting TensorFlow's makes it optimise each graph again, and nothing draws here."""
 
 
 @cache
 def decoder(spec: ImageSpec) -> Callable[[bytes], np.ndarray]:
-    """`graph.decode`, traced once a spec."""
+    """`graph.decode`, traced once for each spec."""
     text = tf.TensorSpec((), tf.string)
     function = tf.function(lambda content: graph.decode(content, spec), input_signature=[text])
     return lambda content: function(content).numpy()
@@ -86,7 +86,7 @@ def test_bytes_behind_the_image(format: str) -> None:
 
 
 def placed(content: bytes, left: int, top: int) -> bytes:
-    """A GIF whose frame stands elsewhere."""
+    """Moves the first frame of a GIF."""
     at = content.index(b"\x2c\0\0\0\0") + 1
     return content[:at] + struct.pack("<HH", left, top) + content[at + 4 :]
 
@@ -95,7 +95,7 @@ def placed(content: bytes, left: int, top: int) -> bytes:
 @pytest.mark.parametrize("left, top", [(0, 0), (5, 0), (0, 9), (7, 33), (300, 200)])
 @pytest.mark.parametrize("width, height", [(60, 70), (53, 37), (20, 80), (0, 0)])
 def test_gif_canvas(transparency: int | None, left: int, top: int, width: int, height: int) -> None:
-    """A first frame that does not fill it, or does not fit into it."""
+    """The first frame does not fill the canvas, or does not fit into it."""
     options = {} if transparency is None else {"transparency": transparency}
     content = encoded(palette(scene()), "GIF", comment=b"x" * 700, **options)
     content = lying(placed(content, left, top), width, height)
@@ -104,7 +104,7 @@ def test_gif_canvas(transparency: int | None, left: int, top: int, width: int, h
 
 
 def test_gif_frames() -> None:
-    """The first one's size counts, not that of others; a broken later one is not looked at."""
+    """Only the first frame counts: later ones may be larger, or broken."""
     first, later = encoded(palette(scene()), "GIF"), encoded(palette(noise(90, 99)), "GIF")
     assert first[-1:] == b";"
     body = later[later.index(b"\x2c\0\0\0\0") :]
@@ -154,7 +154,7 @@ MALFORMED = {
 @pytest.mark.parametrize("order", "<>")
 @pytest.mark.parametrize("fault", MALFORMED)
 def test_malformed_exif(fault: str, order: str) -> None:
-    """What is broken in it does not make the pixels bad."""
+    """Broken EXIF does not spoil the pixels."""
     block = MALFORMED[fault]
     if order == ">" and block:
         block = b"MM\0*" + block[7:3:-1] + block[8:]
@@ -238,7 +238,7 @@ def test_no_image(content: bytes) -> None:
 
 
 def lying(content: bytes, width: int, height: int) -> bytes:
-    """A header that tells of a larger image than there is."""
+    """Changes the size in a file's header."""
     if content[:2] == b"\xff\xd8":
         at = content.index(b"\xff\xc0") + 5
         return content[:at] + struct.pack(">HH", height, width) + content[at + 4 :]
@@ -256,7 +256,7 @@ def lying(content: bytes, width: int, height: int) -> bytes:
 
 
 def framed(content: bytes, width: int, height: int) -> bytes:
-    """A GIF whose frame says that it is larger than its canvas."""
+    """Changes the size of the first frame of a GIF."""
     at = content.index(b"\x2c\0\0\0\0") + 5
     return content[:at] + struct.pack("<HH", width, height) + content[at + 4 :]
 
@@ -276,21 +276,21 @@ LARGE = {
 
 @pytest.mark.parametrize("kind", LARGE)
 def test_too_large(kind: str) -> None:
-    """Told by the header: no decoder has begun, which would say something else."""
+    """The header decides: a decoder's error would be another one."""
     require_refused(
         LARGE[kind], "the image is too large. Expected at most 1 megapixels", "[9000] [8000]"
     )
 
 
 def test_the_largest_image() -> None:
-    """A megapixel is allowed, and no pixel more."""
+    """One megapixel is allowed, and no pixel more."""
     require_same(encoded(noise(1000, 1000), "PNG"), OWN)
     require_refused(encoded(noise(1000, 1001), "PNG"), "at most 1 megapixels", "[1001] [1000]")
 
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_cut(kind: str) -> None:
-    """A file that was cut short is refused; training refuses it as well, a BMP excepted."""
+    """A truncated file is refused. Training refuses it too, except a BMP."""
     content = KINDS[kind](scene())
     for length in (30, len(content) // 3, len(content) * 9 // 10):
         if kind.startswith("GIF animated") and length > 2000:
@@ -301,7 +301,7 @@ def test_cut(kind: str) -> None:
 @pytest.mark.parametrize("at", [10, 14, 18, 22])
 @pytest.mark.parametrize("kind", ["BMP 8 bits", "BMP 24 bits", "BMP 32 bits"])
 def test_bmp_that_lies(kind: str, at: int) -> None:
-    """Of where its parts are; told in words, and not in the file's bytes."""
+    """Wrong offsets in a BMP give an error that does not quote the file's bytes."""
     content = KINDS[kind](scene())
     for value in (0x6100019A, 0xFFFFFF9A, 0x7FFFFFFF, 0x009A9A9A):
         lie = content[:at] + struct.pack("<I", value) + content[at + 4 :]
@@ -318,7 +318,7 @@ FILES = {kind: make(scene()) for kind, make in KINDS.items()}
 )
 @settings(max_examples=200)
 def test_corrupt(kind: str, changes: list[tuple[int, int]]) -> None:
-    """Refused, or what training makes of it; either may refuse more than the other."""
+    """The graph refuses a corrupt file, or training refuses it, or both give the same pixels."""
     content = bytearray(FILES[kind])
     for at, value in changes:
         content[at % len(content)] = value
@@ -348,8 +348,8 @@ OTHERS = {
 
 
 @pytest.mark.parametrize("kind", OTHERS)
-def test_what_training_alone_decodes(kind: str) -> None:
-    """The graph says so and does not guess."""
+def test_files_that_only_training_decodes(kind: str) -> None:
+    """The graph refuses them."""
     content = OTHERS[kind]()
     assert decode(content, OWN).pixels.shape == OWN.shape
     words = "not an image of a known format" if kind == "TIFF" else "of a kind that cannot be read"

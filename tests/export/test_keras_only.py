@@ -83,7 +83,7 @@ def untrained(recipe: Recipe) -> keras.Model:
 
 
 def stub(recipe: Recipe, model: keras.Model) -> Any:
-    """What a writer uses of a run."""
+    """The parts of a run that writers use."""
     return SimpleNamespace(recipe=recipe, model=model, class_names=[*"abcd"])
 
 
@@ -129,7 +129,7 @@ def test_same_function(nets: Any, name: str) -> None:
 
 @pytest.mark.parametrize("policy", [word for word in POLICIES if word != "float32"])
 def test_policies(tmp_path: Path, policy: str) -> None:
-    """Kept, or brought to float32."""
+    """The copy keeps the policy, or computes in float32."""
     model = untrained(network(tmp_path, flow(ALL), train=f", dtype_policy: {policy}"))
     expected = np.asarray(model(PIXELS, training=False))
     np.testing.assert_array_equal(keras_only(model)(PIXELS, training=False), expected)

@@ -31,12 +31,12 @@ SetWriter = Callable[[str, Any], None]
 
 @pytest.fixture(autouse=True)
 def _seeds() -> None:
-    """Nothing draws here, and TensorFlow optimises each graph anew after its seed was set."""
+    """No seeds: setting TensorFlow's makes it optimise each graph again, and nothing draws here."""
 
 
 @pytest.fixture(autouse=True)
 def _few_images(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Compares few images, all of which a graph decodes. `exports` was compared on all."""
+    """Compares few images and skips substitution; `exports` was compared on all images."""
     monkeypatch.setattr(probes, "MAX_IMAGES", 20)
     monkeypatch.setattr(probes, "VARIED_IMAGES", 1)
     monkeypatch.setattr(parity, "_substitute_undecodable", lambda probes, spec: 0)
@@ -60,7 +60,7 @@ def test_passed(exports: Exports, format: str) -> None:
 
 
 def require_refused(trained: TrainedRun, format: str, message: str) -> dict[str, Any]:
-    """Exporting fails, and leaves nothing but the comparison."""
+    """Requires that exporting fails and leaves nothing but the comparison."""
     with pytest.raises(ParityError, match=message) as caught:
         export(trained, format)
     assert caught.value.exit_code == 1
@@ -109,7 +109,7 @@ def in_training_mode(trained: TrainedRun, folder: Path) -> None:
 
 @pytest.mark.slow
 def test_training_mode(exports: Exports, tmp_path: Path, set_writer: SetWriter) -> None:
-    """Is refused, and an earlier export is deleted: it was of another model."""
+    """Such an export is refused, and the earlier one deleted, since it is of another model."""
     run = Run(copied(exports.run, tmp_path).folder)
     assert find_export(run.export_folder("saved_model")) is not None
     set_writer("saved_model", in_training_mode)
@@ -122,7 +122,7 @@ def test_training_mode(exports: Exports, tmp_path: Path, set_writer: SetWriter) 
 
 
 def add_noise(model: keras.Model) -> None:
-    """What a late change of best.keras amounts to."""
+    """Changes the weights a little."""
     model.set_weights([value + 0.01 * np.sign(value) for value in model.get_weights()])
 
 
@@ -200,7 +200,7 @@ def test_unreadable(trained: Run, tmp_path: Path, set_writer: SetWriter, format:
 def test_tolerance_of_float32(
     trained: Run, exports: Exports, tmp_path: Path, policy: str, tolerance: float
 ) -> None:
-    """What was trained in 16 bits and exported in float32 may differ by the rounding."""
+    """Exports in float32 of networks trained in 16 bits may differ by the rounding."""
     loaded = TrainedRun(trained)
     train = loaded.recipe.train.model_copy(update={"dtype_policy": policy})
     loaded.recipe = loaded.recipe.model_copy(update={"train": train})

@@ -16,7 +16,7 @@ from zoo.rundir import Run
 
 @given(st.integers(1, 5000), st.integers(1, 600))
 def test_spread(count: int, most: int) -> None:
-    """From the first to the last, no gap twice as long as another: a split is sorted by class."""
+    """Indices are evenly spaced from the first to the last."""
     indices = spread_indices(count, most)
     assert len(indices) == min(count, most)
     assert indices[0] == 0
@@ -41,7 +41,7 @@ def test_probes() -> None:
 
 
 def test_probes_of_a_run(trained: Run) -> None:
-    """Real validation images as they are, and a few of them in every odd way."""
+    """All validation images, and a few of them as every variant."""
     loaded = TrainedRun(trained)
     split, spec = load_data(loaded.recipe).validation, ImageSpec.of(loaded.recipe)
     probes = make_probes(split, spec)

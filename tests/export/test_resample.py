@@ -24,7 +24,7 @@ WAYS = ({}, {"crop_to_aspect_ratio": True}, {"pad_to_aspect_ratio": True})
 
 @pytest.fixture(autouse=True)
 def _seeds() -> None:
-    """Nothing draws here; to set TensorFlow's seed has each graph optimised once more."""
+    """No seeds: setting TensorFlow's makes it optimise each graph again, and nothing draws here."""
 
 
 def resizer(spec: ImageSpec) -> Callable[[np.ndarray], np.ndarray]:
@@ -60,7 +60,7 @@ def test_any_size(word: str) -> None:
 
 @pytest.mark.parametrize("block", [1, 700, 5000])
 def test_in_blocks(block: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    """An image of several blocks, the last one of them not whole; a block of one column too."""
+    """Images of several blocks, of which the last is smaller; also blocks of one column."""
     monkeypatch.setattr(resample, "BLOCK", block)
     spec = ImageSpec(20, 30, 3, "lanczos3")
     resize = resizer(spec)

@@ -16,7 +16,7 @@ SIGNATURES = ("serving_default", "serve_uint8", "serve_float")
 
 
 def fields(message: bytes) -> list[tuple[int, bytes]]:
-    """A protobuf message of nothing but strings and messages: each field's number and content."""
+    """Numbers and contents of the fields of a protobuf message, all length-delimited."""
 
     def varint(at: int) -> tuple[int, int]:
         value = shift = 0
@@ -39,7 +39,7 @@ def fields(message: bytes) -> list[tuple[int, bytes]]:
 
 
 def test_warmup(exports: Exports, loaded: Any) -> None:
-    """A PredictionLog a signature, as TensorFlow Serving's protocol numbers their fields."""
+    """One PredictionLog for each signature, with the field numbers of TensorFlow Serving."""
     from tensorflow.core.framework import tensor_pb2
 
     records = list(tf.data.TFRecordDataset(str(exports.of("saved_model").warmup_file)))

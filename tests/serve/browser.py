@@ -65,7 +65,7 @@ return faint;
 
 
 class Server:
-    """`zoo serve` in a process of its own; it can be stopped, and started again where it was."""
+    """`zoo serve` in a process, which can be stopped and restarted on the same port."""
 
     def __init__(self, export: Path, log: Path, *options: str) -> None:
         self.export, self.log, self.options = export, log, options
@@ -107,7 +107,7 @@ class Server:
 
 
 class Page:
-    """What a person sees of the page, and does to it."""
+    """What a user sees and does."""
 
     def __init__(self, browser: Any, url: str) -> None:
         self.browser = browser

@@ -41,7 +41,7 @@ class Answer:
 
 
 class Client:
-    """Asks a server over one connection a request."""
+    """Sends each request over a connection of its own."""
 
     def __init__(self, port: int, app: Any = None) -> None:
         self.port = port
@@ -97,7 +97,7 @@ def served(folder: Path, **changes: Any) -> Iterator[Client]:
 
 @pytest.fixture(scope="session")
 def model_folder(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
-    """Gives the folder of a test's model, made once."""
+    """Returns the folder of a model of tests/serve/models.py, written once."""
     base = tmp_path_factory.mktemp("served")
     versions = {"half_plus_three": "00000123", "pictures": "1", "several": "1"}
 

@@ -45,7 +45,7 @@ def test_models_are_listed(pictures: Client) -> None:
 
 
 def test_one_bad_image_spoils_no_other(pictures: Client) -> None:
-    """Eight clients at once, of which one sends what is no image."""
+    """One of many concurrent clients sends bytes that are not an image."""
     greys = [0, 255] * 8
     greys[5] = -1
 
@@ -88,7 +88,7 @@ def test_more_rows_than_a_batch_holds(pictures: Client) -> None:
 def test_a_large_request_lets_others_in(
     model_folder: Callable[[str], Path], count: int, side: int, pixels: int
 ) -> None:
-    """Many rows, or few of many pixels: either runs in parts, and another client in between."""
+    """Many rows, or few rows of many pixels, run in parts, with another client in between."""
     limits = BatchLimits(16, 0.0)
     with served(
         model_folder("pictures"),
@@ -214,7 +214,7 @@ def test_clients_that_go_away(pictures: Client) -> None:
 
 
 def malformed(count: int) -> list[tuple[str, str, bytes]]:
-    """Methods, paths and bodies, each with something wrong in it."""
+    """Methods, paths and bodies of malformed requests."""
     rng = random.Random(0)
     good = json.dumps(instances(png(0))).encode()
     words: list[Any] = [None, True, "x", 1, -1.5, [], {}, [[]], {"b64": "*"}, {"b64": 1}, [1, "x"]]

@@ -18,7 +18,7 @@ Arrays = Mapping[str, np.ndarray]
 
 
 class Model:
-    """Doubles, remembers what it was given, and refuses what is below zero.
+    """Doubles its input, records sizes of batches, and refuses negative numbers.
 
     Args:
         seconds: that it takes.
@@ -116,7 +116,7 @@ def test_one_bad_request_spoils_no_other() -> None:
 
 
 def test_outputs_without_the_batch_are_no_batch() -> None:
-    """A function whose outputs do not follow the rows is asked again for each request."""
+    """A function whose outputs are not by row runs again for each request."""
 
     def total(inputs: Arrays) -> dict[str, np.ndarray]:
         return {"y": inputs["x"].sum(keepdims=True)}
@@ -140,7 +140,7 @@ def test_a_large_request_runs_in_parts() -> None:
 
 
 def test_others_run_between_the_parts_of_a_large_request() -> None:
-    """Each client's requests come in order, and a full queue refuses no later part."""
+    """Small requests need not wait for a large one; a full queue refuses no later part of it."""
     model, other, finished = Model(0.002), Model(), []
 
     async def ask(batcher: Batcher) -> Any:
@@ -252,7 +252,7 @@ def test_an_error_in_a_later_part_ends_the_request() -> None:
     assert len(model.batches) < 5 + 6 + 3  # What came after the error was not run.
 
 
-def test_whoever_gives_up_a_large_request_ends_it() -> None:
+def test_a_cancelled_large_request_stops() -> None:
     model = Model(0.005)
 
     async def ask(batcher: Batcher) -> Any:

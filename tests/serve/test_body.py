@@ -32,7 +32,7 @@ def test_bodies_are_bounded(model_folder: Callable[[str], Path]) -> None:
 
 
 def test_bodies_together_are_bounded(model_folder: Callable[[str], Path]) -> None:
-    """Eight of the largest may wait; one more is told to come again, and comes through later."""
+    """Eight bodies of the largest size fit; one more gets 503, and succeeds later."""
     body = json.dumps(instances(png(0))) + " " * 90_000
     with served(model_folder("pictures"), request_limits=RequestLimits(100_000)) as client:
         gate = threading.Event()

@@ -48,7 +48,7 @@ def answer_after_another(port: int, request: bytes) -> bytes:
     pytest.fail("no answer in 50 connections")
 
 
-def test_what_is_no_http(pictures: Client) -> None:
+def test_bytes_that_are_not_http(pictures: Client) -> None:
     for sent in (b"\x00\xff\r\n\r\n", b"GET\r\n\r\n", b"POST / HTTP/9.9\r\n\r\n", b"\r\n" * 50):
         with socket.create_connection(("127.0.0.1", pictures.port), timeout=20) as connection:
             connection.sendall(sent)

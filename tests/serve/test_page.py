@@ -81,7 +81,7 @@ def files(tmp_path: Path) -> dict[str, Path]:
 
 
 def bars(card: Any) -> dict[str, str]:
-    """{class: percentage} of a card, in their order."""
+    """{class: percentage} of a card, in order."""
     return {
         row.find_element(By.CLASS_NAME, "name").text: row.find_element(By.CLASS_NAME, "value").text
         for row in card.find_elements(By.CSS_SELECTOR, ".bars li")
@@ -89,7 +89,7 @@ def bars(card: Any) -> dict[str, str]:
 
 
 def share(text: str) -> float:
-    """A percentage as it is written, as a number."""
+    """The number in a percentage."""
     return float(text.strip("<>% ")) / 100
 
 
@@ -127,7 +127,7 @@ def test_a_chosen_file(page: Page, server: Server, files: dict[str, Path]) -> No
 
 
 def test_a_dropped_file(page: Page, files: dict[str, Path]) -> None:
-    """On the marked place, and beside it, where a browser would leave the page."""
+    """On the marked area, and beside it, where a browser would leave the page."""
     data = base64.b64encode(files["noon"].read_bytes()).decode()
     for count, selector in enumerate((".drop", "h1"), start=1):
         target = page.browser.find_element(By.CSS_SELECTOR, selector)
@@ -155,7 +155,7 @@ def test_two_files_are_two_cards_newest_first(page: Page, files: dict[str, Path]
 
 
 def test_many_files(page: Page, tmp_path: Path) -> None:
-    """More than are sent at a time: all are answered, each with its own answer."""
+    """More than are sent at a time: each gets its own answer."""
     chosen = []
     for i in range(12):
         chosen.append(tmp_path / f"{i:02}.png")
@@ -166,7 +166,7 @@ def test_many_files(page: Page, tmp_path: Path) -> None:
 
 
 def test_keys_alone(page: Page, files: dict[str, Path]) -> None:
-    """Tab reaches the input, then what a card offers; focus is never lost."""
+    """Tab reaches the input, then the buttons of a card; focus is never lost."""
     browser = page.browser
     active = browser.switch_to.active_element
     active.send_keys(Keys.TAB)
@@ -200,7 +200,7 @@ def test_what_a_screen_reader_is_told(page: Page, files: dict[str, Path]) -> Non
 
 
 def test_a_broken_image(page: Page, server: Server, tmp_path: Path, files: dict[str, Path]) -> None:
-    """The server's sentence, and the next image as if nothing had been."""
+    """The page shows the server's error, and the next image works."""
     broken = tmp_path / "broken.png"
     broken.write_bytes(files["night"].read_bytes()[:30])
     page.choose(broken)
@@ -213,7 +213,7 @@ def test_a_broken_image(page: Page, server: Server, tmp_path: Path, files: dict[
 
 
 def test_files_that_are_no_images(page: Page, tmp_path: Path) -> None:
-    """Where the browser knows it, nothing is sent; an unknown kind is the server's to judge."""
+    """Files known not to be images are not sent; the server judges unknown ones."""
     notes, empty, unknown = (tmp_path / name for name in ("notes.txt", "empty.png", "unknown"))
     notes.write_text("no image", encoding="utf-8")
     empty.touch()
@@ -230,7 +230,7 @@ def test_files_that_are_no_images(page: Page, tmp_path: Path) -> None:
 def test_an_image_too_large_for_the_server(
     page: Page, size: int, tmp_path: Path, files: dict[str, Path]
 ) -> None:
-    """Bytes after the image's end make it as large as is wanted."""
+    """Bytes behind the image make the file large."""
     large = tmp_path / "large.png"
     large.write_bytes(files["night"].read_bytes() + b"\0" * size)
     page.choose(large)
@@ -242,7 +242,7 @@ def test_an_image_too_large_for_the_server(
 
 
 def test_nothing_comes_from_elsewhere(page: Page, server: Server, files: dict[str, Path]) -> None:
-    """And the policy that the server sends hinders nothing."""
+    """Nor does the content security policy block anything."""
     page.browser.get_log("browser")
     page.browser.refresh()
     page.until(lambda: page.text("#name") == NAME)

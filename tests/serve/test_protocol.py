@@ -40,7 +40,7 @@ def tensors(draw: st.DrawFn) -> tuple[str, np.ndarray]:
 
 @given(tensors(), st.booleans())
 def test_numbers_come_back(given_: tuple[str, np.ndarray], by_row: bool) -> None:
-    """What an answer tells of an array, a request makes the same array of, NaN too."""
+    """An array written in an answer and parsed in a request stays the same, also NaN."""
     dtype, array = given_
     reported = answer({"x": array}, by_row)
     value = json.loads(reported)["predictions" if by_row else "outputs"]
@@ -88,8 +88,8 @@ JSON = st.recursive(
 @example([[[]], []], "float")
 @example([1, 10**30], "float")
 @example({"b64": "Zm9v"}, "string")
-def test_what_is_quickly_refused_has_a_reason(value: Any, dtype: str) -> None:
-    """An array or a reason, and nothing else."""
+def test_a_refused_value_has_a_reason(value: Any, dtype: str) -> None:
+    """A value gives an array, or an error with a reason."""
     info = TensorInfo(dtype, None)
     result = to_array(value, info)
     if result is not None:

@@ -27,7 +27,7 @@ from tests.serve.models import SIDE, png
 
 
 def test_hot_reload(model_folder: Callable[[str], Path], tmp_path: Path) -> None:
-    """Under load: no request fails while a version takes the place of another."""
+    """No request fails while one version replaces another under load."""
     folder = tmp_path / "pictures"
     shutil.copytree(model_folder("pictures") / "1", folder / "1")
     stop, codes = threading.Event(), []
@@ -63,7 +63,7 @@ def state(client: Client, version: str) -> str:
 
 
 class Process:
-    """`zoo serve` in a process of its own."""
+    """`zoo serve` in a process."""
 
     def __init__(self, *arguments: str | Path) -> None:
         self.process = subprocess.Popen(
@@ -122,7 +122,7 @@ def refused(port: int) -> bool:
 
 
 @pytest.mark.slow
-def test_what_people_read(model_folder: Callable[[str], Path], tmp_path: Path) -> None:
+def test_printed_lines(model_folder: Callable[[str], Path], tmp_path: Path) -> None:
     with Process(model_folder("pictures"), "--access-log", "--name", "greys") as server:
         assert server.process.stdout is not None
         lines = [server.process.stdout.readline() for _ in range(4)]

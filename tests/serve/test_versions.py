@@ -22,7 +22,7 @@ class Fake:
 
 
 class Folder:
-    """A folder of versions, each a file of words."""
+    """A folder of versions, each with one text file."""
 
     def __init__(self, path: Path, *versions: int) -> None:
         self.path = path
@@ -158,7 +158,7 @@ def test_watching(tmp_path: Path) -> None:
     asyncio.run(test())
 
 
-def test_nothing_to_start_with(tmp_path: Path) -> None:
+def test_no_version_to_start_with(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="holds no numeric version folder"):
         Folder(tmp_path).versions()
     folder = Folder(tmp_path, 1)

@@ -143,7 +143,7 @@ class Versions(Generic[S]):
         return {newest: folders[newest]}
 
     async def watch(self, seconds: float) -> None:
-        """Looks for new versions every so many seconds, until cancelled."""
+        """Looks for new versions every `seconds` seconds until cancelled."""
         while True:
             await asyncio.sleep(seconds)
             await self.refresh()
