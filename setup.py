@@ -1,7 +1,7 @@
-"""Builds and installs zoo. What each requirement is for stands beside it.
+"""Build and install zoo. Each requirement has its purpose beside it.
 
-The lower bounds are the oldest releases that make sense, not the oldest tried: the exact set that
-the tests run on is in constraints.txt.
+The lower bounds are the oldest releases that are likely to work, not the oldest tried. The tests
+run on the exact versions in constraints.txt.
 """
 
 import re
@@ -13,29 +13,30 @@ HERE = Path(__file__).resolve().parent
 
 
 def version() -> str:
-    """The version in zoo/__init__.py, as text: importing it may need what is not there yet."""
+    """Read the version from zoo/__init__.py, without importing the package."""
     text = (HERE / "zoo" / "__init__.py").read_text(encoding="utf-8")
-    found = re.search(r'^__version__ = "([^"]+)"$', text, re.MULTILINE)
-    if found is None:
+    match = re.search(r'^__version__ = "([^"]+)"$', text, re.MULTILINE)
+    if match is None:
         raise SystemExit('zoo/__init__.py: no line __version__ = "..."')
-    return found[1]
+    return match[1]
 
 
 def readme() -> str:
+    """Read the README, if it is there."""
     file = HERE / "README.md"
     return file.read_text(encoding="utf-8") if file.is_file() else ""
 
 
 REQUIRES = [
     "tensorflow>=2.20",  # The default Keras backend, and SavedModel.
-    "keras>=3.12",  # Models and training; what TensorFlow 2.21 asks for.
-    "keras-tuner>=1.4.8",  # The search; what tuning/ was measured against.
+    "keras>=3.12",  # Models and training; the bound of TensorFlow 2.21.
+    "keras-tuner>=1.4.8",  # Oracles of the search; the release that tuning/ was tested with.
     "tensorflow-datasets>=4.9.7",  # `data.source: {tfds: NAME}`.
-    "pyyaml>=6.0.1",  # Parses recipes; the oldest the tests of recipes were run on.
-    "pydantic>=2.10",  # The recipe's schema; likewise.
-    "typer>=0.16",  # The command line; older ones fail with today's Click.
-    "rich>=13.8",  # Tables and progress bars; what Typer asks for.
-    "scikit-learn>=1.5",  # The digits that ship with it, stratified splits, metrics.
+    "pyyaml>=6.0.1",  # Parses recipes; the oldest release that passed the tests of recipes.
+    "pydantic>=2.10",  # Validates recipes; likewise the oldest that passed.
+    "typer>=0.16",  # The command line; older releases fail with today's Click.
+    "rich>=13.8",  # Progress bars; the bound of Typer.
+    "scikit-learn>=1.5",  # The digits data set, stratified splits, metrics.
     "numpy>=1.26",  # Images and statistics; TensorFlow's own lower bound.
     "pillow>=11",  # Decodes image files: EXIF rotation, limits on size.
     "tensorboard>=2.20",  # KerasTuner imports it without declaring it, and fails every trial.
@@ -48,7 +49,7 @@ PLOTS = "matplotlib>=3.9"  # `zoo check --plots`.
 
 SERVE = [  # `zoo serve`.
     "uvicorn>=0.30",  # The HTTP server.
-    "starlette>=0.40",  # Routes, requests, limits: what FastAPI stands on.
+    "starlette>=0.40",  # Routes and requests; the base of FastAPI.
     "uvloop>=0.20; sys_platform != 'win32'",  # uvicorn's faster event loop.
     "httptools>=0.6",  # uvicorn's faster parser of HTTP.
     "orjson>=3.10",  # JSON at the speed of C, numpy arrays included.
@@ -57,29 +58,29 @@ SERVE = [  # `zoo serve`.
 
 ONNX = [  # `zoo export --format onnx`.
     "tf2onnx>=1.16.1",  # Translates TensorFlow's graph.
-    "onnx>=1.16",  # Checks and annotates what was translated.
-    "onnxruntime>=1.18",  # Reads it again: nothing counts before that.
+    "onnx>=1.16",  # Checks and annotates the translated model.
+    "onnxruntime>=1.18",  # Runs the file again, for the comparison with the model.
 ]
 
-LITERT = "ai-edge-litert>=2.0"  # Reads .tflite files again; else TensorFlow's own reader does.
+LITERT = "ai-edge-litert>=2.0"  # Runs .tflite files; without it TensorFlow's own interpreter does.
 
 EXTRAS = {
-    "gpu": ["tensorflow[and-cuda]>=2.20"],  # CUDA libraries that fit TensorFlow's build.
+    "gpu": ["tensorflow[and-cuda]>=2.20"],  # The CUDA libraries of TensorFlow's build.
     "jax": [JAX],
     "plots": [PLOTS],
     "serve": SERVE,
     "onnx": ONNX,
     "litert": [LITERT],
-    "bench": ["optuna>=4"],  # benchmarks/search.py: a peer.
+    "bench": ["optuna>=4"],  # A peer in benchmarks/search.py.
     "dev": [
         "pytest>=8.2",  # Runs the tests.
         "pytest-xdist>=3.6",  # Two workers: each imports TensorFlow once.
-        "pytest-timeout>=2.3",  # A test that hangs fails instead.
-        "hypothesis>=6.100",  # Laws over drawn values.
-        "ruff>=0.9",  # Lint and format.
-        "mypy>=1.14",  # Types.
-        "types-PyYAML",  # PyYAML's types.
-        "build>=1.2",  # Wheel and sdist.
+        "pytest-timeout>=2.3",  # Fails tests that hang.
+        "hypothesis>=6.100",  # Property tests.
+        "ruff>=0.9",  # Linter and formatter.
+        "mypy>=1.14",  # Type checker.
+        "types-PyYAML",  # Types of PyYAML.
+        "build>=1.2",  # Builds wheel and sdist.
         "setuptools>=77",  # tests/test_wheel.py builds without downloading.
         "selenium>=4.20",  # Drives a real browser over the page of `zoo serve`.
         PLOTS,
