@@ -87,8 +87,8 @@ def test_command_works_outside_the_checkout(installed: Path, tmp_path: Path) -> 
 
 def test_the_main_job_outside_the_checkout(installed: Path, tmp_path: Path) -> None:
     """The first command of the README: trained, measured, exported."""
-    told = run([installed / "bin" / "zoo", "train", "digits-tiny", "--json"], tmp_path)
-    document = json.loads(told)
+    output = run([installed / "bin" / "zoo", "train", "digits-tiny", "--json"], tmp_path)
+    document = json.loads(output)
     assert document["status"] == "done"
     assert document["accuracy"] > 0.95
     assert (Path(tmp_path) / document["export"]["path"] / "saved_model.pb").is_file()

@@ -10,9 +10,8 @@ from sklearn import metrics
 from zoo import losses
 from zoo.artifact.trained_run import TrainedRun, softmax
 from zoo.data.load import load as load_data
-from zoo.data.progress import no_progress
 from zoo.errors import DataError
-from zoo.progress import Report
+from zoo.progress import Progress, no_progress
 from zoo.rundir import write_json
 
 OVERALL = ("accuracy", "top5_accuracy", "loss", "ece")
@@ -22,7 +21,7 @@ BINS = 15  # Of the calibration error, as in Guo et al. 2017.
 def evaluate(
     trained: TrainedRun,
     split: str = "test",
-    progress: Report | None = None,
+    progress: Progress = no_progress,
     tta: str | None = None,
 ) -> dict[str, Any]:
     """Evaluates the best model of a run; stores the result for `test` in evaluation.json.
@@ -43,7 +42,7 @@ def evaluate(
         DataError: the split does not exist, or the data are not those of the run.
     """
     recipe, info = trained.recipe, trained.info
-    data = load_data(recipe, progress=progress or no_progress)
+    data = load_data(recipe, progress=progress)
     if data.fingerprint != info["data"]["fingerprint"]:
         raise DataError(
             f"the data changed since {trained.run} was trained: its test images may have been "

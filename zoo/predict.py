@@ -15,7 +15,7 @@ from zoo.artifact.layout import Artifact
 from zoo.data.images import BadImage, ImageSpec, decode
 from zoo.data.threads import THREADS
 from zoo.errors import EnvironmentFault, RunError
-from zoo.progress import Report
+from zoo.progress import Progress, no_progress
 
 BATCH_SIZE = 128
 
@@ -112,7 +112,7 @@ def predict(
     classifier: Classifier,
     paths: Sequence[Path],
     top: int = 5,
-    report: Report | None = None,
+    progress: Progress = no_progress,
 ) -> Iterator[Prediction]:
     """Predicts image files in order. A file that cannot be read yields an error and no more.
 
@@ -122,7 +122,7 @@ def predict(
         classifier: a run or an export.
         paths: the files.
         top: number of classes a file.
-        report: called with the number of files done.
+        progress: called with the number of files done.
 
     Yields:
         One prediction a file.
@@ -145,8 +145,7 @@ def predict(
             current, upcoming = upcoming, start_reading(start + BATCH_SIZE)
             contents = [future.result() for future in current]
             yield from _predictions(classifier, paths[start : start + BATCH_SIZE], contents, top)
-            if report:
-                report(min(start + BATCH_SIZE, len(paths)), len(paths), "predicting")
+            progress(min(start + BATCH_SIZE, len(paths)), len(paths), "predicting")
 
 
 def _predictions(

@@ -1,41 +1,39 @@
-"""Progress bars."""
+"""Progress of work: functions that are told about it, and bars on a terminal."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any
 
-from rich.console import Console
-from rich.progress import (
-    BarColumn,
-    MofNCompleteColumn,
-    Progress,
-    TextColumn,
-    TimeRemainingColumn,
-)
+if TYPE_CHECKING:
+    from rich.console import Console
+
+# Called with (items done, items in all, activity).
+Progress = Callable[[int, int, str], None]
 
 
-class Report(Protocol):
-    """A function that is told how far some work is."""
-
-    def __call__(self, done: int, total: int, what: str) -> None:
-        """Report that `done` of `total` items of the work named `what` are done."""
+def no_progress(done: int, total: int, activity: str) -> None:
+    """Ignore progress."""
 
 
 @contextmanager
-def counting(console: Console) -> Iterator[Report]:
-    """Show a bar a kind of work, such as reading images; nothing if stderr is not a terminal."""
+def progress_bar(console: Console) -> Iterator[Progress]:
+    """Yield a function that shows a bar an activity; none without a terminal or under `-q`."""
     if console.quiet or not console.is_terminal:
-        yield lambda done, total, what: None
+        yield no_progress
         return
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
-    with Progress(*columns, TimeRemainingColumn(), console=console, transient=True) as bar:
+    from rich import progress as rich
+
+    columns = (rich.TextColumn("{task.description}"), rich.BarColumn(), rich.MofNCompleteColumn())
+    with rich.Progress(
+        *columns, rich.TimeRemainingColumn(), console=console, transient=True
+    ) as bars:
         tasks: dict[str, Any] = {}
 
-        def report(done: int, total: int, what: str) -> None:
-            if what not in tasks:
-                tasks[what] = bar.add_task(what, total=total)
-            bar.update(tasks[what], completed=done, total=total)
+        def report(done: int, total: int, activity: str) -> None:
+            if activity not in tasks:
+                tasks[activity] = bars.add_task(activity, total=total)
+            bars.update(tasks[activity], completed=done, total=total)
 
         yield report

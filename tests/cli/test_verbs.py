@@ -27,12 +27,12 @@ def call(*arguments: str | Path) -> Any:
 
 
 def document(result: Any) -> Any:
-    """The one JSON document that stdout holds, without NaN."""
+    """Parse the one JSON document on stdout, which may hold no NaN."""
     return json.loads(result.stdout, parse_constant=lambda word: pytest.fail(f"{word} is no JSON"))
 
 
 def require_error(result: Any, code: int, part: str) -> None:
-    """Told on stderr, in words and without a traceback."""
+    """Require an error in words on stderr, without a traceback."""
     assert result.exit_code == code, result.output
     assert result.stdout == ""
     assert part in result.stderr
@@ -63,10 +63,10 @@ def test_version() -> None:
 def test_list() -> None:
     result = call("list", "--json")
     assert result.exit_code == 0
-    found = document(result)["recipes"]
-    assert "digits-tiny" in {entry["name"] for entry in found}
+    output = document(result)["recipes"]
+    assert "digits-tiny" in {entry["name"] for entry in output}
     keys = {"name", "data", "parameters", "accuracy", "accuracy_sd", "seeds", "seconds", "device"}
-    assert all(entry.keys() >= keys for entry in found)
+    assert all(entry.keys() >= keys for entry in output)
     assert "digits-tiny" in call("list").stdout
 
 
@@ -78,11 +78,11 @@ def test_show(recipe: Path) -> None:
 
 
 def test_show_json(recipe: Path) -> None:
-    found = document(call("show", recipe, "--json"))
-    assert found.keys() == {
+    output = document(call("show", recipe, "--json"))
+    assert output.keys() == {
         "name", "parameters", "trainable_parameters", "flops", "activation_bytes", "layers",
     }  # fmt: skip
-    assert found["parameters"] == sum(layer["parameters"] for layer in found["layers"])
+    assert output["parameters"] == sum(layer["parameters"] for layer in output["layers"])
 
 
 def test_show_yaml_is_a_recipe(recipe: Path, tmp_path: Path) -> None:
@@ -203,23 +203,23 @@ def test_train(recipe: Path, tmp_path: Path) -> None:
 def test_train_json(recipe: Path, tmp_path: Path) -> None:
     arguments = ("train", recipe, "--out", tmp_path / "runs", "--no-export", "--no-evaluate")
     result = call(*arguments, "--json", "-q")
-    found = document(result)
-    assert found.keys() == TRAIN_KEYS
-    assert found["status"] == "done"
+    output = document(result)
+    assert output.keys() == TRAIN_KEYS
+    assert output["status"] == "done"
     assert result.stderr == ""
-    again = document(call("train", "--resume", found["run"], "--no-export", "--no-evaluate",
+    again = document(call("train", "--resume", output["run"], "--no-export", "--no-evaluate",
                           "--json"))  # fmt: skip
-    assert again == found
-    assert not Run(Path(found["run"])).evaluation_file.exists()
+    assert again == output
+    assert not Run(Path(output["run"])).evaluation_file.exists()
 
 
 def test_evaluate(trained: Run, tmp_path: Path) -> None:
     run = copied(trained, tmp_path)
-    found = document(call("evaluate", run, "--json"))
+    output = document(call("evaluate", run, "--json"))
     keys = {"accuracy", "top5_accuracy", "loss", "ece", "per_class", "confusion_matrix", "images"}
-    assert found.keys() >= keys
+    assert output.keys() >= keys
     text = call("evaluate", run).stdout
-    assert f"accuracy        {found['accuracy']:.4f}" in text
+    assert f"accuracy        {output['accuracy']:.4f}" in text
     assert "true \\ said" in text
 
 
@@ -262,8 +262,8 @@ def test_predict_is_what_the_model_says(trained: Run, pictures: Path) -> None:
     model = keras.saving.load_model(trained.model_file)
     wanted = softmax(model.predict(raw()["test"][0][:3], verbose=0))
     files = sorted(pictures.glob("[0-2]-[0-9].png"))
-    found = document(call("predict", trained, *files, "--json", "--top", "1"))["predictions"]
-    for prediction, row in zip(found, wanted, strict=True):
+    output = document(call("predict", trained, *files, "--json", "--top", "1"))["predictions"]
+    for prediction, row in zip(output, wanted, strict=True):
         assert prediction["classes"] == [str(row.argmax())]
         assert prediction["probabilities"][0] == pytest.approx(row.max(), abs=1e-6)
 
@@ -272,12 +272,12 @@ def test_predict_with_a_bad_file_among_good_ones(trained: Run, pictures: Path) -
     """The good ones are answered; the exit code says that not all were."""
     result = call("predict", trained, pictures, "--json")
     assert result.exit_code == 3
-    found = document(result)
-    assert found["error"]["kind"] == "data"
-    assert "1 of 4 files" in found["error"]["message"]
-    errors = [prediction["error"] for prediction in found["predictions"]]
+    output = document(result)
+    assert output["error"]["kind"] == "data"
+    assert "1 of 4 files" in output["error"]["message"]
+    errors = [prediction["error"] for prediction in output["predictions"]]
     assert [error is not None for error in errors] == [False, False, True, False]
-    assert all(len(entry["classes"]) == 3 for entry in found["predictions"] if not entry["error"])
+    assert all(len(entry["classes"]) == 3 for entry in output["predictions"] if not entry["error"])
     text = call("predict", trained, pictures)
     assert len(text.stdout.splitlines()) == 4
     assert "1 of 4 files" in text.stderr
@@ -316,8 +316,8 @@ def test_all_at_once_in_a_process(recipe: Path, tmp_path: Path) -> None:
     """Train, evaluate and export: one JSON document, and not a word of a library's on stderr."""
     done = zoo("train", recipe, "--json", "-q", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
-    found = json.loads(done.stdout)
-    assert found.keys() == TRAIN_KEYS | {"accuracy", "test_loss", "export"}
-    assert found["export"].keys() == {"path", "format", "parity"}
-    assert found["export"]["parity"]["passed"]
+    output = json.loads(done.stdout)
+    assert output.keys() == TRAIN_KEYS | {"accuracy", "test_loss", "export"}
+    assert output["export"].keys() == {"path", "format", "parity"}
+    assert output["export"]["parity"]["passed"]
     assert done.stderr == ""

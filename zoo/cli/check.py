@@ -126,7 +126,7 @@ def _run(
     from zoo.check.run import check as run_checks
     from zoo.check.run import select_checks
     from zoo.data.load import load as load_data
-    from zoo.progress import counting
+    from zoo.progress import progress_bar
     from zoo.train.training import keras_ready
 
     keras_ready(loaded)
@@ -134,7 +134,7 @@ def _run(
     if write is not None and "C14" not in selected:
         raise UsageError("--write needs the scan of learning rates, C14, which is left out.")
     console = out.console()
-    with counting(console) as progress:
+    with progress_bar(console) as progress:
         data = load_data(loaded, progress=progress)
     for note in data.notes:
         out.note(f"note: {note}")

@@ -46,9 +46,9 @@ def evaluate(
             raise UsageError(f"--split {split}: unknown. Expected one of: {', '.join(SPLITS)}.")
         trained = open_trained_run(run, overrides or ())
         from zoo.evaluate import evaluate as measure
-        from zoo.progress import counting
+        from zoo.progress import progress_bar
 
-        with counting(out.console()) as progress:
+        with progress_bar(out.console()) as progress:
             result = measure(trained, split, progress, tta)
         out.result(result)
         out.text("\n".join(_lines(split, result)))

@@ -36,9 +36,9 @@ def new(
     """Look at images and write a commented recipe for them that trains as it stands."""
     with Output(as_json, debug, quiet) as output:
         from zoo import new as maker
-        from zoo.progress import counting
+        from zoo.progress import progress_bar
 
-        with counting(output.console()) as progress:
+        with progress_bar(output.console()) as progress:
             recipe = maker.new(data, out, force=force, progress=progress)
         output.result(recipe.as_json())
         output.text("\n".join(_summary(recipe)))

@@ -146,7 +146,7 @@ def _predict(
 ) -> list[dict[str, Any]]:
     """Predict file by file, printing each line as it comes; an unreadable file is a row too."""
     from zoo.predict import predict as predict_files
-    from zoo.progress import counting
+    from zoo.progress import progress_bar
 
     path_width = min(MAX_PATH_WIDTH, max(len(_printable(str(file))) for file in files))
     name_width = max(map(len, classifier.class_names))
@@ -159,7 +159,7 @@ def _predict(
 
     for problem in problems:
         add({"path": problem.file, "classes": [], "probabilities": [], "error": problem.message})
-    with counting(out.console()) as progress:
+    with progress_bar(out.console()) as progress:
         for prediction in predict_files(classifier, files, top, progress):
             add(prediction.as_json())
     return rows

@@ -10,9 +10,9 @@ import numpy as np
 
 from zoo.data.divide import permutation
 from zoo.data.images import ImageSpec, fit
-from zoo.data.progress import Progress
 from zoo.data.splits import ArraySplit, Splits
 from zoo.errors import EnvironmentFault
+from zoo.progress import Progress
 from zoo.recipe.schema import Data
 from zoo.recipe.source import Digits
 

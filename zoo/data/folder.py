@@ -20,10 +20,10 @@ from zoo.data.cache import Entry
 from zoo.data.images import ImageSpec
 from zoo.data.layout import Layout
 from zoo.data.memory import free_bytes
-from zoo.data.progress import Progress
 from zoo.data.splits import FileSplit, Split, Splits
 from zoo.data.verify import FileCheck, verify
 from zoo.errors import DataError, Problem
+from zoo.progress import Progress
 from zoo.recipe.schema import Data
 from zoo.recipe.source import Folder
 

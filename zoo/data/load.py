@@ -12,8 +12,8 @@ from typing import Any
 
 from zoo.data import cache, digits, folder, tfds
 from zoo.data.images import ImageSpec
-from zoo.data.progress import Progress, no_progress
 from zoo.data.splits import Splits
+from zoo.progress import Progress, no_progress
 from zoo.recipe.schema import Data, Recipe
 
 # Word of `data.source` -> function(options, data block, spec, cache folder, progress) -> splits.

@@ -17,9 +17,9 @@ import numpy as np
 
 from zoo.data import cache, tfds_builder
 from zoo.data.images import BadImage, ImageSpec, fit
-from zoo.data.progress import Progress
 from zoo.data.splits import ArraySplit, Splits, pixel_statistics
 from zoo.errors import DataError, Problem
+from zoo.progress import Progress
 from zoo.recipe.schema import Data
 from zoo.recipe.source import Tfds
 

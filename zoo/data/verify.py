@@ -15,8 +15,8 @@ from zoo.data import images
 from zoo.data.images import BadImage, ImageSpec
 from zoo.data.layout import ImageFile, Layout
 from zoo.data.pixel_statistics import PixelStatistics
-from zoo.data.progress import Progress
 from zoo.data.threads import as_results_arrive
+from zoo.progress import Progress
 
 CHUNK = 64  # Files a thread verifies at once.
 SUM_BYTES = 2**20  # Pixels that a thread sums up at once.

@@ -12,12 +12,12 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from zoo.data.progress import Progress, no_progress
 from zoo.errors import EnvironmentFault, UsageError
 from zoo.new.choose import Choices, choose
 from zoo.new.findings import Findings
 from zoo.new.recipe_name import recipe_name
 from zoo.new.recipe_text import duration, recipe_text
+from zoo.progress import Progress, no_progress
 
 TFDS = "tfds:"
 

@@ -13,11 +13,11 @@ from pathlib import Path
 from zoo.data import images, layout
 from zoo.data.images import BadImage, ImageSpec
 from zoo.data.layout import ImageFile, Layout
-from zoo.data.progress import Progress
 from zoo.data.threads import as_results_arrive
 from zoo.errors import DataError, Problem
 from zoo.new.findings import Findings, Size
 from zoo.new.recipe_name import recipe_name
+from zoo.progress import Progress
 
 CHUNK = 64  # Files a thread looks at at once.
 EXAMPLES = 5  # Examples in a note.

@@ -8,10 +8,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from zoo.data.progress import Progress
 from zoo.errors import DataError
 from zoo.new.findings import Findings, Size
 from zoo.new.recipe_name import recipe_name
+from zoo.progress import Progress
 
 SAMPLE_IMAGES = 2000
 MODES = {1: "L", 3: "RGB", 4: "RGBA"}

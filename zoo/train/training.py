@@ -26,7 +26,7 @@ from zoo.data.splits import Splits
 from zoo.errors import DataError, Diverged, EnvironmentFault, Interrupted, RunError, ZooError
 from zoo.model import data_dependent_init
 from zoo.plan import plan
-from zoo.progress import counting
+from zoo.progress import progress_bar
 from zoo.recipe import Recipe
 from zoo.recipe.network import stages
 from zoo.rundir import Run, write_text
@@ -82,7 +82,7 @@ def train(
     """
     settings = settings or TrainingSettings()
     keras_ready(recipe)
-    with counting(settings.console) as report:
+    with progress_bar(settings.console) as report:
         data = load_data(recipe, progress=report)
         scaling = normalisation(recipe.data.preprocess, data.train)
     # What only the data can tell to be wrong is refused before there is a run.
@@ -146,7 +146,7 @@ def _resumed(
         raise RunError(
             f"{run}: was begun with KERAS_BACKEND={info['backend']}; resume it with that backend."
         )
-    with counting(settings.console) as report:
+    with progress_bar(settings.console) as report:
         data = load_data(recipe, progress=report)
         scaling = normalisation(recipe.data.preprocess, data.train)
     if data.fingerprint != info["data"]["fingerprint"]:
