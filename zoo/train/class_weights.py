@@ -1,4 +1,4 @@
-"""How much each class counts in the loss of training."""
+"""Weights of the classes in the training loss."""
 
 from __future__ import annotations
 
@@ -12,27 +12,36 @@ from zoo.recipe.yaml_reader import dotted
 
 
 def class_weights(recipe: Recipe, data: Splits) -> np.ndarray | None:
-    """float32 (classes,), or None where all classes count the same.
+    """The weight of each class in the loss.
 
-    `balanced` makes every class count alike and their mean over the training images 1. A class
-    without training images is left out of it: it gets 1, which no image asks for.
+    With `balanced` every class weighs the same in total, and the mean weight of a training image
+    is 1. A class without training images has weight 1.
+
+    Returns:
+        float32 (classes,); None if all classes have the same weight.
 
     Raises:
         RecipeError: the recipe gives another number of weights than there are classes.
     """
-    chosen, classes = recipe.train.class_weight, len(data.class_names)
-    if chosen is None:
+    choice, classes = recipe.train.class_weight, len(data.class_names)
+    if choice is None:
         return None
-    if chosen.word == "values":
-        found = list(misfits(recipe, classes))
-        if found:
-            raise RecipeError(Problem(path=dotted(path), message=text) for path, text in found)
-        return np.array(chosen.options.weights, np.float32)
+    if choice.word == "values":
+        problems = list(misfits(recipe, classes))
+        if problems:
+            raise RecipeError(Problem(path=dotted(path), message=text) for path, text in problems)
+        return np.array(choice.options.weights, np.float32)
     counts = np.bincount(data.train.labels, minlength=classes)
-    held = counts > 0
-    return np.where(held, counts.sum() / (held.sum() * np.maximum(counts, 1)), 1).astype(np.float32)
+    present = counts > 0
+    balanced = counts.sum() / (present.sum() * np.maximum(counts, 1))
+    return np.where(present, balanced, 1).astype(np.float32)
 
 
 def mean_weight(weights: np.ndarray | None, labels: np.ndarray) -> float:
-    """The mean over images with these labels: what the loss of equal scores is multiplied by."""
+    """Mean weight of images with these labels, the factor on the loss of equal scores.
+
+    Args:
+        weights: as `class_weights` returns them.
+        labels: int (images,).
+    """
     return 1.0 if weights is None else float(weights[labels].mean())

@@ -1,4 +1,4 @@
-"""Dead units, counted at different times of a training by one compiled function."""
+"""Counts dead units several times during a training, with one compiled function."""
 
 from __future__ import annotations
 
@@ -15,36 +15,36 @@ from zoo.plan import Layer
 
 
 class DeadUnitCounter:
-    """Counts the units whose ReLU gives nothing for any image, time and again, on the device.
+    """Counts the units whose ReLU is 0 for every image, on the device.
 
-    As `probe.outputs` has it: batch norm in training mode, dropout off, and what the model holds is
-    put back. Only a maximum a unit and a share a layer leave the device. JAX compiles one function
-    for all, which takes it a part of the seconds that each operation by itself would. TensorFlow
-    runs operations as they come: tracing them takes it what five looks at digits-tiny save.
+    Batch norm runs in training mode and dropout is off, as in `introspect.outputs`; the model's
+    variables are put back. Only a maximum per unit and a share per layer leave the device. JAX
+    compiles one function for all layers, which is several times faster than one operation at a
+    time. TensorFlow runs eagerly: tracing would cost as much as five counts save on digits-tiny.
 
     Args:
         model: built.
-        layers: of its plan.
+        layers: the layers of its plan.
     """
 
     def __init__(self, model: keras.Model, layers: Sequence[Layer]) -> None:
         self.model = model
-        self.relus = introspect.relus(layers)
-        self.looking: keras.Model | None = None
-        if self.relus:
-            found = [model.get_layer(relu.name).output for relu in self.relus]
-            counted = [number for output in found for number in _counted(output)]
-            self.looking = _AsInTraining(inputs=model.inputs[0], outputs=counted)
-            self.looking.compile(run_eagerly=keras.backend.backend() == "tensorflow")
+        self._relus = introspect.relus(layers)
+        self._counting_model: keras.Model | None = None
+        if self._relus:
+            outputs = [model.get_layer(relu.name).output for relu in self._relus]
+            counted = [number for output in outputs for number in _counted(output)]
+            self._counting_model = _AsInTraining(inputs=model.inputs[0], outputs=counted)
+            self._counting_model.compile(run_eagerly=keras.backend.backend() == "tensorflow")
 
     def __call__(self, images: np.ndarray) -> DeadUnits:
-        """Of uint8 images (batch, height, width, channels)."""
+        """Counts dead units on uint8 images (batch, height, width, channels)."""
         numbers: list[np.ndarray] = []
-        if self.looking is not None:
-            # Dropout is off where the function is traced: at the first look.
+        if self._counting_model is not None:
+            # Dropout is off while the function is traced: at the first call.
             with introspect.untouched(self.model), introspect.without_dropout(self.model):
-                numbers = self.looking.predict_on_batch(images)
-        rows = zip(self.relus, numbers[::2], numbers[1::2], strict=True)
+                numbers = self._counting_model.predict_on_batch(images)
+        rows = zip(self._relus, numbers[::2], numbers[1::2], strict=True)
         return DeadUnits(
             layers=[relu.from_maxima(largest, float(zeros)) for relu, largest, zeros in rows],
             images=len(images),
@@ -53,13 +53,13 @@ class DeadUnitCounter:
 
 
 def _counted(output: Any) -> tuple[Any, Any]:
-    """Each unit's largest output, and the share of outputs that are 0."""
+    """The largest output of each unit, and the share of outputs that are 0."""
     largest = ops.max(output, axis=tuple(range(len(output.shape) - 1)))
     return largest, ops.mean(ops.cast(ops.equal(output, 0), "float32"))
 
 
 class _AsInTraining(keras.Model):
-    """Predicts with the statistics of the batch."""
+    """Predicts with the batch's own statistics."""
 
     def call(self, inputs: Any, training: bool | None = None, mask: Any = None) -> Any:
         return super().call(inputs, training=True, mask=mask)

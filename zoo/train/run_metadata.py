@@ -1,4 +1,4 @@
-"""What run.json says of a run at its start and at its end."""
+"""What run.json says about a run: at its start, and at its end."""
 
 from __future__ import annotations
 
@@ -95,9 +95,9 @@ def at_end(best: BestEpoch, epochs: int, steps: int, parameters: int) -> dict[st
 def _commit() -> str | None:
     """The commit of the folder that the user works in, if it is a git repository."""
     try:
-        found = subprocess.run(
+        git = subprocess.run(
             ["git", "rev-parse", "HEAD"], capture_output=True, text=True, timeout=5, check=True
         )
     except (OSError, subprocess.SubprocessError):
         return None
-    return found.stdout.strip()
+    return git.stdout.strip()
