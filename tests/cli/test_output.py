@@ -1,0 +1,65 @@
+"""Exit codes, one JSON document on stdout, all else on stderr."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.cli.calls import call, document, require_error, require_error_document
+
+
+@pytest.mark.parametrize(
+    "arguments, part",
+    [
+        (("show", "nosuch"), "no recipe 'nosuch'"),
+        (("show", "digits-tiny", "--set", "train.epochs=0"), "train.epochs: out of range"),
+        (("show", "digits-tiny", "--set", "nonsense"), "Expected PATH=VALUE"),
+        (("train",), "Expected either a RECIPE or --resume RUN"),
+        (("train", "digits-tiny", "--resume", "x"), "Expected either a RECIPE or --resume RUN"),
+        (("evaluate", "x", "--split", "train"), "--split train: unknown"),
+        (("export", "x", "--format", "onnx,tensorrt"), "--format tensorrt: unknown"),
+    ],
+)
+def test_wrong_usage_is_2(arguments: tuple[str, ...], part: str) -> None:
+    require_error(call(*arguments), 2, part)
+    result = call(*arguments, "--json")
+    assert result.exit_code == 2
+    assert document(result)["error"]["kind"] in ("usage", "recipe")
+
+
+def test_unknown_flag_is_2() -> None:
+    assert call("show", "digits-tiny", "--nonsense").exit_code == 2
+    assert call("nonsense").exit_code == 2
+
+
+def test_recipe_problems_in_json(minimal: Path) -> None:
+    minimal.write_text(minimal.read_text().replace("filters: 4", "filter: 4"), encoding="utf-8")
+    error = require_error_document(call("show", minimal, "--json"), 2, "recipe", "filter")
+    assert {(problem["file"], problem["line"]) for problem in error["problems"]} == {
+        (str(minimal), 6)
+    }
+    assert all(
+        problem.keys() == {"file", "line", "path", "message"} for problem in error["problems"]
+    )
+
+
+@pytest.mark.parametrize("verb", [("evaluate",), ("export",), ("train", "--resume")])
+def test_no_run_is_2(tmp_path: Path, verb: tuple[str, ...]) -> None:
+    require_error(call(*verb, tmp_path), 2, "is not a run folder")
+    require_error(call(*verb, tmp_path / "x"), 2, "does not exist")
+    require_error_document(call(*verb, tmp_path, "--json"), 2, "run", "is not a run folder")
+
+
+def test_ctrl_c_is_130(monkeypatch: pytest.MonkeyPatch) -> None:
+    def stopped() -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("zoo.catalogue.shipped_recipes", stopped)
+    require_error(call("list"), 130, "interrupted")
+    require_error_document(call("list", "--json"), 130, "interrupted", "interrupted")
+
+
+def test_debug_shows_the_traceback() -> None:
+    result = call("show", "nosuch", "--debug")
+    assert type(result.exception).__name__ == "UsageError"

@@ -1,0 +1,42 @@
+"""`zoo show`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from tests.cli.calls import call, document, require_error, require_error_document
+
+
+def test_show(minimal: Path) -> None:
+    result = call("show", minimal)
+    assert result.exit_code == 0
+    assert "conv1" in result.stdout
+    assert result.stderr == ""
+
+
+def test_show_json(minimal: Path) -> None:
+    output = document(call("show", minimal, "--json"))
+    assert output.keys() == {
+        "name", "parameters", "trainable_parameters", "flops", "activation_bytes", "layers",
+    }  # fmt: skip
+    assert output["parameters"] == sum(layer["parameters"] for layer in output["layers"])
+
+
+def test_show_yaml_is_a_recipe(minimal: Path, tmp_path: Path) -> None:
+    text = call("show", minimal, "--yaml").stdout
+    other = tmp_path / "other.yaml"
+    other.write_text(text, encoding="utf-8")
+    assert call("show", other, "--yaml").stdout == text
+
+
+def test_set(minimal: Path) -> None:
+    change = "model.stack[0].conv.filters=6"
+    layers = document(call("show", minimal, "--json", "--set", change))["layers"]
+    assert layers[2]["output_shape"] == [8, 8, 6]
+
+
+def test_missing_data_is_3(minimal: Path, tmp_path: Path) -> None:
+    changes = [f"data.source={{folder: {tmp_path}/nothere}}", "data.image_size=8"]
+    arguments = ["show", minimal, *(word for change in changes for word in ("--set", change))]
+    require_error(call(*arguments), 3, "nothere")
+    require_error_document(call(*arguments, "--json"), 3, "data", "nothere")

@@ -1,0 +1,92 @@
+"""`zoo train`."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from tests.cli.calls import call, document, require_error, require_error_document
+from tests.runs import tiny_file, zoo
+from zoo.rundir import Run
+
+TRAIN_KEYS = {
+    "run", "status", "epochs", "best_epoch", "seconds", "images_per_second", "val_accuracy",
+}  # fmt: skip
+
+
+@pytest.fixture
+def recipe(tmp_path: Path) -> Path:
+    return tiny_file(tmp_path)
+
+
+def test_train(recipe: Path, tmp_path: Path) -> None:
+    result = call("train", recipe, "--out", tmp_path / "runs", "--no-export")
+    assert result.exit_code == 0, result.output
+    run = Run.open(tmp_path / "runs" / "tiny")
+    assert result.stdout.splitlines()[-1] == f"run       {run}"
+    assert "test      accuracy" in result.stdout
+    assert result.stderr.count("epoch ") == 2
+    assert run.evaluation_file.exists()
+
+
+def test_train_json(recipe: Path, tmp_path: Path) -> None:
+    arguments = ("train", recipe, "--out", tmp_path / "runs", "--no-export", "--no-evaluate")
+    result = call(*arguments, "--json", "-q")
+    output = document(result)
+    assert output.keys() == TRAIN_KEYS
+    assert output["status"] == "done"
+    assert result.stderr == ""
+    again = document(call("train", "--resume", output["run"], "--no-export", "--no-evaluate",
+                          "--json"))  # fmt: skip
+    assert again == output
+    assert not Run(Path(output["run"])).evaluation_file.exists()
+
+
+def test_missing_data_is_3(recipe: Path, tmp_path: Path) -> None:
+    changes = [f"data.source={{folder: {tmp_path}/nothere}}", "data.image_size=8"]
+    arguments = ["train", recipe, *(word for change in changes for word in ("--set", change))]
+    arguments += ["--out", tmp_path / "runs"]
+    require_error(call(*arguments), 3, "nothere")
+    require_error_document(call(*arguments, "--json"), 3, "data", "nothere")
+    assert not (tmp_path / "runs").exists()
+
+
+def test_diverged_is_1(recipe: Path, tmp_path: Path) -> None:
+    arguments = (
+        "train", recipe, "--out", tmp_path / "runs", "--set", "model.stack=[flatten]",
+        "--set", "train.optimizer={SGD: {learning_rate: 1e38}}",
+    )  # fmt: skip
+    result = call(*arguments, "--json")
+    error = require_error_document(result, 1, "diverged", "diverged at step")
+    run = Run.open(tmp_path / "runs" / "tiny")
+    assert str(run) in error["message"]  # Where to look.
+    document = json.loads(result.stdout)
+    assert (document["run"], document["status"]) == (str(run), "diverged")
+    require_error(call("evaluate", run), 2, "holds no trained model (status diverged)")
+    require_error(call("train", "--resume", run), 2, "start a new run with a lower")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("verb", ["train", "evaluate"])
+def test_unknown_backend_is_4(recipe: Path, trained: Run, tmp_path: Path, verb: str) -> None:
+    target = recipe if verb == "train" else trained.folder
+    done = zoo(verb, target, "--json", cwd=tmp_path, KERAS_BACKEND="torch")
+    assert done.returncode == 4, done.stderr
+    error = json.loads(done.stdout)["error"]
+    assert error["kind"] == "environment"
+    assert "KERAS_BACKEND=torch" in error["message"]
+    assert "tensorflow, jax" in error["message"]
+
+
+@pytest.mark.slow
+def test_all_at_once_in_a_process(recipe: Path, tmp_path: Path) -> None:
+    """Train, evaluate and export: one JSON document, and not a word of a library's on stderr."""
+    done = zoo("train", recipe, "--json", "-q", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    output = json.loads(done.stdout)
+    assert output.keys() == TRAIN_KEYS | {"accuracy", "test_loss", "export"}
+    assert output["export"].keys() == {"path", "format", "parity"}
+    assert output["export"]["parity"]["passed"]
+    assert done.stderr == ""
