@@ -193,7 +193,7 @@ class Observers:
             getattr(observer, event)(*arguments)
 
     def on_steps(self, losses: Sequence[float]) -> None:
-        """Tells of the steps up to `counter.step`, of which these are the losses."""
+        """Tells all observers the losses of the last steps, up to `counter.step`."""
         last = self.counter.step - 1
         self.tell("on_steps", last - len(losses) + 1, last, losses)
 
