@@ -115,10 +115,11 @@ def keras_config(file: Path) -> Any:
 
 
 def read_state(run: Path) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
-    """The variables and the notes of a run's newest state file.
+    """The variables of a run's newest state file, and what its callbacks know.
 
     Variables are named by their number and path; Keras numbers random seeds per process, so that
-    the path of a seed is left out.
+    the path of a seed is left out. What callbacks know is joined to one object: another class may
+    know the same.
     """
     file = max((run / "state").glob("step-*.npz"))
     with np.load(file, allow_pickle=False) as stored:
@@ -128,7 +129,8 @@ def read_state(run: Path) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
             f"v{i}" if "seed" in path else f"v{i} {path}": stored[f"v{i}"]
             for i, path in enumerate(paths)
         }
-    return arrays, notes
+    known = notes.pop("callbacks")
+    return arrays, {**notes, **{key: value for _, values in known for key, value in values.items()}}
 
 
 def read_json(file: Path) -> Any:
