@@ -131,7 +131,7 @@ def test_how_long_a_warm_up_is(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, schedule: str, epochs: float
 ) -> None:
     """In times that of the scan, which is half of its steps."""
-    monkeypatch.setitem(scan.RANGES, "other", (-3.0, -3.0))
+    monkeypatch.setitem(scan.DECADES, "other", (-3.0, -3.0))
     made = subject(tmp_path, f"train.schedule={schedule}", "train.epochs=20")
     steps = made.batches().steps_per_epoch
     assert scan.scan(made).warmup == pytest.approx(epochs * steps / 25 if epochs else 0)
@@ -186,7 +186,7 @@ def test_a_scan_compares_losses_of_the_same_batches(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """At a rate of next to nothing the losses at the end are those of the untrained network."""
-    monkeypatch.setitem(scan.RANGES, "other", (-12.0, -12.0))
+    monkeypatch.setitem(scan.DECADES, "other", (-12.0, -12.0))
     made = subject(tmp_path, "train.batch_size=32", "model.stack[0].conv.dropout=0")
     points = scan.scan(made).points
     assert {point.seed for point in points} == {0, 1}

@@ -15,6 +15,7 @@ from tests.runs import zoo
 from zoo import recipe as recipes
 from zoo.check.judge import CHECKS
 from zoo.check.measure import MEASURE
+from zoo.check.measure.subject import MeasurementCache
 from zoo.check.run import select_checks
 from zoo.errors import UsageError
 from zoo.report import check_figures
@@ -127,6 +128,7 @@ def test_a_scan_is_drawn_from_left_to_right(tmp_path: Path) -> None:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("matplotlib.figure.Figure", Spied)
         check_figures.draw(
-            {"scan": replace(healthy.HEALTHY["C14"], points=points)}, tmp_path / "plots"
+            MeasurementCache(scan=replace(healthy.HEALTHY["C14"], points=points)),
+            tmp_path / "plots",
         )
     assert drawn == [[0.01, 0.1, 1.0]]

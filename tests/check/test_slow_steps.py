@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.check.healthy import HEALTHY
+from tests.check.healthy import scan as healthy_scan
 from tests.check.scans import POINT
 from tests.check.sick import Sick
 from zoo.check.measure import Subject, gradients, overfit, scan, training
@@ -67,7 +68,7 @@ def test_rates_of_smaller_batches_go_by_the_root(tmp_path: Path) -> None:
 def test_updates_of_smaller_batches(tmp_path: Path, word: str, times: float) -> None:
     """Steps of Adam are as long as their rate, which a quarter of a batch halves."""
     made = subject(tmp_path, f"train.optimizer={{{word}: {{learning_rate: 0.01}}}}")
-    found = training.smoke(made)
+    found = training.train_briefly(made)
     plain = {row.path: row.ratio for row in training.update_ratio(made).layers}
     found.scale = 0.5
     for row in training.update_ratio(made).layers:
@@ -82,7 +83,7 @@ def test_a_slow_scan_does_with_less_and_says_so(
     monkeypatch.setattr(Trainer, "_timed", lambda trainer: 1.2 * trainer.batches.size(0) / 128)
     made = subject(tmp_path, "train.batch_size=128")
     report = check(made, only=["C14", "C16"])
-    found = made.kept["scan"]
+    found = made.cache.scan
     tried = [point.rate for point in found.points]
     assert tried[0] == pytest.approx(0.003, rel=0.1)  # As the recipe's.
     assert 5 <= len(tried) < 14
@@ -92,7 +93,7 @@ def test_a_slow_scan_does_with_less_and_says_so(
     assert list(report.notes) == ["C14", "C16"]
     told = f"tried {len(tried)} of them, with one seed, for 50 steps each, on batches of 32 images"
     assert told in report.notes["C14"]
-    assert made.kept["smoke"].steps == 100
+    assert made.cache.short_training.steps == 100
     assert "100 steps on batches of 64 images" in report.notes["C16"]
     assert report.as_json()["notes"] == report.notes
     assert check(made, only=["C01"]).notes == {}
@@ -104,21 +105,21 @@ def test_a_check_keeps_its_time_whatever_a_step_takes(
     """Some rate and some steps it takes; what they cannot tell is no FAIL."""
     monkeypatch.setattr(Trainer, "step_seconds", 100.0)
     monkeypatch.setattr(Trainer, "_timed", lambda trainer: trainer.batches.size(0) / 1.28)
-    monkeypatch.setattr(scan, "LATEST", 0.0)
+    monkeypatch.setattr(scan, "LATEST_START", 0.0)
     monkeypatch.setattr(overfit, "SECONDS", 0.0)
     made = subject(tmp_path, "train.batch_size=128", "train.optimizer.Adam.learning_rate=1e-7")
     report = check(made, only=["C12", "C13", "C14", "C15", "C16"])
     verdicts = {finding.id: finding.verdict.value for finding in report.findings}
     assert verdicts == {"C12": "WARN", "C13": "WARN", "C14": "INFO", "C15": "FAIL", "C16": "WARN"}
     assert report.suggestion is None
-    assert len(made.kept["scan"].points) == 1
-    assert made.kept["scan"].unfinished
+    assert len(made.cache.scan.points) == 1
+    assert made.cache.scan.unfinished
     assert (
         "tried 1 of them, with one seed, for 20 steps each, until its time ran out"
         in (report.notes["C14"])
     )
-    assert made.kept["smoke"].steps == training.FEWEST_STEPS
-    assert [len(curve) for curve in made.kept["tiny"].values()] == [overfit.FEWEST_STEPS]
+    assert made.cache.short_training.steps == training.FEWEST_STEPS
+    assert [len(curve) for curve in made.cache.overfit_curves.values()] == [overfit.MIN_STEPS]
 
 
 @pytest.mark.parametrize("exploding", [False, True])
@@ -135,14 +136,14 @@ def test_what_too_short_a_scan_cannot_tell_is_left_to_a_longer_training(
     monkeypatch.setattr(Trainer, "step_seconds", 10.0)
     monkeypatch.setattr(Trainer, "_timed", lambda trainer: 10 * trainer.batches.size(0) / 128)
     monkeypatch.setattr(training, "FEWEST_STEPS", 100)
-    monkeypatch.setattr(scan, "_rate_point", point)
+    monkeypatch.setattr(scan, "_train_at", point)
     made = subject(tmp_path, "train.batch_size=128")
     report = check(made, only=["C14", "C16"])
     verdicts = {finding.id: finding.verdict.value for finding in report.findings}
     own = training.Trainer(made, made.recipe).peak / (
         1 if made.recipe.train.schedule.word == "constant" else 3
     )
-    smoke = made.kept["smoke"]
+    smoke = made.cache.short_training
     assert smoke.steps == 100
     if exploding:
         assert report.suggestion is not None
@@ -152,28 +153,30 @@ def test_what_too_short_a_scan_cannot_tell_is_left_to_a_longer_training(
         assert report.suggestion is None
         assert smoke.rate == pytest.approx(own)
         assert verdicts["C14"] == "INFO"
-    assert smoke.unsure == training.smoked(made).shortened == exploding
+    assert smoke.unsure == training.better_than_guessing(made).shortened == exploding
     assert training.input_independent(made).shortened == exploding
 
 
 @pytest.mark.parametrize("steps", [20, 50])
 def test_at_the_rate_of_a_shortened_scan_nothing_is_sure(tmp_path: Path, steps: int) -> None:
     made = subject(tmp_path)
-    made.kept["scan"] = replace(HEALTHY["C14"], steps=steps)
-    made.kept["suggestion"] = {"learning_rate": 1e-5, "search": [1e-7, 1e-5]}
-    found = training.smoke(made)
-    assert (found.rate, found.shortened, found.unsure) == (1e-5, False, steps == 20)
+    made.cache.scan = replace(HEALTHY["C14"], points=healthy_scan(-6, -5), steps=steps)
+    suggestion = made.cache.scan.rounded_suggestion
+    assert suggestion is not None
+    found = training.train_briefly(made)
+    wanted = (suggestion["learning_rate"], False, steps == 20)
+    assert (found.rate, found.shortened, found.unsure) == wanted
 
 
 def test_a_scan_whose_time_ends_in_its_second_seed_is_finished(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setitem(scan.RANGES, "other", (-3.0, -3.0))
-    monkeypatch.setattr(scan, "LATEST", 0.0)
+    monkeypatch.setitem(scan.DECADES, "other", (-3.0, -3.0))
+    monkeypatch.setattr(scan, "LATEST_START", 0.0)
     made = subject(tmp_path)
     report = check(made, only=["C14"])
-    assert [point.seed for point in made.kept["scan"].points] == [0]
-    assert not made.kept["scan"].unfinished
+    assert [point.seed for point in made.cache.scan.points] == [0]
+    assert not made.cache.scan.unfinished
     assert report.suggestion is not None
 
 
@@ -182,11 +185,11 @@ def test_time_that_ends_with_enough_steps_proves(
 ) -> None:
     """All rates of the tiny set were tried, with enough steps: a FAIL is one."""
     monkeypatch.setattr(overfit, "SECONDS", 0.0)
-    monkeypatch.setattr(overfit, "LADDER", (1e-7,))
-    monkeypatch.setattr(overfit, "FEWEST_STEPS", overfit.ENOUGH_STEPS)
+    monkeypatch.setattr(overfit, "RATES", (1e-7,))
+    monkeypatch.setattr(overfit, "MIN_STEPS", overfit.ENOUGH_STEPS)
     made = subject(tmp_path)
     (found,) = check(made, only=["C12"]).findings
-    assert [len(curve) for curve in made.kept["tiny"].values()] == [overfit.ENOUGH_STEPS]
+    assert [len(curve) for curve in made.cache.overfit_curves.values()] == [overfit.ENOUGH_STEPS]
     assert found.verdict == "FAIL"
 
 

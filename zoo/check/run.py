@@ -1,4 +1,4 @@
-"""Runs the checks of a recipe: measures, judges, and says what each took."""
+"""Runs the checks of a recipe: `MEASURE[id]` makes the numbers, `CHECKS[id].judge` the verdict."""
 
 from __future__ import annotations
 
@@ -10,40 +10,44 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from zoo.check.judge import CHECKS, Finding, Verdict, merge, worst_verdict
+from zoo.check.judge.rates import RoundedSuggestion
 from zoo.check.measure import MEASURE, Subject
-from zoo.check.measure.subject import ALL
+from zoo.check.measure.subject import ALL_CHECKS
 from zoo.errors import UsageError
 
-# The scan of rates comes before what trains by its suggestion; dead units are looked for after the
-# first steps too, where other checks have made them.
-FIRST, LAST = ("C14",), ("C09",)
-Tell = Callable[[str], None]
+SCAN = "C14"  # Before the checks that train: they use the rate that it suggests.
+DEAD_UNITS = "C09"  # After them: it looks at the network that they trained, too.
+SHORT_TRAINING = "C16"
+USE_SHORT_TRAINING = {"C13", "C15", "C20"}  # What they say rests on the training of C16.
+Progress = Callable[[str], None]
 
 
 @dataclass(frozen=True)
 class CheckReport:
-    """What a check found.
+    """Findings of the checks that ran.
 
     Attributes:
-        findings: one a check, in the order of ids.
-        seconds: of each check, by its id.
-        suggestion: `learning_rate` and `search`, lowest and highest; None where no scan found one.
+        findings: one per check, in the order of ids.
+        seconds: time that each check took, by its id.
+        suggestion: learning rate and range to search; None if no scan found one.
         silent: ids of checks that have nothing to say of this network.
-        notes: by the id of a check, what it did with where steps are slow; C16's training is that
-            of C13, C15 and C20 too. By `all`, what holds for every check.
+        notes: by the id of a check, how slow steps changed it (C16 also speaks for C13, C15 and
+            C20); by `all`, what concerns all checks.
     """
 
     findings: list[Finding]
     seconds: dict[str, float]
-    suggestion: dict[str, Any] | None = None
+    suggestion: RoundedSuggestion | None = None
     silent: tuple[str, ...] = ()
     notes: dict[str, str] = field(default_factory=dict)
 
     @property
     def verdict(self) -> Verdict:
+        """The worst verdict of all findings."""
         return worst_verdict(self.findings)
 
     def as_json(self) -> dict[str, Any]:
+        """Return the report for JSON and checks.json."""
         return {
             "verdict": self.verdict.value,
             "findings": [finding.as_json() for finding in self.findings],
@@ -55,10 +59,15 @@ class CheckReport:
 
 
 def select_checks(only: Sequence[str], skip: Sequence[str], quick: bool) -> list[str]:
-    """The ids of the checks to run, in their order.
+    """Return the ids of the checks to run, in the order of ids.
+
+    Args:
+        only: ids to run; empty: all.
+        skip: ids to leave out.
+        quick: leave out checks that train.
 
     Raises:
-        UsageError: an id that there is not.
+        UsageError: an id is unknown or belongs to a live check, or no check is left.
     """
     live = [name for name in only if name.upper() in CHECKS and name.upper() not in MEASURE]
     if live:
@@ -69,22 +78,15 @@ def select_checks(only: Sequence[str], skip: Sequence[str], quick: bool) -> list
     if unknown:
         raise UsageError(f"no check {', '.join(unknown)}. Expected some of: {', '.join(MEASURE)}.")
     wanted = {name.upper() for name in only} or set(MEASURE)
-    left_out = {name.upper() for name in skip}
-    found = [
+    skipped = {name.upper() for name in skip}
+    selected = [
         name
         for name, check in CHECKS.items()
-        if name in wanted and name not in left_out and (check.quick or not quick)
+        if name in wanted and name not in skipped and (check.quick or not quick)
     ]
-    if not found:
+    if not selected:
         raise UsageError("no check is left of --only, --skip and --quick.")
-    return found
-
-
-def _turn(name: str) -> int:
-    """Quick ones first, then the scan, then the rest."""
-    if name in LAST:
-        return 3
-    return 0 if CHECKS[name].quick else 1 if name in FIRST else 2
+    return selected
 
 
 def check(
@@ -92,34 +94,35 @@ def check(
     only: Sequence[str] = (),
     skip: Sequence[str] = (),
     quick: bool = False,
-    tell: Tell = lambda _: None,
+    progress: Progress = lambda _: None,
 ) -> CheckReport:
-    """Runs checks on a subject.
+    """Run checks on a subject, which is left as it was.
 
     Args:
-        subject: recipe, data, and how its network and loss are made. It is left as it was.
-        only: ids of the checks to run; none: all.
+        subject: recipe, data, and how its network and loss are made.
+        only: ids of the checks to run; empty: all.
         skip: ids of checks to leave out.
-        quick: leave out those that train.
-        tell: called with what is being done.
+        quick: leave out checks that train.
+        progress: called with the id and name of each check before it runs.
 
     Raises:
-        UsageError: an id that there is not.
+        UsageError: an id is unknown or belongs to a live check, or no check is left.
     """
+    names = select_checks(only, skip, quick)
     with warnings.catch_warnings():
-        # Keras warns of networks that are wrong; here the checks say so.
+        # Keras warns of faulty networks; here the checks report them.
         warnings.simplefilter("ignore", UserWarning)
-        return _checked(subject, select_checks(only, skip, quick), tell)
+        logging.getLogger("tensorflow").setLevel(logging.ERROR)  # Many networks are traced.
+        return _run(subject, names, progress)
 
 
-def _checked(subject: Subject, names: list[str], tell: Tell) -> CheckReport:
+def _run(subject: Subject, names: list[str], progress: Progress) -> CheckReport:
     findings: list[Finding] = []
     seconds: dict[str, float] = {}
     silent: list[str] = []
-    logging.getLogger("tensorflow").setLevel(logging.ERROR)  # Of many networks, many traces.
-    for name in sorted(names, key=_turn):
+    for name in sorted(names, key=_run_order):
         entry = CHECKS[name]
-        tell(f"{name} {entry.name}")
+        progress(f"{name} {entry.name}")
         began = time.perf_counter()
         numbers = MEASURE[name](subject)
         if isinstance(numbers, list):
@@ -130,10 +133,25 @@ def _checked(subject: Subject, names: list[str], tell: Tell) -> CheckReport:
             findings.append(entry.judge(numbers))
         seconds[name] = time.perf_counter() - began
     findings.sort(key=lambda finding: finding.id)
-    names = [*names, ALL]
-    if {"C13", "C15", "C20"} & set(names):
-        names.append("C16")  # They look at its training.
-    notes = {key: note for key, note in sorted(subject.notes.items()) if key in names}
+    scan = subject.cache.scan
     return CheckReport(
-        findings, seconds, subject.kept.get("suggestion"), tuple(sorted(silent)), notes
+        findings,
+        seconds,
+        scan.rounded_suggestion if scan else None,
+        tuple(sorted(silent)),
+        _notes(subject, names),
     )
+
+
+def _run_order(name: str) -> int:
+    if name == DEAD_UNITS:
+        return 3
+    return 0 if CHECKS[name].quick else 1 if name == SCAN else 2
+
+
+def _notes(subject: Subject, names: list[str]) -> dict[str, str]:
+    """The notes that concern these checks."""
+    relevant = {*names, ALL_CHECKS}
+    if USE_SHORT_TRAINING & relevant:
+        relevant.add(SHORT_TRAINING)
+    return {key: note for key, note in sorted(subject.notes.items()) if key in relevant}

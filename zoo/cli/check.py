@@ -25,6 +25,7 @@ from zoo.errors import RecipeError, UsageError
 
 if TYPE_CHECKING:
     from zoo.check.judge import Finding
+    from zoo.check.judge.rates import RoundedSuggestion
     from zoo.check.measure import Subject
     from zoo.check.run import CheckReport
     from zoo.recipe import Recipe, Template
@@ -141,7 +142,7 @@ def _run(
     subject = Subject(loaded, data)
     with console.status("checking") as status:
         report = run_checks(
-            subject, only, skip, quick, tell=lambda text: status.update(f"checking {text}")
+            subject, only, skip, quick, progress=lambda text: status.update(f"checking {text}")
         )
     return subject, report
 
@@ -169,7 +170,7 @@ def _report(
     if plots:
         from zoo.report.check_figures import draw
 
-        files = draw(subject.kept, run.plots_folder)
+        files = draw(subject.cache, run.plots_folder)
         out.result({"plots": [str(file) for file in files]})
         out.text(f"plots     {run.plots_folder}: {', '.join(file.name for file in files)}")
     out.text(f"written   {run.checks_file}")
@@ -210,7 +211,7 @@ def format_finding(finding: Finding) -> str:
 def _suggest_rate(
     out: Output,
     loaded: Recipe,
-    suggestion: dict[str, Any] | None,
+    suggestion: RoundedSuggestion | None,
     recipe: str,
     overrides: Sequence[str],
     write: Path | None,

@@ -1,8 +1,8 @@
-"""Pictures of what the checks measured, as PNG files. Matplotlib is an extra: `[plots]`."""
+"""Figures of what the checks measured, as PNG files. Matplotlib is an extra: `[plots]`."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,12 +10,13 @@ import numpy as np
 
 from zoo.errors import EnvironmentFault
 
-SIZE = (7.0, 4.0)
-MOST_FILTERS = 64
+SIZE = (7.0, 4.0)  # Inches, width and height.
+DPI = 120
+MAX_FILTERS = 64
 
 
 def require() -> None:
-    """Says how to install what is missing, before anything is measured.
+    """Check, before anything is measured, that figures can be drawn.
 
     Raises:
         EnvironmentFault: matplotlib is not installed.
@@ -28,15 +29,16 @@ def require() -> None:
         ) from None
 
 
-def draw(kept: dict[str, Any], folder: Path) -> list[Path]:
-    """Draws a picture of each measurement that was made.
+def draw(measurements: Any, folder: Path) -> list[Path]:
+    """Draw a figure of each measurement that was made.
 
     Args:
-        kept: `Subject.kept` after the checks.
-        folder: where the files go.
+        measurements: `Subject.cache` after the checks. This package does not import the checks:
+            it reads the attributes that `FIGURES` names.
+        folder: of the files.
 
     Returns:
-        The files, in their order.
+        The files, in the order of `FIGURES`.
     """
     import matplotlib
 
@@ -44,23 +46,24 @@ def draw(kept: dict[str, Any], folder: Path) -> list[Path]:
     from matplotlib.figure import Figure
 
     folder.mkdir(parents=True, exist_ok=True)
-    made = []
-    for name, (key, picture) in FIGURES.items():
-        if kept.get(key) is None:
+    files = []
+    for name, (attribute, draw_figure) in FIGURES.items():
+        measurement = getattr(measurements, attribute)
+        if measurement is None:
             continue
         figure = Figure(figsize=SIZE, layout="constrained")
-        picture(figure, kept[key])
+        draw_figure(figure, measurement)
         file = folder / f"{name}.png"
-        figure.savefig(file, dpi=120)
-        made.append(file)
-    return made
+        figure.savefig(file, dpi=DPI)
+        files.append(file)
+    return files
 
 
-def _scan(figure: Any, scan: Any) -> None:
+def _draw_scan(figure: Any, scan: Any) -> None:
     axes = figure.subplots()
     for seed in sorted({point.seed for point in scan.points}):
-        mine = (point for point in scan.points if point.seed == seed)
-        points = sorted(mine, key=lambda point: point.rate)
+        of_seed = (point for point in scan.points if point.seed == seed)
+        points = sorted(of_seed, key=lambda point: point.rate)
         ends = [point.end_loss if np.isfinite(point.end_loss) else np.nan for point in points]
         axes.plot([point.rate for point in points], ends, "o-", label=f"seed {seed}")
     first = float(np.mean([point.first_loss for point in scan.points]))
@@ -72,48 +75,48 @@ def _scan(figure: Any, scan: Any) -> None:
     axes.legend(fontsize=8)
 
 
-def _activations(figure: Any, found: dict[str, Any]) -> None:
+def _draw_activations(figure: Any, summaries: Mapping[str, Any]) -> None:
     upper, lower = figure.subplots(2, 1, sharex=True)
-    names = list(found)
-    places = np.arange(len(names))
-    upper.plot(places, [found[name].std for name in names], "o-")
+    names = list(summaries)
+    positions = np.arange(len(names))
+    upper.plot(positions, [summaries[name].std for name in names], "o-")
     upper.set(yscale="log", ylabel="standard deviation")
-    after = np.array([name.endswith("_act") for name in names])
+    activations = np.array([name.endswith("_act") for name in names])
     for shift, label, shares in (
-        (-0.2, "zeros", [found[name].zeros for name in names]),
-        (0.2, "dead", [found[name].dead for name in names]),
+        (-0.2, "zeros", [summaries[name].zeros for name in names]),
+        (0.2, "dead", [summaries[name].dead for name in names]),
     ):
-        lower.bar(places[after] + shift, np.array(shares)[after], 0.4, label=label)
+        lower.bar(positions[activations] + shift, np.array(shares)[activations], 0.4, label=label)
     lower.set(ylabel="share", ylim=(0, 1))
-    lower.set_xticks(places, names, rotation=90, fontsize=7)
+    lower.set_xticks(positions, names, rotation=90, fontsize=7)
     lower.legend(fontsize=8)
 
 
-def _gradients(figure: Any, layers: Any) -> None:
+def _draw_gradients(figure: Any, kernels: Sequence[Any]) -> None:
     axes = figure.subplots()
-    names = [layer.path.removesuffix("/kernel") for layer in layers]
-    axes.plot(names, [layer.gradient for layer in layers], "o-", label="gradient")
-    axes.plot(names, [layer.weight for layer in layers], "s-", label="kernel")
+    names = [kernel.path.removesuffix("/kernel") for kernel in kernels]
+    axes.plot(names, [kernel.gradient for kernel in kernels], "o-", label="gradient")
+    axes.plot(names, [kernel.weight for kernel in kernels], "s-", label="kernel")
     axes.set(yscale="log", ylabel="root mean square")
     axes.tick_params("x", rotation=90, labelsize=7)
     axes.legend(fontsize=8)
 
 
-def _filters(figure: Any, kernel: np.ndarray) -> None:
-    """Filters (height, width, channels, filters): three channels as colours, else their mean."""
-    count = min(kernel.shape[-1], MOST_FILTERS)
+def _draw_filters(figure: Any, kernel: np.ndarray) -> None:
+    """Draw filters (height, width, channels, filters): three channels as RGB, else their mean."""
+    count = min(kernel.shape[-1], MAX_FILTERS)
     columns = int(np.ceil(np.sqrt(count)))
-    places = figure.subplots(-(-count // columns), columns, squeeze=False).ravel()
-    for place in places:
-        place.axis("off")
+    panels = figure.subplots(-(-count // columns), columns, squeeze=False).ravel()
+    for panel in panels:
+        panel.axis("off")
     for index in range(count):
         values = kernel[..., index]
         values = values if values.shape[-1] == 3 else values.mean(axis=-1)
         low, high = float(values.min()), float(values.max())
-        places[index].imshow((values - low) / max(high - low, 1e-12), cmap="gray")
+        panels[index].imshow((values - low) / max(high - low, 1e-12), cmap="gray")
 
 
-def _tiny(figure: Any, curves: dict[float, list[float]]) -> None:
+def _draw_overfit_curves(figure: Any, curves: Mapping[float, Sequence[float]]) -> None:
     axes = figure.subplots()
     for rate, curve in curves.items():
         axes.plot(curve, label=f"Adam {rate:g}")
@@ -121,10 +124,11 @@ def _tiny(figure: Any, curves: dict[float, list[float]]) -> None:
     axes.legend(fontsize=8)
 
 
+# Name of the file: (attribute of the measurements, how it is drawn).
 FIGURES: dict[str, tuple[str, Callable[[Any, Any], None]]] = {
-    "learning-rate": ("scan", _scan),
-    "activations": ("activations", _activations),
-    "gradients": ("gradients", _gradients),
-    "filters": ("filters", _filters),
-    "tiny-set": ("tiny", _tiny),
+    "learning-rate": ("scan", _draw_scan),
+    "activations": ("activations", _draw_activations),
+    "gradients": ("gradients", _draw_gradients),
+    "filters": ("first_filters", _draw_filters),
+    "tiny-set": ("overfit_curves", _draw_overfit_curves),
 }

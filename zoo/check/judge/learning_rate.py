@@ -14,6 +14,7 @@ from zoo.check.judge.rates import (
     ROUNDING,
     RateClass,
     RatePoint,
+    RoundedSuggestion,
     Suggestion,
     classify_rates,
     exploded,
@@ -93,6 +94,17 @@ class LearningRateScan:
             self.shortened and self.rate > top * NEIGHBOUR_FACTOR and _lowest_exploded(self) is None
         )
         return None if undecided else suggested
+
+    @property
+    def rounded_suggestion(self) -> RoundedSuggestion | None:
+        """The suggestion to two significant digits, for reports and for the short training."""
+        if self.suggestion is None:
+            return None
+        rate, search = self.suggestion
+        return {
+            "learning_rate": float(f"{rate:.2g}"),
+            "search": [float(f"{end:.2g}") for end in search],
+        }
 
 
 def judge_learning_rate(numbers: LearningRateScan) -> Finding:

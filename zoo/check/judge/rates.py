@@ -7,10 +7,18 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import takewhile
 from statistics import fmean
-from typing import Literal
+from typing import Literal, TypedDict
 
 RateClass = Literal["too low", "works", "too high"]
 Suggestion = tuple[float, tuple[float, float]]  # A rate; the lowest and highest rate to search.
+
+
+class RoundedSuggestion(TypedDict):
+    """A suggestion in reports: a rate, and the lowest and highest rate to search."""
+
+    learning_rate: float
+    search: list[float]
+
 
 EXPLODED_LOSS = 3.0  # Times the first loss; CS231n, lecture 6: "> 3 * original cost".
 # A change of the loss counts from 1 % of the first loss and 3 standard errors on. Beside rates that

@@ -1,7 +1,7 @@
-"""Numbers for the checks: `MEASURE[id](subject)` gives what `CHECKS[id].judge` takes.
+"""Numbers for the checks: `MEASURE[id](subject)` returns what `CHECKS[id].judge` takes.
 
-Heavy: runs models. What is measured once is kept by the subject for the other checks. None means
-that a check has nothing to say of this network; a list is judged one by one.
+Runs models. `Subject.cache` holds what several checks share. None means that a check has nothing
+to say of this network; the entries of a list are judged one by one.
 """
 
 from __future__ import annotations
@@ -30,8 +30,8 @@ MEASURE: dict[str, Callable[[Subject], Any]] = {
     "C13": training.input_independent,
     "C14": scan.scan,
     "C15": training.update_ratio,
-    "C16": training.smoked,
-    "C20": training.filters,
+    "C16": training.better_than_guessing,
+    "C20": training.filter_smoothness,
     "C21": start.batch_norm,
     "C25": start.symmetry,
 }

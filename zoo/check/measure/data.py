@@ -1,11 +1,10 @@
-"""Numbers about the images and labels, before any network is asked."""
+"""C01 to C04: numbers about images and labels."""
 
 from __future__ import annotations
 
 import hashlib
 from collections import Counter, defaultdict
 from math import log
-from typing import Any
 
 import numpy as np
 
@@ -16,19 +15,19 @@ from zoo.data.normalise import Normalisation, normalisation
 from zoo.data.splits import FileSplit, Split
 from zoo.model import introspect
 
-CHUNK = 2048
+CHUNK = 2048  # Images that are held at once.
 
 
 def input_scale(subject: Subject) -> InputScale:
-    """What the first layer behind the normalisation gets, over the probe images."""
+    """Scale of the normalised probe images and of the first kernel's outputs."""
     images, _ = subject.probe
     layers = subject.layers
     names = [layer.name for layer in layers if layer.kind == "normalise"]
     kernel = next(i for i, layer in enumerate(layers) if layer.has_kernel)
     names.append(layers[kernel].name)
-    *given, first = introspect.outputs(subject.start, names, images)
-    x = given[0] if given else images.astype(np.float32)
-    # Up to the next kernel: has_norm where signals are brought to one scale in between.
+    *normalised, first = introspect.outputs(subject.start, names, images)
+    x = normalised[0] if normalised else images.astype(np.float32)
+    # A norm counts as far as the next kernel.
     after = layers[kernel + 1 :]
     until = next((i for i, layer in enumerate(after) if layer.has_kernel), len(after))
     return InputScale(
@@ -41,9 +40,9 @@ def input_scale(subject: Subject) -> InputScale:
 
 
 def statistics(subject: Subject) -> NormalizationStatistics:
-    """Mean and standard deviation that the network subtracts and divides by, and those of splits.
+    """Mean and standard deviation that the network uses, and those of each split.
 
-    A mean image is compared by its mean.
+    A mean image is reduced to its mean.
     """
     kind = subject.recipe.data.preprocess
     others: dict[str, tuple[list[float], list[float]]] = {}
@@ -54,21 +53,21 @@ def statistics(subject: Subject) -> NormalizationStatistics:
         }
         for name, split in splits.items():
             if split is not None and len(split):
-                others[name] = moments(normalisation(kind, split))
-    mean, std = moments(subject.scaling)
-    wanted = moments(normalisation(kind, subject.data.train))
+                others[name] = channel_moments(normalisation(kind, split))
+    used_mean, used_std = channel_moments(subject.scaling)
+    train_mean, train_std = channel_moments(normalisation(kind, subject.data.train))
     return NormalizationStatistics(
         kind=kind,
-        used_mean=mean,
-        used_std=std,
-        train_mean=wanted[0],
-        train_std=wanted[1],
+        used_mean=used_mean,
+        used_std=used_std,
+        train_mean=train_mean,
+        train_std=train_std,
         others=others,
     )
 
 
-def moments(scaling: Normalisation) -> tuple[list[float], list[float]]:
-    """Mean and standard deviation a channel that `x * scale + offset` takes away."""
+def channel_moments(scaling: Normalisation) -> tuple[list[float], list[float]]:
+    """Mean and standard deviation of each channel that `x * scale + offset` normalises."""
     scale, offset = np.atleast_1d(scaling.scale), np.atleast_1d(scaling.offset)
     mean = -offset / scale
     if mean.ndim > 1:
@@ -77,7 +76,7 @@ def moments(scaling: Normalisation) -> tuple[list[float], list[float]]:
 
 
 def labels(subject: Subject) -> ClassCounts:
-    """How many images each class has in each split."""
+    """Number of images of each class in each split."""
     data, classes = subject.data, subject.classes
     counts = {}
     invalid = 0
@@ -85,10 +84,10 @@ def labels(subject: Subject) -> ClassCounts:
     for name, split in splits.items():
         if split is None:
             continue
-        found = np.asarray(split.labels)
-        right = (found >= 0) & (found < classes)
-        invalid += int((~right).sum())
-        counts[name] = np.bincount(found[right], minlength=classes).tolist()
+        all_labels = np.asarray(split.labels)
+        valid = (all_labels >= 0) & (all_labels < classes)
+        invalid += int((~valid).sum())
+        counts[name] = np.bincount(all_labels[valid], minlength=classes).tolist()
     return ClassCounts(
         classes=list(data.class_names),
         train=counts["train"],
@@ -99,40 +98,40 @@ def labels(subject: Subject) -> ClassCounts:
 
 
 def duplicates(subject: Subject) -> DuplicateCounts:
-    """Images that are the same to the last pixel, across splits and among the training images."""
+    """Counts of images that are equal to the last pixel, across splits and within training."""
     data = subject.data
     train = _digests(data.train)
-    known: dict[bytes, Counter[int]] = defaultdict(Counter)
+    train_labels: dict[bytes, Counter[int]] = defaultdict(Counter)
     for digest, label in zip(train, np.asarray(data.train.labels).tolist(), strict=False):
-        known[digest][label] += 1
+        train_labels[digest][label] += 1
     floor, conflicting = 0.0, 0
-    for found in known.values():
-        if len(found) > 1:
-            count = sum(found.values())
+    for label_counts in train_labels.values():
+        if len(label_counts) > 1:
+            count = sum(label_counts.values())
             conflicting += count
-            floor -= sum(n * log(n / count) for n in found.values())
+            floor -= sum(n * log(n / count) for n in label_counts.values())
     validation = _digests(data.validation)
     test = _digests(data.test) if data.test is not None else []
     return DuplicateCounts(
         train=len(train),
         validation=len(validation),
-        in_train=sum(digest in known for digest in validation),
+        in_train=sum(digest in train_labels for digest in validation),
         test=len(test),
-        test_in_train=sum(digest in known for digest in test),
+        test_in_train=sum(digest in train_labels for digest in test),
         conflicting=conflicting,
         entropy_floor=floor / len(train),
     )
 
 
-def _digests(split: Any) -> list[bytes]:
-    """A digest an image: of its pixels, or of its file where images are decoded as needed."""
+def _digests(split: Split) -> list[bytes]:
+    """Digest of each image's pixels, or of its file if images are decoded as needed."""
     if isinstance(split, FileSplit):
         return [_digest((split.root / file).read_bytes()) for file in split.files]
-    found = []
+    digests = []
     for first in range(0, len(split), CHUNK):
         for image in split.images(np.arange(first, min(first + CHUNK, len(split)))):
-            found.append(_digest(image.tobytes()))
-    return found
+            digests.append(_digest(image.tobytes()))
+    return digests
 
 
 def _digest(content: bytes) -> bytes:

@@ -1,4 +1,4 @@
-"""A few images by heart: what the simplest training of all comes down to."""
+"""C12: trains on a few images until they are known by heart."""
 
 from __future__ import annotations
 
@@ -8,48 +8,50 @@ from math import isfinite
 
 import numpy as np
 
-from zoo import losses
-from zoo.check.judge import overfit as judged
-from zoo.check.measure.loss import every_loss, loss_name
-from zoo.check.measure.subject import Subject, array
+from zoo import backend, losses
+from zoo.check.judge.overfit import OVERFIT_WARN, Overfit
+from zoo.check.measure.loss import loss_name, loss_per_label
+from zoo.check.measure.subject import Subject
 from zoo.check.measure.trainer import Trainer
 from zoo.model import introspect
 
-LADDER = (1e-3, 1e-2, 1e-4)  # Adam's rates for the tiny set, in the order in which they are tried.
-TINY_STEPS = 300
-SECONDS = 120.0  # After that no other rate is begun, and a training ends after the fewest steps.
-FEWEST_STEPS, ENOUGH_STEPS = 30, 100  # The latter of each rate say what a network cannot learn.
-NEAR = 0.01  # How close to its floor the loss of a tiny set must come.
+MIN_IMAGES, IMAGES_PER_CLASS, MAX_IMAGES = 20, 2, 128
+RATES = (1e-3, 1e-2, 1e-4)  # Adam's, in the order in which they are tried.
+STEPS = 300
+SECONDS = 120.0  # After that no rate is begun, and a training ends after its minimum of steps.
+MIN_STEPS = 30
+ENOUGH_STEPS = 100  # So many with each rate show what a network cannot learn.
+DIVERGED_LOSS = 3  # Times the first loss.
 
 
-def overfit(subject: Subject) -> judged.Overfit:
-    """Trains on some twenty images, a few of each class, until they are known by heart.
+def overfit(subject: Subject) -> Overfit:
+    """Train on some twenty images, a few of each class, and return the best of several rates.
 
-    Full batches, regularisation off, batch norm in training mode throughout.
+    Full batches, without regularisation, batch norm in training mode throughout.
     """
-    count = min(max(20, 2 * subject.classes), 128)
+    count = min(max(MIN_IMAGES, IMAGES_PER_CLASS * subject.classes), MAX_IMAGES)
     images, labels = subject.stratified(subject.data.train, count, "tiny")
-    best: judged.Overfit | None = None
-    floor = _floor(images, labels)
-    ends = time.perf_counter() + SECONDS
+    deadline = time.perf_counter() + SECONDS
+    results: list[Overfit] = []
     shortened = False
-    for rate in LADDER:
-        found = _by_heart(subject, rate, images, labels, floor, ends)
-        if best is None or (found.accuracy, -found.loss) > (best.accuracy, -best.loss):
-            best = found
-        if found.accuracy == 1.0 and found.loss <= floor + NEAR:
+    for rate in RATES:
+        result = _train(subject, rate, images, labels, deadline)
+        results.append(result)
+        if _learned(result.accuracy, result.loss, result.floor):
             break
-        if time.perf_counter() > ends:
-            cut = found.steps < ENOUGH_STEPS and not found.diverged
-            shortened = cut or rate != LADDER[-1]
+        if time.perf_counter() > deadline:
+            cut_off = result.steps < ENOUGH_STEPS and not result.diverged
+            shortened = cut_off or rate != RATES[-1]
             break
-    if best is None:
-        raise ValueError("no learning rate to try")
+    best = max(results, key=lambda result: (result.accuracy, -result.loss))
     return replace(best, shortened=shortened)
 
 
-def _groups(images: np.ndarray, labels: np.ndarray) -> list[list[int]]:
-    """The labels of each image that there is."""
+def _learned(accuracy: float, loss: float, floor: float) -> bool:
+    return accuracy == 1.0 and loss <= floor + OVERFIT_WARN
+
+
+def _labels_of_equal_images(images: np.ndarray, labels: np.ndarray) -> list[list[int]]:
     groups: dict[bytes, list[int]] = {}
     for image, label in zip(images, labels.tolist(), strict=True):
         groups.setdefault(image.tobytes(), []).append(label)
@@ -57,68 +59,71 @@ def _groups(images: np.ndarray, labels: np.ndarray) -> list[list[int]]:
 
 
 def _conflicting(images: np.ndarray, labels: np.ndarray) -> int:
-    """Images that cannot be right, since the same image stands more often under another label."""
-    return sum(len(found) - int(np.bincount(found).max()) for found in _groups(images, labels))
+    """Number of images that cannot be right, as equal images more often have another label."""
+    groups = _labels_of_equal_images(images, labels)
+    return sum(len(group) - int(np.bincount(group).max()) for group in groups)
 
 
 def _floor(images: np.ndarray, labels: np.ndarray) -> float:
-    """The least loss where the same image has several labels: the entropy of its labels."""
+    """The least possible loss: the mean entropy of the labels of equal images."""
     total = 0.0
-    for found in _groups(images, labels):
-        shares = np.bincount(found) / len(found)
+    for group in _labels_of_equal_images(images, labels):
+        shares = np.bincount(group) / len(group)
         shares = shares[shares > 0]
-        total -= len(found) * float((shares * np.log(shares)).sum())
+        total -= len(group) * float((shares * np.log(shares)).sum())
     return total / len(labels)
 
 
-def _by_heart(
-    subject: Subject,
-    rate: float,
-    images: np.ndarray,
-    labels: np.ndarray,
-    floor: float,
-    ends: float,
-) -> judged.Overfit:
+def _train(
+    subject: Subject, rate: float, images: np.ndarray, labels: np.ndarray, deadline: float
+) -> Overfit:
+    """Train from the start until the images are known, the loss is not finite or time is up."""
     trainer = Trainer(subject, subject.unregularized, {"Adam": {"learning_rate": rate}})
     trainer.restart()
+    floor = _floor(images, labels)
     curve: list[float] = []
     accuracy = 0.0
-    for _ in range(TINY_STEPS):
+    for _ in range(STEPS):
         loss, accuracy = trainer.step(images, labels)
         curve.append(loss)
-        if not isfinite(loss) or (accuracy == 1.0 and loss <= floor + NEAR):
+        if not isfinite(loss) or _learned(accuracy, loss, floor):
             break
-        if time.perf_counter() > ends and len(curve) >= FEWEST_STEPS:
+        if time.perf_counter() > deadline and len(curve) >= MIN_STEPS:
             break
-    subject.kept.setdefault("tiny", {})[rate] = curve
+    subject.cache.overfit_curves = {**(subject.cache.overfit_curves or {}), rate: curve}
     penalty = float(sum(float(value) for value in trainer.network.losses))
-    own, noise = _looked_at(trainer, images, labels)
-    return judged.Overfit(
+    own_loss, noise = _own_loss_and_noise(trainer, images, labels)
+    choice = subject.recipe.train.loss
+    return Overfit(
         accuracy=accuracy,
         loss=curve[-1] - penalty,
         floor=floor,
         images=len(labels),
         num_classes=subject.classes,
         steps=len(curve),
-        label_smoothing=float(getattr(subject.recipe.train.loss.options, "label_smoothing", 0.0)),
+        label_smoothing=float(getattr(choice.options, "label_smoothing", 0.0)),
         optimizer="Adam",
         rate=rate,
         initial_loss=curve[0],
         penalty=penalty,
-        diverged=not isfinite(curve[-1]) or curve[-1] > 3 * curve[0],
+        diverged=not isfinite(curve[-1]) or curve[-1] > DIVERGED_LOSS * curve[0],
         conflicting=_conflicting(images, labels),
-        loss_word=loss_name(subject.recipe.train.loss),
-        at_start=losses.at_start(subject.recipe.train.loss, subject.classes),
-        own_loss=own,
+        loss_word=loss_name(choice),
+        at_start=losses.at_start(choice, subject.classes),
+        own_loss=own_loss,
         noise=noise,
     )
 
 
-def _looked_at(trainer: Trainer, images: np.ndarray, labels: np.ndarray) -> tuple[float, float]:
-    """Our own loss of what the network gives in training mode, and its change from pass to pass."""
+def _own_loss_and_noise(
+    trainer: Trainer, images: np.ndarray, labels: np.ndarray
+) -> tuple[float, float]:
+    """Our own loss of the logits in training mode, and its change from one pass to the next."""
     network, choice = trainer.network, trainer.recipe.train.loss
     with introspect.untouched(network):
-        passes = [array(network(images, training=True)).astype(np.float64) for _ in range(2)]
+        passes = [
+            backend.to_numpy(network(images, training=True)).astype(np.float64) for _ in range(2)
+        ]
     rows = np.arange(len(labels))
-    one, two = (float(every_loss(choice, scores)[rows, labels].mean()) for scores in passes)
-    return one, abs(one - two)
+    first, second = (float(loss_per_label(choice, z)[rows, labels].mean()) for z in passes)
+    return first, abs(first - second)

@@ -1,4 +1,4 @@
-"""Numbers of a network at its start: its signals, its kernels, its norms."""
+"""Measures a network at its start: its signals, its kernels, its norms."""
 
 from __future__ import annotations
 
@@ -8,115 +8,141 @@ from math import prod
 import keras
 import numpy as np
 
+from zoo import backend
 from zoo.check.judge.norm import BatchNormConfig, BatchNormLayer
 from zoo.check.judge.signals import DeadUnits, LayerSaturation, Saturation, SignalPropagation
 from zoo.check.judge.symmetry import Symmetry
-from zoo.check.measure.subject import Subject, array
+from zoo.check.measure.subject import Subject
 from zoo.model import introspect
 from zoo.plan import Layer
 from zoo.plan.options import ActivationOptions, HiddenOptions, NormOptions
 from zoo.recipe.norms import BatchNorm
 
-SATURATED = {"tanh": 0.97, "hard_tanh": 0.97, "sigmoid": 0.47, "hard_sigmoid": 0.47}
+# Distance from the middle of an activation's range from which it counts as saturated.
+SATURATED_DISTANCE = {"tanh": 0.97, "hard_tanh": 0.97, "sigmoid": 0.47, "hard_sigmoid": 0.47}
 
 
 def signal_propagation(subject: Subject) -> SignalPropagation:
-    """Standard deviations of what kernels give, in the longest run without a norm between."""
+    """Standard deviations of kernels' outputs, in the longest run of layers without a norm."""
     runs: list[list[Layer]] = [[]]
     for layer in subject.layers:
         if layer.is_norm or layer.kind == "add":
             if layer.is_norm and runs[-1]:
-                runs[-1].pop()  # Its kernel is behind nothing but a norm.
+                runs[-1].pop()  # The norm takes the scale of the kernel before it away.
             runs.append([])
         elif layer.is_hidden:
             runs[-1].append(layer)
     longest = max(runs, key=len)
     stds = activations(subject)
     if not any(layer.is_norm for layer in subject.layers):
-        # Of blocks without a norm, the sums are what grows.
+        # In residual blocks without a norm, it is the sums that grow.
         sums = [layer for layer in subject.layers if layer.kind == "add"]
         longest = max(longest, sums, key=len)
-    names = [layer.name for layer in longest]
-    return SignalPropagation(stds=[(name, stds[name].std) for name in names])
+    return SignalPropagation(stds=[(layer.name, stds[layer.name].std) for layer in longest])
 
 
 def dead_units(subject: Subject) -> DeadUnits:
-    """Channels and units whose ReLU gives nothing for any probe image."""
-    return dead(subject, activations(subject), after_training=False)
+    """Units of the untrained network whose ReLU is 0 for every probe image."""
+    return summarize_dead_units(subject, activations(subject), after_training=False)
 
 
-def dead(subject: Subject, found: dict[str, Values], after_training: bool) -> DeadUnits:
-    """The same of any network's activations."""
-    rows = [relu.activity(found[relu.name].values) for relu in introspect.relus(subject.layers)]
+def summarize_dead_units(
+    subject: Subject, summaries: dict[str, ActivationSummary], after_training: bool
+) -> DeadUnits:
+    """Dead units of the network that the activations were measured in.
+
+    Args:
+        subject: what is checked.
+        summaries: of the network's activations, by layer.
+        after_training: whether the network was trained.
+    """
+    rows = [relu.activity(summaries[relu.name].values) for relu in introspect.relus(subject.layers)]
     return DeadUnits(layers=rows, images=len(subject.probe[0]), after_training=after_training)
 
 
 def saturation(subject: Subject) -> Saturation:
-    """Shares of tanh and sigmoid outputs at their ends; standard deviations of all activations."""
-    found = activations(subject)
+    """Share of saturated outputs, and standard deviation, of each tanh and sigmoid."""
+    summaries = activations(subject)
     return Saturation(
         layers=[
             LayerSaturation(
                 name=layer.name,
-                activation=word,
-                saturated=found[layer.name].saturated,
-                std=found[layer.name].std,
+                activation=name,
+                saturated=summaries[layer.name].saturated,
+                std=summaries[layer.name].std,
             )
             for layer in subject.layers
-            if (word := activation_word(layer)) in SATURATED
+            if (name := activation_name(layer)) in SATURATED_DISTANCE
         ]
     )
 
 
-def activation_word(layer: Layer) -> str | None:
-    """The word of an activation layer; None for other layers, and for `prelu` and `maxout`."""
+def activation_name(layer: Layer) -> str | None:
+    """Name of an activation layer's function; None for other layers, `prelu` and `maxout`."""
     options = layer.options
     return options.activation.word if isinstance(options, ActivationOptions) else None
 
 
-class Values:
-    """What a layer's outputs over the probe images come down to."""
+class ActivationSummary:
+    """Summary of a layer's outputs for the probe images.
+
+    Args:
+        values: the outputs (n, ..., units).
+        activation: name of the layer's activation, or None.
+
+    Attributes:
+        values: the outputs.
+        std: standard deviation of all outputs.
+        zeros: share of outputs that are 0.
+        dead: share of units with no positive output.
+        variances: of each unit (units,).
+        saturated: share of outputs near an end of the activation's range.
+    """
 
     def __init__(self, values: np.ndarray, activation: str | None) -> None:
         axes = tuple(range(values.ndim - 1))
         self.values = values
         self.std = float(values.std(dtype=np.float64))
-        self.mean = float(values.mean(dtype=np.float64))
         self.zeros = float(np.mean(values == 0))
         self.dead = float(np.mean(values.max(axis=axes) <= 0))
         self.variances = values.var(axis=axes, dtype=np.float64)
-        self.histogram = np.histogram(values, bins=61)
         middle = 0.5 if activation in ("sigmoid", "hard_sigmoid") else 0.0
-        bound = SATURATED.get(activation or "", np.inf)
-        self.saturated = float(np.mean(np.abs(values - middle) > bound))
+        distance = SATURATED_DISTANCE.get(activation or "", np.inf)
+        self.saturated = float(np.mean(np.abs(values - middle) > distance))
 
 
-def activations(subject: Subject, network: keras.Model | None = None) -> dict[str, Values]:
-    """What kernels and activations give for the probe images, by layer, batch norm training.
+def activations(
+    subject: Subject, network: keras.Model | None = None
+) -> dict[str, ActivationSummary]:
+    """Summarize the outputs of kernels, activations and sums, batch norm in training mode.
 
-    Those of the start are kept; those of another network, such as a trained one, are not.
+    Args:
+        subject: what is checked.
+        network: a trained network of the subject; None: the untrained one, measured once.
+
+    Returns:
+        Summaries for the probe images, by layer.
     """
-    if network is None and subject.kept.get("activations"):
-        kept: dict[str, Values] = subject.kept["activations"]
-        return kept
-    chosen = [layer for layer in subject.layers if layer.has_kernel or layer.kind in ("act", "add")]
+    if network is None and subject.cache.activations:
+        return subject.cache.activations
+    layers = [layer for layer in subject.layers if layer.has_kernel or layer.kind in ("act", "add")]
     images, _ = subject.probe
     model = network or subject.start
-    values = introspect.outputs(model, [layer.name for layer in chosen], images)
-    found = {
-        layer.name: Values(value, activation_word(layer))
-        for layer, value in zip(chosen, values, strict=True)
+    outputs = introspect.outputs(model, [layer.name for layer in layers], images)
+    summaries = {
+        layer.name: ActivationSummary(values, activation_name(layer))
+        for layer, values in zip(layers, outputs, strict=True)
     }
     if network is None:
-        subject.kept["activations"] = found
-    return found
+        subject.cache.activations = summaries
+    return summaries
 
 
 def symmetry(subject: Subject) -> Symmetry:
-    """Layers whose units are all alike, and kernels that are the same in two layers."""
+    """Layers whose units are all alike, and pairs of layers with the same kernel."""
     network = subject.start
     kernels = {
-        layer.name: array(network.get_layer(layer.name).kernel)
+        layer.name: backend.to_numpy(network.get_layer(layer.name).kernel)
         for layer in subject.layers
         if layer.is_hidden
     }
@@ -125,7 +151,7 @@ def symmetry(subject: Subject) -> Symmetry:
         units = kernel.reshape(-1, kernel.shape[-1])
         if units.shape[1] > 1 and (units == units[:, :1]).all():
             alike.append(name)
-    # dirac copies inputs: where it fills a kernel, equal shapes have equal kernels, and should.
+    # dirac copies its inputs: two of the same shape are equal, and should be.
     drawn = {
         layer.name: kernels[layer.name]
         for layer in subject.layers
@@ -133,16 +159,16 @@ def symmetry(subject: Subject) -> Symmetry:
         and layer.options.kernel_initializer.word != "dirac"
     }
     twins = [
-        (one, two)
-        for (one, a), (two, b) in combinations(drawn.items(), 2)
+        (first, second)
+        for (first, a), (second, b) in combinations(drawn.items(), 2)
         if a.shape == b.shape and np.array_equal(a, b)
     ]
     return Symmetry(alike=alike, twins=twins)
 
 
 def batch_norm(subject: Subject) -> BatchNormConfig:
-    """How batch norm's words fit the training that is planned."""
-    found = activations(subject)
+    """Settings of every batch norm, and the training that is planned."""
+    summaries = activations(subject)
     train = subject.recipe.train
     batches = subject.batches()
     rows = []
@@ -157,16 +183,16 @@ def batch_norm(subject: Subject) -> BatchNormConfig:
                     name=layer.name,
                     momentum=options.norm.momentum,
                     epsilon=options.norm.epsilon,
-                    variance_small=float(np.min(found[kernel].variances)),
+                    variance_small=float(np.min(summaries[kernel].variances)),
                     values=batches.size(0) * prod(layer.output_shape[:-1]),
                     redundant_bias=use_bias,
                 )
             )
-    rest = batches.size(batches.steps_per_epoch - 1)
+    last = batches.size(batches.steps_per_epoch - 1)
     return BatchNormConfig(
         layers=rows,
         steps=train.epochs * batches.steps_per_epoch,
         batch_size=batches.size(0),
-        last_batch=rest if rest < batches.size(0) else 0,
+        last_batch=last if last < batches.size(0) else 0,
         reestimated=train.batch_norm_batches is not None,
     )

@@ -5,15 +5,17 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING
 
 import keras
 import numpy as np
 
 from zoo import backend, losses, seeds
 from zoo.batches import Batches
+from zoo.check.judge.gradients import KernelGradient
+from zoo.check.judge.learning_rate import LearningRateScan
 from zoo.data.normalise import Normalisation, normalisation
-from zoo.data.splits import Splits
+from zoo.data.splits import Split, Splits
 from zoo.model import builder
 from zoo.model.data_dependent_init import initialise
 from zoo.plan import Layer, plan
@@ -21,21 +23,54 @@ from zoo.recipe import Recipe
 from zoo.recipe.without_regularization import without_regularization
 from zoo.train.class_weights import class_weights
 
-ALL = "all"  # The key of a note on all checks.
-PROBES = 1024
-PROBE_VALUES = 2**27  # Activations of the probe images held at once.
+if TYPE_CHECKING:
+    from zoo.check.measure.start import ActivationSummary
+    from zoo.check.measure.trainer import Trainer
+    from zoo.check.measure.training import ShortTraining
+
+ALL_CHECKS = "all"  # Key of a note that concerns every check.
+PROBE_IMAGES = 1024
+MIN_PROBE_IMAGES = 64
+PROBE_VALUES = 2**27  # Activations of the probe images that are held at once.
+
+
+@dataclass
+class MeasurementCache:
+    """Measurements that several checks share or that plots draw; None until they are made.
+
+    Attributes:
+        trainer: of the recipe as it is.
+        scan: of learning rates (C14).
+        short_training: the first few hundred steps (C13, C15, C16, C20).
+        activations: of the untrained network, by layer (C08 to C10, C21).
+        gradients: of each kernel (C11).
+        first_filters: kernel of the first layer after the short training, (height, width, channels,
+            filters) (C20).
+        overfit_curves: losses of a few images, by learning rate (C12).
+    """
+
+    trainer: Trainer | None = None
+    scan: LearningRateScan | None = None
+    short_training: ShortTraining | None = None
+    activations: dict[str, ActivationSummary] | None = None
+    gradients: list[KernelGradient] | None = None
+    first_filters: np.ndarray | None = None
+    overfit_curves: dict[float, list[float]] | None = None
 
 
 @dataclass
 class Subject:
-    """A recipe under examination; nothing that is done here reaches a run.
+    """A recipe to be checked. Nothing that is done to it reaches a run.
 
     Args:
         recipe: resolved. Without a GPU `mixed_bfloat16` is replaced by `float32`.
-        data: its splits; the test split is looked at for duplicates alone.
-        build: makes the uncompiled network, in place of `model.build`, to check a network that is
-            not the recipe's.
+        data: its splits; the test split is looked at for labels, statistics and duplicates only.
+        build: makes the uncompiled network; None: the recipe's. Pass your own to check another
+            network.
         make_loss: makes the loss, as `losses.make`.
+        scaling: how images are normalised; computed from the training split.
+        cache: measurements so far.
+        notes: by the id of a check, how slow steps changed it; by `ALL_CHECKS`, what concerns all.
     """
 
     recipe: Recipe
@@ -43,23 +78,24 @@ class Subject:
     build: Callable[[Recipe, int, Normalisation], keras.Model] | None = None
     make_loss: Callable[..., keras.losses.Loss] = losses.make
     scaling: Normalisation = field(init=False)
-    kept: dict[str, Any] = field(default_factory=dict)
-    notes: dict[str, str] = field(default_factory=dict)  # By the id of a check, or ALL.
+    cache: MeasurementCache = field(default_factory=MeasurementCache)
+    notes: dict[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.scaling = normalisation(self.recipe.data.preprocess, self.data.train)
         train = self.recipe.train
         if train.dtype_policy == "mixed_bfloat16" and not backend.on_gpu():
-            # The range of float32 is the same: nothing overflows sooner or later.
+            # Both types have the same range: nothing overflows sooner or later.
             train = train.model_copy(update={"dtype_policy": "float32"})
             self.recipe = self.recipe.model_copy(update={"train": train})
-            self.notes[ALL] = (
+            self.notes[ALL_CHECKS] = (
                 "done in float32, not in mixed_bfloat16: most processors without a GPU emulate it, "
                 "several times slower"
             )
 
     @property
     def classes(self) -> int:
+        """Number of classes."""
         return len(self.data.class_names)
 
     @cached_property
@@ -69,10 +105,15 @@ class Subject:
 
     @cached_property
     def layers(self) -> tuple[Layer, ...]:
+        """Layers of the recipe's plan."""
         return plan(self.recipe, self.classes).layers
 
     def network(self, recipe: Recipe | None = None) -> keras.Model:
-        """A new network at its start, data-dependent weights included."""
+        """Build a network at its start, data-dependent weights included.
+
+        Args:
+            recipe: a variant of the subject's; None: the subject's.
+        """
         recipe = recipe or self.recipe
         planned = plan(recipe, self.classes)
         if self.build:
@@ -83,38 +124,52 @@ class Subject:
         return model
 
     def rng(self, *names: str | int) -> np.random.Generator:
+        """Return a random generator of its own for each purpose, derived from the recipe's seed."""
         key = seeds.derive(self.recipe.seed, "check", *names, bits=128)
         return np.random.Generator(np.random.Philox(key=key))
 
     @cached_property
     def start(self) -> keras.Model:
-        """The network at its start, regularisation off; whoever uses it leaves it as it was."""
+        """The untrained network without regularisation; whoever uses it leaves it as it was."""
         return self.network(self.unregularized)
 
     @cached_property
     def probe(self) -> tuple[np.ndarray, np.ndarray]:
-        """Training images and labels, in equal shares of the classes as far as they go."""
+        """Probe images and labels: as many training images of each class as there are."""
         values = sum(layer.values for layer in self.layers)
-        count = int(min(PROBES, max(64, PROBE_VALUES // values)))
+        count = int(min(PROBE_IMAGES, max(MIN_PROBE_IMAGES, PROBE_VALUES // values)))
         return self.stratified(self.data.train, count, "probe")
 
-    def stratified(self, split: Any, count: int, name: str) -> tuple[np.ndarray, np.ndarray]:
-        """So many images of a split with labels, the same number of each class where there are.
+    def stratified(self, split: Split, count: int, name: str) -> tuple[np.ndarray, np.ndarray]:
+        """Draw images of a split, the same number of each class as long as there are any.
 
-        Drawn by the recipe's seed; uint8 (n, height, width, channels) and int32 (n,).
+        scikit-learn's stratified splits keep the classes' shares instead.
+
+        Args:
+            split: to draw from.
+            count: number of images.
+            name: of the draw, for its random numbers.
+
+        Returns:
+            Images, uint8 (count, height, width, channels), and labels, int32 (count,).
         """
         order = self.rng(name).permutation(len(split))
         labels = np.asarray(split.labels)[order]
-        # The k-th image of each class comes before every (k+1)-th one.
+        # Position of each image within its class: the k-th of each class precede all (k+1)-th.
         rank = np.zeros(len(order), np.int64)
         for label in np.unique(labels):
-            mine = labels == label
-            rank[mine] = np.arange(mine.sum())
-        chosen = np.sort(order[np.argsort(rank, kind="stable")[:count]])
-        return split.images(chosen), np.asarray(split.labels)[chosen]
+            of_class = labels == label
+            rank[of_class] = np.arange(of_class.sum())
+        drawn = np.sort(order[np.argsort(rank, kind="stable")[:count]])
+        return split.images(drawn), np.asarray(split.labels)[drawn]
 
     def batches(self, recipe: Recipe | None = None, images: int | None = None) -> Batches:
-        """Training batches as the recipe has them, or of another number of images."""
+        """Return training batches.
+
+        Args:
+            recipe: a variant of the subject's; None: the subject's.
+            images: of a batch; None: the recipe's batch size.
+        """
         recipe = recipe or self.recipe
         train = recipe.train
         return Batches(
@@ -126,8 +181,3 @@ class Subject:
             self.classes,
             class_weights(recipe, self.data),
         )
-
-
-def array(value: Any) -> np.ndarray:
-    """A variable or tensor as numpy has it."""
-    return np.asarray(keras.ops.convert_to_numpy(value))

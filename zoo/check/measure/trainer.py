@@ -161,6 +161,6 @@ class Trainer:
 
 def shared(subject: Subject) -> Trainer:
     """The one trainer of the recipe as it is, traced once for all checks that use it in turn."""
-    if "trainer" not in subject.kept:
-        subject.kept["trainer"] = Trainer(subject, subject.recipe)
-    return subject.kept["trainer"]  # type: ignore[no-any-return]
+    if subject.cache.trainer is None:
+        subject.cache.trainer = Trainer(subject, subject.recipe)
+    return subject.cache.trainer

@@ -7,14 +7,14 @@ from math import isfinite, sqrt
 
 import numpy as np
 
-from zoo import losses, optimize
+from zoo import backend, losses, optimize
 from zoo.check.judge import filters as first_filters
 from zoo.check.judge import short_training, updates
 from zoo.check.judge.rates import NEIGHBOUR_FACTOR
 from zoo.check.judge.signals import DeadUnits
 from zoo.check.measure import start
-from zoo.check.measure.loss import every_loss
-from zoo.check.measure.subject import Subject, array
+from zoo.check.measure.loss import loss_per_label
+from zoo.check.measure.subject import Subject
 from zoo.check.measure.trainer import Trainer, shared
 from zoo.data.splits import Split
 from zoo.plan.options import ConvOptions
@@ -31,7 +31,7 @@ SCORED_SECONDS, FEWEST_SCORED = 20.0, 512
 
 
 @dataclass
-class Smoke:
+class ShortTraining:
     """A first few hundred steps, and what they leave.
 
     `shortened`: they are few; `unsure`: that, or their rate is what a shortened scan suggested.
@@ -47,7 +47,7 @@ class Smoke:
     unsure: bool
 
 
-def smoke(subject: Subject, rate: float | None = None) -> Smoke:
+def train_briefly(subject: Subject, rate: float | None = None) -> ShortTraining:
     """Trains for some hundred steps as the recipe has it, at a constant rate; kept for all checks.
 
     Args:
@@ -56,13 +56,14 @@ def smoke(subject: Subject, rate: float | None = None) -> Smoke:
             the scan's suggestion where a scan found that too high: had it been too short to tell,
             it would suggest nothing.
     """
-    if "smoke" in subject.kept:
-        return subject.kept["smoke"]  # type: ignore[no-any-return]
+    if subject.cache.short_training is not None:
+        return subject.cache.short_training
     trainer = shared(subject)
     steps = int(min(max(trainer.afford(SECONDS, FEWER_STEPS), FEWEST_STEPS), STEPS))
     annealed = subject.recipe.train.schedule.word != "constant"
     rate = rate or (trainer.peak / 3 if annealed else trainer.peak)
-    suggestion = subject.kept.get("suggestion")
+    scan = subject.cache.scan
+    suggestion = scan.rounded_suggestion if scan else None
     lowered = False
     if suggestion and rate > suggestion["search"][1] * NEIGHBOUR_FACTOR:
         rate, lowered = suggestion["learning_rate"], True
@@ -75,11 +76,11 @@ def smoke(subject: Subject, rate: float | None = None) -> Smoke:
     every = RATIO_OFTEN if short else RATIO_EVERY
     for step in range(steps):
         watched = step >= min(RATIO_FROM, steps // 2) and step % every == 0
-        before = [array(v).copy() for v in kernels] if watched else []
+        before = [backend.to_numpy(v) for v in kernels] if watched else []
         loss, _ = trainer.step(*trainer.batches(step))
         curve.append(loss)
         for variable, old in zip(kernels, before, strict=False):
-            moved = float(np.linalg.norm(array(variable) - old))
+            moved = float(np.linalg.norm(backend.to_numpy(variable) - old))
             length = float(np.linalg.norm(old))
             if length := updates.kernel_length(variable.path, length, old.shape[-1]):
                 ratios[variable.path].append(moved / length)
@@ -87,19 +88,19 @@ def smoke(subject: Subject, rate: float | None = None) -> Smoke:
             break
     images = (trainer.batches(step)[0] for step in range(max(steps - 30, 0), steps))
     reestimate(trainer.network, images)
-    unsure = short or (lowered and subject.kept["scan"].shortened)
-    found = Smoke(trainer, rate, trainer.scale, curve, ratios, len(curve), short, unsure)
+    unsure = short or (lowered and scan is not None and scan.shortened)
+    found = ShortTraining(trainer, rate, trainer.scale, curve, ratios, len(curve), short, unsure)
     if steps < STEPS:
         subject.notes["C16"] = (
             f"a step takes {trainer.step_seconds:.2g} s here, so the short training was one of "
             f"{found.steps} steps on batches of {trainer.batches.size(0)} images"
         )
-    subject.kept["smoke"] = found
+    subject.cache.short_training = found
     return found
 
 
 def _scored(
-    subject: Subject, found: Smoke, split: Split, most: int
+    subject: Subject, found: ShortTraining, split: Split, most: int
 ) -> tuple[np.ndarray, np.ndarray]:
     """Logits (n, classes) in float64 and labels (n,) of images drawn from a split as it is."""
     if found.shortened:
@@ -113,12 +114,12 @@ def _scored(
 
 def input_independent(subject: Subject) -> short_training.InputIndependent:
     """The data loss of training images after the first steps, against the labels' entropy."""
-    found = smoke(subject)
+    found = train_briefly(subject)
     scores, labels = _scored(subject, found, subject.data.train, PROBED)
     count = len(labels)
     choice = subject.unregularized.train.loss
     weights = class_weights(subject.recipe, subject.data)
-    each = every_loss(choice, scores)[np.arange(count), labels]
+    each = loss_per_label(choice, scores)[np.arange(count), labels]
     best = losses.at_start(choice, subject.classes)
     shares = np.bincount(labels, minlength=subject.classes) / count
     if weights is not None:
@@ -138,9 +139,9 @@ def input_independent(subject: Subject) -> short_training.InputIndependent:
     )
 
 
-def smoked(subject: Subject) -> short_training.ShortTrainingAccuracy:
+def better_than_guessing(subject: Subject) -> short_training.ShortTrainingAccuracy:
     """Validation accuracy after the first steps, against guessing."""
-    found = smoke(subject)
+    found = train_briefly(subject)
     scores, labels = _scored(subject, found, subject.data.validation, SCORED)
     count = len(labels)
     counts = np.bincount(labels, minlength=subject.classes)
@@ -156,7 +157,7 @@ def smoked(subject: Subject) -> short_training.ShortTrainingAccuracy:
 
 def update_ratio(subject: Subject) -> updates.UpdateRatio:
     """|change| / |kernel| of a step, median over the later of the first steps."""
-    found = smoke(subject)
+    found = train_briefly(subject)
     optimizer = found.trainer.recipe.train.optimizer
     settled = optimize.equilibrium(optimizer, found.rate * found.scale)
     # The noise in a step of SGD is as large as with the recipe's batches; others' steps are as long
@@ -184,13 +185,13 @@ def update_ratio(subject: Subject) -> updates.UpdateRatio:
 def dead_units(subject: Subject) -> list[DeadUnits]:
     """Dead units at the start and, where there was some training, after it."""
     found = [start.dead_units(subject)]
-    if "smoke" in subject.kept:
-        after = start.activations(subject, smoke(subject).trainer.network)
-        found.append(start.dead(subject, after, after_training=True))
+    if subject.cache.short_training is not None:
+        after = start.activations(subject, train_briefly(subject).trainer.network)
+        found.append(start.summarize_dead_units(subject, after, after_training=True))
     return found
 
 
-def filters(subject: Subject) -> first_filters.FilterSmoothness | None:
+def filter_smoothness(subject: Subject) -> first_filters.FilterSmoothness | None:
     """How smooth the first layer's filters are: Moran's I against shuffled positions.
 
     None where there is no first convolution, or its kernel is smaller than 5: nine values cannot
@@ -200,9 +201,9 @@ def filters(subject: Subject) -> first_filters.FilterSmoothness | None:
     options = first.options if first else None
     if first is None or not isinstance(options, ConvOptions):
         return None
-    found = smoke(subject)
-    kernel = array(found.trainer.network.get_layer(first.name).kernel)
-    subject.kept["filters"] = kernel
+    found = train_briefly(subject)
+    kernel = backend.to_numpy(found.trainer.network.get_layer(first.name).kernel)
+    subject.cache.first_filters = kernel
     if min(options.kernel_size) < 5 or found.shortened:
         return None
     observed, p = morans_i(kernel, subject.rng("filters"))
