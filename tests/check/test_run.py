@@ -1,22 +1,24 @@
-"""`zoo check` as a command: verdicts, exit codes, the copy of the recipe, pictures."""
+"""`zoo check` as a command: verdicts, exit codes, the copy of the recipe, figures."""
 
 from __future__ import annotations
 
 import json
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
+from typer.testing import CliRunner
 
 from tests.check import healthy
+from tests.check.planted_faults import HEALTHY
 from tests.check.scans import POINT
-from tests.check.sick import HEALTHY
-from tests.runs import zoo
 from zoo import recipe as recipes
 from zoo.check.judge import CHECKS
 from zoo.check.measure import MEASURE
 from zoo.check.measure.subject import MeasurementCache
 from zoo.check.run import select_checks
+from zoo.cli import app
 from zoo.errors import UsageError
 from zoo.report import check_figures
 
@@ -28,8 +30,15 @@ def recipe(tmp_path: Path) -> Path:
     return file
 
 
+@pytest.fixture
+def call(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
+    """Calls the command line in this process; its folder is the test's."""
+    monkeypatch.chdir(tmp_path)
+    return lambda *arguments: CliRunner().invoke(app, [str(argument) for argument in arguments])
+
+
 def test_every_check_has_numbers() -> None:
-    """All but those of a whole training, which the live watch makes."""
+    """All but those of a whole training, which live checks measure."""
     assert set(CHECKS) - set(MEASURE) == {"C17", "C18", "C19"}
 
 
@@ -42,9 +51,9 @@ def test_choice() -> None:
 
 
 @pytest.mark.slow
-def test_quick(recipe: Path, tmp_path: Path) -> None:
-    done = zoo("check", recipe, "--quick", cwd=tmp_path)
-    assert done.returncode == 0, done.stderr
+def test_quick(recipe: Path, tmp_path: Path, call: Any) -> None:
+    done = call("check", recipe, "--quick")
+    assert done.exit_code == 0, done.output
     assert "PASS  C05 loss wiring" in done.stdout
     assert "C12" not in done.stdout
     (file,) = tmp_path.glob("runs/healthy/check-*/checks.json")
@@ -55,13 +64,12 @@ def test_quick(recipe: Path, tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-def test_fail_is_exit_code_1(recipe: Path, tmp_path: Path) -> None:
+def test_fail_is_exit_code_1(recipe: Path, call: Any) -> None:
     done = zoo(
         "check", recipe, "--only", "C01,C06", "--json",
         "--set", "data.preprocess=none", "--set", "model.defaults.batch_norm=none",
-        cwd=tmp_path,
     )  # fmt: skip
-    assert done.returncode == 1, done.stderr
+    assert done.exit_code == 1, done.stderr
     report = json.loads(done.stdout)
     assert report["verdict"] == "FAIL"
     found = {finding["id"]: finding for finding in report["findings"]}
@@ -71,14 +79,15 @@ def test_fail_is_exit_code_1(recipe: Path, tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-def test_writes_a_copy_and_pictures(recipe: Path, tmp_path: Path) -> None:
+@pytest.mark.usefixtures("short_trainings")
+def test_writes_a_copy_and_figures(recipe: Path, tmp_path: Path, call: Any) -> None:
     pytest.importorskip("matplotlib")
     recipe.write_text("# my words\n" + HEALTHY, encoding="utf-8")
     done = zoo(
         "check", recipe, "--only", "C09,C11,C12,C14", "--write", "better.yaml", "--plots",
-        "--json", cwd=tmp_path,
+        "--json",
     )  # fmt: skip
-    assert done.returncode == 0, done.stderr
+    assert done.exit_code == 0, done.stderr
     report = json.loads(done.stdout)
     rate = report["suggestion"]["learning_rate"]
     low, high = report["suggestion"]["search"]
@@ -89,14 +98,14 @@ def test_writes_a_copy_and_pictures(recipe: Path, tmp_path: Path) -> None:
     names = {Path(file).name for file in report["plots"]}
     assert names == {"learning-rate.png", "activations.png", "gradients.png", "tiny-set.png"}
     assert all(Path(tmp_path, file).stat().st_size > 1000 for file in report["plots"])
-    again = zoo("check", recipe, "--quick", "--write", "better.yaml", cwd=tmp_path)
-    assert again.returncode == 2
+    again = call("check", recipe, "--quick", "--write", "better.yaml")
+    assert again.exit_code == 2
     assert "exists already" in again.stderr
 
 
-def test_listing_is_light(tmp_path: Path) -> None:
-    done = zoo("check", "--list", cwd=tmp_path)
-    assert done.returncode == 0
+def test_list(call: Any) -> None:
+    done = call("check", "--list")
+    assert done.exit_code == 0
     assert "C12 overfit a few images" in done.stdout
 
 
@@ -108,9 +117,9 @@ def test_listing_is_light(tmp_path: Path) -> None:
         (["check", "digits-tiny", "--only", "C77"], "no check C77"),
     ],
 )
-def test_wrong_usage(tmp_path: Path, arguments: list[str], words: str) -> None:
-    done = zoo(*arguments, cwd=tmp_path)
-    assert done.returncode == 2
+def test_wrong_usage(tmp_path: Path, call: Any, arguments: list[str], words: str) -> None:
+    done = call(*arguments)
+    assert done.exit_code == 2
     assert words in done.stderr
     assert not (tmp_path / "runs").exists()
 

@@ -11,15 +11,11 @@ from hypothesis import strategies as st
 
 from tests.check.healthy import HEALTHY
 from tests.check.healthy import scan as healthy_scan
+from tests.check.planted_faults import healthy_subject
 from tests.check.scans import POINT
-from tests.check.sick import Sick
-from zoo.check.measure import Subject, gradients, overfit, scan, training
+from zoo.check.measure import gradients, overfit, scan, training
 from zoo.check.measure.trainer import LEAST_IMAGES, LEAST_SHARE, Trainer
 from zoo.check.run import check
-
-
-def subject(folder: Path, *overrides: str) -> Subject:
-    return Sick("none", "", "", overrides).subject(folder)
 
 
 @given(st.floats(1e-4, 100), st.integers(1, 2000), st.floats(1, 1000), st.integers(1, 400))
@@ -51,8 +47,8 @@ def test_slow_steps_take_smaller_batches(
 
 
 def test_rates_of_smaller_batches_go_by_the_root(tmp_path: Path) -> None:
-    made = subject(tmp_path, "train.batch_size=128")
-    trainer = Trainer(made, made.recipe)
+    subject = healthy_subject(tmp_path, "train.batch_size=128")
+    trainer = Trainer(subject, subject.recipe)
     trainer.take(32)
     trainer.restart()
     assert trainer.rate == pytest.approx(trainer.peak)
@@ -67,11 +63,11 @@ def test_rates_of_smaller_batches_go_by_the_root(tmp_path: Path) -> None:
 @pytest.mark.parametrize("word, times", [("SGD", 1.0), ("Adam", 2.0)])
 def test_updates_of_smaller_batches(tmp_path: Path, word: str, times: float) -> None:
     """Steps of Adam are as long as their rate, which a quarter of a batch halves."""
-    made = subject(tmp_path, f"train.optimizer={{{word}: {{learning_rate: 0.01}}}}")
-    found = training.train_briefly(made)
-    plain = {row.path: row.ratio for row in training.update_ratio(made).layers}
+    subject = healthy_subject(tmp_path, f"train.optimizer={{{word}: {{learning_rate: 0.01}}}}")
+    found = training.train_briefly(subject)
+    plain = {row.path: row.ratio for row in training.update_ratio(subject).layers}
     found.scale = 0.5
-    for row in training.update_ratio(made).layers:
+    for row in training.update_ratio(subject).layers:
         assert row.ratio == pytest.approx(times * plain[row.path])
 
 
@@ -81,9 +77,9 @@ def test_a_slow_scan_does_with_less_and_says_so(
     """Rates around the recipe's until others change nothing, on smaller batches."""
     monkeypatch.setattr(Trainer, "step_seconds", 1.2)
     monkeypatch.setattr(Trainer, "_timed", lambda trainer: 1.2 * trainer.batches.size(0) / 128)
-    made = subject(tmp_path, "train.batch_size=128")
-    report = check(made, only=["C14", "C16"])
-    found = made.cache.scan
+    subject = healthy_subject(tmp_path, "train.batch_size=128")
+    report = check(subject, only=["C14", "C16"])
+    found = subject.cache.scan
     tried = [point.rate for point in found.points]
     assert tried[0] == pytest.approx(0.003, rel=0.1)  # As the recipe's.
     assert 5 <= len(tried) < 14
@@ -93,10 +89,10 @@ def test_a_slow_scan_does_with_less_and_says_so(
     assert list(report.notes) == ["C14", "C16"]
     told = f"tried {len(tried)} of them, with one seed, for 50 steps each, on batches of 32 images"
     assert told in report.notes["C14"]
-    assert made.cache.short_training.steps == 100
+    assert subject.cache.short_training.steps == 100
     assert "100 steps on batches of 64 images" in report.notes["C16"]
     assert report.as_json()["notes"] == report.notes
-    assert check(made, only=["C01"]).notes == {}
+    assert check(subject, only=["C01"]).notes == {}
 
 
 def test_a_check_keeps_its_time_whatever_a_step_takes(
@@ -107,19 +103,21 @@ def test_a_check_keeps_its_time_whatever_a_step_takes(
     monkeypatch.setattr(Trainer, "_timed", lambda trainer: trainer.batches.size(0) / 1.28)
     monkeypatch.setattr(scan, "LATEST_START", 0.0)
     monkeypatch.setattr(overfit, "SECONDS", 0.0)
-    made = subject(tmp_path, "train.batch_size=128", "train.optimizer.Adam.learning_rate=1e-7")
-    report = check(made, only=["C12", "C13", "C14", "C15", "C16"])
+    subject = healthy_subject(
+        tmp_path, "train.batch_size=128", "train.optimizer.Adam.learning_rate=1e-7"
+    )
+    report = check(subject, only=["C12", "C13", "C14", "C15", "C16"])
     verdicts = {finding.id: finding.verdict.value for finding in report.findings}
     assert verdicts == {"C12": "WARN", "C13": "WARN", "C14": "INFO", "C15": "FAIL", "C16": "WARN"}
     assert report.suggestion is None
-    assert len(made.cache.scan.points) == 1
-    assert made.cache.scan.unfinished
+    assert len(subject.cache.scan.points) == 1
+    assert subject.cache.scan.unfinished
     assert (
         "tried 1 of them, with one seed, for 20 steps each, until its time ran out"
         in (report.notes["C14"])
     )
-    assert made.cache.short_training.steps == training.FEWEST_STEPS
-    assert [len(curve) for curve in made.cache.overfit_curves.values()] == [overfit.MIN_STEPS]
+    assert subject.cache.short_training.steps == training.FEWEST_STEPS
+    assert [len(curve) for curve in subject.cache.overfit_curves.values()] == [overfit.MIN_STEPS]
 
 
 @pytest.mark.parametrize("exploding", [False, True])
@@ -137,13 +135,13 @@ def test_what_too_short_a_scan_cannot_tell_is_left_to_a_longer_training(
     monkeypatch.setattr(Trainer, "_timed", lambda trainer: 10 * trainer.batches.size(0) / 128)
     monkeypatch.setattr(training, "FEWEST_STEPS", 100)
     monkeypatch.setattr(scan, "_train_at", point)
-    made = subject(tmp_path, "train.batch_size=128")
-    report = check(made, only=["C14", "C16"])
+    subject = healthy_subject(tmp_path, "train.batch_size=128")
+    report = check(subject, only=["C14", "C16"])
     verdicts = {finding.id: finding.verdict.value for finding in report.findings}
-    own = training.Trainer(made, made.recipe).peak / (
-        1 if made.recipe.train.schedule.word == "constant" else 3
+    own = training.Trainer(subject, subject.recipe).peak / (
+        1 if subject.recipe.train.schedule.word == "constant" else 3
     )
-    smoke = made.cache.short_training
+    smoke = subject.cache.short_training
     assert smoke.steps == 100
     if exploding:
         assert report.suggestion is not None
@@ -153,17 +151,17 @@ def test_what_too_short_a_scan_cannot_tell_is_left_to_a_longer_training(
         assert report.suggestion is None
         assert smoke.rate == pytest.approx(own)
         assert verdicts["C14"] == "INFO"
-    assert smoke.unsure == training.better_than_guessing(made).shortened == exploding
-    assert training.input_independent(made).shortened == exploding
+    assert smoke.unsure == training.better_than_guessing(subject).shortened == exploding
+    assert training.input_independent(subject).shortened == exploding
 
 
 @pytest.mark.parametrize("steps", [20, 50])
 def test_at_the_rate_of_a_shortened_scan_nothing_is_sure(tmp_path: Path, steps: int) -> None:
-    made = subject(tmp_path)
-    made.cache.scan = replace(HEALTHY["C14"], points=healthy_scan(-6, -5), steps=steps)
-    suggestion = made.cache.scan.rounded_suggestion
+    subject = healthy_subject(tmp_path)
+    subject.cache.scan = replace(HEALTHY["C14"], points=healthy_scan(-6, -5), steps=steps)
+    suggestion = subject.cache.scan.rounded_suggestion
     assert suggestion is not None
-    found = training.train_briefly(made)
+    found = training.train_briefly(subject)
     wanted = (suggestion["learning_rate"], False, steps == 20)
     assert (found.rate, found.shortened, found.unsure) == wanted
 
@@ -173,10 +171,10 @@ def test_a_scan_whose_time_ends_in_its_second_seed_is_finished(
 ) -> None:
     monkeypatch.setitem(scan.DECADES, "other", (-3.0, -3.0))
     monkeypatch.setattr(scan, "LATEST_START", 0.0)
-    made = subject(tmp_path)
-    report = check(made, only=["C14"])
-    assert [point.seed for point in made.cache.scan.points] == [0]
-    assert not made.cache.scan.unfinished
+    subject = healthy_subject(tmp_path)
+    report = check(subject, only=["C14"])
+    assert [point.seed for point in subject.cache.scan.points] == [0]
+    assert not subject.cache.scan.unfinished
     assert report.suggestion is not None
 
 
@@ -187,9 +185,9 @@ def test_time_that_ends_with_enough_steps_proves(
     monkeypatch.setattr(overfit, "SECONDS", 0.0)
     monkeypatch.setattr(overfit, "RATES", (1e-7,))
     monkeypatch.setattr(overfit, "MIN_STEPS", overfit.ENOUGH_STEPS)
-    made = subject(tmp_path)
-    (found,) = check(made, only=["C12"]).findings
-    assert [len(curve) for curve in made.cache.overfit_curves.values()] == [overfit.ENOUGH_STEPS]
+    subject = healthy_subject(tmp_path)
+    (found,) = check(subject, only=["C12"]).findings
+    assert [len(curve) for curve in subject.cache.overfit_curves.values()] == [overfit.ENOUGH_STEPS]
     assert found.verdict == "FAIL"
 
 
@@ -199,8 +197,8 @@ def test_gradients_of_a_large_network_take_fewer_images(
 ) -> None:
     monkeypatch.setattr("zoo.backend.on_gpu", lambda: gpu)
     monkeypatch.setattr(gradients, "FLOPS", 1.0)
-    made = subject(tmp_path, "train.batch_size=64")
-    report = check(made, only=["C11"])
+    subject = healthy_subject(tmp_path, "train.batch_size=64")
+    report = check(subject, only=["C11"])
     assert report.verdict.value in ("PASS", "INFO")
     assert ("batches of 32 images" in report.notes.get("C11", "")) != gpu
 
@@ -210,10 +208,10 @@ def test_bfloat16_is_checked_in_float32_where_it_is_emulated(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, gpu: bool
 ) -> None:
     monkeypatch.setattr("zoo.backend.on_gpu", lambda: gpu)
-    made = subject(tmp_path, "train.dtype_policy=mixed_bfloat16")
-    (convolution, *_) = [layer for layer in made.start.layers if layer.name == "conv1"]
+    subject = healthy_subject(tmp_path, "train.dtype_policy=mixed_bfloat16")
+    (convolution, *_) = [layer for layer in subject.start.layers if layer.name == "conv1"]
     assert convolution.compute_dtype == ("bfloat16" if gpu else "float32")
-    notes = check(made, only=["C01"]).notes
+    notes = check(subject, only=["C01"]).notes
     assert ("float32, not in mixed_bfloat16" in notes.get("all", "")) != gpu
-    other = subject(tmp_path, "train.dtype_policy=mixed_float16")
+    other = healthy_subject(tmp_path, "train.dtype_policy=mixed_float16")
     assert (other.recipe.train.dtype_policy, other.notes) == ("mixed_float16", {})

@@ -1,4 +1,4 @@
-"""C01 to C04: what the network is fed."""
+"""C01, C02: inputs and statistics."""
 
 from __future__ import annotations
 
@@ -10,7 +10,6 @@ from hypothesis import strategies as st
 
 from tests.check.healthy import HEALTHY
 from zoo.check.judge.data import InputScale, judge_input_scale, judge_statistics
-from zoo.check.judge.labels import ClassCounts, DuplicateCounts, judge_duplicates, judge_labels
 
 PIXELS = {"mean": [120.0] * 3, "std": [63.0] * 3, "max_abs": 255.0}
 CENTRED = {"mean": [0.1] * 3, "std": [62.0] * 3, "max_abs": 140.0}
@@ -78,76 +77,3 @@ STATISTICS = HEALTHY["C02"]
 def test_statistics(changes: dict[str, object], verdict: str, words: str) -> None:
     found = judge_statistics(replace(STATISTICS, **changes))
     assert (found.verdict, words in found.advice) == (verdict, True), found
-
-
-TEN = list("abcdefghij")
-LABELS = [
-    ({"classes": TEN, "train": [10] * 10, "validation": [1] * 10}, "PASS", "10 classes"),
-    ({"classes": ["a"], "train": [9], "validation": [1]}, "FAIL", "nothing to tell apart"),
-    ({"classes": ["a", "b"], "train": [9, 0], "validation": [1, 1]}, "FAIL", "in train of b"),
-    ({"classes": ["a", "b"], "train": [9, 9], "validation": [0, 1]}, "WARN", "in validation of a"),
-    ({"classes": ["a", "b"], "train": [9, 9], "validation": [1, 1], "test": [1, 0]}, "WARN",
-     "in test of b"),
-    ({"classes": ["a", "b"], "train": [9, 9], "validation": [1, 1], "invalid": 3}, "FAIL",
-     "3 labels are no class"),
-    ({"classes": TEN, "train": [31] + [7] * 9, "validation": [1] * 10}, "WARN",
-     "train.class_weight: balanced"),
-    ({"classes": TEN, "train": [27] + [7] * 9, "validation": [1] * 10}, "PASS", "10 classes"),
-    ({"classes": ["a", "b"], "train": [79, 21], "validation": [1, 1]}, "PASS", "2 classes"),
-    ({"classes": ["a", "b"], "train": [81, 19], "validation": [1, 1]}, "WARN", "class_priors"),
-]  # fmt: skip
-
-
-@pytest.mark.parametrize("counts, verdict, words", LABELS)
-def test_labels(counts: dict[str, object], verdict: str, words: str) -> None:
-    found = judge_labels(ClassCounts(**counts))
-    assert (found.verdict, words in found.advice) == (verdict, True), found
-
-
-@given(st.permutations(range(5)))
-def test_classes_have_no_order(order: list[int]) -> None:
-    counts, names = [400, 7, 0, 3, 9], "abcde"
-    found = judge_labels(
-        ClassCounts(classes=[names[i] for i in order], train=[counts[i] for i in order],
-               validation=[1] * 5)
-    )  # fmt: skip
-    assert found.verdict == "FAIL"
-    assert found.details["missing_in_train"] == ["c"]
-
-
-NO_COPIES = HEALTHY["C04"]
-
-
-@pytest.mark.parametrize(
-    "changes, verdict, words",
-    [
-        ({}, "PASS", "no validation image"),
-        ({"in_train": 25}, "INFO", "validation images"),
-        ({"in_train": 26}, "WARN", "their accuracy says little"),
-        ({"in_train": 250}, "WARN", "validation"),
-        ({"in_train": 251}, "FAIL", "data.source"),
-        ({"test_in_train": 501}, "FAIL", "of 10000 test images"),
-        ({"conflicting": 10, "entropy_floor": 0.001}, "INFO", "another class"),
-        ({"conflicting": 1000, "entropy_floor": 0.01}, "WARN", "gets below 0.01"),
-        ({"test": 0}, "PASS", "no validation image"),
-    ],
-)
-def test_duplicates(changes: dict[str, int], verdict: str, words: str) -> None:
-    found = judge_duplicates(replace(NO_COPIES, **changes))
-    assert (found.verdict, words in found.advice) == (verdict, True), found
-
-
-@given(st.integers(0, 5000), st.integers(0, 5000))
-def test_more_copies_are_no_better(one: int, other: int) -> None:
-    low, high = (
-        judge_duplicates(replace(NO_COPIES, in_train=copies)).verdict
-        for copies in sorted((one, other))
-    )
-    assert low <= high
-
-
-def test_no_images() -> None:
-    none = DuplicateCounts(
-        validation=0, in_train=0, test=0, test_in_train=0, conflicting=0, train=0
-    )
-    assert judge_duplicates(none).verdict == "PASS"

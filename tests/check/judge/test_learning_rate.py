@@ -7,7 +7,7 @@ import random
 from dataclasses import replace
 
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from tests.check.healthy import HEALTHY, scan
@@ -21,8 +21,7 @@ def test_advice_goes_the_right_way(points: list[RatePoint], rate: float, schedul
     numbers = replace(HEALTHY["C14"], points=points, rate=rate, schedule=schedule, chance=0.11)
     found = judge_learning_rate(numbers)
     suggested = found.details.get("suggested")
-    if suggested is None:
-        return
+    assume(suggested is not None)
     assert ("Raise it" in found.advice) <= (rate < suggested)
     assert ("Lower it" in found.advice or "high beside" in found.advice) <= (rate > suggested)
     assert ("is below" in found.advice) <= (rate < suggested)
@@ -236,5 +235,5 @@ def test_no_higher_rate_is_judged_more_softly(
     )
     low, high = (judge_learning_rate(replace(numbers, rate=rate)) for rate in rates)
     suggested = low.details.get("suggested")
-    if suggested is not None and rates[0] >= suggested:
-        assert low.verdict <= high.verdict
+    assume(suggested is not None and rates[0] >= suggested)
+    assert low.verdict <= high.verdict

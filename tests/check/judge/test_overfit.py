@@ -1,4 +1,4 @@
-"""C12, C13, C16: what a short training shows."""
+"""C12: a few images by heart."""
 
 from __future__ import annotations
 
@@ -10,14 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.check.healthy import HEALTHY
-from zoo.check.judge.chance import guessing_bound
 from zoo.check.judge.overfit import judge_overfit, smoothing_floor, softmax_twice
-from zoo.check.judge.short_training import (
-    InputIndependent,
-    ShortTrainingAccuracy,
-    judge_better_than_guessing,
-    judge_input_independent,
-)
 
 OVERFIT = HEALTHY["C12"]
 
@@ -84,61 +77,6 @@ def test_too_few_steps_fail_only_what_they_prove(
 def test_higher_losses_are_no_better(one: float, other: float) -> None:
     low, high = (judge_overfit(replace(OVERFIT, loss=x)).verdict for x in sorted((one, other)))
     assert low <= high
-
-
-@pytest.mark.parametrize(
-    "loss, verdict, words",
-    [
-        (2.23, "PASS", "below"),
-        (2.25, "FAIL", "the network ignores its input"),
-        (2.4, "FAIL", "learning_rate in train.optimizer"),
-    ],
-)
-def test_input_independent(loss: float, verdict: str, words: str) -> None:
-    found = judge_input_independent(InputIndependent(loss=loss, entropy=2.3, se=0.02))
-    assert (found.verdict, words in found.advice) == (verdict, True)
-    found = judge_input_independent(
-        InputIndependent(loss=loss, entropy=2.3, se=0.02, shortened=True)
-    )
-    assert found.verdict == ("PASS" if verdict == "PASS" else "WARN")
-    assert ("too few steps" in found.advice) == (verdict == "FAIL")
-
-
-@pytest.mark.parametrize("accuracy, verdict", [(0.19, "WARN"), (0.129, "WARN"), (0.12, "FAIL")])
-def test_a_slow_start_is_no_blindness(accuracy: float, verdict: str) -> None:
-    """1,000 images of ten classes: guessing stays below 0.128."""
-    numbers = InputIndependent(
-        loss=2.304, entropy=2.303, se=0.001, accuracy=accuracy, majority=0.1, images=1000
-    )
-    assert judge_input_independent(numbers).verdict == verdict
-    found = judge_input_independent(replace(numbers, shortened=True))
-    assert found.verdict == {"FAIL": "WARN", "WARN": "INFO"}[verdict]
-    assert (
-        judge_input_independent(replace(numbers, shortened=True, loss=math.nan)).verdict == "FAIL"
-    )
-
-
-@pytest.mark.parametrize(
-    "accuracy, majority, verdict, words",
-    [
-        (0.129, 0.1, "PASS", "after 300"),
-        (0.128, 0.1, "FAIL", "no better than guessing"),
-        (0.9, 0.9, "WARN", "train.class_weight: balanced"),
-        (0.93, 0.9, "PASS", "after 300"),
-        (1.0, 0.9999, "PASS", "after 300"),
-    ],
-)
-def test_smoke(accuracy: float, majority: float, verdict: str, words: str) -> None:
-    numbers = ShortTrainingAccuracy(accuracy=accuracy, images=1000, majority=majority, steps=300)
-    found = judge_better_than_guessing(numbers)
-    assert (found.verdict, words in found.advice) == (verdict, True)
-    found = judge_better_than_guessing(replace(numbers, shortened=True))
-    assert found.verdict == {"FAIL": "WARN", "WARN": "INFO"}.get(verdict, verdict)
-    assert found.advice.endswith("too few steps to be sure.") == (verdict != "PASS")
-
-
-def test_what_guessing_stays_below() -> None:
-    assert guessing_bound(0.1, 1000) == pytest.approx(0.128, abs=5e-4)
 
 
 def test_a_plateau_at_equal_scores_of_a_wide_margin() -> None:

@@ -1,4 +1,4 @@
-"""C18 to C20, and the fits behind them."""
+"""C17 to C19: curves of a training."""
 
 from __future__ import annotations
 
@@ -8,17 +8,8 @@ from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from tests.check.healthy import HEALTHY
-from zoo.check.judge.curve_fits import (
-    block_means,
-    exponential_moving_average,
-    fit_line,
-    linear_aic_margin,
-    standard_error,
-)
 from zoo.check.judge.curves import (
     CurveShape,
     LossPlateau,
@@ -26,7 +17,6 @@ from zoo.check.judge.curves import (
     judge_gap,
     judge_plateau,
 )
-from zoo.check.judge.filters import FilterSmoothness, judge_filters
 from zoo.check.judge.finding import Verdict
 
 
@@ -98,57 +88,6 @@ def test_a_gap_of_few_images_is_none() -> None:
     few = replace(GAP, train_accuracy=0.95, val_accuracy=0.85, n_val=40, val_losses=RISING)
     found = judge_gap(few)
     assert (found.verdict, found.details["word"]) == ("INFO", "too few images")
-
-
-@pytest.mark.parametrize(
-    "p, size, verdict, words",
-    [
-        (0.001, (7, 7), "PASS", "smooth"),
-        (0.01, (5, 5), "INFO", "look like noise"),
-        (0.5, (3, 3), "INFO", "too small to tell"),
-        (0.001, (5, 3), "INFO", "5x3"),
-    ],
-)
-def test_filters(p: float, size: tuple[int, int], verdict: str, words: str) -> None:
-    found = judge_filters(FilterSmoothness(p=p, morans_i=0.2, kernel_size=size))
-    assert (found.verdict, words in found.advice) == (verdict, True)
-
-
-NUMBERS = st.floats(-1e6, 1e6)
-
-
-@given(st.lists(NUMBERS, min_size=1, max_size=50), st.floats(0.0, 0.99))
-def test_smoothed_lies_among_the_values(values: list[float], keep: float) -> None:
-    smooth = exponential_moving_average(values, keep)
-    assert len(smooth) == len(values)
-    slack = 1e-6 * max(1.0, *map(abs, values))
-    assert all(min(values) - slack <= value <= max(values) + slack for value in smooth)
-
-
-@given(st.floats(-100, 100), st.floats(-100, 100), st.integers(2, 40))
-def test_a_line_is_found(offset: float, slope: float, count: int) -> None:
-    xs = [float(x) for x in range(count)]
-    found = fit_line(xs, [offset + slope * x for x in xs])
-    assert found[:2] == pytest.approx((offset, slope), abs=1e-8)
-
-
-@pytest.mark.parametrize("seed", range(10))
-def test_lines_and_exponentials_are_told_apart(seed: int) -> None:
-    falls = curve(lambda t: 2 - t, noise=0.05, seed=seed).losses
-    levels = curve(lambda t: math.exp(-4 * t), noise=0.05, seed=seed).losses
-    assert linear_aic_margin(falls) > 10
-    assert linear_aic_margin(levels) < -10
-
-
-def test_short_or_constant_is_no_line() -> None:
-    assert linear_aic_margin([3.0, 2.0, 1.0]) == 0.0
-    assert linear_aic_margin([1.0] * 50) == pytest.approx(2.0)
-
-
-def test_means_of_blocks() -> None:
-    assert block_means([1.0, 3.0, 5.0, 7.0, 9.0], most=3) == [2.0, 6.0]
-    assert standard_error([1.0, 3.0]) == pytest.approx(1.0)
-    assert standard_error([1.0]) == 0.0
 
 
 @pytest.mark.parametrize(

@@ -1,16 +1,12 @@
-"""C08 to C11 and C21: signals, gradients and batch norm, layer by layer."""
+"""C08 to C10: signals, dead units and saturation."""
 
 from __future__ import annotations
-
-from dataclasses import replace
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.check.healthy import HEALTHY, LAYER
-from zoo.check.judge.gradients import Gradients, KernelGradient, judge_gradients
-from zoo.check.judge.norm import BatchNormConfig, BatchNormLayer, judge_batch_norm
+from tests.check.healthy import HEALTHY
 from zoo.check.judge.signals import (
     DeadUnits,
     LayerActivity,
@@ -128,75 +124,3 @@ def test_saturation(saturated: float, std: float, verdict: str, words: str) -> N
 
 def test_nothing_saturates() -> None:
     assert judge_saturation(Saturation(layers=[])).verdict == "PASS"
-
-
-def kernel(**changes: object) -> KernelGradient:
-    return replace(KernelGradient(path="fc1/kernel", gradient=1e-3, weight=0.1), **changes)
-
-
-OTHER = KernelGradient(path="logits/kernel", gradient=1e-3, weight=0.1)
-GRADIENTS = [
-    ([kernel()], {}, "PASS", "all 2 kernels"),
-    ([kernel(finite=False)], {}, "FAIL", "nan or infinite"),
-    ([kernel(gradient=0.0, zero=True)], {}, "FAIL", "fc1/kernel gets no gradient"),
-    ([kernel(gradient=0.0, zero=True, behind_zero_init=True)], {}, "PASS", "all 2 kernels"),
-    ([kernel(gradient=0.0, zero=True, behind_zero_init=True)], {"frozen": ["fc1/kernel"]}, "FAIL",
-     "gets no gradient"),
-    ([kernel(gradient=0.9)], {}, "PASS", "kernels get"),
-    ([kernel(gradient=1.1)], {}, "WARN", "larger in fc1/kernel than in logits/kernel"),
-    ([kernel(weight=0.0)], {}, "PASS", "kernels get"),
-    ([kernel()], {"bias_redundant": ["fc1/bias"]}, "INFO", "use_bias: false"),
-    ([kernel()], {"leak": 9e-6}, "PASS", "kernels get"),
-    ([kernel()], {"leak": 1e-4}, "WARN", "mixes images"),
-    ([kernel()], {"leak": 0.1}, "FAIL", "mixes images"),
-]  # fmt: skip
-
-
-@pytest.mark.parametrize("layers, more, verdict, words", GRADIENTS)
-def test_gradients(
-    layers: list[KernelGradient], more: dict[str, object], verdict: str, words: str
-) -> None:
-    for order in ([*layers, OTHER], [OTHER, *layers]):
-        found = judge_gradients(Gradients(layers=order, **more))
-        assert (found.verdict, words in found.advice) == (verdict, True), found
-
-
-BATCH_NORM = HEALTHY["C21"]
-
-
-def layer(**changes: object) -> BatchNormLayer:
-    return replace(LAYER, **changes)
-
-
-NORMS = [
-    ([layer()], {}, "PASS", "100% made"),
-    ([layer(momentum=0.99)], {"steps": 299}, "PASS", "95% made in 299"),
-    ([layer(momentum=0.99)], {"steps": 298}, "WARN", "batch_norm.momentum"),
-    ([layer(momentum=0.99)], {"steps": 48}, "WARN", "train.batch_norm_batches"),
-    ([layer(momentum=0.99)], {"steps": 48, "reestimated": True}, "PASS", "taken anew"),
-    ([layer(), layer(momentum=0.99)], {"steps": 48}, "WARN", "38% made"),
-    ([layer(momentum=0.9)], {"steps": 29}, "PASS", "95% made"),
-    ([layer(values=32)], {"batch_size": 32, "last_batch": 0}, "PASS", "made"),
-    ([layer(values=31)], {"batch_size": 31, "last_batch": 0}, "WARN", "train.batch_size"),
-    ([layer(values=1)], {"batch_size": 1, "last_batch": 0}, "FAIL", "group_norm"),
-    ([layer(values=128)], {"last_batch": 1}, "FAIL", "train.drop_remainder: true"),
-    ([layer(values=128)], {"last_batch": 15}, "WARN", "train.drop_remainder: true"),
-    ([layer(values=128)], {"last_batch": 16}, "INFO", "16 values"),
-    ([layer(values=128)], {"last_batch": 32}, "PASS", "made"),
-    ([layer()], {"last_batch": 1}, "PASS", "made"),
-    ([layer(variance_small=0.0027)], {}, "WARN", "2.7 epsilon"),
-    ([layer(variance_small=0.01)], {}, "PASS", "made"),
-    ([layer(variance_small=None)], {}, "PASS", "made"),
-    ([layer(redundant_bias=True)], {}, "INFO", "drop use_bias"),
-    ([], {}, "PASS", "no batch norm"),
-]
-
-
-@pytest.mark.parametrize("layers, more, verdict, words", NORMS)
-def test_batch_norm(
-    layers: list[BatchNormLayer], more: dict[str, object], verdict: str, words: str
-) -> None:
-    numbers: BatchNormConfig = replace(BATCH_NORM, layers=layers, **more)
-    found = judge_batch_norm(numbers)
-    assert (found.verdict, words in found.advice) == (verdict, True), found
-    assert judge_batch_norm(replace(numbers, layers=layers[::-1])).verdict == verdict

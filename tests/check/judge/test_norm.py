@@ -1,0 +1,50 @@
+"""C21: batch norm."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from tests.check.healthy import HEALTHY, LAYER
+from zoo.check.judge.norm import BatchNormConfig, BatchNormLayer, judge_batch_norm
+
+BATCH_NORM = HEALTHY["C21"]
+
+
+def layer(**changes: object) -> BatchNormLayer:
+    return replace(LAYER, **changes)
+
+
+NORMS = [
+    ([layer()], {}, "PASS", "100% made"),
+    ([layer(momentum=0.99)], {"steps": 299}, "PASS", "95% made in 299"),
+    ([layer(momentum=0.99)], {"steps": 298}, "WARN", "batch_norm.momentum"),
+    ([layer(momentum=0.99)], {"steps": 48}, "WARN", "train.batch_norm_batches"),
+    ([layer(momentum=0.99)], {"steps": 48, "reestimated": True}, "PASS", "taken anew"),
+    ([layer(), layer(momentum=0.99)], {"steps": 48}, "WARN", "38% made"),
+    ([layer(momentum=0.9)], {"steps": 29}, "PASS", "95% made"),
+    ([layer(values=32)], {"batch_size": 32, "last_batch": 0}, "PASS", "made"),
+    ([layer(values=31)], {"batch_size": 31, "last_batch": 0}, "WARN", "train.batch_size"),
+    ([layer(values=1)], {"batch_size": 1, "last_batch": 0}, "FAIL", "group_norm"),
+    ([layer(values=128)], {"last_batch": 1}, "FAIL", "train.drop_remainder: true"),
+    ([layer(values=128)], {"last_batch": 15}, "WARN", "train.drop_remainder: true"),
+    ([layer(values=128)], {"last_batch": 16}, "INFO", "16 values"),
+    ([layer(values=128)], {"last_batch": 32}, "PASS", "made"),
+    ([layer()], {"last_batch": 1}, "PASS", "made"),
+    ([layer(variance_small=0.0027)], {}, "WARN", "2.7 epsilon"),
+    ([layer(variance_small=0.01)], {}, "PASS", "made"),
+    ([layer(variance_small=None)], {}, "PASS", "made"),
+    ([layer(redundant_bias=True)], {}, "INFO", "drop use_bias"),
+    ([], {}, "PASS", "no batch norm"),
+]
+
+
+@pytest.mark.parametrize("layers, more, verdict, words", NORMS)
+def test_batch_norm(
+    layers: list[BatchNormLayer], more: dict[str, object], verdict: str, words: str
+) -> None:
+    numbers: BatchNormConfig = replace(BATCH_NORM, layers=layers, **more)
+    found = judge_batch_norm(numbers)
+    assert (found.verdict, words in found.advice) == (verdict, True), found
+    assert judge_batch_norm(replace(numbers, layers=layers[::-1])).verdict == verdict

@@ -1,0 +1,40 @@
+"""The loss at the start, measured."""
+
+from __future__ import annotations
+
+from math import log
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from tests.check.planted_faults import healthy_subject
+from zoo.check.measure import loss
+
+
+@pytest.mark.parametrize("word", ["softmax", "svm"])
+def test_every_loss_is_the_loss(tmp_path: Path, word: str) -> None:
+    """The column of the true label holds what the compiled loss gives."""
+    subject = healthy_subject(tmp_path, f"train.loss={word}")
+    numbers = loss.loss_wiring(subject)
+    assert numbers.compiled == pytest.approx(numbers.own, rel=1e-5)
+    assert abs(numbers.own - numbers.expected) < 4 * numbers.sd + 1e-6
+
+
+@pytest.mark.parametrize("stddev", [0.1, 0.3])
+def test_loss_of_random_logits(tmp_path: Path, stddev: float) -> None:
+    """ln C + s^2 / 2 (1 - 1 / C), for logits that are normal with standard deviation s."""
+    subject = healthy_subject(tmp_path, f"model.head.kernel_initializer={{gaussian: {stddev / 4}}}")
+    numbers = loss.head_confidence(subject)
+    s = numbers.logit_std
+    assert 0.1 < s < 2
+    assert numbers.loss == pytest.approx(log(10) + s * s / 2 * 0.9, rel=0.12)
+
+
+def test_the_gain_of_a_head(tmp_path: Path) -> None:
+    subject = healthy_subject(
+        tmp_path, "model.head.kernel_initializer={gaussian: 0.1}", "model.head.scale=3"
+    )
+    gain = loss.head_confidence(subject).head_gain
+    kernel = np.asarray(subject.start.get_layer("logits").kernel)
+    assert gain == pytest.approx(3 * 0.1 * kernel.shape[0] ** 0.5, rel=0.3)
