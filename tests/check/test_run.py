@@ -65,7 +65,7 @@ def test_quick(recipe: Path, tmp_path: Path, call: Any) -> None:
 
 @pytest.mark.slow
 def test_fail_is_exit_code_1(recipe: Path, call: Any) -> None:
-    done = zoo(
+    done = call(
         "check", recipe, "--only", "C01,C06", "--json",
         "--set", "data.preprocess=none", "--set", "model.defaults.batch_norm=none",
     )  # fmt: skip
@@ -83,7 +83,7 @@ def test_fail_is_exit_code_1(recipe: Path, call: Any) -> None:
 def test_writes_a_copy_and_figures(recipe: Path, tmp_path: Path, call: Any) -> None:
     pytest.importorskip("matplotlib")
     recipe.write_text("# my words\n" + HEALTHY, encoding="utf-8")
-    done = zoo(
+    done = call(
         "check", recipe, "--only", "C09,C11,C12,C14", "--write", "better.yaml", "--plots",
         "--json",
     )  # fmt: skip
