@@ -11,7 +11,7 @@ def short_trainings(monkeypatch: pytest.MonkeyPatch) -> None:
 
     That is enough wherever a test shows more than how far a network gets.
     """
-    monkeypatch.setattr("zoo.check.measure.training.STEPS", 100)
+    monkeypatch.setattr("zoo.check.measure.short_training.STEPS", 100)
     monkeypatch.setattr("zoo.check.measure.scan.SEEDS", 1)
     monkeypatch.setattr("zoo.check.measure.overfit.RATES", (1e-2,))
     monkeypatch.setattr("zoo.check.measure.overfit.STEPS", 150)

@@ -13,8 +13,8 @@ from tests.check.healthy import HEALTHY
 from tests.check.healthy import scan as healthy_scan
 from tests.check.planted_faults import healthy_subject
 from tests.check.scans import POINT
-from zoo.check.measure import gradients, overfit, scan, training
-from zoo.check.measure.trainer import LEAST_IMAGES, LEAST_SHARE, Trainer
+from zoo.check.measure import gradients, overfit, scan, short_training
+from zoo.check.measure.trainer import MAX_HALVING, MIN_IMAGES, Trainer
 from zoo.check.run import check
 
 
@@ -38,11 +38,11 @@ def test_slow_steps_take_smaller_batches(
     trainer = Timed()
     affordable = trainer.afford(seconds, steps)
     assert trainer.images <= whole
-    assert trainer.images == whole or trainer.images >= max(LEAST_IMAGES, whole / LEAST_SHARE)
+    assert trainer.images == whole or trainer.images >= max(MIN_IMAGES, whole / MAX_HALVING)
     assert affordable == pytest.approx(seconds / each * whole / trainer.images)
     if trainer.images < whole:  # What was halved, twice as many or one more, was too slow.
         assert steps * each * (2 * trainer.images + 1) / whole > seconds * (1 - 1e-9)
-    elif whole // 2 >= max(LEAST_IMAGES, -(-whole // LEAST_SHARE)):
+    elif whole // 2 >= max(MIN_IMAGES, -(-whole // MAX_HALVING)):
         assert affordable >= steps * (1 - 1e-9)
 
 
@@ -53,7 +53,7 @@ def test_rates_of_smaller_batches_go_by_the_root(tmp_path: Path) -> None:
     trainer.restart()
     assert trainer.rate == pytest.approx(trainer.peak)
     trainer.rate = 0.1
-    assert float(trainer.optimizer.learning_rate) == pytest.approx(0.05)
+    assert float(trainer.network.optimizer.learning_rate) == pytest.approx(0.05)
     assert trainer.rate == pytest.approx(0.1)
     assert len(trainer.batches(0)[1]) == 32
     trainer.take(1000)
@@ -64,10 +64,10 @@ def test_rates_of_smaller_batches_go_by_the_root(tmp_path: Path) -> None:
 def test_updates_of_smaller_batches(tmp_path: Path, word: str, times: float) -> None:
     """Steps of Adam are as long as their rate, which a quarter of a batch halves."""
     subject = healthy_subject(tmp_path, f"train.optimizer={{{word}: {{learning_rate: 0.01}}}}")
-    found = training.train_briefly(subject)
-    plain = {row.path: row.ratio for row in training.update_ratio(subject).layers}
+    found = short_training.train_briefly(subject)
+    plain = {row.path: row.ratio for row in short_training.update_ratio(subject).layers}
     found.scale = 0.5
-    for row in training.update_ratio(subject).layers:
+    for row in short_training.update_ratio(subject).layers:
         assert row.ratio == pytest.approx(times * plain[row.path])
 
 
@@ -116,7 +116,7 @@ def test_a_check_keeps_its_time_whatever_a_step_takes(
         "tried 1 of them, with one seed, for 20 steps each, until its time ran out"
         in (report.notes["C14"])
     )
-    assert subject.cache.short_training.steps == training.FEWEST_STEPS
+    assert subject.cache.short_training.steps == short_training.MIN_STEPS
     assert [len(curve) for curve in subject.cache.overfit_curves.values()] == [overfit.MIN_STEPS]
 
 
@@ -133,12 +133,12 @@ def test_what_too_short_a_scan_cannot_tell_is_left_to_a_longer_training(
 
     monkeypatch.setattr(Trainer, "step_seconds", 10.0)
     monkeypatch.setattr(Trainer, "_timed", lambda trainer: 10 * trainer.batches.size(0) / 128)
-    monkeypatch.setattr(training, "FEWEST_STEPS", 100)
+    monkeypatch.setattr(short_training, "MIN_STEPS", 100)
     monkeypatch.setattr(scan, "_train_at", point)
     subject = healthy_subject(tmp_path, "train.batch_size=128")
     report = check(subject, only=["C14", "C16"])
     verdicts = {finding.id: finding.verdict.value for finding in report.findings}
-    own = training.Trainer(subject, subject.recipe).peak / (
+    own = short_training.Trainer(subject, subject.recipe).peak / (
         1 if subject.recipe.train.schedule.word == "constant" else 3
     )
     smoke = subject.cache.short_training
@@ -151,8 +151,8 @@ def test_what_too_short_a_scan_cannot_tell_is_left_to_a_longer_training(
         assert report.suggestion is None
         assert smoke.rate == pytest.approx(own)
         assert verdicts["C14"] == "INFO"
-    assert smoke.unsure == training.better_than_guessing(subject).shortened == exploding
-    assert training.input_independent(subject).shortened == exploding
+    assert smoke.unsure == short_training.better_than_guessing(subject).shortened == exploding
+    assert short_training.input_independent(subject).shortened == exploding
 
 
 @pytest.mark.parametrize("steps", [20, 50])
@@ -161,7 +161,7 @@ def test_at_the_rate_of_a_shortened_scan_nothing_is_sure(tmp_path: Path, steps: 
     subject.cache.scan = replace(HEALTHY["C14"], points=healthy_scan(-6, -5), steps=steps)
     suggestion = subject.cache.scan.rounded_suggestion
     assert suggestion is not None
-    found = training.train_briefly(subject)
+    found = short_training.train_briefly(subject)
     wanted = (suggestion["learning_rate"], False, steps == 20)
     assert (found.rate, found.shortened, found.unsure) == wanted
 

@@ -39,7 +39,7 @@ def test_gradients_are_taken_with_the_rate_of_their_batch(
     step = Trainer.step
 
     def spied(trainer: Trainer, *batch: np.ndarray) -> tuple[float, float]:
-        seen.append((len(batch[0]), float(trainer.optimizer.learning_rate) / trainer.peak))
+        seen.append((len(batch[0]), float(trainer.network.optimizer.learning_rate) / trainer.peak))
         return step(trainer, *batch)
 
     monkeypatch.setattr(Trainer, "step", spied)

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.check.planted_faults import healthy_subject
-from zoo.check.measure.trainer import Trainer
+from zoo.check.measure.trainer import LossCurve, Trainer
 
 
 def test_a_trainer_starts_again(tmp_path: Path) -> None:
@@ -17,8 +17,19 @@ def test_a_trainer_starts_again(tmp_path: Path) -> None:
     for seed in (0, 0, 1):
         trainer.restart(seed)
         trainer.rate = 1e-2
-        curves.append([found for found, _ in trainer.losses(5)])
+        curve = LossCurve()
+        trainer.train([curve], 5)
+        curves.append(curve.losses)
     assert curves[0] == curves[1]
     assert curves[0] != curves[2]
     trainer.restart()
     assert trainer.rate == pytest.approx(trainer.peak)
+
+
+def test_a_training_ends_where_an_observer_says_so(tmp_path: Path) -> None:
+    subject = healthy_subject(tmp_path)
+    trainer = Trainer(subject, subject.recipe)
+    trainer.restart()
+    curve = LossCurve(lambda observed: len(observed.losses) == 3)
+    trainer.train([curve], 5)
+    assert (len(curve.losses), len(curve.accuracies)) == (3, 3)

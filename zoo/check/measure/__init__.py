@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from zoo.check.measure import data, gradients, loss, overfit, scan, start, training
+from zoo.check.measure import data, gradients, loss, overfit, scan, short_training, start
 from zoo.check.measure.subject import Subject
 
 __all__ = ["MEASURE", "Subject"]
@@ -23,15 +23,15 @@ MEASURE: dict[str, Callable[[Subject], Any]] = {
     "C06": loss.head_confidence,
     "C07": loss.regularisation,
     "C08": start.signal_propagation,
-    "C09": training.dead_units,
+    "C09": short_training.dead_units,
     "C10": start.saturation,
     "C11": gradients.gradients,
     "C12": overfit.overfit,
-    "C13": training.input_independent,
+    "C13": short_training.input_independent,
     "C14": scan.scan,
-    "C15": training.update_ratio,
-    "C16": training.better_than_guessing,
-    "C20": training.filter_smoothness,
+    "C15": short_training.update_ratio,
+    "C16": short_training.better_than_guessing,
+    "C20": short_training.filter_smoothness,
     "C21": start.batch_norm,
     "C25": start.symmetry,
 }

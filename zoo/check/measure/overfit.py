@@ -12,7 +12,7 @@ from zoo import backend, losses
 from zoo.check.judge.overfit import OVERFIT_WARN, Overfit
 from zoo.check.measure.loss import loss_name, loss_per_label
 from zoo.check.measure.subject import Subject
-from zoo.check.measure.trainer import Trainer
+from zoo.check.measure.trainer import LossCurve, Trainer
 from zoo.model import introspect
 
 MIN_IMAGES, IMAGES_PER_CLASS, MAX_IMAGES = 20, 2, 128
@@ -81,15 +81,15 @@ def _train(
     trainer = Trainer(subject, subject.unregularized, {"Adam": {"learning_rate": rate}})
     trainer.restart()
     floor = _floor(images, labels)
-    curve: list[float] = []
-    accuracy = 0.0
-    for _ in range(STEPS):
-        loss, accuracy = trainer.step(images, labels)
-        curve.append(loss)
-        if not isfinite(loss) or _learned(accuracy, loss, floor):
-            break
-        if time.perf_counter() > deadline and len(curve) >= MIN_STEPS:
-            break
+
+    def ended(observed: LossCurve) -> bool:
+        if _learned(observed.accuracies[-1], observed.losses[-1], floor):
+            return True
+        return time.perf_counter() > deadline and len(observed.losses) >= MIN_STEPS
+
+    observer = LossCurve(ended)
+    trainer.train([observer], STEPS, lambda step: (images, labels))
+    curve, accuracy = observer.losses, observer.accuracies[-1]
     subject.cache.overfit_curves = {**(subject.cache.overfit_curves or {}), rate: curve}
     penalty = float(sum(float(value) for value in trainer.network.losses))
     own_loss, noise = _own_loss_and_noise(trainer, images, labels)

@@ -14,7 +14,7 @@ from zoo.check.judge import rates
 from zoo.check.judge.chance import guessing_bound
 from zoo.check.judge.learning_rate import STEPS, LearningRateScan
 from zoo.check.measure.subject import Subject
-from zoo.check.measure.trainer import Trainer, shared
+from zoo.check.measure.trainer import LossCurve, Trainer, shared
 
 # Decades that the scan covers, in steps of a half.
 DECADES = {"SGD": (-5.0, 1.5), "TorchSGD": (-5.0, 1.5), "other": (-6.0, 0.5)}
@@ -150,27 +150,32 @@ def _untrained_losses(trainer: Trainer, seed: int, steps: int) -> list[float]:
     trainer.restart(seed)
     trainer.rate = 0.0
     count = min(LAST_LOSSES, steps)
-    return [loss for loss, _ in trainer.losses(count, seed * steps + steps - count)]
+    first = seed * steps + steps - count
+    curve = LossCurve()
+    trainer.train([curve], count, lambda step: trainer.batches(first + step))
+    return curve.losses
 
 
 def _train_at(
     trainer: Trainer, rate: float, seed: int, plan: _Plan, untrained: list[float]
 ) -> rates.RatePoint:
     trainer.restart(seed)
-    losses: list[float] = []
-    accuracies: list[float] = []
-    smooth, highest = None, 0.0
-    for step in range(plan.steps):
-        trainer.rate = rate * min((step + 1) / max(plan.warmup, 1), 1.0)
-        loss, accuracy = trainer.step(*trainer.batches(seed * plan.steps + step))
-        losses.append(loss)
-        accuracies.append(accuracy)
-        smooth = loss if smooth is None else 0.9 * smooth + 0.1 * loss
-        highest = max(highest, smooth)
-        if not isfinite(loss) or smooth > STOP_FACTOR * losses[0] + 1:
-            break
-    end = losses[-LAST_LOSSES:]
-    finite = all(map(isfinite, losses))
+    smoothed: list[float] = []
+
+    def exploded(curve: LossCurve) -> bool:
+        loss = curve.losses[-1]
+        smoothed.append(0.9 * smoothed[-1] + 0.1 * loss if smoothed else loss)
+        return smoothed[-1] > STOP_FACTOR * curve.losses[0] + 1
+
+    curve = LossCurve(exploded)
+    trainer.train(
+        [curve],
+        plan.steps,
+        lambda step: trainer.batches(seed * plan.steps + step),
+        lambda step: rate * min((step + 1) / max(plan.warmup, 1), 1.0),
+    )
+    end = curve.losses[-LAST_LOSSES:]
+    finite = all(map(isfinite, curve.losses))
     # A training that ended early compares other batches; it is too high whatever they say.
     change = np.subtract(end, untrained[-len(end) :]) if finite else np.zeros(1)
     return rates.RatePoint(
@@ -179,7 +184,7 @@ def _train_at(
         first_loss=float(np.mean(untrained)),
         end_loss=float(np.mean(end)) if finite else float("inf"),
         se=float(np.std(change) / sqrt(len(change))),
-        smoothed_max=highest if finite else float("inf"),
+        smoothed_max=max(0.0, *smoothed) if finite else float("inf"),
         finite=finite,
-        accuracy=float(np.mean(accuracies[-LAST_LOSSES:])),
+        accuracy=float(np.mean(curve.accuracies[-LAST_LOSSES:])),
     )

@@ -24,9 +24,9 @@ from zoo.recipe.without_regularization import without_regularization
 from zoo.train.class_weights import class_weights
 
 if TYPE_CHECKING:
+    from zoo.check.measure.short_training import ShortTraining
     from zoo.check.measure.start import ActivationSummary
     from zoo.check.measure.trainer import Trainer
-    from zoo.check.measure.training import ShortTraining
 
 ALL_CHECKS = "all"  # Key of a note that concerns every check.
 PROBE_IMAGES = 1024

@@ -1,142 +1,207 @@
-"""Short trainings that leave nothing behind: many starts, rates and batches of one traced step."""
+"""Trains a network for some steps, again and again: many starts, rates and batches, traced once.
+
+Nothing of it reaches a run. Observers are those of `zoo.train.observers`; every step is a stop,
+since each loss decides whether the next step is made.
+"""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Sequence
 from functools import cached_property
-from math import sqrt
+from math import isfinite, sqrt
 from typing import Any
 
 import keras
 import numpy as np
 
-from zoo import losses, optimize
-from zoo.batches import Batches
+from zoo import backend, losses, optimize
+from zoo.batches import Batch, Batches
 from zoo.check.measure.subject import Subject
 from zoo.recipe import Recipe
 from zoo.recipe.schema import Optimizer, Schedule
 from zoo.train import checkpoint
+from zoo.train.observers import Observer, Observers, StepCounter, StopTraining
 
-# Where steps are slow, batches are halved, to so many images and to such a share at the least.
-LEAST_IMAGES, LEAST_SHARE = 32, 8
+# Where steps are slow, batches are halved, but not below this size or an eighth of the recipe's.
+MIN_IMAGES, MAX_HALVING = 32, 8
 TIMED_STEPS, TIMED_SECONDS = 4, 1.0
 
-# What follows from a plan of many epochs, and has no place in a few hundred steps.
-PLANNED = {"ema": None, "lookahead": None, "gradient_accumulation_steps": None}
+# Parts of `train` that a training of a few hundred steps leaves out.
+LEFT_OUT = {"ema": None, "lookahead": None, "gradient_accumulation_steps": None}
+
+
+class LossCurve(Observer):
+    """Keeps the loss and the accuracy of each step; ends the training when it should.
+
+    Args:
+        should_stop: asked after each step; None: only a loss that is not finite ends it.
+
+    Attributes:
+        losses: of each step, penalties included.
+        accuracies: of each step's batch, before its update.
+    """
+
+    def __init__(self, should_stop: Callable[[LossCurve], bool] | None = None) -> None:
+        self.should_stop = should_stop
+        self.losses: list[float] = []
+        self.accuracies: list[float] = []
+
+    def next_stop(self, step: int) -> int:
+        """Every step."""
+        return step + 1
+
+    def on_steps(self, first: int, last: int, losses: Sequence[float]) -> None:
+        """Notes the step.
+
+        Raises:
+            StopTraining: the loss is not finite, or `should_stop` says so.
+        """
+        self.losses += losses
+        self.accuracies.append(self.counter.metrics["accuracy"])
+        if not isfinite(self.losses[-1]) or (self.should_stop and self.should_stop(self)):
+            raise StopTraining
 
 
 class Trainer:
-    """A compiled network of a recipe with a learning rate that may be set, and may start again.
+    """A compiled network of a recipe whose learning rate may be set, and that may start again.
 
     Args:
         subject: what is checked.
-        recipe: the subject's, or its unregularized one.
+        recipe: the subject's, or the same without regularisation.
         optimizer: another one than the recipe's, as a recipe has it.
+
+    Attributes:
+        network: the model.
+        peak: the recipe's learning rate.
+        batches: those that are trained on.
+        whole: images in a batch of the recipe.
     """
 
     def __init__(
         self, subject: Subject, recipe: Recipe, optimizer: dict[str, Any] | None = None
     ) -> None:
-        train = recipe.train
-        update: dict[str, Any] = dict(PLANNED)
+        update: dict[str, Any] = dict(LEFT_OUT)
         update["schedule"] = Schedule.model_validate("constant")
         if optimizer:
             update["optimizer"] = Optimizer.model_validate(optimizer)
         self.subject = subject
-        self.recipe = recipe.model_copy(update={"train": train.model_copy(update=update)})
+        train = recipe.train.model_copy(update=update)
+        self.recipe = recipe.model_copy(update={"train": train})
         self.network = subject.network(self.recipe)
-        self.peak = float(self.recipe.train.optimizer.options.learning_rate)
-        self.starts: dict[int, list[np.ndarray]] = {}
-        self.prepared = False
+        self.peak = float(train.optimizer.options.learning_rate)
         self.batches: Batches = self.subject.batches(self.recipe)
         self.whole = self.batches.size(0)
+        self._starts: dict[int, list[np.ndarray]] = {}  # Values of all variables, by seed.
 
     @property
     def scale(self) -> float:
-        """What the rates of the recipe's batches are multiplied by for those that are taken.
+        """Factor from a rate for the recipe's batches to one for the batches that are taken.
 
-        The root of their sizes' ratio, which keeps the size of the noise in a step of SGD
-        (Krizhevsky 2014, section 5) and of Adam (Malladi et al. 2022). The largest stable rate of
-        a smaller batch is between that of the whole one and their ratio times it: the root is off
-        by no more than itself, whichever it is.
+        The root of the ratio of their sizes, which keeps the size of the noise in a step of SGD
+        (Krizhevsky 2014, "One weird trick for parallelizing convolutional neural networks",
+        section 5) and of Adam (Malladi et al. 2022, "On the SDEs and scaling rules for adaptive
+        gradient algorithms"). The largest stable rate of a smaller batch lies between that of the
+        whole one and their ratio times it: the root is off by no more than itself.
         """
         return sqrt(self.batches.size(0) / self.whole)
 
     def take(self, images: int) -> None:
-        """Takes batches of so many images, or of the recipe's number if that is smaller."""
+        """Trains on batches of so many images from now on, but not of more than the recipe's."""
         self.batches = self.subject.batches(self.recipe, min(images, self.whole))
 
     def afford(self, seconds: float, steps: int) -> float:
-        """Halves batches until so many steps take no longer than `seconds`, as far as is sensible.
+        """Halves batches until `steps` steps take at most `seconds`, as far as is sensible.
 
         Returns:
-            How many steps do take that long then.
+            The number of steps that take `seconds` then.
         """
         images = self.whole
-        least = max(LEAST_IMAGES, -(-self.whole // LEAST_SHARE))
-        pace = self.step_seconds
-        while steps * pace * images / self.whole > seconds and images // 2 >= least:
+        least = max(MIN_IMAGES, -(-self.whole // MAX_HALVING))
+        whole_step_seconds = self.step_seconds
+        while steps * whole_step_seconds * images / self.whole > seconds and images // 2 >= least:
             images //= 2
         self.take(images)
-        return seconds / (pace if images == self.whole else self._timed())
+        return seconds / (whole_step_seconds if images == self.whole else self._timed())
 
     def prepare(self) -> None:
-        """Compiles the network as it is now; that is its first start."""
-        wide = self.recipe.train.dtype_policy == "float64"
+        """Compiles the network as it is now; that is the start of seed 0."""
+        is_float64 = self.recipe.train.dtype_policy == "float64"
         self.network.compile(
             optimize.optimizer(self.recipe, self.network, self.batches.steps_per_epoch),
-            self.subject.make_loss(self.recipe.train.loss, "float64" if wide else None),
+            self.subject.make_loss(self.recipe.train.loss, "float64" if is_float64 else None),
             metrics=[losses.Accuracy()],
             jit_compile=keras.backend.backend() == "jax",
         )
         # One batch makes the metrics' variables.
         self.network.test_on_batch(*self.batches(0))
-        self.starts = {0: self._values()}
-        self.prepared = True
-
-    def _values(self) -> list[np.ndarray]:
-        return [np.array(keras.ops.convert_to_numpy(v)) for v in checkpoint.variables(self.network)]
+        self._starts = {0: _values(checkpoint.variables(self.network))}
 
     def restart(self, seed: int = 0) -> None:
         """Puts weights, optimizer and all else back to the start; each seed draws its own."""
-        if not self.prepared:
+        if not self._starts:
             self.prepare()
-        if seed not in self.starts:
+        if seed not in self._starts:
             drawn = self.recipe.model_copy(update={"seed": self.recipe.seed + seed})
-            other = self.subject.network(drawn)
-            weights = [np.array(keras.ops.convert_to_numpy(v)) for v in other.variables]
-            self.starts[seed] = weights + self.starts[0][len(weights) :]
-        for variable, value in zip(
-            checkpoint.variables(self.network), self.starts[seed], strict=True
-        ):
+            weights = _values(self.subject.network(drawn).variables)
+            self._starts[seed] = weights + self._starts[0][len(weights) :]
+        variables = checkpoint.variables(self.network)
+        for variable, value in zip(variables, self._starts[seed], strict=True):
             variable.assign(value)
         self.rate = self.peak
 
     @property
     def rate(self) -> float:
         """The learning rate, as for batches of the recipe's size."""
-        return float(keras.ops.convert_to_numpy(self.optimizer.learning_rate)) / self.scale
+        return optimize.current_learning_rate(self.network.optimizer) / self.scale
 
     @rate.setter
     def rate(self, value: float) -> None:
-        self.optimizer.learning_rate = value * self.scale
-
-    @property
-    def optimizer(self) -> Any:
-        """The one with the learning rate, inside of what scales losses."""
-        return getattr(self.network.optimizer, "inner_optimizer", self.network.optimizer)
+        optimizer = self.network.optimizer
+        inner = getattr(optimizer, "inner_optimizer", optimizer)  # Inside of what scales losses.
+        inner.learning_rate = value * self.scale
 
     def step(self, *batch: Any) -> tuple[float, float]:
-        """Trains on one batch; its loss, penalties included, and accuracy before the step."""
-        self.network.reset_metrics()
-        found = self.network.train_on_batch(*batch, return_dict=True)
-        return float(found["loss"]), float(found["accuracy"])
+        """Trains on one batch.
 
-    def losses(self, steps: int, first: int = 0) -> Iterator[tuple[float, float]]:
-        """Trains on the recipe's batches from `first` on."""
-        for step in range(first, first + steps):
-            yield self.step(*self.batches(step))
+        Returns:
+            The loss, penalties included, and the accuracy, both before the update.
+        """
+        self.network.reset_metrics()
+        metrics = self.network.train_on_batch(*batch, return_dict=True)
+        return float(metrics["loss"]), float(metrics["accuracy"])
+
+    def train(
+        self,
+        observers: Sequence[Observer],
+        steps: int,
+        batch: Callable[[int], Batch] | None = None,
+        rate: Callable[[int], float] | None = None,
+    ) -> None:
+        """Trains for some steps, or until an observer stops the training.
+
+        Args:
+            observers: told of every step.
+            steps: at most.
+            batch: the batch of a step, from 0; None: those of `batches`.
+            rate: the learning rate of a step; None: it stays as it is.
+        """
+        counter = StepCounter(steps, epochs=1)
+        told = Observers(observers, counter)
+        told.attach(self.network)
+        told.tell("on_train_begin")
+        told.tell("on_epoch_begin", 0)
+        try:
+            for step in range(steps):
+                told.tell("after_stop")
+                if rate is not None:
+                    self.rate = rate(step)
+                loss, accuracy = self.step(*(batch or self.batches)(step))
+                counter.step += 1
+                counter.metrics = {"loss": loss, "accuracy": accuracy}
+                told.on_steps([loss])
+        except StopTraining:
+            return
 
     @cached_property
     def step_seconds(self) -> float:
@@ -157,6 +222,10 @@ class Trainer:
             times.append(time.perf_counter() - start)
         self.restart()
         return min(times)
+
+
+def _values(variables: Sequence[Any]) -> list[np.ndarray]:
+    return [backend.to_numpy(variable) for variable in variables]
 
 
 def shared(subject: Subject) -> Trainer:

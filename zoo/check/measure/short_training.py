@@ -1,9 +1,9 @@
-"""Numbers that take training: a first few hundred steps, and what they leave."""
+"""Numbers of a short training of a few hundred steps, which several checks share."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from math import isfinite, sqrt
+from math import sqrt
 
 import numpy as np
 
@@ -15,26 +15,37 @@ from zoo.check.judge.signals import DeadUnits
 from zoo.check.measure import start
 from zoo.check.measure.loss import loss_per_label
 from zoo.check.measure.subject import Subject
-from zoo.check.measure.trainer import Trainer, shared
+from zoo.check.measure.trainer import LossCurve, Trainer, shared
 from zoo.data.splits import Split
 from zoo.plan.options import ConvOptions
 from zoo.train.batch_norm_statistics import reestimate
 from zoo.train.class_weights import class_weights
+from zoo.train.update_ratio import UpdateRatios
 
-STEPS, FEWER_STEPS = 300, 100  # The latter is what smaller batches are to make affordable.
-FEWEST_STEPS = 30
-SECONDS = 60.0
-RATIO_FROM, RATIO_EVERY, RATIO_OFTEN = 50, 10, 3  # The last where steps are few.
-SCORED = 2000
-PROBED = 2048
-SCORED_SECONDS, FEWEST_SCORED = 20.0, 512
+STEPS = 300
+SECONDS = 60.0  # A training that would take longer has fewer steps, on smaller batches.
+SHORTENED_STEPS = 100  # Steps that smaller batches are to make affordable.
+MIN_STEPS = 30
+REESTIMATION_STEPS = 30  # Last steps whose batches give batch norm its statistics.
+# Update ratios are measured from this step on, every so many steps; more often where steps are few.
+RATIOS_FROM, RATIOS_EVERY, RATIOS_EVERY_SHORTENED = 50, 10, 3
+VALIDATION_IMAGES, TRAINING_IMAGES = 2000, 2048
+# Where steps are slow, fewer images are scored: what takes so long, but at least so many.
+SCORING_SECONDS, MIN_SCORED_IMAGES = 20.0, 512
 
 
 @dataclass
 class ShortTraining:
-    """A first few hundred steps, and what they leave.
+    """A training of the first few hundred steps.
 
-    `shortened`: they are few; `unsure`: that, or their rate is what a shortened scan suggested.
+    Attributes:
+        trainer: its network is trained.
+        rate: the constant learning rate, for batches of the recipe's size.
+        scale: factor from that to the rate for the batches that were taken.
+        curve: the loss of each step.
+        ratios: update ratios by kernel.
+        shortened: the steps are few, since each is slow.
+        unsure: `shortened`, or the rate is what a shortened scan suggested.
     """
 
     trainer: Trainer
@@ -42,24 +53,27 @@ class ShortTraining:
     scale: float
     curve: list[float]
     ratios: dict[str, list[float]]
-    steps: int
     shortened: bool
     unsure: bool
 
+    @property
+    def steps(self) -> int:
+        """Number of steps that were made."""
+        return len(self.curve)
+
 
 def train_briefly(subject: Subject, rate: float | None = None) -> ShortTraining:
-    """Trains for some hundred steps as the recipe has it, at a constant rate; kept for all checks.
+    """Trains for a few hundred steps at a constant rate; once, for all checks.
 
     Args:
         subject: what is checked.
-        rate: the learning rate; None: the recipe's, or a third of its peak where that falls later;
-            the scan's suggestion where a scan found that too high: had it been too short to tell,
-            it would suggest nothing.
+        rate: the learning rate; None: the recipe's, or a third of its peak where a schedule lowers
+            it later. If a scan found that too high, its suggestion instead.
     """
     if subject.cache.short_training is not None:
         return subject.cache.short_training
     trainer = shared(subject)
-    steps = int(min(max(trainer.afford(SECONDS, FEWER_STEPS), FEWEST_STEPS), STEPS))
+    steps = int(min(max(trainer.afford(SECONDS, SHORTENED_STEPS), MIN_STEPS), STEPS))
     annealed = subject.recipe.train.schedule.word != "constant"
     rate = rate or (trainer.peak / 3 if annealed else trainer.peak)
     scan = subject.cache.scan
@@ -69,53 +83,48 @@ def train_briefly(subject: Subject, rate: float | None = None) -> ShortTraining:
         rate, lowered = suggestion["learning_rate"], True
     trainer.restart()
     trainer.rate = rate
-    kernels = [v for v in trainer.network.trainable_variables if v.path.endswith("kernel")]
-    ratios: dict[str, list[float]] = {v.path: [] for v in kernels}
-    curve: list[float] = []
-    short = steps < FEWER_STEPS
-    every = RATIO_OFTEN if short else RATIO_EVERY
-    for step in range(steps):
-        watched = step >= min(RATIO_FROM, steps // 2) and step % every == 0
-        before = [backend.to_numpy(v) for v in kernels] if watched else []
-        loss, _ = trainer.step(*trainer.batches(step))
-        curve.append(loss)
-        for variable, old in zip(kernels, before, strict=False):
-            moved = float(np.linalg.norm(backend.to_numpy(variable) - old))
-            length = float(np.linalg.norm(old))
-            if length := updates.kernel_length(variable.path, length, old.shape[-1]):
-                ratios[variable.path].append(moved / length)
-        if not isfinite(loss):
-            break
-    images = (trainer.batches(step)[0] for step in range(max(steps - 30, 0), steps))
+    shortened = steps < SHORTENED_STEPS
+    every = RATIOS_EVERY_SHORTENED if shortened else RATIOS_EVERY
+    first_measured = min(RATIOS_FROM, steps // 2)
+
+    def next_measured(step: int) -> int:
+        return -(-max(step, first_measured) // every) * every
+
+    curve, ratios = LossCurve(), UpdateRatios(next_measured)
+    trainer.train([ratios, curve], steps)
+    last_steps = range(max(steps - REESTIMATION_STEPS, 0), steps)
+    images = (trainer.batches(step)[0] for step in last_steps)
     reestimate(trainer.network, images)
-    unsure = short or (lowered and scan is not None and scan.shortened)
-    found = ShortTraining(trainer, rate, trainer.scale, curve, ratios, len(curve), short, unsure)
+    unsure = shortened or (lowered and scan is not None and scan.shortened)
+    training = ShortTraining(
+        trainer, rate, trainer.scale, curve.losses, ratios.ratios, shortened, unsure
+    )
     if steps < STEPS:
         subject.notes["C16"] = (
             f"a step takes {trainer.step_seconds:.2g} s here, so the short training was one of "
-            f"{found.steps} steps on batches of {trainer.batches.size(0)} images"
+            f"{training.steps} steps on batches of {trainer.batches.size(0)} images"
         )
-    subject.cache.short_training = found
-    return found
+    subject.cache.short_training = training
+    return training
 
 
 def _scored(
-    subject: Subject, found: ShortTraining, split: Split, most: int
+    subject: Subject, training: ShortTraining, split: Split, images: int
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Logits (n, classes) in float64 and labels (n,) of images drawn from a split as it is."""
-    if found.shortened:
-        # A third of a step is its way forward.
-        each = found.trainer.step_seconds / found.trainer.whole / 3
-        most = min(most, max(int(SCORED_SECONDS / each), FEWEST_SCORED))
-    chosen = np.sort(subject.rng("scored").permutation(len(split))[:most])
-    scores = found.trainer.network.predict(split.images(chosen), verbose=0)
+    """Logits (n, classes) in float64 and labels (n,) of at most `images` images of a split."""
+    if training.shortened:
+        # The forward pass is a third of a step.
+        seconds_per_image = training.trainer.step_seconds / training.trainer.whole / 3
+        images = min(images, max(int(SCORING_SECONDS / seconds_per_image), MIN_SCORED_IMAGES))
+    chosen = np.sort(subject.rng("scored").permutation(len(split))[:images])
+    scores = training.trainer.network.predict(split.images(chosen), verbose=0)
     return scores.astype(np.float64), np.asarray(split.labels)[chosen]
 
 
 def input_independent(subject: Subject) -> short_training.InputIndependent:
     """The data loss of training images after the first steps, against the labels' entropy."""
-    found = train_briefly(subject)
-    scores, labels = _scored(subject, found, subject.data.train, PROBED)
+    training = train_briefly(subject)
+    scores, labels = _scored(subject, training, subject.data.train, TRAINING_IMAGES)
     count = len(labels)
     choice = subject.unregularized.train.loss
     weights = class_weights(subject.recipe, subject.data)
@@ -135,86 +144,91 @@ def input_independent(subject: Subject) -> short_training.InputIndependent:
         accuracy=float(np.mean(scores.argmax(axis=1) == labels)),
         majority=float(np.bincount(labels).max() / count),
         images=count,
-        shortened=found.unsure,
+        shortened=training.unsure,
     )
 
 
 def better_than_guessing(subject: Subject) -> short_training.ShortTrainingAccuracy:
     """Validation accuracy after the first steps, against guessing."""
-    found = train_briefly(subject)
-    scores, labels = _scored(subject, found, subject.data.validation, SCORED)
+    training = train_briefly(subject)
+    scores, labels = _scored(subject, training, subject.data.validation, VALIDATION_IMAGES)
     count = len(labels)
     counts = np.bincount(labels, minlength=subject.classes)
     return short_training.ShortTrainingAccuracy(
         accuracy=float(np.mean(scores.argmax(axis=1) == labels)),
         images=count,
         majority=float(counts.max() / count),
-        steps=found.steps,
+        steps=training.steps,
         augmented=bool(subject.recipe.data.augment),
-        shortened=found.unsure,
+        shortened=training.unsure,
     )
 
 
 def update_ratio(subject: Subject) -> updates.UpdateRatio:
     """|change| / |kernel| of a step, median over the later of the first steps."""
-    found = train_briefly(subject)
-    optimizer = found.trainer.recipe.train.optimizer
-    settled = optimize.equilibrium(optimizer, found.rate * found.scale)
+    training = train_briefly(subject)
+    optimizer = training.trainer.recipe.train.optimizer
+    equilibrium = optimize.equilibrium(optimizer, training.rate * training.scale)
     # The noise in a step of SGD is as large as with the recipe's batches; others' steps are as long
     # as their rate.
-    scale = 1.0 if optimizer.word in ("SGD", "TorchSGD") else found.scale
+    scale = 1.0 if optimizer.word in ("SGD", "TorchSGD") else training.scale
     normed = {layer.name for layer in subject.layers if layer.norm_follows}
     rows = []
-    for path, ratios in found.ratios.items():
+    for path, ratios in training.ratios.items():
         if not ratios:
             continue
-        scale_free = path.partition("/")[0] in normed
+        scale_invariant = path.partition("/")[0] in normed
         rows.append(
             updates.KernelUpdate(
                 path=path,
                 ratio=float(np.median(ratios)) / scale,
-                equilibrium=settled if scale_free else None,
-                scale_invariant=scale_free,
+                equilibrium=equilibrium if scale_invariant else None,
+                scale_invariant=scale_invariant,
             )
         )
     return updates.UpdateRatio(
-        layers=rows, learning_rate=found.trainer.peak, shortened=found.shortened
+        layers=rows, learning_rate=training.trainer.peak, shortened=training.shortened
     )
 
 
 def dead_units(subject: Subject) -> list[DeadUnits]:
-    """Dead units at the start and, where there was some training, after it."""
-    found = [start.dead_units(subject)]
+    """Dead units at the start and, if there was a short training, after it."""
+    dead = [start.dead_units(subject)]
     if subject.cache.short_training is not None:
         after = start.activations(subject, train_briefly(subject).trainer.network)
-        found.append(start.summarize_dead_units(subject, after, after_training=True))
-    return found
+        dead.append(start.summarize_dead_units(subject, after, after_training=True))
+    return dead
 
 
 def filter_smoothness(subject: Subject) -> first_filters.FilterSmoothness | None:
-    """How smooth the first layer's filters are: Moran's I against shuffled positions.
+    """How smooth the filters of the first layer are: Moran's I against shuffled positions.
 
-    None where there is no first convolution, or its kernel is smaller than 5: nine values cannot
-    tell; or where steps were too few for the filters to leave their start.
+    None if the first layer is no convolution, if its kernel is smaller than 5 (nine values cannot
+    tell), or if the steps were too few for the filters to leave their start.
     """
     first = next((layer for layer in subject.layers if layer.kind in ("conv", "fc")), None)
     options = first.options if first else None
     if first is None or not isinstance(options, ConvOptions):
         return None
-    found = train_briefly(subject)
-    kernel = backend.to_numpy(found.trainer.network.get_layer(first.name).kernel)
+    training = train_briefly(subject)
+    kernel = backend.to_numpy(training.trainer.network.get_layer(first.name).kernel)
     subject.cache.first_filters = kernel
-    if min(options.kernel_size) < 5 or found.shortened:
+    if min(options.kernel_size) < 5 or training.shortened:
         return None
     observed, p = morans_i(kernel, subject.rng("filters"))
     return first_filters.FilterSmoothness(p=p, morans_i=observed, kernel_size=options.kernel_size)
 
 
 def morans_i(kernel: np.ndarray, rng: np.random.Generator, draws: int = 999) -> tuple[float, float]:
-    """Lag-1 spatial autocorrelation of filters (height, width, channels, filters), and its p.
+    """Returns Moran's I at lag 1, the spatial autocorrelation of filters, and its p value.
 
-    The p value is that of values shuffled over the positions of each filter.
-    Source: Moran 1950; the permutation test: Cliff & Ord 1981.
+    Sources: Moran 1950, "Notes on continuous stochastic phenomena"; the permutation test: Cliff &
+    Ord 1981, "Spatial processes".
+
+    Args:
+        kernel: of shape (height, width, channels, filters).
+        rng: shuffles the values over the positions of each filter.
+        draws: number of shuffles.
     """
     height, width = kernel.shape[:2]
     planes = np.moveaxis(kernel.reshape(height, width, -1), -1, 0).astype(np.float64)
