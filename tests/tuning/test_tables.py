@@ -17,7 +17,7 @@ from tests.test_light import HEAVY, fresh
 from tests.tuning.records import record
 from tuning.tables import COLUMNS, write_csv, write_hparams
 from tuning.trials import TrialRecord
-from zoo.report.search_figures import draw, ran
+from zoo.report.search_figures import active_seconds, draw
 
 RATE, DROP, ACT = "train.optimizer.SGD.learning_rate", "model.dropout", "model.activation"
 NESTEROV = "train.optimizer.SGD.nesterov"
@@ -127,8 +127,8 @@ def test_seconds_in_which_no_trial_ran_do_not_count() -> None:
         replace(trial(0), trial=name, started=start, ended=end)
         for name, (start, end) in times.items()
     ]
-    assert ran(rows(trials)) == {"a": 10, "b": 20, "c": 25, "d": 22}
-    assert ran([]) == {}
+    assert active_seconds(rows(trials)) == {"a": 10, "b": 20, "c": 25, "d": 22}
+    assert active_seconds([]) == {}
 
 
 def read(file: Path) -> list[Any]:
