@@ -1,14 +1,14 @@
-"""What `zoo check` says of the recipes that ship, which are healthy: FAIL must not occur.
+"""Verdicts of `zoo check` on the shipped recipes, which are healthy: FAIL must not occur.
 
     python benchmarks/false_alarms.py --cifar10 PATH [--seeds 5] [--first 0] [--quick] [RECIPE...]
-    python benchmarks/false_alarms.py --cifar10 PATH --missing      those not kept for this device
-    python benchmarks/false_alarms.py --kept                        what is kept, as a table
+    python benchmarks/false_alarms.py --cifar10 PATH --missing      only runs not stored yet
+    python benchmarks/false_alarms.py --kept                        a table of the stored runs
 
-CIFAR-10 is a folder of images (train/CLASS, test/CLASS); scikit-learn's digits, enlarged, stand in
-for MNIST and Fashion-MNIST. Prints a line a recipe and seed, then the rate of each verdict. Whole
-checks are kept in benchmarks/results/false_alarms.jsonl, with a digest of the code that judged and
-of the recipe: a row of other code or of another recipe does not count. What is judged depends on
-how fast steps are, so a row says on what it was made, too.
+CIFAR-10 is a folder of images (train/CLASS, test/CLASS); scikit-learn's digits, enlarged, replace
+MNIST and Fashion-MNIST. Prints one line per recipe and seed, then the share of each verdict. Whole
+checks are stored in benchmarks/results/false_alarms.jsonl with digests of the judging code and of
+the recipe: rows of other code or of another recipe do not count. Verdicts depend on how fast steps
+are, so each row also names its device.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from collections.abc import Sequence
 from datetime import date
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
@@ -33,17 +33,24 @@ sys.path.insert(0, str(ROOT))
 from zoo import recipe as recipes  # noqa: E402
 from zoo.catalogue import seedless_digest  # noqa: E402
 
+if TYPE_CHECKING:
+    from zoo.check.run import CheckReport
+
 DOCUMENTED = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
-KEPT = ROOT / "benchmarks" / "results" / "false_alarms.jsonl"
-# What verdicts hang on, as far as its own changes are likely to move them.
+RESULTS = ROOT / "benchmarks" / "results" / "false_alarms.jsonl"
+# Code that is likely to move a verdict when it changes.
 JUDGES = (
     "zoo/check/judge/*.py",
     "zoo/check/measure/*.py",
+    "zoo/check/run.py",
     "zoo/optimize/*.py",
     "zoo/recipe/without_regularization.py",
     "zoo/train/batch_norm_statistics.py",
     "zoo/train/class_weights.py",
-    *(f"zoo/{name}.py" for name in ("batches", "check", "layers", "losses", "model", "probe")),
+    "zoo/train/update_ratio.py",
+    "zoo/batches.py",
+    "zoo/losses.py",
+    *(f"zoo/model/{name}.py" for name in ("builder", "introspect", "layers")),
 )
 # (earlier code, later code): why the change between cannot move a verdict on a recipe that ships.
 ALIKE = {
@@ -54,73 +61,81 @@ ALIKE = {
 Row = dict[str, Any]
 
 
-def source(name: str, cifar10: str | None) -> str | None:
-    """The change of data.source that this machine can do; None: it has no such images."""
-    chosen = recipes.load(name).data.source
-    if chosen.word == "digits" or chosen.options.name in ("mnist", "fashion_mnist"):
+def source_override(name: str, cifar10: str | None) -> str | None:
+    """Return the `data.source` to check a recipe on here; None if its images are missing."""
+    source = recipes.load(name).data.source
+    if source.word == "digits" or source.options.name in ("mnist", "fashion_mnist"):
         return "digits"
     return f"{{folder: {cifar10}}}" if cifar10 else None
 
 
 @cache
 def code() -> str:
-    """A digest of what measures and judges; comments, docstrings and layout left out."""
-    found = hashlib.sha256()
+    """Return a digest of the code that measures and judges, without comments and docstrings."""
+    digest = hashlib.sha256()
     for path in sorted(path for pattern in JUDGES for path in ROOT.glob(pattern)):
         tree = ast.parse(path.read_text(encoding="utf-8"))
         for node in ast.walk(tree):
             if isinstance(node, DOCUMENTED) and ast.get_docstring(node) is not None:
                 node.body[0] = ast.Pass()
-        found.update(repr(bare(tree)).encode())
-    return found.hexdigest()[:12]
+        digest.update(repr(without_empty_fields(tree)).encode())
+    return digest.hexdigest()[:12]
 
 
-def bare(node: Any) -> Any:
-    """A syntax tree without its empty fields, of which each version of Python has others."""
+def without_empty_fields(node: Any) -> Any:
+    """Return a syntax tree as tuples without empty fields, which differ by version of Python."""
     if isinstance(node, list):
-        return [bare(one) for one in node]
+        return [without_empty_fields(entry) for entry in node]
     if not isinstance(node, ast.AST):
         return node
-    fields = [(key, bare(value)) for key, value in ast.iter_fields(node) if value not in (None, [])]
+    fields = [
+        (key, without_empty_fields(value))
+        for key, value in ast.iter_fields(node)
+        if value not in (None, [])
+    ]
     return type(node).__name__, fields
 
 
-def alike() -> set[str]:
-    """Digests of code whose rows count: today's, and what is known to judge as it does."""
-    found = {code()}
-    while more := {old for old, new in ALIKE if new in found} - found:
-        found |= more
-    return found
+def equivalent_codes() -> set[str]:
+    """Return the digests whose rows count: today's code, and code known to judge alike."""
+    codes = {code()}
+    while older := {old for old, new in ALIKE if new in codes} - codes:
+        codes |= older
+    return codes
 
 
-def where(row: Row) -> str:
-    """What a row was made on: the kind of the device, and the backend."""
+def platform_of(row: Row) -> str:
+    """Return the kind of device and the backend of a row."""
     return f"{row['device'].partition(':')[0]}, {row['backend']}"
 
 
-def kept() -> list[Row]:
-    """The rows that count."""
-    found = []
-    for line in KEPT.read_text(encoding="utf-8").splitlines() if KEPT.exists() else ():
+def stored_rows() -> list[Row]:
+    """Return the stored rows that count."""
+    rows = []
+    for line in RESULTS.read_text(encoding="utf-8").splitlines() if RESULTS.exists() else ():
         try:
             row = json.loads(line)
         except json.JSONDecodeError:
-            continue  # Cut off as it was written.
-        own = recipes.shipped().get(row["recipe"])
-        if own and row["code"] in alike() and row["recipe_hash"] == seedless_digest(own):
-            found.append(row)
-    return found
+            continue  # Cut off while it was written.
+        recipe = recipes.shipped().get(row["recipe"])
+        if (
+            recipe
+            and row["code"] in equivalent_codes()
+            and row["recipe_hash"] == seedless_digest(recipe)
+        ):
+            rows.append(row)
+    return rows
 
 
-def here() -> Row:
-    """What this process makes rows on."""
+def this_device() -> Row:
+    """Return the columns of a row that name this device and backend."""
     from zoo import backend
 
     return {"device": backend.device(), "backend": os.environ["KERAS_BACKEND"]}
 
 
-def keep(identity: Row, report: Any, seconds: float) -> None:
-    """Appends a row."""
+def store(identity: Row, report: CheckReport, seconds: float) -> None:
+    """Append a row to the results."""
     row = {
         **identity,
         "verdict": report.verdict.value,
@@ -128,87 +143,94 @@ def keep(identity: Row, report: Any, seconds: float) -> None:
         "passed": sum(f.verdict == "PASS" for f in report.findings),
         "seconds": round(seconds),
         "cores": len(os.sched_getaffinity(0)),
-        **here(),
+        **this_device(),
         "date": date.today().isoformat(),
     }
-    KEPT.parent.mkdir(exist_ok=True)
-    with KEPT.open("a", encoding="utf-8") as file:
+    RESULTS.parent.mkdir(exist_ok=True)
+    with RESULTS.open("a", encoding="utf-8") as file:
         file.write(json.dumps(row) + "\n")
 
 
-def table(names: Sequence[str]) -> None:
-    """What is kept, for each kind of device: a line a recipe, then the rates of the verdicts."""
-    found = [row for row in kept() if row["recipe"] in names]
-    for place in sorted({where(row) for row in found}):
-        rows = [row for row in found if where(row) == place]
+def print_table(names: Sequence[str]) -> None:
+    """Print, for each kind of device, one line per recipe and the share of each verdict."""
+    stored = [row for row in stored_rows() if row["recipe"] in names]
+    for platform in sorted({platform_of(row) for row in stored}):
+        rows = [row for row in stored if platform_of(row) == platform]
         devices = Counter(f"{row['device']} ({row['cores']} used)" for row in rows)
-        print(f"{place}: " + "; ".join(f"{count} on {name}" for name, count in devices.items()))
+        print(f"{platform}: " + "; ".join(f"{n} on {device}" for device, n in devices.items()))
         for name in names:
-            mine = [row for row in rows if row["recipe"] == name]
-            told = Counter(" ".join(item) for row in mine for item in row["not_passed"].items())
-            words = ", ".join(f"{word} {count}x" for word, count in sorted(told.items())) or "PASS"
-            seeds = len({row["seed"] for row in mine})
-            print(f"  {name:22} {seeds} seeds: {words}" if mine else f"  {name:22} not run")
+            of_recipe = [row for row in rows if row["recipe"] == name]
+            bad = Counter(" ".join(item) for row in of_recipe for item in row["not_passed"].items())
+            verdicts = ", ".join(f"{word} {n}x" for word, n in sorted(bad.items())) or "PASS"
+            seeds = len({row["seed"] for row in of_recipe})
+            print(f"  {name:22} {seeds} seeds: {verdicts}" if seeds else f"  {name:22} not run")
         counts = Counter(word for row in rows for word in row["not_passed"].values())
         counts["PASS"] = sum(row["passed"] for row in rows)
-        rates(counts, "  checks: ")
-        rates(Counter(row["verdict"] for row in rows), "  runs: ")
+        print_shares(counts, "  checks: ")
+        print_shares(Counter(row["verdict"] for row in rows), "  runs: ")
 
 
-def rates(counts: Counter[str], of: str = "") -> None:
-    """Prints the share of each verdict."""
+def print_shares(counts: Counter[str], prefix: str = "") -> None:
+    """Print the share of each verdict."""
     total = max(sum(counts.values()), 1)
-    print(of + ", ".join(f"{word} {count} ({count / total:.1%})" for word, count in counts.items()))
+    shares = (f"{word} {count} ({count / total:.1%})" for word, count in counts.items())
+    print(prefix + ", ".join(shares))
+
+
+def check_recipe(name: str, seed: int, images: str, quick: bool) -> CheckReport:
+    """Check a recipe, print a line, and store a row if the check is whole."""
+    from zoo.check.measure import Subject
+    from zoo.check.run import check
+    from zoo.data.load import load as load_data
+
+    digest = seedless_digest(recipes.shipped()[name])
+    identity = {"recipe": name, "seed": seed, "recipe_hash": digest, "code": code()}
+    recipe = recipes.load(name, [f"data.source={images}", f"seed={seed}"])
+    start = time.perf_counter()
+    report = check(Subject(recipe, load_data(recipe)), quick=quick)
+    seconds = time.perf_counter() - start
+    bad = [f for f in report.findings if f.verdict.value in ("WARN", "FAIL")]
+    details = "; ".join(f"{f.id} {f.verdict.value} {f.value} {f.advice}" for f in bad)
+    slowest = sorted(report.seconds.items(), key=lambda item: -item[1])[:5]
+    times = ", ".join(f"{key} {value:.0f}" for key, value in slowest)
+    print(f"{name} {seed} {report.verdict.value} {seconds:.0f} s ({times}) {details}", flush=True)
+    if not quick:
+        store(identity, report, seconds)
+    return report
 
 
 def main() -> None:
-    """The command."""
+    """Run the command."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("recipes", nargs="*", metavar="RECIPE")
     parser.add_argument("--cifar10", metavar="PATH")
     parser.add_argument("--seeds", type=int, default=5)
     parser.add_argument("--first", type=int, default=0, help="the first seed")
-    parser.add_argument("--quick", action="store_true", help="the checks that do not train")
-    parser.add_argument("--missing", action="store_true", help="those that are not kept yet")
-    parser.add_argument("--kept", action="store_true", help="run nothing: what is kept")
-    words = parser.parse_args()
-    if words.kept:
-        table(words.recipes or list(recipes.shipped()))
+    parser.add_argument("--quick", action="store_true", help="only checks that do not train")
+    parser.add_argument("--missing", action="store_true", help="only runs not stored yet")
+    parser.add_argument("--kept", action="store_true", help="print the stored runs, run nothing")
+    options = parser.parse_args()
+    if options.kept:
+        print_table(options.recipes or list(recipes.shipped()))
         return
-    code()  # Of what runs, not of what is written meanwhile.
+    code()  # Digest the code that runs, before anyone edits it.
     from zoo import backend
 
     backend.prepare()
-    from zoo.check.measure import Subject
-    from zoo.check.run import check
-    from zoo.data.load import load as load_data
-
     counts: Counter[str] = Counter()
-    done = {(row["recipe"], row["seed"]) for row in kept() if where(row) == where(here())}
-    for name in words.recipes or recipes.shipped():
-        images = source(name, words.cifar10)
+    platform = platform_of(this_device())
+    done = {(row["recipe"], row["seed"]) for row in stored_rows() if platform_of(row) == platform}
+    for name in options.recipes or recipes.shipped():
+        images = source_override(name, options.cifar10)
         if images is None:
             print(f"{name}: no images here", flush=True)
             continue
-        for seed in range(words.first, words.first + words.seeds):
-            if words.missing and (name, seed) in done:
+        for seed in range(options.first, options.first + options.seeds):
+            if options.missing and (name, seed) in done:
                 continue
-            known = seedless_digest(recipes.shipped()[name])
-            identity = {"recipe": name, "seed": seed, "recipe_hash": known, "code": code()}
-            loaded = recipes.load(name, [f"data.source={images}", f"seed={seed}"])
-            start = time.perf_counter()
-            report = check(Subject(loaded, load_data(loaded)), quick=words.quick)
+            report = check_recipe(name, seed, images, options.quick)
             counts.update(finding.verdict.value for finding in report.findings)
-            bad = [f for f in report.findings if f.verdict.value in ("WARN", "FAIL")]
-            told = "; ".join(f"{f.id} {f.verdict.value} {f.value} {f.advice}" for f in bad)
-            seconds = time.perf_counter() - start
-            took = sorted(report.seconds.items(), key=lambda item: -item[1])[:5]
-            slowest = ", ".join(f"{key} {value:.0f}" for key, value in took)
-            verdict = report.verdict.value
-            print(f"{name} {seed} {verdict} {seconds:.0f} s ({slowest}) {told}", flush=True)
-            if not words.quick:
-                keep(identity, report, seconds)
-    rates(counts)
+    print_shares(counts)
 
 
 if __name__ == "__main__":
