@@ -10,10 +10,11 @@ from zoo.check.judge.filters import FilterSmoothness
 from zoo.check.judge.gradients import Gradients, KernelGradient
 from zoo.check.judge.labels import ClassCounts, DuplicateCounts
 from zoo.check.judge.learning_rate import LearningRateScan
-from zoo.check.judge.loss import HeadConfidence, LossWiring, Regularisation
+from zoo.check.judge.loss import HeadConfidence, LossWiring
 from zoo.check.judge.norm import BatchNormConfig, BatchNormLayer
 from zoo.check.judge.overfit import Overfit
 from zoo.check.judge.rates import RatePoint
+from zoo.check.judge.regularisation import Regularisation
 from zoo.check.judge.short_training import InputIndependent, ShortTrainingAccuracy
 from zoo.check.judge.signals import (
     DeadUnits,

@@ -199,7 +199,7 @@ def test_a_shortened_scan_leaves_rates_that_barely_change_to_longer_ones() -> No
     for rate, steps, scale, verdict, words in [
         (0.1, 50, 1.0, "WARN", "Lower it to about 0.0033"),
         (0.01, 49, 1.0, "PASS", "near the 0.0033 suggested"),
-        (0.1, 49, 1.0, "INFO", "the loss goes down up to 0.01 only, but with none up to the"),
+        (0.1, 49, 1.0, "INFO", "the loss goes down only at rates up to 0.01, but no rate up to"),
         (0.33, 49, 1.0, "INFO", "not judged: after so few steps"),
         (0.33, 50, 0.5, "INFO", "not judged: after so few steps"),
         (3.3, 50, 0.5, "INFO", "not judged: after so few steps"),

@@ -83,7 +83,7 @@ def judge_gradients(numbers: Gradients) -> Finding:
         return failed
     parts = [_judge_movement(numbers), _judge_spread(numbers), _judge_leak(numbers)]
     if redundant := [*numbers.bias_redundant]:
-        advice = f"a norm takes the bias of {join_names(redundant)} away: use_bias: false."
+        advice = f"a norm cancels the bias of {join_names(redundant)}: set use_bias: false."
         parts.append(finding(check, INFO, None, threshold, advice, bias_redundant=redundant))
     return merge(parts)
 

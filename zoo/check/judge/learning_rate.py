@@ -79,6 +79,16 @@ class LearningRateScan:
         return self.schedule != "constant"
 
     @property
+    def uncertainty(self) -> float:
+        """Factor to within which limits are known."""
+        return 1 / self.scale if 0 < self.scale < 1 else 1.0
+
+    @property
+    def warmup_allowance(self) -> float:
+        """Factor by which a long warm-up allows a higher rate than the scan's."""
+        return LONG_WARMUP_ALLOWANCE if self.warmup >= LONG_WARMUP else 1.0
+
+    @property
     def suggestion(self) -> Suggestion | None:
         """The rate to suggest; None if no rate works, or if time was too short to tell.
 
@@ -148,7 +158,7 @@ def judge_learning_rate(numbers: LearningRateScan) -> Finding:
     if above:
         verdict = _judge_high(numbers.rate / limits.allowance, limits)
         if verdict is PASS and (
-            numbers.rate > HIGH_INFO * limits.reference * _uncertainty(numbers) * ROUNDING
+            numbers.rate > HIGH_INFO * limits.reference * numbers.uncertainty * ROUNDING
         ):
             verdict = INFO
         near_best = numbers.rate <= rate
@@ -192,9 +202,9 @@ def _limits(numbers: LearningRateScan, classes: dict[float, RateClass], high: fl
         bursts = {point.rate for point in numbers.points if exploded(point)}
         too_high = [rate for rate in too_high if rate in bursts]
         if too_high:
-            warn = min(too_high) / NEIGHBOUR_FACTOR / _uncertainty(numbers)
+            warn = min(too_high) / NEIGHBOUR_FACTOR / numbers.uncertainty
             fail = max(fail, min(too_high))
-    return _Limits(reference, warn, fail, _allowance(numbers), too_high)
+    return _Limits(reference, warn, fail, numbers.uncertainty * numbers.warmup_allowance, too_high)
 
 
 def _judge_high(rate: float, limits: _Limits) -> Verdict:
@@ -227,8 +237,8 @@ def _advice(
     search = f"Rough range to search: {low:.2g} to {high:.2g}"
     if own_rate > high and not too_high:
         return (
-            f"{subject} is above {high:.2g}, up to which the loss goes down, and no rate that was "
-            "tried is surely too high: not judged."
+            f"{subject} is above {high:.2g}, the largest rate with which the loss goes down, and "
+            "no rate that was tried is certainly too high: not judged."
         )
     if verdict is PASS:
         return f"{subject} is near the {rate:.2g} suggested; the loss goes down up to {high:.2g}."
@@ -246,20 +256,6 @@ def _advice(
     return f"{subject}: loss barely changing means too low. Raise it to about {rate:.2g}. {search}."
 
 
-def _uncertainty(numbers: LearningRateScan) -> float:
-    """Factor to within which limits are known."""
-    return 1 / numbers.scale if 0 < numbers.scale < 1 else 1.0
-
-
-def _warmup_allowance(numbers: LearningRateScan) -> float:
-    return LONG_WARMUP_ALLOWANCE if numbers.warmup >= LONG_WARMUP else 1.0
-
-
-def _allowance(numbers: LearningRateScan) -> float:
-    """Factor by which the recipe's rate may be higher than the scan's."""
-    return _uncertainty(numbers) * _warmup_allowance(numbers)
-
-
 def _without_suggestion(
     numbers: LearningRateScan, classes: dict[float, RateClass]
 ) -> tuple[Verdict, str]:
@@ -268,8 +264,8 @@ def _without_suggestion(
     if (top := largest_working(classes)) is not None:
         return INFO, (
             f"learning_rate {numbers.rate:g} in train.optimizer is not judged: after so few steps "
-            f"the loss goes down up to {top:.2g} only, but with none up to the recipe's does it "
-            "explode. C16 says whether the network learns."
+            f"the loss goes down only at rates up to {top:.2g}, but no rate up to the recipe's "
+            "made it explode. C16 says whether the network learns."
         )
     return _exploding(numbers, classes) or _barely_changing(numbers, classes)
 
@@ -277,12 +273,10 @@ def _without_suggestion(
 def _out_of_time(numbers: LearningRateScan, classes: dict[float, RateClass]) -> tuple[Verdict, str]:
     """Judge the recipe's rate if time ran out before other rates were tried."""
     subject = f"learning_rate {numbers.rate:g} in train.optimizer"
-    tried = f"time ran out after {len(classes)} rates, from {min(classes):.2g} to "
-    tried += f"{max(classes):.2g}"
-    lowest_exploded = _lowest_exploded(numbers)
-    if lowest_exploded is not None:
-        lower = _lower(numbers.rate, lowest_exploded)
-        return WARN, f"{lower}; {tried}, so that none can be suggested."
+    low, high = min(classes), max(classes)
+    tried = f"time ran out after {len(classes)} rates, from {low:.2g} to {high:.2g}"
+    if (lowest := _lowest_exploded(numbers)) is not None:
+        return WARN, f"{_lower(numbers.rate, lowest)}; {tried}, so that none can be suggested."
     nearest = min(classes, key=lambda rate: abs(math.log(rate / numbers.rate)))
     close = 1 / NEIGHBOUR_FACTOR <= numbers.rate / nearest <= NEIGHBOUR_FACTOR
     if classes[nearest] == "works" and close:
@@ -293,7 +287,7 @@ def _out_of_time(numbers: LearningRateScan, classes: dict[float, RateClass]) -> 
 def _lowest_exploded(numbers: LearningRateScan) -> float | None:
     """Return the lowest rate that exploded if the recipe's is about as high, else None."""
     lowest = min((point.rate for point in numbers.points if exploded(point)), default=math.inf)
-    reach = numbers.rate / _warmup_allowance(numbers) * NEIGHBOUR_FACTOR
+    reach = numbers.rate / numbers.warmup_allowance * NEIGHBOUR_FACTOR
     return lowest if lowest <= reach else None
 
 
@@ -317,10 +311,12 @@ def _exploding(
             "rate too high, or inputs or kernels far too large (data.preprocess, "
             "kernel_initializer)."
         )
-    lowest_exploded = _lowest_exploded(numbers)
-    if lowest_exploded is None:
+    if (lowest_exploded := _lowest_exploded(numbers)) is None:
         return None
-    far_above = numbers.rate / _allowance(numbers) >= HIGH_WARN * lowest_exploded
+    far_above = (
+        numbers.rate / (numbers.uncertainty * numbers.warmup_allowance)
+        >= HIGH_WARN * lowest_exploded
+    )
     return FAIL if far_above else WARN, (
         f"{_lower(numbers.rate, lowest_exploded)}; the loss goes down with no rate that was tried, "
         "so that none can be suggested."

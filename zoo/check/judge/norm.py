@@ -86,7 +86,7 @@ def judge_batch_norm(numbers: BatchNormConfig) -> Finding:
     parts = [_judge_convergence(numbers), *_judge_batches(numbers), _judge_epsilon(numbers)]
     biased = [layer.name for layer in numbers.layers if layer.redundant_bias]
     if biased:
-        advice = f"{join_names(biased)} takes the bias before it away: drop use_bias."
+        advice = f"batch norm cancels the bias before {join_names(biased)}: set use_bias: false."
         parts.append(finding(check, INFO, None, "no bias before batch norm", advice))
     return merge(parts)
 
@@ -97,13 +97,14 @@ def _judge_convergence(numbers: BatchNormConfig) -> Finding:
     threshold = f"1 - momentum^steps >= {CONVERGED_WARN:g}"
     details = {"absorbed": absorbed, "steps": numbers.steps}
     if absorbed >= CONVERGED_WARN or numbers.reestimated:
-        advice = f"batch norm's statistics are {absorbed:.0%} made in {numbers.steps} steps"
-        advice += ", and taken anew before validation." if numbers.reestimated else "."
+        advice = f"after {numbers.steps} steps {absorbed:.0%} of batch norm's statistics come from "
+        advice += "training"
+        advice += ", and they are recomputed before validation." if numbers.reestimated else "."
         return finding("C21", PASS, absorbed, threshold, advice, **details)
     advice = (
-        f"after {numbers.steps} steps batch norm's statistics are {absorbed:.0%} made, which looks "
-        "like a gap to validation: lower model.defaults.batch_norm.momentum, or set "
-        "train.batch_norm_batches."
+        f"after {numbers.steps} steps only {absorbed:.0%} of batch norm's statistics come from "
+        "training, which looks like a gap to validation: lower model.defaults.batch_norm.momentum, "
+        "or set train.batch_norm_batches."
     )
     return finding("C21", WARN, absorbed, threshold, advice, **details)
 
@@ -115,7 +116,7 @@ def _judge_batches(numbers: BatchNormConfig) -> list[Finding]:
     parts = []
     if smallest.values < VALUES_WARN:
         advice = (
-            f"{smallest.name} makes its statistics of {smallest.values} values: raise "
+            f"{smallest.name} computes its statistics from {smallest.values} values: raise "
             "train.batch_size, or use group_norm."
         )
         verdict = FAIL if smallest.values <= 1 else WARN

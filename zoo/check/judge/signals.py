@@ -58,7 +58,7 @@ def judge_signal_propagation(numbers: SignalPropagation) -> Finding:
     details = {"stds": dict(numbers.stds)}
     constant = [name for name, std in numbers.stds if std <= 0]
     if constant:
-        advice = f"{join_names(constant)} give out a constant: {remedy}"
+        advice = f"{join_names(constant)} output a constant: {remedy}"
         return finding(check, FAIL, 0.0, threshold, advice, **details)
     if len(stds) < 3:
         advice = f"{len(stds)} layers in a row without a norm: too few to fade."

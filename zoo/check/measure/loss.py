@@ -9,7 +9,8 @@ import keras
 import numpy as np
 
 from zoo import backend, losses
-from zoo.check.judge.loss import HeadConfidence, LossName, LossWiring, Regularisation
+from zoo.check.judge.loss import HeadConfidence, LossName, LossWiring
+from zoo.check.judge.regularisation import Regularisation
 from zoo.check.measure.subject import Subject
 from zoo.check.measure.trainer import Trainer
 from zoo.model import introspect

@@ -137,8 +137,8 @@ def _note(trainer: Trainer, steps: int, tried: int, unfinished: bool) -> str:
         note += ", until its time ran out"
     images = trainer.batches.size(0)
     if images < trainer.whole:
-        note += f", on batches of {images} images; its rates are those for the recipe's "
-        note += f"{trainer.whole}, reckoned by the root"
+        note += f", on batches of {images} images; its rates are converted to the recipe's batches "
+        note += f"of {trainer.whole} by the root of the ratio"
     return note
 
 

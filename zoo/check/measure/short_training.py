@@ -1,4 +1,4 @@
-"""Numbers of a short training of a few hundred steps, which several checks share."""
+"""C09, C13, C15, C16, C20: a short training of a few hundred steps, and what it shows."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ class ShortTraining:
 
 
 def train_briefly(subject: Subject, rate: float | None = None) -> ShortTraining:
-    """Trains for a few hundred steps at a constant rate; once, for all checks.
+    """Train for a few hundred steps at a constant rate; once, for all checks.
 
     Args:
         subject: what is checked.
@@ -116,31 +116,31 @@ def _scored(
         # The forward pass is a third of a step.
         seconds_per_image = training.trainer.step_seconds / training.trainer.whole / 3
         images = min(images, max(int(SCORING_SECONDS / seconds_per_image), MIN_SCORED_IMAGES))
-    chosen = np.sort(subject.rng("scored").permutation(len(split))[:images])
-    scores = training.trainer.network.predict(split.images(chosen), verbose=0)
-    return scores.astype(np.float64), np.asarray(split.labels)[chosen]
+    drawn = np.sort(subject.rng("scored").permutation(len(split))[:images])
+    scores = training.trainer.network.predict(split.images(drawn), verbose=0)
+    return scores.astype(np.float64), np.asarray(split.labels)[drawn]
 
 
 def input_independent(subject: Subject) -> short_training.InputIndependent:
-    """The data loss of training images after the first steps, against the labels' entropy."""
+    """Data loss of training images after the short training, and the entropy of their labels."""
     training = train_briefly(subject)
     scores, labels = _scored(subject, training, subject.data.train, TRAINING_IMAGES)
     count = len(labels)
     choice = subject.unregularized.train.loss
     weights = class_weights(subject.recipe, subject.data)
-    each = loss_per_label(choice, scores)[np.arange(count), labels]
+    own = loss_per_label(choice, scores)[np.arange(count), labels]
     best = losses.at_start(choice, subject.classes)
     shares = np.bincount(labels, minlength=subject.classes) / count
     if weights is not None:
-        each = each * weights[labels]
+        own = own * weights[labels]
         shares = shares * weights
     if choice.word == "softmax":
-        held = shares[shares > 0]
-        best = float(-(held * np.log(held / held.sum())).sum())
+        present = shares[shares > 0]
+        best = float(-(present * np.log(present / present.sum())).sum())
     return short_training.InputIndependent(
-        loss=float(each.mean()),
+        loss=float(own.mean()),
         entropy=best,
-        se=float(each.std() / sqrt(count)),
+        se=float(own.std() / sqrt(count)),
         accuracy=float(np.mean(scores.argmax(axis=1) == labels)),
         majority=float(np.bincount(labels).max() / count),
         images=count,
@@ -149,7 +149,7 @@ def input_independent(subject: Subject) -> short_training.InputIndependent:
 
 
 def better_than_guessing(subject: Subject) -> short_training.ShortTrainingAccuracy:
-    """Validation accuracy after the first steps, against guessing."""
+    """Validation accuracy after the short training, and the share of the largest class."""
     training = train_briefly(subject)
     scores, labels = _scored(subject, training, subject.data.validation, VALIDATION_IMAGES)
     count = len(labels)
@@ -165,12 +165,12 @@ def better_than_guessing(subject: Subject) -> short_training.ShortTrainingAccura
 
 
 def update_ratio(subject: Subject) -> updates.UpdateRatio:
-    """|change| / |kernel| of a step, median over the later of the first steps."""
+    """|change| / |kernel| per step: median over the later steps of the short training."""
     training = train_briefly(subject)
     optimizer = training.trainer.recipe.train.optimizer
     equilibrium = optimize.equilibrium(optimizer, training.rate * training.scale)
-    # The noise in a step of SGD is as large as with the recipe's batches; others' steps are as long
-    # as their rate.
+    # SGD's steps on smaller batches are as noisy as the recipe's, so no correction is needed. The
+    # length of other optimizers' steps is proportional to their rate.
     scale = 1.0 if optimizer.word in ("SGD", "TorchSGD") else training.scale
     normed = {layer.name for layer in subject.layers if layer.norm_follows}
     rows = []
@@ -201,7 +201,7 @@ def dead_units(subject: Subject) -> list[DeadUnits]:
 
 
 def filter_smoothness(subject: Subject) -> first_filters.FilterSmoothness | None:
-    """How smooth the filters of the first layer are: Moran's I against shuffled positions.
+    """Smoothness of the first layer's filters: Moran's I, and its p value under shuffles.
 
     None if the first layer is no convolution, if its kernel is smaller than 5 (nine values cannot
     tell), or if the steps were too few for the filters to leave their start.
@@ -220,7 +220,7 @@ def filter_smoothness(subject: Subject) -> first_filters.FilterSmoothness | None
 
 
 def morans_i(kernel: np.ndarray, rng: np.random.Generator, draws: int = 999) -> tuple[float, float]:
-    """Returns Moran's I at lag 1, the spatial autocorrelation of filters, and its p value.
+    """Return Moran's I at lag 1, the spatial autocorrelation of filters, and its p value.
 
     Sources: Moran 1950, "Notes on continuous stochastic phenomena"; the permutation test: Cliff &
     Ord 1981, "Spatial processes".

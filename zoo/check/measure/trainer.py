@@ -1,6 +1,6 @@
-"""Trains a network for some steps, again and again: many starts, rates and batches, traced once.
+"""Short trainings of one network from many starts, at many rates and on many batches, traced once.
 
-Nothing of it reaches a run. Observers are those of `zoo.train.observers`; every step is a stop,
+They do not reach a run. Observers are those of `zoo.train.observers`; every step is a stop,
 since each loss decides whether the next step is made.
 """
 
@@ -32,7 +32,7 @@ LEFT_OUT = {"ema": None, "lookahead": None, "gradient_accumulation_steps": None}
 
 
 class LossCurve(Observer):
-    """Keeps the loss and the accuracy of each step; ends the training when it should.
+    """Keeps the loss and the accuracy of each step; stops the training when told to.
 
     Args:
         should_stop: asked after each step; None: only a loss that is not finite ends it.
@@ -52,7 +52,7 @@ class LossCurve(Observer):
         return step + 1
 
     def on_steps(self, first: int, last: int, losses: Sequence[float]) -> None:
-        """Notes the step.
+        """Record the step.
 
         Raises:
             StopTraining: the loss is not finite, or `should_stop` says so.
@@ -74,8 +74,8 @@ class Trainer:
     Attributes:
         network: the model.
         peak: the recipe's learning rate.
-        batches: those that are trained on.
-        whole: images in a batch of the recipe.
+        batches: to train on.
+        whole: the recipe's batch size.
     """
 
     def __init__(
@@ -107,11 +107,11 @@ class Trainer:
         return sqrt(self.batches.size(0) / self.whole)
 
     def take(self, images: int) -> None:
-        """Trains on batches of so many images from now on, but not of more than the recipe's."""
+        """Use batches of this many images from now on, at most the recipe's batch size."""
         self.batches = self.subject.batches(self.recipe, min(images, self.whole))
 
     def afford(self, seconds: float, steps: int) -> float:
-        """Halves batches until `steps` steps take at most `seconds`, as far as is sensible.
+        """Halve batches until `steps` steps take at most `seconds`, as far as is sensible.
 
         Returns:
             The number of steps that take `seconds` then.
@@ -125,7 +125,7 @@ class Trainer:
         return seconds / (whole_step_seconds if images == self.whole else self._timed())
 
     def prepare(self) -> None:
-        """Compiles the network as it is now; that is the start of seed 0."""
+        """Compile the network; its state is the start of seed 0."""
         is_float64 = self.recipe.train.dtype_policy == "float64"
         self.network.compile(
             optimize.optimizer(self.recipe, self.network, self.batches.steps_per_epoch),
@@ -138,7 +138,7 @@ class Trainer:
         self._starts = {0: _values(checkpoint.variables(self.network))}
 
     def restart(self, seed: int = 0) -> None:
-        """Puts weights, optimizer and all else back to the start; each seed draws its own."""
+        """Reset weights, optimizer and metrics to the start of a seed."""
         if not self._starts:
             self.prepare()
         if seed not in self._starts:
@@ -162,7 +162,7 @@ class Trainer:
         inner.learning_rate = value * self.scale
 
     def step(self, *batch: Any) -> tuple[float, float]:
-        """Trains on one batch.
+        """Train on one batch.
 
         Returns:
             The loss, penalties included, and the accuracy, both before the update.
@@ -178,7 +178,7 @@ class Trainer:
         batch: Callable[[int], Batch] | None = None,
         rate: Callable[[int], float] | None = None,
     ) -> None:
-        """Trains for some steps, or until an observer stops the training.
+        """Train for some steps, or until an observer stops the training.
 
         Args:
             observers: told of every step.
@@ -229,7 +229,7 @@ def _values(variables: Sequence[Any]) -> list[np.ndarray]:
 
 
 def shared(subject: Subject) -> Trainer:
-    """The one trainer of the recipe as it is, traced once for all checks that use it in turn."""
+    """Return the trainer of the recipe as it is, shared by the checks: it is traced once."""
     if subject.cache.trainer is None:
         subject.cache.trainer = Trainer(subject, subject.recipe)
     return subject.cache.trainer
