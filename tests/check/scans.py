@@ -1,4 +1,4 @@
-"""Scans of learning rates as checks are told of them."""
+"""Scans of learning rates, as numbers."""
 
 from __future__ import annotations
 
@@ -48,7 +48,9 @@ SCANS = st.tuples(st.integers(-6, 1), st.integers(-6, 1)).map(lambda ends: scan(
 def walked(points: list[RatePoint], rate: float, annealed: bool, chance: float) -> list[RatePoint]:
     """What a dear scan would train of these."""
     all_of_them = {point.rate: point for point in points if point.seed == 0}
-    found: list[RatePoint] = []
-    while (following := next_rate(found, list(all_of_them), rate, annealed, chance)) is not None:
-        found.append(all_of_them[following])
-    return found
+    points_tried: list[RatePoint] = []
+    while (
+        rate_tried := next_rate(points_tried, list(all_of_them), rate, annealed, chance)
+    ) is not None:
+        points_tried.append(all_of_them[rate_tried])
+    return points_tried

@@ -72,10 +72,10 @@ def test_fail_is_exit_code_1(recipe: Path, call: Any) -> None:
     assert done.exit_code == 1, done.stderr
     report = json.loads(done.stdout)
     assert report["verdict"] == "FAIL"
-    found = {finding["id"]: finding for finding in report["findings"]}
-    assert sorted(found) == ["C01", "C06"]
-    assert found["C01"]["verdict"] == "FAIL"
-    assert found["C01"].keys() >= {"name", "value", "threshold", "advice"}
+    findings = {finding["id"]: finding for finding in report["findings"]}
+    assert sorted(findings) == ["C01", "C06"]
+    assert findings["C01"]["verdict"] == "FAIL"
+    assert findings["C01"].keys() >= {"name", "value", "threshold", "advice"}
 
 
 @pytest.mark.slow

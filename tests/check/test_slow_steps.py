@@ -64,9 +64,9 @@ def test_rates_of_smaller_batches_go_by_the_root(tmp_path: Path) -> None:
 def test_updates_of_smaller_batches(tmp_path: Path, word: str, times: float) -> None:
     """Steps of Adam are as long as their rate, which a quarter of a batch halves."""
     subject = healthy_subject(tmp_path, f"train.optimizer={{{word}: {{learning_rate: 0.01}}}}")
-    found = short_training.train_briefly(subject)
+    training = short_training.train_briefly(subject)
     plain = {row.path: row.ratio for row in short_training.update_ratio(subject).layers}
-    found.scale = 0.5
+    training.scale = 0.5
     for row in short_training.update_ratio(subject).layers:
         assert row.ratio == pytest.approx(times * plain[row.path])
 
@@ -79,16 +79,16 @@ def test_a_slow_scan_does_with_less_and_says_so(
     monkeypatch.setattr(Trainer, "_timed", lambda trainer: 1.2 * trainer.batches.size(0) / 128)
     subject = healthy_subject(tmp_path, "train.batch_size=128")
     report = check(subject, only=["C14", "C16"])
-    found = subject.cache.scan
-    tried = [point.rate for point in found.points]
+    scanned = subject.cache.scan
+    tried = [point.rate for point in scanned.points]
     assert tried[0] == pytest.approx(0.003, rel=0.1)  # As the recipe's.
     assert 5 <= len(tried) < 14
-    assert found.steps == 50
-    assert not found.unfinished
+    assert scanned.steps == 50
+    assert not scanned.unfinished
     assert {finding.verdict.value for finding in report.findings} <= {"PASS", "INFO"}
     assert list(report.notes) == ["C14", "C16"]
-    told = f"tried {len(tried)} of them, with one seed, for 50 steps each, on batches of 32 images"
-    assert told in report.notes["C14"]
+    note = f"tried {len(tried)} of them, with one seed, for 50 steps each, on batches of 32 images"
+    assert note in report.notes["C14"]
     assert subject.cache.short_training.steps == 100
     assert "100 steps on batches of 64 images" in report.notes["C16"]
     assert report.as_json()["notes"] == report.notes
@@ -161,9 +161,9 @@ def test_at_the_rate_of_a_shortened_scan_nothing_is_sure(tmp_path: Path, steps: 
     subject.cache.scan = replace(HEALTHY["C14"], points=healthy_scan(-6, -5), steps=steps)
     suggestion = subject.cache.scan.rounded_suggestion
     assert suggestion is not None
-    found = short_training.train_briefly(subject)
-    wanted = (suggestion["learning_rate"], False, steps == 20)
-    assert (found.rate, found.shortened, found.unsure) == wanted
+    training = short_training.train_briefly(subject)
+    expected = (suggestion["learning_rate"], False, steps == 20)
+    assert (training.rate, training.shortened, training.unsure) == expected
 
 
 def test_a_scan_whose_time_ends_in_its_second_seed_is_finished(
@@ -186,9 +186,9 @@ def test_time_that_ends_with_enough_steps_proves(
     monkeypatch.setattr(overfit, "RATES", (1e-7,))
     monkeypatch.setattr(overfit, "MIN_STEPS", overfit.ENOUGH_STEPS)
     subject = healthy_subject(tmp_path)
-    (found,) = check(subject, only=["C12"]).findings
+    (finding,) = check(subject, only=["C12"]).findings
     assert [len(curve) for curve in subject.cache.overfit_curves.values()] == [overfit.ENOUGH_STEPS]
-    assert found.verdict == "FAIL"
+    assert finding.verdict == "FAIL"
 
 
 @pytest.mark.parametrize("gpu", [False, True])

@@ -45,8 +45,8 @@ def test_smoothed_lies_among_the_values(values: list[float], keep: float) -> Non
 @given(st.floats(-100, 100), st.floats(-100, 100), st.integers(2, 40))
 def test_a_line_is_found(offset: float, slope: float, count: int) -> None:
     xs = [float(x) for x in range(count)]
-    found = fit_line(xs, [offset + slope * x for x in xs])
-    assert found[:2] == pytest.approx((offset, slope), abs=1e-8)
+    fit = fit_line(xs, [offset + slope * x for x in xs])
+    assert fit[:2] == pytest.approx((offset, slope), abs=1e-8)
 
 
 @pytest.mark.parametrize("seed", range(10))

@@ -47,8 +47,8 @@ CURVES = [
 
 @pytest.mark.parametrize("numbers, verdict, shape", CURVES)
 def test_shapes(numbers: CurveShape, verdict: str, shape: str) -> None:
-    found = judge_curve_shape(numbers)
-    assert (found.verdict, found.details["shape"]) == (verdict, shape), found
+    finding = judge_curve_shape(numbers)
+    assert (finding.verdict, finding.details["shape"]) == (verdict, shape), finding
 
 
 @pytest.mark.parametrize("seed", range(20))
@@ -80,14 +80,14 @@ RISING, FALLING = [0.5, 0.6, 0.7], [0.7, 0.6, 0.5]
     ],
 )
 def test_gap(train: float, val: float, losses: list[float], verdict: str, word: str) -> None:
-    found = judge_gap(replace(GAP, train_accuracy=train, val_accuracy=val, val_losses=losses))
-    assert (found.verdict, found.details["word"]) == (verdict, word)
+    finding = judge_gap(replace(GAP, train_accuracy=train, val_accuracy=val, val_losses=losses))
+    assert (finding.verdict, finding.details["word"]) == (verdict, word)
 
 
 def test_a_gap_of_few_images_is_none() -> None:
     few = replace(GAP, train_accuracy=0.95, val_accuracy=0.85, n_val=40, val_losses=RISING)
-    found = judge_gap(few)
-    assert (found.verdict, found.details["word"]) == ("INFO", "too few images")
+    finding = judge_gap(few)
+    assert (finding.verdict, finding.details["word"]) == ("INFO", "too few images")
 
 
 @pytest.mark.parametrize(
@@ -100,6 +100,8 @@ def test_a_gap_of_few_images_is_none() -> None:
     ],
 )
 def test_plateau(loss: float, accuracy: float, bad: bool) -> None:
-    found = judge_plateau(LossPlateau(loss=loss, accuracy=accuracy, at_start=2.302585, chance=0.12))
-    assert (found.verdict is Verdict.WARN) == bad
-    assert ("stays at" in found.advice) == bad
+    finding = judge_plateau(
+        LossPlateau(loss=loss, accuracy=accuracy, at_start=2.302585, chance=0.12)
+    )
+    assert (finding.verdict is Verdict.WARN) == bad
+    assert ("stays at" in finding.advice) == bad

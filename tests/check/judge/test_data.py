@@ -46,8 +46,10 @@ SCALES = [
 def test_input_scale(
     seen: dict[str, object], has_norm: bool, first: float | None, verdict: str, words: str
 ) -> None:
-    found = judge_input_scale(InputScale(**seen, has_norm=has_norm, first_preactivation_std=first))
-    assert (found.verdict, words in found.advice) == (verdict, True), found
+    finding = judge_input_scale(
+        InputScale(**seen, has_norm=has_norm, first_preactivation_std=first)
+    )
+    assert (finding.verdict, words in finding.advice) == (verdict, True), finding
 
 
 @given(st.floats(0.01, 1e4), st.floats(0.01, 1e4))
@@ -75,5 +77,5 @@ STATISTICS = HEALTHY["C02"]
     ],
 )
 def test_statistics(changes: dict[str, object], verdict: str, words: str) -> None:
-    found = judge_statistics(replace(STATISTICS, **changes))
-    assert (found.verdict, words in found.advice) == (verdict, True), found
+    finding = judge_statistics(replace(STATISTICS, **changes))
+    assert (finding.verdict, words in finding.advice) == (verdict, True), finding

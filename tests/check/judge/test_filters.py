@@ -17,5 +17,5 @@ from zoo.check.judge.filters import FilterSmoothness, judge_filters
     ],
 )
 def test_filters(p: float, size: tuple[int, int], verdict: str, words: str) -> None:
-    found = judge_filters(FilterSmoothness(p=p, morans_i=0.2, kernel_size=size))
-    assert (found.verdict, words in found.advice) == (verdict, True)
+    finding = judge_filters(FilterSmoothness(p=p, morans_i=0.2, kernel_size=size))
+    assert (finding.verdict, words in finding.advice) == (verdict, True)

@@ -48,17 +48,17 @@ def test_overall_is_the_worst(verdicts: list[Verdict]) -> None:
 def test_parts_joined_are_as_bad_as_the_worst(verdicts: list[Verdict]) -> None:
     whole = merge(of(verdict, str(index)) for index, verdict in enumerate(verdicts))
     assert whole.verdict is worst_verdict(map(of, verdicts))
-    told = [whole.advice, *(entry["advice"] for entry in whole.details.get("also", []))]
+    advice = [whole.advice, *(entry["advice"] for entry in whole.details.get("also", []))]
     wanted = [str(index) for index, verdict in enumerate(verdicts) if verdict > PASS]
-    assert set(wanted) <= set(told)
+    assert set(wanted) <= set(advice)
 
 
 @pytest.mark.parametrize("value, word", [(math.nan, "nan"), (math.inf, "inf"), (-math.inf, "-inf")])
 def test_json_knows_no_nan(value: float, word: str) -> None:
-    told = finding("C12", FAIL, value, "t", "a", losses=[1.0, value], pair=(1, 2)).as_json()
-    assert told["value"] is None
-    assert told["details"] == {"losses": [1.0, word], "pair": [1, 2], "value": word}
-    assert json.loads(json.dumps(told, allow_nan=False))["verdict"] == "FAIL"
+    document = finding("C12", FAIL, value, "t", "a", losses=[1.0, value], pair=(1, 2)).as_json()
+    assert document["value"] is None
+    assert document["details"] == {"losses": [1.0, word], "pair": [1, 2], "value": word}
+    assert json.loads(json.dumps(document, allow_nan=False))["verdict"] == "FAIL"
 
 
 def test_places_that_are_not_finite() -> None:
@@ -67,9 +67,9 @@ def test_places_that_are_not_finite() -> None:
         ".b[1].c",
     ]
     assert fail_if_not_finite("C01", [1.0, 2, "x", None], "a") is None
-    told = fail_if_not_finite("C01", [math.nan], "look there.")
-    assert told is not None
-    assert "look there" in told.advice
+    failed = fail_if_not_finite("C01", [math.nan], "look there.")
+    assert failed is not None
+    assert "look there" in failed.advice
 
 
 def test_named() -> None:

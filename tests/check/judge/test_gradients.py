@@ -38,5 +38,5 @@ def test_gradients(
     layers: list[KernelGradient], more: dict[str, object], verdict: str, words: str
 ) -> None:
     for order in ([*layers, OTHER], [OTHER, *layers]):
-        found = judge_gradients(Gradients(layers=order, **more))
-        assert (found.verdict, words in found.advice) == (verdict, True), found
+        finding = judge_gradients(Gradients(layers=order, **more))
+        assert (finding.verdict, words in finding.advice) == (verdict, True), finding

@@ -33,19 +33,19 @@ LABELS = [
 
 @pytest.mark.parametrize("counts, verdict, words", LABELS)
 def test_labels(counts: dict[str, object], verdict: str, words: str) -> None:
-    found = judge_labels(ClassCounts(**counts))
-    assert (found.verdict, words in found.advice) == (verdict, True), found
+    finding = judge_labels(ClassCounts(**counts))
+    assert (finding.verdict, words in finding.advice) == (verdict, True), finding
 
 
 @given(st.permutations(range(5)))
 def test_classes_have_no_order(order: list[int]) -> None:
     counts, names = [400, 7, 0, 3, 9], "abcde"
-    found = judge_labels(
+    finding = judge_labels(
         ClassCounts(classes=[names[i] for i in order], train=[counts[i] for i in order],
                validation=[1] * 5)
     )  # fmt: skip
-    assert found.verdict == "FAIL"
-    assert found.details["missing_in_train"] == ["c"]
+    assert finding.verdict == "FAIL"
+    assert finding.details["missing_in_train"] == ["c"]
 
 
 NO_COPIES = HEALTHY["C04"]
@@ -66,8 +66,8 @@ NO_COPIES = HEALTHY["C04"]
     ],
 )
 def test_duplicates(changes: dict[str, int], verdict: str, words: str) -> None:
-    found = judge_duplicates(replace(NO_COPIES, **changes))
-    assert (found.verdict, words in found.advice) == (verdict, True), found
+    finding = judge_duplicates(replace(NO_COPIES, **changes))
+    assert (finding.verdict, words in finding.advice) == (verdict, True), finding
 
 
 @given(st.integers(0, 5000), st.integers(0, 5000))

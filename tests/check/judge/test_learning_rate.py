@@ -19,14 +19,14 @@ from zoo.check.judge.rates import RatePoint, suggest
 @given(SCANS | PEAKED, st.floats(1e-7, 100.0), st.sampled_from(["constant", "cosine"]))
 def test_advice_goes_the_right_way(points: list[RatePoint], rate: float, schedule: str) -> None:
     numbers = replace(HEALTHY["C14"], points=points, rate=rate, schedule=schedule, chance=0.11)
-    found = judge_learning_rate(numbers)
-    suggested = found.details.get("suggested")
+    finding = judge_learning_rate(numbers)
+    suggested = finding.details.get("suggested")
     assume(suggested is not None)
-    assert ("Raise it" in found.advice) <= (rate < suggested)
-    assert ("Lower it" in found.advice or "high beside" in found.advice) <= (rate > suggested)
-    assert ("is below" in found.advice) <= (rate < suggested)
-    if found.verdict.value in ("WARN", "FAIL"):
-        assert not suggested / 3 <= rate <= suggested * 3 or rate >= found.details["search"][1]
+    assert ("Raise it" in finding.advice) <= (rate < suggested)
+    assert ("Lower it" in finding.advice or "high beside" in finding.advice) <= (rate > suggested)
+    assert ("is below" in finding.advice) <= (rate < suggested)
+    if finding.verdict.value in ("WARN", "FAIL"):
+        assert not suggested / 3 <= rate <= suggested * 3 or rate >= finding.details["search"][1]
 
 
 @given(SCANS | peaks(0.0), st.booleans(), st.floats(1e-7, 100.0))
@@ -35,12 +35,12 @@ def test_rates_that_are_left_out_change_nothing(
 ) -> None:
     numbers = replace(HEALTHY["C14"], rate=rate, schedule="cosine" if annealed else "constant")
     chance = numbers.chance
-    found = walked(points, rate, annealed, chance)
+    finding = walked(points, rate, annealed, chance)
     nearest = min((point.rate for point in points), key=lambda one: abs(math.log(one / rate)))
-    assert found[0].rate == pytest.approx(nearest)
-    some, whole = (judge_learning_rate(replace(numbers, points=one)) for one in (found, points))
+    assert finding[0].rate == pytest.approx(nearest)
+    some, whole = (judge_learning_rate(replace(numbers, points=one)) for one in (finding, points))
     assert some.verdict == whole.verdict
-    assert suggest(found, annealed, chance) == suggest(points, annealed, chance)
+    assert suggest(finding, annealed, chance) == suggest(points, annealed, chance)
 
 
 @given(SCANS, st.randoms(use_true_random=False), st.floats(1e-7, 100.0))
@@ -72,8 +72,8 @@ RATES = [
 
 @pytest.mark.parametrize("rate, schedule, verdict, words", RATES)
 def test_learning_rate(rate: float, schedule: str, verdict: str, words: str) -> None:
-    found = judge_learning_rate(replace(HEALTHY["C14"], rate=rate, schedule=schedule))
-    assert (found.verdict, words in found.advice) == (verdict, True), found
+    finding = judge_learning_rate(replace(HEALTHY["C14"], rate=rate, schedule=schedule))
+    assert (finding.verdict, words in finding.advice) == (verdict, True), finding
 
 
 @pytest.mark.parametrize(
@@ -100,16 +100,16 @@ def test_warm_up_and_doubt_allow_higher_rates(
 
 @given(SCANS, st.sampled_from(["constant", "cosine"]))
 def test_what_is_suggested_passes(points: list[RatePoint], schedule: str) -> None:
-    found = suggest(points, schedule != "constant")
-    assert found is not None
-    numbers = replace(HEALTHY["C14"], points=points, schedule=schedule, rate=found[0])
+    finding = suggest(points, schedule != "constant")
+    assert finding is not None
+    numbers = replace(HEALTHY["C14"], points=points, schedule=schedule, rate=finding[0])
     assert judge_learning_rate(numbers).verdict == "PASS"
 
 
 def test_beyond_a_scan_nothing_is_said() -> None:
     numbers = replace(HEALTHY["C14"], points=scan(-3, 1), rate=1000.0)
-    found = judge_learning_rate(numbers)
-    assert (found.verdict, "not judged" in found.advice) == ("INFO", True)
+    finding = judge_learning_rate(numbers)
+    assert (finding.verdict, "not judged" in finding.advice) == ("INFO", True)
 
 
 @pytest.mark.parametrize(
@@ -131,8 +131,8 @@ def test_nothing_works(points: list[RatePoint], verdict: str, words: str) -> Non
     numbers = LearningRateScan(
         points=points, rate=0.1, schedule="constant", num_classes=10, chance=0.128
     )
-    found = judge_learning_rate(numbers)
-    assert (found.verdict, words in found.advice) == (verdict, True), found
+    finding = judge_learning_rate(numbers)
+    assert (finding.verdict, words in finding.advice) == (verdict, True), finding
 
 
 def test_a_scan_that_ran_out_of_time() -> None:
@@ -150,8 +150,8 @@ def test_a_scan_that_ran_out_of_time() -> None:
         (works, 30.0, "WARN", "loss exploding at 10"),
         (replace(numbers, scale=0.5), 10.0, "WARN", "Lower it, to 1 at first"),
     ]:
-        found = judge_learning_rate(replace(one, rate=rate))
-        assert (found.verdict, words in found.advice) == (verdict, True), found
+        finding = judge_learning_rate(replace(one, rate=rate))
+        assert (finding.verdict, words in finding.advice) == (verdict, True), finding
 
 
 def test_a_shortened_scan_fails_a_rate_only_where_one_like_it_exploded() -> None:
@@ -163,8 +163,11 @@ def test_a_shortened_scan_fails_a_rate_only_where_one_like_it_exploded() -> None
     numbers = replace(HEALTHY["C14"], points=points, rate=10.0)
     assert judge_learning_rate(numbers).verdict == "FAIL"
     numbers = replace(numbers, steps=49)
-    found = judge_learning_rate(numbers)
-    assert (found.verdict, "is not judged: after so few steps" in found.advice) == ("INFO", True)
+    finding = judge_learning_rate(numbers)
+    assert (finding.verdict, "is not judged: after so few steps" in finding.advice) == (
+        "INFO",
+        True,
+    )
     assert numbers.suggestion is None
     burst = [replace(one, smoothed_max=7.0) if one.rate == 10.0 else one for one in points]
     assert judge_learning_rate(replace(numbers, points=burst)).verdict == "FAIL"
@@ -185,8 +188,8 @@ def test_a_shortened_scan_fails_a_rate_only_where_one_like_it_exploded() -> None
 def test_few_steps_cannot_tell_a_plateau(points: list[RatePoint], verdict: str, sure: bool) -> None:
     """But what exploded did."""
     numbers = replace(HEALTHY["C14"], points=points, chance=0.128, steps=20)
-    found = judge_learning_rate(numbers)
-    assert (found.verdict, "it is open" not in found.advice) == (verdict, sure), found
+    finding = judge_learning_rate(numbers)
+    assert (finding.verdict, "it is open" not in finding.advice) == (verdict, sure), finding
 
 
 def test_a_shortened_scan_leaves_rates_that_barely_change_to_longer_ones() -> None:
@@ -208,9 +211,9 @@ def test_a_shortened_scan_leaves_rates_that_barely_change_to_longer_ones() -> No
         (20.0, 50, 0.5, "FAIL", "loss exploding"),
     ]:
         scanned = replace(numbers, rate=rate, steps=steps, scale=scale)
-        found = judge_learning_rate(scanned)
-        assert (found.verdict, words in found.advice) == (verdict, True), found
-        assert (scanned.suggestion is None) == ("not judged" in found.advice)
+        finding = judge_learning_rate(scanned)
+        assert (finding.verdict, words in finding.advice) == (verdict, True), finding
+        assert (scanned.suggestion is None) == ("not judged" in finding.advice)
 
 
 @given(

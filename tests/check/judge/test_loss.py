@@ -35,8 +35,8 @@ WIRINGS = [
 
 @pytest.mark.parametrize("changes, verdict, words", WIRINGS)
 def test_wiring(changes: dict[str, float], verdict: str, words: str) -> None:
-    found = judge_loss_wiring(replace(WIRING, **changes))
-    assert (found.verdict, words in found.advice) == (verdict, True), found
+    finding = judge_loss_wiring(replace(WIRING, **changes))
+    assert (finding.verdict, words in finding.advice) == (verdict, True), finding
 
 
 @pytest.mark.parametrize(
@@ -82,12 +82,12 @@ HEADS = [
 
 @pytest.mark.parametrize("loss, spread, verdict", HEADS)
 def test_heads(loss: float, spread: float, verdict: str) -> None:
-    found = judge_head_confidence(
+    finding = judge_head_confidence(
         HeadConfidence(loss=loss, num_classes=10, logit_std=spread, at_zero=LN10)
     )
-    assert found.verdict == verdict
+    assert finding.verdict == verdict
     if verdict != "PASS":
-        assert "model.head.kernel_initializer" in found.advice
+        assert "model.head.kernel_initializer" in finding.advice
 
 
 def test_a_small_head_is_not_blamed() -> None:

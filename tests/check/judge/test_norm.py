@@ -45,6 +45,6 @@ def test_batch_norm(
     layers: list[BatchNormLayer], more: dict[str, object], verdict: str, words: str
 ) -> None:
     numbers: BatchNormConfig = replace(BATCH_NORM, layers=layers, **more)
-    found = judge_batch_norm(numbers)
-    assert (found.verdict, words in found.advice) == (verdict, True), found
+    finding = judge_batch_norm(numbers)
+    assert (finding.verdict, words in finding.advice) == (verdict, True), finding
     assert judge_batch_norm(replace(numbers, layers=layers[::-1])).verdict == verdict

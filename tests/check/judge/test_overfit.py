@@ -56,21 +56,21 @@ OVERFITS = [
 
 @pytest.mark.parametrize("changes, verdict, plateau, words", OVERFITS)
 def test_overfit(changes: dict[str, object], verdict: str, plateau: str | None, words: str) -> None:
-    found = judge_overfit(replace(OVERFIT, **changes))
-    assert (found.verdict, found.details.get("plateau")) == (verdict, plateau), found
-    assert words in found.advice
+    finding = judge_overfit(replace(OVERFIT, **changes))
+    assert (finding.verdict, finding.details.get("plateau")) == (verdict, plateau), finding
+    assert words in finding.advice
 
 
 @pytest.mark.parametrize("changes, verdict, plateau, words", OVERFITS)
 def test_too_few_steps_fail_only_what_they_prove(
     changes: dict[str, object], verdict: str, plateau: str | None, words: str
 ) -> None:
-    found = judge_overfit(replace(OVERFIT, shortened=True, **changes))
+    finding = judge_overfit(replace(OVERFIT, shortened=True, **changes))
     softer = {"FAIL": "WARN", "WARN": "INFO"} if plateau not in ("noise", "labels") else {}
-    assert found.verdict == softer.get(verdict, verdict)
-    assert found.details.get("plateau") == plateau
-    assert found.advice.endswith("too few steps to be sure.") == (verdict != found.verdict)
-    assert words in found.advice
+    assert finding.verdict == softer.get(verdict, verdict)
+    assert finding.details.get("plateau") == plateau
+    assert finding.advice.endswith("too few steps to be sure.") == (verdict != finding.verdict)
+    assert words in finding.advice
 
 
 @given(st.floats(0, 50), st.floats(0, 50))

@@ -68,26 +68,26 @@ def test_a_rate_that_falls_as_far_as_those_that_work_works() -> None:
 
 
 def test_a_lucky_rate_above_those_that_explode_does_not_count() -> None:
-    found = classify_rates([*scan(-3, 0), replace(POINT, rate=100.0)])
-    assert largest_working(found) == 1.0
+    suggested = classify_rates([*scan(-3, 0), replace(POINT, rate=100.0)])
+    assert largest_working(suggested) == 1.0
 
 
 @given(PEAKED, st.booleans())
 def test_the_range_to_search_holds_what_is_suggested(
     points: list[RatePoint], annealed: bool
 ) -> None:
-    found = suggest(points, annealed, 0.11)
-    assume(found is not None)
-    rate, (low, high) = found
+    suggested = suggest(points, annealed, 0.11)
+    assume(suggested is not None)
+    rate, (low, high) = suggested
     assert low <= rate / 10
     assert rate <= high
 
 
 @given(SCANS, st.booleans())
 def test_suggestion_lies_in_what_was_scanned(points: list[RatePoint], annealed: bool) -> None:
-    found = suggest(points, annealed)
-    assert found is not None
-    rate, (low, high) = found
+    suggested = suggest(points, annealed)
+    assert suggested is not None
+    rate, (low, high) = suggested
     rates = [point.rate for point in points]
     assert min(rates) <= rate <= high <= max(rates)
     assert low <= rate / 10
@@ -118,12 +118,12 @@ def test_a_dear_scan_looks_below_rates_at_which_the_network_dies() -> None:
     assert largest_working(classify_rates(tried, 0.128)) == pytest.approx(1e-3)
 
 
-@pytest.mark.parametrize("annealed, wanted", [(True, 0.1 / 3), (False, 0.01)])
-def test_suggestion(annealed: bool, wanted: float) -> None:
-    found = suggest(scan(-4, -1), annealed)
-    assert found is not None
-    rate, search = found
-    assert rate == pytest.approx(wanted)
+@pytest.mark.parametrize("annealed, expected", [(True, 0.1 / 3), (False, 0.01)])
+def test_suggestion(annealed: bool, expected: float) -> None:
+    suggested = suggest(scan(-4, -1), annealed)
+    assert suggested is not None
+    rate, search = suggested
+    assert rate == pytest.approx(expected)
     assert search == pytest.approx((0.1 / 300, 0.1))
 
 

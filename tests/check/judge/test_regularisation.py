@@ -46,8 +46,8 @@ DECAYS = [
 
 @pytest.mark.parametrize("changes, verdict, words", DECAYS)
 def test_regularisation(changes: dict[str, object], verdict: str, words: str) -> None:
-    found = judge_regularisation(replace(DECAY, **changes))
-    assert (found.verdict, words in found.advice) == (verdict, True), found
+    finding = judge_regularisation(replace(DECAY, **changes))
+    assert (finding.verdict, words in finding.advice) == (verdict, True), finding
 
 
 @given(st.floats(1e-3, 100.0), st.floats(1e-3, 100.0))

@@ -24,13 +24,13 @@ from zoo.check.judge.short_training import (
     ],
 )
 def test_input_independent(loss: float, verdict: str, words: str) -> None:
-    found = judge_input_independent(InputIndependent(loss=loss, entropy=2.3, se=0.02))
-    assert (found.verdict, words in found.advice) == (verdict, True)
-    found = judge_input_independent(
+    finding = judge_input_independent(InputIndependent(loss=loss, entropy=2.3, se=0.02))
+    assert (finding.verdict, words in finding.advice) == (verdict, True)
+    finding = judge_input_independent(
         InputIndependent(loss=loss, entropy=2.3, se=0.02, shortened=True)
     )
-    assert found.verdict == ("PASS" if verdict == "PASS" else "WARN")
-    assert ("too few steps" in found.advice) == (verdict == "FAIL")
+    assert finding.verdict == ("PASS" if verdict == "PASS" else "WARN")
+    assert ("too few steps" in finding.advice) == (verdict == "FAIL")
 
 
 @pytest.mark.parametrize("accuracy, verdict", [(0.19, "WARN"), (0.129, "WARN"), (0.12, "FAIL")])
@@ -40,8 +40,8 @@ def test_a_slow_start_is_no_blindness(accuracy: float, verdict: str) -> None:
         loss=2.304, entropy=2.303, se=0.001, accuracy=accuracy, majority=0.1, images=1000
     )
     assert judge_input_independent(numbers).verdict == verdict
-    found = judge_input_independent(replace(numbers, shortened=True))
-    assert found.verdict == {"FAIL": "WARN", "WARN": "INFO"}[verdict]
+    finding = judge_input_independent(replace(numbers, shortened=True))
+    assert finding.verdict == {"FAIL": "WARN", "WARN": "INFO"}[verdict]
     assert (
         judge_input_independent(replace(numbers, shortened=True, loss=math.nan)).verdict == "FAIL"
     )
@@ -59,8 +59,8 @@ def test_a_slow_start_is_no_blindness(accuracy: float, verdict: str) -> None:
 )
 def test_smoke(accuracy: float, majority: float, verdict: str, words: str) -> None:
     numbers = ShortTrainingAccuracy(accuracy=accuracy, images=1000, majority=majority, steps=300)
-    found = judge_better_than_guessing(numbers)
-    assert (found.verdict, words in found.advice) == (verdict, True)
-    found = judge_better_than_guessing(replace(numbers, shortened=True))
-    assert found.verdict == {"FAIL": "WARN", "WARN": "INFO"}.get(verdict, verdict)
-    assert found.advice.endswith("too few steps to be sure.") == (verdict != "PASS")
+    finding = judge_better_than_guessing(numbers)
+    assert (finding.verdict, words in finding.advice) == (verdict, True)
+    finding = judge_better_than_guessing(replace(numbers, shortened=True))
+    assert finding.verdict == {"FAIL": "WARN", "WARN": "INFO"}.get(verdict, verdict)
+    assert finding.advice.endswith("too few steps to be sure.") == (verdict != "PASS")

@@ -44,8 +44,8 @@ CHAINS = [
 
 @pytest.mark.parametrize("stds, verdict, words", CHAINS)
 def test_signals(stds: tuple[float, ...], verdict: str, words: str) -> None:
-    found = judge_signal_propagation(chain(*stds))
-    assert (found.verdict, words in found.advice) == (verdict, True), found
+    finding = judge_signal_propagation(chain(*stds))
+    assert (finding.verdict, words in finding.advice) == (verdict, True), finding
 
 
 @given(st.floats(0.01, 1.0), st.floats(0.01, 1.0), st.integers(3, 20))
@@ -84,13 +84,13 @@ DEAD = [
 
 @pytest.mark.parametrize("layers, trained, verdict, words", DEAD)
 def test_dead_units(layers: list[LayerActivity], trained: bool, verdict: str, words: str) -> None:
-    found = judge_dead_units(DeadUnits(layers=layers, images=1024, after_training=trained))
-    assert (found.verdict, words in found.advice) == (verdict, True), found
+    finding = judge_dead_units(DeadUnits(layers=layers, images=1024, after_training=trained))
+    assert (finding.verdict, words in finding.advice) == (verdict, True), finding
 
 
 def test_dead_is_a_bound() -> None:
-    found = judge_dead_units(HEALTHY["C09"])
-    assert found.details["answers_to_less_than"] == pytest.approx(0.003, rel=0.03)
+    finding = judge_dead_units(HEALTHY["C09"])
+    assert finding.details["answers_to_less_than"] == pytest.approx(0.003, rel=0.03)
 
 
 @given(st.floats(0, 1), st.floats(0, 1), st.integers(1, 30), st.booleans(), st.booleans())
@@ -118,8 +118,8 @@ def test_more_dead_units_are_no_better(
 )
 def test_saturation(saturated: float, std: float, verdict: str, words: str) -> None:
     layer = LayerSaturation(name="fc1", activation="tanh", saturated=saturated, std=std)
-    found = judge_saturation(Saturation(layers=[layer]))
-    assert (found.verdict, words in found.advice) == (verdict, True), found
+    finding = judge_saturation(Saturation(layers=[layer]))
+    assert (finding.verdict, words in finding.advice) == (verdict, True), finding
 
 
 def test_nothing_saturates() -> None:

@@ -34,19 +34,19 @@ def test_quick_ones_need_no_training() -> None:
 
 @pytest.mark.parametrize("key", HEALTHY)
 def test_healthy_passes(key: str) -> None:
-    found = CHECKS[key].judge(HEALTHY[key])
-    assert (found.id, found.name) == (key, NAMES[key])
-    assert found.verdict is Verdict.PASS, found
-    assert found.threshold
-    assert found.advice
+    finding = CHECKS[key].judge(HEALTHY[key])
+    assert (finding.id, finding.name) == (key, NAMES[key])
+    assert finding.verdict is Verdict.PASS, finding
+    assert finding.threshold
+    assert finding.advice
 
 
 @pytest.mark.parametrize("key", HEALTHY)
 def test_json_goes_round(key: str) -> None:
-    told = CHECKS[key].judge(HEALTHY[key]).as_json()
+    document = CHECKS[key].judge(HEALTHY[key]).as_json()
     keys = ["id", "name", "verdict", "value", "threshold", "advice", "details"]
-    assert list(told) == keys
-    assert json.loads(json.dumps(told, allow_nan=False)) == told
+    assert list(document) == keys
+    assert json.loads(json.dumps(document, allow_nan=False)) == document
 
 
 def spoilt(numbers: Any, bad: float) -> Iterator[tuple[str, Any]]:
@@ -60,8 +60,8 @@ def spoilt(numbers: Any, bad: float) -> Iterator[tuple[str, Any]]:
     elif isinstance(numbers, list | tuple):
         for index, old in enumerate(numbers[:3]):
             for place, entry in spoilt(old, bad):
-                kept = [*numbers[:index], entry, *numbers[index + 1 :]]
-                yield f"[{index}]{place}", type(numbers)(kept)
+                changed = [*numbers[:index], entry, *numbers[index + 1 :]]
+                yield f"[{index}]{place}", type(numbers)(changed)
     elif isinstance(numbers, dict):
         for key, old in numbers.items():
             for place, entry in spoilt(old, bad):
@@ -75,9 +75,9 @@ def test_what_is_not_finite_fails(key: str, bad: float) -> None:
     if key not in ("C03", "C04", "C25"):  # These count.
         assert cases
     for place, numbers in cases:
-        found = CHECKS[key].judge(numbers)
-        assert found.verdict is Verdict.FAIL, place
-        json.dumps(found.as_json(), allow_nan=False)
+        finding = CHECKS[key].judge(numbers)
+        assert finding.verdict is Verdict.FAIL, place
+        json.dumps(finding.as_json(), allow_nan=False)
 
 
 @pytest.mark.parametrize("bad", [NAN, INF])
@@ -85,8 +85,8 @@ def test_rates_that_diverge_are_too_high(bad: float) -> None:
     """A scan goes on until something breaks; only the recipe's own rate must be sound."""
     numbers = HEALTHY["C14"]
     last = dataclasses.replace(numbers.points[-1], end_loss=bad)
-    found = CHECKS["C14"].judge(dataclasses.replace(numbers, points=[*numbers.points[:-1], last]))
-    assert found.verdict is Verdict.PASS
+    finding = CHECKS["C14"].judge(dataclasses.replace(numbers, points=[*numbers.points[:-1], last]))
+    assert finding.verdict is Verdict.PASS
     assert CHECKS["C14"].judge(dataclasses.replace(numbers, rate=bad)).verdict is Verdict.FAIL
 
 
@@ -103,6 +103,6 @@ EXTREMES = [
 def test_extremes_get_an_answer(key: str, extreme: float) -> None:
     for place, once in spoilt(HEALTHY[key], extreme):
         for more, twice in spoilt(once, extreme):
-            found = CHECKS[key].judge(twice)
-            assert found.verdict in Verdict, place + more
-            json.dumps(found.as_json(), allow_nan=False)
+            finding = CHECKS[key].judge(twice)
+            assert finding.verdict in Verdict, place + more
+            json.dumps(finding.as_json(), allow_nan=False)

@@ -32,21 +32,21 @@ def test_update_ratio(kernel: tuple[float, float | None, bool], verdict: str, wo
     layer = KernelUpdate(
         path="conv1/kernel", ratio=ratio, equilibrium=equilibrium, scale_invariant=scale_invariant
     )
-    found = judge_update_ratio(UpdateRatio(layers=[layer], learning_rate=0.1))
-    assert (found.verdict, words in found.advice) == (verdict, True), found
-    found = judge_update_ratio(UpdateRatio(layers=[layer], learning_rate=0.1, shortened=True))
+    finding = judge_update_ratio(UpdateRatio(layers=[layer], learning_rate=0.1))
+    assert (finding.verdict, words in finding.advice) == (verdict, True), finding
+    finding = judge_update_ratio(UpdateRatio(layers=[layer], learning_rate=0.1, shortened=True))
     # The first updates are the largest: if those are too small, all are.
     softer = {"FAIL": "WARN", "WARN": "INFO"} if ratio > 1e-2 else {}
-    assert found.verdict == softer.get(verdict, verdict)
-    assert ("too few steps" in found.advice) == (verdict != "PASS" and ratio > 1e-2)
+    assert finding.verdict == softer.get(verdict, verdict)
+    assert ("too few steps" in finding.advice) == (verdict != "PASS" and ratio > 1e-2)
 
 
 def test_one_kernel_of_many_is_no_failure() -> None:
     fine, odd = KernelUpdate(path="a", ratio=1e-3), KernelUpdate(path="b", ratio=0.5)
     for layers in ([fine, fine, odd], [odd, fine, fine]):
-        found = judge_update_ratio(UpdateRatio(layers=layers, learning_rate=0.1))
-        assert found.verdict == "WARN"
-        assert "0.5 of the weights a step in b" in found.advice
+        finding = judge_update_ratio(UpdateRatio(layers=layers, learning_rate=0.1))
+        assert finding.verdict == "WARN"
+        assert "0.5 of the weights a step in b" in finding.advice
     assert judge_update_ratio(UpdateRatio(layers=[odd, fine], learning_rate=0.1)).verdict == "FAIL"
     assert judge_update_ratio(UpdateRatio(layers=[], learning_rate=0.1)).verdict == "PASS"
 
