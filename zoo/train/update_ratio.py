@@ -19,14 +19,20 @@ class UpdateRatios(Observer):
 
     Args:
         next_measured: given the number of a step, the first step from there on that is measured.
+        norm: length of a kernel or of its change.
 
     Attributes:
         ratios: by kernel, of each measured step.
         learning_rate: after the step measured last.
     """
 
-    def __init__(self, next_measured: Callable[[int], int]) -> None:
+    def __init__(
+        self,
+        next_measured: Callable[[int], int],
+        norm: Callable[[np.ndarray], float] | None = None,
+    ) -> None:
         self.next_measured = next_measured
+        self.norm = norm or _norm
         self.ratios: dict[str, list[float]] = {}
         self.learning_rate = 0.0
         self._before: dict[str, np.ndarray] = {}
@@ -49,9 +55,9 @@ class UpdateRatios(Observer):
         self.learning_rate = optimize.current_learning_rate(self.model.optimizer)
         after = self._kernels()
         for path, old in before.items():
-            length = updates.kernel_length(path, _norm(old), old.shape[-1])
+            length = updates.kernel_length(path, self.norm(old), old.shape[-1])
             if length:
-                self.ratios.setdefault(path, []).append(_norm(after[path] - old) / length)
+                self.ratios.setdefault(path, []).append(self.norm(after[path] - old) / length)
 
     def _kernels(self) -> dict[str, np.ndarray]:
         return {

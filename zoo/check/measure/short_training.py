@@ -90,7 +90,7 @@ def train_briefly(subject: Subject, rate: float | None = None) -> ShortTraining:
     def next_measured(step: int) -> int:
         return -(-max(step, first_measured) // every) * every
 
-    curve, ratios = LossCurve(), UpdateRatios(next_measured)
+    curve, ratios = LossCurve(), UpdateRatios(next_measured, _float32_norm)
     trainer.train([ratios, curve], steps)
     last_steps = range(max(steps - REESTIMATION_STEPS, 0), steps)
     images = (trainer.batches(step)[0] for step in last_steps)
@@ -106,6 +106,11 @@ def train_briefly(subject: Subject, rate: float | None = None) -> ShortTraining:
         )
     subject.cache.short_training = training
     return training
+
+
+def _float32_norm(values: np.ndarray) -> float:
+    """Length of a kernel, in its own precision: that of all update ratios of checks so far."""
+    return float(np.linalg.norm(values))
 
 
 def _scored(
