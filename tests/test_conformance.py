@@ -17,6 +17,7 @@ from tests.conformance import (
     POLICIES,
     entries,
     flow,
+    logits,
     require_agreement,
     require_conformance,
 )
@@ -57,6 +58,16 @@ def test_stages(tmp_path: Path, word: str, policy: str) -> None:
     stack = flow([{word: STAGES[word]}])
     recipe = network(tmp_path, stack, train=f", dtype_policy: {policy}")
     require_conformance(tmp_path, recipe)
+
+
+@pytest.mark.parametrize("word", STAGES)
+@pytest.mark.parametrize("policy", POLICIES)
+def test_logits_of_every_policy(tmp_path: Path, word: str, policy: str) -> None:
+    stack = flow([{word: STAGES[word]}])
+    recipe = network(tmp_path, stack, train=f", dtype_policy: {policy}")
+    scores = logits(require_agreement(recipe, 4))
+    assert scores.dtype == ("float64" if policy == "float64" else "float32")
+    assert np.isfinite(scores).all()
 
 
 # One network has all kinds of stages with kernels: tracing its step takes most of a test's time.

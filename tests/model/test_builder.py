@@ -16,7 +16,6 @@ import tensorflow as tf
 
 from tests.conformance import (
     PIXELS,
-    POLICIES,
     built,
     flow,
     logits,
@@ -36,12 +35,12 @@ from zoo.recipe.schema import Optimizer
 
 
 @pytest.mark.parametrize("name", recipes.shipped())
-@pytest.mark.parametrize("policy", POLICIES)
-def test_shipped_recipes_are_built_as_planned(name: str, policy: str) -> None:
-    recipe = recipes.load(name, [f"train.dtype_policy={policy}"])
+def test_shipped_recipes_are_built_as_planned(name: str) -> None:
+    """Under the policy with the smallest range; tests/test_conformance.py has stages under all."""
+    recipe = recipes.load(name, ["train.dtype_policy=mixed_float16"])
     model = require_agreement(recipe, 10)
     scores = logits(model, np.zeros((1, *recipe.image_shape), np.uint8))
-    assert scores.dtype == ("float64" if policy == "float64" else "float32")
+    assert scores.dtype == "float32"
     assert np.isfinite(scores).all()
 
 
