@@ -66,6 +66,7 @@ class ScaledSchedule(keras.optimizers.schedules.LearningRateSchedule):
         self.peak = peak
 
     def __call__(self, step: Any) -> Any:
+        """Return the learning rate at a step."""
         return self.shape(step) * keras.ops.cast(self.peak, "float32")
 
     def get_config(self) -> dict[str, Any]:
