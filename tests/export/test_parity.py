@@ -127,9 +127,9 @@ def add_noise(model: keras.Model) -> None:
 
 
 def swap_classes(model: keras.Model) -> None:
-    """Exchanges the first two classes."""
+    """Reverses the order of the classes."""
     layer = model.get_layer("logits")
-    layer.set_weights([value[..., [1, 0, *range(2, 10)]] for value in layer.get_weights()])
+    layer.set_weights([value[..., ::-1] for value in layer.get_weights()])
 
 
 def make_nan(model: keras.Model) -> None:
