@@ -1,4 +1,4 @@
-"""Image files of every kind, made in memory; by hand what Pillow does not write."""
+"""Image files of every kind, in memory. What Pillow cannot write is assembled byte by byte."""
 
 from __future__ import annotations
 
@@ -24,13 +24,13 @@ def encoded(image: Image.Image, format: str, **options: Any) -> bytes:
 
 
 def noise(height: int = 40, width: int = 60, seed: int = 0) -> Image.Image:
-    """Colours without any order."""
+    """An image of random colours."""
     pixels = np.random.default_rng(seed).integers(0, 256, (height, width, 3), dtype=np.uint8)
     return Image.fromarray(pixels)
 
 
 def scene(height: int = 37, width: int = 53) -> Image.Image:
-    """Slopes, an edge and some noise: what codecs are made for, and what they are not."""
+    """An image with gradients and an edge, and noise, which codecs compress badly."""
     rows, columns = np.mgrid[:height, :width]
     pixels = np.stack([rows * 6, columns * 4, (rows + columns) * 2], axis=-1) % 256
     pixels[height // 3 :, : width // 2] = 255 - pixels[height // 3 :, : width // 2]
@@ -41,7 +41,7 @@ def scene(height: int = 37, width: int = 53) -> Image.Image:
 def png(
     width: int, height: int, depth: int, color_type: int, raw: bytes, interlaced: bool = False
 ) -> bytes:
-    """A PNG made by hand: Pillow writes neither 16-bit colours nor headers that lie."""
+    """A PNG built from its chunks: Pillow writes neither 16-bit colours nor wrong headers."""
 
     def chunk(name: bytes, content: bytes) -> bytes:
         checksum = struct.pack(">I", zlib.crc32(name + content))
@@ -54,7 +54,7 @@ def png(
 
 
 def png_of(values: np.ndarray, color_type: int, interlaced: bool = False) -> bytes:
-    """A PNG of uint8 or uint16 (height, width, channels)."""
+    """A PNG of a uint8 or uint16 array of shape (height, width, channels)."""
     height, width = values.shape[:2]
     passes = PASSES if interlaced else ((0, 0, 1, 1),)
     raw = b"".join(
@@ -67,7 +67,7 @@ def png_of(values: np.ndarray, color_type: int, interlaced: bool = False) -> byt
 
 
 def few_greys(depth: int) -> bytes:
-    """A PNG of 2 or 4 bits a pixel."""
+    """A grey PNG of 2 or 4 bits a pixel."""
     greys = np.asarray(scene().convert("L")) >> (8 - depth)
     shifts = np.arange(8 - depth, -1, -depth)
     rows = [np.pad(row, (0, -len(row) % len(shifts))).reshape(-1, len(shifts)) for row in greys]
@@ -78,30 +78,30 @@ def few_greys(depth: int) -> bytes:
 
 
 def clear(image: Image.Image) -> Image.Image:
-    """With an alpha channel from 0 to 255."""
+    """The image with an alpha channel from 0 to 255."""
     made = image.convert("RGBA")
     made.putalpha(image.convert("L"))
     return made
 
 
 def deep(image: Image.Image) -> Image.Image:
-    """16 bits of grey."""
+    """The image in 16 bits of grey."""
     return Image.fromarray(np.asarray(image.convert("L")).astype(np.uint16) * 257 // 2)
 
 
 def inked(image: Image.Image) -> Image.Image:
-    """CMYK with black in it, which a conversion from RGB leaves out."""
+    """The image in CMYK with a black channel, which a conversion from RGB leaves empty."""
     return Image.merge("CMYK", [*image.split(), image.convert("L").transpose(FLIP)])
 
 
 def not_of_adobe(content: bytes) -> bytes:
-    """A JPEG without the marker that says that its inks are inverted."""
+    """The JPEG without its Adobe marker, which says that the CMYK values are inverted."""
     at = content.index(b"\xff\xee")
     return content[:at] + content[at + 2 + int.from_bytes(content[at + 2 : at + 4], "big") :]
 
 
 def top_down(content: bytes) -> bytes:
-    """A BMP whose rows stand the other way round, which its negative height tells."""
+    """The BMP with its rows from top to bottom, as a negative height says."""
     start, width, height = (int.from_bytes(content[at : at + 4], "little") for at in (10, 18, 22))
     stride = len(content[start:]) // height
     rows = [content[start + i * stride :][:stride] for i in range(height)]
@@ -117,7 +117,7 @@ def animated(format: str, **options: Any) -> bytes:
 
 
 def sparse_gif() -> bytes:
-    """An animation whose later frames hold what changes."""
+    """A GIF animation whose second frame holds only the pixels that change."""
     later = scene()
     later.putpixel((20, 20), (255, 255, 255))
     first = palette(scene())
@@ -129,7 +129,7 @@ def palette(image: Image.Image) -> Image.Image:
 
 
 def masked(image: Image.Image, shifts: tuple[int, int, int] = (16, 8, 0)) -> bytes:
-    """A BMP that tells where red, green and blue stand in its 32 bits."""
+    """A 32-bit BMP with masks that say where red, green and blue are."""
     content = encoded(clear(image), "BMP")
     start = int.from_bytes(content[10:14], "little")
     body = np.frombuffer(content[start:], np.uint8).reshape(-1, 4).astype("<u4")

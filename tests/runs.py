@@ -1,4 +1,4 @@
-"""Small recipes and runs that the tests of training and of what follows it share."""
+"""Small recipes and runs for the tests of training, export and serving."""
 
 from __future__ import annotations
 
@@ -38,11 +38,13 @@ train:
   optimizer: {Adam: {learning_rate: 1e-2}}
 """
 
+LINEAR = "model.stack=[flatten]"  # For what does not depend on the network: quickly traced.
+
 UNIT = Normalisation("scale01", 1 / 255, 0.0)
 
 
 def tiny(folder: Path, *overrides: str, text: str = TINY) -> Recipe:
-    """The small recipe, changed as by `--set`."""
+    """The small recipe with overrides, as of `--set`."""
     return load(str(tiny_file(folder, text)), overrides)
 
 
@@ -54,7 +56,7 @@ def tiny_file(folder: Path, text: str = TINY) -> Path:
 
 
 def weights(model: Any) -> dict[str, np.ndarray]:
-    """{path: values} of a model's weights, running statistics too; random seeds have no name."""
+    """{path: values} of a model's weights and running statistics, without its random seeds."""
     return {variable.path: backend.to_numpy(variable) for variable in model.weights}
 
 
@@ -66,7 +68,7 @@ def same(one: dict[str, np.ndarray], other: dict[str, np.ndarray]) -> bool:
 
 
 def environment(**more: str) -> dict[str, str]:
-    """What a subprocess needs to import this checkout."""
+    """Environment variables with which a subprocess imports this checkout."""
     return {**os.environ, "PYTHONPATH": str(ROOT), "PYTHONWARNINGS": "error::UserWarning", **more}
 
 
@@ -88,10 +90,10 @@ def copied(run: Run, folder: Path) -> Run:
 
 
 def final(run: Run) -> dict[str, Any]:
-    """All that an interruption must not change: state, best model, metrics, what run.json says."""
-    found = checkpoint.newest(run)
-    assert found is not None
-    notes, arrays = found
+    """Everything that an interruption must not change: state, best model, metrics, run.json."""
+    state = checkpoint.newest(run)
+    assert state is not None
+    notes, values = state
     del notes["seconds"], notes["variables"]  # Keras numbers the names of seeds in a process.
     best = keras.saving.load_model(run.model_file)
     timed = ("seconds", "images_per_second")
@@ -100,7 +102,7 @@ def final(run: Run) -> dict[str, Any]:
     keys = ("status", "epochs", "steps", "best_epoch", "val_accuracy", "val_loss", "stopped_early")
     return {
         "notes": notes,
-        "arrays": [array.tobytes() for array in arrays],
+        "arrays": [value.tobytes() for value in values],
         "best": {path: value.tobytes() for path, value in weights(best).items()},
         "rows": rows,
         "info": {key: info[key] for key in keys},

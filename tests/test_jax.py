@@ -1,26 +1,37 @@
-"""KERAS_BACKEND=jax where TensorFlow cannot be imported: train, interrupt, resume, evaluate."""
+"""KERAS_BACKEND=jax where TensorFlow cannot be imported: train, interrupt, resume, evaluate.
+
+Importing Keras and compiling take longer than what is tested, so two processes on JAX answer all
+commands of this file: one in which TensorFlow cannot be imported, and one in which it can.
+"""
 
 from __future__ import annotations
 
 import json
-import os
+import shutil
 import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
+from PIL import Image
 
-from tests.runs import environment, final, same, tiny_file, weights, zoo
+from tests.conftest import ROOT
+from tests.runs import LINEAR, environment, final, same, tiny_file, weights
+from zoo.data.images import as_png
+from zoo.errors import RunError
 from zoo.rundir import Run
+from zoo.train import resume
 
 pytestmark = pytest.mark.slow
 pytest.importorskip("jax", reason="pip install jax")
 
 # As on a machine without TensorFlow: no module of that name is found.
-BLOCKED = """
+BLOCK_TENSORFLOW = """
 import sys
 
 class Blocked:
@@ -29,44 +40,92 @@ class Blocked:
             raise ModuleNotFoundError(f"No module named {name!r}", name=name)
 
 sys.meta_path.insert(0, Blocked())
-from zoo.cli import main
-main()
+"""
+ANSWER_COMMANDS = """
+import json, os, sys
+from typer.testing import CliRunner
+from zoo.cli import app
+
+replies = os.fdopen(os.dup(1), "w")
+for line in sys.stdin:
+    folder, *arguments = json.loads(line)
+    os.chdir(folder)
+    result = CliRunner().invoke(app, arguments)
+    reply = [result.exit_code, result.stdout, result.stderr, repr(result.exception)]
+    print(json.dumps(reply), file=replies, flush=True)
 """
 
 
-def command(*arguments: str | Path) -> list[str]:
-    return [sys.executable, "-c", BLOCKED, *map(str, arguments)]
+class Zoo:
+    """A process on JAX that runs one `zoo` command after the other."""
+
+    def __init__(self, code: str, folder: Path) -> None:
+        self.errors = folder / "stderr.txt"
+        with self.errors.open("w") as errors:
+            self.process = subprocess.Popen(
+                [sys.executable, "-c", code],
+                env=environment(KERAS_BACKEND="jax"),
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=errors,
+                text=True,
+            )
+
+    def send(self, *arguments: str | Path, cwd: Path) -> None:
+        """Begins a command."""
+        assert self.process.stdin is not None
+        print(json.dumps([str(cwd), *map(str, arguments)]), file=self.process.stdin, flush=True)
+
+    def receive(self) -> tuple[int, str, str]:
+        """The exit code, stdout and stderr of the command that was begun."""
+        assert self.process.stdout is not None
+        reply = self.process.stdout.readline()
+        assert reply, self.errors.read_text()
+        code, out, err, exception = json.loads(reply)
+        assert exception == "None" or exception.startswith("SystemExit"), exception
+        assert "Traceback" not in err, err
+        return code, out, err
+
+    def __call__(self, *arguments: str | Path, cwd: Path) -> dict[str, Any]:
+        """The JSON document of a command, with its exit code as `code`."""
+        self.send(*arguments, "--json", cwd=cwd)
+        code, out, err = self.receive()
+        assert out, err
+        return {"code": code, **json.loads(out)}
 
 
-def jax(*arguments: str | Path, cwd: Path) -> dict[str, Any]:
-    """Runs `zoo` on JAX without TensorFlow; returns its JSON document and exit code."""
-    done = subprocess.run(
-        command(*arguments, "--json"),
-        cwd=cwd,
-        env=environment(KERAS_BACKEND="jax"),
-        capture_output=True,
-        text=True,
-        timeout=240,
-    )
-    assert "Traceback" not in done.stderr, done.stderr
-    document: dict[str, Any] = json.loads(done.stdout)
-    return {"code": done.returncode, **document}
+@pytest.fixture(scope="module")
+def jax(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Zoo]:
+    """`zoo` on JAX without TensorFlow."""
+    zoo = Zoo(BLOCK_TENSORFLOW + ANSWER_COMMANDS, tmp_path_factory.mktemp("jax"))
+    yield zoo
+    zoo.process.kill()
+    zoo.process.communicate()
 
 
-SETS = (
-    "--set", "train.epochs=40", "--set", "train.checkpoint_steps=1",
+@pytest.fixture(scope="module")
+def jax_and_tensorflow(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Zoo]:
+    """`zoo` on JAX where TensorFlow can be imported."""
+    zoo = Zoo(ANSWER_COMMANDS, tmp_path_factory.mktemp("jax-tf"))
+    yield zoo
+    zoo.process.kill()
+    zoo.process.communicate()
+
+
+OVERRIDES = (
+    "--set", "train.epochs=20", "--set", "train.checkpoint_steps=1",
     "--set", "data.augment=[{random_crop: 1}, mixup]", "--set", "train.class_weight=balanced",
+    "--no-export", "--no-evaluate",
 )  # fmt: skip
 
 
 @pytest.fixture(scope="module")
-def runs(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Run]:
-    """A recipe's folder, and a run of it that nothing disturbed."""
-    folder = tmp_path_factory.mktemp("jax")
-    file = tiny_file(folder)
-    found = jax("train", file, *SETS, "--no-export", "--no-evaluate", cwd=folder)
-    assert found["code"] == 0
-    return file, Run(folder / found["run"])
+def undisturbed(jax: Zoo, tmp_path_factory: pytest.TempPathFactory) -> Run:
+    """A run that nothing disturbed."""
+    folder = tmp_path_factory.mktemp("undisturbed")
+    trained = jax("train", tiny_file(folder), *OVERRIDES, cwd=folder)
+    assert trained["code"] == 0
+    return Run(folder / trained["run"])
 
 
 def model_weights(run: Run) -> Any:
@@ -75,191 +134,149 @@ def model_weights(run: Run) -> Any:
     return weights(keras.saving.load_model(run.model_file))
 
 
-def test_shipped_recipe(tmp_path: Path) -> None:
+def test_shipped_recipe(jax: Zoo, tmp_path: Path) -> None:
     """From its own cache, with the export left out because nothing could write it."""
-    found = jax("train", "digits-tiny", "--set", "train.epochs=6", cwd=tmp_path)
-    assert (found["code"], found["status"]) == (0, "done")
-    assert found["accuracy"] > 0.5
-    assert "export" not in found
-    assert Run(tmp_path / found["run"]).info()["backend"] == "jax"
-    measured = jax("evaluate", found["run"], cwd=tmp_path)
-    assert measured["accuracy"] == found["accuracy"]
+    trained = jax("train", "digits-tiny", "--set", "train.epochs=6", cwd=tmp_path)
+    assert (trained["code"], trained["status"]) == (0, "done")
+    assert trained["accuracy"] > 0.5
+    assert "export" not in trained
+    assert Run(tmp_path / trained["run"]).info()["backend"] == "jax"
+    measured = jax("evaluate", trained["run"], cwd=tmp_path)
+    assert measured["accuracy"] == trained["accuracy"]
 
 
-def test_folder_of_images(tmp_path: Path) -> None:
+@pytest.mark.parametrize("loading", ["resident", "streamed"])
+def test_folder_of_images(jax: Zoo, tmp_path: Path, loading: str) -> None:
     """Decoded into the cache, and decoded as needed, without TensorFlow's decoders."""
-    import numpy as np
-    from PIL import Image
-
     generator = np.random.default_rng(0)
     for name, low in (("cat", 0), ("dog", 128)):
         (tmp_path / "pets" / name).mkdir(parents=True)
         for number in range(20):
             pixels = generator.integers(low, low + 128, (9, 7, 3)).astype(np.uint8)
             Image.fromarray(pixels).save(tmp_path / "pets" / name / f"{number}.png")
-    file = tiny_file(tmp_path)
-    for loading in ("resident", "streamed"):
-        found = jax(
-            "train", file, "--set", f"data.source={{folder: {tmp_path}/pets}}", "--set",
-            "data.image_size=8", "--set", f"data.loading={loading}", "--set",
-            "train.batch_size=8", "--no-export", "--no-evaluate", cwd=tmp_path,
-        )  # fmt: skip
-        assert found["status"] == "done"
+    trained = jax(
+        "train", tiny_file(tmp_path), "--set", f"data.source={{folder: {tmp_path}/pets}}",
+        "--set", "data.image_size=8", "--set", f"data.loading={loading}", "--set", LINEAR,
+        "--set", "train.batch_size=8", "--no-export", "--no-evaluate", cwd=tmp_path,
+    )  # fmt: skip
+    assert trained["status"] == "done"
 
 
-def test_same_seed_same_weights(runs: tuple[Path, Run]) -> None:
-    file, run = runs
-    found = jax("train", file, *SETS, "--no-export", "--no-evaluate", cwd=file.parent)
-    again = Run(file.parent / found["run"])
-    assert again.folder != run.folder
-    assert same(model_weights(again), model_weights(run))
-    assert final(again) == final(run)
+def test_same_seed_same_weights(jax_and_tensorflow: Zoo, undisturbed: Run, tmp_path: Path) -> None:
+    """In another process."""
+    trained = jax_and_tensorflow("train", tiny_file(tmp_path), *OVERRIDES, cwd=tmp_path)
+    again = Run(tmp_path / trained["run"])
+    assert same(model_weights(again), model_weights(undisturbed))
+    assert final(again) == final(undisturbed)
 
 
-def test_interrupt_and_resume(runs: tuple[Path, Run], tmp_path: Path) -> None:
-    """Ctrl-C within an epoch; the end is the undisturbed one, bit for bit."""
-    file, run = runs
-    process = subprocess.Popen(
-        command("train", file, *SETS, "--no-export", "--no-evaluate", "--out", "runs"),
-        cwd=tmp_path,
-        env=environment(KERAS_BACKEND="jax"),
-        stderr=subprocess.PIPE,
-        stdout=subprocess.DEVNULL,
-        text=True,
-    )
-    while process.poll() is None and not list(tmp_path.glob("runs/*/*/state/step-00000001[2-9]*")):
+def test_interrupt_and_resume(
+    jax: Zoo, jax_and_tensorflow: Zoo, undisturbed: Run, tmp_path: Path
+) -> None:
+    """Ctrl-C within an epoch; another process ends the run as the undisturbed one, to the bit."""
+    jax.send("train", tiny_file(tmp_path), *OVERRIDES, "--out", "runs", cwd=tmp_path)
+    while not list(tmp_path.glob("runs/*/*/state/step-00000001[2-9]*")):
+        assert jax.process.poll() is None
         time.sleep(0.002)
-    os.kill(process.pid, signal.SIGINT)
-    _, err = process.communicate(timeout=120)
-    assert process.returncode == 130, err
-    assert "Traceback" not in err
+    jax.process.send_signal(signal.SIGINT)
+    code, _, err = jax.receive()
+    assert code == 130, err
     stopped = Run.open(tmp_path / "runs" / "tiny")
     assert stopped.info()["status"] == "interrupted"
-    found = jax("train", "--resume", stopped, "--no-export", "--no-evaluate", cwd=tmp_path)
-    assert (found["code"], found["status"]) == (0, "done")
-    assert final(stopped) == final(run)
+    trained = jax_and_tensorflow(
+        "train", "--resume", stopped, "--no-export", "--no-evaluate", cwd=tmp_path
+    )
+    assert (trained["code"], trained["status"]) == (0, "done")
+    assert final(stopped) == final(undisturbed)
 
 
-@pytest.mark.parametrize(
-    "overrides",
-    [
-        ("train.ema={momentum: 0.9}", "train.optimizer=Muon",
-         "train.learning_rate_factors=[{pattern: ^conv1, factor: 2, until_epoch: 1}]"),
-        ("train.lookahead={every: 2}", "train.gradient_accumulation_steps=2",
-         "train.optimizer={TorchSGD: {learning_rate: 0.1, momentum: 0.9, nesterov: true}}"),
-    ],
-    ids=["ema", "lookahead"],
-)  # fmt: skip
-def test_averages_go_on(tmp_path: Path, overrides: tuple[str, ...]) -> None:
-    """Interrupted and resumed to the same bits, with what is kept around an optimizer."""
-    code = (
-        "import sys; from pathlib import Path; from tests.runs import tiny; "
-        "from tests.train.test_resume import expected, interrupted, require_same, final, resume; "
-        "folder = Path('.').resolve(); recipe = tiny(folder, *sys.argv[1:]); "
-        "run = interrupted(recipe, folder / 'runs', 7); resume(run.folder); "
-        "require_same(final(run), expected(recipe, folder))"
+def test_the_same_tests() -> None:
+    """The optimizers against numpy and what goes around them; the live checks; averages resumed."""
+    chosen = (
+        "test_rules or test_mixins or changes_nothing or probes or fault or "
+        "(has_state and (ema or lookahead or factors))"
     )
     done = subprocess.run(
-        [sys.executable, "-c", code, *overrides], cwd=tmp_path,
-        env=environment(KERAS_BACKEND="jax"),
-        capture_output=True, text=True, timeout=240,
-    )  # fmt: skip
-    assert done.returncode == 0, done.stderr
-
-
-@pytest.mark.parametrize(
-    "chosen",
-    [
-        ("tests/optimize/test_rules.py", "tests/optimize/test_mixins.py"),
-        ("tests/train/test_babysit.py", "-k", "changes_nothing or probes or fault"),
-    ],
-    ids=["optimizers", "watch"],
-)
-def test_the_same_tests(chosen: tuple[str, ...]) -> None:
-    """The optimizers against numpy, and what goes around them; the live watch."""
-    from tests.conftest import ROOT
-
-    done = subprocess.run(
-        [sys.executable, "-m", "pytest", "-q", "-n", "0", *chosen], cwd=ROOT,
-        env=environment(KERAS_BACKEND="jax"), capture_output=True, text=True, timeout=280,
+        [sys.executable, "-m", "pytest", "-q", "-n0", "-p", "no:cacheprovider", "-k", chosen,
+         "tests/optimize/test_rules.py", "tests/optimize/test_mixins.py",
+         "tests/train/test_live_checks.py", "tests/train/test_resume.py"],
+        cwd=ROOT, env=environment(KERAS_BACKEND="jax"), capture_output=True, text=True,
+        timeout=280,
     )  # fmt: skip
     assert done.returncode == 0, done.stdout
 
 
-def test_check(tmp_path: Path) -> None:
+def test_check(jax: Zoo, tmp_path: Path) -> None:
     """Of a recipe whose kernels decay: what trains a network, or asks Keras for more than calls."""
     overrides = "train.optimizer={AdamW: {learning_rate: 1e-2, weight_decay: 1e-2}}"
     chosen = "C07,C09,C11,C12,C14"
-    found = jax("check", tiny_file(tmp_path), "--set", overrides, "--only", chosen, cwd=tmp_path)
-    assert found["code"] == 0
-    assert {one["id"]: one["verdict"] for one in found["findings"]} == dict.fromkeys(
-        chosen.split(","), "PASS"
-    )
-    assert found["suggestion"]
+    report = jax(
+        "check", tiny_file(tmp_path), "--set", overrides, "--set",
+        "model.stack=[{conv: {filters: 4, pool: max}}]", "--only", chosen, cwd=tmp_path,
+    )  # fmt: skip
+    assert report["code"] == 0
+    verdicts = {finding["id"]: finding["verdict"] for finding in report["findings"]}
+    assert verdicts == dict.fromkeys(chosen.split(","), "PASS")
+    assert report["suggestion"]
 
 
 @pytest.mark.parametrize("verb", ["check", "train"])
-def test_float64(tmp_path: Path, verb: str) -> None:
+def test_float64(jax: Zoo, tmp_path: Path, verb: str) -> None:
     """What JAX would compute in 32 bits without a word."""
-    found = jax(verb, tiny_file(tmp_path), "--set", "train.dtype_policy=float64", cwd=tmp_path)
-    assert found["code"] == 4
-    assert "JAX_ENABLE_X64=1" in found["error"]["message"]
+    refused = jax(verb, tiny_file(tmp_path), "--set", "train.dtype_policy=float64", cwd=tmp_path)
+    assert refused["code"] == 4
+    assert "JAX_ENABLE_X64=1" in refused["error"]["message"]
 
 
-def test_divergence_within_an_epoch(tmp_path: Path) -> None:
+def test_divergence_within_an_epoch(jax: Zoo, tmp_path: Path) -> None:
     """JAX keeps the optimizer's state elsewhere during an epoch; the message must not need it."""
-    found = jax(
-        "train", tiny_file(tmp_path), "--set", "model.stack=[flatten]", "--set",
+    diverged = jax(
+        "train", tiny_file(tmp_path), "--set", LINEAR, "--set",
         "train.optimizer={SGD: {learning_rate: 1e38}}", cwd=tmp_path,
     )  # fmt: skip
-    assert found["code"] == 1
-    assert found["error"]["kind"] == "diverged"
-    assert "learning rate 1e+38" in found["error"]["message"]
+    assert diverged["code"] == 1
+    assert diverged["error"]["kind"] == "diverged"
+    assert "learning rate 1e+38" in diverged["error"]["message"]
 
 
-def test_export_by_another_process(runs: tuple[Path, Run]) -> None:
-    """A run of JAX is exported by TensorFlow, and its answers agree with the model's."""
-    file, run = runs
-    done = zoo("export", run, "--json", cwd=file.parent, KERAS_BACKEND="jax")
-    assert done.returncode == 0, done.stderr
-    made = json.loads(done.stdout)
-    assert made["parity"]["passed"]
-    assert made["parity"]["top1_agreement"] == 1.0
+def test_export_by_another_process(
+    jax: Zoo, jax_and_tensorflow: Zoo, undisturbed: Run, tmp_path: Path
+) -> None:
+    """A run of JAX is exported by TensorFlow, and its answers agree with the model's.
 
-
-def test_predict_by_an_export(runs: tuple[Path, Run], tmp_path: Path) -> None:
-    """Where TensorFlow cannot be imported: a Keras file on JAX, an ONNX file by its own runtime."""
-    import numpy as np
-
-    from zoo.data.images import as_png
-
+    Without TensorFlow its Keras file predicts on JAX, and its ONNX file by its own runtime.
+    """
+    made = jax_and_tensorflow(
+        "export", undisturbed, "--format", "keras,onnx", "--out", tmp_path / "models",
+        cwd=tmp_path,
+    )  # fmt: skip
+    assert made["code"] == 0
+    paths = {}
+    for export in made["exports"]:
+        assert export["parity"]["passed"]
+        assert export["parity"]["top1_agreement"] == 1.0
+        paths[export["format"]] = export["path"]
     image = tmp_path / "x.png"
     image.write_bytes(as_png(np.arange(64, dtype=np.uint8).reshape(8, 8, 1) * 4))
-    done = zoo("export", runs[1], "--format", "keras,onnx", "--out", tmp_path / "models", "--json",
-               cwd=tmp_path, KERAS_BACKEND="jax")  # fmt: skip
-    assert done.returncode == 0, done.stdout + done.stderr
-    paths = [each["path"] for each in json.loads(done.stdout)["exports"]]
-    wanted, *found = (
+    expected, *predictions = (
         jax("predict", model, image, cwd=tmp_path)["predictions"][0]
-        for model in (runs[1].folder, *paths)
+        for model in (undisturbed.folder, paths["keras"], paths["onnx"])
     )
-    for each in found:
-        assert each["classes"] == wanted["classes"]
-        assert each["probabilities"] == pytest.approx(wanted["probabilities"], abs=1e-4)
+    for prediction in predictions:
+        assert prediction["classes"] == expected["classes"]
+        assert prediction["probabilities"] == pytest.approx(expected["probabilities"], abs=1e-4)
 
 
-def test_train_and_export_in_one_go(tmp_path: Path) -> None:
+def test_train_and_export_in_one_go(jax_and_tensorflow: Zoo, tmp_path: Path) -> None:
     """Where TensorFlow is there as well, the run on JAX ends with an export."""
-    done = zoo("train", tiny_file(tmp_path), "--json", cwd=tmp_path, KERAS_BACKEND="jax")
-    assert done.returncode == 0, done.stderr
-    assert json.loads(done.stdout)["export"]["parity"]["passed"]
+    file = tiny_file(tmp_path)
+    trained = jax_and_tensorflow("train", file, "--set", "train.epochs=1", cwd=tmp_path)
+    assert trained["code"] == 0
+    assert trained["export"]["parity"]["passed"]
 
 
-def test_resume_on_the_other_backend_is_refused(runs: tuple[Path, Run], tmp_path: Path) -> None:
-    import shutil
-
-    run = Run(Path(shutil.copytree(runs[1].folder, tmp_path / "run")))
+def test_resume_on_the_other_backend_is_refused(undisturbed: Run, tmp_path: Path) -> None:
+    run = Run(Path(shutil.copytree(undisturbed.folder, tmp_path / "run")))
     run.update(status="interrupted")
-    done = zoo("train", "--resume", run, "--json", cwd=tmp_path, KERAS_BACKEND="tensorflow")
-    assert done.returncode == 2
-    assert "begun with KERAS_BACKEND=jax" in json.loads(done.stdout)["error"]["message"]
+    with pytest.raises(RunError, match="begun with KERAS_BACKEND=jax"):
+        resume(run.folder)

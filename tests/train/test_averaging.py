@@ -1,4 +1,4 @@
-"""The average that is validated and kept, and Lookahead's slow weights against numpy."""
+"""The average of the weights and Lookahead's slow weights, against numpy."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from zoo.train.observers import StepCounter
 
 
 class Trace(keras.callbacks.Callback):
-    """The weights after each step and, as other callbacks see them, at each epoch's end."""
+    """Records the weights after each step, and at each epoch's end as other callbacks see them."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -36,7 +36,7 @@ class Trace(keras.callbacks.Callback):
         return {}
 
     def set_state(self, values: dict[str, Any]) -> None:
-        """For one process."""
+        """What it has recorded is not kept for a resume."""
 
 
 def traced(folder: Path, *overrides: str) -> tuple[Run, Trace]:
@@ -45,25 +45,25 @@ def traced(folder: Path, *overrides: str) -> tuple[Run, Trace]:
 
 
 def test_the_average_is_validated_and_kept(tmp_path: Path) -> None:
-    """The trained weights go on as if there were none; running statistics are theirs."""
+    """Averaging changes no trained weight, and does not average the running statistics."""
     run, trace = traced(tmp_path / "ema", "train.ema={momentum: 0.5}", "train.monitor=val_loss")
     plain, raw = traced(tmp_path / "raw", "train.monitor=val_loss")
     for one, other in zip(trace.steps, raw.steps, strict=True):
         for path, value in one.items():
             assert value.tobytes() == other[path].tobytes(), path
-    wanted = trace.steps[0]
+    expected = trace.steps[0]
     for done, step in enumerate(trace.steps[1:], 1):
         share = min(0.5, (1 + done) / (10 + done))
-        wanted = {
-            path: step[path] if "moving" in path else share * wanted[path] + (1 - share) * value
+        expected = {
+            path: step[path] if "moving" in path else share * expected[path] + (1 - share) * value
             for path, value in step.items()
         }
-    assert any("moving" in path for path in wanted)
+    assert any("moving" in path for path in expected)
     for path, value in trace.epochs[-1].items():
-        np.testing.assert_allclose(value, wanted[path], rtol=1e-5, atol=1e-7, err_msg=path)
-    kept = weights(keras.saving.load_model(run.model_file))
+        np.testing.assert_allclose(value, expected[path], rtol=1e-5, atol=1e-7, err_msg=path)
+    saved = weights(keras.saving.load_model(run.model_file))
     best = trace.epochs[run.info()["best_epoch"] - 1]
-    assert {path: value.tobytes() for path, value in kept.items()} == {
+    assert {path: value.tobytes() for path, value in saved.items()} == {
         path: value.tobytes() for path, value in best.items()
     }
     losses = [[row["val_loss"] for row in each.rows()] for each in (run, plain)]
@@ -72,7 +72,7 @@ def test_the_average_is_validated_and_kept(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("per_update", [1, 2])
 def test_lookahead(tmp_path: Path, per_update: int) -> None:
-    """Running statistics included; the last step, which no blend falls on, takes the slow ones."""
+    """Blends running statistics too. Step 13, the last, ends with the slow weights."""
     model = build(network(tmp_path, "[{conv: {filters: 4}}]"), 4, UNIT)
     counter = StepCounter(13, 1)
     lookahead = LookaheadWeights(Lookahead(every=2, decay=0.9, power=2.0), model, per_update)
@@ -98,7 +98,7 @@ def test_lookahead(tmp_path: Path, per_update: int) -> None:
 
 
 def test_a_run_ends_with_the_slow_weights(tmp_path: Path) -> None:
-    """7 steps: the slow ones of step 5 are what is validated after the 7th."""
+    """After 7 steps the slow weights of step 5 are validated and kept."""
     run, trace = traced(
         tmp_path, "train.lookahead={every: 5}", "train.epochs=1", "train.batch_size=190",
         "train.optimizer={SGD: 0.5}",
@@ -107,8 +107,8 @@ def test_a_run_ends_with_the_slow_weights(tmp_path: Path) -> None:
     fifth, last = trace.steps[4], trace.steps[6]
     for path, value in last.items():
         assert value.tobytes() == fifth[path].tobytes(), path
-    found = checkpoint.newest(run)
-    assert found is not None
-    slow = [array for name, array in zip(found[0]["variables"], found[1], strict=True)
+    state = checkpoint.newest(run)
+    assert state is not None
+    slow = [array for name, array in zip(state[0]["variables"], state[1], strict=True)
             if name[0].startswith("slow")]  # fmt: skip
     assert sum(array.size for array in slow) == sum(value.size for value in last.values())

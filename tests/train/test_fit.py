@@ -1,4 +1,4 @@
-"""Training: reproducible, watched, and true to what its run folder says of it."""
+"""Training is reproducible, can be observed, and writes a true run folder."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import keras
 import numpy as np
 import pytest
 
-from tests.runs import copied, same, tiny, weights
+from tests.runs import LINEAR, copied, same, tiny, weights
 from zoo import losses
 from zoo.artifact.trained_run import TrainedRun
 from zoo.batches import Batches
@@ -34,7 +34,7 @@ def best(run: Run) -> dict[str, np.ndarray]:
 
 
 class Callback(keras.callbacks.Callback):
-    """A user's own: notes what it is called with, and stops where told."""
+    """A user's callback: counts steps, keeps the logs of epochs, and can stop the training."""
 
     def __init__(self, stop_at: int | None = None) -> None:
         super().__init__()
@@ -59,7 +59,7 @@ def test_run_folder(trained: Run) -> None:
     assert info["status"] == "done"
     assert info["reason"] is None
     assert (info["epochs"], info["steps"], info["stopped_early"]) == (2, 10, False)
-    assert info["data"]["train"], info["data"]["validation"] == (1257, 180)
+    assert (info["data"]["train"], info["data"]["validation"]) == (1257, 180)
     assert info["class_names"] == list("0123456789")
     assert info["seed"] == 3
     assert info["backend"] == "tensorflow"
@@ -98,13 +98,13 @@ def test_best_model_is_the_epoch_that_run_json_says(trained: Run) -> None:
     row = trained.rows()[info["best_epoch"] - 1]
     assert row["val_accuracy"] == max(row["val_accuracy"] for row in trained.rows())
     assert (info["val_accuracy"], info["val_loss"]) == (row["val_accuracy"], row["val_loss"])
-    found = evaluate(TrainedRun(trained), "validation")
-    assert found["accuracy"] == pytest.approx(row["val_accuracy"], abs=1e-6)
-    assert found["loss"] == pytest.approx(row["val_loss"], rel=1e-4)
+    metrics = evaluate(TrainedRun(trained), "validation")
+    assert metrics["accuracy"] == pytest.approx(row["val_accuracy"], abs=1e-6)
+    assert metrics["loss"] == pytest.approx(row["val_loss"], rel=1e-4)
 
 
 def test_best_is_not_the_last(tmp_path: Path) -> None:
-    """A rate that jumps in the second epoch makes the first the best, and its weights are kept."""
+    """A learning rate that jumps spoils the second epoch: the weights of the first are kept."""
     recipe = tiny(
         tmp_path,
         NO_AUGMENT,
@@ -120,17 +120,17 @@ def test_best_is_not_the_last(tmp_path: Path) -> None:
 
 
 def test_model_file_is_bare(trained: Run) -> None:
-    """No optimizer, no loss: what is handed on holds the network alone."""
+    """The model file holds the network without optimizer and loss."""
     model = keras.saving.load_model(trained.model_file)
     assert not model.compiled
     assert all(type(layer).__module__.startswith("keras.") for layer in model.layers)
 
 
 def test_nothing_else_is_left(trained: Run) -> None:
-    found = {str(path.relative_to(trained.folder)) for path in trained.folder.rglob("*.*")}
-    states = {name for name in found if name.startswith("state/")}
+    names = {str(path.relative_to(trained.folder)) for path in trained.folder.rglob("*.*")}
+    states = {name for name in names if name.startswith("state/")}
     files = {"recipe.yaml", "run.json", "metrics.jsonl", "checks.json", "best.keras"}
-    assert found - states == files
+    assert names - states == files
     assert len(states) <= 2
 
 
@@ -172,7 +172,7 @@ def test_watching_changes_nothing(trained: Run, tmp_path: Path) -> None:
 
 
 class Untouchable:
-    """A split that knows its size and labels and gives no image."""
+    """A split that tells its size and nothing else."""
 
     def __init__(self, split: Any) -> None:
         self.split = split
@@ -191,7 +191,7 @@ def test_test_split_is_not_touched(tmp_path: Path, monkeypatch: pytest.MonkeyPat
         return data
 
     monkeypatch.setattr("zoo.train.training.load_data", guarded)
-    run = train(tiny(tmp_path, "train.epochs=1"), tmp_path / "runs")
+    run = train(tiny(tmp_path, LINEAR, "train.epochs=1"), tmp_path / "runs")
     assert run.info()["data"]["test"] == 360
 
 
@@ -199,17 +199,19 @@ def test_test_split_is_not_touched(tmp_path: Path, monkeypatch: pytest.MonkeyPat
 
 
 def test_user_callback_stops(tmp_path: Path) -> None:
-    """In the middle of the second epoch; the run is done all the same."""
-    run = train(tiny(tmp_path, "train.epochs=9"), tmp_path, Settings(callbacks=[Callback(7)]))
+    """A callback that stops in the middle of the second epoch ends the run as done."""
+    recipe = tiny(tmp_path, LINEAR, "train.epochs=9")
+    run = train(recipe, tmp_path / "runs", Settings(callbacks=[Callback(7)]))
     info = run.info()
     assert (info["status"], info["epochs"], info["steps"]) == ("done", 2, 7)
     assert info["stopped_early"]
 
 
 def test_early_stopping(tmp_path: Path) -> None:
-    """A rate too small to learn anything: the first epoch stays the best."""
+    """At a learning rate too small to learn anything, the first epoch stays the best."""
     recipe = tiny(
         tmp_path,
+        LINEAR,
         "train.epochs=30",
         "train.optimizer={SGD: {learning_rate: 1e-12}}",
         "train.early_stopping={patience: 2, min_delta: 0.5}",
@@ -222,7 +224,8 @@ def test_reduce_on_plateau_moves_a_constant_rate(tmp_path: Path) -> None:
     plateau = keras.callbacks.ReduceLROnPlateau(
         monitor="val_accuracy", mode="max", min_delta=1.0, patience=1, factor=0.5
     )
-    run = train(tiny(tmp_path, "train.epochs=4"), tmp_path / "runs", Settings(callbacks=[plateau]))
+    recipe = tiny(tmp_path, LINEAR, "train.epochs=4")
+    run = train(recipe, tmp_path / "runs", Settings(callbacks=[plateau]))
     assert [row["learning_rate"] for row in run.rows()] == pytest.approx(
         [0.01, 0.01, 0.005, 0.0025]
     )
@@ -240,7 +243,7 @@ def test_mixed_labels_learn(tmp_path: Path) -> None:
 
 
 def test_class_weights_reach_the_loss(tmp_path: Path) -> None:
-    """Where one class alone counts, it is all that is learnt; validation counts all."""
+    """If only one class counts, only that class is learned; validation counts all."""
     overrides = ("train.class_weight={values: [0, 0, 0, 5, 0, 0, 0, 0, 0, 0]}", "train.epochs=6")
     run = train(tiny(tmp_path, *overrides), tmp_path / "runs")
     last = run.rows()[-1]
@@ -249,11 +252,11 @@ def test_class_weights_reach_the_loss(tmp_path: Path) -> None:
     assert last["val_accuracy"] < 0.3
 
 
-def test_weights_of_other_classes_are_told_before_there_is_a_run(
+def test_weights_of_other_classes_are_refused_before_there_is_a_run(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Where the recipe alone cannot tell how many there are."""
-    monkeypatch.setattr("zoo.plan.num_classes", lambda recipe: 3)
+    """A recipe alone may not tell the number of classes."""
+    monkeypatch.setattr("zoo.plan.checks.num_classes", lambda recipe: 3)
     recipe = tiny(tmp_path, "train.class_weight={values: [1, 2, 3]}")
     with pytest.raises(RecipeError, match="Expected 10 numbers.* Received 3"):
         train(recipe, tmp_path / "runs")
@@ -295,11 +298,11 @@ def test_losses_told_are_those_of_the_steps(augment: Any) -> None:
     counter = StepCounter(batches.steps_per_epoch, 2)
     callbacks = FitCallbacks(observers, [], model, counter, StepLosses(batches.size))
     components.fit(model, batches, None, callbacks)
-    wanted = []
+    expected = []
     for step in range(2 * batches.steps_per_epoch):
         images, labels, weights = batches(step)
-        wanted.append(float(loss(labels, model(images), weights)))
-    np.testing.assert_allclose(observers[0].losses, wanted, rtol=1e-4)
+        expected.append(float(loss(labels, model(images), weights)))
+    np.testing.assert_allclose(observers[0].losses, expected, rtol=1e-4)
     assert observers[0].losses == observers[1].losses
     # An epoch is five steps: its end is a stop, and what an observer asks for.
     assert {3, 5, 6, 9, 10} <= set(observers[1].stops)
@@ -315,10 +318,10 @@ WILD = ("train.optimizer={SGD: {learning_rate: 1e3}}", "model.defaults.batch_nor
     [("1e38", "the loss is nan"), ("100.0", "losses are above ")],
 )
 def test_divergence(tmp_path: Path, rate: str, what: str) -> None:
-    """Of a linear classifier, whose loss leaps about without end, and of one that overflows."""
+    """A linear classifier whose loss keeps leaping, and one that overflows."""
     recipe = tiny(
         tmp_path,
-        "model.stack=[flatten]",
+        LINEAR,
         f"train.optimizer={{SGD: {{learning_rate: {rate}}}}}",
         "train.batch_size=64",
     )
@@ -339,7 +342,7 @@ def test_abort_above_none(tmp_path: Path) -> None:
 
 
 def test_weights_lost_in_the_last_step(tmp_path: Path) -> None:
-    """One step an epoch: the loss is finite before the step, and nothing is after it."""
+    """With one step an epoch the loss is finite before the step, and no weight is after it."""
     recipe = tiny(
         tmp_path,
         "train.optimizer={SGD: {learning_rate: 1e38}}",
@@ -361,7 +364,7 @@ def test_a_bug_is_a_failed_run(tmp_path: Path) -> None:
             raise ZeroDivisionError("a user's bug")
 
     with pytest.raises(ZeroDivisionError, match="a user's bug"):
-        train(tiny(tmp_path), tmp_path / "runs", Settings(callbacks=[Faulty()]))
+        train(tiny(tmp_path, LINEAR), tmp_path / "runs", Settings(callbacks=[Faulty()]))
     info = Run.open(tmp_path / "runs" / "tiny").info()
     assert (info["status"], info["reason"]) == ("failed", "ZeroDivisionError: a user's bug")
 
@@ -385,7 +388,7 @@ def test_losses_learn(tmp_path: Path, word: str) -> None:
 
 @pytest.mark.parametrize("word", words.PREPROCESSINGS)
 def test_preprocessings_learn(tmp_path: Path, word: str) -> None:
-    recipe = tiny(tmp_path, f"data.preprocess={word}", "train.epochs=1")
+    recipe = tiny(tmp_path, LINEAR, f"data.preprocess={word}", "train.epochs=1")
     run = train(recipe, tmp_path / "runs")
     assert run.info()["normalisation"]["kind"] == word
     assert evaluate(TrainedRun(run), "validation")["accuracy"] == pytest.approx(
@@ -394,12 +397,13 @@ def test_preprocessings_learn(tmp_path: Path, word: str) -> None:
 
 
 def test_drop_remainder(tmp_path: Path) -> None:
-    run = train(tiny(tmp_path, "train.drop_remainder=true", "train.epochs=1"), tmp_path / "runs")
+    recipe = tiny(tmp_path, LINEAR, "train.drop_remainder=true", "train.epochs=1")
+    run = train(recipe, tmp_path / "runs")
     assert run.info()["steps"] == 1257 // 256
 
 
 def test_monitor_val_loss(tmp_path: Path) -> None:
-    run = train(tiny(tmp_path, "train.monitor=val_loss"), tmp_path / "runs")
+    run = train(tiny(tmp_path, LINEAR, "train.monitor=val_loss"), tmp_path / "runs")
     losses = [row["val_loss"] for row in run.rows()]
     assert run.info()["val_loss"] == min(losses)
 
@@ -410,5 +414,5 @@ def test_logs_are_json(trained: Run) -> None:
 
 
 def test_a_copy_is_a_run(trained: Run, tmp_path: Path) -> None:
-    """Run folders hold no paths of their own: they can be moved."""
+    """A run folder does not hold its own path: it can be moved."""
     assert same(best(copied(trained, tmp_path)), best(trained))
