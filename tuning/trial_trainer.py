@@ -32,7 +32,8 @@ from zoo.rundir import Run, write_text
 from zoo.train import checkpoint, components, run_metadata
 from zoo.train.divergence import LossDiverged
 from zoo.train.epoch_records import BestEpoch, MetricsLogger, save_bare
-from zoo.train.observers import FitCallbacks, StepCounter, StepLosses
+from zoo.train.fit_callbacks import FitCallbacks, StepLosses
+from zoo.train.observers import StepCounter
 
 NETWORKS_KEPT = 3  # Compiled networks in a process.
 Weights = list[np.ndarray]

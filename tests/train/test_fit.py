@@ -24,7 +24,8 @@ from zoo.recipe import dump, load, words
 from zoo.recipe.schema import Augmentation
 from zoo.rundir import Run
 from zoo.train import Settings, components, train
-from zoo.train.observers import FitCallbacks, Observer, StepCounter, StepLosses
+from zoo.train.fit_callbacks import FitCallbacks, StepLosses
+from zoo.train.observers import Observer, StepCounter
 
 NO_AUGMENT = "data.augment=[]"
 

@@ -20,8 +20,9 @@ import numpy as np
 from zoo import backend
 from zoo.errors import Interrupted, RunError
 from zoo.rundir import Run, atomic_write
+from zoo.train.fit_callbacks import StepLosses
 from zoo.train.interrupts import Signals
-from zoo.train.observers import Observer, StepLosses
+from zoo.train.observers import Observer
 
 FILES_KEPT = 2
 FORMAT = 1

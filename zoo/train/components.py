@@ -21,7 +21,8 @@ from zoo.train.averaging import AveragedWeights, LookaheadWeights
 from zoo.train.batch_norm_statistics import BatchNormStatistics
 from zoo.train.class_weights import class_weights, mean_weight
 from zoo.train.divergence import DivergenceGuard
-from zoo.train.observers import FitCallbacks, Observer
+from zoo.train.fit_callbacks import FitCallbacks
+from zoo.train.observers import Observer
 
 
 def training_batches(recipe: Recipe, data: Splits) -> Batches:

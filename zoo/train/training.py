@@ -35,9 +35,10 @@ from zoo.train.checkpoint import Checkpointer
 from zoo.train.class_weights import class_weights
 from zoo.train.epoch_lines import EpochLines
 from zoo.train.epoch_records import BestEpoch, MetricsLogger, best_checkpoint
+from zoo.train.fit_callbacks import FitCallbacks, StepLosses
 from zoo.train.interrupts import Signals
 from zoo.train.live_checks import LiveChecks
-from zoo.train.observers import FitCallbacks, Observer, StepCounter, StepLosses
+from zoo.train.observers import Observer, StepCounter
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -10,14 +10,9 @@ import keras
 import numpy as np
 import pytest
 
-from zoo.train import observers as module
-from zoo.train.observers import (
-    FitCallbacks,
-    Observer,
-    StepCounter,
-    StepLosses,
-    StopTraining,
-)
+from zoo.train import fit_callbacks as module
+from zoo.train.fit_callbacks import FitCallbacks, StepLosses
+from zoo.train.observers import Observer, StepCounter, StopTraining
 
 STEPS, IMAGES = 6, 4
 
