@@ -1,0 +1,54 @@
+"""States of observers and callbacks: found again by class and order, and under former names."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from zoo.train import checkpoint
+from zoo.train.epoch_records import BestEpoch
+from zoo.train.fit_callbacks import StepLosses
+from zoo.train.observers import Observer
+
+
+class Counts(Observer):
+    """Holds a number."""
+
+    def __init__(self, number: int = 0) -> None:
+        self.number = number
+
+    def get_state(self) -> dict[str, Any]:
+        return {"number": self.number}
+
+    def set_state(self, state: dict[str, Any]) -> None:
+        self.number = state["number"]
+
+
+class Plain:
+    """A Keras callback that knows nothing of states."""
+
+    def __init__(self, number: int) -> None:
+        self.number = number
+        self.array = [1, 2]
+
+
+def test_the_second_of_a_class_takes_the_second_state() -> None:
+    """Others between them, and new ones that have no state yet, change nothing."""
+    targets = [Plain(0), Counts(), Counts(), Counts(7)]
+    checkpoint._put_back(targets, [["Counts", {"number": 1}], ["Plain", {"number": 5}],
+                                   ["Counts", {"number": 2}], ["Gone", {}]])  # fmt: skip
+    assert [each.number for each in targets] == [5, 1, 2, 7]
+
+
+def test_plain_numbers_are_the_state_of_a_callback_without_one() -> None:
+    assert checkpoint._state(Plain(3)) == {"number": 3}
+    assert checkpoint._state(Observer()) is None
+
+
+def test_names_of_earlier_releases() -> None:
+    """`Watch` also held what recovers the losses of steps."""
+    losses, best = StepLosses(lambda step: 1), BestEpoch("val_loss", lambda model: None)
+    state = {"score": [-0.5, 0.9], "epoch": 3, "values": {"val_loss": 0.5}}
+    watch = {"first_loss": 2.0, "recent": [], "sum": 6.0, "seen": 3}
+    checkpoint._put_back([losses, best], [["Watch", watch], ["Best", state]])
+    assert (losses.sum, losses.seen) == (6.0, 3)
+    assert (best.epoch, best.score, best.values) == (3, -0.5, {"val_loss": 0.5})
