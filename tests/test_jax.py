@@ -113,7 +113,7 @@ def jax_and_tensorflow(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Zoo
 
 
 OVERRIDES = (
-    "--set", "train.epochs=20", "--set", "train.checkpoint_steps=1",
+    "--set", "train.epochs=10", "--set", "train.checkpoint_steps=1",
     "--set", "data.augment=[{random_crop: 1}, mixup]", "--set", "train.class_weight=balanced",
     "--no-export", "--no-evaluate",
 )  # fmt: skip
@@ -190,18 +190,22 @@ def test_interrupt_and_resume(
     assert final(stopped) == final(undisturbed)
 
 
-def test_the_same_tests() -> None:
+@pytest.mark.timeout(600)
+@pytest.mark.parametrize(
+    "chosen",
+    [
+        ("tests/optimize/test_rules.py", "tests/optimize/test_mixins.py"),
+        ("tests/train/test_live_checks.py", "tests/train/test_resume.py", "-k",
+         "changes_nothing or probes or fault or (has_state and (ema or lookahead or factors))"),
+    ],
+    ids=["optimizers", "training"],
+)  # fmt: skip
+def test_the_same_tests(chosen: tuple[str, ...]) -> None:
     """The optimizers against numpy and what goes around them; the live checks; averages resumed."""
-    chosen = (
-        "test_rules or test_mixins or changes_nothing or probes or fault or "
-        "(has_state and (ema or lookahead or factors))"
-    )
     done = subprocess.run(
-        [sys.executable, "-m", "pytest", "-q", "-n0", "-p", "no:cacheprovider", "-k", chosen,
-         "tests/optimize/test_rules.py", "tests/optimize/test_mixins.py",
-         "tests/train/test_live_checks.py", "tests/train/test_resume.py"],
+        [sys.executable, "-m", "pytest", "-q", "-n0", "-p", "no:cacheprovider", *chosen],
         cwd=ROOT, env=environment(KERAS_BACKEND="jax"), capture_output=True, text=True,
-        timeout=280,
+        timeout=580,
     )  # fmt: skip
     assert done.returncode == 0, done.stdout
 
