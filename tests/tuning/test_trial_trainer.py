@@ -224,7 +224,7 @@ def test_another_network_is_built(bench: TrialTrainer, tmp_path: Path, change: s
         network(bench, tiny(tmp_path, *more)) for more in (overrides, [*overrides, change])
     )
     assert one is not other
-    assert bench.network(tiny(tmp_path, *overrides, f"{RATE}=0.5", "seed=8")) is one
+    assert network(bench, tiny(tmp_path, *overrides, f"{RATE}=0.5", "seed=8")) is one
 
 
 def test_diverged_is_a_result(bench: TrialTrainer, tmp_path: Path) -> None:
@@ -253,7 +253,7 @@ def test_a_trial_that_takes_too_long_is_stopped(bench: TrialTrainer, tmp_path: P
 
 @pytest.mark.parametrize("objective", ["val_accuracy", "val_loss"])
 def test_left_behind_by_others(bench: TrialTrainer, tmp_path: Path, objective: str) -> None:
-    recipe = tiny(tmp_path, SGD)
+    recipe = tiny(tmp_path, SGD, f"train.monitor={objective}")  # As `TrialSpec.recipe` does.
     steps = rungs("median", steps_of(recipe, bench.data))
     alone = ran(bench, recipe, objective=objective, rule="median")
     assert (alone.status, list(alone.rungs)) == ("done", steps)
@@ -278,7 +278,7 @@ def test_to_look_at_a_trial_changes_nothing(bench: TrialTrainer, tmp_path: Path)
 
 
 def test_best_of_the_loss_is_another_epoch(bench: TrialTrainer, tmp_path: Path) -> None:
-    recipe = tiny(tmp_path, SGD, "train.epochs=4")
+    recipe = tiny(tmp_path, SGD, "train.epochs=4", "train.monitor=val_loss")
     result = ran(bench, recipe, objective="val_loss")
     losses = [row["val_loss"] for row in result.curve]
     assert result.score == -min(losses)
