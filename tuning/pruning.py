@@ -25,22 +25,25 @@ def rungs(rule: str, steps: int) -> list[int]:
     return sorted(step for step in rounded if 0 < step < steps)
 
 
-def left_behind(rule: str, score: float, others: Sequence[float], bar: float) -> str | None:
-    """Says why a trial is stopped at a rung; None if it goes on.
+def reason_to_prune(
+    rule: str, score: float, rivals: Sequence[float], guessing: float
+) -> str | None:
+    """Why a trial is pruned at a rung; None if it goes on.
 
     Args:
         rule: `median`, `asha` or `none`.
         score: of the trial at the rung, higher is better.
-        others: scores at the same rung of earlier trials that did not diverge.
-        bar: score of guessing; a trial goes on until others do better than that.
+        rivals: scores at the same rung of earlier trials of the same length that were done or
+            pruned.
+        guessing: score of guessing. Nobody is pruned while the limit is no better than that.
     """
-    if rule == "median" and len(others) >= MIN_TRIALS_FOR_MEDIAN:
-        limit, reference = median(others), f"the median of {len(others)}"
-    elif rule == "asha" and len(others) >= REDUCTION_FACTOR:
-        best = sorted(others, reverse=True)[: max(len(others) // REDUCTION_FACTOR, 1)]
-        limit, reference = best[-1], f"the best third of {len(others)}"
+    if rule == "median" and len(rivals) >= MIN_TRIALS_FOR_MEDIAN:
+        limit, reference = median(rivals), f"the median of {len(rivals)}"
+    elif rule == "asha" and len(rivals) >= REDUCTION_FACTOR:
+        best = sorted(rivals, reverse=True)[: max(len(rivals) // REDUCTION_FACTOR, 1)]
+        limit, reference = best[-1], f"the best third of {len(rivals)}"
     else:
         return None
-    if limit <= bar or score >= limit:
+    if limit <= guessing or score >= limit:
         return None
     return f"{score:.4g} is below {reference}, {limit:.4g}"

@@ -130,6 +130,6 @@ class TrialObserver(Observer):
         self.rung_scores[step] = score
         guessing = self.scorer.guessing_score(objective, self.recipe)
         rivals = self.spec.rivals.get(step, ())
-        reason = pruning.left_behind(self.spec.rule, score, rivals, guessing)
+        reason = pruning.reason_to_prune(self.spec.rule, score, rivals, guessing)
         if reason:
             raise TrialStopped("pruned", f"at step {step} of {steps} {reason}")

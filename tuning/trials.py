@@ -74,7 +74,8 @@ class TrialResult:
 
     Attributes:
         status: `done`, `pruned`, `diverged`, `timeout` or `failed`.
-        score: of the best epoch; None if no epoch was completed or the trial does not count.
+        score: of the best epoch; of a trial that was pruned in its first epoch, that of its last
+            rung; None if there is neither or the trial does not count.
         reason: why the trial ended early; None if it did not.
         epochs: completed epochs.
         steps: completed steps.

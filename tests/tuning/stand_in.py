@@ -25,7 +25,7 @@ from typing import Any
 from tuning.executors.base import Failed, Finished, Kept, Progress, Ready
 from tuning.executors.messages import Keep, Reply, Run, Stop, decode, encode
 from tuning.oracle import Conditions
-from tuning.pruning import left_behind, rungs
+from tuning.pruning import reason_to_prune, rungs
 from tuning.space import Space
 from tuning.trials import TrialResult, TrialSpec
 
@@ -50,7 +50,7 @@ def train(spec: TrialSpec) -> TrialResult:
     scores: dict[int, float] = {}
     for step in rungs(spec.rule, steps):
         part = scores[step] = round(score * step / steps, 6)
-        reason = left_behind(spec.rule, part, spec.rivals.get(step, ()), 0.0)
+        reason = reason_to_prune(spec.rule, part, spec.rivals.get(step, ()), 0.0)
         if reason:
             return TrialResult(
                 status="pruned", score=part, reason=reason, epochs=step // STEPS, steps=step,

@@ -1,15 +1,15 @@
 """The contract between a search and whatever runs its trials. Light.
 
 An executor owns the workers. It starts them, replaces those that die or hang, and restarts those
-whose memory has grown. It decides nothing about the search: which trial runs next, which is run
-again and which model is kept is the scheduler's affair.
+that have built many networks, since TensorFlow leaks memory with each. It decides nothing about the
+search: the scheduler decides which trial runs next, which is run again and which model is kept.
 
-For another executor, such as actors on many hosts:
+For another executor, such as actors on many hosts (`tuning.search` makes the executor of a search):
 
 - A worker loads the recipe's data once and says `Ready`; it trains one trial at a time with
   `tuning.trial_trainer.TrialTrainer`.
 - A lost trial is never run again by the executor (with Ray: `max_restarts=0, max_task_retries=0`):
-  it reports `Lost`, and the scheduler counts the attempts.
+  it reports `Lost`, and the scheduler decides after how many lost workers a trial has failed.
 - A worker on a frozen host raises no error. The executor itself takes a worker that is silent for
   too long as lost, and ends it, so that a trial never runs twice at the same time.
 - `keep` writes the run folder where the search can read it. A worker without a shared disk sends
@@ -139,7 +139,10 @@ class Executor(ABC):
 
     @abstractmethod
     def submit(self, spec: TrialSpec) -> None:
-        """Gives a trial to a free worker. Exactly one `Finished` or `Lost` follows.
+        """Gives a trial to a free worker.
+
+        `Started` follows, then `Progress` now and then, and at the end exactly one `Finished` or
+        `Lost`, unless `Failed` ends the search.
 
         Raises:
             RuntimeError: no worker is free.

@@ -46,7 +46,7 @@ class _Worker:
     """A worker process and its state.
 
     Attributes:
-        last_heard: monotonic time of its last message.
+        last_exchange: monotonic time of the last message to or from it.
         ready: whether it has loaded the data.
         trial: the trial that it runs or keeps; None if it does neither.
         last_trial: the trial whose model it holds.
@@ -57,7 +57,7 @@ class _Worker:
         self.index = index
         self.process = process
         self.log = log
-        self.last_heard = time.monotonic()
+        self.last_exchange = time.monotonic()
         self.ready = False
         self.trial: str | None = None
         self.last_trial: str | None = None
@@ -76,7 +76,7 @@ class _Worker:
         with contextlib.suppress(OSError):
             self.process.stdin.write(encode(command))
             self.process.stdin.flush()
-        self.last_heard = time.monotonic()
+        self.last_exchange = time.monotonic()
 
     def replies(self) -> list[Reply] | None:
         """Reads what it has sent; None if it has died."""
@@ -86,7 +86,7 @@ class _Worker:
         if not data:
             return None
         *lines, self._partial_line = (self._partial_line + data).split(b"\n")
-        self.last_heard = time.monotonic()
+        self.last_exchange = time.monotonic()
         return [decode(line) for line in lines]
 
     def note(self, reply: Reply) -> None:
@@ -200,7 +200,7 @@ class LocalExecutor(Executor):
                 self._replace(worker)
         for worker in list(self._workers):
             limit = self._silence if worker.ready else STARTUP_FACTOR * self._silence
-            if time.monotonic() - worker.last_heard > limit and not worker.idle:
+            if time.monotonic() - worker.last_exchange > limit and not worker.idle:
                 worker.process.kill()
                 yield self._replace(worker, f"was silent for {limit:.0f} s")
 

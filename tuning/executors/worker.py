@@ -115,7 +115,7 @@ def _serve(channel: Channel) -> None:
 def _train(
     trainer: TrialTrainer, template: Template, spec: TrialSpec, channel: Channel
 ) -> Finished:
-    """Trains a trial, with a heartbeat after each step."""
+    """Trains a trial; sends `Progress` at its stops, twice a second at most."""
 
     def on_progress(step: int, steps: int) -> None:
         channel.heartbeat(Progress(trial=spec.trial, step=step, steps=steps))

@@ -11,7 +11,9 @@ To add an augmentation:
 2. Write its function in the module of its kind below, or in a new one. It draws from `rng` alone,
    never writes to the arrays that it is given, and reads its options as attributes of `options`.
 3. Add the word to `IMAGE_AUGMENTATIONS`, or to `LABEL_AUGMENTATIONS` if it changes labels.
-4. Add a line to `STEPS` (`COLOURS`, `MIXED`) of tests/augment/apply.py.
+4. If it does not fit every image size or another word, say so in zoo/recipe/augment.py.
+5. Add a line to `STEPS` of tests/augment/apply.py (to `COLOURS` if it needs colour images, to
+   `MIXED` if it changes labels), a test of what it does beside the others, a line to CHANGELOG.md.
 """
 
 from __future__ import annotations

@@ -1,12 +1,13 @@
 """The contract between a loop of training steps and the observers that watch it.
 
-A loop runs many steps between two *stops*. At a stop the host waits for the device, and every
-observer is told the losses of the steps since the stop before. A loop stops at the nearest step
-that an observer asks for (`next_stop`) and at the end of each epoch; a loop may stop more often.
-So no step waits for the device unless somebody asks for that step.
+A loop makes many steps between two *stops*. At a stop the host waits for the device, and every
+observer is told the losses of the steps since the last stop. A loop stops at the nearest step that
+an observer asks for (`next_stop`) and at the end of each epoch. It may stop more often. A step that
+is no stop waits for nothing.
 
-Two loops keep the contract: `zoo.train.fit_callbacks` inside of `keras.Model.fit`, for a training
-and for a trial of a search; `zoo.check.measure.trainer` for the short trainings of `zoo check`.
+Two loops tell observers. `zoo.train.fit_callbacks` runs inside of `keras.Model.fit`, for a training
+and for a trial of a search. `zoo.check.measure.trainer` makes the short trainings of `zoo check`: a
+single epoch without validation, in which every step is a stop.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ import keras
 
 
 class StopTraining(Exception):
-    """Raised by an observer: ends the training at this stop, for a reason that is no fault."""
+    """Raised by an observer: ends a trial or a short training at this stop; it is no error."""
 
 
 class StepCounter:
@@ -84,16 +85,17 @@ class StepCounter:
 
 
 class Observer:
-    """Watches a training. Every method may be left out.
+    """Watches a training. A subclass overrides the methods that it needs.
 
     The order of events: `on_train_begin`; for each epoch `on_epoch_begin`, `on_steps` at each stop,
     `on_validation_begin`, `on_validation_step`, `on_epoch_end`; then `on_train_end`. `after_stop`
-    follows `on_epoch_begin`, `on_steps` and `on_epoch_end`, when all observers and Keras callbacks
-    have been told: then the model holds what the next step starts from.
+    comes after `on_epoch_begin`, `on_steps` and `on_epoch_end`, once all observers and Keras
+    callbacks have been told.
 
-    An observer may change the model (an average of the weights does): the observers after it in
-    the list see the changed one. It may raise `StopTraining` or an error of zoo's to end the
-    training.
+    An observer may change the model, as an average of the weights does: the observers after it in
+    the list see the changed model. An error that it raises ends the training. `StopTraining` is for
+    trials and the checks' short trainings, which catch it; in `zoo train` a Keras callback sets
+    `model.stop_training`.
 
     Attributes:
         model: the compiled model, set by `attach`. At a stop that the observer asked for, and
@@ -152,7 +154,7 @@ class Observer:
         """
 
     def after_stop(self) -> None:
-        """Called last at every stop, when the state of the training is whole."""
+        """Called when all have been told: the model holds what the next step starts from."""
 
     def on_train_end(self) -> None:
         """Called after the last epoch; not where an error ended the training."""

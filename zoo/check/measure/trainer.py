@@ -187,21 +187,23 @@ class Trainer:
             rate: the learning rate of a step; None: it stays as it is.
         """
         counter = StepCounter(steps, epochs=1)
-        told = Observers(observers, counter)
-        told.attach(self.network)
-        told.tell("on_train_begin")
-        told.tell("on_epoch_begin", 0)
+        watching = Observers(observers, counter)
+        watching.attach(self.network)
+        watching.tell("on_train_begin")
+        watching.tell("on_epoch_begin", 0)
+        watching.tell("after_stop")
         try:
             for step in range(steps):
-                told.tell("after_stop")
                 if rate is not None:
                     self.rate = rate(step)
                 loss, accuracy = self.step(*(batch or self.batches)(step))
                 counter.step += 1
                 counter.metrics = {"loss": loss, "accuracy": accuracy}
-                told.on_steps([loss])
+                watching.on_steps([loss])
+                watching.tell("after_stop")
         except StopTraining:
-            return
+            pass
+        watching.tell("on_train_end")
 
     @cached_property
     def step_seconds(self) -> float:

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from typing import Literal
 
-from zoo.recipe.words.word import POSITIVE, REQUIRED, SHARE, Option, Word
+from zoo.recipe.words.word import ABOVE_0_TO_1, FROM_0_TO_1, POSITIVE, REQUIRED, Option, Word
 
-FACTOR = {"ge": 0.0, "le": 1.0}
-PROBABILITY = Option(float, 1.0, "Probability that an image is mixed.", SHARE)
+PROBABILITY = Option(float, 1.0, "Probability that an image is mixed.", ABOVE_0_TO_1)
 AUGMENTATIONS: dict[str, Word] = {
     "random_flip": Word(
         "Mirror each image with probability 1/2",
@@ -44,8 +43,8 @@ AUGMENTATIONS: dict[str, Word] = {
     "random_erasing": Word(
         "Fill a rectangle in some images with noise or grey (Zhong et al. 2020)",
         options={
-            "factor": Option(float, 0.5, "Probability that an image is changed.", SHARE),
-            "scale": Option("range", (0.02, 0.33), "Area as a share of the image's.", SHARE),
+            "factor": Option(float, 0.5, "Probability that an image is changed.", ABOVE_0_TO_1),
+            "scale": Option("range", (0.02, 0.33), "Area as a share of the image's.", ABOVE_0_TO_1),
             "aspect_ratio": Option("range", (0.3, 3.3), "Height over width.", POSITIVE),
             "fill_value": Option(
                 int | None, None, "Grey level, 0 to 255; none: noise.", {"ge": 0, "le": 255}
@@ -56,22 +55,24 @@ AUGMENTATIONS: dict[str, Word] = {
         "Change brightness, contrast, saturation and hue by random amounts",
         options={
             "brightness_factor": Option(
-                float, 0.0, "Largest change, as a share of the range of values.", FACTOR
+                float, 0.0, "Largest change, as a share of the range of values.", FROM_0_TO_1
             ),
             "contrast_factor": Option(
-                float, 0.0, "Stretch about the mean by 1 - factor to 1 + factor.", FACTOR
+                float, 0.0, "Stretch about the mean by 1 - factor to 1 + factor.", FROM_0_TO_1
             ),
             "saturation_factor": Option(
-                float, 0.0, "Stretch about grey by 1 - factor to 1 + factor.", FACTOR
+                float, 0.0, "Stretch about grey by 1 - factor to 1 + factor.", FROM_0_TO_1
             ),
-            "hue_factor": Option(float, 0.0, "Largest turn; 1 is half a turn.", FACTOR),
+            "hue_factor": Option(float, 0.0, "Largest turn; 1 is half a turn.", FROM_0_TO_1),
         },
     ),
     "rand_augment": Word(
         "Apply a few of fourteen operations, drawn at random (RandAugment, Cubuk et al. 2020)",
         options={
             "num_ops": Option(int, 2, "Operations for each image.", {"ge": 1, "le": 14}),
-            "factor": Option(float, 0.5, "Strength: the paper's magnitude divided by 10.", SHARE),
+            "factor": Option(
+                float, 0.5, "Strength: the paper's magnitude divided by 10.", ABOVE_0_TO_1
+            ),
         },
     ),
     "mixup": Word(

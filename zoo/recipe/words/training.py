@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from zoo.recipe.words.word import FRACTION, NOT_NEGATIVE, POSITIVE, REQUIRED, Option, Word
+from zoo.recipe.words.word import FROM_0_BELOW_1, NOT_NEGATIVE, POSITIVE, REQUIRED, Option, Word
 
 LEARNING_RATE = "Learning rate; with a schedule, its highest."
 DECAY = Option(
@@ -11,8 +11,8 @@ DECAY = Option(
     "Decoupled weight decay of kernels: w -= learning_rate * weight_decay * w.",
     NOT_NEGATIVE,
 )
-BETA_1 = Option(float, 0.9, "Decay of the first moment.", FRACTION)
-BETA_2 = Option(float, 0.999, "Decay of the second moment.", FRACTION)
+BETA_1 = Option(float, 0.9, "Decay of the first moment.", FROM_0_BELOW_1)
+BETA_2 = Option(float, 0.999, "Decay of the second moment.", FROM_0_BELOW_1)
 EPSILON = Option(float, 1e-7, "Added to the denominator.", POSITIVE)
 CLIPPING = {
     "clipnorm": Option(
@@ -28,7 +28,7 @@ OPTIMIZERS: dict[str, Word] = {
         "SGD",
         {
             "learning_rate": Option(float, 0.01, LEARNING_RATE, POSITIVE),
-            "momentum": Option(float, 0.0, "Share of the last update kept.", FRACTION),
+            "momentum": Option(float, 0.0, "Share of the last update kept.", FROM_0_BELOW_1),
             "nesterov": Option(bool, False, "Nesterov's momentum (needs momentum > 0)."),
             "weight_decay": DECAY,
             **CLIPPING,
@@ -63,8 +63,8 @@ OPTIMIZERS: dict[str, Word] = {
         "RMSprop",
         {
             "learning_rate": Option(float, 0.001, LEARNING_RATE, POSITIVE),
-            "rho": Option(float, 0.9, "Decay of the mean square.", FRACTION),
-            "momentum": Option(float, 0.0, "Share of the last update kept.", FRACTION),
+            "rho": Option(float, 0.9, "Decay of the mean square.", FROM_0_BELOW_1),
+            "momentum": Option(float, 0.0, "Share of the last update kept.", FROM_0_BELOW_1),
             "epsilon": EPSILON,
             "weight_decay": DECAY,
             **CLIPPING,
@@ -74,7 +74,7 @@ OPTIMIZERS: dict[str, Word] = {
         "SGD as in PyTorch: the momentum sums gradients, and a step has the present learning rate",
         options={
             "learning_rate": Option(float, 0.01, LEARNING_RATE, POSITIVE),
-            "momentum": Option(float, 0.0, "Share of the gradients' sum kept.", FRACTION),
+            "momentum": Option(float, 0.0, "Share of the gradients' sum kept.", FROM_0_BELOW_1),
             "nesterov": Option(bool, False, "Nesterov's momentum (needs momentum > 0)."),
             "weight_decay": Option(
                 float,
@@ -118,7 +118,7 @@ OPTIMIZERS: dict[str, Word] = {
             "beta_1": Option(
                 float, 0.9, "Share of the momentum in a step.", {"gt": 0.0, "lt": 1.0}
             ),
-            "beta_2": Option(float, 0.99, "Decay of the momentum.", FRACTION),
+            "beta_2": Option(float, 0.99, "Decay of the momentum.", FROM_0_BELOW_1),
             "weight_decay": DECAY,
             **CLIPPING,
         },
@@ -169,7 +169,7 @@ OPTIMIZERS: dict[str, Word] = {
         "depthwise kernels (Jordan et al. 2024)",
         options={
             "learning_rate": Option(float, 0.001, LEARNING_RATE, POSITIVE),
-            "momentum": Option(float, 0.95, "Share of the gradients' sum kept.", FRACTION),
+            "momentum": Option(float, 0.95, "Share of the gradients' sum kept.", FROM_0_BELOW_1),
             "nesterov": Option(bool, True, "Nesterov's momentum (needs momentum > 0)."),
             "ns_steps": Option(
                 int, 5, "Newton-Schulz iterations of the orthogonalisation.", {"ge": 1}
@@ -210,7 +210,10 @@ SCHEDULES: dict[str, Word] = {
         "Linear from start_factor to the learning rate at peak_at, then linear to end_factor",
         options={
             "peak_at": Option(
-                float, 0.23, "Share of the training before the highest learning rate.", FRACTION
+                float,
+                0.23,
+                "Share of the training before the highest learning rate.",
+                FROM_0_BELOW_1,
             ),
             "start_factor": Option(
                 float, 0.2, "First learning rate over the highest.", NOT_NEGATIVE
@@ -245,7 +248,10 @@ LOSSES: dict[str, Word] = {
         "Cross-entropy of the softmax of the logits",
         options={
             "label_smoothing": Option(
-                float, 0.0, "Share of the label that is spread evenly over all classes.", FRACTION
+                float,
+                0.0,
+                "Share of the label that is spread evenly over all classes.",
+                FROM_0_BELOW_1,
             )
         },
     ),

@@ -56,5 +56,6 @@ class ActivationWord(Word):
 
 POSITIVE = {"gt": 0.0}
 NOT_NEGATIVE = {"ge": 0.0}
-SHARE = {"gt": 0.0, "le": 1.0}
-FRACTION = {"ge": 0.0, "lt": 1.0}
+FROM_0_TO_1 = {"ge": 0.0, "le": 1.0}
+ABOVE_0_TO_1 = {"gt": 0.0, "le": 1.0}
+FROM_0_BELOW_1 = {"ge": 0.0, "lt": 1.0}
