@@ -45,6 +45,7 @@ def test_checks_in_any_order_say_the_same(tmp_path: Path, monkeypatch: pytest.Mo
     assert [f.as_json() for f in check(other).findings] == [f.as_json() for f in first.findings]
 
 
+@pytest.mark.usefixtures("short_trainings")
 def test_a_check_with_nothing_to_say_is_named(tmp_path: Path) -> None:
     report = check(healthy_subject(tmp_path), only=["C20"])
     assert (report.findings, report.silent) == ([], ("C20",))
