@@ -256,7 +256,7 @@ def pace(task: Task, peers: list[str]) -> dict[str, float]:
             logs = step(batches)
         float(logs["loss"])  # Waits for the device.
         chunks.append((time.perf_counter() - start) / CHUNK_STEPS)
-    floor = losses.at_start(task.recipe.train.loss, task.classes)
+    floor = losses.uniform_loss(task.recipe.train.loss, task.classes)
     limit = (task.recipe.train.abort_above or math.inf) * max(first, floor)
     return {"step_seconds": median(chunks), "diverged_above": limit, "steps_per_epoch": task.steps}
 

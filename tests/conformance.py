@@ -48,7 +48,7 @@ def require_conformance(tmp_path: Path, recipe: Recipe, eager: bool = False) -> 
         eager: do not trace the step; for words that are no part of the traced function.
     """
     model = require_agreement(recipe, 4)
-    loss_function = losses.make(recipe.train.loss)
+    loss_function = losses.make_loss(recipe.train.loss)
     model.compile(optimize.optimizer(recipe, model, 4), loss_function, run_eagerly=eager)
     before = weights(model)
     loss = model.train_on_batch(PIXELS, LABELS)

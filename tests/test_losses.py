@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from zoo import backend, losses
-from zoo.losses import Accuracy, SoftmaxCrossEntropy, WestonWatkins, at_start, make
+from zoo.losses import Accuracy, SoftmaxCrossEntropy, WestonWatkins, make_loss, uniform_loss
 from zoo.recipe import words
 from zoo.recipe.schema import Loss
 
@@ -94,12 +94,12 @@ def test_svm_of_the_lecture() -> None:
 
 
 @pytest.mark.parametrize("word", words.LOSSES)
-def test_loss_at_start(word: str) -> None:
+def test_uniform_loss(word: str) -> None:
     """What divergence is measured against is what the loss gives."""
     choice = Loss.model_validate(word)
-    actual = float(make(choice)(np.arange(4, dtype=np.int32), np.zeros((4, 7), np.float32)))
-    assert actual == pytest.approx(at_start(choice, 7), rel=1e-6)
-    assert at_start(Loss.model_validate({"svm": {"margin": 2.0}}), 7) == 12.0
+    actual = float(make_loss(choice)(np.arange(4, dtype=np.int32), np.zeros((4, 7), np.float32)))
+    assert actual == pytest.approx(uniform_loss(choice, 7), rel=1e-6)
+    assert uniform_loss(Loss.model_validate({"svm": {"margin": 2.0}}), 7) == 12.0
 
 
 @pytest.mark.parametrize("loss", [SoftmaxCrossEntropy(0.2), WestonWatkins()])
@@ -171,7 +171,7 @@ def test_serialisation(loss: keras.losses.Loss) -> None:
 
 def test_float64_is_not_narrowed() -> None:
     """Under the float64 policy the loss does not fall back to Keras's float32."""
-    loss = losses.make(Loss.model_validate("softmax"), "float64")
+    loss = losses.make_loss(Loss.model_validate("softmax"), "float64")
     logits = np.array([[0.0, 1e-12]])
     assert float(loss(np.array([0]), logits)) - log(2) == pytest.approx(5e-13, rel=0.01)
 

@@ -69,7 +69,7 @@ def test_two_steps(name: str) -> None:
     """With its own loss and optimizer: every loss is finite, and every kernel moves."""
     recipe = recipes.load(name)
     net = builder.build(recipe, 10, UNIT)
-    net.compile(optimize.optimizer(recipe, net, 100), losses.make(recipe.train.loss))
+    net.compile(optimize.optimizer(recipe, net, 100), losses.make_loss(recipe.train.loss))
     images, labels = drawn(recipe, 4)
     before = [np.array(v) for v in builder.decayed(net)[0]]
     for _ in range(2):
@@ -102,7 +102,7 @@ def test_overfits_20_images(name: str, tmp_path: Path) -> None:
     net = builder.build(recipe, 10, UNIT)
     net.compile(
         keras.optimizers.Adam(2e-3),
-        losses.make(recipe.train.loss),
+        losses.make_loss(recipe.train.loss),
         metrics=[losses.Accuracy()],
         run_eagerly=True,  # Tracing takes longer than the few steps that it needs.
     )

@@ -61,14 +61,14 @@ class RungScorer:
         )
         if objective == "val_accuracy":
             return float(np.mean(logits.argmax(axis=1) == self.labels))
-        loss = losses.make(recipe.train.loss)
+        loss = losses.make_loss(recipe.train.loss)
         return sign(objective) * float(loss(self.labels, logits.astype(np.float32)))
 
     def guessing_score(self, objective: str, recipe: Recipe) -> float:
         """The score that guessing reaches."""
         if objective == "val_accuracy":
             return self.guessing_accuracy
-        return sign(objective) * losses.at_start(recipe.train.loss, self.classes)
+        return sign(objective) * losses.uniform_loss(recipe.train.loss, self.classes)
 
 
 class TrialObserver(Observer):

@@ -1,9 +1,9 @@
-"""What makes a batch: the images of one step, augmented, with labels and weights.
+"""Builds a training batch: the images of one step, augmented, with labels and weights.
 
 Training batches are a pure function of (seed, step), so a killed run resumes exactly and any thread
 may make any step's batch at any time. Step `s` lies in epoch `s // steps_per_epoch`. A generator
 keyed by a hash of (seed, epoch) draws the epoch's order; one keyed by (seed, step) draws the
-augmentation. `Batches.__call__` is the whole recipe of a training batch.
+augmentation. `Batches.__call__` builds a training batch from start to end.
 """
 
 from __future__ import annotations
@@ -38,12 +38,17 @@ class Batches:
 
     Args:
         split: source of images and labels.
-        batch_size: images a step.
+        batch_size: images per step.
         seed: seed of the run.
         augment: the recipe's augmentations, in their order.
         drop_remainder: whether an epoch leaves out a last batch that is not full.
         num_classes: number of classes; needed where an augmentation mixes labels.
         class_weights: float (classes,), weight of each class; None for no weights.
+
+    Attributes:
+        steps_per_epoch: number of batches of an epoch.
+        mixes_labels: whether an augmentation mixes labels.
+        error: the last error of a call, since Keras or tf.data may wrap the one that is raised.
     """
 
     def __init__(
@@ -71,7 +76,11 @@ class Batches:
     def __call__(self, step: int) -> Batch:
         """Makes the batch of a step.
 
-        An error is raised and also kept in `error`, since Keras or tf.data may wrap it.
+        Args:
+            step: global step, from 0.
+
+        Returns:
+            (images, labels), or (images, labels, weights) with class weights; see `Batch`.
 
         Raises:
             DataError: an image cannot be read any more.
@@ -117,17 +126,19 @@ class Batches:
 
     @property
     def images_per_step(self) -> float:
-        """Mean number of images a step over an epoch, its last batch included."""
+        """Mean number of images per step over an epoch, its last batch included."""
         steps = range(self.steps_per_epoch)
         return sum(map(self.size, steps)) / len(steps)
 
 
 class EvaluationBatches(keras.utils.PyDataset):
-    """A split once, in its order and not augmented, for evaluation and prediction.
+    """All images of a split once, in order and without augmentation.
+
+    For evaluation and prediction.
 
     Args:
         split: source of images and labels.
-        batch_size: images a batch; the last one may hold fewer.
+        batch_size: images per batch; the last one may hold fewer.
         view: changes the images of each batch, as test-time augmentation does; None for none.
     """
 
@@ -175,10 +186,14 @@ def training_dataset(batches: Batches, first_step: int) -> Any:
 
 
 def evaluation_dataset(split: Split) -> Any:
-    """Returns `EvaluationBatches` in the form that many evaluations iterate over fastest.
+    """Returns the batches of a split in the form that is fastest to iterate over many times.
+
+    Args:
+        split: source of images and labels.
 
     Returns:
-        A tf.data.Dataset on TensorFlow, else the `EvaluationBatches` themselves.
+        A tf.data.Dataset on TensorFlow, else `EvaluationBatches`. Each batch is
+        (uint8 images, int32 labels).
     """
     batches = EvaluationBatches(split)
     if keras.backend.backend() != "tensorflow":

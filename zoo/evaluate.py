@@ -75,7 +75,7 @@ def evaluate(
 
 def _mean_loss(choice: Any, logits: np.ndarray, labels: np.ndarray) -> float:
     """The mean data loss. Comparable between recipes: no label smoothing and no penalties."""
-    loss = losses.SoftmaxCrossEntropy() if choice.word == "softmax" else losses.make(choice)
+    loss = losses.SoftmaxCrossEntropy() if choice.word == "softmax" else losses.make_loss(choice)
     values = [
         np.asarray(loss(labels[i : i + 4096], logits[i : i + 4096])) * len(labels[i : i + 4096])
         for i in range(0, len(labels), 4096)

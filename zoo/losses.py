@@ -16,8 +16,8 @@ from keras import ops
 from zoo.recipe.fields import Choice
 
 
-def make(choice: Choice, dtype: str | None = None) -> keras.losses.Loss:
-    """Returns the loss of a recipe.
+def make_loss(choice: Choice, dtype: str | None = None) -> keras.losses.Loss:
+    """Makes the loss of a recipe.
 
     Args:
         choice: the recipe's `train.loss`.
@@ -27,8 +27,8 @@ def make(choice: Choice, dtype: str | None = None) -> keras.losses.Loss:
     return loss_class(**choice.options.model_dump(), dtype=dtype)
 
 
-def at_start(choice: Choice, num_classes: int) -> float:
-    """Returns the loss of equal scores: ln C for softmax, margin * (C - 1) for the SVM loss.
+def uniform_loss(choice: Choice, num_classes: int) -> float:
+    """Returns the loss of uniform predictions: ln C for softmax, margin * (C - 1) for SVM.
 
     A network should start near it. Source: CS231n, lecture 6, "is the loss reasonable?".
     """
@@ -38,7 +38,10 @@ def at_start(choice: Choice, num_classes: int) -> float:
 
 
 def _one_hot(y_true: Any, y_pred: Any) -> Any:
-    """Converts labels (batch,) or (batch, 1) to (batch, classes), which are returned unchanged."""
+    """Converts labels (batch,) or (batch, 1) to one-hot (batch, classes).
+
+    Labels of shape (batch, classes) are only cast to the dtype of `y_pred`.
+    """
     if len(y_true.shape) == 2 and y_true.shape[-1] == y_pred.shape[-1]:
         return ops.cast(y_true, y_pred.dtype)
     labels = ops.cast(ops.reshape(y_true, (-1,)), "int32")
@@ -79,7 +82,7 @@ class SoftmaxCrossEntropy(keras.losses.Loss):
 class WestonWatkins(keras.losses.Loss):
     """Multiclass hinge: the sum over wrong classes j of max(0, s_j - s_y + margin).
 
-    Equal scores give margin * (C - 1). Sources: Weston & Watkins 1999; CS231n, lecture 3.
+    Uniform predictions give margin * (C - 1). Sources: Weston & Watkins 1999; CS231n, lecture 3.
 
     Args:
         margin: lead over every wrong class at which the loss is 0.

@@ -236,7 +236,7 @@ class WrongAxis(keras.losses.Loss):
 
 
 def smoothing_on(choice: Any, dtype: Any = None) -> keras.losses.Loss:
-    return losses.make(Loss.model_validate({"softmax": {"label_smoothing": 0.2}}), dtype)
+    return losses.make_loss(Loss.model_validate({"softmax": {"label_smoothing": 0.2}}), dtype)
 
 
 def test_statistics(subject: Subject) -> None:

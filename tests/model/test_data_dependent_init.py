@@ -138,7 +138,7 @@ def test_class_priors(tmp_path: Path, scale: float) -> None:
     recipe = greyscale(tmp_path, "[{conv: {filters: 4}}]", f"  head: {{{head}}}\n")
     model = builder.build(recipe, 4, normalisation("scale01", ArraySplit(images, labels)))
     initialise(model, recipe, ArraySplit(images, labels))
-    loss = float(losses.make(recipe.train.loss)(labels, model.predict_on_batch(images)))
+    loss = float(losses.make_loss(recipe.train.loss)(labels, model.predict_on_batch(images)))
     shares = np.array([0.8, 0.15, 0.05])
     assert loss == pytest.approx(-(shares * np.log(shares)).sum(), abs=0.011)
 

@@ -91,7 +91,7 @@ def test_three_small_steps_are_a_large_one(tmp_path: Path, word: str) -> None:
     small = Net(tmp_path, f"{more}, gradient_accumulation_steps: 3", PLAIN)
     images, labels = batches(large, 6)
     for net, size in ((large, 24), (small, 8)):
-        net.model.compile(net.optimizer, losses.make(net.recipe.train.loss))
+        net.model.compile(net.optimizer, losses.make_loss(net.recipe.train.loss))
         for start in range(0, 48, size):
             part = slice(start, start + size)
             net.model.train_on_batch(images[part], labels[part])

@@ -62,7 +62,7 @@ def compiled(
     model = builder.build(recipe, planned.num_classes, scaling, planned)
     model.compile(
         optimizer=optimize.optimizer(recipe, model, steps_per_epoch),
-        loss=losses.make(config.loss, "float64" if config.dtype_policy == "float64" else None),
+        loss=losses.make_loss(config.loss, "float64" if config.dtype_policy == "float64" else None),
         metrics=[losses.Accuracy()],
         jit_compile=_jit(recipe),
     )
@@ -70,8 +70,8 @@ def compiled(
 
 
 def blind_loss(recipe: Recipe, data: Splits, batches: Batches) -> float:
-    """The mean loss of equal scores for all classes over the training images, class weights in."""
-    loss = losses.at_start(recipe.train.loss, len(data.class_names))
+    """The mean loss of uniform predictions over the training images, class weights in."""
+    loss = losses.uniform_loss(recipe.train.loss, len(data.class_names))
     return loss * mean_weight(batches.class_weights, data.train.labels)
 
 

@@ -61,7 +61,7 @@ def loss_wiring(subject: Subject) -> LossWiring:
         sd=sqrt(variance),
         num_classes=subject.classes,
         zero_logits=bool(np.abs(scores).max() == 0),
-        at_start=losses.at_start(choice, subject.classes),
+        at_start=losses.uniform_loss(choice, subject.classes),
     )
 
 
@@ -137,7 +137,7 @@ def _equal_scores_loss(subject: Subject, labels: np.ndarray) -> float:
     """The loss at zero logits plus the head's bias, which may start at the classes' shares."""
     choice, head = subject.recipe.train.loss, subject.recipe.model.head
     if head.bias_initializer.word != "class_priors":
-        return losses.at_start(choice, subject.classes)
+        return losses.uniform_loss(choice, subject.classes)
     counts = np.bincount(subject.data.train.labels, minlength=subject.classes)
     shares = np.maximum(counts, 1) / counts.sum()
     return float(-np.log(shares)[labels].mean())

@@ -109,7 +109,7 @@ def _train(
         diverged=not isfinite(curve[-1]) or curve[-1] > DIVERGED_LOSS * curve[0],
         conflicting=_conflicting(images, labels),
         loss_word=loss_name(choice),
-        at_start=losses.at_start(choice, subject.classes),
+        at_start=losses.uniform_loss(choice, subject.classes),
         own_loss=own_loss,
         noise=noise,
     )

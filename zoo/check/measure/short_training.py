@@ -134,7 +134,7 @@ def input_independent(subject: Subject) -> short_training.InputIndependent:
     choice = subject.unregularized.train.loss
     weights = class_weights(subject.recipe, subject.data)
     own = loss_per_label(choice, scores)[np.arange(count), labels]
-    best = losses.at_start(choice, subject.classes)
+    best = losses.uniform_loss(choice, subject.classes)
     shares = np.bincount(labels, minlength=subject.classes) / count
     if weights is not None:
         own = own * weights[labels]

@@ -67,7 +67,7 @@ class Subject:
         data: its splits; the test split is looked at for labels, statistics and duplicates only.
         build: makes the uncompiled network; None: the recipe's. Pass your own to check another
             network.
-        make_loss: makes the loss, as `losses.make`.
+        make_loss: makes the loss, as `losses.make_loss`.
         scaling: how images are normalised; computed from the training split.
         cache: measurements so far.
         notes: by the id of a check, how slow steps changed it; by `ALL_CHECKS`, what concerns all.
@@ -76,7 +76,7 @@ class Subject:
     recipe: Recipe
     data: Splits
     build: Callable[[Recipe, int, Normalisation], keras.Model] | None = None
-    make_loss: Callable[..., keras.losses.Loss] = losses.make
+    make_loss: Callable[..., keras.losses.Loss] = losses.make_loss
     scaling: Normalisation = field(init=False)
     cache: MeasurementCache = field(default_factory=MeasurementCache)
     notes: dict[str, str] = field(default_factory=dict)
