@@ -98,9 +98,18 @@ class Checkout:
             The run folder or search folder that it made, and its wall-clock seconds.
         """
         sets = [word for text in overrides for word in ("--set", text)]
-        out = str(self.scratch / "runs")
-        text, seconds = self.zoo(verb, recipe, *sets, "--out", out, "-q", "--json", *flags)
+        text, seconds = self.zoo(verb, recipe, *sets, *self._out, "-q", "--json", *flags)
         return Path(json.loads(text)["folder" if verb == "tune" else "run"]), seconds
+
+    def check(self, recipe: str) -> tuple[dict[str, Any], float]:
+        """Runs `zoo check`; its JSON document, and its wall-clock seconds."""
+        text, seconds = self.zoo("check", recipe, *self._out, "--json")
+        document: dict[str, Any] = json.loads(text)
+        return document, seconds
+
+    @property
+    def _out(self) -> tuple[str, str]:
+        return "--out", str(self.scratch / "runs")
 
 
 def read_rows(file: Path) -> list[dict[str, Any]]:

@@ -56,11 +56,6 @@ def trial_seconds(side: Checkout, trials: int) -> Figures:
     }
 
 
-def wall_seconds(side: Checkout, name: str, *arguments: str) -> Figures:
-    """Runs a command; its wall seconds."""
-    return {name: [side.zoo(*arguments)[1]]}
-
-
 def measure(side: Checkout, part: str, cifar10: Path | None, trials: int, epochs: int) -> Figures:
     """One repeat of one part by one checkout."""
     if part == "epoch":
@@ -72,9 +67,8 @@ def measure(side: Checkout, part: str, cifar10: Path | None, trials: int, epochs
     if part == "trial":
         return trial_seconds(side, trials)
     if part == "check":
-        return wall_seconds(side, "check digits-tiny", "check", "digits-tiny", "--json")
-    times = [side.zoo("--help")[1] for _ in range(HELPS)]
-    return {"--help": times}
+        return {"check digits-tiny": [side.check("digits-tiny")[1]]}
+    return {"--help": [side.zoo("--help")[1] for _ in range(HELPS)]}
 
 
 def table(old: Figures, new: Figures) -> str:

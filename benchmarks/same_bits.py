@@ -183,7 +183,7 @@ def compare_searches(
 
 def compare_checks(sides: tuple[Checkout, Checkout]) -> Iterator[tuple[str, Differences]]:
     """Checks digits-tiny with both checkouts; sentences and numbers are compared apart."""
-    documents = [json.loads(side.zoo("check", "digits-tiny", "--json")[0]) for side in sides]
+    documents = [side.check("digits-tiny")[0] for side in sides]
     found = differences(documents[0], documents[1])
     sentences = [line for line in found if ": words\n" in line]
     yield "check --json, numbers", [line for line in found if line not in sentences]
