@@ -1,1 +1,1 @@
-"""The search for good values: ranges here, the search itself in what imports them."""
+"""Hyperparameter search: `tuning.search` begins and resumes one; CONTRIBUTING.md has a tour."""

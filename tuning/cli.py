@@ -1,4 +1,4 @@
-"""`zoo tune`: what its flags do, and what it prints."""
+"""The body of `zoo tune`: runs the search, then writes and prints the results."""
 
 from __future__ import annotations
 
@@ -48,8 +48,8 @@ def tune(
         raise UsageError("Expected a RECIPE, or --resume FOLDER.")
     if workers is not None and resumed is not None:
         raise UsageError(
-            "--workers with --resume: what trials are compared with depends on their number; a "
-            "search goes on with as many workers as it was begun with."
+            "--workers cannot be changed with --resume, since the results depend on it. Leave "
+            "--workers out."
         )
     if plots:
         from zoo.report.check_figures import require
@@ -62,7 +62,7 @@ def tune(
             if proposed:
                 out.note(
                     "note: the recipe has no tune: block; learning rate and weight decay are "
-                    "searched. The folder's recipe.yaml has the block, to be copied and changed."
+                    "searched. The proposed block is in recipe.yaml of the search's folder."
                 )
             result = begin(template, folder, settings)
         elif recipe is None:

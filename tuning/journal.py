@@ -137,7 +137,7 @@ def read(file: Path, repair: bool = False, keys: Sequence[str] = ()) -> list[dic
             row = None
         if keys and isinstance(row, dict) and row.get(keys[0]) in seen:
             raise RunError(
-                f"{file}:{number}: {keys[0]} {row[keys[0]]} a second time. Was the file edited? "
+                f"{file}:{number}: duplicate {keys[0]} {row[keys[0]]}. Was the file edited? "
                 "Remove that line."
             )
         if not isinstance(row, dict) or not set(keys) <= set(row):

@@ -59,8 +59,8 @@ class SearchProgress(SearchListener):
             self._compare(record)
         probability = coverage(stage.trials, TOP_FRACTION)
         self._print(
-            f"stage     {stage.name}: {stage.trials} trials of {stage.epochs} epochs; at least one "
-            f"in the best 5 % of the space with {probability:.0%}"
+            f"stage     {stage.name}: {stage.trials} trials of {stage.epochs} epochs; "
+            f"{probability:.0%} chance that one of them lies in the best 5% of the space"
         )
         for path, dimension in space.items():
             scale = f" {dimension.sampling}" if isinstance(dimension, Range) else ""
@@ -70,7 +70,7 @@ class SearchProgress(SearchListener):
         """Prints the trials."""
         self._begin_stage("confirm", len(best) * seeds, done)
         names = ", ".join(record.trial for record in best)
-        self._print(f"confirm   {names}: whole trainings with {seeds} fresh seeds each")
+        self._print(f"confirm   {names}: full trainings with {seeds} fresh seeds each")
 
     def started(self, spec: TrialSpec) -> None:
         """Adds the trial to the table."""

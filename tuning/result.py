@@ -94,13 +94,13 @@ def confirmed_winner(
         folder: for the error message.
 
     Raises:
-        Diverged: every trial diverged with a seed.
+        Diverged: every trial diverged with at least one seed.
     """
     show = shown(objective)
     draws = sum(record.status == "done" and record.stage != "confirm" for record in records)
     winner = confirm.ranked(confirmed)[0]
     if winner.diverged:
-        raise Diverged(f"{folder}: every trial that was confirmed diverged with a seed.")
+        raise Diverged(f"{folder}: every confirmed trial diverged with at least one seed.")
     info = {
         "trial": winner.trial, "values": dict(winner.values),
         "score": sign(objective) * winner.mean, "score_sd": winner.sd, "seeds": len(winner.scores),

@@ -1,4 +1,4 @@
-"""A search for the best values of a recipe: begun, resumed, and refused where it cannot go on.
+"""Begins and resumes a search, and refuses to resume one whose recipe has changed.
 
 Everything that counts is in the folder: the recipe, the journal of trials, tune.json.
 """
@@ -31,12 +31,12 @@ ROUNDING_MARGIN = 1.02  # A limit must exceed the seconds spent by this factor t
 
 @dataclass(frozen=True, kw_only=True)
 class SearchSettings:
-    """How a search is run. Nothing here but `workers` changes its result.
+    """How a search is run. Only `workers` affects the result.
 
     Attributes:
         workers: number of processes; None for one per GPU, or one.
         listener: is told what happens.
-        silence: seconds without a sign of life after which a worker is taken for hung.
+        silence: seconds without a message after which a worker counts as hung.
     """
 
     workers: int | None = None
@@ -103,7 +103,9 @@ def resume(
     with folder.locked():
         info = folder.info()
         if not folder.recipe_file.is_file():
-            raise RunError(f"{folder.recipe_file}: is missing; without it nothing can go on.")
+            raise RunError(
+                f"{folder.recipe_file}: is missing; the search cannot be resumed without it."
+            )
         own = Template(str(folder.recipe_file), overrides)
         for template, where in ((own, str(folder.recipe_file)), (given, "the recipe given")):
             if template is not None:
@@ -206,8 +208,8 @@ def _require_same(old: Any, new: Any, folder: Search, where: str) -> None:
     sentences = differences(old, new)
     if sentences:
         raise RunError(
-            f"{folder}: was begun with another recipe, and trials of two are never mixed. Begin a "
-            f"new search without --resume, or put {where} back:",
+            f"{folder}: this search was begun with a different recipe. Begin a new search without "
+            f"--resume, or undo these changes in {where}:",
             [Problem(message=sentence) for sentence in sentences],
         )
 

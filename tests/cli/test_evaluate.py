@@ -16,7 +16,7 @@ def test_evaluate(trained: Run, tmp_path: Path) -> None:
     assert output.keys() >= keys
     text = call("evaluate", run).stdout
     assert f"accuracy        {output['accuracy']:.4f}" in text
-    assert "true \\ said" in text
+    assert "true \\ predicted" in text
 
 
 def test_evaluate_takes_the_newest_of_a_name(trained: Run, tmp_path: Path) -> None:

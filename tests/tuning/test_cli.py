@@ -79,7 +79,7 @@ def test_a_recipe_with_a_space_is_searched_as_it_is(tmp_path: Path) -> None:
     "changed, message",
     [
         ({}, "Expected a RECIPE, or --resume FOLDER"),
-        ({"resumed": "x", "workers": 2}, "--workers with --resume"),
+        ({"resumed": "x", "workers": 2}, "--workers cannot be changed with --resume"),
     ],
 )
 def test_arguments_that_do_not_fit(tmp_path: Path, changed: Any, message: str) -> None:

@@ -110,5 +110,5 @@ def test_losses_are_turned_back() -> None:
 
 
 def test_no_score() -> None:
-    with pytest.raises(ValueError, match="must hold one a seed, but trial 'x' has none"):
+    with pytest.raises(ValueError, match="must hold one per seed, but trial 'x' has none"):
         confirmed(trial="x")

@@ -22,7 +22,9 @@ def test_lines(tmp_path: Path) -> None:
     result = begin(template(tmp_path), tmp_path, settings)
     lines = out.getvalue().splitlines()
     assert lines[0] == f"search    {result.folder}: 2 workers"
-    assert lines[1].startswith("stage     coarse: 8 trials of 1 epochs; at least one in the best")
+    assert lines[1].startswith(
+        "stage     coarse: 8 trials of 1 epochs; 34% chance that one of them "
+    )
     assert lines[2] == f"          {RATE} [1e-4, 1] log"
     assert lines[3].startswith("coarse-000     done       0.")
     assert " s  learning_rate " in lines[3]

@@ -35,7 +35,7 @@ def test_a_confirmed_winner() -> None:
 
 def test_all_confirmed_trials_diverged() -> None:
     confirmed = [Confirmed({}, (0.5, -math.inf), "x-000")]
-    with pytest.raises(Diverged, match="every trial that was confirmed diverged with a seed"):
+    with pytest.raises(Diverged, match="every confirmed trial diverged with at least one seed"):
         confirmed_winner(confirmed, record("x-000"), [], "val_accuracy", FOLDER)
 
 

@@ -76,7 +76,7 @@ def test_an_edited_journal_is_refused(interrupted: Search, flaw: str) -> None:
     lines = interrupted.trials_file.read_text(encoding="utf-8").splitlines(keepends=True)
     lines.append(lines[1] if flaw == "twice" else '{"trial": "coarse-009"}\n')
     interrupted.trials_file.write_text("".join(lines), encoding="utf-8")
-    message = "coarse-001 a second time" if flaw == "twice" else "not a row of a search"
+    message = "duplicate trial coarse-001" if flaw == "twice" else "not a row of a search"
     with pytest.raises(RunError, match=rf"trials.jsonl:4: .*{message}"):
         resume(interrupted.folder)
 
@@ -132,14 +132,14 @@ def test_another_recipe_is_refused(
 ) -> None:
     before = interrupted.trials_file.read_bytes()
     other = template(tmp_path / "other", **change)
-    with pytest.raises(RunError, match="begun with another recipe") as caught:
+    with pytest.raises(RunError, match="begun with a different recipe") as caught:
         resume(interrupted.folder, given=other)
     (problem,) = caught.value.problems
     assert problem.message.startswith(message)
     assert "Begin a new search without --resume" in str(caught.value)
     # The same in the folder's own recipe.
     shutil.copy(tmp_path / "other" / "search.yaml", interrupted.recipe_file)
-    with pytest.raises(RunError, match="begun with another recipe"):
+    with pytest.raises(RunError, match="begun with a different recipe"):
         resume(interrupted.folder)
     assert interrupted.trials_file.read_bytes() == before
 

@@ -1,4 +1,4 @@
-"""The command line: `zoo VERB ...`, one module a verb.
+"""The command line: `zoo VERB ...`, one module per verb.
 
 Every verb is imported for `zoo --help`, so these modules import nothing but Typer and the standard
 library at their top; what a verb needs besides is imported when it runs.

@@ -51,7 +51,7 @@ def check(
         list[str] | None, typer.Option("--skip", metavar="ID", help="Leave this check out.")
     ] = None,
     plots: Annotated[
-        bool, typer.Option("--plots", help="Also draw what was measured, as PNG files.")
+        bool, typer.Option("--plots", help="Also draw the measurements as PNG files.")
     ] = False,
     write: Annotated[
         Path | None,
@@ -185,7 +185,7 @@ def _print_findings(out: Output, report: CheckReport) -> None:
     for finding in report.findings:
         out.text(format_finding(finding))
     for name in report.silent:
-        out.text(f"----  {name} {CHECKS[name].name}: nothing to judge in this network")
+        out.text(f"SKIP  {name} {CHECKS[name].name}: does not apply to this network")
     for name, note in report.notes.items():
         out.text(fill(f"note  {name} {note}", WIDTH, subsequent_indent=INDENT))
     counts = {word: sum(f.verdict is word for f in report.findings) for word in Verdict}
@@ -198,10 +198,10 @@ def _print_findings(out: Output, report: CheckReport) -> None:
 
 
 def format_finding(finding: Finding) -> str:
-    """Format a finding as lines: verdict, name, number, what was required, what to do."""
+    """Format a finding as lines: verdict, name, number, requirement, advice."""
     value = "" if finding.value is None else f"{finding.value:.4g}"
     lines = [f"{finding.verdict:<4}  {finding.id} {finding.name:<32} {value:>9}"]
-    lines[0] += f"  wanted: {finding.threshold}"
+    lines[0] += f"  expected: {finding.threshold}"
     others = [f"{other['verdict']}: {other['advice']}" for other in finding.details.get("also", ())]
     for text in (finding.advice, *others):
         lines.append(fill(text, WIDTH, initial_indent=INDENT, subsequent_indent=INDENT))
@@ -222,7 +222,7 @@ def _suggest_rate(
             out.note("nothing written: the scan suggests no learning rate; C14 says why")
         return
     rate, (low, high) = suggestion["learning_rate"], suggestion["search"]
-    out.text(f"rate      {rate:g} suggested; search from {low:g} to {high:g}")
+    out.text(f"suggested learning rate {rate:g}; search from {low:g} to {high:g}")
     if write is None:
         return
     from zoo import recipe as recipes

@@ -28,7 +28,7 @@ def evaluate(
     run: RunArgument,
     overrides: DataSourceOption = None,
     split: Annotated[
-        str, typer.Option("--split", help="test; or validation, to leave the test split unseen.")
+        str, typer.Option("--split", help="Split to evaluate: test or validation.")
     ] = "test",
     tta: Annotated[
         str | None,
@@ -64,14 +64,14 @@ def _lines(split: str, result: dict[str, Any]) -> list[str]:
         f"accuracy        {result['accuracy']:.4f}",
         f"top-5 accuracy  {result['top5_accuracy']:.4f}",
         f"loss            {result['loss']:.4f}",
-        f"calibration     {result['ece']:.4f} expected error, 15 bins",
+        f"calibration     ECE {result['ece']:.4f} (expected calibration error, 15 bins)",
     ]
     if "tta" in result:
         tta = result["tta"]
         lines.append(
             f"with {tta['kind']}  accuracy {tta['accuracy']:.4f}, "
             f"top-5 {tta['top5_accuracy']:.4f}, loss {tta['loss']:.4f}, "
-            f"calibration {tta['ece']:.4f}"
+            f"ECE {tta['ece']:.4f}"
         )
     names = [entry["class"] for entry in result["per_class"]]
     confusions = _confusions(names, result["confusion_matrix"])
@@ -81,7 +81,7 @@ def _lines(split: str, result: dict[str, Any]) -> list[str]:
 def _confusions(names: list[str], matrix: list[list[int]]) -> list[str]:
     """Return the confusion matrix; with more classes than fit, the most frequent mistakes."""
     if len(names) <= MAX_CLASSES_PRINTED:
-        rows = [["true \\ said", *names]]
+        rows = [["true \\ predicted", *names]]
         rows += [[name, *map(str, row)] for name, row in zip(names, matrix, strict=True)]
         return [columns(rows, right=range(1, len(names) + 1))]
     mistakes = sorted(

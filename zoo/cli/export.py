@@ -34,22 +34,29 @@ def export(
         list[str] | None,
         typer.Option(
             "--format",
-            help="saved_model, keras, onnx or litert (repeatable; else saved_model).",
+            help="saved_model, keras, onnx or litert (repeatable; default: saved_model).",
         ),
     ] = None,
     out: Annotated[
         Path | None,
-        typer.Option("--out", help="Where NAME/VERSION goes; FORMAT/NAME/VERSION if several."),
+        typer.Option(
+            "--out",
+            help="Parent folder of NAME/VERSION (of FORMAT/NAME/VERSION for several formats).",
+        ),
     ] = None,
     version: Annotated[
         int | None,
-        typer.Option("--model-version", min=1, help="VERSION; 1, or with --out the next one."),
+        typer.Option(
+            "--model-version",
+            min=1,
+            help="Version number (default: 1; with --out, the next free one).",
+        ),
     ] = None,
     quiet: QuietOption = False,
     as_json: JsonOption = False,
     debug: DebugOption = False,
 ) -> None:
-    """Export a run's best model, read it again in a fresh process, and compare."""
+    """Export a run's best model, reload it in a fresh process, and compare predictions."""
     with Output(as_json, debug, quiet) as output:
         formats = _formats(format_ or ())
         _require_places(run, formats, out)
@@ -94,7 +101,7 @@ def _export(
     folder: Path | None,
     version: int | None,
 ) -> None:
-    """Export one format after the other; one that fails does not stop the others."""
+    """Export each format; a failure does not stop the others."""
     from zoo.export import export as write
     from zoo.export.export import require_packages
 
@@ -107,7 +114,7 @@ def _export(
         if several:
             out.note(f"exporting {name}")
         try:
-            # All formats share NAME/VERSION, so that in one folder each needs its own.
+            # All formats use the path NAME/VERSION, so each needs a parent folder of its own.
             results.append(
                 write(trained, name, folder / name if folder and several else folder, version)
             )

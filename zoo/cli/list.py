@@ -9,7 +9,7 @@ from zoo.cli.output import Output, columns
 
 @app.command("list")
 def list_(as_json: JsonOption = False, debug: DebugOption = False) -> None:
-    """List the recipes that ship, with what was measured of each."""
+    """List the recipes that ship, with their measured accuracy."""
     with Output(as_json, debug) as out:
         from zoo.catalogue import shipped_recipes
 

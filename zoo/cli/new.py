@@ -1,4 +1,4 @@
-"""`zoo new`: a recipe for images. No framework is loaded for an image folder."""
+"""`zoo new`: writes a recipe for images. An image folder needs no framework."""
 
 from __future__ import annotations
 
@@ -26,14 +26,16 @@ def new(
     ],
     out: Annotated[
         Path | None,
-        typer.Option("-o", "--out", metavar="FILE", help="The recipe to write; else NAME.yaml."),
+        typer.Option(
+            "-o", "--out", metavar="FILE", help="The recipe to write (default: NAME.yaml)."
+        ),
     ] = None,
     force: Annotated[bool, typer.Option("--force", help="Replace FILE if it exists.")] = False,
     quiet: QuietOption = False,
     as_json: JsonOption = False,
     debug: DebugOption = False,
 ) -> None:
-    """Look at images and write a commented recipe for them that trains as it stands."""
+    """Inspect images and write a commented recipe that is ready to train on them."""
     with Output(as_json, debug, quiet) as output:
         from zoo import new as maker
         from zoo.progress import progress_bar

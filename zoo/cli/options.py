@@ -11,7 +11,7 @@ import typer
 if TYPE_CHECKING:
     from zoo.artifact.trained_run import TrainedRun
 
-_RECIPE_HELP = "A YAML file, or a recipe of `zoo list`."
+_RECIPE_HELP = "A YAML file, or the name of a shipped recipe (see `zoo list`)."
 
 RecipeArgument = Annotated[str, typer.Argument(metavar="RECIPE", help=_RECIPE_HELP)]
 OptionalRecipeArgument = Annotated[
@@ -31,23 +31,27 @@ SetOption = Annotated[
 DataSourceOption = Annotated[
     list[str] | None,
     typer.Option(
-        "--set", metavar="data.source=...", help="Where the run's data are now, if they moved."
+        "--set",
+        metavar="data.source=...",
+        help="New location of the run's images, if they were moved.",
     ),
 ]
-OutOption = Annotated[Path, typer.Option("--out", help="Where the run folder goes.")]
+OutOption = Annotated[
+    Path, typer.Option("--out", help="Folder in which the run folder is created.")
+]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON document on stdout.")]
-DebugOption = Annotated[bool, typer.Option("--debug", help="Show tracebacks of expected errors.")]
+DebugOption = Annotated[bool, typer.Option("--debug", help="Show the traceback of every error.")]
 QuietOption = Annotated[bool, typer.Option("-q", "--quiet", help="Print only results and errors.")]
 
 
 def open_trained_run(path: str, overrides: Sequence[str] = ()) -> TrainedRun:
     """Open the trained run that a RUN argument names.
 
-    The folder is looked at before the framework is imported, so that a wrong path is answered at
+    The folder is checked before the framework is imported, so that a wrong path is reported at
     once.
 
     Raises:
-        RunError: the path is no run folder, or the run holds no trained model.
+        RunError: the path is not a run folder, or the run holds no trained model.
         EnvironmentFault: the Keras backend cannot be used.
     """
     from zoo import backend

@@ -28,11 +28,13 @@ def predict(
         list[str],
         typer.Argument(metavar="IMAGE...", help="Image files, folders of them, or globs."),
     ],
-    top: Annotated[int, typer.Option("--top", min=1, help="How many classes an image gets.")] = 3,
+    top: Annotated[
+        int, typer.Option("--top", min=1, help="Number of classes to print per image.")
+    ] = 3,
     csv: Annotated[
         Path | None,
         typer.Option(
-            "--csv", metavar="FILE", help="Write a CSV file, a row an image; - for stdout."
+            "--csv", metavar="FILE", help="Write a CSV file, one row per image; - for stdout."
         ),
     ] = None,
     quiet: QuietOption = False,
@@ -110,7 +112,7 @@ def _images_below(folder: Path) -> list[Path]:
 
 
 def _open_classifier(path: str) -> Classifier:
-    """Open a run or an export; which of them it is, is decided before a framework is loaded."""
+    """Open a run or an export, after deciding which it is without loading a framework."""
     from zoo import backend
     from zoo.artifact import layout
     from zoo.rundir import Run
@@ -144,7 +146,7 @@ def _predict(
     top: int,
     printing: bool,
 ) -> list[dict[str, Any]]:
-    """Predict file by file, printing each line as it comes; an unreadable file is a row too."""
+    """Predict file by file and print each line at once; an unreadable file gets a row too."""
     from zoo.predict import predict as predict_files
     from zoo.progress import progress_bar
 
@@ -174,12 +176,12 @@ def _line(row: dict[str, Any], path_width: int, name_width: int) -> str:
 
 
 def _printable(text: str) -> str:
-    """Escape line breaks and the like, so that a file's name stays on one line."""
+    """Escape unprintable characters such as line breaks, so that a file name fills one line."""
     return "".join(letter if letter.isprintable() else ascii(letter)[1:-1] for letter in text)
 
 
 def _write_csv(file: Path, rows: Sequence[dict[str, Any]], top: int) -> None:
-    """Write a row a file: path, class_1, probability_1, ..., error."""
+    """Write one row per file: path, class_1, probability_1, ..., error."""
     import csv
     import sys
 

@@ -33,38 +33,56 @@ def serve(
         ),
     ],
     name: Annotated[
-        str | None, typer.Option("--name", help="The model's name; else that of its folder.")
+        str | None,
+        typer.Option("--name", help="The model's name (default: the name of its folder)."),
     ] = None,
     host: Annotated[
         str,
         typer.Option("--host", help="The address to listen on; 0.0.0.0 admits other machines."),
     ] = "127.0.0.1",
     port: Annotated[
-        int, typer.Option("--port", min=0, max=65535, help="The port; 0 takes any free one.")
+        int, typer.Option("--port", min=0, max=65535, help="The port; 0: any free one.")
     ] = 8501,
     max_batch_size: Annotated[
-        int, typer.Option("--max-batch-size", min=1, help="Most rows that run as one batch.")
+        int, typer.Option("--max-batch-size", min=1, help="Maximum number of rows per batch.")
     ] = 64,
     batch_timeout_micros: Annotated[
         int,
         typer.Option(
-            "--batch-timeout-micros", min=0, help="Longest wait for a batch to fill, microseconds."
+            "--batch-timeout-micros",
+            min=0,
+            help="Maximum time to wait for a batch to fill, in microseconds.",
         ),
     ] = 1000,
     max_queue: Annotated[
-        int, typer.Option("--max-queue", min=1, help="Most requests that wait; more get 503.")
+        int,
+        typer.Option(
+            "--max-queue",
+            min=1,
+            help="Maximum number of queued requests; further ones get HTTP 503.",
+        ),
     ] = 256,
     max_body_mb: Annotated[
         float,
-        typer.Option("--max-body-mb", min=0.001, help="Largest request, MB; larger ones get 413."),
+        typer.Option(
+            "--max-body-mb",
+            min=0.001,
+            help="Maximum size of a request in megabytes; larger ones get HTTP 413.",
+        ),
     ] = 32,
     max_megapixels: Annotated[
         float,
-        typer.Option("--max-megapixels", min=0.001, help="Largest image; larger ones get 400."),
+        typer.Option(
+            "--max-megapixels",
+            min=0.001,
+            help="Maximum image size in megapixels; larger images get HTTP 400.",
+        ),
     ] = 50,
     poll_seconds: Annotated[
         float,
-        typer.Option("--poll-seconds", min=0, help="How often to look for new versions; 0: never."),
+        typer.Option(
+            "--poll-seconds", min=0, help="Seconds between searches for new versions; 0: never."
+        ),
     ] = 1,
     all_versions: Annotated[
         bool, typer.Option("--all-versions", help="Serve all versions, not only the newest.")

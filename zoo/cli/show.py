@@ -64,10 +64,10 @@ def _layer_table(recipe: Recipe, planned: Plan) -> str:
             "",
             f"parameters  {planned.parameters:,} ({planned.trainable:,} trained, "
             f"{planned.fixed:,} not)",
-            f"FLOPs       {_amount(planned.flops)} an image forward (a multiply-add counts 2); "
-            "about three times that in training",
-            f"memory      {_amount(memory, 'B')} of activations an image, "
-            f"{_amount(memory * batch, 'B')} a batch of {batch}",
+            f"FLOPs       {_amount(planned.flops)} per image in a forward pass (a multiply-add "
+            "counts as 2); about three times that in training",
+            f"memory      {_amount(memory, 'B')} of activations per image, "
+            f"{_amount(memory * batch, 'B')} per batch of {batch}",
         ]
     )
 

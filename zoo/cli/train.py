@@ -30,7 +30,10 @@ def train(
     recipe: OptionalRecipeArgument = None,
     overrides: SetOption = None,
     resume: Annotated[
-        str | None, typer.Option("--resume", metavar="RUN", help="Continue this run instead.")
+        str | None,
+        typer.Option(
+            "--resume", metavar="RUN", help="Resume this run instead of training a recipe."
+        ),
     ] = None,
     out: OutOption = Path("runs"),
     tensorboard: Annotated[
@@ -46,7 +49,7 @@ def train(
     as_json: JsonOption = False,
     debug: DebugOption = False,
 ) -> None:
-    """Train a recipe, measure its test accuracy and export it; or continue a run."""
+    """Train a recipe, measure its test accuracy and export it; or resume a run."""
     with Output(as_json, debug, quiet) as output:
         run = _train(output, recipe, overrides or (), resume, out, tensorboard)
         from zoo.artifact.trained_run import TrainedRun
@@ -67,7 +70,7 @@ def _train(
     folder: Path,
     tensorboard: bool,
 ) -> Run:
-    """Train a recipe or continue a run; what is cheap is checked before Keras is imported."""
+    """Train a recipe or resume a run; whatever is cheap is checked before Keras is imported."""
     from zoo import backend
     from zoo import recipe as recipes
     from zoo.rundir import Run, require_writable

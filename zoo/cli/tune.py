@@ -1,4 +1,4 @@
-"""`zoo tune`: a search for good values, in the package `tuning`."""
+"""`zoo tune`: a hyperparameter search, which the package `tuning` runs."""
 
 from __future__ import annotations
 
@@ -25,15 +25,19 @@ def tune(
     overrides: SetOption = None,
     resume: Annotated[
         str | None,
-        typer.Option("--resume", metavar="FOLDER", help="Continue this search."),
+        typer.Option("--resume", metavar="FOLDER", help="Resume this search."),
     ] = None,
     workers: Annotated[
         int | None,
-        typer.Option("--workers", min=1, help="Processes that train at once; one a GPU, or one."),
+        typer.Option(
+            "--workers",
+            min=1,
+            help="Number of worker processes (default: one per GPU, or one without a GPU).",
+        ),
     ] = None,
     out: OutOption = Path("runs"),
     plots: Annotated[
-        bool, typer.Option("--plots", help="Also draw the trials, as PNG files.")
+        bool, typer.Option("--plots", help="Also draw the trials as PNG files.")
     ] = False,
     tensorboard: Annotated[
         bool, typer.Option("--tensorboard", help="Also write the trials for TensorBoard HParams.")
@@ -42,7 +46,7 @@ def tune(
     as_json: JsonOption = False,
     debug: DebugOption = False,
 ) -> None:
-    """Search a recipe's values at random in log space, coarse to fine; write best.yaml."""
+    """Random search over a recipe's hyperparameters, coarse to fine; writes best.yaml."""
     with Output(as_json, debug, quiet) as output:
         from tuning import cli
 

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     ClassWeight = Choice
 else:
     Optimizer = choice("Optimizer", "How weights are updated.", words.OPTIMIZERS)
-    Schedule = choice("Schedule", "How the learning rate moves.", words.SCHEDULES)
+    Schedule = choice("Schedule", "How the learning rate changes.", words.SCHEDULES)
     Loss = choice("Loss", "What is minimised.", words.LOSSES)
     Augmentation = choice(
         "Augmentation", "A random change of training images.", words.AUGMENTATIONS
@@ -92,10 +92,12 @@ class Data(Model):
 
 
 class EarlyStopping(Model):
-    """Ends a training when the monitored value stops getting better."""
+    """Ends a training when the monitored value has stopped improving."""
 
-    patience: Count = Field(description="Epochs without getting better.")
-    min_delta: float = Field(0.0, ge=0, description="Smallest change that counts as better.")
+    patience: Count = Field(description="Epochs without improvement.")
+    min_delta: float = Field(
+        0.0, ge=0, description="Smallest change that counts as an improvement."
+    )
 
 
 def _text(value: object) -> object:
@@ -111,7 +113,7 @@ class Factor(Model):
     )
     factor: float = Field(1.0, ge=0, description="Multiplies the learning rate.")
     until_epoch: float | None = Field(
-        None, gt=0, description="Epochs after which these variables are frozen, or none."
+        None, gt=0, description="Epochs after which these variables are frozen; none: never."
     )
 
     @field_validator("pattern")
@@ -172,7 +174,7 @@ class Train(Model):
     )
     schedule: Schedule = Field(
         default_factory=lambda: Schedule.model_validate("constant"),
-        description="How the learning rate moves.",
+        description="How the learning rate changes.",
     )
     learning_rate_factors: tuple_of(Factor) = Field(  # type: ignore[valid-type]
         (), description="Other learning rates for some variables, by their paths."
@@ -188,14 +190,15 @@ class Train(Model):
         "float32", description="Keras's dtype policy; mixed ones keep the logits in float32."
     )
     monitor: Literal["val_accuracy", "val_loss"] = Field(
-        "val_accuracy", description="What chooses the best epoch; the other one breaks ties."
+        "val_accuracy",
+        description="Metric that selects the best epoch; the other metric breaks ties.",
     )
     early_stopping: EarlyStopping | None = Field(
-        None, description="Stop when the monitored value stops getting better, or none."
+        None, description="Stop when the monitored value has stopped improving, or none."
     )
     batch_norm_batches: Count | None = Field(
         None,
-        description="Training batches from which batch norm's statistics are computed anew before "
+        description="Training batches from which batch norm's statistics are recomputed before "
         "each validation; none: the running averages of training.",
     )
     abort_above: float | None = Field(

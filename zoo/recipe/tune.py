@@ -132,7 +132,8 @@ class Tune(Model):
         "val_accuracy", description="What trials are compared by, each in its best epoch."
     )
     space: dict[str, Entry] = Field(
-        min_length=1, description="What may change, by its path: train.optimizer.SGD.learning_rate."
+        min_length=1,
+        description="Hyperparameters to search, by recipe path: train.optimizer.SGD.learning_rate.",
     )
     stages: tuple_of(SearchStage) = Field(  # type: ignore[valid-type]
         min_length=1, description="From coarse to fine; each narrows the ranges for the next."
@@ -147,7 +148,9 @@ class Tune(Model):
         "at the edge of a range.",
     )
     max_minutes: float | None = Field(
-        None, gt=0, description="Limit of the whole search, or none; it reserves time for confirm."
+        None,
+        gt=0,
+        description="Limit of the whole search, or none; part of it is reserved for confirm.",
     )
     trial_minutes: float | None = Field(None, gt=0, description="Limit of a trial, or none.")
     keep: Annotated[int, Field(ge=0, le=MAX_COUNT)] = Field(
