@@ -16,7 +16,7 @@ from tests.check.scans import POINT
 from zoo import recipe as recipes
 from zoo.check.judge import CHECKS
 from zoo.check.measure import MEASURE
-from zoo.check.measure.subject import MeasurementCache
+from zoo.check.measure.cache import MeasurementCache
 from zoo.check.run import select_checks
 from zoo.cli import app
 from zoo.errors import UsageError

@@ -138,7 +138,7 @@ def test_what_too_short_a_scan_cannot_tell_is_left_to_a_longer_training(
     subject = healthy_subject(tmp_path, "train.batch_size=128")
     report = check(subject, only=["C14", "C16"])
     verdicts = {finding.id: finding.verdict.value for finding in report.findings}
-    own = short_training.Trainer(subject, subject.recipe).peak / (
+    own = Trainer(subject, subject.recipe).peak / (
         1 if subject.recipe.train.schedule.word == "constant" else 3
     )
     smoke = subject.cache.short_training

@@ -14,7 +14,7 @@ from zoo.check.judge import rates
 from zoo.check.judge.chance import guessing_bound
 from zoo.check.judge.learning_rate import STEPS, LearningRateScan
 from zoo.check.measure.subject import Subject
-from zoo.check.measure.trainer import LossCurve, Trainer, shared
+from zoo.check.measure.trainer import LossCurve, Trainer
 
 # Decades that the scan covers, in steps of a half.
 DECADES = {"SGD": (-5.0, 1.5), "TorchSGD": (-5.0, 1.5), "other": (-6.0, 0.5)}
@@ -51,7 +51,7 @@ def scan(subject: Subject) -> LearningRateScan:
         return subject.cache.scan
     began = time.perf_counter()
     subject.cache.short_training = None  # It used the same trainer, which starts again.
-    trainer = shared(subject)
+    trainer = subject.trainer
     low, high = DECADES.get(subject.recipe.train.optimizer.word, DECADES["other"])
     candidates = [10 ** (low + i / 2) for i in range(int((high - low) * 2) + 1)]
     warmup_steps = _warmup_steps(subject)

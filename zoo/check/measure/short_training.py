@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from math import sqrt
 
 import numpy as np
@@ -13,9 +12,10 @@ from zoo.check.judge import short_training, updates
 from zoo.check.judge.rates import NEIGHBOUR_FACTOR
 from zoo.check.judge.signals import DeadUnits
 from zoo.check.measure import start
+from zoo.check.measure.cache import ShortTraining
 from zoo.check.measure.loss import loss_per_label
 from zoo.check.measure.subject import Subject
-from zoo.check.measure.trainer import LossCurve, Trainer, shared
+from zoo.check.measure.trainer import LossCurve
 from zoo.data.splits import Split
 from zoo.plan.options import ConvOptions
 from zoo.train.batch_norm_statistics import reestimate
@@ -34,34 +34,6 @@ VALIDATION_IMAGES, TRAINING_IMAGES = 2000, 2048
 SCORING_SECONDS, MIN_SCORED_IMAGES = 20.0, 512
 
 
-@dataclass
-class ShortTraining:
-    """A training of the first few hundred steps.
-
-    Attributes:
-        trainer: its network is trained.
-        rate: the constant learning rate, for batches of the recipe's size.
-        scale: factor from that to the rate for the batches that were taken.
-        curve: the loss of each step.
-        ratios: update ratios by kernel.
-        shortened: the steps are few, since each is slow.
-        unsure: `shortened`, or the rate is what a shortened scan suggested.
-    """
-
-    trainer: Trainer
-    rate: float
-    scale: float
-    curve: list[float]
-    ratios: dict[str, list[float]]
-    shortened: bool
-    unsure: bool
-
-    @property
-    def steps(self) -> int:
-        """Number of steps that were made."""
-        return len(self.curve)
-
-
 def train_briefly(subject: Subject, rate: float | None = None) -> ShortTraining:
     """Train for a few hundred steps at a constant rate; once, for all checks.
 
@@ -72,7 +44,7 @@ def train_briefly(subject: Subject, rate: float | None = None) -> ShortTraining:
     """
     if subject.cache.short_training is not None:
         return subject.cache.short_training
-    trainer = shared(subject)
+    trainer = subject.trainer
     steps = int(min(max(trainer.afford(SECONDS, SHORTENED_STEPS), MIN_STEPS), STEPS))
     annealed = subject.recipe.train.schedule.word != "constant"
     rate = rate or (trainer.peak / 3 if annealed else trainer.peak)
@@ -96,9 +68,7 @@ def train_briefly(subject: Subject, rate: float | None = None) -> ShortTraining:
     images = (trainer.batches(step)[0] for step in last_steps)
     reestimate(trainer.network, images)
     unsure = shortened or (lowered and scan is not None and scan.shortened)
-    training = ShortTraining(
-        trainer, rate, trainer.scale, curve.losses, ratios.ratios, shortened, unsure
-    )
+    training = ShortTraining(rate, trainer.scale, curve.losses, ratios.ratios, shortened, unsure)
     if steps < STEPS:
         subject.notes["C16"] = (
             f"a step takes {trainer.step_seconds:.2g} s here, so the short training was one of "
@@ -119,10 +89,10 @@ def _scored(
     """Logits (n, classes) in float64 and labels (n,) of at most `images` images of a split."""
     if training.shortened:
         # The forward pass is a third of a step.
-        seconds_per_image = training.trainer.step_seconds / training.trainer.whole / 3
+        seconds_per_image = subject.trainer.step_seconds / subject.trainer.whole / 3
         images = min(images, max(int(SCORING_SECONDS / seconds_per_image), MIN_SCORED_IMAGES))
     drawn = np.sort(subject.rng("scored").permutation(len(split))[:images])
-    scores = training.trainer.network.predict(split.images(drawn), verbose=0)
+    scores = subject.trainer.network.predict(split.images(drawn), verbose=0)
     return scores.astype(np.float64), np.asarray(split.labels)[drawn]
 
 
@@ -172,7 +142,7 @@ def better_than_guessing(subject: Subject) -> short_training.ShortTrainingAccura
 def update_ratio(subject: Subject) -> updates.UpdateRatio:
     """|change| / |kernel| per step: median over the later steps of the short training."""
     training = train_briefly(subject)
-    optimizer = training.trainer.recipe.train.optimizer
+    optimizer = subject.trainer.recipe.train.optimizer
     equilibrium = optimize.equilibrium(optimizer, training.rate * training.scale)
     # SGD's steps on smaller batches are as noisy as the recipe's, so no correction is needed. The
     # length of other optimizers' steps is proportional to their rate.
@@ -192,7 +162,7 @@ def update_ratio(subject: Subject) -> updates.UpdateRatio:
             )
         )
     return updates.UpdateRatio(
-        layers=rows, learning_rate=training.trainer.peak, shortened=training.shortened
+        layers=rows, learning_rate=subject.trainer.peak, shortened=training.shortened
     )
 
 
@@ -200,7 +170,7 @@ def dead_units(subject: Subject) -> list[DeadUnits]:
     """Dead units at the start and, if there was a short training, after it."""
     dead = [start.dead_units(subject)]
     if subject.cache.short_training is not None:
-        after = start.activations(subject, train_briefly(subject).trainer.network)
+        after = start.activations(subject, subject.trainer.network)
         dead.append(start.summarize_dead_units(subject, after, after_training=True))
     return dead
 
@@ -216,7 +186,7 @@ def filter_smoothness(subject: Subject) -> first_filters.FilterSmoothness | None
     if first is None or not isinstance(options, ConvOptions):
         return None
     training = train_briefly(subject)
-    kernel = backend.to_numpy(training.trainer.network.get_layer(first.name).kernel)
+    kernel = backend.to_numpy(subject.trainer.network.get_layer(first.name).kernel)
     subject.cache.first_filters = kernel
     if min(options.kernel_size) < 5 or training.shortened:
         return None

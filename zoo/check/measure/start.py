@@ -12,14 +12,12 @@ from zoo import backend
 from zoo.check.judge.norm import BatchNormConfig, BatchNormLayer
 from zoo.check.judge.signals import DeadUnits, LayerSaturation, Saturation, SignalPropagation
 from zoo.check.judge.symmetry import Symmetry
+from zoo.check.measure.activation_summary import SATURATED_DISTANCE, ActivationSummary
 from zoo.check.measure.subject import Subject
 from zoo.model import introspect
 from zoo.plan import Layer
 from zoo.plan.options import ActivationOptions, HiddenOptions, NormOptions
 from zoo.recipe.norms import BatchNorm
-
-# Distance from the middle of an activation's range from which it counts as saturated.
-SATURATED_DISTANCE = {"tanh": 0.97, "hard_tanh": 0.97, "sigmoid": 0.47, "hard_sigmoid": 0.47}
 
 
 def signal_propagation(subject: Subject) -> SignalPropagation:
@@ -81,34 +79,6 @@ def activation_name(layer: Layer) -> str | None:
     """Name of an activation layer's function; None for other layers, `prelu` and `maxout`."""
     options = layer.options
     return options.activation.word if isinstance(options, ActivationOptions) else None
-
-
-class ActivationSummary:
-    """Summary of a layer's outputs for the probe images.
-
-    Args:
-        values: the outputs (n, ..., units).
-        activation: name of the layer's activation, or None.
-
-    Attributes:
-        values: the outputs.
-        std: standard deviation of all outputs.
-        zeros: share of outputs that are 0.
-        dead: share of units with no positive output.
-        variances: of each unit (units,).
-        saturated: share of outputs near an end of the activation's range.
-    """
-
-    def __init__(self, values: np.ndarray, activation: str | None) -> None:
-        axes = tuple(range(values.ndim - 1))
-        self.values = values
-        self.std = float(values.std(dtype=np.float64))
-        self.zeros = float(np.mean(values == 0))
-        self.dead = float(np.mean(values.max(axis=axes) <= 0))
-        self.variances = values.var(axis=axes, dtype=np.float64)
-        middle = 0.5 if activation in ("sigmoid", "hard_sigmoid") else 0.0
-        distance = SATURATED_DISTANCE.get(activation or "", np.inf)
-        self.saturated = float(np.mean(np.abs(values - middle) > distance))
 
 
 def activations(

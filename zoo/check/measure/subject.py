@@ -5,15 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import TYPE_CHECKING
 
 import keras
 import numpy as np
 
 from zoo import backend, losses, seeds
 from zoo.batches import Batches
-from zoo.check.judge.gradients import KernelGradient
-from zoo.check.judge.learning_rate import LearningRateScan
+from zoo.check.measure.cache import MeasurementCache
+from zoo.check.measure.trainer import Trainer
 from zoo.data.normalise import Normalisation, normalisation
 from zoo.data.splits import Split, Splits
 from zoo.model import builder
@@ -23,39 +22,10 @@ from zoo.recipe import Recipe
 from zoo.recipe.without_regularization import without_regularization
 from zoo.train.class_weights import class_weights
 
-if TYPE_CHECKING:
-    from zoo.check.measure.short_training import ShortTraining
-    from zoo.check.measure.start import ActivationSummary
-    from zoo.check.measure.trainer import Trainer
-
 ALL_CHECKS = "all"  # Key of a note that concerns every check.
 PROBE_IMAGES = 1024
 MIN_PROBE_IMAGES = 64
 PROBE_VALUES = 2**27  # Activations of the probe images that are held at once.
-
-
-@dataclass
-class MeasurementCache:
-    """Measurements that several checks share or that plots draw; None until they are made.
-
-    Attributes:
-        trainer: of the recipe as it is.
-        scan: of learning rates (C14).
-        short_training: the first few hundred steps (C13, C15, C16, C20).
-        activations: of the untrained network, by layer (C08 to C10, C21).
-        gradients: of each kernel (C11).
-        first_filters: kernel of the first layer after the short training, (height, width, channels,
-            filters) (C20).
-        overfit_curves: losses of a few images, by learning rate (C12).
-    """
-
-    trainer: Trainer | None = None
-    scan: LearningRateScan | None = None
-    short_training: ShortTraining | None = None
-    activations: dict[str, ActivationSummary] | None = None
-    gradients: list[KernelGradient] | None = None
-    first_filters: np.ndarray | None = None
-    overfit_curves: dict[float, list[float]] | None = None
 
 
 @dataclass
@@ -132,6 +102,11 @@ class Subject:
     def start(self) -> keras.Model:
         """The untrained network without regularisation; whoever uses it leaves it as it was."""
         return self.network(self.unregularized)
+
+    @cached_property
+    def trainer(self) -> Trainer:
+        """Trainer of the recipe, shared by the checks so that its network is traced once."""
+        return Trainer(self, self.recipe)
 
     @cached_property
     def probe(self) -> tuple[np.ndarray, np.ndarray]:

@@ -10,14 +10,13 @@ import time
 from collections.abc import Callable, Sequence
 from functools import cached_property
 from math import isfinite, sqrt
-from typing import Any
+from typing import Any, Protocol
 
 import keras
 import numpy as np
 
 from zoo import backend, losses, optimize
 from zoo.batches import Batch, Batches
-from zoo.check.measure.subject import Subject
 from zoo.recipe import Recipe
 from zoo.recipe.schema import Optimizer, Schedule
 from zoo.train import checkpoint
@@ -63,6 +62,20 @@ class LossCurve(Observer):
             raise StopTraining
 
 
+class NetworkSource(Protocol):
+    """What a trainer uses of a `zoo.check.measure.subject.Subject`, which holds a trainer."""
+
+    @property
+    def make_loss(self) -> Callable[..., keras.losses.Loss]:
+        """Makes the loss, as `zoo.losses.make`."""
+
+    def network(self, recipe: Recipe) -> keras.Model:
+        """Build an uncompiled, initialized network."""
+
+    def batches(self, recipe: Recipe, images: int | None = None) -> Batches:
+        """Return training batches of `images` images; None: of the recipe's batch size."""
+
+
 class Trainer:
     """A compiled network of a recipe whose learning rate may be set, and that may start again.
 
@@ -79,7 +92,7 @@ class Trainer:
     """
 
     def __init__(
-        self, subject: Subject, recipe: Recipe, optimizer: dict[str, Any] | None = None
+        self, subject: NetworkSource, recipe: Recipe, optimizer: dict[str, Any] | None = None
     ) -> None:
         update: dict[str, Any] = dict(LEFT_OUT)
         update["schedule"] = Schedule.model_validate("constant")
@@ -228,10 +241,3 @@ class Trainer:
 
 def _values(variables: Sequence[Any]) -> list[np.ndarray]:
     return [backend.to_numpy(variable) for variable in variables]
-
-
-def shared(subject: Subject) -> Trainer:
-    """Return the trainer of the recipe as it is, shared by the checks: it is traced once."""
-    if subject.cache.trainer is None:
-        subject.cache.trainer = Trainer(subject, subject.recipe)
-    return subject.cache.trainer
