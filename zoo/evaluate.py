@@ -1,4 +1,4 @@
-"""Metrics of a trained run on validation or test data. Nothing else measures a network on the test split."""
+"""Metrics of a trained run on validation or test data. Nothing else evaluates on the test split."""
 
 from __future__ import annotations
 

@@ -43,7 +43,9 @@ class Tfds(Model):
     name: str = Field(min_length=1, description="Builder, with config and version if wanted.")
     train: str = Field("train[:90%]", description="Split to train on.")
     validation: str = Field("train[90%:]", description="Split to choose the best epoch by.")
-    test: str | None = Field("test", description="Split on which the trained network is measured, or none.")
+    test: str | None = Field(
+        "test", description="Split to measure the trained network on, or none."
+    )
     data_dir: str | None = Field(None, description="Folder of the prepared data; none: TFDS's own.")
     num_classes: Count | None = Field(
         None, description="Number of classes, so that zoo show need not load the data."
