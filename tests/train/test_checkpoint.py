@@ -34,7 +34,7 @@ class Plain:
 def test_the_second_of_a_class_takes_the_second_state() -> None:
     """Others between them, and new ones that have no state yet, change nothing."""
     targets = [Plain(0), Counts(), Counts(), Counts(7)]
-    checkpoint._put_back(targets, [["Counts", {"number": 1}], ["Plain", {"number": 5}],
+    checkpoint._restore_states(targets, [["Counts", {"number": 1}], ["Plain", {"number": 5}],
                                    ["Counts", {"number": 2}], ["Gone", {}]])  # fmt: skip
     assert [each.number for each in targets] == [5, 1, 2, 7]
 
@@ -49,6 +49,6 @@ def test_names_of_earlier_releases() -> None:
     losses, best = StepLosses(lambda step: 1), BestEpoch("val_loss", lambda model: None)
     state = {"score": [-0.5, 0.9], "epoch": 3, "values": {"val_loss": 0.5}}
     watch = {"first_loss": 2.0, "recent": [], "sum": 6.0, "seen": 3}
-    checkpoint._put_back([losses, best], [["Watch", watch], ["Best", state]])
+    checkpoint._restore_states([losses, best], [["Watch", watch], ["Best", state]])
     assert (losses.sum, losses.seen) == (6.0, 3)
     assert (best.epoch, best.score, best.values) == (3, -0.5, {"val_loss": 0.5})

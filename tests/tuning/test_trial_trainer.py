@@ -246,9 +246,11 @@ def test_diverged_is_a_result(bench: TrialTrainer, tmp_path: Path) -> None:
 
 
 def test_a_trial_that_takes_too_long_is_stopped(bench: TrialTrainer, tmp_path: Path) -> None:
-    result = ran(bench, tiny(tmp_path, SGD), seconds=0.0)
-    assert (result.status, result.score, result.steps) == ("timeout", None, 1)
-    assert result.reason == "over 0 minutes after step 1"
+    """At the first stop after its time; steps between two stops are made."""
+    recipe = tiny(tmp_path, SGD, "train.epochs=9")
+    result = ran(bench, recipe, seconds=0.0)
+    assert (result.status, result.score, result.epochs) == ("timeout", None, 0)
+    assert result.reason == f"over 0 minutes after step {result.steps}"
 
 
 @pytest.mark.parametrize("objective", ["val_accuracy", "val_loss"])

@@ -128,9 +128,9 @@ def _run(
     from zoo.check.run import select_checks
     from zoo.data.load import load as load_data
     from zoo.progress import progress_bar
-    from zoo.train.training import keras_ready
+    from zoo.train.training import prepare_keras
 
-    keras_ready(loaded)
+    prepare_keras(loaded)
     selected = select_checks(only, skip, quick)  # Refuses wrong ids before the data are read.
     if write is not None and "C14" not in selected:
         raise UsageError("--write needs the scan of learning rates, C14, which is left out.")

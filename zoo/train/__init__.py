@@ -2,6 +2,6 @@
 
 from zoo.train.training import TrainingSettings, resume, train
 
-Settings = TrainingSettings  # The name that scripts know.
+Settings = TrainingSettings  # The former name, which scripts use.
 
 __all__ = ["Settings", "TrainingSettings", "resume", "train"]

@@ -24,12 +24,12 @@ class AveragedWeights(Observer):
         self._averaged = False
 
     def on_validation_begin(self) -> None:
-        """Puts the average in."""
+        """Puts the average into the model."""
         if not self._averaged:
             self._swap()
 
     def after_stop(self) -> None:
-        """Puts the trained weights back, when all others have seen the average."""
+        """Restores the trained weights, once all others have seen the average."""
         if self._averaged:
             self._swap()
 
@@ -118,7 +118,7 @@ class LookaheadWeights(Observer):
 
 
 def _mixed(share: Any, slow: list[Any], fast: list[Any]) -> tuple[list[Any], list[Any]]:
-    """The same blend twice, in arrays of their own: a training step uses its inputs up."""
+    """Returns the blend twice, in separate arrays: JAX donates the buffers of a training step."""
     mixed = []
     for slow_value, fast_value in zip(slow, fast, strict=True):
         slow_share = ops.cast(share, slow_value.dtype)

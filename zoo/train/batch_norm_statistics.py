@@ -21,8 +21,8 @@ class BatchNormStatistics(Observer):
     Source: Wu & Johnson 2021, "Rethinking 'Batch' in BatchNorm", section 3.
 
     Args:
-        batches: of the training.
-        count: how many of them.
+        batches: training batches, by step.
+        count: how many of the last ones are used.
     """
 
     def __init__(self, batches: Batches, count: int) -> None:

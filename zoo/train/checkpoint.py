@@ -49,7 +49,18 @@ def variables(model: keras.Model, more: Sequence[Any] = ()) -> list[Any]:
 def save(
     run: Run, step: int, model: keras.Model, notes: dict[str, Any], more: Sequence[Any] = ()
 ) -> None:
-    """Writes the state after `step` steps and removes all but the newest `FILES_KEPT` files."""
+    """Writes the state after `step` steps and removes all but the newest `FILES_KEPT` files.
+
+    Args:
+        run: run folder.
+        step: global steps made.
+        model: compiled.
+        notes: values that JSON can hold: states of observers and callbacks, seconds.
+        more: variables of observers.
+
+    Raises:
+        OSError: the file cannot be written.
+    """
     backend.sync(model)
     saved = variables(model, more)
     arrays = {f"v{i}": _plain(backend.to_numpy(variable)) for i, variable in enumerate(saved)}
@@ -62,7 +73,7 @@ def save(
 
 
 def _plain(array: np.ndarray) -> np.ndarray:
-    """The bytes of what numpy has no name for (bfloat16)."""
+    """Views bfloat16 as uint16, which NumPy can save."""
     return array.view(np.uint16) if array.dtype.name == "bfloat16" else array
 
 
@@ -90,7 +101,12 @@ def newest(run: Run) -> Saved | None:
 
 
 def restore(model: keras.Model, saved: Saved, more: Sequence[Any] = ()) -> None:
-    """Puts saved values into model, optimizer, metrics and the variables of observers.
+    """Loads saved values into the variables of model, optimizer, metrics and observers.
+
+    Args:
+        model: compiled.
+        saved: notes and arrays, as `newest` returns them.
+        more: variables of observers, in the order in which they were saved.
 
     Raises:
         RunError: the values belong to another network.
@@ -111,20 +127,20 @@ def restore(model: keras.Model, saved: Saved, more: Sequence[Any] = ()) -> None:
 
 
 class Checkpointer(Observer):
-    """Saves the state in time, on request and when a signal comes; puts a saved one back.
+    """Saves the state regularly and when a signal comes; restores a saved state.
 
-    The last of the observers: what it saves is whole.
+    It must be the last observer, so that the state that it saves is complete.
 
     Args:
-        run: takes the state files.
-        signals: of this process.
-        observers: all others.
+        run: run folder for the state files.
+        signals: records Ctrl-C and SIGTERM.
+        observers: all other observers.
         callbacks: Keras callbacks. Those with `get_state` and `set_state` are asked; of others,
             such as Keras's EarlyStopping, the plain numbers and words that they hold are kept.
         losses: recovers the losses of steps.
-        minutes: between two saves.
-        steps: between two saves, besides; None: time alone counts.
-        saved: the state to begin from; None: the start.
+        minutes: time between two saves.
+        steps: also save every so many steps; None: only by time.
+        saved: state to continue from; None to begin at the start.
     """
 
     def __init__(
@@ -155,12 +171,12 @@ class Checkpointer(Observer):
         return None if every is None else (step // every + 1) * every
 
     def on_train_begin(self) -> None:
-        """Puts the state of observers and callbacks back, after their own beginning."""
+        """Restores the state of observers and callbacks, after their own `on_train_begin`."""
         if self.saved:
-            _put_back(self.stateful, self.saved[0]["callbacks"])
+            _restore_states(self.stateful, self.saved[0]["callbacks"])
 
     def on_epoch_begin(self, epoch: int) -> None:
-        """Puts the variables back, after Keras has set the metrics to zero."""
+        """Restores the variables, after Keras has set the metrics to zero."""
         self._inside_epoch = True
         if self.saved:
             restore(self.model, self.saved, self.more)
@@ -170,12 +186,12 @@ class Checkpointer(Observer):
                 self.model.reset_metrics()
 
     def restore_all(self) -> None:
-        """Puts everything back where no step is left to train."""
+        """Restores everything when no step is left to train."""
         self.on_train_begin()
         self.on_epoch_begin(0)
 
     def on_epoch_end(self, epoch: int, logs: dict[str, float]) -> None:
-        """Notes that the epoch is whole."""
+        """Notes that the epoch is complete."""
         self._inside_epoch = False
 
     def after_stop(self) -> None:
@@ -211,22 +227,22 @@ class Checkpointer(Observer):
 
 
 def _state(watcher: Any) -> dict[str, Any] | None:
-    """What an observer or a Keras callback asks to be kept."""
+    """Returns the state of an observer or a Keras callback; None if it has none."""
     if hasattr(watcher, "get_state"):
         state: dict[str, Any] | None = watcher.get_state()
         return state
     plain = {}
     for key, value in vars(watcher).items():
         if key == "min_delta" and hasattr(watcher, "monitor_op"):
-            continue  # Keras turns its sign once in each process; it is no state.
+            continue  # Keras negates it once per process; restoring it would negate it twice.
         value = value.item() if hasattr(value, "item") and getattr(value, "ndim", 1) == 0 else value
         if value is None or isinstance(value, bool | int | float | str):
             plain[key] = value
     return plain
 
 
-def _put_back(stateful: Sequence[Any], entries: Sequence[Any]) -> None:
-    """Gives each its saved state: the n-th of a class takes the n-th state of that class."""
+def _restore_states(stateful: Sequence[Any], entries: Sequence[Any]) -> None:
+    """Restores states: the n-th object of a class gets the n-th state of that class."""
     states: dict[str, list[dict[str, Any]]] = {}
     for name, state in entries:
         states.setdefault(FORMER_NAMES.get(name, name), []).append(state)

@@ -70,7 +70,13 @@ def compiled(
 
 
 def blind_loss(recipe: Recipe, data: Splits, batches: Batches) -> float:
-    """The mean loss of uniform predictions over the training images, class weights in."""
+    """Mean loss of uniform predictions over the training images, class weights included.
+
+    Args:
+        recipe: resolved.
+        data: its splits.
+        batches: training batches; they hold the class weights.
+    """
     loss = losses.uniform_loss(recipe.train.loss, len(data.class_names))
     return loss * mean_weight(batches.class_weights, data.train.labels)
 
@@ -85,16 +91,17 @@ def observers(
 ) -> list[Observer]:
     """The observers of a training, in the order in which they are told.
 
-    The average of the weights comes first, so that all others see it at an epoch's end; slow
-    weights come after what measures an update, which is that of the optimizer.
+    `AveragedWeights` comes first, so that all others see the average at the end of an epoch.
+    `LookaheadWeights` comes after the observers that measure updates, so that they see the
+    optimizer's update alone.
 
     Args:
         recipe: resolved.
         data: its splits.
-        batches: of the training.
+        batches: training batches.
         model: compiled.
-        watching: what looks at the training: records, best epoch, checks, a trial's rungs.
-        last: what is told after all others: progress, checkpoints.
+        watching: observers that change nothing: records, best epoch, checks, a trial's rungs.
+        last: observers to be told after all others: progress, checkpoints.
     """
     config = recipe.train
     floor = blind_loss(recipe, data, batches)
@@ -133,7 +140,7 @@ def fit(
 
     Args:
         model: compiled.
-        batches: of the training.
+        batches: training batches.
         validation: what `keras.Model.fit` takes as `validation_data`.
         callbacks: observers and the user's callbacks.
     """

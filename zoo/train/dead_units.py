@@ -18,7 +18,7 @@ class DeadUnitCounter:
     """Counts the units whose ReLU is 0 for every image, on the device.
 
     Batch norm runs in training mode and dropout is off, as in `introspect.outputs`; the model's
-    variables are put back. Only a maximum per unit and a share per layer leave the device. JAX
+    variables are restored. Only a maximum per unit and a share per layer leave the device. JAX
     compiles one function for all layers, which is several times faster than one operation at a
     time. TensorFlow runs eagerly: tracing would cost as much as five counts save on digits-tiny.
 
@@ -59,7 +59,7 @@ def _counted(output: Any) -> tuple[Any, Any]:
 
 
 class _AsInTraining(keras.Model):
-    """Predicts with the batch's own statistics."""
+    """Model that uses batch statistics in `predict`, as in training."""
 
     def call(self, inputs: Any, training: bool | None = None, mask: Any = None) -> Any:
         return super().call(inputs, training=True, mask=mask)

@@ -11,8 +11,8 @@ from zoo import backend, optimize
 from zoo.errors import Diverged
 from zoo.train.observers import Observer
 
-# A single batch may spike. So many losses in a row above the limit are a divergence; of losses ten
-# times as high, two are.
+# One batch may spike. The loss has diverged after so many losses in a row above the limit, or two
+# in a row above ten times the limit.
 LOSSES_ABOVE_LIMIT = 5
 FAR_ABOVE = 10.0
 LOSSES_FAR_ABOVE = 2
@@ -33,12 +33,13 @@ class LossDiverged(Diverged):
 class DivergenceGuard(Observer):
     """Stops training when the loss is not finite or stays above `limit` times its first value.
 
-    Source: CS231n, lecture 6: "if the cost is ever > 3 * original cost, break out early". The first
-    loss counts as at least that of equal scores, so that a lucky start sets no unfair bar.
+    Source: CS231n, lecture 6: "if the cost is ever > 3 * original cost, break out early". If the
+    first loss is below that of uniform predictions, the latter counts instead, so that a lucky
+    start sets no unfair limit.
 
     Args:
         limit: times the first loss; None: only a loss that is not finite stops training.
-        floor: the loss of equal scores.
+        floor: the loss of uniform predictions.
     """
 
     def __init__(self, limit: float | None, floor: float) -> None:
@@ -51,7 +52,7 @@ class DivergenceGuard(Observer):
         """Looks at each loss.
 
         Raises:
-            LossDiverged: training makes no sense any more.
+            LossDiverged: the loss is not finite, or stayed above the limit.
         """
         for step, loss in enumerate(losses, first):
             if not math.isfinite(loss):
@@ -92,6 +93,6 @@ class DivergenceGuard(Observer):
         return {"first_loss": self.first_loss, "recent": list(self.recent)}
 
     def set_state(self, state: dict[str, Any]) -> None:
-        """Takes back what `get_state` gave."""
+        """Restores the state returned by `get_state`."""
         self.first_loss = state["first_loss"]
         self.recent.extend(state["recent"])

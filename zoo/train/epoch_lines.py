@@ -22,7 +22,7 @@ class EpochLines(Observer):
 
     Args:
         console: where the lines go; a bar is drawn on terminals alone.
-        images_per_step: of a mean step.
+        images_per_step: mean number of images per step.
     """
 
     def __init__(self, console: Console, images_per_step: float) -> None:
@@ -39,7 +39,7 @@ class EpochLines(Observer):
             BarColumn(bar_width=24),
             MofNCompleteColumn(),
             TextColumn("{task.fields[values]}"),
-            TextColumn("left"),
+            TextColumn("ETA"),
             TimeRemainingColumn(),
             console=self.console,
             transient=True,

@@ -17,10 +17,10 @@ Row = dict[str, Any]
 
 
 class MetricsLogger(Observer):
-    """Makes a row of metrics an epoch: epoch, step, metrics, learning rate.
+    """Makes a row of metrics per epoch: epoch, step, metrics, learning rate.
 
     Args:
-        rows: of the epochs before.
+        rows: rows of earlier epochs.
         write: called with all rows after each epoch.
         extra: more columns of an epoch's row.
         timed: whether a row ends with the seconds of its epoch.
@@ -96,7 +96,7 @@ class BestEpoch(Observer):
         return {"score": self._rank, "epoch": self.epoch, "values": self.values}
 
     def set_state(self, state: dict[str, Any]) -> None:
-        """Takes back what `get_state` gave."""
+        """Restores the state returned by `get_state`."""
         self._rank = None if state["score"] is None else tuple(state["score"])
         self.epoch, self.values = state["epoch"], state["values"]
 
@@ -107,7 +107,13 @@ def best_checkpoint(run: Run, monitor: str) -> BestEpoch:
 
 
 def save_bare(model: keras.Model, run: Run, name: str | None = None) -> None:
-    """Saves a model without optimizer, loss and metrics as a run's best.keras."""
+    """Saves a model without optimizer, loss and metrics as a run's best.keras, replacing it.
+
+    Args:
+        model: built.
+        run: run folder.
+        name: name of the saved model; None for that of `model`.
+    """
     # Another model around the same layers.
     bare = keras.Model(model.inputs, model.outputs, name=name or model.name)
     with atomic_write(run.model_file) as aside:

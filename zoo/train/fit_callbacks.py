@@ -16,56 +16,56 @@ STEP_METHODS = ("on_train_batch_end", "on_batch_end")
 
 
 class StepLosses:
-    """Recovers each step's loss from Keras's running mean over the images of the epoch.
+    """Recovers the loss of each step from Keras's running mean over the images of the epoch.
 
-    With m the mean after a step, n the images before it and b those of the step, the step's loss is
-    m + (m - m_before) * n / b.
+    If m is the mean after a step, m_prev the mean before it, n the images before and b the images
+    of the step, the step's loss is m + (m - m_prev) * n / b.
 
     Args:
-        batch_size: the number of images of a step, by its number.
+        batch_size_of_step: returns the number of images of a step, given its number.
     """
 
-    def __init__(self, batch_size: Callable[[int], int]) -> None:
-        self.batch_size = batch_size
+    def __init__(self, batch_size_of_step: Callable[[int], int]) -> None:
+        self.batch_size_of_step = batch_size_of_step
         self.sum = 0.0
         self.seen = 0
 
     def begin_epoch(self) -> None:
-        """Keras begins its mean anew."""
+        """Starts a new mean, as Keras does."""
         self.sum, self.seen = 0.0, 0
 
     def add(self, step: int, mean: float) -> float:
-        """The loss of a step, from the running mean after it."""
-        size = self.batch_size(step)
+        """Returns the loss of a step, given the running mean after it."""
+        size = self.batch_size_of_step(step)
         loss = mean + (mean - self.sum / self.seen) * self.seen / size if self.seen else mean
         self.seen += size
         self.sum = mean * self.seen
         return loss
 
     def get_state(self) -> dict[str, Any]:
-        """The sum of losses and the number of images of the epoch so far."""
+        """Returns the sum of losses and the number of images of the epoch so far."""
         return {"sum": self.sum, "seen": self.seen}
 
     def set_state(self, state: dict[str, Any]) -> None:
-        """Goes on with an epoch."""
+        """Restores the state returned by `get_state`."""
         self.sum, self.seen = state["sum"], state["seen"]
 
 
 class FitCallbacks(keras.callbacks.CallbackList):
-    """What `keras.Model.fit` calls: observers, then the user's Keras callbacks.
+    """The callback list of `keras.Model.fit`: tells the observers, then the Keras callbacks.
 
-    Keras converts the logs of every step to Python numbers, which waits for the device. This list
-    keeps them where they are until the next stop. A Keras callback that looks at single steps
-    (`on_train_batch_end`) is still called after each of them, and makes every step a stop.
+    Keras's own list converts the logs of every step to Python numbers, which waits for the device.
+    This one leaves them on the device until the next stop. A Keras callback with
+    `on_train_batch_end` is still called after every step, which makes every step a stop.
 
-    A resumed run's first epoch ends after the steps that it still lacks.
+    The first epoch of a resumed run contains only its remaining steps.
 
     Args:
         observers: in the order in which they are told.
-        callbacks: the user's; told after the observers. `on_train_begin` and `on_epoch_begin` come
-            to them first, so that what a resumed run puts back is not set to zero again.
-        model: compiled.
-        counter: tells where training begins.
+        callbacks: Keras callbacks. They are told after the observers, except of `on_train_begin`
+            and `on_epoch_begin`, where they would reset what a resumed run restores.
+        model: compiled model.
+        counter: position at which training begins.
         losses: recovers the losses of steps.
     """
 
@@ -82,8 +82,8 @@ class FitCallbacks(keras.callbacks.CallbackList):
         self.counter = counter
         self.losses = losses
         self._means: list[Any] = []  # Running means of the loss, still on the device.
-        self._stop: int | None = None
-        self._told_at = 0.0
+        self._next_stop_step: int | None = None
+        self._last_stop_time = 0.0
         self._ends_first_epoch = False
         self._every_step = any(map(_looks_at_steps, callbacks))
         super().__init__(
@@ -94,12 +94,12 @@ class FitCallbacks(keras.callbacks.CallbackList):
         self._async_train = self._async_test = self._async_predict = False
 
     def on_train_begin(self, logs: Any = None) -> None:
-        """Begins training."""
+        """Calls `on_train_begin` of the callbacks, then of the observers."""
         super().on_train_begin(logs)
         self.observers.tell("on_train_begin")
 
     def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
-        """Begins an epoch, or the rest of one."""
+        """Calls `on_epoch_begin` of the callbacks, then of the observers."""
         self.counter.begin_epoch()
         if self.counter.at_epoch_end:  # The epoch is whole, not the rest of one.
             self.losses.begin_epoch()
@@ -108,13 +108,13 @@ class FitCallbacks(keras.callbacks.CallbackList):
         self._after_stop()
 
     def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
-        """Counts a step; tells of it if here is a stop."""
+        """Counts the step and, at a stop, reports the losses to the observers."""
         counter = self.counter
         counter.step += 1
         logs = logs or {}
         self._means.append(logs["loss"])
-        asked = counter.step == self._stop
-        late = time.perf_counter() - self._told_at >= SECONDS_BETWEEN_STOPS
+        asked = counter.step == self._next_stop_step
+        late = time.perf_counter() - self._last_stop_time >= SECONDS_BETWEEN_STOPS
         if asked or late or self._every_step or counter.at_epoch_end:
             if asked:
                 backend.sync(self.model)
@@ -122,8 +122,8 @@ class FitCallbacks(keras.callbacks.CallbackList):
             if self._every_step:
                 super().on_train_batch_end(batch, logs)
             self._after_stop()
-        rest = counter.epoch_first_step % counter.steps_per_epoch
-        if counter.at_epoch_end and rest and not self.model.stop_training:
+        resumed_mid_epoch = bool(counter.epoch_first_step % counter.steps_per_epoch)
+        if counter.at_epoch_end and resumed_mid_epoch and not self.model.stop_training:
             # Keras counts the steps of an epoch from 0; the flag that stops training also ends an
             # epoch. It is taken back before others may set it for good.
             self._ends_first_epoch = self.model.stop_training = True
@@ -137,11 +137,11 @@ class FitCallbacks(keras.callbacks.CallbackList):
 
     def _after_stop(self) -> None:
         self.observers.tell("after_stop")
-        self._stop = self.observers.next_stop()
-        self._told_at = time.perf_counter()
+        self._next_stop_step = self.observers.next_stop()
+        self._last_stop_time = time.perf_counter()
 
     def on_test_begin(self, logs: Any = None) -> None:
-        """Begins the validation of an epoch."""
+        """Reports the last steps, then calls `on_validation_begin` of the observers."""
         if self._means:  # A callback ended the epoch early.
             self._tell({})
         self.counter.begin_validation()
@@ -149,23 +149,23 @@ class FitCallbacks(keras.callbacks.CallbackList):
         super().on_test_begin(logs)
 
     def on_test_batch_end(self, batch: int, logs: Any = None) -> None:
-        """Goes on with a validation."""
+        """Calls `on_validation_step` of the observers."""
         self.observers.tell("on_validation_step")
         super().on_test_batch_end(batch, logs)
 
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
-        """Ends an epoch."""
+        """Calls `on_epoch_end` of the observers, then of the callbacks."""
         if self._ends_first_epoch:
             self._ends_first_epoch = self.model.stop_training = False
         backend.sync(self.model)
         self.counter.end_epoch()
-        numbers = {key: float(value) for key, value in (logs or {}).items()}
+        numbers = {key: float(value) for key, value in sorted((logs or {}).items())}
         self.observers.tell("on_epoch_end", epoch, numbers)
         super().on_epoch_end(epoch, numbers)
         self._after_stop()
 
     def on_train_end(self, logs: Any = None) -> None:
-        """Ends training."""
+        """Calls `on_train_end` of the observers, then of the callbacks."""
         self.observers.tell("on_train_end")
         super().on_train_end(logs)
 

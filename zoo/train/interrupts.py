@@ -1,4 +1,4 @@
-"""Ctrl-C and SIGTERM as requests that training heeds at its next stop."""
+"""Records Ctrl-C and SIGTERM; training stops at its next stop."""
 
 from __future__ import annotations
 

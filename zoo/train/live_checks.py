@@ -34,7 +34,7 @@ DEAD_UNIT_IMAGES = 256
 GAP_IMAGES = 5120  # Of each split, for the gap at the end: whole batches.
 LOSSES_KEPT = 4096  # Losses of single steps; then every second one goes.
 PLATEAU_SHARE, PLATEAU_STEPS = 0.1, 100  # Of the training: before that there is no plateau.
-LEARNED_LOSS = 0.05  # Times the loss of equal scores: there is nothing left to update for.
+LEARNED_LOSS = 0.05  # Times the loss of uniform predictions: little is left to learn.
 # Updates are judged from so many steps on, and at this share of the peak learning rate or more.
 UPDATES_FROM, UPDATES_PEAK_SHARE = 50, 0.3
 BAD = (Verdict.WARN, Verdict.FAIL)
@@ -43,15 +43,15 @@ BAD = (Verdict.WARN, Verdict.FAIL)
 class LiveChecks(Observer):
     """Warns of what goes wrong while it does, and writes checks.json at the end.
 
-    Nothing here changes the training: what a look moves is put back. A fault of the checks
-    themselves ends the checks, not the training.
+    They never change the training: variables that a measurement changes are restored. A fault of
+    the checks themselves ends the checks, not the training.
 
     Args:
         run: its checks.json is written.
         recipe: resolved.
         layers: of the network's plan.
         data: training images are looked at.
-        blind_loss: the loss of equal scores.
+        blind_loss: the loss of uniform predictions.
         on_finding: takes a line for the user.
     """
 
@@ -96,9 +96,10 @@ class LiveChecks(Observer):
         self.updates.attach(model, counter)
 
     def _next_measured(self, step: int) -> int:
-        """The step whose update is measured, one an epoch: the first from half of it on with one.
+        """The first step at or after `step` whose update is measured.
 
-        With accumulated gradients not every step has an update.
+        In each epoch that is the first step of its second half that updates the weights; with
+        accumulated gradients not every step does.
         """
         steps = self.counter.steps_per_epoch
         every = self.recipe.train.gradient_accumulation_steps or 1
@@ -119,7 +120,7 @@ class LiveChecks(Observer):
         self.updates.after_stop()
 
     def on_epoch_begin(self, epoch: int) -> None:
-        """Forgets the ratios of the epoch before; the rest of an epoch goes on with its own."""
+        """Clears the last epoch's ratios; a resumed epoch keeps its own."""
         if self.counter.at_epoch_end:
             self.updates.ratios = {}
 
@@ -134,14 +135,14 @@ class LiveChecks(Observer):
 
     def on_epoch_end(self, epoch: int, logs: dict[str, float]) -> None:
         """Judges the plateau, the updates and, after the epochs 1, 2, 4, 8, ..., dead units."""
-        self._safely(lambda: self._after_epoch(epoch, logs))
+        self._run_guarded(lambda: self._after_epoch(epoch, logs))
 
-    def _safely(self, look: Callable[[], None]) -> None:
-        """Looks; what goes wrong here must not end a training that may have run for days."""
+    def _run_guarded(self, judge: Callable[[], None]) -> None:
+        """Runs a check; its failure must not end a training that may have run for days."""
         if self.broken:
             return
         try:
-            look()
+            judge()
         except Exception as error:
             self.broken = True
             self.on_finding(
@@ -174,7 +175,7 @@ class LiveChecks(Observer):
             )
 
     def _plateau(self, logs: dict[str, float]) -> None:
-        """C17: the loss stays at that of equal scores, and answers are guesses."""
+        """C17: the loss stays at that of uniform predictions, and answers are guesses."""
         if self.counter.step < max(PLATEAU_SHARE * self.counter.steps, PLATEAU_STEPS):
             return
         counts = np.bincount(np.asarray(self.data.train.labels))
@@ -191,7 +192,7 @@ class LiveChecks(Observer):
         )
 
     def _guessing_loss(self, counts: np.ndarray) -> float:
-        """The loss of an answer that knows the classes' shares and no image: their entropy."""
+        """The loss of predicting the class frequencies for every image: their entropy."""
         train = self.recipe.train
         if train.loss.word != "softmax" or train.class_weight is not None:
             return self.blind_loss
@@ -222,8 +223,8 @@ class LiveChecks(Observer):
 
     def on_train_end(self) -> None:
         """Judges the whole curve, and the gap between training and validation."""
-        self._safely(self._shape)
-        self._safely(self._gap)
+        self._run_guarded(self._judge_shape)
+        self._run_guarded(self._judge_gap)
 
     def diverged(self, reason: str) -> None:
         """Notes that the run ended because its loss diverged."""
@@ -232,7 +233,7 @@ class LiveChecks(Observer):
 
     def close(self) -> None:
         """Writes the findings into checks.json, however the training ended."""
-        self._safely(self._write)
+        self._run_guarded(self._write)
 
     def _write(self) -> None:
         findings = sorted(self.findings.values(), key=lambda each: each.id)
@@ -243,7 +244,7 @@ class LiveChecks(Observer):
             }
         )
 
-    def _shape(self) -> None:
+    def _judge_shape(self) -> None:
         """C18: the shape of the loss curve."""
         if any(step.word in MIXING for step in self.recipe.data.augment) or not self.losses:
             return  # Mixed labels keep the loss up, by how much nobody knows.
@@ -259,7 +260,7 @@ class LiveChecks(Observer):
             )
         )
 
-    def _gap(self) -> None:
+    def _judge_gap(self) -> None:
         """C19: clean accuracies of training and validation images, of some thousands at most."""
         accuracies, counts = [], []
         for split in (self.data.train, self.data.validation):
@@ -300,7 +301,7 @@ class LiveChecks(Observer):
         }
 
     def set_state(self, state: dict[str, Any]) -> None:
-        """Takes back what `get_state` gave."""
+        """Restores the state returned by `get_state`."""
         self.warned, self.losses = state["warned"], state["losses"]
         self.stride = state["stride"]
         self.updates.ratios = {path: [ratio] for path, ratio in state["ratios"].items()}

@@ -164,7 +164,7 @@ class Observer:
         return None
 
     def set_state(self, state: dict[str, Any]) -> None:
-        """Takes back what `get_state` gave."""
+        """Restores the state returned by `get_state`."""
 
 
 class Observers:

@@ -35,7 +35,7 @@ def changed_versions(info: dict[str, Any]) -> str | None:
         return None
     return (
         f"warning: versions changed since the run began ({', '.join(changed)}): the weights "
-        "may differ in their last bits from an undisturbed run's."
+        "may differ in their last bits from an uninterrupted run's."
     )
 
 

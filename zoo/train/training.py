@@ -1,7 +1,7 @@
 """Trains a recipe through `keras.Model.fit`, so that it can be killed at any time and go on.
 
-`train` makes a run folder and fills it; `resume` goes on with one, to the same final weights, bit
-for bit, that it would have had undisturbed. A user's own Keras callbacks fit in.
+`train` fills a new run folder. `resume` continues an interrupted run and ends with the same
+weights, bit for bit, as an uninterrupted run. Users may pass Keras callbacks.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ from zoo.train.observers import Observer, StepCounter
 
 @dataclass(frozen=True, kw_only=True)
 class TrainingSettings:
-    """How a training is watched; nothing here changes its result.
+    """Progress output and callbacks of a training. Only a callback can change its result.
 
     Attributes:
         console: takes lines and progress.
@@ -76,17 +76,20 @@ def train(
         The run, with status `done` and its best model.
 
     Raises:
-        RecipeError: `train.class_weight` does not fit the classes.
+        RecipeError: `train.class_weight` does not fit the classes, or an epoch has fewer steps
+            than `train.gradient_accumulation_steps`.
         DataError: the data cannot be used.
+        EnvironmentFault: a package or the device is missing, or JAX computes in 32 bits only.
+        ZooError: out of memory.
         Diverged: the loss diverged; run.json says so too.
         Interrupted: Ctrl-C or SIGTERM came; the run can be resumed.
     """
     settings = settings or TrainingSettings()
-    keras_ready(recipe)
+    prepare_keras(recipe)
     with progress_bar(settings.console) as report:
         data = load_data(recipe, progress=report)
         scaling = normalisation(recipe.data.preprocess, data.train)
-    # What only the data can tell to be wrong is refused before there is a run.
+    # Errors that only the data reveal are raised before the run folder exists.
     class_weights(recipe, data)
     steps_per_epoch = components.training_batches(recipe, data).steps_per_epoch
     optimize.require_updates(recipe, steps_per_epoch)
@@ -100,7 +103,9 @@ def train(
 def resume(
     path: str | Path, settings: TrainingSettings | None = None, overrides: Sequence[str] = ()
 ) -> Run:
-    """Goes on with an interrupted or killed run to the weights that it would have had.
+    """Continues an interrupted or killed run to the weights that it would have had.
+
+    A run that is done is returned as it is.
 
     Args:
         path: the run folder.
@@ -112,6 +117,7 @@ def resume(
 
     Raises:
         UsageError: a change of anything but `data.source`.
+        RecipeError: a change that does not make a valid recipe.
         RunError: there is no such run, it is still running, or its state does not fit.
         DataError: the data are no longer those that the run began with.
         Diverged: as for `train`.
@@ -142,7 +148,7 @@ def _resumed(
             f"Start a new one: zoo train {run.recipe_file}"
         )
     recipe = recipes.reload(run.recipe_file, overrides)
-    keras_ready(recipe)
+    prepare_keras(recipe)
     if info["backend"] != keras.backend.backend():
         raise RunError(
             f"{run}: was begun with KERAS_BACKEND={info['backend']}; resume it with that backend."
@@ -164,7 +170,7 @@ def _resumed(
     return _Training(run, recipe, data, scaling, settings).go(checkpoint.newest(run))
 
 
-def keras_ready(recipe: Recipe) -> None:
+def prepare_keras(recipe: Recipe) -> None:
     """Sets the backend up for a recipe: its seed, and determinism where the recipe asks for it.
 
     Raises:
@@ -178,7 +184,7 @@ def keras_ready(recipe: Recipe) -> None:
 
 
 class _Training:
-    """One process's part of a run."""
+    """Trains one run in this process, from the start or from a saved state."""
 
     def __init__(
         self,
@@ -211,7 +217,7 @@ class _Training:
                     self._print_notes(notes)
                 self._fit(saved, signals)
         except (KeyboardInterrupt, Exception) as error:
-            raised = self._ended(error)
+            raised = self._record_failure(error)
             if raised is error:
                 raise
             raise raised from error
@@ -221,7 +227,7 @@ class _Training:
         for note in notes:
             self.settings.console.print(f"note: {note}", highlight=False, soft_wrap=True)
 
-    def _ended(self, error: BaseException) -> BaseException:
+    def _record_failure(self, error: BaseException) -> BaseException:
         """Writes into run.json how the run ended; returns the error that tells the user."""
         status, raised = "failed", error
         if isinstance(self.batches.error, ZooError):
@@ -248,7 +254,7 @@ class _Training:
         return raised
 
     def _warnings(self) -> list[str]:
-        """What about this recipe and these data together is likely to hurt."""
+        """Returns warnings about this recipe combined with these data."""
         config = self.recipe.train
         images_in_last_batch = len(self.data.train) % config.batch_size
         inner = stages(self.recipe.model.stack, ())
@@ -285,14 +291,14 @@ class _Training:
             config.checkpoint_minutes, config.checkpoint_steps, saved,
         )  # fmt: skip
         validation = EvaluationBatches(self.data.validation)
-        # One batch makes the metrics' variables, which a saved state is put into.
+        # One batch creates the metrics' variables, which a saved state is loaded into.
         self.model.evaluate(validation, steps=1, verbose=0)
         fit = FitCallbacks(
             [*observers, lines, checkpointer], callbacks, self.model, counter, losses
         )
         try:
             if notes.get("stopped") or step >= counter.steps:
-                # A run that was killed after its last epoch lacks only its ending.
+                # The run was killed after its last epoch: only its end is missing.
                 checkpointer.restore_all()
                 if checks:
                     checks.on_train_end()

@@ -14,8 +14,8 @@ from zoo.train.observers import Observer
 class UpdateRatios(Observer):
     """Measures the update ratio of every kernel in some steps.
 
-    Source: CS231n, "Ratio of weights:updates". A kernel with batch norm behind it may have any
-    length, and one of zeros has none: `updates.kernel_length` says what a change is compared with.
+    Source: CS231n notes, Neural Networks Part 3, "Ratio of weights:updates". The denominator is
+    `updates.kernel_length`: a kernel that is initialized near zero has no meaningful norm.
 
     Args:
         next_measured: given the number of a step, the first step from there on that is measured.
