@@ -69,7 +69,7 @@ def compiled(
     return model
 
 
-def blind_loss(recipe: Recipe, data: Splits, batches: Batches) -> float:
+def uniform_loss(recipe: Recipe, data: Splits, batches: Batches) -> float:
     """Mean loss of uniform predictions over the training images, class weights included.
 
     Args:
@@ -104,7 +104,7 @@ def observers(
         last: observers to be told after all others: progress, checkpoints.
     """
     config = recipe.train
-    floor = blind_loss(recipe, data, batches)
+    floor = uniform_loss(recipe, data, batches)
     ordered: list[Observer] = [AveragedWeights()] if config.ema else []
     ordered.append(DivergenceGuard(config.abort_above, floor))
     if config.batch_norm_batches:

@@ -61,14 +61,14 @@ class LiveChecks(Observer):
         recipe: Recipe,
         layers: Sequence[Layer],
         data: Splits,
-        blind_loss: float,
+        uniform_loss: float,
         on_finding: Callable[[str], None],
     ) -> None:
         self.run = run
         self.recipe = recipe
         self.layers = layers
         self.data = data
-        self.blind_loss = blind_loss
+        self.uniform_loss = uniform_loss
         self.on_finding = on_finding
         self.findings: dict[str, Finding] = {}
         self.warned: list[str] = []
@@ -155,7 +155,7 @@ class LiveChecks(Observer):
         self._plateau(logs)
         # Where the rate is low on purpose, updates are small and right so.
         peak = float(self.recipe.train.optimizer.options.learning_rate)
-        learned = logs["loss"] < LEARNED_LOSS * self.blind_loss
+        learned = logs["loss"] < LEARNED_LOSS * self.uniform_loss
         near_peak = self.updates.learning_rate >= UPDATES_PEAK_SHARE * peak
         if self.updates.ratios and self.counter.step >= UPDATES_FROM and near_peak and not learned:
             self._note(updates.judge_update_ratio(self._update_ratios()))
@@ -195,9 +195,9 @@ class LiveChecks(Observer):
         """The loss of predicting the class frequencies for every image: their entropy."""
         train = self.recipe.train
         if train.loss.word != "softmax" or train.class_weight is not None:
-            return self.blind_loss
+            return self.uniform_loss
         shares = counts[counts > 0] / counts.sum()
-        return min(self.blind_loss, float(-(shares * np.log(shares)).sum()))
+        return min(self.uniform_loss, float(-(shares * np.log(shares)).sum()))
 
     def _update_ratios(self) -> updates.UpdateRatio:
         normed = {layer.name for layer in self.layers if layer.norm_follows}
@@ -255,7 +255,7 @@ class LiveChecks(Observer):
                 curves.CurveShape(
                     losses=[loss - floor for loss in self.losses],
                     steps_per_epoch=max(self.counter.steps_per_epoch // self.stride, 1),
-                    initial=max(self.losses[0] or self.blind_loss, self.blind_loss) - floor,
+                    initial=max(self.losses[0] or self.uniform_loss, self.uniform_loss) - floor,
                 )
             )
         )

@@ -318,7 +318,7 @@ class _Training:
     def _live_checks(self) -> LiveChecks | None:
         if not self.settings.watch:
             return None
-        floor = components.blind_loss(self.recipe, self.data, self.batches)
+        floor = components.uniform_loss(self.recipe, self.data, self.batches)
         return LiveChecks(
             self.run, self.recipe, self.plan.layers, self.data, floor, self.settings.print_line
         )
