@@ -287,7 +287,7 @@ class Coordinator:
         """Writes best.yaml and the result.
 
         Raises:
-            Diverged: every confirmed trial diverged with a seed.
+            Diverged: every confirmed trial diverged with at least one seed.
         """
         records, tune = self._journal.records, self._tune
         best = self._best(1)[0]

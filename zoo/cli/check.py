@@ -89,7 +89,7 @@ def _print_checks(out: Output) -> None:
     out.result(
         {"checks": [{key: getattr(entry, key) for key in keys} for entry in CHECKS.values()]}
     )
-    rows = [["check", "when", "asks", "cost"]]
+    rows = [["check", "when", "question", "cost"]]
     for entry in CHECKS.values():
         when = "live" if entry.id in LIVE_CHECKS else "quick" if entry.quick else ""
         rows.append([f"{entry.id} {entry.name}", when, entry.asks, entry.cost])
