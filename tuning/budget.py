@@ -7,14 +7,14 @@ from collections.abc import Callable, Sequence
 from tuning.trials import TrialRecord, best_first
 from zoo.recipe.tune import Tune
 
-MAX_RESERVE = 0.5  # Largest fraction of the limit that is held back for the confirmation.
+MAX_RESERVE = 0.5  # Largest fraction of the limit that is reserved for the confirmation.
 
 
 class TimeBudget:
     """The time limit of a search.
 
     Args:
-        limit: in seconds; None for no limit.
+        limit: time limit in seconds; None for no limit.
         elapsed: returns the seconds that the search has run.
         reserve: returns the seconds that the confirmation will take.
 
@@ -32,7 +32,7 @@ class TimeBudget:
         self.ran_out = False
 
     def begin_stage(self, fraction: float) -> None:
-        """Gives the next stage a fraction of the time that is left."""
+        """Gives the next stage a fraction, from 0 to 1, of the time that is left."""
         self._stage_end = None
         left = self.left()
         self._stage_end = None if left is None else self._elapsed() + fraction * left
@@ -47,7 +47,7 @@ class TimeBudget:
         return min(end, self._stage_end or end) - self._elapsed()
 
     def is_spent(self, confirming: bool = False) -> bool:
-        """Whether no more trials are to be begun."""
+        """Whether no more trials are to be begun. For `confirming`, see `left`."""
         left = self.left(confirming)
         spent = left is not None and left <= 0
         self.ran_out = self.ran_out or spent
@@ -62,7 +62,7 @@ def confirmation_seconds(
     Args:
         records: finished trials.
         tune: the search's settings.
-        epochs: of a whole training.
+        epochs: number of epochs of a full training.
         workers: number of workers.
 
     Returns:

@@ -93,13 +93,13 @@ def messages(
     draws: int = 0,
     show: Callable[[float], str] = "{:.4f}".format,
 ) -> list[str]:
-    """Says what fresh seeds tell.
+    """Describes the scores over fresh seeds.
 
     Args:
         confirmed: the trials, in any order.
         search_best: the best trial of the search, with its score there.
         draws: number of trials of the search that have a score.
-        show: writes a score.
+        show: formats a score.
 
     Returns:
         A line per trial, best first; the trials that cannot be told apart from the winner; and how

@@ -1,6 +1,6 @@
 """Runs a search: its stages from coarse to fine, its confirmation, its result. Light.
 
-Every decision is computed anew from the journal, so that a resumed search goes on as if it had
+Every decision is computed again from the journal, so that a resumed search continues as if it had
 never stopped.
 """
 
@@ -42,11 +42,11 @@ class Coordinator:
     """Runs a search to its end.
 
     Args:
-        state: tune.json, and the folder.
+        state: contents of tune.json, and the search's folder.
         template: the recipe.
         tune: the search's settings; limits may differ from the recipe's.
-        executor: not yet started.
-        listener: is told what happens.
+        executor: an executor that is not yet started.
+        listener: its methods are called at each event.
     """
 
     def __init__(
@@ -79,7 +79,9 @@ class Coordinator:
             listener=listener,
         )
         # Entries of tune.json of the stages that an earlier part of the search has finished.
-        self._judged = {entry["name"]: entry for entry in state.info["stages"] if "moved" in entry}
+        self._finished_stage_entries = {
+            entry["name"]: entry for entry in state.info["stages"] if "moved" in entry
+        }
 
     def run(self) -> SearchResult:
         """Runs the search.
@@ -106,7 +108,7 @@ class Coordinator:
             state.update(status="interrupted")
             raise Interrupted(
                 f"stopped; {len(self._journal.records)} trials are kept. "
-                f"Go on with: zoo tune --resume {self._folder}"
+                f"Resume with: zoo tune --resume {self._folder}"
             ) from None
         except Exception as error:
             state.update(status="failed", reason=str(error))
@@ -171,12 +173,12 @@ class Coordinator:
             "space": {path: as_json(dimension) for path, dimension in space.items()},
         }  # fmt: skip
         self._state.update(stages=[*earlier, entry])
-        if self._is_closed(stage.name, earlier):
-            judged = self._judged[stage.name]
-            entry |= {key: judged[key] for key in ("redrawn", "exhausted")}
+        if self._is_final(stage.name, earlier):
+            final_entry = self._finished_stage_entries[stage.name]
+            entry |= {key: final_entry[key] for key in ("redrawn", "exhausted")}
         else:
             entry |= self._run_trials(stage, rule, space)
-        # A search that was killed after the last row has not tidied.
+        # If the search was killed after the last row, run folders are left over.
         self._kept_runs.tidy(f"{stage.name}-")
         records = self._journal.stage(stage.name)
         narrowed = narrow(space, completed(records, self._tune.objective), self._refused)
@@ -188,18 +190,18 @@ class Coordinator:
             "moved": any(edge.new is not None for edge in narrowed.edges),
         }
 
-    def _is_closed(self, name: str, earlier: Sequence[dict[str, Any]]) -> bool:
+    def _is_final(self, name: str, earlier: Sequence[dict[str, Any]]) -> bool:
         """Whether an earlier part of the search finished a stage and began another one.
 
-        Such a stage stays as it was judged, even if time cut it short and there is more now. The
-        last stage before the confirmation goes on.
+        Such a stage stays as it is, even if it ran out of time and there is more now. The last
+        stage before the confirmation is continued.
         """
-        known = {name, "confirm", *(entry["name"] for entry in earlier)}
-        begun_later = any(record.stage not in known for record in self._journal.records)
-        return name in self._judged and begun_later
+        up_to_here = {name, "confirm", *(entry["name"] for entry in earlier)}
+        begun_later = any(record.stage not in up_to_here for record in self._journal.records)
+        return name in self._finished_stage_entries and begun_later
 
     def _run_trials(self, stage: SearchStage, rule: str, space: Space) -> dict[str, Any]:
-        """Runs the trials that a stage lacks; returns what its entry says of its draws."""
+        """Runs the trials that a stage lacks; returns the counts of draws for its entry."""
         source = StageSource(
             self._template, self._tune, stage, space, rule, self._state.info["lag"],
             self._journal.stage(stage.name),
@@ -227,8 +229,8 @@ class Coordinator:
     def _best(self, count: int) -> list[TrialRecord]:
         """The best trials with different values.
 
-        Of equal scores those of the later stage come first. A trial of a coarse stage that is
-        better, in its shorter training, than all of the fine one is not left out.
+        Among equal scores, those of the later stage come first. Coarse stages count too: their
+        trainings are shorter, but one of their trials may still be the best.
         """
         stages = [entry["name"] for entry in self._state.info["stages"]]
         done = [
@@ -313,7 +315,7 @@ class Coordinator:
 
 
 def completed(records: Sequence[TrialRecord], objective: str) -> list[ScoredTrial]:
-    """The trials that came to their end, as the rules compare them; of equal values, the longest.
+    """The trials that came to their end; of those with equal values, the longest.
 
     Hyperband continues a good trial under another name.
     """

@@ -26,7 +26,7 @@ PLACEHOLDER = 0.5  # Stands for every number above 0 in a signature.
 class PositiveVariable(keras.Variable):
     """A number above 0, as a variable.
 
-    While it traces, Keras compares some numbers with 0 and 1: this one is above 0.
+    Compares as positive while Keras traces (Keras tests such options against 0).
     """
 
     def __init__(self, name: str) -> None:

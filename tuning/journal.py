@@ -47,7 +47,7 @@ class TrialJournal:
         return not (self._attempts.rows or self.records)
 
     def begin(self, trial: str) -> None:
-        """Writes down that a trial is begun."""
+        """Records that a trial is begun."""
         self._attempts.append({"trial": trial, "at": time.time()})
 
     def attempts(self, trial: str) -> int:

@@ -1,4 +1,4 @@
-"""The run folders of the best trials; those of the others are removed. Light."""
+"""Keeps the run folders of the best trials and deletes the others. Light."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ class KeptRuns:
         folder: the search's folder.
         journal: its finished trials.
         count: number of run folders kept.
-        objective: what trials are compared by.
+        objective: `val_accuracy` or `val_loss`.
     """
 
     def __init__(self, folder: Search, journal: TrialJournal, count: int, objective: str) -> None:
@@ -35,11 +35,16 @@ class KeptRuns:
         return record in best[: self._count]
 
     def tidy(self, trial: str) -> None:
-        """Removes the run folders of all but the best in a trial's group."""
+        """Removes the run folders of all but the best trials of a group.
+
+        Args:
+            trial: name of any trial of the group: what precedes its last dash names the group, so
+                that `coarse-` stands for the stage `coarse`.
+        """
         best = best_first(self._group(trial), self._objective)
-        kept = self._folder.kept_trials()
+        stored_trials = self._folder.kept_trials()
         for record in best[self._count :]:
-            if record.trial in kept:
+            if record.trial in stored_trials:
                 self.folder(record.trial).remove()
 
     def _group(self, trial: str) -> list[TrialRecord]:

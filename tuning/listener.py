@@ -1,4 +1,4 @@
-"""What a search tells the outside while it runs. Light."""
+"""The events of a running search, for whoever displays it. Light."""
 
 from __future__ import annotations
 
@@ -16,7 +16,14 @@ class SearchListener:
     """Is called at each event of a search. These methods do nothing: override those you need."""
 
     def begin(self, folder: Search, tune: Tune, recipe: Recipe, workers: int) -> None:
-        """The search begins or is resumed."""
+        """The search begins or is resumed.
+
+        Args:
+            folder: the search's folder.
+            tune: the search's settings.
+            recipe: the recipe that is searched.
+            workers: number of workers.
+        """
 
     def stage(
         self,
@@ -24,13 +31,25 @@ class SearchListener:
         space: Space,
         records: Sequence[TrialRecord],
     ) -> None:
-        """A stage begins or is resumed; `records` are its finished trials."""
+        """A stage begins or is resumed.
+
+        Args:
+            stage: the stage.
+            space: its ranges, by path.
+            records: its finished trials.
+        """
 
     def started(self, spec: TrialSpec) -> None:
         """A trial begins."""
 
     def step(self, spec: TrialSpec, step: int, steps: int) -> None:
-        """A trial has completed `step` of `steps`."""
+        """A trial has progressed.
+
+        Args:
+            spec: the trial.
+            step: number of completed steps.
+            steps: number of steps of its training.
+        """
 
     def finished(self, record: TrialRecord, total: int, left: float | None) -> None:
         """A trial has ended.

@@ -1,7 +1,7 @@
 """Oracles decide the values of trials: KerasTuner's, behind a small interface. Light.
 
-An oracle stores nothing. It draws the same values for the same seed and the same scores told in the
-same order, so that a resumed search draws and tells everything once more.
+An oracle is not saved. The same seed and scores, reported in the same order, give the same values;
+a resumed search replays them.
 """
 
 from __future__ import annotations
@@ -23,31 +23,34 @@ Conditions = Mapping[str, Mapping[str, tuple[Any, ...]]]
 
 
 class Waiting(Exception):
-    """The oracle draws no more values before it is told more scores."""
+    """Raised when the oracle needs more scores before it can draw."""
 
 
 class Oracle(Protocol):
-    """Draws the values of trials, and is told their scores."""
+    """Draws the values of trials and learns from their scores."""
 
     def draw(self) -> tuple[str, dict[str, Any]] | None:
-        """The oracle's name of a new trial, and its values by path; None if there are no more.
+        """Draws the values of a new trial.
+
+        Returns:
+            The oracle's name for the trial, and its values by path; None if there are no more.
 
         Raises:
-            Waiting: tell it more scores first.
+            Waiting: the oracle needs more scores first.
         """
 
     def tell(self, name: str, score: float | None) -> None:
-        """Tells a trial's score, higher is better; None if the trial has none."""
+        """Reports a trial's score, higher is better; None if the trial has none."""
 
     def discard(self, name: str) -> None:
-        """Tells that a trial's values make no network, so that another draw replaces it."""
+        """Reports that a trial's values make no network; another draw replaces it."""
 
     def epochs(self, name: str) -> int | None:
-        """Epochs that the oracle wants for a trial; None for those of the stage."""
+        """Number of epochs that the oracle wants for a trial; None for the stage's own."""
 
 
-def stream(seed: int, stage: str, space: Space, bits: int = 62) -> int:
-    """The seed of a stage's draws.
+def oracle_seed(seed: int, stage: str, space: Space, bits: int = 62) -> int:
+    """Returns the oracle's seed for a stage.
 
     KerasTuner counts up from it, one seed per value, so that seeds close to each other would share
     draws: hashes of 62 bits do not. It is never 0, which KerasTuner takes for no seed.
@@ -55,8 +58,8 @@ def stream(seed: int, stage: str, space: Space, bits: int = 62) -> int:
     Args:
         seed: the search's seed.
         stage: the stage's name.
-        space: its ranges.
-        bits: size of the result.
+        space: the stage's ranges.
+        bits: number of bits of the result.
     """
     text = json.dumps({path: as_json(space[path]) for path in sorted(space)}, sort_keys=True)
     digest = hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
@@ -68,10 +71,10 @@ def make(kind: str, space: Space, conditions: Conditions, seed: int, epochs: int
 
     Args:
         kind: `random`, `bayesian` or `hyperband`.
-        space: what to draw.
-        conditions: of the conditional paths.
-        seed: see `stream`.
-        epochs: of the longest trial, for hyperband.
+        space: the ranges to draw from, by path.
+        conditions: the conditions of conditional paths, by path.
+        seed: seed of all draws; see `oracle_seed`.
+        epochs: number of epochs of the longest trial, for hyperband.
 
     Raises:
         ValueError: a condition depends on a range.
@@ -156,9 +159,10 @@ class _KerasTunerOracle:
         self._oracle.end_trial(trial)
         # A trial without a score is as bad as the worst one, which changes as scores come in. An
         # infinite score would do, but KerasTuner stops a search after a few of those.
-        worst = min((known for known in self._scores.values() if known is not None), default=0.0)
-        for other, known in self._scores.items():
-            if known is None:
+        scores = [score for score in self._scores.values() if score is not None]
+        worst = min(scores, default=0.0)
+        for other, other_score in self._scores.items():
+            if other_score is None:
                 self._oracle.trials[other].score = worst
 
     def discard(self, name: str) -> None:
@@ -174,7 +178,7 @@ class _KerasTunerOracle:
 
 
 class _Unsaved:
-    """Writes none of KerasTuner's files, which can be torn; the journal holds the truth."""
+    """Mixin that writes none of KerasTuner's files: a kill may truncate them, not the journal."""
 
     def save(self, *_: Any) -> None:
         """Does nothing."""
@@ -184,7 +188,7 @@ class _Unsaved:
 
 
 def _hyperparameters(tuner: Any, space: Space, conditions: Conditions) -> Any:
-    """The space as KerasTuner's HyperParameters."""
+    """Converts a space to KerasTuner's HyperParameters."""
     parameters = tuner.HyperParameters()
     remaining = list(space)
     while remaining:
@@ -199,7 +203,7 @@ def _hyperparameters(tuner: Any, space: Space, conditions: Conditions) -> Any:
 def _hyperparameter(
     tuner: Any, path: str, space: Space, conditions: Mapping[str, tuple[Any, ...]]
 ) -> Any:
-    """One dimension as KerasTuner's Choice, Int or Float.
+    """Converts one dimension to KerasTuner's Choice, Int or Float.
 
     Raises:
         ValueError: a condition depends on a range.
@@ -225,7 +229,7 @@ def _hyperparameter(
 
 
 def _label(choice: Choice, value: Any) -> Any:
-    """What stands for a value in KerasTuner, which takes numbers of one type, or text."""
+    """The label of a value in KerasTuner, which takes numbers of one type, or text."""
     types = {type(listed) for listed in choice.values}
     return value if types in ({int}, {float}) else json.dumps(value, sort_keys=True)
 

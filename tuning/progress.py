@@ -26,7 +26,7 @@ class SearchProgress(SearchListener):
     """Prints what happens in a search.
 
     Args:
-        console: where to; nothing is printed if it is quiet.
+        console: the console to print to; nothing is printed if it is quiet.
     """
 
     def __init__(self, console: Console) -> None:
@@ -67,7 +67,7 @@ class SearchProgress(SearchListener):
             self._print(f"          {path} {limits(dimension)}{scale}")
 
     def confirming(self, best: Sequence[TrialRecord], seeds: int, done: int) -> None:
-        """Prints the trials."""
+        """Prints which trials are confirmed, with how many seeds."""
         self._begin_stage("confirm", len(best) * seeds, done)
         names = ", ".join(record.trial for record in best)
         self._print(f"confirm   {names}: full trainings with {seeds} fresh seeds each")
@@ -93,16 +93,16 @@ class SearchProgress(SearchListener):
         self._refresh()
 
     def note(self, text: str) -> None:
-        """Prints the line."""
+        """Prints a message."""
         self._print(text)
 
     def judged(self, stage: SearchStage, narrowed: Narrowed) -> None:
-        """Prints what happened to the ranges."""
+        """Prints how the ranges changed."""
         for message in narrowed.messages:
             self._print(f"          {message}")
 
     def end(self) -> None:
-        """Takes the table away."""
+        """Removes the table."""
         if self._live is not None:
             self._live.stop()
             self._live = None
@@ -116,8 +116,8 @@ class SearchProgress(SearchListener):
     def _compare(self, record: TrialRecord) -> None:
         """Remembers the best trial of the stage; of equal ones, the first."""
         if record.status == "done" and record.score is not None:
-            known = [] if self._best is None else [self._best]
-            self._best = best_first([*known, record], self._objective)[0]
+            previous = [] if self._best is None else [self._best]
+            self._best = best_first([*previous, record], self._objective)[0]
 
     def _print(self, text: str) -> None:
         self._console.print(text, highlight=False, markup=False, soft_wrap=True)

@@ -16,7 +16,7 @@ RUNGS: Mapping[str, tuple[float, ...]] = {
     "asha": (1 / 9, 1 / 3),
 }
 MIN_TRIALS_FOR_MEDIAN = 5
-REDUCTION_FACTOR = 3  # ASHA: one in three trials goes on.
+REDUCTION_FACTOR = 3  # ASHA: one in three trials continues.
 
 
 def rungs(rule: str, steps: int) -> list[int]:
@@ -28,14 +28,14 @@ def rungs(rule: str, steps: int) -> list[int]:
 def reason_to_prune(
     rule: str, score: float, rivals: Sequence[float], guessing: float
 ) -> str | None:
-    """Why a trial is pruned at a rung; None if it goes on.
+    """Why a trial is pruned at a rung; None if it continues.
 
     Args:
         rule: `median`, `asha` or `none`.
-        score: of the trial at the rung, higher is better.
+        score: the trial's score at the rung, higher is better.
         rivals: scores at the same rung of earlier trials of the same length that were done or
             pruned.
-        guessing: score of guessing. Nobody is pruned while the limit is no better than that.
+        guessing: score of guessing. No trial is pruned while the limit is no better than that.
     """
     if rule == "median" and len(rivals) >= MIN_TRIALS_FOR_MEDIAN:
         limit, reference = median(rivals), f"the median of {len(rivals)}"

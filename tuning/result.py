@@ -1,4 +1,4 @@
-"""What a search found: its best trial, what fresh seeds say of it, and best.yaml. Light."""
+"""The result of a search: its best trial, its scores over fresh seeds, and best.yaml. Light."""
 
 from __future__ import annotations
 
@@ -19,15 +19,15 @@ from zoo.rundir import Search, write_text
 
 @dataclass(frozen=True, kw_only=True)
 class SearchResult:
-    """What a search found.
+    """The result of a search.
 
     Attributes:
         folder: the search's folder.
         best: the winner: its `trial`, `values`, `score`, `score_sd` (None with one seed), `seeds`.
         edge_verdicts: a sentence for each range whose best values lie at its edge.
-        words: what fresh seeds say, a line each.
+        words: sentences on the scores over fresh seeds.
         trials: number of finished trials, those of the confirmation included.
-        seconds: in all.
+        seconds: total duration of the search.
     """
 
     folder: Search
@@ -57,7 +57,7 @@ class Winner:
 
     Attributes:
         info: see `SearchResult.best`.
-        headline: its score, for the first line of best.yaml.
+        headline: text with its score, for the first line of best.yaml.
         messages: see `SearchResult.words`.
     """
 
@@ -90,7 +90,7 @@ def confirmed_winner(
         confirmed: the trials that were trained again.
         best: the best trial before that.
         records: all finished trials.
-        objective: what trials are compared by.
+        objective: `val_accuracy` or `val_loss`.
         folder: for the error message.
 
     Raises:
@@ -112,7 +112,7 @@ def confirmed_winner(
 
 
 def shown(objective: str) -> Callable[[float], str]:
-    """How a score that is higher where better is written: as it was measured."""
+    """Formatter that turns a higher-is-better score back into the measured metric."""
     return lambda score: f"{sign(objective) * score:.4f}"
 
 

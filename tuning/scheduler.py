@@ -26,8 +26,8 @@ from tuning.state import SearchState
 from tuning.trial_source import TrialSource
 from tuning.trials import TrialRecord, TrialResult, TrialSpec, sign
 
-MAX_LOST_WORKERS = 3  # With the same trial; then it has failed.
-POLL_SECONDS = 0.5  # Between looks at the clock.
+MAX_LOST_WORKERS = 3  # A trial with which so many workers were lost has failed.
+POLL_SECONDS = 0.5  # Between checks of the time budget.
 
 
 @dataclass(frozen=True)
@@ -37,7 +37,7 @@ class _Running:
     Attributes:
         spec: the trial.
         started: Unix time in seconds.
-        search_limit: its time limit is that of the search, not its own.
+        search_limit: whether its time limit is that of the search, not its own.
         record: the finished trial, while its run folder is written.
     """
 
@@ -51,12 +51,12 @@ class Scheduler:
     """Runs trials on an executor.
 
     Args:
-        executor: is started.
-        journal: gets the finished trials.
+        executor: a started executor.
+        journal: receives the finished trials.
         state: tune.json.
         budget: time left to the search.
         kept_runs: run folders of the best trials.
-        listener: is told what happens.
+        listener: its methods are called at each event.
     """
 
     def __init__(
@@ -83,7 +83,7 @@ class Scheduler:
         """Runs the trials of a source until it has no more, or time is up.
 
         Args:
-            source: of trials.
+            source: yields the trials.
             trial_seconds: time limit of a trial; None for no limit.
 
         Raises:
@@ -160,7 +160,7 @@ class Scheduler:
             self._write(record, source)
 
     def _record(self, spec: TrialSpec, started: float, result: TrialResult) -> TrialRecord:
-        """The journal's row of a trial that has just ended."""
+        """Makes the journal's row of a trial that has just ended."""
         score, se = result.score, None
         if score is not None:
             score *= sign(spec.objective)
@@ -191,7 +191,7 @@ class Scheduler:
         )
 
     def _write(self, record: TrialRecord, source: TrialSource) -> None:
-        """Counts a finished trial."""
+        """Writes a finished trial to the journal, and removes run folders that are not kept."""
         self._running.pop(record.trial)
         self._journal.append(record)
         source.add(record)

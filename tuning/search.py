@@ -1,6 +1,6 @@
 """Begins and resumes a search, and refuses to resume one whose recipe has changed.
 
-Everything that counts is in the folder: the recipe, the journal of trials, tune.json.
+The whole state of a search is in its folder: the recipe, the journal of trials, tune.json.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ class SearchSettings:
 
     Attributes:
         workers: number of processes; None for one per GPU, or one.
-        listener: is told what happens.
+        listener: its methods are called at each event.
         silence: seconds without a message after which a worker counts as hung.
     """
 
@@ -54,10 +54,15 @@ def begin(
 
     Args:
         template: the recipe, with a `tune:` block.
-        out: where run folders go.
+        out: folder of all run folders.
         settings: workers and listener.
 
+    Returns:
+        The best values and their scores, as written to the folder.
+
     Raises:
+        DataError: the data cannot be read.
+        EnvironmentFault: the workers cannot be started.
         RunError: the recipe has no `tune:` block.
         RecipeError: no values of the space make a network.
         Diverged: no trial came to its end.
@@ -86,12 +91,16 @@ def resume(
     """Resumes a search and runs it to its end.
 
     Args:
-        path: its folder.
+        path: the search's folder.
         settings: as for `begin`, without `workers`.
         given: the recipe that the user expects it to have; None for its own.
         overrides: changes of limits and, if the data were moved, of `data.source`.
 
+    Returns:
+        The result; that of the earlier run if the search is done already.
+
     Raises:
+        EnvironmentFault: the workers cannot be started.
         RunError: there is no such search, or it is running, or it has another recipe; the
             differences are named.
         DataError: the data are not those that it began with.
@@ -154,7 +163,7 @@ def with_proposal(
     Args:
         recipe: a path, or the name of a recipe that ships.
         overrides: changes of the recipe.
-        warn: is told of problems that are no errors.
+        warn: called with each warning; None to ignore them.
 
     Returns:
         The recipe, and whether its block was proposed.

@@ -1,4 +1,4 @@
-"""What tune.json says of a running search: its clock, its stages, its data and machine. Light."""
+"""The contents of tune.json: a search's clock, stages, data and machine. Light."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ class SearchState:
 
     Args:
         folder: the search's folder.
-        info: what tune.json holds, or will hold for a new search.
+        info: contents of tune.json, also for a new search that has none yet.
     """
 
     def __init__(self, folder: Search, info: dict[str, Any]) -> None:
@@ -62,13 +62,13 @@ class SearchState:
             raise DataError(
                 f"{self.folder}: the data changed since the search began. Expected fingerprint "
                 f"{recorded['fingerprint'][:12]} ({recorded['train']} training images). Received "
-                f"{worker.fingerprint[:12]} ({worker.train}); bring the old data back, or "
+                f"{worker.fingerprint[:12]} ({worker.train}); restore the old data, or "
                 "begin a new search without --resume."
             )
         return notes
 
     def _compare_machine(self, worker: Ready) -> list[str]:
-        """A warning, once, if versions or the device changed.
+        """Returns a warning, once, if versions or the device changed.
 
         Raises:
             RunError: the worker has another backend.

@@ -22,7 +22,7 @@ def write_csv(records: Sequence[TrialRecord], path: Path) -> None:
     A value that a trial does not have is empty; null is the word `null`.
     """
     paths = searched(record.to_json() for record in records)
-    with atomic_write(path) as aside, aside.open("w", encoding="utf-8", newline="") as file:
+    with atomic_write(path) as temporary, temporary.open("w", encoding="utf-8", newline="") as file:
         table = csv.writer(file, lineterminator="\n")
         table.writerow([*COLUMNS, *paths])
         for record in records:
@@ -61,7 +61,7 @@ def write_hparams(records: Iterable[TrialRecord], folder: Path) -> list[Path]:
             summary = Summary(value=[value])
             events.append(Event(wall_time=end, step=record.steps, summary=summary))
         events.append(Event(wall_time=end, summary=_session_end(record)))
-        with atomic_write(file) as aside, aside.open("wb") as stream:
+        with atomic_write(file) as temporary, temporary.open("wb") as stream:
             writer = RecordWriter(stream)
             for event in events:
                 writer.write(event.SerializeToString())

@@ -1,4 +1,4 @@
-"""Watches one trial while it trains: progress, time limit, rungs of pruning."""
+"""Observes one trial while it trains: progress, time limit, rungs of pruning."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ class RungScorer:
     """Scores a model on a fixed sample of the validation images.
 
     Args:
-        validation: the split.
+        validation: the validation split.
         classes: number of classes.
     """
 
@@ -52,7 +52,16 @@ class RungScorer:
         )
 
     def score(self, model: keras.Model, objective: str, recipe: Recipe) -> float:
-        """The model's accuracy, or its negated loss: higher is better."""
+        """Scores the model on the sample, at most `RUNG_IMAGES` images.
+
+        Args:
+            model: the model.
+            objective: `val_accuracy` or `val_loss`.
+            recipe: the trial's recipe, whose loss is used.
+
+        Returns:
+            An accuracy from 0 to 1, or a negated loss, at most 0: higher is better.
+        """
         logits = np.concatenate(
             [
                 model.predict_on_batch(self.images[first : first + RUNG_BATCH_SIZE])
@@ -65,7 +74,7 @@ class RungScorer:
         return sign(objective) * float(loss(self.labels, logits.astype(np.float32)))
 
     def guessing_score(self, objective: str, recipe: Recipe) -> float:
-        """The score that guessing reaches."""
+        """The score that guessing reaches; see `score`."""
         if objective == "val_accuracy":
             return self.guessing_accuracy
         return sign(objective) * losses.uniform_loss(recipe.train.loss, self.classes)
@@ -76,13 +85,13 @@ class TrialObserver(Observer):
 
     Args:
         spec: the trial.
-        recipe: the trial's, resolved.
+        recipe: the trial's recipe, resolved.
         scorer: scores the model at a rung.
         on_progress: called with completed steps and total steps at every stop, and after each
             batch of a validation.
 
     Attributes:
-        rung_scores: by step, higher is better.
+        rung_scores: score at each rung, by step; higher is better.
     """
 
     def __init__(
@@ -109,14 +118,14 @@ class TrialObserver(Observer):
         return min((rung for rung in self._rungs if rung > step), default=None)
 
     def on_validation_step(self) -> None:
-        """Reports progress: a validation may last."""
+        """Reports progress: a validation may take long."""
         self.on_progress(self.counter.step, self.counter.steps)
 
     def on_steps(self, first: int, last: int, losses: Sequence[float]) -> None:
         """Reports progress; stops the trial at its time limit or at a rung.
 
         Raises:
-            TrialStopped: the trial takes too long, or is left behind by others.
+            TrialStopped: the trial takes too long, or is worse than others.
         """
         step, steps = self.counter.step, self.counter.steps
         self.on_progress(step, steps)

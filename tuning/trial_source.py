@@ -1,8 +1,8 @@
 """Where trials come from: a stage draws them, the confirmation repeats the best. Light.
 
-Trial `i` is drawn from, and compared with, the trials up to `i - lag`, whatever else has ended by
-then. With a lag of `2 * workers - 1` a search gives the same trials each time it runs with the same
-number of workers, and a worker waits only if one trial is far behind the others.
+Trial `i` depends only on the results of trials 0 to `i - lag`, with `lag = 2 * workers - 1`, no
+matter which later ones have finished. So a search gives the same trials each time it runs with the
+same number of workers, and a worker waits only if one trial is far behind the others.
 """
 
 from __future__ import annotations
@@ -23,10 +23,10 @@ MAX_REDRAWS = 1000  # In a row, because the values make no network.
 
 
 class TrialSource(Protocol):
-    """Gives trials one after the other, and is told which have finished.
+    """Yields trials one after the other; `add` reports the finished ones.
 
     Attributes:
-        confirming: whether its trials may use the time that is held back for the confirmation.
+        confirming: whether its trials may use the time reserved for the confirmation.
     """
 
     confirming: bool
@@ -65,11 +65,11 @@ class StageSource:
         stage: the stage.
         space: its ranges.
         rule: its pruning rule.
-        lag: how far behind the trials are that a trial depends on; see the module.
+        lag: a trial depends on the trials at least this many places before it; see the module.
         records: trials of the stage that are finished already.
 
     Attributes:
-        exhausted: the space has no more values.
+        exhausted: whether the space has no more values.
         redrawn: number of draws that made no network.
     """
 
@@ -98,12 +98,12 @@ class StageSource:
             stage.oracle,
             space,
             {path: conditions(tune, path) for path in space},
-            oracles.stream(template.recipe.seed, stage.name, space),
+            oracles.oracle_seed(template.recipe.seed, stage.name, space),
             stage.epochs,
         )
         self._specs: list[TrialSpec] = []
         self._oracle_names: list[str] = []
-        self._told = 0  # The oracle knows the scores of the trials before this index.
+        self._scores_reported = 0  # The oracle has the scores of the trials before this index.
 
     @property
     def total(self) -> int:
@@ -122,7 +122,7 @@ class StageSource:
             RunError: a finished trial is not the one that is drawn.
         """
         while not self.exhausted and len(self._specs) < self._stage.trials:
-            if not self._tell_oracle(len(self._specs) - self._lag):
+            if not self._report_scores(len(self._specs) - self._lag):
                 return None
             spec = self._draw()
             if spec is None:
@@ -139,22 +139,22 @@ class StageSource:
                 )
         return None
 
-    def _tell_oracle(self, last: int) -> bool:
-        """Tells the oracle the scores of all trials up to `last`; False if one is not finished."""
-        while self._told <= last:
-            record = self._records.get(self._told)
+    def _report_scores(self, last: int) -> bool:
+        """Reports the scores of all trials up to `last`; False if one of them is not finished."""
+        while self._scores_reported <= last:
+            record = self._records.get(self._scores_reported)
             if record is None:
                 return False
             score = None if record.score is None else sign(self._tune.objective) * record.score
-            self._oracle.tell(self._oracle_names[self._told], score)
-            self._told += 1
+            self._oracle.tell(self._oracle_names[self._scores_reported], score)
+            self._scores_reported += 1
         return True
 
     def _draw(self) -> TrialSpec | None:
         """Draws until the values make a network; None if the oracle waits or has no more values.
 
         Raises:
-            RecipeError: none did, in many draws.
+            RecipeError: none of `MAX_REDRAWS` draws made a network.
         """
         problem: RecipeError | None = None
         for _ in range(MAX_REDRAWS):
@@ -163,7 +163,7 @@ class StageSource:
                     draw = self._oracle.draw()
                     break
                 except oracles.Waiting:
-                    if not self._tell_oracle(self._told):
+                    if not self._report_scores(self._scores_reported):
                         return None
             if draw is None:
                 self.exhausted = True
@@ -207,7 +207,7 @@ class StageSource:
 
 
 class ConfirmationSource:
-    """Trains the best trials again as whole recipes, each with the same fresh seeds.
+    """Trains the best trials again at full length, each with the same fresh seeds.
 
     All trials get their first seed before any gets its second: time may run out.
 
@@ -215,7 +215,7 @@ class ConfirmationSource:
         seed: the search's seed.
         best: the trials, best first.
         count: number of fresh seeds.
-        objective: what trials are compared by.
+        objective: `val_accuracy` or `val_loss`.
         done: names of the trainings that are finished already.
 
     Attributes:

@@ -1,8 +1,8 @@
 """Trains the trials of a search in one process, at the least cost.
 
 Data are loaded and measured once. Trials that differ in the seed or in hyperparameters that can be
-variables share a built, compiled and traced network, whose variables are put back to their start.
-What a trial gives is a function of its recipe: neither what ran before it in the process nor how
+variables share a built, compiled and traced network, whose variables are reset to their start.
+A trial's result is a function of its recipe: neither what ran before it in the process nor how
 often it was begun makes a difference.
 """
 
@@ -44,7 +44,7 @@ class _LastTrial:
     """The trial that was trained last, which may be kept as a run.
 
     Attributes:
-        weights: of its best epoch.
+        weights: the weights of its best epoch.
     """
 
     network: _SharedNetwork
@@ -59,7 +59,7 @@ class TrialTrainer:
     """The data and the compiled networks of one process.
 
     Args:
-        data: its test split is never read.
+        data: the splits; the test split is never read.
 
     Attributes:
         built: networks built so far.
@@ -133,7 +133,7 @@ class TrialTrainer:
         metrics, best = MetricsLogger(), BestEpoch(config.monitor, keep_weights)
         trial = TrialObserver(spec, recipe, self._scorer, on_progress)
         observers = components.observers(recipe, self.data, batches, model, [trial, metrics, best])
-        # A short trial has no early stopping; a whole training, to confirm, ends as its run would.
+        # A short trial has no early stopping; a full training, to confirm, ends as its run would.
         callbacks = FitCallbacks(
             observers, components.early_stopping(recipe), model, counter, StepLosses(batches.size)
         )
@@ -208,7 +208,7 @@ class _SharedNetwork:
         )
         self.hyperparameters = HyperparameterVariables(self.model, recipe, planned)
         optimizer = [backend.to_numpy(v) for v in self.model.optimizer.variables]
-        # One step traces all that a trial runs, and makes the metrics' variables.
+        # One step traces all functions of a trial and creates the metrics' variables.
         self.model.fit(
             training_dataset(batches, 0),
             steps_per_epoch=1,
@@ -224,7 +224,7 @@ class _SharedNetwork:
         self._other_values = [*optimizer, *metrics]
 
     def restart(self, recipe: Recipe, planned: Plan) -> None:
-        """Puts every variable to the start of a training of this recipe."""
+        """Resets every variable to the start of a training of this recipe."""
         starts = self._initial_weights
         if recipe.seed not in starts:
             starts[recipe.seed] = self.trainer.initial_weights(recipe, planned)

@@ -1,4 +1,4 @@
-"""The three forms of a trial: what to train, what a worker measured, the journal's row. Light."""
+"""The three forms of a trial: its specification, its result, the journal's row. Light."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 def sign(objective: str) -> float:
-    """Factor that turns a score as measured into one that is higher where better, and back."""
+    """+1 for `val_accuracy`, -1 for `val_loss`: multiplies a metric so that higher is better."""
     return 1.0 if objective == "val_accuracy" else -1.0
 
 
@@ -70,12 +70,12 @@ class TrialSpec:
 
 @dataclass(frozen=True, kw_only=True)
 class TrialResult:
-    """What a worker measured. Scores are higher where better: an accuracy or a negated loss.
+    """The measurements of a worker. Higher scores are better: an accuracy or a negated loss.
 
     Attributes:
         status: `done`, `pruned`, `diverged`, `timeout` or `failed`.
-        score: of the best epoch; of a trial that was pruned in its first epoch, that of its last
-            rung; None if there is neither or the trial does not count.
+        score: that of the best epoch; for a trial that was pruned in its first epoch, that of its
+            last rung; None if there is neither or the trial does not count.
         reason: why the trial ended early; None if it did not.
         epochs: completed epochs.
         steps: completed steps.
@@ -112,7 +112,8 @@ class TrialRecord:
     """A finished trial: a row of trials.jsonl. The fields are the row's keys, in their order.
 
     Attributes:
-        score: as measured: an accuracy or a loss; None if the trial has none.
+        score: the metric as measured, an accuracy or a loss; None if the trial has none. A loss is
+            negated in `TrialResult.score`, and in the scores of `rungs`.
         se: standard error of the score; None if unknown.
         wanted_epochs: the spec's epochs.
         attempts: how often the trial was begun.
@@ -171,4 +172,6 @@ def _by_step(table: Mapping[str, Any]) -> dict[int, Any]:
 def best_first(records: Iterable[TrialRecord], objective: str) -> list[TrialRecord]:
     """The records that have a score, best first; ties in the order of their index."""
     scored = [record for record in records if record.score is not None]
-    return sorted(scored, key=lambda one: (-sign(objective) * (one.score or 0.0), one.index))
+    return sorted(
+        scored, key=lambda record: (-sign(objective) * (record.score or 0.0), record.index)
+    )

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from tests.conftest import ROOT
 from tests.runs import environment
-from tuning.oracle import Oracle, Waiting, make, stream
+from tuning.oracle import Oracle, Waiting, make, oracle_seed
 from tuning.space import Choice, Range
 
 KINDS = ("random", "bayesian", "hyperband")
@@ -53,7 +53,7 @@ def test_the_same_again(kind: str) -> None:
 @pytest.mark.parametrize("kind", KINDS)
 def test_seeds_differ(kind: str) -> None:
     """Also 0, which KerasTuner takes for no seed."""
-    zero, one = (stream(seed, "coarse", SPACE) for seed in (0, 1))
+    zero, one = (oracle_seed(seed, "coarse", SPACE) for seed in (0, 1))
     assert draws(kind, zero) == draws(kind, zero)
     rates = [{values[RATE] for values in draws(kind, seed)} for seed in (zero, one)]
     assert rates[0].isdisjoint(rates[1])
@@ -84,7 +84,7 @@ def test_log_draws_each_decade_alike() -> None:
 @given(st.integers(0, 2**31 - 1), st.integers(0, 2**31 - 1), st.sampled_from(["fine", "coarse"]))
 def test_streams_do_not_meet(one: int, other: int, stage: str) -> None:
     """KerasTuner counts up from a seed: streams nearer than a search is long would share draws."""
-    first, second = stream(one, "coarse", SPACE), stream(other, stage, SPACE)
+    first, second = oracle_seed(one, "coarse", SPACE), oracle_seed(other, stage, SPACE)
     assert 0 < first < 2**62
     if (one, "coarse") == (other, stage):
         assert first == second
@@ -97,7 +97,7 @@ def test_a_stage_does_not_draw_what_another_drew() -> None:
     narrow = {RATE: Range(1e-3, 1.0, "log")}
     drawn = []
     for stage, space in (("coarse", narrow), ("fine", narrow), ("fine", {RATE: SPACE[RATE]})):
-        values_drawn = draws("random", stream(0, stage, space), 10, space)
+        values_drawn = draws("random", oracle_seed(0, stage, space), 10, space)
         drawn.append({round(space[RATE].position(values[RATE]), 2) for values in values_drawn})
     assert len(drawn[0] & drawn[1]) <= 2
     assert len(drawn[1] & drawn[2]) <= 2

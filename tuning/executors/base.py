@@ -10,11 +10,11 @@ For another executor, such as actors on many hosts (`tuning.search` makes the ex
   `tuning.trial_trainer.TrialTrainer`.
 - A lost trial is never run again by the executor (with Ray: `max_restarts=0, max_task_retries=0`):
   it reports `Lost`, and the scheduler decides after how many lost workers a trial has failed.
-- A worker on a frozen host raises no error. The executor itself takes a worker that is silent for
+- A worker on a frozen host raises no error. The executor itself counts a worker that is silent for
   too long as lost, and ends it, so that a trial never runs twice at the same time.
 - `keep` writes the run folder where the search can read it. A worker without a shared disk sends
   the files back.
-- `stop` leaves no process behind.
+- `stop` ends every process that the executor started.
 """
 
 from __future__ import annotations
@@ -33,13 +33,13 @@ class Ready:
     """A worker has loaded the data and waits for trials.
 
     Attributes:
-        fingerprint: of the data, as hexadecimal digits.
+        fingerprint: fingerprint of the data, in hexadecimal digits.
         train: number of training images; likewise `validation`.
         classes: number of classes.
         notes: remarks on the data, for the user.
         backend: Keras's backend.
         device: what the worker trains on.
-        versions: of the libraries that affect results, by name.
+        versions: versions of the libraries that affect results, by name.
     """
 
     fingerprint: str
@@ -74,7 +74,7 @@ class Finished:
 
     Attributes:
         trial: its name.
-        result: what was measured.
+        result: its measurements.
         networks: number of networks that the worker has built so far.
     """
 

@@ -19,10 +19,10 @@ from tuning.trials import TrialSpec
 from zoo.errors import EnvironmentFault
 from zoo.rundir import Search
 
-SILENCE_SECONDS = 600.0  # A busy worker that is silent for longer is taken for hung.
+SILENCE_SECONDS = 600.0  # A busy worker that is silent for longer counts as hung.
 STARTUP_FACTOR = 6  # A worker that is not ready yet may be silent this many times as long.
 MAX_FAILED_STARTS = 3  # In a row.
-MAX_NETWORKS = 60  # Built by one process: TensorFlow leaks some megabytes with each.
+MAX_NETWORKS = 60  # Per process: TensorFlow leaks some megabytes with each.
 LOG_TAIL = 2000  # Characters of a worker's log in an error message.
 
 
@@ -90,7 +90,7 @@ class _Worker:
         return [decode(line) for line in lines]
 
     def note(self, reply: Reply) -> None:
-        """Updates its state."""
+        """Updates the worker's state from a reply."""
         match reply:
             case Ready():
                 self.ready = True
@@ -110,7 +110,7 @@ class LocalExecutor(Executor):
         folder: the search's folder, for its recipe and the workers' logs.
         capacity: number of workers.
         overrides: changes of `data.source`, if the data were moved.
-        silence: seconds without a message after which a busy worker is taken for hung.
+        silence: seconds without a message after which a busy worker counts as hung.
     """
 
     def __init__(

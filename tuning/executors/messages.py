@@ -51,7 +51,7 @@ class Stop:
 
 @dataclass(frozen=True, kw_only=True)
 class Alive:
-    """Sign of life of a worker that is loading the data."""
+    """Heartbeat of a worker that is loading the data."""
 
 
 Command = Setup | Run | Keep | Stop
@@ -64,14 +64,14 @@ _CLASSES: dict[str, Any] = {
 
 
 def encode(message: Command | Reply) -> bytes:
-    """The line of a message, with its newline."""
+    """Encodes a message as a line, with its newline."""
     data = {item.name: getattr(message, item.name) for item in fields(message)}
     text = json.dumps({"type": type(message).__name__, **data}, default=_to_json)
     return text.encode() + b"\n"
 
 
 def decode(line: str | bytes) -> Any:
-    """The message of a line."""
+    """Decodes the message of a line."""
     data = json.loads(line)
     cls = _CLASSES[data.pop("type")]
     if cls is Run:
@@ -84,7 +84,7 @@ def decode(line: str | bytes) -> Any:
 
 
 def _to_json(value: Any) -> Any:
-    """What JSON lacks in the fields of a message: trials, results and errors."""
+    """Converts the fields that JSON lacks: trials, results and errors."""
     if isinstance(value, TrialSpec | TrialResult):
         return value.to_json()
     if isinstance(value, errors.ZooError):

@@ -1,7 +1,7 @@
 """One worker of the local executor: a process that reads commands on stdin and trains trials.
 
 Replies go to the standard output that it was started with; see `messages`. The process ends when
-nobody reads them, so that a search that was killed leaves no process behind.
+its replies have no reader, so that no worker outlives a search that was killed.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ class Channel:
         self._last_heartbeat = 0.0
 
     def send(self, reply: Reply) -> None:
-        """Sends a reply; ends the process if nobody reads it."""
+        """Sends a reply; ends the process if the pipe has no reader."""
         try:
             self._out.write(encode(reply))
             self._out.flush()
@@ -49,7 +49,7 @@ class Channel:
         return decode(line)
 
     def heartbeat(self, reply: Reply) -> None:
-        """Sends a reply that tells no more than that the worker lives, twice a second at most."""
+        """Sends a reply that only shows that the worker is alive, twice a second at most."""
         now = time.monotonic()
         if now - self._last_heartbeat >= HEARTBEAT_SECONDS:
             self._last_heartbeat = now
@@ -57,7 +57,7 @@ class Channel:
 
 
 def main() -> None:
-    """Obeys commands until `Stop`; an error is sent as `Failed`."""
+    """Executes commands until `Stop`; an error is sent as `Failed`."""
     channel = Channel()
     try:
         _serve(channel)
@@ -100,8 +100,8 @@ def _serve(channel: Channel) -> None:
                 trial = spec.trial
                 channel.send(_train(trainer, template, spec, channel))
                 if not frozen:
-                    # What TensorFlow has loaded is never garbage, and to look through it costs as
-                    # much as a short trial.
+                    # What TensorFlow has loaded is never garbage, and scanning it costs as much
+                    # as a short trial.
                     gc.collect()
                     gc.freeze()
                     frozen = True

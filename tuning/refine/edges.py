@@ -19,7 +19,7 @@ Side = Literal["low", "high"]
 # Trials within two standard errors of the best are kept, five at least.
 KEPT_STANDARD_ERRORS = 2.0
 MIN_TRIALS_KEPT = 5
-MIN_TRIALS_FOR_CONDITIONAL_RANGE = 3  # Kept ones that have the path, if not all trials have it.
+MIN_TRIALS_FOR_CONDITIONAL_RANGE = 3  # Kept trials that have the path, if not all trials have it.
 
 # Rule 1: the best trial lies within this fraction of the range from an edge.
 BEST_EDGE_FRACTION = 0.05
@@ -65,13 +65,13 @@ class Edge:
 
     Attributes:
         path: the searched path.
-        value: of the best trial.
-        side: the edge.
+        value: the best trial's value.
+        side: which edge of the range.
         old: the range searched.
         new: the range with that edge moved out; None if it cannot be.
         near: rule 2: number of the best five that lie near the edge; None for another rule.
         why: why the range was not extended, or not by as much as others are.
-        rising: rule 3.
+        rising: whether the edge was found by rule 3.
     """
 
     path: str
@@ -87,10 +87,12 @@ class Edge:
     def words(self) -> str:
         """A sentence that says what lies at the edge, and what was done."""
         if isinstance(self.old, Choice):
-            most, more = ("largest", "larger") if self.side == "high" else ("smallest", "smaller")
+            extreme, further = (
+                ("largest", "larger") if self.side == "high" else ("smallest", "smaller")
+            )
             return (
-                f"best {self.path} {self.value} is the {most} of the values listed: "
-                f"list {more} ones"
+                f"best {self.path} {self.value} is the {extreme} of the values listed: "
+                f"list {further} ones"
             )
         edge = "upper" if self.side == "high" else "lower"
         if self.rising:
@@ -191,19 +193,22 @@ def can_judge(path: str, kept_values: Sequence[Any], ranked: Sequence[ScoredTria
 
 
 def edges_of(
-    space: Space, ranked: Sequence[ScoredTrial], kept: Sequence[ScoredTrial], refused: Refused
+    space: Space,
+    ranked: Sequence[ScoredTrial],
+    best_trials: Sequence[ScoredTrial],
+    refused: Refused,
 ) -> list[Edge]:
     """Finds edges, as `edges` does.
 
     Args:
         space: ranges of the stage, by path.
         ranked: trials of the stage, best first.
-        kept: see `keep_best`.
+        best_trials: those that `keep_best` returns.
         refused: see `Refused`.
     """
     result: list[Edge] = []
     for path, dimension in space.items():
-        if not can_judge(path, values_of(path, dimension, kept), ranked):
+        if not can_judge(path, values_of(path, dimension, best_trials), ranked):
             continue
         if isinstance(dimension, Choice):
             result += _end_of_list(path, dimension, values_of(path, dimension, ranked)[0])
@@ -279,7 +284,7 @@ def _position(dimension: Range, value: float) -> float:
 
 
 def _end_of_list(path: str, old: Choice, best: Any) -> list[Edge]:
-    """A number at the end of a list. Nobody knows the next one, so the list is not extended."""
+    """A number at the end of a list. The next one is unknown, so the list is not extended."""
     if not old.numeric or len(old.values) < 2:
         return []
     if best == max(old.values):

@@ -34,13 +34,13 @@ MIN_TRIALS_TO_DROP_VALUE = 3  # A value of a list that fewer trials had is not d
 
 @dataclass(frozen=True)
 class Narrowed:
-    """Where to search next.
+    """The ranges of the next stage, and how they came about.
 
     Attributes:
         space: ranges of the next stage, by path.
         edges: ranges whose best values lie at an edge.
         kept: number of trials that the ranges come from.
-        messages: what happened, a line each.
+        messages: sentences on what changed and why.
     """
 
     space: dict[str, Dimension]
@@ -71,26 +71,28 @@ def narrow(space: Space, trials: Sequence[ScoredTrial], refused: Refused) -> Nar
     ranked = best_first(trials)
     if not ranked:
         return Narrowed(dict(space), [], 0, ["no trial has a score: the ranges stay as they are"])
-    kept = keep_best(ranked)
-    edges = edges_of(space, ranked, kept, refused)
+    best_trials = keep_best(ranked)
+    edges = edges_of(space, ranked, best_trials, refused)
     new: dict[str, Dimension] = {}
     for path, old in space.items():
-        kept_values = values_of(path, old, kept)
-        if not can_judge(path, kept_values, ranked):
+        best_values = values_of(path, old, best_trials)
+        if not can_judge(path, best_values, ranked):
             new[path] = old
         elif isinstance(old, Choice):
-            new[path] = _shorter_list(old, kept_values, values_of(path, old, ranked))
+            new[path] = _shorter_list(old, best_values, values_of(path, old, ranked))
         else:
             moved = [edge for edge in edges if edge.path == path]
-            new[path] = _range_around(old, kept_values, moved)
+            new[path] = _range_around(old, best_values, moved)
     messages = [edge.words for edge in edges]
-    messages.append(f"kept {len(kept)} of {len(trials)} trials: {_reason(ranked, kept)}")
+    messages.append(
+        f"kept {len(best_trials)} of {len(trials)} trials: {_reason(ranked, best_trials)}"
+    )
     messages += [
         f"{path}: {limits(old)} -> {limits(new[path])}"
         for path, old in space.items()
         if new[path] != old
     ]
-    return Narrowed(new, edges, len(kept), messages)
+    return Narrowed(new, edges, len(best_trials), messages)
 
 
 def coverage(trials: int, fraction: float) -> float:
@@ -100,7 +102,7 @@ def coverage(trials: int, fraction: float) -> float:
 
     Args:
         trials: number of trials.
-        fraction: of the space, from 0 to 1.
+        fraction: fraction of the space, from 0 to 1.
 
     Raises:
         ValueError: an argument is out of range.
@@ -131,28 +133,28 @@ def standard_error(accuracy: float, images: int) -> float:
     return math.sqrt(accuracy * (1.0 - accuracy) / images)
 
 
-def _reason(ranked: Sequence[ScoredTrial], kept: Sequence[ScoredTrial]) -> str:
-    """By which rule trials were kept."""
-    if kept[-1].score >= lowest_kept(ranked[0]):
+def _reason(ranked: Sequence[ScoredTrial], best_trials: Sequence[ScoredTrial]) -> str:
+    """The rule by which trials were kept, as the end of a sentence."""
+    if best_trials[-1].score >= lowest_kept(ranked[0]):
         return f"those within {KEPT_STANDARD_ERRORS:g} standard errors of the best"
     return "the best"
 
 
-def _range_around(old: Range, kept: Sequence[float], edges: Sequence[Edge]) -> Range:
-    """The range of the kept values and a margin, moved out at the edges that are extended.
+def _range_around(old: Range, best_values: Sequence[float], edges: Sequence[Edge]) -> Range:
+    """The range of the best trials' values and a margin, moved out at the edges that are extended.
 
     Args:
         old: the stage's range.
-        kept: kept values, that of the best trial first.
-        edges: of this range.
+        best_values: values of the kept trials, that of the best trial first.
+        edges: the edges of this range.
     """
     log = old.sampling == "log"
     moved = {edge.side: edge.new for edge in edges if edge.new is not None}
     # The new range's limits. The best value lies inside them, even if it is the recipe's own and
     # lies outside the old range.
-    floor = min(moved["low"].min_value if "low" in moved else old.min_value, kept[0])
-    ceiling = max(moved["high"].max_value if "high" in moved else old.max_value, kept[0])
-    inside = [min(max(value, floor), ceiling) for value in kept]
+    floor = min(moved["low"].min_value if "low" in moved else old.min_value, best_values[0])
+    ceiling = max(moved["high"].max_value if "high" in moved else old.max_value, best_values[0])
+    inside = [min(max(value, floor), ceiling) for value in best_values]
     if log:
         margin, min_width = LOG_MARGIN, LOG_MIN_WIDTH
         low, high = math.log10(min(inside)) - margin, math.log10(max(inside)) + margin
@@ -188,18 +190,18 @@ def _outward(old: Range, low: float, high: float) -> tuple[float, float]:
     return (round(low), round(high)) if old.integer else (low, high)
 
 
-def _shorter_list(old: Choice, kept: Sequence[Any], ranked: Sequence[Any]) -> Choice:
+def _shorter_list(old: Choice, best_values: Sequence[Any], ranked: Sequence[Any]) -> Choice:
     """The values of a list that stay.
 
     Args:
         old: the stage's list.
-        kept: values of the kept trials, that of the best first.
+        best_values: values of the kept trials, that of the best trial first.
         ranked: values of all trials, likewise.
     """
-    chosen = {old.index(value) for value in kept}
+    chosen = {old.index(value) for value in best_values}
     uses = Counter(old.index(value) for value in ranked)
     chosen |= {index for index in range(len(old.values)) if uses[index] < MIN_TRIALS_TO_DROP_VALUE}
-    best = old.index(kept[0])
+    best = old.index(best_values[0])
     if old.numeric:
         order = sorted(range(len(old.values)), key=lambda index: old.values[index])
         place = order.index(best) if best is not None else 0

@@ -207,7 +207,7 @@ class Checkpointer(Observer):
             self.save()
             raise Interrupted(
                 f"{self.signals.received} after step {step}; everything is kept. "
-                f"Go on with: zoo train --resume {self.run}"
+                f"Resume with: zoo train --resume {self.run}"
             )
         every = self.every_steps
         steps = every is not None and step // every > self._saved_step // every

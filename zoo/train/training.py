@@ -160,7 +160,7 @@ def _resumed(
         raise DataError(
             f"{run}: the data changed since it began. Expected fingerprint "
             f"{info['data']['fingerprint'][:12]}. Received {data.fingerprint[:12]}; "
-            "bring the old data back, or start a new run."
+            "restore the old data, or start a new run."
         )
     run.sweep()
     warning = run_metadata.changed_versions(info)
@@ -241,7 +241,7 @@ class _Training:
             status = "interrupted"
             raised = Interrupted(
                 "stopped at once; the last saved state is kept. "
-                f"Go on with: zoo train --resume {self.run}"
+                f"Resume with: zoo train --resume {self.run}"
             )
         elif backend.out_of_memory(error):
             raised = ZooError(
