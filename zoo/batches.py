@@ -83,7 +83,7 @@ class Batches:
             (images, labels), or (images, labels, weights) with class weights; see `Batch`.
 
         Raises:
-            DataError: an image cannot be read any more.
+            DataError: an image can no longer be decoded.
         """
         try:
             step = int(step)

@@ -1,4 +1,4 @@
-"""The former place of `zoo.model.layers`: scripts that load saved models import it by this name."""
+"""Deprecated alias of `zoo.model.layers`, for scripts that load saved models."""
 
 from zoo.model.layers import FixedConv2D, Maxout, PadShortcut
 

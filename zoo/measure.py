@@ -1,4 +1,4 @@
-"""The former place of `zoo.check.measure`: scripts that check networks import it by this name."""
+"""Deprecated alias of `zoo.check.measure`, for scripts written for earlier versions."""
 
 from zoo.check.measure import MEASURE, Subject
 

@@ -182,7 +182,7 @@ def test_other_number_of_classes(
     loaded = TrainedRun(copied(trained, tmp_path))
     loaded.model = keras.Model(loaded.model.inputs, loaded.model.outputs[0][:, :9])
     set_writer("onnx", lambda trained, folder: exports.copy("onnx", folder))
-    require_refused(loaded, "onnx", r"images answers \(10,\) probabilities an image")
+    require_refused(loaded, "onnx", r"images answers \(10,\) probabilities per image")
 
 
 @pytest.mark.slow

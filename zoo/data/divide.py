@@ -35,7 +35,7 @@ def divide(
         seed: seed of the draw.
 
     Returns:
-        {split: {class: sorted positions of its images}}, with the rest in "train".
+        {split: {class: sorted positions of its images}}, with the remainder in "train".
     """
     splits: dict[str, dict[str, list[int]]] = {name: {} for name in (*shares, "train")}
     remaining = {name: permutation(size, seed, name) for name, size in sizes.items()}

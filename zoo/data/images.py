@@ -108,7 +108,9 @@ class Decoded:
 
 
 def decode(source: Path | bytes, spec: ImageSpec) -> Decoded:
-    """Decodes a file of any of `FORMATS`, which its content tells, not its name.
+    """Decodes an image.
+
+    The format (one of `FORMATS`) is detected from the content, not from the file name.
 
     Args:
         source: path of the file, or its bytes.

@@ -106,6 +106,6 @@ def is_image(name: str) -> bool:
 
 
 def in_words(names: Sequence[str]) -> str:
-    """Joins names with commas; of many only the first, and how many more there are."""
-    more = len(names) - NAMED_IN_NOTES
-    return ", ".join(names[:NAMED_IN_NOTES]) + (f" and {more} more" if more > 0 else "")
+    """Joins names with commas; a long list is cut, with the number of omitted names."""
+    omitted = len(names) - NAMED_IN_NOTES
+    return ", ".join(names[:NAMED_IN_NOTES]) + (f" and {omitted} more" if omitted > 0 else "")

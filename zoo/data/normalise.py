@@ -36,7 +36,7 @@ class Normalisation:
 
     @classmethod
     def from_json(cls, values: Mapping[str, Any]) -> Normalisation:
-        """Makes the normalisation of an `as_json` again."""
+        """Restores the normalisation that `as_json` returned."""
         return cls(values["kind"], values["scale"], values["offset"])
 
 
@@ -49,6 +49,13 @@ def normalisation(kind: str, split: Split) -> Normalisation:
     Args:
         kind: the word.
         split: the training split; validation and test images must not influence the network.
+
+    Returns:
+        The normalisation; one scale and offset for all pixels, per channel, or per pixel.
+
+    Raises:
+        KeyError: `kind` is none of `KINDS`.
+        DataError: an image can no longer be decoded.
     """
     scale, offset = KINDS[kind](split)
     return Normalisation(kind, scale, offset)

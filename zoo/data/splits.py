@@ -116,7 +116,7 @@ class FileSplit:
             return decode(path, self.spec).pixels
         except BadImage as error:
             raise DataError(
-                "an image was good when the run began and is not any more; restore it",
+                "an image can no longer be decoded; restore the file",
                 [Problem(file=str(path), message=str(error))],
             ) from None
 

@@ -243,7 +243,7 @@ def examples(builder: Any, split: str) -> Iterator[tuple[np.ndarray, int]]:
     except Exception as error:  # TensorFlow's errors have no base class in common.
         raise DataError(
             f"{builder.name} cannot be read from {builder.data_dir}: "
-            f"{tfds_builder.first_line(error)}; remove that folder, so that it is prepared anew"
+            f"{tfds_builder.first_line(error)}; remove that folder, so that it is prepared again"
         ) from None
 
 

@@ -136,7 +136,7 @@ def class_names(builder: Any, options: Tfds) -> tuple[str, ...] | None:
     if missing:
         raise DataError(
             f"{builder.name} has no feature {' and no feature '.join(missing)}. Expected image and "
-            f"label. Received {', '.join(names) or 'no features'}; zoo wants one label an image"
+            f"label. Received {', '.join(names) or 'no features'}; zoo needs one label per image"
         )
     image, label = features["image"], features["label"]
     pixel_type = np.dtype(image.np_dtype).name if hasattr(image, "np_dtype") else "?"

@@ -118,8 +118,8 @@ def _verify_files(
 def _added(statistics: PixelStatistics | None, pixels: list[np.ndarray]) -> PixelStatistics | None:
     if not pixels:
         return statistics
-    more = PixelStatistics.of(np.stack(pixels))
-    return more if statistics is None else statistics + more
+    added = PixelStatistics.of(np.stack(pixels))
+    return added if statistics is None else statistics + added
 
 
 def _read(path: Path) -> bytes:

@@ -153,16 +153,16 @@ def _convert_erfc_expm1(graph: Any, node: Any, name: str, _: Any) -> None:
     (x,), (out,), kind = node.input, node.output, node.type
     shape, dtype = graph.get_shape(out), graph.get_dtype(out)
     graph.remove_node(name)
-    one = graph.make_const(f"{name}/one", np.float32(1)).output[0]
+    unit = graph.make_const(f"{name}/one", np.float32(1)).output[0]
     value = graph.make_node("Erf" if kind == "Erfc" else "Exp", [x]).output[0]
-    inputs = [one, value] if kind == "Erfc" else [value, one]
+    inputs = [unit, value] if kind == "Erfc" else [value, unit]
     graph.make_node("Sub", inputs, name=name, outputs=[out], shapes=[shape], dtypes=[dtype])
 
 
 def litert(trained: TrainedRun, folder: Path) -> None:
     """Writes a .tflite file whose signature `serving_default` takes and returns what `onnx` does.
 
-    A zip archive behind the model holds labels.txt, TensorFlow Lite's way to attach files.
+    A zip archive after the model holds labels.txt, TensorFlow Lite's way to attach files.
     """
     model, function, signature = _float32_function(trained)
     archive = keras.export.ExportArchive()
@@ -181,7 +181,7 @@ def litert(trained: TrainedRun, folder: Path) -> None:
 
 
 def write_labels(file: Path, classes: list[str]) -> None:
-    """Writes class names, one a line, in the order of the logits."""
+    """Writes class names, one per line, in the order of the logits."""
     file.write_text(_label_lines(classes), encoding="utf-8")
 
 

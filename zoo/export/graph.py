@@ -185,8 +185,8 @@ def _first_frame(content: Any) -> tuple[Any, Any, Any]:
     end = skip(frame + 11 + palette(byte(frame + 9)), True)
     # Position 0, 0, so that TensorFlow takes the frame for the canvas.
     before = tf.strings.substr(content, 0, tf.minimum(frame + 1, tf.strings.length(content)))
-    behind = tf.minimum(frame + 5, tf.strings.length(content))
-    after = tf.strings.substr(content, behind, tf.maximum(end - frame - 5, 0))
+    rest_start = tf.minimum(frame + 5, tf.strings.length(content))
+    after = tf.strings.substr(content, rest_start, tf.maximum(end - frame - 5, 0))
     alone = tf.strings.join([before, b"\0\0\0\0", after, b";"])
     size = tf.maximum([short(8), short(6)], [top + height, left + width])
     return alone, size, tf.stack([top, left])
@@ -253,7 +253,7 @@ def _decode_bmp(content: Any) -> Any:
         return tf.gather(table, indices)
 
     def direct() -> Any:
-        # TensorFlow refuses bytes behind the pixels.
+        # TensorFlow refuses bytes after the pixels.
         whole = part(0, start + rows * stride)
         return tf.io.decode_bmp(whole, channels=0)[:, :, :3]
 

@@ -37,10 +37,20 @@ def compare(trained: TrainedRun, artifact: Artifact, data: Splits, work: Path) -
         work: an empty folder.
 
     Returns:
-        Contents of parity.json: the worst values of all signatures, then those of each signature,
-        and for encoded images those of each odd size and kind. Differences are between
-        probabilities. `substituted` counts the files that training reads and a graph does not;
-        PNGs of their pixels replaced them.
+        Contents of parity.json; differences are between probabilities.
+
+        - max_abs_diff: largest difference between the export and the run.
+        - max_repeat_diff: largest difference between two answers of the export to the same images.
+        - top1_agreement: fraction of images with the same most probable class, from 0 to 1.
+        - images: number of validation images compared.
+        - data_fingerprint: fingerprint of the data.
+        - substituted: with encoded images only: number of files that training reads and a graph
+          does not; PNGs of their pixels replaced them.
+        - tolerance: limit of the differences.
+        - labels: whether the export's class names are the run's.
+        - passed: whether the labels agree and no difference exceeds the tolerance.
+        - signatures: by name, the first four values for each signature; for encoded images also
+          `cases`, the largest difference for each unusual size and kind of image.
 
     Raises:
         ParityError: the export cannot be read, or answers another number of classes.
@@ -114,7 +124,7 @@ def _compare_signature(
     probabilities = answers[f"{name}/probabilities"]
     if probabilities.shape != expected.shape:
         raise ParityError(
-            f"{name} answers {probabilities.shape[1:]} probabilities an image. Expected "
+            f"{name} answers {probabilities.shape[1:]} probabilities per image. Expected "
             f"{expected.shape[1:]}."
         )
     difference = max_difference(expected, probabilities)

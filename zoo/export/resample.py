@@ -44,10 +44,10 @@ def _resize_and_pad(pixels: Any, height: Any, width: Any, spec: ImageSpec) -> An
         rounded = tf.cast(tf.round(tf.cast(size, tf.float64) * scale), tf.int32)
         return tf.minimum(most, tf.maximum(1, rounded))
 
-    one = tf.constant(1.0, tf.float64)
+    unit = tf.constant(1.0, tf.float64)
     scale = tf.minimum(
-        one * spec.width / tf.cast(width, tf.float64),
-        one * spec.height / tf.cast(height, tf.float64),
+        unit * spec.width / tf.cast(width, tf.float64),
+        unit * spec.height / tf.cast(height, tf.float64),
     )
     rows, columns = scaled(height, spec.height, scale), scaled(width, spec.width, scale)
     top, left = (spec.height - rows) // 2, (spec.width - columns) // 2
@@ -102,12 +102,12 @@ def _convolve(support: float, weigh: Callable[[Any], Any], values: Any, size: An
         size: the number of output rows.
     """
     count = tf.shape(values)[0]
-    # No constants: TensorFlow would fold them and round otherwise than Pillow, which moves a pixel
-    # on the edge of a box to the other side.
-    one = tf.cast(tf.minimum(count, 1), tf.float64)
+    # A 1.0 that is computed: TensorFlow would fold constants and round otherwise than Pillow, which
+    # moves a pixel on the edge of a box to the other side.
+    unit = tf.cast(tf.minimum(count, 1), tf.float64)
     size = size - 1 + tf.minimum(count, 1)
     scale = tf.cast(count, tf.float64) / tf.cast(size, tf.float64)
-    stretch = tf.maximum(scale, one)
+    stretch = tf.maximum(scale, unit)
     reach = support * stretch
     groups = (size + GROUP - 1) // GROUP
     out = tf.minimum(tf.range(groups * GROUP), size - 1)
@@ -117,15 +117,15 @@ def _convolve(support: float, weigh: Callable[[Any], Any], values: Any, size: An
     start = first[::GROUP]
     length = tf.reduce_max(last[GROUP - 1 :: GROUP] - start)
     position = start[:, None] + tf.range(length)  # (groups, length)
-    by_group = [tf.reshape(each, [groups, GROUP, 1]) for each in (first, last, centre)]
+    by_group = [tf.reshape(tensor, [groups, GROUP, 1]) for tensor in (first, last, centre)]
     at = position[:, None, :]
     inside = tf.logical_and(at >= by_group[0], at < by_group[1])
-    weights = weigh((tf.cast(at, tf.float64) - by_group[2] + 0.5) * (one / stretch))
-    weights = tf.where(inside, weights, 0.0 * one)
+    weights = weigh((tf.cast(at, tf.float64) - by_group[2] + 0.5) * (unit / stretch))
+    weights = tf.where(inside, weights, 0.0 * unit)
     weights /= tf.reduce_sum(weights, axis=-1, keepdims=True)
     weights *= 1 << PRECISION
     weights = tf.cast(
-        tf.cast(weights + tf.where(weights < 0, -0.5 * one, 0.5), tf.int32), one.dtype
+        tf.cast(weights + tf.where(weights < 0, -0.5 * unit, 0.5), tf.int32), unit.dtype
     )
     position = tf.minimum(position, count - 1)
     columns = tf.shape(values)[1]

@@ -171,7 +171,7 @@ def _line(text: str, reason: str) -> str:
     return "\n".join([*_comment(reason, f"{indent}# "), text])
 
 
-def _comment(text: str, first: str = "# ", rest: str | None = None) -> list[str]:
+def _comment(text: str, first: str = "# ", continuation_prefix: str | None = None) -> list[str]:
     """Wraps text into comment lines.
 
     Line breaks in file names are replaced: they would end the comment.
@@ -181,7 +181,7 @@ def _comment(text: str, first: str = "# ", rest: str | None = None) -> list[str]
         safe,
         WIDTH,
         initial_indent=first,
-        subsequent_indent=first if rest is None else rest,
+        subsequent_indent=first if continuation_prefix is None else continuation_prefix,
         break_long_words=False,
         break_on_hyphens=False,
     )

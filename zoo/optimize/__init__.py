@@ -32,7 +32,7 @@ def optimizer(recipe: Recipe, model: keras.Model, steps_per_epoch: int) -> Any:
     Args:
         recipe: the recipe, for its `train` block.
         model: built model whose trainable variables are updated.
-        steps_per_epoch: training batches an epoch.
+        steps_per_epoch: training batches per epoch.
 
     Raises:
         RecipeError: an epoch has fewer steps than `gradient_accumulation_steps`.

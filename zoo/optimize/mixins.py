@@ -137,4 +137,4 @@ class MovingAverageOptimizer(keras.optimizers.Optimizer):
             average.assign(old_share * average + (1 - old_share) * variable)
 
     def finalize_variable_values(self, var_list: list[Any]) -> None:
-        """Does nothing: a resumed run goes on with the weights, not their average."""
+        """Does nothing: a resumed run continues with the weights, not their average."""

@@ -18,7 +18,7 @@ def learning_rate(schedule: Choice, peak: float, epochs: int, steps_per_epoch: f
         schedule: the recipe's `train.schedule`.
         peak: highest learning rate.
         epochs: epochs of the training.
-        steps_per_epoch: updates an epoch; not a whole number where gradients are accumulated.
+        steps_per_epoch: updates per epoch; not a whole number where gradients are accumulated.
 
     Returns:
         A float for `constant`, which callbacks may change; else a Keras schedule over updates.
@@ -110,7 +110,7 @@ class PerUpdateSchedule(keras.optimizers.schedules.LearningRateSchedule):
 
     Args:
         schedule: Keras schedule over updates.
-        every: steps an update.
+        every: steps per update.
     """
 
     def __init__(self, schedule: Any, every: int) -> None:

@@ -313,7 +313,11 @@ def _group_fault(name: str, groups: int, channels: int, positions: int) -> str:
 def slide(
     size: list[int] | Shape, window: list[int] | Shape, strides: Shape, padding: str
 ) -> tuple[int, int]:
-    """Height and width after a window has slid over them; 0 or less where it does not fit."""
+    """Height and width of a convolution's or a pool's output; 0 where the window does not fit.
+
+    The formulas are those of Keras's padding: ceil(n / s) for `same`, floor((n - k) / s) + 1 for
+    `valid`, with size n, window k and stride s.
+    """
     if padding == "same":
         height, width = (-(-n // s) for n, s in zip(size, strides, strict=True))
     else:

@@ -1,4 +1,4 @@
-"""What a plan is made of: layers with their shapes and costs."""
+"""The layers of a plan, with their shapes and costs."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ class Layer:
 
     @property
     def trains_kernel(self) -> bool:
-        """Whether it has a kernel that is trained: all that have one but `whiten`."""
+        """Whether the kernel is trainable (False for `whiten`, and without a kernel)."""
         return "kernel" in self.options.trained
 
     @property
@@ -134,5 +134,5 @@ class Plan:
 
     @property
     def activation_bytes(self) -> int:
-        """Bytes of all layers' outputs for one image: what training keeps for backpropagation."""
+        """Bytes of all layers' outputs for one image, which training stores for backpropagation."""
         return sum(layer.values for layer in self.layers) * self.bytes_per_value

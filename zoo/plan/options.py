@@ -1,4 +1,4 @@
-"""What a layer of each kind is made with: one frozen dataclass a kind."""
+"""The options of each kind of layer: one frozen dataclass per kind."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from zoo.recipe.norms import BatchNorm, GroupNorm, LayerNorm
 
 @dataclass(frozen=True, kw_only=True)
 class Options:
-    """Options of a layer that has none, such as `flatten`; the base of all others."""
+    """Base class of layer options; used directly for layers without options, such as `flatten`."""
 
     @property
     def trained(self) -> tuple[str, ...]:
@@ -22,7 +22,7 @@ class Options:
 
 @dataclass(frozen=True, kw_only=True)
 class KernelOptions(Options):
-    """What all layers with a kernel share."""
+    """Options that all layers with a kernel share."""
 
     use_bias: bool
     kernel_initializer: Choice
@@ -40,7 +40,7 @@ class HiddenOptions(KernelOptions):
     """A layer with a trained kernel before the head: `conv`, `depthwise_conv` and `fc`.
 
     Attributes:
-        activation: of its stage.
+        activation: activation of its stage.
         norm_follows: whether a norm follows the kernel, before the activation.
     """
 

@@ -329,7 +329,7 @@ def _window(stage: ConvolutionStage, strides: tuple[int, int]) -> dict[str, Any]
 
 
 def pieces(stage: KernelStage) -> int:
-    """How many times its filters or units a kernel needs for the stage's activation."""
+    """Factor on a kernel's filters or units that the stage's activation needs: 1 but for maxout."""
     activation: Any = stage.activation
     return int(activation.options.pieces) if activation.word == "maxout" else 1
 

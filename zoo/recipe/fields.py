@@ -104,7 +104,7 @@ def tuple_of(item: Any) -> Any:
 
 
 class Choice(Model):
-    """Base of all that a recipe gives as a word with options."""
+    """Base class of everything that a recipe gives as a word with options."""
 
     @property
     def word(self) -> str:
@@ -119,9 +119,9 @@ class Choice(Model):
     @model_validator(mode="before")
     @classmethod
     def _read_word(cls, value: Any) -> Any:
-        words = cls.model_fields
+        entries = cls.model_fields
         if isinstance(value, str):
-            if value not in words:
+            if value not in entries:
                 raise PydanticCustomError("unknown_word", "unknown word", {"word": value})
             return {value: {}}
         if not isinstance(value, dict):
@@ -129,11 +129,11 @@ class Choice(Model):
         if len(value) != 1:
             raise PydanticCustomError("one_word", "one word", {"given": list(value)})
         (word, options), *_ = value.items()
-        if word not in words:
+        if word not in entries:
             raise PydanticCustomError("unknown_word", "unknown word", {"word": str(word)})
         if isinstance(options, dict):
             return value
-        model = _options_of(words[word])
+        model = _options_of(entries[word])
         if issubclass(model, Choice):
             return value
         if options is None or not model.model_fields:
@@ -165,14 +165,17 @@ class Choice(Model):
             for name, field in cls.model_fields.items()
             if not any(option.is_required() for option in _options_of(field).model_fields.values())
         ]
-        one = {
+        with_options = {
             "type": "object",
             "properties": properties,
             "additionalProperties": False,
             "minProperties": 1,
             "maxProperties": 1,
         }
-        return {"description": cls.__doc__, "anyOf": [{"enum": bare}, one] if bare else [one]}
+        return {
+            "description": cls.__doc__,
+            "anyOf": [{"enum": bare}, with_options] if bare else [with_options],
+        }
 
 
 def _written(value: Any) -> Any:
@@ -215,16 +218,16 @@ class NoOptions(Model):
     """A word without options."""
 
 
-def choice(name: str, doc: str, words: Mapping[str, Word]) -> type[Choice]:
+def choice(name: str, doc: str, entries: Mapping[str, Word]) -> type[Choice]:
     """Makes a `Choice` model from a table of words.
 
     Args:
-        name: of the model's class, and its heading in docs/recipe.md.
+        name: name of the model's class, and its heading in docs/recipe.md.
         doc: its docstring.
-        words: word -> its description and options.
+        entries: word -> its description and options.
     """
     fields: dict[str, Any] = {}
-    for word, entry in words.items():
+    for word, entry in entries.items():
         # Words without options share one model: making a model takes a millisecond at every start.
         options = _options(f"{name}_{word}", entry) if entry.options else NoOptions
         fields[word] = (options | None, Field(None, description=entry.description))

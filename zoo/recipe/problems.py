@@ -1,4 +1,4 @@
-"""Words pydantic's errors for users: what is wrong, expected and received, and a near word."""
+"""Translates pydantic's errors: what is wrong, expected and received, and a near word."""
 
 from __future__ import annotations
 
@@ -41,17 +41,17 @@ _YAML11_BOOLEANS = {
 }
 
 
-def match(word: object, words: Iterable[str]) -> str | None:
+def match(word: object, names: Iterable[str]) -> str | None:
     """The word that was probably meant, by its meaning in other tools or its spelling.
 
     Args:
         word: as the user wrote it.
-        words: what is allowed there.
+        names: the words allowed there.
 
     Returns:
         One of the allowed words, or None.
     """
-    allowed = list(words)
+    allowed = list(names)
     lower = {name.lower(): name for name in allowed}
     text = str(word).lower()
     synonym = next((word for word in meanings(text) if word in allowed), None)
@@ -67,9 +67,9 @@ def meanings(text: str) -> tuple[str, ...]:
     return (synonyms,) if isinstance(synonyms, str) else synonyms
 
 
-def near(word: object, words: Iterable[str]) -> str:
+def near(word: object, names: Iterable[str]) -> str:
     """The end of a sentence: `; did you mean 'x'?`, or `.` where no allowed word is near."""
-    meant = match(word, words)
+    meant = match(word, names)
     return f"; did you mean '{meant}'?" if meant else "."
 
 
@@ -168,10 +168,10 @@ def _sentence(kind: str, value: Any, item: Any, path: KeyPath) -> str:
     """The message for one of pydantic's errors.
 
     Args:
-        kind: its type.
+        kind: type of the error.
         value: the wrong value.
-        item: all that pydantic says of it.
-        path: where it is.
+        item: pydantic's entry for the error.
+        path: path of the value in the recipe.
     """
     context = item.get("ctx", {})
     if kind == "extra_forbidden":
@@ -183,8 +183,8 @@ def _sentence(kind: str, value: Any, item: Any, path: KeyPath) -> str:
     if kind == "one_word":
         return _one_word(value, path)
     if kind == "literal_error":
-        words = [str(word) for word in get_args(type_at(path))]
-        return f"unknown word{near(value, words)} {_one_of(words)} Received {received(value)}."
+        names = [str(name) for name in get_args(type_at(path))]
+        return f"unknown word{near(value, names)} {_one_of(names)} Received {received(value)}."
     if kind in _BOUNDS:
         key, text = _BOUNDS[kind]
         return f"out of range. Expected {text} {context[key]}. Received {received(value)}."
@@ -204,20 +204,20 @@ def _sentence(kind: str, value: Any, item: Any, path: KeyPath) -> str:
     return f"{item['msg']}."
 
 
-def _one_of(words: Iterable[str]) -> str:
-    return f"Expected one of: {', '.join(words)}."
+def _one_of(names: Iterable[str]) -> str:
+    return f"Expected one of: {', '.join(names)}."
 
 
 def unknown_key(path: KeyPath) -> str:
     """The sentence for a key that the block at `path[:-1]` does not have."""
     model = model_at(path[:-1])
-    words = list(model.model_fields) if model else []
-    if not words:
+    names = list(model.model_fields) if model else []
+    if not names:
         return "unknown key. Expected nothing here: it takes no options."
-    hint = near(path[-1], words)
+    hint = near(path[-1], names)
     if hint == ".":
         hint = _elsewhere(str(path[-1]), path[:-1])
-    return f"unknown key{hint} {_one_of(words)}"
+    return f"unknown key{hint} {_one_of(names)}"
 
 
 def _elsewhere(word: str, block: KeyPath) -> str:
@@ -302,19 +302,19 @@ def _wrong_type(kind: str, value: Any) -> str:
 
 def _no_map(value: Any, path: KeyPath) -> str:
     model = model_at(path)
-    words = list(model.model_fields) if model else []
+    names = list(model.model_fields) if model else []
     if model is not None and issubclass(model, Choice):
-        return f"wrong type. {_one_of(words)} Received {received(value)}."
+        return f"wrong type. {_one_of(names)} Received {received(value)}."
     if get_origin(type_at(path)) is dict:
         return (
             "wrong type. Expected a map of paths, such as train.optimizer: .... "
             f"Received {received(value)}."
         )
-    if not words:
+    if not names:
         return f"takes no options. Received {received(value)}."
     none = ", or none" if _may_be_none(path) else ""
     hint = " Leave out the leading '-'." if isinstance(value, list) and value else ""
-    return f"wrong type. Expected a map with {_or(words)}{none}. Received {received(value)}.{hint}"
+    return f"wrong type. Expected a map with {_or(names)}{none}. Received {received(value)}.{hint}"
 
 
 def _may_be_none(path: KeyPath) -> bool:
@@ -325,8 +325,8 @@ def _may_be_none(path: KeyPath) -> bool:
     return type(None) in get_args(model.model_fields[str(path[-1])].annotation)
 
 
-def _or(words: list[str]) -> str:
-    return words[0] if len(words) == 1 else f"{', '.join(words[:-1])} or {words[-1]}"
+def _or(names: list[str]) -> str:
+    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} or {names[-1]}"
 
 
 def _wrong_list(kind: str, value: Any, context: Mapping[str, Any], path: KeyPath) -> str:

@@ -25,10 +25,12 @@ INHERITED = (
 
 
 def resolved(recipe: Recipe) -> Recipe:
-    """The recipe with every default filled in: of stages, `auto`, biases and paths.
+    """Returns the recipe with all defaults filled in.
+
+    These are the options of stages, `auto`, `use_bias` and absolute paths.
 
     Args:
-        recipe: valid.
+        recipe: a valid recipe.
     """
     defaults = recipe.model.defaults
     if defaults.group_norm or defaults.layer_norm:
@@ -53,9 +55,9 @@ def full_order(order: tuple[str, ...]) -> tuple[str, ...]:
 
 def fan_in_scaling(gain2: float) -> Choice:
     """The initializer with Var(w) = gain2 / fan_in."""
-    words = {1.0: "lecun_normal", 2.0: "he_normal"}
+    initializer_names = {1.0: "lecun_normal", 2.0: "he_normal"}
     return Initializer.model_validate(
-        words.get(gain2) or {"VarianceScaling": {"scale": gain2, "mode": "fan_in"}}
+        initializer_names.get(gain2) or {"VarianceScaling": {"scale": gain2, "mode": "fan_in"}}
     )
 
 
@@ -113,7 +115,7 @@ def _norm(stage: KernelStage, defaults: Defaults, key: str) -> Any:
 
 
 def _sum_and_projection(block: Residual, defaults: Defaults) -> dict[str, Any]:
-    """What the sum of a block and its projection take from the defaults."""
+    """The options of a block's sum and projection, with the defaults filled in."""
     kernel = block.kernel_initializer or defaults.kernel_initializer
     update: dict[str, Any] = {
         "activation": block.activation or defaults.activation,

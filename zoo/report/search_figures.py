@@ -103,19 +103,21 @@ class _Axis:
         drawn = [row["values"][path] for row in rows if path in row["values"]]
         listed = [value for space in spaces for value in space.get("values", ())]
         self.label = path if len(path) <= MAX_LABEL else f"...{path[3 - MAX_LABEL :]}"
-        self.words: list[str] | None = None
+        self.tick_labels: list[str] | None = None
         if listed or not all(map(_is_number, drawn)):
-            self.words = list(dict.fromkeys(as_word(value) for value in [*listed, *drawn]))
-        self.log = self.words is None and any(space.get("sampling") == "log" for space in spaces)
-        bounds = [] if self.words else [space[bound] for space in spaces for bound in BOUNDS]
+            self.tick_labels = list(dict.fromkeys(as_word(value) for value in [*listed, *drawn]))
+        self.log = self.tick_labels is None and any(
+            space.get("sampling") == "log" for space in spaces
+        )
+        bounds = [] if self.tick_labels else [space[bound] for space in spaces for bound in BOUNDS]
         positions = [self.position(value) for value in [*drawn, *listed, *bounds]]
         known = [position for position in positions if position is not None] or [0.0]
         self.low, self.high = min(known), max(known)
 
     def position(self, value: Any) -> float | None:
         """Return where a value lies on the axis; None if it cannot, such as 0 in log space."""
-        if self.words is not None:
-            return float(self.words.index(as_word(value)))
+        if self.tick_labels is not None:
+            return float(self.tick_labels.index(as_word(value)))
         return None if self.log and value <= 0 else float(value)
 
     def row_position(self, row: Row) -> float | None:
@@ -134,7 +136,7 @@ class _Axis:
 
     def tick(self, position: float) -> str:
         """Return the text at a position."""
-        return f"{position:.3g}" if self.words is None else self.words[round(position)]
+        return f"{position:.3g}" if self.tick_labels is None else self.tick_labels[round(position)]
 
 
 def _is_number(value: Any) -> bool:
@@ -159,9 +161,9 @@ def _draw_scores(
         panel.set(xlabel=axis.label)
         if axis.log:
             panel.set(xscale="log")
-        if axis.words is not None:
-            panel.set_xticks(range(len(axis.words)), axis.words)
-            panel.set_xlim(-0.5, len(axis.words) - 0.5)
+        if axis.tick_labels is not None:
+            panel.set_xticks(range(len(axis.tick_labels)), axis.tick_labels)
+            panel.set_xlim(-0.5, len(axis.tick_labels) - 0.5)
     for panel in panels[::columns]:
         panel.set(ylabel=objective)
     _draw_legend(figure, rows, colours)
@@ -270,10 +272,10 @@ def _draw_parallel(
         panel.plot(shown, [heights[index] for index in shown], "o-", **style)
     for index, axis in enumerate(axes):
         panel.axvline(index, color="black", lw=0.8)
-        if axis.words is None or axis.low == axis.high:
+        if axis.tick_labels is None or axis.low == axis.high:
             _label_ends(panel, index, axis.tick(axis.low), axis.tick(axis.high))
         else:
-            for order, word in enumerate(axis.words):
+            for order, word in enumerate(axis.tick_labels):
                 y = (order - axis.low) / (axis.high - axis.low)
                 panel.text(index, y, f" {word}", fontsize=7, va="center")
     panel.axvline(len(axes), color="black", lw=0.8)

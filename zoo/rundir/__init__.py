@@ -1,11 +1,11 @@
 """Run folders and search folders: the only package that knows the names in them.
 
-Every file is written under a temporary name and renamed, so that it is there whole or not at all.
+Every file is written under a temporary name and renamed, so that it is either complete or absent.
 
 runs/<recipe name>/<YYYYmmdd-HHMMSS>-<4 hex>/
     recipe.yaml       the recipe as trained, every default written out
     run.json          status, seed, versions, device, data fingerprint, normalisation, classes
-    metrics.jsonl     a row an epoch
+    metrics.jsonl     a row per epoch
     checks.json       findings of the live checks, or of zoo check
     evaluation.json   metrics of the test split
     best.keras        the best epoch's model
@@ -17,7 +17,7 @@ runs/<recipe name>/<YYYYmmdd-HHMMSS>-<4 hex>/
 runs/<recipe name>/tune-<YYYYmmdd-HHMMSS>-<4 hex>/
     recipe.yaml       the recipe as given to the search, with its space
     tune.json         status, seconds, stages with their ranges and edge verdicts
-    trials.jsonl      a row a finished trial, appended as it ends
+    trials.jsonl      a row per finished trial, appended as it ends
     attempts.jsonl    a row each time a trial is begun
     trials.csv        the rows of trials.jsonl as a table
     best.yaml         the recipe that won

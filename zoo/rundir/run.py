@@ -50,7 +50,7 @@ class Run(Folder):
 
     @property
     def metrics_file(self) -> Path:
-        """Path of the metrics, a JSON row an epoch."""
+        """Path of the metrics, a JSON row per epoch."""
         return self.folder / "metrics.jsonl"
 
     @property
@@ -104,14 +104,14 @@ class Run(Folder):
             remove_temporary(folder)
 
     def rows(self) -> list[dict[str, Any]]:
-        """Read metrics.jsonl: a row an epoch, oldest first."""
+        """Read metrics.jsonl: a row per epoch, oldest first."""
         if not self.metrics_file.is_file():
             return []
         text = self.metrics_file.read_text(encoding="utf-8")
         return [json.loads(line) for line in text.splitlines() if line.strip()]
 
     def write_rows(self, rows: Iterable[dict[str, Any]]) -> None:
-        """Write metrics.jsonl anew."""
+        """Rewrite metrics.jsonl."""
         write_text(self.metrics_file, "".join(json.dumps(row) + "\n" for row in rows))
 
     def write_checks(self, report: dict[str, Any]) -> None:

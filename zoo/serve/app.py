@@ -78,7 +78,7 @@ class App:
     Args:
         versions: the versions.
         batch_limits: of batches and their queue.
-        limits: of the size of requests.
+        limits: limits of the size of requests.
     """
 
     def __init__(

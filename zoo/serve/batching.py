@@ -45,22 +45,22 @@ class BatchLimits:
 
 
 @dataclass(eq=False)
-class _Waiting:
+class _QueuedRequest:
     """A request in the queue. Its next part is the rows from `start` to `stop`.
 
     Attributes:
         run: the function.
-        inputs: of the whole request, by name.
+        inputs: arrays of the whole request, by name.
         total: the number of rows; 1 if the request has no batch axis.
         weights: cumulative sums of the rows' weights; None if all weigh 0.
-        limits: of a batch.
+        limits: limits of a batch.
         future: receives the answer.
         loop: the event loop of `future`.
         group: requests with equal groups may run together; None: this one runs alone.
         start: first row of the next part.
-        stop: row behind the next part.
-        weight: of the next part.
-        answers: of the parts so far.
+        stop: row after the next part.
+        weight: weight of the next part.
+        answers: answers of the parts so far.
         since: when the request joined the queue, or joined it again.
     """
 
@@ -97,16 +97,19 @@ class _Waiting:
             return self.inputs
         return {name: array[self.start : self.stop] for name, array in self.inputs.items()}
 
-    def finish_part(self, answer: Arrays) -> Arrays | None:
+    def finish_part(self, part_answer: Arrays) -> Arrays | None:
         """Stores the answer of a part; after the last part returns the whole answer."""
         if self.whole:
-            return answer
-        self.answers.append(answer)
+            return part_answer
+        self.answers.append(part_answer)
         self.start = self.stop
         if self.start == self.total:
             try:
                 names = self.answers[0]
-                return {name: np.concatenate([of[name] for of in self.answers]) for name in names}
+                return {
+                    name: np.concatenate([answer[name] for answer in self.answers])
+                    for name in names
+                }
             except ValueError:  # The model pads rows to the widest of a batch: parts differ.
                 return self.run(self.inputs)
         self._select_part()
@@ -131,14 +134,14 @@ class Batcher:
     """Runs requests on one thread, in batches where their groups are equal.
 
     Args:
-        limits: of batches and their queue.
+        limits: limits of batches and of their queue.
         ran: called on the thread with the number of rows of each batch.
     """
 
     def __init__(self, limits: BatchLimits, ran: Callable[[int], None] = lambda rows: None) -> None:
         self.limits = limits
         self._ran = ran
-        self._groups: OrderedDict[Hashable, deque[_Waiting]] = OrderedDict()
+        self._groups: OrderedDict[Hashable, deque[_QueuedRequest]] = OrderedDict()
         self._waiting = 0
         self._expected = 1  # Concurrent requests seen last: a batch need not wait for more.
         self._closed = False
@@ -178,7 +181,7 @@ class Batcher:
         rows = sizes.pop() if len(sizes) == 1 else -1
         loop = asyncio.get_running_loop()
         together = together and rows > 0
-        waiting = _Waiting(
+        request = _QueuedRequest(
             run,
             inputs,
             rows if together else 1,
@@ -188,24 +191,24 @@ class Batcher:
             loop,
         )
         if together:
-            waiting.group = (key, *((n, a.dtype, a.shape[1:]) for n, a in inputs.items()))
+            request.group = (key, *((n, a.dtype, a.shape[1:]) for n, a in inputs.items()))
         with self._changed:
             self.require_room()
-            self._put(waiting)
+            self._put(request)
             self._changed.notify()
-        return await waiting.future
+        return await request.future
 
-    def _put(self, waiting: _Waiting) -> None:
-        group = waiting if waiting.group is None else waiting.group
-        self._groups.setdefault(group, deque()).append(waiting)
+    def _put(self, request: _QueuedRequest) -> None:
+        group = request if request.group is None else request.group
+        self._groups.setdefault(group, deque()).append(request)
         self._waiting += 1
 
-    def _put_back(self, batch: list[_Waiting], answers: list[Any]) -> None:
-        """Queues requests with parts left behind the others, even if the queue is full."""
+    def _put_back(self, batch: list[_QueuedRequest], answers: list[Any]) -> None:
+        """Queues requests that have parts left after all others, even if the queue is full."""
         with self._changed:
-            for waiting, answer in zip(batch, answers, strict=True):
-                if answer is None and not waiting.future.cancelled():
-                    self._put(waiting)
+            for request, answer in zip(batch, answers, strict=True):
+                if answer is None and not request.future.cancelled():
+                    self._put(request)
 
     def require_room(self) -> None:
         """Refuses a request if it could not wait.
@@ -237,7 +240,7 @@ class Batcher:
                         return
                     self._changed.wait(self._seconds_to_timeout())
                     batch = self._next()
-            batch = [waiting for waiting in batch if not waiting.future.cancelled()]
+            batch = [request for request in batch if not request.future.cancelled()]
             if batch:
                 answers = self._run(batch)
                 self._expected = len(batch) + self._waiting
@@ -246,12 +249,12 @@ class Batcher:
                 del answers
             del batch  # Else its requests stay in memory until the next batch.
 
-    def _next(self) -> list[_Waiting]:
+    def _next(self) -> list[_QueuedRequest]:
         """Takes the next batch out of the queue; empty if none is ready."""
         now = time.monotonic()
         for key, group in self._groups.items():
-            rows = sum(waiting.rows for waiting in group)
-            weight = sum(waiting.weight for waiting in group)
+            rows = sum(request.rows for request in group)
+            weight = sum(request.weight for request in group)
             alone = key is group[0]
             full = rows >= self.limits.batch_size or weight >= self.limits.weight
             complete = self._waiting >= self._expected
@@ -280,43 +283,43 @@ class Batcher:
         oldest = min(group[0].since for group in self._groups.values())
         return max(0.0, oldest + self.limits.timeout - time.monotonic())
 
-    def _run(self, batch: list[_Waiting]) -> list[Any]:
-        """An answer or an exception for each request; None if it has parts left."""
+    def _run(self, batch: list[_QueuedRequest]) -> list[Any]:
+        """Returns an answer or an exception for each request; None if it has parts left."""
         if len(batch) == 1:
             return [self._run_alone(batch[0])]
-        parts = [waiting.part() for waiting in batch]
+        parts = [request.part() for request in batch]
         inputs = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
         try:
-            rows = sum(waiting.rows for waiting in batch)
+            rows = sum(request.rows for request in batch)
             outputs = batch[0].run(inputs)
             self._ran(rows)
             if not _by_row(outputs, rows):
                 raise ValueError("the outputs are not those of the rows")
         except Exception:  # It may be the fault of one request: run each alone.
-            return [self._run_alone(waiting) for waiting in batch]
+            return [self._run_alone(request) for request in batch]
         answers = []
         start = 0
-        for waiting in batch:
-            stop = start + waiting.rows
+        for request in batch:
+            stop = start + request.rows
             answer = {name: array[start:stop] for name, array in outputs.items()}
-            answers.append(_finish_part(waiting, answer))
+            answers.append(_finish_part(request, answer))
             start = stop
         return answers
 
-    def _run_alone(self, waiting: _Waiting) -> Any:
+    def _run_alone(self, request: _QueuedRequest) -> Any:
         try:
-            answer = waiting.run(waiting.part())
-            self._ran(waiting.rows)
-            if not waiting.whole and not _by_row(answer, waiting.rows):
-                return waiting.run(waiting.inputs)  # Outputs are not by row: no parts.
+            answer = request.run(request.part())
+            self._ran(request.rows)
+            if not request.whole and not _by_row(answer, request.rows):
+                return request.run(request.inputs)  # Outputs are not by row: no parts.
         except Exception as error:  # For the client.
             return error
-        return _finish_part(waiting, answer)
+        return _finish_part(request, answer)
 
 
-def _finish_part(waiting: _Waiting, answer: Arrays) -> Any:
+def _finish_part(request: _QueuedRequest, answer: Arrays) -> Any:
     try:
-        return waiting.finish_part(answer)
+        return request.finish_part(answer)
     except Exception as error:
         return error
 
@@ -326,17 +329,17 @@ def _by_row(outputs: Arrays, rows: int) -> bool:
     return all(array.shape[:1] == (rows,) for array in outputs.values())
 
 
-def _deliver(batch: list[_Waiting], answers: list[Any]) -> None:
+def _deliver(batch: list[_QueuedRequest], answers: list[Any]) -> None:
     """Sets the answers of finished requests, each on its own event loop."""
     loops: dict[asyncio.AbstractEventLoop, list[tuple[asyncio.Future[Arrays], Any]]] = {}
-    for waiting, answer in zip(batch, answers, strict=True):
+    for request, answer in zip(batch, answers, strict=True):
         if answer is None:
             continue
-        loops.setdefault(waiting.loop, []).append((waiting.future, answer))
+        loops.setdefault(request.loop, []).append((request.future, answer))
     for loop, pairs in loops.items():
         try:
             loop.call_soon_threadsafe(_resolve, pairs)
-        except RuntimeError:  # The loop is closed: nobody waits.
+        except RuntimeError:  # The loop is closed: no client waits.
             continue
 
 

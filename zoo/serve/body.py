@@ -60,27 +60,27 @@ def expected_bytes(headers: Headers, max_bytes: int) -> int:
 
 
 async def _read_chunks(receive: Receive, first: bytes, length: int, max_bytes: int) -> bytes:
-    chunks, size, more = [first], len(first), True
-    while more and size <= max_bytes and length <= max_bytes:
+    chunks, size, has_more = [first], len(first), True
+    while has_more and size <= max_bytes and length <= max_bytes:
         message = await receive()
         if message["type"] == "http.disconnect":
             raise Disconnected
         chunks.append(message.get("body", b""))
         size += len(chunks[-1])
-        more = message.get("more_body", False)
+        has_more = message.get("more_body", False)
     if size > max_bytes or length > max_bytes:
-        await _drain(receive, more)
+        await _drain(receive, has_more)
         raise _too_large(max_bytes)
     return b"".join(chunks)
 
 
-async def _drain(receive: Receive, more: bool) -> None:
+async def _drain(receive: Receive, has_more: bool) -> None:
     """Discards input for a moment: many clients read an answer only after they have sent all."""
     try:
         async with asyncio.timeout(DRAIN_SECONDS):
-            while more:
+            while has_more:
                 message = await receive()
-                more = message["type"] != "http.disconnect" and message.get("more_body", False)
+                has_more = message["type"] != "http.disconnect" and message.get("more_body", False)
     except TimeoutError:
         pass
 

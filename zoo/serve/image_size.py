@@ -28,10 +28,10 @@ def count_pixels(data: bytes, most: int) -> int:
     Args:
         data: a file. Whatever does not look like an image counts 0: a model's strings need not be
             images.
-        most: the number of pixels allowed.
+        most: largest number of pixels allowed.
 
     Raises:
-        StatusError: the image has more pixels, or its header does not tell.
+        StatusError: the image has more pixels, or its header does not give its size.
     """
     size = image_size(data)
     if size is None:
@@ -52,7 +52,7 @@ def count_row_pixels(arrays: Iterable[Array], most: int) -> Array | None:
 
     Args:
         arrays: inputs of encoded images, (rows, ...).
-        most: the number of pixels allowed in an image.
+        most: largest number of pixels allowed in an image.
 
     Raises:
         StatusError: see `count_pixels`.
@@ -70,7 +70,7 @@ def image_size(data: bytes) -> tuple[int, int, int] | None:
     """Width, height and number of frames; None if the data do not look like an image.
 
     Raises:
-        StatusError: the image's header does not tell.
+        StatusError: the image's header does not give its size.
     """
     if data.startswith(b"\x89PNG\r\n\x1a\n") and len(data) >= 24:
         return (*struct.unpack(">II", data[16:24]), 1)

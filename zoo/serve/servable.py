@@ -1,4 +1,4 @@
-"""One loaded version of a SavedModel: its description, and running it.
+"""Loads one version of a SavedModel, describes it and runs it.
 
 The only module of the server that uses TensorFlow; imports it when a model is loaded.
 """
@@ -67,7 +67,7 @@ class Servable:
                 f"{folder}: the SavedModel has no signatures, so there is nothing to ask it. "
                 "Export it with `signatures=`, or with `zoo export`."
             )
-        self.runners = {key: self._runner(of) for key, of in self.signatures.items()}
+        self.runners = {key: self._runner(signature) for key, signature in self.signatures.items()}
         self.metadata = _metadata(graph, name, version)
         self.labels = _labels(folder)
         self.image = _image(folder)
@@ -103,7 +103,7 @@ class Servable:
 
         def run(inputs: Mapping[str, Array]) -> dict[str, Array]:
             try:
-                tensors = {name: tf.constant(of, dtypes[name]) for name, of in inputs.items()}
+                tensors = {name: tf.constant(array, dtypes[name]) for name, array in inputs.items()}
                 return {name: value.numpy() for name, value in function(**tensors).items()}
             except tf.errors.InvalidArgumentError as error:
                 raise invalid(refusal_reason(error.message)) from None

@@ -38,7 +38,7 @@ class ServerSettings:
         all_versions: serve all versions, not only the newest.
         access_log: print a line on stderr for each request.
         batch_limits: of batches and their queue.
-        request_limits: of the size of requests.
+        request_limits: limits of the size of requests.
     """
 
     host: str = "127.0.0.1"

@@ -72,7 +72,7 @@ def _fields(message: bytes) -> Iterator[tuple[int, bytes]]:
 
 
 def _varint(message: bytes, at: int) -> tuple[int, int]:
-    """The variable-length number at a position, and the position behind it."""
+    """The variable-length number at a position, and the position after it."""
     value = shift = 0
     while at < len(message):
         byte = message[at]
