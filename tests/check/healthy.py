@@ -119,7 +119,7 @@ HEALTHY: dict[str, Any] = {
         val_losses=[0.4, 0.35, 0.33],
     ),
     "C20": FilterSmoothness(p=0.001, morans_i=0.6, kernel_size=(7, 7)),
-    "C17": LossPlateau(loss=1.4, accuracy=0.5, at_start=2.302585, chance=0.12),
+    "C17": LossPlateau(loss=1.4, accuracy=0.5, guessing_loss=2.302585, chance=0.12),
     "C25": Symmetry(),
     "C21": BatchNormConfig(layers=[LAYER], steps=3520, batch_size=128, last_batch=72),
 }

@@ -26,17 +26,17 @@ def test_slow_steps_take_smaller_batches(
 
     class Timed(Trainer):
         def __init__(self) -> None:
-            self.whole = whole
+            self.full_batch_size = whole
             self.step_seconds = each
 
-        def take(self, images: int) -> None:
+        def set_batch_size(self, images: int) -> None:
             self.images = images
 
         def _timed(self) -> float:
             return each * self.images / whole
 
     trainer = Timed()
-    affordable = trainer.afford(seconds, steps)
+    affordable = trainer.shrink_batches_to_fit(seconds, steps)
     assert trainer.images <= whole
     assert trainer.images == whole or trainer.images >= max(MIN_IMAGES, whole / MAX_HALVING)
     assert affordable == pytest.approx(seconds / each * whole / trainer.images)
@@ -49,14 +49,14 @@ def test_slow_steps_take_smaller_batches(
 def test_rates_of_smaller_batches_go_by_the_root(tmp_path: Path) -> None:
     subject = healthy_subject(tmp_path, "train.batch_size=128")
     trainer = Trainer(subject, subject.recipe)
-    trainer.take(32)
+    trainer.set_batch_size(32)
     trainer.restart()
     assert trainer.rate == pytest.approx(trainer.peak)
     trainer.rate = 0.1
     assert float(trainer.network.optimizer.learning_rate) == pytest.approx(0.05)
     assert trainer.rate == pytest.approx(0.1)
     assert len(trainer.batches(0)[1]) == 32
-    trainer.take(1000)
+    trainer.set_batch_size(1000)
     assert len(trainer.batches(0)[1]) == 128
 
 

@@ -13,6 +13,8 @@ from zoo import recipe as recipes
 from zoo.cli import app
 from zoo.errors import Problem
 from zoo.plan import cautions
+from zoo.plan.options import DepthwiseConvOptions
+from zoo.recipe.fields import Choice
 
 NO_NORM = "  defaults: {batch_norm: none, "
 DEEP = "[{fc: {units: 64, repeat: 8}}]"
@@ -21,8 +23,12 @@ CASES = [
     (DEEP, NO_NORM + "activation: sigmoid, kernel_initializer: he_uniform}\n", "into saturation"),
     (DEEP, NO_NORM + "activation: tanh, kernel_initializer: {gaussian: 1.0}}\n", "saturation"),
     (DEEP, NO_NORM + "activation: tanh, kernel_initializer: {gaussian: 0.01}}\n", "signals fade"),
-    (DEEP, NO_NORM + "kernel_initializer: glorot_uniform}\n", "signals fade by about 0.7"),
-    (DEEP, NO_NORM + "kernel_initializer: xavier}\n", "signals fade by about 0.71 a layer"),
+    (DEEP, NO_NORM + "kernel_initializer: glorot_uniform}\n", "multiplies their std by about 0.7"),
+    (
+        DEEP,
+        NO_NORM + "kernel_initializer: xavier}\n",
+        "multiplies their std by about 0.71 at the start",
+    ),
     (DEEP, NO_NORM + "kernel_initializer: {gaussian: 1.0}}\n", "signals grow"),
     (DEEP, NO_NORM + "kernel_initializer: zeros}\n", "alike"),
     (DEEP, "  defaults: {activation: selu}\n", "selu normalises by itself"),
@@ -77,6 +83,25 @@ def test_recipes_that_ship_have_none(name: str) -> None:
     told: list[Problem] = []
     recipes.load(name, warn=told.append)
     assert told == []
+
+
+def test_fans_of_a_depthwise_kernel() -> None:
+    """Each input channel feeds `depth_multiplier` outputs."""
+    zeros = Choice.model_construct(word="zeros", options=None)
+    options = DepthwiseConvOptions(
+        use_bias=True,
+        kernel_initializer=zeros,
+        bias_initializer=zeros,
+        kernel_regularizer=None,
+        activation=zeros,
+        norm_follows=False,
+        kernel_size=(3, 3),
+        strides=(1, 1),
+        padding="same",
+        dilation_rate=(1, 1),
+        depth_multiplier=2,
+    )
+    assert options.fans((8, 8, 16)) == (9, 18)
 
 
 def test_two_decays(tmp_path: Path) -> None:

@@ -15,10 +15,10 @@ from zoo.check.measure import MEASURE, Subject
 from zoo.check.measure.subject import ALL_CHECKS
 from zoo.errors import UsageError
 
-SCAN = "C14"  # Before the checks that train: they use the rate that it suggests.
-DEAD_UNITS = "C09"  # After them: it looks at the network that they trained, too.
+SCAN = "C14"  # Runs before the checks that train, which use its suggested learning rate.
+DEAD_UNITS = "C09"  # Runs last: it also inspects the trained network.
 SHORT_TRAINING = "C16"
-USE_SHORT_TRAINING = {"C13", "C15", "C20"}  # What they say rests on the training of C16.
+USE_SHORT_TRAINING = {"C13", "C15", "C20"}  # These checks use the training of C16.
 Progress = Callable[[str], None]
 
 
@@ -30,7 +30,7 @@ class CheckReport:
         findings: one per check, in the order of ids.
         seconds: time that each check took, by its id.
         suggestion: learning rate and range to search; None if no scan found one.
-        silent: ids of checks that have nothing to say of this network.
+        silent: ids of checks that do not apply to this network.
         notes: by the id of a check, how slow steps changed it (C16 also speaks for C13, C15 and
             C20); by `all`, what concerns all checks.
     """

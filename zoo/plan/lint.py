@@ -143,7 +143,8 @@ def _run_cautions(run: list[Scaled]) -> Iterator[Caution]:
             yield (
                 (*layers[0].path, "kernel_initializer"),
                 f"in {len(run)} layers without a norm ({_named(layers)}), signals "
-                f"{'fade' if growth < 1 else 'grow'} by about {growth:.2g} a layer at the start "
+                f"{'fade' if growth < 1 else 'grow'}: each layer multiplies their std by about "
+                f"{growth:.2g} at the start "
                 f"({_initializer(options)} with {options.activation.word}): "
                 "use kernel_initializer: auto, or a norm",
             )
@@ -210,5 +211,5 @@ def _training(recipe: Recipe) -> Iterator[Caution]:
     ):
         yield (
             ("train", "batch_norm_batches"),
-            "there is no batch norm whose statistics could be taken anew: leave it out",
+            "there is no batch norm whose statistics could be estimated again: leave it out",
         )

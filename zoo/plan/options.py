@@ -86,7 +86,7 @@ class DepthwiseConvOptions(HiddenOptions):
     def fans(self, before: tuple[int, ...]) -> tuple[int, int]:
         """See `HiddenOptions.fans`."""
         window = prod(self.kernel_size)
-        return window, window * window
+        return window, window * self.depth_multiplier
 
 
 @dataclass(frozen=True, kw_only=True)

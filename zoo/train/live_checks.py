@@ -185,7 +185,7 @@ class LiveChecks(Observer):
                 curves.LossPlateau(
                     loss=logs["loss"],
                     accuracy=logs["accuracy"],
-                    at_start=self._guessing_loss(counts),
+                    guessing_loss=self._guessing_loss(counts),
                     chance=chance,
                 )
             )

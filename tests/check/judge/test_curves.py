@@ -101,7 +101,7 @@ def test_a_gap_of_few_images_is_none() -> None:
 )
 def test_plateau(loss: float, accuracy: float, bad: bool) -> None:
     finding = judge_plateau(
-        LossPlateau(loss=loss, accuracy=accuracy, at_start=2.302585, chance=0.12)
+        LossPlateau(loss=loss, accuracy=accuracy, guessing_loss=2.302585, chance=0.12)
     )
     assert (finding.verdict is Verdict.WARN) == bad
     assert ("stays at" in finding.advice) == bad

@@ -55,9 +55,9 @@ RATES = [
     (0.1, "constant", "PASS", "suggested"),
     (0.3, "constant", "PASS", "suggested"),
     (0.5, "constant", "INFO", "without a long warm-up"),
-    (1.0, "constant", "WARN", "loss exploding"),
-    (2.9, "constant", "WARN", "loss exploding means too high. Lower it to about 0.1"),
-    (3.2, "constant", "FAIL", "loss exploding means too high. Lower it to about 0.1"),
+    (1.0, "constant", "WARN", "the loss explodes"),
+    (2.9, "constant", "WARN", "is too high: the loss explodes. Lower it to about 0.1"),
+    (3.2, "constant", "FAIL", "is too high: the loss explodes. Lower it to about 0.1"),
     (10.0, "constant", "FAIL", "Rough range to search: 0.0033 to 1"),
     (1.0, "cosine", "PASS", "suggested"),
     (3.0, "one_cycle", "INFO", "without a long warm-up"),
@@ -65,7 +65,7 @@ RATES = [
     (10.0, "triangle", "FAIL", "too high"),
     (0.004, "constant", "PASS", "suggested"),
     (0.002, "constant", "INFO", "a higher one may learn faster"),
-    (0.0009, "constant", "WARN", "loss barely changing means too low. Raise it"),
+    (0.0009, "constant", "WARN", "is too low: the loss barely changes. Raise it"),
     (1e-6, "cosine", "WARN", "learning_rate 1e-06 in train.optimizer"),
 ]
 
@@ -116,13 +116,25 @@ def test_beyond_a_scan_nothing_is_said() -> None:
     "points, verdict, words",
     [
         ([replace(POINT, finite=False)], "FAIL", "loss exploding at every rate"),
-        ([replace(POINT, end_loss=2.3, accuracy=0.2)], "WARN", "right; the network starts slowly"),
+        (
+            [replace(POINT, end_loss=2.3, accuracy=0.2)],
+            "WARN",
+            "confident; the network starts slowly",
+        ),
         ([QUIET, replace(QUIET, rate=1.0)], "WARN", "from 0.1 to 1, but accuracy reaches 0.20"),
         ([QUIET, replace(QUIET, rate=1.0)], "WARN", "train.optimizer is too low, or the network"),
         ([QUIET, *bursts(1.0, 10.0)], "WARN", "loss barely changing from 0.1 to 0.1, but"),
         ([QUIET, replace(QUIET, end_loss=2.4, rate=1.0)], "WARN", "from 0.1 to 0.1, but accuracy"),
-        ([replace(QUIET, rate=0.01), *bursts(0.1)], "WARN", "exploding at 0.1 means too high"),
-        ([replace(QUIET, rate=0.001), *bursts(0.01)], "FAIL", "exploding at 0.01 means too high"),
+        (
+            [replace(QUIET, rate=0.01), *bursts(0.1)],
+            "WARN",
+            "is too high: the loss explodes at 0.1.",
+        ),
+        (
+            [replace(QUIET, rate=0.001), *bursts(0.01)],
+            "FAIL",
+            "is too high: the loss explodes at 0.01.",
+        ),
         ([replace(POINT, end_loss=2.3, accuracy=0.1)], "FAIL", "a plateau"),
         ([], "FAIL", "no rate to judge"),
     ],
@@ -143,11 +155,11 @@ def test_a_scan_that_ran_out_of_time() -> None:
     works = replace(numbers, points=[*high, replace(POINT, rate=3.0)])
     for one, rate, verdict, words in [
         (numbers, 0.1, "INFO", "not judged: time ran out after 2 rates, from 10 to 30."),
-        (numbers, 10.0, "WARN", "loss exploding at 10 means too high"),
+        (numbers, 10.0, "WARN", "is too high: the loss explodes at 10."),
         (numbers, 5.0, "INFO", "not judged"),
         (works, 0.1, "INFO", "not judged: time ran out after 3 rates, from 3 to 30."),
         (works, 3.0, "INFO", "the loss goes down. Whether others teach more is open"),
-        (works, 30.0, "WARN", "loss exploding at 10"),
+        (works, 30.0, "WARN", "the loss explodes at 10"),
         (replace(numbers, scale=0.5), 10.0, "WARN", "Lower it, to 1 at first"),
     ]:
         finding = judge_learning_rate(replace(one, rate=rate))
@@ -206,9 +218,9 @@ def test_a_shortened_scan_leaves_rates_that_barely_change_to_longer_ones() -> No
         (0.33, 49, 1.0, "INFO", "not judged: after so few steps"),
         (0.33, 50, 0.5, "INFO", "not judged: after so few steps"),
         (3.3, 50, 0.5, "INFO", "not judged: after so few steps"),
-        (10.0, 49, 1.0, "FAIL", "loss exploding"),
-        (10.0, 50, 0.5, "WARN", "loss exploding"),
-        (20.0, 50, 0.5, "FAIL", "loss exploding"),
+        (10.0, 49, 1.0, "FAIL", "the loss explodes"),
+        (10.0, 50, 0.5, "WARN", "the loss explodes"),
+        (20.0, 50, 0.5, "FAIL", "the loss explodes"),
     ]:
         scanned = replace(numbers, rate=rate, steps=steps, scale=scale)
         finding = judge_learning_rate(scanned)

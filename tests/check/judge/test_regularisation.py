@@ -35,8 +35,8 @@ DECAYS = [
     ({"penalty_kernels": 2}, "INFO", "2 of 3 kernels"),
     ({"penalty_kernels": 0, "decay": "none"}, "INFO", "no regularisation"),
     (DECOUPLED, "PASS", "as it should"),
-    ({**DECOUPLED, "shrink_measured": 1.0}, "FAIL", "does not act"),
-    ({**DECOUPLED, "shrink_measured": 0.999494}, "FAIL", "does not act"),
+    ({**DECOUPLED, "shrink_measured": 1.0}, "FAIL", "does not shrink the kernels"),
+    ({**DECOUPLED, "shrink_measured": 0.999494}, "FAIL", "does not shrink the kernels"),
     ({**DECOUPLED, "weight_decay": 0.05}, "WARN", "exp(-1.8)"),
     ({**DECOUPLED, "weight_decay": 0.5}, "FAIL", "weight_decay of train.optimizer"),
     # Below float32's resolution nothing can be seen of a step.

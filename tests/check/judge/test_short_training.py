@@ -30,7 +30,7 @@ def test_input_independent(loss: float, verdict: str, words: str) -> None:
         InputIndependent(loss=loss, entropy=2.3, se=0.02, shortened=True)
     )
     assert finding.verdict == ("PASS" if verdict == "PASS" else "WARN")
-    assert ("too few steps" in finding.advice) == (verdict == "FAIL")
+    assert ("Too few steps" in finding.advice) == (verdict == "FAIL")
 
 
 @pytest.mark.parametrize("accuracy, verdict", [(0.19, "WARN"), (0.129, "WARN"), (0.12, "FAIL")])
@@ -63,4 +63,4 @@ def test_smoke(accuracy: float, majority: float, verdict: str, words: str) -> No
     assert (finding.verdict, words in finding.advice) == (verdict, True)
     finding = judge_better_than_guessing(replace(numbers, shortened=True))
     assert finding.verdict == {"FAIL": "WARN", "WARN": "INFO"}.get(verdict, verdict)
-    assert finding.advice.endswith("too few steps to be sure.") == (verdict != "PASS")
+    assert finding.advice.endswith("Too few steps to be sure.") == (verdict != "PASS")

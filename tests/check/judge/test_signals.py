@@ -26,7 +26,8 @@ def chain(*stds: float) -> SignalPropagation:
 # Ten layers of 500 units on N(0, 1), CS231n's lecture 6.
 CHAINS = [
     pytest.param((0.214, 0.0476, 0.0106, 0.00238, 5.3e-4, 1.2e-4, 2.6e-5, 5.9e-6, 1.3e-6, 2.9e-7),
-                 "FAIL", "fade by 0.22", id="tanh, 0.01"),
+                 "FAIL", "fade: each of 10 layers without a norm multiplies their std by 0.22",
+                 id="tanh, 0.01"),
     pytest.param((0.627, 0.486, 0.407, 0.357, 0.322, 0.293, 0.271, 0.252, 0.237, 0.224), "PASS",
                  "keep", id="tanh, Xavier"),
     pytest.param((0.582, 0.416, 0.289, 0.217, 0.150, 0.106, 0.080, 0.053, 0.038, 0.025), "WARN",
@@ -34,7 +35,7 @@ CHAINS = [
     pytest.param((0.826, 0.824, 0.809, 0.798, 0.804, 0.809, 0.851, 0.848, 0.808, 0.801), "PASS",
                  "keep", id="relu, He"),
     pytest.param((0.582, 0.416, 0.289), "INFO", "fade", id="relu, Xavier, shallow"),
-    pytest.param((1.0, 3.0, 9.0, 27.0), "FAIL", "grow by 3", id="grows"),
+    pytest.param((1.0, 3.0, 9.0, 27.0), "FAIL", "std by 3", id="grows"),
     pytest.param((1.0, 1e-4), "PASS", "too few", id="two layers"),
     pytest.param((1.0, 0.0, 0.0), "FAIL", "constant", id="dead"),
     pytest.param((1.0,) + (0.74**14,) * 14 + (0.74**15 / 100,), "FAIL", "fade", id="a thousandth"),

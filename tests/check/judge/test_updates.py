@@ -38,7 +38,7 @@ def test_update_ratio(kernel: tuple[float, float | None, bool], verdict: str, wo
     # The first updates are the largest: if those are too small, all are.
     softer = {"FAIL": "WARN", "WARN": "INFO"} if ratio > 1e-2 else {}
     assert finding.verdict == softer.get(verdict, verdict)
-    assert ("too few steps" in finding.advice) == (verdict != "PASS" and ratio > 1e-2)
+    assert ("Too few steps" in finding.advice) == (verdict != "PASS" and ratio > 1e-2)
 
 
 def test_one_kernel_of_many_is_no_failure() -> None:
@@ -46,7 +46,7 @@ def test_one_kernel_of_many_is_no_failure() -> None:
     for layers in ([fine, fine, odd], [odd, fine, fine]):
         finding = judge_update_ratio(UpdateRatio(layers=layers, learning_rate=0.1))
         assert finding.verdict == "WARN"
-        assert "0.5 of the weights a step in b" in finding.advice
+        assert "by 0.5 of its norm" in finding.advice
     assert judge_update_ratio(UpdateRatio(layers=[odd, fine], learning_rate=0.1)).verdict == "FAIL"
     assert judge_update_ratio(UpdateRatio(layers=[], learning_rate=0.1)).verdict == "PASS"
 

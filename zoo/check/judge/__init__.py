@@ -3,8 +3,9 @@
     zoo.check.measure (numbers)  -->  CHECKS[id].judge(numbers)  -->  Finding
 
 The numbers of a check are a small frozen dataclass beside its judge; its docstring gives meanings
-and units. A number that is NaN or infinite is FAIL. Two laws are elsewhere: `zoo.train` stops a
-training that diverges, and C22, the gradients of our own layers, is a test.
+and units. A number that is NaN or infinite is FAIL. Thresholds without a source were chosen by us.
+Two ids are elsewhere: C22, the gradients of our own layers, is a test, and C23 is in
+`tuning.refine.edges`. `zoo.train` stops a training that diverges.
 """
 
 from __future__ import annotations
@@ -60,34 +61,36 @@ class Check:
 
 
 LECTURE = "CS231n, lecture 6"
+NOTES = "CS231n notes, Neural Networks Part"
 PROBE = "one pass over probe images"
 # id: (question, cost, quick, source, numbers, judge)
 _TABLE: dict[str, tuple[str, str, bool, str, type, Callable[[Any], Finding]]] = {
     "C01": ("Are inputs centred, and of a scale that the first kernel expects?", PROBE, True,
-            f"{LECTURE}; notes 2", data.InputScale, data.judge_input_scale),
+            f"{LECTURE}; {NOTES} 2", data.InputScale, data.judge_input_scale),
     "C02": ("Do the statistics come from the training split alone?", "one pass over each split",
-            True, "CS231n notes 2", data.NormalizationStatistics, data.judge_statistics),
-    "C03": ("Are labels classes, each with images, none crowding out the others?",
+            True, f"{NOTES} 2", data.NormalizationStatistics, data.judge_statistics),
+    "C03": ("Is every label a known class, does every class have images, and does no "
+            "class dominate?",
             "counting labels", True, "exact", labels.ClassCounts, labels.judge_labels),
     "C04": ("Are images of validation or test also in training?", "hashing all images", True,
             "exact", labels.DuplicateCounts, labels.judge_duplicates),
-    "C05": ("Is the loss that of the logits, and at the start that of shuffled labels?", PROBE,
-            True, "permutation test", loss.LossWiring, loss.judge_loss_wiring),
-    "C06": ("Is the loss at the start near that of equal scores?", PROBE, True, LECTURE,
+    "C05": ("Does the loss equal the cross-entropy of the logits, and initially that of shuffled "
+            "labels?", PROBE, True, "permutation test", loss.LossWiring, loss.judge_loss_wiring),
+    "C06": ("Is the loss at the start near that of uniform predictions?", PROBE, True, LECTURE,
             loss.HeadConfidence, loss.judge_head_confidence),
     "C07": ("Do penalties raise the loss, and does decay shrink kernels, and those alone?",
-            "three losses and one step", True, LECTURE, regularisation.Regularisation,
+            "one pass over probe images and one step", True, LECTURE, regularisation.Regularisation,
             regularisation.judge_regularisation),
     "C08": ("Do signals neither fade nor grow from layer to layer?", PROBE, True, LECTURE,
             signals.SignalPropagation, signals.judge_signal_propagation),
-    "C09": ("Are few units 0 for every image?", PROBE, True, "CS231n notes 1",
+    "C09": ("Are there few dead units?", PROBE, True, f"{NOTES} 1",
             signals.DeadUnits, signals.judge_dead_units),
     "C10": ("Are tanh and sigmoid free of saturation?", PROBE, True, LECTURE,
             signals.Saturation, signals.judge_saturation),
     "C11": ("Does every kernel get a gradient, and no image affect another's logits?",
-            "six backward passes and five steps", True, "CS231n notes 3; Karpathy 2019",
+            "six backward passes and five steps", True, f"{NOTES} 3; Karpathy 2019",
             gradients.Gradients, gradients.judge_gradients),
-    "C12": ("Can the network learn a few images by heart?",
+    "C12": ("Can the network memorize a few images?",
             "up to 900 steps on 20 to 128 images; fewer where slow", False, LECTURE,
             overfit.Overfit, overfit.judge_overfit),
     "C13": ("Does training beat every answer that ignores the input?", "the training of C16", False,
@@ -96,24 +99,25 @@ _TABLE: dict[str, tuple[str, str, bool, str, type, Callable[[Any], Finding]]] = 
     "C14": ("With which learning rates does the loss go down, and is the recipe's among them?",
             "14 rates, 50 steps, 2 seeds; less where slow", False, f"{LECTURE}; Smith 2017",
             learning_rate.LearningRateScan, learning_rate.judge_learning_rate),
-    "C15": ("Do kernels move by about a thousandth of their size a step?", "the training of C16",
+    "C15": ("Do kernels move by about a thousandth of their size per step?", "the training of C16",
             False, f"{LECTURE}; Wan et al. 2020", updates.UpdateRatio, updates.judge_update_ratio),
     "C16": ("Does a short training beat guessing?", "300 steps; fewer where slow", False,
             "binomial bound", short_training.ShortTrainingAccuracy,
             short_training.judge_better_than_guessing),
-    "C17": ("Does the loss fall below that of equal scores?", "the losses of a training", False,
-            LECTURE, curves.LossPlateau, curves.judge_plateau),
+    "C17": ("Does the loss fall below that of uniform predictions?", "the losses of a training",
+            False, LECTURE, curves.LossPlateau, curves.judge_plateau),
     "C18": ("Does the loss fall and level off?", "the losses of a training", False,
-            f"{LECTURE}; notes 3", curves.CurveShape, curves.judge_curve_shape),
+            f"{LECTURE}; {NOTES} 3", curves.CurveShape, curves.judge_curve_shape),
     "C19": ("Is the gap between training and validation neither large nor zero?",
             "two evaluations of a trained network", False, LECTURE, curves.TrainValidationGap,
             curves.judge_gap),
     "C20": ("Are the first filters of a trained network smooth?", "999 shuffles of one kernel",
-            False, "CS231n notes 3; Moran 1950", filters.FilterSmoothness, filters.judge_filters),
+            False, f"{NOTES} 3; Moran 1950", filters.FilterSmoothness,
+            filters.judge_filters),
     "C21": ("Does batch norm fit the steps and batches of the training?", PROBE, True,
             "Ioffe & Szegedy 2015; Wu & He 2018", norm.BatchNormConfig, norm.judge_batch_norm),
     "C25": ("Does every unit start with weights of its own?", "comparing kernels", True,
-            f"{LECTURE}; notes 2", symmetry.Symmetry, symmetry.judge_symmetry),
+            f"{LECTURE}; {NOTES} 2", symmetry.Symmetry, symmetry.judge_symmetry),
 }  # fmt: skip
 
 CHECKS: dict[str, Check] = {

@@ -8,7 +8,7 @@ import math
 def guessing_bound(share: float, images: int) -> float:
     """Accuracy that guessing stays below: p0 + 3 sqrt(p0 (1 - p0) / n), p0 the share, n images.
 
-    That is three standard deviations of a binomial share above its mean.
+    The mean plus three standard deviations, in the normal approximation of the binomial.
 
     Args:
         share: share of the largest class, which a constant answer gets right.

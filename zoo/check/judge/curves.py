@@ -24,7 +24,7 @@ from zoo.check.judge.finding import (
     finding,
 )
 
-PLATEAU_WARN = 0.99  # Share of the loss of equal scores.
+PLATEAU_WARN = 0.99  # Share of the loss of uniform predictions.
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,33 +34,33 @@ class LossPlateau:
     Attributes:
         loss: mean over the epoch.
         accuracy: on its training images.
-        at_start: the loss of equal scores: ln C, or C - 1 for the SVM loss.
+        guessing_loss: loss of the best constant prediction.
         chance: accuracy that guessing stays below: `chance.guessing_bound`.
     """
 
     loss: float
     accuracy: float
-    at_start: float
+    guessing_loss: float
     chance: float
 
 
 def judge_plateau(numbers: LossPlateau) -> Finding:
-    """C17. The loss falls below that of equal scores, or at least accuracy exceeds chance.
+    """C17. The loss falls below that of uniform predictions, or accuracy exceeds chance.
 
     Source: CS231n, lecture 6, "loss barely changing"; "train/val accuracy goes to 20 % though": a
-    diffuse softmax that points in the right direction is no plateau.
+    network that is right more often than chance, but not yet confident, is on no plateau.
     """
     check = "C17"
     if failed := fail_if_not_finite(check, numbers, "lower learning_rate in train.optimizer."):
         return failed
-    limit = PLATEAU_WARN * numbers.at_start
+    limit = PLATEAU_WARN * numbers.guessing_loss
     threshold = f"loss < {limit:.4g}, or accuracy > {numbers.chance:.3f}"
     if numbers.loss < limit or numbers.accuracy > numbers.chance:
-        advice = "the loss has left that of equal scores."
+        advice = "the loss is below that of uniform predictions."
         return finding(check, PASS, numbers.loss, threshold, advice)
     advice = (
-        f"the loss stays at {numbers.loss:.4g}, that of equal scores, and accuracy at chance: "
-        "labels that do not fit (data.source), dead units, or a learning_rate in "
+        f"the loss stays at {numbers.loss:.4g}, that of uniform predictions, and accuracy at "
+        "chance: labels that do not fit (data.source), dead units, or a learning_rate in "
         "train.optimizer that is far too low or too high; zoo check tells which."
     )
     return finding(check, WARN, numbers.loss, threshold, advice)
@@ -110,12 +110,13 @@ LINEAR_AIC_MARGIN = 10.0
 
 @dataclass(frozen=True, kw_only=True)
 class CurveShape:
-    """The training loss, step by step.
+    """The training loss over the steps.
 
     Attributes:
-        losses: of each step (steps,), without penalties.
-        steps_per_epoch: steps.
-        initial: loss before the first step.
+        losses: training losses, penalties included, less the floor of label smoothing; of a long
+            training every n-th step.
+        steps_per_epoch: entries of `losses` per epoch.
+        initial: loss before training on the same scale, at least that of uniform predictions.
     """
 
     losses: Sequence[float]
@@ -126,7 +127,8 @@ class CurveShape:
 def judge_curve_shape(numbers: CurveShape) -> Finding:
     """C18. The loss falls and levels off; the shape is a hint, so WARN at most if it is finite.
 
-    Source: CS231n, lecture 6, "monitor and visualize the loss curve"; notes 3.
+    Source: CS231n, lecture 6, "monitor and visualize the loss curve"; CS231n notes, Neural
+    Networks Part 3.
     """
     check, threshold = "C18", "falls by more than 1 %, without plateau, and levels off"
     if failed := fail_if_not_finite(check, numbers, "lower learning_rate in train.optimizer."):
@@ -178,7 +180,7 @@ class TrainValidationGap:
         val_accuracy: on the validation split.
         n_train: training images.
         n_val: validation images.
-        val_losses: of the last epochs, oldest first.
+        val_losses: finite ones of all epochs, oldest first; the last three are judged.
         target: training accuracy from which a network is large enough.
     """
 

@@ -102,7 +102,7 @@ def _judge_scaled(
         )
     if not centred:
         return INFO, (
-            f"not zero-centred (mean {offset:.2g}): data.preprocess: channel_meanstd would be."
+            f"not zero-centred (mean {offset:.2g}): use data.preprocess: channel_meanstd."
         )
     if not STD_LOW_INFO <= smallest <= largest <= STD_HIGH_INFO:
         return INFO, (

@@ -26,9 +26,11 @@ class FilterSmoothness:
 
 
 def judge_filters(numbers: FilterSmoothness) -> Finding:
-    """C20. The filters of a trained first layer are smooth; those of 3x3 are too small to tell.
+    """C20. The filters of a trained first layer are smooth.
 
-    Source: CS231n notes 3, "first-layer visualizations".
+    Kernels smaller than 5x5 have too few values to tell.
+
+    Source: CS231n notes, Neural Networks Part 3, "first-layer visualizations".
     """
     check, size = "C20", f"{MIN_KERNEL_SIZE}x{MIN_KERNEL_SIZE}"
     threshold = f"p < {P_VALUE_INFO:g} of Moran's I, kernels of {size} or more"

@@ -62,7 +62,7 @@ class Verdict(StrEnum):
 
 
 PASS, INFO, WARN, FAIL = Verdict
-TOO_FEW_STEPS = "There was time for too few steps to be sure."
+TOO_FEW_STEPS = "Too few steps to be sure."
 
 
 @dataclass(frozen=True, kw_only=True)

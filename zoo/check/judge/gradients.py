@@ -32,10 +32,8 @@ class KernelGradient:
         path: of the kernel.
         gradient: root mean square of the gradient.
         weight: root mean square of the kernel.
-        zero: the gradient is exactly zero in every batch.
+        zero: the gradient is exactly zero in every batch, at the start and after five steps.
         finite: the gradient has no NaN and no infinity; `gradient` may be anything if it has.
-        behind_zero_init: a head or a norm's factor that starts at zero lies above, so that the
-            first gradient is zero by construction.
         head: the kernel of the logits, small on purpose: its gradient is large for its size.
     """
 
@@ -44,7 +42,6 @@ class KernelGradient:
     weight: float
     zero: bool = False
     finite: bool = True
-    behind_zero_init: bool = False
     head: bool = False
 
 
@@ -55,8 +52,8 @@ class Gradients:
     Attributes:
         layers: one entry per kernel.
         bias_redundant: biases whose gradient a norm cancels.
-        leak: largest relative change of an image's logits when the other images of its batch are
-            replaced, in inference mode.
+        leak: largest relative change of the first probe image's logits when the other images of
+            its batch are replaced, in inference mode.
         frozen: trainable kernels that did not move in five steps.
     """
 
@@ -79,7 +76,9 @@ def judge_gradients(numbers: Gradients) -> Finding:
             "kernel_initializer and train.dtype_policy."
         )
         return finding(check, FAIL, None, threshold, advice, not_finite=bad)
-    if failed := fail_if_not_finite(check, numbers, "logits must be finite."):
+    if failed := fail_if_not_finite(
+        check, numbers, "check data.preprocess and model.head.kernel_initializer."
+    ):
         return failed
     parts = [_judge_movement(numbers), _judge_spread(numbers), _judge_leak(numbers)]
     if redundant := [*numbers.bias_redundant]:
@@ -94,7 +93,7 @@ def _is_finite(layer: KernelGradient) -> bool:
 
 def _judge_movement(numbers: Gradients) -> Finding:
     threshold = "no kernel has a zero gradient in every batch, or stays in five steps"
-    zero = [layer.path for layer in numbers.layers if layer.zero and not layer.behind_zero_init]
+    zero = [layer.path for layer in numbers.layers if layer.zero]
     stuck = list(dict.fromkeys([*zero, *numbers.frozen]))
     if stuck:
         advice = (
@@ -133,7 +132,7 @@ def _judge_spread(numbers: Gradients) -> Finding:
 def _judge_leak(numbers: Gradients) -> Finding:
     threshold = f"another image changes logits by at most {LEAK_WARN:g} (fails above {LEAK_FAIL:g})"
     if numbers.leak <= LEAK_WARN:
-        advice = "images of a batch do not see each other."
+        advice = "no image affects another image's logits."
         return finding("C11", PASS, numbers.leak, threshold, advice, leak=numbers.leak)
     advice = (
         f"an image's logits change by {numbers.leak:.2g} with another image of the batch: a "

@@ -87,7 +87,7 @@ def _missing_classes(
 
 @dataclass(frozen=True, kw_only=True)
 class DuplicateCounts:
-    """Counts of images that are identical to others, pixel by pixel.
+    """Counts of identical images (equal pixels; equal file bytes if the images are streamed).
 
     Attributes:
         validation: images in the validation split.
@@ -116,7 +116,7 @@ COPIES_FAIL = 0.05
 def judge_duplicates(numbers: DuplicateCounts) -> Finding:
     """C04. No validation or test image is a training image; identical images have one label."""
     check, threshold = "C04", f"copies <= {COPIES_WARN:.1%} (fails above {COPIES_FAIL:.0%})"
-    if failed := fail_if_not_finite(check, numbers, "the entropy of equal images' labels."):
+    if failed := fail_if_not_finite(check, numbers, "this is a fault of zoo: please report it."):
         return failed
     parts = []
     for split, images, copies in (

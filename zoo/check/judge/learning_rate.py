@@ -70,12 +70,12 @@ class LearningRateScan:
 
     @property
     def shortened(self) -> bool:
-        """Whether a loss that ended above its start may yet come down."""
+        """Whether trainings are too short, or batches too small, to call a risen loss too high."""
         return self.steps < STEPS or self.scale < 1
 
     @property
     def annealed(self) -> bool:
-        """Whether the recipe's rate falls later."""
+        """Whether a schedule lowers the recipe's rate later."""
         return self.schedule != "constant"
 
     @property
@@ -248,12 +248,12 @@ def _advice(
             f"too high. {search}."
         )
     if above:
-        return f"{subject}: loss exploding means too high. Lower it to about {rate:.2g}. {search}."
+        return f"{subject} is too high: the loss explodes. Lower it to about {rate:.2g}. {search}."
     if verdict is INFO:
         return (
             f"{subject} is below the {rate:.2g} suggested; a higher one may learn faster. {search}."
         )
-    return f"{subject}: loss barely changing means too low. Raise it to about {rate:.2g}. {search}."
+    return f"{subject} is too low: the loss barely changes. Raise it to about {rate:.2g}. {search}."
 
 
 def _without_suggestion(
@@ -293,8 +293,8 @@ def _lowest_exploded(numbers: LearningRateScan) -> float | None:
 
 def _lower(rate: float, lowest_exploded: float) -> str:
     return (
-        f"learning_rate {rate:g} in train.optimizer: loss exploding at {lowest_exploded:.2g} means "
-        f"too high. Lower it, to {lowest_exploded / 10:.2g} at first"
+        f"learning_rate {rate:g} in train.optimizer is too high: the loss explodes at "
+        f"{lowest_exploded:.2g}. Lower it, to {lowest_exploded / 10:.2g} at first"
     )
 
 
@@ -344,8 +344,8 @@ def _barely_changing(
             f"loss not going down {span} and accuracy at chance, a plateau: bad "
             "kernel_initializer, dead units, or far too low learning_rate in train.optimizer."
         )
-    advice = f"loss barely changing {span}, but accuracy reaches {best:.2f}: the softmax is still "
-    advice += "diffuse and the direction right; "
+    advice = f"loss barely changing {span}, but accuracy reaches {best:.2f}: the "
+    advice += "predictions are right more often than chance, but not yet confident; "
     if numbers.rate <= max(quiet) / ANNEALED_DIVISOR * ROUNDING:
         advice += "learning_rate in train.optimizer is too low, or "
     return WARN, f"{advice}the network starts slowly."

@@ -22,10 +22,9 @@ SAME_LOSS_TOLERANCE = 1e-3  # Two computations of one loss in float32, relative.
 # Standard errors; more than 3, since images of a class are alike (measured: 17 networks, 3 seeds).
 SHUFFLED_WARN = 4.0
 SHUFFLED_FAIL = 6.0
-SHUFFLED_FAIL_SHARE = (
-    0.05  # FAIL takes a difference of this share of the loss of equal scores, too.
-)
-EQUAL_SCORES_TOLERANCE = 1e-4  # Float32 rounding of a loss of equal scores, relative.
+# FAIL also requires a difference above this share of the loss of uniform predictions.
+SHUFFLED_FAIL_SHARE = 0.05
+EQUAL_SCORES_TOLERANCE = 1e-4  # Float32 rounding of a loss of uniform predictions, relative.
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,8 +38,9 @@ class LossWiring:
         expected: mean loss under shuffled labels, E0.
         sd: standard deviation of the mean loss under shuffled labels, sqrt(V0).
         num_classes: C.
-        zero_logits: the head starts at zero, so that all scores are equal.
-        at_start: the loss of equal scores; None: ln C, or C - 1 for the SVM loss with margin 1.
+        zero_logits: the head starts at zero, so that predictions are uniform.
+        at_start: the loss of uniform predictions; None: ln C, or C - 1 for the SVM loss with
+            margin 1.
     """
 
     compiled: float
@@ -91,7 +91,7 @@ def _judge_wiring(numbers: LossWiring) -> Finding:
 def _judge_against_shuffled(numbers: LossWiring) -> Finding:
     difference = numbers.own - numbers.expected
     rounding = EQUAL_SCORES_TOLERANCE * max(1.0, numbers.expected)
-    # With equal scores sd is 0: rounding then stands for the standard error.
+    # With uniform predictions sd is 0: rounding then stands for the standard error.
     errors = difference / max(numbers.sd, rounding / SHUFFLED_WARN)
     details = {"expected": numbers.expected, "standard_errors": errors}
     threshold = f"within {SHUFFLED_WARN:g} standard errors of {numbers.expected:.4g} "
@@ -140,7 +140,8 @@ class HeadConfidence:
         num_classes: C.
         logit_std: s = sqrt(mean_i Var_j z_ij * C / (C - 1)).
         at_zero: loss at zero logits: ln C, H(p) with `class_priors`, or margin * (C - 1).
-        weighted: mean class weight of the images, which multiplies at_zero.
+        weighted: mean class weight of the images, which multiplies at_zero; zoo's own measurement
+            leaves class weights out.
         loss_word: name of `train.loss`.
         head_gain: scale times std of the head's kernel times sqrt(fan_in), which is the std of the
             logits of inputs of rms 1; None: unknown.
@@ -155,7 +156,7 @@ class HeadConfidence:
     head_gain: float | None = None
 
 
-# Loss at the start, over the loss of equal scores.
+# Loss at the start, over the loss of uniform predictions.
 CONFIDENCE_INFO = 1.1
 CONFIDENCE_WARN = 1.5
 CONFIDENCE_FAIL = 3.0
@@ -165,7 +166,9 @@ SMALL_HEAD_GAIN = 0.5  # Below, it is not the head that makes logits large.
 
 
 def judge_head_confidence(numbers: HeadConfidence) -> Finding:
-    """C06. The loss at the start is near that of equal scores: ln C, or C - 1 for the SVM loss.
+    """C06. The loss at the start is near that of uniform predictions.
+
+    That is ln C, or C - 1 for the SVM loss.
 
     Logits of N(0, s^2) start at about ln C + (s^2 / 2)(1 - 1 / C): s = 1.2 gives 2.9 for ten
     classes, which trains well and is INFO.
@@ -178,7 +181,7 @@ def judge_head_confidence(numbers: HeadConfidence) -> Finding:
     base = numbers.at_zero * numbers.weighted
     multiple = numbers.loss / base if base > 0 else 1.0
     spread = numbers.logit_std
-    equal_scores = f"{base:.4g} of equal scores"
+    equal_scores = f"{base:.4g} of uniform predictions"
     threshold = f"loss <= {CONFIDENCE_INFO:g} times the {equal_scores} "
     threshold += f"(warns above {CONFIDENCE_WARN:g}, or logits of std > {LOGIT_STD_WARN:g})"
     details = {"at_zero": base, "logit_std": spread, "num_classes": numbers.num_classes}
@@ -191,7 +194,7 @@ def judge_head_confidence(numbers: HeadConfidence) -> Finding:
     else:
         advice = f"the loss starts at {numbers.loss:.4g}, near the {equal_scores}."
         return finding(check, PASS, numbers.loss, threshold, advice, **details)
-    advice = f"the first predictions are over-confident by {numbers.loss - base:.3g} "
+    advice = f"the initial loss is {numbers.loss - base:.3g} above that of uniform predictions "
     advice += f"(logits of std {spread:.2g})"
     gain = numbers.head_gain
     if gain is not None and gain <= SMALL_HEAD_GAIN:

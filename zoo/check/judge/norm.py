@@ -103,8 +103,8 @@ def _judge_convergence(numbers: BatchNormConfig) -> Finding:
         return finding("C21", PASS, absorbed, threshold, advice, **details)
     advice = (
         f"after {numbers.steps} steps only {absorbed:.0%} of batch norm's statistics come from "
-        "training, which looks like a gap to validation: lower model.defaults.batch_norm.momentum, "
-        "or set train.batch_norm_batches."
+        "training, so validation accuracy will look too low: lower "
+        "model.defaults.batch_norm.momentum, or set train.batch_norm_batches."
     )
     return finding("C21", WARN, absorbed, threshold, advice, **details)
 

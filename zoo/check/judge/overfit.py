@@ -1,4 +1,4 @@
-"""C12: whether a network can learn a few images by heart; if not, why. Light."""
+"""C12: whether a network can memorize a few images; if not, why. Light."""
 
 from __future__ import annotations
 
@@ -43,11 +43,12 @@ class Overfit:
         rate: its learning rate.
         initial_loss: before the first step.
         penalty: what penalties would add to the loss at the end; 0 without.
-        diverged: every rate tried ended in NaN, infinity or far above the first loss.
+        diverged: this training ended in NaN, infinity or far above the first loss.
         conflicting: images that cannot be right because an identical image has another label; the
             best accuracy is (n - conflicting) / n.
         loss_word: name of `train.loss`.
-        at_start: the loss of equal scores; None: ln C, or C - 1 for the SVM loss with margin 1.
+        at_start: the loss of uniform predictions; None: ln C, or C - 1 for the SVM loss with
+            margin 1.
         own_loss: plain cross-entropy of the same logits, computed apart; None: unknown.
         noise: change of the loss between two passes in training mode with the same weights and
             images.
@@ -94,7 +95,7 @@ STEP_INDEPENDENT = ("noise", "labels")
 
 
 def judge_overfit(numbers: Overfit) -> Finding:
-    """C12. A few images can be learned by heart; if not, the value of the plateau says why.
+    """C12. A few images can be memorized; if not, the value of the plateau says why.
 
     Success proves little, since a network on random features succeeds too: C13 and C16 ask more.
 
@@ -138,7 +139,7 @@ def _judge_end(numbers: Overfit) -> Finding:
         return finding(check, WARN, numbers.loss, threshold, advice, plateau="labels", **details)
     if excess <= OVERFIT_WARN:
         return finding(check, PASS, numbers.loss, threshold, f"{advice}, nice.", **details)
-    advice += ": nearly by heart, and slowly."
+    advice += ": fits the images, but slowly."
     return finding(check, WARN, numbers.loss, threshold, advice, plateau="slow", **details)
 
 
@@ -212,8 +213,8 @@ def _explain_equal_scores(numbers: Overfit) -> tuple[str, str] | None:
     if not _near(numbers.loss, equal_scores):
         return None
     return "nothing learned", (
-        f"the loss stays at {equal_scores:.4g}, that of equal scores: nothing was learned. Check "
-        "labels against images (data.source), dead units and kernel_initializer."
+        f"the loss stays at {equal_scores:.4g}, that of uniform predictions: nothing was learned. "
+        "Check labels against images (data.source), dead units and kernel_initializer."
     )
 
 
@@ -229,7 +230,7 @@ def _explain_high_loss(numbers: Overfit) -> tuple[str, str] | None:
         )
     return "slow", (
         f"every image is right, but the loss is still {numbers.loss:.3g} after {numbers.steps} "
-        "steps: the head learns slowly. Raise model.head.scale, or the steps of this check."
+        "steps: the head learns slowly. Raise model.head.scale."
     )
 
 

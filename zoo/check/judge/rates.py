@@ -21,8 +21,8 @@ class RoundedSuggestion(TypedDict):
 
 
 EXPLODED_LOSS = 3.0  # Times the first loss; CS231n, lecture 6: "> 3 * original cost".
-# A change of the loss counts from 1 % of the first loss and 3 standard errors on. Beside rates that
-# work, a loss that falls nearly as far as theirs counts from 2 standard errors on.
+# A change of the loss counts if it is at least 1 % of the first loss and 3 standard errors. If
+# other rates work, 2 standard errors suffice for a fall that is nearly as large as theirs.
 MIN_CHANGE = 0.01
 SURE_STANDARD_ERRORS = 3.0
 LIKELY_STANDARD_ERRORS = 2.0
@@ -39,7 +39,7 @@ ROUNDING = 1 + 1e-9  # In floats 30 * (0.1 / 3) is not 1.0.
 
 @dataclass(frozen=True, kw_only=True)
 class RatePoint:
-    """A short training (50 to 100 steps) from the start, at one constant rate.
+    """A short training (50 steps; at least 20 in a shortened scan) at one peak learning rate.
 
     Attributes:
         rate: learning rate.

@@ -25,14 +25,15 @@ class Regularisation:
     Attributes:
         data_loss: loss of probe images without penalties, D.
         total: loss with penalties, D + P.
-        total_times_ten: loss with all penalties ten times as strong, D + 10 P.
+        total_times_ten: D + 10 P, computed from the network's P.
         penalty_kernels: number of trainable kernels with a penalty.
         kernels: number of trainable kernels.
         decay: whether there are penalties in the loss (coupled), weight decay in the optimizer
             (decoupled), both or none.
         shrink_measured: ||w'|| / ||w|| after a step of zero gradients; None without weight decay.
-        shrink_expected: 1 - learning_rate * weight_decay; None without weight decay.
-        wrongly_decayed: biases and norms' variables that a penalty or that step shrinks.
+        shrink_expected: 1 - learning_rate * weight_decay, for TorchSGD with nesterov
+            1 - learning_rate * weight_decay * (1 + momentum); None without weight decay.
+        wrongly_decayed: biases and norms' variables that this step changes.
         penalty: P, computed apart from the loss in float64; None: unknown.
         scale_invariant: a norm follows every penalised kernel but the head's.
         learning_rate: peak rate, for weight decay.
@@ -64,7 +65,8 @@ DECAY_WARN = 1.0
 DECAY_FAIL = 5.0
 CONVERSION = (
     "kernel_regularizer {l2: l} adds l * ||W||^2: half of the lecture's lambda and of PyTorch's "
-    "weight_decay; an optimizer's weight_decay here is PyTorch's over (1 - momentum)"
+    "weight_decay; an optimizer's weight_decay here is PyTorch's over (1 - momentum) "
+    "(TorchSGD: the same as PyTorch's)"
 )
 
 
@@ -94,13 +96,11 @@ def judge_regularisation(numbers: Regularisation) -> Finding:
 
 
 def _judge_penalty(numbers: Regularisation) -> Finding:
-    """Judge whether the penalty is in the loss, and ten times it adds ten times as much."""
+    """Judge whether the loss contains the penalty; D + 10 P shows a small one above rounding."""
     once, tenfold = numbers.total - numbers.data_loss, numbers.total_times_ten - numbers.data_loss
     penalty = once if numbers.penalty is None else numbers.penalty
     rounding = 5e-7 * max(1.0, numbers.total_times_ten)  # A few units of float32's last place.
-    threshold = (
-        "loss with penalty > without, and ten times the penalty adds ten times as much (1 %)"
-    )
+    threshold = "the loss contains the L2 penalty (within 1 %)"
     details = {"penalty": penalty, "penalty_times_ten": tenfold}
     subject = "the penalty of kernel_regularizer (l2)"
     if numbers.penalty is not None and 10 * penalty <= rounding:
@@ -144,14 +144,14 @@ def _judge_decay(numbers: Regularisation, expected: float, measured: float) -> F
     if abs(measured - expected) > max(2e-6, 0.01 * (1 - expected)):
         advice = (
             f"a step of zero gradients leaves {measured:.6g} of the kernels, not {expected:.6g}: "
-            "weight_decay of train.optimizer does not act as decoupled decay."
+            "weight_decay of train.optimizer does not shrink the kernels as expected."
         )
         return finding("C07", FAIL, measured, threshold, advice, **details)
     if per_epoch > DECAY_WARN:
         verdict = FAIL if per_epoch > DECAY_FAIL else WARN
         advice = (
-            f"decay alone would shrink kernels by exp(-{per_epoch:.2g}) an epoch: lower "
-            f"weight_decay of train.optimizer. {CONVERSION}."
+            f"weight decay alone would shrink kernels to exp(-{per_epoch:.2g}) of their size per "
+            f"epoch: lower weight_decay of train.optimizer. {CONVERSION}."
         )
         return finding("C07", verdict, per_epoch, threshold, advice, **details)
     advice = "weight_decay shrinks kernels as it should."

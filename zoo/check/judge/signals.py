@@ -50,7 +50,7 @@ def judge_signal_propagation(numbers: SignalPropagation) -> Finding:
     """
     check = "C08"
     remedy = "use kernel_initializer: auto in model.defaults, or batch_norm."
-    threshold = f"{GROWTH_PASS[0]:g} <= growth a layer <= {GROWTH_PASS[1]:g} "
+    threshold = f"{GROWTH_PASS[0]:g} <= growth per layer <= {GROWTH_PASS[1]:g} "
     threshold += f"(fails outside {GROWTH_FAIL[0]:g} to {GROWTH_FAIL[1]:g})"
     if failed := fail_if_not_finite(check, numbers, remedy):
         return failed
@@ -66,7 +66,9 @@ def judge_signal_propagation(numbers: SignalPropagation) -> Finding:
     log_total = math.log(stds[-1] / stds[0])
     growth = math.exp(log_total / (len(stds) - 1))
     if GROWTH_PASS[0] <= growth <= GROWTH_PASS[1]:
-        advice = f"signals keep their spread: {growth:.2g} a layer over {len(stds)} layers."
+        advice = (
+            f"signals keep their spread: std times {growth:.2g} per layer in {len(stds)} layers."
+        )
         return finding(check, PASS, growth, threshold, advice, **details)
     within = GROWTH_FAIL[0] <= growth <= GROWTH_FAIL[1]
     if stds[-1] < VANISHED * stds[0]:
@@ -75,21 +77,23 @@ def judge_signal_propagation(numbers: SignalPropagation) -> Finding:
         verdict = INFO if abs(log_total) <= math.log(TOTAL_GROWTH_WARN) else WARN
     else:
         verdict = FAIL
-    advice = f"signals {'fade' if growth < 1 else 'grow'} by {growth:.2g} a layer over {len(stds)} "
-    advice += f"layers without a norm: {remedy}"
+    advice = (
+        f"signals {'fade' if growth < 1 else 'grow'}: each of {len(stds)} layers without a norm "
+    )
+    advice += f"multiplies their std by {growth:.2g}: {remedy}"
     return finding(check, verdict, growth, threshold, advice, **details)
 
 
 @dataclass(frozen=True, kw_only=True)
 class LayerActivity:
-    """Units of one layer whose activation can die (ReLU and the like).
+    """Units of one layer whose activation can die (relu, relu6).
 
     Attributes:
         name: of the layer.
         dead: share of units that are 0 for all images and positions; a channel is one unit.
         zeros: share of all activations that are 0.
         depth: 1 for the first layer with an activation.
-        normed: a batch norm stands right before the activation.
+        normed: a normalization layer is between the kernel and the activation.
         units: number of units.
     """
 
@@ -130,7 +134,7 @@ def judge_dead_units(numbers: DeadUnits) -> Finding:
     """C09. Few units are 0 for every image.
 
     "Dead" is a bound: a unit that is 0 for n images is active for less than 3 / n of all (with 95 %
-    confidence). A unit right behind a batch norm cannot be dead on its own batch unless constant.
+    confidence). A unit right after a batch norm cannot be dead on its own batch unless constant.
 
     Source: CS231n notes 1: "as much as 40 % of your network can be dead if the learning rate is
     set too high".
@@ -160,7 +164,7 @@ def judge_dead_units(numbers: DeadUnits) -> Finding:
     else:
         verdicts = [_judge_untrained_layer(layer) for layer in numbers.layers]
         verdict = max(verdicts)
-        threshold = "dead <= 10 % in the first 5 layers, 20 % in 10, 40 % deeper; behind a batch "
+        threshold = "dead <= 10 % in the first 5 layers, 20 % in 10, 40 % deeper; after a batch "
         threshold += f"norm none (fails above {DEAD_AT_START_FAIL:.0%})"
         remedy = (
             "set model.defaults.kernel_initializer: auto and bias_initializer: zeros, batch_norm "

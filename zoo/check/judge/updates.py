@@ -39,8 +39,8 @@ class KernelUpdate:
     Attributes:
         path: of the kernel. Zero-initialised kernels, biases and norms are left out.
         ratio: median over steps of ||dW|| / `kernel_length`, dW being the update that was made.
-        equilibrium: ratio at which SGD with decay keeps a kernel before a norm, whatever the
-            learning rate ought to be (see `equilibrium`); None without decay.
+        equilibrium: ratio at which SGD with weight decay keeps a kernel that is followed by
+            normalization (see `equilibrium`); None without decay and for other optimizers.
         scale_invariant: a norm follows the kernel, so that its length does not matter.
     """
 
@@ -52,7 +52,9 @@ class KernelUpdate:
 
 @dataclass(frozen=True, kw_only=True)
 class UpdateRatio:
-    """Updates over weights after the first steps (up to 300), at the peak rate or a third of it.
+    """Update-to-weight ratios of all kernels.
+
+    From the short training of `zoo check`, or from one step per epoch of `zoo train`.
 
     Attributes:
         layers: one entry per kernel.
@@ -69,9 +71,8 @@ class UpdateRatio:
 def kernel_length(path: str, length: float, units: int) -> float:
     """Return the length that a kernel's updates are measured by: ||W||.
 
-    The head starts near zero on purpose (`head.kernel_initializer`), where any useful update is
-    large beside it. Its length is therefore at least sqrt(units), that of a kernel of variance
-    1 / fan_in.
+    The head is initialized near zero, so any useful update is large relative to it. Its norm is
+    therefore taken as at least sqrt(units), the norm of a kernel with variance 1 / fan_in.
 
     Args:
         path: of the kernel.
@@ -141,10 +142,12 @@ def judge_update_ratio(numbers: UpdateRatio) -> Finding:
         advice = f"updates over weights lie around {shown.ratio:.2g}."
         return finding(check, worst, shown.ratio, threshold, advice, **details)
     too_large = shown.ratio > RATIO_INFO[1]
+    size = f"{'' if too_large else 'only '}{shown.ratio:.2g}"
+    norms = "its norm" if len(offenders) == 1 else "their norms"
     advice = (
-        f"updates are {shown.ratio:.2g} of the weights a step in "
-        f"{join_names(layer.path for layer in offenders)}: {'lower' if too_large else 'raise'} "
-        f"learning_rate ({numbers.learning_rate:g}) in train.optimizer."
+        f"each step changes {join_names(layer.path for layer in offenders)} by {size} "
+        f"of {norms}: {'lower' if too_large else 'raise'} learning_rate "
+        f"({numbers.learning_rate:g}) in train.optimizer."
     )
     if numbers.shortened and too_large:
         advice += f" {TOO_FEW_STEPS}"

@@ -1,7 +1,7 @@
 """Numbers for the checks: `MEASURE[id](subject)` returns what `CHECKS[id].judge` takes.
 
-Runs models. `Subject.cache` holds what several checks share. None means that a check has nothing
-to say of this network; the entries of a list are judged one by one.
+Runs models. `Subject.cache` holds what several checks share. None means that a check does not
+apply to this network; the entries of a list are judged one by one.
 """
 
 from __future__ import annotations

@@ -98,7 +98,10 @@ def labels(subject: Subject) -> ClassCounts:
 
 
 def duplicates(subject: Subject) -> DuplicateCounts:
-    """Counts of images that are equal to the last pixel, across splits and within training."""
+    """Counts of identical images, across splits and within the training split.
+
+    Identical: equal pixels, or equal file bytes if the images are streamed.
+    """
     data = subject.data
     train = _digests(data.train)
     train_labels: dict[bytes, Counter[int]] = defaultdict(Counter)

@@ -15,7 +15,7 @@ from zoo.check.measure.trainer import Trainer
 from zoo.model import introspect
 
 BATCHES = 3
-IMAGES = 128  # Of a batch, at most: more say little else and take their time.
+IMAGES = 128  # At most; more images change the result little.
 # Without a GPU, batches are smaller for networks of more than FLOPS / IMAGES operations an image.
 MIN_IMAGES = 32
 FLOPS = 1e10
@@ -76,8 +76,8 @@ def gradients(subject: Subject) -> Gradients:
 def _take_affordable_batches(subject: Subject, trainer: Trainer) -> None:
     flops = sum(layer.flops for layer in subject.layers)
     images = IMAGES if backend.on_gpu() else max(int(FLOPS / max(flops, 1)), MIN_IMAGES)
-    trainer.take(min(images, IMAGES))
-    if trainer.batches.size(0) < min(IMAGES, trainer.whole):
+    trainer.set_batch_size(min(images, IMAGES))
+    if trainer.batches.size(0) < min(IMAGES, trainer.full_batch_size):
         subject.notes["C11"] = (
             f"the network takes {flops:.2g} operations an image, so gradients are those of batches "
             f"of {trainer.batches.size(0)} images"
@@ -98,7 +98,7 @@ def _kernel_gradient(
     finite = bool(np.isfinite(sizes).all() and np.isfinite(later).all())
     return KernelGradient(
         path=path,
-        # Behind a head or a factor of zeros the first step's gradient is zero.
+        # If the head or a gamma is initialized to zero, the first gradient is zero.
         gradient=float(np.mean(later if max(sizes) == 0 else sizes)) if finite else 0,
         weight=_root_mean_square(weights),
         zero=bool(max(sizes) == 0 and max(later) == 0),

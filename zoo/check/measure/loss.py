@@ -107,7 +107,7 @@ def loss_per_label(choice: Loss, scores: np.ndarray) -> np.ndarray:
 
 
 def head_confidence(subject: Subject) -> HeadConfidence:
-    """The data loss at the start and that of equal scores; the spread of the logits."""
+    """The data loss at the start and that of uniform predictions; the spread of the logits."""
     scores, labels = logits(subject)
     choice = subject.unregularized.train.loss
     own = loss_per_label(choice, scores)[np.arange(len(labels)), labels].mean()

@@ -1,4 +1,4 @@
-"""C12: trains on a few images until they are known by heart."""
+"""C12: trains on a few images until they are memorized."""
 
 from __future__ import annotations
 
@@ -25,9 +25,10 @@ DIVERGED_LOSS = 3  # Times the first loss.
 
 
 def overfit(subject: Subject) -> Overfit:
-    """Train on some twenty images, a few of each class, and return the best of several rates.
+    """Train on a few images at several rates and return the best result.
 
-    Full batches, without regularisation, batch norm in training mode throughout.
+    There are 20 to 128 images, at least two per class if they fit. Full batches, without
+    regularisation, batch norm in training mode throughout.
     """
     count = min(max(MIN_IMAGES, IMAGES_PER_CLASS * subject.classes), MAX_IMAGES)
     images, labels = subject.stratified(subject.data.train, count, "tiny")

@@ -93,10 +93,10 @@ def _affordable_plan(trainer: Trainer, candidates: int, warms_up: bool) -> _Plan
 
     A recipe that warms up asks for a peak that need not work from the first step on.
     """
-    trainer.take(trainer.whole)
+    trainer.set_batch_size(trainer.full_batch_size)
     steps, seeds = STEPS, SEEDS
     if trainer.step_seconds * candidates * seeds * steps > SECONDS:
-        affordable = trainer.afford(SECONDS / FULL_LENGTH_RATES, SHORTENED_STEPS)
+        affordable = trainer.shrink_batches_to_fit(SECONDS / FULL_LENGTH_RATES, SHORTENED_STEPS)
         steps, seeds = int(min(max(affordable, 2 * LAST_LOSSES), STEPS)), 1
     return _Plan(steps, seeds, steps // 2 if warms_up else 0)
 
@@ -131,14 +131,14 @@ def _warmup_steps(subject: Subject) -> float:
 
 
 def _note(trainer: Trainer, steps: int, tried: int, unfinished: bool) -> str:
-    note = f"a step takes {trainer.step_seconds:.2g} s here, so the scan of rates tried {tried} of "
-    note += f"them, with one seed, for {steps} steps each"
+    note = f"a step takes {trainer.step_seconds:.2g} s here, so the scan tried {tried} learning "
+    note += f"rates, with one seed, for {steps} steps each"
     if unfinished:
         note += ", until its time ran out"
     images = trainer.batches.size(0)
-    if images < trainer.whole:
-        note += f", on batches of {images} images; its rates are converted to the recipe's batches "
-        note += f"of {trainer.whole} by the root of the ratio"
+    if images < trainer.full_batch_size:
+        note += f", on batches of {images} images; learning rates are scaled by "
+        note += f"sqrt({images} / {trainer.full_batch_size})"
     return note
 
 

@@ -45,7 +45,7 @@ def train_briefly(subject: Subject, rate: float | None = None) -> ShortTraining:
     if subject.cache.short_training is not None:
         return subject.cache.short_training
     trainer = subject.trainer
-    steps = int(min(max(trainer.afford(SECONDS, SHORTENED_STEPS), MIN_STEPS), STEPS))
+    steps = int(min(max(trainer.shrink_batches_to_fit(SECONDS, SHORTENED_STEPS), MIN_STEPS), STEPS))
     annealed = subject.recipe.train.schedule.word != "constant"
     rate = rate or (trainer.peak / 3 if annealed else trainer.peak)
     scan = subject.cache.scan
@@ -71,7 +71,7 @@ def train_briefly(subject: Subject, rate: float | None = None) -> ShortTraining:
     training = ShortTraining(rate, trainer.scale, curve.losses, ratios.ratios, shortened, unsure)
     if steps < STEPS:
         subject.notes["C16"] = (
-            f"a step takes {trainer.step_seconds:.2g} s here, so the short training was one of "
+            f"a step takes {trainer.step_seconds:.2g} s here, so the short training had "
             f"{training.steps} steps on batches of {trainer.batches.size(0)} images"
         )
     subject.cache.short_training = training
@@ -89,7 +89,7 @@ def _scored(
     """Logits (n, classes) in float64 and labels (n,) of at most `images` images of a split."""
     if training.shortened:
         # The forward pass is a third of a step.
-        seconds_per_image = subject.trainer.step_seconds / subject.trainer.whole / 3
+        seconds_per_image = subject.trainer.step_seconds / subject.trainer.full_batch_size / 3
         images = min(images, max(int(SCORING_SECONDS / seconds_per_image), MIN_SCORED_IMAGES))
     drawn = np.sort(subject.rng("scored").permutation(len(split))[:images])
     scores = subject.trainer.network.predict(split.images(drawn), verbose=0)
@@ -178,8 +178,8 @@ def dead_units(subject: Subject) -> list[DeadUnits]:
 def filter_smoothness(subject: Subject) -> first_filters.FilterSmoothness | None:
     """Smoothness of the first layer's filters: Moran's I, and its p value under shuffles.
 
-    None if the first layer is no convolution, if its kernel is smaller than 5 (nine values cannot
-    tell), or if the steps were too few for the filters to leave their start.
+    None if the first layer is no convolution, if its kernel is smaller than 5x5 (too few values),
+    or if the steps were too few for the filters to leave their start.
     """
     first = next((layer for layer in subject.layers if layer.kind in ("conv", "fc")), None)
     options = first.options if first else None

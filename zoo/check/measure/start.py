@@ -21,7 +21,11 @@ from zoo.recipe.norms import BatchNorm
 
 
 def signal_propagation(subject: Subject) -> SignalPropagation:
-    """Standard deviations of kernels' outputs, in the longest run of layers without a norm."""
+    """Standard deviations of kernels' outputs.
+
+    Those of the longest run of layers without normalization, or of the residual sums if there are
+    more of them in a network without any.
+    """
     runs: list[list[Layer]] = [[]]
     for layer in subject.layers:
         if layer.is_norm or layer.kind == "add":

@@ -1,4 +1,4 @@
-"""Short trainings of one network from many starts, at many rates and on many batches, traced once.
+"""Short trainings that reuse one traced network with different seeds, learning rates and batches.
 
 They do not reach a run. Observers are those of `zoo.train.observers`; every step is a stop,
 since each loss decides whether the next step is made.
@@ -88,7 +88,7 @@ class Trainer:
         network: the model.
         peak: the recipe's learning rate.
         batches: to train on.
-        whole: the recipe's batch size.
+        full_batch_size: the recipe's batch size.
     """
 
     def __init__(
@@ -104,38 +104,41 @@ class Trainer:
         self.network = subject.network(self.recipe)
         self.peak = float(train.optimizer.options.learning_rate)
         self.batches: Batches = self.subject.batches(self.recipe)
-        self.whole = self.batches.size(0)
+        self.full_batch_size = self.batches.size(0)
         self._starts: dict[int, list[np.ndarray]] = {}  # Values of all variables, by seed.
 
     @property
     def scale(self) -> float:
-        """Factor from a rate for the recipe's batches to one for the batches that are taken.
+        """Factor that converts a learning rate for the recipe's batch size to the current one.
 
-        The root of the ratio of their sizes, which keeps the size of the noise in a step of SGD
+        sqrt(current / recipe), which keeps the size of the noise in a step of SGD
         (Krizhevsky 2014, "One weird trick for parallelizing convolutional neural networks",
         section 5) and of Adam (Malladi et al. 2022, "On the SDEs and scaling rules for adaptive
-        gradient algorithms"). The largest stable rate of a smaller batch lies between that of the
-        whole one and their ratio times it: the root is off by no more than itself.
+        gradient algorithms"). For the largest stable rate the true factor lies between the ratio
+        and 1, so its root is off by at most a factor of itself.
         """
-        return sqrt(self.batches.size(0) / self.whole)
+        return sqrt(self.batches.size(0) / self.full_batch_size)
 
-    def take(self, images: int) -> None:
+    def set_batch_size(self, images: int) -> None:
         """Use batches of this many images from now on, at most the recipe's batch size."""
-        self.batches = self.subject.batches(self.recipe, min(images, self.whole))
+        self.batches = self.subject.batches(self.recipe, min(images, self.full_batch_size))
 
-    def afford(self, seconds: float, steps: int) -> float:
+    def shrink_batches_to_fit(self, seconds: float, steps: int) -> float:
         """Halve batches until `steps` steps take at most `seconds`, as far as is sensible.
 
         Returns:
             The number of steps that take `seconds` then.
         """
-        images = self.whole
-        least = max(MIN_IMAGES, -(-self.whole // MAX_HALVING))
+        images = self.full_batch_size
+        least = max(MIN_IMAGES, -(-self.full_batch_size // MAX_HALVING))
         whole_step_seconds = self.step_seconds
-        while steps * whole_step_seconds * images / self.whole > seconds and images // 2 >= least:
+        while (
+            steps * whole_step_seconds * images / self.full_batch_size > seconds
+            and images // 2 >= least
+        ):
             images //= 2
-        self.take(images)
-        return seconds / (whole_step_seconds if images == self.whole else self._timed())
+        self.set_batch_size(images)
+        return seconds / (whole_step_seconds if images == self.full_batch_size else self._timed())
 
     def prepare(self) -> None:
         """Compile the network; its state is the start of seed 0."""
@@ -171,7 +174,7 @@ class Trainer:
     @rate.setter
     def rate(self, value: float) -> None:
         optimizer = self.network.optimizer
-        inner = getattr(optimizer, "inner_optimizer", optimizer)  # Inside of what scales losses.
+        inner = getattr(optimizer, "inner_optimizer", optimizer)  # Unwraps LossScaleOptimizer.
         inner.learning_rate = value * self.scale
 
     def step(self, *batch: Any) -> tuple[float, float]:
@@ -222,7 +225,7 @@ class Trainer:
     def step_seconds(self) -> float:
         """Seconds of a step on the recipe's batches, tracing left out."""
         taken = self.batches
-        self.take(self.whole)
+        self.set_batch_size(self.full_batch_size)
         seconds = self._timed()
         self.batches = taken
         return seconds
