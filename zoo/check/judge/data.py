@@ -58,7 +58,7 @@ def judge_input_scale(numbers: InputScale) -> Finding:
     centred pixels (std 60) to kernels of 0.0001 and starts well. Pixels that are not even centred
     and meet no norm are a mistake whatever the kernels.
 
-    Source: CS231n, lecture 6 (center only) and notes 2 on preprocessing.
+    Source: CS231n, lecture 6 (center only); CS231n notes, Neural Networks Part 2.
     """
     check = "C01"
     if failed := fail_if_not_finite(check, numbers, "look at the images and at data.preprocess"):
@@ -128,7 +128,7 @@ def _judge_pixels(
     elif numbers.has_norm:
         verdict = WARN
         advice = (
-            f"{size} and not centred; the norm behind the first kernel saves training, but "
+            f"{size} and not centred; the norm after the first kernel saves training, but "
             f"its running statistics start far off: use {remedy}."
         )
     elif not centred:
@@ -177,7 +177,7 @@ def judge_statistics(numbers: NormalizationStatistics) -> Finding:
     FAIL names another split only if that fits at least twice as well: constants that a user chose
     may lie nearer to any split by chance.
 
-    Source: CS231n notes 2, "common pitfall".
+    Source: CS231n notes, Neural Networks Part 2, "common pitfall".
     """
     check = "C02"
     threshold = f"within {STATISTICS_TOLERANCE:g} std of the training split's statistics"

@@ -66,7 +66,7 @@ class Gradients:
 def judge_gradients(numbers: Gradients) -> Finding:
     """C11. Every trainable kernel gets a finite gradient, of a size like that of the others.
 
-    Source: CS231n notes 3; Karpathy 2019, "use backprop to chart dependencies" (the leak).
+    Source: CS231n notes, Part 3; Karpathy 2019, "use backprop to chart dependencies" (the leak).
     """
     check, threshold = "C11", "finite gradients, not zero in every batch; all kernels move"
     bad = [layer.path for layer in numbers.layers if not layer.finite or not _is_finite(layer)]

@@ -100,7 +100,7 @@ def judge_overfit(numbers: Overfit) -> Finding:
     Success proves little, since a network on random features succeeds too: C13 and C16 ask more.
 
     Source: CS231n, lecture 6, "make sure that you can overfit a very small portion of the data";
-    notes 3.
+    CS231n notes, Neural Networks Part 3.
     """
     judged = _judge_end(numbers)
     if numbers.shortened and judged.details.get("plateau") not in STEP_INDEPENDENT:

@@ -124,7 +124,7 @@ class DeadUnits:
 # Healthy he_normal networks, 256 wide, without a norm: 0 % up to layer 5, 8 % at 10, 29 % at 20.
 DEAD_AT_START_WARN = ((5, 0.1), (10, 0.2), (math.inf, 0.4))
 DEAD_AT_START_FAIL = 0.5
-# After training: share of a layer's units; share of all units, from CS231n notes 1.
+# After training: share of a layer's units; share of all units, from CS231n notes, Part 1.
 DEAD_IN_LAYER_WARN = 0.1
 DEAD_IN_NETWORK_FAIL = 0.4
 USUAL_ZEROS = (0.35, 0.65)  # Share of zeros at the start; outside it is INFO.

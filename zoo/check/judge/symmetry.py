@@ -26,7 +26,8 @@ def judge_symmetry(numbers: Symmetry) -> Finding:
 
     Two layers with the same kernel were given one seed or one initializer object.
 
-    Source: CS231n, lecture 6, "W=0 init is used?"; notes 2, "Pitfall: all zero".
+    Source: CS231n, lecture 6, "W=0 init is used?"; CS231n notes, Neural Networks
+    Part 2, "Pitfall: all zero".
     """
     check, threshold = "C25", "no layer of equal units, no two layers with the same kernel"
     parts = []
