@@ -1,7 +1,8 @@
 """KERAS_BACKEND=jax where TensorFlow cannot be imported: train, interrupt, resume, evaluate.
 
 Importing Keras and compiling take longer than what is tested, so two processes on JAX answer all
-commands of this file: one in which TensorFlow cannot be imported, and one in which it can.
+commands of this file: one in which TensorFlow cannot be imported, and one in which it can. JAX's
+compilation cache, which imports TensorFlow to read its files, serves the second one alone.
 """
 
 from __future__ import annotations
@@ -59,12 +60,12 @@ for line in sys.stdin:
 class Zoo:
     """A process on JAX that runs one `zoo` command after the other."""
 
-    def __init__(self, code: str, folder: Path) -> None:
+    def __init__(self, code: str, folder: Path, **variables: str) -> None:
         self.errors = folder / "stderr.txt"
         with self.errors.open("w") as errors:
             self.process = subprocess.Popen(
                 [sys.executable, "-c", code],
-                env=environment(KERAS_BACKEND="jax"),
+                env=environment(KERAS_BACKEND="jax", **variables),
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=errors,
@@ -95,6 +96,15 @@ class Zoo:
 
 
 @pytest.fixture(scope="module")
+def cache(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    """Environment variables of JAX's compilation cache."""
+    return {
+        "JAX_COMPILATION_CACHE_DIR": str(tmp_path_factory.mktemp("jax-cache")),
+        "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0.1",
+    }
+
+
+@pytest.fixture(scope="module")
 def jax(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Zoo]:
     """`zoo` on JAX without TensorFlow."""
     zoo = Zoo(BLOCK_TENSORFLOW + ANSWER_COMMANDS, tmp_path_factory.mktemp("jax"))
@@ -104,9 +114,11 @@ def jax(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Zoo]:
 
 
 @pytest.fixture(scope="module")
-def jax_and_tensorflow(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Zoo]:
+def jax_and_tensorflow(
+    tmp_path_factory: pytest.TempPathFactory, cache: dict[str, str]
+) -> Iterator[Zoo]:
     """`zoo` on JAX where TensorFlow can be imported."""
-    zoo = Zoo(ANSWER_COMMANDS, tmp_path_factory.mktemp("jax-tf"))
+    zoo = Zoo(ANSWER_COMMANDS, tmp_path_factory.mktemp("jax-tf"), **cache)
     yield zoo
     zoo.process.kill()
     zoo.process.communicate()
@@ -200,11 +212,11 @@ def test_interrupt_and_resume(
     ],
     ids=["optimizers", "training"],
 )  # fmt: skip
-def test_the_same_tests(chosen: tuple[str, ...]) -> None:
+def test_the_same_tests(chosen: tuple[str, ...], cache: dict[str, str]) -> None:
     """The optimizers against numpy and what goes around them; the live checks; averages resumed."""
     done = subprocess.run(
         [sys.executable, "-m", "pytest", "-q", "-n0", "-p", "no:cacheprovider", *chosen],
-        cwd=ROOT, env=environment(KERAS_BACKEND="jax"), capture_output=True, text=True,
+        cwd=ROOT, env=environment(KERAS_BACKEND="jax", **cache), capture_output=True, text=True,
         timeout=580,
     )  # fmt: skip
     assert done.returncode == 0, done.stdout
