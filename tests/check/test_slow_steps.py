@@ -87,7 +87,7 @@ def test_a_slow_scan_does_with_less_and_says_so(
     assert not scanned.unfinished
     assert {finding.verdict.value for finding in report.findings} <= {"PASS", "INFO"}
     assert list(report.notes) == ["C14", "C16"]
-    note = f"tried {len(tried)} of them, with one seed, for 50 steps each, on batches of 32 images"
+    note = f"tried {len(tried)} learning rates, with one seed, for 50 steps each, on batches of 32 images"
     assert note in report.notes["C14"]
     assert subject.cache.short_training.steps == 100
     assert "100 steps on batches of 64 images" in report.notes["C16"]
@@ -113,7 +113,7 @@ def test_a_check_keeps_its_time_whatever_a_step_takes(
     assert len(subject.cache.scan.points) == 1
     assert subject.cache.scan.unfinished
     assert (
-        "tried 1 of them, with one seed, for 20 steps each, until its time ran out"
+        "tried 1 learning rate, with one seed, for 20 steps each, until its time ran out"
         in (report.notes["C14"])
     )
     assert subject.cache.short_training.steps == short_training.MIN_STEPS

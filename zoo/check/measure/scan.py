@@ -131,8 +131,9 @@ def _warmup_steps(subject: Subject) -> float:
 
 
 def _note(trainer: Trainer, steps: int, tried: int, unfinished: bool) -> str:
-    note = f"a step takes {trainer.step_seconds:.2g} s here, so the scan tried {tried} learning "
-    note += f"rates, with one seed, for {steps} steps each"
+    noun = "learning rate" if tried == 1 else "learning rates"
+    note = f"a step takes {trainer.step_seconds:.2g} s here, so the scan tried {tried} {noun}, "
+    note += f"with one seed, for {steps} steps each"
     if unfinished:
         note += ", until its time ran out"
     images = trainer.batches.size(0)
