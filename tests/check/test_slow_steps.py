@@ -87,7 +87,7 @@ def test_a_slow_scan_does_with_less_and_says_so(
     assert not scanned.unfinished
     assert {finding.verdict.value for finding in report.findings} <= {"PASS", "INFO"}
     assert list(report.notes) == ["C14", "C16"]
-    note = f"tried {len(tried)} learning rates, with one seed, for 50 steps each, on batches of 32 images"
+    note = f"tried {len(tried)} learning rates, with one seed, for 50 steps each, on batches of 32"
     assert note in report.notes["C14"]
     assert subject.cache.short_training.steps == 100
     assert "100 steps on batches of 64 images" in report.notes["C16"]
