@@ -137,7 +137,7 @@ VERBS = [
     pytest.param(["tune", "MISTAKES"], 2, "did you mean 'filters'?", id="mistakes in tune"),
     pytest.param(["tune", "--resume", "nothing"], 2, "does not exist", id="no search"),
     pytest.param(
-        ["tune", "--resume", "x", "--workers", "2"], 2, "was begun with", id="other workers"
+        ["tune", "--resume", "x", "--workers", "2"], 2, "cannot be changed", id="other workers"
     ),
     pytest.param(["tune", "SPACE"], 2, "no logarithm", id="mistake in a space"),
 ]
