@@ -21,10 +21,9 @@ from tuning.trial_observer import RungScorer, TrialObserver, TrialStopped
 from tuning.trials import TrialResult, TrialSpec
 from zoo import backend
 from zoo import recipe as recipes
-from zoo.batches import evaluation_dataset, training_dataset
+from zoo.batches import Batches, evaluation_dataset, training_dataset
 from zoo.data.normalise import Normalisation, normalisation
 from zoo.data.splits import Splits
-from zoo.errors import Diverged
 from zoo.model import builder, data_dependent_init
 from zoo.plan import Plan, plan
 from zoo.recipe import Recipe
@@ -137,20 +136,7 @@ class TrialTrainer:
         callbacks = FitCallbacks(
             observers, components.early_stopping(recipe), model, counter, StepLosses(batches.size)
         )
-        status, reason, steps = "done", None, None
-        try:
-            components.fit(model, batches, self.validation, callbacks)
-        except Diverged as error:
-            status, reason = "diverged", _without_advice(error)
-            steps = error.step + 1 if isinstance(error, LossDiverged) else None
-        except TrialStopped as stopped:
-            status, reason = stopped.status, str(stopped)
-        except Exception as error:
-            if not backend.out_of_memory(error):
-                if batches.error is not None:
-                    raise batches.error from error
-                raise
-            status, reason = "failed", "out of memory"
+        status, reason, steps = self._fit(model, batches, callbacks)
         score = best.score
         if status == "pruned" and score is None:
             score = next(reversed(trial.rung_scores.values()))
@@ -161,7 +147,7 @@ class TrialTrainer:
             score=score if status in ("done", "pruned") else None,
             reason=reason,
             epochs=len(metrics.rows),
-            steps=counter.step if steps is None else steps,
+            steps=steps,
             seconds=time.perf_counter() - began,
             setup_seconds=began - entered,
             best_epoch=None if best.epoch is None else best.epoch + 1,
@@ -170,6 +156,25 @@ class TrialTrainer:
         )
         self._last = _LastTrial(network, recipe, planned, result, best, weights)
         return result
+
+    def _fit(
+        self, model: keras.Model, batches: Batches, callbacks: FitCallbacks
+    ) -> tuple[str, str | None, int]:
+        """Trains; returns how the trial ended: its status, the reason and the steps made."""
+        counter = callbacks.counter
+        try:
+            components.fit(model, batches, self.validation, callbacks)
+        except LossDiverged as error:  # Steps made after that one do not count.
+            return "diverged", _without_advice(error), error.step + 1
+        except TrialStopped as stopped:
+            return stopped.status, str(stopped), counter.step
+        except Exception as error:
+            if backend.out_of_memory(error):
+                return "failed", "out of memory", counter.step
+            if batches.error is not None:
+                raise batches.error from error
+            raise
+        return "done", None, counter.step
 
     def keep(self, run: Run) -> None:
         """Writes the last trial as a run folder, with the model of its best epoch.

@@ -202,3 +202,19 @@ def test_losses_of_steps_go_on_where_a_state_left_them() -> None:
     second = StepLosses(sizes.__getitem__)
     second.set_state(first.get_state())
     assert second.add(2, means[2]) == pytest.approx(4.0)
+
+
+@pytest.mark.parametrize("looks", [False, True])
+def test_a_validation_waits_only_for_who_looks_at_its_batches(looks: bool) -> None:
+    class BatchCallback(keras.callbacks.Callback):
+        seen = 0
+
+        def on_test_batch_end(self, batch: int, logs: Any = None) -> None:
+            self.seen += 1
+
+    callback = BatchCallback() if looks else keras.callbacks.Callback()
+    fit = watched([Log("a", [])], [callback])
+    fit.on_test_begin()
+    fit.on_test_batch_end(0, {"loss": OnDevice(1.0)})
+    assert OnDevice.waits == looks
+    assert getattr(callback, "seen", 0) == looks

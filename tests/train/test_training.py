@@ -265,7 +265,7 @@ def test_weights_of_other_classes_are_refused_before_there_is_a_run(
 
 
 class Losses(Observer):
-    """Notes the losses of all steps, and where it was told of them."""
+    """Records the losses of all steps, and the steps at which it was told."""
 
     def __init__(self, every: int | None = None) -> None:
         self.every = every

@@ -97,7 +97,7 @@ def _print_checks(out: Output) -> None:
 
 
 def _ids(values: Sequence[str] | None) -> list[str]:
-    """Split the values of a repeated option, each of which may hold several ids: C05,C12."""
+    """Split the values of a repeated option; one value may hold several ids: C05,C12."""
     return [word.strip() for value in values or () for word in value.split(",") if word.strip()]
 
 

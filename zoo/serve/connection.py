@@ -18,7 +18,7 @@ class _TooLarge(Exception):
 class Connection(HttpToolsProtocol):
     """A client's connection that refuses large headers with 400."""
 
-    _received = 0  # Bytes of the headers so far, of which the last may be incomplete.
+    _received = 0  # Bytes of the headers so far; the last header may be incomplete.
     _parsed = 0  # Bytes of the complete headers.
     _in_headers = True
 

@@ -12,7 +12,8 @@ from zoo import backend
 from zoo.train.observers import Observer, Observers, StepCounter
 
 SECONDS_BETWEEN_STOPS = 0.25  # How late a signal, a time limit or a divergence may be seen.
-STEP_METHODS = ("on_train_batch_end", "on_batch_end")
+TRAINING_STEP_METHODS = ("on_train_batch_end", "on_batch_end")
+VALIDATION_STEP_METHODS = ("on_test_batch_end",)
 
 
 class StepLosses:
@@ -85,7 +86,8 @@ class FitCallbacks(keras.callbacks.CallbackList):
         self._next_stop_step: int | None = None
         self._last_stop_time = 0.0
         self._ends_first_epoch = False
-        self._every_step = any(map(_looks_at_steps, callbacks))
+        self._every_step = _any_overrides(callbacks, TRAINING_STEP_METHODS)
+        self._every_validation_step = _any_overrides(callbacks, VALIDATION_STEP_METHODS)
         super().__init__(
             list(callbacks), add_history=True, model=model, verbose=0,
             epochs=counter.epochs, steps=counter.steps_per_epoch,
@@ -149,9 +151,10 @@ class FitCallbacks(keras.callbacks.CallbackList):
         super().on_test_begin(logs)
 
     def on_test_batch_end(self, batch: int, logs: Any = None) -> None:
-        """Calls `on_validation_step` of the observers."""
+        """Calls `on_validation_step` of the observers, and the callbacks that look at batches."""
         self.observers.tell("on_validation_step")
-        super().on_test_batch_end(batch, logs)
+        if self._every_validation_step:  # Converting the logs would wait for the device.
+            super().on_test_batch_end(batch, logs)
 
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
         """Calls `on_epoch_end` of the observers, then of the callbacks."""
@@ -170,10 +173,11 @@ class FitCallbacks(keras.callbacks.CallbackList):
         super().on_train_end(logs)
 
 
-def _looks_at_steps(callback: keras.callbacks.Callback) -> bool:
-    """Whether a Keras callback does something after each step."""
+def _any_overrides(callbacks: Sequence[keras.callbacks.Callback], methods: Sequence[str]) -> bool:
+    """Whether a callback has one of these methods of its own."""
     return any(
         getattr(getattr(callback, name), "__func__", None)
         is not getattr(keras.callbacks.Callback, name)
-        for name in STEP_METHODS
+        for callback in callbacks
+        for name in methods
     )

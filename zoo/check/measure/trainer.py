@@ -197,7 +197,7 @@ class Trainer:
         """Train for some steps, or until an observer stops the training.
 
         Args:
-            observers: told of every step.
+            observers: observers; every step is a stop.
             steps: at most.
             batch: the batch of a step, from 0; None: those of `batches`.
             rate: the learning rate of a step; None: it stays as it is.
