@@ -16,14 +16,27 @@ from tests.augment.apply import (
     apply,
     pixels,
 )
-from zoo.augment import IMAGE_AUGMENTATIONS, LABEL_AUGMENTATIONS
+from zoo.augment import AUGMENTATIONS, AugmentRng, draw_augmentations
 from zoo.recipe import words
+from zoo.recipe.schema import Augmentation
 
 
 def test_every_word_has_code() -> None:
-    assert IMAGE_AUGMENTATIONS.keys() | LABEL_AUGMENTATIONS.keys() == words.AUGMENTATIONS.keys()
-    assert not IMAGE_AUGMENTATIONS.keys() & LABEL_AUGMENTATIONS.keys()
-    assert LABEL_AUGMENTATIONS.keys() == set(words.MIXING)
+    assert AUGMENTATIONS.keys() == words.AUGMENTATIONS.keys()
+
+
+@pytest.mark.parametrize("step", [*STEPS, *MIXED], ids=str)
+def test_draws_of_many_steps_can_be_stacked(step: Any) -> None:
+    """The batch is the first axis; names, shapes and dtypes are those of every other batch."""
+    chosen = [Augmentation.model_validate(step)]
+    drawn = []
+    for seed in (0, 1):
+        rng = AugmentRng(np.random.default_rng(seed), seed, 0, np.arange(5))
+        (draws,) = draw_augmentations(chosen, rng, (5, 8, 9, 3))
+        assert all(len(array) == 5 for array in draws.values())
+        drawn.append({name: (array.shape, array.dtype) for name, array in draws.items()})
+    assert drawn[0] == drawn[1]
+    assert drawn[0]
 
 
 @pytest.mark.parametrize("shape", SHAPES, ids=str)

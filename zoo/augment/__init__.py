@@ -1,57 +1,98 @@
-"""Random changes of training images: numpy functions over uint8 batches.
+"""Random changes of training images: uint8 batches in, uint8 batches out.
 
 Every image gets its own draws; Keras's RandomCrop draws one place a batch. Keras's layers would
 also be part of the model: they would run in every training-mode call, and be exported.
+
+An augmentation has three functions. The first draws random numbers on the host; draws never depend
+on pixels. The second applies the draws to a batch on the host, with numpy. The third applies them
+on the device, with keras.ops (zoo/augment/device). Host and device give equal bits.
 
 To add an augmentation:
 
 1. Describe its word and options in `AUGMENTATIONS` of zoo/recipe/words/data.py. List the word in
    `MIXING` there too if it changes labels. Recipe errors, `zoo schema` and docs/recipe.md follow
    (`make docs`).
-2. Write its function in the module of its kind below, or in a new one. It draws from `rng` alone,
-   never writes to the arrays that it is given, and reads its options as attributes of `options`.
-3. Add the word to `IMAGE_AUGMENTATIONS`, or to `LABEL_AUGMENTATIONS` if it changes labels.
-4. If it does not fit every image size or another word, say so in zoo/recipe/augment.py.
-5. Add a line to `STEPS` of tests/augment/apply.py (to `COLOURS` if it needs colour images, to
+2. Write `draw_WORD(options, rng, shape)` and `WORD(images, options, draws)` in the module of its
+   kind below, or in a new one. Only the first draws, from `rng` alone. The second never writes to
+   the arrays that it is given. If the word mixes labels, it draws `partners` and `weights`, from
+   which `mixing.mix_labels` makes the labels.
+3. Add both to `AUGMENTATIONS` below.
+4. Write `WORD(images, options, draws)` with keras.ops in the module of the same name in
+   zoo/augment/device, and add it to `DEVICE_AUGMENTATIONS` there. Its bits must be the host's on
+   every backend, so it uses integers, and floats only where no result is rounded. A recipe with a
+   word that is not in that table is trained from batches that the host makes.
+5. If it does not fit every image size or another word, say so in zoo/recipe/augment.py.
+6. Add a line to `STEPS` of tests/augment/apply.py (to `COLOURS` if it needs colour images, to
    `MIXED` if it changes labels), a test of what it does beside the others, a line to CHANGELOG.md.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from zoo.augment import colour, erasing, geometry, mixing, rand_augment
-from zoo.augment.rng import AugmentRng, Images
+from zoo.augment.rng import AugmentRng, Draws, Images, Shape
 from zoo.recipe.fields import Choice
+from zoo.recipe.words import MIXING
 
-__all__ = ["IMAGE_AUGMENTATIONS", "LABEL_AUGMENTATIONS", "AugmentRng", "apply_augmentations"]
+__all__ = ["AUGMENTATIONS", "AugmentRng", "apply_augmentations", "draw_augmentations"]
 
-# Word in a recipe -> function(images, options, rng) -> images.
-IMAGE_AUGMENTATIONS: dict[str, Callable[[Images, Any, AugmentRng], Images]] = {
-    "random_flip": geometry.random_flip,
-    "alternating_flip": geometry.alternating_flip,
-    "random_crop": geometry.random_crop,
-    "cutout": erasing.cutout,
-    "random_erasing": erasing.random_erasing,
-    "random_color_jitter": colour.random_color_jitter,
-    "rand_augment": rand_augment.rand_augment,
+
+class Augmentation(NamedTuple):
+    """How a word of a recipe changes images.
+
+    Args:
+        draw: function(options, rng, shape) -> draws.
+        apply: function(images, options, draws) -> images.
+    """
+
+    draw: Callable[[Any, AugmentRng, Shape], Draws]
+    apply: Callable[[Images, Any, Draws], Images]
+
+
+AUGMENTATIONS: dict[str, Augmentation] = {
+    "random_flip": Augmentation(geometry.draw_random_flip, geometry.random_flip),
+    "alternating_flip": Augmentation(geometry.draw_alternating_flip, geometry.alternating_flip),
+    "random_crop": Augmentation(geometry.draw_random_crop, geometry.random_crop),
+    "cutout": Augmentation(erasing.draw_cutout, erasing.cutout),
+    "random_erasing": Augmentation(erasing.draw_random_erasing, erasing.random_erasing),
+    "random_color_jitter": Augmentation(
+        colour.draw_random_color_jitter, colour.random_color_jitter
+    ),
+    "rand_augment": Augmentation(rand_augment.draw_rand_augment, rand_augment.rand_augment),
+    "mixup": Augmentation(mixing.draw_mixup, mixing.mixup),
+    "cutmix": Augmentation(mixing.draw_cutmix, mixing.cutmix),
 }
-# Word in a recipe -> function(images, labels, options, rng) -> (images, labels).
-LABEL_AUGMENTATIONS: dict[
-    str, Callable[[Images, np.ndarray, Any, AugmentRng], tuple[Images, np.ndarray]]
-] = {
-    "mixup": mixing.mixup,
-    "cutmix": mixing.cutmix,
-}
+
+
+def draw_augmentations(
+    augmentations: Sequence[Choice], rng: AugmentRng, shape: Shape
+) -> list[Draws]:
+    """Draws the random numbers of one batch's augmentations.
+
+    Args:
+        augmentations: the recipe's `data.augment`.
+        rng: source of the random draws.
+        shape: (batch, height, width, channels) of the images.
+
+    Returns:
+        One dictionary of arrays for each augmentation, in their order. The first axis of each array
+        is the batch. Names, shapes and dtypes depend on the augmentation, its options and `shape`
+        alone.
+    """
+    return [
+        AUGMENTATIONS[augmentation.word].draw(augmentation.options, rng, shape)
+        for augmentation in augmentations
+    ]
 
 
 def apply_augmentations(
     images: Images, labels: np.ndarray, augmentations: Sequence[Choice], rng: AugmentRng
 ) -> tuple[Images, np.ndarray]:
-    """Applies the augmentations of a recipe in their order.
+    """Draws and applies the augmentations of a recipe in their order, on the host.
 
     Args:
         images: uint8 (batch, height, width, channels); not written to.
@@ -63,10 +104,11 @@ def apply_augmentations(
     Returns:
         Images and labels of the same shapes and dtypes.
     """
-    for augmentation in augmentations:
+    count, height, width, channels = images.shape
+    all_draws = draw_augmentations(augmentations, rng, (count, height, width, channels))
+    for augmentation, draws in zip(augmentations, all_draws, strict=True):
         word, options = augmentation.word, augmentation.options
-        if word in LABEL_AUGMENTATIONS:
-            images, labels = LABEL_AUGMENTATIONS[word](images, labels, options, rng)
-        else:
-            images = IMAGE_AUGMENTATIONS[word](images, options, rng)
+        images = AUGMENTATIONS[word].apply(images, options, draws)
+        if word in MIXING:
+            labels = mixing.mix_labels(labels, draws)
     return images, labels

@@ -6,13 +6,32 @@ from typing import Any
 
 import numpy as np
 
-from zoo.augment.rng import AugmentRng, Images
+from zoo.augment.rng import AugmentRng, Draws, Images, Shape
 
 # Matrix from RGB to luma and two colour differences (NTSC's YIQ). Grey becomes (y, 0, 0).
 YIQ = np.array([[0.299, 0.587, 0.114], [0.5959, -0.2746, -0.3213], [0.2115, -0.5227, 0.3112]])
 
 
-def random_color_jitter(images: Images, options: Any, rng: AugmentRng) -> Images:
+def draw_random_color_jitter(options: Any, rng: AugmentRng, shape: Shape) -> Draws:
+    """Draws each image's change of brightness, contrast, saturation and hue.
+
+    Returns:
+        float64 (batch,) each: `brightness` in grey levels, `contrast` and `saturation` less 1,
+        `hue` in radians.
+    """
+    limits = {
+        "brightness": 255 * options.brightness_factor,
+        "contrast": options.contrast_factor,
+        "saturation": options.saturation_factor,
+        "hue": np.pi * options.hue_factor,
+    }
+    drawn = rng.generator.uniform(-1.0, 1.0, (len(limits), shape[0]))
+    return {
+        name: values * limit for (name, limit), values in zip(limits.items(), drawn, strict=True)
+    }
+
+
+def random_color_jitter(images: Images, options: Any, draws: Draws) -> Images:
     """Changes brightness, contrast, saturation and hue, each by its own draw for each image.
 
     Brightness adds at most `brightness_factor` times 255. Contrast stretches about each channel's
@@ -22,21 +41,12 @@ def random_color_jitter(images: Images, options: Any, rng: AugmentRng) -> Images
     image applies them, and values are clipped to 0..255 only once, at the end.
     """
     count, height, width, channels = images.shape
-    brightness, contrast, saturation, angle = rng.generator.uniform(
-        -1.0, 1.0, (4, count)
-    ) * np.array(
-        [
-            [255 * options.brightness_factor],
-            [options.contrast_factor],
-            [options.saturation_factor],
-            [np.pi * options.hue_factor],
-        ]
-    )
+    contrast = draws["contrast"]
     means = images.mean(axis=(1, 2), dtype=np.float64)
-    offset = brightness[:, None] - contrast[:, None] * means
+    offset = draws["brightness"][:, None] - contrast[:, None] * means
     scale = (1 + contrast)[:, None, None] * np.eye(channels)
     if channels == 3:
-        colours = _colour_matrices(1 + saturation, angle)
+        colours = _colour_matrices(1 + draws["saturation"], draws["hue"])
         scale, offset = scale @ colours, np.einsum("bi,bij->bj", offset, colours)
     pixels = images.reshape(count, height * width, channels).astype(np.float32)
     pixels = pixels @ scale.astype(np.float32)

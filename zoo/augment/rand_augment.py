@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from PIL import Image, ImageEnhance, ImageOps
 
-from zoo.augment.rng import AugmentRng, Images
+from zoo.augment.rng import AugmentRng, Draws, Images, Shape
 
 Picture = Image.Image
 FILL_GREY = 128  # Value of pixels that come in from outside of the image.
@@ -70,21 +70,31 @@ OPERATIONS: dict[str, Callable[[Picture, float], Picture]] = {
 }
 
 
-def rand_augment(images: Images, options: Any, rng: AugmentRng) -> Images:
+def draw_rand_augment(options: Any, rng: AugmentRng, shape: Shape) -> Draws:
+    """Draws each image's operations and the signs of their strengths.
+
+    Returns:
+        int32 (batch, num_ops) `operations`, indices into `OPERATIONS`, and `signs`, -1 or 1.
+    """
+    size = (shape[0], options.num_ops)
+    operations = rng.generator.integers(0, len(OPERATIONS), size)
+    signs = rng.generator.choice((-1, 1), size)
+    return {"operations": operations.astype(np.int32), "signs": signs.astype(np.int32)}
+
+
+def rand_augment(images: Images, options: Any, draws: Draws) -> Images:
     """Applies `options.num_ops` operations to each image, drawn from `OPERATIONS` with signs.
 
     Keras's RandAugment draws its operations once a batch and computes all of them for every image
     (`layer_idxes` in its rand_augment.py); Pillow's run in uint8. Source: Cubuk et al. 2020.
     """
-    count, *_, channels = images.shape
+    channels = images.shape[-1]
     operations = list(OPERATIONS.values())
-    size = (count, options.num_ops)
-    drawn = rng.generator.integers(0, len(operations), size).tolist()
-    strengths = rng.generator.choice((-options.factor, options.factor), size).tolist()
+    drawn, signs = draws["operations"].tolist(), draws["signs"].tolist()
     results = np.empty_like(images)
-    for i in range(count):
+    for i in range(len(images)):
         picture = Image.fromarray(images[i, ..., 0] if channels == 1 else images[i])
-        for index, strength in zip(drawn[i], strengths[i], strict=True):
-            picture = operations[index](picture, strength)
+        for index, sign in zip(drawn[i], signs[i], strict=True):
+            picture = operations[index](picture, sign * options.factor)
         results[i] = np.asarray(picture).reshape(images.shape[1:])
     return results

@@ -7,6 +7,11 @@ from dataclasses import dataclass
 import numpy as np
 
 Images = np.ndarray  # uint8 (batch, height, width, channels)
+Shape = tuple[int, int, int, int]  # Of images: batch, height, width, channels.
+
+# What one augmentation draws for a batch. The first axis of every array is the batch, so the draws
+# of many steps can be stacked.
+Draws = dict[str, np.ndarray]
 
 
 @dataclass(frozen=True, eq=False)

@@ -1,0 +1,104 @@
+"""Compares the device's results with the host's: for pytest, and as a process on another backend.
+
+    KERAS_BACKEND=jax python -m tests.augment.on_device
+
+prints one line of JSON: the backend, the number of comparisons, and a text for each that failed.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from functools import lru_cache
+from typing import Any
+
+import keras
+import numpy as np
+
+from tests.augment.apply import COLOURS, MIXED, SHAPES, STEPS, apply_with_labels, pixels
+from zoo.augment import AugmentRng, draw_augmentations
+from zoo.augment.device import DEVICE_WORDS, apply_on_device
+from zoo.recipe.schema import Augmentation
+
+ALONE = [[step] for step in [*STEPS, *COLOURS, *MIXED]]
+TOGETHER: list[list[Any]] = [
+    ["random_flip", {"random_crop": {"padding": 2, "fill": "reflect"}}, {"cutout": 3}],
+    [{"random_crop": {"padding": 12, "fill": "reflect"}}],
+    [{"cutout": {"size": 20, "value": 0}}],
+]
+
+
+def parse(steps: Sequence[Any]) -> list[Any]:
+    return [Augmentation.model_validate(step) for step in steps]
+
+
+def known(steps: Sequence[Any]) -> bool:
+    """Whether the device has all words of `steps`."""
+    return all(step.word in DEVICE_WORDS for step in parse(steps))
+
+
+def one_hot(count: int) -> np.ndarray:
+    """Labels with three classes, so that partners often share theirs."""
+    return np.eye(3, dtype=np.float32)[np.arange(count) % 3]
+
+
+@lru_cache
+def compiled(steps: str, shape: tuple[int, ...]) -> Any:
+    """The device's function for augmentations in JSON, compiled for images of a shape."""
+    chosen = parse(json.loads(steps))
+
+    def apply(images: Any, labels: Any, draws: Any) -> Any:
+        return apply_on_device(images, labels, chosen, draws)
+
+    if keras.backend.backend() == "jax":
+        import jax
+
+        return jax.jit(apply)
+    import tensorflow as tf
+
+    return tf.function(apply, reduce_retracing=True)
+
+
+def difference(
+    steps: Sequence[Any], images: np.ndarray, labels: np.ndarray, seed: int, compile: bool
+) -> str:
+    """How the device's images and labels differ from the host's; empty if they are equal."""
+    expected = apply_with_labels(images, labels, *steps, seed=seed)
+    rng = AugmentRng(np.random.default_rng(seed), seed, 0, np.arange(len(images)))
+    count, height, width, channels = images.shape
+    drawn = draw_augmentations(parse(steps), rng, (count, height, width, channels))
+    draws = [
+        {name: keras.ops.convert_to_tensor(array) for name, array in draw.items()} for draw in drawn
+    ]
+    inputs = keras.ops.convert_to_tensor(images), keras.ops.convert_to_tensor(labels)
+    if compile:
+        results = compiled(json.dumps(steps), images.shape[1:])(*inputs, draws)
+    else:
+        results = apply_on_device(*inputs, parse(steps), draws)
+    texts = []
+    for name, wanted, result in zip(("images", "labels"), expected, results, strict=True):
+        received = keras.ops.convert_to_numpy(result)
+        if (received.shape, received.dtype) != (wanted.shape, wanted.dtype):
+            texts.append(f"{name}: {wanted.shape} {wanted.dtype}, not {received.shape}")
+        elif not np.array_equal(received, wanted):
+            gaps = np.abs(received.astype(float) - wanted)
+            texts.append(f"{name}: {(gaps > 0).mean():.2%} differ, by at most {gaps.max():g}")
+    return "; ".join(texts)
+
+
+def main() -> None:
+    """Compares all words, compiled and not."""
+    failures, count = [], 0
+    for steps in filter(known, [*ALONE, *TOGETHER]):
+        for shape in SHAPES[::2]:
+            for seed, compile in ((0, False), (1, True)):
+                text = difference(steps, pixels(shape), one_hot(shape[0]), seed, compile)
+                count += 1
+                if text:
+                    failures.append(f"{steps} {shape} compile={compile}: {text}")
+    backend = keras.backend.backend()
+    print(json.dumps({"backend": backend, "count": count, "failures": failures}))
+
+
+if __name__ == "__main__":
+    main()

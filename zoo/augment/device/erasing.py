@@ -1,0 +1,18 @@
+"""Overwritten rectangles on the device; zoo/augment/erasing.py says what they do."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from keras import ops
+
+from zoo.augment.device.tensors import rectangle_masks
+
+Tensor = Any
+
+
+def cutout(images: Tensor, options: Any, draws: Mapping[str, Tensor]) -> Tensor:
+    """Overwrites the square at `tops` and `lefts`, int32 (batch,), of each image."""
+    squares = rectangle_masks(images, {**draws, "heights": options.size, "widths": options.size})
+    return ops.where(squares, ops.convert_to_tensor(options.value, "uint8"), images)
