@@ -25,6 +25,17 @@ TOGETHER: list[list[Any]] = [
     ["random_flip", {"random_crop": {"padding": 2, "fill": "reflect"}}, {"cutout": 3}],
     [{"random_crop": {"padding": 12, "fill": "reflect"}}],
     [{"cutout": {"size": 20, "value": 0}}],
+    [
+        {
+            "random_color_jitter": {
+                "brightness_factor": 0.3,
+                "contrast_factor": 1.0,
+                "saturation_factor": 1.0,
+                "hue_factor": 1.0,
+            }
+        }
+    ],
+    ["cutmix", {"mixup": 1.0}, {"mixup": 0.5}, "cutmix"],
 ]
 
 
@@ -38,7 +49,7 @@ def known(steps: Sequence[Any]) -> bool:
 
 
 def one_hot(count: int) -> np.ndarray:
-    """Labels with three classes, so that partners often share theirs."""
+    """Labels of three classes, so that partners often share theirs."""
     return np.eye(3, dtype=np.float32)[np.arange(count) % 3]
 
 

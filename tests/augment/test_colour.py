@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from tests.augment.apply import (
     apply,
@@ -59,3 +61,41 @@ def test_hue_turns_and_saturation_stretches() -> None:
     stretched = plane(jitter(images, saturation_factor=0.5)) / before
     assert np.abs(stretched.imag).max() < 0.06
     assert (stretched.real.min(), stretched.real.max()) == pytest.approx((0.5, 1.5), abs=0.06)
+
+
+@settings(max_examples=10, deadline=None)
+@given(
+    st.lists(st.floats(0, 1), min_size=4, max_size=4),
+    st.sampled_from([(3, 32, 32, 3), (3, 7, 9, 3), (3, 1, 1, 3), (3, 7, 9, 1)]),
+    st.integers(0, 100),
+)
+def test_integers_are_near_the_formula_of_floats(
+    factors: list[float], shape: tuple[int, ...], seed: int
+) -> None:
+    images = np.random.default_rng(seed).integers(0, 256, shape).astype(np.uint8)
+    names = ("brightness_factor", "contrast_factor", "saturation_factor", "hue_factor")
+    step = {"random_color_jitter": dict(zip(names, factors, strict=True))}
+    changed = apply(images, step, seed=seed)
+    wanted = jitter_of_floats(images, factors, np.random.default_rng(seed))
+    assert np.abs(changed - np.rint(wanted)).max() <= 1
+    assert np.abs(changed - wanted).max() <= 0.54  # Half a level by rounding at the end.
+
+
+def jitter_of_floats(
+    images: np.ndarray, factors: list[float], generator: np.random.Generator
+) -> np.ndarray:
+    """What jitter does, in float64 and not rounded; see `draw_random_color_jitter`."""
+    count, *_, channels = images.shape
+    limits = np.array(factors) * (255, 1, 1, np.pi)
+    brightness, contrast, saturation, angle = generator.uniform(-1, 1, (4, count)) * limits[:, None]
+    results = np.empty(images.shape)
+    for i, image in enumerate(images):
+        means = image.mean(axis=(0, 1))
+        stretched = means + (1 + contrast[i]) * (image - means)
+        if channels == 3:
+            y, u, v = np.moveaxis(stretched @ YIQ.T, -1, 0)
+            turned = (u + 1j * v) * (1 + saturation[i]) * np.exp(1j * angle[i])
+            turned = np.stack([y, turned.real, turned.imag], axis=-1)
+            stretched = turned @ np.linalg.inv(YIQ).T
+        results[i] = stretched + brightness[i]
+    return results.clip(0, 255)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from fractions import Fraction
+from math import floor
 from typing import Any
 
 import numpy as np
@@ -12,6 +14,7 @@ from tests.augment.apply import (
     apply_with_labels,
     pixels,
 )
+from zoo.augment.mixing import mix_labels
 from zoo.recipe import words
 
 
@@ -39,6 +42,40 @@ def test_mixup_mixes_pixels_as_labels() -> None:
     assert 0.3 < own.mean() < 0.7
 
 
+def test_mixup_is_the_weighted_mean_of_floats() -> None:
+    """Integers round the weight to 2^-16: at most a grey level beside the formula of the paper."""
+    images, labels = pixels((64, 16, 16, 3)), np.eye(64, dtype=np.float32)
+    mixed, rows = apply_with_labels(images, labels, {"mixup": 0.6})
+    generator = np.random.default_rng(0)
+    generator.random(64)
+    partners = generator.permutation(64)
+    weights = generator.beta(0.6, 0.6, 64)[:, None, None, None]
+    means = np.rint(images * weights + images[partners] * (1 - weights))
+    assert np.abs(mixed - means).max() <= 1
+    assert (mixed != means).mean() < 0.01
+    weights = weights[:, 0, 0]
+    assert np.abs(rows - (labels * weights + labels[partners] * (1 - weights))).max() <= 2**-17
+
+
+def test_mixed_labels_stay_exact() -> None:
+    """A label of twice 24 bits is rounded once, and equal labels stay 1."""
+    labels = np.array([[1, 0], [0, 1], [2**-24, 1 - 2**-24], [0.5, 0.5]], np.float32)
+    draws = {
+        "partners": np.array([0, 2, 3, 1], np.int32),
+        "weights": np.array([12345, 3, 2**24 - 1, 2**23 + 1], np.int32),
+    }
+    mixed = mix_labels(labels, draws)
+    for i, (partner, weight) in enumerate(zip(*(draws[name] for name in draws), strict=True)):
+        for j in range(2):
+            share = Fraction(int(weight), 2**24)
+            exact = Fraction(float(labels[i, j])) * share
+            exact += Fraction(float(labels[partner, j])) * (1 - share)
+            assert Fraction(float(mixed[i, j])) == Fraction(
+                floor(exact * 2**24 + Fraction(1, 2)), 2**24
+            )
+    assert mixed[0].tolist() == [1, 0]
+
+
 def test_mixup_of_small_alpha_leaves_one_image_clear() -> None:
     _, rows = apply_with_labels(
         pixels((500, 2, 2, 1)), np.eye(500, dtype=np.float32), {"mixup": 0.05}
@@ -56,12 +93,12 @@ def test_mixing_one_image() -> None:
 
 
 def test_cutmix_label_is_the_area() -> None:
-    """Exactly: image i is value i everywhere, so that pixels can be counted."""
+    """Exactly, in units of 2^-24: image i is value i everywhere, so that pixels can be counted."""
     images = np.arange(200, dtype=np.uint8)[:, None, None, None] * np.ones((9, 12, 3), np.uint8)
     mixed, rows = apply_with_labels(images, np.eye(200, dtype=np.float32), "cutmix")
     for i, image in enumerate(mixed[..., 0]):
         pasted = image != i
-        assert rows[i, i] == np.float32(1 - pasted.mean()) or not pasted.any()
+        assert rows[i, i] == round(2**24 * (1 - pasted.mean())) / 2**24 or not pasted.any()
         assert pasted.sum() == pasted.any(axis=1).sum() * pasted.any(axis=0).sum()
         assert len(np.unique(image[pasted])) <= 1
         if pasted.any():

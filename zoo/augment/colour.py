@@ -11,24 +11,45 @@ from zoo.augment.rng import AugmentRng, Draws, Images, Shape
 # Matrix from RGB to luma and two colour differences (NTSC's YIQ). Grey becomes (y, 0, 0).
 YIQ = np.array([[0.299, 0.587, 0.114], [0.5959, -0.2746, -0.3213], [0.2115, -0.5227, 0.3112]])
 
+# Coefficients are integers in units of 2^-16. The columns of a matrix add up to at most 12 in
+# absolute value, so every sum of products with pixels fits in int32.
+UNIT_BITS = 16
+UNIT = 1 << UNIT_BITS
+MEAN_BITS = 8  # Of the fraction of a channel's mean.
+
 
 def draw_random_color_jitter(options: Any, rng: AugmentRng, shape: Shape) -> Draws:
     """Draws each image's change of brightness, contrast, saturation and hue.
 
+    All four changes are linear. A pixel x of an image whose channels have the means m becomes
+    x A - m B + b, with a matrix A for colours and contrast, the contrast's part B of A, and the
+    brightness b.
+
     Returns:
-        float64 (batch,) each: `brightness` in grey levels, `contrast` and `saturation` less 1,
-        `hue` in radians.
+        int32 in units of 2^-16: (batch, channels, channels) `of_pixels` A and `of_means` B,
+        (batch,) `brightness` b.
     """
-    limits = {
-        "brightness": 255 * options.brightness_factor,
-        "contrast": options.contrast_factor,
-        "saturation": options.saturation_factor,
-        "hue": np.pi * options.hue_factor,
+    count, *_, channels = shape
+    brightness, contrast, saturation, angle = rng.generator.uniform(
+        -1.0, 1.0, (4, count)
+    ) * np.array(
+        [
+            [255 * options.brightness_factor],
+            [options.contrast_factor],
+            [options.saturation_factor],
+            [np.pi * options.hue_factor],
+        ]
+    )
+    if channels == 3:
+        colours = _colour_matrices(1 + saturation, angle)
+    else:
+        colours = np.broadcast_to(np.eye(channels), (count, channels, channels))
+    coefficients = {
+        "of_pixels": (1 + contrast)[:, None, None] * colours,
+        "of_means": contrast[:, None, None] * colours,
+        "brightness": brightness,
     }
-    drawn = rng.generator.uniform(-1.0, 1.0, (len(limits), shape[0]))
-    return {
-        name: values * limit for (name, limit), values in zip(limits.items(), drawn, strict=True)
-    }
+    return {name: np.rint(UNIT * value).astype(np.int32) for name, value in coefficients.items()}
 
 
 def random_color_jitter(images: Images, options: Any, draws: Draws) -> Images:
@@ -38,21 +59,23 @@ def random_color_jitter(images: Images, options: Any, draws: Draws) -> Images:
     mean, and saturation about grey, by 1 - factor to 1 + factor. Hue rotates colours about the grey
     axis by at most `hue_factor` half turns, as SVG's hueRotate does. A factor of 0 changes nothing
     (Keras's saturation_factor changes nothing at 0.5). All four changes are linear: one matrix an
-    image applies them, and values are clipped to 0..255 only once, at the end.
+    image applies them, and values are rounded (halves up) and clipped to 0..255 only once, at the
+    end. Means are rounded to 2^-8.
     """
     count, height, width, channels = images.shape
-    contrast = draws["contrast"]
-    means = images.mean(axis=(1, 2), dtype=np.float64)
-    offset = draws["brightness"][:, None] - contrast[:, None] * means
-    scale = (1 + contrast)[:, None, None] * np.eye(channels)
-    if channels == 3:
-        colours = _colour_matrices(1 + draws["saturation"], draws["hue"])
-        scale, offset = scale @ colours, np.einsum("bi,bij->bj", offset, colours)
-    pixels = images.reshape(count, height * width, channels).astype(np.float32)
-    pixels = pixels @ scale.astype(np.float32)
-    pixels += offset[:, None].astype(np.float32)
-    jittered: np.ndarray = np.rint(pixels.clip(0, 255, out=pixels)).astype(np.uint8)
-    return jittered.reshape(images.shape)
+    area = height * width
+    pixels = images.reshape(count, area, channels)
+    whole, rest = np.divmod(pixels.sum(axis=1, dtype=np.int64), area)
+    fraction = ((rest << MEAN_BITS) + area // 2) // area
+    of_means = draws["of_means"].astype(np.int64)
+    offset = draws["brightness"][:, None] - np.einsum("bi,bij->bj", whole, of_means)
+    offset -= (np.einsum("bi,bij->bj", fraction, of_means) + (1 << MEAN_BITS - 1)) >> MEAN_BITS
+    # Integers below 2^53 are exact in float64, whose product of matrices is the fastest.
+    jittered = pixels.astype(np.float64) @ draws["of_pixels"].astype(np.float64)
+    jittered += (offset + UNIT // 2)[:, None]
+    jittered *= 1 / UNIT
+    jittered.clip(0, 255, out=jittered)
+    return jittered.astype(np.uint8).reshape(images.shape)
 
 
 def _colour_matrices(saturation: np.ndarray, angle: np.ndarray) -> np.ndarray:

@@ -11,8 +11,9 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from zoo.augment.device import erasing, geometry
+from zoo.augment.device import colour, erasing, geometry, mixing
 from zoo.recipe.fields import Choice
+from zoo.recipe.words import MIXING
 
 __all__ = ["DEVICE_WORDS", "apply_on_device"]
 
@@ -25,6 +26,10 @@ DEVICE_AUGMENTATIONS: dict[str, Callable[[Tensor, Any, Draws], Tensor]] = {
     "alternating_flip": geometry.alternating_flip,
     "random_crop": geometry.random_crop,
     "cutout": erasing.cutout,
+    "random_erasing": erasing.random_erasing,
+    "random_color_jitter": colour.random_color_jitter,
+    "mixup": mixing.mixup,
+    "cutmix": mixing.cutmix,
 }
 DEVICE_WORDS = frozenset(DEVICE_AUGMENTATIONS)  # Words that `apply_on_device` knows.
 
@@ -47,4 +52,6 @@ def apply_on_device(
     for augmentation, drawn in zip(augmentations, draws, strict=True):
         word, options = augmentation.word, augmentation.options
         images = DEVICE_AUGMENTATIONS[word](images, options, drawn)
+        if word in MIXING:
+            labels = mixing.mix_labels(labels, drawn)
     return images, labels

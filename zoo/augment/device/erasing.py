@@ -16,3 +16,12 @@ def cutout(images: Tensor, options: Any, draws: Mapping[str, Tensor]) -> Tensor:
     """Overwrites the square at `tops` and `lefts`, int32 (batch,), of each image."""
     squares = rectangle_masks(images, {**draws, "heights": options.size, "widths": options.size})
     return ops.where(squares, ops.convert_to_tensor(options.value, "uint8"), images)
+
+
+def random_erasing(images: Tensor, options: Any, draws: Mapping[str, Tensor]) -> Tensor:
+    """Overwrites the rectangle `tops`, `heights`, `lefts` and `widths`, int32 (batch,), of each."""
+    if options.fill_value is None:
+        pixels = draws["noise"]
+    else:
+        pixels = ops.convert_to_tensor(options.fill_value, "uint8")
+    return ops.where(rectangle_masks(images, draws), pixels, images)
