@@ -7,17 +7,26 @@ import subprocess
 import sys
 from typing import Any
 
+import keras
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.augment.apply import SHAPES, pixels
-from tests.augment.on_device import ALONE, TOGETHER, difference, known, one_hot
+from tests.augment.on_device import ALONE, TOGETHER, difference, one_hot, parse, picture_batches
 from tests.conftest import ROOT
 from tests.runs import environment
+from zoo.augment import AUGMENTATIONS
+from zoo.augment.device import DEVICE_WORDS, apply_on_device
+from zoo.augment.rand_augment import OPERATIONS
+from zoo.recipe import words
 
-CASES = [steps for steps in [*ALONE, *TOGETHER] if known(steps)]
+CASES = [*ALONE, *TOGETHER]
+
+
+def test_device_has_every_word() -> None:
+    assert words.AUGMENTATIONS.keys() == DEVICE_WORDS
 
 
 @pytest.mark.parametrize("shape", SHAPES, ids=str)
@@ -32,6 +41,35 @@ def test_host_and_device_agree_in_a_compiled_function(steps: list[Any]) -> None:
     for count in (6, 2, 4):
         images = pixels((count, 7, 9, 3))
         assert not difference(steps, images, one_hot(count), seed=count, compile=True)
+
+
+@settings(max_examples=10, deadline=None)
+@given(
+    st.floats(0.01, 1.0),
+    st.tuples(st.integers(1, 3), st.integers(1, 9), st.integers(1, 9), st.sampled_from([1, 3])),
+    st.integers(0, 100),
+)
+def test_host_and_device_agree_on_rand_augment(
+    factor: float, shape: tuple[int, ...], seed: int
+) -> None:
+    step = {"rand_augment": {"num_ops": 3, "factor": factor}}
+    assert not difference([step], pixels(shape), one_hot(shape[0]), seed, compile=False)
+
+
+@pytest.mark.parametrize("operation", OPERATIONS)
+def test_host_and_device_agree_on_each_operation(operation: str) -> None:
+    """All pictures get the operation, in both directions."""
+    (chosen,) = parse([{"rand_augment": {"num_ops": 1, "factor": 0.7}}])
+    images = np.concatenate(list(picture_batches().values()))
+    number = list(OPERATIONS).index(operation)
+    draws = {
+        "operations": np.full((len(images), 1), number, np.int32),
+        "signs": np.resize(np.int32([-1, 1]), (len(images), 1)),
+    }
+    expected = AUGMENTATIONS["rand_augment"].apply(images, chosen.options, draws)
+    tensors = {name: keras.ops.convert_to_tensor(array) for name, array in draws.items()}
+    received, _ = apply_on_device(keras.ops.convert_to_tensor(images), None, [chosen], [tensors])
+    assert np.array_equal(keras.ops.convert_to_numpy(received), expected)
 
 
 @settings(max_examples=15, deadline=None)
@@ -61,5 +99,5 @@ def test_host_and_device_agree_on_jax() -> None:
     assert process.returncode == 0, process.stderr
     reply = json.loads(process.stdout)
     assert reply["backend"] == "jax"
-    assert reply["count"] == 4 * len(CASES)
+    assert reply["count"] == len(picture_batches()) * len(CASES)
     assert reply["failures"] == []

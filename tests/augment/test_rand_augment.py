@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import itertools
+
 import numpy as np
 import pytest
-from PIL import Image
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from PIL import Image, ImageOps
 
 from tests.augment.apply import (
     apply,
     pixels,
 )
+from zoo.augment.affine import FILL_GREY, MATRICES, resample
 from zoo.augment.rand_augment import OPERATIONS
 
 
@@ -43,6 +48,54 @@ def test_translations_move_by_their_share() -> None:
     for word, place in (("translate_x", (165, 90)), ("translate_y", (90, 165))):
         changed = np.asarray(OPERATIONS[word](Image.fromarray(image), 0.5))
         assert changed[place] == 255
+
+
+@settings(max_examples=20, deadline=None)
+@given(
+    st.sampled_from([*MATRICES, "auto_contrast"]),
+    st.floats(-1, 1),
+    st.sampled_from([(32, 32, 3), (20, 31, 1), (2, 1, 3)]),
+)
+def test_operations_in_integers_are_near_those_of_pillow(
+    word: str, strength: float, shape: tuple[int, int, int]
+) -> None:
+    image = pixels((1, *shape))[0] // 3 + 40
+    picture = Image.fromarray(image[..., 0] if shape[2] == 1 else image)
+    if word == "auto_contrast":
+        wanted = ImageOps.autocontrast(picture)
+    else:
+        matrix = MATRICES[word](strength, *shape[:2])
+        wanted = picture.transform(
+            picture.size,
+            Image.Transform.AFFINE,
+            matrix,
+            Image.Resampling.BILINEAR,
+            fillcolor=(FILL_GREY,) * shape[2],
+        )
+        if word == "rotate" and abs(strength) > 0.01:
+            rotated = picture.rotate(
+                30 * strength, Image.Resampling.BILINEAR, fillcolor=(FILL_GREY,) * shape[2]
+            )
+            assert np.abs(np.asarray(rotated, int) - np.asarray(wanted, int)).max() <= 1
+    gaps = np.abs(np.asarray(OPERATIONS[word](picture, strength), int) - np.asarray(wanted, int))
+    assert gaps.max() <= 1
+
+
+def test_few_pixels_differ_from_those_of_pillow() -> None:
+    images = pixels((20, 32, 32, 3))
+    differing = 0
+    for image, strength in zip(images, np.linspace(-1, 0.97, len(images)), strict=True):
+        wanted = Image.fromarray(image).rotate(
+            30 * strength, Image.Resampling.BILINEAR, fillcolor=(FILL_GREY,) * 3
+        )
+        differing += (resample(image, "rotate", strength) != np.asarray(wanted)).sum()
+    assert differing < 20  # Of 61,440.
+
+
+def test_auto_contrast_reaches_both_ends() -> None:
+    for lowest, highest in itertools.combinations(range(0, 256, 5), 2):
+        picture = Image.fromarray(np.array([[lowest, highest]], np.uint8))
+        assert OPERATIONS["auto_contrast"](picture, 1.0).getextrema() == (0, 255)
 
 
 def test_all_operations_are_drawn() -> None:

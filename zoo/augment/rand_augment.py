@@ -1,72 +1,76 @@
-"""RandAugment: Pillow operations drawn from a table for each image."""
+"""RandAugment: operations on pictures, drawn from a table for each image."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
 from PIL import Image, ImageEnhance, ImageOps
 
+from zoo.augment import affine
 from zoo.augment.rng import AugmentRng, Draws, Images, Shape
 
 Picture = Image.Image
-FILL_GREY = 128  # Value of pixels that come in from outside of the image.
 
 
-def _affine(picture: Picture, *matrix: float) -> Picture:
-    """Output pixel (x, y) is input pixel (a x + b y + c, d x + e y + f)."""
-    return picture.transform(
-        picture.size,
-        Image.Transform.AFFINE,
-        matrix,
-        Image.Resampling.BILINEAR,
-        fillcolor=_fill(picture),
-    )
+def _auto_contrast(picture: Picture, strength: float) -> Picture:
+    """Stretches the values of each channel to 0..255, rounded down.
+
+    Pillow's autocontrast computes in floats: of the (darkest, brightest, value) that there are,
+    4 in 1,000 end one grey level lower, often the brightest value of a picture at 254.
+    """
+    lowest, highest = np.array([band.getextrema() for band in picture.split()]).T
+    values = np.asarray(picture, np.int32)
+    stretched = 255 * (values - lowest) // np.maximum(highest - lowest, 1)
+    return Image.fromarray(np.where(highest > lowest, stretched, values).astype(np.uint8))
 
 
-def _fill(picture: Picture) -> tuple[int, ...]:
-    return (FILL_GREY,) * len(picture.getbands())
+def _resample(picture: Picture, strength: float, word: str) -> Picture:
+    image = np.asarray(picture).reshape(picture.height, picture.width, -1)
+    resampled = affine.resample(image, word, strength)
+    return Image.fromarray(resampled[..., 0] if picture.mode == "L" else resampled)
+
+
+def solarize_threshold(strength: float) -> int:
+    """Values from here on are inverted."""
+    return round(256 * (1 - abs(strength)))
+
+
+def posterize_bits(strength: float) -> int:
+    """Number of bits of a value that are kept."""
+    return 8 - round(4 * abs(strength))
+
+
+def blend_factor(strength: float) -> float:
+    """How much of a picture is kept, of which the rest is without color, contrast and so on."""
+    return 1 + 0.9 * strength
 
 
 # The fourteen operations of Cubuk et al. 2020, each with a strength of -1 to 1. The maxima are
-# AutoAugment's: 30 degrees, a slope of 0.3, 150 of 331 pixels, 1 +- 0.9. `color` does not change
-# grey images.
+# AutoAugment's: 1 +- 0.9, and those of `affine.MATRICES`. `color` does not change grey images.
 OPERATIONS: dict[str, Callable[[Picture, float], Picture]] = {
     "identity": lambda picture, strength: picture,
-    "auto_contrast": lambda picture, strength: ImageOps.autocontrast(picture),
+    "auto_contrast": _auto_contrast,
     "equalize": lambda picture, strength: ImageOps.equalize(picture),
-    "rotate": lambda picture, strength: picture.rotate(
-        30 * strength, Image.Resampling.BILINEAR, fillcolor=_fill(picture)
-    ),
-    "solarize": lambda picture, strength: ImageOps.solarize(
-        picture, round(256 * (1 - abs(strength)))
-    ),
-    "color": lambda picture, strength: ImageEnhance.Color(picture).enhance(1 + 0.9 * strength),
-    "posterize": lambda picture, strength: ImageOps.posterize(
-        picture, 8 - round(4 * abs(strength))
-    ),
+    "rotate": partial(_resample, word="rotate"),
+    "solarize": lambda picture, strength: ImageOps.solarize(picture, solarize_threshold(strength)),
+    "color": lambda picture, strength: ImageEnhance.Color(picture).enhance(blend_factor(strength)),
+    "posterize": lambda picture, strength: ImageOps.posterize(picture, posterize_bits(strength)),
     "contrast": lambda picture, strength: ImageEnhance.Contrast(picture).enhance(
-        1 + 0.9 * strength
+        blend_factor(strength)
     ),
     "brightness": lambda picture, strength: ImageEnhance.Brightness(picture).enhance(
-        1 + 0.9 * strength
+        blend_factor(strength)
     ),
     "sharpness": lambda picture, strength: ImageEnhance.Sharpness(picture).enhance(
-        1 + 0.9 * strength
+        blend_factor(strength)
     ),
-    "shear_x": lambda picture, strength: _affine(
-        picture, 1, 0.3 * strength, -0.15 * strength * picture.height, 0, 1, 0
-    ),
-    "shear_y": lambda picture, strength: _affine(
-        picture, 1, 0, 0, 0.3 * strength, 1, -0.15 * strength * picture.width
-    ),
-    "translate_x": lambda picture, strength: _affine(
-        picture, 1, 0, 150 / 331 * strength * picture.width, 0, 1, 0
-    ),
-    "translate_y": lambda picture, strength: _affine(
-        picture, 1, 0, 0, 0, 1, 150 / 331 * strength * picture.height
-    ),
+    **{
+        word: partial(_resample, word=word)
+        for word in ("shear_x", "shear_y", "translate_x", "translate_y")
+    },
 }
 
 
@@ -86,7 +90,9 @@ def rand_augment(images: Images, options: Any, draws: Draws) -> Images:
     """Applies `options.num_ops` operations to each image, drawn from `OPERATIONS` with signs.
 
     Keras's RandAugment draws its operations once a batch and computes all of them for every image
-    (`layer_idxes` in its rand_augment.py); Pillow's run in uint8. Source: Cubuk et al. 2020.
+    (`layer_idxes` in its rand_augment.py). Here `auto_contrast` and the operations of
+    zoo/augment/affine.py compute in integers, so that the device gives equal bits; the others are
+    Pillow's. Source: Cubuk et al. 2020.
     """
     channels = images.shape[-1]
     operations = list(OPERATIONS.values())

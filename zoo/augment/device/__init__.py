@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from zoo.augment.device import colour, erasing, geometry, mixing
+from zoo.augment.device import colour, erasing, geometry, mixing, rand_augment
 from zoo.recipe.fields import Choice
 from zoo.recipe.words import MIXING
 
@@ -28,6 +28,7 @@ DEVICE_AUGMENTATIONS: dict[str, Callable[[Tensor, Any, Draws], Tensor]] = {
     "cutout": erasing.cutout,
     "random_erasing": erasing.random_erasing,
     "random_color_jitter": colour.random_color_jitter,
+    "rand_augment": rand_augment.rand_augment,
     "mixup": mixing.mixup,
     "cutmix": mixing.cutmix,
 }

@@ -7,7 +7,7 @@ from typing import Any
 
 from keras import ops
 
-from zoo.augment.device.tensors import rectangle_masks
+from zoo.augment.device.tensors import choose, rectangle_masks
 
 Tensor = Any
 
@@ -15,7 +15,7 @@ Tensor = Any
 def cutout(images: Tensor, options: Any, draws: Mapping[str, Tensor]) -> Tensor:
     """Overwrites the square at `tops` and `lefts`, int32 (batch,), of each image."""
     squares = rectangle_masks(images, {**draws, "heights": options.size, "widths": options.size})
-    return ops.where(squares, ops.convert_to_tensor(options.value, "uint8"), images)
+    return choose(squares, ops.full_like(images, options.value), images)
 
 
 def random_erasing(images: Tensor, options: Any, draws: Mapping[str, Tensor]) -> Tensor:
@@ -23,5 +23,5 @@ def random_erasing(images: Tensor, options: Any, draws: Mapping[str, Tensor]) ->
     if options.fill_value is None:
         pixels = draws["noise"]
     else:
-        pixels = ops.convert_to_tensor(options.fill_value, "uint8")
-    return ops.where(rectangle_masks(images, draws), pixels, images)
+        pixels = ops.full_like(images, options.fill_value)
+    return choose(rectangle_masks(images, draws), pixels, images)

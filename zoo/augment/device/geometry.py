@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from keras import ops
 
-from zoo.augment.device.tensors import per_image, take_pixels
+from zoo.augment.device.tensors import choose, integers, look_up, take_pixels
 from zoo.augment.geometry import FLIPPED_AXES
 
 Tensor = Any
@@ -17,14 +17,13 @@ Tensor = Any
 def random_flip(images: Tensor, options: Any, draws: Mapping[str, Tensor]) -> Tensor:
     """Mirrors the images for which `axis_1` or `axis_2`, bool (batch,), is true."""
     for axis in FLIPPED_AXES[options.mode]:
-        flipped = per_image(draws[f"axis_{axis}"])
-        images = ops.where(flipped, ops.flip(images, axis), images)
+        images = choose(draws[f"axis_{axis}"], ops.flip(images, axis), images)
     return images
 
 
 def alternating_flip(images: Tensor, options: Any, draws: Mapping[str, Tensor]) -> Tensor:
     """Mirrors the images for which `flipped`, bool (batch,), is true."""
-    return ops.where(per_image(draws["flipped"]), ops.flip(images, 2), images)
+    return choose(draws["flipped"], ops.flip(images, 2), images)
 
 
 def random_crop(images: Tensor, options: Any, draws: Mapping[str, Tensor]) -> Tensor:
@@ -39,8 +38,8 @@ def random_crop(images: Tensor, options: Any, draws: Mapping[str, Tensor]) -> Te
     crops = take_pixels(images, places)
     if options.fill == "reflect":
         return crops
-    inside = (rows >= 0)[:, :, None, None] & (columns >= 0)[:, None, :, None]
-    return ops.where(inside, crops, ops.zeros((), "uint8"))
+    inside = (rows >= 0)[:, :, None] & (columns >= 0)[:, None]
+    return choose(inside, crops, ops.zeros_like(crops))
 
 
 def _padded_places(size: int, options: Any, first: Tensor) -> Tensor:
@@ -59,4 +58,4 @@ def _padded_places(size: int, options: Any, first: Tensor) -> Tensor:
         padded = np.pad(places, options.padding, mode="reflect")
     else:
         padded = np.pad(places, options.padding, constant_values=-1)
-    return ops.take(ops.convert_to_tensor(padded), first[:, None] + ops.convert_to_tensor(places))
+    return look_up(padded, first[:, None] + integers(size))

@@ -7,7 +7,7 @@ from typing import Any
 
 from keras import ops
 
-from zoo.augment.device.tensors import per_image, rectangle_masks
+from zoo.augment.device.tensors import choose, look_up, per_image, rectangle_masks
 from zoo.augment.mixing import ONE, ONE_BITS, PIXEL_BITS, PIXEL_ONE
 
 Tensor = Any
@@ -24,7 +24,7 @@ def mixup(images: Tensor, options: Any, draws: Mapping[str, Tensor]) -> Tensor:
 
 def cutmix(images: Tensor, options: Any, draws: Mapping[str, Tensor]) -> Tensor:
     """Pastes the rectangle `tops`, `heights`, `lefts` and `widths` of the `partners`."""
-    return ops.where(rectangle_masks(images, draws), _partners_of(images, draws), images)
+    return choose(rectangle_masks(images, draws), _partners_of(images, draws), images)
 
 
 def mix_labels(labels: Tensor, draws: Mapping[str, Tensor]) -> Tensor:
@@ -62,4 +62,4 @@ def _halves(values: Tensor) -> tuple[Tensor, Tensor]:
 
 def _partners_of(values: Tensor, draws: Mapping[str, Tensor]) -> Tensor:
     """Returns each image's partner's values."""
-    return ops.take(values, draws["partners"], axis=0)
+    return look_up(values, draws["partners"])
