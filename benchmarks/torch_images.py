@@ -13,6 +13,8 @@ import torch.nn.functional as F
 from torch import nn
 from torch_recipes import Recipe
 
+GREY = 128
+
 
 class TrainImages(nn.Module):
     """The training images; all tensors are buffers, so that CUDA graphs find them in one place.
@@ -71,9 +73,11 @@ class TrainImages(nn.Module):
         if recipe.crop:
             self.crops.random_(0, 2 * recipe.crop + 1)
         if recipe.cutout:
-            self.cuts[0].random_(0, self.height)
-            self.cuts[1].random_(0, self.width)
-            self.cuts.sub_(recipe.cutout // 2)
+            margin = recipe.cutout - 1 if recipe.cutout_is_inside else 0
+            self.cuts[0].random_(0, self.height - margin)
+            self.cuts[1].random_(0, self.width - margin)
+            if not recipe.cutout_is_inside:
+                self.cuts.sub_(recipe.cutout // 2)
 
     def batch(self, size: int) -> tuple[torch.Tensor, torch.Tensor]:
         """Return the next images (size, channels, height, width), channels last, and labels."""
@@ -90,9 +94,9 @@ class TrainImages(nn.Module):
         pixels = self.images[chosen[:, None, None], rows[:, :, None], columns[:, None, :]]
         x = pixels.float() * self.scale + self.offset
         if self.recipe.cutout:
-            value = self.recipe.cutout_value
-            fill = torch.zeros_like(self.offset) if value is None else value * self.scale
-            fill = fill if value is None else fill + self.offset
+            fill = GREY * self.scale + self.offset
+            if self.recipe.cutout_is_inside:
+                fill = torch.zeros_like(fill)
             x = torch.where((kept[0][:, :, None] | kept[1][:, None, :])[..., None], x, fill)
         return x.permute(0, 3, 1, 2).to(self.dtype), self.labels[chosen]
 

@@ -157,7 +157,7 @@ def multiply_adds(net: nn.Module, image: torch.Tensor) -> int:
     layers = [of for of in net.modules() if isinstance(of, nn.Conv2d | nn.Linear)]
     hooks = [layer.register_forward_hook(count) for layer in layers]
     with torch.no_grad():
-        net.eval()(image)
+        net.float().eval()(image.float())
     for hook in hooks:
         hook.remove()
     return sum(counts)

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from math import ceil
+from typing import Any
 
 import numpy as np
 
@@ -52,14 +53,28 @@ def cosine(warmup_epochs: float) -> Schedule:
     return schedule
 
 
+@dataclass(frozen=True)
+class MuonRates:
+    """Learning rates of airbench94-muon, its weight decay, and the momentum of the filters."""
+
+    filters: float = 0.24
+    momentum: float = 0.6
+    biases: float = 0.053
+    head: float = 0.67
+    decay: float = 4e-3  # 2e-6 for each image of a batch.
+    whiten_epochs: int = 3
+
+
 @dataclass(frozen=True, kw_only=True)
 class Recipe:
     """How a network is trained.
 
-    `parameters` counts the trained ones. `rate`, `momentum`, `decay`: of SGD, or the rate of Adam;
-    the loss is the mean over a batch, unless `sums_loss`. `decays_all`: weight decay of biases too.
+    `parameters` counts the trained ones. `rate`, `momentum`, `decay`: of SGD, or the rate of Adam.
     `flip` is None, "random" or "alternating"; `crop` the padding in pixels, `fill` how it is
-    filled; `cutout` the side of the square, filled with `cutout_value` or, if None, the mean.
+    filled. `cutout` is the side of the square, filled with grey, or with the mean if it stays
+    inside. `whitens`: airbench, whose loss is a sum over the batch, whose biases decay too, whose
+    whitening layer's bias is trained for `whiten_epochs`, and whose accuracy is also reported with
+    mirror images and translations.
     """
 
     parameters: int
@@ -71,22 +86,55 @@ class Recipe:
     momentum: float = 0.9
     nesterov: bool = False
     decay: float = 0.0
-    decays_all: bool = False
-    sums_loss: bool = False
+    muon: MuonRates | None = None
     smoothing: float = 0.0
     flip: str | None = None
     crop: int = 0
     fill: str = "constant"
     cutout: int = 0
-    cutout_value: int | None = 128
+    cutout_is_inside: bool = False
     drops_remainder: bool = False
-    bias_factor: float = 1.0  # Of the learning rate, for the shifts of batch norm.
-    whiten_epochs: int = 0  # The whitening layer's bias is trained for so many epochs.
+    whitens: bool = False
+    whiten_epochs: int = 3
+    bias_factor: float = 64.0  # Of the learning rate, for the shifts of batch norm.
     looks_ahead: bool = False
-    views: bool = False  # Also report the accuracy with mirror images and translations.
 
     def total_steps(self, per_epoch: int, epochs: float) -> int:
         return max(ceil(round(epochs * per_epoch, 6)), 1)
+
+
+def airbench(
+    parameters: int, epochs: float, rate: float, decay: float, schedule: Schedule, **more: Any
+) -> Recipe:
+    """Return a recipe of airbench with SGD; its published rates are decoupled from each other.
+
+    Args:
+        parameters: number of trained parameters.
+        epochs: length of the training.
+        rate: learning rate for 1024 examples.
+        decay: weight decay for 1024 examples, whatever the learning rate.
+        schedule: of the learning rate.
+        more: further values.
+    """
+    batch, momentum = 1024, 0.85
+    steps = 1024 * (1 + 1 / (1 - momentum))  # Nesterov's momentum makes a step so much longer.
+    return Recipe(
+        parameters=parameters,
+        epochs=epochs,
+        batch=batch,
+        schedule=schedule,
+        rate=rate / steps,
+        momentum=momentum,
+        nesterov=True,
+        decay=decay * batch / rate,
+        smoothing=0.2,
+        flip="alternating",
+        fill="reflect",
+        drops_remainder=True,
+        whitens=True,
+        looks_ahead=True,
+        **more,
+    )
 
 
 RECIPES = {
@@ -141,5 +189,33 @@ RECIPES = {
         schedule=cosine(5),
         flip="random",
         crop=4,
+    ),
+    # recipes/airbench94.yaml has 10 epochs, and weight decay of kernels alone.
+    "airbench94": airbench(1_971_352, 9.9, 11.5, 0.0153, triangle(0.23, 0.2, 0.07), crop=2),
+    "airbench96": airbench(
+        12_717_464,
+        31,
+        9.0,
+        0.012,
+        triangle(0.1, 0.2, 0.0),
+        crop=4,
+        cutout=12,
+        cutout_is_inside=True,
+    ),
+    "airbench94-muon": Recipe(
+        parameters=1_971_352,
+        epochs=8,
+        batch=2000,
+        schedule=triangle(0.0, 1.0, 0.0),
+        rate=0.0,
+        momentum=0.85,
+        nesterov=True,
+        muon=MuonRates(),
+        smoothing=0.2,
+        flip="alternating",
+        crop=2,
+        fill="reflect",
+        drops_remainder=True,
+        whitens=True,
     ),
 }

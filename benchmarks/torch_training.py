@@ -1,36 +1,28 @@
 """The training loop of benchmarks/torch_peer.py, as an expert writes it in PyTorch.
 
 The images, the order of an epoch, the learning rates and the sum of the losses stay on the device;
-the host waits for it at the end of an epoch alone. `--compile` compiles augmentation, network and
-loss with their gradient; `--graph` captures these and the optimizer as one CUDA graph, which is
-replayed at each step.
+the host waits for it at the end of an epoch alone.
 """
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
-from contextlib import nullcontext
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 import torch
-import torch.nn.functional as F
 from torch import nn
+from torch_airbench import AIRBENCH, WHITEN_IMAGES
 from torch_images import TrainImages, translate
 from torch_nets import NETS
-from torch_optimizers import Optimizers
-from torch_recipes import RECIPES, Recipe
+from torch_optimizers import Lookahead, Optimizers
+from torch_recipes import RECIPES
+from torch_steps import StepMaker, autocast
 
-WARM_STEPS = 4  # Compile, tune cuDNN, record inductor's CUDA graphs, and one more.
 EVALUATION_BATCH = 1000
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
-# What torch.compile takes where the whole step is captured: CUDA graphs do not nest.
-WITHOUT_GRAPHS = {
-    "reduce-overhead": "default",
-    "max-autotune": "max-autotune-no-cudagraphs",
-}
 
 
 @dataclass(frozen=True)
@@ -48,53 +40,11 @@ class Settings:
 
 @dataclass
 class Training:
-    """What a training measured.
+    """What a training measured: seconds in all and of each whole epoch, mean loss of each epoch."""
 
-    `epochs`: seconds of each whole epoch. `loss` is the mean over the last whole epoch.
-    """
-
-    seconds: float
+    seconds: float = 0.0
     epochs: list[float] = field(default_factory=list)
     losses: list[float] = field(default_factory=list)
-
-
-class Loss(nn.Module):
-    """Augmentation, network and loss of the next batch: what torch.compile compiles.
-
-    Args:
-        net: images to logits.
-        images: the training images.
-        size: images of a batch.
-        recipe: for its loss.
-        autocast: dtype of the layers that autocast converts; None for no autocast.
-    """
-
-    def __init__(
-        self,
-        net: nn.Module,
-        images: TrainImages,
-        size: int,
-        recipe: Recipe,
-        autocast: torch.dtype | None,
-    ) -> None:
-        super().__init__()
-        self.net, self.images, self.size, self.recipe = net, images, size, recipe
-        self.autocast = autocast
-
-    def forward(self) -> torch.Tensor:
-        images, labels = self.images.batch(self.size)
-        with _autocast(images.device, self.autocast):
-            logits = self.net(images)
-        return F.cross_entropy(
-            logits.float(),
-            labels,
-            label_smoothing=self.recipe.smoothing,
-            reduction="sum" if self.recipe.sums_loss else "mean",
-        )
-
-
-def _autocast(device: torch.device, dtype: torch.dtype | None) -> Any:
-    return nullcontext() if dtype is None else torch.autocast(device.type, dtype)
 
 
 class Trainer:
@@ -110,22 +60,30 @@ class Trainer:
         self.settings, self.notes = settings, notes
         self.recipe, device = RECIPES[settings.net], settings.device
         dtype = DTYPES[settings.dtype]
+        # float16 is the weights' own dtype, as airbench publishes it; bfloat16 is autocast's.
+        self.autocast = dtype if settings.dtype == "bfloat16" else None
         self.images = TrainImages(data["x_train"], data["y_train"], self.recipe, device, dtype)
-        self.autocast = dtype if dtype == torch.bfloat16 else None
-        self.net = self._build()
+        self.net = self.build()
         self.x_val = torch.from_numpy(np.ascontiguousarray(data["x_val"])).to(device)
         self.y_val = torch.from_numpy(data["y_val"].astype(np.int64)).to(device)
         full, rest = divmod(self.images.count, self.recipe.batch)
         self.sizes = [self.recipe.batch] * full
         if rest and (settings.keeps_remainder or not full):
             self.sizes.append(rest)
-        self.total = self.recipe.total_steps(len(self.sizes), settings.epochs)
-        self.optimizers = Optimizers(self.recipe, self.net, self.total, len(self.sizes), self.notes)
+        per_epoch = len(self.sizes)
+        self.total = self.recipe.total_steps(per_epoch, settings.epochs)
+        self.optimizers = Optimizers(self.recipe, self.net, self.total, per_epoch, self.notes)
+        self.lookahead = Lookahead(self.net, self.total) if self.recipe.looks_ahead else None
         self.loss_sum = torch.zeros((), device=device)
-        self.steps: dict[int, Callable[[], None]] = {}
+        # Of a batch's size, and whether the whitening layer's bias is frozen.
+        self.steps: dict[tuple[int, bool], Callable[[], None]] = {}
 
-    def _build(self) -> nn.Module:
-        net = NETS[self.settings.net](self.images.channels)
+    def build(self) -> Any:
+        """Return a network with new weights, on the device."""
+        nets = {**NETS, **AIRBENCH}
+        net = nets[self.settings.net](self.images.channels)
+        if self.settings.dtype == "float16":
+            net = net.to_half()
         return net.to(self.settings.device, memory_format=torch.channels_last)
 
     def prepare(self) -> tuple[str, bool]:
@@ -136,17 +94,13 @@ class Trainer:
         """
         mode, graph = self.settings.mode, self.settings.graph
         attempts = [(mode, graph), (mode, False), ("default", graph), ("default", False)]
-        attempts += [("none", False)]
-        for mode, graph in dict.fromkeys(attempts):
+        attempts = [*dict.fromkeys(attempts), ("none", False)] if mode != "none" else attempts[:2]
+        for number, (mode, graph) in enumerate(attempts, 1):
             try:
-                self.reset(0)
-                self.images.draw(0)
-                self.steps = {size: self._step(size, mode, graph) for size in set(self.sizes)}
-                self.evaluate()
-                self.synchronize()
+                self._warm(mode, graph)
                 return mode, graph
             except Exception as error:
-                if (mode, graph) == ("none", False):
+                if number == len(attempts):
                     raise
                 line = " ".join(str(error).split())[:300]
                 self.notes.append(f"compile {mode}, graph {graph}: {type(error).__name__}: {line}")
@@ -154,60 +108,42 @@ class Trainer:
                 self.optimizers.zero_grad()
         raise AssertionError("unreachable")
 
-    def _step(self, size: int, mode: str, graph: bool) -> Callable[[], None]:
-        """Return a function that trains on the next batch of so many images; it is warm."""
-        loss: Callable[[], torch.Tensor] = Loss(
-            self.net, self.images, size, self.recipe, self.autocast
+    def _warm(self, mode: str, graph: bool) -> None:
+        maker = StepMaker(
+            self.recipe, self.net, self.images, self.optimizers, self.loss_sum, self.autocast
         )
-        if mode != "none":
-            of = WITHOUT_GRAPHS.get(mode, mode) if graph else mode
-            loss = torch.compile(loss, mode=of, dynamic=False)
+        self.reset(0)
+        self.images.draw(0)
+        self.steps = {}
+        for epoch in range(self._epochs()):
+            for size in dict.fromkeys(self.sizes):
+                key = (size, self._is_frozen(epoch))
+                if key not in self.steps:
+                    self.steps[key] = maker.make(*key, mode, graph)
+        if self.lookahead:
+            self.lookahead.after_step(self.total)
+        self.evaluate(self.recipe.whitens)
+        self.synchronize()
 
-        def step() -> None:
-            torch.compiler.cudagraph_mark_step_begin()
-            self.optimizers.zero_grad()
-            value = loss()
-            value.backward()
-            self.loss_sum.add_(value.detach(), alpha=1 if self.recipe.sums_loss else size)
-            self.optimizers.step()
-            torch._foreach_add_([self.images.cursor, self.optimizers.step_number], [size, 1])
+    def _epochs(self) -> int:
+        return -(-self.total // len(self.sizes))
 
-        if not graph:
-            self._warm(step)
-            return step
-        side = torch.cuda.Stream()
-        side.wait_stream(torch.cuda.current_stream())
-        with torch.cuda.stream(side):
-            self._warm(step)
-        torch.cuda.current_stream().wait_stream(side)
-        self.optimizers.zero_grad()
-        self._rewind()
-        captured = torch.cuda.CUDAGraph()
-        with torch.cuda.graph(captured):
-            step()
-        self._rewind()
-        captured.replay()
-        return captured.replay
-
-    def _warm(self, step: Callable[[], None]) -> None:
-        self.net.train()
-        for _ in range(WARM_STEPS):
-            self._rewind()
-            step()
-
-    def _rewind(self) -> None:
-        self.images.cursor.zero_()
-        self.optimizers.step_number.zero_()
+    def _is_frozen(self, epoch: int) -> bool:
+        return self.recipe.whitens and epoch >= self.recipe.whiten_epochs
 
     def reset(self, seed: int) -> None:
         """Begin a training: draw the weights, and set all state to zero, where it is."""
         torch.manual_seed(seed)
-        fresh = self._build()
+        fresh = self.build()
         with torch.no_grad():
             for old, new in zip(_tensors(self.net), _tensors(fresh), strict=True):
                 old.copy_(new)
         self.optimizers.reset()
         self.loss_sum.zero_()
+        if self.recipe.whitens:
+            self.net.prepare(self.images.normalise(self.images.unpadded(WHITEN_IMAGES)))
+        if self.lookahead:
+            self.lookahead.reset()
 
     def train(self, seed: int) -> Training:
         """Train from new weights; the host waits for the device at the end of each epoch."""
@@ -215,20 +151,21 @@ class Trainer:
         begin = last = time.perf_counter()
         self.reset(seed)
         self.net.train()
-        result = Training(0.0)
+        result = Training()
         done = 0
-        for epoch in range(-(-self.total // len(self.sizes))):
+        for epoch in range(self._epochs()):
             self.images.draw(epoch)
             sizes = self.sizes[: self.total - done]
             for size in sizes:
-                self.steps[size]()
-            done += len(sizes)
-            loss = float(self.loss_sum) / sum(sizes)  # Waits for the device.
+                self.steps[size, self._is_frozen(epoch)]()
+                done += 1
+                if self.lookahead:
+                    self.lookahead.after_step(done)
+            result.losses.append(float(self.loss_sum) / sum(sizes))  # Waits for the device.
             self.loss_sum.zero_()
             now = time.perf_counter()
             if len(sizes) == len(self.sizes):
                 result.epochs.append(now - last)
-            result.losses.append(loss)
             last = now
         self.synchronize()
         result.seconds = time.perf_counter() - begin
@@ -256,7 +193,7 @@ class Trainer:
             yield self.images.normalise(self.x_val[first:end]), self.y_val[first:end]
 
     def _logits(self, images: torch.Tensor) -> torch.Tensor:
-        with _autocast(images.device, self.autocast):
+        with autocast(images.device, self.autocast):
             return self.net(images).float()
 
     def _views(self, images: torch.Tensor) -> torch.Tensor:
