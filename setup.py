@@ -45,6 +45,9 @@ REQUIRES = [
 
 JAX = "jax>=0.4.36"  # KERAS_BACKEND=jax.
 
+# CUDA 13 with JAX's plugin for it; 0.7.2 is its first release. It needs NVIDIA's driver 580.
+JAX_CUDA = "jax[cuda13]>=0.7.2"
+
 PLOTS = "matplotlib>=3.9"  # `zoo check --plots`.
 
 SERVE = [  # `zoo serve`.
@@ -66,6 +69,7 @@ LITERT = "ai-edge-litert>=2.0"  # Runs .tflite files; without it TensorFlow's ow
 
 EXTRAS = {
     "gpu": ["tensorflow[and-cuda]>=2.20"],  # The CUDA libraries of TensorFlow's build.
+    "gpu-jax": [JAX_CUDA],  # Beside it, the TensorFlow above stays on the CPU, and only exports.
     "jax": [JAX],
     "plots": [PLOTS],
     "serve": SERVE,

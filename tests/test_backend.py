@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+from pathlib import Path
+
 import keras
 import numpy as np
 import pytest
 
+from tests.runs import environment
 from zoo import backend
 from zoo.errors import EnvironmentFault
 
@@ -36,3 +41,20 @@ def test_an_unknown_backend_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("KERAS_BACKEND", "torch")
     with pytest.raises(EnvironmentFault, match="KERAS_BACKEND=torch: .* Expected one of: tensor"):
         backend.prepare()
+
+
+def test_keras_on_jax_does_not_import_tensorflow(tmp_path: Path) -> None:
+    """Not even to seed and to save, though TensorFlow stays there to be imported."""
+    pytest.importorskip("jax", reason="pip install jax")
+    code = (
+        "import sys; from importlib.util import find_spec; from zoo import backend\n"
+        "keras = backend.prepare(seed=3)\n"
+        "model = keras.Sequential([keras.Input((2,)), keras.layers.Dense(1)])\n"
+        f"model.save({str(tmp_path / 'model.keras')!r})\n"
+        "print('tensorflow' in sys.modules, find_spec('tensorflow') is not None)\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], env=environment(KERAS_BACKEND="jax"), capture_output=True,
+        text=True,
+    )  # fmt: skip
+    assert (done.stdout, done.stderr) == ("False True\n", "")

@@ -1,8 +1,8 @@
 """KERAS_BACKEND=jax where TensorFlow cannot be imported: train, interrupt, resume, evaluate.
 
 Importing Keras and compiling take longer than what is tested, so two processes on JAX answer all
-commands of this file: one in which TensorFlow cannot be imported, and one in which it can. JAX's
-compilation cache, which imports TensorFlow to read its files, serves the second one alone.
+commands of this file: one in which TensorFlow cannot be imported, and one in which it can. They
+share a compilation cache.
 """
 
 from __future__ import annotations
@@ -35,12 +35,7 @@ pytest.importorskip("jax", reason="pip install jax")
 BLOCK_TENSORFLOW = """
 import sys
 
-class Blocked:
-    def find_spec(self, name, path=None, target=None):
-        if name.partition(".")[0] in ("tensorflow", "tensorflow_datasets"):
-            raise ModuleNotFoundError(f"No module named {name!r}", name=name)
-
-sys.meta_path.insert(0, Blocked())
+sys.modules.update(tensorflow=None, tensorflow_datasets=None)
 """
 ANSWER_COMMANDS = """
 import json, os, sys
@@ -105,9 +100,9 @@ def cache(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
 
 
 @pytest.fixture(scope="module")
-def jax(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Zoo]:
+def jax(tmp_path_factory: pytest.TempPathFactory, cache: dict[str, str]) -> Iterator[Zoo]:
     """`zoo` on JAX without TensorFlow."""
-    zoo = Zoo(BLOCK_TENSORFLOW + ANSWER_COMMANDS, tmp_path_factory.mktemp("jax"))
+    zoo = Zoo(BLOCK_TENSORFLOW + ANSWER_COMMANDS, tmp_path_factory.mktemp("jax"), **cache)
     yield zoo
     zoo.process.kill()
     zoo.process.communicate()

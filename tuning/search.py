@@ -18,6 +18,7 @@ from tuning.listener import SearchListener
 from tuning.result import SearchResult
 from tuning.state import SearchState
 from zoo import __version__
+from zoo.backend_choice import settle
 from zoo.errors import Problem, RunError
 from zoo.recipe import Template
 from zoo.recipe.resolve import dump_data
@@ -143,6 +144,7 @@ def _run(
     """Runs a search on the processes of this machine."""
     if tune is None:
         raise RunError(f"{folder.recipe_file}: has no tune: block.")
+    settle(info.get("backend"), settings.listener.note)  # The workers inherit it.
     executor = LocalExecutor(folder, info["workers"], template.moved, settings.silence)
     state = SearchState(folder, info)
     return Coordinator(state, template, tune, executor, settings.listener).run()

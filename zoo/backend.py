@@ -11,24 +11,33 @@ import os
 import platform
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
+from zoo import compilation_cache
+from zoo.backend_choice import BACKENDS, settle
 from zoo.errors import EnvironmentFault
 
 if TYPE_CHECKING:
     import numpy as np
 
-BACKENDS = {"tensorflow": "pip install tensorflow", "jax": "pip install jax"}
 
+def prepare(
+    deterministic: bool = False,
+    seed: int | None = None,
+    preferred: str | None = None,
+    say: Callable[[str], None] | None = None,
+) -> Any:
+    """Imports Keras on the backend that `zoo.backend_choice` decides on, without its messages.
 
-def prepare(deterministic: bool = False, seed: int | None = None) -> Any:
-    """Imports Keras on the backend that KERAS_BACKEND names, without start-up messages.
+    On JAX, compiled functions are kept on the disk (`zoo.compilation_cache`).
 
     Args:
         deterministic: whether operations must give the same bits every time.
         seed: seed for Python, numpy and the backend; None to leave them alone.
+        preferred: the backend of what is resumed or opened; $KERAS_BACKEND wins over it.
+        say: told in a line which backend was taken, if that is news to the user.
 
     Returns:
         The module `keras`.
@@ -37,10 +46,9 @@ def prepare(deterministic: bool = False, seed: int | None = None) -> Any:
         EnvironmentFault: the backend is not installed, or zoo does not train on it.
     """
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    os.environ.setdefault("KERAS_BACKEND", "tensorflow")
     # Take GPU memory as needed: an export is read in a second process beside the training.
     os.environ.setdefault("TF_FORCE_GPU_ALLOW_GROWTH", "true")
-    name = os.environ["KERAS_BACKEND"]
+    name = settle(preferred, say)
     if name not in BACKENDS:
         raise EnvironmentFault(
             f"KERAS_BACKEND={name}: zoo does not train on it. Expected one of: "
@@ -57,6 +65,9 @@ def prepare(deterministic: bool = False, seed: int | None = None) -> Any:
                 import tensorflow as tf
 
                 tf.config.list_physical_devices()  # Looks for GPUs while messages are held back.
+            else:
+                _keep_tensorflow_out(keras)
+                compilation_cache.enable()
     except ImportError as error:
         raise EnvironmentFault(
             f"KERAS_BACKEND={name} cannot be used: {error}. Install it with `{BACKENDS[name]}`."
@@ -70,6 +81,24 @@ def prepare(deterministic: bool = False, seed: int | None = None) -> Any:
 
         tf.config.experimental.enable_op_determinism()
     return keras
+
+
+def _keep_tensorflow_out(keras: Any) -> None:
+    """Lets Keras on JAX believe that TensorFlow is not installed.
+
+    Where TensorFlow is installed, Keras imports it as soon as it sets a seed or saves a model. That
+    takes seconds and prints lines, and JAX needs none of it. Keras asks only once, so it is asked
+    while TensorFlow is hidden. TensorFlow can still be imported afterwards.
+    """
+    import numpy as np
+
+    if "tensorflow" in sys.modules:
+        return
+    sys.modules["tensorflow"] = None  # type: ignore[assignment]  # Python: not to be found.
+    try:
+        keras.saving.serialize_keras_object(np.float32(0))
+    finally:
+        del sys.modules["tensorflow"]
 
 
 @contextmanager
@@ -146,7 +175,7 @@ def device() -> str:
     gpus = _gpus()
     if gpus:
         return f"gpu: {gpus[0]}" + (f" x{len(gpus)}" if len(gpus) > 1 else "")
-    return f"cpu: {_processor()}, {os.cpu_count()} cores"
+    return f"cpu: {processor()}, {os.cpu_count()} cores"
 
 
 def on_gpu() -> bool:
@@ -170,8 +199,8 @@ def _gpus() -> list[str]:
     return [device.device_kind for device in jax.devices() if device.platform != "cpu"]
 
 
-def _processor() -> str:
-    """Name of the CPU; platform.processor() is empty on most Linux systems."""
+def processor() -> str:
+    """Returns the name of the CPU; platform.processor() is empty on most Linux systems."""
     try:
         with open("/proc/cpuinfo", encoding="utf-8") as file:
             for line in file:

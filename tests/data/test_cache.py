@@ -75,12 +75,3 @@ def test_a_cache_that_cannot_be_made(pets: Path, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(EnvironmentFault, match="cannot write the cache"):
         load(make_recipe({"folder": str(pets)}), cache_dir=tmp_path / "file" / "cache")
-
-
-def test_where_the_cache_is(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    assert cache_module.directory(tmp_path) == tmp_path
-    monkeypatch.delenv("ZOO_CACHE")
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
-    assert cache_module.directory() == tmp_path / "zoo"
-    monkeypatch.delenv("XDG_CACHE_HOME")
-    assert cache_module.directory() == Path.home() / ".cache" / "zoo"

@@ -122,7 +122,7 @@ def _run(
         from zoo.report.check_figures import require
 
         require()
-    backend.prepare(deterministic=loaded.train.deterministic)
+    backend.prepare(deterministic=loaded.train.deterministic, say=out.note)
     from zoo.check.measure import Subject
     from zoo.check.run import check as run_checks
     from zoo.check.run import select_checks

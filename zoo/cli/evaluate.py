@@ -44,7 +44,7 @@ def evaluate(
             raise UsageError(f"--tta {tta}: unknown. Expected one of: {', '.join(TTA)}.")
         if split not in SPLITS:
             raise UsageError(f"--split {split}: unknown. Expected one of: {', '.join(SPLITS)}.")
-        trained = open_trained_run(run, overrides or ())
+        trained = open_trained_run(run, overrides or (), out.note)
         from zoo.evaluate import evaluate as measure
         from zoo.progress import progress_bar
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -44,11 +44,18 @@ DebugOption = Annotated[bool, typer.Option("--debug", help="Show the traceback o
 QuietOption = Annotated[bool, typer.Option("-q", "--quiet", help="Print only results and errors.")]
 
 
-def open_trained_run(path: str, overrides: Sequence[str] = ()) -> TrainedRun:
+def open_trained_run(
+    path: str, overrides: Sequence[str] = (), say: Callable[[str], None] | None = None
+) -> TrainedRun:
     """Open the trained run that a RUN argument names.
 
     The folder is checked before the framework is imported, so that a wrong path is reported at
     once.
+
+    Args:
+        path: the RUN argument.
+        overrides: changes of `data.source`.
+        say: told in a line which backend was taken, if that is news to the user.
 
     Raises:
         RunError: the path is not a run folder, or the run holds no trained model.
@@ -59,7 +66,7 @@ def open_trained_run(path: str, overrides: Sequence[str] = ()) -> TrainedRun:
 
     run = Run.open(path)
     run.require_model()
-    backend.prepare(deterministic=False)
+    backend.prepare(deterministic=False, say=say)
     from zoo.artifact.trained_run import TrainedRun
 
     return TrainedRun(run, overrides)

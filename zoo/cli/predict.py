@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Annotated, Any
 
@@ -47,7 +47,7 @@ def predict(
         files, problems = image_files(images)
         if not files:
             raise DataError("there is no image to predict.", problems)
-        classifier = _open_classifier(model)
+        classifier = _open_classifier(model, out.note)
         rows = _predict(out, classifier, files, problems, top, printing=csv is None)
         if csv is not None:
             _write_csv(csv, rows, min(top, len(classifier.class_names)))
@@ -111,7 +111,7 @@ def _images_below(folder: Path) -> list[Path]:
     return sorted(child for child in folder.rglob("*") if is_image(child.name) and child.is_file())
 
 
-def _open_classifier(path: str) -> Classifier:
+def _open_classifier(path: str, say: Callable[[str], None]) -> Classifier:
     """Open a run or an export, after deciding which it is without loading a framework."""
     from zoo import backend
     from zoo.artifact import layout
@@ -121,8 +121,10 @@ def _open_classifier(path: str) -> Classifier:
         artifact = layout.find_export(path)
         if artifact:
             artifact.manifest()  # Refuses a damaged export at once.
-            if artifact.format in ("saved_model", "keras"):
-                backend.prepare()
+            if artifact.format == "saved_model":
+                backend.prepare(preferred="tensorflow")  # It alone reads SavedModels.
+            elif artifact.format == "keras":
+                backend.prepare(say=say)
             from zoo.predict import ExportedModel
 
             with backend.quiet():
@@ -135,7 +137,7 @@ def _open_classifier(path: str) -> Classifier:
             f"{path}: {'neither a run nor an export' if exists else 'does not exist'}. Expected a "
             "folder of `zoo train`, or of `zoo export`: RUN/export/FORMAT/NAME/1."
         ) from None
-    return open_trained_run(path)
+    return open_trained_run(path, say=say)
 
 
 def _predict(

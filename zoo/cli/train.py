@@ -77,12 +77,15 @@ def _train(
 
     if (recipe is None) == (resume is None):
         raise UsageError("Expected either a RECIPE or --resume RUN, and not both.")
+    begun_with = None
     if resume is None:
         loaded = recipes.load(str(recipe), overrides, out.warn)
         require_writable(folder)
     else:
-        loaded = recipes.load(str(Run.open(resume).recipe_file))
-    backend.prepare(deterministic=loaded.train.deterministic)
+        resumed = Run.open(resume)
+        loaded = recipes.load(str(resumed.recipe_file))
+        begun_with = resumed.info().get("backend")
+    backend.prepare(deterministic=loaded.train.deterministic, preferred=begun_with, say=out.note)
     from zoo.train import Settings
     from zoo.train import resume as resume_training
     from zoo.train import train as begin_training

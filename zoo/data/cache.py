@@ -66,17 +66,6 @@ class Entry:
         return ArraySplit(pixels, self.labels(split), statistics)
 
 
-def directory(path: Path | None = None) -> Path:
-    """Returns `path`, else $ZOO_CACHE, else $XDG_CACHE_HOME/zoo, else ~/.cache/zoo."""
-    if path is not None:
-        return path
-    zoo_cache = os.environ.get("ZOO_CACHE")
-    if zoo_cache:
-        return Path(zoo_cache).expanduser()
-    user_cache = os.environ.get("XDG_CACHE_HOME")
-    return (Path(user_cache) if user_cache else Path.home() / ".cache") / "zoo"
-
-
 def key_of(description: Mapping[str, Any]) -> str:
     """Hashes a JSON-able description, this format and Pillow's version to the key of an entry."""
     complete = {"format": FORMAT, "pillow": PIL.__version__, **description}

@@ -10,7 +10,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from zoo.data import cache, digits, folder, tfds
+from zoo.cache_folder import cache_folder
+from zoo.data import digits, folder, tfds
 from zoo.data.images import ImageSpec
 from zoo.data.splits import Splits
 from zoo.progress import Progress, no_progress
@@ -40,5 +41,5 @@ def load(
     """
     source = recipe.data.source
     return SOURCES[source.word](
-        source.options, recipe.data, ImageSpec.of(recipe), cache.directory(cache_dir), progress
+        source.options, recipe.data, ImageSpec.of(recipe), cache_folder(cache_dir), progress
     )
