@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import platform
 import subprocess
 import sys
 from pathlib import Path
@@ -35,6 +37,25 @@ def test_sync_asks_a_trainer_that_keeps_weights_outside_of_variables() -> None:
     backend.sync(trainer)
     backend.sync(object())
     assert trainer.calls == 1
+
+
+@pytest.mark.parametrize("chosen, expected", [(None, "1"), ("0", "0")])
+def test_onednn_is_on_unless_the_user_says_otherwise(
+    chosen: str | None, expected: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(platform, "machine", lambda: "x86_64")
+    monkeypatch.delenv("TF_ENABLE_ONEDNN_OPTS", raising=False)
+    if chosen is not None:
+        monkeypatch.setenv("TF_ENABLE_ONEDNN_OPTS", chosen)
+    backend.prepare()
+    assert os.environ["TF_ENABLE_ONEDNN_OPTS"] == expected
+
+
+def test_onednn_is_left_to_tensorflow_on_other_processors(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(platform, "machine", lambda: "aarch64")
+    monkeypatch.delenv("TF_ENABLE_ONEDNN_OPTS", raising=False)
+    backend.prepare()
+    assert "TF_ENABLE_ONEDNN_OPTS" not in os.environ
 
 
 def test_an_unknown_backend_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
