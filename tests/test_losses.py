@@ -102,7 +102,7 @@ def test_uniform_loss(word: str) -> None:
     assert uniform_loss(Loss.model_validate({"svm": {"margin": 2.0}}), 7) == 12.0
 
 
-@pytest.mark.parametrize("loss", [SoftmaxCrossEntropy(0.2), WestonWatkins()])
+@pytest.mark.parametrize("loss", [SoftmaxCrossEntropy(), SoftmaxCrossEntropy(0.2), WestonWatkins()])
 def test_labels_in_any_shape(loss: keras.losses.Loss) -> None:
     """Integers, a column of them, and rows of probabilities mean the same."""
     logits = np.random.default_rng(0).normal(size=(5, 3)).astype(np.float32)

@@ -37,15 +37,24 @@ def uniform_loss(choice: Choice, num_classes: int) -> float:
     return log(num_classes)
 
 
+def _is_distribution(y_true: Any, y_pred: Any) -> bool:
+    """Whether labels are (batch, classes), not (batch,) or (batch, 1)."""
+    return len(y_true.shape) == 2 and y_true.shape[-1] == y_pred.shape[-1]
+
+
+def _integers(y_true: Any) -> Any:
+    """Labels (batch,) or (batch, 1) as int32 (batch,)."""
+    return ops.cast(ops.reshape(y_true, (-1,)), "int32")
+
+
 def _one_hot(y_true: Any, y_pred: Any) -> Any:
     """Converts labels (batch,) or (batch, 1) to one-hot (batch, classes).
 
     Labels of shape (batch, classes) are only cast to the dtype of `y_pred`.
     """
-    if len(y_true.shape) == 2 and y_true.shape[-1] == y_pred.shape[-1]:
+    if _is_distribution(y_true, y_pred):
         return ops.cast(y_true, y_pred.dtype)
-    labels = ops.cast(ops.reshape(y_true, (-1,)), "int32")
-    return ops.one_hot(labels, y_pred.shape[-1], dtype=y_pred.dtype)
+    return ops.one_hot(_integers(y_true), y_pred.shape[-1], dtype=y_pred.dtype)
 
 
 @keras.saving.register_keras_serializable("zoo")
@@ -66,6 +75,10 @@ class SoftmaxCrossEntropy(keras.losses.Loss):
 
     def call(self, y_true: Any, y_pred: Any) -> Any:
         """Returns the loss of each image, (batch,)."""
+        if not self.label_smoothing and not _is_distribution(y_true, y_pred):
+            # Without a one-hot copy of the labels.
+            labels = _integers(y_true)
+            return keras.losses.sparse_categorical_crossentropy(labels, y_pred, from_logits=True)
         return keras.losses.categorical_crossentropy(
             _one_hot(y_true, y_pred),
             y_pred,
@@ -108,8 +121,11 @@ class WestonWatkins(keras.losses.Loss):
 
 def _is_correct(y_true: Any, y_pred: Any) -> Any:
     """Returns float32 (batch,): 1 where the largest score is that of the label's largest share."""
-    predicted = ops.argmax(y_pred, axis=-1)
-    target = ops.argmax(_one_hot(y_true, y_pred), axis=-1)
+    predicted = ops.cast(ops.argmax(y_pred, axis=-1), "int32")
+    if _is_distribution(y_true, y_pred):
+        target = ops.cast(ops.argmax(y_true, axis=-1), "int32")
+    else:
+        target = _integers(y_true)
     return ops.cast(ops.equal(predicted, target), "float32")
 
 

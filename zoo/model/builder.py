@@ -16,6 +16,7 @@ import keras
 
 from zoo import backend, seeds
 from zoo.data.normalise import Normalisation
+from zoo.model.fast_layers import accelerate
 from zoo.model.initializers import depthwise, dirac, initializer
 from zoo.model.layers import FixedConv2D, Maxout, PadShortcut
 from zoo.plan import Layer, Plan, plan
@@ -91,7 +92,7 @@ def build(
     x = image
     outputs = {layers[0].name: image}
     for layer in layers[1:]:
-        keras_layer = BUILD[layer.kind](layer, layer.options, context)
+        keras_layer = accelerate(BUILD[layer.kind](layer, layer.options, context))
         inputs = [outputs[name] for name in layer.inputs] or [x]
         x = outputs[layer.name] = keras_layer(inputs if len(inputs) > 1 else inputs[0])
         if isinstance(layer.options, KernelOptions):
