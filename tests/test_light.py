@@ -125,6 +125,7 @@ VERBS = [
     pytest.param(["show", "digits-tinny"], 2, "Did you mean 'digits-tiny'?", id="near name"),
     pytest.param(["train", "digits-tiny", "--set", "x"], 2, "PATH=VALUE", id="no change"),
     pytest.param(["serve", "--help"], 0, "Usage", id="help of serve"),
+    pytest.param(["doctor", "--help"], 0, "Usage", id="help of doctor"),
     pytest.param(["serve", "nothing"], 2, "does not exist", id="serve nothing"),
     pytest.param(
         ["export", "--help"], 0, "saved_model, keras, onnx or litert", id="help of export"
@@ -160,7 +161,7 @@ def test_verb_is_light(
 LIGHT = [
     "zoo", "zoo.cli", "zoo.load", "zoo.recipe", "zoo.plan",
     "zoo.rundir", "zoo.artifact.layout", "zoo.check.judge", "zoo.data.layout",
-    "zoo.serve", "zoo.serve.model_path",
+    "zoo.serve", "zoo.serve.model_path", "zoo.backend", "zoo.doctor",
     # Of the search all but what trains trials.
     *(".".join(file.relative_to(ROOT).with_suffix("").parts)
       for file in sorted((ROOT / "tuning").rglob("[a-z]*.py"))

@@ -68,7 +68,7 @@ def _importable(module: str) -> bool:
         return False
 
 
-def _version(distribution: str) -> str | None:
+def installed_version(distribution: str) -> str | None:
     """Return the version of an installed distribution; None if it is not installed."""
     try:
         return importlib.metadata.version(distribution)
@@ -113,7 +113,7 @@ class System:
     environ: Mapping[str, str] = field(default_factory=lambda: os.environ)
     root: Path = Path("/")
     importable: Callable[[str], bool] = _importable
-    version: Callable[[str], str | None] = _version
+    version: Callable[[str], str | None] = installed_version
     requires: Callable[[str], Sequence[str]] = _requires
     nvidia_smi_lists_gpu: Callable[[], bool] = _nvidia_smi_lists_gpu
 

@@ -13,7 +13,7 @@ from zoo.cli.app import app
 # isort: off
 # `zoo --help` lists the verbs in this order.
 from zoo.cli import (  # noqa: F401  Importing a verb registers it.
-    list, show, schema, new, check, train, tune, evaluate, predict, export, serve,
+    list, show, schema, new, check, train, tune, evaluate, predict, export, serve, doctor,
 )  # fmt: skip
 # isort: on
 

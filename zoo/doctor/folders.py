@@ -1,0 +1,55 @@
+"""The folders that zoo writes to: how large they are, and whether they can be written. Light."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import stat
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+from zoo import compilation_cache
+from zoo.cache_folder import cache_folder
+
+
+def describe(runs: Path = Path("runs")) -> list[dict[str, Any]]:
+    """Describe the data cache, JAX's compilation cache, and the folder of the runs.
+
+    Returns:
+        {name, path, bytes, free, writable} of each: name `data`, `jax` or `runs`; bytes of its
+        files, None for the runs, of which there may be very many; free bytes of its disk.
+    """
+    jax = compilation_cache.folder()
+    return [
+        {"name": "data", **_describe(cache_folder(), size(cache_folder(), leave_out=jax))},
+        {"name": "jax", **_describe(jax, size(jax))},
+        {"name": "runs", **_describe(runs, None)},
+    ]
+
+
+def size(folder: Path, leave_out: Path | None = None) -> int:
+    """Sum the bytes of the files below a folder, 0 if it is not there.
+
+    Args:
+        folder: where to begin.
+        leave_out: a folder that does not count.
+    """
+    total = 0
+    for place, folders, files in os.walk(folder):
+        folders[:] = [name for name in folders if Path(place) / name != leave_out]
+        for name in files:
+            with suppress(OSError):  # Another process removed it.
+                status = os.lstat(os.path.join(place, name))
+                total += status.st_size if stat.S_ISREG(status.st_mode) else 0
+    return total
+
+
+def _describe(folder: Path, size: int | None) -> dict[str, Any]:
+    existing = next(place for place in (folder, *folder.absolute().parents) if place.exists())
+    return {
+        "path": str(folder.absolute()),
+        "bytes": size,
+        "free": shutil.disk_usage(existing).free,
+        "writable": existing.is_dir() and os.access(existing, os.W_OK | os.X_OK),
+    }
