@@ -73,7 +73,8 @@ def prepare(
                 compilation_cache.enable()
     except ImportError as error:
         raise EnvironmentFault(
-            f"KERAS_BACKEND={name} cannot be used: {error}. Install it with `{BACKENDS[name]}`."
+            f"the backend {name} cannot be used: {str(error).rstrip('.')}. Install it with "
+            f"`{BACKENDS[name]}`, or choose another with KERAS_BACKEND."
         ) from None
     # TensorFlow warns of retracing when one network after another is built.
     logging.getLogger("tensorflow").setLevel(logging.ERROR)

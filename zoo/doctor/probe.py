@@ -90,7 +90,8 @@ def answer(quick: bool) -> dict[str, Any]:
     except EnvironmentFault as fault:
         return {"error": fault.message}
     except Exception as error:  # Whatever a broken installation raises.
-        return {"error": _short(f"{type(error).__name__}: {error}")}
+        text = _short(f"{type(error).__name__}: {error}")
+        return {"error": f"the backend {os.environ['KERAS_BACKEND']} cannot be used: {text}"}
     seconds = time.perf_counter() - start
     speed = [] if quick else [measure(dtype) for dtype in DTYPES]
     return {"seconds": seconds, "devices": devices, "speed": speed}

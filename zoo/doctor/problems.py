@@ -73,11 +73,7 @@ def _backend(facts: Facts) -> Iterator[Problem]:
         fix = BACKENDS[name] + (f"; or export {VARIABLE}={others[0]}" if others else "")
         yield Problem("error", f"{name}, the backend, is not installed", fix)
     elif backend["error"] is not None:
-        yield Problem(
-            "error",
-            f"{name} cannot be used: {backend['error']}",
-            f"pip install --force-reinstall {name}",
-        )
+        yield Problem("error", backend["error"], f"pip install --force-reinstall {name}")
 
 
 def _accelerator(facts: Facts) -> Iterator[Problem]:
