@@ -12,6 +12,7 @@ import time
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import keras
 import numpy as np
@@ -32,6 +33,9 @@ from zoo.train import checkpoint, components, run_metadata
 from zoo.train.divergence import LossDiverged
 from zoo.train.epoch_records import BestEpoch, MetricsLogger, save_bare
 from zoo.train.fit_callbacks import FitCallbacks, StepLosses
+from zoo.train.loop.choose import choose
+from zoo.train.loop.device_loop import DeviceLoop
+from zoo.train.loop.resident import ResidentData
 from zoo.train.observers import StepCounter
 
 NETWORKS_KEPT = 3  # Compiled networks in a process.
@@ -80,6 +84,11 @@ class TrialTrainer:
         if kind not in self._scalings:
             self._scalings[kind] = normalisation(kind, self.data.train)
         return self._scalings[kind]
+
+    @cached_property
+    def resident(self) -> ResidentData:
+        """The images on the device, which all networks share."""
+        return ResidentData.of(self.data)
 
     def initial_weights(self, recipe: Recipe, planned: Plan) -> Weights:
         """The variables of a new network of this recipe, data-dependent weights included."""
@@ -136,7 +145,7 @@ class TrialTrainer:
         callbacks = FitCallbacks(
             observers, components.early_stopping(recipe), model, counter, StepLosses(batches.size)
         )
-        status, reason, steps = self._fit(model, batches, callbacks)
+        status, reason, steps = self._fit(network, batches, callbacks)
         score = best.score
         if status == "pruned" and score is None:
             score = next(reversed(trial.rung_scores.values()))
@@ -158,12 +167,14 @@ class TrialTrainer:
         return result
 
     def _fit(
-        self, model: keras.Model, batches: Batches, callbacks: FitCallbacks
+        self, network: _SharedNetwork, batches: Batches, callbacks: FitCallbacks
     ) -> tuple[str, str | None, int]:
         """Trains; returns how the trial ended: its status, the reason and the steps made."""
         counter = callbacks.counter
         try:
-            components.fit(model, batches, self.validation, callbacks)
+            components.fit(
+                network.model, batches, network.validation, callbacks, network.device_loop
+            )
         except LossDiverged as error:  # Steps made after that one do not count.
             return "diverged", _without_advice(error), error.step + 1
         except TrialStopped as stopped:
@@ -213,16 +224,24 @@ class _SharedNetwork:
         )
         self.hyperparameters = HyperparameterVariables(self.model, recipe, planned)
         optimizer = [backend.to_numpy(v) for v in self.model.optimizer.variables]
-        # One step traces all functions of a trial and creates the metrics' variables.
-        self.model.fit(
-            training_dataset(batches, 0),
-            steps_per_epoch=1,
-            validation_data=trainer.validation,
-            validation_steps=1,
-            shuffle=False,
-            verbose=0,
-        )
-        self.model.reset_metrics()
+        self.device_loop: DeviceLoop | None = None
+        self.validation = trainer.validation
+        if choose(recipe, trainer.data).loop == "device":
+            components.create_metrics(self.model, batches(0))
+            self.device_loop, self.validation = components.device_loop(
+                self.model, trainer.data, trainer.resident
+            )
+        else:
+            # One step traces all functions of a trial and creates the metrics' variables.
+            self.model.fit(
+                training_dataset(batches, 0),
+                steps_per_epoch=1,
+                validation_data=trainer.validation,
+                validation_steps=1,
+                shuffle=False,
+                verbose=0,
+            )
+            self.model.reset_metrics()
         self._variables = checkpoint.variables(self.model)
         self._initial_weights: OrderedDict[int, Weights] = OrderedDict()  # By seed.
         metrics = [backend.to_numpy(v) for v in self.model.metrics_variables]

@@ -12,14 +12,14 @@ import itertools
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from typing import Any
 
 import keras
 import numpy as np
 
 from zoo import seeds
-from zoo.augment import AugmentRng, apply_augmentations
+from zoo.augment import AugmentRng, apply_augmentations, draw_augmentations
 from zoo.data.splits import Split
 from zoo.recipe import words
 from zoo.recipe.fields import Choice
@@ -30,6 +30,7 @@ from zoo.recipe.fields import Choice
 # - weights: float32 (batch,)
 Batch = tuple[np.ndarray, ...]
 
+EVALUATION_BATCH_SIZE = 256
 AHEAD = 4  # Batches made before they are asked for.
 
 
@@ -104,6 +105,28 @@ class Batches:
             self.error = error
             raise
 
+    def draws(self, step: int) -> dict[str, Any]:
+        """Everything random about the batch of a step, for a device that makes the batch itself.
+
+        Args:
+            step: global step, from 0.
+
+        Returns:
+            `indices`, int32 (batch,), and `augment`: for each augmentation its draws, as
+            `zoo.augment.draw_augmentations` returns them.
+        """
+        indices = self.indices(step)
+        height, width, channels = self._image_shape
+        shape = (len(indices), height, width, channels)
+        rng = self._augment_rng(step, indices)
+        drawn = draw_augmentations(self.augment, rng, shape) if self.augment else []
+        return {"indices": indices.astype(np.int32), "augment": drawn}
+
+    @cached_property
+    def _image_shape(self) -> tuple[int, ...]:
+        """(height, width, channels)."""
+        return self.split.images(np.arange(1)).shape[1:]
+
     def indices(self, step: int) -> np.ndarray:
         """Indices in the split of the images of a step, int (batch,)."""
         epoch, position = divmod(step, self.steps_per_epoch)
@@ -145,7 +168,7 @@ class EvaluationBatches(keras.utils.PyDataset):
     def __init__(
         self,
         split: Split,
-        batch_size: int = 256,
+        batch_size: int = EVALUATION_BATCH_SIZE,
         view: Callable[[np.ndarray], np.ndarray] | None = None,
     ) -> None:
         super().__init__(workers=1)

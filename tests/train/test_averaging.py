@@ -77,14 +77,16 @@ def test_lookahead(tmp_path: Path, per_update: int) -> None:
     counter = StepCounter(13, 1)
     lookahead = LookaheadWeights(Lookahead(every=2, decay=0.9, power=2.0), model, per_update)
     lookahead.attach(model, counter)
-    stops = []
+    changes = []
     draw, slow = np.random.default_rng(0), weights(model)
     for step in range(1, 14):
         for variable in model.weights:
             variable.assign(draw.normal(size=variable.shape))
         net = weights(model)
-        stops.append(lookahead.next_stop(step - 1))
-        lookahead.on_steps(step - 1, step - 1, [1.0])
+        counter.step = step
+        changes.append(lookahead.next_change(step - 1))
+        if changes[-1] == step:
+            lookahead.change()
         if step % (2 * per_update) == 0:
             share = 0.9**2 * (step / 13) ** 2
             slow = {path: share * slow[path] + (1 - share) * net[path] for path in net}
@@ -93,8 +95,9 @@ def test_lookahead(tmp_path: Path, per_update: int) -> None:
             net = slow
         for path, value in weights(model).items():
             np.testing.assert_allclose(value, net[path], rtol=1e-5, atol=1e-6, err_msg=path)
-    # Steps between two blends need not be seen.
-    assert set(stops) == {*range(2 * per_update, 13, 2 * per_update), 13}
+    # Nothing changes between two blends, and no blend needs a stop.
+    assert lookahead.next_stop(0) is None
+    assert set(changes) == {*range(2 * per_update, 13, 2 * per_update), 13}
 
 
 def test_a_run_ends_with_the_slow_weights(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""Batch norm and max pooling of Keras, computed faster where TensorFlow trains on a CPU.
+"""Batch norm and max pooling of Keras, computed faster in training.
 
 A layer stays an instance of Keras's own class: only the method `call` of the instance is replaced.
 So files, copies and exports name and hold Keras's layer, and predictions keep their bits.
@@ -18,12 +18,17 @@ def accelerate(layer: keras.Layer) -> keras.Layer:
     """Lets a layer use a faster computation in training, where there is one.
 
     Args:
-        layer: of any class. Only `BatchNormalization` and `MaxPooling2D` are changed, and only with
-            TensorFlow on a CPU: XLA, which compiles for a GPU and with JAX, fuses anyway.
+        layer: of any class. With TensorFlow on a CPU, `BatchNormalization` and `MaxPooling2D` are
+            changed; with JAX, `MaxPooling2D` (zoo/model/jax_pooling.py). XLA, which compiles for a
+            GPU and with JAX, fuses batch norm anyway.
 
     Returns:
         The same layer.
     """
+    if keras.backend.backend() == "jax" and type(layer) is keras.layers.MaxPooling2D:
+        from zoo.model import jax_pooling
+
+        return jax_pooling.accelerate(layer)
     if keras.backend.backend() != "tensorflow" or backend.on_gpu():
         return layer
     if type(layer) is keras.layers.BatchNormalization:

@@ -221,6 +221,11 @@ class Train(Model):
     jit_compile: Annotated[Literal["auto", "true", "false"], BeforeValidator(_text)] = Field(
         "auto", description="Compile with XLA; auto: on a GPU unless deterministic, and with JAX."
     )
+    loop: Literal["auto", "device", "host"] = Field(
+        "auto",
+        description="Where batches are made. device: the images stay on the device, which makes "
+        "many steps in one call; host: in Python, step by step; auto: device where the images fit.",
+    )
 
     @model_validator(mode="after")
     def _fits(self) -> Train:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 import keras
@@ -76,14 +75,14 @@ class LookaheadWeights(Observer):
         ]
         self._mix = self._compiled()
 
-    def next_stop(self, step: int) -> int:
+    def next_change(self, step: int) -> int:
         """The next blend, or the last step."""
         blend = (step // self.every + 1) * self.every
         return min(blend, self.counter.steps) if step < self.counter.steps else blend
 
-    def on_steps(self, first: int, last: int, losses: Sequence[float]) -> None:
-        """Blends where it is time."""
-        step, steps = last + 1, self.counter.steps
+    def change(self) -> None:
+        """Blends; after the last step the network becomes the slow weights."""
+        step, steps = self.counter.step, self.counter.steps
         if step % self.every == 0:
             self._blend(self.decay * (step / steps) ** self.power)
         if step == steps:

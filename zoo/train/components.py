@@ -11,7 +11,7 @@ from typing import Any
 import keras
 
 from zoo import backend, losses, optimize
-from zoo.batches import Batches, training_dataset
+from zoo.batches import Batches, EvaluationBatches, training_dataset
 from zoo.data.normalise import Normalisation
 from zoo.data.splits import Splits
 from zoo.model import builder
@@ -22,6 +22,9 @@ from zoo.train.batch_norm_statistics import BatchNormStatistics
 from zoo.train.class_weights import class_weights, mean_weight
 from zoo.train.divergence import DivergenceGuard
 from zoo.train.fit_callbacks import FitCallbacks
+from zoo.train.loop.device_loop import DeviceLoop
+from zoo.train.loop.device_validation import DeviceValidation
+from zoo.train.loop.resident import ResidentData
 from zoo.train.observers import Observer
 
 
@@ -67,6 +70,30 @@ def compiled(
         jit_compile=_jit(recipe),
     )
     return model
+
+
+def create_metrics(model: keras.Model, batch: tuple[Any, ...]) -> None:
+    """Creates the variables of a compiled model's metrics, which no step has created yet.
+
+    Args:
+        model: compiled.
+        batch: any batch, for its shapes and dtypes.
+    """
+    model._symbolic_build(data_batch=batch)
+
+
+def device_loop(
+    model: keras.Model, data: Splits, images: ResidentData
+) -> tuple[DeviceLoop, DeviceValidation]:
+    """Returns what trains and validates on the device.
+
+    Args:
+        model: compiled, with the variables of its metrics.
+        data: its splits.
+        images: the same splits, on the device.
+    """
+    example = EvaluationBatches(data.validation)[0]
+    return DeviceLoop(model, images.train), DeviceValidation(model, images.validation, example)
 
 
 def uniform_loss(recipe: Recipe, data: Splits, batches: Batches) -> float:
@@ -135,6 +162,7 @@ def fit(
     batches: Batches,
     validation: Any,
     callbacks: FitCallbacks,
+    device_loop: DeviceLoop | None = None,
 ) -> None:
     """Trains from the counter's step to the end of the planned epochs.
 
@@ -143,18 +171,30 @@ def fit(
         batches: training batches.
         validation: what `keras.Model.fit` takes as `validation_data`.
         callbacks: observers and the user's callbacks.
+        device_loop: makes the steps; None: Keras makes them one by one.
     """
     counter = callbacks.counter
-    model.fit(
-        training_dataset(batches, counter.step),
-        epochs=counter.epochs,
-        initial_epoch=counter.step // counter.steps_per_epoch,
-        steps_per_epoch=counter.steps_per_epoch,
-        validation_data=validation,
-        callbacks=callbacks,
-        shuffle=False,  # The batches are drawn already.
-        verbose=0,
-    )
+    if device_loop:
+        data = device_loop.begin(batches, counter.step, callbacks.steps_to_stop)
+    else:
+        data = training_dataset(batches, counter.step)
+    callbacks.device_loop = device_loop
+    if isinstance(validation, DeviceValidation):
+        callbacks.device_validation = validation
+    try:
+        model.fit(
+            data,
+            epochs=counter.epochs,
+            initial_epoch=counter.step // counter.steps_per_epoch,
+            steps_per_epoch=counter.steps_per_epoch,
+            validation_data=validation,
+            callbacks=callbacks,
+            shuffle=False,  # The batches are drawn already.
+            verbose=0,
+        )
+    finally:
+        if device_loop:
+            device_loop.end()
 
 
 def _jit(recipe: Recipe) -> bool:

@@ -9,6 +9,8 @@ from typing import Any
 import keras
 
 from zoo import backend
+from zoo.train.loop.device_loop import DeviceLoop
+from zoo.train.loop.device_validation import DeviceValidation
 from zoo.train.observers import Observer, Observers, StepCounter
 
 SECONDS_BETWEEN_STOPS = 0.25  # How late a signal, a time limit or a divergence may be seen.
@@ -68,6 +70,10 @@ class FitCallbacks(keras.callbacks.CallbackList):
         model: compiled model.
         counter: position at which training begins.
         losses: recovers the losses of steps.
+
+    Attributes:
+        device_loop: makes the steps; None where Keras makes them one by one.
+        device_validation: likewise for the batches of a validation.
     """
 
     def __init__(
@@ -78,12 +84,15 @@ class FitCallbacks(keras.callbacks.CallbackList):
         counter: StepCounter,
         losses: StepLosses,
     ) -> None:
+        self.device_loop: DeviceLoop | None = None
+        self.device_validation: DeviceValidation | None = None
         self.observers = Observers(observers, counter)
         self.observers.attach(model)
         self.counter = counter
         self.losses = losses
         self._means: list[Any] = []  # Running means of the loss, still on the device.
         self._next_stop_step: int | None = None
+        self._next_change_step: int | None = None
         self._last_stop_time = 0.0
         self._ends_first_epoch = False
         self._every_step = _any_overrides(callbacks, TRAINING_STEP_METHODS)
@@ -109,18 +118,32 @@ class FitCallbacks(keras.callbacks.CallbackList):
         self.observers.tell("on_epoch_begin", epoch)
         self._after_stop()
 
+    def steps_to_stop(self) -> int:
+        """How many steps may be made until somebody must look or change: at least 1."""
+        if self._every_step:
+            return 1
+        step, of_epoch = self.counter.step, self.counter.steps_per_epoch
+        end = (step // of_epoch + 1) * of_epoch
+        return min(end, self._next_stop_step or end, self._next_change_step or end) - step
+
     def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
         """Counts the step and, at a stop, reports the losses to the observers."""
         counter = self.counter
         counter.step += 1
         logs = logs or {}
-        self._means.append(logs["loss"])
+        if self.device_loop and self.device_loop.ahead:
+            return  # The device is past this step already.
         asked = counter.step == self._next_stop_step
-        late = time.perf_counter() - self._last_stop_time >= SECONDS_BETWEEN_STOPS
-        if asked or late or self._every_step or counter.at_epoch_end:
-            if asked:
-                backend.sync(self.model)
+        changed = counter.step == self._next_change_step
+        if asked or changed:
+            backend.sync(self.model)
+        is_stop = self._is_stop(asked, logs)
+        if is_stop:
             self._tell(logs)
+        if changed:
+            self.observers.change(counter.step)
+            self._next_change_step = self.observers.next_change()
+        if is_stop:
             if self._every_step:
                 super().on_train_batch_end(batch, logs)
             self._after_stop()
@@ -130,9 +153,19 @@ class FitCallbacks(keras.callbacks.CallbackList):
             # epoch. It is taken back before others may set it for good.
             self._ends_first_epoch = self.model.stop_training = True
 
+    def _is_stop(self, asked: bool, logs: dict[str, Any]) -> bool:
+        if self.device_loop:
+            due = self.device_loop.due
+        else:
+            self._means.append(logs["loss"])
+            due = time.perf_counter() - self._last_stop_time >= SECONDS_BETWEEN_STOPS
+        return asked or due or self._every_step or self.counter.at_epoch_end
+
     def _tell(self, logs: dict[str, Any]) -> None:
-        first = self.counter.step - len(self._means)
         means, self._means = self._means, []
+        if self.device_loop:
+            means = self.device_loop.take_losses()
+        first = self.counter.step - len(means)
         losses = [self.losses.add(first + i, float(mean)) for i, mean in enumerate(means)]
         self.counter.metrics = {key: float(value) for key, value in logs.items()}
         self.observers.on_steps(losses)
@@ -140,6 +173,7 @@ class FitCallbacks(keras.callbacks.CallbackList):
     def _after_stop(self) -> None:
         self.observers.tell("after_stop")
         self._next_stop_step = self.observers.next_stop()
+        self._next_change_step = self.observers.next_change()
         self._last_stop_time = time.perf_counter()
 
     def on_test_begin(self, logs: Any = None) -> None:
@@ -148,7 +182,15 @@ class FitCallbacks(keras.callbacks.CallbackList):
             self._tell({})
         self.counter.begin_validation()
         self.observers.tell("on_validation_begin")
+        if self.device_validation:
+            self.device_validation.begin()
         super().on_test_begin(logs)
+
+    def on_test_end(self, logs: Any = None) -> None:
+        """Calls `on_test_end` of the callbacks."""
+        if self.device_validation:
+            self.device_validation.end()
+        super().on_test_end(logs)
 
     def on_test_batch_end(self, batch: int, logs: Any = None) -> None:
         """Calls `on_validation_step` of the observers, and the callbacks that look at batches."""

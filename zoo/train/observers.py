@@ -124,6 +124,25 @@ class Observer:
         """
         return None
 
+    def next_change(self, step: int) -> int | None:
+        """The next step after which this observer changes the model, whatever the losses are.
+
+        A change is no stop: nobody waits for the device.
+
+        Args:
+            step: steps made so far.
+
+        Returns:
+            A number of steps greater than `step`; None: it changes nothing.
+        """
+        return None
+
+    def change(self) -> None:
+        """Changes the model's variables after a step that `next_change` named.
+
+        At a stop that is after all `on_steps`.
+        """
+
     def on_train_begin(self) -> None:
         """Called once, before the first epoch of this process."""
 
@@ -184,6 +203,21 @@ class Observers:
         """The nearest step that an observer asks for."""
         stops = [observer.next_stop(self.counter.step) for observer in self.all]
         return min((stop for stop in stops if stop is not None), default=None)
+
+    def next_change(self) -> int | None:
+        """The nearest step after which an observer changes the model."""
+        steps = [observer.next_change(self.counter.step) for observer in self.all]
+        return min((step for step in steps if step is not None), default=None)
+
+    def change(self, step: int) -> None:
+        """Lets the observers change the model that named this step, given to `next_change`.
+
+        Args:
+            step: steps made so far; the one before it has been told.
+        """
+        for observer in self.all:
+            if observer.next_change(step - 1) == step:
+                observer.change()
 
     def tell(self, event: str, *arguments: Any) -> None:
         """Calls a method of each observer."""

@@ -38,6 +38,9 @@ from zoo.train.epoch_records import BestEpoch, MetricsLogger, best_checkpoint
 from zoo.train.fit_callbacks import FitCallbacks, StepLosses
 from zoo.train.interrupts import Signals
 from zoo.train.live_checks import LiveChecks
+from zoo.train.loop.choose import LoopChoice, choose
+from zoo.train.loop.device_loop import DeviceLoop
+from zoo.train.loop.resident import ResidentData
 from zoo.train.observers import Observer, StepCounter
 
 
@@ -93,11 +96,12 @@ def train(
     class_weights(recipe, data)
     steps_per_epoch = components.training_batches(recipe, data).steps_per_epoch
     optimize.require_updates(recipe, steps_per_epoch)
+    loop = choose(recipe, data)
     run = Run.create(out, recipe.name)
     with run.locked():
         write_text(run.recipe_file, recipes.dump(recipe))
-        run.update(status="running", **run_metadata.at_start(recipe, data, scaling))
-        return _Training(run, recipe, data, scaling, settings).go(None)
+        run.update(status="running", loop=loop.loop, **run_metadata.at_start(recipe, data, scaling))
+        return _Training(run, recipe, data, scaling, settings, loop).go(None)
 
 
 def resume(
@@ -166,8 +170,9 @@ def _resumed(
     warning = run_metadata.changed_versions(info)
     if warning:
         settings.print_line(warning)
+    loop = choose(recipe, data, info.get("loop") or "host")
     run.update(status="running", host=socket.gethostname(), pid=os.getpid())
-    return _Training(run, recipe, data, scaling, settings).go(checkpoint.newest(run))
+    return _Training(run, recipe, data, scaling, settings, loop).go(checkpoint.newest(run))
 
 
 def prepare_keras(recipe: Recipe) -> None:
@@ -193,8 +198,10 @@ class _Training:
         data: Splits,
         scaling: Normalisation,
         settings: TrainingSettings,
+        loop: LoopChoice,
     ) -> None:
         self.run = run
+        self.loop = loop
         self.recipe = recipe
         self.data = data
         self.scaling = scaling
@@ -205,6 +212,7 @@ class _Training:
     def go(self, saved: checkpoint.Saved | None) -> Run:
         """Trains from the saved state, or from the start, to the end."""
         self._print_notes([*self.data.notes, *self._warnings()])
+        self.settings.print_line(f"{keras.backend.backend()} on {backend.device()}; {self.loop}")
         try:
             with Signals() as signals:
                 self.model = components.compiled(
@@ -290,9 +298,7 @@ class _Training:
             self.run, signals, observers, callbacks, losses,
             config.checkpoint_minutes, config.checkpoint_steps, saved,
         )  # fmt: skip
-        validation = EvaluationBatches(self.data.validation)
-        # One batch creates the metrics' variables, which a saved state is loaded into.
-        self.model.evaluate(validation, steps=1, verbose=0)
+        device_loop, validation = self._loop()
         fit = FitCallbacks(
             [*observers, lines, checkpointer], callbacks, self.model, counter, losses
         )
@@ -303,7 +309,7 @@ class _Training:
                 if checks:
                     checks.on_train_end()
             else:
-                components.fit(self.model, self.batches, validation, fit)
+                components.fit(self.model, self.batches, validation, fit, device_loop)
                 checkpointer.save()
         except Diverged as error:
             if checks:
@@ -314,6 +320,18 @@ class _Training:
             if checks:
                 checks.close()
         self._finish(counter, best)
+
+    def _loop(self) -> tuple[DeviceLoop | None, Any]:
+        """The device loop, if it is to be taken, and the validation; makes the metrics' variables.
+
+        A saved state is loaded into these variables.
+        """
+        if self.loop.loop == "device":
+            components.create_metrics(self.model, self.batches(0))
+            return components.device_loop(self.model, self.data, ResidentData.of(self.data))
+        validation = EvaluationBatches(self.data.validation)
+        self.model.evaluate(validation, steps=1, verbose=0)
+        return None, validation
 
     def _live_checks(self) -> LiveChecks | None:
         if not self.settings.watch:

@@ -1,0 +1,205 @@
+"""The device loop makes the same steps as the host loop, however it is cut into calls."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+import pytest
+
+from tests.runs import tiny
+from zoo.data.load import load
+from zoo.data.normalise import normalisation
+from zoo.errors import Diverged
+from zoo.plan import plan
+from zoo.rundir import Run
+from zoo.train import Settings, checkpoint, components, train
+from zoo.train.fit_callbacks import FitCallbacks, StepLosses
+from zoo.train.loop import device_loop as module
+from zoo.train.loop.resident import ResidentData
+from zoo.train.observers import Observer, StepCounter
+
+# Words of `train` and `data` that touch what a step does, several to a training.
+TRAININGS = [
+    (),
+    ("train.gradient_accumulation_steps=2", "train.ema={}", "train.drop_remainder=true",
+     "data.augment=[{random_flip: horizontal}, {cutout: 3}]"),
+    ("train.dtype_policy=mixed_float16", "train.lookahead={every: 2}",
+     "train.class_weight=balanced", "train.batch_norm_batches=2",
+     "train.learning_rate_factors=[{pattern: ^conv1, factor: 2, until_epoch: 1}]"),
+    ("data.augment=[{random_color_jitter: {brightness_factor: 0.1, contrast_factor: 0.1}},"
+     " random_erasing, alternating_flip, cutmix, mixup]",
+     "train.loss={softmax: {label_smoothing: 0.1}}",
+     "train.optimizer={AdamW: {learning_rate: 1e-2, global_clipnorm: 1.0}}"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("overrides", TRAININGS, ids=lambda overrides: "+".join(overrides)[:40])
+def test_both_loops_train_the_same(tmp_path: Path, overrides: tuple[str, ...]) -> None:
+    """Up to the last bits, since compilers know more about a batch in a loop of their own."""
+    runs, states = [], []
+    for loop in ("host", "device"):
+        run = train(tiny(tmp_path / loop, *overrides, f"train.loop={loop}"), tmp_path / loop)
+        assert run.info()["loop"] == loop
+        state = checkpoint.newest(run)
+        assert state is not None
+        runs.append(run)
+        states.append(state[1])
+    tolerance = 2e-2 if "float16" in str(overrides) else 1e-4
+    for host, device in zip(*states, strict=True):
+        np.testing.assert_allclose(
+            device.astype(np.float64), host.astype(np.float64), rtol=tolerance, atol=tolerance
+        )
+    for host, device in zip(*(run.rows() for run in runs), strict=True):
+        assert device["accuracy"] == pytest.approx(host["accuracy"], abs=2 / 1257)
+        for key in ("loss", "val_loss", "learning_rate", "update_ratio"):
+            assert device[key] == pytest.approx(host[key], rel=10 * tolerance), key
+
+
+class Calls(Observer):
+    """Stops after every so many steps; notes the losses and how many steps came at once."""
+
+    def __init__(self, every: int) -> None:
+        self.every = every
+        self.losses: list[float] = []
+        self.counts: list[int] = []
+
+    def next_stop(self, step: int) -> int:
+        return (step // self.every + 1) * self.every
+
+    def on_steps(self, first: int, last: int, losses: Sequence[float]) -> None:
+        assert first == len(self.losses)
+        assert last - first + 1 == len(losses)
+        self.losses += losses
+        self.counts.append(len(losses))
+
+
+@pytest.fixture(scope="module")
+def fit(tmp_path_factory: pytest.TempPathFactory) -> Any:
+    """Trains one network for an epoch of 50 steps on the device, from the same start each time."""
+    recipe = tiny(tmp_path_factory.mktemp("cuts"), "train.batch_size=25", "train.loop=device")
+    data = load(recipe)
+    scaling, planned = normalisation(recipe.data.preprocess, data.train), plan(recipe, 10)
+    batches = components.training_batches(recipe, data)
+    steps = batches.steps_per_epoch
+    assert steps == 51  # The last batch has 7 images.
+    model = components.compiled(recipe, planned, scaling, steps)
+    components.create_metrics(model, batches(0))
+    loop, validation = components.device_loop(model, data, ResidentData.of(data))
+    variables = [*model.variables, *model.optimizer.variables]
+    start = [keras.ops.convert_to_numpy(variable).copy() for variable in variables]
+
+    def fit(observer: Observer, epochs: int = 1) -> list[bytes]:
+        for variable, value in zip(variables, start, strict=True):
+            variable.assign(value)
+        counter = StepCounter(steps, epochs)
+        callbacks = FitCallbacks([observer], [], model, counter, StepLosses(batches.size))
+        components.fit(model, batches, validation, callbacks, loop)
+        assert counter.step == epochs * steps
+        return [keras.ops.convert_to_numpy(variable).tobytes() for variable in variables]
+
+    return fit
+
+
+def test_any_cutting_gives_the_same_bits(fit: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Calls of 1, 7 and 50 steps, and an epoch that none of them divides."""
+    monkeypatch.setattr(module, "SECONDS_PER_CALL", 1e6)
+    monkeypatch.setattr(module, "FIRST_CALLS", (1000, 1000))
+    ends, losses = [], []
+    for every in (1, 7, 50):
+        calls = Calls(every)
+        ends.append(fit(calls, epochs=2))
+        losses.append(calls.losses)
+        of_epoch = len(calls.losses) // 2
+        assert max(calls.counts) == every
+        assert sum(calls.counts) == 2 * of_epoch
+    assert ends[1] == ends[0]
+    assert ends[2] == ends[0]
+    assert losses[1] == losses[2] == losses[0]
+
+
+def test_the_time_of_a_step_bounds_a_call(fit: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A second at most between two looks; here less than the time of one step."""
+    monkeypatch.setattr(module, "SECONDS_PER_CALL", 1e-9)
+    calls = Calls(1000)
+    fit(calls)
+    assert calls.counts[-1] == 1
+    monkeypatch.setattr(module, "SECONDS_PER_CALL", 1e6)
+    calls = Calls(1000)
+    fit(calls)
+    assert calls.counts[-1] > 1
+
+
+class Change(Observer):
+    """Halves the last kernel's gradient history after every fifth step, without a stop."""
+
+    def __init__(self) -> None:
+        self.at: list[int] = []
+        self.stops: list[int] = []
+
+    def next_change(self, step: int) -> int:
+        return (step // 5 + 1) * 5
+
+    def change(self) -> None:
+        self.at.append(self.counter.step)
+        kernel = self.model.trainable_variables[-2]
+        kernel.assign(keras.ops.convert_to_tensor(kernel) * 0.5)
+
+    def on_steps(self, first: int, last: int, losses: Sequence[float]) -> None:
+        self.stops.append(last + 1)
+
+
+def test_a_change_needs_no_stop(fit: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It happens after its step, and before the next, whether or not somebody looks there."""
+    monkeypatch.setattr(module, "SECONDS_PER_CALL", 1e6)
+    monkeypatch.setattr(module, "FIRST_CALLS", (1000, 1000))
+    seldom = Change()
+    ends = fit(seldom)
+    assert seldom.at == list(range(5, 51, 5))
+    assert seldom.stops == [51]
+    monkeypatch.setattr(module, "FIRST_CALLS", (1, 1))
+    monkeypatch.setattr(module, "SECONDS_PER_CALL", 1e-9)
+    often = Change()
+    assert fit(often) == ends
+    assert often.at == seldom.at
+
+
+def test_divergence_names_its_step(tmp_path: Path) -> None:
+    """The step whose loss it was, though the call went on for long."""
+    recipe = tiny(tmp_path, "train.optimizer={SGD: {learning_rate: 1e30}}", "train.loop=device")
+    with pytest.raises(Diverged) as device:
+        train(recipe, tmp_path / "device")
+    recipe = tiny(tmp_path, "train.optimizer={SGD: {learning_rate: 1e30}}", "train.loop=host")
+    with pytest.raises(Diverged) as host:
+        train(recipe, tmp_path / "host")
+    named = [str(error.value).partition(": ")[2] for error in (device, host)]
+    assert "at step" in named[0]
+    assert named[0] == named[1]
+
+
+class Batches(keras.callbacks.Callback):
+    """A user's callback that looks at every step."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.losses: list[float] = []
+
+    def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
+        self.losses.append(float(logs["loss"]))
+
+
+def test_a_callback_sees_every_step(tmp_path: Path) -> None:
+    """Keras callbacks of the user's own get the logs of each step."""
+    seen = {}
+    for loop in ("host", "device"):
+        callback = Batches()
+        run = train(
+            tiny(tmp_path, f"train.loop={loop}"), tmp_path / loop, Settings(callbacks=[callback])
+        )
+        assert isinstance(run, Run)
+        seen[loop] = callback.losses
+    assert len(seen["device"]) == 10
+    assert np.array_equal(seen["device"], seen["host"])

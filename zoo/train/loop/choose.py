@@ -1,0 +1,129 @@
+"""Which loop a training takes: the device's where it can, else the host's, with the reason."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+
+import keras
+
+from zoo import backend
+from zoo.augment.device import DEVICE_WORDS
+from zoo.data.splits import Splits
+from zoo.errors import Problem, RecipeError
+from zoo.recipe import Recipe
+from zoo.recipe.words import MIXING
+from zoo.train.loop import resident
+
+# Of the free memory, images may take so much. A device needs the rest for the network and its
+# activations. On a CPU the images are in memory already, and other workers want theirs.
+SHARE_OF_DEVICE, SHARE_OF_HOST = 0.4, 0.1
+
+
+@dataclass(frozen=True)
+class LoopChoice:
+    """The loop of a training.
+
+    Attributes:
+        loop: `device` or `host`.
+        reason: why, as part of a sentence.
+    """
+
+    loop: str
+    reason: str
+
+    def __str__(self) -> str:
+        return f"loop: {self.loop} ({self.reason})"
+
+
+def choose(recipe: Recipe, data: Splits, before: str | None = None) -> LoopChoice:
+    """Chooses the loop for a recipe's `train.loop`.
+
+    Args:
+        recipe: resolved.
+        data: its splits.
+        before: the loop that a resumed run began with; it goes on with that one.
+
+    Raises:
+        RecipeError: the recipe asks for the device loop, which cannot train it.
+    """
+    asked = before or recipe.train.loop
+    if asked == "host":
+        return LoopChoice("host", "the run began with it" if before else "the recipe asks for it")
+    obstacle = _obstacle(recipe, data)
+    if obstacle is None:
+        return LoopChoice("device", f"{_megabytes(_needed(data))} of images stay on the device")
+    if asked == "device":
+        problem = Problem(
+            path="train.loop",
+            message=f"device: {obstacle}. Expected a training that the device can hold. "
+            "Set train.loop to host or auto.",
+        )
+        raise RecipeError([problem])
+    return LoopChoice("host", obstacle)
+
+
+def _obstacle(recipe: Recipe, data: Splits) -> str | None:
+    """What keeps a training from the device loop; None for nothing."""
+    words = [step.word for step in recipe.data.augment]
+    unknown = [word for word in words if word not in DEVICE_WORDS]
+    if unknown:
+        return f"{', '.join(unknown)} runs on the host"
+    if "rand_augment" in words and not backend.on_gpu():
+        return "Pillow's rand_augment is the faster one on a CPU"
+    if data.train.streamed or data.validation.streamed:
+        return "the images are streamed from their files"
+    if recipe.train.jit_compile == "false" and keras.backend.backend() == "jax":
+        return "train.jit_compile is false"
+    if recipe.train.class_weight is not None and any(word in MIXING for word in words):
+        return "mixed labels with class weights are weighted on the host"
+    needed, free = _needed(data), free_memory()
+    share = SHARE_OF_DEVICE if backend.on_gpu() else SHARE_OF_HOST
+    if free is not None and needed > share * free:
+        return (
+            f"the images take {_megabytes(needed)}, more than {share:.0%} of the "
+            f"{_megabytes(free)} that are free on the device"
+        )
+    return None
+
+
+def _megabytes(size: int) -> str:
+    megabytes = size / 2**20
+    return f"{megabytes:,.0f} MB" if megabytes >= 10 else f"{megabytes:.2g} MB"
+
+
+def _needed(data: Splits) -> int:
+    return sum(resident.size(split, data.image_shape) for split in (data.train, data.validation))
+
+
+def free_memory() -> int | None:
+    """Bytes that are free on the device that trains; None where nobody tells."""
+    if not backend.on_gpu():
+        try:
+            return os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+        except (ValueError, OSError):
+            return None
+    if keras.backend.backend() == "jax":
+        import jax
+
+        statistics = jax.devices()[0].memory_stats()
+        if not statistics or "bytes_limit" not in statistics:
+            return None
+        return int(statistics["bytes_limit"] - statistics["bytes_in_use"])
+    return _free_memory_of_gpu()
+
+
+def _free_memory_of_gpu() -> int | None:
+    """Free memory of the first GPU, as NVIDIA's driver tells it; TensorFlow does not."""
+    import shutil
+    import subprocess
+
+    program = shutil.which("nvidia-smi")
+    if program is None:
+        return None
+    query = [program, "--query-gpu=memory.free", "--format=csv,noheader,nounits"]
+    try:
+        lines = subprocess.run(query, capture_output=True, text=True, timeout=10, check=True).stdout
+        return int(lines.splitlines()[0]) * 2**20
+    except (OSError, subprocess.SubprocessError, ValueError, IndexError):
+        return None

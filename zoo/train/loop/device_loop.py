@@ -1,0 +1,191 @@
+"""The device loop: many training steps in one call of a compiled program, inside of Keras's `fit`.
+
+`keras.Model.fit` asks its train function for one step at a time. `DeviceLoop` answers the first of
+these requests by starting all steps up to the next stop, and the following ones with nothing, until
+Keras's count has caught up. So Keras counts, calls back and ends epochs as ever, and no number of
+steps must divide another. Between two stops nobody looks at the model.
+"""
+
+from __future__ import annotations
+
+import itertools
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import Any
+
+import keras
+import numpy as np
+from keras import ops
+
+from zoo import backend
+from zoo.augment.device import apply_on_device
+from zoo.batches import Batches
+from zoo.train.loop import programs
+from zoo.train.loop.resident import ResidentSplit
+
+SECONDS_PER_CALL = 1.0  # A signal, a time limit or a divergence waits this long at most.
+FIRST_CALLS = (1, 8)  # Steps of the calls before the time of a step is known.
+DRAWN = 64  # Steps that are drawn, and handed to the program, together.
+
+
+class DeviceLoop:
+    """Makes the steps of a training on the device.
+
+    Args:
+        model: compiled.
+        resident: the training split on the device.
+
+    Attributes:
+        ahead: steps that the device has been told to make and Keras has not counted yet.
+        due: whether so many steps were made since their losses were taken that it is time to.
+    """
+
+    batches: Batches
+    _draws: _DrawsAhead
+    _steps_to_stop: Callable[[], int]
+
+    def __init__(self, model: keras.Model, resident: ResidentSplit) -> None:
+        self.model = model
+        self.ahead = 0
+        self._constants = (resident.images, resident.labels)
+        self._losses: list[tuple[Any, int]] = []
+        self._logs: dict[str, Any] = {}
+        self._step = 0
+        self._untaken = 0
+        self._takes = 0
+        self._began = 0.0
+        self._seconds_per_step: float | None = None
+        self._programs: dict[str, Any] = {}
+
+    @property
+    def compile_seconds(self) -> float:
+        """Seconds spent on tracing and compiling so far."""
+        return float(sum(program.compile_seconds for program in self._programs.values()))
+
+    def begin(self, batches: Batches, step: int, steps_to_stop: Callable[[], int]) -> Any:
+        """Takes the place of Keras's train function for one call of `fit`.
+
+        Args:
+            batches: training batches, for their draws.
+            step: the next step to make.
+            steps_to_stop: returns how many steps there are to the next stop, at least 1.
+
+        Returns:
+            What `fit` takes as its data: batches of the right form, which nobody reads.
+        """
+        self.batches, self._step, self._steps_to_stop, self.ahead = batches, step, steps_to_stop, 0
+        self._losses, self._untaken = [], 0
+        self._draws = _DrawsAhead(batches)
+        key = repr((batches.augment, batches.class_weights, batches.num_classes))
+        if key not in self._programs:  # A program contains these as constants.
+            self._programs[key] = programs.make(self.model, self._batch, training=True)
+        self._program = self._programs[key]
+        if keras.backend.backend() == "jax":
+            self.model.train_function = self._jax_function
+        else:
+            self.model.train_function = self._tensorflow_function
+        return (batch for batch in itertools.repeat(batches(0)))  # Keras takes generators alone.
+
+    def end(self) -> None:
+        """Gives Keras its own train function back."""
+        self.model.train_function = None
+        self._draws.close()
+
+    @property
+    def due(self) -> bool:
+        """Whether it is time to take the losses: no more steps are made before."""
+        return self._untaken >= self._steps_in_time()
+
+    def take_losses(self) -> list[float]:
+        """Waits for the device; returns the running mean of the loss after each untaken step."""
+        values = [backend.to_numpy(array)[:count] for array, count in self._losses]
+        if self._takes >= len(FIRST_CALLS):  # Before, programs may have been compiled.
+            self._seconds_per_step = (time.perf_counter() - self._began) / self._untaken
+        self._losses, self._untaken = [], 0
+        self._takes += 1
+        return [float(mean) for mean in np.concatenate(values)]
+
+    def _jax_function(self, state: Any, iterator: Any) -> Any:
+        """Keras's contract on JAX: (state, iterator) -> (logs, state)."""
+        if not self.ahead:
+            for draws in self._call():
+                state, losses, self._logs = self._program.run(state, self._constants, draws)
+                self._losses += losses
+        self.ahead -= 1
+        return self._logs, state
+
+    def _tensorflow_function(self, iterator: Any) -> Any:
+        """Keras's contract on TensorFlow: iterator -> logs."""
+        if not self.ahead:
+            for draws in self._call():
+                losses, self._logs = self._program.run(self._constants, draws)
+                self._losses += losses
+        self.ahead -= 1
+        return self._logs
+
+    def _call(self) -> Iterator[list[Any]]:
+        """Begins a call; yields the draws of its steps in lists, each of one batch size.
+
+        The device trains on one list while the next is gathered.
+        """
+        if not self._untaken:
+            self._began = time.perf_counter()
+        steps = min(self._steps_to_stop(), max(1, self._steps_in_time() - self._untaken))
+        self.ahead = steps
+        self._untaken += steps
+        first, self._step = self._step, self._step + steps
+        while first < self._step:
+            size = self.batches.size(first)
+            last = first + 1
+            while last < min(self._step, first + DRAWN) and self.batches.size(last) == size:
+                last += 1
+            yield [self._draws(step) for step in range(first, last)]
+            first = last
+
+    def _steps_in_time(self) -> int:
+        """The most steps that are made before their losses are taken."""
+        if self._seconds_per_step is not None:
+            return max(1, int(SECONDS_PER_CALL / self._seconds_per_step))
+        return FIRST_CALLS[min(self._takes, len(FIRST_CALLS) - 1)]
+
+    def _batch(self, constants: tuple[Any, Any], draws: Any) -> tuple[Any, ...]:
+        """The batch of a step, on the device: the same as `Batches.__call__` makes on the host."""
+        batches = self.batches
+        images, labels = (ops.take(values, draws["indices"], axis=0) for values in constants)
+        if batches.mixes_labels:
+            labels = ops.one_hot(labels, batches.num_classes, dtype="float32")
+        images, labels = apply_on_device(images, labels, batches.augment, draws["augment"])
+        if batches.class_weights is None:
+            return images, labels
+        weights = ops.convert_to_tensor(batches.class_weights, "float32")
+        return images, labels, ops.take(weights, labels, axis=0)
+
+
+class _DrawsAhead:
+    """Draws of steps, made in a thread before they are asked for.
+
+    Args:
+        batches: pure functions of the step.
+    """
+
+    def __init__(self, batches: Batches) -> None:
+        self.batches = batches
+        self._pool = ThreadPoolExecutor(1, "draws")
+        self._blocks: dict[int, Future[list[Any]]] = {}
+
+    def __call__(self, step: int) -> Any:
+        """The draws of a step, which is none before those asked for lately."""
+        block, row = divmod(step, DRAWN)
+        for number in (block, block + 1):
+            if number not in self._blocks:
+                self._blocks[number] = self._pool.submit(self._draw, number)
+        self._blocks.pop(block - 1, None)
+        return self._blocks[block].result()[row]
+
+    def _draw(self, block: int) -> list[Any]:
+        return [self.batches.draws(step) for step in range(block * DRAWN, (block + 1) * DRAWN)]
+
+    def close(self) -> None:
+        """Ends the thread."""
+        self._pool.shutdown(wait=False, cancel_futures=True)

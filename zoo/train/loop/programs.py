@@ -1,0 +1,40 @@
+"""Programs of many steps or batches, on the backend that trains."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import keras
+
+from zoo import backend
+
+Batch = tuple[Any, ...]
+
+
+def make(model: keras.Model, batch: Callable[[Any, Any], Batch], training: bool) -> Any:
+    """Makes the program that trains or evaluates a model.
+
+    Args:
+        model: compiled.
+        batch: a pure function that makes the batch of a step, as Keras's `train_step` takes it,
+            from constants on the device and the draws of the step.
+        training: whether a step trains, or evaluates.
+
+    Returns:
+        A `JaxProgram` or a `TensorFlowProgram`.
+    """
+    step = model.train_step if training else model.test_step
+    if keras.backend.backend() == "jax":
+        from zoo.train.loop.jax_program import JaxProgram
+
+        def jax_step(state: Any, constants: Any, draws: Any) -> Any:
+            return step(state, batch(constants, draws))
+
+        return JaxProgram(jax_step, in_loop=backend.on_gpu())
+    from zoo.train.loop.tensorflow_program import TensorFlowProgram
+
+    def tensorflow_step(constants: Any, draws: Any) -> Any:
+        return step(batch(constants, draws))
+
+    return TensorFlowProgram(tensorflow_step, bool(model.jit_compile))
