@@ -35,7 +35,19 @@ pytest.importorskip("jax", reason="pip install jax")
 BLOCK_TENSORFLOW = """
 import sys
 
-sys.modules.update(tensorflow=None, tensorflow_datasets=None)
+class WithoutTensorFlow:
+    def __init__(self, finder):
+        self.finder = finder
+
+    def find_spec(self, name, path=None, target=None):
+        if name.partition(".")[0] in ("tensorflow", "tensorflow_datasets"):
+            return None
+        return self.finder.find_spec(name, path, target)
+
+    def __getattr__(self, name):
+        return getattr(self.finder, name)
+
+sys.meta_path[:] = map(WithoutTensorFlow, sys.meta_path)
 """
 ANSWER_COMMANDS = """
 import json, os, sys
