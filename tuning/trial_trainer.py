@@ -205,7 +205,12 @@ class TrialTrainer:
             save_bare(model, run, recipe.name)
             _assign(model.variables, trained)
         run.update(
-            **run_metadata.at_start(recipe, self.data, self.scaling(recipe)),
+            **run_metadata.at_start(
+                recipe,
+                self.data,
+                self.scaling(recipe),
+                "device" if last.network.device_loop else "host",
+            ),
             **run_metadata.at_end(last.best, result.epochs, result.steps, model.count_params()),
             reason=result.reason,
             seconds=round(result.seconds, 3),

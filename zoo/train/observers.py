@@ -32,6 +32,8 @@ class StepCounter:
         epochs: epochs planned.
         metrics: running means of the epoch's metrics, as of the last stop.
         steps_per_second: of each epoch of this process, validation left out.
+        first_step_seconds: from the start of this process's training until the losses of its first
+            steps were known, what was compiled included; None before that.
     """
 
     def __init__(
@@ -42,6 +44,7 @@ class StepCounter:
         self.epochs = epochs
         self.metrics: dict[str, float] = {}
         self.steps_per_second: list[float] = []
+        self.first_step_seconds: float | None = None
         self.epoch_first_step = first_step
         self.epoch_started = self._started = time.perf_counter()
         self._seconds_before = seconds
@@ -72,6 +75,11 @@ class StepCounter:
         self.epoch_started = time.perf_counter()
         self.epoch_first_step = self.step
         self._validation_started = None
+
+    def note_first_step(self) -> None:
+        """Notes that the losses of the first steps are known; later calls change nothing."""
+        if self.first_step_seconds is None:
+            self.first_step_seconds = round(time.perf_counter() - self._started, 3)
 
     def begin_validation(self) -> None:
         """Notes that the epoch's steps are made and its validation begins."""
@@ -226,5 +234,6 @@ class Observers:
 
     def on_steps(self, losses: Sequence[float]) -> None:
         """Tells all observers the losses of the last steps, up to `counter.step`."""
+        self.counter.note_first_step()
         last = self.counter.step - 1
         self.tell("on_steps", last - len(losses) + 1, last, losses)

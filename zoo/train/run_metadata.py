@@ -39,13 +39,14 @@ def changed_versions(info: dict[str, Any]) -> str | None:
     )
 
 
-def at_start(recipe: Recipe, data: Splits, scaling: Normalisation) -> dict[str, Any]:
+def at_start(recipe: Recipe, data: Splits, scaling: Normalisation, loop: str) -> dict[str, Any]:
     """Seed, versions, device, data and classes of a run that begins now, as run.json keeps them.
 
     Args:
         recipe: as trained.
         data: its splits.
         scaling: normalisation of the images.
+        loop: `device` or `host`, which makes the steps.
     """
     return {
         "recipe_hash": text_digest(dump(recipe)),
@@ -55,6 +56,7 @@ def at_start(recipe: Recipe, data: Splits, scaling: Normalisation) -> dict[str, 
         "zoo": __version__,
         "backend": keras.backend.backend(),
         "device": backend.device(),
+        "loop": loop,
         "versions": backend.versions(),
         "git_commit": _commit(),
         "host": socket.gethostname(),

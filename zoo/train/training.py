@@ -100,7 +100,7 @@ def train(
     run = Run.create(out, recipe.name)
     with run.locked():
         write_text(run.recipe_file, recipes.dump(recipe))
-        run.update(status="running", loop=loop.loop, **run_metadata.at_start(recipe, data, scaling))
+        run.update(status="running", **run_metadata.at_start(recipe, data, scaling, loop.loop))
         return _Training(run, recipe, data, scaling, settings, loop).go(None)
 
 
@@ -319,7 +319,8 @@ class _Training:
             lines.close()
             if checks:
                 checks.close()
-        self._finish(counter, best)
+        compiled = device_loop.compile_seconds + validation.compile_seconds if device_loop else None
+        self._finish(counter, best, compiled)
 
     def _loop(self) -> tuple[DeviceLoop | None, Any]:
         """The device loop, if it is to be taken, and the validation; makes the metrics' variables.
@@ -341,7 +342,7 @@ class _Training:
             self.run, self.recipe, self.plan.layers, self.data, floor, self.settings.print_line
         )
 
-    def _finish(self, counter: StepCounter, best: BestEpoch) -> None:
+    def _finish(self, counter: StepCounter, best: BestEpoch, compile_seconds: float | None) -> None:
         if best.epoch is None:
             raise Diverged(
                 "diverged: no epoch ended with a finite validation loss. Lower train.optimizer's "
@@ -354,5 +355,7 @@ class _Training:
             reason=None,
             stopped_early=epochs < self.recipe.train.epochs,
             seconds=round(counter.seconds, 3),
+            compile_seconds=compile_seconds and round(compile_seconds, 3),
+            first_step_seconds=counter.first_step_seconds,
             images_per_second=round(median(rates), 1) if rates else None,
         )

@@ -41,6 +41,11 @@ class DeviceValidation(keras.utils.PyDataset):
         self._keras_function: Any = None
 
     @property
+    def compile_seconds(self) -> float:
+        """Seconds spent on tracing and compiling so far."""
+        return float(self._program.compile_seconds)
+
+    @property
     def num_batches(self) -> int:
         """Number of batches, the last one included."""
         return -(-self._images // EVALUATION_BATCH_SIZE)
