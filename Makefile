@@ -24,7 +24,7 @@ test-light:  ## Run the tests that need neither TensorFlow, Keras nor JAX, which
 	pytest --light -m "not slow"
 
 laws:  ## Run the property tests with many more examples, unless they set a number of their own.
-	pytest -m hypothesis --hypothesis-profile=laws --timeout=0
+	pytest -m "hypothesis or laws" --hypothesis-profile=laws --timeout=0
 
 bench:
 	python benchmarks/epoch_time.py $(DATA)

@@ -52,6 +52,15 @@ def pytest_configure(config: pytest.Config) -> None:
         hypothesis.settings.load_profile("light")
 
 
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave tests marked `laws` to `make laws`."""
+    if config.getoption("hypothesis_profile", None) == "laws":
+        return
+    chosen = [item for item in items if not item.get_closest_marker("laws")]
+    config.hook.pytest_deselected(items=[item for item in items if item not in chosen])
+    items[:] = chosen
+
+
 @pytest.fixture(scope="session", autouse=True)
 def _cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     """Keep the tests away from the user's cache."""

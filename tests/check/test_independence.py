@@ -10,19 +10,28 @@ import pytest
 
 from tests.check.planted_faults import healthy_subject
 from tests.runs import final, tiny
+from zoo.check.measure import Subject
 from zoo.check.run import check
 from zoo.train import train
 
 
+def small_subject(folder: Path) -> Subject:
+    """Half of the healthy network: enough for every check to have something to measure."""
+    return healthy_subject(folder, "model.stack=[{conv: {filters: 8, pool: max}}]")
+
+
 @pytest.mark.usefixtures("short_trainings")
-def test_a_check_before_changes_no_training(tmp_path: Path) -> None:
+def test_a_check_before_changes_no_training(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Same weights, rows and state with a check before and without."""
+    monkeypatch.setattr("zoo.check.measure.scan.DECADES", {"other": (-3.0, -2.0)})
     recipe = tiny(tmp_path)
     alone = train(recipe, tmp_path / "alone")
     random.seed(1)
     state, draws = random.getstate(), np.random.get_state()[1].tolist()
     check(
-        healthy_subject(tmp_path),
+        small_subject(tmp_path),
         only=["C01", "C05", "C09", "C11", "C12", "C16"],
     )
     assert random.getstate() == state
@@ -35,7 +44,7 @@ def test_a_check_before_changes_no_training(tmp_path: Path) -> None:
 def test_checks_in_any_order_say_the_same(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A scan after a short training begins again with the same network."""
     monkeypatch.setattr("zoo.check.measure.scan.DECADES", {"other": (-3.0, -2.0)})
-    subject, other = healthy_subject(tmp_path), healthy_subject(tmp_path)
+    subject, other = small_subject(tmp_path), small_subject(tmp_path)
     check(subject, only=["C16"])
     check(subject, only=["C14"])
     again = check(subject, only=["C13", "C16"])

@@ -60,6 +60,7 @@ def test_rates_of_smaller_batches_go_by_the_root(tmp_path: Path) -> None:
     assert len(trainer.batches(0)[1]) == 128
 
 
+@pytest.mark.usefixtures("short_trainings")
 @pytest.mark.parametrize("word, times", [("SGD", 1.0), ("Adam", 2.0)])
 def test_updates_of_smaller_batches(tmp_path: Path, word: str, times: float) -> None:
     """Steps of Adam are as long as their rate, which a quarter of a batch halves."""
@@ -155,6 +156,7 @@ def test_what_too_short_a_scan_cannot_tell_is_left_to_a_longer_training(
     assert short_training.input_independent(subject).shortened == exploding
 
 
+@pytest.mark.usefixtures("short_trainings")
 @pytest.mark.parametrize("steps", [20, 50])
 def test_at_the_rate_of_a_shortened_scan_nothing_is_sure(tmp_path: Path, steps: int) -> None:
     subject = healthy_subject(tmp_path)
