@@ -39,6 +39,17 @@ def main() -> None:
     blocked = {"keras": ("zoo",), "onnx": ("zoo", "keras", "tensorflow")}
     for name in blocked.get(format, ("zoo", "keras")):
         sys.modules[name] = None  # type: ignore[assignment]
+    write_answers(format, model, work)
+
+
+def write_answers(format: str, model: Path, work: Path) -> None:
+    """Opens an export and writes its answers to the files in WORK, as said above.
+
+    Args:
+        format: a key of `READERS`.
+        model: its file or folder.
+        work: a folder with `pixels.npy` and `files`; it receives `out.npz`.
+    """
     labels, calls = READERS[format](model)
     pixels = np.load(work / "pixels.npy")
     count = len(list((work / "files").glob("*")))
