@@ -12,6 +12,8 @@ from tests.optimize.net import Net, all_close, arrays
 from zoo import losses, optimize
 from zoo.recipe import words
 
+pytestmark = pytest.mark.backend
+
 PLAIN = "[{conv: {filters: 4, batch_norm: none}}, {fc: {units: 3, batch_norm: none}}]"
 
 

@@ -15,6 +15,7 @@ from zoo.optimize.rules import RULES
 from zoo.recipe import words
 
 
+@pytest.mark.backend
 @pytest.mark.parametrize("word", words.OPTIMIZERS)
 def test_one_step_moves_everything(tmp_path: Path, word: str) -> None:
     net = Net(tmp_path, f"optimizer: {word}")
@@ -25,6 +26,7 @@ def test_one_step_moves_everything(tmp_path: Path, word: str) -> None:
         assert np.any(value != before[path]), path
 
 
+@pytest.mark.backend
 @pytest.mark.parametrize("word", words.OPTIMIZERS)
 def test_decay_is_of_kernels_alone(tmp_path: Path, word: str) -> None:
     net = Net(tmp_path, f"optimizer: {{{word}: {{learning_rate: 0.1, weight_decay: 0.5}}}}")
@@ -48,6 +50,7 @@ def test_options_come_back(tmp_path: Path, word: str) -> None:
     assert optimizer.get_config()["weight_decay"] == 0.25
 
 
+@pytest.mark.backend
 @pytest.mark.parametrize("nesterov", [False, True])
 @pytest.mark.parametrize("momentum", [0.0, 0.9])
 def test_torch_sgd(tmp_path: Path, momentum: float, nesterov: bool) -> None:
@@ -81,6 +84,7 @@ def adam(g: np.ndarray, state: list[Any], count: int) -> np.ndarray:
     return np.asarray(mean / (np.sqrt(square) + 1e-7))
 
 
+@pytest.mark.backend
 def test_lamb(tmp_path: Path) -> None:
     net = Net(tmp_path, "optimizer: {Lamb: {learning_rate: 0.1, weight_decay: 0.5}}")
     expected = net.weights
@@ -107,6 +111,7 @@ def orthogonal(matrix: np.ndarray, steps: int = 5) -> np.ndarray:
     return x.T if matrix.shape[0] > matrix.shape[1] else x
 
 
+@pytest.mark.backend
 def test_muon(tmp_path: Path) -> None:
     """Kernels as matrices; the head, depthwise kernels, biases and norms as AdamW has them."""
     net = Net(tmp_path, "optimizer: {Muon: {learning_rate: 0.1, weight_decay: 0.5}}")
@@ -129,6 +134,7 @@ def test_muon(tmp_path: Path) -> None:
     all_close(net.weights, expected, 2e-3)
 
 
+@pytest.mark.backend
 def test_muon_makes_matrices_orthogonal(tmp_path: Path) -> None:
     """All singular values of a step are near one: Keras's own Muon leaves convolutions to AdamW."""
     net = Net(tmp_path, "optimizer: {Muon: {learning_rate: 1.0, rms_rate: 1.0}}")

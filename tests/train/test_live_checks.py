@@ -44,6 +44,7 @@ def checks(run: Run) -> dict[str, dict[str, Any]]:
     return {finding["id"]: finding for finding in report["findings"]}
 
 
+@pytest.mark.backend
 def test_watching_changes_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The saved state and the metrics are the same with and without the live checks."""
     monkeypatch.setattr(live_checks, "GAP_IMAGES", 100)
@@ -91,6 +92,7 @@ def test_gap(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert finding["value"] == pytest.approx(accuracies[0] - accuracies[1])
 
 
+@pytest.mark.backend
 def test_dead_units_are_the_probes(tmp_path: Path) -> None:
     """They are counted without dropout and with the batch's statistics, twice, with new weights."""
     recipe = tiny(tmp_path)
@@ -148,6 +150,7 @@ def test_large_steps(tmp_path: Path) -> None:
     assert "warning: C15" in output
 
 
+@pytest.mark.backend
 @pytest.mark.parametrize("place", ["dead units", "gap"])
 def test_a_fault_of_the_watch_ends_no_training(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, place: str

@@ -109,16 +109,27 @@ STATES = [
      "train.class_weight=balanced"),
     ("train.dtype_policy=mixed_float16", "train.lookahead={}"),
     ("train.dtype_policy=float64", "train.ema={momentum: 0.9}", "train.optimizer=Nadam"),
-    ("train.ema={}", "train.gradient_accumulation_steps=2", "train.schedule=cosine"),
-    ("train.lookahead={every: 2}", "train.optimizer=Muon"),
-    ("train.learning_rate_factors=[{pattern: ^conv1, factor: 2, until_epoch: 1}]",
+    ("train.ema={}", "train.gradient_accumulation_steps=2", "train.schedule=cosine",
+     "train.learning_rate_factors=[{pattern: ^fc1, factor: 2, until_epoch: 1}]",
      "train.optimizer={TorchSGD: {learning_rate: 0.1, momentum: 0.9}}"),
+    ("train.lookahead={every: 2}", "train.optimizer=Muon"),
     ("train.gradient_accumulation_steps=4", "train.optimizer=Adafactor"),
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize("overrides", STATES, ids=lambda overrides: overrides[0])
+def backend_matters(overrides: tuple[str, ...]) -> bool:
+    return any(word in overrides[0] for word in ("ema=", "lookahead="))
+
+
+@pytest.mark.parametrize(
+    "overrides",
+    [
+        pytest.param(each, id=each[0], marks=[pytest.mark.backend] * backend_matters(each))
+        for each in STATES
+    ],
+)
 def test_everything_that_has_state(tmp_path: Path, overrides: tuple[str, ...]) -> None:
+    overrides = ("model.stack=[{fc: {units: 8, dropout: 0.1}}]", *overrides)
     run = interrupted(tiny(tmp_path, *overrides), tmp_path / "runs", 3)
     resume(run.folder)
     require_same(final(run), uninterrupted(tmp_path / "undisturbed", *overrides))
@@ -399,7 +410,7 @@ def test_what_a_kill_leaves_is_swept(trained: Run, tmp_path: Path) -> None:
 @pytest.mark.slow
 def test_ctrl_c_at_the_command_line(tmp_path: Path) -> None:
     """Exit code 130, a message that tells how to resume, and then the undisturbed end."""
-    overrides = ("train.epochs=20", "train.checkpoint_steps=1")
+    overrides = (LINEAR, "train.epochs=20", "train.checkpoint_steps=1")
     process = subprocess.Popen(
         [sys.executable, "-m", "zoo", "train", str(tiny_file(tmp_path)), "--no-export",
          "--no-evaluate", *(word for change in overrides for word in ("--set", change))],
