@@ -1,6 +1,7 @@
 """Training: `train` a recipe in a new run folder, `resume` an interrupted one."""
 
-from zoo.train.training import TrainingSettings, resume, train
+from zoo.train.settings import TrainingSettings
+from zoo.train.training import resume, train
 
 Settings = TrainingSettings  # The former name, which scripts use.
 

@@ -9,13 +9,11 @@ from __future__ import annotations
 import os
 import socket
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 from statistics import median
 from typing import Any
 
 import keras
-from rich.console import Console
 
 from zoo import backend, optimize
 from zoo import recipe as recipes
@@ -42,27 +40,7 @@ from zoo.train.loop.choose import LoopChoice, choose
 from zoo.train.loop.device_loop import DeviceLoop
 from zoo.train.loop.resident import ResidentData
 from zoo.train.observers import Observer, StepCounter
-
-
-@dataclass(frozen=True, kw_only=True)
-class TrainingSettings:
-    """Progress output and callbacks of a training. Only a callback can change its result.
-
-    Attributes:
-        console: takes lines and progress.
-        tensorboard: whether logs for TensorBoard are written into the run folder.
-        callbacks: Keras callbacks of the caller's own.
-        watch: whether the live checks run.
-    """
-
-    console: Console = field(default_factory=lambda: Console(quiet=True))
-    tensorboard: bool = False
-    callbacks: Sequence[keras.callbacks.Callback] = ()
-    watch: bool = True
-
-    def print_line(self, text: str) -> None:
-        """Prints a line for the user, as it is."""
-        self.console.print(text, highlight=False, markup=False, soft_wrap=True)
+from zoo.train.settings import TrainingSettings
 
 
 def train(
