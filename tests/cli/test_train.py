@@ -44,6 +44,49 @@ def test_train_json(recipe: Path, tmp_path: Path) -> None:
     assert not Run(Path(output["run"])).evaluation_file.exists()
 
 
+def test_seeds(recipe: Path, tmp_path: Path) -> None:
+    """A run folder for each seed, each as if it were trained alone; mean and deviation."""
+    arguments = ("train", recipe, "--out", tmp_path / "runs", "--no-export", "--json", "-q",
+                 "--set", "model.stack=[flatten]")  # fmt: skip
+    output = document(call(*arguments, "--seeds", "2"))
+    assert [row["seed"] for row in output["seeds"]] == [3, 4]
+    runs = [Run(Path(row["run"])) for row in output["seeds"]]
+    assert [run.info()["seed"] for run in runs] == [3, 4]
+    accuracies = [row["accuracy"] for row in output["seeds"]]
+    assert output["accuracy"] == pytest.approx(sum(accuracies) / 2)
+    assert output["accuracy_sd"] == pytest.approx(abs(accuracies[0] - accuracies[1]) / 2**0.5)
+    alone = document(call(*arguments, "--set", "seed=4"))
+    timed = {"seconds", "images_per_second", "run"}
+    assert {key: alone[key] for key in alone.keys() - timed} == {
+        key: output["seeds"][1][key] for key in alone.keys() - timed
+    }
+
+
+def test_seeds_that_diverge(recipe: Path, tmp_path: Path) -> None:
+    """The other seeds are trained, and told; the exit code is that of a divergence."""
+    result = call(
+        "train", recipe, "--out", tmp_path / "runs", "--no-evaluate", "--no-export", "--json",
+        "--seeds", "2", "--set", "model.stack=[flatten]",
+        "--set", "train.optimizer={SGD: {learning_rate: 1e38}}",
+    )  # fmt: skip
+    output = json.loads(result.stdout)
+    assert result.exit_code == 1
+    assert [row["status"] for row in output["seeds"]] == ["diverged", "diverged"]
+    assert "2 of 2 trainings diverged: seed 3, 4" in output["error"]["message"]
+    assert "accuracy" not in output
+
+
+@pytest.mark.parametrize(
+    "more, message",
+    [(("--seeds", "1"), "--seeds"), (("--set", "seed=2147483647", "--seeds", "2"), "seed")],
+)
+def test_seeds_refused(recipe: Path, tmp_path: Path, more: tuple[str, ...], message: str) -> None:
+    """Before anything is trained."""
+    result = call("train", recipe, "--out", tmp_path / "runs", *more)
+    require_error(result, 2, message)
+    assert not (tmp_path / "runs").exists()
+
+
 def test_missing_data_is_3(recipe: Path, tmp_path: Path) -> None:
     changes = [f"data.source={{folder: {tmp_path}/nothere}}", "data.image_size=8"]
     arguments = ["train", recipe, *(word for change in changes for word in ("--set", change))]

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import statistics
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -18,7 +19,7 @@ from zoo.cli.options import (
     SetOption,
 )
 from zoo.cli.output import Output
-from zoo.errors import UsageError
+from zoo.errors import Diverged, UsageError
 
 if TYPE_CHECKING:
     from zoo.artifact.trained_run import TrainedRun
@@ -33,6 +34,16 @@ def train(
         str | None,
         typer.Option(
             "--resume", metavar="RUN", help="Resume this run instead of training a recipe."
+        ),
+    ] = None,
+    seeds: Annotated[
+        int | None,
+        typer.Option(
+            "--seeds",
+            metavar="N",
+            min=2,
+            help="Train N times, with the recipe's seed and those after it; report the mean and the "
+            "standard deviation.",
         ),
     ] = None,
     out: OutOption = Path("runs"),
@@ -51,15 +62,69 @@ def train(
 ) -> None:
     """Train a recipe, measure its test accuracy and export it; or resume a run."""
     with Output(as_json, debug, quiet) as output:
-        run = _train(output, recipe, overrides or (), resume, out, tensorboard)
-        from zoo.artifact.trained_run import TrainedRun
+        if (recipe is None) == (resume is None):
+            raise UsageError("Expected either a RECIPE or --resume RUN, and not both.")
 
-        trained = TrainedRun(run, overrides or () if resume else ())
-        if evaluate and trained.info["data"]["test"] is not None:
-            _evaluate(output, trained)
-        if export:
-            _export(output, trained)
-        output.text(f"run       {run}")
+        def one(part: Output, changes: Sequence[str]) -> None:
+            run = _train(part, recipe, changes, resume, out, tensorboard)
+            from zoo.artifact.trained_run import TrainedRun
+
+            trained = TrainedRun(run, changes if resume else ())
+            if evaluate and trained.info["data"]["test"] is not None:
+                _evaluate(part, trained)
+            if export:
+                _export(part, trained)
+            part.text(f"run       {run}")
+
+        if seeds is None:
+            one(output, overrides or ())
+        elif resume is not None:
+            raise UsageError(
+                "--seeds trains a recipe anew. Leave it out to resume one of its runs."
+            )
+        else:
+            _train_seeds(output, str(recipe), overrides or (), seeds, one)
+
+
+def _train_seeds(
+    out: Output,
+    recipe: str,
+    overrides: Sequence[str],
+    count: int,
+    one: Callable[[Output, Sequence[str]], None],
+) -> None:
+    """Trains with one seed after the other; a training that diverges does not stop the others."""
+    from zoo import recipe as recipes
+
+    loaded = recipes.load(recipe, overrides, out.warn)
+    numbers = range(loaded.seed, loaded.seed + count)
+    # All seeds are checked before the first training.
+    changes = {seed: [*overrides, f"seed={seed}"] for seed in numbers}
+    for each in changes.values():
+        recipes.load(recipe, each)
+    rows: list[dict[str, Any]] = []
+    for seed in numbers:
+        out.text(f"seed      {seed}")
+        part = Output(out.as_json, out.debug, out.quiet)
+        try:
+            one(part, changes[seed])
+        except Diverged as error:
+            out.note(f"seed {seed}: {error}")
+            part.result(error.facts)
+        rows.append({"seed": seed, **(part.document or {})})
+        out.result({"seeds": rows})  # What is done is told, whatever comes.
+    diverged = [row["seed"] for row in rows if row["status"] != "done"]
+    for key, name in (("accuracy", "test accuracy"), ("val_accuracy", "validation accuracy")):
+        values = [row[key] for row in rows if row["status"] == "done" and key in row]
+        if len(values) > 1:
+            mean, deviation = statistics.mean(values), statistics.stdev(values)
+            out.result({key: mean, f"{key}_sd": deviation})
+            out.text(f"{name} {mean:.4f} ± {deviation:.4f} (standard deviation, n={len(values)})")
+    if diverged:
+        raise Diverged(
+            f"{len(diverged)} of {count} trainings diverged: seed "
+            f"{', '.join(map(str, diverged))}. The others are done and kept."
+        )
 
 
 def _train(
@@ -75,8 +140,6 @@ def _train(
     from zoo import recipe as recipes
     from zoo.rundir import Run, require_writable
 
-    if (recipe is None) == (resume is None):
-        raise UsageError("Expected either a RECIPE or --resume RUN, and not both.")
     begun_with = None
     if resume is None:
         loaded = recipes.load(str(recipe), overrides, out.warn)
