@@ -42,8 +42,8 @@ def train(
             "--seeds",
             metavar="N",
             min=2,
-            help="Train N times, with the recipe's seed and those after it; report the mean and the "
-            "standard deviation.",
+            help="Train N times, with the recipe's seed and those after it; tell mean and standard "
+            "deviation.",
         ),
     ] = None,
     out: OutOption = Path("runs"),
