@@ -213,6 +213,7 @@ def test_interrupt_and_resume(
 SHARED = (
     "tests/optimize/test_rules.py", "tests/optimize/test_mixins.py",
     "tests/train/test_live_checks.py", "tests/train/test_resume.py",
+    "tests/train/loop/test_device_loop.py", "tests/model/test_jax_pooling.py",
 )  # fmt: skip
 
 

@@ -19,6 +19,7 @@ from zoo.rundir import Run
 from zoo.train import Settings, checkpoint, components, train
 from zoo.train.fit_callbacks import FitCallbacks, StepLosses
 from zoo.train.loop import device_loop as module
+from zoo.train.loop import programs
 from zoo.train.loop.resident import ResidentData
 from zoo.train.observers import Observer, StepCounter
 
@@ -77,9 +78,13 @@ class Calls(Observer):
         self.counts.append(len(losses))
 
 
-@pytest.fixture(scope="module")
-def fit(tmp_path_factory: pytest.TempPathFactory) -> Any:
-    """Trains one network for an epoch of 50 steps on the device, from the same start each time."""
+# On JAX: step by step, as on a CPU, and many steps in a program, as on a GPU.
+IN_LOOP = [False, True] if keras.backend.backend() == "jax" else [True]
+
+
+@pytest.fixture(scope="module", params=IN_LOOP)
+def fit(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Any:
+    """Trains one network for epochs of 51 steps on the device, from the same start each time."""
     recipe = tiny(tmp_path_factory.mktemp("cuts"), "train.batch_size=25", "train.loop=device")
     data = load(recipe)
     scaling, planned = normalisation(recipe.data.preprocess, data.train), plan(recipe, 10)
@@ -88,7 +93,9 @@ def fit(tmp_path_factory: pytest.TempPathFactory) -> Any:
     assert steps == 51  # The last batch has 7 images.
     model = components.compiled(recipe, planned, scaling, steps)
     components.create_metrics(model, batches(0))
-    loop, validation = components.device_loop(model, data, ResidentData.of(data))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(programs.backend, "on_gpu", lambda: request.param)
+        loop, validation = components.device_loop(model, data, ResidentData.of(data))
     variables = [*model.variables, *model.optimizer.variables]
     start = [keras.ops.convert_to_numpy(variable).copy() for variable in variables]
 
@@ -97,13 +104,16 @@ def fit(tmp_path_factory: pytest.TempPathFactory) -> Any:
             variable.assign(value)
         counter = StepCounter(steps, epochs)
         callbacks = FitCallbacks([observer], [], model, counter, StepLosses(batches.size))
-        components.fit(model, batches, validation, callbacks, loop)
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(programs.backend, "on_gpu", lambda: request.param)
+            components.fit(model, batches, validation, callbacks, loop)
         assert counter.step == epochs * steps
         return [keras.ops.convert_to_numpy(variable).tobytes() for variable in variables]
 
     return fit
 
 
+@pytest.mark.backend
 def test_any_cutting_gives_the_same_bits(fit: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     """Calls of 1, 7 and 50 steps, and an epoch that none of them divides."""
     monkeypatch.setattr(module, "SECONDS_PER_CALL", 1e6)
@@ -152,6 +162,7 @@ class Change(Observer):
         self.stops.append(last + 1)
 
 
+@pytest.mark.backend
 def test_a_change_needs_no_stop(fit: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     """It happens after its step, and before the next, whether or not somebody looks there."""
     monkeypatch.setattr(module, "SECONDS_PER_CALL", 1e6)
@@ -167,6 +178,7 @@ def test_a_change_needs_no_stop(fit: Any, monkeypatch: pytest.MonkeyPatch) -> No
     assert often.at == seldom.at
 
 
+@pytest.mark.backend
 def test_divergence_names_its_step(tmp_path: Path) -> None:
     """The step whose loss it was, though the call went on for long."""
     recipe = tiny(tmp_path, "train.optimizer={SGD: {learning_rate: 1e30}}", "train.loop=device")
