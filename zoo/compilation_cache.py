@@ -16,7 +16,7 @@ from pathlib import Path
 from zoo.cache_folder import cache_folder
 
 MAX_BYTES = 2 * 2**30
-MIN_COMPILE_SECONDS = 1.0  # What compiles faster is not worth a file.
+MIN_COMPILE_SECONDS = 0.3  # What compiles faster is not worth a file. JAX takes 1 s.
 
 
 def folder() -> Path:
