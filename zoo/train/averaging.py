@@ -8,7 +8,7 @@ import keras
 from keras import ops
 
 from zoo.recipe.schema import Lookahead
-from zoo.train.observers import Observer
+from zoo.train.observers import Observer, Values
 
 
 class AveragedWeights(Observer):
@@ -57,16 +57,20 @@ class LookaheadWeights(Observer):
         steps_per_update: more than one where gradients are accumulated.
     """
 
+    changes_values = True
+
     def __init__(self, config: Lookahead, model: keras.Model, steps_per_update: int = 1) -> None:
         self.every = config.every * steps_per_update
         self.decay = config.decay**config.every
         self.power = config.power
-        running = [
-            variable
-            for variable in model.non_trainable_variables
+        others = model.non_trainable_variables
+        self._running = [
+            index
+            for index, variable in enumerate(others)
             if variable.path.endswith(("moving_mean", "moving_variance"))
         ]
-        self.fast = [*model.trainable_variables, *running]
+        self.fast = [*model.trainable_variables, *(others[index] for index in self._running)]
+        self._slow: Values | None = None  # Newer than the variables.
         self.state_variables = [
             keras.Variable(
                 ops.copy(variable), trainable=False, dtype=variable.dtype, name=f"slow_{number}"
@@ -82,11 +86,40 @@ class LookaheadWeights(Observer):
 
     def change(self) -> None:
         """Blends; after the last step the network becomes the slow weights."""
-        step, steps = self.counter.step, self.counter.steps
+        self._store()
+        step = self.counter.step
         if step % self.every == 0:
-            self._blend(self.decay * (step / steps) ** self.power)
-        if step == steps:
+            self._blend(self._share(step))
+        if step == self.counter.steps:
             self._blend(1.0)
+
+    def changed(self, step: int, trained: Values, others: Values) -> tuple[Values, Values]:
+        """Blends values; the slow weights stay arrays until somebody looks."""
+        slow = self._slow or [variable.value for variable in self.state_variables]
+        fast = [*trained, *(others[index] for index in self._running)]
+        share = ops.convert_to_tensor(self._share(step), "float32")
+        self._slow, fast = self._mix(share, slow, fast)
+        others = list(others)
+        for index, value in zip(self._running, fast[len(trained) :], strict=True):
+            others[index] = value
+        return fast[: len(trained)], others
+
+    def on_epoch_begin(self, epoch: int) -> None:
+        """Forgets the arrays: a saved state may be loaded into the variables now."""
+        self._slow = None
+
+    def after_stop(self) -> None:
+        """Puts the slow weights into the variables, from which they are saved."""
+        self._store()
+
+    def _store(self) -> None:
+        for variable, value in zip(self.state_variables, self._slow or (), strict=False):
+            variable.assign(value)
+        self._slow = None
+
+    def _share(self, step: int) -> float:
+        """Share of the old slow weights in a blend."""
+        return float(self.decay * (step / self.counter.steps) ** self.power)
 
     def _compiled(self) -> Any:
         """One call for all variables: hundreds of small ones would cost more than a step."""

@@ -175,7 +175,9 @@ def fit(
     """
     counter = callbacks.counter
     if device_loop:
-        data = device_loop.begin(batches, counter.step, callbacks.steps_to_stop)
+        data = device_loop.begin(
+            batches, counter.step, callbacks.steps_to_stop, callbacks.change_values
+        )
     else:
         data = training_dataset(batches, counter.step)
     callbacks.device_loop = device_loop

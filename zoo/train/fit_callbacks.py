@@ -126,6 +126,26 @@ class FitCallbacks(keras.callbacks.CallbackList):
         end = (step // of_epoch + 1) * of_epoch
         return min(end, self._next_stop_step or end, self._next_change_step or end) - step
 
+    def change_values(self, step: int, state: Any) -> Any:
+        """Applies a change to the state of JAX's trainer, where nobody looks at the model.
+
+        Args:
+            step: steps that the device has been told to make; Keras may not have counted them yet.
+            state: lists of arrays: trainable variables, other variables, and more.
+
+        Returns:
+            The state, changed if a change was due and possible.
+        """
+        looked_at = step == self._next_stop_step or step % self.counter.steps_per_epoch == 0
+        if step != self._next_change_step or looked_at or self._every_step:
+            return state
+        trained, others, *more = state
+        changed = self.observers.changed(step, trained, others)
+        if changed is None:
+            return state
+        self._next_change_step = self.observers.next_change(step)
+        return (*changed, *more)
+
     def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
         """Counts the step and, at a stop, reports the losses to the observers."""
         counter = self.counter
@@ -142,7 +162,7 @@ class FitCallbacks(keras.callbacks.CallbackList):
             self._tell(logs)
         if changed:
             self.observers.change(counter.step)
-            self._next_change_step = self.observers.next_change()
+            self._next_change_step = self.observers.next_change(counter.step)
         if is_stop:
             if self._every_step:
                 super().on_train_batch_end(batch, logs)
@@ -173,7 +193,7 @@ class FitCallbacks(keras.callbacks.CallbackList):
     def _after_stop(self) -> None:
         self.observers.tell("after_stop")
         self._next_stop_step = self.observers.next_stop()
-        self._next_change_step = self.observers.next_change()
+        self._next_change_step = self.observers.next_change(self.counter.step)
         self._last_stop_time = time.perf_counter()
 
     def on_test_begin(self, logs: Any = None) -> None:

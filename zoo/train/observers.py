@@ -92,6 +92,9 @@ class StepCounter:
         self.steps_per_second.append(steps / (ended - self.epoch_started))
 
 
+Values = list[Any]  # Arrays of the backend.
+
+
 class Observer:
     """Watches a training. A subclass overrides the methods that it needs.
 
@@ -110,11 +113,13 @@ class Observer:
             at an epoch's end, its variables hold the values of that step.
         counter: tells the step, the epoch and the time; set by `attach`.
         state_variables: Keras variables of the observer's own, saved with those of the model.
+        changes_values: whether `changed` does what `change` does.
     """
 
     model: keras.Model
     counter: StepCounter
     state_variables: Sequence[keras.Variable] = ()
+    changes_values = False
 
     def attach(self, model: keras.Model, counter: StepCounter) -> None:
         """Hands over the model and the counter, before training begins."""
@@ -150,6 +155,22 @@ class Observer:
 
         At a stop that is after all `on_steps`.
         """
+
+    def changed(self, step: int, trained: Values, others: Values) -> tuple[Values, Values]:
+        """As `change`, for values that the JAX trainer has not put into the variables.
+
+        Only called if `changes_values` is true, after steps that are no stops. Putting hundreds of
+        arrays into Keras variables and taking them out again would take longer than some steps.
+
+        Args:
+            step: steps made so far.
+            trained: an array for each of the model's trainable variables.
+            others: an array for each of its other variables.
+
+        Returns:
+            Both lists, with the new values.
+        """
+        return trained, others
 
     def on_train_begin(self) -> None:
         """Called once, before the first epoch of this process."""
@@ -212,20 +233,35 @@ class Observers:
         stops = [observer.next_stop(self.counter.step) for observer in self.all]
         return min((stop for stop in stops if stop is not None), default=None)
 
-    def next_change(self) -> int | None:
-        """The nearest step after which an observer changes the model."""
-        steps = [observer.next_change(self.counter.step) for observer in self.all]
+    def next_change(self, step: int) -> int | None:
+        """The nearest step after `step` after which an observer changes the model."""
+        steps = [observer.next_change(step) for observer in self.all]
         return min((step for step in steps if step is not None), default=None)
 
     def change(self, step: int) -> None:
-        """Lets the observers change the model that named this step, given to `next_change`.
+        """Lets the observers that named this step change the model.
 
         Args:
-            step: steps made so far; the one before it has been told.
+            step: steps made so far.
         """
-        for observer in self.all:
-            if observer.next_change(step - 1) == step:
-                observer.change()
+        for observer in self._changing(step):
+            observer.change()
+
+    def changed(self, step: int, trained: Values, others: Values) -> tuple[Values, Values] | None:
+        """Lets the observers that named this step change values; see `Observer.changed`.
+
+        Returns:
+            The new values; None where an observer can only change the model.
+        """
+        changing = self._changing(step)
+        if not all(observer.changes_values for observer in changing):
+            return None
+        for observer in changing:
+            trained, others = observer.changed(step, trained, others)
+        return trained, others
+
+    def _changing(self, step: int) -> list[Observer]:
+        return [observer for observer in self.all if observer.next_change(step - 1) == step]
 
     def tell(self, event: str, *arguments: Any) -> None:
         """Calls a method of each observer."""

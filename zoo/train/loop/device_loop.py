@@ -44,6 +44,7 @@ class DeviceLoop:
     batches: Batches
     _draws: _DrawsAhead
     _steps_to_stop: Callable[[], int]
+    _change_values: Callable[[int, Any], Any]
 
     def __init__(self, model: keras.Model, resident: ResidentSplit) -> None:
         self.model = model
@@ -63,18 +64,27 @@ class DeviceLoop:
         """Seconds spent on tracing and compiling so far."""
         return float(sum(program.compile_seconds for program in self._programs.values()))
 
-    def begin(self, batches: Batches, step: int, steps_to_stop: Callable[[], int]) -> Any:
+    def begin(
+        self,
+        batches: Batches,
+        step: int,
+        steps_to_stop: Callable[[], int],
+        change_values: Callable[[int, Any], Any],
+    ) -> Any:
         """Takes the place of Keras's train function for one call of `fit`.
 
         Args:
             batches: training batches, for their draws.
             step: the next step to make.
             steps_to_stop: returns how many steps there are to the next stop, at least 1.
+            change_values: given the steps made and JAX's state, returns the state that the next
+                step begins with.
 
         Returns:
             What `fit` takes as its data: batches of the right form, which nobody reads.
         """
         self.batches, self._step, self._steps_to_stop, self.ahead = batches, step, steps_to_stop, 0
+        self._change_values = change_values
         self._losses, self._untaken = [], 0
         self._draws = _DrawsAhead(batches)
         key = repr((batches.augment, batches.class_weights, batches.num_classes))
@@ -112,6 +122,7 @@ class DeviceLoop:
             for draws in self._call():
                 state, losses, self._logs = self._program.run(state, self._constants, draws)
                 self._losses += losses
+            state = self._change_values(self._step, state)
         self.ahead -= 1
         return self._logs, state
 

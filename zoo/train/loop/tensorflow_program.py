@@ -7,7 +7,6 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
-import tensorflow as tf
 
 
 class TensorFlowProgram:
@@ -23,6 +22,8 @@ class TensorFlowProgram:
     """
 
     def __init__(self, step: Callable[[Any, Any], dict[str, Any]], jit_compile: bool) -> None:
+        import tensorflow as tf
+
         self.step = tf.function(step, jit_compile=jit_compile)
         self.compile_seconds = 0.0
         self._traced: dict[Any, Any] = {}
@@ -40,6 +41,8 @@ class TensorFlowProgram:
             Pairs (tensor, k), whose first k values are the losses that the logs of k steps held;
             the logs of the last step.
         """
+        import tensorflow as tf
+
         rows = tf.nest.map_structure(lambda *values: tf.constant(np.stack(values)), *draws)
         logs = self._traced_for(constants, rows)(constants, rows)
         last = {name: values[-1] for name, values in logs.items()}
@@ -47,6 +50,8 @@ class TensorFlowProgram:
 
     def _traced_for(self, constants: Any, rows: Any) -> Any:
         """The program for draws of these shapes, traced at the first call."""
+        import tensorflow as tf
+
         flat = tf.nest.flatten(rows)
         key = tuple((tuple(tensor.shape[1:]), tensor.dtype) for tensor in flat)
         if key not in self._traced:
@@ -61,6 +66,7 @@ class TensorFlowProgram:
 
     def _loop(self, constants: Any, rows: Any) -> dict[str, Any]:
         """Makes a step for each row; returns the logs of all steps, stacked."""
+        import tensorflow as tf
 
         def row(number: Any) -> Any:
             return tf.nest.map_structure(lambda values: values[number], rows)
