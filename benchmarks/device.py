@@ -197,9 +197,9 @@ class Bench:
         with self._lock:
             del self._children[child.pid]
         lines = [line for line in output.splitlines() if line.startswith("@")]
+        result: Row = json.loads(lines[-1][1:]) if lines else {}
         if child.returncode or not lines:
-            return {"error": f"exit code {child.returncode}: {errors.strip()[-1500:]}"}
-        result: Row = json.loads(lines[-1][1:])
+            result["error"] = f"exit code {child.returncode}: {errors.strip()[-1500:]}"
         return result
 
     def document(self) -> dict[str, Any]:
@@ -213,6 +213,7 @@ class Bench:
             "backend": self.options.backend,
             "dtype": self.dtype,
             "jobs": self.options.jobs,
+            "seeds": self.options.seeds,
             **self.facts,
             "rows": rows,
         }
@@ -236,6 +237,8 @@ def _line(row: Row) -> str:
     name = f"{row['net']:<14} {row['side']:<8}"
     if "error" in row:
         return f"{name} {row['error'].splitlines()[-1][:150]}"
+    if row.get("trainings") and "images_per_second" not in row:
+        return f"{name} {len(row['trainings'])} trainings, {row['seconds']:.1f} s"
     return f"{name} {row['images_per_second']:10,.0f} images/s, {row['seconds']:.1f} s"
 
 
@@ -287,8 +290,7 @@ def main() -> None:
                 bench.write()
             document = bench.document()
         say(f"written to {bench.out}")
-    seeds = any("test_accuracy" in row or "trainings" in row for row in document["rows"])
-    show = seeds_table if seeds and options.seeds else table
+    show = seeds_table if document["seeds"] else table
     print(show(document, options.markdown))
 
 

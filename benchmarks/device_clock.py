@@ -12,8 +12,8 @@ import resource
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 from statistics import median
+from typing import Any
 
 
 def report(**values: Any) -> None:

@@ -163,6 +163,15 @@ def train_keras(config: Config, turns: Turns) -> None:
     )
 
 
+def train_seeds(config: Config, turns: Turns) -> None:
+    """Trains with many seeds; reports after each, so that a killed process leaves results."""
+    recipe = load_recipe(config)
+    compiling = start_keras(recipe, recipe.train.deterministic)
+    import device_seeds
+
+    device_seeds.run(recipe, config["seeds"], turns, compiling)
+
+
 def train_torch(config: Config, turns: Turns) -> None:
     """Trains with benchmarks/torch_peer.py; all that it compiles comes before its first step."""
     import torch_peer
@@ -214,9 +223,7 @@ def main() -> None:
     if config["side"] == "torch":
         train_torch(config, turns)
     elif config["side"] == "seeds":
-        import device_seeds
-
-        device_seeds.run(config, turns)
+        train_seeds(config, turns)
     else:
         (train_keras if config["side"] == "keras" else train_zoo)(config, turns)
     sys.stdout.flush()
