@@ -69,7 +69,7 @@ class CroppedBatches(keras.utils.PyDataset):
         super().__init__(workers=WORKERS)
         self.images, self.labels, self.batch_size = images, labels, batch_size
         self.crop = keras.layers.RandomCrop(*size, dtype="uint8")
-        self.order = np.arange(len(labels))
+        self.order = np.random.default_rng().permutation(len(labels))
 
     @property
     def num_batches(self) -> int:
