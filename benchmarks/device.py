@@ -139,10 +139,10 @@ class Bench:
         say(f"{time.monotonic() - self.began:6.1f} s  {_line(row)}")
 
     def _measured(self, net: str, side: str, repeat: int) -> Row:
-        config = self._net(net)
-        row: Row = {"net": net, "side": side, "repeat": repeat, "epochs": config["epochs"]}
-        config |= {"side": side, "dtype": self.dtype, "scratch": str(self.scratch)}
-        config |= {"options": [], "seeds": self.options.seeds or 1}
+        config, epochs = self._net(net), self.facts["nets"][net]["epochs"]
+        row: Row = {"net": net, "side": side, "repeat": repeat, "epochs": epochs}
+        config |= {"side": side, "epochs": epochs, "dtype": self.dtype, "options": []}
+        config |= {"scratch": str(self.scratch), "seeds": self.options.seeds or 1}
         if side == "torch":
             if net not in RECIPES:
                 return {**row, "error": "benchmarks/torch_recipes.py does not have it yet"}
@@ -173,6 +173,8 @@ class Bench:
         environment = {
             "KERAS_BACKEND": self.options.backend,
             "TF_CPP_MIN_LOG_LEVEL": "3",
+            # zoo would find what another process compiled: every side compiles for itself.
+            "JAX_ENABLE_COMPILATION_CACHE": "false",
             # The processes share the card's memory.
             "XLA_PYTHON_CLIENT_PREALLOCATE": "false",
             "TF_FORCE_GPU_ALLOW_GROWTH": "true",

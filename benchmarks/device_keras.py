@@ -93,7 +93,7 @@ def train(recipe: Recipe, data: Splits, clock: EpochClock) -> tuple[dict[str, fl
     """
     config = recipe.train
     count = len(data.train)
-    if config.drop_remainder:
+    if config.drop_remainder and count >= config.batch_size:
         count -= count % config.batch_size
     steps = -(-count // config.batch_size)
     model = _model(recipe, data)

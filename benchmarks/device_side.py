@@ -81,6 +81,7 @@ def _describe(recipe: Any, data: Any) -> dict[str, Any]:
         # 2 a multiply-add; forward, gradient of the inputs, gradient of the weights.
         "training_flops": 3 * sum(layer.flops for layer in planned.layers if layer.has_kernel),
         "parameters": planned.trainable,
+        "epochs": recipe.train.epochs,
         "train": len(data.train),
         "validation": len(data.validation),
         "test": len(data.test),
@@ -201,7 +202,8 @@ def train_torch(config: Config, turns: Turns) -> None:
         compile_seconds=result["compile_seconds"],
         loss=result["loss"],
         val_accuracy=result["val_accuracy"],
-        peak_bytes=result["peak_bytes"] if on_card else None,
+        # Tensors of CUDA graphs count as reserved alone.
+        peak_bytes=result[f"peak_{'reserved_' * result['graph']}bytes"] if on_card else None,
         peak_host_bytes=result["peak_host_bytes"],
         compiled=result["compile"],
         graph=result["graph"],
