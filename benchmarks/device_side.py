@@ -61,7 +61,7 @@ def prepare(config: Config) -> None:
         device=backend.device(),
         on_gpu=backend.on_gpu(),
         versions=backend.versions(),
-        dtype=dtype,
+        rate_dtype=dtype,
         rate=matrix_rate(dtype, 8192 if backend.on_gpu() else 2048),
         nets=nets,
     )
