@@ -42,7 +42,7 @@ HERE = Path(__file__).resolve().parent
 NETS = ("resnet20", "resnet9", "vgg16-bn", "airbench94", "cifar10-quick", "digits-tiny")
 SIDES = ("device", "host", "keras", "torch")
 MORE_SIDES = ("device-nondeterministic",)
-EPOCHS = {"digits-tiny": 30, "cifar10-quick": 5, "airbench94": 8}  # Short ones; others 3.
+EPOCHS = {"digits-tiny": 30, "cifar10-quick": 5, "airbench94": 8}  # Short ones; others 4.
 VALIDATION = {"airbench94": 0.02}  # Share of the training images; others 0.1, as the recipes have.
 
 Row = dict[str, Any]
@@ -96,7 +96,7 @@ class Bench:
             folder = {"path": str(self.options.cifar10.resolve()), "validation_split": share}
             overrides.append(f"data.source={json.dumps({'folder': folder})}")
             source = f"cifar10-{share}"
-        epochs = self.options.epochs or (None if self.options.seeds else EPOCHS.get(net, 3))
+        epochs = self.options.epochs or (None if self.options.seeds else EPOCHS.get(net, 4))
         arrays = str(self.scratch / f"{source}.npz")
         return {"net": net, "overrides": overrides, "epochs": epochs, "arrays": arrays}
 
