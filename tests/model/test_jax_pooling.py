@@ -21,6 +21,8 @@ CASES = [
     ((2, 9, 10, 3), 3, "valid", "bfloat16"),
     ((2, 6, 6, 2), 3, "same", "float16"),
     ((2, 5, 6, 1), (1, 2), "valid", "float32"),
+    ((2, 16, 16, 1), 16, "valid", "float32"),  # As many places as a byte can tell.
+    ((2, 17, 17, 1), 17, "valid", "float32"),
 ]
 
 

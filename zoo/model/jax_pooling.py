@@ -15,9 +15,11 @@ import jax.numpy as jnp
 import keras
 import numpy as np
 
+MOST_PLACES = 256  # In a window: a place is kept in a byte.
+
 
 def accelerate(layer: keras.layers.MaxPooling2D) -> keras.layers.MaxPooling2D:
-    """Gives a layer the faster gradient, if its windows do not overlap.
+    """Gives a layer the faster gradient, if its windows do not overlap and are not huge.
 
     The layer stays Keras's own: it is saved, loaded and copied as any other.
 
@@ -39,8 +41,10 @@ def accelerate(layer: keras.layers.MaxPooling2D) -> keras.layers.MaxPooling2D:
 
 
 def _is_tiled(layer: keras.layers.MaxPooling2D, shape: tuple[int | None, ...]) -> bool:
-    """Whether windows tile the image, or its upper left part."""
+    """Whether windows of at most `MOST_PLACES` tile the image, or its upper left part."""
     if tuple(layer.strides) != tuple(layer.pool_size) or layer.data_format != "channels_last":
+        return False
+    if np.prod(layer.pool_size) > MOST_PLACES:
         return False
     sides = list(zip(shape[1:3], layer.pool_size, strict=True))
     if any(side is None or side < window for side, window in sides):
