@@ -197,6 +197,8 @@ def fit(
     finally:
         if device_loop:
             device_loop.end()
+        if callbacks.device_validation:  # An error may have ended a validation.
+            callbacks.device_validation.end()
 
 
 def _jit(recipe: Recipe) -> bool:

@@ -14,8 +14,10 @@ from zoo.train.loop.device_validation import DeviceValidation
 from zoo.train.observers import Observer, Observers, StepCounter
 
 SECONDS_BETWEEN_STOPS = 0.25  # How late a signal, a time limit or a divergence may be seen.
-TRAINING_STEP_METHODS = ("on_train_batch_end", "on_batch_end")
-VALIDATION_STEP_METHODS = ("on_test_batch_end",)
+TRAINING_STEP_METHODS = (
+    "on_train_batch_begin", "on_train_batch_end", "on_batch_begin", "on_batch_end",
+)  # fmt: skip
+VALIDATION_STEP_METHODS = ("on_test_batch_begin", "on_test_batch_end")
 
 
 class StepLosses:
@@ -59,7 +61,8 @@ class FitCallbacks(keras.callbacks.CallbackList):
 
     Keras's own list converts the logs of every step to Python numbers, which waits for the device.
     This one leaves them on the device until the next stop. A Keras callback with
-    `on_train_batch_end` is still called after every step, which makes every step a stop.
+    `on_train_batch_begin` or `on_train_batch_end` is still called at every step, which makes every
+    step a stop.
 
     The first epoch of a resumed run contains only its remaining steps.
 
@@ -120,11 +123,17 @@ class FitCallbacks(keras.callbacks.CallbackList):
 
     def steps_to_stop(self) -> int:
         """How many steps may be made until somebody must look or change: at least 1."""
-        if self._every_step:
+        if self._every_step or self._ends_early:
             return 1
         step, of_epoch = self.counter.step, self.counter.steps_per_epoch
         end = (step // of_epoch + 1) * of_epoch
         return min(end, self._next_stop_step or end, self._next_change_step or end) - step
+
+    @property
+    def _ends_early(self) -> bool:
+        """Whether somebody has asked Keras to stop, which it does after this step."""
+        # `self.model` is Keras's property, which puts JAX's arrays into the variables.
+        return bool(self.observers.model.stop_training)
 
     def change_values(self, step: int, state: Any) -> Any:
         """Applies a change to the state of JAX's trainer, where nobody looks at the model.
@@ -152,7 +161,10 @@ class FitCallbacks(keras.callbacks.CallbackList):
         counter.step += 1
         logs = logs or {}
         if self.device_loop and self.device_loop.ahead:
-            return  # The device is past this step already.
+            if not self._ends_early:
+                return  # The device is past this step already.
+            counter.step += self.device_loop.ahead  # Keras asks for no more steps of this epoch.
+            self.device_loop.ahead = 0
         asked = counter.step == self._next_stop_step
         changed = counter.step == self._next_change_step
         if asked or changed:
@@ -179,7 +191,8 @@ class FitCallbacks(keras.callbacks.CallbackList):
         else:
             self._means.append(logs["loss"])
             due = time.perf_counter() - self._last_stop_time >= SECONDS_BETWEEN_STOPS
-        return asked or due or self._every_step or self.counter.at_epoch_end
+        ends = self.counter.at_epoch_end or self._ends_early
+        return asked or due or self._every_step or ends
 
     def _tell(self, logs: dict[str, Any]) -> None:
         means, self._means = self._means, []
@@ -203,7 +216,7 @@ class FitCallbacks(keras.callbacks.CallbackList):
         self.counter.begin_validation()
         self.observers.tell("on_validation_begin")
         if self.device_validation:
-            self.device_validation.begin()
+            self.device_validation.begin(singly=self._every_validation_step)
         super().on_test_begin(logs)
 
     def on_test_end(self, logs: Any = None) -> None:

@@ -9,8 +9,11 @@ from typing import Any
 import keras
 import numpy as np
 import pytest
+from keras.callbacks import Callback
 
 from tests.runs import tiny
+from zoo import backend
+from zoo.batches import EvaluationBatches
 from zoo.data.load import load
 from zoo.data.normalise import normalisation
 from zoo.errors import Diverged
@@ -19,7 +22,7 @@ from zoo.rundir import Run
 from zoo.train import Settings, checkpoint, components, train
 from zoo.train.fit_callbacks import FitCallbacks, StepLosses
 from zoo.train.loop import device_loop as module
-from zoo.train.loop import programs
+from zoo.train.loop import device_validation, programs
 from zoo.train.loop.resident import ResidentData
 from zoo.train.observers import Observer, StepCounter
 
@@ -99,15 +102,17 @@ def fit(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
     variables = [*model.variables, *model.optimizer.variables]
     start = [keras.ops.convert_to_numpy(variable).copy() for variable in variables]
 
-    def fit(observer: Observer, epochs: int = 1) -> list[bytes]:
+    def fit(
+        *observers: Observer, epochs: int = 1, callbacks: Sequence[Callback] = ()
+    ) -> list[bytes]:
         for variable, value in zip(variables, start, strict=True):
             variable.assign(value)
         counter = StepCounter(steps, epochs)
-        callbacks = FitCallbacks([observer], [], model, counter, StepLosses(batches.size))
+        told = FitCallbacks(observers, callbacks, model, counter, StepLosses(batches.size))
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(programs.backend, "on_gpu", lambda: request.param)
-            components.fit(model, batches, validation, callbacks, loop)
-        assert counter.step == epochs * steps
+            components.fit(model, batches, validation, told, loop)
+        assert counter.step == epochs * steps or model.stop_training
         return [keras.ops.convert_to_numpy(variable).tobytes() for variable in variables]
 
     return fit
@@ -192,7 +197,122 @@ def test_divergence_names_its_step(tmp_path: Path) -> None:
     assert named[0] == named[1]
 
 
-class Batches(keras.callbacks.Callback):
+class Stop(Observer):
+    """Has another thread stop training, as it were, when the device is past the step."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, step: int) -> None:
+        self.patch = monkeypatch
+        self.step = step
+
+    def on_train_begin(self) -> None:
+        seldom = FitCallbacks.on_train_batch_end
+
+        def counted(callbacks: FitCallbacks, batch: int, logs: Any = None) -> None:
+            if callbacks.counter.step + 1 == self.step:
+                self.model.stop_training = True
+            seldom(callbacks, batch, logs)
+
+        self.patch.setattr(FitCallbacks, "on_train_batch_end", counted)
+
+
+@pytest.mark.backend
+def test_who_stops_training_stops_it_where_the_device_is(
+    fit: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The steps that the device has made by then are counted and their losses told."""
+    monkeypatch.setattr(module, "SECONDS_PER_CALL", 1e6)
+    monkeypatch.setattr(module, "FIRST_CALLS", (1000, 1000))
+    change, calls = Change(), Calls(20)
+    fit(Stop(monkeypatch, 23), change, calls, epochs=2)
+    assert int(calls.model.optimizer.iterations) == calls.counter.step == 25
+    assert calls.counts == [20, 5]
+    assert change.at == [5, 10, 15, 20, 25]
+
+
+class StopAtBegin(Callback):
+    """Stops training before the first step of the second epoch."""
+
+    def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
+        self.model.stop_training = epoch == 1
+
+
+def test_a_callback_stops_before_an_epoch(fit: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Keras makes one step after that, and so does the device."""
+    monkeypatch.setattr(module, "SECONDS_PER_CALL", 1e6)
+    calls = Calls(1000)
+    fit(calls, epochs=2, callbacks=[StopAtBegin()])
+    assert int(calls.model.optimizer.iterations) == calls.counter.step == 52
+    assert len(calls.losses) == 52
+
+
+class Iterations(Callback):
+    """A user's callback that looks at the model before every step."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.seen: list[int] = []
+
+    def on_train_batch_begin(self, batch: int, logs: Any = None) -> None:
+        backend.sync(self.model)
+        self.seen.append(int(self.model.optimizer.iterations))
+
+
+@pytest.mark.backend
+def test_a_callback_comes_before_every_step(fit: Any) -> None:
+    callback = Iterations()
+    fit(callbacks=[callback])
+    assert callback.seen == list(range(51))
+
+
+class ValidationLosses(Callback):
+    """A user's callback that looks at every batch of a validation."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.losses: list[float] = []
+
+    def on_test_batch_end(self, batch: int, logs: Any = None) -> None:
+        self.losses.append(float(logs["loss"]))
+
+
+@pytest.mark.backend
+def test_a_callback_sees_every_batch_of_a_validation(
+    fit: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Running means over the batches so far, as Keras's own."""
+    monkeypatch.setattr(device_validation, "EVALUATION_BATCH_SIZE", 64)
+    device, host = ValidationLosses(), ValidationLosses()
+    fit(callbacks=[device])
+    batches = EvaluationBatches(load(tiny(tmp_path)).validation, 64)
+    device.model.evaluate(batches, callbacks=[host], verbose=0)
+    assert len(set(host.losses)) == 3
+    assert device.losses == pytest.approx(host.losses, rel=1e-5)
+
+
+class Failing(Callback):
+    """Fails inside of a validation."""
+
+    def on_test_batch_end(self, batch: int, logs: Any = None) -> None:
+        raise ValueError("as planned")
+
+
+def test_after_an_error_the_model_is_kerass_own(fit: Any, tmp_path: Path) -> None:
+    """It can be evaluated on other images."""
+    callback = Failing()
+    with pytest.raises(ValueError, match="as planned"):
+        fit(callbacks=[callback])
+    model, data = callback.model, load(tiny(tmp_path))
+    values = {
+        name: model.evaluate(EvaluationBatches(split), return_dict=True, verbose=0)
+        for name, split in (("train", data.train), ("validation", data.validation))
+    }
+    assert values["train"]["loss"] != values["validation"]["loss"]
+    logits = model.predict_on_batch(data.train.images(np.arange(len(data.train))))
+    expected = np.mean(np.asarray(logits).argmax(axis=1) == data.train.labels)
+    assert values["train"]["accuracy"] == pytest.approx(expected, abs=2 / 1257)
+
+
+class Batches(Callback):
     """A user's callback that looks at every step."""
 
     def __init__(self) -> None:

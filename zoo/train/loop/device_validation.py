@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator
 from typing import Any
 
@@ -36,7 +37,7 @@ class DeviceValidation(keras.utils.PyDataset):
         self._constants = (resident.images, resident.labels)
         self._images = len(resident)
         self._program = programs.make(model, _batch, training=False)
-        self._ahead = 0
+        self._requests: Iterator[list[list[np.ndarray]]] = iter(())
         self._logs: dict[str, Any] = {}
         self._keras_function: Any = None
 
@@ -54,9 +55,15 @@ class DeviceValidation(keras.utils.PyDataset):
         """Returns the example: batches are made on the device."""
         return self.example
 
-    def begin(self) -> None:
-        """Takes the place of Keras's test function for one evaluation."""
-        self._keras_function, self._ahead = self.model.test_function, 0
+    def begin(self, singly: bool = False) -> None:
+        """Takes the place of Keras's test function for one evaluation.
+
+        Args:
+            singly: whether each request evaluates one batch, for those who look at the logs of
+                each; else the first request evaluates all of them.
+        """
+        self._keras_function = self.model.test_function
+        self._requests = self._batches_of_requests(singly)
         if keras.backend.backend() == "jax":
             self.model.test_function = self._jax_function
         else:
@@ -68,28 +75,26 @@ class DeviceValidation(keras.utils.PyDataset):
 
     def _jax_function(self, state: Any, iterator: Any) -> Any:
         """Keras's contract on JAX: (state, iterator) -> (logs, state)."""
-        if not self._ahead:
-            for draws in self._calls():
-                state, _, self._logs = self._program.run(state, self._constants, draws)
-            self._ahead = self.num_batches
-        self._ahead -= 1
+        for draws in next(self._requests):
+            state, _, self._logs = self._program.run(state, self._constants, draws)
         return self._logs, state
 
     def _tensorflow_function(self, iterator: Any) -> Any:
         """Keras's contract on TensorFlow: iterator -> logs."""
-        if not self._ahead:
-            for draws in self._calls():
-                _, self._logs = self._program.run(self._constants, draws)
-            self._ahead = self.num_batches
-        self._ahead -= 1
+        for draws in next(self._requests):
+            _, self._logs = self._program.run(self._constants, draws)
         return self._logs
 
-    def _calls(self) -> Iterator[list[np.ndarray]]:
-        """Indices of the images of all full batches, then those of a last, smaller batch."""
+    def _batches_of_requests(self, singly: bool) -> Iterator[list[list[np.ndarray]]]:
+        """For each request: the indices of batches, in lists of batches of one size."""
         size, indices = EVALUATION_BATCH_SIZE, np.arange(self._images, dtype=np.int32)
         batches = [indices[first : first + size] for first in range(0, self._images, size)]
+        if singly:
+            yield from ([[batch]] for batch in batches)
+            return
         full = [batch for batch in batches if len(batch) == size]
-        yield from (each for each in (full, batches[len(full) :]) if each)
+        yield [each for each in (full, batches[len(full) :]) if each]
+        yield from itertools.repeat([])
 
 
 def _batch(constants: tuple[Any, Any], indices: Any) -> tuple[Any, ...]:
