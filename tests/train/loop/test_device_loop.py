@@ -22,7 +22,7 @@ from zoo.rundir import Run
 from zoo.train import Settings, checkpoint, components, train
 from zoo.train.fit_callbacks import FitCallbacks, StepLosses
 from zoo.train.loop import device_loop as module
-from zoo.train.loop import device_validation, programs
+from zoo.train.loop import device_validation, draws, programs
 from zoo.train.loop.resident import ResidentData
 from zoo.train.observers import Observer, StepCounter
 
@@ -115,6 +115,7 @@ def fit(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
         assert counter.step == epochs * steps or model.stop_training
         return [keras.ops.convert_to_numpy(variable).tobytes() for variable in variables]
 
+    fit.loop = loop  # type: ignore[attr-defined]
     return fit
 
 
@@ -134,6 +135,30 @@ def test_any_cutting_gives_the_same_bits(fit: Any, monkeypatch: pytest.MonkeyPat
     assert ends[1] == ends[0]
     assert ends[2] == ends[0]
     assert losses[1] == losses[2] == losses[0]
+
+
+@pytest.mark.backend
+def test_draws_that_take_much_memory_are_made_by_the_step(
+    fit: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And give the same bits."""
+    ends = fit()
+    handed: list[int] = []
+
+    def counted(program: Any, *arguments: Any) -> Any:
+        handed.append(len(arguments[-1]))
+        return run(program, *arguments)
+
+    program_class = type(fit.loop._program)
+    run = program_class.run
+    monkeypatch.setattr(program_class, "run", counted)
+    for most, expected in ((1, 1), (2000, 6)):  # A step draws 25 x (4 + 4 + 4) bytes.
+        monkeypatch.setattr(draws, "MOST_BYTES", most)
+        handed.clear()
+        assert fit() == ends
+        in_training = handed[:-1]  # The last one is the validation.
+        assert max(in_training) == expected
+        assert sum(in_training) == 51
 
 
 def test_the_time_of_a_step_bounds_a_call(fit: Any, monkeypatch: pytest.MonkeyPatch) -> None:

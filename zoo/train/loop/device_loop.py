@@ -11,7 +11,6 @@ from __future__ import annotations
 import itertools
 import time
 from collections.abc import Callable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any
 
 import keras
@@ -22,11 +21,11 @@ from zoo import backend
 from zoo.augment.device import apply_on_device
 from zoo.batches import Batches
 from zoo.train.loop import programs
+from zoo.train.loop.draws import DrawsAhead, steps_together
 from zoo.train.loop.resident import ResidentSplit
 
 SECONDS_PER_CALL = 1.0  # A signal, a time limit or a divergence waits this long at most.
 FIRST_CALLS = (1, 8)  # Steps of the calls before the time of a step is known.
-DRAWN = 64  # Steps that are drawn, and handed to the program, together.
 
 
 class DeviceLoop:
@@ -42,7 +41,8 @@ class DeviceLoop:
     """
 
     batches: Batches
-    _draws: _DrawsAhead
+    _draws: DrawsAhead
+    _together: int
     _steps_to_stop: Callable[[], int]
     _change_values: Callable[[int, Any], Any]
 
@@ -57,7 +57,7 @@ class DeviceLoop:
         self._takes = 0
         self._began = 0.0
         self._seconds_per_step: float | None = None
-        self._programs: dict[str, Any] = {}
+        self._programs: dict[Any, Any] = {}
 
     @property
     def compile_seconds(self) -> float:
@@ -86,8 +86,10 @@ class DeviceLoop:
         self.batches, self._step, self._steps_to_stop, self.ahead = batches, step, steps_to_stop, 0
         self._change_values = change_values
         self._losses, self._untaken = [], 0
-        self._draws = _DrawsAhead(batches)
-        key = repr((batches.augment, batches.class_weights, batches.num_classes))
+        self._together = steps_together(batches.draws(0))
+        self._draws = DrawsAhead(batches, self._together)
+        weights = () if batches.class_weights is None else tuple(batches.class_weights.tolist())
+        key = (repr(batches.augment), weights, batches.num_classes)
         if key not in self._programs:  # A program contains these as constants.
             self._programs[key] = programs.make(self.model, self._batch, training=True)
         self._program = self._programs[key]
@@ -149,7 +151,9 @@ class DeviceLoop:
         while first < self._step:
             size = self.batches.size(first)
             last = first + 1
-            while last < min(self._step, first + DRAWN) and self.batches.size(last) == size:
+            while (
+                last < min(self._step, first + self._together) and self.batches.size(last) == size
+            ):
                 last += 1
             yield [self._draws(step) for step in range(first, last)]
             first = last
@@ -171,32 +175,3 @@ class DeviceLoop:
             return images, labels
         weights = ops.convert_to_tensor(batches.class_weights, "float32")
         return images, labels, ops.take(weights, labels, axis=0)
-
-
-class _DrawsAhead:
-    """Draws of steps, made in a thread before they are asked for.
-
-    Args:
-        batches: pure functions of the step.
-    """
-
-    def __init__(self, batches: Batches) -> None:
-        self.batches = batches
-        self._pool = ThreadPoolExecutor(1, "draws")
-        self._blocks: dict[int, Future[list[Any]]] = {}
-
-    def __call__(self, step: int) -> Any:
-        """The draws of a step, which is none before those asked for lately."""
-        block, row = divmod(step, DRAWN)
-        for number in (block, block + 1):
-            if number not in self._blocks:
-                self._blocks[number] = self._pool.submit(self._draw, number)
-        self._blocks.pop(block - 1, None)
-        return self._blocks[block].result()[row]
-
-    def _draw(self, block: int) -> list[Any]:
-        return [self.batches.draws(step) for step in range(block * DRAWN, (block + 1) * DRAWN)]
-
-    def close(self) -> None:
-        """Ends the thread."""
-        self._pool.shutdown(wait=False, cancel_futures=True)

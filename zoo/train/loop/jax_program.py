@@ -17,7 +17,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax import lax
 
-ROWS = 64  # The most steps of one call of the program.
+from zoo.train.loop.draws import steps_together
 
 State = Any  # Lists of arrays, as Keras's JAX trainer passes them from step to step.
 
@@ -59,11 +59,12 @@ class JaxProgram:
         """
         losses: list[tuple[Any, int]] = []
         logs: dict[str, Any] = {}
-        rows = ROWS if self.in_loop else 1
+        rows = steps_together(draws[0]) if self.in_loop else 1
         for first in range(0, len(draws), rows):
             chunk = draws[first : first + rows]
             if self.in_loop:
-                stacked, count = jax.tree.map(_stack, *chunk), np.int32(len(chunk))
+                stacked = jax.tree.map(lambda *each: _stack(rows, *each), *chunk)
+                count = np.int32(len(chunk))
                 state, values, logs = self._call(state, constants, stacked, count)
             else:
                 state, values, logs = self._call(state, constants, chunk[0])
@@ -87,7 +88,7 @@ class JaxProgram:
 
     def _many(self, state: State, constants: Any, draws: Any, count: Any) -> Any:
         def step(number: Any, state: State) -> tuple[dict[str, Any], State]:
-            return self.step(state, constants, jax.tree.map(lambda rows: rows[number], draws))
+            return self.step(state, constants, jax.tree.map(lambda values: values[number], draws))
 
         def body(number: Any, carry: Any) -> Any:
             state, losses, _ = carry
@@ -99,7 +100,8 @@ class JaxProgram:
 
         shapes = jax.eval_shape(step, 0, state)[0]
         logs = {name: jnp.zeros(value.shape, value.dtype) for name, value in shapes.items()}
-        losses = jnp.zeros((ROWS,), shapes["loss"].dtype)
+        rows = len(jax.tree.leaves(draws)[0])
+        losses = jnp.zeros((rows,), shapes["loss"].dtype)
         return lax.fori_loop(0, count, body, (state, losses, logs))
 
 
@@ -107,9 +109,9 @@ def _strong(value: Any) -> Any:
     return jnp.asarray(value, value.dtype)
 
 
-def _stack(*rows: np.ndarray) -> np.ndarray:
-    """Stacks the draws of steps to (ROWS, ...); rows past the last step are never read."""
-    stacked = np.empty((ROWS, *np.shape(rows[0])), np.asarray(rows[0]).dtype)
-    for number in range(ROWS):
-        stacked[number] = rows[min(number, len(rows) - 1)]
+def _stack(rows: int, *draws: np.ndarray) -> np.ndarray:
+    """Stacks the draws of steps to (rows, ...); rows past the last step are never read."""
+    stacked = np.empty((rows, *np.shape(draws[0])), np.asarray(draws[0]).dtype)
+    for number in range(rows):
+        stacked[number] = draws[min(number, len(draws) - 1)]
     return stacked
