@@ -26,6 +26,16 @@ def test_to_numpy_copies(dtype: str) -> None:
     assert backend.to_numpy(variable)[0] == 1
 
 
+@pytest.mark.backend
+def test_out_of_memory() -> None:
+    """Each backend's own error, raised for an array that no machine holds."""
+    assert backend.out_of_memory(MemoryError())
+    assert not backend.out_of_memory(RuntimeError("RESOURCE_EXHAUSTED is a word"))
+    with pytest.raises(Exception, match="(?i)oom|out of memory") as raised:
+        keras.ops.zeros((2**22, 2**22, 2**8), "int8") + 1
+    assert backend.out_of_memory(raised.value)
+
+
 def test_sync_asks_a_trainer_that_keeps_weights_outside_of_variables() -> None:
     class Trainer:
         calls = 0

@@ -150,8 +150,14 @@ def sync(model: Any) -> None:
 
 
 def out_of_memory(error: BaseException) -> bool:
-    """Whether an error says that the host or the device ran out of memory."""
-    return isinstance(error, MemoryError) or "ResourceExhausted" in type(error).__name__
+    """Whether an error says that the host or the device ran out of memory.
+
+    TensorFlow has a class for it, JAX a word in its error's message.
+    """
+    name = type(error).__name__
+    if name in ("JaxRuntimeError", "XlaRuntimeError"):
+        return "RESOURCE_EXHAUSTED" in str(error)
+    return isinstance(error, MemoryError) or "ResourceExhausted" in name
 
 
 def deterministic() -> bool:

@@ -80,6 +80,28 @@ def test_images_that_do_not_fit(
     assert choose(tiny(tmp_path), digits).loop == "device"
 
 
+def test_a_resumed_run_needs_no_estimate(
+    tmp_path: Path, digits: Splits, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Memory that others use for the moment keeps nobody from going on; a lack of the word does."""
+    monkeypatch.setattr(module, "free_memory", lambda: 0)
+    assert choose(tiny(tmp_path), digits).loop == "host"
+    assert choose(tiny(tmp_path), digits, before="device").loop == "device"
+    with pytest.raises(RecipeError, match="rand_augment.* Resume the run where it began"):
+        choose(tiny(tmp_path, "data.augment=[rand_augment]"), digits, before="device")
+
+
+def test_memory_that_holds_files_is_free(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Linux fills free memory with files that were read, and gives it back."""
+    lines = tmp_path / "meminfo"
+    lines.write_text("MemTotal: 900 kB\nMemFree: 100 kB\nMemAvailable: 800 kB\n")
+    assert module._free_memory_of_host(str(lines)) == 800 * 1024
+    monkeypatch.setattr(module.os, "sysconf", lambda name: 30)
+    assert module._free_memory_of_host(str(tmp_path / "none")) == 30 * 30
+    lines.write_text("MemTotal: 900 kB\n")
+    assert module._free_memory_of_host(str(lines)) == 30 * 30
+
+
 def test_a_run_from_before_goes_on_with_the_host_loop(
     trained: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

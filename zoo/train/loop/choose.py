@@ -51,20 +51,22 @@ def choose(recipe: Recipe, data: Splits, before: str | None = None) -> LoopChoic
     if asked == "host":
         return LoopChoice("host", "the run began with it" if before else "the recipe asks for it")
     obstacle = _obstacle(recipe, data)
+    if obstacle is None and not before:  # The device held the images of a run that is resumed.
+        obstacle = _lack_of_memory(data)
     if obstacle is None:
         return LoopChoice("device", f"{_megabytes(_needed(data))} of images stay on the device")
     if asked == "device":
+        advice = "Resume the run where it began" if before else "Set train.loop to host or auto"
         problem = Problem(
             path="train.loop",
-            message=f"device: {obstacle}. Expected a training that the device can hold. "
-            "Set train.loop to host or auto.",
+            message=f"device: {obstacle}. Expected a training that the device can make. {advice}.",
         )
         raise RecipeError([problem])
     return LoopChoice("host", obstacle)
 
 
 def _obstacle(recipe: Recipe, data: Splits) -> str | None:
-    """What keeps a training from the device loop; None for nothing."""
+    """What keeps a training from the device loop, memory aside; None for nothing."""
     words = [step.word for step in recipe.data.augment]
     unknown = [word for word in words if word not in DEVICE_WORDS]
     if unknown:
@@ -77,6 +79,11 @@ def _obstacle(recipe: Recipe, data: Splits) -> str | None:
         return "train.jit_compile is false"
     if recipe.train.class_weight is not None and any(word in MIXING for word in words):
         return "mixed labels with class weights are weighted on the host"
+    return None
+
+
+def _lack_of_memory(data: Splits) -> str | None:
+    """What says that the images take too much memory; None if they do not."""
     needed, free = _needed(data), free_memory()
     share = SHARE_OF_DEVICE if backend.on_gpu() else SHARE_OF_HOST
     if free is not None and needed > share * free:
@@ -99,10 +106,7 @@ def _needed(data: Splits) -> int:
 def free_memory() -> int | None:
     """Bytes that are free on the device that trains; None where nobody tells."""
     if not backend.on_gpu():
-        try:
-            return os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
-        except (ValueError, OSError):
-            return None
+        return _free_memory_of_host()
     if keras.backend.backend() == "jax":
         import jax
 
@@ -111,6 +115,21 @@ def free_memory() -> int | None:
             return None
         return int(statistics["bytes_limit"] - statistics["bytes_in_use"])
     return _free_memory_of_gpu()
+
+
+def _free_memory_of_host(meminfo: str = "/proc/meminfo") -> int | None:
+    """Memory that a process may take, files that the system keeps in free memory not counted."""
+    try:
+        with open(meminfo, encoding="ascii") as file:
+            for line in file:
+                if line.startswith("MemAvailable:"):
+                    return int(line.split()[1]) * 2**10
+    except OSError:
+        pass  # Not Linux.
+    try:
+        return os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    except (ValueError, OSError):
+        return None
 
 
 def _free_memory_of_gpu() -> int | None:
