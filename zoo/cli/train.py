@@ -123,7 +123,12 @@ def _train_seeds(
     if diverged:
         raise Diverged(
             f"{len(diverged)} of {count} trainings diverged: seed "
-            f"{', '.join(map(str, diverged))}. The others are done and kept."
+            f"{', '.join(map(str, diverged))}. "
+            + (
+                "The others are done and kept."
+                if len(diverged) < count
+                else "Lower train.optimizer's learning_rate."
+            )
         )
 
 
