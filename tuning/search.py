@@ -18,7 +18,7 @@ from tuning.listener import SearchListener
 from tuning.result import SearchResult
 from tuning.state import SearchState
 from zoo import __version__
-from zoo.backend_choice import settle
+from zoo.backend.choice import settle
 from zoo.errors import Problem, RunError
 from zoo.recipe import Template
 from zoo.recipe.resolve import dump_data

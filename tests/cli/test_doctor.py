@@ -8,10 +8,10 @@ import pytest
 
 from tests.cli.calls import call, document
 from tests.doctor.facts import GPU, LISTED, facts
-from zoo.backend_choice import choose
+from zoo.backend.choice import choose
+from zoo.backend.installation import Installation
 from zoo.cli.doctor import size
 from zoo.doctor import examination
-from zoo.installation import Installation
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from zoo.cache_folder import cache_folder
+from zoo.backend.cache_folder import cache_folder
 from zoo.data import digits, folder, tfds
 from zoo.data.images import ImageSpec
 from zoo.data.splits import Splits

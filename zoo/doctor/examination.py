@@ -8,11 +8,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from zoo.backend_choice import BACKENDS, choose
+from zoo.backend.choice import BACKENDS, choose
+from zoo.backend.installation import look
 from zoo.doctor import folders, gpus, host, packages
 from zoo.doctor.probe import probe
 from zoo.doctor.problems import Problem, find
-from zoo.installation import look
 
 
 @dataclass(frozen=True)

@@ -9,8 +9,8 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from zoo import compilation_cache
-from zoo.cache_folder import cache_folder
+from zoo.backend import compilation_cache
+from zoo.backend.cache_folder import cache_folder
 
 
 def describe(runs: Path = Path("runs")) -> list[dict[str, Any]]:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import zoo
-from zoo.installation import installed_version
+from zoo.backend.installation import installed_version
 
 # What every training needs, whatever the backend.
 REQUIRED = ("keras", "numpy", "pydantic", "pyyaml", "pillow", "scikit-learn", "rich", "typer")

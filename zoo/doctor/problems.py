@@ -9,10 +9,10 @@ from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
-from zoo.backend_choice import BACKENDS, VARIABLE
+from zoo.backend.choice import BACKENDS, VARIABLE
+from zoo.backend.installation import OLDEST_DRIVER
 from zoo.doctor.host import usable_memory
 from zoo.doctor.packages import EXTRAS, install, missing_required
-from zoo.installation import OLDEST_DRIVER
 
 Facts = Mapping[str, Any]
 
@@ -105,7 +105,7 @@ def _accelerator(facts: Facts) -> Iterator[Problem]:
 
 
 def _gpu_fix(name: str, obstacle: str) -> str:
-    """Return what takes an obstacle of `zoo.installation` away."""
+    """Return what takes an obstacle of `zoo.backend.installation` away."""
     if "JAX_PLATFORMS" in obstacle:
         return "unset JAX_PLATFORMS"
     if "driver" in obstacle:

@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import ROOT
-from zoo.backend_choice import Choice, choose, keras_json
-from zoo.installation import Installation
+from zoo.backend.choice import Choice, choose, keras_json
+from zoo.backend.installation import Installation
 
 OBSTACLE = "lacks its CUDA 12 libraries"
 
@@ -116,7 +116,7 @@ def test_settle_tells_once(variable: str, lines: int, tmp_path: Path) -> None:
     """Children inherit what was settled, and a second question is no news."""
     (tmp_path / "keras.json").write_text('{"backend": "jax"}', encoding="utf-8")
     code = (
-        "import os; from zoo.backend_choice import settle; said = []\n"
+        "import os; from zoo.backend.choice import settle; said = []\n"
         "settle(say=said.append); settle(say=said.append)\n"
         "print(os.environ['KERAS_BACKEND'], len(said))\n"
     )

@@ -22,7 +22,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from zoo.installation import Installation, look
+from zoo.backend.installation import Installation, look
 
 # Backends on which zoo trains, and what installs each.
 BACKENDS = {"tensorflow": "pip install tensorflow", "jax": "pip install jax"}

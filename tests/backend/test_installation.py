@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from zoo.installation import NVIDIA, Installation, System, look
+from zoo.backend.installation import NVIDIA, Installation, System, look
 
 REQUIREMENTS = (
     "keras>=3.12",

@@ -13,7 +13,7 @@ import warnings
 from contextlib import suppress
 from pathlib import Path
 
-from zoo.cache_folder import cache_folder
+from zoo.backend.cache_folder import cache_folder
 
 MAX_BYTES = 2 * 2**30
 MIN_COMPILE_SECONDS = 0.3  # What compiles faster is not worth a file. JAX takes 1 s.

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import ROOT
-from zoo import compilation_cache
+from zoo.backend import compilation_cache
 
 
 def test_where_it_is(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -48,7 +48,7 @@ def test_a_folder_that_others_may_write_to_is_not_private(tmp_path: Path) -> Non
 PROCESS = """
 import jax
 import jax.numpy as jnp
-from zoo import compilation_cache
+from zoo.backend import compilation_cache
 
 events = []
 jax.monitoring.register_event_listener(lambda event, **_: events.append(event))

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from zoo.cache_folder import cache_folder
+from zoo.backend.cache_folder import cache_folder
 
 
 def test_what_names_it(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -15,8 +15,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from zoo import compilation_cache
-from zoo.backend_choice import BACKENDS, settle
+from zoo.backend import compilation_cache
+from zoo.backend.choice import BACKENDS, settle
 from zoo.errors import EnvironmentFault
 
 if TYPE_CHECKING:
@@ -29,9 +29,9 @@ def prepare(
     preferred: str | None = None,
     say: Callable[[str], None] | None = None,
 ) -> Any:
-    """Imports Keras on the backend that `zoo.backend_choice` decides on, without its messages.
+    """Imports Keras on the backend that `zoo.backend.choice` decides on, without its messages.
 
-    On JAX, compiled functions are kept on the disk (`zoo.compilation_cache`).
+    On JAX, compiled functions are kept on the disk (`zoo.backend.compilation_cache`).
 
     Args:
         deterministic: whether operations must give the same bits every time.
