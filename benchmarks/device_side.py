@@ -174,7 +174,7 @@ def train_seeds(config: Config, turns: Turns) -> None:
 
 
 def train_torch(config: Config, turns: Turns) -> None:
-    """Trains with benchmarks/torch_peer.py; all that it compiles comes before its first step."""
+    """Trains with benchmarks/torch_peer.py, which compiles everything before its first step."""
     import torch_peer
 
     ready: list[float] = []

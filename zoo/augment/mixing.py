@@ -58,9 +58,8 @@ def draw_cutmix(options: Any, rng: AugmentRng, shape: Shape) -> Draws:
     The rectangle has the image's proportions. Its centre is anywhere, so it may be cut by an edge.
 
     Returns:
-        int32 (batch,) `partners`; `tops`, `heights`, `lefts` and `widths`, of which tops and lefts
-        may be negative; and `weights`, the fraction of pixels that an image keeps, in units of
-        2^-24.
+        int32 (batch,) `partners`; `tops`, `heights`, `lefts` and `widths`; and `weights`, the
+        fraction of pixels that an image keeps, in units of 2^-24. Tops and lefts may be negative.
     """
     count, height, width, _ = shape
     partners, weights = _draw_partners(count, options, rng)

@@ -44,7 +44,7 @@ def posterize_bits(strength: float) -> int:
 
 
 def blend_factor(strength: float) -> float:
-    """How much of a picture is kept, of which the rest is without color, contrast and so on."""
+    """The factor of Pillow's ImageEnhance: 1 keeps the picture, 0 removes color, contrast, ..."""
     return 1 + 0.9 * strength
 
 

@@ -101,7 +101,7 @@ def settle(preferred: str | None = None, say: Callable[[str], None] | None = Non
 
 
 def _automatic(found: Installation) -> Choice:
-    """Decide by what is installed."""
+    """Choose a backend from the packages and devices that were found."""
     if found.jax and not found.tensorflow:
         return Choice("jax", "zoo", "TensorFlow is not installed", is_news=True)
     if found.jax and found.accelerator and found.tensorflow_obstacle and not found.jax_obstacle:

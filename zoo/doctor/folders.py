@@ -18,7 +18,7 @@ def describe(runs: Path = Path("runs")) -> list[dict[str, Any]]:
 
     Returns:
         {name, path, bytes, free, writable} of each: name `data`, `jax` or `runs`; bytes of its
-        files, None for the runs, of which there may be very many; free bytes of its disk.
+        files, None for the runs, since counting very many files takes long; free bytes of its disk.
     """
     jax = compilation_cache.folder()
     return [

@@ -43,8 +43,8 @@ LUMA_BITS = 16
 def rand_augment(images: Tensor, options: Any, draws: Mapping[str, Tensor]) -> Tensor:
     """Applies the drawn `operations` with `signs`, int32 (batch, num_ops), to the images.
 
-    Bits equal those of the host, of which the blends and `equalize` are Pillow's. An image has at
-    most 2^22 pixels, for its sum of grey values to fit in int32.
+    Bits equal the host's. The host's blends and `equalize` are Pillow's. An image has at most 2^22
+    pixels, so that its sum of grey values fits in int32.
     """
     for step in range(options.num_ops):
         operations, signs = draws["operations"][:, step], draws["signs"][:, step]
@@ -145,7 +145,7 @@ def _grey(pixels: Tensor) -> Tensor:
 
 
 def _smooth(pixels: Tensor) -> Tensor:
-    """Returns means of 3 by 3 pixels, of which the middle counts five times.
+    """Returns means of 3 by 3 pixels; the middle one counts five times.
 
     Pixels at the border stay as they are.
     """

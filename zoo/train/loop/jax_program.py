@@ -112,6 +112,6 @@ def _strong(value: Any) -> Any:
 def _stack(rows: int, *draws: np.ndarray) -> np.ndarray:
     """Stacks the draws of steps to (rows, ...); rows past the last step are never read."""
     stacked = np.empty((rows, *np.shape(draws[0])), np.asarray(draws[0]).dtype)
-    for number in range(rows):
-        stacked[number] = draws[min(number, len(draws) - 1)]
+    for number, row in enumerate(draws):
+        stacked[number] = row
     return stacked
