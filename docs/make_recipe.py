@@ -70,6 +70,8 @@ def kind_of(kind: Any, metadata: list[Any]) -> str:
         of = kind_of(inner[0], [])
         if Ellipsis in inner:
             return f"list of {of}"
+        if len(inner) == 3:
+            return f"list of three {of}s"
         return f"range, {of}" if of.startswith(PLAIN[float]) else "pair"
     if isinstance(kind, type) and issubclass(kind, BaseModel):
         return anchor(kind)

@@ -28,6 +28,7 @@ from zoo.data.splits import Splits
 from zoo.model import builder, data_dependent_init
 from zoo.plan import Plan, plan
 from zoo.recipe import Recipe
+from zoo.recipe.resolve import with_value_range
 from zoo.rundir import Run, write_text
 from zoo.train import checkpoint, components, run_metadata
 from zoo.train.divergence import LossDiverged
@@ -197,6 +198,7 @@ class TrialTrainer:
         if last is None:
             raise ValueError("no trial to keep")
         recipe, result, model = last.recipe, last.result, last.network.model
+        recipe = with_value_range(recipe, self.data.value_range)
         write_text(run.recipe_file, recipes.dump(recipe))
         run.write_rows([dict(row) for row in result.curve])
         trained = [backend.to_numpy(variable) for variable in model.variables]

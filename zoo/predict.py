@@ -77,7 +77,7 @@ class ExportedModel:
         artifact.verify_files(manifest)
         model = artifact.folder if artifact.format == "saved_model" else artifact.model_file
         try:
-            self.spec = ImageSpec(**manifest["image"])
+            self.spec = ImageSpec.from_json(manifest["image"])
             self.class_names, calls = readers.READERS[artifact.format](model)
         except ImportError as error:
             package = {"onnx": '"zoo-keras[onnx]"', "litert": '"zoo-keras[litert]"'}

@@ -27,7 +27,7 @@ from zoo.data.pixel_statistics import PixelStatistics
 from zoo.data.splits import ArraySplit
 from zoo.errors import EnvironmentFault
 
-FORMAT = 2  # Version of an entry's files and of how images are decoded.
+FORMAT = 3  # Version of an entry's files and of how images are decoded.
 MANIFEST = "manifest.json"
 STATISTICS = "statistics.npz"
 BUILDING = ".building-"

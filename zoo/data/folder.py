@@ -8,15 +8,17 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from zoo.data import cache, layout
+from zoo.data import cache, content_report, layout, value_range
 from zoo.data.cache import Entry
+from zoo.data.content import Content
+from zoo.data.content_summary import ContentSummary, summarise
 from zoo.data.images import ImageSpec
 from zoo.data.layout import Layout
 from zoo.data.memory import free_bytes
@@ -41,7 +43,8 @@ def load(
         progress: called with (images done, images in all, what is being done).
 
     Raises:
-        DataError: the folder is not laid out as expected, or images are bad (names all of them).
+        DataError: the folder is not laid out as expected, images are bad (names all of them), or
+            decoding loses what most of them show.
         EnvironmentFault: the cache cannot be written.
     """
     root = Path(os.path.abspath(Path(options.path).expanduser()))
@@ -51,6 +54,9 @@ def load(
         test_split=options.test_split,
         split_seed=options.split_seed,
     )
+    if data.value_range == "auto":
+        limits = value_range.of_files(folder, spec, cache_dir, progress)
+        spec = replace(spec, value_range=limits)
     resident, entry = _choose(folder, data, spec, cache_dir)
     if entry is None:
         entry = cache.store(
@@ -60,7 +66,10 @@ def load(
             _decoded_bytes(folder, spec) if resident else 0,
         )
     _require_usable(entry.manifest, data, folder)
-    return _splits(entry, folder, spec, resident=resident)
+    content = ContentSummary.from_json(entry.manifest["content"])
+    content_report.require_content(content, data, folder.class_names, f"{root}/")
+    notes = content_report.notes(content, data, folder.class_names)
+    return _splits(entry, folder, spec, notes, resident=resident)
 
 
 def _choose(
@@ -137,6 +146,7 @@ def _manifest(folder: Layout, checks: Mapping[str, list[FileCheck]]) -> dict[str
     """Describes the usable files of each split, and lists bad and animated ones."""
     splits: dict[str, dict[str, list[Any]]] = {}
     bad, animated = [], []
+    contents: list[tuple[str, int, str, Content]] = []
     for split, files in folder.splits.items():
         rows: dict[str, list[Any]] = {"files": [], "labels": [], "sha256": []}
         for file, check in zip(files, checks[split], strict=True):
@@ -148,11 +158,14 @@ def _manifest(folder: Layout, checks: Mapping[str, list[FileCheck]]) -> dict[str
             rows["sha256"].append(check.sha256)
             if check.frames > 1:
                 animated.append((file.path, check.frames))
+            if check.content is not None:
+                contents.append((split, file.label, file.path, check.content))
         splits[split] = rows
     return {
         "splits": splits,
         "bad": bad,
         "animated": animated,
+        "content": summarise(contents).as_json(),
         "fingerprint": _fingerprint(folder.class_names, splits),
     }
 
@@ -180,8 +193,10 @@ def _require_usable(manifest: Mapping[str, Any], data: Data, folder: Layout) -> 
     problems = [Problem(file=str(folder.root / path), message=reason) for _, path, reason in bad]
     if bad and data.on_bad_image == "error":
         total = sum(map(len, folder.splits.values()))
+        ranges = any("data.value_range" in reason for _, _, reason in bad)
         raise DataError(
-            f"{len(bad)} of {total} images cannot be used; repair or remove these files, or leave "
+            f"{len(bad)} of {total} images cannot be used; "
+            f"{'set data.value_range, ' * ranges}repair or remove these files, or leave "
             "them out with data.on_bad_image: skip",
             problems,
         )
@@ -204,7 +219,9 @@ def _require_usable(manifest: Mapping[str, Any], data: Data, folder: Layout) -> 
             raise DataError(f"without its bad images, {split} is empty; repair them", problems)
 
 
-def _splits(entry: Entry, folder: Layout, spec: ImageSpec, *, resident: bool) -> Splits:
+def _splits(
+    entry: Entry, folder: Layout, spec: ImageSpec, notes: Sequence[str], *, resident: bool
+) -> Splits:
     stored = entry.manifest["splits"]
 
     def split(name: str) -> Split:
@@ -221,7 +238,8 @@ def _splits(entry: Entry, folder: Layout, spec: ImageSpec, *, resident: bool) ->
         class_names=folder.class_names,
         image_shape=spec.shape,
         fingerprint=entry.manifest["fingerprint"],
-        notes=(*folder.notes, *_notes(entry.manifest)),
+        notes=(*folder.notes, *_notes(entry.manifest), *notes),
+        value_range=spec.value_range,
     )
 
 

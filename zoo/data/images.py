@@ -16,16 +16,18 @@ import numpy as np
 from PIL import Image, UnidentifiedImageError
 
 from zoo.data import exif
-from zoo.recipe.schema import Recipe
+from zoo.data.content import Content, measured
+from zoo.data.levels import to_8_bits
+from zoo.data.resizing import RESAMPLING, resized
+from zoo.data.samples import of_array, read
+from zoo.data.spec import DROP, BadImage, ImageSpec, RangeNeeded
+
+__all__ = [
+    "FORMATS", "LUMA", "RESAMPLING", "BadImage", "Decoded", "ImageSpec", "RangeNeeded", "as_png",
+    "decode", "fit", "fit_measured",
+]  # fmt: skip
 
 FORMATS = ("JPEG", "PNG", "BMP", "GIF", "WEBP", "TIFF")
-RESAMPLING = {
-    "nearest": Image.Resampling.NEAREST,
-    "bilinear": Image.Resampling.BILINEAR,
-    "bicubic": Image.Resampling.BICUBIC,
-    "area": Image.Resampling.BOX,
-    "lanczos3": Image.Resampling.LANCZOS,
-}
 UPRIGHT = {  # EXIF orientation -> operation that turns the image upright.
     2: Image.Transpose.FLIP_LEFT_RIGHT,
     3: Image.Transpose.ROTATE_180,
@@ -43,53 +45,6 @@ Image.MAX_IMAGE_PIXELS = None
 warnings.filterwarnings("ignore", category=UserWarning, module=r"PIL\.")
 
 
-class BadImage(ValueError):
-    """An image cannot be used; the message is a short reason."""
-
-
-@dataclass(frozen=True)
-class ImageSpec:
-    """Size and channels that every image is brought to, and how; see the recipe's `data` block.
-
-    Args:
-        height: in pixels.
-        width: in pixels.
-        channels: 1 (grey) or 3 (RGB).
-        interpolation: a key of `RESAMPLING`.
-        crop_to_aspect_ratio: whether to crop the centre instead of squeezing.
-        pad_to_aspect_ratio: whether to pad with black instead of squeezing.
-        max_megapixels: limit on the file's own size.
-    """
-
-    height: int
-    width: int
-    channels: int
-    interpolation: str = "bilinear"
-    crop_to_aspect_ratio: bool = False
-    pad_to_aspect_ratio: bool = False
-    max_megapixels: float = 50.0
-
-    @classmethod
-    def of(cls, recipe: Recipe) -> ImageSpec:
-        """Returns the spec of a recipe's `data` block."""
-        data = recipe.data
-        height, width, channels = recipe.image_shape
-        return cls(
-            height,
-            width,
-            channels,
-            data.interpolation,
-            data.crop_to_aspect_ratio,
-            data.pad_to_aspect_ratio,
-            data.max_megapixels,
-        )
-
-    @property
-    def shape(self) -> tuple[int, int, int]:
-        """(height, width, channels)."""
-        return (self.height, self.width, self.channels)
-
-
 @dataclass(frozen=True)
 class Decoded:
     """A decoded image, and facts about its file.
@@ -99,15 +54,17 @@ class Decoded:
         frames: frames or pages of the file.
         size: (height, width) of the file's image, upright.
         mode: colour mode of the file, as Pillow names it.
+        content: what decoding kept of the file; None if it was not measured.
     """
 
     pixels: np.ndarray
     frames: int
     size: tuple[int, int]
     mode: str
+    content: Content | None = None
 
 
-def decode(source: Path | bytes, spec: ImageSpec) -> Decoded:
+def decode(source: Path | bytes, spec: ImageSpec, *, measure: bool = False) -> Decoded:
     """Decodes an image.
 
     The format (one of `FORMATS`) is detected from the content, not from the file name.
@@ -115,8 +72,10 @@ def decode(source: Path | bytes, spec: ImageSpec) -> Decoded:
     Args:
         source: path of the file, or its bytes.
         spec: size and channels of the result.
+        measure: whether to measure what decoding keeps of the file.
 
     Raises:
+        RangeNeeded: its values fit no range that is known.
         BadImage: the file is empty, no image, cut short, corrupt, or above `spec.max_megapixels`.
     """
     try:
@@ -126,7 +85,7 @@ def decode(source: Path | bytes, spec: ImageSpec) -> Decoded:
     if not content:
         raise BadImage("the file is empty")
     try:
-        return _decode(content, spec)
+        return _decode(content, spec, measure)
     except (BadImage, MemoryError):
         raise
     except UnidentifiedImageError:
@@ -150,29 +109,45 @@ def fit(pixels: np.ndarray, spec: ImageSpec) -> np.ndarray:
     Raises:
         BadImage: the array has another shape or type, or is above `spec.max_megapixels`.
     """
-    if pixels.ndim == 3 and pixels.shape[2] in (1, 2):
-        pixels = pixels[:, :, 0]
-    if pixels.ndim not in (2, 3) or (pixels.ndim == 3 and pixels.shape[2] not in (3, 4)):
-        raise BadImage(f"not an image: an array of shape {pixels.shape}")
-    if pixels.dtype == np.uint16:
-        pixels = (pixels >> 8).astype(np.uint8)
-    elif pixels.dtype == np.bool_:
-        pixels = pixels.astype(np.uint8) * 255
-    elif pixels.dtype != np.uint8:
-        raise BadImage(f"pixels of type {pixels.dtype}. Expected uint8, uint16 or bool")
-    height, width = pixels.shape[:2]
-    _check_size(width, height, spec)
-    return _to_spec(Image.fromarray(np.ascontiguousarray(pixels)), spec)
+    return fit_measured(pixels, spec)[0]
 
 
-def as_png(pixels: np.ndarray) -> bytes:
-    """Encodes uint8 (height, width, 1 or 3) as PNG."""
+def fit_measured(pixels: np.ndarray, spec: ImageSpec) -> tuple[np.ndarray, Content]:
+    """Brings an array of pixels to size and channels, and measures what that keeps.
+
+    Args:
+        pixels: as for `fit`.
+        spec: size and channels of the result.
+
+    Returns:
+        uint8 of `spec.shape`, and the measurement.
+
+    Raises:
+        BadImage: as for `fit`.
+    """
+    samples = of_array(pixels)
+    _check_size(*samples.image.size, spec)
+    converted = to_8_bits(samples, spec)
+    image = resized(converted, spec)
+    return _array(image, spec), measured(samples, converted, image, spec)
+
+
+def as_png(pixels: np.ndarray, *, as_alpha: bool = False) -> bytes:
+    """Encodes pixels as PNG.
+
+    Args:
+        pixels: uint8 (height, width, 1 or 3).
+        as_alpha: whether to store them as alpha, which is the image for `transparency: alpha`.
+    """
+    image = Image.fromarray(pixels[:, :, 0] if as_alpha or pixels.shape[2] == 1 else pixels)
+    if as_alpha:
+        image = Image.merge("LA", (Image.new("L", image.size), image))
     file = io.BytesIO()
-    Image.fromarray(pixels[:, :, 0] if pixels.shape[2] == 1 else pixels).save(file, "PNG")
+    image.save(file, "PNG")
     return file.getvalue()
 
 
-def _decode(content: bytes, spec: ImageSpec) -> Decoded:
+def _decode(content: bytes, spec: ImageSpec, measure: bool) -> Decoded:
     with Image.open(io.BytesIO(content), formats=FORMATS) as image:
         _check_size(*image.size, spec)
         # GIF, PNG, WebP and TIFF may hold several frames; the first one is decoded.
@@ -181,10 +156,16 @@ def _decode(content: bytes, spec: ImageSpec) -> Decoded:
             # Pillow decodes a PNG whose last bytes are missing; verify() checks the checksums.
             with Image.open(io.BytesIO(content), formats=("PNG",)) as checked:
                 checked.verify()
-        image.load()
-        upright = _upright(image, content)
-        size = (upright.height, upright.width)
-        return Decoded(_to_spec(upright, spec), frames, size, image.mode)
+        depth = measure or spec.value_range is not None
+        samples = read(image, content, depth=depth, alpha=measure or spec.transparency != DROP)
+        converted = to_8_bits(samples, spec)
+        orientation = _orientation(image, content)
+        if orientation in UPRIGHT:
+            converted = converted.transpose(UPRIGHT[orientation])
+        result = resized(converted, spec)
+        found = measured(samples, converted, result, spec) if measure else None
+        size = (converted.height, converted.width)
+        return Decoded(_array(result, spec), frames, size, image.mode, found)
 
 
 def _check_size(width: int, height: int, spec: ImageSpec) -> None:
@@ -197,108 +178,18 @@ def _check_size(width: int, height: int, spec: ImageSpec) -> None:
         )
 
 
-def _gif_on_black(image: Any) -> Image.Image:
-    """Paints the first frame of a GIF on black, as TensorFlow does."""
-    box = image.dispose_extent
-    frame = image.convert("RGBA").crop(box)
-    canvas = Image.new("RGB", image.size)
-    canvas.paste(frame.convert("RGB"), box, frame.getchannel("A"))
-    return canvas
+def _orientation(image: Any, content: bytes) -> int:
+    """Returns the EXIF orientation of an opened image, 1 to 8."""
+    if image.format != "TIFF":
+        return exif.orientation(content)
+    try:
+        return int(image.getexif().get(exif.ORIENTATION_TAG, 1))
+    except Exception:  # Unreadable metadata does not make the pixels bad.
+        return 1
 
 
-def _from_cmyk(image: Image.Image) -> Image.Image:
-    """Converts CMYK to RGB with TensorFlow's rounding.
-
-    Pillow takes every CMYK JPEG for an inverted one, as Adobe writes them.
-    """
-    inks = 255 - np.asarray(image).astype(np.uint16)
-    if image.format in ("JPEG", "MPO") and "adobe" not in image.info:
-        inks = 255 - inks
-    return Image.fromarray((inks[:, :, :3] * inks[:, :, 3:] // 255).astype(np.uint8))
-
-
-def _upright(image: Image.Image, content: bytes) -> Image.Image:
-    """Turns an image by its EXIF orientation."""
-    orientation = exif.orientation(content)
-    if image.format == "TIFF":
-        try:
-            orientation = image.getexif().get(exif.ORIENTATION_TAG, 1)
-        except Exception:  # Unreadable metadata does not make the pixels bad.
-            orientation = 1
-    # These conversions depend on the file's format, which a turned image no longer knows.
-    if image.format == "GIF":
-        image = _gif_on_black(image)
-    elif image.mode == "CMYK":
-        image = _from_cmyk(image)
-    return image.transpose(UPRIGHT[orientation]) if orientation in UPRIGHT else image
-
-
-def _to_spec(image: Image.Image, spec: ImageSpec) -> np.ndarray:
-    image = _to_mode(image, "L" if spec.channels == 1 else "RGB")
-    if image.size != (spec.width, spec.height):
-        image = _resized(image, spec)
+def _array(image: Image.Image, spec: ImageSpec) -> np.ndarray:
     return np.asarray(image, dtype=np.uint8).reshape(spec.shape)
-
-
-def _to_mode(image: Image.Image, mode: str) -> Image.Image:
-    """Converts to "L" or "RGB"; alpha is dropped, not blended, as TensorFlow does."""
-    if image.mode == mode:
-        return image
-    if image.mode == "F":
-        raise BadImage("floating-point pixels, whose range is unknown. Expected integers")
-    if image.mode.startswith("I"):
-        image = _high_byte(image)
-    elif image.mode in ("P", "PA", "La", "RGBa"):
-        # Via RGBA: Pillow's direct conversion treats transparent palette entries specially.
-        image = image.convert("RGBA")
-    if mode == "L" and image.mode not in ("1", "L", "LA"):
-        image = image.convert("RGB")
-    return image.convert(mode)
-
-
-def _high_byte(image: Image.Image) -> Image.Image:
-    """Converts 16 bits to 8; Pillow's own conversion clips at 255."""
-    values = np.asarray(image)
-    if values.min() < 0 or values.max() > 65535:
-        raise BadImage("32-bit pixels above 16 bits. Expected values in 0..65535")
-    return Image.fromarray((values.astype(np.int64) >> 8).astype(np.uint8))
-
-
-def _resized(image: Image.Image, spec: ImageSpec) -> Image.Image:
-    resample = RESAMPLING[spec.interpolation]
-    size = (spec.width, spec.height)
-    width, height = image.size
-    if spec.pad_to_aspect_ratio:
-        scale = min(spec.width / width, spec.height / height)
-        inner = (
-            min(spec.width, max(1, round(width * scale))),
-            min(spec.height, max(1, round(height * scale))),
-        )
-        canvas = Image.new(image.mode, size)
-        left, top = (spec.width - inner[0]) // 2, (spec.height - inner[1]) // 2
-        canvas.paste(_scaled(image, inner, resample), (left, top))
-        return canvas
-    if spec.crop_to_aspect_ratio:
-        # The window of keras.utils.image_dataset_from_directory, rounding included.
-        crop_width = max(1, min(width, int(height * spec.width / spec.height)))
-        crop_height = max(1, min(height, int(width * spec.height / spec.width)))
-        left, top = (width - crop_width) // 2, (height - crop_height) // 2
-        box = (left, top, left + crop_width, top + crop_height)
-        # Not resize(box=...), which also reads pixels outside of the box.
-        image = image.crop(box)
-    return _scaled(image, size, resample)
-
-
-def _scaled(image: Image.Image, size: tuple[int, int], resample: Image.Resampling) -> Image.Image:
-    if resample is not Image.Resampling.NEAREST:
-        # The width first. Pillow's own order depends on its version and the image's shape, and an
-        # export must round as training did.
-        return image.resize((size[0], image.height), resample).resize(size, resample)
-    # In integers: Pillow sums up a fraction, which an export cannot reproduce.
-    values = np.asarray(image)
-    for axis, (old, new) in enumerate(zip(values.shape, reversed(size), strict=False)):
-        values = values.take((2 * np.arange(new) + 1) * old // (2 * new), axis)
-    return Image.fromarray(np.ascontiguousarray(values))
 
 
 def _reason(error: Exception) -> str:

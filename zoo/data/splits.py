@@ -167,6 +167,7 @@ class Splits:
         fingerprint: SHA-256 over content, labels and membership of the splits, equal on every
             machine.
         notes: sentences that the user should see.
+        value_range: the range that `data.value_range` gave, or `auto` measured; None for none.
     """
 
     train: Split
@@ -176,6 +177,7 @@ class Splits:
     image_shape: tuple[int, int, int]
     fingerprint: str
     notes: tuple[str, ...] = ()
+    value_range: tuple[float, float] | None = None
 
 
 def pixel_statistics(split: Split) -> PixelStatistics:

@@ -9,14 +9,16 @@ from __future__ import annotations
 import hashlib
 import itertools
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from zoo.data import cache, tfds_builder
-from zoo.data.images import BadImage, ImageSpec, fit
+from zoo.data import cache, content_report, tfds_builder
+from zoo.data.content import Content
+from zoo.data.content_summary import ContentSummary, joined, summarise
+from zoo.data.images import BadImage, ImageSpec, fit_measured
 from zoo.data.splits import ArraySplit, Splits, pixel_statistics
 from zoo.errors import DataError, Problem
 from zoo.progress import Progress
@@ -38,7 +40,7 @@ def load(options: Tfds, data: Data, spec: ImageSpec, cache_dir: Path, progress: 
 
     Raises:
         DataError: no such builder or split, no usable image and label features, a failed
-            download, or bad images.
+            download, bad images, or images of which decoding loses what most of them show.
         EnvironmentFault: tensorflow_datasets is not installed, or the cache cannot be written.
     """
     with tfds_builder.quiet():
@@ -56,6 +58,8 @@ def _load(
         {name: tfds_builder.ranges(builder, text) for name, text in split_strings.items()}
     )
     names = tfds_builder.class_names(builder, options)
+    if data.value_range == "auto":
+        spec = replace(spec, value_range=_value_range(builder, split_strings["train"], progress))
     key = _key(builder, split_strings, counts, spec)
     entry = cache.find(cache_dir, key)
     if entry is None:
@@ -69,6 +73,8 @@ def _load(
     _require_usable(entry.manifest, data, builder)
     names = names or _numbers_as_names(entry.manifest, options)
     _check_labels(entry.manifest, names, options)
+    content = ContentSummary.from_json(entry.manifest["content"])
+    content_report.require_content(content, data, names, "")
     return Splits(
         train=entry.array_split("train"),
         validation=entry.array_split("validation"),
@@ -76,8 +82,24 @@ def _load(
         class_names=names,
         image_shape=spec.shape,
         fingerprint=entry.manifest["fingerprint"],
-        notes=tuple(f"left out {place}: {reason}" for place, reason in entry.manifest["bad"]),
+        notes=(
+            *(f"left out {place}: {reason}" for place, reason in entry.manifest["bad"]),
+            *content_report.notes(content, data, names),
+        ),
+        value_range=spec.value_range,
     )
+
+
+def _value_range(builder: Any, split: str, progress: Progress) -> tuple[float, float] | None:
+    """Returns the smallest and largest value of 16-bit training images; None if there are none."""
+    limits = None
+    for row, (image, _) in enumerate(examples(builder, split)):
+        if image.dtype == np.uint16 and image.size:
+            colours = image[:, :, : image.shape[2] - 1 + image.shape[2] % 2]
+            limits = joined((limits, (float(colours.min()), float(colours.max()))))
+        if row % PROGRESS_EVERY == 0:
+            progress(row, row, "measuring values")
+    return limits if limits is None or limits[0] < limits[1] else (limits[0], limits[0] + 1)
 
 
 def _split_strings(options: Tfds) -> dict[str, str]:
@@ -187,6 +209,7 @@ def _fill(
     digest = hashlib.sha256(builder.info.full_name.encode())
     manifest: dict[str, Any] = {"splits": {}, "bad": []}
     usable: dict[str, np.ndarray] = {}
+    contents: list[tuple[str, int, str, Content]] = []
     done = 0
     for name, split in split_strings.items():
         digest.update(f"\0{name}\0{split}\0".encode())
@@ -195,7 +218,7 @@ def _fill(
         labels = []
         for row, (image, label) in enumerate(examples(builder, split)):
             try:
-                array[row] = fit(image, spec)
+                array[row], found = fit_measured(image, spec)
             except BadImage as error:
                 manifest["bad"].append((f"{split} image {row}", str(error)))
                 continue
@@ -207,6 +230,7 @@ def _fill(
             digest.update(image.tobytes())
             usable[name][row] = True
             labels.append(label)
+            contents.append((name, label, f"{split} image {row}", found))
         cache.flush(array)
         manifest["splits"][name] = {"labels": labels}
     progress(done, done, "decoding images")
@@ -216,6 +240,7 @@ def _fill(
     pixels = np.load(folder / "train.npy", mmap_mode="r")
     train = ArraySplit(pixels, np.asarray(manifest["splits"]["train"]["labels"], np.int32))
     cache.save_statistics(folder, pixel_statistics(train))
+    manifest["content"] = summarise(contents).as_json()
     manifest["fingerprint"] = digest.hexdigest()
     return manifest
 

@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from zoo.data import images
+from zoo.data.content import Content
 from zoo.data.images import BadImage, ImageSpec
 from zoo.data.layout import ImageFile, Layout
 from zoo.data.pixel_statistics import PixelStatistics
@@ -31,11 +32,13 @@ class FileCheck:
         sha256: hash of its content.
         frames: number of its frames or pages.
         reason: why it cannot be used; None if it can.
+        content: what decoding keeps of it; None if it cannot be used.
     """
 
     sha256: str
     frames: int
     reason: str | None
+    content: Content | None = None
 
 
 def verify(
@@ -96,22 +99,22 @@ def _verify_files(
     statistics: PixelStatistics | None = None
     image_bytes = math.prod(spec.shape)
     for i, file in enumerate(files):
-        digest, frames, reason = ABSENT, 1, None
+        digest, frames, reason, found = ABSENT, 1, None, None
         try:
             content = _read(root / file.path)
             digest = hashlib.sha256(content).hexdigest()
-            decoded = images.decode(content, spec)
+            decoded = images.decode(content, spec, measure=True)
         except BadImage as error:
             reason = str(error)
         else:
-            frames = decoded.frames
+            frames, found = decoded.frames, decoded.content
             if rows is not None:
                 rows[i] = decoded.pixels
             if sums:
                 to_sum.append(decoded.pixels)
         if len(to_sum) * image_bytes >= SUM_BYTES:
             statistics, to_sum = _added(statistics, to_sum), []
-        checks.append(FileCheck(digest, frames, reason))
+        checks.append(FileCheck(digest, frames, reason, found))
     return checks, _added(statistics, to_sum)
 
 

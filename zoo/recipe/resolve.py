@@ -48,6 +48,19 @@ def resolved(recipe: Recipe) -> Recipe:
     return recipe.model_copy(update={"model": model, "data": data})
 
 
+def with_value_range(recipe: Recipe, value_range: tuple[float, float] | None) -> Recipe:
+    """Returns the recipe with the measured range in the place of `value_range: auto`.
+
+    Args:
+        recipe: as trained.
+        value_range: (low, high) of the training images; None if none has more than 8 bits.
+    """
+    if recipe.data.value_range != "auto":
+        return recipe
+    data = recipe.data.model_copy(update={"value_range": value_range})
+    return recipe.model_copy(update={"data": data})
+
+
 def full_order(order: tuple[str, ...]) -> tuple[str, ...]:
     """An order with pool and dropout, where it leaves them out, at its end."""
     return (*order, *(part for part in ORDER if part not in order))

@@ -15,6 +15,7 @@ from pydantic_core import PydanticCustomError
 from zoo.recipe import words
 from zoo.recipe.fields import MAX_COUNT, Choice, Count, Fraction, Model, Pair, choice, tuple_of
 from zoo.recipe.network import Network
+from zoo.recipe.pixels import Transparency, ValueRange
 from zoo.recipe.source import Source
 from zoo.recipe.tune import Tune
 
@@ -54,6 +55,16 @@ class Data(Model):
     )
     pad_to_aspect_ratio: bool = Field(
         False, description="Keep the aspect ratio: pad the shorter side with black."
+    )
+    transparency: Transparency | None = Field(
+        None,
+        description="What becomes of alpha; none: it is dropped, and training stops where that "
+        "empties most images of a class.",
+    )
+    value_range: ValueRange | None = Field(
+        None,
+        description="Values that become 0 and 255 in images of more than 8 bits a channel; auto: "
+        "the smallest and largest of the training images; none: 0 and 65,535 (the high byte).",
     )
     preprocess: Literal[
         "none", "scale01", "scale11", "mean_image", "channel_mean", "channel_meanstd"

@@ -71,6 +71,7 @@ def at_start(recipe: Recipe, data: Splits, scaling: Normalisation, loop: str) ->
         },
         "class_names": list(data.class_names),
         "normalisation": scaling.as_json(),
+        "value_range": data.value_range,
     }
 
 

@@ -27,6 +27,7 @@ from zoo.plan import plan
 from zoo.progress import progress_bar
 from zoo.recipe import Recipe
 from zoo.recipe.network import stages
+from zoo.recipe.resolve import with_value_range
 from zoo.rundir import Run, write_text
 from zoo.train import checkpoint, components, run_metadata
 from zoo.train.checkpoint import Checkpointer
@@ -70,6 +71,8 @@ def train(
     with progress_bar(settings.console) as report:
         data = load_data(recipe, progress=report)
         scaling = normalisation(recipe.data.preprocess, data.train)
+    # The run's recipe holds the range that was measured, so that all that comes later uses it.
+    recipe = with_value_range(recipe, data.value_range)
     # Errors that only the data reveal are raised before the run folder exists.
     class_weights(recipe, data)
     steps_per_epoch = components.training_batches(recipe, data).steps_per_epoch
