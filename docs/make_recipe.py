@@ -17,8 +17,22 @@ from pydantic import BaseModel  # noqa: E402
 from pydantic.fields import FieldInfo  # noqa: E402
 
 from zoo.recipe import Recipe  # noqa: E402
-from zoo.recipe.fields import MAX_COUNT, Choice, NoOptions  # noqa: E402
+from zoo.recipe.fields import (  # noqa: E402
+    MAX_COUNT,
+    MAX_MINUTES,
+    MAX_WIDTH,
+    Choice,
+    NoOptions,
+)
 from zoo.recipe.network import complete  # noqa: E402
+from zoo.recipe.words.word import (  # noqa: E402
+    BELOW_1,
+    LARGEST,
+    MAX_EPOCHS,
+    MAX_GROWTH,
+    MAX_SIDE,
+    SMALLEST,
+)
 
 INTRO = """\
 # The recipe
@@ -32,8 +46,21 @@ A **word with options** is written as the word (`relu`), as the word with its fi
 `[height, width]`, or one whole number for both; a **range** is `[low, high]`. `none` is allowed
 where the type says so. Numbers and words follow YAML 1.2: `1e-3` is a number; `yes`, `no`, `on` and
 `off` are words, not booleans.
+
+The tables leave out bounds that only keep numbers where computing makes sense: a number with a
+fraction is at most 1e9 in size and, where it must be above 0, at least 1e-37 (about what float32
+holds); a side, a kernel, a stride or a window is at most 65,535 pixels (the largest JPEG file), a
+number of filters, units, images in a batch or batches 1,048,576, a number of epochs 1,000,000, a
+time ten years; all that repeats comes to 10,000 kernels at most. With every default written out, a
+recipe holds at most 100,000 values, so that a run's recipe can be read again.
 """
 PLAIN = {int: "whole number", float: "number", bool: "true, false", str: "text"}
+# Bounds that the introduction speaks of.
+FAR = {
+    MAX_COUNT, 2**31, 2**24, MAX_WIDTH, MAX_SIDE, MAX_EPOCHS, -MAX_EPOCHS, MAX_MINUTES, MAX_GROWTH,
+    LARGEST, -LARGEST,
+}  # fmt: skip
+SHORT = {SMALLEST: "> 0", -SMALLEST: "< 0", BELOW_1: "< 1"}
 SIGNS = ((Ge, "ge", ">="), (Gt, "gt", ">"), (Le, "le", "<="), (Lt, "lt", "<"))
 
 
@@ -79,11 +106,11 @@ def kind_of(kind: Any, metadata: list[Any]) -> str:
 
 
 def limits(metadata: list[Any]) -> Iterator[str]:
-    """The limits of a number, without those that only keep it within 32 bits."""
+    """The limits of a number, without those that only keep it where computing makes sense."""
     for kind, name, sign in SIGNS:
         for limit in metadata:
-            if isinstance(limit, kind) and getattr(limit, name) not in (MAX_COUNT, 2**31):
-                yield f"{sign} {getattr(limit, name):g}"
+            if isinstance(limit, kind) and (value := getattr(limit, name)) not in FAR:
+                yield SHORT.get(value, f"{sign} {value:g}")
 
 
 def default_of(field: FieldInfo) -> str:

@@ -14,6 +14,7 @@ from zoo.recipe import augment, class_weight
 from zoo.recipe.combinations import combinations
 from zoo.recipe.resolve import resolved
 from zoo.recipe.schema import Recipe
+from zoo.recipe.shown import cut
 from zoo.recipe.yaml_reader import KeyPath
 
 
@@ -60,7 +61,7 @@ def _learning_rate_factors(recipe: Recipe, variables: list[str]) -> Iterator[tup
             yield (
                 at,
                 "matches no trained variable. Expected a regular expression for paths such as "
-                f"{', '.join(near)}. Received '{group.pattern}'.",
+                f"{', '.join(near)}. Received '{cut(group.pattern)}'.",
             )
         elif not set(matched) & set(remaining):
             yield (

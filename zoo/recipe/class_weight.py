@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from zoo.recipe.schema import Recipe
+from zoo.recipe.shown import listed
 from zoo.recipe.yaml_reader import KeyPath
 
 PATH = ("train", "class_weight", "values", "weights")
@@ -28,9 +29,8 @@ def misfits(recipe: Recipe, classes: int | None) -> Iterator[tuple[KeyPath, str]
             f"classes. Received {len(weights)}.",
         )
     elif not weights or min(weights) < 0 or max(weights) == 0:
-        received = ", ".join(f"{weight:g}" for weight in weights)
         yield (
             PATH,
             "not usable as weights. Expected no number below 0 and one above it. "
-            f"Received [{received}].",
+            f"Received [{listed(weights)}].",
         )

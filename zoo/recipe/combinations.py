@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from math import log
 from typing import Any
 
-from zoo.recipe.network import stages
+from zoo.recipe.network import Stage, stages
 from zoo.recipe.schema import Recipe
+from zoo.recipe.words.word import MAX_GROWTH
 from zoo.recipe.yaml_reader import KeyPath
 
 # Initializers that need the shape of a kernel.
@@ -27,12 +29,18 @@ KERNEL_INITIALIZERS = (
 )
 
 
+# ResNet-1202 has 1,202 kernels, the deepest networks published some 10,000 (Xiao et al. 2018).
+MAX_KERNELS = 10_000
+
+
 def combinations(recipe: Recipe) -> Iterator[tuple[KeyPath, str]]:
     """Such words, as (path, sentence).
 
     Args:
         recipe: valid word by word.
     """
+    yield from _repeats(recipe.model.stack, ("model", "stack"), MAX_KERNELS)
+    yield from _rates(recipe)
     yield from _inherited_maxout(recipe)
     yield from _orders(recipe)
     yield from _initializers(recipe)
@@ -71,7 +79,11 @@ def _initializers(recipe: Recipe) -> Iterator[tuple[KeyPath, str]]:
             initializer = getattr(block, key, None)
             if initializer and initializer.word == "class_priors":
                 yield (*path, key), "class_priors is for the bias of model.head alone."
+            if initializer:
+                yield from _limits((*path, key), initializer)
         initializer = getattr(block, "bias_initializer", None)
+        if initializer:
+            yield from _limits((*path, "bias_initializer"), initializer)
         if initializer and initializer.word in KERNEL_INITIALIZERS:
             yield (
                 (*path, "bias_initializer"),
@@ -103,3 +115,60 @@ def _class_priors(recipe: Recipe) -> Iterator[tuple[KeyPath, str]]:
         yield path, "class_priors needs a bias: drop use_bias: false, or this."
     if recipe.train.loss.word != "softmax":
         yield path, f"class_priors are for loss: softmax. Received loss: {recipe.train.loss.word}."
+
+
+def _repeats(stack: tuple[Stage, ...], path: KeyPath, most: int) -> Iterator[tuple[KeyPath, str]]:
+    """The first repeat with which a stack has too many stages; nothing is repeated to find out."""
+    total = 0
+    for index, stage in enumerate(stack):
+        here = (*path, index, stage.word)
+        inner = getattr(stage.options, "stack", None)
+        repeat = getattr(stage.options, "repeat", 1)
+        if inner is not None:
+            found = list(_repeats(inner, (*here, "stack"), most))
+            if found:
+                yield from found
+                return
+        total += repeat * (1 if inner is None else _count(inner))
+        if total > most:
+            at = (*here, "repeat") if repeat > 1 else here
+            yield (
+                at,
+                f"makes {total:,} stages of the network, with all that repeats. Expected at most "
+                f"{most:,} in all.",
+            )
+            return
+
+
+def _count(stack: tuple[Stage, ...]) -> int:
+    """Number of stages, those in groups and blocks counted as often as they repeat."""
+    total = 0
+    for stage in stack:
+        inner = getattr(stage.options, "stack", None)
+        total += getattr(stage.options, "repeat", 1) * (1 if inner is None else _count(inner))
+    return total
+
+
+def _rates(recipe: Recipe) -> Iterator[tuple[KeyPath, str]]:
+    """Schedules whose factor, again and again, leaves the range of numbers."""
+    schedule = recipe.train.schedule
+    times = {"exponential": recipe.train.epochs}.get(schedule.word, 0)
+    if schedule.word == "step":
+        times = len(schedule.options.at_epochs)
+    if times and times * log(schedule.options.factor) > log(MAX_GROWTH):
+        yield (
+            ("train", "schedule", schedule.word, "factor"),
+            f"multiplies the learning rate by more than {MAX_GROWTH:g}, {times:,} times over. "
+            f"Expected at most {MAX_GROWTH ** (1 / times):.3g}; below 1, the rate falls. "
+            f"Received {schedule.options.factor:g}.",
+        )
+
+
+def _limits(path: KeyPath, initializer: Any) -> Iterator[tuple[KeyPath, str]]:
+    options = initializer.options
+    if initializer.word == "RandomUniform" and options.minval > options.maxval:
+        yield (
+            (*path, "RandomUniform", "minval"),
+            "above maxval. Expected a lower limit below the upper one. "
+            f"Received minval {options.minval:g}, maxval {options.maxval:g}.",
+        )

@@ -12,9 +12,19 @@ from zoo.errors import Problem, RecipeError, UsageError
 from zoo.recipe import space
 from zoo.recipe.overrides import fault, parse_path, put
 from zoo.recipe.problems import explain
-from zoo.recipe.resolve import resolved
+from zoo.recipe.resolve import resolved, written_size
 from zoo.recipe.schema import Recipe
-from zoo.recipe.yaml_reader import Document, KeyPath, dotted, read_text
+from zoo.recipe.yaml_reader import (
+    MAX_BYTES,
+    MAX_NODES,
+    Document,
+    KeyPath,
+    dotted,
+    read_text,
+)
+
+# Values of a resolved recipe for each value given: `conv: 8` becomes forty.
+MOST_WRITTEN = 50
 
 # What a check of a whole recipe finds: sentences, each with the path that it is about.
 Check = Callable[[Recipe], Iterable[tuple[KeyPath, str]]]
@@ -113,9 +123,29 @@ class Draft:
             if recipe.tune is not None and with_space:
                 for path, message in space.problems(self.data, recipe.tune):
                     self.add(path, message)
+            if not self.problems:
+                recipe = resolved(recipe)
+                self._require_readable(recipe)
         if self.problems or recipe is None:
             raise RecipeError(sorted(self.problems, key=lambda p: (p.line is None, p.line or 0)))
-        return resolved(recipe)
+        return recipe
+
+    def _require_readable(self, recipe: Recipe) -> None:
+        """Refuses a recipe that could not be read again with all its defaults written out."""
+        if max(written_size(self.data)) < MAX_NODES // MOST_WRITTEN:
+            return
+        sizes = {key: written_size(value) for key, value in recipe.model_dump().items() if value}
+        if sum(values for values, _ in sizes.values()) > MAX_NODES - len(sizes):
+            largest = max(sizes, key=lambda key: sizes[key])
+            self.add(
+                (largest,),
+                f"too long: with all defaults written out, as runs keep it, it holds "
+                f"{sizes[largest][0]:,} values. Expected at most {MAX_NODES:,} in a recipe; "
+                f"stages that are alike can be a group with repeat.",
+            )
+        # A character may be written as ten, "\U0001F600".
+        elif sum(characters for _, characters in sizes.values()) > MAX_BYTES // 16:
+            self.add((), f"holds too much text. Expected at most {MAX_BYTES // 16:,} characters.")
 
     def _add_from_reader(self, problem: Problem) -> None:
         self.problems.append(problem)

@@ -25,6 +25,14 @@ from pydantic.fields import FieldInfo
 from pydantic_core import PydanticCustomError
 
 from zoo.recipe.words import REQUIRED, Option, Word
+from zoo.recipe.words.word import (
+    BELOW_1,
+    MAX_EPOCHS,
+    MAX_ITEMS,
+    MAX_SIDE,
+    NOT_NEGATIVE,
+    POSITIVE,
+)
 
 
 class Model(BaseModel):
@@ -73,13 +81,25 @@ def as_tuple(value: Any) -> Any:
 
 # TensorFlow and Keras count in 32 bits.
 MAX_COUNT = 2**31 - 1
-POSITIVE_INT = {"type": "integer", "minimum": 1, "maximum": MAX_COUNT}
+# Channels, units or images of a batch: more than eight times those of the widest layers published
+# and of the largest batches (131,072 images: You et al. 2019).
+MAX_WIDTH = 2**20
+MAX_MINUTES = 10 * 366 * 24 * 60  # Ten years. Timers overflow at 292.
+MAX_PATH = 4096  # Linux's limit, in bytes.
+MAX_TEXT = 1_000
+SIDE_SCHEMA = {"type": "integer", "minimum": 1, "maximum": MAX_SIDE}
 PAIR_SCHEMA = {
-    "anyOf": [POSITIVE_INT, {"type": "array", "items": POSITIVE_INT, "minItems": 2, "maxItems": 2}]
+    "anyOf": [SIDE_SCHEMA, {"type": "array", "items": SIDE_SCHEMA, "minItems": 2, "maxItems": 2}]
 }
-Fraction = Annotated[float, Field(ge=0.0, lt=1.0)]
+Fraction = Annotated[float, Field(ge=0.0, le=BELOW_1)]
+Positive = Annotated[float, Field(**POSITIVE)]
+NotNegative = Annotated[float, Field(**NOT_NEGATIVE)]
+Minutes = Annotated[float, Field(ge=POSITIVE["ge"], le=MAX_MINUTES)]
 Count = Annotated[int, Field(ge=1, le=MAX_COUNT)]
-Pair = Annotated[tuple[Count, Count], BeforeValidator(_pair), WithJsonSchema(PAIR_SCHEMA)]
+Width = Annotated[int, Field(ge=1, le=MAX_WIDTH)]
+Epochs = Annotated[int, Field(ge=1, le=MAX_EPOCHS)]
+Side = Annotated[int, Field(ge=1, le=MAX_SIDE)]
+Pair = Annotated[tuple[Side, Side], BeforeValidator(_pair), WithJsonSchema(PAIR_SCHEMA)]
 
 
 def _rising(value: tuple[float, float]) -> tuple[float, float]:
@@ -93,14 +113,14 @@ def _rising(value: tuple[float, float]) -> tuple[float, float]:
 
 
 def range_of(limits: Mapping[str, Any]) -> Any:
-    """The type of a range `[low, high]`, both numbers within limits (`ge`, `gt`, `le`, `lt`)."""
+    """The type of a range `[low, high]`, both numbers within limits (`ge`, `le`)."""
     number = Annotated[float, Field(**limits)]
     return Annotated[tuple[number, number], BeforeValidator(as_tuple), AfterValidator(_rising)]
 
 
-def tuple_of(item: Any) -> Any:
-    """The type of a YAML list of items, kept as a tuple."""
-    return Annotated[tuple[item, ...], BeforeValidator(as_tuple)]
+def tuple_of(item: Any, most: int = MAX_ITEMS) -> Any:
+    """The type of a YAML list of at most so many items, kept as a tuple."""
+    return Annotated[tuple[item, ...], Field(max_length=most), BeforeValidator(as_tuple)]
 
 
 class Choice(Model):
@@ -108,13 +128,19 @@ class Choice(Model):
 
     @property
     def word(self) -> str:
-        """The word chosen."""
-        return next(name for name in type(self).model_fields if getattr(self, name) is not None)
+        """The word chosen: the one field that is set, which is never None."""
+        return next(iter(self.model_fields_set))
 
     @property
     def options(self) -> Any:
         """The options of that word, as a model with a field for each."""
         return getattr(self, self.word)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _read_none(cls, value: Any) -> Any:
+        """Leaves `none` as it is: a field is None only while another word is chosen."""
+        return value
 
     @model_validator(mode="before")
     @classmethod
@@ -134,10 +160,10 @@ class Choice(Model):
         if isinstance(options, dict):
             return value
         model = _options_of(entries[word])
-        if issubclass(model, Choice):
+        if options is None:
+            return {word: {}}
+        if issubclass(model, Choice) or not model.model_fields:
             return value
-        if options is None or not model.model_fields:
-            return {word: {} if options is None else options}
         return {word: {first_option(model): options}}
 
     @model_serializer
@@ -207,10 +233,12 @@ def _field(option: Option) -> tuple[Any, Any]:
         return range_of(option.limits), Field(option.default, description=option.description)
     types: dict[Any, Any] = {"pair": Pair, "pair?": Pair | None}
     kind = types.get(option.type, option.type) if isinstance(option.type, str) else option.type
-    if get_args(kind)[-1:] == (Ellipsis,):
-        kind = tuple_of(get_args(kind)[0])
-    default = ... if option.default is REQUIRED else option.default
     limits: dict[str, Any] = dict(option.limits)
+    if get_args(kind)[-1:] == (Ellipsis,):
+        # Weights have an item for each class: only the size of a file bounds them.
+        kind = tuple_of(Annotated[get_args(kind)[0], Field(**limits)], MAX_COUNT)
+        limits = {}
+    default = ... if option.default is REQUIRED else option.default
     return kind, Field(default, description=option.description, **limits)
 
 

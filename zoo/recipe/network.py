@@ -10,7 +10,19 @@ from pydantic import Field, model_validator
 from pydantic_core import PydanticCustomError
 
 from zoo.recipe import words
-from zoo.recipe.fields import Choice, Count, Fraction, Model, Pair, choice, tuple_of
+from zoo.recipe.fields import (
+    MAX_COUNT,
+    Choice,
+    Count,
+    Fraction,
+    Model,
+    NotNegative,
+    Pair,
+    Positive,
+    Width,
+    choice,
+    tuple_of,
+)
 from zoo.recipe.norms import (
     BatchNorm,
     GroupNorm,
@@ -18,6 +30,7 @@ from zoo.recipe.norms import (
     norm_follows_kernel,
     require_one_norm,
 )
+from zoo.recipe.plain_stages import AlphaDropout, Dropout, Flatten, SpatialDropout
 from zoo.recipe.yaml_reader import KeyPath
 
 if TYPE_CHECKING:
@@ -52,7 +65,7 @@ NEVER_NONE = (
 class Regularizer(Model):
     """A penalty added to the loss."""
 
-    l2: float = Field(ge=0, description="Adds l2 * sum(w^2) to the loss, as Keras does.")
+    l2: NotNegative = Field(description="Adds l2 * sum(w^2) to the loss, as Keras does.")
 
 
 class KernelStage(Model):
@@ -136,8 +149,8 @@ class ConvolutionStage(KernelStage):
 class Conv(ConvolutionStage):
     """A stage of convolutions: [CONV-BN-ReLU] x repeat, with pooling and dropout at its end."""
 
-    filters: Count = Field(description="Output channels.")
-    groups: Count = Field(1, description="Groups into which channels are split.")
+    filters: Width = Field(description="Output channels.")
+    groups: Width = Field(1, description="Groups into which channels are split.")
 
     @model_validator(mode="after")
     def _fits(self) -> Conv:
@@ -153,14 +166,14 @@ class Conv(ConvolutionStage):
 class DepthwiseConv(ConvolutionStage):
     """A convolution of each channel on its own: [DEPTHWISE-BN-ReLU] x repeat."""
 
-    depth_multiplier: Count = Field(1, description="Output channels for each input channel.")
+    depth_multiplier: Width = Field(1, description="Output channels for each input channel.")
 
 
 class SeparableConv(ConvolutionStage):
     """A depthwise convolution, then a 1x1 convolution: [DEPTHWISE-CONV-BN-ReLU] x repeat."""
 
-    filters: Count = Field(description="Output channels.")
-    depth_multiplier: Count = Field(
+    filters: Width = Field(description="Output channels.")
+    depth_multiplier: Width = Field(
         1, description="Channels between the two convolutions, for each input channel."
     )
     depthwise_initializer: Initializer = Field(
@@ -178,7 +191,7 @@ class Whiten(Model):
     """
 
     kernel_size: Pair = Field((2, 2), description="Height and width of a patch.")
-    epsilon: float = Field(5e-4, gt=0, description="Added to the eigenvalues.")
+    epsilon: Positive = Field(5e-4, description="Added to the eigenvalues.")
     images: Count = Field(5000, description="Training images that the patches are taken from.")
     activation: Activation | None = Field(
         None, description="What follows; default: model.defaults."
@@ -188,35 +201,13 @@ class Whiten(Model):
 class Fc(KernelStage):
     """A stage of fully connected layers: [FC-BN-ReLU] x repeat."""
 
-    units: Count = Field(description="Output units.")
-
-
-class Dropout(Model):
-    """Dropout on its own."""
-
-    rate: Fraction = Field(description="Share of units dropped in training.")
-
-
-class SpatialDropout(Model):
-    """Dropout of whole channels (Tompson et al. 2015)."""
-
-    rate: Fraction = Field(description="Share of channels dropped in training.")
-
-
-class AlphaDropout(Model):
-    """Dropout that keeps the mean and variance of selu's outputs (Klambauer et al. 2017)."""
-
-    rate: Fraction = Field(description="Share of units dropped in training.")
-
-
-class Flatten(Model):
-    """Height, width and channels into one vector."""
+    units: Width = Field(description="Output units.")
 
 
 class Residual(Model):
     """Stages whose output is added to their input (He et al. 2016), then the activation."""
 
-    stack: tuple_of("Stage") = Field(  # type: ignore[valid-type]
+    stack: tuple_of("Stage", MAX_COUNT) = Field(  # type: ignore[valid-type]
         min_length=1, description="The stages of the block; often the last activation is linear."
     )
     shortcut: Literal["auto", "identity", "projection", "pad"] = Field(
@@ -240,7 +231,7 @@ class Residual(Model):
 class Group(Model):
     """Several stages, repeated together."""
 
-    stack: tuple_of("Stage") = Field(  # type: ignore[valid-type]
+    stack: tuple_of("Stage", MAX_COUNT) = Field(  # type: ignore[valid-type]
         min_length=1, description="The stages to repeat."
     )
     repeat: int = Field(1, ge=1, le=1000, description="How many times.")
@@ -316,14 +307,14 @@ class Head(Model):
         None, description="Penalty on the kernel, or none; default: model.defaults."
     )
     use_bias: bool = Field(True, description="Add a bias for each class.")
-    scale: float = Field(1.0, gt=0, description="Factor on the logits.")
+    scale: Positive = Field(1.0, description="Factor on the logits.")
 
 
 class Network(Model):
     """The network: a stack of stages between the image and the logits."""
 
     defaults: Defaults = Field(default_factory=Defaults, description="For all stages.")
-    stack: tuple_of(Stage) = Field(  # type: ignore[valid-type]
+    stack: tuple_of(Stage, MAX_COUNT) = Field(  # type: ignore[valid-type]
         min_length=1, description="The stages, from the image to the head."
     )
     head: Head = Field(default_factory=Head, description="The layer of the logits.")

@@ -7,7 +7,7 @@ from typing import Literal
 from pydantic import Field
 from pydantic_core import PydanticCustomError
 
-from zoo.recipe.fields import Count, Fraction, Model
+from zoo.recipe.fields import Fraction, Model, Positive, Width
 
 NORMS = ("batch_norm", "group_norm", "layer_norm")
 
@@ -18,7 +18,7 @@ class BatchNorm(Model):
     momentum: Fraction = Field(
         0.9, description="Share of the running statistics that a step keeps."
     )
-    epsilon: float = Field(1e-3, gt=0, description="Added to the variance.")
+    epsilon: Positive = Field(1e-3, description="Added to the variance.")
     center: bool = Field(True, description="Learn a shift (beta).")
     scale: bool = Field(True, description="Learn a factor (gamma).")
     gamma_initializer: Literal["ones", "zeros"] = Field(
@@ -31,8 +31,8 @@ class BatchNorm(Model):
 class GroupNorm(Model):
     """Group normalisation (Wu & He 2018) of each image by itself: for small batches."""
 
-    groups: Count = Field(32, description="Groups into which channels are split.")
-    epsilon: float = Field(1e-3, gt=0, description="Added to the variance.")
+    groups: Width = Field(32, description="Groups into which channels are split.")
+    epsilon: Positive = Field(1e-3, description="Added to the variance.")
     center: bool = Field(True, description="Learn a shift (beta).")
     scale: bool = Field(True, description="Learn a factor (gamma).")
     gamma_initializer: Literal["ones", "zeros"] = Field("ones", description="Start of the factor.")
@@ -41,7 +41,7 @@ class GroupNorm(Model):
 class LayerNorm(Model):
     """Layer normalisation (Ba et al. 2016) over the channels of each position, as Keras does it."""
 
-    epsilon: float = Field(1e-3, gt=0, description="Added to the variance.")
+    epsilon: Positive = Field(1e-3, description="Added to the variance.")
     center: bool = Field(True, description="Learn a shift (beta).")
     scale: bool = Field(True, description="Learn a factor (gamma).")
     gamma_initializer: Literal["ones", "zeros"] = Field("ones", description="Start of the factor.")

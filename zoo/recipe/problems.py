@@ -11,7 +11,9 @@ from pydantic import BaseModel, ValidationError
 from zoo.recipe.fields import Choice
 from zoo.recipe.network import complete
 from zoo.recipe.schema import Recipe
+from zoo.recipe.shown import cut, listed, received
 from zoo.recipe.words import SYNONYMS
+from zoo.recipe.words.word import BELOW_1, SMALLEST
 from zoo.recipe.yaml_reader import KeyPath, dotted, plain
 
 # Type of a pydantic error -> the type that it expected.
@@ -71,26 +73,6 @@ def near(word: object, names: Iterable[str]) -> str:
     """The end of a sentence: `; did you mean 'x'?`, or `.` where no allowed word is near."""
     meant = match(word, names)
     return f"; did you mean '{meant}'?" if meant else "."
-
-
-def received(value: Any) -> str:
-    """A wrong value as messages show it: short, with its type where that matters."""
-    if value is None:
-        return "nothing"
-    if isinstance(value, bool):
-        return str(value).lower()
-    if isinstance(value, str):
-        return f"'{_cut(value)}' (text)"
-    if isinstance(value, Mapping):
-        return f"a map of {_cut(', '.join(map(str, value))) or 'nothing'}"
-    if isinstance(value, list | tuple):
-        shown = str(list(value))
-        return shown if len(shown) <= 60 else f"a list of {len(value)}"
-    return _cut(str(value))
-
-
-def _cut(text: str) -> str:
-    return text if len(text) <= 60 else text[:57] + "..."
 
 
 def type_at(path: KeyPath) -> Any:
@@ -187,7 +169,8 @@ def _sentence(kind: str, value: Any, item: Any, path: KeyPath) -> str:
         return f"unknown word{near(value, names)} {_one_of(names)} Received {received(value)}."
     if kind in _BOUNDS:
         key, text = _BOUNDS[kind]
-        return f"out of range. Expected {text} {context[key]}. Received {received(value)}."
+        expected = _bound(text, context[key], value)
+        return f"out of range. Expected {expected}. Received {received(value)}."
     if kind in _TYPES:
         return _wrong_type(kind, value)
     if kind in ("model_type", "dict_type"):
@@ -201,7 +184,23 @@ def _sentence(kind: str, value: Any, item: Any, path: KeyPath) -> str:
         )
     if kind == "string_too_short":
         return "is empty. Expected text."
+    if kind == "string_too_long":
+        return (
+            f"too long. Expected at most {context['max_length']:,} characters. "
+            f"Received {len(value):,}: {received(value)}."
+        )
     return f"{item['msg']}."
+
+
+def _bound(text: str, limit: float, value: Any) -> str:
+    """A bound in words: those that stand for "above 0" and "below 1" say so."""
+    if limit == SMALLEST:
+        return "more than 0" if value <= 0 else f"at least {limit} (less is 0 in float32)"
+    if limit == -SMALLEST:
+        return "less than 0" if value >= 0 else f"at most {limit} (more is 0 in float32)"
+    if limit == BELOW_1:
+        return "less than 1.0" if value >= 1 else f"at most {limit} (more is 1 in float32)"
+    return f"{text} {limit:,.10g}" if isinstance(limit, float) and limit else f"{text} {limit}"
 
 
 def _one_of(names: Iterable[str]) -> str:
@@ -270,7 +269,7 @@ def _words(path: KeyPath) -> list[str]:
 
 def _unknown_word(word: str, path: KeyPath) -> str:
     allowed = _words(path)
-    return f"unknown word '{_cut(word)}'{near(word, allowed)} {_one_of(allowed)}"
+    return f"unknown word '{cut(word)}'{near(word, allowed)} {_one_of(allowed)}"
 
 
 def _one_word(value: Mapping[Any, Any], path: KeyPath) -> str:
@@ -278,13 +277,13 @@ def _one_word(value: Mapping[Any, Any], path: KeyPath) -> str:
     sentence = f"takes exactly one word. {_one_of(_words(path))}"
     if not given:
         return f"{sentence} Received none."
-    sentence += f" Received: {', '.join(given)}; "
+    sentence += f" Received: {listed(given)}; "
     if path[-1] == "class_weight":
         return f"{sentence}write {{values: [...]}}, a weight for each class in their order."
     options = model_at((*path, given[0]))
     if options is not None and all(key in options.model_fields for key in given[1:]):
         # `- conv:` and, too little indented, `filters: 4` below it.
-        return f"{sentence}indent {', '.join(given[1:])} to make it part of {given[0]}."
+        return f"{sentence}indent {listed(given[1:])} to make it part of {given[0]}."
     return f"{sentence}keep one of them."
 
 
@@ -342,7 +341,7 @@ def _wrong_list(kind: str, value: Any, context: Mapping[str, Any], path: KeyPath
         if isinstance(value, Mapping):
             hint = " Start each item with '-'."
         elif value is not None:
-            hint = f" Write [{_cut(str(value))}]."
+            hint = f" Write [{cut(str(value))}]."
         return f"wrong type. Expected a list. Received {received(value)}.{hint}"
     bound = context.get("min_length", context.get("max_length"))
     word = "at least" if kind == "too_short" else "at most"

@@ -155,8 +155,29 @@ def _source(source: Choice) -> Choice:
     return source.model_copy(update={source.word: options})
 
 
+def written_size(data: Any) -> tuple[int, int]:
+    """How many values a recipe's data hold, and how many characters of text."""
+    values = characters = 0
+    pending = [data]
+    while pending:
+        item = pending.pop()
+        values += 1
+        if isinstance(item, dict):
+            pending += item.values()
+            characters += sum(map(len, item))
+        elif isinstance(item, list | tuple):
+            pending += item
+        elif isinstance(item, str):
+            characters += len(item)
+    return values, characters
+
+
 class _Dumper(yaml.SafeDumper):
     """Writes values so that `zoo.recipe.yaml_reader` reads the same values back."""
+
+    def ignore_aliases(self, data: Any) -> bool:
+        """Writes what occurs twice twice: a reader of a recipe should not look for anchors."""
+        return True
 
 
 def _text(dumper: yaml.SafeDumper, text: str) -> yaml.Node:

@@ -13,13 +13,29 @@ from pydantic import BeforeValidator, Field, field_validator, model_validator
 from pydantic_core import PydanticCustomError
 
 from zoo.recipe import words
-from zoo.recipe.fields import MAX_COUNT, Choice, Count, Fraction, Model, Pair, choice, tuple_of
+from zoo.recipe.fields import (
+    MAX_TEXT,
+    MAX_WIDTH,
+    Choice,
+    Count,
+    Epochs,
+    Fraction,
+    Minutes,
+    Model,
+    NotNegative,
+    Pair,
+    Width,
+    choice,
+    tuple_of,
+)
 from zoo.recipe.network import Network
 from zoo.recipe.pixels import Transparency, ValueRange
+from zoo.recipe.shown import cut, listed
 from zoo.recipe.source import Source
 from zoo.recipe.tune import Tune
+from zoo.recipe.words.word import LARGEST, MAX_EPOCHS, MAX_GROWTH, POSITIVE
 
-Steps = Annotated[int, Field(ge=2, le=MAX_COUNT)]
+Steps = Annotated[int, Field(ge=2, le=MAX_WIDTH)]
 
 if TYPE_CHECKING:
     Optimizer = Choice
@@ -82,7 +98,8 @@ class Data(Model):
     )
     max_megapixels: float = Field(
         50.0,
-        gt=0,
+        ge=POSITIVE["ge"],
+        le=LARGEST,
         description="Larger images count as unreadable: a small file can unpack to gigabytes.",
     )
     loading: Literal["auto", "resident", "streamed"] = Field(
@@ -106,8 +123,8 @@ class EarlyStopping(Model):
     """Ends a training when the monitored value has stopped improving."""
 
     patience: Count = Field(description="Epochs without improvement.")
-    min_delta: float = Field(
-        0.0, ge=0, description="Smallest change that counts as an improvement."
+    min_delta: NotNegative = Field(
+        0.0, description="Smallest change that counts as an improvement."
     )
 
 
@@ -120,11 +137,15 @@ class Factor(Model):
 
     pattern: str = Field(
         min_length=1,
+        max_length=MAX_TEXT,
         description="Regular expression, searched in paths such as conv1/kernel and conv1_bn/beta.",
     )
-    factor: float = Field(1.0, ge=0, description="Multiplies the learning rate.")
+    factor: NotNegative = Field(1.0, description="Multiplies the learning rate.")
     until_epoch: float | None = Field(
-        None, gt=0, description="Epochs after which these variables are frozen; none: never."
+        None,
+        ge=POSITIVE["ge"],
+        le=MAX_EPOCHS,
+        description="Epochs after which these variables are frozen; none: never.",
     )
 
     @field_validator("pattern")
@@ -136,7 +157,7 @@ class Factor(Model):
             raise PydanticCustomError(
                 "pattern",
                 "not a regular expression: {why}. Received '{pattern}'",
-                {"why": str(error), "pattern": pattern},
+                {"why": cut(str(error)), "pattern": cut(pattern)},
             ) from None
         return pattern
 
@@ -163,14 +184,14 @@ class Lookahead(Model):
 
     every: Count = Field(5, description="Updates between two such steps.")
     decay: Fraction = Field(0.95, description="d = decay^every * (step / all steps)^power.")
-    power: float = Field(3.0, ge=0, description="The higher, the later d grows.")
+    power: NotNegative = Field(3.0, description="The higher, the later d grows.")
 
 
 class Train(Model):
     """How the network is trained."""
 
-    epochs: Count = Field(description="Passes over the training images.")
-    batch_size: Count = Field(32, description="Images in a step.")
+    epochs: Epochs = Field(description="Passes over the training images.")
+    batch_size: Width = Field(32, description="Images in a step.")
     drop_remainder: bool = Field(
         False, description="Leave out the last batch of an epoch if it is not full."
     )
@@ -207,7 +228,7 @@ class Train(Model):
     early_stopping: EarlyStopping | None = Field(
         None, description="Stop when the monitored value has stopped improving, or none."
     )
-    batch_norm_batches: Count | None = Field(
+    batch_norm_batches: Width | None = Field(
         None,
         description="Training batches from which batch norm's statistics are recomputed before "
         "each validation; none: the running averages of training.",
@@ -215,12 +236,12 @@ class Train(Model):
     abort_above: float | None = Field(
         3.0,
         gt=1,
+        le=MAX_GROWTH,
         description="A run has diverged after five losses in a row above this many times the first "
         "loss, or two above ten times that; none: never.",
     )
-    checkpoint_minutes: float = Field(
+    checkpoint_minutes: Minutes = Field(
         5.0,
-        gt=0,
         description="Minutes between checkpoints, which hold all that an exact resume needs.",
     )
     checkpoint_steps: Count | None = Field(
@@ -283,7 +304,7 @@ class Train(Model):
                 "not a rising list. Expected one or more epochs above 0, each above the one before "
                 "it. Received {given}",
                 {
-                    "given": f"[{', '.join(f'{epoch:g}' for epoch in epochs)}]",
+                    "given": f"[{listed(epochs)}]",
                     "at": (*here, "at_epochs"),
                 },
             )

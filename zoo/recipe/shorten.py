@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from zoo.recipe.schema import Recipe
+from zoo.recipe.words.word import SMALLEST
 
 
 def shortened(recipe: Recipe, epochs: int) -> Recipe:
@@ -40,7 +41,7 @@ def shortened(recipe: Recipe, epochs: int) -> Recipe:
     if hasattr(options, "at_epochs"):
         schedule["at_epochs"] = tuple(epoch * share for epoch in options.at_epochs)
     if word == "exponential":
-        schedule["factor"] = options.factor ** (1 / share)
+        schedule["factor"] = max(options.factor ** (1 / share), SMALLEST)
     if schedule:
         options = options.model_copy(update=schedule)
         update["schedule"] = train.schedule.model_copy(update={word: options})

@@ -2,12 +2,38 @@
 
 from __future__ import annotations
 
+import re
 from typing import Annotated
 
-from pydantic import Field
+from pydantic import AfterValidator, Field
+from pydantic_core import PydanticCustomError
 
-from zoo.recipe.fields import Choice, Count, Model
+from zoo.recipe.fields import MAX_PATH, MAX_TEXT, Choice, Model
 
+# Enough for any vocabulary: ImageNet-21k has 21,841 classes.
+MAX_CLASSES = 2**24
+# Of a path: no letter, and easily written by a backslash in double quotes.
+_CONTROL = re.compile("[\x00-\x1f\x7f-\xa0\u2028\u2029]")
+
+
+def _read_path(path: str) -> str:
+    r"""Refuses what "C:\temp\new" becomes in double quotes: a tab, and a line break.
+
+    On POSIX a name may hold such characters: absolute paths, as runs have them, may.
+    """
+    found = _CONTROL.search(path)
+    if found and not path.startswith("/"):
+        raise PydanticCustomError(
+            "path",
+            "holds {letter}, which no Windows path has: in double quotes, \\t is a tab and \\n a "
+            "line break. Write the path in single quotes, or with / instead of \\",
+            {"letter": ascii(found[0])},
+        )
+    return path
+
+
+PathText = Annotated[str, Field(min_length=1, max_length=MAX_PATH), AfterValidator(_read_path)]
+Name = Annotated[str, Field(max_length=MAX_TEXT)]
 SplitShare = Annotated[float, Field(gt=0.0, lt=1.0)]
 
 
@@ -18,8 +44,7 @@ class Digits(Model):
 class Folder(Model):
     """Image files, a folder for each class."""
 
-    path: str = Field(
-        min_length=1,
+    path: PathText = Field(
         description="Holds train/CLASS, validation/CLASS, test/CLASS, or CLASS folders alone.",
     )
     validation_split: SplitShare | None = Field(
@@ -40,15 +65,20 @@ class Folder(Model):
 class Tfds(Model):
     """A TensorFlow Datasets builder."""
 
-    name: str = Field(min_length=1, description="Builder, with config and version if wanted.")
-    train: str = Field("train[:90%]", description="Split to train on.")
-    validation: str = Field("train[90%:]", description="Split to choose the best epoch by.")
-    test: str | None = Field(
+    name: Name = Field(min_length=1, description="Builder, with config and version if wanted.")
+    train: Name = Field("train[:90%]", description="Split to train on.")
+    validation: Name = Field("train[90%:]", description="Split to choose the best epoch by.")
+    test: Name | None = Field(
         "test", description="Split to measure the trained network on, or none."
     )
-    data_dir: str | None = Field(None, description="Folder of the prepared data; none: TFDS's own.")
-    num_classes: Count | None = Field(
-        None, description="Number of classes, so that zoo show need not load the data."
+    data_dir: PathText | None = Field(
+        None, description="Folder of the prepared data; none: TFDS's own."
+    )
+    num_classes: int | None = Field(
+        None,
+        ge=1,
+        le=MAX_CLASSES,
+        description="Number of classes, so that zoo show need not load the data.",
     )
 
 

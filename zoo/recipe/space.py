@@ -10,6 +10,7 @@ from pydantic import ValidationError
 from zoo.recipe.overrides import parse_path, with_values
 from zoo.recipe.problems import explain, near
 from zoo.recipe.schema import Recipe
+from zoo.recipe.shown import cut, listed
 from zoo.recipe.tune import Entry, Tune
 from zoo.recipe.yaml_reader import KeyPath
 
@@ -141,8 +142,8 @@ def _condition_fault(tune: Tune, text: str, parent: str, allowed: tuple[Any, ...
     if not unknown and allowed:
         return None
     return (
-        f"not among its values. Expected some of {list(values)}. "
-        f"Received {unknown[0] if unknown else list(allowed)!r}."
+        f"not among its values. Expected some of [{listed(map(repr, values))}]. "
+        f"Received {cut(repr(unknown[0] if unknown else list(allowed)))}."
     )
 
 
@@ -158,7 +159,7 @@ def _value_problems(data: Any, tune: Tune, text: str) -> Iterator[tuple[KeyPath,
         for value in values:
             _, path, why = with_values(data, {**base, outer: value, text: None})
             if path == parse_path(text):
-                word = next(iter(value)) if isinstance(value, dict) else value
+                word = cut(str(next(iter(value), value) if isinstance(value, dict) else value))
                 yield (
                     here,
                     f"has no place where {outer} is {word}. Expected when: {{{outer}: ...}}, with "

@@ -11,7 +11,8 @@ from typing import Annotated, Any, Literal
 from pydantic import BeforeValidator, Field, WrapValidator, model_validator
 from pydantic_core import PydanticCustomError
 
-from zoo.recipe.fields import MAX_COUNT, Count, Model, as_tuple, tuple_of
+from zoo.recipe.fields import MAX_COUNT, Epochs, Minutes, Model, as_tuple, tuple_of
+from zoo.recipe.shown import listed
 
 
 def _as_given(value: Any, check: Callable[[Any], float]) -> float:
@@ -91,7 +92,7 @@ class Entry(Model):
             raise PydanticCustomError(
                 "entry",
                 "nothing to choose from. Expected two or more different values. Received {given}",
-                {"given": str(list(values)), "at": ("values",)},
+                {"given": f"[{listed(map(repr, values))}]", "at": ("values",)},
             )
         if self.sampling != "linear" or self.step is not None:
             raise PydanticCustomError(
@@ -104,7 +105,7 @@ class SearchStage(Model):
 
     name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$", description="Names its trials.")
     trials: Trials = Field(description="Trials of this stage.")
-    epochs: Count = Field(
+    epochs: Epochs = Field(
         description="Epochs of a trial. Its schedule is made to end with them; what the recipe "
         "gives in epochs, such as warmup_epochs, shrinks in proportion."
     )
@@ -147,12 +148,11 @@ class Tune(Model):
         description="Maximum number of extra rounds of the last stage, while its best trial lies "
         "at the edge of a range.",
     )
-    max_minutes: float | None = Field(
+    max_minutes: Minutes | None = Field(
         None,
-        gt=0,
         description="Limit of the whole search, or none; part of it is reserved for confirm.",
     )
-    trial_minutes: float | None = Field(None, gt=0, description="Limit of a trial, or none.")
+    trial_minutes: Minutes | None = Field(None, description="Limit of a trial, or none.")
     keep: Annotated[int, Field(ge=0, le=MAX_COUNT)] = Field(
         1, description="Number of trials of each stage, best first, whose models stay on disk."
     )

@@ -15,9 +15,14 @@ from typing import Any
 import yaml
 
 from zoo.errors import Problem, RecipeError
+from zoo.recipe.shown import cut
+from zoo.recipe.yaml_errors import require_allowed_characters, syntax_error
 
-MAX_BYTES = 1 << 20
-MAX_NODES = 20_000
+# A run's recipe has every default written out, forty values for a stage of one: what a recipe of a
+# page comes to, `draft.checked` holds to the same limits.
+MAX_BYTES = 16 << 20
+MAX_NODES = 100_000
+MAX_REREAD = 1 << 16
 MAX_DEPTH = 50
 MAX_DIGITS = 400
 
@@ -108,42 +113,48 @@ def read_text(text: str, file: str | None = None) -> Document:
     """
     if len(text) > MAX_BYTES:
         raise RecipeError([Problem(message=f"text over {MAX_BYTES:,} characters", file=file)])
-    try:
-        tags, node = _parsed(text, file)
-    except yaml.MarkedYAMLError as error:
-        mark = error.problem_mark or error.context_mark
-        reason = ", ".join(part for part in (error.context, error.problem) if part)
-        message = f"not valid YAML: {reason}"
-        if "'\\t'" in reason:
-            message += "; indent with spaces, not tabs"
-        line = mark.line + 1 if mark else None
-        raise RecipeError([Problem(message=message, file=file, line=line)]) from None
-    except yaml.reader.ReaderError as error:
-        line = text.count("\n", 0, error.position) + 1
-        message = f"not valid YAML: character U+{ord(text[error.position]):04X} is not allowed"
-        raise RecipeError([Problem(message=message, file=file, line=line)]) from None
+    require_allowed_characters(text, file)
+    tags, node = _parsed(text, file)
     walk = _Walk(file, tags)
     data = walk.value(node, (), ()) if node is not None else None
     return Document(data=data, lines=walk.lines, problems=tuple(walk.problems), file=file)
 
 
 def _parsed(text: str, file: str | None) -> tuple[Tags, yaml.Node | None]:
-    """The tags and the root node of a text, parsed by libyaml, ten times faster, if available."""
-    fast: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-    try:
-        return _scan(text, file, fast), yaml.compose(text, Loader=fast)
-    except (yaml.YAMLError, UnicodeError):
-        # The two loaders word errors differently: report those of the one that is always there.
-        return _scan(text, file, yaml.SafeLoader), yaml.compose(text, Loader=yaml.SafeLoader)
+    """The tags and the root node of a text.
+
+    libyaml, where PyYAML has it, is ten times faster. What it refuses is read again by PyYAML: its
+    errors say more, and it reads JSON's pairs of escapes, which libyaml does not. A long text, of
+    which that would take seconds, is left to libyaml.
+
+    Raises:
+        RecipeError: the text cannot be parsed.
+    """
+    fast: Any = getattr(yaml, "CSafeLoader", None)
+    fault: Exception | None = None
+    if fast is not None:
+        try:
+            return _scan(text, file, fast), yaml.compose(text, Loader=fast)
+        except yaml.YAMLError as error:
+            fault = error
+    if fault is None or len(text) <= MAX_REREAD:
+        try:
+            return _scan(text, file, yaml.SafeLoader), yaml.compose(text, Loader=yaml.SafeLoader)
+        except yaml.YAMLError as error:
+            fault = error
+        except (ValueError, OverflowError) as error:  # "\U00110000" is no character.
+            fault = fault or error
+    raise syntax_error(fault, text, file) from None
 
 
 def _scan(text: str, file: str | None, loader: Any) -> Tags:
     """The tags that the user wrote: composed nodes have tags everywhere.
 
     Raises:
-        RecipeError: too deep nesting, found here in a flat stream of events; composing recurses.
+        RecipeError: too deep nesting or too many values, found here in a flat stream of events;
+            composing recurses.
     """
-    depth = 0
+    depth = count = 0
     tags: Tags = {}
     for event in yaml.parse(text, Loader=loader):
         mark: Any = event.start_mark
@@ -155,6 +166,13 @@ def _scan(text: str, file: str | None, loader: Any) -> Tags:
             line = mark.line + 1
             message = f"nested too deeply. Expected at most {MAX_DEPTH} levels."
             raise RecipeError([Problem(message=message, file=file, line=line)])
+        count += isinstance(event, yaml.NodeEvent)
+        if count > 2 * MAX_NODES:  # Keys count as well.
+            message = (
+                f"holds more than {MAX_NODES:,} values; a recipe is a page of text: is this the "
+                "right file?"
+            )
+            raise RecipeError([Problem(message=message, file=file)])
         tag = getattr(event, "tag", None)
         if tag is not None:
             tags[mark.index, isinstance(event, yaml.ScalarEvent)] = tag
@@ -183,9 +201,7 @@ class _Walk:
         self.lines.setdefault(path, node.start_mark.line + 1)
         self.nodes += 1
         if self.nodes > MAX_NODES:
-            message = (
-                f"aliases (*name) make it grow past {MAX_NODES:,} values; write the values out"
-            )
+            message = f"holds more than {MAX_NODES:,} values, with all aliases (*name) written out"
             # A node has the line where it was first written; its key has the line of the alias.
             line = self.lines.get(path[:1])
             raise RecipeError([Problem(message=message, file=self.file, line=line)])
@@ -237,7 +253,9 @@ class _Walk:
             return
         known = tag.removeprefix(_TAG_PREFIX)
         shown = f"!!{known}" if tag.startswith(_TAG_PREFIX) else tag
-        self.problem(f"tag {shown} is not allowed; a recipe holds plain values only", node, path)
+        self.problem(
+            f"tag {cut(shown)} is not allowed; a recipe holds plain values only", node, path
+        )
 
     def text(self, node: yaml.ScalarNode, path: KeyPath) -> str | None:
         r"""A scalar's text; None, and a problem, where it is not valid text.

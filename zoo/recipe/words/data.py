@@ -4,7 +4,15 @@ from __future__ import annotations
 
 from typing import Literal
 
-from zoo.recipe.words.word import ABOVE_0_TO_1, FROM_0_TO_1, POSITIVE, REQUIRED, Option, Word
+from zoo.recipe.words.word import (
+    ABOVE_0_TO_1,
+    FROM_0_TO_1,
+    MAX_SIDE,
+    POSITIVE,
+    REQUIRED,
+    Option,
+    Word,
+)
 
 PROBABILITY = Option(float, 1.0, "Probability that an image is mixed.", ABOVE_0_TO_1)
 AUGMENTATIONS: dict[str, Word] = {
@@ -25,7 +33,9 @@ AUGMENTATIONS: dict[str, Word] = {
     "random_crop": Word(
         "Pad, then crop to the image size at a random place",
         options={
-            "padding": Option(int, REQUIRED, "Pixels added on every side.", {"ge": 1}),
+            "padding": Option(
+                int, REQUIRED, "Pixels added on every side.", {"ge": 1, "le": MAX_SIDE}
+            ),
             "fill": Option(
                 Literal["constant", "reflect"],
                 "constant",
@@ -36,7 +46,9 @@ AUGMENTATIONS: dict[str, Word] = {
     "cutout": Word(
         "Fill a square at a random place with grey (DeVries & Taylor 2017)",
         options={
-            "size": Option(int, REQUIRED, "Side of the square in pixels.", {"ge": 1}),
+            "size": Option(
+                int, REQUIRED, "Side of the square in pixels.", {"ge": 1, "le": MAX_SIDE}
+            ),
             "value": Option(int, 128, "Grey level, 0 to 255.", {"ge": 0, "le": 255}),
         },
     ),

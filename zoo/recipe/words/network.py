@@ -5,7 +5,15 @@ from __future__ import annotations
 from math import erf, exp, pi, sqrt
 from typing import Any, Literal
 
-from zoo.recipe.words.word import NOT_NEGATIVE, POSITIVE, REQUIRED, ActivationWord, Option, Word
+from zoo.recipe.words.word import (
+    ANY_SIGN,
+    NOT_NEGATIVE,
+    POSITIVE,
+    REQUIRED,
+    ActivationWord,
+    Option,
+    Word,
+)
 
 
 def relu_gain2(options: Any) -> float:
@@ -70,7 +78,7 @@ ACTIVATIONS: dict[str, ActivationWord] = {
     "linear": ActivationWord("x: no activation", "linear"),
 }
 
-MEAN = Option(float, 0.0, "Mean of the values drawn.")
+MEAN = Option(float, 0.0, "Mean of the values drawn.", ANY_SIGN)
 INITIALIZERS: dict[str, Word] = {
     "auto": Word(
         "Var(w) = g^2 / fan_in, g the gain of the stage's activation; loading writes it out"
@@ -108,7 +116,9 @@ INITIALIZERS: dict[str, Word] = {
     "zeros": Word("All zero", "Zeros"),
     "ones": Word("All one", "Ones"),
     "Constant": Word(
-        "One value everywhere", "Constant", {"value": Option(float, REQUIRED, "The value.")}
+        "One value everywhere",
+        "Constant",
+        {"value": Option(float, REQUIRED, "The value.", ANY_SIGN)},
     ),
     "RandomNormal": Word(
         "Normal, not truncated",
@@ -124,8 +134,8 @@ INITIALIZERS: dict[str, Word] = {
         "Uniform between two limits",
         "RandomUniform",
         {
-            "minval": Option(float, -0.05, "Lower limit."),
-            "maxval": Option(float, 0.05, "Upper limit."),
+            "minval": Option(float, -0.05, "Lower limit.", ANY_SIGN),
+            "maxval": Option(float, 0.05, "Upper limit.", ANY_SIGN),
         },
     ),
     "VarianceScaling": Word(

@@ -2,7 +2,19 @@
 
 from __future__ import annotations
 
-from zoo.recipe.words.word import FROM_0_BELOW_1, NOT_NEGATIVE, POSITIVE, REQUIRED, Option, Word
+from zoo.recipe.words.word import (
+    ABOVE_0_BELOW_1,
+    ANY_SIGN,
+    EITHER_SIDE_OF_EPOCHS,
+    EPOCHS,
+    FROM_0_BELOW_1,
+    NEGATIVE,
+    NOT_NEGATIVE,
+    POSITIVE,
+    REQUIRED,
+    Option,
+    Word,
+)
 
 LEARNING_RATE = "Learning rate; with a schedule, its highest."
 DECAY = Option(
@@ -115,9 +127,7 @@ OPTIMIZERS: dict[str, Word] = {
         "Lion",
         {
             "learning_rate": Option(float, 0.0001, LEARNING_RATE, POSITIVE),
-            "beta_1": Option(
-                float, 0.9, "Share of the momentum in a step.", {"gt": 0.0, "lt": 1.0}
-            ),
+            "beta_1": Option(float, 0.9, "Share of the momentum in a step.", ABOVE_0_BELOW_1),
             "beta_2": Option(float, 0.99, "Decay of the momentum.", FROM_0_BELOW_1),
             "weight_decay": DECAY,
             **CLIPPING,
@@ -151,7 +161,7 @@ OPTIMIZERS: dict[str, Word] = {
                 POSITIVE,
             ),
             "beta_2_decay": Option(
-                float, -0.8, "The second moment's decay at step t is 1 - t^this.", {"lt": 0.0}
+                float, -0.8, "The second moment's decay at step t is 1 - t^this.", NEGATIVE
             ),
             "epsilon_1": Option(float, 1e-30, "Added to squared gradients.", POSITIVE),
             "epsilon_2": Option(
@@ -172,7 +182,7 @@ OPTIMIZERS: dict[str, Word] = {
             "momentum": Option(float, 0.95, "Share of the gradients' sum kept.", FROM_0_BELOW_1),
             "nesterov": Option(bool, True, "Nesterov's momentum (needs momentum > 0)."),
             "ns_steps": Option(
-                int, 5, "Newton-Schulz iterations of the orthogonalisation.", {"ge": 1}
+                int, 5, "Newton-Schulz iterations of the orthogonalisation.", {"ge": 1, "le": 100}
             ),
             "rms_rate": Option(
                 float,
@@ -191,14 +201,16 @@ OPTIMIZERS: dict[str, Word] = {
 }
 
 WARMUP = Option(
-    float, 0.0, "Epochs in which the learning rate rises linearly to its highest.", NOT_NEGATIVE
+    float, 0.0, "Epochs in which the learning rate rises linearly to its highest.", EPOCHS
 )
 SCHEDULES: dict[str, Word] = {
     "constant": Word("The learning rate stays the same"),
     "step": Word(
         "The learning rate is multiplied by factor at each of the epochs",
         options={
-            "at_epochs": Option(tuple[float, ...], REQUIRED, "Rising list of epochs."),
+            "at_epochs": Option(
+                tuple[float, ...], REQUIRED, "Rising list of epochs.", EITHER_SIDE_OF_EPOCHS
+            ),
             "factor": Option(float, 0.1, "Multiplier at each of them.", POSITIVE),
         },
     ),
@@ -232,9 +244,7 @@ SCHEDULES: dict[str, Word] = {
     "one_cycle": Word(
         "Linear rise from start_factor to the learning rate, then fall to end_factor (Smith 2018)",
         options={
-            "warmup_epochs": Option(
-                float, REQUIRED, "Epochs from the start to the peak.", NOT_NEGATIVE
-            ),
+            "warmup_epochs": Option(float, REQUIRED, "Epochs from the start to the peak.", EPOCHS),
             "start_factor": Option(
                 float, 0.04, "First learning rate over the highest.", NOT_NEGATIVE
             ),
@@ -272,6 +282,7 @@ CLASS_WEIGHTS: dict[str, Word] = {
                 tuple[float, ...],
                 REQUIRED,
                 "In the order of the class names: as in run.json; of a folder, sorted.",
+                ANY_SIGN,
             )
         },
     ),
