@@ -11,7 +11,7 @@ import pytest
 
 from tests.runs import UNIT, network, tiny, weights
 from zoo.model.builder import build
-from zoo.recipe.schema import Lookahead
+from zoo.recipe.weights import Lookahead
 from zoo.rundir import Run
 from zoo.train import Settings, checkpoint, train
 from zoo.train.averaging import LookaheadWeights

@@ -6,20 +6,17 @@ validation, stages still lack what they leave to `model.defaults`; `resolve.reso
 
 from __future__ import annotations
 
-import re
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
-from pydantic import BeforeValidator, Field, field_validator, model_validator
+from pydantic import BeforeValidator, Field, model_validator
 from pydantic_core import PydanticCustomError
 
 from zoo.recipe import words
 from zoo.recipe.fields import (
-    MAX_TEXT,
     MAX_WIDTH,
     Choice,
     Count,
     Epochs,
-    Fraction,
     Minutes,
     Model,
     NotNegative,
@@ -30,10 +27,11 @@ from zoo.recipe.fields import (
 )
 from zoo.recipe.network import Network
 from zoo.recipe.pixels import Transparency, ValueRange
-from zoo.recipe.shown import cut, listed
+from zoo.recipe.shown import listed
 from zoo.recipe.source import Source
 from zoo.recipe.tune import Tune
-from zoo.recipe.words.word import LARGEST, MAX_EPOCHS, MAX_GROWTH, POSITIVE
+from zoo.recipe.weights import Ema, Factor, Lookahead
+from zoo.recipe.words.word import LARGEST, MAX_GROWTH, POSITIVE
 
 Steps = Annotated[int, Field(ge=2, le=MAX_WIDTH)]
 
@@ -130,61 +128,6 @@ class EarlyStopping(Model):
 
 def _text(value: object) -> object:
     return {True: "true", False: "false"}.get(value, value) if isinstance(value, bool) else value
-
-
-class Factor(Model):
-    """Another learning rate for some variables; the first entry that matches a variable counts."""
-
-    pattern: str = Field(
-        min_length=1,
-        max_length=MAX_TEXT,
-        description="Regular expression, searched in paths such as conv1/kernel and conv1_bn/beta.",
-    )
-    factor: NotNegative = Field(1.0, description="Multiplies the learning rate.")
-    until_epoch: float | None = Field(
-        None,
-        ge=POSITIVE["ge"],
-        le=MAX_EPOCHS,
-        description="Epochs after which these variables are frozen; none: never.",
-    )
-
-    @field_validator("pattern")
-    @classmethod
-    def _is_pattern(cls, pattern: str) -> str:
-        try:
-            re.compile(pattern)
-        except (re.error, OverflowError, RecursionError) as error:
-            raise PydanticCustomError(
-                "pattern",
-                "not a regular expression: {why}. Received '{pattern}'",
-                {"why": cut(str(error)), "pattern": cut(pattern)},
-            ) from None
-        return pattern
-
-
-class Ema(Model):
-    """A moving average of the trained weights; validation and the kept model use it."""
-
-    @model_validator(mode="before")
-    @classmethod
-    def _read_number(cls, value: Any) -> Any:
-        """Lets `ema: 0.99` stand for `ema: {momentum: 0.99}`."""
-        number = isinstance(value, int | float) and not isinstance(value, bool)
-        return {"momentum": value} if number else value
-
-    momentum: Fraction = Field(
-        0.999,
-        description="Share of the average kept at each update; at most "
-        "(1 + updates) / (10 + updates).",
-    )
-
-
-class Lookahead(Model):
-    """Slow weights to which the network is set back: slow += (1 - d) (net - slow); net = slow."""
-
-    every: Count = Field(5, description="Updates between two such steps.")
-    decay: Fraction = Field(0.95, description="d = decay^every * (step / all steps)^power.")
-    power: NotNegative = Field(3.0, description="The higher, the later d grows.")
 
 
 class Train(Model):

@@ -7,7 +7,7 @@ from typing import Any
 import keras
 from keras import ops
 
-from zoo.recipe.schema import Lookahead
+from zoo.recipe.weights import Lookahead
 from zoo.train.observers import Observer, Values
 
 

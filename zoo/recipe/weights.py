@@ -1,0 +1,68 @@
+"""Words of the `train` block on single weights: their learning rates, and averages of them."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from pydantic import Field, field_validator, model_validator
+from pydantic_core import PydanticCustomError
+
+from zoo.recipe.fields import MAX_TEXT, Count, Fraction, Model, NotNegative
+from zoo.recipe.shown import cut
+from zoo.recipe.words.word import MAX_EPOCHS, POSITIVE
+
+
+class Factor(Model):
+    """Another learning rate for some variables; the first entry that matches a variable counts."""
+
+    pattern: str = Field(
+        min_length=1,
+        max_length=MAX_TEXT,
+        description="Regular expression, searched in paths such as conv1/kernel and conv1_bn/beta.",
+    )
+    factor: NotNegative = Field(1.0, description="Multiplies the learning rate.")
+    until_epoch: float | None = Field(
+        None,
+        ge=POSITIVE["ge"],
+        le=MAX_EPOCHS,
+        description="Epochs after which these variables are frozen; none: never.",
+    )
+
+    @field_validator("pattern")
+    @classmethod
+    def _is_pattern(cls, pattern: str) -> str:
+        try:
+            re.compile(pattern)
+        except (re.error, OverflowError, RecursionError) as error:
+            raise PydanticCustomError(
+                "pattern",
+                "not a regular expression: {why}. Received '{pattern}'",
+                {"why": cut(str(error)), "pattern": cut(pattern)},
+            ) from None
+        return pattern
+
+
+class Ema(Model):
+    """A moving average of the trained weights; validation and the kept model use it."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _read_number(cls, value: Any) -> Any:
+        """Lets `ema: 0.99` stand for `ema: {momentum: 0.99}`."""
+        number = isinstance(value, int | float) and not isinstance(value, bool)
+        return {"momentum": value} if number else value
+
+    momentum: Fraction = Field(
+        0.999,
+        description="Share of the average kept at each update; at most "
+        "(1 + updates) / (10 + updates).",
+    )
+
+
+class Lookahead(Model):
+    """Slow weights to which the network is set back: slow += (1 - d) (net - slow); net = slow."""
+
+    every: Count = Field(5, description="Updates between two such steps.")
+    decay: Fraction = Field(0.95, description="d = decay^every * (step / all steps)^power.")
+    power: NotNegative = Field(3.0, description="The higher, the later d grows.")
