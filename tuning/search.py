@@ -19,6 +19,7 @@ from tuning.result import SearchResult
 from tuning.state import SearchState
 from zoo import __version__
 from zoo.backend.choice import settle
+from zoo.capacity import require_memory
 from zoo.errors import Problem, RunError
 from zoo.recipe import Template
 from zoo.recipe.resolve import dump_data
@@ -63,13 +64,14 @@ def begin(
 
     Raises:
         DataError: the data cannot be read.
-        EnvironmentFault: the workers cannot be started.
+        EnvironmentFault: the workers cannot be started, or no memory here can hold a training.
         RunError: the recipe has no `tune:` block.
         RecipeError: no values of the space make a network.
         Diverged: no trial came to its end.
         Interrupted: Ctrl-C or SIGTERM; the search can be resumed.
     """
     settings = settings or SearchSettings()
+    require_memory(template.recipe)
     folder = Search.create(out, template.recipe.name)
     with folder.locked():
         write_text(folder.recipe_file, template.dump())

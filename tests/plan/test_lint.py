@@ -42,6 +42,8 @@ CASES = [
     ),
     ("[{fc: {units: 4, dropout: 0.5}}]", NO_NORM + "activation: selu}\n", "alpha_dropout"),
     (DEEP, NO_NORM + "kernel_initializer: {RandomUniform: {minval: -1, maxval: 1}}}\n", "grow"),
+    ("[{conv: {filters: 4, dilation_rate: 8}}]", "", "as many as its input has, or more"),
+    ("[{depthwise_conv: {dilation_rate: [1, 15]}}]", "", "Use less than 8"),
 ]
 
 
@@ -52,6 +54,7 @@ def test_cautions(tmp_path: Path, stack: str, defaults: str, words: str) -> None
 
 
 QUIET = [
+    ("[{conv: {filters: 4, dilation_rate: 7}}, {conv: {filters: 4, kernel_size: 1}}]", ""),
     (
         "[{conv: {filters: 8}}, {residual: [{conv: {filters: 16}}]}]",
         "  defaults: {batch_norm: none}\n",

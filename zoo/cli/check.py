@@ -114,8 +114,10 @@ def _run(
     """Load recipe and data and run the checks; whatever can be refused early is."""
     from zoo import backend
     from zoo import recipe as recipes
+    from zoo.capacity import require_memory
 
     loaded = recipes.load(recipe, overrides, out.warn)
+    require_memory(loaded)
     if write is not None and write.exists():
         raise UsageError(f"{write}: exists already; --write takes the name of a new file.")
     if plots:

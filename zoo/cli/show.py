@@ -9,6 +9,7 @@ import typer
 from zoo.cli.app import app
 from zoo.cli.options import DebugOption, JsonOption, RecipeArgument, SetOption
 from zoo.cli.output import Output, columns
+from zoo.errors import Problem
 
 if TYPE_CHECKING:
     from zoo.plan import Plan
@@ -28,6 +29,7 @@ def show(
     """Show the layers of a recipe: names, shapes, parameters, FLOPs, activation memory."""
     with Output(as_json, debug) as out:
         from zoo import recipe as recipes
+        from zoo.capacity import shortage
         from zoo.plan import num_classes, plan
 
         loaded = recipes.load(recipe, overrides or (), out.warn)
@@ -36,6 +38,9 @@ def show(
             out.text(recipes.dump(loaded).rstrip())
             return
         planned = plan(loaded, num_classes(loaded))
+        lacking = shortage(loaded, planned)
+        if lacking:
+            out.warn(Problem(message=lacking, path="model"))
         out.result(_plan_json(loaded, planned))
         out.text(_layer_table(loaded, planned))
 
@@ -74,7 +79,8 @@ def _layer_table(recipe: Recipe, planned: Plan) -> str:
 
 def _amount(number: float, unit: str = "") -> str:
     """Format 1234567 as `1.23 M`."""
-    for factor, prefix in ((1e9, "G"), (1e6, "M"), (1e3, "k")):
+    units = ((1e18, "E"), (1e15, "P"), (1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k"))
+    for factor, prefix in units:
         if number >= factor:
             return f"{number / factor:.3g} {prefix}{unit}"
     return f"{number:g} {unit}".rstrip()

@@ -143,11 +143,13 @@ def _train(
     """Train a recipe or resume a run; whatever is cheap is checked before Keras is imported."""
     from zoo import backend
     from zoo import recipe as recipes
+    from zoo.capacity import require_memory
     from zoo.rundir import Run, require_writable
 
     begun_with = None
     if resume is None:
         loaded = recipes.load(str(recipe), overrides, out.warn)
+        require_memory(loaded)
         require_writable(folder)
     else:
         resumed = Run.open(resume)

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import hashlib
 from functools import cache
+from math import prod
 from pathlib import Path
 
 import numpy as np
 
 from zoo.data.divide import permutation
 from zoo.data.images import ImageSpec, fit
+from zoo.data.memory import free_bytes
 from zoo.data.splits import ArraySplit, Splits
 from zoo.errors import EnvironmentFault
 from zoo.progress import Progress
@@ -69,8 +71,15 @@ def load(
         progress: not used.
 
     Raises:
-        EnvironmentFault: scikit-learn is not installed.
+        EnvironmentFault: scikit-learn is not installed, or the images do not fit into memory.
     """
+    needed, free = 1797 * prod(spec.shape), free_bytes()
+    if needed > free:
+        raise EnvironmentFault(
+            f"the digits take {needed / 1e9:,.1f} GB at data.image_size "
+            f"[{spec.shape[0]}, {spec.shape[1]}], and are kept in memory, of which "
+            f"{free / 1e9:,.1f} GB are free. Expected a smaller size: they have 8 x 8 pixels."
+        )
     digest = hashlib.sha256(b"digits")
     splits = {}
     for split, (pixels, labels) in raw().items():

@@ -122,7 +122,7 @@ class Appender:
             for size, dilation in zip(options.kernel_size, options.dilation_rate, strict=True)
         ]
         size = self.slid(name, options.kernel_size, dilated, options.strides, options.padding)
-        if size is None:
+        if size is None or not self._meets_input(name, options):
             return
         bias = filters * options.use_bias
         self.add(
@@ -133,6 +133,24 @@ class Appender:
             flops=prod(size) * (2 * weights + bias),
             options=options,
         )
+
+    def _meets_input(self, name: str, options: ConvOptions | DepthwiseConvOptions) -> bool:
+        """Whether dilation leaves more of a kernel than padding; notes a problem where it does not.
+
+        From twice the side on, the outer points of a kernel never meet the input, not even those of
+        a kernel of two; the padding, though, takes memory and time.
+        """
+        for axis, side in enumerate(self.shape[:2]):
+            dilation = options.dilation_rate[axis]
+            if options.kernel_size[axis] > 1 and dilation >= 2 * max(side, 2):
+                self.fail(
+                    f"{name}: points of the kernel are {dilation:,} pixels apart, its input has "
+                    f"{times(self.shape[:2])}: all but the middle lie in the padding. Expected "
+                    f"dilation_rate below {side}",
+                    "dilation_rate",
+                )
+                return False
+        return True
 
     def whiten(self, name: str, options: WhitenOptions) -> None:
         """Appends a convolution whose kernel whitens patches; its bias alone is trained."""

@@ -6,12 +6,12 @@ A recipe that trains badly for one of these reasons is not wrong, so nothing her
 from __future__ import annotations
 
 from collections.abc import Iterator
-from itertools import chain
+from itertools import chain, pairwise
 from math import prod
 from typing import Any
 
 from zoo.plan.layer import Layer, Shape
-from zoo.plan.options import HiddenOptions
+from zoo.plan.options import ConvOptions, DepthwiseConvOptions, HiddenOptions
 from zoo.recipe import words
 from zoo.recipe.network import KernelStage, stages
 from zoo.recipe.schema import Recipe
@@ -44,7 +44,13 @@ def lint(recipe: Recipe, layers: tuple[Layer, ...]) -> list[Caution]:
         layers: of its plan.
     """
     cautions: dict[str, Caution] = {}
-    checks = (_stages(recipe), _scales(layers), _training(recipe), _search(recipe))
+    checks = (
+        _stages(recipe),
+        _dilated(layers),
+        _scales(layers),
+        _training(recipe),
+        _search(recipe),
+    )
     for path, sentence in chain.from_iterable(checks):
         cautions.setdefault(sentence, (path, sentence))
     return list(cautions.values())
@@ -96,6 +102,23 @@ def _stage(path: KeyPath, stage: Any) -> Iterator[Caution]:
             (*path, "kernel_initializer"),
             f"{kernel} makes all units of a layer alike, and they stay alike: use auto",
         )
+
+
+def _dilated(layers: tuple[Layer, ...]) -> Iterator[Caution]:
+    """Cautions for kernels of which all but the middle lies in the padding, at every position."""
+    for before, layer in pairwise(layers):
+        if not isinstance(layer.options, ConvOptions | DepthwiseConvOptions) or layer.inputs:
+            continue
+        for axis, side in enumerate(before.output_shape[:2]):
+            dilation = layer.options.dilation_rate[axis]
+            if layer.options.kernel_size[axis] > 1 and dilation >= side:
+                yield (
+                    (*layer.path, "dilation_rate"),
+                    f"{layer.name}: points of the kernel are {dilation} pixels apart, as many as "
+                    "its input has, or more: all but the middle lies in the padding. Use less than "
+                    f"{side}",
+                )
+                break
 
 
 # A layer without a norm, its options, and the factor by which it scales signals.

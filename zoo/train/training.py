@@ -18,6 +18,7 @@ import keras
 from zoo import backend, optimize
 from zoo import recipe as recipes
 from zoo.batches import EvaluationBatches
+from zoo.capacity import relief, require_memory
 from zoo.data.load import load as load_data
 from zoo.data.normalise import Normalisation, normalisation
 from zoo.data.splits import Splits
@@ -61,12 +62,14 @@ def train(
         RecipeError: `train.class_weight` does not fit the classes, or an epoch has fewer steps
             than `train.gradient_accumulation_steps`.
         DataError: the data cannot be used.
-        EnvironmentFault: a package or the device is missing, or JAX computes in 32 bits only.
+        EnvironmentFault: a package or the device is missing, JAX computes in 32 bits only, or no
+            memory here can hold the training.
         ZooError: out of memory.
         Diverged: the loss diverged; run.json says so too.
         Interrupted: Ctrl-C or SIGTERM came; the run can be resumed.
     """
     settings = settings or TrainingSettings()
+    require_memory(recipe)
     prepare_keras(recipe)
     with progress_bar(settings.console) as report:
         data = load_data(recipe, progress=report)
@@ -233,9 +236,7 @@ class _Training:
                 f"Resume with: zoo train --resume {self.run}"
             )
         elif backend.out_of_memory(error):
-            raised = ZooError(
-                f"{self.run}: out of memory. Lower train.batch_size, or use data.loading: streamed."
-            )
+            raised = ZooError(f"{self.run}: {relief(self.recipe, self.plan)}")
         reason = str(error) if isinstance(raised, ZooError) else f"{type(error).__name__}: {error}"
         self.run.update(status=status, reason=reason or str(raised))
         if isinstance(raised, ZooError):
