@@ -18,6 +18,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from zoo.shortened import MAX_LINE, shortened
+
+MAX_PROBLEMS = 50  # Of a recipe; more of them follow from one mistake.
+
 
 @dataclass(frozen=True, kw_only=True)
 class Problem:
@@ -34,6 +38,10 @@ class Problem:
     file: str | None = None
     line: int | None = None
     path: str | None = None
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "message", shortened(self.message))
+        object.__setattr__(self, "path", self.path and shortened(self.path))
 
     def __str__(self) -> str:
         place = self.file or ""
@@ -60,7 +68,7 @@ class ZooError(Exception):
 
     def __init__(self, message: str, problems: Iterable[Problem] = ()) -> None:
         self.facts: dict[str, object] = {}
-        self.message = message
+        self.message = shortened(message, 2 * MAX_LINE)
         self.problems = tuple(problems)
         super().__init__(str(self))
 
@@ -91,7 +99,11 @@ class RecipeError(UsageError):
     kind = "recipe"
 
     def __init__(self, problems: Iterable[Problem]) -> None:
-        super().__init__("", problems)
+        shown = list(problems)
+        more = len(shown) - MAX_PROBLEMS
+        if more > 1:
+            shown[MAX_PROBLEMS:] = [Problem(message=f"and {more:,} more problems")]
+        super().__init__("", shown)
 
 
 class RunError(UsageError):

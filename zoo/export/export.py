@@ -26,6 +26,7 @@ from zoo.export.formats import FORMATS, write_labels
 from zoo.export.parity import compare
 from zoo.rundir import write_json
 from zoo.rundir.files import locked
+from zoo.shortened import ending
 
 UNFINISHED_PREFIX = ".new-"
 UNLOCKED_SECONDS = 60  # Between the making of a folder and its lock, at most.
@@ -213,7 +214,8 @@ def _export_in_tensorflow_process(
     try:
         result: dict[str, Any] = json.loads(process.stdout)
     except ValueError:
-        raise EnvironmentFault(f"the export through TensorFlow failed: {process.stderr}") from None
+        how = ending(process.returncode, process.stderr)
+        raise EnvironmentFault(f"the export through TensorFlow failed: {how}") from None
     if "error" in result:
         kinds = {
             "parity": ParityError,

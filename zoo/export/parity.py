@@ -21,6 +21,7 @@ from zoo.errors import ParityError
 from zoo.export import graph
 from zoo.export.formats import FORMATS
 from zoo.export.probes import Probes, make_probes
+from zoo.shortened import ending
 
 TOLERANCE = 1e-4  # Of probabilities.
 # Of exports in float32 of networks trained in 16 bits, whose significands have 11 and 8 bits.
@@ -173,6 +174,7 @@ def _answers(artifact: Artifact, probes: Probes, work: Path) -> dict[str, np.nda
     command = [sys.executable, "readers.py", artifact.format, str(model.absolute()), "."]
     process = subprocess.run(command, capture_output=True, text=True, cwd=work)
     if process.returncode:
-        raise ParityError(f"the export cannot be read again:\n{process.stderr[-2000:]}")
+        how = ending(process.returncode, process.stderr)
+        raise ParityError(f"the export cannot be read again: {how}")
     with np.load(work / "out.npz", allow_pickle=False) as stored:
         return {key: stored[key] for key in stored.files}

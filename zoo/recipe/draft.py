@@ -22,6 +22,7 @@ from zoo.recipe.yaml_reader import (
     dotted,
     read_text,
 )
+from zoo.shortened import shortened
 
 # Values of a resolved recipe for each value given: `conv: 8` becomes forty.
 MOST_WRITTEN = 50
@@ -79,12 +80,12 @@ class Draft:
         """
         target, equals, text = override.partition("=")
         path = parse_path(target.strip())
+        origin = f"--set {shortened(override, 200)}"
         if not equals or path is None:
             raise UsageError(
-                f"--set {override}: not a change. Expected PATH=VALUE, "
+                f"{origin}: not a change. Expected PATH=VALUE, "
                 "for example train.epochs=5 or model.stack[0].conv.filters=32."
             )
-        origin = f"--set {override}"
         # The last override of a path is the one that holds, so it is looked up first.
         self.origins = {path: origin, **self.origins}
         try:

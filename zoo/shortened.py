@@ -1,0 +1,62 @@
+"""Cuts text of foreign origin on its way into a message, which must stay readable. Light.
+
+A recipe, a file name or an error of another library may hold a word of any length. Messages of ours
+cut values where they name them; this is the net below.
+"""
+
+from __future__ import annotations
+
+import re
+import signal
+
+MAX_WORD = 300  # Characters; paths of files seldom have as many.
+MAX_LINE = 1_000
+MAX_LINES = 60
+_KEPT_START, _KEPT_END = 150, 50
+
+
+def shortened(text: str, line: int = MAX_LINE) -> str:
+    """Returns a text with long words cut in their middle and long lines at their end.
+
+    Args:
+        text: of any length.
+        line: characters of a line that are kept.
+    """
+    if len(text) <= MAX_WORD:
+        return text
+    lines = text.split("\n")
+    kept = [_line(part, line) for part in lines[:MAX_LINES]]
+    if len(lines) > MAX_LINES:
+        kept.append(f"[... {len(lines) - MAX_LINES:,} more lines]")
+    return "\n".join(kept)
+
+
+def _line(text: str, most: int) -> str:
+    cut = re.sub(rf"\S{{{MAX_WORD + 1},}}", _word, text)
+    if len(cut) <= most:
+        return cut
+    return f"{cut[:most]} [... {len(cut) - most:,} more characters]"
+
+
+def _word(match: re.Match[str]) -> str:
+    word = match[0]
+    left_out = len(word) - _KEPT_START - _KEPT_END
+    return f"{word[:_KEPT_START]}[... {left_out:,} characters ...]{word[-_KEPT_END:]}"
+
+
+def in_one_line(error: object) -> str:
+    """Returns the text of another library's error, or of a program's, as one short line."""
+    return _line(" ".join(str(error).split()), MAX_WORD)
+
+
+def ending(returncode: int, stderr: str) -> str:
+    """Says how a process ended: the signal, or the exception below its traceback.
+
+    Args:
+        returncode: as `subprocess` gives it, below 0 for a signal.
+        stderr: what the process wrote there.
+    """
+    if returncode < 0:
+        return f"its process was ended by {signal.Signals(-returncode).name}"
+    lines = [line for line in stderr.splitlines() if line.strip()]
+    return in_one_line(lines[-1]) if lines else f"its process ended with exit code {returncode}"
