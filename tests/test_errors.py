@@ -44,6 +44,7 @@ def test_exit_codes() -> None:
         if isinstance(error, type) and issubclass(error, ZooError)
     }
     assert codes == {
-        "ZooError": 1, "UsageError": 2, "RecipeError": 2, "RunError": 2, "DataError": 3,
+        "ZooError": 1, "UsageError": 2, "RecipeError": 2, "RunError": 2,
+        "DamagedFile": 2, "WrongModel": 3, "DataError": 3,
         "EnvironmentFault": 4, "Diverged": 1, "ParityError": 1, "Interrupted": 130,
     }  # fmt: skip

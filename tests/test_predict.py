@@ -202,7 +202,7 @@ def test_without_manifest(exports: Exports, pictures: Path, tmp_path: Path, form
     artifact.manifest_file.write_text(text[:50], encoding="utf-8")
     require_error(invoke("predict", artifact.folder, pictures / "0.png"), 2, "cannot be read")
     artifact.manifest_file.write_text(text.replace('"height"', '"depth"'), encoding="utf-8")
-    require_error(invoke("predict", artifact.folder, pictures / "0.png"), 2, "cannot be opened")
+    require_error(invoke("predict", artifact.folder, pictures / "0.png"), 2, "lacks image.height")
 
 
 def test_missing_runtime(exports: Exports, pictures: Path, monkeypatch: pytest.MonkeyPatch) -> None:

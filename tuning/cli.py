@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import signal
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -27,6 +28,7 @@ def tune(
     workers: int | None,
     plots: bool,
     tensorboard: bool,
+    trials: str | None = None,
 ) -> None:
     """Begins or resumes a search, then writes its tables and figures.
 
@@ -39,6 +41,7 @@ def tune(
         workers: number of processes; None for the default.
         plots: draw figures.
         tensorboard: write HParams.
+        trials: `+N` to add N trials to a search that is resumed.
 
     Raises:
         UsageError: the arguments do not fit together.
@@ -46,6 +49,7 @@ def tune(
     """
     if recipe is None and resumed is None:
         raise UsageError("Expected a RECIPE, or --resume FOLDER.")
+    more_trials = _more_trials(trials, resumed)
     if workers is not None and resumed is not None:
         raise UsageError(
             "--workers cannot be changed with --resume, since the results depend on it. Leave "
@@ -66,14 +70,32 @@ def tune(
                 )
             result = begin(template, folder, settings)
         elif recipe is None:
-            result = resume(resumed, settings, overrides=overrides)
+            result = resume(resumed, settings, overrides=overrides, more_trials=more_trials)
         else:
             given, _ = with_proposal(recipe, overrides, out.warn)
             moved = [change for change in overrides if change.startswith("data.source")]
-            result = resume(resumed, settings, given, moved)
+            result = resume(resumed, settings, given, moved, more_trials)
     out.result(result.as_json())
     write_reports(out, result.folder, plots, tensorboard)
     _print(out, result)
+
+
+def _more_trials(text: str | None, resumed: str | None) -> int:
+    """N of `--trials +N`; 0 where it is not given.
+
+    Raises:
+        UsageError: it is not of this form, or no search is resumed.
+    """
+    if text is None:
+        return 0
+    if resumed is None:
+        raise UsageError(
+            f"--trials {text}: adds trials to a search that is resumed. Set trials in the recipe's "
+            "tune.stages, or give --resume FOLDER."
+        )
+    if not re.fullmatch(r"\+[1-9][0-9]{0,4}", text):
+        raise UsageError(f"--trials {text}: Expected + and a number of trials to add, such as +20.")
+    return int(text)
 
 
 def write_reports(out: Output, folder: Search, plots: bool, tensorboard: bool) -> None:

@@ -63,7 +63,7 @@ class Coordinator:
         self._tune = tune
         self._executor = executor
         self._listener = listener
-        self._journal = TrialJournal(self._folder)
+        self._journal = TrialJournal(self._folder, listener.note)
         self._kept_runs = KeptRuns(self._folder, self._journal, tune.keep, tune.objective)
         self._budget = TimeBudget(
             None if tune.max_minutes is None else tune.max_minutes * 60,
@@ -135,9 +135,8 @@ class Coordinator:
         last = self._tune.stages[-1]
         repeats = [f"{last.name}+{number}" for number in range(1, self._tune.extend + 1)]
         entries: list[dict[str, Any]] = []
-        for number, stage in enumerate(
-            [*self._tune.stages, *(last.model_copy(update={"name": name}) for name in repeats)]
-        ):
+        planned = [*self._tune.stages, *(last.model_copy(update={"name": n}) for n in repeats)]
+        for number, stage in enumerate(map(self._with_added_trials, planned)):
             if number >= count and not entries[-1]["moved"]:
                 break
             costs = [later.trials * later.epochs for later in self._tune.stages[number:]]
@@ -151,6 +150,15 @@ class Coordinator:
             self._state.update(stages=entries)
             self._listener.judged(stage, narrowed)
             space = narrowed.space
+
+    def _with_added_trials(self, stage: SearchStage) -> SearchStage:
+        """The stage with the trials that it was given since the search began."""
+        added = sum(
+            entry["trials"]
+            for entry in self._state.info.get("added", ())
+            if entry["stage"] == stage.name
+        )
+        return stage.model_copy(update={"trials": stage.trials + added}) if added else stage
 
     def _run_stage(
         self, stage: SearchStage, rule: str, space: Space, earlier: Sequence[dict[str, Any]]

@@ -6,21 +6,21 @@ last line, which is cut off when the journal is opened again.
 
 from __future__ import annotations
 
-import json
 import os
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from tuning.trials import TrialRecord
-from zoo.errors import RunError
-from zoo.rundir import Search
+from pydantic import BaseModel
 
-# Keys without which a row of trials.jsonl cannot be used.
-REQUIRED_KEYS = (
-    "trial", "stage", "index", "values", "status", "score", "epochs", "seed", "rungs",
-)  # fmt: skip
+from tuning.trials import TrialRecord
+from zoo import json_files
+from zoo.errors import DamagedFile
+from zoo.rundir import Search
+from zoo.rundir.schema import AttemptRow, Stored, TrialRow
+
+ADVICE = "Was the file edited? Remove that line, and its trial is run again."
 
 
 class TrialJournal:
@@ -28,17 +28,19 @@ class TrialJournal:
 
     Args:
         folder: the search's folder.
+        note: told in a line of each torn last line, which a crash leaves and which is cut off.
 
     Attributes:
         records: finished trials, oldest first.
 
     Raises:
-        RunError: a file was edited and cannot be read.
+        DamagedFile: a file was edited and cannot be read.
     """
 
-    def __init__(self, folder: Search) -> None:
-        self._trials = JsonLines(folder.trials_file, REQUIRED_KEYS)
-        self._attempts = JsonLines(folder.attempts_file)
+    def __init__(self, folder: Search, note: Callable[[str], None] | None = None) -> None:
+        self._trials = JsonLines(folder.trials_file, TrialRow, note)
+        self._attempts = JsonLines(folder.attempts_file, AttemptRow, note)
+        _require_different(folder.trials_file, self._trials.rows)
         self.records = [TrialRecord.from_json(row) for row in self._trials.rows]
 
     @property
@@ -68,9 +70,11 @@ def read_trials(folder: Search) -> list[TrialRecord]:
     """The finished trials of a search, oldest first.
 
     Raises:
-        RunError: trials.jsonl was edited and cannot be read.
+        DamagedFile: trials.jsonl was edited and cannot be read.
     """
-    return [TrialRecord.from_json(row) for row in read(folder.trials_file, keys=REQUIRED_KEYS)]
+    rows = read(folder.trials_file, TrialRow)
+    _require_different(folder.trials_file, rows)
+    return [TrialRecord.from_json(row) for row in rows]
 
 
 class JsonLines:
@@ -78,27 +82,32 @@ class JsonLines:
 
     Args:
         file: it need not exist. A torn last line is cut off.
-        keys: see `read`.
+        schema: see `read`; likewise `note`.
+        note: see `read`.
 
     Attributes:
         rows: its objects, oldest first.
 
     Raises:
-        RunError: see `read`.
+        DamagedFile: see `read`.
     """
 
-    def __init__(self, file: Path, keys: Sequence[str] = ()) -> None:
+    def __init__(
+        self,
+        file: Path,
+        schema: type[BaseModel] = Stored,
+        note: Callable[[str], None] | None = None,
+    ) -> None:
         self.file = file
-        self.rows = read(file, repair=True, keys=keys)
+        self.rows = read(file, schema, repair=True, note=note)
 
     def append(self, row: dict[str, Any]) -> None:
-        """Adds a row; it is on the disk when this returns.
+        """Adds a row, NaN and infinity as null; it is on the disk when this returns.
 
         Raises:
-            ValueError: the row holds NaN or infinity, which JSON cannot.
             OSError: the disk is full; the file is as it was.
         """
-        data = (json.dumps(row, allow_nan=False) + "\n").encode()
+        data = (json_files.dumps(row) + "\n").encode()
         handle = os.open(self.file, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
         size = os.fstat(handle).st_size
         try:
@@ -113,42 +122,50 @@ class JsonLines:
         self.rows.append(row)
 
 
-def read(file: Path, repair: bool = False, keys: Sequence[str] = ()) -> list[dict[str, Any]]:
+def read(
+    file: Path,
+    schema: type[BaseModel] = Stored,
+    repair: bool = False,
+    note: Callable[[str], None] | None = None,
+) -> list[dict[str, Any]]:
     """Reads a file of JSON objects, oldest first; a missing file has none.
 
     Args:
         file: the file.
+        schema: of each row.
         repair: cut off a torn last line, so that the next row begins a line of its own.
-        keys: required in each row; no two rows may have the same value of the first one.
+        note: told in a line of a torn last line.
 
     Raises:
-        RunError: a line other than a torn last one is no such object, or is there twice.
+        DamagedFile: a line other than a torn last one is no such object.
     """
-    if not file.is_file():
+    if not os.path.lexists(file):
         return []
-    data = file.read_bytes()
-    whole = data[: data.rfind(b"\n") + 1]
-    rows: list[dict[str, Any]] = []
-    seen: set[Any] = set()
-    for number, line in enumerate(whole.splitlines(), 1):
-        try:
-            row = json.loads(line)
-        except ValueError:
-            row = None
-        if keys and isinstance(row, dict) and row.get(keys[0]) in seen:
-            raise RunError(
-                f"{file}:{number}: duplicate {keys[0]} {row[keys[0]]}. Was the file edited? "
-                "Remove that line."
-            )
-        if not isinstance(row, dict) or not set(keys) <= set(row):
-            raise RunError(
-                f"{file}:{number}: not a row of a search. Expected a JSON object. Was the file "
-                "edited? Remove that line, and its trial is run again."
-            )
-        seen.add(row.get(keys[0]) if keys else None)
-        rows.append(row)
-    if repair and len(whole) < len(data):
+    rows, whole = json_files.read_lines(file, schema, ADVICE)
+    torn = file.stat().st_size - whole
+    if torn and note:
+        note(
+            f"note: {file}: its last line is torn, as a crash leaves it, and is left out; what it "
+            "was about is done again"
+        )
+    if torn and repair:
         with file.open("rb+") as handle:
-            handle.truncate(len(whole))
+            handle.truncate(whole)
             os.fsync(handle.fileno())
     return rows
+
+
+def _require_different(file: Path, rows: Sequence[dict[str, Any]]) -> None:
+    """Refuses a trial that is there twice.
+
+    Raises:
+        DamagedFile: names its second line.
+    """
+    seen: set[str] = set()
+    for number, row in enumerate(rows, 1):
+        if row["trial"] in seen:
+            raise DamagedFile(
+                f"{file}:{number}: duplicate trial {row['trial']}. Was the file edited? Remove "
+                "that line."
+            )
+        seen.add(row["trial"])

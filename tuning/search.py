@@ -21,6 +21,7 @@ from zoo import __version__
 from zoo.backend.choice import settle
 from zoo.capacity import require_memory
 from zoo.errors import Problem, RunError
+from zoo.json_files import dumps
 from zoo.recipe import Template
 from zoo.recipe.resolve import dump_data
 from zoo.recipe.tune import Tune, proposal
@@ -28,6 +29,7 @@ from zoo.rundir import Search, write_text
 
 # What may be changed when a search is resumed: it changes no trial.
 CHANGEABLE = ("tune.max_minutes", "tune.trial_minutes", "tune.keep", "data.source", "name")
+TIME_FORMAT = "%Y-%m-%dT%H:%M:%S%z"
 ROUNDING_MARGIN = 1.02  # A limit must exceed the seconds spent by this factor to be more time.
 
 
@@ -78,7 +80,7 @@ def begin(
         workers = settings.workers or len(gpus()) or 1
         info: dict[str, Any] = {
             "status": "running", "name": template.recipe.name, "seed": template.recipe.seed,
-            "started": time.strftime("%Y-%m-%dT%H:%M:%S%z"), "zoo": __version__,
+            "started": time.strftime(TIME_FORMAT), "zoo": __version__,
             "workers": workers, "lag": 2 * workers - 1, "recipe": _plain(template.data),
             "seconds": 0.0, "stages": [],
         }  # fmt: skip
@@ -90,6 +92,7 @@ def resume(
     settings: SearchSettings | None = None,
     given: Template | None = None,
     overrides: Sequence[str] = (),
+    more_trials: int = 0,
 ) -> SearchResult:
     """Resumes a search and runs it to its end.
 
@@ -98,6 +101,8 @@ def resume(
         settings: as for `begin`, without `workers`.
         given: the recipe that the user expects it to have; None for its own.
         overrides: changes of limits and, if the data were moved, of `data.source`.
+        more_trials: trials to add to the last stage, or to the last extra round of it that was
+            begun: those are drawn from the finest ranges, and no trial before them changes.
 
     Returns:
         The result; that of the earlier run if the search is done already.
@@ -105,7 +110,8 @@ def resume(
     Raises:
         EnvironmentFault: the workers cannot be started.
         RunError: there is no such search, or it is running, or it has another recipe; the
-            differences are named.
+            differences are named; or it cannot be given more trials.
+        DamagedFile: a file of the search was cut or edited.
         DataError: the data are not those that it began with.
         Diverged: no trial came to its end.
         Interrupted: Ctrl-C or SIGTERM; the search can be resumed.
@@ -124,8 +130,13 @@ def resume(
                 _require_same(info["recipe"], _plain(template.data), folder, where)
         limits = given.recipe.tune if given is not None else None
         tune = limits or own.recipe.tune  # They differ in limits at most: the given ones hold.
-        if info["status"] == "done" and not _has_more_time(info, tune):
-            note = f"{folder} is done already: nothing to resume."
+        if more_trials and tune is not None:
+            info = _with_more_trials(folder, info, tune, more_trials)
+            settings.listener.note(
+                f"note: {more_trials} trials are added to stage {info['added'][-1]['stage']}"
+            )
+        elif info["status"] == "done" and not _has_more_time(info, tune):
+            note = f"{folder} is done already: nothing to resume. More trials: --trials +N."
             if info.get("out_of_time"):
                 note += " Time was up; give it more with --set tune.max_minutes=..."
             settings.listener.note(note)
@@ -150,6 +161,34 @@ def _run(
     executor = LocalExecutor(folder, info["workers"], template.moved, settings.silence)
     state = SearchState(folder, info)
     return Coordinator(state, template, tune, executor, settings.listener).run()
+
+
+def _with_more_trials(
+    folder: Search, info: dict[str, Any], tune: Tune, count: int
+) -> dict[str, Any]:
+    """The contents of tune.json with trials added to the last stage.
+
+    If an extra round of the last stage was begun, the newest one gets them: more trials in a stage
+    before it would change the ranges that its trials were drawn from.
+
+    Raises:
+        RunError: the stage has no other values, or the search has no time.
+    """
+    stage = tune.stages[-1].name
+    begun = {entry["name"]: entry for entry in info["stages"]}
+    target = next((name for name in reversed(begun) if name.startswith(f"{stage}+")), stage)
+    if begun.get(target, {}).get("exhausted"):
+        raise RunError(
+            f"{folder}: --trials +{count}: stage {target} has tried all values of its space. Begin "
+            "a new search with wider ranges."
+        )
+    if tune.max_minutes is not None and tune.max_minutes * 60 <= info["seconds"]:
+        raise RunError(
+            f"{folder}: --trials +{count}: the {tune.max_minutes:g} minutes of tune.max_minutes "
+            "are spent. Give the search more of them too: --set tune.max_minutes=..."
+        )
+    entry = {"stage": target, "trials": count, "at": time.strftime(TIME_FORMAT)}
+    return {**info, "added": [*info.get("added", ()), entry]}
 
 
 def _has_more_time(info: dict[str, Any], tune: Tune | None) -> bool:
@@ -209,7 +248,7 @@ def differences(old: Any, new: Any, path: str = "") -> list[str]:
 
 def _plain(data: Any) -> Any:
     """A recipe's data as JSON gives it back."""
-    return json.loads(json.dumps(data))
+    return json.loads(dumps(data))
 
 
 def _require_same(old: Any, new: Any, folder: Search, where: str) -> None:

@@ -13,6 +13,8 @@ import json
 from pathlib import Path
 from typing import Any
 
+from zoo import json_files
+from zoo.errors import DamagedFile
 from zoo.recipe.shipped import shipped
 
 MEASURED = ("accuracy", "accuracy_sd", "seeds", "epochs", "seconds", "device", "tta")
@@ -36,8 +38,9 @@ def read_results(file: Path) -> dict[str, Any] | None:
     results = file.parent / "results" / f"{file.stem}.json"
     if not results.is_file():
         return None
-    document: dict[str, Any] = json.loads(results.read_text(encoding="utf-8"))
-    return document
+    from zoo.rundir.schema import Results
+
+    return json_files.read(results, Results, "Install zoo again, or remove the file.")
 
 
 def describe(file: Path) -> dict[str, Any]:
@@ -74,12 +77,29 @@ def catalogue() -> dict[str, dict[str, Any]]:
     for folder in {file.parent for file in files.values()}:
         index = folder / "catalogue.json"
         if index.is_file():
-            stored = json.loads(index.read_text(encoding="utf-8"))
+            stored = _index(index)
     return {
         name: stored[name]
         if stored.get(name, {}).get("sha256") == _sha256(file)
         else describe(file)
         for name, file in files.items()
+    }
+
+
+def _index(file: Path) -> dict[str, Any]:
+    """Read catalogue.json; an entry that cannot be used is left out, and is computed anew."""
+    try:
+        entries = json_files.parse(json_files.read_bytes(file, ""), str(file), "")
+    except DamagedFile:
+        return {}
+    keys = ("sha256", "recipe_hash", "data", "parameters")
+    return {
+        name: entry
+        for name, entry in (entries.items() if isinstance(entries, dict) else ())
+        if isinstance(entry, dict)
+        and all(key in entry for key in keys)
+        and isinstance(entry["data"], str)
+        and isinstance(entry["parameters"], int | None)
     }
 
 

@@ -4,6 +4,8 @@
     +-- UsageError               2   wrong flags or arguments
     |   +-- RecipeError          2   an invalid recipe or --set
     |   +-- RunError             2   not a run folder, or one that cannot be used as asked
+    |       +-- DamagedFile      2   a file of a run, a search or an export holds something else
+    |           +-- WrongModel   3   a model that is not its run's, or that answers NaN
     +-- DataError                3   data missing or unusable
     +-- EnvironmentFault         4   no such device, or an extra that is not installed
     +-- Diverged                 1   the loss diverged
@@ -110,6 +112,17 @@ class RunError(UsageError):
     """A folder that is not a run, an export or a search, or cannot be used as asked."""
 
     kind = "run"
+
+
+class DamagedFile(RunError):
+    """A file that zoo wrote and that now holds something else: cut, edited, or another run's."""
+
+
+class WrongModel(DamagedFile):
+    """A model that is not that of its run, or whose weights or answers are not finite."""
+
+    exit_code = 3
+    kind = "model"
 
 
 class DataError(ZooError):

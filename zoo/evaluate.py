@@ -39,7 +39,9 @@ def evaluate(
         test-time augmentation also `tta`: its kind, accuracy, top5_accuracy, loss and ece.
 
     Raises:
-        DataError: the split does not exist, or the data are not those of the run.
+        DataError: the split does not exist, or the data or their classes are not those of the run.
+        WrongModel: the run's model is not its own, or answers NaN.
+        DamagedFile: a file of the run was cut, edited or is another run's.
     """
     recipe, info = trained.recipe, trained.info
     data = load_data(recipe, progress=progress)
@@ -48,6 +50,7 @@ def evaluate(
             f"the data changed since {trained.run} was trained: its test images may have been "
             "trained on. Bring the old data back, or train again."
         )
+    trained.require_same_classes(data)
     images = data.test if split == "test" else data.validation
     if images is None:
         raise DataError(

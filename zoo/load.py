@@ -56,7 +56,8 @@ def reload(file: Path, overrides: Sequence[str] = ()) -> Recipe:
         if not override.replace(" ", "").startswith(("data.source=", "data.source.")):
             raise UsageError(
                 f"--set {override}: a run stays as it was begun; only data.source may be changed, "
-                f"for data that were moved. Start a new run: zoo train {file} --set ..."
+                "for data that were moved, and with `zoo train --resume` train.epochs, for more of "
+                f"them. Start a new run: zoo train {file} --set ..."
             )
     return load(str(file), overrides)
 

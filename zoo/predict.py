@@ -14,7 +14,7 @@ from zoo.artifact import readers
 from zoo.artifact.layout import Artifact
 from zoo.data.images import BadImage, ImageSpec, decode
 from zoo.data.threads import THREADS
-from zoo.errors import EnvironmentFault, RunError
+from zoo.errors import DamagedFile, EnvironmentFault, WrongModel
 from zoo.progress import Progress, no_progress
 
 BATCH_SIZE = 128
@@ -68,13 +68,14 @@ class ExportedModel:
         artifact: the export.
 
     Raises:
-        RunError: the export is damaged, or was not made by `zoo export`.
+        DamagedFile: the export is damaged, answers NaN, or was not made by `zoo export`.
         EnvironmentFault: the runtime is not installed.
     """
 
     def __init__(self, artifact: Artifact) -> None:
         manifest = artifact.manifest()
         artifact.verify_files(manifest)
+        self._place = str(artifact)
         model = artifact.folder if artifact.format == "saved_model" else artifact.model_file
         try:
             self.spec = ImageSpec.from_json(manifest["image"])
@@ -86,7 +87,7 @@ class ExportedModel:
                 f"pip install {package.get(artifact.format, 'tensorflow')}"
             ) from None
         except Exception as error:  # Each runtime has its own errors for a damaged file.
-            raise RunError(
+            raise DamagedFile(
                 f"{artifact}: cannot be opened; it may be damaged or half copied: "
                 f"{str(error).splitlines()[0] if str(error) else type(error).__name__}. "
                 "Copy or export it again."
@@ -95,17 +96,35 @@ class ExportedModel:
         # One call compiles the model and shows whether images, classes and model fit each other.
         try:
             output = self.probabilities(np.zeros((1, *self.spec.shape), np.uint8))
-        except Exception as error:
-            raise RunError(f"{artifact}: cannot be run: {error}. Export it again.") from None
+        except DamagedFile:
+            raise
+        except Exception as error:  # Each runtime has its own errors for what does not fit.
+            reason = str(error).strip().splitlines()[:1] or [type(error).__name__]
+            raise DamagedFile(
+                f"{artifact}: cannot be run: {reason[0][:200]}. Export it again."
+            ) from None
         if output.shape != (1, len(self.class_names)):
-            raise RunError(
+            raise DamagedFile(
                 f"{artifact}: names {len(self.class_names)} classes and answers "
                 f"{output.shape[-1]}: it is damaged. Copy or export it again."
             )
+        if self.class_names != manifest["classes"]:
+            raise DamagedFile(
+                f"{artifact.manifest_file}: classes: Expected the {len(self.class_names)} names "
+                f"in the model's own file. Received {len(manifest['classes'])} other ones. Copy or "
+                "export it again."
+            )
 
     def probabilities(self, images: np.ndarray) -> np.ndarray:
-        """Probabilities (n, classes) of uint8 images (n, height, width, channels)."""
-        return np.asarray(self._call(images.astype(self._dtype))["probabilities"])
+        """Probabilities (n, classes) of uint8 images (n, height, width, channels).
+
+        Raises:
+            WrongModel: the model answers NaN or infinity.
+        """
+        answers = np.asarray(self._call(images.astype(self._dtype))["probabilities"])
+        if not np.isfinite(answers).all():
+            raise WrongModel(f"{self._place}: the model answers NaN or infinity. Train again.")
+        return answers
 
 
 def predict(

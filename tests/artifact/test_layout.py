@@ -69,7 +69,7 @@ def test_bad_manifests(tmp_path: Path) -> None:
     with pytest.raises(RunError, match="cannot be read"):
         artifact.manifest()
     artifact.manifest_file.write_text('{"classes": []}', encoding="utf-8")
-    with pytest.raises(RunError, match="lacks format, image, files. Export again"):
+    with pytest.raises(RunError, match="lacks format; classes: .*; lacks image; and 1 more. Copy"):
         artifact.manifest()
 
 

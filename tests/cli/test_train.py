@@ -38,8 +38,11 @@ def test_train_json(recipe: Path, tmp_path: Path) -> None:
     assert output.keys() == TRAIN_KEYS
     assert output["status"] == "done"
     assert result.stderr == ""
-    again = document(call("train", "--resume", output["run"], "--no-export", "--no-evaluate",
-                          "--json"))  # fmt: skip
+    assert Run(Path(output["run"])).info()["flags"] == {
+        "evaluate": False, "export": False, "tensorboard": False,
+    }  # fmt: skip
+    # A resumed run remembers what it was told, and an evaluation can still be asked for.
+    again = document(call("train", "--resume", output["run"], "--json"))
     assert again == output
     assert not Run(Path(output["run"])).evaluation_file.exists()
 

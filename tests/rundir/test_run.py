@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from zoo.errors import EnvironmentFault, RunError
+from zoo.errors import DamagedFile, EnvironmentFault, RunError
 from zoo.rundir import Run
 
 
@@ -32,7 +32,9 @@ def test_open_takes_the_newest(tmp_path: Path) -> None:
     assert not Run.is_run(tmp_path / "net")
 
 
-@pytest.mark.parametrize("name, reason", [("", "is not a run folder"), ("x", "does not exist")])
+@pytest.mark.parametrize(
+    "name, reason", [("", "is not a run folder: it is empty"), ("x", "does not exist")]
+)
 def test_open_what_is_no_run(tmp_path: Path, name: str, reason: str) -> None:
     with pytest.raises(RunError, match=f"{reason}. Expected a folder made by `zoo train`"):
         Run.open(tmp_path / name)
@@ -92,3 +94,47 @@ def test_require_model_says_why_there_is_none(tmp_path: Path, status: str, advic
         run.require_model()
     run.model_file.touch()
     assert run.require_model() == run.model_file
+
+
+def test_a_torn_row_is_told(tmp_path: Path) -> None:
+    run = Run.at(tmp_path)
+    run.metrics_file.write_text('{"epoch": 1}\n{"epo', encoding="utf-8")
+    notes: list[str] = []
+    assert run.rows(notes.append) == [{"epoch": 1}]
+    assert "metrics.jsonl: its last row is torn, as a crash leaves it" in notes[0]
+
+
+@pytest.mark.parametrize("epochs", [[1, 1], [2, 1]])
+def test_rows_out_of_order(tmp_path: Path, epochs: list[int]) -> None:
+    run = Run.at(tmp_path)
+    run.write_rows([{"epoch": epoch} for epoch in epochs])
+    with pytest.raises(DamagedFile, match="metrics.jsonl: epoch: Expected each epoch once"):
+        run.rows()
+
+
+def test_info_of_a_training(tmp_path: Path) -> None:
+    run = Run.at(tmp_path)
+    run.update(status="interrupted")
+    with pytest.raises(DamagedFile, match="lacks name; lacks recipe_hash; .* and 3 more"):
+        run.started_info()
+
+
+def test_a_done_run_without_its_model(tmp_path: Path) -> None:
+    run = Run.at(tmp_path)
+    run.update(status="done")
+    with pytest.raises(DamagedFile, match="the best model is missing, though the run is done"):
+        run.require_model()
+
+
+def test_what_is_no_folder(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    (tmp_path / "link").symlink_to("nowhere")
+    (tmp_path / "torn").mkdir()
+    (tmp_path / "torn" / "run.json").symlink_to("/mnt/unmounted/run.json")
+    for name, part in {
+        "file": "is a file, not a run folder", "link": "leads nowhere: nowhere",
+        "torn": "leads nowhere: /mnt/unmounted/run.json", "x" * 5000: "cannot be read: File name",
+        "\x00": "does not exist",
+    }.items():  # fmt: skip
+        with pytest.raises(RunError, match=part):
+            Run.open(tmp_path / name)

@@ -9,7 +9,10 @@ import pytest
 from zoo.errors import RunError
 from zoo.rundir import Run, Search
 
-INFO = dict.fromkeys(Search.KEYS, 0) | {"status": "done"}
+INFO = {
+    "status": "interrupted", "seed": 0, "workers": 1, "lag": 1, "recipe": {}, "seconds": 0.5,
+    "stages": [],
+}  # fmt: skip
 
 
 def test_info(tmp_path: Path) -> None:
@@ -20,7 +23,7 @@ def test_info(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="unknown status 'diverged'"):
         search.write_info({**INFO, "status": "diverged"})
     search.write_info({"status": "done"})
-    with pytest.raises(RunError, match="it lacks seed, workers, lag"):
+    with pytest.raises(RunError, match="lacks seed; lacks workers; lacks lag; and 3 more"):
         search.info()
 
 

@@ -333,7 +333,7 @@ def test_moved_data_are_followed(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="does not exist"):
         resume(run.folder)
     with pytest.raises(UsageError, match="only data.source may be changed"):
-        resume(run.folder, overrides=["train.epochs=9"])
+        resume(run.folder, overrides=["train.batch_size=9"])
     resume(run.folder, overrides=[f"data.source.folder.path={tmp_path / 'new'}"])
     require_same(final(run), expected)
 
@@ -374,7 +374,7 @@ def test_changed_data_are_refused(
         vars(data)["fingerprint"] = "0" * 64
         return data
 
-    monkeypatch.setattr("zoo.train.training.load_data", changed)
+    monkeypatch.setattr("zoo.train.resuming.load_data", changed)
     with pytest.raises(DataError, match="the data changed since it began"):
         resume(run.folder)
 

@@ -76,7 +76,7 @@ def test_an_edited_journal_is_refused(interrupted: Search, flaw: str) -> None:
     lines = interrupted.trials_file.read_text(encoding="utf-8").splitlines(keepends=True)
     lines.append(lines[1] if flaw == "twice" else '{"trial": "coarse-009"}\n')
     interrupted.trials_file.write_text("".join(lines), encoding="utf-8")
-    message = "duplicate trial coarse-001" if flaw == "twice" else "not a row of a search"
+    message = "duplicate trial coarse-001" if flaw == "twice" else "lacks stage"
     with pytest.raises(RunError, match=rf"trials.jsonl:4: .*{message}"):
         resume(interrupted.folder)
 
@@ -85,7 +85,8 @@ def test_a_done_search_is_left_as_it_is(undisturbed: SearchResult) -> None:
     before = undisturbed.folder.trials_file.read_bytes()
     recorder = Recorder()
     result = resume(undisturbed.folder.folder, SearchSettings(listener=recorder))
-    assert recorder.notes == [f"{undisturbed.folder} is done already: nothing to resume."]
+    (note,) = recorder.notes
+    assert note.startswith(f"{undisturbed.folder} is done already: nothing to resume.")
     assert (result.best, result.trials) == (undisturbed.best, undisturbed.trials)
     assert undisturbed.folder.trials_file.read_bytes() == before
 
@@ -111,7 +112,7 @@ def test_a_folder_that_lacks_what_a_search_needs(interrupted: Search) -> None:
         resume(interrupted.folder)
     interrupted.recipe_file.write_text(text, encoding="utf-8")
     (interrupted.folder / "tune.json").write_text('{"status": "interrupted"}', encoding="utf-8")
-    with pytest.raises(RunError, match="it lacks seed, workers"):
+    with pytest.raises(RunError, match="lacks seed; lacks workers"):
         resume(interrupted.folder)
 
 
@@ -209,3 +210,50 @@ def test_a_search_out_of_time_goes_on_with_more(tmp_path: Path, undisturbed: Sea
 
 def test_settings_of_earlier_scripts() -> None:
     assert Settings is SearchSettings
+
+
+def test_more_trials_for_a_finished_search(tmp_path: Path) -> None:
+    """What is done is kept; the last stage has as many as a search that was begun with them."""
+    calm = {"extend": 0, "confirm": None}
+    few, many = ([TUNE["stages"][0], {**TUNE["stages"][1], "trials": trials}] for trials in (6, 9))
+    result = begin(template(tmp_path / "few", stages=few, **calm), tmp_path / "few")
+    done = read(result.folder.trials_file)
+    more = resume(result.folder.folder, more_trials=3)
+    assert read(more.folder.trials_file)[: len(done)] == done
+    planned = begin(template(tmp_path / "many", stages=many, **calm), tmp_path / "many")
+    assert lasting(more.folder) == lasting(planned.folder)
+    assert (more.best, more.trials) == (planned.best, planned.trials)
+    info = more.folder.info()
+    assert [(entry["stage"], entry["trials"]) for entry in info["added"]] == [("fine", 3)]
+    # They stay, and more can come.
+    assert resume(more.folder.folder).trials == more.trials
+    assert resume(more.folder.folder, more_trials=1).trials == more.trials + 1
+
+
+def test_added_trials_survive_an_interruption(tmp_path: Path) -> None:
+    result = begin(template(tmp_path, extend=0, confirm=None), tmp_path)
+    with pytest.raises(Interrupted):
+        resume(result.folder.folder, SearchSettings(listener=Recorder(1)), more_trials=3)
+    assert resume(result.folder.folder).trials == result.trials + 3
+
+
+def test_an_extra_round_gets_the_trials(tmp_path: Path) -> None:
+    """Its trials were drawn from ranges that more trials before it would change."""
+    result = begin(template(tmp_path, confirm=None), tmp_path)
+    names = [entry["name"] for entry in result.folder.info()["stages"]]
+    resume(result.folder.folder, more_trials=2)
+    info = result.folder.info()
+    assert info["added"][0]["stage"] == names[-1]
+    assert [entry["name"] for entry in info["stages"]][: len(names)] == names
+
+
+def test_no_more_trials(tmp_path: Path) -> None:
+    result = begin(template(tmp_path, extend=0, confirm=None, max_minutes=60), tmp_path)
+    info = result.folder.info()
+    result.folder.write_info({**info, "seconds": 3600.0})
+    with pytest.raises(RunError, match=r"the 60 minutes of tune.max_minutes are spent"):
+        resume(result.folder.folder, more_trials=2)
+    stages = [*info["stages"][:-1], {**info["stages"][-1], "exhausted": True}]
+    result.folder.write_info({**info, "stages": stages})
+    with pytest.raises(RunError, match="stage fine has tried all values of its space"):
+        resume(result.folder.folder, more_trials=2)

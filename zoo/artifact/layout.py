@@ -12,12 +12,13 @@ leaves to other programs.
 from __future__ import annotations
 
 import hashlib
-import json
+import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from zoo.errors import RunError
+from zoo import json_files
+from zoo.errors import DamagedFile, RunError
 
 MODEL_FILES = {
     "saved_model": "saved_model.pb",
@@ -84,40 +85,53 @@ class Artifact:
         """Contents of manifest.json.
 
         Raises:
-            RunError: the file is missing, is not JSON, or lacks a key that every manifest has.
+            RunError: there is none.
+            DamagedFile: it holds something else than `zoo export` wrote.
         """
-        try:
-            manifest: dict[str, Any] = json.loads(self.manifest_file.read_text(encoding="utf-8"))
-        except FileNotFoundError:
+        from zoo.artifact.schema import Manifest
+
+        if not os.path.lexists(self.manifest_file):
             raise RunError(
                 f"{self.folder}: no export of `zoo export`: it has no "
                 f"{self.manifest_file.relative_to(self.folder)}, which tells classes and image "
                 "size. Export the run again."
-            ) from None
-        except (OSError, ValueError) as error:
-            raise RunError(f"{self.manifest_file}: cannot be read: {error}") from None
-        missing = [key for key in ("format", "classes", "image", "files") if key not in manifest]
-        if missing:
-            raise RunError(f"{self.manifest_file}: lacks {', '.join(missing)}. Export again.")
+            )
+        manifest = json_files.read(self.manifest_file, Manifest, "Copy or export it again.")
+        model = str(self.model_file.relative_to(self.folder))
+        if manifest["format"] != self.format or model not in manifest["files"]:
+            raise DamagedFile(
+                f"{self.manifest_file}: describes another export: Expected the format "
+                f"{self.format}, with the hash of {model}. Received {manifest['format']}. Copy or "
+                "export it again."
+            )
         return manifest
 
     def verify_files(self, manifest: dict[str, Any]) -> None:
         """Compares the files with their hashes in the manifest.
 
         Raises:
-            RunError: names every file that is missing or changed.
+            DamagedFile: names every file that is missing or changed.
         """
         problems = []
         for name, entry in manifest["files"].items():
+            file = self.folder / name
             try:
-                content = (self.folder / name).read_bytes()
-            except OSError:
-                problems.append(f"{name} is missing")
+                if not file.is_file():
+                    problems.append(f"{name} is missing")
+                    continue
+                size = file.stat().st_size
+                if size > (entry.get("bytes") or size):  # Nobody hashes what has grown.
+                    problems.append(f"{name} is changed or cut")
+                    continue
+                with file.open("rb") as content:
+                    digest = hashlib.file_digest(content, "sha256").hexdigest()
+            except (OSError, ValueError):
+                problems.append(f"{name} cannot be read")
                 continue
-            if hashlib.sha256(content).hexdigest() != entry.get("sha256"):
+            if digest != entry["sha256"]:
                 problems.append(f"{name} is changed or cut")
         if problems:
-            raise RunError(
+            raise DamagedFile(
                 f"{self.folder}: damaged, or half copied: {'; '.join(problems)}. Copy or export it "
                 "again."
             )

@@ -10,12 +10,16 @@ import keras
 import numpy as np
 
 from zoo import recipe as recipes
+from zoo.artifact import model_file
 from zoo.batches import EvaluationBatches
 from zoo.data.images import ImageSpec
-from zoo.data.splits import Split
-from zoo.errors import RunError
+from zoo.data.splits import Split, Splits
+from zoo.errors import DataError, WrongModel
+from zoo.model import unbuilt
+from zoo.plan import plan
 from zoo.recipe import Recipe
 from zoo.rundir import Run
+from zoo.rundir.recipe_text import require_unchanged
 from zoo.tta import VIEWS
 
 BATCH_SIZE = 256
@@ -30,17 +34,24 @@ class TrainedRun:
 
     Raises:
         RunError: the folder holds no trained model.
+        DamagedFile: run.json holds something else than zoo wrote.
     """
 
     def __init__(self, run: Run, overrides: Sequence[str] = ()) -> None:
         self.run = run
         self.overrides = overrides
-        self.info = run.info()
         run.require_model()
+        self.info = run.started_info()
 
     @cached_property
     def recipe(self) -> Recipe:
-        """The recipe that trained the run, with the overrides."""
+        """The recipe that trained the run, with the overrides.
+
+        Raises:
+            DamagedFile: the file is missing, or was changed since the run began.
+            RecipeError: the file is no recipe any more.
+        """
+        require_unchanged(self.run, self.info)
         return recipes.reload(self.run.recipe_file, self.overrides)
 
     @property
@@ -58,13 +69,37 @@ class TrainedRun:
         """The model: images (batch, height, width, channels), 0 to 255, to logits.
 
         Raises:
-            RunError: the file cannot be read.
+            WrongModel: the file cannot be read; holds another network than the recipe's, with as
+                many outputs as run.json names classes; holds weights that are not finite; or is
+                not the file that the training ended with.
         """
-        try:
-            model: keras.Model = keras.saving.load_model(self.run.model_file, safe_mode=True)
-        except (OSError, ValueError, TypeError, KeyError) as error:
-            raise RunError(f"{self.run.model_file}: cannot be read: {error}") from None
+        file = self.run.model_file
+        planned = plan(self.recipe, len(self.class_names))
+        model = model_file.load(file, planned, unbuilt.layers(self.recipe, planned))
+        expected = self.info.get("model_sha256")
+        if self.info["status"] == "done" and expected not in (None, self.run.model_digest()):
+            raise model_file.damaged(
+                file, "is not the file that this run's training ended with: its SHA-256 differs "
+                "from model_sha256 in run.json",
+            )  # fmt: skip
         return model
+
+    def require_same_classes(self, data: Splits) -> None:
+        """Refuses data whose classes are not those that the run names.
+
+        Raises:
+            DataError: the names or their order differ.
+        """
+        names = list(data.class_names)
+        if names == self.class_names:
+            return
+        pairs = zip(names, self.class_names, strict=False)
+        first = next((i for i, pair in enumerate(pairs) if pair[0] != pair[1]), len(names))
+        raise DataError(
+            f"{self.run.info_file}: class_names: Expected the {len(names)} classes of the data. "
+            f"Received {len(self.class_names)} names, which differ from class {first} on "
+            f"(counted from 0). Bring back the data and the files of the training."
+        )
 
     def logits(self, split: Split, tta: str | None = None) -> np.ndarray:
         """Computes the logits (images, classes) of a whole split, float32.
@@ -72,16 +107,32 @@ class TrainedRun:
         Args:
             split: the images.
             tta: a key of `zoo.tta.VIEWS`; logits are the weighted mean over an image's views.
+
+        Raises:
+            WrongModel: the model answers NaN or infinity.
         """
         total = np.zeros((len(split), len(self.class_names)), np.float64)
         for weight, view in VIEWS[tta]:
             batches = EvaluationBatches(split, BATCH_SIZE, view)
             total += weight * self.model.predict(batches, verbose=0)
-        return total.astype(np.float32)
+        return self._finite(total.astype(np.float32))
 
     def probabilities(self, images: np.ndarray) -> np.ndarray:
         """Probabilities (n, classes) of uint8 images (n, height, width, channels)."""
-        return softmax(self.model.predict_on_batch(images))
+        return softmax(self._finite(self.model.predict_on_batch(images)))
+
+    def _finite(self, logits: np.ndarray) -> np.ndarray:
+        """The logits, if all of them are finite.
+
+        Raises:
+            WrongModel: the model answers NaN or infinity.
+        """
+        if not np.isfinite(logits).all():
+            raise WrongModel(
+                f"{self.run.model_file}: the model answers NaN or infinity. Train again, with a "
+                "lower learning rate or in full precision."
+            )
+        return logits
 
 
 def softmax(logits: Any) -> np.ndarray:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import sys
 from collections.abc import Sequence
@@ -12,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 from zoo.errors import Interrupted, Problem, ZooError
+from zoo.json_files import dumps
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -56,12 +56,12 @@ class Output:
             and (error is None or isinstance(error, typer.Exit))
         ):
             warnings = [problem.as_json() for problem in self.warnings]
-            print(json.dumps({**self.document, **({"warnings": warnings} if warnings else {})}))
+            print(dumps({**self.document, **({"warnings": warnings} if warnings else {})}))
 
     def _fail(self, error: ZooError) -> None:
         if self.as_json:
             document = {**(self.document or {}), **error.facts, "error": error.as_json()}
-            print(json.dumps(document))
+            print(dumps(document))
         else:
             print(f"zoo: {error}" if error.message else str(error), file=sys.stderr)
         raise typer.Exit(error.exit_code) from None

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import json
-
 from zoo.cli.app import app
+from zoo.json_files import dumps
 
 
 @app.command()
@@ -13,4 +12,4 @@ def schema() -> None:
     from zoo.recipe import Recipe
 
     dialect = {"$schema": "https://json-schema.org/draft/2020-12/schema"}
-    print(json.dumps({**dialect, **Recipe.model_json_schema()}, indent=1))
+    print(dumps({**dialect, **Recipe.model_json_schema()}, indent=1))

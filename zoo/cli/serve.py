@@ -14,6 +14,7 @@ from zoo.cli.app import app
 from zoo.cli.options import DebugOption, JsonOption, QuietOption
 from zoo.cli.output import Output
 from zoo.errors import EnvironmentFault, UsageError
+from zoo.json_files import dumps
 
 if TYPE_CHECKING:
     from zoo.serve.app import App
@@ -149,7 +150,7 @@ def _print_ready(out: Output, app: App, url: str) -> None:
     name = app.versions.model_path.name
     if out.as_json:
         # Other verbs print their document at the end; whoever starts a server waits for this one.
-        print(json.dumps({"url": url, "name": name, "version": newest.version}), flush=True)
+        print(dumps({"url": url, "name": name, "version": newest.version}), flush=True)
         return
     loaded = ", ".join(map(str, sorted(app.versions.loaded)))
     out.text(f"serving   {name}, version {loaded}, at {url} (Ctrl-C stops it)")

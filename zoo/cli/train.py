@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import statistics
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -21,6 +21,9 @@ from zoo.cli.options import (
 from zoo.cli.output import Output
 from zoo.errors import Diverged, UsageError
 
+# What `zoo train` does at the end if the command line does not say.
+FLAGS = {"evaluate": True, "export": True, "tensorboard": False}
+
 if TYPE_CHECKING:
     from zoo.artifact.trained_run import TrainedRun
     from zoo.rundir import Run
@@ -33,7 +36,10 @@ def train(
     resume: Annotated[
         str | None,
         typer.Option(
-            "--resume", metavar="RUN", help="Resume this run instead of training a recipe."
+            "--resume",
+            metavar="RUN",
+            help="Resume this run instead of training a recipe. With --set train.epochs=N, also "
+            "give it more epochs.",
         ),
     ] = None,
     seeds: Annotated[
@@ -48,14 +54,29 @@ def train(
     ] = None,
     out: OutOption = Path("runs"),
     tensorboard: Annotated[
-        bool, typer.Option("--tensorboard", help="Also write logs for TensorBoard.")
-    ] = False,
+        bool | None,
+        typer.Option(
+            "--tensorboard/--no-tensorboard",
+            help="Also write logs for TensorBoard.",
+            show_default="no; with --resume, as the run was begun",
+        ),
+    ] = None,
     evaluate: Annotated[
-        bool, typer.Option(help="Measure the best model on the test split at the end.")
-    ] = True,
+        bool | None,
+        typer.Option(
+            "--evaluate/--no-evaluate",
+            help="Measure the best model on the test split at the end.",
+            show_default="yes; with --resume, as the run was begun",
+        ),
+    ] = None,
     export: Annotated[
-        bool, typer.Option(help="Export the best model as a SavedModel at the end.")
-    ] = True,
+        bool | None,
+        typer.Option(
+            "--export/--no-export",
+            help="Export the best model as a SavedModel at the end.",
+            show_default="yes; with --resume, as the run was begun",
+        ),
+    ] = None,
     quiet: QuietOption = False,
     as_json: JsonOption = False,
     debug: DebugOption = False,
@@ -65,14 +86,17 @@ def train(
         if (recipe is None) == (resume is None):
             raise UsageError("Expected either a RECIPE or --resume RUN, and not both.")
 
+        given = {"evaluate": evaluate, "export": export, "tensorboard": tensorboard}
+
         def one(part: Output, changes: Sequence[str]) -> None:
-            run = _train(part, recipe, changes, resume, out, tensorboard)
+            run, flags = _train(part, recipe, changes, resume, out, given)
             from zoo.artifact.trained_run import TrainedRun
 
-            trained = TrainedRun(run, changes if resume else ())
-            if evaluate and trained.info["data"]["test"] is not None:
+            moved = [change for change in changes if change.startswith("data.source")]
+            trained = TrainedRun(run, moved if resume else ())
+            if flags["evaluate"] and trained.info["data"].get("test") is not None:
                 _evaluate(part, trained)
-            if export:
+            if flags["export"]:
                 _export(part, trained)
             part.text(f"run       {run}")
 
@@ -138,41 +162,57 @@ def _train(
     overrides: Sequence[str],
     resume: str | None,
     folder: Path,
-    tensorboard: bool,
-) -> Run:
-    """Train a recipe or resume a run; whatever is cheap is checked before Keras is imported."""
+    given: Mapping[str, bool | None],
+) -> tuple[Run, dict[str, bool]]:
+    """Train a recipe or resume a run; whatever is cheap is checked before Keras is imported.
+
+    Args:
+        out: where to print.
+        recipe: a path or a name; None to resume.
+        overrides: `--set`.
+        resume: the run to resume; None to train.
+        folder: where run folders go.
+        given: flags of what to do at the end; None where the command line leaves them out.
+
+    Returns:
+        The run, and the flags that hold: those given, else those that the run was begun with.
+    """
     from zoo import backend
     from zoo import recipe as recipes
     from zoo.capacity import require_memory
     from zoo.rundir import Run, require_writable
 
     begun_with = None
+    flags = dict(FLAGS)
     if resume is None:
         loaded = recipes.load(str(recipe), overrides, out.warn)
         require_memory(loaded)
         require_writable(folder)
     else:
         resumed = Run.open(resume)
+        info = resumed.started_info()
         loaded = recipes.load(str(resumed.recipe_file))
-        begun_with = resumed.info().get("backend")
+        begun_with = info["backend"]
+        flags |= info.get("flags") or {}
+    flags |= {name: value for name, value in given.items() if value is not None}
     backend.prepare(deterministic=loaded.train.deterministic, preferred=begun_with, say=out.note)
     from zoo.train import Settings
     from zoo.train import resume as resume_training
     from zoo.train import train as begin_training
 
-    settings = Settings(console=out.console(), tensorboard=tensorboard)
+    settings = Settings(console=out.console(), tensorboard=flags["tensorboard"], flags=flags)
     if resume is None:
         run = begin_training(loaded, folder, settings)
     else:
         run = resume_training(resume, settings, overrides)
-    info = run.info()
+    info = run.started_info()
     keys = ("status", "epochs", "best_epoch", "seconds", "images_per_second", "val_accuracy")
     out.result({"run": str(run), **{key: info.get(key) for key in keys}})
     out.text(
         f"trained   {info['epochs']} epochs in {info['seconds']:.1f} s, best epoch "
         f"{info['best_epoch']}: validation accuracy {info['val_accuracy']:.4f}"
     )
-    return run
+    return run, flags
 
 
 def _evaluate(out: Output, trained: TrainedRun) -> None:

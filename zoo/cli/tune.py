@@ -27,6 +27,14 @@ def tune(
         str | None,
         typer.Option("--resume", metavar="FOLDER", help="Resume this search."),
     ] = None,
+    trials: Annotated[
+        str | None,
+        typer.Option(
+            "--trials",
+            metavar="+N",
+            help="With --resume: add N trials to the last stage; what is done is kept.",
+        ),
+    ] = None,
     workers: Annotated[
         int | None,
         typer.Option(
@@ -50,4 +58,4 @@ def tune(
     with Output(as_json, debug, quiet) as output:
         from tuning import cli
 
-        cli.tune(output, recipe, overrides or (), resume, out, workers, plots, tensorboard)
+        cli.tune(output, recipe, overrides or (), resume, out, workers, plots, tensorboard, trials)

@@ -2,7 +2,8 @@
 
 An entry is a folder named by a hash of everything that it was made from. It is built under a
 temporary name and then renamed, so a killed build leaves nothing that is used and two concurrent
-builds both succeed. An entry is built again if a file's size differs from its manifest.
+builds both succeed. An entry is built again if its manifest was edited, or if a file is of another
+size than it says or cannot be read.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from zipfile import BadZipFile
 
 import numpy as np
 import PIL
@@ -77,12 +79,37 @@ def find(cache: Path, key: str) -> Entry | None:
     folder = cache / key
     try:
         manifest = json.loads((folder / MANIFEST).read_text(encoding="ascii"))
-        is_intact = manifest["format"] == FORMAT and all(
-            (folder / name).stat().st_size == size for name, size in manifest["sizes"].items()
-        )
-    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        if manifest["format"] != FORMAT or manifest["digest"] != _digest(manifest):
+            return None
+        if any((folder / name).stat().st_size != size for name, size in manifest["sizes"].items()):
+            return None
+        entry = Entry(folder, manifest)
+        _require_readable(entry)
+    # Whatever is wrong with an entry, it is built again.
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError, BadZipFile):
         return None
-    return Entry(folder, manifest) if is_intact else None
+    return entry
+
+
+def _digest(manifest: Mapping[str, Any]) -> str:
+    """Hash of a manifest without its own digest: an edited one is not used."""
+    content = {key: value for key, value in manifest.items() if key != "digest"}
+    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
+
+
+def _require_readable(entry: Entry) -> None:
+    """Reads the headers of an entry's arrays.
+
+    Raises:
+        ValueError: an array cannot be read, or has not one image per label.
+    """
+    for name in entry.manifest["sizes"]:
+        split = name.removesuffix(".npy")
+        if split != name and len(np.load(entry.folder / name, mmap_mode="r")) != len(
+            entry.manifest["splits"][split]["labels"]
+        ):
+            raise ValueError(f"{name}: another number of images than of labels")
+    _ = entry.statistics
 
 
 def store(cache: Path, key: str, fill: Callable[[Path], dict[str, Any]], needed: int) -> Entry:
@@ -108,6 +135,7 @@ def store(cache: Path, key: str, fill: Callable[[Path], dict[str, Any]], needed:
         manifest = fill(building)
         sizes = {path.name: path.stat().st_size for path in building.iterdir()}
         manifest = {**manifest, "format": FORMAT, "sizes": sizes}
+        manifest["digest"] = _digest(manifest)
         with open(building / MANIFEST, "w", encoding="ascii") as file:
             json.dump(manifest, file)
             file.flush()

@@ -20,6 +20,7 @@ from typing import Any
 
 from zoo import backend
 from zoo.errors import EnvironmentFault
+from zoo.json_files import dumps
 
 SECONDS = 300.0  # After that the process counts as hung.
 
@@ -226,4 +227,4 @@ def _short(text: str) -> str:
 
 
 if __name__ == "__main__":
-    print("\n" + json.dumps(answer("--quick" in sys.argv[1:])))
+    print("\n" + dumps(answer("--quick" in sys.argv[1:])))

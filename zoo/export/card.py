@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import html
 import importlib.metadata
-import json
 import shutil
 import time
 from dataclasses import asdict
@@ -101,9 +100,8 @@ def fingerprint(artifact: Artifact) -> dict[str, Any]:
 
 def _test_metrics(trained: TrainedRun) -> dict[str, Any] | None:
     """Metrics that `zoo evaluate` stored of the test split, if any."""
-    try:
-        evaluation = json.loads(trained.run.evaluation_file.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+    evaluation = trained.run.evaluation()
+    if evaluation is None:
         return None
     keys = ("accuracy", "top5_accuracy", "loss", "ece", "images", "test_evaluations")
     return {key: evaluation[key] for key in keys if key in evaluation}

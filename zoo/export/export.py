@@ -20,7 +20,15 @@ import numpy as np
 from zoo.artifact.layout import Artifact, version_folders
 from zoo.artifact.trained_run import TrainedRun
 from zoo.data.load import load as load_data
-from zoo.errors import DataError, Diverged, EnvironmentFault, ParityError, RunError, ZooError
+from zoo.errors import (
+    DataError,
+    Diverged,
+    EnvironmentFault,
+    ParityError,
+    RunError,
+    WrongModel,
+    ZooError,
+)
 from zoo.export import card, warmup_writer
 from zoo.export.formats import FORMATS, write_labels
 from zoo.export.parity import compare
@@ -54,6 +62,8 @@ def export(
         ParityError: the export predicts something else than the run. parity.json says by how much;
             no model is left.
         Diverged: the run diverged.
+        WrongModel: the run's model is not its own, or answers NaN.
+        DamagedFile: a file of the run was cut, edited or is another run's.
         RunError: `out` has that version already; a version that may be served is never changed.
         EnvironmentFault: TensorFlow, or a package that the format needs, is not installed.
     """
@@ -65,6 +75,7 @@ def export(
         )
     if keras.backend.backend() != "tensorflow":
         return _export_in_tensorflow_process(trained, format, out, version)
+    _ = trained.model  # A model that is not the run's is refused before anything is written.
     folder = out or trained.run.export_folder(format)
     folder.mkdir(parents=True, exist_ok=True)
     _remove_leftovers(folder)
@@ -135,6 +146,7 @@ def _write(trained: TrainedRun, artifact: Artifact, version: int) -> dict[str, A
         ) from error
     artifact.extra.mkdir(exist_ok=True)
     data = load_data(trained.recipe)
+    trained.require_same_classes(data)
     if artifact.format == "saved_model":
         (image,) = data.validation.images(np.array([0]))
         warmup_writer.write(artifact.warmup_file, trained.info["name"], image)
@@ -222,6 +234,7 @@ def _export_in_tensorflow_process(
             "diverged": Diverged,
             "data": DataError,
             "run": RunError,
+            "model": WrongModel,
         }
         raise kinds.get(result["error"]["kind"], EnvironmentFault)(result["error"]["message"])
     return result

@@ -54,7 +54,8 @@ def compare(trained: TrainedRun, artifact: Artifact, data: Splits, work: Path) -
           `cases`, the largest difference for each unusual size and kind of image.
 
     Raises:
-        ParityError: the export cannot be read, or answers another number of classes.
+        ParityError: the export cannot be read, or answers another number of classes; the run
+            answers NaN or infinity.
     """
     format = FORMATS[artifact.format]
     tolerance = TOLERANCE
@@ -116,7 +117,10 @@ def _predict(trained: TrainedRun, images: np.ndarray) -> np.ndarray:
 
         # TF32 keeps 10 bits: on a GPU, two computations would differ by more than the tolerance.
         tf.config.experimental.enable_tensor_float_32_execution(False)
-    return softmax(trained.model.predict(images, batch_size=64, verbose=0))
+    logits = trained.model.predict(images, batch_size=64, verbose=0)
+    if not np.isfinite(logits).all():
+        raise ParityError("the model answers NaN or infinity to images of the run's data.")
+    return softmax(logits)
 
 
 def _compare_signature(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import fcntl
-import json
 import os
 import secrets
 from collections.abc import Callable, Iterator
@@ -12,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from zoo.errors import EnvironmentFault, RunError
+from zoo.json_files import dumps
 
 TEMPORARY = ".*.*-????.*"  # Pattern of the names that `atomic_write` makes.
 
@@ -59,26 +59,12 @@ def write_text(path: Path, text: str) -> None:
 
 
 def write_json(path: Path, value: Any) -> None:
-    """Write indented JSON atomically.
+    """Write indented JSON atomically; NaN and infinity become null.
 
     Raises:
-        ValueError: the value holds NaN or infinity.
-        TypeError: the value holds something else that JSON cannot.
+        TypeError: the value holds something that JSON cannot.
     """
-    write_text(path, json.dumps(value, indent=1, allow_nan=False) + "\n")
-
-
-def read_json(file: Path) -> dict[str, Any]:
-    """Read a JSON file.
-
-    Raises:
-        RunError: the file is missing or is not JSON.
-    """
-    try:
-        document: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise RunError(f"{file}: cannot be read: {error}") from None
-    return document
+    write_text(path, dumps(value, indent=1) + "\n")
 
 
 def require_writable(folder: Path) -> None:

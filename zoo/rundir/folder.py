@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import os
 import secrets
 import time
+from abc import ABC, abstractmethod
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any, ClassVar, Self
 
-from zoo.errors import EnvironmentFault, RunError
-from zoo.rundir.files import locked, read_json
+from zoo import json_files
+from zoo.errors import DamagedFile, EnvironmentFault, RunError
+from zoo.rundir.files import locked
 
 
-class Folder:
+class Folder(ABC):
     """A folder of a run or a search, known by the JSON file in it.
 
     Attributes:
@@ -39,17 +42,37 @@ class Folder:
         Raises:
             RunError: there is none.
         """
-        folder = Path(path).expanduser()
-        if (folder / cls.INFO_NAME).is_file():
-            return cls(folder)
-        inner = sorted(file.parent for file in folder.glob(f"*/{cls.INFO_NAME}"))
-        if inner:
-            return cls(inner[-1])
-        reason = f"is not {cls.NOUN}" if folder.exists() else "does not exist"
+        try:
+            folder = Path(path).expanduser()
+            if (folder / cls.INFO_NAME).is_file():
+                return cls(folder)
+            inner = sorted(
+                file.parent for file in folder.glob(f"*/{cls.INFO_NAME}") if file.is_file()
+            )
+            if inner:
+                return cls(inner[-1])
+            reason = cls._why_not(folder)
+        except (OSError, RuntimeError, ValueError) as error:  # No right to read; no such user.
+            reason = f"cannot be read: {getattr(error, 'strerror', None) or error}"
         raise RunError(
             f"{path}: {reason}. Expected a folder made by `{cls.MAKER}`, with {cls.INFO_NAME} in "
             "it."
         )
+
+    @classmethod
+    def _why_not(cls, folder: Path) -> str:
+        """Why a path is no such folder."""
+        info = folder / cls.INFO_NAME
+        if info.is_symlink():
+            return f"has a {cls.INFO_NAME} that leads nowhere: {os.readlink(info)}"
+        if folder.is_symlink() and not folder.exists():
+            return f"is a link that leads nowhere: {os.readlink(folder)}"
+        if not folder.exists():
+            return "does not exist"
+        if not folder.is_dir():
+            return f"is a file, not {cls.NOUN}"
+        empty = next(folder.iterdir(), None) is None
+        return f"is not {cls.NOUN}" + (": it is empty" if empty else "")
 
     @property
     def info_file(self) -> Path:
@@ -71,13 +94,20 @@ class Folder:
         """Path of the folder of TensorBoard logs."""
         return self.folder / "tensorboard"
 
+    @abstractmethod
     def info(self) -> dict[str, Any]:
         """Read the JSON file.
 
         Raises:
-            RunError: it is missing or is not JSON.
+            DamagedFile: it is missing, or holds something else than zoo wrote.
         """
-        return read_json(self.info_file)
+
+    def _pid(self) -> Any:
+        """The process that the JSON file names; None where the file cannot be read."""
+        try:
+            return json_files.parse(self.info_file.read_bytes(), str(self.info_file), "").get("pid")
+        except (OSError, DamagedFile, AttributeError):
+            return None
 
     def locked(self) -> AbstractContextManager[None]:
         """Keep every other process out of the folder until the end of the `with` block.
@@ -85,7 +115,7 @@ class Folder:
         Raises:
             RunError: another process holds the lock.
         """
-        return locked(self.folder, lambda: self.info().get("pid"))
+        return locked(self.folder, self._pid)
 
 
 def create_folder(out: Path, name: str, kind: str) -> Path:

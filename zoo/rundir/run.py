@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-import json
+import hashlib
+import os
 import shutil
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
-from zoo.errors import RunError
+from zoo import json_files
+from zoo.errors import DamagedFile, RunError
 from zoo.rundir.files import remove_temporary, write_json, write_text
 from zoo.rundir.folder import Folder, create_folder
 
@@ -84,6 +86,32 @@ class Run(Folder):
         """Path of the comparison that the newest export of a format passed."""
         return self.export_folder(format) / "parity.json"
 
+    def info(self) -> dict[str, Any]:
+        """Read run.json.
+
+        Raises:
+            DamagedFile: it is missing, or holds something else than zoo wrote.
+        """
+        from zoo.rundir.schema import RunInfo
+
+        return json_files.read(self.info_file, RunInfo, self._advice)
+
+    def started_info(self) -> dict[str, Any]:
+        """Read run.json with what a resume, a prediction or an export needs.
+
+        Raises:
+            DamagedFile: as `info`; or a key is missing.
+        """
+        from zoo.rundir.schema import FinishedRunInfo, StartedRunInfo
+
+        info = self.info()
+        schema = FinishedRunInfo if info["status"] == "done" else StartedRunInfo
+        return json_files.checked(info, schema, str(self.info_file), self._advice)
+
+    @property
+    def _advice(self) -> str:
+        return f"Bring the file back from a copy, or train again: zoo train {self.recipe_file}"
+
     def update(self, **values: Any) -> dict[str, Any]:
         """Write values into run.json beside those that it holds; return all of them."""
         info = self.info() if self.info_file.is_file() else {}
@@ -103,16 +131,57 @@ class Run(Folder):
         for folder in (self.folder, self.state_folder):
             remove_temporary(folder)
 
-    def rows(self) -> list[dict[str, Any]]:
-        """Read metrics.jsonl: a row per epoch, oldest first."""
-        if not self.metrics_file.is_file():
+    def rows(self, note: Callable[[str], None] | None = None) -> list[dict[str, Any]]:
+        """Read metrics.jsonl: a row per epoch, oldest first.
+
+        Args:
+            note: told in a line if the last row is torn, as a crash leaves it, and left out.
+
+        Raises:
+            DamagedFile: a row is not one of metrics, or the epochs do not follow each other.
+        """
+        from zoo.rundir.schema import EpochRow
+
+        file = self.metrics_file
+        if not os.path.lexists(file):
             return []
-        text = self.metrics_file.read_text(encoding="utf-8")
-        return [json.loads(line) for line in text.splitlines() if line.strip()]
+        advice = "Bring the file back from a copy, or remove it: a run goes on without."
+        rows, size = json_files.read_lines(file, EpochRow, advice)
+        epochs = [row["epoch"] for row in rows]
+        if sorted(set(epochs)) != epochs:
+            raise DamagedFile(
+                f"{file}: epoch: Expected each epoch once, in order. Received {str(epochs)[:60]}. "
+                f"{advice}"
+            )
+        if note and size < file.stat().st_size:
+            note(f"note: {file}: its last row is torn, as a crash leaves it, and is left out.")
+        return rows
 
     def write_rows(self, rows: Iterable[dict[str, Any]]) -> None:
-        """Rewrite metrics.jsonl."""
-        write_text(self.metrics_file, "".join(json.dumps(row) + "\n" for row in rows))
+        """Rewrite metrics.jsonl; NaN and infinity become null."""
+        write_text(self.metrics_file, "".join(json_files.dumps(row) + "\n" for row in rows))
+
+    def evaluation(self) -> dict[str, Any] | None:
+        """Read evaluation.json; None where there is none.
+
+        Raises:
+            DamagedFile: it holds something else than zoo wrote.
+        """
+        from zoo.rundir.schema import Evaluation
+
+        if not os.path.lexists(self.evaluation_file):
+            return None
+        advice = f"Measure again: zoo evaluate {self}"
+        return json_files.read(self.evaluation_file, Evaluation, advice)
+
+    def model_digest(self) -> str:
+        """SHA-256 of best.keras: `model_sha256` in run.json.
+
+        Raises:
+            RunError: the run has no model.
+        """
+        with self.require_model().open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
 
     def write_checks(self, report: dict[str, Any]) -> None:
         """Write checks.json."""
@@ -127,6 +196,11 @@ class Run(Folder):
         if self.model_file.is_file():
             return self.model_file
         status = self.info().get("status")
+        if status == "done":
+            raise DamagedFile(
+                f"{self.model_file}: the best model is missing, though the run is done. Bring it "
+                f"back from a copy, or train again: zoo train {self.recipe_file}"
+            )
         advice = {
             "running": "it is still running, or was killed: `zoo train --resume` continues it",
             "interrupted": f"it was interrupted: `zoo train --resume {self}` continues it",

@@ -6,7 +6,7 @@ import shutil
 from pathlib import Path
 from typing import Any
 
-from zoo.errors import RunError
+from zoo import json_files
 from zoo.rundir.files import write_json
 from zoo.rundir.folder import Folder, create_folder
 from zoo.rundir.run import Run
@@ -19,7 +19,6 @@ class Search(Folder):
     NOUN = "the folder of a search"
     MAKER = "zoo tune"
     STATUSES = ("running", "done", "interrupted", "failed")
-    KEYS = ("status", "seed", "workers", "lag", "recipe", "seconds", "stages")
 
     @classmethod
     def create(cls, out: Path, name: str) -> Search:
@@ -68,16 +67,12 @@ class Search(Folder):
         """Read tune.json.
 
         Raises:
-            RunError: it is missing, is not JSON, or lacks a key.
+            DamagedFile: it is missing, or holds something else than zoo wrote.
         """
-        info = super().info()
-        missing = [key for key in self.KEYS if key not in info]
-        if missing:
-            raise RunError(
-                f"{self.info_file}: not that of a search: it lacks {', '.join(missing)}. "
-                "Was it edited? Begin a new search."
-            )
-        return info
+        from zoo.rundir.schema import SearchInfo
+
+        advice = "Bring the file back from a copy, or begin a new search."
+        return json_files.read(self.info_file, SearchInfo, advice)
 
     def write_info(self, info: dict[str, Any]) -> None:
         """Write tune.json."""

@@ -47,7 +47,8 @@ class Servable:
         version: the version's number.
 
     Raises:
-        DataError: the SavedModel cannot be loaded, or has no signatures.
+        DataError: the SavedModel cannot be loaded, or has no signatures; or it is an export of
+            ours with weights that are not finite.
     """
 
     def __init__(self, folder: Path, name: str, version: int) -> None:
@@ -56,6 +57,7 @@ class Servable:
         self.version = version
         self.in_flight = 0
         graph, self._model = _load(folder)
+        _require_finite(folder, self._model)
         self._functions = dict(self._model.signatures)
         self.signatures: dict[str, Signature] = {
             key: _signature(key, definition, graph.HasField("object_graph_def"))
@@ -211,6 +213,28 @@ def _load(folder: Path) -> tuple[Any, Any]:
         raise DataError(f"{folder}: the SavedModel cannot be loaded: {why}") from None
 
 
+def _require_finite(folder: Path, model: Any) -> None:
+    """Refuses an export of ours whose weights are NaN or infinite; others may mean it so.
+
+    Raises:
+        DataError: names the first ones.
+    """
+    if not Artifact(folder, "saved_model").manifest_file.is_file():
+        return
+    wrong = [
+        variable.name
+        for variable in getattr(model, "variables", ())
+        if variable.dtype.is_floating
+        and not np.isfinite(np.asarray(variable.numpy(), np.float32)).all()
+    ]
+    if wrong:
+        more = f" and {len(wrong) - 3} more" if len(wrong) > 3 else ""
+        raise DataError(
+            f"{folder}: holds weights that are NaN or infinite: {', '.join(wrong[:3])}{more}. "
+            "Train again, and export the run again."
+        )
+
+
 def _signature(name: str, definition: Any, strict: bool) -> Signature:
     inputs, outputs = _tensors(definition.inputs), _tensors(definition.outputs)
     return Signature(name, definition.method_name, inputs, outputs, strict)
@@ -260,6 +284,6 @@ def _image(folder: Path) -> dict[str, Any] | None:
     try:
         text = Artifact(folder, "saved_model").manifest_file.read_text(encoding="utf-8")
         image = json.loads(text).get("image")
-    except (OSError, ValueError, AttributeError):
+    except (OSError, ValueError, AttributeError, RecursionError):
         return None
     return image if isinstance(image, dict) else None

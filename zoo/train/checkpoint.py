@@ -10,30 +10,24 @@ from __future__ import annotations
 
 import json
 import time
-import zipfile
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import keras
 import numpy as np
 
 from zoo import backend
-from zoo.errors import Interrupted, RunError
+from zoo.errors import DamagedFile, Interrupted
 from zoo.rundir import Run, atomic_write
+from zoo.rundir.recipe_text import hashes
+from zoo.train import observer_states, state_file
 from zoo.train.fit_callbacks import StepLosses
 from zoo.train.interrupts import Signals
 from zoo.train.observers import Observer
+from zoo.train.state_file import Saved
 
 FILES_KEPT = 2
 FORMAT = 1
-# Class names in files of zoo 0.1 -> today's.
-FORMER_NAMES = {
-    "Watch": "DivergenceGuard",
-    "Best": "BestEpoch",
-    "Babysitter": "LiveChecks",
-    "Lookahead": "LookaheadWeights",
-}
-Saved = tuple[dict[str, Any], list[np.ndarray]]  # Notes and arrays, as `newest` reads them.
 
 
 def variables(model: keras.Model, more: Sequence[Any] = ()) -> list[Any]:
@@ -47,7 +41,12 @@ def variables(model: keras.Model, more: Sequence[Any] = ()) -> list[Any]:
 
 
 def save(
-    run: Run, step: int, model: keras.Model, notes: dict[str, Any], more: Sequence[Any] = ()
+    run: Run,
+    step: int,
+    model: keras.Model,
+    notes: dict[str, Any],
+    more: Sequence[Any] = (),
+    recipe_hash: str | None = None,
 ) -> None:
     """Writes the state after `step` steps and removes all but the newest `FILES_KEPT` files.
 
@@ -57,6 +56,7 @@ def save(
         model: compiled.
         notes: values that JSON can hold: states of observers and callbacks, seconds.
         more: variables of observers.
+        recipe_hash: that of run.json, by which a state of another run is known.
 
     Raises:
         OSError: the file cannot be written.
@@ -67,7 +67,7 @@ def save(
     names = [[v.path, list(v.shape), str(v.dtype)] for v in saved]
     text = json.dumps({"format": FORMAT, "step": step, "variables": names, **notes})
     with atomic_write(run.state_file(step)) as aside, aside.open("wb") as file:
-        np.savez(file, notes=np.array(text), **arrays)  # type: ignore[arg-type]  # its stubs
+        np.savez(file, notes=np.array(text), recipe_hash=np.array(recipe_hash or ""), **arrays)  # type: ignore[arg-type]  # its stubs
     for old in run.state_files()[FILES_KEPT:]:
         old.unlink(missing_ok=True)
 
@@ -77,26 +77,29 @@ def _plain(array: np.ndarray) -> np.ndarray:
     return array.view(np.uint16) if array.dtype.name == "bfloat16" else array
 
 
-def newest(run: Run) -> Saved | None:
+def newest(run: Run, note: Callable[[str], None] | None = None) -> Saved | None:
     """The newest state that can be read whole: its notes and arrays; None where there is none.
 
+    Args:
+        run: run folder.
+        note: told in a line if a newer state cannot be read.
+
     Raises:
-        RunError: there are state files, but none can be read.
+        DamagedFile: there are state files, but none can be read.
     """
-    files = run.state_files()
-    for path in files:
+    damage: DamagedFile | None = None
+    for path in run.state_files():
         try:
-            # numpy leaves a file open that it has opened itself and cannot read.
-            with path.open("rb") as file, np.load(file, allow_pickle=False) as stored:
-                notes = json.loads(str(stored["notes"]))
-                arrays = [stored[f"v{i}"] for i in range(len(notes["variables"]))]
-        except (OSError, ValueError, KeyError, zipfile.BadZipFile, EOFError):
+            saved = state_file.read(path, hashes(run.info()))
+        except DamagedFile as error:
+            damage = damage or error
             continue
-        return notes, arrays
-    if files:
-        raise RunError(
-            f"{run.state_folder}: no state file can be read; start again with `zoo train`."
-        )
+        if damage and note:
+            reason = str(damage).removesuffix(state_file.ADVICE).rstrip()
+            note(f"warning: {reason} Going on from {path.name}, the state before it.")
+        return saved
+    if damage:
+        raise DamagedFile(f"{run.state_folder}: no state file can be read. {damage}")
     return None
 
 
@@ -109,13 +112,13 @@ def restore(model: keras.Model, saved: Saved, more: Sequence[Any] = ()) -> None:
         more: variables of observers, in the order in which they were saved.
 
     Raises:
-        RunError: the values belong to another network.
+        DamagedFile: the values belong to another network.
     """
     notes, arrays = saved
     targets = variables(model, more)
     shapes = [tuple(shape) for _, shape, _ in notes["variables"]]
     if notes.get("format") != FORMAT or shapes != [tuple(v.shape) for v in targets]:
-        raise RunError(
+        raise DamagedFile(
             "the saved state does not fit the network of this run's recipe.yaml; was it edited, "
             "or written by another version? Start again with `zoo train`."
         )
@@ -141,6 +144,7 @@ class Checkpointer(Observer):
         minutes: time between two saves.
         steps: also save every so many steps; None: only by time.
         saved: state to continue from; None to begin at the start.
+        recipe_hash: that of run.json, by which a state of another run is known.
     """
 
     def __init__(
@@ -153,6 +157,7 @@ class Checkpointer(Observer):
         minutes: float,
         steps: int | None,
         saved: Saved | None = None,
+        recipe_hash: str | None = None,
     ) -> None:
         self.run = run
         self.signals = signals
@@ -161,6 +166,7 @@ class Checkpointer(Observer):
         self.every_seconds = minutes * 60
         self.every_steps = steps
         self.saved = saved
+        self.recipe_hash = recipe_hash
         self._saved_at = time.monotonic()
         self._saved_step = int(saved[0]["step"]) if saved else 0
         self._inside_epoch = False
@@ -173,7 +179,7 @@ class Checkpointer(Observer):
     def on_train_begin(self) -> None:
         """Restores the state of observers and callbacks, after their own `on_train_begin`."""
         if self.saved:
-            _restore_states(self.stateful, self.saved[0]["callbacks"])
+            observer_states.restore(self.stateful, self.saved[0]["callbacks"])
 
     def on_epoch_begin(self, epoch: int) -> None:
         """Restores the variables, after Keras has set the metrics to zero."""
@@ -216,44 +222,11 @@ class Checkpointer(Observer):
 
     def save(self) -> None:
         """Saves the state after the steps made so far."""
-        states = [(type(each).__name__, _state(each)) for each in self.stateful]
+        states = [(type(each).__name__, observer_states.state_of(each)) for each in self.stateful]
         notes = {
             "callbacks": [[name, state] for name, state in states if state is not None],
             "seconds": self.counter.seconds,
             "stopped": bool(self.model.stop_training),
         }
-        save(self.run, self.counter.step, self.model, notes, self.more)
+        save(self.run, self.counter.step, self.model, notes, self.more, self.recipe_hash)
         self._saved_at, self._saved_step = time.monotonic(), self.counter.step
-
-
-def _state(watcher: Any) -> dict[str, Any] | None:
-    """Returns the state of an observer or a Keras callback; None if it has none."""
-    if hasattr(watcher, "get_state"):
-        state: dict[str, Any] | None = watcher.get_state()
-        return state
-    plain = {}
-    for key, value in vars(watcher).items():
-        if key == "min_delta" and hasattr(watcher, "monitor_op"):
-            continue  # Keras negates it once per process; restoring it would negate it twice.
-        value = value.item() if hasattr(value, "item") and getattr(value, "ndim", 1) == 0 else value
-        if value is None or isinstance(value, bool | int | float | str):
-            plain[key] = value
-    return plain
-
-
-def _restore_states(stateful: Sequence[Any], entries: Sequence[Any]) -> None:
-    """Restores states: the n-th object of a class gets the n-th state of that class."""
-    states: dict[str, list[dict[str, Any]]] = {}
-    for name, state in entries:
-        states.setdefault(FORMER_NAMES.get(name, name), []).append(state)
-        if name == "Watch":  # It also recovered the losses of steps.
-            states["StepLosses"] = [state]
-    for each in stateful:
-        waiting = states.get(type(each).__name__)
-        if not waiting:
-            continue
-        state = waiting.pop(0)
-        if hasattr(each, "set_state"):
-            each.set_state(state)
-        else:
-            vars(each).update(state)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 import socket
 import subprocess
@@ -15,12 +14,8 @@ from zoo import __version__, backend
 from zoo.data.normalise import Normalisation
 from zoo.data.splits import Splits
 from zoo.recipe import Recipe, dump
+from zoo.rundir.recipe_text import text_digest
 from zoo.train.epoch_records import BestEpoch
-
-
-def text_digest(text: str) -> str:
-    """SHA-256 of a recipe's text: `recipe_hash` in run.json."""
-    return hashlib.sha256(text.encode()).hexdigest()
 
 
 def changed_versions(info: dict[str, Any]) -> str | None:

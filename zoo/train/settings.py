@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 import keras
@@ -18,12 +18,15 @@ class TrainingSettings:
         tensorboard: whether logs for TensorBoard are written into the run folder.
         callbacks: Keras callbacks of the caller's own.
         watch: whether the live checks run.
+        flags: what `zoo train` does at the end, for run.json, so that a resumed run does the same:
+            `evaluate`, `export` and `tensorboard`. None: leave run.json as it is.
     """
 
     console: Console = field(default_factory=lambda: Console(quiet=True))
     tensorboard: bool = False
     callbacks: Sequence[keras.callbacks.Callback] = ()
     watch: bool = True
+    flags: Mapping[str, bool] | None = None
 
     def print_line(self, text: str) -> None:
         """Prints a line for the user, as it is."""

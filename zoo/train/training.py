@@ -1,13 +1,11 @@
 """Trains a recipe through `keras.Model.fit`, so that it can be killed at any time and go on.
 
-`train` fills a new run folder. `resume` continues an interrupted run and ends with the same
-weights, bit for bit, as an uninterrupted run. Users may pass Keras callbacks.
+`train` fills a new run folder; `zoo.train.resuming` goes on with one that was begun. Users may pass
+Keras callbacks.
 """
 
 from __future__ import annotations
 
-import os
-import socket
 from collections.abc import Sequence
 from pathlib import Path
 from statistics import median
@@ -17,20 +15,27 @@ import keras
 
 from zoo import backend, optimize
 from zoo import recipe as recipes
+from zoo.artifact import model_file
 from zoo.batches import EvaluationBatches
 from zoo.capacity import relief, require_memory
 from zoo.data.load import load as load_data
 from zoo.data.normalise import Normalisation, normalisation
 from zoo.data.splits import Splits
-from zoo.errors import DataError, Diverged, EnvironmentFault, Interrupted, RunError, ZooError
-from zoo.model import data_dependent_init
+from zoo.errors import (
+    DamagedFile,
+    Diverged,
+    EnvironmentFault,
+    Interrupted,
+    ZooError,
+)
+from zoo.model import data_dependent_init, unbuilt
 from zoo.plan import plan
 from zoo.progress import progress_bar
 from zoo.recipe import Recipe
 from zoo.recipe.network import stages
 from zoo.recipe.resolve import with_value_range
 from zoo.rundir import Run, write_text
-from zoo.train import checkpoint, components, run_metadata
+from zoo.train import components, run_metadata
 from zoo.train.checkpoint import Checkpointer
 from zoo.train.class_weights import class_weights
 from zoo.train.epoch_lines import EpochLines
@@ -43,6 +48,7 @@ from zoo.train.loop.device_loop import DeviceLoop
 from zoo.train.loop.resident import ResidentData
 from zoo.train.observers import Observer, StepCounter
 from zoo.train.settings import TrainingSettings
+from zoo.train.state_file import Saved
 
 
 def train(
@@ -84,79 +90,14 @@ def train(
     run = Run.create(out, recipe.name)
     with run.locked():
         write_text(run.recipe_file, recipes.dump(recipe))
-        run.update(status="running", **run_metadata.at_start(recipe, data, scaling, loop.loop))
-        return _Training(run, recipe, data, scaling, settings, loop).go(None)
+        known = run_metadata.at_start(recipe, data, scaling, loop.loop)
+        run.update(status="running", **known, **recorded_flags(settings))
+        return Training(run, recipe, data, scaling, settings, loop).go(None)
 
 
-def resume(
-    path: str | Path, settings: TrainingSettings | None = None, overrides: Sequence[str] = ()
-) -> Run:
-    """Continues an interrupted or killed run to the weights that it would have had.
-
-    A run that is done is returned as it is.
-
-    Args:
-        path: the run folder.
-        settings: as for `train`.
-        overrides: changes of `data.source` alone, for data that were moved.
-
-    Returns:
-        The run, with status `done`.
-
-    Raises:
-        UsageError: a change of anything but `data.source`.
-        RecipeError: a change that does not make a valid recipe.
-        RunError: there is no such run, it is still running, or its state does not fit.
-        DataError: the data are no longer those that the run began with.
-        Diverged: as for `train`.
-        Interrupted: as for `train`.
-    """
-    settings = settings or TrainingSettings()
-    run = Run.open(path)
-    info = run.info()
-    if info["status"] == "done":
-        settings.print_line(f"{run} is done already: nothing to resume.")
-        return run
-    if info["status"] == "diverged":
-        raise RunError(
-            f"{run}: {info.get('reason', 'diverged')} Going on would diverge again: "
-            "start a new run with a lower learning rate."
-        )
-    with run.locked():
-        return _resumed(run, info, settings, overrides)
-
-
-def _resumed(
-    run: Run, info: dict[str, Any], settings: TrainingSettings, overrides: Sequence[str]
-) -> Run:
-    text = run.recipe_file.read_text(encoding="utf-8")
-    if run_metadata.text_digest(text) != info.get("recipe_hash"):
-        raise RunError(
-            f"{run.recipe_file}: was edited since the run began, and a run goes on as it began. "
-            f"Start a new one: zoo train {run.recipe_file}"
-        )
-    recipe = recipes.reload(run.recipe_file, overrides)
-    prepare_keras(recipe)
-    if info["backend"] != keras.backend.backend():
-        raise RunError(
-            f"{run}: was begun with KERAS_BACKEND={info['backend']}; resume it with that backend."
-        )
-    with progress_bar(settings.console) as report:
-        data = load_data(recipe, progress=report)
-        scaling = normalisation(recipe.data.preprocess, data.train)
-    if data.fingerprint != info["data"]["fingerprint"]:
-        raise DataError(
-            f"{run}: the data changed since it began. Expected fingerprint "
-            f"{info['data']['fingerprint'][:12]}. Received {data.fingerprint[:12]}; "
-            "restore the old data, or start a new run."
-        )
-    run.sweep()
-    warning = run_metadata.changed_versions(info)
-    if warning:
-        settings.print_line(warning)
-    loop = choose(recipe, data, info.get("loop") or "host")
-    run.update(status="running", host=socket.gethostname(), pid=os.getpid())
-    return _Training(run, recipe, data, scaling, settings, loop).go(checkpoint.newest(run))
+def recorded_flags(settings: TrainingSettings) -> dict[str, Any]:
+    """Flags of the command line, for run.json, if it was the command line that trains."""
+    return {} if settings.flags is None else {"flags": dict(settings.flags)}
 
 
 def prepare_keras(recipe: Recipe) -> None:
@@ -172,7 +113,7 @@ def prepare_keras(recipe: Recipe) -> None:
         )
 
 
-class _Training:
+class Training:
     """Trains one run in this process, from the start or from a saved state."""
 
     def __init__(
@@ -190,10 +131,11 @@ class _Training:
         self.data = data
         self.scaling = scaling
         self.settings = settings
+        self.recipe_hash = str(run.info()["recipe_hash"])
         self.plan = plan(recipe, len(data.class_names))
         self.batches = components.training_batches(recipe, data)
 
-    def go(self, saved: checkpoint.Saved | None) -> Run:
+    def go(self, saved: Saved | None) -> Run:
         """Trains from the saved state, or from the start, to the end."""
         self._print_notes([*self.data.notes, *self._warnings()])
         self.settings.print_line(f"{keras.backend.backend()} on {backend.device()}; {self.loop}")
@@ -256,18 +198,26 @@ class _Training:
             ]
         return []
 
-    def _fit(self, saved: checkpoint.Saved | None, signals: Signals) -> None:
+    def _fit(self, saved: Saved | None, signals: Signals) -> None:
         config, steps = self.recipe.train, self.batches.steps_per_epoch
         notes = saved[0] if saved else {}
         step = int(notes.get("step", 0))
         counter = StepCounter(steps, config.epochs, step, notes.get("seconds", 0.0))
         checks = self._live_checks()
+        if step > counter.steps:
+            raise DamagedFile(
+                f"{self.run.state_folder}: step: Expected at most {counter.steps}, the end of the "
+                f"training. Received {step}; start again with `zoo train`."
+            )
         metrics = MetricsLogger(
-            [row for row in self.run.rows() if row["step"] <= step] if saved else [],
+            self._rows(step) if saved else [],
             self.run.write_rows,
             lambda: {"update_ratio": checks.update_ratio} if checks else {},
             timed=True,
         )
+        if saved and self.run.model_file.is_file():
+            layers = unbuilt.layers(self.recipe, self.plan)
+            model_file.check(self.run.model_file, self.plan, layers)
         best = best_checkpoint(self.run, config.monitor)
         watching: list[Observer] = [metrics, best, *([checks] if checks else [])]
         observers = components.observers(self.recipe, self.data, self.batches, self.model, watching)
@@ -278,7 +228,7 @@ class _Training:
         lines = EpochLines(self.settings.console, self.batches.images_per_step)
         checkpointer = Checkpointer(
             self.run, signals, observers, callbacks, losses,
-            config.checkpoint_minutes, config.checkpoint_steps, saved,
+            config.checkpoint_minutes, config.checkpoint_steps, saved, self.recipe_hash,
         )  # fmt: skip
         device_loop, validation = self._loop()
         fit = FitCallbacks(
@@ -303,6 +253,20 @@ class _Training:
                 checks.close()
         compiled = device_loop.compile_seconds + validation.compile_seconds if device_loop else None
         self._finish(counter, best, compiled)
+
+    def _rows(self, step: int) -> list[dict[str, Any]]:
+        """The rows of metrics up to a saved state; says in a line which ones are missing."""
+        rows = self.run.rows(self.settings.print_line)
+        rows = [row for row in rows if (row.get("step") or 0) <= step]
+        epochs = range(1, step // self.batches.steps_per_epoch + 1)
+        missing = sorted({*epochs} - {row["epoch"] for row in rows})
+        if missing:
+            self.settings.print_line(
+                f"note: {self.run.metrics_file}: the rows of {len(missing)} of {len(epochs)} "
+                f"finished epochs are missing, from epoch {missing[0]} on; training goes on "
+                "without them"
+            )
+        return rows
 
     def _loop(self) -> tuple[DeviceLoop | None, Any]:
         """The device loop, if it is to be taken, and the validation; makes the metrics' variables.
@@ -330,7 +294,12 @@ class _Training:
                 "diverged: no epoch ended with a finite validation loss. Lower train.optimizer's "
                 "learning_rate (try a third), or warm it up with a schedule."
             )
-        epochs = len(self.run.rows())
+        if not self.run.model_file.is_file():
+            raise DamagedFile(
+                f"{self.run.model_file}: the model of epoch {best.epoch + 1}, the best one, is "
+                "missing. Bring it back from a copy, or train again."
+            )
+        epochs = counter.step // counter.steps_per_epoch  # Rows of metrics may have been lost.
         rates = [rate * self.batches.images_per_step for rate in counter.steps_per_second]
         self.run.update(
             **run_metadata.at_end(best, epochs, counter.step, self.model.count_params()),
@@ -340,4 +309,5 @@ class _Training:
             compile_seconds=compile_seconds and round(compile_seconds, 3),
             first_step_seconds=counter.first_step_seconds,
             images_per_second=round(median(rates), 1) if rates else None,
+            model_sha256=self.run.model_digest(),
         )

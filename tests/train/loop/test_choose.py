@@ -115,7 +115,7 @@ def test_a_run_from_before_goes_on_with_the_host_loop(
         asked.append(before)
         return choose(recipe, data, before)  # type: ignore[arg-type]
 
-    monkeypatch.setattr("zoo.train.training.choose", spy)
+    monkeypatch.setattr("zoo.train.resuming.choose", spy)
     run.update(status="interrupted", loop=None)
     resume(run.folder)
     run.update(status="interrupted", loop="device")

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from zoo.train import checkpoint
+import pytest
+
+from zoo.errors import DamagedFile
+from zoo.train import observer_states
 from zoo.train.epoch_records import BestEpoch
 from zoo.train.fit_callbacks import StepLosses
 from zoo.train.observers import Observer
@@ -34,14 +37,14 @@ class Plain:
 def test_the_second_of_a_class_takes_the_second_state() -> None:
     """Others between them, and new ones that have no state yet, change nothing."""
     targets = [Plain(0), Counts(), Counts(), Counts(7)]
-    checkpoint._restore_states(targets, [["Counts", {"number": 1}], ["Plain", {"number": 5}],
+    observer_states.restore(targets, [["Counts", {"number": 1}], ["Plain", {"number": 5}],
                                    ["Counts", {"number": 2}], ["Gone", {}]])  # fmt: skip
     assert [each.number for each in targets] == [5, 1, 2, 7]
 
 
 def test_plain_numbers_are_the_state_of_a_callback_without_one() -> None:
-    assert checkpoint._state(Plain(3)) == {"number": 3}
-    assert checkpoint._state(Observer()) is None
+    assert observer_states.state_of(Plain(3)) == {"number": 3}
+    assert observer_states.state_of(Observer()) is None
 
 
 def test_names_of_earlier_releases() -> None:
@@ -49,6 +52,35 @@ def test_names_of_earlier_releases() -> None:
     losses, best = StepLosses(lambda step: 1), BestEpoch("val_loss", lambda model: None)
     state = {"score": [-0.5, 0.9], "epoch": 3, "values": {"val_loss": 0.5}}
     watch = {"first_loss": 2.0, "recent": [], "sum": 6.0, "seen": 3}
-    checkpoint._restore_states([losses, best], [["Watch", watch], ["Best", state]])
+    observer_states.restore([losses, best], [["Watch", watch], ["Best", state]])
     assert (losses.sum, losses.seen) == (6.0, 3)
     assert (best.epoch, best.score, best.values) == (3, -0.5, {"val_loss": 0.5})
+
+
+@pytest.mark.parametrize(
+    "change, part",
+    [
+        (
+            {"score": ["high", 0.9]},
+            "score.0: Expected a valid number. Received .high",
+        ),
+        ({"epoch": None}, "Expected score and epoch, or neither"),
+        ({"values": 3}, "values: Expected a valid dictionary. Received 3"),
+    ],
+)
+def test_an_edited_state(change: dict[str, Any], part: str) -> None:
+    best = BestEpoch("val_loss", lambda model: None)
+    state = {"score": [-0.5, 0.9], "epoch": 3, "values": {"val_loss": 0.5}, **change}
+    with pytest.raises(DamagedFile, match=part):
+        observer_states.restore([best], [["BestEpoch", state]])
+
+
+def test_a_state_that_is_missing() -> None:
+    best = BestEpoch("val_loss", lambda model: None)
+    with pytest.raises(DamagedFile, match="does not fit BestEpoch .it is missing"):
+        observer_states.restore([best], [])
+
+
+def test_a_callback_of_the_users_with_another_type() -> None:
+    with pytest.raises(DamagedFile, match="Plain .number: Expected int. Received str"):
+        observer_states.restore([Plain(3)], [["Plain", {"number": "three"}]])

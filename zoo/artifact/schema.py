@@ -1,0 +1,42 @@
+"""What manifest.json of an export holds. Keys that are not named here are kept."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+Pixels = Annotated[int, Field(ge=1, le=2**20)]
+
+
+class _Stored(BaseModel):
+    model_config = ConfigDict(
+        strict=True, extra="allow", allow_inf_nan=False, protected_namespaces=()
+    )
+
+
+class ImageInfo(_Stored):
+    """`image`: how images become the model's input."""
+
+    height: Pixels
+    width: Pixels
+    channels: Annotated[int, Field(ge=1, le=4)]
+    interpolation: str
+    crop_to_aspect_ratio: bool = False
+    pad_to_aspect_ratio: bool = False
+
+
+class FileInfo(_Stored):
+    """An entry of `files`."""
+
+    sha256: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+    bytes: Annotated[int, Field(ge=0)] | None = None
+
+
+class Manifest(_Stored):
+    """manifest.json."""
+
+    format: Literal["saved_model", "keras", "onnx", "litert"]
+    classes: Annotated[list[str], Field(min_length=1)]
+    image: ImageInfo
+    files: dict[str, FileInfo]

@@ -1,0 +1,194 @@
+"""JSON as zoo writes and reads it: strict, and checked against a schema when read back. Light.
+
+Everything that zoo prints or stores as JSON goes through `dumps`, which knows no NaN and no
+infinity: JSON has neither, and most parsers stop there. Such a number becomes null. Two places
+differ, and say so: the notes in state files, which must give a training back to the bit, and the
+answers of `zoo serve`, which follow TensorFlow Serving.
+
+Everything that zoo reads back goes through `read` or `read_lines`. A file may have been cut by a
+crash, edited, or copied from another run, so each has a schema. An error names the file, the key,
+what was expected, what was received and what to do.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import stat
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from zoo.errors import DamagedFile
+
+if TYPE_CHECKING:
+    from pydantic import BaseModel, ValidationError
+
+MAX_BYTES = 256 * 2**20  # Of a file that is read back; the largest ones hold labels of a data set.
+MAX_RECEIVED = 60  # Characters of a wrong value that an error shows.
+MAX_PROBLEMS = 3  # Wrong keys that an error names.
+
+
+def dumps(value: Any, indent: int | None = None, sort_keys: bool = False) -> str:
+    """Write a value as strict JSON; NaN and infinity become null.
+
+    Raises:
+        TypeError: the value holds something that JSON cannot hold.
+    """
+    try:
+        return json.dumps(value, indent=indent, sort_keys=sort_keys, allow_nan=False)
+    except ValueError:
+        return json.dumps(_finite(value), indent=indent, sort_keys=sort_keys, allow_nan=False)
+
+
+def _finite(value: Any) -> Any:
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if isinstance(value, Mapping):
+        return {
+            str(key) if isinstance(key, float) else key: _finite(entry)
+            for key, entry in value.items()
+        }
+    if isinstance(value, list | tuple):
+        return [_finite(entry) for entry in value]
+    return value
+
+
+def read(file: Path, schema: type[BaseModel], advice: str) -> dict[str, Any]:
+    """Read a JSON file that zoo wrote.
+
+    Args:
+        file: the file.
+        schema: what it must hold. Keys that the schema does not know are kept.
+        advice: what to do where it holds something else.
+
+    Returns:
+        The object, as it is in the file.
+
+    Raises:
+        DamagedFile: the file is missing, is no JSON, or does not fit the schema.
+    """
+    return checked(parse(read_bytes(file, advice), str(file), advice), schema, str(file), advice)
+
+
+def read_bytes(file: Path, advice: str) -> bytes:
+    """Read a regular file of at most `MAX_BYTES`.
+
+    Raises:
+        DamagedFile: there is no such file, or it cannot be read.
+    """
+    try:
+        status = file.stat()
+        if not stat.S_ISREG(status.st_mode):
+            raise DamagedFile(f"{file}: cannot be read: it is no regular file. {advice}")
+        if status.st_size > MAX_BYTES:
+            raise DamagedFile(
+                f"{file}: too large. Expected at most {MAX_BYTES:,} bytes. Received "
+                f"{status.st_size:,}. {advice}"
+            )
+        return file.read_bytes()
+    except OSError as error:
+        raise DamagedFile(f"{file}: cannot be read: {error.strerror}. {advice}") from None
+
+
+def parse(content: bytes, place: str, advice: str, strict: bool = True) -> Any:
+    """Parse JSON text.
+
+    Args:
+        content: in UTF-8.
+        place: the file, or file and line, for the error.
+        advice: what to do about it.
+        strict: read NaN and Infinity, which older versions wrote, as null.
+
+    Raises:
+        DamagedFile: the text is no JSON, or no text.
+    """
+    if not content.strip():
+        raise DamagedFile(f"{place}: cannot be read: it is empty. {advice}")
+    try:
+        value = json.loads(content, parse_constant=(lambda _: None) if strict else None)
+        json.dumps(value, ensure_ascii=False).encode()  # Refuses halves of surrogate pairs.
+    except (ValueError, RecursionError) as error:
+        reason = "nested too deeply" if isinstance(error, RecursionError) else str(error)
+        raise DamagedFile(
+            f"{place}: cannot be read: not JSON, or cut short ({reason}). {advice}"
+        ) from None
+    return value
+
+
+def checked(value: Any, schema: type[BaseModel], place: str, advice: str) -> dict[str, Any]:
+    """Return a JSON object if it fits a schema.
+
+    Raises:
+        DamagedFile: names the keys at fault.
+    """
+    from pydantic import ValidationError
+
+    if not isinstance(value, dict):
+        raise DamagedFile(
+            f"{place}: not what zoo wrote. Expected a JSON object. Received {_received(value)}. "
+            f"{advice}"
+        )
+    try:
+        schema.model_validate(value)
+    except ValidationError as error:
+        raise DamagedFile(f"{place}: {_problems(error)}. {advice}") from None
+    return value
+
+
+def _problems(error: ValidationError) -> str:
+    """What is wrong with the first keys at fault, in a sentence each."""
+    sentences, keys = [], set()
+    for problem in error.errors(include_url=False):
+        # What a union says of each of its members follows the key itself.
+        key = ".".join(map(str, problem["loc"]))[:100]
+        if key in keys:
+            continue
+        keys.add(key)
+        if problem["type"] == "missing":
+            sentences.append(f"lacks {key}")
+            continue
+        expected = problem["msg"].removeprefix("Value error, ")
+        expected = expected.replace("Input should be", "Expected", 1)
+        separator = "" if not key else f"{key}: "
+        sentences.append(f"{separator}{expected}. Received {_received(problem['input'])}")
+    more = len(sentences) - MAX_PROBLEMS
+    return "; ".join(sentences[:MAX_PROBLEMS]) + (f"; and {more} more" if more > 0 else "")
+
+
+def _received(value: Any) -> str:
+    try:
+        text = dumps(value)
+    except (TypeError, ValueError, RecursionError):
+        text = ascii(value)
+    return text if len(text) <= MAX_RECEIVED else f"{text[:MAX_RECEIVED]}..."
+
+
+def read_lines(
+    file: Path, schema: type[BaseModel], advice: str
+) -> tuple[list[dict[str, Any]], int]:
+    """Read a journal: a JSON object per line.
+
+    A crash while a line is written leaves the last line without an end. Such a torn line is not
+    damage: it is left out.
+
+    Args:
+        file: the journal.
+        schema: of each line.
+        advice: what to do where another line is wrong.
+
+    Returns:
+        The objects, oldest first, and the number of bytes that hold them: less than the file's size
+        where its last line is torn.
+
+    Raises:
+        DamagedFile: a line other than a torn last one is no such object.
+    """
+    content = read_bytes(file, advice)
+    whole = content.rfind(b"\n") + 1
+    rows = []
+    # Not str.splitlines, which would also split at characters inside of a text.
+    for number, line in enumerate(content[:whole].split(b"\n")[:-1], 1):
+        place = f"{file}:{number}"
+        rows.append(checked(parse(line, place, advice), schema, place, advice))
+    return rows, whole

@@ -1,0 +1,34 @@
+"""The Keras layers of a plan before any is built: they tell what a network consists of."""
+
+from __future__ import annotations
+
+import keras
+
+from zoo.data.normalise import Normalisation
+from zoo.model.builder import BUILD, Context
+from zoo.plan import Plan
+from zoo.recipe import Recipe
+
+
+def layers(recipe: Recipe, planned: Plan) -> dict[str, keras.Layer]:
+    """Makes the layers of a plan, all but the input, without building them.
+
+    They take no memory for weights, however many the plan has.
+
+    Args:
+        recipe: resolved.
+        planned: its plan.
+
+    Returns:
+        The layers by name. The first one normalises by nothing: no shape depends on it.
+    """
+    policy = recipe.train.dtype_policy
+    context = Context(
+        seed=recipe.seed,
+        policy=policy,
+        exact="float64" if policy == "float64" else "float32",
+        normalisation=Normalisation("none", 1.0, 0.0),
+    )
+    return {
+        layer.name: BUILD[layer.kind](layer, layer.options, context) for layer in planned.layers[1:]
+    }

@@ -1,0 +1,78 @@
+"""Whether the recipe in a run folder is still the one that the run began with. Light."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from typing import Any
+
+from zoo import recipe as recipes
+from zoo.errors import DamagedFile, ZooError
+from zoo.rundir.run import Run
+
+MAX_BYTES = 16 * 2**20
+
+
+def text_digest(text: str) -> str:
+    """SHA-256 of a recipe's text: `recipe_hash` in run.json."""
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def read_text(run: Run) -> str:
+    """Read recipe.yaml.
+
+    Raises:
+        DamagedFile: it is missing, or no text.
+    """
+    file = run.recipe_file
+    try:
+        if not file.is_file() or file.stat().st_size > MAX_BYTES:
+            raise DamagedFile(
+                f"{file}: is missing, or no file of a recipe. Bring it back from a copy."
+            )
+        return file.read_text(encoding="utf-8")
+    except (OSError, ValueError) as error:
+        raise DamagedFile(f"{file}: cannot be read: {error}. Bring it back from a copy.") from None
+
+
+def is_unchanged(run: Run, digest: str) -> bool:
+    """Whether recipe.yaml says what it said when its digest was taken; comments do not count.
+
+    Raises:
+        DamagedFile: it is missing, or no text.
+    """
+    text = read_text(run)
+    if text_digest(text) == digest:
+        return True
+    try:
+        return text_digest(recipes.dump(recipes.load(str(run.recipe_file)))) == digest
+    except ZooError:
+        return False
+
+
+def require_unchanged(run: Run, info: Mapping[str, Any]) -> None:
+    """Refuse a run whose recipe.yaml was edited since it began.
+
+    Args:
+        run: the run.
+        info: run.json.
+
+    Raises:
+        DamagedFile: recipe.yaml is missing, or says something else.
+    """
+    if not is_unchanged(run, info["recipe_hash"]):
+        raise DamagedFile(
+            f"{run.recipe_file}: was edited since the run began, and a run stays as it was begun. "
+            "Undo the change. For data that were moved: --set data.source=...; for another "
+            f"training: zoo train {run.recipe_file}"
+        )
+
+
+def hashes(info: Mapping[str, Any]) -> list[str]:
+    """Hashes of the recipes that a run has had: its own, and those with fewer epochs.
+
+    Args:
+        info: run.json; empty where it has no hash.
+    """
+    before = [entry["recipe_hash_before"] for entry in info.get("extended") or ()]
+    return [info["recipe_hash"], *before] if info.get("recipe_hash") else []
