@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+Colour = Annotated[list[Annotated[int, Field(ge=0, le=255)]], Field(min_length=3, max_length=3)]
 Pixels = Annotated[int, Field(ge=1, le=2**20)]
 
 
@@ -24,6 +25,8 @@ class ImageInfo(_Stored):
     interpolation: str
     crop_to_aspect_ratio: bool = False
     pad_to_aspect_ratio: bool = False
+    transparency: Literal["drop", "alpha"] | Colour = "drop"
+    value_range: Annotated[list[float], Field(min_length=2, max_length=2)] | None = None
 
 
 class FileInfo(_Stored):

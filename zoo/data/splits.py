@@ -199,21 +199,22 @@ def pixel_statistics(split: Split) -> PixelStatistics:
     return total
 
 
-def encoded_images(split: Split, indices: np.ndarray) -> list[bytes]:
+def encoded_images(split: Split, indices: np.ndarray, *, as_alpha: bool = False) -> list[bytes]:
     """Returns images as files: their own bytes, or PNGs where the pixels come from no files.
 
     Args:
         split: where the images are.
         indices: int (k,).
+        as_alpha: whether PNGs hold the pixels as alpha, for `transparency: alpha`.
 
     Raises:
         DataError: a file has been removed since it was verified.
     """
     if isinstance(split, Subset):
-        return encoded_images(split.split, split.indices[indices])
+        return encoded_images(split.split, split.indices[indices], as_alpha=as_alpha)
     if isinstance(split, ArraySplit | FileSplit) and split.root and split.files:
         return [_file_bytes(split.root / split.files[index]) for index in indices]
-    return [as_png(pixels) for pixels in split.images(indices)]
+    return [as_png(pixels, as_alpha=as_alpha) for pixels in split.images(indices)]
 
 
 def _file_bytes(path: Path) -> bytes:

@@ -15,6 +15,7 @@ from zoo.artifact.layout import Artifact
 from zoo.artifact.trained_run import TrainedRun
 from zoo.backend import versions
 from zoo.data.images import ImageSpec
+from zoo.data.spec import ALPHA, DROP
 from zoo.rundir import write_json, write_text
 
 TIME_FORMAT = "%Y-%m-%dT%H:%M:%SZ"
@@ -150,6 +151,7 @@ def card(trained: TrainedRun, description: dict[str, Any]) -> str:
         f"- Recipe: recipe.yaml beside this file; seed {run['seed']}.",
         f"- Image: {size}, resized with `{image['interpolation']}` as in training; normalised "
         f"inside of the model ({(run['normalisation'] or {}).get('kind', 'none')}).",
+        *_values(image),
         f"- Versions: {', '.join(f'{k} {v}' for k, v in description['versions'].items())}.",
         "",
         "## Limits",
@@ -162,12 +164,44 @@ def card(trained: TrainedRun, description: dict[str, Any]) -> str:
     return "\n".join(lines)
 
 
+def _undecodable(description: dict[str, Any]) -> list[str]:
+    """Says that the run's own files cannot be sent, if a graph does not decode them."""
+    parity = description["parity"]
+    count = parity.get("substituted", 0)
+    if not count:
+        return []
+    return [
+        f"- {count} of the run's {parity['images']} validation files compared are of a kind that "
+        "this graph refuses: decode such files as training does, and send their pixels."
+    ]
+
+
+def _values(image: dict[str, Any]) -> list[str]:
+    """Says what the recipe makes of transparency and of more than 8 bits, if it says so."""
+    lines = []
+    if image["value_range"]:
+        low, high = image["value_range"]
+        lines.append(
+            f"- Values: of images of more than 8 bits a channel, {low:g} becomes 0 and {high:g} "
+            "becomes 255, rounded to the nearest; what lies outside is cut."
+        )
+    if image["transparency"] != DROP:
+        shown = (
+            "alpha is the image"
+            if image["transparency"] == ALPHA
+            else f"blended with the background {list(image['transparency'])}"
+        )
+        lines.append(f"- Transparency: {shown}.")
+    return lines
+
+
 def _use(description: dict[str, Any]) -> list[str]:
     image = description["image"]
     shape = f"(batch, {image['height']}, {image['width']}, {image['channels']})"
     if description["format"] == "saved_model":
         return [
             "- `serving_default`: `image_bytes` (batch,): JPEG, PNG, GIF, BMP or WebP files.",
+            *_undecodable(description),
             f"- `serve_uint8`, `serve_float`: `images` {shape}, values 0 to 255.",
             "- Out: `classes` and `probabilities`, the likeliest first; `logits`.",
             "",

@@ -16,6 +16,7 @@ from zoo.artifact import readers
 from zoo.artifact.layout import Artifact
 from zoo.artifact.trained_run import TrainedRun, softmax
 from zoo.data.images import ImageSpec, as_png
+from zoo.data.spec import ALPHA
 from zoo.data.splits import Splits
 from zoo.errors import ParityError
 from zoo.export import graph
@@ -106,7 +107,7 @@ def _substitute_undecodable(probes: Probes, spec: ImageSpec) -> int:
         try:
             decode(content)
         except (tf.errors.InvalidArgumentError, UnicodeDecodeError):
-            probes.files[i] = as_png(probes.pixels[i])
+            probes.files[i] = as_png(probes.pixels[i], as_alpha=spec.transparency == ALPHA)
             substituted += 1
     return substituted
 

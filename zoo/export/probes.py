@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import io
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 from PIL import Image, features
 
 from zoo.data.images import ImageSpec, decode
+from zoo.data.samples import MAX_16_BITS
+from zoo.data.spec import ALPHA
 from zoo.data.splits import Split, encoded_images
 
 MAX_IMAGES = 512  # Validation images, evenly spread over the split.
@@ -43,14 +45,15 @@ def make_probes(split: Split, spec: ImageSpec) -> Probes:
         spec: how training decodes and resizes them.
     """
     selected = spread_indices(len(split), MAX_IMAGES)
-    files = encoded_images(split, selected)
+    files = encoded_images(split, selected, as_alpha=spec.transparency == ALPHA)
     pixels = split.images(selected)
     names, variants = [], []
     for index in spread_indices(len(files), VARIED_IMAGES):
-        with Image.open(io.BytesIO(files[index])) as opened:
-            image = opened.convert("RGB")
+        height, width = decode(files[index], spec).size
+        own_size = replace(spec, height=height, width=width, channels=3)
+        image = Image.fromarray(decode(files[index], own_size).pixels)
         image.thumbnail((MAX_VARIED_SIDE, MAX_VARIED_SIDE))
-        for name, content in _variants(image):
+        for name, content in _variants(image, spec):
             names.append(name)
             variants.append(content)
     variant_pixels = np.stack([decode(content, spec).pixels for content in variants])
@@ -62,8 +65,13 @@ def spread_indices(count: int, most: int) -> np.ndarray:
     return np.unique(np.linspace(0, count - 1, min(count, most)).round().astype(int))
 
 
-def _variants(image: Image.Image) -> Iterator[tuple[str, bytes]]:
-    """Names and files of an image in odd sizes and of every kind."""
+def _variants(image: Image.Image, spec: ImageSpec) -> Iterator[tuple[str, bytes]]:
+    """Names and files of an image in odd sizes and of every kind.
+
+    Args:
+        image: of mode RGB.
+        spec: has the range of values that is spread over 16 bits.
+    """
     width, height = image.size
     sizes = {
         "odd size": (width * 3 // 2 + 1, height * 2 - 1),
@@ -76,8 +84,10 @@ def _variants(image: Image.Image) -> Iterator[tuple[str, bytes]]:
     larger = image.resize(sizes["odd size"], Image.Resampling.BICUBIC)
     for name, encode in KINDS.items():
         yield name, encode(larger)
+    yield "PNG 16 bits", _encoded(_16_bits(larger, spec), "PNG")
     if features.check("webp"):
         yield "WebP", _encoded(larger, "WEBP")
+        yield "WebP transparent", _encoded(_transparent(larger), "WEBP", lossless=True)
 
 
 def _encoded(image: Image.Image, format: str, **options: Any) -> bytes:
@@ -98,8 +108,16 @@ def _transparent(image: Image.Image) -> Image.Image:
     return transparent
 
 
-def _16_bits(image: Image.Image) -> Image.Image:
-    return Image.fromarray(np.asarray(image.convert("L")).astype(np.uint16) * 257 // 2)
+def _16_bits(image: Image.Image, spec: ImageSpec) -> Image.Image:
+    """The image in grey, its levels spread beyond the ends of the range of values."""
+    low, high = spec.value_range or (0.0, MAX_16_BITS)
+    levels = np.asarray(image.convert("L")).astype(np.float64) / 255
+    values = low + (1.2 * levels - 0.1) * (high - low)
+    return Image.fromarray(np.clip(values, 0, MAX_16_BITS).astype(np.uint16))
+
+
+def _palette(image: Image.Image) -> Image.Image:
+    return image.convert("P", palette=Image.Palette.ADAPTIVE, colors=60)
 
 
 KINDS: dict[str, Callable[[Image.Image], bytes]] = {
@@ -111,10 +129,13 @@ KINDS: dict[str, Callable[[Image.Image], bytes]] = {
     "JPEG upside down": lambda image: _rotated(image, 3),
     "JPEG transposed": lambda image: _rotated(image, 7),
     "PNG grey": lambda image: _encoded(image.convert("L"), "PNG"),
-    "PNG 16 bits": lambda image: _encoded(_16_bits(image), "PNG"),
     "PNG black and white": lambda image: _encoded(image.convert("1"), "PNG"),
     "PNG palette": lambda image: _encoded(image.convert("P"), "PNG"),
     "PNG transparent": lambda image: _encoded(_transparent(image), "PNG"),
+    "PNG palette transparent": lambda image: _encoded(
+        _palette(image), "PNG", transparency=bytes(range(0, 240, 4))
+    ),
+    "GIF transparent": lambda image: _encoded(_palette(image), "GIF", transparency=3),
     "GIF": lambda image: _encoded(image.convert("P"), "GIF"),
     "BMP": lambda image: _encoded(image, "BMP"),
     "BMP palette": lambda image: _encoded(image.convert("P"), "BMP"),

@@ -11,6 +11,7 @@ import re
 from dataclasses import dataclass
 
 from zoo.new.findings import Findings, Size
+from zoo.new.pixel_findings import ALPHA, Range
 
 # Sides in pixels.
 MAX_UNCHANGED_SIDE = 64  # Images of one size up to this are not resized.
@@ -64,6 +65,8 @@ class Choices:
         batch_size: images a step.
         epochs: epochs of the training.
         warmup_epochs: epochs of the rising learning rate.
+        transparency: value of `data.transparency`, as YAML; None for none.
+        value_range: value of `data.value_range`; None for none.
         seconds: estimated time of the training on two CPU cores.
     """
 
@@ -81,6 +84,8 @@ class Choices:
     epochs: int
     warmup_epochs: int
     seconds: float
+    transparency: str | None = None
+    value_range: Range | None = None
 
 
 def choose(findings: Findings) -> Choices:
@@ -96,7 +101,7 @@ def choose(findings: Findings) -> Choices:
         image_size=size,
         exact=findings.equal_sizes and size == next(iter(findings.sizes)),
         crop_to_aspect_ratio=findings.aspects_vary,
-        grey=findings.grey,
+        grey=findings.grey or findings.pixels.transparency == ALPHA,
         no_flip=_no_flip(findings, size),
         crop_padding=min(size) // 8,
         convs=convs,
@@ -107,6 +112,8 @@ def choose(findings: Findings) -> Choices:
         epochs=epochs,
         warmup_epochs=max(1, round(0.15 * epochs)),
         seconds=epochs * epoch_seconds,
+        transparency=findings.pixels.transparency,
+        value_range=findings.pixels.value_range,
     )
 
 

@@ -9,6 +9,8 @@ from functools import cached_property
 from statistics import median
 from typing import Any
 
+from zoo.new.pixel_findings import PixelFindings
+
 IMBALANCE_NOTED = 3.0  # Ratio of the largest class to the smallest above which a note is given.
 ASSUMED_IMAGES = 10_000
 ASSUMED_SIDE = 64
@@ -33,6 +35,7 @@ class Findings:
         grey: whether all images are grey, whatever their mode.
         bad: (path, reason) of each file that cannot be used.
         notes: sentences that the user should see.
+        pixels: what was found out about transparency and depth.
     """
 
     source: Any
@@ -46,6 +49,7 @@ class Findings:
     grey: bool
     bad: tuple[tuple[str, str], ...] = ()
     notes: tuple[str, ...] = field(default=())
+    pixels: PixelFindings = field(default_factory=PixelFindings)
 
     @property
     def train(self) -> int:
@@ -124,7 +128,7 @@ class Findings:
 
     def all_notes(self) -> list[str]:
         """Returns the notes, with one on imbalance if classes are uneven."""
-        notes = list(self.notes)
+        notes = [*self.notes, *self.pixels.notes()]
         if self.imbalance is not None and self.imbalance > IMBALANCE_NOTED:
             notes.append(
                 f"uneven classes: the largest has {self.imbalance:.1f} times the images of the "
@@ -149,6 +153,7 @@ class Findings:
             },
             "modes": dict(self.modes),
             "grey": self.grey,
+            "pixels": self.pixels.as_json(),
             "bad": [{"path": path, "reason": reason} for path, reason in self.bad],
             "notes": self.all_notes(),
         }

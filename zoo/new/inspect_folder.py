@@ -9,20 +9,21 @@ from collections.abc import Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from zoo.data import images, layout
+from zoo.data.content import Content
 from zoo.data.images import BadImage, ImageSpec
 from zoo.data.layout import ImageFile, Layout
 from zoo.data.threads import as_results_arrive
 from zoo.errors import DataError, Problem
 from zoo.new.findings import Findings, Size
+from zoo.new.look import PixelFacts, look, summary
 from zoo.new.recipe_name import recipe_name
 from zoo.progress import Progress
 
 CHUNK = 64  # Files a thread looks at at once.
 EXAMPLES = 5  # Examples in a note.
-# Enough pixels to tell grey from colour; `nearest` does not change their values.
-SAMPLE = ImageSpec(32, 32, 3, interpolation="nearest")
 
 
 @dataclass(frozen=True)
@@ -35,7 +36,7 @@ class FileFacts:
         sha256: hash of its content.
         size: (height, width), upright.
         mode: colour mode, as Pillow names it.
-        grey: whether all its pixels are grey.
+        pixels: what was found out about its pixels.
         reason: why it cannot be used, in which case nothing else is known; None if it can.
     """
 
@@ -44,7 +45,7 @@ class FileFacts:
     sha256: str = ""
     size: Size = (0, 0)
     mode: str = ""
-    grey: bool = False
+    pixels: PixelFacts | None = None
     reason: str | None = None
 
 
@@ -88,7 +89,8 @@ def inspect_folder(path: str, progress: Progress) -> Findings:
         per_class=per_class,
         sizes=Counter(fact.size for fact in good),
         modes=Counter(fact.mode for fact in good),
-        grey=all(fact.grey for fact in good),
+        grey=all(fact.pixels.grey for fact in good if fact.pixels),
+        pixels=summary((fact.split == "train", fact.pixels) for fact in good if fact.pixels),
         bad=bad,
         notes=(*folder.notes, *_copies_across_splits(good), *_copies_across_classes(good)),
     )
@@ -118,21 +120,26 @@ def _inspect_files(folder: Layout, progress: Progress) -> list[FileFacts]:
 
 
 def _inspect_file(root: Path, split: str, file: ImageFile) -> FileFacts:
+    found: list[images.Decoded] = []
+
+    def decode(spec: ImageSpec) -> tuple[Any, Content | None]:
+        found.append(images.decode(content, spec, measure=True))
+        return found[-1].pixels, found[-1].content
+
     try:
         content = (root / file.path).read_bytes()
-        decoded = images.decode(content, SAMPLE)
+        pixels = look(decode)
     except OSError as error:
         return FileFacts(split, file, reason=f"cannot be read: {error.strerror or error}")
     except BadImage as error:
         return FileFacts(split, file, reason=str(error))
-    pixels = decoded.pixels
     return FileFacts(
         split,
         file,
         sha256=hashlib.sha256(content).hexdigest(),
-        size=decoded.size,
-        mode=decoded.mode,
-        grey=bool((pixels.max(axis=2) == pixels.min(axis=2)).all()),
+        size=found[0].size,
+        mode=found[0].mode,
+        pixels=pixels,
     )
 
 

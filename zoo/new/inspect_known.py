@@ -5,13 +5,19 @@ from __future__ import annotations
 import itertools
 from collections import Counter
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
-from typing import Any
+from functools import partial
+from typing import TYPE_CHECKING, Any
 
 from zoo.errors import DataError
 from zoo.new.findings import Findings, Size
+from zoo.new.pixel_findings import PixelFindings
 from zoo.new.recipe_name import recipe_name
 from zoo.progress import Progress
+
+if TYPE_CHECKING:
+    from zoo.new.look import PixelFacts
 
 SAMPLE_IMAGES = 2000
 MODES = {1: "L", 3: "RGB", 4: "RGBA"}
@@ -90,6 +96,7 @@ def inspect_tfds(name: str, progress: Progress) -> Findings:
         modes=sample.modes,
         grey=sample.grey,
         notes=tuple(notes),
+        pixels=sample.pixels,
     )
 
 
@@ -130,6 +137,7 @@ class _Sample:
     modes: Counter[str] = field(default_factory=Counter)
     grey: bool = True
     per_class: Mapping[str, int] = field(default_factory=dict)
+    pixels: PixelFindings = field(default_factory=PixelFindings)
 
 
 def _described_images(builder: Any) -> _Sample:
@@ -147,18 +155,25 @@ def _first_images(
     builder: Any, split: str, class_names: tuple[str, ...], progress: Progress
 ) -> _Sample:
     """Looks at the first images of a split of a prepared builder."""
+    from zoo.data.images import BadImage, fit_measured
     from zoo.data.tfds import examples
+    from zoo.new.look import look, summary
 
     sample = _Sample()
     labels: Counter[int] = Counter()
+    facts: list[tuple[bool, PixelFacts]] = []
     for image, label in itertools.islice(examples(builder, split), SAMPLE_IMAGES):
         sample.images += 1
         sample.sizes[image.shape[:2]] += 1
         channels = image.shape[2]
         sample.modes[MODES.get(channels, f"{channels} channels")] += 1
-        sample.grey &= channels == 1 or bool((image.max(axis=2) == image.min(axis=2)).all())
         labels[label] += 1
+        with suppress(BadImage):  # Training reports it.
+            found = look(partial(fit_measured, image))
+            sample.grey &= found.grey
+            facts.append((True, found))
         progress(sample.images, SAMPLE_IMAGES, "looking at images")
     # Empty for integer labels without names: the sample may lack some of them.
+    sample.pixels = summary(facts)
     sample.per_class = {name: labels[i] for i, name in enumerate(class_names)}
     return sample

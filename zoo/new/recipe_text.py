@@ -8,6 +8,7 @@ from typing import Any
 
 from zoo.new.choose import Choices, Conv
 from zoo.new.findings import Findings
+from zoo.new.pixel_findings import ALPHA, DROP, as_yaml
 from zoo.recipe.yaml_reader import plain
 
 WIDTH = 100
@@ -74,9 +75,10 @@ def _data(findings: Findings, choices: Choices) -> list[str]:
     if choices.crop_to_aspect_ratio:
         lines.append(_line("  crop_to_aspect_ratio: true", "shapes vary: cut, do not squeeze"))
     lines += [
-        _line("  color_mode: grayscale", "all images are grey")
+        _line("  color_mode: grayscale", _grey_reason(choices))
         if choices.grey
         else _line("  color_mode: rgb", ""),
+        *_pixels(findings, choices),
         _line("  preprocess: channel_meanstd", "statistics of the training images alone"),
         *_augment(choices),
     ]
@@ -87,6 +89,28 @@ def _data(findings: Findings, choices: Choices) -> list[str]:
             "  # ",
         )
         lines.append("  # on_bad_image: skip")
+    return lines
+
+
+def _grey_reason(choices: Choices) -> str:
+    return "transparency is grey" if choices.transparency == ALPHA else "all images are grey"
+
+
+def _pixels(findings: Findings, choices: Choices) -> list[str]:
+    """Returns the keys on transparency and depth, where the images need them."""
+    lines, pixels = [], findings.pixels
+    if choices.transparency is not None:
+        reason = {
+            ALPHA: "what they show is in their transparency alone",
+            DROP: "their transparency shows nothing",
+        }.get(choices.transparency, "transparent parts, as a viewer shows them; else: dropped")
+        lines.append(_line(f"  transparency: {choices.transparency}", reason))
+    if choices.value_range is not None:
+        own = choices.value_range == pixels.limits
+        reason = "becomes 0 to 255: the range of the training images"
+        if not own:
+            reason = "becomes 0 to 255: 99 % of the values of each training image"
+        lines.append(_line(f"  value_range: {as_yaml(choices.value_range)}", reason))
     return lines
 
 

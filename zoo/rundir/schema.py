@@ -85,6 +85,7 @@ class RunInfo(Stored):
     data: DataInfo | None = None
     class_names: Annotated[list[str], Field(min_length=1)] | None = None
     normalisation: NormalisationInfo | None = None
+    value_range: Annotated[list[float], Field(min_length=2, max_length=2)] | None = None
     flags: Flags | None = None
     extended: list[Extension] | None = None
     epochs: Count | None = None
