@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import json
+import shutil
 from pathlib import Path
 from statistics import mean, stdev
 
 import pytest
 
+from zoo import catalogue
 from zoo import recipe as recipes
 from zoo.catalogue import read_results, seedless_digest, shipped_recipes
+from zoo.errors import DamagedFile
 
 ROOT = Path(__file__).parents[1]
 SHIPPED = recipes.shipped()
@@ -67,3 +71,21 @@ def test_a_changed_recipe_is_not_measured(tmp_path: Path, monkeypatch: pytest.Mo
     assert shipped_recipes()[0]["accuracy"] == results["accuracy"]
     file.write_text(text.replace("epochs: 30", "epochs: 31"), encoding="utf-8")
     assert shipped_recipes()[0]["accuracy"] is None
+
+
+def test_damaged_results(tmp_path: Path) -> None:
+    """Results that cannot be read are named; descriptions are computed anew."""
+    shutil.copy(SHIPPED["digits-tiny"], tmp_path)
+    (tmp_path / "results").mkdir()
+    file = tmp_path / "results" / "digits-tiny.json"
+    file.write_text('{"recipe_hash": "x", "accuracy": "high"}', encoding="utf-8")
+    with pytest.raises(DamagedFile, match="digits-tiny.json: accuracy: Expected a valid number"):
+        read_results(tmp_path / "digits-tiny.yaml")
+    index = tmp_path / "catalogue.json"
+    good = {"sha256": "x", "recipe_hash": "y", "data": "digits", "parameters": None}
+    for text, entries in {
+        "[": {}, "[]": {}, '{"a": 3}': {}, '{"a": {"sha256": 1}}': {},
+        json.dumps({"a": good, "b": {**good, "parameters": "many"}}): {"a": good},
+    }.items():  # fmt: skip
+        index.write_text(text, encoding="utf-8")
+        assert catalogue._index(index) == entries

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -75,3 +76,39 @@ def test_a_cache_that_cannot_be_made(pets: Path, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(EnvironmentFault, match="cannot write the cache"):
         load(make_recipe({"folder": str(pets)}), cache_dir=tmp_path / "file" / "cache")
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        lambda text: text.replace('"fingerprint": "', '"fingerprint": "0'),
+        lambda text: text.replace('"labels": [0', '"labels": ["x"'),
+        lambda text: text.replace('"splits"', '"parts"'),
+        lambda text: "[" * 100_000,
+        lambda text: "[]",
+    ],
+)
+def test_an_edited_manifest_is_not_used(
+    pets: Path, cache: Path, damage: Callable[[str], str]
+) -> None:
+    recipe = make_recipe({"folder": str(pets)}, loading="resident")
+    before = load(recipe)
+    (entry,) = cache.iterdir()
+    text = (entry / "manifest.json").read_text(encoding="ascii")
+    assert damage(text) != text
+    (entry / "manifest.json").write_text(damage(text), encoding="ascii")
+    after = load(recipe)
+    assert after.fingerprint == before.fingerprint
+    assert (after.train.labels == before.train.labels).all()
+    assert (entry / "manifest.json").read_text(encoding="ascii") == text
+
+
+@pytest.mark.parametrize("name", ["train.npy", "statistics.npz"])
+def test_an_array_that_cannot_be_read_is_built_again(pets: Path, cache: Path, name: str) -> None:
+    """As large as it was: its first bytes are other ones."""
+    recipe = make_recipe({"folder": str(pets)}, loading="resident")
+    pixels = whole(load(recipe).train)
+    (entry,) = cache.iterdir()
+    with (entry / name).open("r+b") as file:
+        file.write(b"rubbish!")
+    assert (whole(load(recipe).train) == pixels).all()

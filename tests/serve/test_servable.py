@@ -42,3 +42,25 @@ def test_damaged_models(
     damage(folder)
     with pytest.raises(DataError, match=part):
         Servable(folder, "damaged", 1)
+
+
+def test_weights_that_are_not_finite(tmp_path: Path) -> None:
+    """Of an export of ours; what others put into a SavedModel is theirs."""
+    import tensorflow as tf
+
+    from zoo.serve.servable import Servable
+
+    module = tf.Module()
+    module.weight = tf.Variable([1.0, float("nan")], name="kernel")
+
+    @tf.function(input_signature=[tf.TensorSpec((None,), tf.float32, name="x")])
+    def scaled(x: Any) -> Any:
+        return {"y": x * module.weight[0]}
+
+    folder = tmp_path / "1"
+    tf.saved_model.save(module, str(folder), signatures=scaled)
+    assert Servable(folder, "theirs", 1).signatures
+    (folder / "assets.extra").mkdir()
+    (folder / "assets.extra" / "manifest.json").write_text("{}", encoding="utf-8")
+    with pytest.raises(DataError, match="holds weights that are NaN or infinite: kernel"):
+        Servable(folder, "ours", 1)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import io
 import os
 import signal
 import subprocess
@@ -16,6 +17,7 @@ import keras
 import numpy as np
 import pytest
 from PIL import Image
+from rich.console import Console
 
 from tests.runs import LINEAR, copied, environment, final, tiny, tiny_file
 from zoo.data.load import load as load_data
@@ -427,3 +429,30 @@ def test_ctrl_c_at_the_command_line(tmp_path: Path) -> None:
     assert run.info()["status"] == "interrupted"
     resume(run.folder)
     require_same(final(run), uninterrupted(tmp_path / "undisturbed", *overrides))
+
+
+@pytest.mark.parametrize("left", ["", '{"epoch": 1, "st'])
+def test_rows_that_are_lost_are_told(trained: Run, tmp_path: Path, left: str) -> None:
+    """The epochs were trained all the same: run.json counts them."""
+    run = copied(trained, tmp_path)
+    run.update(status="interrupted")
+    run.metrics_file.unlink()
+    if left:
+        run.metrics_file.write_text(left, encoding="utf-8")
+    told = io.StringIO()
+    resume(run.folder, Settings(console=Console(file=told, width=1000)))
+    assert run.info()["epochs"] == 2
+    assert run.info()["stopped_early"] is False
+    assert "the rows of 2 of 2 finished epochs are missing, from epoch 1 on" in told.getvalue()
+    assert ("torn, as a crash leaves it" in told.getvalue()) is bool(left)
+
+
+def test_a_state_of_another_run_is_refused(trained: Run, tmp_path: Path) -> None:
+    run = copied(trained, tmp_path)
+    run.update(status="interrupted")
+    for file in run.state_files():
+        with np.load(file) as stored:
+            arrays = dict(stored)
+        np.savez(file, **{**arrays, "recipe_hash": np.array("0" * 64)})
+    with pytest.raises(RunError, match="another run saved it"):
+        resume(run.folder)

@@ -221,11 +221,16 @@ def _require_finite(folder: Path, model: Any) -> None:
     """
     if not Artifact(folder, "saved_model").manifest_file.is_file():
         return
-    wrong = [
-        variable.name
-        for variable in getattr(model, "variables", ())
+    variables = {
+        variable.name: variable
+        for function in model.signatures.values()
+        for variable in function.variables
         if variable.dtype.is_floating
-        and not np.isfinite(np.asarray(variable.numpy(), np.float32)).all()
+    }
+    wrong = [
+        name.partition(":")[0]
+        for name, variable in variables.items()
+        if not np.isfinite(np.asarray(variable.numpy(), np.float32)).all()
     ]
     if wrong:
         more = f" and {len(wrong) - 3} more" if len(wrong) > 3 else ""
