@@ -34,7 +34,7 @@ def test_json(pets: Path, tmp_path: Path) -> None:
     assert document["recipe"] == str(tmp_path / "out.yaml")
     assert document["findings"].keys() == {
         "source", "classes", "images", "per_class", "imbalance", "sizes", "modes", "grey", "bad",
-        "notes",
+        "notes", "pixels",
     }  # fmt: skip
     assert document["findings"]["classes"] == ["cat", "dog"]
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from statistics import median
 from typing import Any
 
-from zoo.data.content import Content
+from zoo.data.image_content import Content
 from zoo.data.spec import Range
 
 EXAMPLES = 10

@@ -17,8 +17,8 @@ import numpy as np
 
 from zoo.data import cache, content_report, layout, value_range
 from zoo.data.cache import Entry
-from zoo.data.content import Content
 from zoo.data.content_summary import ContentSummary, summarise
+from zoo.data.image_content import Content
 from zoo.data.images import ImageSpec
 from zoo.data.layout import Layout
 from zoo.data.memory import free_bytes

@@ -16,7 +16,7 @@ import numpy as np
 from PIL import Image, UnidentifiedImageError
 
 from zoo.data import exif
-from zoo.data.content import Content, measured
+from zoo.data.image_content import Content, measured
 from zoo.data.levels import to_8_bits
 from zoo.data.resizing import RESAMPLING, resized
 from zoo.data.samples import of_array, read

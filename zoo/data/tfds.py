@@ -16,8 +16,8 @@ from typing import Any
 import numpy as np
 
 from zoo.data import cache, content_report, tfds_builder
-from zoo.data.content import Content
 from zoo.data.content_summary import ContentSummary, joined, summarise
+from zoo.data.image_content import Content
 from zoo.data.images import BadImage, ImageSpec, fit_measured
 from zoo.data.splits import ArraySplit, Splits, pixel_statistics
 from zoo.errors import DataError, Problem

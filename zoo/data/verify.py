@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from zoo.data import images
-from zoo.data.content import Content
+from zoo.data.image_content import Content
 from zoo.data.images import BadImage, ImageSpec
 from zoo.data.layout import ImageFile, Layout
 from zoo.data.pixel_statistics import PixelStatistics

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from zoo.data import images, layout
-from zoo.data.content import Content
+from zoo.data.image_content import Content
 from zoo.data.images import BadImage, ImageSpec
 from zoo.data.layout import ImageFile, Layout
 from zoo.data.threads import as_results_arrive
