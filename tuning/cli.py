@@ -14,7 +14,7 @@ from tuning.journal import read_trials
 from tuning.progress import SearchProgress
 from tuning.search import SearchResult, SearchSettings, begin, resume, with_proposal
 from zoo.cli.output import Output
-from zoo.errors import UsageError
+from zoo.errors import StorageFault, UsageError
 from zoo.report import search_figures
 from zoo.rundir import Search
 
@@ -76,7 +76,14 @@ def tune(
             moved = [change for change in overrides if change.startswith("data.source")]
             result = resume(resumed, settings, given, moved, more_trials)
     out.result(result.as_json())
-    write_reports(out, result.folder, plots, tensorboard)
+    try:
+        write_reports(out, result.folder, plots, tensorboard)
+    except StorageFault as error:
+        _print(out, result)
+        raise error.adding(
+            "The search is done and kept; this writes its tables again: "
+            f"zoo tune --resume {result.folder}"
+        ) from error
     _print(out, result)
 
 

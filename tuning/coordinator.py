@@ -10,6 +10,7 @@ import json
 import os
 import socket
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import Any
 
 from tuning.budget import TimeBudget, confirmation_seconds
@@ -23,6 +24,7 @@ from tuning.refine.narrow import Narrowed, narrow
 from tuning.result import (
     SearchResult,
     confirmed_winner,
+    kept_by_fault,
     no_result,
     unconfirmed_winner,
     write_best,
@@ -32,10 +34,11 @@ from tuning.space import Space, as_json
 from tuning.state import SearchState
 from tuning.trial_source import ConfirmationSource, StageSource, confirmation_name, dimensions
 from tuning.trials import TrialRecord, sign
-from zoo.errors import Diverged, Interrupted, ZooError
+from zoo.errors import Diverged, Interrupted, StorageFault, ZooError
 from zoo.recipe import Template
 from zoo.recipe.space import rejection
 from zoo.recipe.tune import Confirm, SearchStage, Tune
+from zoo.storage import fault_of
 
 
 class Coordinator:
@@ -93,9 +96,9 @@ class Coordinator:
             ZooError: see `Scheduler.run`.
         """
         state, listener = self._state, self._listener
-        state.update(status="running", pid=os.getpid(), host=socket.gethostname())
-        listener.begin(self._folder, self._tune, self._template.recipe, self._executor.capacity)
         try:
+            state.update(status="running", pid=os.getpid(), host=socket.gethostname())
+            listener.begin(self._folder, self._tune, self._template.recipe, self._executor.capacity)
             with self._executor:
                 self._run_stages()
                 confirmed = self._confirm()
@@ -105,12 +108,16 @@ class Coordinator:
             if self._journal.is_empty:
                 self._folder.remove()
                 raise Interrupted("stopped before a trial was begun; nothing is kept.") from None
-            state.update(status="interrupted")
+            with suppress(StorageFault):
+                state.update(status="interrupted")
             raise Interrupted(
                 f"stopped; {len(self._journal.records)} trials are kept. "
                 f"Resume with: zoo tune --resume {self._folder}"
             ) from None
         except Exception as error:
+            fault = fault_of(error)
+            if fault is not None:
+                raise kept_by_fault(fault, state, self._journal) from error
             state.update(status="failed", reason=str(error))
             if isinstance(error, ZooError) and self._journal.is_empty:
                 self._folder.remove()  # There is nothing to resume.

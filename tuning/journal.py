@@ -19,6 +19,7 @@ from zoo import json_files
 from zoo.errors import DamagedFile
 from zoo.rundir import Search
 from zoo.rundir.schema import AttemptRow, Stored, TrialRow
+from zoo.storage import writing
 
 ADVICE = "Was the file edited? Remove that line, and its trial is run again."
 
@@ -105,20 +106,21 @@ class JsonLines:
         """Adds a row, NaN and infinity as null; it is on the disk when this returns.
 
         Raises:
-            OSError: the disk is full; the file is as it was.
+            StorageFault: the disk did not take the row; the file is as it was.
         """
         data = (json_files.dumps(row) + "\n").encode()
-        handle = os.open(self.file, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
-        size = os.fstat(handle).st_size
-        try:
-            while data:  # A disk that is nearly full takes a part.
-                data = data[os.write(handle, data) :]
-            os.fsync(handle)
-        except OSError:
-            os.ftruncate(handle, size)
-            raise
-        finally:
-            os.close(handle)
+        with writing(self.file, len(data)):
+            handle = os.open(self.file, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
+            size = os.fstat(handle).st_size
+            try:
+                while data:  # A disk that is nearly full takes a part.
+                    data = data[os.write(handle, data) :]
+                os.fsync(handle)
+            except OSError:
+                os.ftruncate(handle, size)
+                raise
+            finally:
+                os.close(handle)
         self.rows.append(row)
 
 

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from copy import deepcopy
 from dataclasses import dataclass
 from typing import Any
 
 from tuning import confirm
 from tuning.confirm import Confirmed
+from tuning.journal import TrialJournal
+from tuning.state import SearchState
 from tuning.trials import TrialRecord, sign
-from zoo.errors import Diverged
+from zoo.errors import Diverged, StorageFault
 from zoo.recipe import Template
 from zoo.recipe.tune import Tune
 from zoo.rundir import Search, write_text
@@ -152,3 +155,24 @@ def no_result(folder: Search, records: Sequence[TrialRecord]) -> str:
         f"{folder}: no trial came to its end. {count} of {len(records)} are {status}, the "
         f"last one: {last.reason}. {advice}, or look at the recipe itself: zoo check RECIPE"
     )
+
+
+def kept_by_fault(fault: StorageFault, state: SearchState, journal: TrialJournal) -> StorageFault:
+    """Notes in tune.json that a disk's failure ended the search, if the disk takes it.
+
+    A search without a trial is removed.
+
+    Returns:
+        The failure, with what is kept and how to resume the search.
+    """
+    if journal.is_empty:
+        state.folder.remove()
+        return fault.adding("No trial was begun; nothing is kept.")
+    with suppress(StorageFault):
+        state.update(status="failed", reason=fault.message)
+    fault = fault.adding(
+        f"{len(journal.records)} finished trials are kept. Then resume with: "
+        f"zoo tune --resume {state.folder}"
+    )
+    fault.facts = {"folder": str(state.folder)}
+    return fault

@@ -20,7 +20,7 @@ from tuning.state import SearchState
 from zoo import __version__
 from zoo.backend.choice import settle
 from zoo.capacity import require_memory
-from zoo.errors import Problem, RunError
+from zoo.errors import Problem, RunError, StorageFault
 from zoo.json_files import dumps
 from zoo.recipe import Template
 from zoo.recipe.resolve import dump_data
@@ -76,7 +76,11 @@ def begin(
     require_memory(template.recipe)
     folder = Search.create(out, template.recipe.name)
     with folder.locked():
-        write_text(folder.recipe_file, template.dump())
+        try:
+            write_text(folder.recipe_file, template.dump())
+        except StorageFault as error:
+            folder.remove()
+            raise error.adding("No trial was begun; nothing is kept.") from error
         workers = settings.workers or len(gpus()) or 1
         info: dict[str, Any] = {
             "status": "running", "name": template.recipe.name, "seed": template.recipe.seed,

@@ -8,11 +8,13 @@
     |           +-- WrongModel   3   a model that is not its run's, or that answers NaN
     +-- DataError                3   data missing or unusable
     +-- EnvironmentFault         4   no such device, or an extra that is not installed
+    |   +-- StorageFault         4   a file that cannot be written: disk full, read-only, broken
     +-- Diverged                 1   the loss diverged
     +-- ParityError              1   an export whose predictions differ from the model's
     +-- Interrupted            130   stopped by a signal; finished work is kept
 
-The command line catches only these. Anything else is a bug and shows its traceback.
+The command line catches these, and what `zoo.storage` recognises as the failure of a disk. Anything
+else is a bug and shows its traceback.
 """
 
 from __future__ import annotations
@@ -137,6 +139,26 @@ class EnvironmentFault(ZooError):
 
     exit_code = 4
     kind = "environment"
+
+
+class StorageFault(EnvironmentFault):
+    """A file that the disk did not take. `zoo.storage` makes it.
+
+    Attributes:
+        code: number of the operating system's error, as in `errno`.
+    """
+
+    kind = "storage"
+
+    def __init__(self, message: str, code: int | None = None) -> None:
+        self.code = code
+        super().__init__(message)
+
+    def adding(self, sentence: str) -> StorageFault:
+        """Return the same error with a sentence on what was kept and how to continue."""
+        error = StorageFault(f"{self.message} {sentence}", self.code)
+        error.facts = self.facts
+        return error
 
 
 class Diverged(ZooError):

@@ -10,7 +10,7 @@ from sklearn import metrics
 from zoo import losses
 from zoo.artifact.trained_run import TrainedRun, softmax
 from zoo.data.load import load as load_data
-from zoo.errors import DataError
+from zoo.errors import DataError, StorageFault
 from zoo.progress import Progress, no_progress
 from zoo.rundir import write_json
 
@@ -42,6 +42,7 @@ def evaluate(
         DataError: the split does not exist, or the data or their classes are not those of the run.
         WrongModel: the run's model is not its own, or answers NaN.
         DamagedFile: a file of the run was cut, edited or is another run's.
+        StorageFault: the result cannot be written; it is in the error's `facts`.
     """
     recipe, info = trained.recipe, trained.info
     data = load_data(recipe, progress=progress)
@@ -71,8 +72,12 @@ def evaluate(
         # `trained.info` may be stale: this object may have evaluated before.
         count = int(trained.run.info().get("test_evaluations", 0)) + 1
         result["test_evaluations"] = count
-        write_json(trained.run.evaluation_file, result)
-        trained.run.update(test_evaluations=count)
+        try:
+            write_json(trained.run.evaluation_file, result)
+            trained.run.update(test_evaluations=count)
+        except StorageFault as error:
+            error.facts = result  # What was measured is told, though it cannot be kept.
+            raise
     return result
 
 

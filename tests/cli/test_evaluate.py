@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from tests.cli.calls import call, document
+from tests.cli.calls import call, document, require_error_document
+from tests.disks import failing_from
 from tests.runs import copied
 from zoo.rundir import Run
 
@@ -22,3 +23,15 @@ def test_evaluate(trained: Run, tmp_path: Path) -> None:
 def test_evaluate_takes_the_newest_of_a_name(trained: Run, tmp_path: Path) -> None:
     run = copied(trained, tmp_path)
     assert call("evaluate", run.folder.parent, "--split", "validation").exit_code == 0
+
+
+def test_a_full_disk_does_not_hide_the_result(trained: Run, tmp_path: Path) -> None:
+    run = copied(trained, tmp_path)
+    with failing_from(1):
+        result = call("evaluate", run)
+        assert result.exit_code == 4
+        assert "accuracy        0." in result.stdout
+        assert "evaluation.json: cannot be written: no space is left" in result.stderr
+        result = call("evaluate", run, "--json")
+    require_error_document(result, 4, "storage", "evaluation.json")
+    assert document(result)["accuracy"] > 0

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import errno
 import os
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from tests.data.conftest import make_recipe, whole
+from tests.disks import file_size_limit
 from zoo.data import cache as cache_module
 from zoo.data import folder as source
 from zoo.data.load import load
-from zoo.errors import EnvironmentFault
+from zoo.errors import EnvironmentFault, StorageFault
 
 
 @pytest.mark.parametrize("name", ["train.npy", "manifest.json", "statistics.npz"])
@@ -74,7 +77,7 @@ def test_a_full_disk_is_told_before(pets: Path, monkeypatch: pytest.MonkeyPatch)
 
 def test_a_cache_that_cannot_be_made(pets: Path, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
-    with pytest.raises(EnvironmentFault, match="cannot write the cache"):
+    with pytest.raises(EnvironmentFault, match="the cache .* cannot be written: Not a dir"):
         load(make_recipe({"folder": str(pets)}), cache_dir=tmp_path / "file" / "cache")
 
 
@@ -112,3 +115,41 @@ def test_an_array_that_cannot_be_read_is_built_again(pets: Path, cache: Path, na
     with (entry / name).open("r+b") as file:
         file.write(b"rubbish!")
     assert (whole(load(recipe).train) == pixels).all()
+
+
+def test_a_disk_that_takes_no_array(
+    pets: Path, cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A limit on file sizes or a quota, which free space does not show."""
+    streamed = whole(load(make_recipe({"folder": str(pets)}, loading="streamed")).train)
+    shutil.rmtree(cache)
+    create_array = cache_module.create_array
+
+    def limited(path: Path, shape: tuple[int, ...]) -> object:
+        with file_size_limit(100):
+            return create_array(path, shape)
+
+    monkeypatch.setattr(cache_module, "create_array", limited)
+    recipe = make_recipe({"folder": str(pets)}, loading="resident")
+    with pytest.raises(StorageFault, match=r"3.5 kB needed.* ZOO_CACHE"):
+        load(recipe)
+    assert not list(cache.iterdir())
+    splits = load(make_recipe({"folder": str(pets)}))
+    assert any("are decoded anew in each epoch: the cache" in note for note in splits.notes)
+    assert (whole(splits.train) == streamed).all()
+
+
+@pytest.mark.parametrize("step", ["keep_rows", "save_statistics", "flush"])
+def test_a_disk_that_fills_in_the_middle(
+    pets: Path, cache: Path, monkeypatch: pytest.MonkeyPatch, step: str
+) -> None:
+    def full(*arguments: object) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(cache_module, step, full)
+    recipe = make_recipe({"folder": str(pets)}, loading="resident")
+    with pytest.raises(StorageFault, match="the cache .* no space is left on the disk"):
+        load(recipe)
+    assert not list(cache.iterdir())
+    monkeypatch.undo()
+    assert len(whole(load(recipe).train))

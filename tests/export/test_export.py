@@ -10,11 +10,12 @@ from typing import Any
 
 import pytest
 
+from tests.disks import file_size_limit
 from tests.exports import Exports, invoke
 from tests.runs import copied
 from zoo.artifact.layout import MODEL_FILES, Artifact, find_export, version_folders
 from zoo.artifact.trained_run import TrainedRun
-from zoo.errors import Diverged, EnvironmentFault, ParityError
+from zoo.errors import Diverged, EnvironmentFault, ParityError, StorageFault
 from zoo.export import FORMATS, export
 from zoo.export.export import require_packages
 from zoo.rundir import Run
@@ -259,3 +260,17 @@ def test_an_interrupted_export_leaves_the_old_one(
         export(TrainedRun(run), "onnx")
     assert (final / "model.onnx").read_bytes() == b"old"
     assert [path.name for path in run.export_folder("onnx").iterdir()] == ["tiny"]
+
+
+def test_a_full_disk(trained: Run, tmp_path: Path) -> None:
+    """The older export stays, nothing else is left, and the sentence names the place."""
+    run = copied(trained, tmp_path)
+    old = run.export_folder("keras") / "tiny" / "1"
+    old.mkdir(parents=True)
+    (old / "model.keras").write_text("old", encoding="utf-8")
+    opened = TrainedRun(run)
+    with file_size_limit(2000), pytest.raises(StorageFault, match="cannot be written") as caught:
+        export(opened, "keras")
+    assert f"{old}: cannot be written: it is larger than a file may be" in caught.value.message
+    assert [path.name for path in run.export_folder("keras").iterdir()] == ["tiny"]
+    assert (old / "model.keras").read_text(encoding="utf-8") == "old"

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from tests.disks import failing_from, file_size_limit
 from tests.new.conftest import call
 from zoo import recipe as recipes
 from zoo.errors import UsageError
@@ -97,3 +98,18 @@ def test_the_recipe_trains_above_chance(tmp_path: Path) -> None:
     shorter = ["train.epochs=20", "train.schedule.one_cycle.warmup_epochs=3"]  # Not 100 and 15.
     run = train(recipes.load(str(tmp_path / "out.yaml"), shorter), tmp_path / "runs")
     assert max(row["val_accuracy"] for row in run.rows()) > 0.6
+
+
+def test_a_full_disk_leaves_no_half_recipe(pets: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out.yaml"
+    with failing_from(2):  # The first one is a draft, which is loaded for a test.
+        result = call(pets, "-o", out)
+    assert result.exit_code == 4
+    assert "out.yaml: cannot be written: no space is left on the disk" in result.stderr
+    assert not list(tmp_path.glob("*out*"))
+    out.write_text("mine", encoding="utf-8")
+    with file_size_limit(100):
+        result = call(pets, "-o", out, "--force")
+    assert result.exit_code == 4
+    assert "needed, the limit is 100 bytes" in result.stderr
+    assert out.read_text(encoding="utf-8") == "mine"

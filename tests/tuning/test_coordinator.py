@@ -8,13 +8,14 @@ from statistics import fmean
 
 import pytest
 
+from tests.disks import failing_from
 from tests.tuning.searches import SPACE, TOTAL, Recorder, lasting, template
 from tests.tuning.stand_in import BEST, RATE
 from tuning import state
 from tuning.journal import read
 from tuning.search import SearchResult, SearchSettings, begin, resume
 from tuning.trials import TrialSpec
-from zoo.errors import Diverged, RecipeError
+from zoo.errors import Diverged, RecipeError, StorageFault
 from zoo.recipe import Template, load
 from zoo.rundir import Search
 
@@ -232,3 +233,20 @@ def test_a_stage_that_time_cut_stays_as_it_was_judged(
     assert [row for row in after if row["stage"] == "coarse"] == coarse
     assert len(after) > len(before)
     assert {row["trial"] for row in after} >= {row["trial"] for row in before}
+
+
+@pytest.mark.parametrize("write", [1, 2, 3, 6, 19])
+def test_a_full_disk_loses_no_trial(undisturbed: SearchResult, tmp_path: Path, write: int) -> None:
+    """Every trial costs two rows of journals and tune.json; a disk may fail at each."""
+    given = template(tmp_path)
+    with failing_from(write), pytest.raises(StorageFault) as caught:
+        begin(given, tmp_path)
+    assert "cannot be written: no space is left on the disk" in caught.value.message
+    folders = list(tmp_path.glob("tiny/tune-*"))
+    if not folders:
+        assert caught.value.message.endswith("No trial was begun; nothing is kept.")
+        return
+    assert caught.value.message.endswith(f"Then resume with: zoo tune --resume {folders[0]}")
+    result = resume(folders[0])
+    assert lasting(result.folder) == lasting(undisturbed.folder)
+    assert result.best == undisturbed.best

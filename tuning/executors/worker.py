@@ -15,8 +15,10 @@ from typing import TYPE_CHECKING, Any
 from tuning.executors.base import Failed, Finished, Kept, Progress, Ready
 from tuning.executors.messages import Alive, Keep, Reply, Run, Setup, Stop, decode, encode
 from tuning.trials import TrialSpec
+from zoo import streams
 from zoo.recipe import Template
 from zoo.rundir import Run as RunFolder
+from zoo.storage import fault_of
 
 if TYPE_CHECKING:
     from tuning.trial_trainer import TrialTrainer
@@ -59,10 +61,11 @@ class Channel:
 def main() -> None:
     """Executes commands until `Stop`; an error is sent as `Failed`."""
     channel = Channel()
+    streams.guard()  # A log on a full disk ends no trial.
     try:
         _serve(channel)
     except Exception as error:
-        channel.send(Failed(error=error))
+        channel.send(Failed(error=fault_of(error) or error))
 
 
 def _serve(channel: Channel) -> None:

@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import sys
 
+from zoo import streams
 from zoo.cli.app import app
+from zoo.errors import StorageFault
 
 # isort: off
 # `zoo --help` lists the verbs in this order.
@@ -22,7 +24,19 @@ __all__ = ["app", "main"]
 
 def main() -> None:
     """Run the `zoo` command."""
-    for stream in (sys.stdout, sys.stderr):
-        if hasattr(stream, "reconfigure"):
-            stream.reconfigure(errors="replace")
-    app(prog_name="zoo")
+    streams.guard()
+    try:
+        app(prog_name="zoo")
+    except SystemExit as ending:
+        if not ending.code:
+            _require_written()
+        raise
+
+
+def _require_written() -> None:
+    """End with the code of a full disk if results could not be printed."""
+    try:
+        streams.require_written()
+    except StorageFault as error:
+        print(f"zoo: {error}", file=sys.stderr)
+        raise SystemExit(error.exit_code) from None

@@ -76,6 +76,9 @@ def check(
             return
         if recipe is None:
             raise UsageError("Expected a RECIPE, or --list.")
+        from zoo.rundir import require_writable
+
+        require_writable(out)
         subject, report = _run(output, recipe, overrides or (), _ids(only), _ids(skip), quick,
                                plots, write)  # fmt: skip
         _report(output, recipe, overrides or (), subject, report, plots, write, out)
@@ -164,10 +167,11 @@ def _report(
     from zoo.check.judge import Verdict
     from zoo.rundir import Run
 
+    out.result(report.as_json())
+    _print_findings(out, report)  # First of all: they took minutes to measure.
     run = Run.create(folder, subject.recipe.name, kind="check-")
     run.write_checks({"recipe": recipes.dump(subject.recipe), **report.as_json()})
-    out.result({**report.as_json(), "folder": str(run)})
-    _print_findings(out, report)
+    out.result({"folder": str(run)})
     _suggest_rate(out, subject.recipe, report.suggestion, recipe, overrides, write)
     if plots:
         from zoo.report.check_figures import draw

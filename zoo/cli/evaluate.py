@@ -16,7 +16,7 @@ from zoo.cli.options import (
     open_trained_run,
 )
 from zoo.cli.output import Output, columns
-from zoo.errors import UsageError
+from zoo.errors import StorageFault, UsageError
 
 TTA = ("mirror", "mirror_translate")
 SPLITS = ("test", "validation")
@@ -48,8 +48,13 @@ def evaluate(
         from zoo.evaluate import evaluate as measure
         from zoo.progress import progress_bar
 
-        with progress_bar(out.console()) as progress:
-            result = measure(trained, split, progress, tta)
+        try:
+            with progress_bar(out.console()) as progress:
+                result = measure(trained, split, progress, tta)
+        except StorageFault as error:
+            if error.facts:
+                out.text("\n".join(_lines(split, error.facts)))
+            raise
         out.result(result)
         out.text("\n".join(_lines(split, result)))
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from collections.abc import Sequence
 from types import TracebackType
@@ -12,9 +11,12 @@ import typer
 
 from zoo.errors import Interrupted, Problem, ZooError
 from zoo.json_files import dumps
+from zoo.storage import fault_of
 
 if TYPE_CHECKING:
     from rich.console import Console
+
+CONTROL = (typer.Exit, typer.Abort)  # Ways to end a verb that are no failures.
 
 
 class Output:
@@ -46,10 +48,10 @@ class Output:
             self._fail(error)
         if isinstance(error, KeyboardInterrupt) and not self.debug:
             self._fail(Interrupted("interrupted"))
-        if isinstance(error, BrokenPipeError):
-            # The reader of our output has gone. Python flushes stdout at exit; let that succeed.
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-            raise typer.Exit(0)
+        if isinstance(error, Exception) and not isinstance(error, CONTROL) and not self.debug:
+            fault = fault_of(error)
+            if fault is not None:
+                self._fail(fault)
         if (
             self.as_json
             and self.document is not None

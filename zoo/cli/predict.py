@@ -12,6 +12,7 @@ from zoo.cli.app import app
 from zoo.cli.options import DebugOption, JsonOption, QuietOption, open_trained_run
 from zoo.cli.output import Output
 from zoo.errors import DataError, Problem, RunError, UsageError
+from zoo.streams import unread
 
 if TYPE_CHECKING:
     from zoo.predict import Classifier
@@ -160,6 +161,8 @@ def _predict(
         rows.append(row)
         if printing:
             out.text(_line(row, path_width, name_width))
+            if unread():  # As in `zoo predict ... | head`.
+                raise typer.Exit(0)
 
     for problem in problems:
         add({"path": problem.file, "classes": [], "probabilities": [], "error": problem.message})

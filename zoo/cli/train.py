@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import statistics
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -19,7 +20,7 @@ from zoo.cli.options import (
     SetOption,
 )
 from zoo.cli.output import Output
-from zoo.errors import Diverged, UsageError
+from zoo.errors import Diverged, StorageFault, UsageError
 
 # What `zoo train` does at the end if the command line does not say.
 FLAGS = {"evaluate": True, "export": True, "tensorboard": False}
@@ -95,9 +96,11 @@ def train(
             moved = [change for change in changes if change.startswith("data.source")]
             trained = TrainedRun(run, moved if resume else ())
             if flags["evaluate"] and trained.info["data"].get("test") is not None:
-                _evaluate(part, trained)
+                with _training_kept(run, "evaluate"):
+                    _evaluate(part, trained)
             if flags["export"]:
-                _export(part, trained)
+                with _training_kept(run, "export"):
+                    _export(part, trained)
             part.text(f"run       {run}")
 
         if seeds is None:
@@ -108,6 +111,16 @@ def train(
             )
         else:
             _train_seeds(output, str(recipe), overrides or (), seeds, one)
+
+
+@contextmanager
+def _training_kept(run: Run, verb: str) -> Iterator[None]:
+    """Add to a disk's failure after the training that the training itself is done and kept."""
+    try:
+        yield
+    except StorageFault as error:
+        error.facts = {}  # Keys of the training are told already.
+        raise error.adding(f"The training is done and kept. Then: zoo {verb} {run}") from error
 
 
 def _train_seeds(
@@ -135,6 +148,9 @@ def _train_seeds(
         except Diverged as error:
             out.note(f"seed {seed}: {error}")
             part.result(error.facts)
+        except StorageFault as error:
+            out.result({"seeds": [*rows, {"seed": seed, **(part.document or {}), **error.facts}]})
+            raise _with_seeds_left(error, recipe, seed, numbers) from error
         rows.append({"seed": seed, **(part.document or {})})
         out.result({"seeds": rows})  # What is done is told, whatever comes.
     diverged = [row["seed"] for row in rows if row["status"] != "done"]
@@ -154,6 +170,16 @@ def _train_seeds(
                 else "Lower train.optimizer's learning_rate."
             )
         )
+
+
+def _with_seeds_left(error: StorageFault, recipe: str, seed: int, numbers: range) -> StorageFault:
+    """Add to a disk's failure which seeds are done, and how to train those that are left."""
+    done, left = seed - numbers.start, numbers.stop - seed - 1
+    sentence = f"Of {len(numbers)} seeds, {done} are done and kept."
+    if left:
+        seeds = f" --seeds {left}" if left > 1 else ""
+        sentence += f" Those that are left: zoo train {recipe} --set seed={seed + 1}{seeds}"
+    return error.adding(sentence)
 
 
 def _train(

@@ -27,7 +27,8 @@ import PIL
 
 from zoo.data.pixel_statistics import PixelStatistics
 from zoo.data.splits import ArraySplit
-from zoo.errors import EnvironmentFault
+from zoo.errors import StorageFault
+from zoo.storage import fault, size_text
 
 FORMAT = 3  # Version of an entry's files and of how images are decoded.
 MANIFEST = "manifest.json"
@@ -119,10 +120,10 @@ def store(cache: Path, key: str, fill: Callable[[Path], dict[str, Any]], needed:
         cache: folder of the cache.
         key: key of the entry.
         fill: writes files into a folder and returns the manifest.
-        needed: bytes that it will write.
+        needed: bytes of pixels that it will write.
 
     Raises:
-        EnvironmentFault: the cache cannot be written, or the disk lacks the space.
+        StorageFault: the cache cannot be written, or the disk lacks the space.
     """
     try:
         cache.mkdir(parents=True, exist_ok=True)
@@ -130,7 +131,7 @@ def store(cache: Path, key: str, fill: Callable[[Path], dict[str, Any]], needed:
         check_space(cache, needed)
         building = Path(tempfile.mkdtemp(prefix=BUILDING, dir=cache))
     except OSError as error:
-        raise _unwritable(cache, error) from None
+        raise _unwritable(cache, error, needed) from None
     try:
         manifest = fill(building)
         sizes = {path.name: path.stat().st_size for path in building.iterdir()}
@@ -142,28 +143,30 @@ def store(cache: Path, key: str, fill: Callable[[Path], dict[str, Any]], needed:
             os.fsync(file.fileno())
         return _publish(building, cache, key, manifest)
     except OSError as error:
-        raise _unwritable(cache, error) from None
+        raise _unwritable(cache, error, needed) from None
     finally:
         shutil.rmtree(building, ignore_errors=True)
 
 
 def check_space(cache: Path, needed: int) -> None:
-    """Checks that the disk of the cache has room for `needed` more bytes.
+    """Checks that the disk of the cache has room for `needed` more bytes of pixels.
 
     Raises:
-        EnvironmentFault: it has not.
+        StorageFault: it has not.
     """
     if not has_space(cache, needed):
         free = shutil.disk_usage(_existing(cache)).free
-        raise EnvironmentFault(
-            f"the cache {cache} needs {needed / 1e9:.2f} GB. Received {free / 1e9:.2f} GB of free "
-            "disk; set ZOO_CACHE to a folder on a larger disk, or data.loading to streamed"
+        raise StorageFault(
+            f"the cache {cache} needs {size_text(needed + SPARE_BYTES)}, {size_text(SPARE_BYTES)} "
+            f"of which stay free. Received {size_text(free)} of free disk; set ZOO_CACHE to a "
+            "folder on a larger disk, or data.loading to streamed.",
+            errno.ENOSPC,
         )
 
 
 def has_space(cache: Path, needed: int) -> bool:
-    """Whether the disk of the cache has room for `needed` more bytes."""
-    return shutil.disk_usage(_existing(cache)).free >= needed + SPARE_BYTES
+    """Whether the disk of the cache has room for `needed` more bytes of pixels."""
+    return not needed or shutil.disk_usage(_existing(cache)).free >= needed + SPARE_BYTES
 
 
 def create_array(path: Path, shape: tuple[int, ...]) -> np.ndarray:
@@ -248,8 +251,12 @@ def _existing(path: Path) -> Path:
     return next(folder for folder in (path, *path.absolute().parents) if folder.exists())
 
 
-def _unwritable(cache: Path, error: OSError) -> EnvironmentFault:
-    return EnvironmentFault(
-        f"cannot write the cache {cache}: {error.strerror or error}; "
-        "set ZOO_CACHE to a folder that can be written and has room"
+def _unwritable(cache: Path, error: OSError, needed: int) -> StorageFault:
+    place = Path(f"the cache {cache}")
+    if error.errno is None:
+        reason = f"{place}: cannot be written: {error}."
+    else:
+        reason = fault(error.errno, place, needed or None, writing=True).message
+    return StorageFault(
+        f"{reason} Or set ZOO_CACHE to a folder that can be written and has room.", error.errno
     )

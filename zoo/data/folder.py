@@ -24,7 +24,7 @@ from zoo.data.layout import Layout
 from zoo.data.memory import free_bytes
 from zoo.data.splits import FileSplit, Split, Splits
 from zoo.data.verify import FileCheck, verify
-from zoo.errors import DataError, Problem
+from zoo.errors import DataError, Problem, StorageFault
 from zoo.progress import Progress
 from zoo.recipe.schema import Data
 from zoo.recipe.source import Folder
@@ -45,7 +45,7 @@ def load(
     Raises:
         DataError: the folder is not laid out as expected, images are bad (names all of them), or
             decoding loses what most of them show.
-        EnvironmentFault: the cache cannot be written.
+        StorageFault: the cache cannot be written.
     """
     root = Path(os.path.abspath(Path(options.path).expanduser()))
     folder = layout.read(
@@ -58,18 +58,45 @@ def load(
         limits = value_range.of_files(folder, spec, cache_dir, progress)
         spec = replace(spec, value_range=limits)
     resident, entry = _choose(folder, data, spec, cache_dir)
-    if entry is None:
-        entry = cache.store(
-            cache_dir,
-            _key(folder, spec, resident=resident),
-            lambda entry_dir: _fill(entry_dir, folder, data, spec, progress, resident=resident),
-            _decoded_bytes(folder, spec) if resident else 0,
-        )
+    storage_notes = []
+    try:
+        entry = entry or _store(folder, data, spec, cache_dir, progress, resident=resident)
+    except StorageFault as error:
+        if not resident or data.loading == "resident":
+            raise
+        # What is cached then is a list of the files alone.
+        storage_notes = [f"images are decoded anew in each epoch: {error}"]
+        resident = False
+        entry = _store(folder, data, spec, cache_dir, progress, resident=False)
     _require_usable(entry.manifest, data, folder)
     content = ContentSummary.from_json(entry.manifest["content"])
     content_report.require_content(content, data, folder.class_names, f"{root}/")
-    notes = content_report.notes(content, data, folder.class_names)
+    notes = [*storage_notes, *content_report.notes(content, data, folder.class_names)]
     return _splits(entry, folder, spec, notes, resident=resident)
+
+
+def _store(
+    folder: Layout,
+    data: Data,
+    spec: ImageSpec,
+    cache_dir: Path,
+    progress: Progress,
+    *,
+    resident: bool,
+) -> Entry:
+    """Finds or builds the cache's entry of a folder.
+
+    Raises:
+        DataError: images are bad.
+        StorageFault: the cache cannot be written.
+    """
+    key = _key(folder, spec, resident=resident)
+    return cache.find(cache_dir, key) or cache.store(
+        cache_dir,
+        key,
+        lambda entry_dir: _fill(entry_dir, folder, data, spec, progress, resident=resident),
+        _decoded_bytes(folder, spec) if resident else 0,
+    )
 
 
 def _choose(

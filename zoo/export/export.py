@@ -26,6 +26,7 @@ from zoo.errors import (
     EnvironmentFault,
     ParityError,
     RunError,
+    StorageFault,
     WrongModel,
     ZooError,
 )
@@ -35,6 +36,7 @@ from zoo.export.parity import compare
 from zoo.rundir import write_json
 from zoo.rundir.files import locked
 from zoo.shortened import ending
+from zoo.storage import fault_of, writing
 
 UNFINISHED_PREFIX = ".new-"
 UNLOCKED_SECONDS = 60  # Between the making of a folder and its lock, at most.
@@ -66,6 +68,7 @@ def export(
         DamagedFile: a file of the run was cut, edited or is another run's.
         RunError: `out` has that version already; a version that may be served is never changed.
         EnvironmentFault: TensorFlow, or a package that the format needs, is not installed.
+        StorageFault: the disk did not take the export; an older one stays as it is.
     """
     require_packages(format)
     if trained.info.get("status") == "diverged":
@@ -83,7 +86,10 @@ def export(
     version = _free_version(model_folder, version) if out else version or 1
     final = model_folder / str(version)
     # On the same file system as `final`, so that one rename moves it there.
-    with tempfile.TemporaryDirectory(prefix=UNFINISHED_PREFIX, dir=folder) as name:
+    with (
+        writing(final),
+        tempfile.TemporaryDirectory(prefix=UNFINISHED_PREFIX, dir=folder) as name,
+    ):
         unfinished = Path(name)
         with locked(unfinished, os.getpid):
             artifact = Artifact(unfinished / str(version), format)
@@ -138,7 +144,10 @@ def _write(trained: TrainedRun, artifact: Artifact, version: int) -> dict[str, A
         FORMATS[artifact.format].write(trained, artifact.folder)
     except ZooError:
         raise
-    except Exception as error:  # Each converter has its own errors for what it cannot write.
+    except Exception as error:
+        if fault_of(error):
+            raise
+        # Each converter has its own errors for what it cannot write.
         reason = str(error).strip().splitlines()[:1] or [type(error).__name__]
         raise ParityError(
             f"the network cannot be written as {artifact.format}: {reason[0]}. "
@@ -170,7 +179,7 @@ def _refusal(parity: dict[str, Any], file: Path) -> str:
 def _store(file: Path, parity: dict[str, Any], may_fail: bool) -> None:
     try:
         write_json(file, parity)
-    except OSError:
+    except StorageFault:
         if not may_fail:
             raise
 
@@ -235,6 +244,7 @@ def _export_in_tensorflow_process(
             "data": DataError,
             "run": RunError,
             "model": WrongModel,
+            "storage": StorageFault,
         }
         raise kinds.get(result["error"]["kind"], EnvironmentFault)(result["error"]["message"])
     return result

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import subprocess
 import sys
@@ -23,6 +24,7 @@ from zoo.export import graph
 from zoo.export.formats import FORMATS
 from zoo.export.probes import Probes, make_probes
 from zoo.shortened import ending
+from zoo.storage import code_in
 
 TOLERANCE = 1e-4  # Of probabilities.
 # Of exports in float32 of networks trained in 16 bits, whose significands have 11 and 8 bits.
@@ -57,6 +59,7 @@ def compare(trained: TrainedRun, artifact: Artifact, data: Splits, work: Path) -
     Raises:
         ParityError: the export cannot be read, or answers another number of classes; the run
             answers NaN or infinity.
+        OSError: the disk is full.
     """
     format = FORMATS[artifact.format]
     tolerance = TOLERANCE
@@ -179,6 +182,9 @@ def _answers(artifact: Artifact, probes: Probes, work: Path) -> dict[str, np.nda
     command = [sys.executable, "readers.py", artifact.format, str(model.absolute()), "."]
     process = subprocess.run(command, capture_output=True, text=True, cwd=work)
     if process.returncode:
+        code = code_in(process.stderr)
+        if code is not None:
+            raise OSError(code, os.strerror(code), str(work))
         how = ending(process.returncode, process.stderr)
         raise ParityError(f"the export cannot be read again: {how}")
     with np.load(work / "out.npz", allow_pickle=False) as stored:

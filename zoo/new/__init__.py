@@ -6,18 +6,21 @@ Nothing imports Keras; `tfds:NAME` alone imports TensorFlow Datasets.
 
 from __future__ import annotations
 
+import errno
 import shlex
 import tempfile
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from zoo.errors import EnvironmentFault, UsageError
+from zoo.errors import StorageFault, UsageError
 from zoo.new.choose import Choices, choose
 from zoo.new.findings import Findings
 from zoo.new.recipe_name import recipe_name
 from zoo.new.recipe_text import duration, recipe_text
 from zoo.progress import Progress, no_progress
+from zoo.rundir import write_text
+from zoo.storage import writing
 
 TFDS = "tfds:"
 
@@ -60,22 +63,37 @@ def new(
     Raises:
         UsageError: the file exists, or cannot be one.
         DataError: the data is missing or unusable.
-        EnvironmentFault: the file cannot be written, or a package is not installed.
+        EnvironmentFault: a package is not installed.
+        StorageFault: the file cannot be written.
     """
     file = target_file(data, out, force=force)
     findings = _inspect(data, progress)
     choices = choose(findings)
     text = recipe_text(findings, choices, shlex.quote(str(file)))
     parameters = _parameters(text, findings)
-    try:
-        # "x": does not overwrite a file that appeared in the meantime.
-        with open(file, "w" if force else "x", encoding="utf-8") as stream:
-            stream.write(text)
-    except FileExistsError:
-        raise _exists(file) from None
-    except OSError as error:
-        raise EnvironmentFault(f"{file}: cannot be written: {error.strerror or error}") from None
+    _write(file, text, force=force)
     return NewRecipe(file, findings, choices, parameters)
+
+
+def _write(file: Path, text: str, *, force: bool) -> None:
+    """Writes the recipe whole or not at all.
+
+    Raises:
+        UsageError: the file appeared in the meantime.
+        StorageFault: it cannot be written.
+    """
+    if not force:
+        try:
+            with writing(file):
+                file.open("x").close()
+        except StorageFault as error:
+            raise _exists(file) if error.code == errno.EEXIST else error from None
+    try:
+        write_text(file, text)
+    except StorageFault:
+        if not force:
+            file.unlink(missing_ok=True)
+        raise
 
 
 def target_file(data: str, out: Path | None, *, force: bool) -> Path:
@@ -128,6 +146,6 @@ def _parameters(text: str, findings: Findings) -> int:
 
     with tempfile.TemporaryDirectory(prefix="zoo-new-") as folder:
         draft = Path(folder) / "recipe.yaml"
-        draft.write_text(text, encoding="utf-8")
+        write_text(draft, text)
         recipe = recipes.load(str(draft))
     return plan(recipe, max(2, len(findings.class_names))).parameters

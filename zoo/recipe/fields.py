@@ -205,7 +205,9 @@ class Choice(Model):
 
 
 def _written(value: Any) -> Any:
-    # Dump each model by itself: pydantic before 2.13 fails on inner models that it has not built.
+    # Dump each model by itself: pydantic before 2.14 fails on inner models that it has not built.
+    if isinstance(value, tuple):
+        return tuple(map(_written, value))
     return value.model_dump() if isinstance(value, BaseModel) else value
 
 

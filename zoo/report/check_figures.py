@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from zoo.errors import EnvironmentFault
+from zoo.rundir import atomic_write
 
 SIZE = (7.0, 4.0)  # Inches, width and height.
 DPI = 120
@@ -54,7 +55,8 @@ def draw(measurements: Any, folder: Path) -> list[Path]:
         figure = Figure(figsize=SIZE, layout="constrained")
         draw_figure(figure, measurement)
         file = folder / f"{name}.png"
-        figure.savefig(file, dpi=DPI)
+        with atomic_write(file) as temporary:
+            figure.savefig(temporary, dpi=DPI)
         files.append(file)
     return files
 

@@ -6,34 +6,49 @@ import fcntl
 import os
 import secrets
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 from zoo.errors import EnvironmentFault, RunError
 from zoo.json_files import dumps
+from zoo.storage import writing
 
 TEMPORARY = ".*.*-????.*"  # Pattern of the names that `atomic_write` makes.
 
 
 # By hand, since the package atomicwrites is no longer maintained.
 @contextmanager
-def atomic_write(path: Path) -> Iterator[Path]:
+def atomic_write(path: Path, needed: int | None = None) -> Iterator[Path]:
     """Yield a temporary path beside `path`; on success flush it to disk and rename it to `path`.
 
-    A process killed at any instant leaves the old file or the new one, never a torn one.
+    A process killed at any instant leaves the old file or the new one, never a torn one. What is
+    no regular file, such as /dev/stdout, is written to itself.
+
+    Args:
+        path: the file to write.
+        needed: its size in bytes for the error message, if known.
+
+    Raises:
+        StorageFault: the disk did not take the file; the old one is as it was.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    # The suffix stays, since Keras chooses the format by it.
-    temporary = path.with_name(f".{path.stem}.{os.getpid()}-{secrets.token_hex(2)}{path.suffix}")
-    try:
-        yield temporary
-        with temporary.open("rb") as file:
-            os.fsync(file.fileno())
-        os.replace(temporary, path)
-        _sync_folder(path.parent)
-    finally:
-        temporary.unlink(missing_ok=True)
+    with writing(path, needed):
+        if path.exists() and not path.is_file():
+            yield path
+            return
+        path.parent.mkdir(parents=True, exist_ok=True)
+        # The suffix stays, since Keras chooses the format by it.
+        unique = f"{os.getpid()}-{secrets.token_hex(2)}"
+        temporary = path.with_name(f".{path.stem}.{unique}{path.suffix}")
+        try:
+            yield temporary
+            with temporary.open("rb") as file:
+                os.fsync(file.fileno())
+            os.replace(temporary, path)
+            _sync_folder(path.parent)
+        finally:
+            with suppress(OSError):  # The failure that is on its way says more.
+                temporary.unlink(missing_ok=True)
 
 
 def _sync_folder(folder: Path) -> None:
@@ -53,9 +68,14 @@ def remove_temporary(folder: Path) -> None:
 
 
 def write_text(path: Path, text: str) -> None:
-    """Write a text file atomically."""
-    with atomic_write(path) as temporary:
-        temporary.write_text(text, encoding="utf-8")
+    """Write a text file atomically.
+
+    Raises:
+        StorageFault: the disk did not take the file; the old one is as it was.
+    """
+    content = text.encode()
+    with atomic_write(path, len(content)) as temporary:
+        temporary.write_bytes(content)
 
 
 def write_json(path: Path, value: Any) -> None:

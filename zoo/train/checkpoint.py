@@ -59,14 +59,15 @@ def save(
         recipe_hash: that of run.json, by which a state of another run is known.
 
     Raises:
-        OSError: the file cannot be written.
+        StorageFault: the file cannot be written; the older states are kept.
     """
     backend.sync(model)
     saved = variables(model, more)
     arrays = {f"v{i}": _plain(backend.to_numpy(variable)) for i, variable in enumerate(saved)}
     names = [[v.path, list(v.shape), str(v.dtype)] for v in saved]
     text = json.dumps({"format": FORMAT, "step": step, "variables": names, **notes})
-    with atomic_write(run.state_file(step)) as aside, aside.open("wb") as file:
+    size = len(text) + sum(array.nbytes for array in arrays.values())
+    with atomic_write(run.state_file(step), size) as aside, aside.open("wb") as file:
         np.savez(file, notes=np.array(text), recipe_hash=np.array(recipe_hash or ""), **arrays)  # type: ignore[arg-type]  # its stubs
     for old in run.state_files()[FILES_KEPT:]:
         old.unlink(missing_ok=True)

@@ -20,6 +20,7 @@ from zoo.check.judge.chance import guessing_bound
 from zoo.check.judge.finding import finding
 from zoo.check.judge.overfit import smoothing_floor
 from zoo.data.splits import Splits, Subset
+from zoo.errors import StorageFault
 from zoo.model import introspect
 from zoo.plan import Layer
 from zoo.recipe import Recipe
@@ -143,6 +144,9 @@ class LiveChecks(Observer):
             return
         try:
             judge()
+        except StorageFault as error:
+            self.broken = True
+            self.on_finding(f"warning: {error} Training goes on, without the live checks.")
         except Exception as error:
             self.broken = True
             self.on_finding(

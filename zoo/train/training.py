@@ -17,17 +17,11 @@ from zoo import backend, optimize
 from zoo import recipe as recipes
 from zoo.artifact import model_file
 from zoo.batches import EvaluationBatches
-from zoo.capacity import relief, require_memory
+from zoo.capacity import require_memory
 from zoo.data.load import load as load_data
 from zoo.data.normalise import Normalisation, normalisation
 from zoo.data.splits import Splits
-from zoo.errors import (
-    DamagedFile,
-    Diverged,
-    EnvironmentFault,
-    Interrupted,
-    ZooError,
-)
+from zoo.errors import DamagedFile, Diverged, EnvironmentFault, StorageFault
 from zoo.model import data_dependent_init, unbuilt
 from zoo.plan import plan
 from zoo.progress import progress_bar
@@ -35,9 +29,10 @@ from zoo.recipe import Recipe
 from zoo.recipe.network import stages
 from zoo.recipe.resolve import with_value_range
 from zoo.rundir import Run, write_text
-from zoo.train import components, run_metadata
+from zoo.train import checkpoint, components, disk, run_metadata
 from zoo.train.checkpoint import Checkpointer
 from zoo.train.class_weights import class_weights
+from zoo.train.ending import record_failure
 from zoo.train.epoch_lines import EpochLines
 from zoo.train.epoch_records import BestEpoch, MetricsLogger, best_checkpoint
 from zoo.train.fit_callbacks import FitCallbacks, StepLosses
@@ -70,6 +65,7 @@ def train(
         DataError: the data cannot be used.
         EnvironmentFault: a package or the device is missing, JAX computes in 32 bits only, or no
             memory here can hold the training.
+        StorageFault: the disk has too little room, or failed; the run can be resumed.
         ZooError: out of memory.
         Diverged: the loss diverged; run.json says so too.
         Interrupted: Ctrl-C or SIGTERM came; the run can be resumed.
@@ -89,9 +85,13 @@ def train(
     loop = choose(recipe, data)
     run = Run.create(out, recipe.name)
     with run.locked():
-        write_text(run.recipe_file, recipes.dump(recipe))
         known = run_metadata.at_start(recipe, data, scaling, loop.loop)
-        run.update(status="running", **known, **recorded_flags(settings))
+        try:
+            write_text(run.recipe_file, recipes.dump(recipe))
+            run.update(status="running", **known, **recorded_flags(settings))
+        except StorageFault as error:
+            run.remove()
+            raise error.adding("Nothing was trained yet.") from error
         return Training(run, recipe, data, scaling, settings, loop).go(None)
 
 
@@ -151,7 +151,7 @@ class Training:
                     self._print_notes(notes)
                 self._fit(saved, signals)
         except (KeyboardInterrupt, Exception) as error:
-            raised = self._record_failure(error)
+            raised = record_failure(self.run, self.recipe, self.plan, error, self.batches.error)
             if raised is error:
                 raise
             raise raised from error
@@ -160,30 +160,6 @@ class Training:
     def _print_notes(self, notes: Sequence[str]) -> None:
         for note in notes:
             self.settings.console.print(f"note: {note}", highlight=False, soft_wrap=True)
-
-    def _record_failure(self, error: BaseException) -> BaseException:
-        """Writes into run.json how the run ended; returns the error that tells the user."""
-        status, raised = "failed", error
-        if isinstance(self.batches.error, ZooError):
-            # Keras and tf.data wrap what goes wrong while a batch is made.
-            raised = self.batches.error
-        elif isinstance(error, Diverged):
-            status, raised = "diverged", Diverged(f"{self.run}: {error}")
-        elif isinstance(error, Interrupted):
-            status = "interrupted"
-        elif isinstance(error, KeyboardInterrupt):
-            status = "interrupted"
-            raised = Interrupted(
-                "stopped at once; the last saved state is kept. "
-                f"Resume with: zoo train --resume {self.run}"
-            )
-        elif backend.out_of_memory(error):
-            raised = ZooError(f"{self.run}: {relief(self.recipe, self.plan)}")
-        reason = str(error) if isinstance(raised, ZooError) else f"{type(error).__name__}: {error}"
-        self.run.update(status=status, reason=reason or str(raised))
-        if isinstance(raised, ZooError):
-            raised.facts = {"run": str(self.run), "status": status}
-        return raised
 
     def _warnings(self) -> list[str]:
         """Returns warnings about this recipe combined with these data."""
@@ -241,6 +217,8 @@ class Training:
                 if checks:
                     checks.on_train_end()
             else:
+                state = checkpoint.variables(self.model, checkpointer.more)
+                disk.require_space(self.run, state, self.model.weights)
                 components.fit(self.model, self.batches, validation, fit, device_loop)
                 checkpointer.save()
         except Diverged as error:
