@@ -67,6 +67,10 @@ ONNX = [  # `zoo export --format onnx`.
 
 LITERT = "ai-edge-litert>=2.0"  # Runs .tflite files; without it TensorFlow's own interpreter does.
 
+# HEIC files, as phones write them. Released every other month since 2021. No plain requirement:
+# its wheels bundle x265, which is under the GPL.
+HEIC = "pillow-heif>=1.0"
+
 EXTRAS = {
     "gpu": ["tensorflow[and-cuda]>=2.20"],  # The CUDA libraries of TensorFlow's build.
     "gpu-jax": [JAX_CUDA],  # Beside it, the TensorFlow above stays on the CPU, and only exports.
@@ -75,6 +79,7 @@ EXTRAS = {
     "serve": SERVE,
     "onnx": ONNX,
     "litert": [LITERT],
+    "heic": [HEIC],
     "bench": ["optuna>=4"],  # A peer in benchmarks/search.py.
     "dev": [
         "pytest>=8.2",  # Runs the tests.
@@ -91,6 +96,7 @@ EXTRAS = {
         *SERVE,
         *ONNX,
         LITERT,
+        HEIC,
         JAX,  # A test trains with KERAS_BACKEND=jax.
     ],
 }

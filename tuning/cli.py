@@ -62,7 +62,7 @@ def tune(
     settings = SearchSettings(workers=workers, listener=SearchProgress(out.console()))
     with _sigterm_as_ctrl_c():
         if resumed is None:
-            template, proposed = with_proposal(str(recipe), overrides, out.warn)
+            template, proposed = with_proposal(str(recipe), overrides, out.warn, out.note)
             if proposed:
                 out.note(
                     "note: the recipe has no tune: block; learning rate and weight decay are "

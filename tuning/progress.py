@@ -15,6 +15,7 @@ from tuning.listener import SearchListener
 from tuning.refine.narrow import Narrowed, coverage
 from tuning.space import Range, Space, limits
 from tuning.trials import TrialRecord, TrialSpec, best_first
+from zoo.printable import escaped
 from zoo.recipe import Recipe
 from zoo.recipe.tune import SearchStage, Tune
 from zoo.rundir import Search
@@ -120,7 +121,7 @@ class SearchProgress(SearchListener):
             self._best = best_first([*previous, record], self._objective)[0]
 
     def _print(self, text: str) -> None:
-        self._console.print(text, highlight=False, markup=False, soft_wrap=True)
+        self._console.print(escaped(text), highlight=False, markup=False, soft_wrap=True)
 
     def _status(self) -> str:
         """Number of trials, the best score, and the time left."""

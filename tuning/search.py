@@ -203,7 +203,10 @@ def _has_more_time(info: dict[str, Any], tune: Tune | None) -> bool:
 
 
 def with_proposal(
-    recipe: str, overrides: Sequence[str], warn: Callable[[Problem], None] | None = None
+    recipe: str,
+    overrides: Sequence[str],
+    warn: Callable[[Problem], None] | None = None,
+    say: Callable[[str], None] | None = None,
 ) -> tuple[Template, bool]:
     """Loads a recipe to be searched; proposes a `tune:` block if it has none.
 
@@ -211,6 +214,7 @@ def with_proposal(
         recipe: a path, or the name of a recipe that ships.
         overrides: changes of the recipe.
         warn: called with each warning; None to ignore them.
+        say: called with a sentence on where a relative path leads.
 
     Returns:
         The recipe, and whether its block was proposed.
@@ -219,7 +223,7 @@ def with_proposal(
         UsageError: an override cannot be read.
         RecipeError: the recipe has mistakes.
     """
-    template = Template(recipe, overrides, warn)
+    template = Template(recipe, overrides, warn, say)
     if template.recipe.tune is not None:
         return template, False
     train = template.recipe.train

@@ -22,6 +22,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from zoo.printable import one_line, quoted
 from zoo.shortened import MAX_LINE, shortened
 
 MAX_PROBLEMS = 50  # Of a recipe; more of them follow from one mistake.
@@ -29,7 +30,9 @@ MAX_PROBLEMS = 50  # Of a recipe; more of them follow from one mistake.
 
 @dataclass(frozen=True, kw_only=True)
 class Problem:
-    """One mistake in a file and its place; printed as `file:line: path: message`.
+    """One mistake in a file and its place; printed in one line as `file:line: path: message`.
+
+    Characters that cannot be printed are escaped (`zoo.printable`), in `as_json` they are kept.
 
     Attributes:
         message: what is wrong, expected and received.
@@ -48,10 +51,11 @@ class Problem:
         object.__setattr__(self, "path", self.path and shortened(self.path))
 
     def __str__(self) -> str:
-        place = self.file or ""
+        place = quoted(self.file or "")
         if self.line is not None:
             place += f":{self.line}"
-        return ": ".join(part for part in (place, self.path or "", self.message) if part)
+        parts = (place, one_line(self.path or ""), one_line(self.message))
+        return ": ".join(part for part in parts if part)
 
     def as_json(self) -> dict[str, str | int | None]:
         """Return the entry of `problems` under `--json`."""
@@ -62,7 +66,7 @@ class ZooError(Exception):
     """An expected failure: one line for people, `{kind, message, problems}` for scripts.
 
     Attributes:
-        message: what is wrong, what was expected and received, what to do.
+        message: what is wrong, what was expected and received, what to do, in one line.
         problems: single mistakes, each with its place.
         facts: keys that `--json` prints beside the error, such as `run` and `status`.
     """
@@ -77,9 +81,8 @@ class ZooError(Exception):
         super().__init__(str(self))
 
     def __str__(self) -> str:
-        return "\n".join(
-            [self.message, *map(str, self.problems)] if self.message else map(str, self.problems)
-        )
+        lines = [one_line(self.message)] if self.message else []
+        return "\n".join([*lines, *map(str, self.problems)])
 
     def as_json(self) -> dict[str, object]:
         """Return the value of `error` under `--json`."""

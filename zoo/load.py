@@ -7,6 +7,7 @@ valid word by word and yet describe a network that cannot be built. Scripts impo
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -18,18 +19,25 @@ from zoo.recipe.overrides import with_values
 from zoo.recipe.resolve import dump_data
 from zoo.recipe.schema import Recipe
 from zoo.recipe.shipped import find
-from zoo.recipe.yaml_reader import Document, read_file
+from zoo.recipe.yaml_reader import Document, read_file, read_text
 
 Warn = Callable[[Problem], None]
+Say = Callable[[str], None]
 
 
-def load(recipe: str, overrides: Sequence[str] = (), warn: Warn | None = None) -> Recipe:
+def load(
+    recipe: str,
+    overrides: Sequence[str] = (),
+    warn: Warn | None = None,
+    say: Say | None = None,
+) -> Recipe:
     """Loads, checks and resolves a recipe.
 
     Args:
         recipe: path of a file, or name of a recipe that ships.
         overrides: changes as `a.b[0].c=VALUE`, the value in YAML; checked like the file.
         warn: called with each thing that is allowed and likely to hurt.
+        say: called with a sentence on where a relative path of `data.source` leads.
 
     Returns:
         The recipe with every default written out.
@@ -38,7 +46,20 @@ def load(recipe: str, overrides: Sequence[str] = (), warn: Warn | None = None) -
         UsageError: there is no such recipe, or an override is not of this form.
         RecipeError: all problems of the recipe, each with file, line and path.
     """
-    return _load(_draft(recipe, overrides), warn)
+    return _load(_draft(recipe, overrides), warn, say)
+
+
+def load_text(text: str, file: Path) -> Recipe:
+    """Loads, checks and resolves the text of a recipe, as `load` does.
+
+    Args:
+        text: of the recipe.
+        file: where the text is to stand: relative paths are found from there.
+
+    Raises:
+        RecipeError: all problems of the recipe.
+    """
+    return _load(Draft(read_text(text, str(file))), None, None)
 
 
 def reload(file: Path, overrides: Sequence[str] = ()) -> Recipe:
@@ -69,17 +90,22 @@ class Template:
         recipe: without such values, resolved.
         data: of the recipe as given, overrides made, with absolute paths of its source: a search
             may be resumed from another folder.
-        moved: the overrides that say where its images are.
+        moved: the override that says where its images are, with absolute paths, if one does.
     """
 
     def __init__(
-        self, recipe: str, overrides: Sequence[str] = (), warn: Warn | None = None
+        self,
+        recipe: str,
+        overrides: Sequence[str] = (),
+        warn: Warn | None = None,
+        say: Say | None = None,
     ) -> None:
         """Loads a recipe, with the arguments and errors of `load`."""
         draft = _draft(recipe, overrides)
-        self.moved = [override for override in overrides if override.startswith("data.source")]
-        self.recipe = _load(draft, warn)
+        self.recipe = _load(draft, warn, say)
         source = self.recipe.data.source.model_dump()
+        is_moved = any(override.strip().startswith("data.source") for override in overrides)
+        self.moved = [f"data.source={json.dumps(source)}"] if is_moved else []
         data = {**draft.data.get("data", {}), "source": source}
         self.data: dict[str, Any] = {**draft.data, "data": data}
 
@@ -107,8 +133,11 @@ def _draft(recipe: str, overrides: Sequence[str]) -> Draft:
     return draft
 
 
-def _load(draft: Draft, warn: Warn | None) -> Recipe:
+def _load(draft: Draft, warn: Warn | None, say: Say | None) -> Recipe:
     recipe = draft.checked(plan.problems)
+    if say:
+        for note in draft.notes:
+            say(note)
     if warn:
         for path, message in plan.cautions(recipe):
             warn(draft.located(path, message))

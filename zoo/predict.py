@@ -12,7 +12,8 @@ import numpy as np
 
 from zoo.artifact import readers
 from zoo.artifact.layout import Artifact
-from zoo.data.images import BadImage, ImageSpec, decode
+from zoo.data.files import BadImage
+from zoo.data.images import ImageSpec, decode
 from zoo.data.threads import THREADS
 from zoo.errors import DamagedFile, EnvironmentFault, WrongModel
 from zoo.progress import Progress, no_progress

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import numpy as np
@@ -72,6 +73,54 @@ def test_predict_nothing(trained: Run, tmp_path: Path) -> None:
     require_error(call("predict", trained, tmp_path / "x.png"), 3, "does not exist")
     (tmp_path / "empty").mkdir()
     require_error(call("predict", trained, tmp_path / "empty"), 3, "holds no image files")
+
+
+def test_every_file_of_a_folder_is_accounted_for(trained: Run, tmp_path: Path) -> None:
+    """Content decides what is an image, not the ending; what is none is named, also under -q."""
+    folder = tmp_path / "in"
+    (folder / "deep" / "__MACOSX").mkdir(parents=True)
+    image = Image.fromarray(raw()["test"][0][0, ..., 0])
+    formats = {
+        "a.jfif": "JPEG", "b.ppm": "PPM", "c.AVIF": "AVIF", "d": "PNG", "deep/e.txt": "WEBP",
+        "f.tif": "TIFF", "g.jpe": "JPEG",
+    }  # fmt: skip
+    for name, format in formats.items():
+        image.save(folder / name, format)
+    (folder / "deep/notes.txt").write_text("a note", encoding="utf-8")
+    (folder / "deep/x\x1b[2J\n.txt").write_text("another", encoding="utf-8")
+    csv = tmp_path / "out.csv"
+    result = call("predict", trained, folder, "--csv", csv, "-q")
+    assert result.exit_code == 0, result.output
+    rows = csv.read_text(encoding="utf-8").splitlines()
+    assert [row.split(",")[0] for row in rows[1:]] == sorted(str(folder / n) for n in formats)
+    assert "7 files" in result.stdout
+    assert (
+        r"ignored 2 files that no image reader is for: deep/notes.txt, 'deep/x\x1b[2J\n.txt'"
+        in (result.stderr)
+    )
+    assert len(document(call("predict", trained, folder, "--json"))["notes"]) == 1
+
+
+def test_links_and_pipes_in_a_folder(trained: Run, pictures: Path, tmp_path: Path) -> None:
+    (pictures / "1-broken.png").unlink()
+    folder = tmp_path / "in"
+    (folder / "a").mkdir(parents=True)
+    (folder / "a" / "up").symlink_to("..")
+    (folder / "out").symlink_to(pictures)
+    (folder / "gone.png").symlink_to("nowhere.png")
+    os.mkfifo(folder / "pipe.png")
+    output = document(call("predict", trained, folder, "--json"))
+    errors = {Path(row["path"]).name: row["error"] for row in output["predictions"]}
+    assert "out of the folder; --follow-links reads it" in errors["out"]
+    assert errors["gone.png"] == "a link to nowhere.png, which does not exist"
+    assert errors["pipe.png"] == "not a regular file but a pipe"
+    assert len(errors) == 3
+    assert "a/up" in output["notes"][0]
+    output = document(call("predict", trained, folder, "--json", "--follow-links"))
+    assert sum(row["error"] is None for row in output["predictions"]) == 3
+    glob = document(call("predict", trained, f"{folder}/*", "--json"))
+    assert len(glob["predictions"]) == 2
+    assert "folders that it matches are left out" in glob["notes"][0]
 
 
 def test_predict_large_colour_pictures(trained: Run, tmp_path: Path) -> None:

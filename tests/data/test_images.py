@@ -12,7 +12,8 @@ import pytest
 from PIL import Image
 
 from tests.pictures import encoded, noise, palette, png, scene
-from zoo.data.images import BadImage, ImageSpec, decode, fit
+from zoo.data.files import BadImage
+from zoo.data.images import ImageSpec, decode, fit
 
 SPEC = ImageSpec(4, 6, 3)
 GREY = ImageSpec(4, 6, 1)

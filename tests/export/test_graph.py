@@ -28,7 +28,8 @@ from tests.pictures import (
     scene,
 )
 from zoo.data.exif import orientation
-from zoo.data.images import BadImage, ImageSpec, as_png, decode
+from zoo.data.files import BadImage
+from zoo.data.images import ImageSpec, as_png, decode
 from zoo.export import graph
 
 OWN = ImageSpec(37, 53, 3, max_megapixels=1)  # The size of `scene()`.

@@ -9,8 +9,10 @@ from PIL import Image
 
 from tests.new.conftest import Draw, call, write_recipe
 from zoo import recipe as recipes
+from zoo.data.layout import class_names
 from zoo.errors import DataError
 from zoo.new import new
+from zoo.recipe.source import Folder
 
 
 def test_small_grey_images_stay_as_they_are(draw: Draw, tmp_path: Path) -> None:
@@ -128,7 +130,7 @@ def test_only_bad_files(tmp_path: Path) -> None:
     "folder", ["my pets", "Äpfel & Birnen: #1", "猫", "1e5", "none", "true", '{"x"}', "a\nb: c"]
 )
 def test_odd_names(draw: Draw, tmp_path: Path, folder: str) -> None:
-    for name in ("ein 'Hund'", "Ötzi #2\nepochs: 0"):
+    for name in ("ein 'Hund'", "Ötzi #2: epochs"):
         root = draw(f"{folder}/{name}", 3)
     _, loaded, _ = write_recipe(root, tmp_path / "out.yaml")
     assert loaded.data.source.options.path == str(root)
@@ -139,3 +141,47 @@ def test_left_and_right_are_not_mirrored(draw: Draw, tmp_path: Path) -> None:
         folder = draw(f"signs/{name}", 3)
     _, _, text = write_recipe(folder, tmp_path / "out.yaml")
     assert "No random_flip: class names speak of left or right." in text
+
+
+def test_labels_in_names_of_files_are_proposed(draw: Draw, tmp_path: Path) -> None:
+    """The unzipped archive of a contest: labels in the names of train, none in those of test1."""
+    folder = draw("pets/train/train", 12)
+    for number, file in enumerate(sorted((folder / "train/train").iterdir())):
+        file.rename(file.with_name(f"{('cat', 'dog')[number % 2]}.{number}.png"))
+    draw("pets/test1/test1", 3)
+    with pytest.raises(DataError, match=r"begin with cat, dog.*labels_from: filename"):
+        class_names(Folder(path=str(folder), test=None))
+    result, loaded, text = write_recipe(folder, tmp_path / "out.yaml")
+    options = loaded.data.source.options
+    assert (options.labels_from, options.test) == ("filename", None)
+    assert result.findings.class_names == ("cat", "dog")
+    assert result.findings.images == {"train": 11, "validation": 1}
+    assert "labels are read from the names (labels_from: filename)" in result.findings.notes[0]
+    assert "test1/ carry no labels: left out (test: none)" in result.findings.notes[1]
+    assert "test: none, labels_from: filename}}" in text
+
+
+def test_a_test_folder_without_labels_is_left_out(draw: Draw, tmp_path: Path) -> None:
+    for name in ("cat", "dog"):
+        draw(f"pets/train/{name}", 6)
+    folder = draw("pets/Test", 3)
+    _, loaded, _ = write_recipe(folder, tmp_path / "out.yaml")
+    assert loaded.data.source.options.test is None
+
+
+def test_what_is_unclear_is_decided_by_set(draw: Draw, tmp_path: Path) -> None:
+    for split in ("train", "test", "eval"):
+        for name in ("cat", "dog"):
+            folder = draw(f"pets/{split}/{name}", 3)
+    assert call(folder, "-o", tmp_path / "out.yaml").exit_code == 3
+    key = "data.source.folder"
+    set_ = ("--set", f"{key}.test=test", "--set", f"{key}.validation=eval")
+    assert call(folder, "-o", tmp_path / "out.yaml", *set_).exit_code == 0
+    options = recipes.load(str(tmp_path / "out.yaml")).data.source.options
+    assert (options.validation, options.test) == ("eval", "test")
+    for wrong, code in ((f"{key}.path=x", 2), ("seed=1", 2), (f"{key}.test=../x", 2)):
+        assert call(folder, "-o", tmp_path / "no.yaml", "--set", wrong).exit_code == code
+    assert call("digits", "-o", tmp_path / "no.yaml", "--set", f"{key}.test=none").exit_code == 2
+    odd = call(folder, "-o", tmp_path / "odd.yaml", *set_, "--set", f"{key}.follow_links=true")
+    assert odd.exit_code == 0
+    assert recipes.load(str(tmp_path / "odd.yaml")).data.source.options.follow_links is True

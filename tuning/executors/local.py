@@ -16,7 +16,7 @@ from pathlib import Path
 from tuning.executors.base import Event, Executor, Finished, Lost, Progress, Ready, Started
 from tuning.executors.messages import Alive, Command, Keep, Reply, Run, Setup, Stop, decode, encode
 from tuning.trials import TrialSpec
-from zoo.errors import EnvironmentFault
+from zoo.errors import EnvironmentFault, Problem
 from zoo.rundir import Search
 
 SILENCE_SECONDS = 600.0  # A busy worker that is silent for longer counts as hung.
@@ -260,8 +260,8 @@ class LocalExecutor(Executor):
             if self._failed_starts >= MAX_FAILED_STARTS:
                 log = worker.log.read_text(encoding="utf-8", errors="replace")[-LOG_TAIL:].strip()
                 raise EnvironmentFault(
-                    f"workers do not start: the last one {reason}. Its log, {worker.log}, ends:\n"
-                    f"{log}"
+                    f"workers do not start: the last one {reason}. Its log, {worker.log}, ends:",
+                    [Problem(message=line) for line in log.splitlines()],
                 )
         self._start_worker(worker.index)
         return Lost(worker=str(worker.index), reason=reason, trial=worker.trial)

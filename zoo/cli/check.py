@@ -119,7 +119,7 @@ def _run(
     from zoo import recipe as recipes
     from zoo.capacity import require_memory
 
-    loaded = recipes.load(recipe, overrides, out.warn)
+    loaded = recipes.load(recipe, overrides, out.warn, out.note)
     require_memory(loaded)
     if write is not None and write.exists():
         raise UsageError(f"{write}: exists already; --write takes the name of a new file.")
@@ -239,7 +239,7 @@ def _suggest_rate(
     changes = [f"train.optimizer.{optimizer}.learning_rate={rate:g}", f"tune={json.dumps(tune)}"]
     changed = recipes.load(recipe, [*overrides, *changes])
     header = f"# zoo check: learning rate {rate:g}; `zoo tune` searches from {low:g} to {high:g}\n"
-    write_text(write, header + _changed_text(recipe, changed, rate, tune))
+    write_text(write, header + _changed_text(recipe, changed, rate, tune, write))
     out.result({"written": str(write)})
     out.text(f"recipe    {write}")
 
@@ -256,15 +256,17 @@ def _tune_block(template: Template, optimizer: str, rates: tuple[float, float]) 
     return {**given, "space": {**given["space"], path: entry}}
 
 
-def _changed_text(recipe: str, changed: Recipe, rate: float, tune: dict[str, Any]) -> str:
+def _changed_text(
+    recipe: str, changed: Recipe, rate: float, tune: dict[str, Any], file: Path
+) -> str:
     """Return the text of a changed recipe.
 
     That is the recipe's own text, with its comments, where replacing the learning rate and
-    appending the `tune:` block makes just the changed recipe; else the changed recipe written out.
+    appending the `tune:` block makes just the changed recipe, read from where it is to stand; else
+    the changed recipe written out.
     """
-    import tempfile
-
     from zoo import recipe as recipes
+    from zoo.load import load_text
     from zoo.recipe.resolve import dump_data
 
     text = recipes.find(recipe).read_text(encoding="utf-8")
@@ -274,12 +276,9 @@ def _changed_text(recipe: str, changed: Recipe, rate: float, tune: dict[str, Any
     )
     if count == 1 and not re.search(r"^tune:", text, re.MULTILINE):
         edited = f"{edited.rstrip()}\n{dump_data({'tune': tune})}"
-        with tempfile.TemporaryDirectory() as folder:
-            file = Path(folder) / "recipe.yaml"
-            file.write_text(edited, encoding="utf-8")
-            try:
-                if recipes.load(str(file)) == changed:
-                    return edited
-            except RecipeError:
-                pass  # The one learning_rate in the text was another's, such as a schedule's.
+        try:
+            if load_text(edited, file) == changed:
+                return edited
+        except RecipeError:
+            pass  # The one learning_rate in the text was another's, such as a schedule's.
     return recipes.dump(changed)

@@ -11,6 +11,7 @@ import typer
 from zoo.cli.app import app
 from zoo.cli.options import DebugOption, JsonOption, QuietOption
 from zoo.cli.output import Output
+from zoo.printable import one_line, quoted
 
 if TYPE_CHECKING:
     from zoo.new import NewRecipe
@@ -30,6 +31,14 @@ def new(
             "-o", "--out", metavar="FILE", help="The recipe to write (default: NAME.yaml)."
         ),
     ] = None,
+    overrides: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--set",
+            metavar="data.source.folder.KEY=VALUE",
+            help="How to read the folder: data.source.folder.test=none (repeatable).",
+        ),
+    ] = None,
     force: Annotated[bool, typer.Option("--force", help="Replace FILE if it exists.")] = False,
     quiet: QuietOption = False,
     as_json: JsonOption = False,
@@ -41,7 +50,7 @@ def new(
         from zoo.progress import progress_bar
 
         with progress_bar(output.console()) as progress:
-            recipe = maker.new(data, out, force=force, progress=progress)
+            recipe = maker.new(data, out, force=force, progress=progress, overrides=overrides or ())
         output.result(recipe.as_json())
         output.text("\n".join(_summary(recipe)))
 
@@ -57,8 +66,11 @@ def _summary(recipe: NewRecipe) -> list[str]:
         f"sizes     {findings.sizes_line()} (height x width)",
         f"colours   {findings.colours_line()}",
         f"balance   {findings.balance_line()}",
-        *(f"note      {note}" for note in findings.all_notes()),
-        *(f"bad       {path}: {reason}" for path, reason in findings.bad[:BAD_FILES_PRINTED]),
+        *(one_line(f"note      {note}") for note in findings.all_notes()),
+        *(
+            one_line(f"bad       {quoted(path)}: {reason}")
+            for path, reason in findings.bad[:BAD_FILES_PRINTED]
+        ),
     ]
     if len(findings.bad) > BAD_FILES_PRINTED:
         lines.append(

@@ -11,6 +11,7 @@ import typer
 
 from zoo.errors import Interrupted, Problem, ZooError
 from zoo.json_files import dumps
+from zoo.printable import escaped, one_line, quoted
 from zoo.storage import fault_of
 
 if TYPE_CHECKING:
@@ -75,12 +76,17 @@ class Output:
     def text(self, text: str) -> None:
         """Print a result as text, unless `--json` is given."""
         if not self.as_json:
-            print(text)
+            print(escaped(text))
 
     def note(self, text: str) -> None:
         """Print a line of progress on stderr, unless `-q` is given."""
         if not self.quiet:
-            print(text, file=sys.stderr)
+            print(one_line(text), file=sys.stderr)
+
+    def remark(self, text: str) -> None:
+        """Print a line on stderr that belongs to the result: `-q` does not hide it."""
+        if not self.as_json:
+            print(one_line(text), file=sys.stderr)
 
     def warn(self, problem: Problem) -> None:
         """Report a problem that does not stop the verb: a line on stderr, an entry of `--json`."""
@@ -97,7 +103,11 @@ class Output:
 
 # Not rich.table: it wraps or cuts cells to the terminal's width, 80 columns where there is none.
 def columns(rows: Sequence[Sequence[str]], right: Sequence[int] = ()) -> str:
-    """Lay out rows as lines of aligned columns; those of the indices `right` are flush right."""
+    """Lay out rows as lines of aligned columns; those of the indices `right` are flush right.
+
+    Cells with characters that cannot be printed, such as names of classes, are quoted.
+    """
+    rows = [[quoted(cell) for cell in row] for row in rows]
     widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
     lines = []
     for row in rows:

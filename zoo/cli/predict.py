@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Annotated, Any
 
@@ -11,7 +13,9 @@ import typer
 from zoo.cli.app import app
 from zoo.cli.options import DebugOption, JsonOption, QuietOption, open_trained_run
 from zoo.cli.output import Output
+from zoo.data.tree import in_words
 from zoo.errors import DataError, Problem, RunError, UsageError
+from zoo.printable import one_line, quoted
 from zoo.streams import unread
 
 if TYPE_CHECKING:
@@ -38,6 +42,10 @@ def predict(
             "--csv", metavar="FILE", help="Write a CSV file, one row per image; - for stdout."
         ),
     ] = None,
+    follow_links: Annotated[
+        bool,
+        typer.Option("--follow-links", help="Read links in a folder that lead out of it, too."),
+    ] = False,
     quiet: QuietOption = False,
     as_json: JsonOption = False,
     debug: DebugOption = False,
@@ -45,16 +53,18 @@ def predict(
     """Predict the classes of image files, with probabilities."""
     with Output(as_json, debug, quiet) as out:
         _require_csv(out, csv)
-        files, problems = image_files(images)
-        if not files:
-            raise DataError("there is no image to predict.", problems)
+        found = image_files(images, follow_links=follow_links)
+        if not found.files:
+            raise DataError("there is no image to predict.", found.problems)
         classifier = _open_classifier(model, out.note)
-        rows = _predict(out, classifier, files, problems, top, printing=csv is None)
+        rows = _predict(out, classifier, found.files, found.problems, top, printing=csv is None)
         if csv is not None:
             _write_csv(csv, rows, min(top, len(classifier.class_names)))
             if str(csv) != "-":
                 out.text(f"written   {csv}: {len(rows):,} files")
-        out.result({"predictions": rows})
+        for note in found.notes:
+            out.remark(f"note: {note}")
+        out.result({"predictions": rows, "notes": found.notes})
         failed = sum(row["error"] is not None for row in rows)
         if failed:
             raise DataError(f"{failed} of {len(rows)} files could not be read.")
@@ -75,41 +85,73 @@ def _require_csv(out: Output, file: Path | None) -> None:
     require_writable(file.parent)
 
 
-def image_files(arguments: Sequence[str]) -> tuple[list[Path], list[Problem]]:
+@dataclass
+class FoundImages:
+    """What the arguments name.
+
+    Attributes:
+        files: the image files.
+        problems: of arguments that name none, and of what cannot be reached.
+        notes: sentences on what was left out.
+    """
+
+    files: list[Path] = field(default_factory=list)
+    problems: list[Problem] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+
+
+def image_files(arguments: Sequence[str], *, follow_links: bool = False) -> FoundImages:
     """Find the image files that arguments name: files, folders (all images below), globs.
 
-    Returns:
-        The files, and a problem for each argument that names none.
+    Args:
+        arguments: of the user.
+        follow_links: whether links in a folder may lead out of it.
     """
     import glob
 
-    files: list[Path] = []
-    problems: list[Problem] = []
+    found = FoundImages()
     for argument in arguments:
         path = Path(argument).expanduser()
         reason = "does not exist. Expected image files, folders of them, or globs"
-        named: list[Path] = []
+        before = len(found.files) + len(found.problems)
         if path.is_dir():
-            named = _images_below(path)
+            _add_images_below(found, path, follow_links)
             reason = "holds no image files"
-        elif path.exists():
-            named = [path]
+        elif os.path.lexists(path):
+            found.files.append(path)
         elif glob.has_magic(argument):
             matches = [Path(name) for name in sorted(glob.glob(str(path), recursive=True))]
             # Folders that a pattern matches count only where it matches no file.
-            named = [match for match in matches if match.is_file()]
-            named = named or [file for match in matches for file in _images_below(match)]
+            folders = [match for match in matches if match.is_dir()]
+            files = [match for match in matches if match not in set(folders)]
+            found.files += files
+            if not files:
+                for folder in folders:
+                    _add_images_below(found, folder, follow_links)
+            elif folders and "**" not in argument:
+                names = in_words([str(folder) for folder in folders])
+                found.notes.append(
+                    f"{quoted(argument)} matches files, so folders that it matches are left "
+                    f"out: {names}"
+                )
             reason = "matches no image file"
-        files += named
-        if not named:
-            problems.append(Problem(file=argument, message=reason))
-    return files, problems
+        if len(found.files) + len(found.problems) == before:
+            found.problems.append(Problem(file=argument, message=reason))
+    return found
 
 
-def _images_below(folder: Path) -> list[Path]:
-    from zoo.data.listing import is_image
+def _add_images_below(found: FoundImages, folder: Path, follow_links: bool) -> None:
+    from zoo.data.listing import Walker
+    from zoo.data.tree import Tree
 
-    return sorted(child for child in folder.rglob("*") if is_image(child.name) and child.is_file())
+    tree = Tree(folder, follow_links, word="--follow-links")
+    found.files += [folder / path for path, _, _ in Walker(tree).images(folder)]
+    found.problems += tree.unreachable
+    found.problems += [
+        replace(link, message=f"{link.message}, out of the folder; --follow-links reads it")
+        for link in tree.outside
+    ]
+    found.notes += [f"{quoted(folder)}: {note}" for note in tree.all_notes()]
 
 
 def _open_classifier(path: str, say: Callable[[str], None]) -> Classifier:
@@ -153,8 +195,8 @@ def _predict(
     from zoo.predict import predict as predict_files
     from zoo.progress import progress_bar
 
-    path_width = min(MAX_PATH_WIDTH, max(len(_printable(str(file))) for file in files))
-    name_width = max(map(len, classifier.class_names))
+    path_width = min(MAX_PATH_WIDTH, max(len(quoted(file)) for file in files))
+    name_width = max(len(quoted(name)) for name in classifier.class_names)
     rows: list[dict[str, Any]] = []
 
     def add(row: dict[str, Any]) -> None:
@@ -173,16 +215,11 @@ def _predict(
 
 
 def _line(row: dict[str, Any], path_width: int, name_width: int) -> str:
-    path = _printable(row["path"]).ljust(path_width)
+    path = quoted(row["path"]).ljust(path_width)
     if row["error"]:
-        return f"{path}  {row['error']}"
-    pairs = zip(row["classes"], row["probabilities"], strict=True)
+        return f"{path}  {one_line(row['error'])}"
+    pairs = zip(map(quoted, row["classes"]), row["probabilities"], strict=True)
     return "  ".join([path, *(f"{name.ljust(name_width)} {value:.4f}" for name, value in pairs)])
-
-
-def _printable(text: str) -> str:
-    """Escape unprintable characters such as line breaks, so that a file name fills one line."""
-    return "".join(letter if letter.isprintable() else ascii(letter)[1:-1] for letter in text)
 
 
 def _write_csv(file: Path, rows: Sequence[dict[str, Any]], top: int) -> None:

@@ -32,7 +32,7 @@ def show(
         from zoo.capacity import shortage
         from zoo.plan import num_classes, plan
 
-        loaded = recipes.load(recipe, overrides or (), out.warn)
+        loaded = recipes.load(recipe, overrides or (), out.warn, out.remark)
         if yaml:
             out.result({"recipe": loaded.model_dump(mode="json")})
             out.text(recipes.dump(loaded).rstrip())

@@ -211,7 +211,7 @@ def _train(
     begun_with = None
     flags = dict(FLAGS)
     if resume is None:
-        loaded = recipes.load(str(recipe), overrides, out.warn)
+        loaded = recipes.load(str(recipe), overrides, out.warn, out.note)
         require_memory(loaded)
         require_writable(folder)
     else:

@@ -25,6 +25,7 @@ from zipfile import BadZipFile
 import numpy as np
 import PIL
 
+from zoo.data import heif
 from zoo.data.pixel_statistics import PixelStatistics
 from zoo.data.splits import ArraySplit
 from zoo.errors import StorageFault
@@ -70,8 +71,9 @@ class Entry:
 
 
 def key_of(description: Mapping[str, Any]) -> str:
-    """Hashes a JSON-able description, this format and Pillow's version to the key of an entry."""
-    complete = {"format": FORMAT, "pillow": PIL.__version__, **description}
+    """Hashes a description, as JSON, this format and the readers' versions to an entry's key."""
+    readers = {"pillow": PIL.__version__, "heif": heif.version()}
+    complete = {"format": FORMAT, **readers, **description}
     return hashlib.sha256(json.dumps(complete, sort_keys=True).encode()).hexdigest()[:32]
 
 

@@ -7,7 +7,6 @@ at the start.
 from __future__ import annotations
 
 import hashlib
-import os
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -23,8 +22,10 @@ from zoo.data.images import ImageSpec
 from zoo.data.layout import Layout
 from zoo.data.memory import free_bytes
 from zoo.data.splits import FileSplit, Split, Splits
+from zoo.data.tree import in_words
 from zoo.data.verify import FileCheck, verify
 from zoo.errors import DataError, Problem, StorageFault
+from zoo.printable import quoted
 from zoo.progress import Progress
 from zoo.recipe.schema import Data
 from zoo.recipe.source import Folder
@@ -47,13 +48,7 @@ def load(
             decoding loses what most of them show.
         StorageFault: the cache cannot be written.
     """
-    root = Path(os.path.abspath(Path(options.path).expanduser()))
-    folder = layout.read(
-        root,
-        validation_split=options.validation_split,
-        test_split=options.test_split,
-        split_seed=options.split_seed,
-    )
+    folder = layout.read(options)
     if data.value_range == "auto":
         limits = value_range.of_files(folder, spec, cache_dir, progress)
         spec = replace(spec, value_range=limits)
@@ -70,7 +65,7 @@ def load(
         entry = _store(folder, data, spec, cache_dir, progress, resident=False)
     _require_usable(entry.manifest, data, folder)
     content = ContentSummary.from_json(entry.manifest["content"])
-    content_report.require_content(content, data, folder.class_names, f"{root}/")
+    content_report.require_content(content, data, folder.class_names, f"{folder.root}/")
     notes = [*storage_notes, *content_report.notes(content, data, folder.class_names)]
     return _splits(entry, folder, spec, notes, resident=resident)
 
@@ -233,7 +228,7 @@ def _require_usable(manifest: Mapping[str, Any], data: Data, folder: Layout) -> 
     if lost:
         lost_files = {file.path for file in folder.train if file.label not in remaining}
         raise DataError(
-            f"without its bad images, train has none of: {', '.join(lost)}. Expected at least one "
+            f"without its bad images, train has none of: {in_words(lost)}. Expected at least one "
             "a class; repair these files, or remove the class",
             [
                 problem
@@ -271,9 +266,9 @@ def _splits(
 
 
 def _notes(manifest: Mapping[str, Any]) -> list[str]:
-    notes = [f"left out {path}: {reason}" for _, path, reason in manifest["bad"]]
+    notes = [f"left out {quoted(path)}: {reason}" for _, path, reason in manifest["bad"]]
     notes += [
-        f"{path} has {frames} frames or pages; the first is used"
+        f"{quoted(path)} has {frames} frames or pages; the first is used"
         for path, frames in manifest["animated"]
     ]
     splits = manifest["splits"]

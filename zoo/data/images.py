@@ -7,7 +7,6 @@ TensorFlow, it refuses files that are cut short and applies the EXIF orientation
 from __future__ import annotations
 
 import io
-import warnings
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,6 +17,7 @@ from PIL import Image, UnidentifiedImageError
 from zoo.data import exif
 from zoo.data.image_content import Content, measured
 from zoo.data.levels import to_8_bits
+from zoo.data.opening import FORMATS, opened, read_file
 from zoo.data.resizing import RESAMPLING, resized
 from zoo.data.samples import of_array, read
 from zoo.data.spec import DROP, BadImage, ImageSpec, RangeNeeded
@@ -27,7 +27,6 @@ __all__ = [
     "decode", "fit", "fit_measured",
 ]  # fmt: skip
 
-FORMATS = ("JPEG", "PNG", "BMP", "GIF", "WEBP", "TIFF")
 UPRIGHT = {  # EXIF orientation -> operation that turns the image upright.
     2: Image.Transpose.FLIP_LEFT_RIGHT,
     3: Image.Transpose.ROTATE_180,
@@ -38,11 +37,6 @@ UPRIGHT = {  # EXIF orientation -> operation that turns the image upright.
     8: Image.Transpose.ROTATE_90,
 }
 LUMA = (19595, 38470, 7471)  # Weights of red, green and blue: ITU-R 601-2 times 2**16, as Pillow's.
-
-# `data.max_megapixels`, checked before decoding, replaces Pillow's global limit.
-Image.MAX_IMAGE_PIXELS = None
-# Pillow warns of broken metadata beside good pixels; problems of the pixels are raised.
-warnings.filterwarnings("ignore", category=UserWarning, module=r"PIL\.")
 
 
 @dataclass(frozen=True)
@@ -78,10 +72,7 @@ def decode(source: Path | bytes, spec: ImageSpec, *, measure: bool = False) -> D
         RangeNeeded: its values fit no range that is known.
         BadImage: the file is empty, no image, cut short, corrupt, or above `spec.max_megapixels`.
     """
-    try:
-        content = source if isinstance(source, bytes) else source.read_bytes()
-    except OSError as error:
-        raise BadImage(f"cannot be read: {error.strerror or error}") from None
+    content = source if isinstance(source, bytes) else read_file(source, spec.max_megapixels)
     if not content:
         raise BadImage("the file is empty")
     try:
@@ -148,7 +139,7 @@ def as_png(pixels: np.ndarray, *, as_alpha: bool = False) -> bytes:
 
 
 def _decode(content: bytes, spec: ImageSpec, measure: bool) -> Decoded:
-    with Image.open(io.BytesIO(content), formats=FORMATS) as image:
+    with opened(content) as image:
         _check_size(*image.size, spec)
         # GIF, PNG, WebP and TIFF may hold several frames; the first one is decoded.
         frames = 1 if image.format in ("JPEG", "MPO") else getattr(image, "n_frames", 1)
@@ -180,7 +171,9 @@ def _check_size(width: int, height: int, spec: ImageSpec) -> None:
 
 def _orientation(image: Any, content: bytes) -> int:
     """Returns the EXIF orientation of an opened image, 1 to 8."""
-    if image.format != "TIFF":
+    if image.format == "HEIF":
+        return 1  # Its reader has turned it; what EXIF says does not count.
+    if image.format not in ("TIFF", "AVIF"):
         return exif.orientation(content)
     try:
         return int(image.getexif().get(exif.ORIENTATION_TAG, 1))

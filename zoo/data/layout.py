@@ -1,21 +1,27 @@
 """Reads the layout of a folder of images: its classes, its splits, and the files it ignores.
 
-Light: only lists directories, opens no image. The same folder, shares and split seed give the same
-layout on every machine.
+Light: lists directories, and opens only files that do not end as images do. The same folder and
+options give the same layout on every machine.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import os
+import stat
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from zoo.data.classes import class_folders, grouped_by_name
 from zoo.data.divide import divide
-from zoo.data.listing import EXPECTED, EXTENSIONS, Groups, Listing, in_words, subfolders
+from zoo.data.files import unreachable
+from zoo.data.listing import Groups, Walker
+from zoo.data.structure import EXPECTED, WORD, find_splits
+from zoo.data.tree import Tree, in_words
 from zoo.errors import DataError
+from zoo.printable import quoted
+from zoo.recipe.source import Folder
 
-SPLIT_FOLDERS = {"train": "train", "validation": "validation", "val": "validation", "test": "test"}
-LOOK_LIKE_SPLITS = {*SPLIT_FOLDERS, "training", "valid", "dev", "testing"}
 DEFAULT_SHARE = 0.1
 
 
@@ -63,124 +69,96 @@ class Layout:
         return splits if self.test is None else splits | {"test": self.test}
 
 
-def class_names(path: Path) -> tuple[str, ...] | None:
-    """Reads the class names of a folder from directory names alone; checks nothing else.
+def class_names(options: Folder) -> tuple[str, ...]:
+    """Reads the class names of a folder, from the names of folders or files; opens no image.
+
+    Args:
+        options: of the source.
 
     Returns:
-        The names, sorted; None if the folder does not exist or holds no class folders.
+        The names, sorted.
+
+    Raises:
+        DataError: the folder is missing or not laid out as `EXPECTED`.
     """
-    try:
-        folders = subfolders(path)
-        if _has_train_split(path, folders):
-            folders = subfolders(path / "train")
-        elif set(folders) & set(SPLIT_FOLDERS) - {"train"}:
-            return None
-    except OSError:
-        return None
-    return tuple(folders) or None
+    tree = open_tree(options)
+    structure = find_splits(tree, options)
+    if options.labels_from == "filename":
+        names = grouped_by_name(tree, structure, options)[1]
+    else:
+        names = class_folders(tree, structure, options).names
+    tree.check()
+    return names
 
 
-def read(
-    path: Path,
-    *,
-    validation_split: float | None = None,
-    test_split: float | None = None,
-    split_seed: int = 0,
-) -> Layout:
+def read(options: Folder) -> Layout:
     """Reads the layout of a folder and splits images off for splits that have no folder.
 
     Args:
-        path: the folder.
-        validation_split: fraction of the training images for validation; None for the default.
-        test_split: fraction of all images for the test; None for the default.
-        split_seed: seed of these two draws.
+        options: of the source.
 
     Raises:
-        DataError: the folder is missing or not laid out as `EXPECTED`, has fewer than two classes
-            or an empty one, or has a folder for a split that `*_split` asks for.
+        DataError: the folder is missing or not laid out as `EXPECTED`, something in it cannot be
+            reached, it has fewer than two classes or an empty one, or has a folder for a split
+            that `*_split` asks for.
     """
-    listing = Listing(path)
-    try:
-        given, flat = _given_splits(path, listing)
-        names = tuple(sorted(given["train"]))
-        _check_classes(path, given, names)
-        shares = _shares(path, given, validation_split, test_split, flat=flat)
-    except OSError as error:
-        raise DataError(f"cannot read the folder {path}: {error.strerror or error}") from None
+    tree = open_tree(options)
+    path = tree.root
+    structure = find_splits(tree, options)
+    if options.labels_from == "filename":
+        given, names = grouped_by_name(tree, structure, options)
+    else:
+        classes = class_folders(tree, structure, options)
+        names = classes.names
+        walker = Walker(tree, [path for of in classes.folders.values() for path in of.values()])
+        given = {
+            split: {name: walker.images(folder) for name, folder in of_split.items()}
+            for split, of_split in classes.folders.items()
+        }
+    tree.check()
+    _check_classes(path, given, names)
+    shares = _shares(path, given, options, flat=structure.flat)
     splits = {name: _files(groups, names) for name, groups in given.items()}
     if shares:
-        _split_off(splits, shares, split_seed, names, listing)
+        _split_off(splits, shares, options.split_seed, names, tree)
     for name, files in splits.items():
         if not files:
             raise DataError(
-                f"{path}: the {name} split has no image. Expected at least one; give every class "
-                f"more images, or a larger {name}_split"
+                f"{quoted(path)}: the {name} split has no image. Expected at least one; give "
+                f"every class more images, or a larger {name}_split"
             )
-    _note_missing({name: splits[name] for name in splits if name not in shares}, names, listing)
+    _note_missing({name: splits[name] for name in splits if name not in shares}, names, tree)
     return Layout(
         root=path,
         class_names=names,
         train=splits["train"],
         validation=splits["validation"],
         test=splits.get("test"),
-        notes=tuple(listing.all_notes()),
+        notes=tuple(tree.all_notes()),
     )
 
 
-def _has_train_split(path: Path, folders: Sequence[str]) -> bool:
-    """Whether train/ is a split, not a class beside others (trains among vehicles)."""
-    if "train" not in folders:
-        return False
-    return bool(subfolders(path / "train")) or set(folders) <= set(SPLIT_FOLDERS)
-
-
-def _given_splits(path: Path, listing: Listing) -> tuple[dict[str, Groups], bool]:
-    """Lists the images of each split that has a folder.
-
-    Returns:
-        {split: images of each class}, and whether class folders stand alone, which are all train.
+def open_tree(options: Folder) -> Tree:
+    """Returns the tree of a folder, which must exist.
 
     Raises:
-        DataError: the folder is missing or not laid out as `EXPECTED`.
+        DataError: it does not, or cannot be read.
     """
-    if not path.exists():
-        raise DataError(f"the folder {path} does not exist. {EXPECTED}; check data.source.folder")
-    if not path.is_dir():
-        raise DataError(f"{path} is not a folder. {EXPECTED}; check data.source.folder")
-    folders = subfolders(path)
-    if _has_train_split(path, folders):
-        given: dict[str, Groups] = {}
-        for folder in folders:
-            split = SPLIT_FOLDERS.get(folder)
-            if split is None:
-                listing.notes.append(f"ignored the folder {folder}/ beside train/: not a split")
-            elif split in given:
-                raise DataError(f"{path} has both validation/ and val/. Expected one; merge them")
-            else:
-                given[split] = listing.groups(path / folder)
-        listing.ignore_files_in(path)
-        return given, False
-    _check_flat(path, folders)
-    return {"train": listing.groups(path)}, True
-
-
-def _check_flat(path: Path, folders: Sequence[str]) -> None:
-    """Checks that class folders stand alone, without folders that look like splits.
-
-    Raises:
-        DataError: otherwise.
-    """
-    splits = sorted(set(folders) & set(SPLIT_FOLDERS) - {"train"})
-    if splits:
+    path = Path(os.path.abspath(Path(options.path).expanduser()))
+    try:
+        is_folder = stat.S_ISDIR(os.stat(path).st_mode)
+    except FileNotFoundError as error:
+        missing = f": it is {unreachable(path, error)}" if path.is_symlink() else ""
         raise DataError(
-            f"{path} has {splits[0]}/ but no train/ with class folders. {EXPECTED}; move the class "
-            f"folders into train/, or rename {splits[0]}/ if it is a class"
-        )
-    if folders and all(folder.lower() in LOOK_LIKE_SPLITS for folder in folders):
-        raise DataError(
-            f"{path} has no class folders but {in_words(folders)}. {EXPECTED}; rename the folders "
-            "to train, validation and test"
-        )
+            f"the folder {quoted(path)} does not exist{missing}. {EXPECTED}; check "
+            "data.source.folder"
+        ) from None
+    except (OSError, ValueError) as error:
+        reason = unreachable(path, error)
+        raise DataError(f"the folder {quoted(path)} {reason}; check data.source.folder") from None
+    if not is_folder:
+        raise DataError(f"{quoted(path)} is not a folder. {EXPECTED}; check data.source.folder")
+    return Tree(path, options.follow_links)
 
 
 def _check_classes(path: Path, given: Mapping[str, Groups], names: tuple[str, ...]) -> None:
@@ -192,26 +170,27 @@ def _check_classes(path: Path, given: Mapping[str, Groups], names: tuple[str, ..
     empty = [name for name in names if not given["train"][name]]
     if empty:
         raise DataError(
-            f"{path}: no image in the training class{'es' * (len(empty) > 1)} {in_words(empty)}. "
-            f"Expected files ending in {' '.join(EXTENSIONS)}; add images or remove the folder"
+            f"{quoted(path)}: no image in the training class{'es' * (len(empty) > 1)} "
+            f"{in_words(empty)}. Expected image files, of any name; add images or remove the folder"
         )
-    if len(names) < 2:
-        raise DataError(f"{path} has only one class, {names[0]}. Expected at least two")
     for split, groups in given.items():
         unknown = sorted(set(groups) - set(names))
         if unknown:
             raise DataError(
-                f"{path}: {split} has class{'es' * (len(unknown) > 1)} that train lacks: "
-                f"{in_words(unknown)}. Expected only {in_words(names)}; the folders' names must "
-                "match"
+                f"{quoted(path)}: {split} has class{'es' * (len(unknown) > 1)} that train lacks: "
+                f"{in_words(unknown)}. Expected only {in_words(names)}; the names must match"
+                + (
+                    f", or, if its images carry no labels, leave it out: {WORD}.{split}: none"
+                    if split != "train" and not set(groups) & set(names)
+                    else ""
+                )
             )
 
 
 def _shares(
     path: Path,
     given: Mapping[str, Groups],
-    validation_split: float | None,
-    test_split: float | None,
+    options: Folder,
     *,
     flat: bool,
 ) -> dict[str, float]:
@@ -222,17 +201,20 @@ def _shares(
     Raises:
         DataError: a share is given for a split that has a folder.
     """
-    for name, share in (("validation", validation_split), ("test", test_split)):
+    test_split = options.test_split
+    for name, share in (("validation", options.validation_split), ("test", test_split)):
         if share is not None and name in given:
             raise DataError(
-                f"data.source.folder.{name}_split is given, but {path} has a {name} folder; "
-                "drop one of the two"
+                f"{WORD}.{name}_split is given, but {quoted(path)} has a {name} folder; drop one "
+                f"of the two, or leave that folder out: {WORD}.{name}: none"
             )
     shares: dict[str, float] = {}
-    if "test" not in given and (flat or test_split is not None):
+    default = flat and options.test is not None
+    if "test" not in given and (default or test_split is not None):
         shares["test"] = DEFAULT_SHARE if test_split is None else test_split
     if "validation" not in given:
-        shares["validation"] = DEFAULT_SHARE if validation_split is None else validation_split
+        share = options.validation_split
+        shares["validation"] = DEFAULT_SHARE if share is None else share
     return shares
 
 
@@ -249,7 +231,7 @@ def _split_off(
     shares: Mapping[str, float],
     seed: int,
     names: tuple[str, ...],
-    listing: Listing,
+    tree: Tree,
 ) -> None:
     """Moves training images into the splits of `shares`; notes classes that give none."""
     by_class: dict[str, list[ImageFile]] = {name: [] for name in names}
@@ -260,17 +242,17 @@ def _split_off(
         splits[split] = tuple(by_class[name][i] for name in names for i in positions[name])
         too_small = [name for name in names if not positions[name]]
         if too_small:
-            listing.notes.append(
+            tree.notes.append(
                 f"too few images to give one to {split}, class{'es' * (len(too_small) > 1)}: "
                 f"{in_words(too_small)}"
             )
 
 
 def _note_missing(
-    splits: Mapping[str, tuple[ImageFile, ...]], names: tuple[str, ...], listing: Listing
+    splits: Mapping[str, tuple[ImageFile, ...]], names: tuple[str, ...], tree: Tree
 ) -> None:
     for split, files in splits.items():
         present = {file.label for file in files}
         missing = [name for label, name in enumerate(names) if label not in present]
         if missing:
-            listing.notes.append(f"no image in {split} of: {in_words(missing)}")
+            tree.notes.append(f"no image in {split} of: {in_words(missing)}")

@@ -6,16 +6,24 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from typing import Any
 
+from zoo.data.files import BadImage
 from zoo.recipe.schema import Recipe
+
+__all__ = [
+    "ALPHA",
+    "BACKGROUNDS",
+    "DROP",
+    "BadImage",
+    "Colour",
+    "ImageSpec",
+    "Range",
+    "RangeNeeded",
+]
 
 Range = tuple[float, float]  # (low, high)
 Colour = tuple[int, int, int]  # Red, green, blue, 0 to 255.
 BACKGROUNDS: dict[str, Colour] = {"white": (255, 255, 255), "black": (0, 0, 0)}
 DROP, ALPHA = "drop", "alpha"
-
-
-class BadImage(ValueError):
-    """An image cannot be used; the message is a short reason."""
 
 
 class RangeNeeded(BadImage):

@@ -12,10 +12,12 @@ from typing import Protocol
 
 import numpy as np
 
-from zoo.data.images import BadImage, ImageSpec, as_png, decode
+from zoo.data.files import BadImage, read_file
+from zoo.data.images import ImageSpec, as_png, decode
 from zoo.data.pixel_statistics import PixelStatistics
 from zoo.data.threads import THREADS
 from zoo.errors import DataError, Problem
+from zoo.printable import quoted
 
 CHUNK_BYTES = 16 * 2**20  # Images that `pixel_statistics` reads at once.
 
@@ -219,9 +221,9 @@ def encoded_images(split: Split, indices: np.ndarray, *, as_alpha: bool = False)
 
 def _file_bytes(path: Path) -> bytes:
     try:
-        return path.read_bytes()
-    except OSError as error:
-        raise DataError(f"{path}: cannot be read: {error.strerror or error}") from None
+        return read_file(path, None)
+    except BadImage as error:
+        raise DataError(f"{quoted(path)}: {error}") from None
 
 
 @cache

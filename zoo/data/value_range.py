@@ -5,18 +5,15 @@ The range is kept in the cache: the word costs one more pass over the files, onc
 
 from __future__ import annotations
 
-import io
 from contextlib import closing
 from pathlib import Path
 from typing import Any
 
-from PIL import Image
-
 from zoo.data import cache
 from zoo.data.content_summary import joined
-from zoo.data.images import FORMATS
 from zoo.data.layout import Layout
 from zoo.data.levels import value_limits
+from zoo.data.opening import opened, read_file
 from zoo.data.samples import is_deep, read
 from zoo.data.spec import ImageSpec, Range
 from zoo.data.threads import as_results_arrive
@@ -77,8 +74,8 @@ def _measure(folder: Layout, spec: ImageSpec, progress: Progress) -> Range | Non
 
 def _file_limits(path: Path, spec: ImageSpec) -> Range | None:
     try:
-        content = path.read_bytes()
-        with Image.open(io.BytesIO(content), formats=FORMATS) as image:
+        content = read_file(path, spec.max_megapixels)
+        with opened(content) as image:
             if not is_deep(image) or image.width * image.height > spec.max_megapixels * 1e6:
                 return None
             deep = read(image, content, depth=True, alpha=False).deep

@@ -15,6 +15,7 @@ from zoo.data import images
 from zoo.data.image_content import Content
 from zoo.data.images import BadImage, ImageSpec
 from zoo.data.layout import ImageFile, Layout
+from zoo.data.opening import read_file
 from zoo.data.pixel_statistics import PixelStatistics
 from zoo.data.threads import as_results_arrive
 from zoo.progress import Progress
@@ -101,7 +102,7 @@ def _verify_files(
     for i, file in enumerate(files):
         digest, frames, reason, found = ABSENT, 1, None, None
         try:
-            content = _read(root / file.path)
+            content = read_file(root / file.path, spec.max_megapixels)
             digest = hashlib.sha256(content).hexdigest()
             decoded = images.decode(content, spec, measure=True)
         except BadImage as error:
@@ -123,10 +124,3 @@ def _added(statistics: PixelStatistics | None, pixels: list[np.ndarray]) -> Pixe
         return statistics
     added = PixelStatistics.of(np.stack(pixels))
     return added if statistics is None else statistics + added
-
-
-def _read(path: Path) -> bytes:
-    try:
-        return path.read_bytes()
-    except OSError as error:
-        raise BadImage(f"cannot be read: {error.strerror or error}") from None

@@ -9,6 +9,7 @@ from __future__ import annotations
 import errno
 import shlex
 import tempfile
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -50,7 +51,12 @@ class NewRecipe:
 
 
 def new(
-    data: str, out: Path | None = None, *, force: bool = False, progress: Progress = no_progress
+    data: str,
+    out: Path | None = None,
+    *,
+    force: bool = False,
+    progress: Progress = no_progress,
+    overrides: Sequence[str] = (),
 ) -> NewRecipe:
     """Looks at images and writes a recipe for them.
 
@@ -59,15 +65,17 @@ def new(
         out: the file to write; None for `<name of the data>.yaml` in the working directory.
         force: whether an existing file may be replaced.
         progress: called with (images done, images in all, what is being done).
+        overrides: options of the source, such as `data.source.folder.test=eval`.
 
     Raises:
-        UsageError: the file exists, or cannot be one.
+        UsageError: the file exists, or cannot be one, or an override is not of this form.
+        RecipeError: an override has a wrong value.
         DataError: the data is missing or unusable.
         EnvironmentFault: a package is not installed.
         StorageFault: the file cannot be written.
     """
     file = target_file(data, out, force=force)
-    findings = _inspect(data, progress)
+    findings = _inspect(data, progress, overrides)
     choices = choose(findings)
     text = recipe_text(findings, choices, shlex.quote(str(file)))
     parameters = _parameters(text, findings)
@@ -127,16 +135,52 @@ def _name(data: str) -> str:
     return recipe_name(Path(data).expanduser().absolute().resolve().name)
 
 
-def _inspect(data: str, progress: Progress) -> Findings:
+def _inspect(data: str, progress: Progress, overrides: Sequence[str]) -> Findings:
     if data == "digits" or data.startswith(TFDS):
         from zoo.new import inspect_known
+
+        if overrides:
+            raise UsageError(f"--set {overrides[0]}: only the options of a folder can be set.")
 
         if data == "digits":
             return inspect_known.inspect_digits()
         return inspect_known.inspect_tfds(data.removeprefix(TFDS), progress)
     from zoo.new.inspect_folder import inspect_folder
 
-    return inspect_folder(data, progress)
+    return inspect_folder(data, progress, _folder_options(data, overrides))
+
+
+def _folder_options(data: str, overrides: Sequence[str]) -> dict[str, Any]:
+    """The options of `data.source.folder` that overrides give, checked as those of a recipe.
+
+    Raises:
+        UsageError: an override of anything else.
+        RecipeError: a wrong value.
+    """
+    from zoo.recipe.draft import Draft
+    from zoo.recipe.yaml_reader import Document
+
+    start = "data.source.folder."
+    if not overrides:
+        return {}
+    for override in overrides:
+        if not override.strip().startswith(start) or override.strip().startswith(f"{start}path"):
+            raise UsageError(
+                f"--set {override}: the rest of the recipe is written here, then edited. Expected "
+                f"an option of the folder, such as {start}test=none."
+            )
+    recipe = {
+        "name": "images",
+        "data": {"source": {"folder": {"path": data}}, "image_size": 1},
+        "model": {"stack": ["flatten"]},
+        "train": {"epochs": 1},
+    }
+    draft = Draft(Document(data=recipe, lines={}, problems=(), file=None))
+    for override in overrides:
+        draft.override(override)
+    options = draft.checked(lambda _: ()).data.source.options
+    given: dict[str, Any] = options.model_dump(include=options.model_fields_set - {"path"})
+    return given
 
 
 def _parameters(text: str, findings: Findings) -> int:

@@ -10,6 +10,7 @@ from statistics import median
 from typing import Any
 
 from zoo.new.pixel_findings import PixelFindings
+from zoo.printable import quoted
 
 IMBALANCE_NOTED = 3.0  # Ratio of the largest class to the smallest above which a note is given.
 ASSUMED_IMAGES = 10_000
@@ -122,8 +123,8 @@ class Findings:
         if counts[most] == counts[least]:
             return f"{counts[most]:,} training images in every class"
         return (
-            f"{counts[most]:,} training images in the largest class ({most}), "
-            f"{counts[least]:,} in the smallest ({least})"
+            f"{counts[most]:,} training images in the largest class ({quoted(most)}), "
+            f"{counts[least]:,} in the smallest ({quoted(least)})"
         )
 
     def all_notes(self) -> list[str]:

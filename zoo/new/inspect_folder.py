@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,12 +15,16 @@ from zoo.data import images, layout
 from zoo.data.image_content import Content
 from zoo.data.images import BadImage, ImageSpec
 from zoo.data.layout import ImageFile, Layout
+from zoo.data.opening import read_file
+from zoo.data.propose import propose
 from zoo.data.threads import as_results_arrive
 from zoo.errors import DataError, Problem
 from zoo.new.findings import Findings, Size
 from zoo.new.look import PixelFacts, look, summary
 from zoo.new.recipe_name import recipe_name
+from zoo.printable import quoted
 from zoo.progress import Progress
+from zoo.recipe.source import Folder
 
 CHUNK = 64  # Files a thread looks at at once.
 EXAMPLES = 5  # Examples in a note.
@@ -49,11 +53,14 @@ class FileFacts:
     reason: str | None = None
 
 
-def inspect_folder(path: str, progress: Progress) -> Findings:
+def inspect_folder(
+    path: str, progress: Progress, given: Mapping[str, Any] | None = None
+) -> Findings:
     """Looks at a folder of images.
 
     Args:
         path: the folder.
+        given: options of the source that the user gives, such as {"test": "eval"}.
         progress: called with (images done, images in all, what is being done).
 
     Raises:
@@ -67,7 +74,8 @@ def inspect_folder(path: str, progress: Progress) -> Findings:
         raise DataError(
             f"{root!a}: the path is not UTF-8, so no recipe can name it; rename the folder"
         ) from None
-    folder = layout.read(root)
+    options, reasons = _options(root, given or {})
+    folder = layout.read(options)
     facts = _inspect_files(folder, progress)
     good = [fact for fact in facts if fact.reason is None]
     bad = tuple((fact.file.path, fact.reason) for fact in facts if fact.reason is not None)
@@ -81,7 +89,7 @@ def inspect_folder(path: str, progress: Progress) -> Findings:
     for fact in good:
         per_class[fact.split][names[fact.file.label]] += 1
     return Findings(
-        source={"folder": str(root)},
+        source={"folder": _as_given(options)},
         place=str(root),
         name=recipe_name(root.name),
         class_names=names,
@@ -92,8 +100,26 @@ def inspect_folder(path: str, progress: Progress) -> Findings:
         grey=all(fact.pixels.grey for fact in good if fact.pixels),
         pixels=summary((fact.split == "train", fact.pixels) for fact in good if fact.pixels),
         bad=bad,
-        notes=(*folder.notes, *_copies_across_splits(good), *_copies_across_classes(good)),
+        notes=(
+            *reasons,
+            *folder.notes,
+            *_copies_across_splits(good),
+            *_copies_across_classes(good),
+        ),
     )
+
+
+def _options(root: Path, given: Mapping[str, Any]) -> tuple[Folder, list[str]]:
+    """The options that fit a folder, and sentences on those that the user did not give."""
+    options = Folder.model_validate({"path": str(root), **given})
+    proposed, reasons = propose(layout.open_tree(options), options)
+    return options.model_copy(update=proposed), reasons
+
+
+def _as_given(options: Folder) -> Any:
+    """The options as a recipe gives them: a path, or a map with what is not the default."""
+    values = options.model_dump(include=set(options.model_fields_set))
+    return options.path if len(values) == 1 else values
 
 
 def _inspect_files(folder: Layout, progress: Progress) -> list[FileFacts]:
@@ -127,10 +153,8 @@ def _inspect_file(root: Path, split: str, file: ImageFile) -> FileFacts:
         return found[-1].pixels, found[-1].content
 
     try:
-        content = (root / file.path).read_bytes()
+        content = read_file(root / file.path, ImageSpec(1, 1, 3).max_megapixels)
         pixels = look(decode)
-    except OSError as error:
-        return FileFacts(split, file, reason=f"cannot be read: {error.strerror or error}")
     except BadImage as error:
         return FileFacts(split, file, reason=str(error))
     return FileFacts(
@@ -156,8 +180,8 @@ def _copies_across_splits(facts: Sequence[FileFacts]) -> list[str]:
             example = copies[0]
             notes.append(
                 f"{len(copies)} of {split} byte for byte in {other} too, such as "
-                f"{example.file.path} and {in_other[example.sha256]}: remove the copies, or "
-                "measured accuracy flatters"
+                f"{quoted(example.file.path)} and {quoted(in_other[example.sha256])}: remove the "
+                "copies, or measured accuracy flatters"
             )
     return notes
 
@@ -170,5 +194,7 @@ def _copies_across_classes(facts: Sequence[FileFacts]) -> list[str]:
     copies = [files for files in files_of.values() if len({file.label for file in files}) > 1]
     if not copies:
         return []
-    examples = "; ".join(" = ".join(file.path for file in files[:3]) for files in copies[:EXAMPLES])
+    examples = "; ".join(
+        " = ".join(quoted(file.path) for file in files[:3]) for files in copies[:EXAMPLES]
+    )
     return [f"{len(copies)} images in more than one class, the same byte for byte: {examples}"]

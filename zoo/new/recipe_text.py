@@ -9,6 +9,7 @@ from typing import Any
 from zoo.new.choose import Choices, Conv
 from zoo.new.findings import Findings
 from zoo.new.pixel_findings import ALPHA, DROP, as_yaml
+from zoo.printable import one_line, quoted
 from zoo.recipe.yaml_reader import plain
 
 WIDTH = 100
@@ -50,7 +51,7 @@ def _header(findings: Findings, file: str) -> list[str]:
         ("balance", findings.balance_line()),
         *(("note", note) for note in findings.all_notes()),
     ]
-    rows += [("bad", f"{path}: {reason}") for path, reason in findings.bad[:MAX_BAD_LISTED]]
+    rows += [("bad", f"{quoted(path)}: {reason}") for path, reason in findings.bad[:MAX_BAD_LISTED]]
     if len(findings.bad) > MAX_BAD_LISTED:
         rows.append(
             ("bad", f"and {len(findings.bad) - MAX_BAD_LISTED} more: `zoo new --json` lists them")
@@ -198,11 +199,10 @@ def _line(text: str, reason: str) -> str:
 def _comment(text: str, first: str = "# ", continuation_prefix: str | None = None) -> list[str]:
     """Wraps text into comment lines.
 
-    Line breaks in file names are replaced: they would end the comment.
+    Line breaks in file names are escaped: they would end the comment.
     """
-    safe = "".join(letter if letter.isprintable() else "\ufffd" for letter in text)
     return textwrap.wrap(
-        safe,
+        one_line(text),
         WIDTH,
         initial_indent=first,
         subsequent_indent=first if continuation_prefix is None else continuation_prefix,
@@ -221,6 +221,8 @@ def _flow(value: Any) -> str:
         return "{" + ", ".join(f"{key}: {_flow(item)}" for key, item in value.items()) + "}"
     if value is None:
         return "none"
+    if isinstance(value, bool):
+        return str(value).lower()
     return _scalar(value) if isinstance(value, str) else str(value)
 
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 from zoo.data import layout
 from zoo.errors import DataError
 from zoo.recipe.schema import Recipe
@@ -13,7 +11,7 @@ def num_classes(recipe: Recipe) -> int:
     """The number of classes, from the recipe or the names of its class folders.
 
     Raises:
-        DataError: it is not known without loading the data.
+        DataError: it is not known without loading the data, or the folder cannot be used.
     """
     source = recipe.data.source
     if source.word == "digits":
@@ -25,10 +23,4 @@ def num_classes(recipe: Recipe) -> int:
                 "say it with --set data.source.tfds.num_classes=N"
             )
         return int(source.options.num_classes)
-    names = layout.class_names(Path(source.options.path))
-    if names is None:
-        raise DataError(
-            f"{source.options.path}: holds no class folders. "
-            "Expected train/CLASS/*.jpg or CLASS/*.jpg."
-        )
-    return len(names)
+    return len(layout.class_names(source.options))

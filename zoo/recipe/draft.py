@@ -11,6 +11,7 @@ from pydantic import ValidationError
 from zoo.errors import Problem, RecipeError, UsageError
 from zoo.recipe import space
 from zoo.recipe.overrides import fault, parse_path, put
+from zoo.recipe.places import KEYS, place
 from zoo.recipe.problems import explain
 from zoo.recipe.resolve import resolved, written_size
 from zoo.recipe.schema import Recipe
@@ -42,6 +43,7 @@ class Draft:
         broken: paths at which the reader found a problem; what the schema says there would only
             follow from that.
         data: of the document, with overrides.
+        notes: what a relative path was taken for.
     """
 
     document: Document
@@ -49,6 +51,7 @@ class Draft:
     origins: dict[KeyPath, str] = field(default_factory=dict)
     broken: list[str] = field(default_factory=list)
     data: Any = None
+    notes: list[str] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self.data = self.document.data
@@ -119,6 +122,7 @@ class Draft:
         """
         recipe = self._validated()
         if recipe is not None:
+            recipe = self._placed(recipe)
             for path, message in check(recipe):
                 self.add(path, message)
             if recipe.tune is not None and with_space:
@@ -147,6 +151,19 @@ class Draft:
         # A character may be written as ten, "\U0001F600".
         elif sum(characters for _, characters in sizes.values()) > MAX_BYTES // 16:
             self.add((), f"holds too much text. Expected at most {MAX_BYTES // 16:,} characters.")
+
+    def _placed(self, recipe: Recipe) -> Recipe:
+        """The recipe with the absolute path of its source."""
+        source = recipe.data.source
+        key = ("data", "source", source.word, KEYS.get(source.word, ""))
+        typed = any(key[: len(at)] == at for at in self.origins)
+        placed = place(source, self.document.file, typed=typed)
+        if placed.fault and placed.key:
+            self.add(placed.key, placed.fault)
+        if placed.note and placed.key:
+            self.notes.append(f"{dotted(placed.key)}: {placed.note}")
+        data = recipe.data.model_copy(update={"source": placed.source})
+        return recipe.model_copy(update={"data": data})
 
     def _add_from_reader(self, problem: Problem) -> None:
         self.problems.append(problem)

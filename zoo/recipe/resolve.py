@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from typing import Any
 
 import yaml
@@ -10,6 +9,7 @@ import yaml
 from zoo.recipe.fields import Choice
 from zoo.recipe.network import Defaults, Group, Initializer, KernelStage, Residual, Stage, Whiten
 from zoo.recipe.norms import NORMS, norm_follows_kernel
+from zoo.recipe.places import place
 from zoo.recipe.schema import Recipe
 from zoo.recipe.words import ACTIVATIONS, ORDER
 from zoo.recipe.yaml_reader import plain
@@ -42,9 +42,8 @@ def resolved(recipe: Recipe) -> Recipe:
     if head.kernel_initializer.word == "auto":
         head = head.model_copy(update={"kernel_initializer": fan_in_scaling(1.0)})
     model = recipe.model.model_copy(update={"defaults": defaults, "stack": stack, "head": head})
-    data = recipe.data.model_copy(
-        update={"image_size": recipe.image_size, "source": _source(recipe.data.source)}
-    )
+    source = place(recipe.data.source, None, typed=False).source
+    data = recipe.data.model_copy(update={"image_size": recipe.image_size, "source": source})
     return recipe.model_copy(update={"model": model, "data": data})
 
 
@@ -142,17 +141,6 @@ def _sum_and_projection(block: Residual, defaults: Defaults) -> dict[str, Any]:
 
 def _updated(stage: Stage, update: dict[str, Any]) -> Stage:
     return stage.model_copy(update={stage.word: stage.options.model_copy(update=update)})
-
-
-def _source(source: Choice) -> Choice:
-    """The source with absolute paths: a run may be resumed from another folder."""
-    key = {"folder": "path", "tfds": "data_dir"}.get(source.word)
-    path = getattr(source.options, key) if key else None
-    if key is None or path is None:
-        return source
-    absolute = os.path.abspath(os.path.expanduser(path))
-    options = source.options.model_copy(update={key: absolute})
-    return source.model_copy(update={source.word: options})
 
 
 def written_size(data: Any) -> tuple[int, int]:

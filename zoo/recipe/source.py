@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
-from typing import Annotated
+from pathlib import PurePosixPath
+from typing import Annotated, Literal
 
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, Field, field_validator, model_validator
 from pydantic_core import PydanticCustomError
 
 from zoo.recipe.fields import MAX_PATH, MAX_TEXT, Choice, Model
@@ -35,6 +36,23 @@ def _read_path(path: str) -> str:
 PathText = Annotated[str, Field(min_length=1, max_length=MAX_PATH), AfterValidator(_read_path)]
 Name = Annotated[str, Field(max_length=MAX_TEXT)]
 SplitShare = Annotated[float, Field(gt=0.0, lt=1.0)]
+AUTO = "auto"
+HERE = "."
+
+
+def _inside(name: str) -> str:
+    path = PurePosixPath(name)
+    if path.is_absolute() or ".." in path.parts:
+        raise PydanticCustomError(
+            "inside",
+            "not inside the data set. Expected the name of a folder in it, or a path relative to "
+            "it. Received '{given}'",
+            {"given": name},
+        )
+    return name
+
+
+FolderName = Annotated[str, Field(min_length=1, max_length=MAX_PATH), AfterValidator(_inside)]
 
 
 class Digits(Model):
@@ -60,6 +78,57 @@ class Folder(Model):
     split_seed: int = Field(
         0, ge=0, lt=2**31, description="Seed of these splits, apart from the run's seed."
     )
+    train: FolderName = Field(
+        AUTO,
+        description="Folder of the training images in path; auto: by its name; .: path itself, "
+        "all of whose folders are classes.",
+    )
+    validation: FolderName | None = Field(
+        AUTO, description="Folder of the validation images; auto: by its name; none: left out."
+    )
+    test: FolderName | None = Field(
+        AUTO,
+        description="Folder of the test images; auto: by its name; none: left out, and no test.",
+    )
+    labels_from: Literal["folder", "filename"] = Field(
+        "folder",
+        description="folder: the folders of a split are its classes; filename: what stands before "
+        "the number in a file's name is its class, as in cat.0.jpg.",
+    )
+    label_pattern: str | None = Field(
+        None,
+        min_length=1,
+        max_length=MAX_TEXT,
+        description="Regular expression, searched in a file's name; its first group is the class. "
+        "Needs labels_from: filename.",
+    )
+    follow_links: bool = Field(
+        False, description="Whether links may lead out of path; if not, they are errors."
+    )
+
+    @field_validator("label_pattern")
+    @classmethod
+    def _is_pattern(cls, pattern: str | None) -> str | None:
+        try:
+            re.compile(pattern or "")
+        except (re.error, OverflowError, RecursionError) as error:
+            raise PydanticCustomError(
+                "pattern",
+                "not a regular expression: {why}. Received '{pattern}'",
+                {"why": str(error), "pattern": pattern},
+            ) from None
+        return pattern
+
+    @model_validator(mode="after")
+    def _fits(self) -> Folder:
+        if self.label_pattern is not None and self.labels_from == "folder":
+            raise PydanticCustomError(
+                "label_pattern",
+                "says how to read labels from names of files, and labels come from folders; set "
+                "labels_from: filename, or drop it",
+                {"at": ("label_pattern",)},
+            )
+        return self
 
 
 class Tfds(Model):

@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 import keras
 from rich.console import Console
 
+from zoo.printable import escaped, one_line
+
 
 @dataclass(frozen=True, kw_only=True)
 class TrainingSettings:
@@ -29,5 +31,9 @@ class TrainingSettings:
     flags: Mapping[str, bool] | None = None
 
     def print_line(self, text: str) -> None:
-        """Prints a line for the user, as it is."""
-        self.console.print(text, highlight=False, markup=False, soft_wrap=True)
+        """Prints a line for the user, as it is but for characters that cannot be printed."""
+        self.console.print(escaped(text), highlight=False, markup=False, soft_wrap=True)
+
+    def print_note(self, note: str) -> None:
+        """Prints a note on the data or the training, in one line."""
+        self.print_line(one_line(f"note: {note}"))

@@ -159,7 +159,7 @@ class Training:
 
     def _print_notes(self, notes: Sequence[str]) -> None:
         for note in notes:
-            self.settings.console.print(f"note: {note}", highlight=False, soft_wrap=True)
+            self.settings.print_note(note)
 
     def _warnings(self) -> list[str]:
         """Returns warnings about this recipe combined with these data."""

@@ -1,0 +1,159 @@
+"""Images are told by content, and only regular files of bounded size are read."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import random
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from tests.pictures import encoded, noise
+from zoo.data import files as content
+from zoo.data.files import BadImage, image_format, is_image_file, read_file, read_image
+
+
+@pytest.mark.parametrize("format", ["JPEG", "PNG", "GIF", "BMP", "WEBP", "TIFF", "PPM", "AVIF"])
+def test_formats(format: str) -> None:
+    assert image_format(encoded(noise(), format)[:512]) == format
+
+
+@pytest.mark.parametrize(
+    "head, format",
+    [
+        (b"P5\n# made by hand\n2 2\n255\n", "PPM"),
+        (b"\0\0\0\x18ftypmif1\0\0\0\0mif1avif", "AVIF"),
+        (b"\0\0\0\x18ftypheic\0\0\0\0mif1heic", "HEIC"),
+        (b"\xff\x0a\0", "JPEG XL"),
+        (b"\0" * 128 + b"DICM", "DICOM"),
+        (b"P1 is the first part", None),
+        (b"P5" + b" \n" * 250, None),
+        (b"BMW, a car", None),
+        (b"\0\0\0\x18ftypisom\0\0\0\0isomavc1", None),
+        (b"<svg", None),
+        (b"", None),
+    ],
+)
+def test_heads(head: bytes, format: str | None) -> None:
+    assert image_format(head) == format
+
+
+def test_the_content_decides(tmp_path: Path) -> None:
+    jpeg = encoded(noise(), "JPEG")
+    for name, data in {"a": jpeg, "b.txt": jpeg, "c.data": jpeg, "d.JFIF": b"x"}.items():
+        (tmp_path / name).write_bytes(data)
+        assert is_image_file(tmp_path / name)
+    for name, data in {"e": b"", "f.txt": b"a cat", "g.json": b"{}"}.items():
+        (tmp_path / name).write_bytes(data)
+        assert not is_image_file(tmp_path / name)
+
+
+def test_formats_that_are_not_read_are_named(tmp_path: Path) -> None:
+    tiff = encoded(noise(), "TIFF")
+    for name, data, reason in (
+        ("a.nef", tiff, "a camera's raw format"),
+        ("b.svg", b"<svg/>", "SVG"),
+        ("c.psd", b"8BPS", "Photoshop"),
+    ):
+        (tmp_path / name).write_bytes(data)
+        assert is_image_file(tmp_path / name)
+        with pytest.raises(BadImage, match=f"{reason}, which is not read; convert"):
+            read_image(tmp_path / name, 1000_000)
+    (tmp_path / "d.psd").write_bytes(encoded(noise(), "PNG"))
+    assert read_image(tmp_path / "d.psd", 1000_000)
+
+
+def test_only_regular_files_are_read(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe.jpg")
+    (tmp_path / "device.jpg").symlink_to("/dev/zero")
+    (tmp_path / "log.jpg").symlink_to("/proc/kmsg")
+    (tmp_path / "folder.jpg").mkdir()
+    (tmp_path / "gone.jpg").symlink_to("nothing\n.jpg")
+    (tmp_path / "loop.jpg").symlink_to("loop.jpg")
+    for name, reason in {
+        "pipe.jpg": "not a regular file but a pipe",
+        "device.jpg": "not a regular file but a device",
+        "folder.jpg": "not a regular file but a folder",
+        "gone.jpg": r"a link to 'nothing\\n.jpg', which does not exist",
+        "loop.jpg": "a link to loop.jpg, which cannot be read: Too many levels",
+        "none.jpg": "cannot be read: No such file",
+    }.items():
+        with pytest.raises(BadImage, match=reason):
+            read_file(tmp_path / name, None)
+    try:  # Without end, and of no size: nothing of it is read.
+        assert read_file(tmp_path / "log.jpg", None) == b""
+    except BadImage as error:
+        assert "cannot be read" in str(error)
+    assert not is_image_file(Path("/dev/null"))
+    os.mkfifo(tmp_path / "pipe")
+    assert not is_image_file(tmp_path / "pipe")
+
+
+def test_a_file_of_more_than_the_limit(tmp_path: Path) -> None:
+    file = tmp_path / "large.jpg"
+    with open(file, "wb") as stream:
+        stream.truncate(10**10)
+    with pytest.raises(BadImage, match="10,000 MB. Expected at most 800 MB"):
+        read_file(file, content.file_limit(50))
+    assert read_file(file, None, 5) == b"\0" * 5
+    assert content.file_limit(0.001) == 64 << 20
+
+
+def test_what_cannot_be_opened_counts_as_an_image(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object) -> int:
+        raise PermissionError(13, "Permission denied")
+
+    (tmp_path / "x").write_bytes(b"x")
+    monkeypatch.setattr(os, "open", refuse)
+    assert is_image_file(tmp_path / "x")
+    with pytest.raises(BadImage, match="cannot be read: Permission denied"):
+        read_file(tmp_path / "x", None)
+
+
+def test_heic(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from zoo.data import heif
+    from zoo.data.images import ImageSpec, decode
+
+    spec = ImageSpec(60, 40, 3)
+    pytest.importorskip("pillow_heif")
+    assert heif.register()
+    assert heif.version()
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    upright = encoded(Image.new("RGB", (60, 40)), "HEIF", quality=-1)
+    turned = encoded(Image.new("RGB", (60, 40)), "HEIF", quality=-1, exif=exif.tobytes())
+    assert image_format(upright[:512]) == "HEIC"
+    assert decode(upright, ImageSpec(40, 60, 3)).size == (40, 60)
+    assert decode(turned, spec).size == (60, 40)
+    monkeypatch.setattr(heif, "register", lambda: False)
+    with pytest.raises(BadImage, match=r'HEIC, .*: pip install "zoo-keras\[heic\]"'):
+        decode(upright, spec)
+
+
+def test_avif_is_turned_upright() -> None:
+    from zoo.data.images import ImageSpec, decode
+
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    content = encoded(Image.new("RGB", (60, 40)), "AVIF", exif=exif.tobytes())
+    assert decode(content, ImageSpec(8, 8, 3)).size == (60, 40)
+
+
+def test_readers_write_nothing_of_their_own(capfd: pytest.CaptureFixture[str]) -> None:
+    """A damaged TIFF makes libtiff write to stderr, past Python, unless it is told not to."""
+    from zoo.data.images import ImageSpec, decode
+
+    generator = random.Random(0)
+    for compression in ("tiff_lzw", "jpeg"):
+        whole = encoded(noise(), "TIFF", compression=compression)
+        for _ in range(20):
+            damaged = bytearray(whole)
+            for _ in range(5):
+                damaged[generator.randrange(8, len(damaged))] = generator.randrange(256)
+            with contextlib.suppress(BadImage):
+                decode(bytes(damaged), ImageSpec(8, 8, 3))
+    assert capfd.readouterr() == ("", "")

@@ -1,0 +1,222 @@
+"""Finds the classes of each split: from folders, or from the names of files. Light."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from pathlib import Path
+
+from zoo.data.listing import Groups, Walker
+from zoo.data.names import label_of, labels_in_names, require_usable, same_name, split_name
+from zoo.data.structure import (
+    EXPECTED,
+    WORD,
+    Structure,
+    images_in,
+    labels_hint,
+    split_alone,
+    step_into_classes,
+)
+from zoo.data.tree import Tree, in_words
+from zoo.errors import DataError
+from zoo.printable import quoted
+from zoo.recipe.source import Folder
+
+
+@dataclass(frozen=True)
+class Classes:
+    """The class folders of each split.
+
+    Args:
+        folders: {split: {class: its folder}}, by the names of train's classes.
+    """
+
+    folders: dict[str, dict[str, Path]]
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Names of the classes of train, sorted."""
+        return tuple(sorted(self.folders["train"]))
+
+
+def class_folders(tree: Tree, structure: Structure, options: Folder) -> Classes:
+    """Finds the class folders of each split.
+
+    Raises:
+        DataError: there are none in a split, the folders are splits rather than classes, names
+            cannot be exported, or two classes are one folder.
+    """
+    folders: dict[str, dict[str, Path]] = {}
+    for split, top in structure.folders.items():
+        known = tuple(folders.get("train", ()))
+        inner = top if structure.flat and split == "train" else step_into_classes(
+            tree, top, split, known
+        )  # fmt: skip
+        apart = structure.apart if split == "train" else frozenset()
+        names = [name for name in tree.folders(inner) if name not in apart]
+        if not names:
+            raise _no_classes(tree, inner, split, options)
+        tree.ignore_files_in(inner)
+        by_key = {same_name(name): name for name in known}
+        # A name in the Unicode form of another system is still the same class.
+        folders[split] = {by_key.get(same_name(name), name): inner / name for name in names}
+        if split == "train" and len(names) == 1:
+            raise _one_class(inner, names[0], images_in(tree, inner / names[0]))
+        if split == "train":
+            require_usable(names, str(inner))
+            if not structure.explicit:
+                _require_no_splits(inner, names, structure.train)
+                _require_different(tree, inner, names, structure.train)
+        _require_apart(folders[split])
+    return Classes(folders)
+
+
+def grouped_by_name(
+    tree: Tree, structure: Structure, options: Folder
+) -> tuple[dict[str, Groups], tuple[str, ...]]:
+    """Groups the images of each split by the labels in their names.
+
+    Returns:
+        {split: {class: its images}}, and the classes of train, sorted.
+
+    Raises:
+        DataError: a split has no image, a name holds no label, or one that cannot be exported.
+    """
+    given: dict[str, Groups] = {}
+    walker = Walker(tree, structure.folders.values())
+    for split, folder in structure.folders.items():
+        apart = structure.apart if split == "train" else frozenset()
+        files = walker.images(folder, {folder / name for name in apart})
+        if not files:
+            tree.check()
+            raise DataError(f"{quoted(folder)} has no image. Expected CLASS.NUMBER.jpg")
+        groups: Groups = {}
+        unlabelled: list[str] = []
+        for file in files:
+            label = label_of(file[0].rpartition("/")[2], options.label_pattern)
+            if label is None:
+                unlabelled.append(file[0])
+            else:
+                groups.setdefault(label, []).append(file)
+        if unlabelled:
+            raise _unlabelled(folder, split, unlabelled, len(files), options)
+        given[split] = groups
+    names = tuple(sorted(given["train"]))
+    if len(names) == 1:
+        raise _one_class(structure.folders["train"], names[0], ())
+    require_usable(names, str(structure.folders["train"]))
+    return given, names
+
+
+def _one_class(folder: Path, name: str, images: Sequence[str]) -> DataError:
+    """The error of a single class, with a hint if the names of its images are labels."""
+    hint = labels_hint(images) if labels_in_names(images) else ""
+    return DataError(
+        f"{quoted(folder)} has only one class, {quoted(name)}. Expected at least two{hint}"
+    )
+
+
+def _no_classes(tree: Tree, folder: Path, split: str, options: Folder) -> DataError:
+    """Why a split without class folders is refused, with the word that helps."""
+    tree.check()
+    files = images_in(tree, folder)
+    if split != "train":
+        return DataError(
+            f"{quoted(folder)} has no class folders, but {len(files):,} images directly in it, "
+            f"whose classes are not known. Expected {split}/CLASS/*.jpg; if they carry no labels, "
+            f"leave them out with {WORD}.{split}: none"
+        )
+    received = f"{len(files):,} images directly in it" if files else "nothing to read"
+    return DataError(
+        f"{quoted(folder)} has no class folders. {EXPECTED}. Received {received}; put the images "
+        f"of each class into a folder of its own{labels_hint(files)}"
+    )
+
+
+def _unlabelled(
+    folder: Path, split: str, names: Sequence[str], total: int, options: Folder
+) -> DataError:
+    wanted = (
+        f"names in which {options.label_pattern} is found"
+        if options.label_pattern
+        else "names such as cat.0.jpg or cat_12.png"
+    )
+    advice = f"rename them, or give another {WORD}.label_pattern"
+    if split != "train":
+        advice += f"; if they carry no labels, leave them out with {WORD}.{split}: none"
+    return DataError(
+        f"{quoted(folder)}: the names of {len(names):,} of {total:,} images hold no label. "
+        f"Expected {wanted}. Received {in_words(names[:3])}; {advice}"
+    )
+
+
+def _require_no_splits(folder: Path, names: Sequence[str], train: str) -> None:
+    """Requires that the names of classes do not speak of splits; `train` alone may be a class.
+
+    Raises:
+        DataError: otherwise.
+    """
+    doubtful = [name for name in names if split_name(name) is not None]
+    if not doubtful or (len(doubtful) == 1 < len(names) and doubtful[0].lower() == "train"):
+        return
+    splits = {split_alone(name) for name in doubtful}
+    advice = "rename the folders to train, validation and test" if len(splits) > 1 else (
+        "if it is a split, name its folder in the recipe, such as "
+        f"{WORD}.{split_alone(doubtful[0]) or 'test'}: {quoted(doubtful[0])}"
+    )  # fmt: skip
+    raise DataError(
+        f"{quoted(folder)}: {in_words(doubtful)} would be class{'es' * (len(doubtful) > 1)}, and "
+        f"the name{'s' * (len(doubtful) > 1)} speak{'s' * (len(doubtful) == 1)} of splits. "
+        f"{EXPECTED}; {advice}; if all folders in it are "
+        f"classes, say so: {WORD}.train: {quoted(train)}"
+    )
+
+
+def _require_different(tree: Tree, folder: Path, names: Sequence[str], train: str) -> None:
+    """Requires that the folders of a split do not all hold the same folders, as splits do.
+
+    One of them may hold fewer than the others, at least two: a test need not have all classes.
+
+    Raises:
+        DataError: otherwise.
+    """
+    inner = [_unwrapped(tree, folder / name) for name in names]
+    common = sorted(set(inner[0]).intersection(*inner[1:]))
+    if len(names) < 2 or len(common) < 2 or common not in inner:
+        return
+    tree.check()
+    within = {split_alone(name) for name in common} - {None}
+    advice = (
+        f"put {in_words(common)} outside and the classes inside"
+        if "train" in within
+        else f"name the splits, such as {WORD}.train: {quoted(names[0])}, and {WORD}.test: "
+        f"{quoted(names[1])}, or give one of these folders as the data set"
+    )
+    raise DataError(
+        f"{quoted(folder)}: all of {in_words(names)} hold the same folders, "
+        f"{in_words(common)}, as splits do and classes do not. {EXPECTED}; {advice}; if "
+        f"{in_words(names)} are the classes, say so: {WORD}.train: {quoted(train)}"
+    )
+
+
+def _unwrapped(tree: Tree, folder: Path) -> list[str]:
+    """The folders in a folder, or in the only folder that it holds."""
+    names = tree.folders(folder)
+    return tree.folders(folder / names[0]) if len(names) == 1 else names
+
+
+def _require_apart(folders: Mapping[str, Path]) -> None:
+    """Requires that no class folder is, or lies in, that of another, by a link.
+
+    Raises:
+        DataError: otherwise.
+    """
+    real = sorted((Path(os.path.realpath(path)).parts, name) for name, path in folders.items())
+    for (outer, name), (inner, other) in pairwise(real):
+        if inner[: len(outer)] == outer:
+            raise DataError(
+                f"{quoted(folders[other])} leads into {quoted(folders[name])}, so that its images "
+                "would have two classes; remove one of the two"
+            )

@@ -1,0 +1,77 @@
+"""Opens image files with Pillow, undecoded: which formats are read, by which readers."""
+
+from __future__ import annotations
+
+import ctypes
+import io
+import logging
+import warnings
+from pathlib import Path
+
+import PIL
+from PIL import Image, _imaging
+
+from zoo.data import heif
+from zoo.data.files import HEAD_BYTES, BadImage, file_limit, image_format, read_image, unread
+
+FORMATS = ("JPEG", "PNG", "BMP", "GIF", "WEBP", "TIFF", "PPM", "AVIF", "HEIC")
+
+# `data.max_megapixels`, checked before decoding, replaces Pillow's global limit.
+Image.MAX_IMAGE_PIXELS = None
+# Pillow warns of broken metadata beside good pixels; problems of the pixels are raised.
+warnings.filterwarnings("ignore", category=UserWarning, module=r"PIL\.")
+# Without a handler, Python would print what Pillow logs, which it raises as well.
+logging.getLogger("PIL").addHandler(logging.NullHandler())
+
+
+def _silence_libtiff() -> None:
+    """Keeps libtiff from writing to stderr by itself: what is wrong with a file is raised."""
+    try:
+        library = ctypes.CDLL(_imaging.__file__)
+        for name in ("TIFFSetErrorHandler", "TIFFSetWarningHandler"):
+            handler = getattr(library, name)
+            handler.argtypes, handler.restype = [ctypes.c_void_p], ctypes.c_void_p
+            handler(None)
+    except (OSError, AttributeError):
+        pass  # A Pillow without libtiff, or with one that does not show its functions.
+
+
+_silence_libtiff()
+
+
+def read_file(path: Path, max_megapixels: float) -> bytes:
+    """Reads the file of an image.
+
+    Args:
+        path: of the file; links are followed.
+        max_megapixels: limit on the image's size, which limits the file's.
+
+    Raises:
+        BadImage: it cannot be read, is no regular file or too large, or of a format that is not
+            read.
+    """
+    return read_image(path, file_limit(max_megapixels))
+
+
+def opened(content: bytes) -> Image.Image:
+    """Opens an image by its content.
+
+    Raises:
+        BadImage: its format is known but not read here.
+        Exception: of any class: the format is unknown, or the header broken.
+    """
+    kind = image_format(content[:HEAD_BYTES])
+    if kind == "HEIC" and not heif.register():
+        raise BadImage(f"HEIC, whose reader is not installed: {heif.INSTALL}")
+    if kind is not None and kind not in FORMATS:
+        raise unread(kind)
+    return Image.open(io.BytesIO(content), formats=_pillow_formats(kind))
+
+
+def _pillow_formats(kind: str | None) -> list[str]:
+    """The formats to try, as Pillow names them: those that it was built with."""
+    Image.init()
+    if kind == "AVIF" and "AVIF" not in Image.OPEN:
+        raise BadImage(f"AVIF, which Pillow {PIL.__version__} does not read: pip install -U pillow")
+    names = ["HEIF" if name == "HEIC" else name for name in FORMATS]
+    return [name for name in names if name in Image.OPEN]

@@ -1,0 +1,80 @@
+"""Where a relative path of `data.source` leads: to the recipe's folder, or the working directory.
+
+A path in a file is meant from that file: first the recipe's folder, then the working directory. A
+path on the command line is meant from where it is typed: first the working directory. Whichever of
+the two holds it is taken, and written into the run's recipe as an absolute path. Light.
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+
+from zoo.printable import quoted
+from zoo.recipe.fields import Choice
+
+KEYS = {"folder": "path", "tfds": "data_dir"}  # Word of `data.source` -> its option with a path.
+
+
+@dataclass(frozen=True)
+class Placed:
+    """A source with an absolute path.
+
+    Attributes:
+        source: the source.
+        key: path of the option in the recipe; None if it has no path.
+        note: what a relative path was taken for; None if there is no doubt.
+        fault: why the path cannot be used; None if it can.
+    """
+
+    source: Choice
+    key: tuple[str, ...] | None = None
+    note: str | None = None
+    fault: str | None = None
+
+
+def place(source: Choice, file: str | None, *, typed: bool) -> Placed:
+    """Makes the path of a source absolute.
+
+    Args:
+        source: `data.source`.
+        file: the recipe's file; None for a recipe without one.
+        typed: whether the path was given on the command line.
+    """
+    option = KEYS.get(source.word)
+    path = getattr(source.options, option) if option else None
+    if option is None or path is None:
+        return Placed(source)
+    absolute, note = _located(path, file, typed=typed)
+    options = source.options.model_copy(update={option: absolute})
+    key = ("data", "source", source.word, option)
+    try:
+        absolute.encode()
+    except UnicodeEncodeError:
+        fault = (
+            f"{quoted(absolute)} is not UTF-8, so that no recipe can name it; rename the folder, "
+            "or make a link to it"
+        )
+        return Placed(source, key, fault=fault)
+    return Placed(source.model_copy(update={source.word: options}), key, note)
+
+
+def _located(path: str, file: str | None, *, typed: bool) -> tuple[str, str | None]:
+    """The absolute path, and a note if the recipe's folder is not the working directory."""
+    expanded = os.path.expanduser(path)
+    here = os.path.abspath(expanded)
+    if os.path.isabs(expanded) or file is None:
+        return here, None
+    beside = os.path.abspath(os.path.join(os.path.dirname(os.path.abspath(file)), expanded))
+    if os.path.realpath(beside) == os.path.realpath(here):
+        return here, None
+    places = [("in the recipe's folder", beside), ("in the working directory", here)]
+    if typed:
+        places.reverse()
+    found = [(where, at) for where, at in places if os.path.lexists(at)]
+    if not found:
+        (_, first), (_, second) = places
+        return first, f"{quoted(path)} is neither {quoted(first)} nor {quoted(second)}"
+    where, at = found[0]
+    other = f"; not the one {found[1][0]}, {quoted(found[1][1])}" if len(found) > 1 else ""
+    return at, f"{quoted(path)} is {quoted(at)}, {where}{other}"
