@@ -73,6 +73,20 @@ def reload(file: Path, overrides: Sequence[str] = ()) -> Recipe:
         UsageError: an override of anything else.
         RecipeError: as `load`.
     """
+    require_source_alone(file, overrides)
+    return load(str(file), overrides)
+
+
+def require_source_alone(file: Path, overrides: Sequence[str]) -> None:
+    """Refuses changes of a run's recipe other than of `data.source`.
+
+    Args:
+        file: the run's recipe.
+        overrides: as `load` takes them.
+
+    Raises:
+        UsageError: an override of anything else.
+    """
     for override in overrides:
         if not override.replace(" ", "").startswith(("data.source=", "data.source.")):
             raise UsageError(
@@ -80,7 +94,6 @@ def reload(file: Path, overrides: Sequence[str] = ()) -> Recipe:
                 "for data that were moved, and with `zoo train --resume` train.epochs, for more of "
                 f"them. Start a new run: zoo train {file} --set ..."
             )
-    return load(str(file), overrides)
 
 
 class Template:

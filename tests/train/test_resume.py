@@ -255,6 +255,8 @@ def test_all_states_torn(tmp_path: Path) -> None:
 
 def test_done_is_done(trained: Run, tmp_path: Path) -> None:
     run = copied(trained, tmp_path)
+    with pytest.raises(UsageError, match="only data.source may be changed"):
+        resume(run.folder, overrides=["train.batch_size=9"])
     before = {path: path.read_bytes() for path in run.folder.rglob("*.*")}
     assert resume(run.folder).info()["status"] == "done"
     assert {path: path.read_bytes() for path in run.folder.rglob("*.*")} == before

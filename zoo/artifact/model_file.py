@@ -193,6 +193,8 @@ def _require_weights(file: Path, archive: zipfile.ZipFile, planned: Plan) -> Non
     def add(name: str, entry: Any) -> None:
         nonlocal count
         if isinstance(entry, h5py.Dataset):
+            if entry.external or entry.is_virtual:
+                raise damaged(file, f"takes {name[:100]} from another file")
             count += int(entry.size or 0) if name.endswith(tuple("0123456789")) else 0
 
     with h5py.File(io.BytesIO(archive.read(WEIGHTS)), "r") as stored:

@@ -207,6 +207,7 @@ def _train(
     from zoo import recipe as recipes
     from zoo.capacity import require_memory
     from zoo.rundir import Run, require_writable
+    from zoo.rundir.recipe_text import read_text
 
     begun_with = None
     flags = dict(FLAGS)
@@ -217,6 +218,7 @@ def _train(
     else:
         resumed = Run.open(resume)
         info = resumed.started_info()
+        read_text(resumed)  # Refuses what is no regular file; whether it was edited is seen later.
         loaded = recipes.load(str(resumed.recipe_file))
         begun_with = info["backend"]
         flags |= info.get("flags") or {}

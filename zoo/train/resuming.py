@@ -17,6 +17,7 @@ from zoo import recipe as recipes
 from zoo.data.load import load as load_data
 from zoo.data.normalise import normalisation
 from zoo.errors import DataError, RunError
+from zoo.load import require_source_alone
 from zoo.progress import progress_bar
 from zoo.rundir import Run
 from zoo.train import checkpoint, extension, run_metadata
@@ -54,6 +55,7 @@ def resume(
     run = Run.open(path)
     info = run.started_info()
     more, moved = extension.split(overrides)
+    require_source_alone(run.recipe_file, moved)
     if info["status"] == "done" and not more:
         settings.print_line(
             f"{run} is done already: nothing to resume. More epochs: --set train.epochs=N"

@@ -34,6 +34,8 @@ def read(path: Path, recipe_hashes: Collection[str] = ()) -> Saved:
         DamagedFile: it is cut, holds something else than a training wrote, or is another run's.
     """
     try:
+        if not path.is_file():
+            raise DamagedFile(f"{path}: is no regular file. {ADVICE}")
         with zipfile.ZipFile(path) as archive:
             text = str(_array(archive, "notes", limit=json_files.MAX_BYTES))
             # The states of callbacks may hold infinity, which Python's JSON knows.
