@@ -103,7 +103,7 @@ def require_finite(file: Path, model: keras.Model) -> None:
     wrong = []
     for variable in model.weights:
         values = backend.to_numpy(variable)
-        if values.dtype.kind not in "iub" and not np.isfinite(values.astype(np.float32)).all():
+        if values.dtype.kind not in "iub" and not np.isfinite(values.astype(np.float64)).all():
             wrong.append(variable.path)
     if wrong:
         raise damaged(file, _listed("holds weights that are NaN or infinite", wrong))

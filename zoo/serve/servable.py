@@ -230,7 +230,7 @@ def _require_finite(folder: Path, model: Any) -> None:
     wrong = [
         name.partition(":")[0]
         for name, variable in variables.items()
-        if not np.isfinite(np.asarray(variable.numpy(), np.float32)).all()
+        if not np.isfinite(np.asarray(variable.numpy(), np.float64)).all()
     ]
     if wrong:
         more = f" and {len(wrong) - 3} more" if len(wrong) > 3 else ""
