@@ -52,7 +52,6 @@ PLOTS = "matplotlib>=3.9"  # `zoo check --plots`.
 
 SERVE = [  # `zoo serve`.
     "uvicorn>=0.30",  # The HTTP server.
-    "starlette>=0.40",  # Routes and requests; the base of FastAPI.
     "uvloop>=0.20; sys_platform != 'win32'",  # uvicorn's faster event loop.
     "httptools>=0.6",  # uvicorn's faster parser of HTTP.
     "orjson>=3.10",  # JSON at the speed of C, numpy arrays included.
@@ -91,6 +90,7 @@ EXTRAS = {
         "types-PyYAML",  # Types of PyYAML.
         "build>=1.2",  # Builds wheel and sdist.
         "setuptools>=77",  # tests/test_wheel.py builds without downloading.
+        "schemathesis>=4.32.5",  # Draws requests from the OpenAPI of `zoo serve`; since 2019.
         "selenium>=4.20",  # Drives a real browser over the page of `zoo serve`.
         PLOTS,
         *SERVE,

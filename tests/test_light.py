@@ -16,7 +16,7 @@ from tests.conftest import ROOT
 
 HEAVY = (
     "numpy", "keras", "tensorflow", "tensorflow_datasets", "keras_tuner", "jax", "sklearn", "PIL",
-    "matplotlib", "scipy", "pandas", "h5py", "uvicorn", "starlette", "orjson", "prometheus_client",
+    "matplotlib", "scipy", "pandas", "h5py", "uvicorn", "orjson", "prometheus_client",
 )  # fmt: skip
 MISTAKES = """\
 nam: x

@@ -18,8 +18,8 @@ import pytest
 
 from tests.serve.conftest import PREDICT, Client, instances, metric, served, top, wait_for
 from tests.serve.models import CLASSES, SIDE, png
-from zoo.serve.app import RequestLimits
-from zoo.serve.batching import BatchLimits
+from zoo.serve.limits import RequestLimits
+from zoo.serve.queued_request import BatchLimits
 
 
 def test_images_as_files_and_as_arrays(pictures: Client) -> None:
@@ -201,14 +201,17 @@ def test_a_model_that_fails_tells_no_internals(
         client.app.versions.get().runners["serve_uint8"] = broken
         images = np.zeros((1, SIDE, SIDE, 3), int).tolist()
         answer = client.post(PREDICT, {"signature_name": "serve_uint8", "instances": images})
-        assert (answer.code, answer.error) == (500, "Internal error")
+        assert answer.code == 500
+        said = re.fullmatch(r"Internal error\. See error ([0-9a-f]{8}) in .* log\.", answer.error)
+        assert said is not None
         assert "secret" in caplog.text
+        assert f"error {said[1]}: POST {PREDICT}: failed" in caplog.text
 
 
 def test_clients_that_go_away(pictures: Client) -> None:
     for sent in (b"", b'{"instances"', json.dumps(instances(png(0))).encode()):
         with socket.create_connection(("127.0.0.1", pictures.port)) as gone:
-            gone.sendall(f"POST {PREDICT} HTTP/1.1\r\nHost: x\r\n".encode())
+            gone.sendall(f"POST {PREDICT} HTTP/1.1\r\nHost: localhost\r\n".encode())
             gone.sendall(b"Content-Length: %d\r\n\r\n" % (len(sent) + (len(sent) < 20)) + sent)
     assert top(pictures.post(PREDICT, instances(png(0)))) == ["dark"]
 

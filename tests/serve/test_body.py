@@ -10,7 +10,7 @@ from pathlib import Path
 
 from tests.serve.conftest import PREDICT, instances, served, wait_for
 from tests.serve.models import png
-from zoo.serve.app import RequestLimits
+from zoo.serve.limits import RequestLimits
 
 
 def test_bodies_are_bounded(model_folder: Callable[[str], Path]) -> None:
@@ -25,7 +25,7 @@ def test_bodies_are_bounded(model_folder: Callable[[str], Path]) -> None:
         answer = client.post(PREDICT, (b" " * 9000 for _ in range(9)))  # Of no length.
         assert answer.code == 413
         with socket.create_connection(("127.0.0.1", client.port), timeout=20) as lie:
-            lie.sendall(f"POST {PREDICT} HTTP/1.1\r\nHost: x\r\n".encode())
+            lie.sendall(f"POST {PREDICT} HTTP/1.1\r\nHost: localhost\r\n".encode())
             lie.sendall(b"Content-Length: 99999999999999999999\r\n\r\n{")
             assert b" 413 " in lie.recv(1000) or lie.recv(10) == b""
         assert client.post(PREDICT, instances(png(0))).code == 200
@@ -46,7 +46,7 @@ def test_bodies_together_are_bounded(model_folder: Callable[[str], Path]) -> Non
         ]
         for thread in threads:
             thread.start()
-        wait_for(lambda: client.app._reserved_bytes > 700_000)
+        wait_for(lambda: client.app.predictions.memory.used > 700_000)
         answer = client.post(PREDICT, body)
         assert answer.code == 503
         assert "memory" in answer.error
@@ -55,4 +55,4 @@ def test_bodies_together_are_bounded(model_folder: Callable[[str], Path]) -> Non
             thread.join()
         assert codes == [200] * 8
         assert client.post(PREDICT, body).code == 200
-        assert client.app._reserved_bytes == 0
+        assert client.app.predictions.memory.used == 0

@@ -16,7 +16,6 @@ from zoo.cli import app, serve
 from zoo.errors import DataError, RunError
 from zoo.rundir import Run
 from zoo.serve.model_path import find
-from zoo.serve.signature import PREDICT, Signature, TensorInfo
 
 
 def version(folder: Path) -> Path:
@@ -184,26 +183,3 @@ def test_an_address_that_is_none_of_ours(tmp_path: Path) -> None:
     result = call(tmp_path / "pets", "--host", "192.0.2.1", "--port", "0")
     assert result.exit_code == 4
     assert "cannot listen on 192.0.2.1" in result.stderr
-
-
-@pytest.mark.parametrize(
-    "inputs, expected",
-    [
-        ({"image_bytes": TensorInfo("string", (-1,))},
-         "(printf '{\"instances\": [{\"b64\": \"'; base64 -w0 IMAGE.png; printf '\"}]}') "
-         "| curl -d @- U:predict"),
-        ({"FILE%": TensorInfo("string", (-1,)), "b": TensorInfo("string", (-1, 1))},
-         "(printf '{\"instances\": [{\"FILE%%\": {\"b64\": \"'; base64 -w0 IMAGE.png; "
-         "printf '\"}, \"b\": [{\"b64\": \"'; base64 -w0 IMAGE.png; printf '\"}]}]}') "
-         "| curl -d @- U:predict"),
-        ({"x": TensorInfo("float", (-1, 2))},
-         "curl -d '{\"instances\": [[0, 0]]}' U:predict"),
-        ({"a": TensorInfo("bool", (-1,)), "b": TensorInfo("int32", (-1, -1))},
-         "curl -d '{\"instances\": [{\"a\": false, \"b\": [0]}]}' U:predict"),
-        ({"images": TensorInfo("uint8", (-1, 32, 32, 3))}, "curl U/metadata"),
-        ({"x": TensorInfo("float", None)}, "curl U/metadata"),
-    ],
-)  # fmt: skip
-def test_the_command_to_try(inputs: dict[str, TensorInfo], expected: str) -> None:
-    signature = Signature("serving_default", PREDICT, inputs, {"y": TensorInfo("float", (-1,))})
-    assert serve.example_command("U", signature) == expected

@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
 from zoo.serve.examples import answer_classify, answer_regress, parse_examples
-from zoo.serve.protocol import answer, parse, parse_predict
+from zoo.serve.json_reader import parse
+from zoo.serve.protocol import answer, parse_predict
 from zoo.serve.signature import DTYPES, PREDICT, Signature, TensorInfo
 from zoo.serve.status import HTTP, StatusError, clean_message, refusal_reason
 from zoo.serve.tensors import MAX_DIMENSIONS, decode_base64, quoted, tensor, to_array
@@ -28,7 +29,7 @@ def signature(**inputs: TensorInfo) -> Signature:
 
 def predict(document: Any, of: Signature) -> dict[str, np.ndarray]:
     body = document if isinstance(document, bytes) else json.dumps(document).encode()
-    return parse_predict(body, lambda name: of).inputs
+    return parse_predict(parse(body), lambda name: of).inputs
 
 
 @st.composite
@@ -110,7 +111,7 @@ def test_a_request_is_read_or_refused(document: Any) -> None:
         signature(a=TensorInfo("string", (-1,)), b=TensorInfo("int64", None)),
     ):
         try:
-            request = parse_predict(body, lambda name, of=of: of)
+            request = parse_predict(parse(body), lambda name, of=of: of)
         except StatusError as error:
             assert (error.code, error.http) == ("INVALID_ARGUMENT", 400)
             assert error.message
@@ -222,7 +223,7 @@ def test_features() -> None:
         "context": {"a": [1.5, 2.0], "e": []},
         "examples": [{"b": 3, "c": "x", "d": [{"b64": "eQ=="}, "z"], "f": True}, {"a": 4.0}],
     }
-    request = parse_examples(json.dumps(body).encode())
+    request = parse_examples(body)
     first, second = request.examples
     assert first["a"] == ("float", [1.5, 2.0])
     assert first["b"] == ("int64", [3])
@@ -242,7 +243,7 @@ def test_features() -> None:
 )  # fmt: skip
 def test_values_that_no_feature_holds(value: Any, part: str) -> None:
     with pytest.raises(StatusError, match=part):
-        parse_examples(json.dumps({"examples": [{"x": value}]}).encode())
+        parse_examples({"examples": [{"x": value}]})
 
 
 @pytest.mark.parametrize(

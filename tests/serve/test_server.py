@@ -98,7 +98,7 @@ def test_a_signal_lets_what_is_in_flight_finish(
         port = int(ready["url"].rpartition(":")[2])
         body = json.dumps(instances(*[png(0)] * 500))
         with socket.create_connection(("127.0.0.1", port), timeout=30) as connection:
-            head = f"POST {PREDICT} HTTP/1.1\r\nHost: x\r\nContent-Length: {len(body)}\r\n"
+            head = f"POST {PREDICT} HTTP/1.1\r\nHost: localhost\r\nContent-Length: {len(body)}\r\n"
             connection.sendall(f"{head}Expect: 100-continue\r\n\r\n".encode())
             assert b"100 Continue" in connection.recv(1000)  # It is in flight.
             connection.sendall(body[:1000].encode())

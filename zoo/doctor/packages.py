@@ -33,7 +33,7 @@ EXTRAS = (
     Extra("plots", ("matplotlib",), "zoo check --plots, zoo tune --plots"),
     Extra(
         "serve",
-        ("uvicorn", "starlette", "uvloop", "httptools", "orjson", "prometheus-client"),
+        ("uvicorn", "uvloop", "httptools", "orjson", "prometheus-client"),
         "zoo serve",
     ),
     Extra("onnx", ("tf2onnx", "onnx", "onnxruntime"), "zoo export --format onnx"),

@@ -1,75 +1,49 @@
-"""Routes: TensorFlow Serving's REST API below /v1, the page, health checks and metrics."""
+"""The application: TensorFlow Serving's REST API below /v1, the page, health checks and metrics.
+
+By hand, without Starlette: the table in `routes` is also the server's description in OpenAPI.
+"""
 
 from __future__ import annotations
 
-import asyncio
 import importlib.resources
 import logging
 import re
 import time
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, replace
-from functools import partial
+from dataclasses import replace
 from typing import Any
-from urllib.parse import unquote
 
-from starlette.applications import Starlette
-from starlette.requests import Request
-from starlette.responses import Response
-from starlette.routing import Route
-
-from zoo.serve import examples, protocol
-from zoo.serve.batching import Batcher, BatchLimits
-from zoo.serve.body import Disconnected, Message, Receive, expected_bytes, read_body
-from zoo.serve.image_size import count_row_pixels
-from zoo.serve.metrics import CONTENT_TYPE, Metrics
-from zoo.serve.servable import Servable, serialize_examples
-from zoo.serve.signature import CLASSIFY, REGRESS, Array, Signature
-from zoo.serve.status import StatusError, invalid
-from zoo.serve.versions import INT64_MAX, Versions, not_found
+from zoo.serve import openapi, protocol
+from zoo.serve.batching import Batcher
+from zoo.serve.body import Disconnected, Message, Receive
+from zoo.serve.call import Answer, Call, Scope, version_number
+from zoo.serve.hosts import Hosts
+from zoo.serve.limits import RequestLimits
+from zoo.serve.metrics import Metrics
+from zoo.serve.predictions import Predictions, find_servable
+from zoo.serve.queued_request import BatchLimits
+from zoo.serve.routes import HTML, PROMETHEUS, TEXT, Match, find
+from zoo.serve.servable import Servable
+from zoo.serve.signature import Signature
+from zoo.serve.status import StatusError, incident, invalid
+from zoo.serve.versions import Versions
 
 log = logging.getLogger(__name__)
 
 Send = Callable[[Message], Awaitable[None]]
-Scope = Any
 
-JSON = b"application/json"
-THREAD_BYTES = 1 << 18  # Larger bodies are parsed on a thread, so that other requests go on.
-
-_PREDICTION = re.compile(
-    r"/v1/models/([^/:]+)(?:/versions/(\d+)|/labels/([^/:]+))?:(classify|regress|predict)",
-    re.ASCII | re.IGNORECASE,
+_NAMELESS = re.compile(
+    r"/v1/models/(versions/\d+|labels/[^/:]+)(/metadata)?", re.ASCII | re.IGNORECASE
 )
-_MODEL = re.compile(
-    r"/v1/models(?:/([^/:]+))?(?:/versions/(\d+)|/labels/([^/:]+))?(?:/(metadata))?",
-    re.ASCII | re.IGNORECASE,
-)
-_PAGE_HEADERS = {
-    "content-security-policy": (
-        "default-src 'self'; img-src 'self' blob: data:; style-src 'unsafe-inline' 'self'; "
-        "script-src 'unsafe-inline' 'self'"
+_PAGE_HEADERS = (
+    (
+        b"content-security-policy",
+        b"default-src 'self'; img-src 'self' blob: data:; style-src 'unsafe-inline' 'self'; "
+        b"script-src 'unsafe-inline' 'self'",
     ),
-    "x-content-type-options": "nosniff",
-    "cache-control": "no-cache",
-}
-
-
-@dataclass(frozen=True)
-class RequestLimits:
-    """Limits of the size of requests.
-
-    Attributes:
-        body_bytes: of one request.
-        image_pixels: of one encoded image.
-    """
-
-    body_bytes: int = 32_000_000
-    image_pixels: int = 50_000_000
-
-    @property
-    def total_bytes(self) -> int:
-        """Bytes of all requests in memory together."""
-        return 8 * self.body_bytes
+    (b"x-content-type-options", b"nosniff"),
+    (b"cache-control", b"no-cache"),
+)
 
 
 class App:
@@ -78,215 +52,162 @@ class App:
     Args:
         versions: the versions.
         batch_limits: of batches and their queue.
-        limits: limits of the size of requests.
+        limits: limits of requests.
+        hosts: the names that requests may call the server by.
     """
 
     def __init__(
-        self, versions: Versions[Servable], batch_limits: BatchLimits, limits: RequestLimits
+        self,
+        versions: Versions[Servable],
+        batch_limits: BatchLimits,
+        limits: RequestLimits,
+        hosts: Hosts,
     ) -> None:
         self.versions = versions
-        self.limits = limits
         self.metrics = Metrics()
         self.batcher = Batcher(
             replace(batch_limits, weight=limits.image_pixels), self.metrics.batch
         )
+        self.predictions = Predictions(versions, self.batcher, limits, self.metrics)
         self.stopping = False
-        self._reserved_bytes = 0  # Of bodies in memory, or being received.
         self.metrics.watch(lambda: self.batcher.waiting, versions.model_path.name, self._newest)
+        self._hosts = hosts
         self._page = _page()
-        self._others = Starlette(
-            routes=[
-                Route("/", self._root),
-                Route("/healthz", self._healthz),
-                Route("/readyz", self._readyz),
-                Route("/metrics", self._metrics),
-            ],
-            exception_handlers={404: _no_route, 405: _no_route},
-        )
+        self._described: dict[str, Signature] | None = None  # The newest version's.
+        self._description = b""
+        self._handlers: dict[str, Callable[[Call], Awaitable[Answer]]] = {
+            "predict": self.predictions.predict,
+            "classify": self.predictions.classify,
+            "regress": self.predictions.regress,
+            "models": self._models,
+            "status": self._status,
+            "metadata": self._metadata,
+            "page": self._root,
+            "healthz": self._healthz,
+            "readyz": self._readyz,
+            "metrics": self._metrics,
+            "openapi": self._openapi,
+        }
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answers a request. Requests of the API take a short way past Starlette."""
-        if scope["type"] != "http" or scope["path"][:4].lower() != "/v1/":
-            await self._others(scope, receive, send)
-            return
+        """Answers a request."""
+        if scope["type"] != "http":
+            raise NotImplementedError(f"this application has no {scope['type']}")
         started = time.perf_counter()
-        method = "other"
-        headers = [(b"content-type", JSON)]
+        path = scope["raw_path"].partition(b"?")[0].decode("latin-1")
+        match = find(scope["method"], path)
         try:
-            method, handler = self._route(scope)
-            code, answer = 200, await handler(scope, receive)
+            answer = await self._answer(match, path, scope, receive)
         except Disconnected:
             return
         except StatusError as error:
-            code, answer = error.http, protocol.dump({"error": error.message})
-            if code == 503:
-                headers.append((b"retry-after", b"1"))
-            if code in (408, 413):
-                headers.append((b"connection", b"close"))
+            answer = _refusal(error)
         except Exception:
-            log.exception("%s %s: failed", scope["method"], scope["path"])
-            code, answer = 500, protocol.dump({"error": "Internal error"})
-        headers.append((b"content-length", str(len(answer)).encode()))
-        self.metrics.request(method, code, time.perf_counter() - started)
-        await send({"type": "http.response.start", "status": code, "headers": headers})
-        await send({"type": "http.response.body", "body": answer})
+            see = incident(log, "%s %s: failed", scope["method"], path)
+            answer = _refusal(StatusError("INTERNAL", f"Internal error. {see}"))
+        if path[:4].lower() == "/v1/":
+            name = match.route.name if match.route else "other"
+            self.metrics.request(name, answer.code, time.perf_counter() - started)
+        headers = [
+            (b"content-type", answer.media_type.encode()),
+            *answer.headers,
+            (b"content-length", str(len(answer.body)).encode()),
+        ]
+        await send({"type": "http.response.start", "status": answer.code, "headers": headers})
+        await send({"type": "http.response.body", "body": answer.body})
 
-    def _route(self, scope: Scope) -> tuple[str, Callable[[Scope, Receive], Awaitable[bytes]]]:
-        """The method's name in the metrics, and its handler."""
-        path = scope["raw_path"].partition(b"?")[0].decode("latin-1")
-        if scope["method"] == "POST" and (match := _PREDICTION.fullmatch(path)):
-            name, version, label, method = match.groups()
-            method = method.lower()
-            return method, partial(self._answer, method, self._finder(name, version, label))
-        if scope["method"] == "GET" and (match := _MODEL.fullmatch(path)):
-            name, version, label, metadata = match.groups()
-            number = _number(version)
-            if name is None and version is None and label is None and metadata is None:
-                return "models", self._models
-            if name is None:
+    async def _answer(self, match: Match, path: str, scope: Scope, receive: Receive) -> Answer:
+        host = self._hosts.require(scope["headers"], scope["http_version"])
+        if match.route is not None:
+            version = version_number(match.parameters.get("version"))
+            call = Call(scope, receive, match.parameters, version, host)
+            return await self._handlers[match.route.name](call)
+        method = scope["method"]
+        if path[:4].lower() == "/v1/":
+            if method == "GET" and _NAMELESS.fullmatch(path):
                 raise invalid("Missing model name in request.")
-            if metadata:
-                return "metadata", partial(self._metadata, self._finder(name, version, label))
-            return "status", partial(self._status, unquote(name), number)
-        raise invalid(f"Malformed request: {scope['method']} {path}")
+            raise invalid(f"Malformed request: {method} {path}{self._expected(method, path)}")
+        if match.methods:
+            allowed = ", ".join(match.methods)
+            answer = _error(405, f"{method} {path}: not here. Expected {allowed}.")
+            return replace(answer, headers=((b"allow", allowed.encode()),))
+        name = self.versions.model_path.name
+        return _error(
+            404,
+            f"{method} {path}: not here. The REST API is below /v1/models. Expected "
+            f"POST /v1/models/{name}:predict, or GET /v1/models/{name}.",
+        )
 
-    def _finder(self, name: str, version: str | None, label: str | None) -> Callable[[], Servable]:
-        """A function that finds the requested version; called after the body was checked."""
-        number = _number(version)
+    def _expected(self, method: str, path: str) -> str:
+        """What a request probably meant, as an end of the error's sentence."""
+        predict = f"/v1/models/{self.versions.model_path.name}:predict"
+        if method == "POST" or path.lower().endswith((":predict", "/predict")):
+            return f". Expected POST {predict}"
+        return ""
 
-        def find() -> Servable:
-            if label is not None:
-                raise invalid(f"Unrecognized servable version label: {unquote(label)}")
-            if unquote(name) != self.versions.model_path.name:
-                raise not_found(unquote(name), number)
-            return self.versions.get(number)
+    async def _status(self, call: Call) -> Answer:
+        if call.model == self.versions.model_path.name:
+            return Answer(protocol.dump(self.versions.status(call.version)))
+        which = "any versions" if call.version is None else f"version {call.version}"
+        raise StatusError("NOT_FOUND", f"Could not find {which} of model {call.model}")
 
-        return find
+    async def _metadata(self, call: Call) -> Answer:
+        return Answer(protocol.dump(find_servable(self.versions, call).metadata))
 
-    async def _answer(
-        self, method: str, find: Callable[[], Servable], scope: Scope, receive: Receive
-    ) -> bytes:
-        self.batcher.require_room()  # Before a body takes memory.
-        size = expected_bytes(scope["headers"], self.limits.body_bytes)
-        if self._reserved_bytes and self._reserved_bytes + size > self.limits.total_bytes:
-            raise StatusError(
-                "UNAVAILABLE", "The requests in work take all memory there is for them"
-            )
-        self._reserved_bytes += size
-        try:
-            body = await read_body(receive, scope["headers"], self.limits.body_bytes)
-            if method == "predict":
-                return await self._predict(find, body)
-            return await self._examples(method, find, body)
-        finally:
-            self._reserved_bytes -= size
-
-    async def _predict(self, find: Callable[[], Servable], body: bytes) -> bytes:
-        servable: Servable | None = None
-
-        def signature(name: str) -> Signature:
-            nonlocal servable
-            servable = find()
-            return servable.find(name)
-
-        def parse() -> tuple[protocol.PredictRequest, Array | None]:
-            request = protocol.parse_predict(body, signature)
-            infos = request.signature.inputs
-            files = [a for name, a in request.inputs.items() if infos[name].dtype == "string"]
-            return request, count_row_pixels(files, self.limits.image_pixels)
-
-        request, weights = await asyncio.to_thread(parse) if len(body) > THREAD_BYTES else parse()
-        if servable is None:
-            raise RuntimeError("parsing asked for no signature")
-        outputs = await self._run(servable, request.signature, request.inputs, weights)
-        return protocol.answer(outputs, request.by_row)
-
-    async def _examples(self, method: str, find: Callable[[], Servable], body: bytes) -> bytes:
-        api_method = CLASSIFY if method == "classify" else REGRESS
-        large = len(body) > THREAD_BYTES
-        parse = partial(examples.parse_examples, body)
-        request = await asyncio.to_thread(parse) if large else parse()
-        servable = find()
-        name = request.signature_name
-        signature = examples.require_method(servable.signatures.get(name), name, api_method)
-        serialize = partial(serialize_examples, request.examples)
-        inputs = await asyncio.to_thread(serialize) if large else serialize()
-        outputs = await self._run(servable, signature, {"inputs": inputs})
-        answer = examples.answer_classify if method == "classify" else examples.answer_regress
-        return answer(outputs, len(request.examples))
-
-    async def _run(
-        self,
-        servable: Servable,
-        signature: Signature,
-        inputs: dict[str, Array],
-        weights: Array | None = None,
-    ) -> dict[str, Array]:
-        with servable.used():
-            key = (servable.version, id(servable), signature.name)
-            outputs = await self.batcher.submit(
-                key, servable.runners[signature.name], inputs, signature.batches, weights
-            )
-        first = next(iter(inputs.values()))
-        self.metrics.images(len(first) if first.ndim else 1)
-        return dict(outputs)
-
-    async def _status(self, name: str, version: int | None, scope: Scope, _: Receive) -> bytes:
-        if name == self.versions.model_path.name:
-            return protocol.dump(self.versions.status(version))
-        which = "any versions" if version is None else f"version {version}"
-        raise StatusError("NOT_FOUND", f"Could not find {which} of model {name}")
-
-    async def _metadata(self, find: Callable[[], Servable], scope: Scope, _: Receive) -> bytes:
-        return protocol.dump(find().metadata)
-
-    async def _models(self, scope: Scope, _: Receive) -> bytes:
+    async def _models(self, call: Call) -> Answer:
         """Lists the models, for the page; TensorFlow Serving has no such answer."""
         newest = self.versions.newest
-        if newest is None:
-            return protocol.dump({"models": []})
-        entry = {
-            "name": self.versions.model_path.name,
-            "version": newest.version,
-            "signatures": list(newest.signatures),
-            "labels": newest.labels,
-            "image": newest.image,
-        }
-        return protocol.dump({"models": [entry]})
+        models: list[dict[str, Any]] = []
+        if newest is not None:
+            entry = {
+                "name": self.versions.model_path.name,
+                "version": newest.version,
+                "signatures": list(newest.signatures),
+                "labels": newest.labels,
+                "image": newest.image,
+            }
+            models.append(entry)
+        return Answer(protocol.dump({"models": models}))
 
     def _newest(self) -> int:
         return 0 if self.versions.newest is None else self.versions.newest.version
 
-    async def _root(self, request: Request) -> Response:
+    async def _root(self, call: Call) -> Answer:
         if self._page is None:
-            return _no_route(request, None)
-        return Response(self._page, media_type="text/html", headers=_PAGE_HEADERS)
+            return _error(404, "The page is not installed. The REST API is below /v1/models.")
+        return Answer(self._page, media_type=HTML, headers=_PAGE_HEADERS)
 
-    async def _healthz(self, request: Request) -> Response:
-        return Response("ok\n", media_type="text/plain")
+    async def _healthz(self, call: Call) -> Answer:
+        return Answer(b"ok\n", media_type=TEXT)
 
-    async def _readyz(self, request: Request) -> Response:
+    async def _readyz(self, call: Call) -> Answer:
         if self.stopping or self.versions.newest is None:
             why = "stopping" if self.stopping else "no version is loaded"
-            return Response(f"{why}\n", 503, media_type="text/plain")
-        return Response("ok\n", media_type="text/plain")
+            return Answer(f"{why}\n".encode(), 503, TEXT)
+        return Answer(b"ok\n", media_type=TEXT)
 
-    async def _metrics(self, request: Request) -> Response:
-        return Response(self.metrics.text(), headers={"content-type": CONTENT_TYPE})
+    async def _metrics(self, call: Call) -> Answer:
+        return Answer(self.metrics.text(), media_type=PROMETHEUS)
+
+    async def _openapi(self, call: Call) -> Answer:
+        signatures = {} if self.versions.newest is None else self.versions.newest.signatures
+        if signatures is not self._described:
+            document = openapi.describe(self.versions.model_path.name, signatures)
+            self._described, self._description = signatures, protocol.dump(document)
+        return Answer(self._description)
 
 
-def _number(version: str | None) -> int | None:
-    if version is None:
-        return None
-    if len(version) > 19 or int(version) > INT64_MAX:
-        raise invalid(f"Failed to convert version: {version} to numeric.")
-    return int(version)
+def _refusal(error: StatusError) -> Answer:
+    answer = _error(error.http, error.message)
+    if error.http == 503:
+        return replace(answer, headers=((b"retry-after", b"1"),))
+    if error.http in (408, 413):
+        return replace(answer, headers=((b"connection", b"close"),))
+    return answer
 
 
-def _no_route(request: Request, error: Any) -> Response:
-    code = getattr(error, "status_code", 404)
-    text = f"{request.method} {request.url.path}: not here. The REST API is below /v1/models."
-    return Response(protocol.dump({"error": text}), code, media_type="application/json")
+def _error(code: int, message: str) -> Answer:
+    return Answer(protocol.dump({"error": message}), code)
 
 
 def _page() -> bytes | None:

@@ -10,124 +10,17 @@ HTTP.
 from __future__ import annotations
 
 import asyncio
-import math
 import threading
 import time
 from collections import OrderedDict, deque
-from collections.abc import Callable, Hashable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Hashable
 from typing import Any
 
 import numpy as np
 
+from zoo.serve.queued_request import Arrays, BatchLimits, Function, QueuedRequest
 from zoo.serve.signature import Array
 from zoo.serve.status import StatusError
-
-Arrays = Mapping[str, Array]
-Function = Callable[[Arrays], Arrays]
-
-
-@dataclass(frozen=True)
-class BatchLimits:
-    """Limits of batches and of their queue.
-
-    Attributes:
-        batch_size: maximum rows of a batch; a larger request runs in parts.
-        timeout: maximum seconds to wait for a batch to fill.
-        queue: maximum number of waiting requests.
-        weight: maximum total weight of a batch's rows; a heavier row still runs, alone.
-    """
-
-    batch_size: int = 64
-    timeout: float = 0.001
-    queue: int = 256
-    weight: float = math.inf
-
-
-@dataclass(eq=False)
-class _QueuedRequest:
-    """A request in the queue. Its next part is the rows from `start` to `stop`.
-
-    Attributes:
-        run: the function.
-        inputs: arrays of the whole request, by name.
-        total: the number of rows; 1 if the request has no batch axis.
-        weights: cumulative sums of the rows' weights; None if all weigh 0.
-        limits: limits of a batch.
-        future: receives the answer.
-        loop: the event loop of `future`.
-        group: requests with equal groups may run together; None: this one runs alone.
-        start: first row of the next part.
-        stop: row after the next part.
-        weight: weight of the next part.
-        answers: answers of the parts so far.
-        since: when the request joined the queue, or joined it again.
-    """
-
-    run: Function
-    inputs: Arrays
-    total: int
-    weights: Array | None
-    limits: BatchLimits
-    future: asyncio.Future[Arrays]
-    loop: asyncio.AbstractEventLoop
-    group: Hashable = None
-    start: int = 0
-    stop: int = 0
-    weight: float = 0.0
-    answers: list[Arrays] = field(default_factory=list)
-    since: float = 0.0
-
-    def __post_init__(self) -> None:
-        self._select_part()
-
-    @property
-    def rows(self) -> int:
-        """Rows of the next part."""
-        return self.stop - self.start
-
-    @property
-    def whole(self) -> bool:
-        """Whether the next part is the whole request."""
-        return self.rows == self.total
-
-    def part(self) -> Arrays:
-        """Inputs of the next part."""
-        if self.whole:
-            return self.inputs
-        return {name: array[self.start : self.stop] for name, array in self.inputs.items()}
-
-    def finish_part(self, part_answer: Arrays) -> Arrays | None:
-        """Stores the answer of a part; after the last part returns the whole answer."""
-        if self.whole:
-            return part_answer
-        self.answers.append(part_answer)
-        self.start = self.stop
-        if self.start == self.total:
-            try:
-                names = self.answers[0]
-                return {
-                    name: np.concatenate([answer[name] for answer in self.answers])
-                    for name in names
-                }
-            except ValueError:  # The model pads rows to the widest of a batch: parts differ.
-                return self.run(self.inputs)
-        self._select_part()
-        return None
-
-    def _select_part(self) -> None:
-        self.since = time.monotonic()
-        size = self.limits.batch_size
-        most = min(self.total, self.start + size)
-        self.stop = most
-        if self.weights is None:
-            return
-        before = self.weights[self.start - 1] if self.start else 0
-        fits = np.searchsorted(self.weights, before + self.limits.weight, "right")
-        # Two rows at first: with one, a function that sums over the batch would go unnoticed.
-        least = self.start + (1 if self.start else 2)
-        self.stop = min(most, max(least, int(fits)))
-        self.weight = float(self.weights[self.stop - 1] - before)
 
 
 class Batcher:
@@ -141,7 +34,7 @@ class Batcher:
     def __init__(self, limits: BatchLimits, ran: Callable[[int], None] = lambda rows: None) -> None:
         self.limits = limits
         self._ran = ran
-        self._groups: OrderedDict[Hashable, deque[_QueuedRequest]] = OrderedDict()
+        self._groups: OrderedDict[Hashable, deque[QueuedRequest]] = OrderedDict()
         self._waiting = 0
         self._expected = 1  # Concurrent requests seen last: a batch need not wait for more.
         self._closed = False
@@ -181,7 +74,7 @@ class Batcher:
         rows = sizes.pop() if len(sizes) == 1 else -1
         loop = asyncio.get_running_loop()
         together = together and rows > 0
-        request = _QueuedRequest(
+        request = QueuedRequest(
             run,
             inputs,
             rows if together else 1,
@@ -198,12 +91,12 @@ class Batcher:
             self._changed.notify()
         return await request.future
 
-    def _put(self, request: _QueuedRequest) -> None:
+    def _put(self, request: QueuedRequest) -> None:
         group = request if request.group is None else request.group
         self._groups.setdefault(group, deque()).append(request)
         self._waiting += 1
 
-    def _put_back(self, batch: list[_QueuedRequest], answers: list[Any]) -> None:
+    def _put_back(self, batch: list[QueuedRequest], answers: list[Any]) -> None:
         """Queues requests that have parts left after all others, even if the queue is full."""
         with self._changed:
             for request, answer in zip(batch, answers, strict=True):
@@ -249,7 +142,7 @@ class Batcher:
                 del answers
             del batch  # Else its requests stay in memory until the next batch.
 
-    def _next(self) -> list[_QueuedRequest]:
+    def _next(self) -> list[QueuedRequest]:
         """Takes the next batch out of the queue; empty if none is ready."""
         now = time.monotonic()
         for key, group in self._groups.items():
@@ -283,7 +176,7 @@ class Batcher:
         oldest = min(group[0].since for group in self._groups.values())
         return max(0.0, oldest + self.limits.timeout - time.monotonic())
 
-    def _run(self, batch: list[_QueuedRequest]) -> list[Any]:
+    def _run(self, batch: list[QueuedRequest]) -> list[Any]:
         """Returns an answer or an exception for each request; None if it has parts left."""
         if len(batch) == 1:
             return [self._run_alone(batch[0])]
@@ -306,7 +199,7 @@ class Batcher:
             start = stop
         return answers
 
-    def _run_alone(self, request: _QueuedRequest) -> Any:
+    def _run_alone(self, request: QueuedRequest) -> Any:
         try:
             answer = request.run(request.part())
             self._ran(request.rows)
@@ -317,7 +210,7 @@ class Batcher:
         return _finish_part(request, answer)
 
 
-def _finish_part(request: _QueuedRequest, answer: Arrays) -> Any:
+def _finish_part(request: QueuedRequest, answer: Arrays) -> Any:
     try:
         return request.finish_part(answer)
     except Exception as error:
@@ -329,7 +222,7 @@ def _by_row(outputs: Arrays, rows: int) -> bool:
     return all(array.shape[:1] == (rows,) for array in outputs.values())
 
 
-def _deliver(batch: list[_QueuedRequest], answers: list[Any]) -> None:
+def _deliver(batch: list[QueuedRequest], answers: list[Any]) -> None:
     """Sets the answers of finished requests, each on its own event loop."""
     loops: dict[asyncio.AbstractEventLoop, list[tuple[asyncio.Future[Arrays], Any]]] = {}
     for request, answer in zip(batch, answers, strict=True):

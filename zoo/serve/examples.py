@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from zoo.serve.protocol import dump, numbers, parse, signature_name
+from zoo.serve.protocol import dump, numbers, signature_name
 from zoo.serve.signature import CLASSIFY, REGRESS, Array, Signature, format_shape
 from zoo.serve.status import StatusError, invalid
 from zoo.serve.tensors import decode_base64, is_base64, json_type, quoted
@@ -31,13 +31,12 @@ class ExamplesRequest:
     examples: list[Features]
 
 
-def parse_examples(body: bytes) -> ExamplesRequest:
-    """Parses a request of `classify` or `regress`; `context` adds its features to each example.
+def parse_examples(document: dict[str, Any]) -> ExamplesRequest:
+    """Converts a request of `classify` or `regress`; `context` adds its features to each example.
 
     Raises:
         StatusError: the request does not fit the API.
     """
-    document = parse(body)
     name = signature_name(document)
     context = _features(document["context"]) if "context" in document else {}
     if "examples" not in document:

@@ -150,5 +150,7 @@ def _pillow(data: bytes) -> tuple[int, int, int]:
             warnings.simplefilter("ignore", Image.DecompressionBombWarning)
             with Image.open(io.BytesIO(data)) as image:
                 return (*image.size, getattr(image, "n_frames", 1))
-    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
-        raise invalid(f"image: its size cannot be read: {error}") from None
+    except Image.DecompressionBombError:
+        raise invalid("image: its size cannot be read: it is too large") from None
+    except (OSError, ValueError, SyntaxError):
+        raise invalid("image: its size cannot be read: the WebP file is damaged") from None

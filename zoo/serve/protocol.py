@@ -1,4 +1,4 @@
-"""Parses requests of `predict` from JSON and writes its answers."""
+"""Converts requests of `predict` to arrays, and its answers to JSON."""
 
 from __future__ import annotations
 
@@ -23,19 +23,6 @@ from zoo.serve.tensors import (
     to_array,
 )
 
-# Messages of the API's parser, by parts of orjson's messages.
-_PARSE_ERRORS = {
-    "expected a JSON value": "Invalid value.",
-    "unexpected content after document": (
-        "The document root must not be followed by other values."
-    ),
-    "expected ',' or ']'": "Missing a comma or ] after an array element.",
-    "expected ',' or '}'": "Missing a comma or } after an object member.",
-    "expected ':'": "Missing a colon after a name of object member.",
-    "number is infinity": "Number too big to be stored in double.",
-    "surrogate": "The surrogate pair in string is invalid.",
-}
-
 
 @dataclass(frozen=True)
 class PredictRequest:
@@ -50,44 +37,6 @@ class PredictRequest:
     signature: Signature
     inputs: dict[str, Array]
     by_row: bool
-
-
-def parse(body: bytes) -> dict[str, Any]:
-    """Parses a request's JSON object, in which NaN, Infinity and -Infinity are numbers.
-
-    Raises:
-        StatusError: the body is not JSON, or not an object.
-    """
-    if not body:
-        raise invalid("JSON Parse error: The document is empty")
-    try:
-        document = orjson.loads(body)
-    except orjson.JSONDecodeError as error:
-        if b"NaN" not in body and b"Infinity" not in body:
-            message = _parse_error(error.msg)
-            raise invalid(f"JSON Parse error: {message} at offset: {error.pos}") from None
-        document = _parse_lenient(body)
-    if type(document) is not dict:
-        raise invalid(f"JSON Value: {quoted(document)} Is not object")
-    return document
-
-
-def _parse_error(message: str) -> str:
-    return next((ours for theirs, ours in _PARSE_ERRORS.items() if theirs in message), message)
-
-
-def _parse_lenient(body: bytes) -> Any:
-    try:
-        document = json.loads(body.decode())
-        orjson.dumps(document)  # Refuses lone surrogates, huge integers and deep nesting.
-    except UnicodeDecodeError as error:
-        raise invalid(f"JSON Parse error: not UTF-8 at offset: {error.start}") from None
-    except json.JSONDecodeError as error:
-        raise invalid(f"JSON Parse error: {error.msg} at offset: {error.pos}") from None
-    except (RecursionError, TypeError, ValueError) as error:
-        reason = "nested too deep" if isinstance(error, RecursionError) else error
-        raise invalid(f"JSON Parse error: {reason}") from None
-    return document
 
 
 def signature_name(document: dict[str, Any]) -> str:
@@ -105,17 +54,16 @@ def signature_name(document: dict[str, Any]) -> str:
     return name or DEFAULT
 
 
-def parse_predict(body: bytes, find: Callable[[str], Signature]) -> PredictRequest:
-    """Parses a request of `predict`.
+def parse_predict(document: dict[str, Any], find: Callable[[str], Signature]) -> PredictRequest:
+    """Converts a request of `predict`.
 
     Args:
-        body: JSON.
+        document: the body.
         find: returns the signature of a name, or raises.
 
     Raises:
         StatusError: the request does not fit the API or the signature.
     """
-    document = parse(body)
     signature = find(signature_name(document))
     if "instances" in document:
         if "inputs" in document:

@@ -21,7 +21,14 @@ from zoo.serve import warmup_reader
 from zoo.serve.examples import Features
 from zoo.serve.model_path import is_saved_model
 from zoo.serve.signature import DEFAULT, DTYPES, Array, Signature, TensorInfo
-from zoo.serve.status import StatusError, clean_message, invalid, refusal_reason
+from zoo.serve.status import (
+    StatusError,
+    clean_message,
+    code_refusal,
+    incident,
+    invalid,
+    refusal_reason,
+)
 
 log = logging.getLogger(__name__)
 
@@ -103,17 +110,22 @@ class Servable:
         function = self._functions[signature.name]
         dtypes = {name: tf.as_dtype(info.dtype) for name, info in signature.inputs.items()}
 
+        def see() -> str:
+            return incident(log, "%s, signature %s: failed", self, signature.name)
+
         def run(inputs: Mapping[str, Array]) -> dict[str, Array]:
             try:
                 tensors = {name: tf.constant(array, dtypes[name]) for name, array in inputs.items()}
                 return {name: value.numpy() for name, value in function(**tensors).items()}
             except tf.errors.InvalidArgumentError as error:
-                raise invalid(refusal_reason(error.message)) from None
+                refusal = code_refusal(error.message, see)
+                raise refusal or invalid(refusal_reason(error.message)) from None
             except UnicodeDecodeError:  # TensorFlow's message quotes bytes of the request.
                 raise invalid("The model refused the request, and its reason is no text") from None
             except Exception:
-                log.exception("%s, signature %s: failed", self, signature.name)
-                raise StatusError("INTERNAL", "The model failed on this request") from None
+                raise StatusError(
+                    "INTERNAL", f"The model failed on this request. {see()}"
+                ) from None
 
         return run
 

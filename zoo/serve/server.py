@@ -5,22 +5,27 @@ from __future__ import annotations
 import asyncio
 import errno
 import logging
+import math
 import signal
 import socket
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from types import FrameType
 
 import uvicorn
 
 from zoo.errors import EnvironmentFault, Interrupted, UsageError
-from zoo.serve.app import App, RequestLimits
-from zoo.serve.batching import BatchLimits
+from zoo.serve.app import App
 from zoo.serve.connection import Connection
+from zoo.serve.connections import Connections
+from zoo.serve.hosts import Hosts
+from zoo.serve.limits import BACKLOG, ConnectionLimits, RequestLimits, raise_file_limit
 from zoo.serve.model_path import ModelPath
+from zoo.serve.queued_request import BatchLimits
 from zoo.serve.servable import Servable, prepare
 from zoo.serve.versions import Versions
 
@@ -38,7 +43,9 @@ class ServerSettings:
         all_versions: serve all versions, not only the newest.
         access_log: print a line on stderr for each request.
         batch_limits: of batches and their queue.
-        request_limits: limits of the size of requests.
+        request_limits: limits of requests.
+        connection_limits: limits of connections.
+        allowed_hosts: names, beside its own, that requests may call the server by.
     """
 
     host: str = "127.0.0.1"
@@ -48,6 +55,8 @@ class ServerSettings:
     access_log: bool = False
     batch_limits: BatchLimits = field(default_factory=BatchLimits)
     request_limits: RequestLimits = field(default_factory=RequestLimits)
+    connection_limits: ConnectionLimits = field(default_factory=ConnectionLimits)
+    allowed_hosts: tuple[str, ...] = ()
 
 
 class Server(uvicorn.Server):
@@ -60,10 +69,14 @@ class Server(uvicorn.Server):
     """
 
     def __init__(self, app: App, settings: ServerSettings, ready: Callable[[], None]) -> None:
+        limits = settings.connection_limits
+        self.connections = Connections(limits)
         config = uvicorn.Config(
             app,
-            http=Connection,
+            http=partial(Connection, connections=self.connections),  # type: ignore[arg-type]
             ws="none",
+            backlog=BACKLOG,
+            timeout_keep_alive=math.ceil(limits.keep_alive_seconds),
             lifespan="off",
             log_config=None,
             access_log=settings.access_log,
@@ -126,12 +139,21 @@ def serve(
         note: called with a message for the user about what was loaded and unloaded.
 
     Raises:
-        UsageError: the host has no address.
+        UsageError: the host has no address, or an allowed host is no name.
         EnvironmentFault: the address cannot be listened on.
         DataError: the model cannot be loaded.
         Interrupted: a second signal broke off requests in flight.
     """
+    Hosts(settings.host, settings.allowed_hosts)
     listening = bind(settings.host, settings.port)  # Fails before the slow loading.
+    limits = settings.connection_limits
+    files = raise_file_limit(limits.total)
+    if files < limits.total:
+        note(
+            f"at most {files} connections, not {limits.total}: this process may open no more files "
+            "(`ulimit -n`)"
+        )
+        settings = replace(settings, connection_limits=replace(limits, total=files))
     try:
         prepare()
         app = load_app(model_path, settings, note)
@@ -165,7 +187,8 @@ def load_app(model_path: ModelPath, settings: ServerSettings, note: Callable[[st
 
     versions = Versions(model_path, load, note, settings.all_versions)
     versions.start()
-    return App(versions, settings.batch_limits, settings.request_limits)
+    hosts = Hosts(settings.host, settings.allowed_hosts)
+    return App(versions, settings.batch_limits, settings.request_limits, hosts)
 
 
 def _log_requests() -> None:

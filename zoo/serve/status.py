@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import logging
 import re
+import secrets
+from collections.abc import Callable
 
 HTTP = {
     "OK": 200,
@@ -40,7 +43,16 @@ _NOISE = re.compile(
     r"|\(\d+\) [A-Z_]+: *$"
     r")$"
 )
-_PATH = re.compile(r"(?<![\w:/])/(?:[\w.@+-]+/)+[\w.@+-]*")
+_PATH = re.compile(
+    r"(?<![\w:/])/(?:[\w.@+~%-]+/)+[\w.@+~%-]*"  # /srv/models/pets
+    r"|(?<![\w/])(?:[A-Za-z]:|\\)\\[^\s'\"<>|]+"  # C:\models\pets
+    r"|\bfile:/+\S+"
+    r"|(?<![\w/.])(?:[\w.@+-]+/)*[\w-]+\.(?:py|pyc|so|cc|h)\b(?::\d+)?"  # ops/script_ops.py:242
+)
+_ADDRESS = re.compile(r"\b0x[0-9a-fA-F]{5,}")
+# What a model's own Python code leaves in a runtime's message.
+_PROGRAM = re.compile(r"Traceback \(most recent call last\)")
+_NO_CODE = re.compile(r"callback (with key=)?pyfunc_\d+")
 
 # Explanations for clients of TensorFlow's messages, by pattern.
 _BROKEN = "the image cannot be decoded: it is broken or cut short"
@@ -72,10 +84,46 @@ class StatusError(Exception):
         self.http = HTTP[code] if http is None else http
         super().__init__(f"{code}: {message}")
 
+    def with_advice(self, advice: str) -> StatusError:
+        """The same error, with advice after its message."""
+        end = "" if self.message.rstrip().endswith((".", "!", "?")) else "."
+        return StatusError(self.code, f"{self.message.rstrip()}{end} {advice}", self.http)
+
 
 def invalid(message: str) -> StatusError:
     """An error for a request that is wrong in itself."""
     return StatusError("INVALID_ARGUMENT", message)
+
+
+def incident(log: logging.Logger, message: str, *arguments: object) -> str:
+    """Logs the exception being handled, with its traceback, under an id for the client.
+
+    Args:
+        log: the logger.
+        message: what failed, with %s for the arguments.
+        arguments: of the message; their control characters are escaped.
+
+    Returns:
+        A sentence with the id.
+    """
+    number = secrets.token_hex(4)
+    log.exception(f"error %s: {message}", number, *(ascii(str(one))[1:-1] for one in arguments))
+    return f"See error {number} in the server's log."
+
+
+def code_refusal(message: str, see: Callable[[], str]) -> StatusError | None:
+    """The error for a message with a traceback of the model's own Python code; else None.
+
+    Args:
+        message: of the runtime.
+        see: logs the message and returns a sentence with its id.
+    """
+    if _NO_CODE.search(message):
+        reason = "The model calls Python code that its export does not hold"
+        return StatusError("INTERNAL", f"{reason}. {see()}")
+    if _PROGRAM.search(message):
+        return invalid(f"The model refused the request. {see()}")
+    return None
 
 
 def clean_message(message: str) -> str:
@@ -85,7 +133,8 @@ def clean_message(message: str) -> str:
         line = _GRAPH.sub("", re.sub(r"^\s*\(\d+\) [A-Z_]+: ?", "", line)).strip()
         if line and not _NOISE.match(line) and line not in lines:
             lines.append(line)
-    text = " ".join(_PATH.sub("...", re.sub(r"\s+", " ", " ".join(lines))).split())
+    text = _ADDRESS.sub("...", _PATH.sub("...", re.sub(r"\s+", " ", " ".join(lines))))
+    text = " ".join(text.split())
     return text[:MAX_MESSAGE] or "the model refused the request"
 
 

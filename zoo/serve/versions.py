@@ -16,7 +16,7 @@ from typing import Any, Generic, Protocol, TypeVar
 
 from zoo.errors import DataError
 from zoo.serve.model_path import ModelPath
-from zoo.serve.status import StatusError
+from zoo.serve.status import StatusError, clean_message
 
 MAX_STATES = 100
 POLL_SECONDS = 0.02  # Between two looks whether a version's last request is answered.
@@ -168,7 +168,8 @@ class Versions(Generic[S]):
         try:
             servable = await asyncio.to_thread(self._load, folder, version)
         except Exception as error:
-            self.states[version] = State("END", "UNKNOWN", str(error), files)
+            reason = _public_reason(error, folder, version)
+            self.states[version] = State("END", "UNKNOWN", reason, files)
             self._note(f"version {version} cannot be loaded: {error}")
             return
         self.loaded[version] = servable
@@ -194,6 +195,13 @@ class Versions(Generic[S]):
         freeze()
         self.states[version] = State("END")
         self._note(f"version {version} is unloaded")
+
+
+def _public_reason(error: Exception, folder: Path, version: int) -> str:
+    """Why a version cannot be loaded, without the server's paths; never empty."""
+    if not isinstance(error, DataError):
+        return "Loading failed. The server's log says why."
+    return clean_message(str(error).replace(str(folder), f"version {version}"))
 
 
 def not_found(name: str, version: int | None) -> StatusError:

@@ -1,0 +1,269 @@
+"""Measures `zoo serve` for honest clients while slow ones hold connections open.
+
+    python benchmarks/slow_clients.py EXPORT IMAGE                     this checkout
+    python benchmarks/slow_clients.py EXPORT IMAGE --before CHECKOUT   and another one, in turns
+
+EXPORT is export/saved_model/NAME of a run. The honest clients post IMAGE again and again, each time
+over a new connection, and give up after 10 seconds; what failed counts as 10 seconds in p50 and
+p99. The slow clients come from the same address and connect again as soon as they are closed. All
+on the loopback address.
+
+| kind | a slow client |
+|---|---|
+| silent | connects and sends nothing |
+| header | sends half a header, then nothing |
+| drip | sends a header letter by letter, one a second |
+| body | sends half a body |
+| reader | sends requests with large answers, and reads nothing |
+"""
+
+from __future__ import annotations
+
+import argparse
+import base64
+import contextlib
+import http.client
+import json
+import os
+import resource
+import selectors
+import socket
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).resolve().parent.parent
+GIVE_UP_SECONDS = 10.0
+KINDS = ("silent", "header", "drip", "body", "reader")
+SETTLE_SECONDS = 3.0
+
+
+@contextmanager
+def serving(root: Path, export: Path, files: int) -> Iterator[int]:
+    """Runs `zoo serve` of a checkout that may open so many files; yields its port."""
+    # The server may not raise its limit: what is measured is how it lives with few files.
+    limited = (
+        "import resource, runpy, sys; "
+        f"resource.setrlimit(resource.RLIMIT_NOFILE, ({files}, {files})); "
+        "sys.argv[0] = 'zoo'; runpy.run_module('zoo', run_name='__main__')"
+    )
+    command = [sys.executable, "-c", limited, "serve", str(export), "--port", "0", "--json", "-q"]
+    environment = {**os.environ, "PYTHONPATH": str(root), "CUDA_VISIBLE_DEVICES": ""}
+    with tempfile.TemporaryFile() as log:
+        server = subprocess.Popen(
+            command, cwd=root, env=environment, stdout=subprocess.PIPE, stderr=log, text=True
+        )
+        try:
+            assert server.stdout is not None
+            line = server.stdout.readline()
+            if not line:
+                log.seek(0)
+                raise SystemExit(f"the server did not start:\n{log.read().decode()[-2000:]}")
+            yield int(json.loads(line)["url"].rpartition(":")[2])
+        finally:
+            server.kill()
+            server.wait()
+
+
+class SlowClients:
+    """Connections that are held open in a thread until the end of the context.
+
+    Args:
+        kind: one of `KINDS`.
+        port: of the server.
+        count: of connections.
+        path: of `:predict`.
+        body: of a good request.
+    """
+
+    def __init__(self, kind: str, port: int, count: int, path: str, body: bytes) -> None:
+        self.reconnected = -count
+        self._kind, self._port, self._count = kind, port, count
+        self._head = (
+            f"POST {path} HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\n"
+        )
+        self._body = body
+        self._open: dict[socket.socket, int] = {}
+        self._selector = selectors.DefaultSelector()
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._run, daemon=True)
+
+    def __enter__(self) -> SlowClients:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._stop.set()
+        self._thread.join()
+        for connection in self._open:
+            connection.close()
+
+    def _run(self) -> None:
+        dripped = time.monotonic()
+        while not self._stop.is_set():
+            while len(self._open) < self._count and not self._stop.is_set():
+                if not self._connect():
+                    break
+            for key, _ in self._selector.select(0.05):
+                self._look(key.fileobj)
+            if self._kind == "drip" and time.monotonic() - dripped >= 1:
+                dripped = time.monotonic()
+                for connection, sent in list(self._open.items()):
+                    self._send(connection, b"X-Slow: a" if sent == 0 else b"a")
+
+    def _connect(self) -> bool:
+        connection = socket.socket()
+        connection.settimeout(0.2)
+        try:
+            connection.connect(("127.0.0.1", self._port))
+        except OSError:
+            connection.close()
+            return False
+        self.reconnected += 1
+        connection.setblocking(False)
+        self._open[connection] = 0
+        if self._kind != "reader":
+            self._selector.register(connection, selectors.EVENT_READ)
+        self._send(connection, self._first())
+        return True
+
+    def _first(self) -> bytes:
+        length = f"Content-Length: {len(self._body)}\r\n\r\n"
+        if self._kind == "silent":
+            return b""
+        if self._kind in ("header", "drip"):
+            return self._head.encode()
+        if self._kind == "body":
+            return (self._head + length).encode() + self._body[: len(self._body) // 2]
+        return b"GET /openapi.json HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n" * 200
+
+    def _send(self, connection: socket.socket, data: bytes) -> None:
+        try:
+            if data:
+                self._open[connection] += connection.send(data)
+        except BlockingIOError:
+            pass
+        except OSError:
+            self._drop(connection)
+
+    def _look(self, connection: Any) -> None:
+        try:
+            if connection.recv(65536):
+                return
+        except BlockingIOError:
+            return
+        except OSError:
+            pass
+        self._drop(connection)
+
+    def _drop(self, connection: socket.socket) -> None:
+        with contextlib.suppress(KeyError, ValueError):
+            self._selector.unregister(connection)
+        self._open.pop(connection, None)
+        connection.close()
+
+
+def ask(port: int, path: str, body: bytes) -> bool:
+    """Posts a request over a connection of its own; whether it was answered with 200."""
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=GIVE_UP_SECONDS)
+    try:
+        connection.request("POST", path, body, {"Content-Type": "application/json"})
+        return connection.getresponse().status == 200
+    except (OSError, http.client.HTTPException):
+        return False
+    finally:
+        connection.close()
+
+
+def honest(port: int, path: str, body: bytes, clients: int, seconds: float) -> dict[str, float]:
+    """Lets honest clients ask for so long; p50 and p99 in ms, answers a second, and failures."""
+    until = time.monotonic() + seconds
+    times: list[float] = []
+    failed: list[float] = []
+
+    def run() -> None:
+        while time.monotonic() < until:
+            began = time.perf_counter()
+            good = ask(port, path, body)
+            took = time.perf_counter() - began
+            times.append(took if good else GIVE_UP_SECONDS)
+            if not good:
+                failed.append(took)
+                time.sleep(0.05)  # A refused connection: not a busy loop.
+
+    threads = [threading.Thread(target=run) for _ in range(clients)]
+    began = time.monotonic()
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    took = time.monotonic() - began
+    times.sort()
+    return {
+        "p50": 1000 * times[len(times) // 2],
+        "p99": 1000 * times[min(len(times) - 1, int(len(times) * 0.99))],
+        "rate": (len(times) - len(failed)) / took,
+        "requests": len(times),
+        "failed": len(failed),
+    }
+
+
+def measure(root: Path, arguments: argparse.Namespace) -> list[dict[str, Any]]:
+    """Measures one checkout: alone, then beside slow clients of each kind."""
+    image = base64.b64encode(arguments.image.read_bytes()).decode()
+    body = json.dumps({"instances": [{"b64": image}]}).encode()
+    path = f"/v1/models/{arguments.export.name}:predict"
+    found = []
+    for kind in ("none", *arguments.kinds):
+        with serving(root, arguments.export, arguments.files) as port:
+            honest(port, path, body, arguments.honest, 1.0)  # Warms up.
+            count = 0 if kind == "none" else arguments.slow
+            with SlowClients(kind, port, count, path, body) as slow:
+                time.sleep(SETTLE_SECONDS if count else 0)
+                figures: dict[str, Any] = honest(
+                    port, path, body, arguments.honest, arguments.seconds
+                )
+                figures |= {"kind": kind, "reconnected": max(0, slow.reconnected)}
+        found.append(figures)
+        print(
+            f"{kind:<8}{figures['rate']:7.1f}/s  p50 {figures['p50']:8.1f}  "
+            f"p99 {figures['p99']:8.1f} ms  {figures['failed']} of {figures['requests']} failed  "
+            f"slow clients reconnected {figures['reconnected']} times",
+            flush=True,
+        )
+    return found
+
+
+def main() -> None:
+    """The command."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("export", type=Path, metavar="EXPORT")
+    parser.add_argument("image", type=Path, metavar="IMAGE")
+    parser.add_argument("--before", type=Path, metavar="CHECKOUT")
+    parser.add_argument("--kinds", nargs="+", choices=KINDS, default=list(KINDS))
+    parser.add_argument("--slow", type=int, default=1100, help="slow clients")
+    parser.add_argument("--honest", type=int, default=8, help="honest clients")
+    parser.add_argument("--seconds", type=float, default=10.0, help="of each measurement")
+    parser.add_argument("--files", type=int, default=1024, help="the server's limit of open files")
+    parser.add_argument("--json", type=Path, metavar="FILE")
+    arguments = parser.parse_args()
+    arguments.export = arguments.export.resolve()
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+    document: dict[str, Any] = {"slow": arguments.slow, "honest": arguments.honest}
+    sides = {"before": arguments.before, "now": ROOT} if arguments.before else {"now": ROOT}
+    for side, root in sides.items():
+        print(f"{side}:", flush=True)
+        document[side] = measure(root.resolve(), arguments)
+    if arguments.json:
+        arguments.json.write_text(json.dumps(document, indent=1) + "\n")
+
+
+if __name__ == "__main__":
+    main()
