@@ -39,6 +39,7 @@ REQUIRES = [
     "scikit-learn>=1.5",  # The digits data set, stratified splits, metrics.
     "numpy>=1.26",  # Images and statistics; TensorFlow's own lower bound.
     "pillow>=11",  # Decodes image files: EXIF rotation, limits on size.
+    "flatbuffers>=24.3.25",  # Metadata of .tflite files; TensorFlow needs it too, from there on.
     "tensorboard>=2.20",  # KerasTuner imports it without declaring it, and fails every trial.
     "importlib_resources>=6",  # TensorFlow Datasets 4.9.10 imports it without declaring it.
 ]
@@ -91,6 +92,7 @@ EXTRAS = {
         "build>=1.2",  # Builds wheel and sdist.
         "setuptools>=77",  # tests/test_wheel.py builds without downloading.
         "schemathesis>=4.32.5",  # Draws requests from the OpenAPI of `zoo serve`; since 2019.
+        "mediapipe>=1.2",  # Opens .tflite exports as phones do; its releases come every month.
         "selenium>=4.20",  # Drives a real browser over the page of `zoo serve`.
         PLOTS,
         *SERVE,

@@ -26,7 +26,9 @@ MANIFEST = {
 def test_manifest(exports: Exports, format: str) -> None:
     artifact = exports.of(format)
     manifest = artifact.manifest()
-    assert manifest.keys() == MANIFEST | ({"fingerprint"} if format == "saved_model" else set())
+    of_format = {"saved_model": {"fingerprint"}, "onnx": {"opset"}}.get(format, set())
+    assert manifest.keys() == MANIFEST | of_format
+    assert manifest.get("opset", 17) == 17
     assert (manifest["name"], manifest["version"], manifest["format"]) == ("tiny", 1, format)
     assert manifest["classes"] == CLASSES
     assert ImageSpec(**manifest["image"]) == ImageSpec(8, 8, 1)

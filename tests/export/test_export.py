@@ -15,6 +15,7 @@ from tests.exports import Exports, invoke
 from tests.runs import copied
 from zoo.artifact.layout import MODEL_FILES, Artifact, find_export, version_folders
 from zoo.artifact.trained_run import TrainedRun
+from zoo.artifact.variant import Variant
 from zoo.errors import Diverged, EnvironmentFault, ParityError, StorageFault
 from zoo.export import FORMATS, export
 from zoo.export.export import require_packages
@@ -38,7 +39,8 @@ def test_printed(exports: Exports) -> None:
     documents = exports.printed["exports"]
     assert [each["format"] for each in documents] == list(FORMATS)
     for each in documents:
-        assert each.keys() == {"path", "format", "parity"}
+        assert each.keys() == {"path", "format", "bytes", "parity"}
+        assert each["bytes"] == exports.of(each["format"]).size()
         assert Path(each["path"]) == exports.run.export_folder(each["format"]) / "tiny" / "1"
 
 
@@ -82,7 +84,7 @@ def test_missing_package(trained: Run, tmp_path: Path, monkeypatch: pytest.Monke
     assert "--format onnx needs tf2onnx, onnx, onnxruntime" in result.stderr
     assert 'pip install "zoo-keras[onnx]"' in result.stderr
     assert not run.export_folder("keras").exists()
-    require_packages("litert")  # TensorFlow reads it as well.
+    require_packages(Variant("litert"))  # TensorFlow reads it as well.
     with pytest.raises(EnvironmentFault):
         export(TrainedRun(run), "onnx")
 

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from tests.exports import CLASSES, Exports
+from tests.exports import CLASSES, Exports, invoke
 from tests.pictures import KINDS, noise
 from tests.runs import tiny
 from zoo.artifact import readers
@@ -234,14 +234,23 @@ def test_onnx(exports: Exports) -> None:
     assert shapes(model.graph.output) == {"probabilities": [0, 10], "logits": [0, 10]}
 
 
-def test_litert(exports: Exports) -> None:
-    from ai_edge_litert.interpreter import Interpreter
+@pytest.mark.parametrize("opset", [9, 18])
+def test_opset(exports: Exports, tmp_path: Path, opset: int) -> None:
+    """The oldest and the newest version of ONNX's operators give the same answers."""
+    import onnx
 
-    interpreter = Interpreter(model_path=str(exports.of("litert").model_file))
-    signatures = interpreter.get_signature_list()
-    assert signatures.keys() == {"serving_default"}
-    assert signatures["serving_default"]["inputs"] == ["images"]
-    assert sorted(signatures["serving_default"]["outputs"]) == ["logits", "probabilities"]
+    FORMATS["onnx"].write(TrainedRun(exports.run), tmp_path, opset=opset)
+    model = onnx.load(tmp_path / "model.onnx")
+    assert {entry.domain: entry.version for entry in model.opset_import}[""] == opset
+    require_answers(Artifact(tmp_path, "onnx"), exports.pixels, exports.expected)
+
+
+@pytest.mark.parametrize("opset", ["8", "19", "0", "-1", "1000000000000"])
+def test_an_opset_that_there_is_not(exports: Exports, opset: str) -> None:
+    result = invoke("export", exports.run, "--format", "onnx", "--opset", opset)
+    assert result.exit_code == 2
+    assert f"--opset {opset}: not possible. Expected 9 to 18" in result.stderr
+    assert "tf2onnx" in result.stderr
 
 
 def test_keras_file_runs_no_code(exports: Exports) -> None:

@@ -81,6 +81,13 @@ class Artifact:
         """The class names, one a line, in the order of the logits."""
         return (self.folder / "assets" if self.format == "saved_model" else self.folder) / LABELS
 
+    def size(self) -> int:
+        """Bytes of the model: its file, or all files of a SavedModel but those in `extra`."""
+        if self.format != "saved_model":
+            return self.model_file.stat().st_size
+        files = (file for file in self.folder.rglob("*") if self.extra not in file.parents)
+        return sum(file.stat().st_size for file in files if file.is_file())
+
     def manifest(self) -> dict[str, Any]:
         """Contents of manifest.json.
 
@@ -174,6 +181,11 @@ def find_export(path: str | Path) -> Artifact | None:
         names = ", ".join(child.name for child in models)
         raise RunError(f"{path}: holds several models; name one of: {names}.")
     return find_export(models[0]) if models else None
+
+
+def label_lines(classes: list[str]) -> str:
+    """Contents of labels.txt: class names, one per line."""
+    return "".join(f"{name}\n" for name in classes)
 
 
 def version_folders(folder: Path) -> dict[int, Path]:

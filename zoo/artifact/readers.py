@@ -149,11 +149,19 @@ def litert(file: Path) -> OpenedExport:
     interpreter = Interpreter(model_path=str(file))
     interpreter.allocate_tensors()  # Writes a line on stderr: now, and not at a later call.
     runner = interpreter.get_signature_runner("serving_default")
+    (image,) = runner.get_input_details().values()
+    scale, zero_point = runner.get_output_details()["probabilities"]["quantization"]
 
     def call(images: np.ndarray) -> dict[str, np.ndarray]:
-        return {"probabilities": runner(images=images)["probabilities"]}
+        channels = int(image["shape"][-1])
+        if channels != images.shape[-1]:  # The model of a grey network takes RGB images.
+            images = np.repeat(images, channels, axis=-1)
+        probabilities = runner(images=images)["probabilities"]
+        if scale:  # Quantized to integers; 0 for floats.
+            probabilities = np.float32(scale) * (np.float32(probabilities) - zero_point)
+        return {"probabilities": probabilities}
 
-    return attached_labels(file), {"serving_default": ("float32", call)}
+    return attached_labels(file), {"serving_default": (np.dtype(image["dtype"]).name, call)}
 
 
 def attached_labels(file: Path) -> list[str]:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from zoo.artifact.variant import variants
 from zoo.cli.app import app
 from zoo.cli.options import (
     DataSourceOption,
@@ -20,10 +21,11 @@ from zoo.cli.options import (
     open_trained_run,
 )
 from zoo.cli.output import Output
-from zoo.errors import EnvironmentFault, ParityError, UsageError
+from zoo.errors import EnvironmentFault, ParityError, Problem
 
 if TYPE_CHECKING:
     from zoo.artifact.trained_run import TrainedRun
+    from zoo.artifact.variant import Variant
 
 
 @app.command()
@@ -36,6 +38,16 @@ def export(
             "--format",
             help="saved_model, keras, onnx or litert (repeatable; default: saved_model).",
         ),
+    ] = None,
+    quantize: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--quantize", help="Of litert: float16 or int8, for phones (repeatable; default: none)."
+        ),
+    ] = None,
+    opset: Annotated[
+        int | None,
+        typer.Option("--opset", help="Of onnx: version of its operators (default: 17)."),
     ] = None,
     out: Annotated[
         Path | None,
@@ -58,30 +70,17 @@ def export(
 ) -> None:
     """Export a run's best model, reload it in a fresh process, and compare predictions."""
     with Output(as_json, debug, quiet) as output:
-        formats = _formats(format_ or ())
-        _require_places(run, formats, out)
+        chosen = variants(format_ or (), quantize or (), opset)
+        _require_places(run, chosen, out)
         # TensorFlow writes the exports, whatever backend trained the run.
         os.environ["KERAS_BACKEND"] = "tensorflow"
         if not tensorflow_installed():
             raise EnvironmentFault("exporting needs TensorFlow: pip install tensorflow")
         trained = open_trained_run(run, overrides or ())
-        _export(output, trained, formats, out, version)
+        _export(output, trained, chosen, out, version)
 
 
-def _formats(values: Sequence[str]) -> list[str]:
-    """Return the formats of `--format onnx --format litert` or `--format onnx,litert`."""
-    from zoo.artifact.layout import MODEL_FILES
-
-    formats = [word.strip() for value in values for word in value.split(",")] or ["saved_model"]
-    unknown = [word for word in formats if word not in MODEL_FILES]
-    if unknown:
-        raise UsageError(
-            f"--format {', '.join(unknown)}: unknown. Expected one of: {', '.join(MODEL_FILES)}."
-        )
-    return list(dict.fromkeys(formats))
-
-
-def _require_places(path: str, formats: Sequence[str], folder: Path | None) -> None:
+def _require_places(path: str, chosen: Sequence[Variant], folder: Path | None) -> None:
     """Refuse a run without a model, and folders that cannot be written, before anything is read."""
     from zoo.rundir import Run, require_writable
 
@@ -90,39 +89,47 @@ def _require_places(path: str, formats: Sequence[str], folder: Path | None) -> N
     run = Run.open(path)
     run.require_model()
     if folder is None:
-        for name in formats:
-            require_writable(run.export_folder(name))
+        for variant in chosen:
+            require_writable(run.export_folder(variant.name))
 
 
 def _export(
     out: Output,
     trained: TrainedRun,
-    formats: Sequence[str],
+    chosen: Sequence[Variant],
     folder: Path | None,
     version: int | None,
 ) -> None:
-    """Export each format; a failure does not stop the others."""
+    """Export each variant; a failure does not stop the others."""
     from zoo.export import export as write
     from zoo.export.export import require_packages
 
-    for name in formats:
-        require_packages(name)
+    for variant in chosen:
+        require_packages(variant)
     results: list[dict[str, Any]] = []
     failures: list[str] = []
-    several = len(formats) > 1
-    for name in formats:
+    several = len(chosen) > 1
+    for variant in chosen:
         if several:
-            out.note(f"exporting {name}")
+            out.note(f"exporting {variant.name}")
+        # All formats use the path NAME/VERSION, so each needs a parent folder of its own.
+        parent = folder / variant.name if folder and several else folder
         try:
-            # All formats use the path NAME/VERSION, so each needs a parent folder of its own.
             results.append(
-                write(trained, name, folder / name if folder and several else folder, version)
+                write(
+                    trained,
+                    variant.format,
+                    parent,
+                    version,
+                    quantize=variant.quantize,
+                    opset=variant.opset,
+                )
             )
         except ParityError as error:
-            failures.append(error.message)
+            failures.append(f"{variant.name}: {error.message}" if several else error.message)
             continue
         print_export(out, results[-1])
-    only = results[0] if len(formats) == len(results) == 1 else {}
+    only = results[0] if len(chosen) == len(results) == 1 else {}
     out.result({**only, "exports": results})
     if failures:
         raise ParityError("; ".join(failures))
@@ -137,9 +144,27 @@ def tensorflow_installed() -> bool:
 
 
 def print_export(out: Output, result: dict[str, Any]) -> None:
-    """Print where an export is and how far its predictions differ from the model's."""
+    """Print where an export is, its size, and how far its predictions differ from the model's."""
     parity = result["parity"]
+    line = f"{result['path']}: {result['bytes'] / 1e3:,.0f} kB; differs by "
+    if "quantization" not in result:
+        out.text(f"export    {line}{parity['max_abs_diff']:.1e} on {parity['images']} images")
+        return
+    accuracy = parity["accuracy"]
     out.text(
-        f"export    {result['path']}: differs by {parity['max_abs_diff']:.1e} on "
-        f"{parity['images']} images"
+        f"export    {line}{parity['mean_diff']:.1e} on average, at most "
+        f"{parity['max_abs_diff']:.1e}, on {parity['images']} images: the same class for "
+        f"{parity['top1_agreement']:.2%}, accuracy {accuracy['export']:.4f} (before: "
+        f"{accuracy['run']:.4f})"
     )
+    quantization = result["quantization"]
+    if quantization.get("float_operators"):
+        operators = ", ".join(quantization["float_operators"])
+        out.note(f"note: in float32, since they have no form in integers: {operators}")
+    if parity["doubtful"]:
+        message = (
+            f"{quantization['kind']}: another class comes first for "
+            f"{1 - parity['top1_agreement']:.2%} of {parity['images']} images; test the export "
+            "before you use it, or take --quantize float16"
+        )
+        out.warn(Problem(file=result["path"], message=message))

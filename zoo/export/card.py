@@ -13,33 +13,38 @@ from typing import Any
 from zoo import __version__
 from zoo.artifact.layout import Artifact
 from zoo.artifact.trained_run import TrainedRun
+from zoo.artifact.variant import Variant
 from zoo.backend import versions
 from zoo.data.images import ImageSpec
 from zoo.data.spec import ALPHA, DROP
+from zoo.export import litert
+from zoo.export.formats import DEFAULT_OPSET
 from zoo.rundir import write_json, write_text
 
 TIME_FORMAT = "%Y-%m-%dT%H:%M:%SZ"
 RUN_KEYS = ("val_accuracy", "best_epoch", "epochs", "steps", "seconds", "device", "git_commit")
 
 
-def write(trained: TrainedRun, artifact: Artifact, version: int, parity: dict[str, Any]) -> None:
+def write(
+    trained: TrainedRun, artifact: Artifact, variant: Variant, parity: dict[str, Any]
+) -> None:
     """Writes manifest.json, README.md (the model card) and recipe.yaml beside a model.
 
     Args:
         trained: the run.
-        artifact: the export, complete but for these files.
-        version: its number.
+        artifact: the export, complete but for these files; its folder's name is its version.
+        variant: the format with its options.
         parity: the result of `zoo.export.parity.compare`.
     """
     artifact.extra.mkdir(exist_ok=True)
     shutil.copyfile(trained.run.recipe_file, artifact.recipe_file)
-    description = manifest(trained, artifact, version, parity)
+    description = manifest(trained, artifact, variant, parity)
     write_text(artifact.card_file, card(trained, description))
     write_json(artifact.manifest_file, description)
 
 
 def manifest(
-    trained: TrainedRun, artifact: Artifact, version: int, parity: dict[str, Any]
+    trained: TrainedRun, artifact: Artifact, variant: Variant, parity: dict[str, Any]
 ) -> dict[str, Any]:
     """Contents of manifest.json: classes, image, signatures, origin, the hash of each file."""
     info = trained.info
@@ -53,7 +58,7 @@ def manifest(
     }
     description = {
         "name": info["name"],
-        "version": version,
+        "version": int(artifact.folder.name),
         "format": artifact.format,
         "classes": trained.class_names,
         "image": asdict(ImageSpec.of(trained.recipe)),
@@ -73,7 +78,22 @@ def manifest(
     }
     if artifact.format == "saved_model":
         description["fingerprint"] = fingerprint(artifact)
+    if artifact.format == "onnx":
+        description["opset"] = variant.opset or DEFAULT_OPSET
+    if variant.quantize:
+        description["quantization"] = _quantization(trained, artifact, variant.quantize)
     return description
+
+
+def _quantization(trained: TrainedRun, artifact: Artifact, kind: str) -> dict[str, Any]:
+    """How a .tflite file was quantized."""
+    if kind != "int8":
+        return {"kind": kind}
+    return {
+        "kind": kind,
+        "calibration_images": litert.CALIBRATION_IMAGES,
+        "float_operators": litert.float_operators(artifact.model_file),
+    }
 
 
 def _converter_versions(format: str) -> dict[str, str]:
@@ -125,12 +145,13 @@ def card(trained: TrainedRun, description: dict[str, Any]) -> str:
             f"{test['accuracy']:.4f} accuracy on {test['images']:,} test images, expected "
             f"calibration error {test['ece']:.4f}"
         )
+    quantized = "quantization" in description
     same = parity["data_fingerprint"] == run["data_fingerprint"]
     lines = [
         f"# {description['name']}, version {description['version']}",
         "",
         f"An image classifier of {len(classes)} classes, made by {description['made']['by']} at "
-        f"{description['made']['at']}; format: {description['format']}.",
+        f"{description['made']['at']}; format: {description['format']}{_kind(description)}.",
         "",
         "## Use",
         *_use(description),
@@ -138,13 +159,14 @@ def card(trained: TrainedRun, description: dict[str, Any]) -> str:
         f"Classes, in the order of the logits: {', '.join(classes)}.",
         "",
         "## Measured",
-        f"- Test: {measured}.",
+        f"- Test{', before quantizing' if quantized else ''}: {measured}.",
         f"- Validation: {run.get('val_accuracy', float('nan')):.4f} accuracy at epoch "
         f"{run.get('best_epoch')} of {run.get('epochs')}, whose weights these are.",
         f"- Parity with the trained model, in a fresh process: probabilities differ by at most "
         f"{parity['max_abs_diff']:.1e} on {parity['images']} validation images and odd sizes and "
         f"kinds of file; the same first class for {parity['top1_agreement']:.2%}."
         + ("" if same else " These images were others than those of the training."),
+        *_quantized(description),
         "",
         "## Made from",
         f"- Data: `{trained.recipe.data.source.word}`, fingerprint `{run['data_fingerprint']}`.",
@@ -195,6 +217,29 @@ def _values(image: dict[str, Any]) -> list[str]:
     return lines
 
 
+def _kind(description: dict[str, Any]) -> str:
+    return f", {description['quantization']['kind']}" if "quantization" in description else ""
+
+
+def _quantized(description: dict[str, Any]) -> list[str]:
+    """Lines about a quantized model."""
+    if "quantization" not in description:
+        return []
+    quantization, parity = description["quantization"], description["parity"]
+    accuracy, lines = parity["accuracy"], []
+    lines.append(
+        f"- Quantized to {quantization['kind']}: accuracy {accuracy['export']:.4f} on these "
+        f"{parity['images']} images, {accuracy['run']:.4f} before; probabilities differ by "
+        f"{parity['mean_diff']:.1e} on average."
+    )
+    if parity["doubtful"]:
+        lines.append("- **The two disagree on so many images that this model needs a test.**")
+    if quantization.get("float_operators"):
+        operators = ", ".join(quantization["float_operators"])
+        lines.append(f"- Not in integers, but in float32: {operators}.")
+    return lines
+
+
 def _use(description: dict[str, Any]) -> list[str]:
     image = description["image"]
     shape = f"(batch, {image['height']}, {image['width']}, {image['channels']})"
@@ -209,6 +254,16 @@ def _use(description: dict[str, Any]) -> list[str]:
             """(printf '{"instances": [{"b64": "'; base64 -w0 image.jpg; printf '"}]}') |""",
             f"    curl -s -d @- localhost:8501/v1/models/{description['name']}:predict",
             "```",
+        ]
+    if description["format"] == "litert":
+        shape = f"(batch, {image['height']}, {image['width']}, 3)"
+        kind = "uint8" if _kind(description) == ", int8" else "float32"
+        return [
+            f"- In: {kind} RGB images {shape}, values 0 to 255, decoded and resized as in training:"
+            " `zoo predict` does.",
+            f"- Out: `probabilities` (batch, classes), {kind}, in the order below.",
+            "- TensorFlow Lite metadata are inside, as MediaPipe Tasks and ML Kit want them. "
+            "MediaPipe resizes in its own way: give it images of the size above for equal answers.",
         ]
     return [
         f"- In: float32 images {shape}, values 0 to 255, decoded and resized as in training: "

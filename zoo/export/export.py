@@ -19,7 +19,9 @@ import numpy as np
 
 from zoo.artifact.layout import Artifact, version_folders
 from zoo.artifact.trained_run import TrainedRun
+from zoo.artifact.variant import Variant
 from zoo.data.load import load as load_data
+from zoo.data.splits import Splits
 from zoo.errors import (
     DataError,
     Diverged,
@@ -27,11 +29,12 @@ from zoo.errors import (
     ParityError,
     RunError,
     StorageFault,
+    UsageError,
     WrongModel,
     ZooError,
 )
 from zoo.export import card, warmup_writer
-from zoo.export.formats import FORMATS, write_labels
+from zoo.export.formats import FORMATS, require_opset, write_labels
 from zoo.export.parity import compare
 from zoo.rundir import write_json
 from zoo.rundir.files import locked
@@ -47,18 +50,25 @@ def export(
     format: str = "saved_model",
     out: Path | None = None,
     version: int | None = None,
+    *,
+    quantize: str | None = None,
+    opset: int | None = None,
 ) -> dict[str, Any]:
     """Exports the best model of a run.
 
     Args:
         trained: the run.
         format: a key of `FORMATS`.
-        out: the folder that receives NAME/VERSION; None: export/FORMAT of the run.
+        out: the folder that receives NAME/VERSION; None: export/FORMAT of the run, or
+            export/FORMAT-QUANTIZE.
         version: the version's number. None: in `out` the next free one; in the run 1, which
             replaces the run's older export once the new one has passed the comparison.
+        quantize: of `litert`: `float16` or `int8`.
+        opset: of `onnx`: version of ONNX's operators; None: 17.
 
     Returns:
-        path, format and parity, as `zoo export --json` prints them.
+        path, format, bytes (of the model) and parity, as `zoo export --json` prints them; of a
+        quantized model also `quantization`, as in its manifest.
 
     Raises:
         ParityError: the export predicts something else than the run. parity.json says by how much;
@@ -66,20 +76,23 @@ def export(
         Diverged: the run diverged.
         WrongModel: the run's model is not its own, or answers NaN.
         DamagedFile: a file of the run was cut, edited or is another run's.
+        DataError: the images are missing or unusable.
+        UsageError: an option of another format, or an opset that tf2onnx does not write.
         RunError: `out` has that version already; a version that may be served is never changed.
         EnvironmentFault: TensorFlow, or a package that the format needs, is not installed.
         StorageFault: the disk did not take the export; an older one stays as it is.
     """
-    require_packages(format)
+    variant = Variant(format, quantize, opset)
+    require_packages(variant)
     if trained.info.get("status") == "diverged":
         raise Diverged(
             f"{trained.run}: its training diverged, so that nothing is exported: what it holds is "
             "a model from before. Lower the learning rate and train again."
         )
     if keras.backend.backend() != "tensorflow":
-        return _export_in_tensorflow_process(trained, format, out, version)
+        return _export_in_tensorflow_process(trained, variant, out, version)
     _ = trained.model  # A model that is not the run's is refused before anything is written.
-    folder = out or trained.run.export_folder(format)
+    folder = out or trained.run.export_folder(variant.name)
     folder.mkdir(parents=True, exist_ok=True)
     _remove_leftovers(folder)
     model_folder = folder / trained.info["name"]
@@ -93,23 +106,30 @@ def export(
         unfinished = Path(name)
         with locked(unfinished, os.getpid):
             artifact = Artifact(unfinished / str(version), format)
-            parity = _write_and_compare(trained, artifact, version, None if out else final)
+            parity = _write_and_compare(trained, artifact, variant, None if out else final)
             final.parent.mkdir(parents=True, exist_ok=True)
             if final.exists():  # The old export stays until the new one has passed.
                 final.rename(unfinished / "old")
             artifact.folder.rename(final)
-    return {"path": str(final), "format": format, "parity": parity}
+    artifact = Artifact(final, format)
+    return {
+        "path": str(final),
+        "format": format,
+        **({"quantization": artifact.manifest()["quantization"]} if quantize else {}),
+        "bytes": artifact.size(),
+        "parity": parity,
+    }
 
 
 def _write_and_compare(
-    trained: TrainedRun, artifact: Artifact, version: int, replaced: Path | None
+    trained: TrainedRun, artifact: Artifact, variant: Variant, replaced: Path | None
 ) -> dict[str, Any]:
     """Writes the export, compares it, and stores the comparison in the run.
 
     Args:
         trained: the run.
         artifact: where to write.
-        version: its number.
+        variant: what to write.
         replaced: the export of the run that this one replaces. It is deleted on failure too, since
             parity.json then no longer describes it. None: the export goes outside of the run, which
             may be read-only.
@@ -120,12 +140,12 @@ def _write_and_compare(
     Raises:
         ParityError: the export predicts something else than the run, or cannot be written.
     """
-    file = trained.run.parity_file(artifact.format)
+    file = trained.run.parity_file(variant.name)
     parity: dict[str, Any] = {"passed": False}
     try:
-        parity = _write(trained, artifact, version)
+        parity = _write(trained, artifact, variant)
         if not parity["passed"]:
-            raise ParityError(_refusal(parity, file))
+            raise ParityError(_refusal(parity, variant, file))
     except ParityError as error:
         if replaced:
             shutil.rmtree(replaced, ignore_errors=True)
@@ -137,11 +157,13 @@ def _write_and_compare(
     return parity
 
 
-def _write(trained: TrainedRun, artifact: Artifact, version: int) -> dict[str, Any]:
+def _write(trained: TrainedRun, artifact: Artifact, variant: Variant) -> dict[str, Any]:
     """Writes the model and the files beside it; returns the comparison."""
     artifact.folder.mkdir()
+    data = load_data(trained.recipe)
+    trained.require_same_classes(data)
     try:
-        FORMATS[artifact.format].write(trained, artifact.folder)
+        FORMATS[variant.format].write(trained, artifact.folder, **_options(variant, data))
     except ZooError:
         raise
     except Exception as error:
@@ -150,29 +172,36 @@ def _write(trained: TrainedRun, artifact: Artifact, version: int) -> dict[str, A
         # Each converter has its own errors for what it cannot write.
         reason = str(error).strip().splitlines()[:1] or [type(error).__name__]
         raise ParityError(
-            f"the network cannot be written as {artifact.format}: {reason[0]}. "
-            "Nothing was exported."
+            f"the network cannot be written as {variant.name}: {reason[0]}. Nothing was exported."
         ) from error
     artifact.extra.mkdir(exist_ok=True)
-    data = load_data(trained.recipe)
-    trained.require_same_classes(data)
     if artifact.format == "saved_model":
         (image,) = data.validation.images(np.array([0]))
         warmup_writer.write(artifact.warmup_file, trained.info["name"], image)
     else:
         write_labels(artifact.labels_file, trained.class_names)
-    parity = compare(trained, artifact, data, artifact.folder.parent)
-    card.write(trained, artifact, version, parity)
+    parity = compare(trained, artifact, data, artifact.folder.parent, variant.quantize)
+    card.write(trained, artifact, variant, parity)
     return parity
 
 
-def _refusal(parity: dict[str, Any], file: Path) -> str:
+def _options(variant: Variant, data: Splits) -> dict[str, Any]:
+    """What the writer of a variant takes beside run and folder."""
+    options: dict[str, Any] = {}
+    if variant.quantize:
+        options |= {"quantize": variant.quantize, "train": data.train}
+    if variant.opset:
+        options["opset"] = variant.opset
+    return options
+
+
+def _refusal(parity: dict[str, Any], variant: Variant, file: Path) -> str:
     if not parity["labels"]:
         return "the export names other classes than the run. Nothing was exported."
+    advice = " Try --quantize float16." if variant.quantize == "int8" else ""
     return (
-        f"the export predicts something else than the model: probabilities differ by "
-        f"{parity['max_abs_diff']:.3g}, two calls by {parity['max_repeat_diff']:.3g}. "
-        f"Expected at most {parity['tolerance']:g}. Nothing was exported; see {file}."
+        f"the export predicts something else than the model: {'; '.join(parity['exceeded'])}. "
+        f"Nothing was exported; see {file}.{advice}"
     )
 
 
@@ -207,26 +236,32 @@ def _free_version(folder: Path, wanted: int | None) -> int:
     return wanted or free
 
 
-def require_packages(format: str) -> None:
-    """Refuses a format whose packages are not installed.
+def require_packages(variant: Variant) -> None:
+    """Refuses what the installed packages cannot write.
 
     Raises:
-        EnvironmentFault: names the command that installs them.
+        EnvironmentFault: a package is missing; names the command that installs it.
+        UsageError: tf2onnx does not write the opset.
     """
-    missing = [name for name in FORMATS[format].needs if find_spec(name) is None]
+    format = FORMATS[variant.format]
+    missing = [name for name in format.needs if find_spec(name) is None]
     if missing:
         raise EnvironmentFault(
-            f"--format {format} needs {', '.join(missing)}: "
-            f'pip install "zoo-keras[{FORMATS[format].extra}]"'
+            f"--format {variant.format} needs {', '.join(missing)}: "
+            f'pip install "zoo-keras[{format.extra}]"'
         )
+    if variant.opset is not None:
+        require_opset(variant.opset)
 
 
 def _export_in_tensorflow_process(
-    trained: TrainedRun, format: str, out: Path | None, version: int | None
+    trained: TrainedRun, variant: Variant, out: Path | None, version: int | None
 ) -> dict[str, Any]:
     """Exports in another process: a process has one Keras backend."""
-    command = [sys.executable, "-m", "zoo", "export", str(trained.run), "--format", format]
-    command += ["--json"]
+    command = [sys.executable, "-m", "zoo", "export", str(trained.run), "--json"]
+    command += ["--format", variant.format]
+    command += ["--quantize", variant.quantize] if variant.quantize else []
+    command += ["--opset", str(variant.opset)] if variant.opset else []
     command += ["--model-version", str(version)] if version else []
     command += ["--out", str(out)] if out else []
     command += [word for change in trained.overrides for word in ("--set", change)]
@@ -245,6 +280,7 @@ def _export_in_tensorflow_process(
             "run": RunError,
             "model": WrongModel,
             "storage": StorageFault,
+            "usage": UsageError,
         }
         raise kinds.get(result["error"]["kind"], EnvironmentFault)(result["error"]["message"])
     return result

@@ -5,6 +5,7 @@ Every export contains the preprocessing with its statistics, and no augmentation
 
 from __future__ import annotations
 
+import importlib.metadata
 import json
 import tempfile
 import zipfile
@@ -17,13 +18,15 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from zoo.artifact.layout import LABELS, Artifact
+from zoo.artifact.layout import LABELS, Artifact, label_lines
 from zoo.artifact.trained_run import TrainedRun
 from zoo.data.images import ImageSpec
-from zoo.export import graph
+from zoo.errors import UsageError
+from zoo.export import graph, litert
 from zoo.export.keras_only import keras_only
 
 TOP_CLASSES = 5
+MIN_OPSET, DEFAULT_OPSET = 9, 17  # Of ONNX. 9 is the first with erf, an operator of gelu.
 
 
 @dataclass(frozen=True)
@@ -31,7 +34,7 @@ class Format:
     """How to write a format, and what its exports take.
 
     Attributes:
-        write: a function of the run and the folder to fill.
+        write: a function of the run, the folder to fill, and the options of the format.
         signatures: the input of each signature: `files` (encoded images), or `uint8` or `float32`
             arrays.
         needs: modules, besides TensorFlow, that write and read the format.
@@ -39,7 +42,7 @@ class Format:
         full_precision: whether exports of networks trained in 16 bits compute in float32.
     """
 
-    write: Callable[[TrainedRun, Path], None]
+    write: Callable[..., None]
     signatures: dict[str, str]
     needs: tuple[str, ...] = ()
     extra: str = ""
@@ -108,13 +111,23 @@ def keras_file(trained: TrainedRun, folder: Path) -> None:
     file = Artifact(folder, "keras").model_file
     model.save(file)
     with zipfile.ZipFile(file, "a") as archive:
-        archive.writestr(LABELS, _label_lines(trained.class_names))
+        archive.writestr(LABELS, label_lines(trained.class_names))
 
 
-def _float32_function(trained: TrainedRun) -> tuple[keras.Model, Any, list[Any]]:
-    """The network in float32, its function and input signature, for `onnx` and `litert`."""
+def onnx(trained: TrainedRun, folder: Path, opset: int = DEFAULT_OPSET) -> None:
+    """Writes an ONNX file: `images`, float32, to `probabilities` and `logits`.
+
+    Its metadata `class_names` is a JSON list.
+
+    Args:
+        trained: the run.
+        folder: the folder to fill.
+        opset: version of ONNX's operators.
+    """
+    import onnx as onnx_format
+    import tf2onnx
+
     model = keras_only(trained.model, full_precision=True)
-    shape = (None, *ImageSpec.of(trained.recipe).shape)
 
     def function(images: Any) -> dict[str, Any]:
         logits = tf.cast(model(images, training=False), tf.float32)
@@ -123,29 +136,36 @@ def _float32_function(trained: TrainedRun) -> tuple[keras.Model, Any, list[Any]]
             "logits": tf.identity(logits, name="logits"),
         }
 
-    return model, function, [tf.TensorSpec(shape, tf.float32, name="images")]
-
-
-def onnx(trained: TrainedRun, folder: Path) -> None:
-    """Writes an ONNX file: `images`, float32, to `probabilities` and `logits`.
-
-    Its metadata `class_names` is a JSON list.
-    """
-    import onnx as onnx_format
-    import tf2onnx
-
-    _, function, signature = _float32_function(trained)
-    model, _ = tf2onnx.convert.from_function(
+    shape = (None, *ImageSpec.of(trained.recipe).shape)
+    signature = [tf.TensorSpec(shape, tf.float32, name="images")]
+    converted, _ = tf2onnx.convert.from_function(
         tf.function(function, input_signature=signature),
         signature,
-        opset=17,
+        opset=opset,
         custom_op_handlers=dict.fromkeys(("Erfc", "Expm1"), (_convert_erfc_expm1, [])),
     )
-    names = model.metadata_props.add()
+    names = converted.metadata_props.add()
     names.key, names.value = "class_names", json.dumps(trained.class_names)
-    model.producer_name = "zoo"
-    onnx_format.checker.check_model(model)
-    onnx_format.save(model, Artifact(folder, "onnx").model_file)
+    converted.producer_name = "zoo"
+    onnx_format.checker.check_model(converted)
+    onnx_format.save(converted, Artifact(folder, "onnx").model_file)
+
+
+def require_opset(opset: int) -> None:
+    """Refuses a version of ONNX's operators that tf2onnx does not write.
+
+    Raises:
+        UsageError: names the versions that there are.
+    """
+    from tf2onnx.constants import OPSET_TO_IR_VERSION
+
+    newest = max(OPSET_TO_IR_VERSION)
+    if not MIN_OPSET <= opset <= newest:
+        raise UsageError(
+            f"--opset {opset}: not possible. Expected {MIN_OPSET} to {newest}: operators of these "
+            f"networks are missing before, and tf2onnx "
+            f"{importlib.metadata.version('tf2onnx')} writes none after. Default: {DEFAULT_OPSET}."
+        )
 
 
 def _convert_erfc_expm1(graph: Any, node: Any, name: str, _: Any) -> None:
@@ -159,34 +179,9 @@ def _convert_erfc_expm1(graph: Any, node: Any, name: str, _: Any) -> None:
     graph.make_node("Sub", inputs, name=name, outputs=[out], shapes=[shape], dtypes=[dtype])
 
 
-def litert(trained: TrainedRun, folder: Path) -> None:
-    """Writes a .tflite file whose signature `serving_default` takes and returns what `onnx` does.
-
-    A zip archive after the model holds labels.txt, TensorFlow Lite's way to attach files.
-    """
-    model, function, signature = _float32_function(trained)
-    archive = keras.export.ExportArchive()
-    archive.track(model)  # Else the file reads variables that it does not hold.
-    archive.add_endpoint("serving_default", function, input_signature=signature)
-    with tempfile.TemporaryDirectory() as scratch:
-        archive.write_out(scratch, verbose=False)
-        converter = tf.lite.TFLiteConverter.from_saved_model(
-            scratch, signature_keys=["serving_default"]
-        )
-        content = converter.convert()
-    file = Artifact(folder, "litert").model_file
-    file.write_bytes(content)
-    with zipfile.ZipFile(file, "a") as attached:
-        attached.writestr(LABELS, _label_lines(trained.class_names))
-
-
 def write_labels(file: Path, classes: list[str]) -> None:
     """Writes class names, one per line, in the order of the logits."""
-    file.write_text(_label_lines(classes), encoding="utf-8")
-
-
-def _label_lines(classes: list[str]) -> str:
-    return "".join(f"{name}\n" for name in classes)
+    file.write_text(label_lines(classes), encoding="utf-8")
 
 
 FORMATS = {
@@ -202,5 +197,5 @@ FORMATS = {
         extra="onnx",
         full_precision=True,
     ),
-    "litert": Format(litert, {"serving_default": "float32"}, full_precision=True),
+    "litert": Format(litert.write, {litert.SIGNATURE: "float32"}, full_precision=True),
 }

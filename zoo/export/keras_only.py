@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import keras
@@ -37,6 +38,9 @@ def keras_only(model: keras.Model, full_precision: bool = False) -> keras.Model:
             strided = inputs[0][:, :: layer.strides[0], :: layer.strides[1], :]
             missing = layer.channels - inputs[0].shape[-1]
             return ops.pad(strided, ((0, 0), (0, 0), (0, 0), (0, missing)))
+        if full_precision and isinstance(layer, keras.layers.Flatten):
+            # Flatten asks for the size of the batch at run time; phones want shapes known before.
+            return ops.reshape(inputs[0], (-1, math.prod(inputs[0].shape[1:])))
         return layer(*inputs, **options)
 
     clone = keras.models.clone_model(model, clone_function=copy, call_function=call)

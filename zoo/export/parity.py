@@ -18,20 +18,23 @@ from zoo.artifact.layout import Artifact
 from zoo.artifact.trained_run import TrainedRun, softmax
 from zoo.data.images import ImageSpec, as_png
 from zoo.data.spec import ALPHA
-from zoo.data.splits import Splits
+from zoo.data.splits import Split, Splits
 from zoo.errors import ParityError
 from zoo.export import graph
 from zoo.export.formats import FORMATS
-from zoo.export.probes import Probes, make_probes
+from zoo.export.limits import limits
+from zoo.export.probes import Probes, make_probes, validation_indices
 from zoo.shortened import ending
 from zoo.storage import code_in
 
-TOLERANCE = 1e-4  # Of probabilities.
-# Of exports in float32 of networks trained in 16 bits, whose significands have 11 and 8 bits.
-FLOAT32_TOLERANCE = {"mixed_float16": 2e-2, "mixed_bfloat16": 1e-1}
 
-
-def compare(trained: TrainedRun, artifact: Artifact, data: Splits, work: Path) -> dict[str, Any]:
+def compare(
+    trained: TrainedRun,
+    artifact: Artifact,
+    data: Splits,
+    work: Path,
+    quantize: str | None = None,
+) -> dict[str, Any]:
     """Compares the answers of an export, in a fresh process, with the run's predictions.
 
     Args:
@@ -39,22 +42,28 @@ def compare(trained: TrainedRun, artifact: Artifact, data: Splits, work: Path) -
         artifact: the export.
         data: holds the validation images to compare on.
         work: an empty folder.
+        quantize: None, or the quantization of the export.
 
     Returns:
         Contents of parity.json; differences are between probabilities.
 
         - max_abs_diff: largest difference between the export and the run.
         - max_repeat_diff: largest difference between two answers of the export to the same images.
+        - mean_diff: mean over images of an image's largest difference.
         - top1_agreement: fraction of images with the same most probable class, from 0 to 1.
         - images: number of validation images compared.
         - data_fingerprint: fingerprint of the data.
         - substituted: with encoded images only: number of files that training reads and a graph
           does not; PNGs of their pixels replaced them.
-        - tolerance: limit of the differences.
+        - tolerance: limit of the first two.
         - labels: whether the export's class names are the run's.
-        - passed: whether the labels agree and no difference exceeds the tolerance.
-        - signatures: by name, the first four values for each signature; for encoded images also
-          `cases`, the largest difference for each unusual size and kind of image.
+        - passed: whether the labels agree and no limit is exceeded (`zoo.export.limits`).
+        - exceeded: the limits that are exceeded, as text; only where there are any.
+        - accuracy: of quantized exports only: `run` and `export`, the fractions of the images
+          whose most probable class is right.
+        - doubtful: of those, whether so many images disagree that a warning is due.
+        - signatures: by name, the first four values and `images` for each signature; for encoded
+          images also `cases`, the largest difference for each unusual size and kind of image.
 
     Raises:
         ParityError: the export cannot be read, or answers another number of classes; the run
@@ -62,39 +71,50 @@ def compare(trained: TrainedRun, artifact: Artifact, data: Splits, work: Path) -
         OSError: the disk is full.
     """
     format = FORMATS[artifact.format]
-    tolerance = TOLERANCE
-    if format.full_precision:
-        tolerance = FLOAT32_TOLERANCE.get(trained.recipe.train.dtype_policy, TOLERANCE)
     takes_files = "files" in format.signatures.values()
     probes = make_probes(data.validation, ImageSpec.of(trained.recipe))
     substituted = _substitute_undecodable(probes, trained.spec) if takes_files else 0
-    of_files = _predict(trained, np.concatenate([probes.pixels, probes.variant_pixels]))
-    of_pixels = of_files[: len(probes.pixels)]
+    expected = _predict(trained, np.concatenate([probes.pixels, probes.variant_pixels]))
     answers = _answers(artifact, probes, work)
-    labels = trained.class_names
-    signatures = {}
-    for name, kind in format.signatures.items():
-        expected = of_files if kind == "files" else of_pixels
-        signatures[name] = _compare_signature(answers, name, expected, labels)
-        if kind == "files":
-            probabilities = answers[f"{name}/probabilities"]
-            signatures[name]["cases"] = _variant_differences(probabilities, of_files, probes)
-    worst = {
-        key: max(values[key] for values in signatures.values())
-        for key in ("max_abs_diff", "max_repeat_diff")
-    }
-    same_labels = answers["labels"].tolist() == labels
-    return {
-        **worst,
+    signatures = _compare_signatures(answers, format.signatures, expected, probes, trained)
+    allowed = limits(format.full_precision, trained.recipe.train.dtype_policy, quantize)
+    same_labels = answers["labels"].tolist() == trained.class_names
+    keys = ("max_abs_diff", "max_repeat_diff", "mean_diff")
+    parity = {
+        **{key: max(values[key] for values in signatures.values()) for key in keys},
         "top1_agreement": min(values["top1_agreement"] for values in signatures.values()),
-        "images": len(of_pixels),
+        "images": len(probes.pixels),
         "data_fingerprint": data.fingerprint,
         **({"substituted": substituted} if takes_files else {}),
-        "tolerance": tolerance,
+        "tolerance": allowed.tolerance,
         "labels": same_labels,
-        "passed": same_labels and max(worst.values()) <= tolerance,
-        "signatures": signatures,
     }
+    exceeded = allowed.exceeded(parity)
+    if exceeded:
+        parity["exceeded"] = exceeded
+    if quantize:
+        quantized = answers[f"{next(iter(signatures))}/probabilities"]
+        parity["accuracy"] = _accuracies(data.validation, run=expected, export=quantized)
+        parity["doubtful"] = allowed.doubtful(parity)
+    return {**parity, "passed": same_labels and not exceeded, "signatures": signatures}
+
+
+def _compare_signatures(
+    answers: dict[str, np.ndarray],
+    kinds: dict[str, str],
+    expected: np.ndarray,
+    probes: Probes,
+    trained: TrainedRun,
+) -> dict[str, Any]:
+    """The comparison of each signature, whose kind of input is `files` or pixels."""
+    signatures = {}
+    for name, kind in kinds.items():
+        wanted = expected if kind == "files" else expected[: len(probes.pixels)]
+        signatures[name] = _compare_signature(answers, name, wanted, trained.class_names)
+        if kind == "files":
+            probabilities = answers[f"{name}/probabilities"]
+            signatures[name]["cases"] = _variant_differences(probabilities, expected, probes)
+    return signatures
 
 
 def _substitute_undecodable(probes: Probes, spec: ImageSpec) -> int:
@@ -148,6 +168,7 @@ def _compare_signature(
     return {
         "max_abs_diff": difference,
         "max_repeat_diff": max_difference(probabilities, answers[f"{name}/again"]),
+        "mean_diff": float(_image_differences(expected, probabilities).mean()),
         "top1_agreement": float(np.mean(best == expected.argmax(axis=1))),
         "images": len(expected),
     }
@@ -164,10 +185,25 @@ def _variant_differences(
     return dict(differences)
 
 
+def _accuracies(split: Split, **probabilities: np.ndarray) -> dict[str, float]:
+    """Accuracy, by name, of probabilities of the validation images that are compared."""
+    right = split.labels[validation_indices(split)]
+    return {
+        name: float(np.mean(values[: len(right)].argmax(axis=1) == right))
+        for name, values in probabilities.items()
+    }
+
+
 def max_difference(a: np.ndarray, b: np.ndarray) -> float:
     """The largest absolute difference; NaN and infinity become the largest float32, for JSON."""
+    return float(_image_differences(a, b).max())
+
+
+def _image_differences(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    """The largest absolute difference of each row."""
     largest = float(np.finfo(np.float32).max)
-    return float(np.nan_to_num(np.abs(a - b), nan=largest, posinf=largest).max())
+    differences = np.nan_to_num(np.abs(a - b), nan=largest, posinf=largest)
+    return np.asarray(differences.max(axis=tuple(range(1, differences.ndim))))
 
 
 def _answers(artifact: Artifact, probes: Probes, work: Path) -> dict[str, np.ndarray]:

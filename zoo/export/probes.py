@@ -44,7 +44,7 @@ def make_probes(split: Split, spec: ImageSpec) -> Probes:
         split: the images.
         spec: how training decodes and resizes them.
     """
-    selected = spread_indices(len(split), MAX_IMAGES)
+    selected = validation_indices(split)
     files = encoded_images(split, selected, as_alpha=spec.transparency == ALPHA)
     pixels = split.images(selected)
     names, variants = [], []
@@ -58,6 +58,11 @@ def make_probes(split: Split, spec: ImageSpec) -> Probes:
             variants.append(content)
     variant_pixels = np.stack([decode(content, spec).pixels for content in variants])
     return Probes(pixels, files + variants, variant_pixels, names)
+
+
+def validation_indices(split: Split) -> np.ndarray:
+    """Indices of the validation images that the gate compares on."""
+    return spread_indices(len(split), MAX_IMAGES)
 
 
 def spread_indices(count: int, most: int) -> np.ndarray:
