@@ -187,6 +187,19 @@ def test_class_weights_go_with_their_labels() -> None:
         np.testing.assert_allclose(weights, (rows * WEIGHTS).sum(axis=1), rtol=1e-5)
 
 
+def test_relative_weights_of_batches() -> None:
+    """Weighted losses over them are weighted means; over an epoch they mean 1."""
+    batches = Batches(noise(28), 7, 3, class_weights=WEIGHTS)
+    steps = range(batches.steps_per_epoch)
+    mean = float(np.mean([batches(step)[2].mean() for step in steps]))
+    for step in steps:
+        assert batches.relative_weight(step) == pytest.approx(batches(step)[2].mean() / mean)
+    assert np.mean([batches.relative_weight(step) for step in steps]) == pytest.approx(1.0)
+    assert Batches(noise(28), 7, 3).relative_weight(1) == 1.0
+    nothing = Batches(noise(28), 7, 3, class_weights=np.zeros(30, np.float32))
+    assert nothing.relative_weight(0) == 1.0
+
+
 def splits(labels: list[int], classes: int) -> Splits:
     array = np.array(labels, np.int32)
     split = ArraySplit(np.zeros((len(array), 4, 4, 1), np.uint8), array)

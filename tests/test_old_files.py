@@ -126,11 +126,8 @@ def test_epochs_of_a_resumed_run(stopped: Any, expected: Any) -> None:
 def test_metrics_of_a_resumed_run(stopped: Any, expected: Any) -> None:
     """The means of the epoch that was interrupted are over all of its steps."""
     found, wanted = read_rows(stopped[0] / "metrics.jsonl"), expected["rows"]
-    without_ratio = [
-        [{key: row[key] for key in row if key != "update_ratio"} for row in rows]
-        for rows in (found, wanted)
-    ]
-    require_close(*without_ratio)
+    keys = wanted[0].keys() - {"update_ratio"}  # Later versions have more metrics.
+    require_close(*([{key: row[key] for key in keys} for row in rows] for rows in (found, wanted)))
 
 
 def test_best_epoch_of_a_resumed_run(stopped: Any, expected: Any) -> None:
@@ -208,7 +205,7 @@ def test_evaluate(folder: Path) -> None:
     run = folder / "done"
     wanted = read(OLD / "done" / "evaluation.json")
     found = document("evaluate", run)
-    assert found.keys() == wanted.keys()
+    assert found.keys() > wanted.keys()  # Later versions have more metrics.
     assert found["images"] == wanted["images"]
     assert found["accuracy"] == pytest.approx(wanted["accuracy"], abs=0.005)
     assert found["loss"] == pytest.approx(wanted["loss"], abs=1e-3)

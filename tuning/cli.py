@@ -15,6 +15,7 @@ from tuning.progress import SearchProgress
 from tuning.search import SearchResult, SearchSettings, begin, resume, with_proposal
 from zoo.cli.output import Output
 from zoo.errors import StorageFault, UsageError
+from zoo.recipe.monitors import lower_is_better
 from zoo.report import search_figures
 from zoo.rundir import Search
 
@@ -111,10 +112,11 @@ def write_reports(out: Output, folder: Search, plots: bool, tensorboard: bool) -
     info = folder.info()
     tables.write_csv(records, folder.csv_file)
     if plots:
-        objective = info["recipe"].get("tune", {}).get("objective", "val_accuracy")
+        given = info["recipe"].get("tune", {}).get("objective", "val_accuracy")
+        objective = info.get("objective", given)  # Older versions stored what the recipe gave.
         files = search_figures.draw(
             [record.to_json() for record in records], info["stages"], objective,
-            folder.plots_folder, lower_is_better=objective == "val_loss",
+            folder.plots_folder, lower_is_better=lower_is_better(objective),
         )  # fmt: skip
         out.result({"plots": [str(file) for file in files]})
         out.text(f"plots     {folder.plots_folder}: {', '.join(file.name for file in files)}")

@@ -36,6 +36,7 @@ from tuning.trial_source import ConfirmationSource, StageSource, confirmation_na
 from tuning.trials import TrialRecord, sign
 from zoo.errors import Diverged, Interrupted, StorageFault, ZooError
 from zoo.recipe import Template
+from zoo.recipe.monitors import weighs_classes_alike
 from zoo.recipe.space import rejection
 from zoo.recipe.tune import Confirm, SearchStage, Tune
 from zoo.storage import fault_of
@@ -100,6 +101,7 @@ class Coordinator:
             state.update(status="running", pid=os.getpid(), host=socket.gethostname())
             listener.begin(self._folder, self._tune, self._template.recipe, self._executor.capacity)
             with self._executor:
+                self._settle_objective()
                 self._run_stages()
                 confirmed = self._confirm()
                 state.info["out_of_time"] = self._budget.ran_out
@@ -126,6 +128,17 @@ class Coordinator:
             raise
         finally:
             listener.end()
+
+    def _settle_objective(self) -> None:
+        """Waits for the data where they choose the objective."""
+        if self._tune.objective == "auto":
+            self._scheduler.wait_for_a_worker()
+            objective = self._state.info.get("objective", "val_accuracy")
+            self._tune = self._tune.model_copy(update={"objective": objective})
+            self._kept_runs.objective = objective
+            if weighs_classes_alike(objective):
+                self._listener.note(f"objective {objective}: classes are weighted or unbalanced")
+        self._state.update(objective=self._tune.objective)
 
     def _confirmation_seconds(self) -> float:
         """How long the confirmation will take."""

@@ -14,14 +14,17 @@ class KeptRuns:
         folder: the search's folder.
         journal: its finished trials.
         count: number of run folders kept.
-        objective: `val_accuracy` or `val_loss`.
+        objective: metric that trials are compared by.
+
+    Attributes:
+        objective: as given; it may be set until a trial has finished.
     """
 
     def __init__(self, folder: Search, journal: TrialJournal, count: int, objective: str) -> None:
         self._folder = folder
         self._journal = journal
         self._count = count
-        self._objective = objective
+        self.objective = objective
 
     def folder(self, trial: str) -> Run:
         """The run folder of a trial; it need not exist."""
@@ -31,7 +34,7 @@ class KeptRuns:
         """Whether a trial that has just finished is among the best of its group."""
         if record.status != "done":
             return False
-        best = best_first([*self._group(record.trial), record], self._objective)
+        best = best_first([*self._group(record.trial), record], self.objective)
         return record in best[: self._count]
 
     def tidy(self, trial: str) -> None:
@@ -41,7 +44,7 @@ class KeptRuns:
             trial: name of any trial of the group: what precedes its last dash names the group, so
                 that `coarse-` stands for the stage `coarse`.
         """
-        best = best_first(self._group(trial), self._objective)
+        best = best_first(self._group(trial), self.objective)
         stored_trials = self._folder.kept_trials()
         for record in best[self._count :]:
             if record.trial in stored_trials:

@@ -93,7 +93,7 @@ def confirmed_winner(
         confirmed: the trials that were trained again.
         best: the best trial before that.
         records: all finished trials.
-        objective: `val_accuracy` or `val_loss`.
+        objective: metric that trials are compared by.
         folder: for the error message.
 
     Raises:
@@ -131,7 +131,9 @@ def write_best(folder: Search, template: Template, tune: Tune, winner: Winner, t
     """
     values = deepcopy(dict(winner.info["values"]))  # One path may lie inside another one's value.
     lines = "\n".join(f"#   {path}: {value}" for path, value in values.items())
-    if tune.objective != template.recipe.train.monitor:
+    monitor, given = template.recipe.train.monitor, template.recipe.tune
+    left_to_data = monitor == "auto" and given is not None and given.objective == "auto"
+    if tune.objective != ("val_accuracy" if left_to_data else monitor):
         values["train.monitor"] = tune.objective
     write_text(
         folder.best_file,

@@ -25,6 +25,7 @@ from tuning.refine.narrow import standard_error
 from tuning.state import SearchState
 from tuning.trial_source import TrialSource
 from tuning.trials import TrialRecord, TrialResult, TrialSpec, sign
+from zoo.recipe.monitors import lower_is_better, weighs_classes_alike
 
 MAX_LOST_WORKERS = 3  # A trial with which so many workers were lost has failed.
 POLL_SECONDS = 0.5  # Between checks of the time budget.
@@ -104,6 +105,16 @@ class Scheduler:
             for event in self._executor.events(POLL_SECONDS):
                 self._handle(event, source)
 
+    def wait_for_a_worker(self) -> None:
+        """Waits until a worker has loaded the data, or the search's time is up.
+
+        Raises:
+            Exception: as `run`.
+        """
+        while "data" not in self._state.info and not self._budget.is_spent():
+            for event in self._executor.events(POLL_SECONDS):
+                self._handle_worker(event)
+
     def _fill_queue(self, source: TrialSource) -> None:
         """Draws no more trials than can run, so that each draw knows as many scores as possible."""
         while len(self._queue) + len(self._running) < self._executor.capacity:
@@ -121,6 +132,23 @@ class Scheduler:
         self._running[spec.trial] = _Running(spec, time.time(), search_limit)
         self._executor.submit(replace(spec, seconds=limit))
 
+    def _handle_worker(self, event: Event) -> None:
+        """Acts on an event that concerns a worker alone.
+
+        Raises:
+            Exception: as `_handle`.
+        """
+        match event:
+            case Ready():
+                for note in self._state.check_worker(event):
+                    self._listener.note(note)
+            case Lost():
+                self._listener.note(
+                    f"worker {event.worker} was lost ({event.reason}); another is started"
+                )
+            case Failed():
+                raise event.error
+
     def _handle(self, event: Event, source: TrialSource) -> None:
         """Acts on an event.
 
@@ -128,9 +156,8 @@ class Scheduler:
             Exception: that of a worker, or see `SearchState.check_worker`.
         """
         match event:
-            case Ready():
-                for note in self._state.check_worker(event):
-                    self._listener.note(note)
+            case Ready() | Failed():
+                self._handle_worker(event)
             case Started():
                 self._listener.started(self._running[event.trial].spec)
             case Progress():
@@ -143,8 +170,6 @@ class Scheduler:
                     self._write(record, source)
             case Lost():
                 self._lost(event, source)
-            case Failed():
-                raise event.error
 
     def _finished(self, running: _Running, result: TrialResult, source: TrialSource) -> None:
         """Asks for the run folder of a good trial; writes any other to the journal."""
@@ -164,8 +189,11 @@ class Scheduler:
         score, se = result.score, None
         if score is not None:
             score *= sign(spec.objective)
-            if spec.objective == "val_accuracy":
-                images = self._state.info["data"]["validation"]
+            if not lower_is_better(spec.objective):
+                data = self._state.info["data"]
+                images = data["validation"]
+                if weighs_classes_alike(spec.objective):
+                    images = data.get("balanced_images") or images
                 se = standard_error(min(max(score, 0.0), 1.0), images)
         return TrialRecord(
             trial=spec.trial,
@@ -201,7 +229,7 @@ class Scheduler:
 
     def _lost(self, event: Lost, source: TrialSource) -> None:
         """Runs the trial of a lost worker again, unless too many workers were lost with it."""
-        self._listener.note(f"worker {event.worker} was lost ({event.reason}); another is started")
+        self._handle_worker(event)
         if event.trial is None:
             return
         spec = self._running[event.trial].spec

@@ -22,7 +22,7 @@ from zoo.backend.choice import settle
 from zoo.capacity import require_memory
 from zoo.errors import Problem, RunError, StorageFault
 from zoo.json_files import dumps
-from zoo.recipe import Template
+from zoo.recipe import Recipe, Template
 from zoo.recipe.resolve import dump_data
 from zoo.recipe.tune import Tune, proposal
 from zoo.rundir import Search, write_text
@@ -164,6 +164,7 @@ def _run(
     settle(info.get("backend"), settings.listener.note)  # The workers inherit it.
     executor = LocalExecutor(folder, info["workers"], template.moved, settings.silence)
     state = SearchState(folder, info)
+    tune = tune.model_copy(update={"objective": _objective(info, template.recipe, tune)})
     return Coordinator(state, template, tune, executor, settings.listener).run()
 
 
@@ -193,6 +194,19 @@ def _with_more_trials(
         )
     entry = {"stage": target, "trials": count, "at": time.strftime(TIME_FORMAT)}
     return {**info, "added": [*info.get("added", ()), entry]}
+
+
+def _objective(info: dict[str, Any], recipe: Recipe, tune: Tune) -> str:
+    """What trials are compared by; `auto` where only the data tell."""
+    if tune.objective != "auto":
+        return tune.objective
+    if "data" in info:  # A search of an older version compared accuracies.
+        return str(info.get("objective", "val_accuracy"))
+    if recipe.train.monitor != "auto":
+        return recipe.train.monitor
+    path = "train.class_weight"
+    weighted = any(key == path or key.startswith(f"{path}.") for key in tune.space)
+    return "val_balanced_accuracy" if weighted else "auto"
 
 
 def _has_more_time(info: dict[str, Any], tune: Tune | None) -> bool:

@@ -50,12 +50,14 @@ class SearchState:
             data = {
                 "fingerprint": worker.fingerprint, "train": worker.train,
                 "validation": worker.validation, "classes": worker.classes,
+                "balanced_images": worker.balanced_images,
             }  # fmt: skip
             machine = {
                 "backend": worker.backend, "device": worker.device,
                 "versions": dict(worker.versions),
             }  # fmt: skip
-            self.update(data=data, **machine)
+            objective = self.info.get("objective") or worker.monitor
+            self.update(data=data, objective=objective, **machine)
             return [f"note: {note}" for note in worker.notes]
         notes = self._compare_machine(worker)
         if recorded["fingerprint"] != worker.fingerprint:

@@ -10,10 +10,11 @@ import numpy as np
 
 from tuning import pruning
 from tuning.trials import TrialSpec, sign
-from zoo import losses
-from zoo.check.judge.chance import guessing_bound
+from zoo import class_metrics, losses
+from zoo.check.judge.chance import balanced_guessing_bound, guessing_bound
 from zoo.data.splits import Split
 from zoo.recipe import Recipe
+from zoo.recipe.monitors import weighs_classes_alike
 from zoo.train.observers import Observer, StepCounter, StopTraining
 
 RUNG_IMAGES = 1000  # Validation images that a rung is scored on.
@@ -46,21 +47,18 @@ class RungScorer:
         self.classes = classes
         self.images = validation.images(chosen)
         self.labels = np.asarray(validation.labels)[chosen]
-        counts = np.bincount(self.labels, minlength=classes)
-        self.guessing_accuracy = guessing_bound(
-            float(counts.max() / counts.sum()), len(self.labels)
-        )
+        self._counts = np.bincount(self.labels, minlength=classes)
 
     def score(self, model: keras.Model, objective: str, recipe: Recipe) -> float:
         """Scores the model on the sample, at most `RUNG_IMAGES` images.
 
         Args:
             model: the model.
-            objective: `val_accuracy` or `val_loss`.
+            objective: metric that trials are compared by.
             recipe: the trial's recipe, whose loss is used.
 
         Returns:
-            An accuracy from 0 to 1, or a negated loss, at most 0: higher is better.
+            A metric from 0 to 1, or a negated loss, at most 0: higher is better.
         """
         logits = np.concatenate(
             [
@@ -70,13 +68,22 @@ class RungScorer:
         )
         if objective == "val_accuracy":
             return float(np.mean(logits.argmax(axis=1) == self.labels))
+        if objective == "val_auc":
+            return class_metrics.auc(self.labels, logits)
+        if weighs_classes_alike(objective):
+            predicted = logits.argmax(axis=1)
+            table = class_metrics.confusion_matrix(self.labels, predicted, self.classes)
+            return class_metrics.from_confusion_matrix(table)[objective.removeprefix("val_")]
         loss = losses.make_loss(recipe.train.loss)
         return sign(objective) * float(loss(self.labels, logits.astype(np.float32)))
 
     def guessing_score(self, objective: str, recipe: Recipe) -> float:
         """The score that guessing reaches; see `score`."""
+        counts = self._counts
         if objective == "val_accuracy":
-            return self.guessing_accuracy
+            return guessing_bound(float(counts.max() / counts.sum()), len(self.labels))
+        if weighs_classes_alike(objective):
+            return balanced_guessing_bound(counts.tolist(), 0.5 if objective == "val_auc" else None)
         return sign(objective) * losses.uniform_loss(recipe.train.loss, self.classes)
 
 

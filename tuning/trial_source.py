@@ -215,7 +215,7 @@ class ConfirmationSource:
         seed: the search's seed.
         best: the trials, best first.
         count: number of fresh seeds.
-        objective: `val_accuracy` or `val_loss`.
+        objective: metric that trials are compared by.
         done: names of the trainings that are finished already.
 
     Attributes:

@@ -38,6 +38,8 @@ from zoo.train.loop.choose import choose
 from zoo.train.loop.device_loop import DeviceLoop
 from zoo.train.loop.resident import ResidentData
 from zoo.train.observers import StepCounter
+from zoo.train.selection import with_monitor
+from zoo.train.validation_metrics import ValidationMetrics
 
 NETWORKS_KEPT = 3  # Compiled networks in a process.
 Weights = list[np.ndarray]
@@ -127,6 +129,7 @@ class TrialTrainer:
             ZooError: an image can no longer be read.
         """
         entered = time.perf_counter()
+        recipe, _ = with_monitor(recipe, self.data.train)
         planned = plan(recipe, self.classes)
         network = self.network(recipe, planned)
         began = time.perf_counter()
@@ -139,13 +142,16 @@ class TrialTrainer:
         def keep_weights(model: keras.Model) -> None:
             weights[:] = [backend.to_numpy(variable) for variable in model.variables]
 
-        metrics, best = MetricsLogger(), BestEpoch(config.monitor, keep_weights)
+        validated = network.validated
+        best = BestEpoch(config.monitor, keep_weights, lambda: validated.never_predicted)
+        metrics = MetricsLogger()
         trial = TrialObserver(spec, recipe, self._scorer, on_progress)
         observers = components.observers(recipe, self.data, batches, model, [trial, metrics, best])
         # A short trial has no early stopping; a full training, to confirm, ends as its run would.
         callbacks = FitCallbacks(
-            observers, components.early_stopping(recipe), model, counter, StepLosses(batches.size)
-        )
+            observers, components.early_stopping(recipe), model, counter, StepLosses(batches.size),
+            validated,
+        )  # fmt: skip
         status, reason, steps = self._fit(network, batches, callbacks)
         score = best.score
         if status == "pruned" and score is None:
@@ -213,7 +219,9 @@ class TrialTrainer:
                 self.scaling(recipe),
                 "device" if last.network.device_loop else "host",
             ),
-            **run_metadata.at_end(last.best, result.epochs, result.steps, model.count_params()),
+            **run_metadata.at_end(
+                last.best, self.data.class_names, result.epochs, result.steps, model.count_params()
+            ),
             reason=result.reason,
             seconds=round(result.seconds, 3),
         )
@@ -230,6 +238,7 @@ class _SharedNetwork:
             _with_unit_rate(recipe), planned, trainer.scaling(recipe), steps
         )
         self.hyperparameters = HyperparameterVariables(self.model, recipe, planned)
+        self.validated = ValidationMetrics(self.model, trainer.data.validation, recipe)
         optimizer = [backend.to_numpy(v) for v in self.model.optimizer.variables]
         self.device_loop: DeviceLoop | None = None
         self.validation = trainer.validation
@@ -251,7 +260,8 @@ class _SharedNetwork:
             self.model.reset_metrics()
         self._variables = checkpoint.variables(self.model)
         self._initial_weights: OrderedDict[int, Weights] = OrderedDict()  # By seed.
-        metrics = [backend.to_numpy(v) for v in self.model.metrics_variables]
+        others = len(self.model.variables) + len(optimizer)
+        metrics = [backend.to_numpy(v) for v in self._variables[others:]]
         self._other_values = [*optimizer, *metrics]
 
     def restart(self, recipe: Recipe, planned: Plan) -> None:

@@ -7,14 +7,15 @@ from dataclasses import asdict, dataclass, field, fields
 from typing import TYPE_CHECKING, Any
 
 from tuning.refine.edges import ScoredTrial
+from zoo.recipe.monitors import lower_is_better
 
 if TYPE_CHECKING:
     from zoo.recipe import Recipe, Template
 
 
 def sign(objective: str) -> float:
-    """+1 for `val_accuracy`, -1 for `val_loss`: multiplies a metric so that higher is better."""
-    return 1.0 if objective == "val_accuracy" else -1.0
+    """-1 for `val_loss`, else +1: multiplies a metric so that higher is better."""
+    return -1.0 if lower_is_better(objective) else 1.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,7 +29,7 @@ class TrialSpec:
         values: sampled values by recipe path.
         seed: the recipe's seed for this trial.
         epochs: length of the training; None for the recipe's own epochs.
-        objective: `val_accuracy` or `val_loss`.
+        objective: metric that the search compares trials by; never `auto`.
         rule: pruning rule: `median`, `asha` or `none`.
         rivals: by step of a rung, the scores there of the trials it is compared with.
         seconds: time limit of the training; None for no limit.
@@ -70,7 +71,7 @@ class TrialSpec:
 
 @dataclass(frozen=True, kw_only=True)
 class TrialResult:
-    """The measurements of a worker. Higher scores are better: an accuracy or a negated loss.
+    """The measurements of a worker. Higher scores are better: a loss is negated.
 
     Attributes:
         status: `done`, `pruned`, `diverged`, `timeout` or `failed`.
@@ -112,7 +113,7 @@ class TrialRecord:
     """A finished trial: a row of trials.jsonl. The fields are the row's keys, in their order.
 
     Attributes:
-        score: the metric as measured, an accuracy or a loss; None if the trial has none. A loss is
+        score: the search's objective as measured; None if the trial has none. A loss is
             negated in `TrialResult.score`, and in the scores of `rungs`.
         se: standard error of the score; None if unknown.
         wanted_epochs: the spec's epochs.

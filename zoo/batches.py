@@ -105,6 +105,23 @@ class Batches:
             self.error = error
             raise
 
+    def relative_weight(self, step: int) -> float:
+        """Mean class weight of a step's images over that of all images; 1 without class weights.
+
+        A weighted loss of the step divided by it compares with that of another step. It is 1, too,
+        if no image of the step has any weight.
+        """
+        weights = self.class_weights
+        if weights is None:
+            return 1.0
+        batch = float(weights[self.split.labels[self.indices(step)]].mean())
+        return batch / self._mean_weight if batch > 0 else 1.0
+
+    @cached_property
+    def _mean_weight(self) -> float:
+        weights = self.class_weights
+        return 1.0 if weights is None else float(weights[self.split.labels].mean())
+
     def draws(self, step: int) -> dict[str, Any]:
         """Everything random about the batch of a step, for a device that makes the batch itself.
 

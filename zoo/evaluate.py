@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
 from sklearn import metrics
 
-from zoo import losses
+from zoo import class_metrics, losses
 from zoo.artifact.trained_run import TrainedRun, softmax
 from zoo.data.load import load as load_data
 from zoo.errors import DataError, StorageFault
 from zoo.progress import Progress, no_progress
+from zoo.recipe.monitors import CLASS_METRICS
 from zoo.rundir import write_json
 
-OVERALL = ("accuracy", "top5_accuracy", "loss", "ece")
+OVERALL = ("accuracy", "top5_accuracy", "loss", "ece", *CLASS_METRICS)
 BINS = 15  # Of the calibration error, as in Guo et al. 2017.
 
 
@@ -34,9 +36,11 @@ def evaluate(
             recipe.
 
     Returns:
-        split, images, accuracy, top5_accuracy, loss, ece, per_class, confusion_matrix (rows are
-        true classes); for `test` also test_evaluations, the number of evaluations so far; with
-        test-time augmentation also `tta`: its kind, accuracy, top5_accuracy, loss and ece.
+        split, images, accuracy, top5_accuracy, loss, ece; balanced_accuracy, f1, recall and auc,
+        which weigh classes alike (see `zoo.class_metrics`); never_predicted (names of the classes
+        that have images, but that none was taken for), per_class, confusion_matrix (rows are true
+        classes); for `test` also test_evaluations, the number of evaluations so far; with test-time
+        augmentation also `tta`: its kind, and its metrics up to auc.
 
     Raises:
         DataError: the split does not exist, or the data or their classes are not those of the run.
@@ -101,6 +105,8 @@ def compute_metrics(
     k = min(5, len(classes))
     # Ties go to the first classes, as in argmax: equal logits are right for k classes, not for all.
     top = np.argsort(-logits, axis=1, kind="stable")[:, :k]
+    table = class_metrics.confusion_matrix(labels, predictions, len(classes))
+    area = class_metrics.auc(labels, logits)
     precision, recall, f1, support = metrics.precision_recall_fscore_support(
         labels, predictions, labels=classes, zero_division=0.0
     )
@@ -109,6 +115,9 @@ def compute_metrics(
         "accuracy": float(np.mean(predictions == labels)),
         "top5_accuracy": float(np.mean((top == labels[:, None]).any(axis=1))),
         "ece": calibration_error(probabilities, labels),
+        **class_metrics.from_confusion_matrix(table),
+        "auc": area if math.isfinite(area) else None,
+        "never_predicted": [class_names[number] for number in class_metrics.never_predicted(table)],
         "per_class": [
             {
                 "class": name,
@@ -119,7 +128,7 @@ def compute_metrics(
             }
             for i, name in enumerate(class_names)
         ],
-        "confusion_matrix": metrics.confusion_matrix(labels, predictions, labels=classes).tolist(),
+        "confusion_matrix": table.tolist(),
     }
 
 

@@ -11,6 +11,7 @@ from math import log
 from typing import Any
 
 import keras
+import numpy as np
 from keras import ops
 
 from zoo.recipe.fields import Choice
@@ -35,6 +36,27 @@ def uniform_loss(choice: Choice, num_classes: int) -> float:
     if choice.word == "svm":
         return float(choice.options.margin * (num_classes - 1))
     return log(num_classes)
+
+
+def class_weights(choice: Choice | None, labels: np.ndarray, num_classes: int) -> np.ndarray | None:
+    """The weight of each class in the loss.
+
+    Args:
+        choice: the recipe's `train.class_weight`; `values` gives a weight for each class.
+        labels: of the training images, int (images,).
+        num_classes: number of classes.
+
+    Returns:
+        float32 (classes,); None if all classes have the same weight.
+    """
+    if choice is None:
+        return None
+    if choice.word == "values":
+        return np.array(choice.options.weights, np.float32)
+    counts = np.bincount(labels, minlength=num_classes)
+    present = counts > 0
+    balanced = counts.sum() / (present.sum() * np.maximum(counts, 1))
+    return np.where(present, balanced, 1).astype(np.float32)
 
 
 def _is_distribution(y_true: Any, y_pred: Any) -> bool:

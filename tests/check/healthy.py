@@ -9,10 +9,11 @@ from zoo.check.judge.data import InputScale, NormalizationStatistics
 from zoo.check.judge.filters import FilterSmoothness
 from zoo.check.judge.gradients import Gradients, KernelGradient
 from zoo.check.judge.labels import ClassCounts, DuplicateCounts
-from zoo.check.judge.learning_rate import LearningRateScan
 from zoo.check.judge.loss import HeadConfidence, LossWiring
+from zoo.check.judge.momentum import Momentum
 from zoo.check.judge.norm import BatchNormConfig, BatchNormLayer
 from zoo.check.judge.overfit import Overfit
+from zoo.check.judge.rate_scan import LearningRateScan
 from zoo.check.judge.rates import RatePoint
 from zoo.check.judge.regularisation import Regularisation
 from zoo.check.judge.short_training import InputIndependent, ShortTrainingAccuracy
@@ -121,5 +122,8 @@ HEALTHY: dict[str, Any] = {
     "C20": FilterSmoothness(p=0.001, morans_i=0.6, kernel_size=(7, 7)),
     "C17": LossPlateau(loss=1.4, accuracy=0.5, guessing_loss=2.302585, chance=0.12),
     "C25": Symmetry(),
+    "C26": Momentum(
+        optimizer="SGD", option="momentum", value=0.9, learning_rate=0.1, sums=True, updates=4000
+    ),
     "C21": BatchNormConfig(layers=[LAYER], steps=3520, batch_size=128, last_batch=72),
 }

@@ -372,6 +372,12 @@ PLANTED_FAULTS = [
         "drop_remainder",
         ("train.batch_size=157", "model.stack=[{fc: {units: 16}}]"),
     ),
+    PlantedFault(
+        "momentum that remembers the whole training",
+        "C26",
+        "lower momentum, to 0.9",
+        ("train.optimizer={SGD: {learning_rate: 0.1, momentum: 0.999}}",),
+    ),
     PlantedFault("L2 of 1.0", "C07", "l2", ("model.defaults.kernel_regularizer={l2: 1.0}",)),
     PlantedFault(
         "weight decay 1.0",

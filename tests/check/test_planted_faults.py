@@ -16,7 +16,7 @@ BAD = (Verdict.WARN, Verdict.FAIL)
 
 def bad_advice(finding: Finding) -> str:
     """All advice of a finding's parts that are WARN or FAIL."""
-    also = [entry["advice"] for entry in finding.details.get("also", ()) if entry["verdict"] in BAD]
+    also = [part.advice for part in finding.also if part.verdict in BAD]
     return " ".join([finding.advice, *also])
 
 

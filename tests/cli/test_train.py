@@ -13,6 +13,7 @@ from zoo.rundir import Run
 
 TRAIN_KEYS = {
     "run", "status", "epochs", "best_epoch", "seconds", "images_per_second", "val_accuracy",
+    "monitor", "never_predicted",
 }  # fmt: skip
 
 
@@ -132,7 +133,7 @@ def test_all_at_once_in_a_process(recipe: Path, tmp_path: Path) -> None:
     done = zoo("train", recipe, "--json", "-q", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     output = json.loads(done.stdout)
-    assert output.keys() == TRAIN_KEYS | {"accuracy", "test_loss", "export"}
+    assert output.keys() == TRAIN_KEYS | {"accuracy", "balanced_accuracy", "test_loss", "export"}
     assert output["export"].keys() == {"path", "format", "parity"}
     assert output["export"]["parity"]["passed"]
     assert done.stderr == ""

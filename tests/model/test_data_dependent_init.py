@@ -10,13 +10,14 @@ import numpy as np
 import pytest
 
 from tests.runs import network, same, weights
-from zoo import losses
+from zoo import backend, losses
 from zoo.data.load import load as load_data
 from zoo.data.normalise import normalisation
 from zoo.data.splits import ArraySplit, Splits
 from zoo.model import builder, introspect
 from zoo.model.data_dependent_init import initialise, whitening
 from zoo.recipe import Recipe
+from zoo.recipe.schema import ClassWeight
 
 
 @pytest.fixture(scope="module")
@@ -141,6 +142,24 @@ def test_class_priors(tmp_path: Path, scale: float) -> None:
     loss = float(losses.make_loss(recipe.train.loss)(labels, model.predict_on_batch(images)))
     shares = np.array([0.8, 0.15, 0.05])
     assert loss == pytest.approx(-(shares * np.log(shares)).sum(), abs=0.011)
+
+
+def test_class_priors_with_class_weights(tmp_path: Path) -> None:
+    """The shares are those of the weight: the two do not cancel out."""
+    labels = np.repeat(np.arange(3, dtype=np.int32), [80, 15, 5])
+    split = ArraySplit(np.zeros((100, 8, 8, 1), np.uint8), labels)
+    head = "  head: {bias_initializer: class_priors}\n"
+    recipe = greyscale(tmp_path, "[{conv: {filters: 4}}]", head)
+    given: Any = {"values": {"weights": [1, 2, 0]}}
+    for word, shares in (("balanced", [1, 1, 1]), (given, [80, 30, 1e-3])):
+        weighted = recipe.train.model_copy(
+            update={"class_weight": ClassWeight.model_validate(word)}
+        )
+        changed = recipe.model_copy(update={"train": weighted})
+        model = builder.build(changed, 3, normalisation("scale01", split))
+        initialise(model, changed, split)
+        bias = backend.to_numpy(model.get_layer("logits").bias)
+        np.testing.assert_allclose(np.exp(bias), np.array(shares) / sum(shares), rtol=1e-4)
 
 
 def test_nothing_to_do_does_nothing(tmp_path: Path, data: Splits) -> None:

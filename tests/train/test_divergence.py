@@ -59,6 +59,19 @@ def test_without_a_limit_only_what_is_not_finite_ends_a_training() -> None:
     assert seen(guard(None), [2.0, math.nan]) == 1
 
 
+def test_heavy_batches_are_no_divergence() -> None:
+    """A loss counts over the weight of its batch: a batch of a rare class's images weighs more."""
+    weights = [0.5, 0.5, *[10.0] * 6]
+    losses = [0.7 * weight for weight in weights]
+    assert seen(guard(floor=0.7), losses) == 6
+    weighing = guard(floor=0.7)
+    weighing.relative_weight = weights.__getitem__
+    assert seen(weighing, losses) is None
+    rising = guard(floor=0.7)
+    rising.relative_weight = weights.__getitem__
+    assert seen(rising, [loss * (4 if step else 1) for step, loss in enumerate(losses)]) == 5
+
+
 @given(LOSSES, st.integers(1, 9))
 def test_the_step_is_the_same_however_many_are_told_at_once(
     losses: list[float], at_once: int

@@ -21,6 +21,7 @@ from zoo.data.splits import ArraySplit
 from zoo.errors import Diverged, RecipeError, RunError
 from zoo.evaluate import evaluate
 from zoo.recipe import dump, load, words
+from zoo.recipe.monitors import CLASS_METRICS
 from zoo.recipe.schema import Augmentation
 from zoo.rundir import Run
 from zoo.train import Settings, components, train
@@ -78,7 +79,8 @@ def test_rows(trained: Run) -> None:
     assert [row["epoch"] for row in rows] == [1, 2]
     assert [row["step"] for row in rows] == [5, 10]
     keys = {"epoch", "step", "loss", "accuracy", "val_loss", "val_accuracy", "learning_rate"}
-    assert all(row.keys() == keys | {"update_ratio", "seconds"} for row in rows)
+    keys |= {"val_balanced_accuracy", "val_f1", "val_recall", "val_auc", "update_ratio", "seconds"}
+    assert all(row.keys() == keys for row in rows)
     assert rows[0]["learning_rate"] == pytest.approx(0.01)
     assert rows[1]["loss"] < rows[0]["loss"] < 2.5
 
@@ -102,6 +104,10 @@ def test_best_model_is_the_epoch_that_run_json_says(trained: Run) -> None:
     metrics = evaluate(TrainedRun(trained), "validation")
     assert metrics["accuracy"] == pytest.approx(row["val_accuracy"], abs=1e-6)
     assert metrics["loss"] == pytest.approx(row["val_loss"], rel=1e-4)
+    for key in CLASS_METRICS:
+        assert metrics[key] == pytest.approx(row[f"val_{key}"], abs=1e-6), key
+        assert info[f"val_{key}"] == row[f"val_{key}"]
+    assert info["never_predicted"] == metrics["never_predicted"]
 
 
 def test_best_is_not_the_last(tmp_path: Path) -> None:

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from statistics import fmean
+from typing import Any
 
 import pytest
 
 from tests.disks import failing_from
+from tests.tuning import stand_in
 from tests.tuning.searches import SPACE, TOTAL, Recorder, lasting, template
 from tests.tuning.stand_in import BEST, RATE
 from tuning import state
@@ -111,6 +114,42 @@ def test_the_lowest_loss_is_best(tmp_path: Path) -> None:
     ]
     assert result.best["score"] == pytest.approx(min(means))
     assert load(str(result.folder.best_file)).train.monitor == "val_loss"
+
+
+@pytest.mark.parametrize(
+    "changes, measured, objective",
+    [
+        ({}, "val_accuracy", "val_accuracy"),
+        ({}, "val_balanced_accuracy", "val_balanced_accuracy"),
+        ({"objective": "val_accuracy"}, "val_balanced_accuracy", "val_accuracy"),
+        (
+            {"space": {**SPACE, "train.class_weight": {"values": ["none", "balanced"]}}},
+            "val_accuracy",
+            "val_balanced_accuracy",
+        ),
+    ],
+)
+def test_objective_that_the_data_choose(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    changes: dict[str, Any],
+    measured: str,
+    objective: str,
+) -> None:
+    """The worker says what the data ask for; a word of the recipe precedes it."""
+    ready = replace(stand_in.ready(), monitor=measured, balanced_images=100.0)
+    monkeypatch.setattr(stand_in, "ready", lambda: ready)
+    stages = [{"name": "only", "trials": 3, "epochs": 1}]
+    given = template(tmp_path, stages=stages, confirm="none", extend=0, **changes)
+    result = begin(given, tmp_path)
+    assert result.folder.info()["objective"] == objective
+    error = 100 if objective == "val_balanced_accuracy" else 10_000
+    for row in lasting(result.folder):
+        expected = (row["score"] * (1 - row["score"]) / error) ** 0.5
+        assert row["se"] == pytest.approx(expected)
+    monitor = load(str(result.folder.best_file)).train.monitor
+    left = not changes and objective == "val_accuracy"
+    assert monitor == ("auto" if left else objective)
 
 
 @pytest.mark.parametrize("oracle", ["bayesian", "hyperband"])

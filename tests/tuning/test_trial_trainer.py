@@ -253,13 +253,13 @@ def test_a_trial_that_takes_too_long_is_stopped(bench: TrialTrainer, tmp_path: P
     assert result.reason == f"over 0 minutes after step {result.steps}"
 
 
-@pytest.mark.parametrize("objective", ["val_accuracy", "val_loss"])
+@pytest.mark.parametrize("objective", ["val_accuracy", "val_loss", "val_balanced_accuracy"])
 def test_left_behind_by_others(bench: TrialTrainer, tmp_path: Path, objective: str) -> None:
     recipe = tiny(tmp_path, SGD, f"train.monitor={objective}")  # As `TrialSpec.recipe` does.
     steps = rungs("median", steps_of(recipe, bench.data))
     alone = ran(bench, recipe, objective=objective, rule="median")
     assert (alone.status, list(alone.rungs)) == ("done", steps)
-    better = 1.0 if objective == "val_accuracy" else -0.01
+    better = -0.01 if objective == "val_loss" else 1.0
     rivals = {step: [better] * 5 for step in steps}
     lost = ran(bench, recipe, objective=objective, rule="median", rivals=rivals)
     assert (lost.status, lost.steps) == ("pruned", steps[0])
@@ -270,7 +270,7 @@ def test_left_behind_by_others(bench: TrialTrainer, tmp_path: Path, objective: s
     # In the second epoch, its score is that of the first.
     late = ran(bench, recipe, objective=objective, rule="median", rivals={steps[-1]: [better] * 5})
     assert (late.status, late.steps, late.epochs) == ("pruned", steps[-1], 1)
-    sign = 1 if objective == "val_accuracy" else -1
+    sign = -1 if objective == "val_loss" else 1
     assert late.score == sign * alone.curve[0][objective]
 
 

@@ -40,6 +40,8 @@ class Ready:
         backend: Keras's backend.
         device: what the worker trains on.
         versions: versions of the libraries that affect results, by name.
+        monitor: what selects the best epoch of the recipe, on these data.
+        balanced_images: see `zoo.check.judge.chance`, of the validation images; None: unknown.
     """
 
     fingerprint: str
@@ -50,6 +52,8 @@ class Ready:
     backend: str
     device: str
     versions: Mapping[str, str]
+    monitor: str = "val_accuracy"
+    balanced_images: float | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -76,9 +76,12 @@ def _serve(channel: Channel) -> None:
 
     backend.prepare(deterministic=recipe.train.deterministic, seed=recipe.seed)
     import keras
+    import numpy as np
 
     from tuning.trial_trainer import TrialTrainer
+    from zoo.check.judge.chance import balanced_images
     from zoo.data.load import load
+    from zoo.train.selection import choose_monitor
 
     # Reading images may take longer than any trial.
     data = load(recipe, progress=lambda *_: channel.heartbeat(Alive()))
@@ -93,6 +96,8 @@ def _serve(channel: Channel) -> None:
             backend=keras.backend.backend(),
             device=backend.device(),
             versions=backend.versions(),
+            monitor=choose_monitor(recipe, data.train)[0],
+            balanced_images=balanced_images(np.bincount(data.validation.labels).tolist()),
         )
     )
     trial = ""

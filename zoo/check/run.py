@@ -11,6 +11,7 @@ from typing import Any
 
 from zoo.check.judge import CHECKS, Finding, Verdict, merge, worst_verdict
 from zoo.check.judge.rates import RoundedSuggestion
+from zoo.check.judge.reconcile import reconcile
 from zoo.check.measure import MEASURE, Subject
 from zoo.check.measure.subject import ALL_CHECKS
 from zoo.errors import UsageError
@@ -132,7 +133,7 @@ def _run(subject: Subject, names: list[str], progress: Progress) -> CheckReport:
         else:
             findings.append(entry.judge(numbers))
         seconds[name] = time.perf_counter() - began
-    findings.sort(key=lambda finding: finding.id)
+    findings = reconcile(sorted(findings, key=lambda finding: finding.id))
     scan = subject.cache.scan
     return CheckReport(
         findings,

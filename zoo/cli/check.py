@@ -208,7 +208,7 @@ def format_finding(finding: Finding) -> str:
     value = "" if finding.value is None else f"{finding.value:.4g}"
     lines = [f"{finding.verdict:<4}  {finding.id} {finding.name:<32} {value:>9}"]
     lines[0] += f"  expected: {finding.threshold}"
-    others = [f"{other['verdict']}: {other['advice']}" for other in finding.details.get("also", ())]
+    others = [f"{part.verdict}: {part.advice}" for part in finding.also]
     for text in (finding.advice, *others):
         lines.append(fill(text, WIDTH, initial_indent=INDENT, subsequent_indent=INDENT))
     return "\n".join(lines)

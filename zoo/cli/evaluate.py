@@ -45,6 +45,7 @@ def evaluate(
         if split not in SPLITS:
             raise UsageError(f"--split {split}: unknown. Expected one of: {', '.join(SPLITS)}.")
         trained = open_trained_run(run, overrides or (), out.note)
+        from zoo.class_metrics import say_never_predicted
         from zoo.evaluate import evaluate as measure
         from zoo.progress import progress_bar
 
@@ -56,6 +57,9 @@ def evaluate(
                 out.text("\n".join(_lines(split, error.facts)))
             raise
         out.result(result)
+        if result["never_predicted"]:
+            sentence = say_never_predicted(result["never_predicted"], f"{split} image")
+            out.note(f"warning: {sentence}. See train.class_weight and train.monitor.")
         out.text("\n".join(_lines(split, result)))
 
 
@@ -68,6 +72,9 @@ def _lines(split: str, result: dict[str, Any]) -> list[str]:
         f"{split}: {result['images']:,} images",
         f"accuracy        {result['accuracy']:.4f}",
         f"top-5 accuracy  {result['top5_accuracy']:.4f}",
+        f"balanced        accuracy {result['balanced_accuracy']:.4f}, each class counts the same",
+        f"macro           F1 {result['f1']:.4f}, recall {result['recall']:.4f}, "
+        f"AUC {_area(result)}",
         f"loss            {result['loss']:.4f}",
         f"calibration     ECE {result['ece']:.4f} (expected calibration error, 15 bins)",
     ]
@@ -76,11 +83,16 @@ def _lines(split: str, result: dict[str, Any]) -> list[str]:
         lines.append(
             f"with {tta['kind']}  accuracy {tta['accuracy']:.4f}, "
             f"top-5 {tta['top5_accuracy']:.4f}, loss {tta['loss']:.4f}, "
-            f"ECE {tta['ece']:.4f}"
+            f"ECE {tta['ece']:.4f}, balanced accuracy {tta['balanced_accuracy']:.4f}"
         )
     names = [entry["class"] for entry in result["per_class"]]
     confusions = _confusions(names, result["confusion_matrix"])
     return [*lines, "", columns(per_class, right=(1, 2, 3, 4)), "", *confusions]
+
+
+def _area(result: dict[str, Any]) -> str:
+    """The AUC; it is undefined where all images are of one class."""
+    return "undefined" if result["auc"] is None else f"{result['auc']:.4f} (one class against all)"
 
 
 def _confusions(names: list[str], matrix: list[list[int]]) -> list[str]:

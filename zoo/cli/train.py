@@ -154,7 +154,7 @@ def _train_seeds(
         rows.append({"seed": seed, **(part.document or {})})
         out.result({"seeds": rows})  # What is done is told, whatever comes.
     diverged = [row["seed"] for row in rows if row["status"] != "done"]
-    for key, name in (("accuracy", "test accuracy"), ("val_accuracy", "validation accuracy")):
+    for key, name in _summarized(rows):
         values = [row[key] for row in rows if row["status"] == "done" and key in row]
         if len(values) > 1:
             mean, deviation = statistics.mean(values), statistics.stdev(values)
@@ -180,6 +180,16 @@ def _with_seeds_left(error: StorageFault, recipe: str, seed: int, numbers: range
         seeds = f" --seeds {left}" if left > 1 else ""
         sentence += f" Those that are left: zoo train {recipe} --set seed={seed + 1}{seeds}"
     return error.adding(sentence)
+
+
+def _summarized(rows: Sequence[dict[str, Any]]) -> list[tuple[str, str]]:
+    """Metrics whose mean over the seeds is told: accuracies, and what selected the epochs."""
+    metrics = [("accuracy", "test accuracy"), ("val_accuracy", "validation accuracy")]
+    monitors = {str(row["monitor"]) for row in rows if row.get("monitor")}
+    if monitors - {"val_accuracy", "val_loss"}:
+        metrics.append(("balanced_accuracy", "test balanced accuracy"))
+        metrics += [(key, key) for key in sorted(monitors - {"val_accuracy"})]
+    return metrics
 
 
 def _train(
@@ -234,26 +244,35 @@ def _train(
     else:
         run = resume_training(resume, settings, overrides)
     info = run.started_info()
+    monitor = info.get("monitor") or "val_accuracy"  # Older versions did not store it.
     keys = ("status", "epochs", "best_epoch", "seconds", "images_per_second", "val_accuracy")
-    out.result({"run": str(run), **{key: info.get(key) for key in keys}})
+    result = {key: info.get(key) for key in (*keys, "monitor", monitor, "never_predicted")}
+    out.result({"run": str(run), **result})
+    selected_by = "" if monitor == "val_accuracy" else f", {monitor} {info[monitor]:.4f}"
     out.text(
         f"trained   {info['epochs']} epochs in {info['seconds']:.1f} s, best epoch "
-        f"{info['best_epoch']}: validation accuracy {info['val_accuracy']:.4f}"
+        f"{info['best_epoch']}: validation accuracy {info['val_accuracy']:.4f}{selected_by}"
     )
     return run, flags
 
 
 def _evaluate(out: Output, trained: TrainedRun) -> None:
     from zoo.evaluate import evaluate
+    from zoo.recipe.monitors import weighs_classes_alike
 
     result = evaluate(trained)
-    out.result({"accuracy": result["accuracy"], "test_loss": result["loss"]})
+    out.result({key: result[key] for key in ("accuracy", "balanced_accuracy")})
+    out.result({"test_loss": result["loss"]})
     with_tta = ""
     if "tta" in result:
         out.result({"tta": result["tta"]})
         with_tta = f" ({result['tta']['accuracy']:.4f} with tta: {result['tta']['kind']})"
+    balanced = result["balanced_accuracy"]
+    by_class = weighs_classes_alike(trained.recipe.train.monitor)
+    with_balanced = f", balanced accuracy {balanced:.4f}" if by_class else ""
     out.text(
-        f"test      accuracy {result['accuracy']:.4f}{with_tta} on {result['images']:,} images"
+        f"test      accuracy {result['accuracy']:.4f}{with_tta}{with_balanced} on "
+        f"{result['images']:,} images"
     )
 
 

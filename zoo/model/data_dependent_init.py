@@ -8,7 +8,7 @@ from __future__ import annotations
 import keras
 import numpy as np
 
-from zoo import backend, seeds
+from zoo import backend, losses, seeds
 from zoo.data.splits import Split
 from zoo.model import introspect
 from zoo.plan import Layer, Plan, plan
@@ -105,9 +105,18 @@ def whitening(images: np.ndarray, kernel_size: tuple[int, int], epsilon: float) 
 
 
 def _class_priors(model: keras.Model, recipe: Recipe, train: Split) -> None:
-    """Sets the head's bias to ln of each class's share; a class without images counts as one."""
-    counts = np.bincount(train.labels, minlength=model.output_shape[-1])
-    priors = np.log(np.maximum(counts, 1) / counts.sum())
+    """Sets the head's bias to ln of each class's share; a class without images counts as one.
+
+    With class weights the shares are those of the weight: they are what the loss takes for the
+    answer that ignores the image. With `class_weight: balanced` all are equal.
+    """
+    classes = model.output_shape[-1]
+    counts = np.maximum(np.bincount(train.labels, minlength=classes), 1)
+    weights = losses.class_weights(recipe.train.class_weight, train.labels, classes)
+    if weights is not None:
+        # A class that the loss ignores has a share, too, if a small one: ln 0 is no bias.
+        counts = np.maximum(counts * weights, 1e-3)
+    priors = np.log(counts / (counts.sum() if weights is not None else len(train.labels)))
     model.get_layer("logits").bias.assign(priors / recipe.model.head.scale)
 
 

@@ -25,6 +25,7 @@ from zoo.recipe.fields import (
     choice,
     tuple_of,
 )
+from zoo.recipe.monitors import AutoMonitor, Monitor
 from zoo.recipe.network import Network
 from zoo.recipe.pixels import Transparency, ValueRange
 from zoo.recipe.shown import listed
@@ -118,11 +119,14 @@ class Data(Model):
 
 
 class EarlyStopping(Model):
-    """Ends a training when the monitored value has stopped improving."""
+    """Ends a training when a metric of validation has stopped improving."""
 
     patience: Count = Field(description="Epochs without improvement.")
     min_delta: NotNegative = Field(
         0.0, description="Smallest change that counts as an improvement."
+    )
+    monitor: Monitor | None = Field(
+        None, description="Metric that must improve; none: that of train.monitor."
     )
 
 
@@ -164,12 +168,15 @@ class Train(Model):
     dtype_policy: Literal["float32", "mixed_bfloat16", "mixed_float16", "float64"] = Field(
         "float32", description="Keras's dtype policy; mixed ones keep the logits in float32."
     )
-    monitor: Literal["val_accuracy", "val_loss"] = Field(
-        "val_accuracy",
-        description="Metric that selects the best epoch; the other metric breaks ties.",
+    monitor: AutoMonitor = Field(
+        "auto",
+        description="Metric that selects the best epoch; val_loss breaks ties, and val_accuracy "
+        "those of val_loss. val_balanced_accuracy, val_f1, val_recall and val_auc weigh classes "
+        "alike. auto: val_balanced_accuracy with class weights, or if the largest class has more "
+        "than 9 times the training images of the smallest; else val_accuracy.",
     )
     early_stopping: EarlyStopping | None = Field(
-        None, description="Stop when the monitored value has stopped improving, or none."
+        None, description="Stop when the monitored metric has stopped improving, or none."
     )
     batch_norm_batches: Width | None = Field(
         None,

@@ -12,6 +12,7 @@ from pydantic import BeforeValidator, Field, WrapValidator, model_validator
 from pydantic_core import PydanticCustomError
 
 from zoo.recipe.fields import MAX_COUNT, Epochs, Minutes, Model, as_tuple, tuple_of
+from zoo.recipe.monitors import AutoMonitor
 from zoo.recipe.shown import listed
 
 
@@ -129,8 +130,9 @@ class Confirm(Model):
 class Tune(Model):
     """What `zoo tune` searches: a space, stages from coarse to fine, and their limits."""
 
-    objective: Literal["val_accuracy", "val_loss"] = Field(
-        "val_accuracy", description="What trials are compared by, each in its best epoch."
+    objective: AutoMonitor = Field(
+        "auto",
+        description="What trials are compared by, each in its best epoch. auto: as train.monitor.",
     )
     space: dict[str, Entry] = Field(
         min_length=1,

@@ -10,6 +10,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, Strict, model_validator
 
+from zoo.recipe.monitors import Monitor
+
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")]
 TrialName = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._+-]{0,199}$")]
 StageName = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._+-]{0,79}$")]
@@ -91,8 +93,14 @@ class RunInfo(Stored):
     epochs: Count | None = None
     steps: Count | None = None
     best_epoch: Annotated[int, Field(ge=1)] | None = None
+    monitor: Monitor | None = None
     val_accuracy: float | None = None
     val_loss: float | None = None
+    val_balanced_accuracy: Fraction | None = None
+    val_f1: Fraction | None = None
+    val_recall: Fraction | None = None
+    val_auc: Fraction | None = None
+    never_predicted: list[str] | None = None
     parameters: Count | None = None
     seconds: Seconds | None = None
     compile_seconds: Seconds | None = None
@@ -142,6 +150,10 @@ class EpochRow(Stored):
     accuracy: float | None = None
     val_loss: float | None = None
     val_accuracy: float | None = None
+    val_balanced_accuracy: float | None = None
+    val_f1: float | None = None
+    val_recall: float | None = None
+    val_auc: float | None = None
     learning_rate: float | None = None
     seconds: Seconds | None = None
 
@@ -210,6 +222,7 @@ class SearchData(Stored):
     fingerprint: str
     train: Count
     validation: Count
+    balanced_images: Annotated[float, Field(ge=1)] | None = None
 
 
 class AddedTrials(Stored):
@@ -240,6 +253,7 @@ class SearchInfo(Stored):
     reason: str | None = None
     out_of_time: bool = False
     added: list[AddedTrials] = []
+    objective: Monitor | None = None
     best: BestInfo | None = None
     edge_verdicts: list[str] | None = None
     words: list[str] | None = None
@@ -322,7 +336,8 @@ class BestEpochState(ObserverState):
 
     score: list[float] | None
     epoch: Count | None
-    values: dict[str, float]
+    values: dict[str, float | None]
+    unnamed: list[Count] = []
 
     @model_validator(mode="after")
     def _fits(self) -> BestEpochState:
@@ -345,6 +360,13 @@ class StepLossesState(ObserverState):
     seen: Annotated[float, Field(ge=0)]
 
 
+class RemedyState(ObserverState):
+    """A remedy of a finding in the state of `LiveChecks`."""
+
+    advice: str
+    changes: dict[str, Literal["raise", "lower", "use", "avoid"]]
+
+
 class FindingState(ObserverState):
     """A finding in the state of `LiveChecks`."""
 
@@ -355,6 +377,9 @@ class FindingState(ObserverState):
     threshold: str
     advice: str
     details: dict[str, Any] = {}
+    diagnosis: str = ""
+    remedies: list[RemedyState] = []
+    remark: str = ""
 
 
 class LiveChecksState(ObserverState):

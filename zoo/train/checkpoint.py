@@ -25,6 +25,7 @@ from zoo.train.fit_callbacks import StepLosses
 from zoo.train.interrupts import Signals
 from zoo.train.observers import Observer
 from zoo.train.state_file import Saved
+from zoo.train.validation_metrics import Predictions
 
 FILES_KEPT = 2
 FORMAT = 1
@@ -33,11 +34,15 @@ FORMAT = 1
 def variables(model: keras.Model, more: Sequence[Any] = ()) -> list[Any]:
     """Variables of a compiled model, its optimizer and its metrics, random seeds included.
 
+    Predictions of a validation are left out: no state is saved between them and their use.
+
     Args:
         model: compiled.
         more: variables of observers; they come last.
     """
-    return [*model.variables, *model.optimizer.variables, *model.metrics_variables, *more]
+    metrics = [metric for metric in model.metrics if not isinstance(metric, Predictions)]
+    of_metrics = [variable for metric in metrics for variable in metric.variables]
+    return [*model.variables, *model.optimizer.variables, *of_metrics, *more]
 
 
 def save(

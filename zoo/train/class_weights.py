@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from zoo import losses
 from zoo.data.splits import Splits
 from zoo.errors import Problem, RecipeError
 from zoo.recipe import Recipe
@@ -26,15 +27,39 @@ def class_weights(recipe: Recipe, data: Splits) -> np.ndarray | None:
     choice, classes = recipe.train.class_weight, len(data.class_names)
     if choice is None:
         return None
-    if choice.word == "values":
-        problems = list(misfits(recipe, classes))
-        if problems:
-            raise RecipeError(Problem(path=dotted(path), message=text) for path, text in problems)
-        return np.array(choice.options.weights, np.float32)
-    counts = np.bincount(data.train.labels, minlength=classes)
-    present = counts > 0
-    balanced = counts.sum() / (present.sum() * np.maximum(counts, 1))
-    return np.where(present, balanced, 1).astype(np.float32)
+    problems = list(misfits(recipe, classes))
+    if problems:
+        raise RecipeError(Problem(path=dotted(path), message=text) for path, text in problems)
+    return losses.class_weights(choice, data.train.labels, classes)
+
+
+def effective_images(weights: np.ndarray | None, labels: np.ndarray) -> float:
+    """Number of equal images whose mean is as uncertain as the weighted mean of these (Kish 1965).
+
+    Args:
+        weights: as `class_weights` returns them.
+        labels: int (images,).
+    """
+    if weights is None:
+        return float(len(labels))
+    of_images = weights[labels].astype(np.float64)
+    return float(of_images.sum() ** 2 / max((of_images**2).sum(), 1e-30))
+
+
+def weighted_shares(weights: np.ndarray | None, labels: np.ndarray, classes: int) -> np.ndarray:
+    """Share of each class in the images, or in their weight.
+
+    Args:
+        weights: as `class_weights` returns them.
+        labels: int (images,).
+        classes: number of classes.
+
+    Returns:
+        (classes,); their sum is 1.
+    """
+    counts = np.bincount(labels, minlength=classes).astype(np.float64)
+    totals = counts if weights is None else counts * weights
+    return np.asarray(totals / max(totals.sum(), 1e-30))
 
 
 def mean_weight(weights: np.ndarray | None, labels: np.ndarray) -> float:

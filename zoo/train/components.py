@@ -17,6 +17,7 @@ from zoo.data.splits import Splits
 from zoo.model import builder
 from zoo.plan import Plan
 from zoo.recipe import Recipe
+from zoo.recipe.monitors import lower_is_better
 from zoo.train.averaging import AveragedWeights, LookaheadWeights
 from zoo.train.batch_norm_statistics import BatchNormStatistics
 from zoo.train.class_weights import class_weights, mean_weight
@@ -133,7 +134,7 @@ def observers(
     config = recipe.train
     floor = uniform_loss(recipe, data, batches)
     ordered: list[Observer] = [AveragedWeights()] if config.ema else []
-    ordered.append(DivergenceGuard(config.abort_above, floor))
+    ordered.append(DivergenceGuard(config.abort_above, floor, batches.relative_weight))
     if config.batch_norm_batches:
         ordered.append(BatchNormStatistics(batches, config.batch_norm_batches))
     ordered += watching
@@ -145,14 +146,14 @@ def observers(
 
 def early_stopping(recipe: Recipe) -> list[keras.callbacks.Callback]:
     """Keras's early stopping where the recipe asks for it, else nothing."""
-    config = recipe.train
-    if config.early_stopping is None:
+    stopping = recipe.train.early_stopping
+    if stopping is None:
         return []
+    monitor = stopping.monitor or recipe.train.monitor
     return [
         keras.callbacks.EarlyStopping(
-            monitor=config.monitor,
-            mode="max" if config.monitor == "val_accuracy" else "min",
-            **config.early_stopping.model_dump(),
+            **{**stopping.model_dump(), "monitor": monitor},
+            mode="min" if lower_is_better(monitor) else "max",
         )
     ]
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from zoo import backend, optimize
@@ -40,11 +40,20 @@ class DivergenceGuard(Observer):
     Args:
         limit: times the first loss; None: only a loss that is not finite stops training.
         floor: the loss of uniform predictions.
+        relative_weight: of a step, see `Batches.relative_weight`. Losses are compared after
+            division by it: with class weights, a few images of a rare class make a batch's loss
+            many times as large as another's.
     """
 
-    def __init__(self, limit: float | None, floor: float) -> None:
+    def __init__(
+        self,
+        limit: float | None,
+        floor: float,
+        relative_weight: Callable[[int], float] = lambda step: 1.0,
+    ) -> None:
         self.limit = limit
         self.floor = floor
+        self.relative_weight = relative_weight
         self.first_loss: float | None = None
         self.recent: deque[float] = deque(maxlen=LOSSES_ABOVE_LIMIT)
 
@@ -57,6 +66,7 @@ class DivergenceGuard(Observer):
         for step, loss in enumerate(losses, first):
             if not math.isfinite(loss):
                 raise self._diverged(step, f"the loss is {loss}")
+            loss /= self.relative_weight(step)
             if self.first_loss is None:
                 self.first_loss = loss
             self.recent.append(loss)

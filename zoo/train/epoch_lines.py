@@ -23,11 +23,15 @@ class EpochLines(Observer):
     Args:
         console: where the lines go; a bar is drawn on terminals alone.
         images_per_step: mean number of images per step.
+        monitor: metric that selects the best epoch, which each line tells.
     """
 
-    def __init__(self, console: Console, images_per_step: float) -> None:
+    def __init__(
+        self, console: Console, images_per_step: float, monitor: str = "val_accuracy"
+    ) -> None:
         self.console = console
         self.images_per_step = images_per_step
+        self.monitor = None if monitor in ("val_accuracy", "val_loss") else monitor
         self._bar: Progress | None = None
 
     def on_train_begin(self) -> None:
@@ -73,11 +77,12 @@ class EpochLines(Observer):
         """Prints the epoch's line."""
         epochs = self.counter.epochs
         rate = self.counter.steps_per_second[-1] * self.images_per_step
+        monitored = f"{self.monitor} {logs[self.monitor]:.4f}  " if self.monitor else ""
         self.console.print(
             f"epoch {epoch + 1:>{len(str(epochs))}}/{epochs}  "
             f"loss {logs['loss']:.4f}  accuracy {logs['accuracy']:.4f}  "
             f"val_loss {logs['val_loss']:.4f}  val_accuracy {logs['val_accuracy']:.4f}  "
-            f"{rate:,.0f} images/s",
+            f"{monitored}{rate:,.0f} images/s",
             highlight=False,
             soft_wrap=True,
         )

@@ -41,7 +41,7 @@ class MetricsLogger(Observer):
     def on_epoch_end(self, epoch: int, logs: dict[str, float]) -> None:
         """Adds the epoch's row; a metric that is not finite is None there."""
         row: Row = {"epoch": epoch + 1, "step": self.counter.step}
-        row |= {key: value if math.isfinite(value) else None for key, value in logs.items()}
+        row |= _without_nan(logs)
         row |= {
             "learning_rate": optimize.current_learning_rate(self.model.optimizer),
             **self.extra(),
@@ -56,24 +56,33 @@ class MetricsLogger(Observer):
 class BestEpoch(Observer):
     """Finds the epoch with the best validation, and keeps its model.
 
-    Of equal accuracies the lower loss is better, of equal losses the higher accuracy; of epochs
-    equal in both, the earlier one.
+    Of epochs with an equal metric the one with the lower loss is better, of equal losses the one
+    with the higher accuracy; of epochs equal in both, the earlier one.
 
     Args:
-        monitor: `val_accuracy` or `val_loss`.
+        monitor: as `train.monitor` of a recipe, but not `auto`.
         keep: called with the model when an epoch is the best so far.
+        never_predicted: returns the classes that the epoch's validation predicted for no image.
 
     Attributes:
         epoch: of the best one, from 0; None: no validation loss was finite yet.
-        values: its val_accuracy and val_loss.
-        score: what `monitor` names, higher is better: an accuracy, or a loss's negative.
+        values: its metrics of validation.
+        unnamed: the classes that it predicted for no image.
+        score: what `monitor` names, higher is better: a loss is negated.
     """
 
-    def __init__(self, monitor: str, keep: Callable[[keras.Model], None]) -> None:
+    def __init__(
+        self,
+        monitor: str,
+        keep: Callable[[keras.Model], None],
+        never_predicted: Callable[[], Sequence[int]] = tuple,
+    ) -> None:
         self.monitor = monitor
         self.keep = keep
+        self.never_predicted = never_predicted
+        self.unnamed: list[int] = []
         self.epoch: int | None = None
-        self.values: dict[str, float] = {}
+        self.values: Row = {}
         self._rank: tuple[float, float] | None = None
 
     @property
@@ -83,27 +92,43 @@ class BestEpoch(Observer):
 
     def on_epoch_end(self, epoch: int, logs: dict[str, float]) -> None:
         """Compares the epoch with the best one so far."""
-        accuracy, loss = logs["val_accuracy"], -logs["val_loss"]
-        rank = (accuracy, loss) if self.monitor == "val_accuracy" else (loss, accuracy)
+        loss = -logs["val_loss"]
+        by_loss = self.monitor == "val_loss"
+        rank = (loss, logs["val_accuracy"]) if by_loss else (logs[self.monitor], loss)
         if not all(map(math.isfinite, rank)) or (self._rank is not None and rank <= self._rank):
             return
         self._rank, self.epoch = rank, epoch
-        self.values = {key: logs[key] for key in ("val_accuracy", "val_loss")}
+        of_validation = {key: logs[key] for key in logs if key.startswith("val_")}
+        self.values = _without_nan(of_validation)
+        self.unnamed = list(self.never_predicted())
         self.keep(self.model)
 
     def get_state(self) -> dict[str, Any]:
         """The best epoch and what it reached."""
-        return {"score": self._rank, "epoch": self.epoch, "values": self.values}
+        return {
+            "score": self._rank,
+            "epoch": self.epoch,
+            "values": self.values,
+            "unnamed": self.unnamed,
+        }
 
     def set_state(self, state: dict[str, Any]) -> None:
         """Restores the state returned by `get_state`."""
         self._rank = None if state["score"] is None else tuple(state["score"])
         self.epoch, self.values = state["epoch"], state["values"]
+        self.unnamed = state.get("unnamed", [])  # Files of older versions lack it.
 
 
-def best_checkpoint(run: Run, monitor: str) -> BestEpoch:
-    """Keeps the model of the best epoch in the run's best.keras."""
-    return BestEpoch(monitor, lambda model: save_bare(model, run))
+def _without_nan(values: Row) -> Row:
+    """The values as JSON can hold them: None for what is not finite."""
+    return {key: value if math.isfinite(value) else None for key, value in values.items()}
+
+
+def best_checkpoint(
+    run: Run, monitor: str, never_predicted: Callable[[], Sequence[int]] = tuple
+) -> BestEpoch:
+    """Keeps the model of the best epoch in the run's best.keras; see `BestEpoch`."""
+    return BestEpoch(monitor, lambda model: save_bare(model, run), never_predicted)
 
 
 def save_bare(model: keras.Model, run: Run, name: str | None = None) -> None:

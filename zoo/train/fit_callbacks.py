@@ -73,6 +73,7 @@ class FitCallbacks(keras.callbacks.CallbackList):
         model: compiled model.
         counter: position at which training begins.
         losses: recovers the losses of steps.
+        validated: returns metrics of the validation that has just ended, beside those of Keras.
 
     Attributes:
         device_loop: makes the steps; None where Keras makes them one by one.
@@ -86,6 +87,7 @@ class FitCallbacks(keras.callbacks.CallbackList):
         model: keras.Model,
         counter: StepCounter,
         losses: StepLosses,
+        validated: Callable[[], dict[str, float]] = dict,
     ) -> None:
         self.device_loop: DeviceLoop | None = None
         self.device_validation: DeviceValidation | None = None
@@ -93,6 +95,7 @@ class FitCallbacks(keras.callbacks.CallbackList):
         self.observers.attach(model)
         self.counter = counter
         self.losses = losses
+        self.validated = validated
         self._means: list[Any] = []  # Running means of the loss, still on the device.
         self._next_stop_step: int | None = None
         self._next_change_step: int | None = None
@@ -237,7 +240,8 @@ class FitCallbacks(keras.callbacks.CallbackList):
             self._ends_first_epoch = self.model.stop_training = False
         backend.sync(self.model)
         self.counter.end_epoch()
-        numbers = {key: float(value) for key, value in sorted((logs or {}).items())}
+        metrics = {**(logs or {}), **self.validated()}
+        numbers = {key: float(value) for key, value in sorted(metrics.items())}
         self.observers.tell("on_epoch_end", epoch, numbers)
         super().on_epoch_end(epoch, numbers)
         self._after_stop()

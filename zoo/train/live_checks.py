@@ -14,11 +14,12 @@ import keras
 import numpy as np
 
 from zoo import optimize
-from zoo.batches import EvaluationBatches
+from zoo.batches import Batches, EvaluationBatches
 from zoo.check.judge import Finding, Verdict, curves, signals, updates, worst_verdict
-from zoo.check.judge.chance import guessing_bound
+from zoo.check.judge.chance import balanced_guessing_bound, guessing_bound
 from zoo.check.judge.finding import finding
 from zoo.check.judge.overfit import smoothing_floor
+from zoo.check.judge.reconcile import reconcile
 from zoo.data.splits import Splits, Subset
 from zoo.errors import StorageFault
 from zoo.model import introspect
@@ -26,6 +27,7 @@ from zoo.plan import Layer
 from zoo.recipe import Recipe
 from zoo.recipe.words import MIXING
 from zoo.rundir import Run
+from zoo.train import components
 from zoo.train.dead_units import DeadUnitCounter
 from zoo.train.observers import Observer, StepCounter
 from zoo.train.update_ratio import UpdateRatios
@@ -52,7 +54,7 @@ class LiveChecks(Observer):
         recipe: resolved.
         layers: of the network's plan.
         data: training images are looked at.
-        blind_loss: the loss of uniform predictions.
+        batches: training batches.
         on_finding: takes a line for the user.
     """
 
@@ -62,14 +64,15 @@ class LiveChecks(Observer):
         recipe: Recipe,
         layers: Sequence[Layer],
         data: Splits,
-        uniform_loss: float,
+        batches: Batches,
         on_finding: Callable[[str], None],
     ) -> None:
         self.run = run
         self.recipe = recipe
         self.layers = layers
         self.data = data
-        self.uniform_loss = uniform_loss
+        self.batches = batches
+        self.uniform_loss = components.uniform_loss(recipe, data, batches)
         self.on_finding = on_finding
         self.findings: dict[str, Finding] = {}
         self.warned: list[str] = []
@@ -129,7 +132,7 @@ class LiveChecks(Observer):
         """Keeps the losses, of long trainings every second, fourth, ... one."""
         for step, loss in enumerate(losses, first):
             if step % self.stride == 0:
-                self.losses.append(loss)
+                self.losses.append(loss / self.batches.relative_weight(step))
                 if len(self.losses) > LOSSES_KEPT:
                     self.losses, self.stride = self.losses[::2], 2 * self.stride
         self.updates.on_steps(first, last, losses)
@@ -169,6 +172,7 @@ class LiveChecks(Observer):
 
     def _note(self, new: Finding) -> None:
         """Keeps the worst finding of a check; tells of a bad one once."""
+        new = self._reconciled(new)
         known = self.findings.get(new.id)
         if known is None or new.verdict >= known.verdict or known.verdict not in BAD:
             self.findings[new.id] = new
@@ -178,17 +182,29 @@ class LiveChecks(Observer):
                 f"warning: {new.id} {new.name}, epoch {self.counter.epoch}: {new.advice}"
             )
 
+    def _reconciled(self, new: Finding) -> Finding:
+        """The finding without advice that is contrary to what the user was told before."""
+        told = [each for each in self.findings.values() if each.id in self.warned]
+        others = [each for each in told if each.id != new.id and each.verdict >= new.verdict]
+        return reconcile([*others, new])[-1]
+
     def _plateau(self, logs: dict[str, float]) -> None:
         """C17: the loss stays at that of uniform predictions, and answers are guesses."""
         if self.counter.step < max(PLATEAU_SHARE * self.counter.steps, PLATEAU_STEPS):
             return
         counts = np.bincount(np.asarray(self.data.train.labels))
         chance = guessing_bound(float(counts.max() / counts.sum()), len(self.data.train))
+        accuracy = logs["accuracy"]
+        if self.batches.class_weights is not None:
+            # What a weighted loss teaches may be wrong more often, but not about some class alone.
+            counts_of_validation = np.bincount(np.asarray(self.data.validation.labels)).tolist()
+            chance = balanced_guessing_bound(counts_of_validation)
+            accuracy = logs.get("val_balanced_accuracy", accuracy)
         self._note(
             curves.judge_plateau(
                 curves.LossPlateau(
                     loss=logs["loss"],
-                    accuracy=logs["accuracy"],
+                    accuracy=accuracy,
                     guessing_loss=self._guessing_loss(counts),
                     chance=chance,
                 )
@@ -196,12 +212,15 @@ class LiveChecks(Observer):
         )
 
     def _guessing_loss(self, counts: np.ndarray) -> float:
-        """The loss of predicting the class frequencies for every image: their entropy."""
-        train = self.recipe.train
-        if train.loss.word != "softmax" or train.class_weight is not None:
+        """The least loss of one answer for every image: for softmax, an entropy of shares."""
+        if self.recipe.train.loss.word != "softmax":
             return self.uniform_loss
-        shares = counts[counts > 0] / counts.sum()
-        return min(self.uniform_loss, float(-(shares * np.log(shares)).sum()))
+        shares = counts / counts.sum()
+        if self.batches.class_weights is not None:
+            shares = shares * self.batches.class_weights[: len(counts)]
+        shares = shares[shares > 0]
+        entropy = float(-(shares * np.log(shares / shares.sum())).sum())
+        return min(self.uniform_loss, entropy)
 
     def _update_ratios(self) -> updates.UpdateRatio:
         normed = {layer.name for layer in self.layers if layer.norm_follows}
@@ -240,7 +259,7 @@ class LiveChecks(Observer):
         self._run_guarded(self._write)
 
     def _write(self) -> None:
-        findings = sorted(self.findings.values(), key=lambda each: each.id)
+        findings = reconcile(sorted(self.findings.values(), key=lambda each: each.id))
         self.run.write_checks(
             {
                 "verdict": worst_verdict(findings).value,
@@ -311,5 +330,5 @@ class LiveChecks(Observer):
         self.updates.ratios = {path: [ratio] for path, ratio in state["ratios"].items()}
         self.updates.learning_rate = state["rate"]
         for entry in state["findings"]:
-            self.findings[entry["id"]] = Finding(**{**entry, "verdict": Verdict(entry["verdict"])})
+            self.findings[entry["id"]] = Finding.from_json(entry)
         self.val_losses = [float("nan") if v is None else v for v in state["val_losses"]]

@@ -6,7 +6,8 @@ import os
 import socket
 import subprocess
 import time
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, get_args
 
 import keras
 
@@ -14,6 +15,7 @@ from zoo import __version__, backend
 from zoo.data.normalise import Normalisation
 from zoo.data.splits import Splits
 from zoo.recipe import Recipe, dump
+from zoo.recipe.monitors import Monitor
 from zoo.rundir.recipe_text import text_digest
 from zoo.train.epoch_records import BestEpoch
 
@@ -70,22 +72,27 @@ def at_start(recipe: Recipe, data: Splits, scaling: Normalisation, loop: str) ->
     }
 
 
-def at_end(best: BestEpoch, epochs: int, steps: int, parameters: int) -> dict[str, Any]:
+def at_end(
+    best: BestEpoch, class_names: Sequence[str], epochs: int, steps: int, parameters: int
+) -> dict[str, Any]:
     """What training reached, as run.json keeps it.
 
     Args:
         best: the best epoch, if there is one.
+        class_names: of the data.
         epochs: whole epochs made.
         steps: steps made.
         parameters: of the model.
     """
-    values = {key: best.values.get(key) for key in ("val_accuracy", "val_loss")}
+    values = {key: best.values.get(key) for key in get_args(Monitor)}
     return {
         "status": "done",
         "epochs": epochs,
         "steps": steps,
         "best_epoch": None if best.epoch is None else best.epoch + 1,
+        "monitor": best.monitor,
         **values,
+        "never_predicted": [class_names[number] for number in best.unnamed],
         "parameters": parameters,
     }
 

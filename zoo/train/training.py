@@ -42,8 +42,10 @@ from zoo.train.loop.choose import LoopChoice, choose
 from zoo.train.loop.device_loop import DeviceLoop
 from zoo.train.loop.resident import ResidentData
 from zoo.train.observers import Observer, StepCounter
+from zoo.train.selection import unnamed_classes, with_monitor
 from zoo.train.settings import TrainingSettings
 from zoo.train.state_file import Saved
+from zoo.train.validation_metrics import ValidationMetrics
 
 
 def train(
@@ -78,6 +80,9 @@ def train(
         scaling = normalisation(recipe.data.preprocess, data.train)
     # The run's recipe holds the range that was measured, so that all that comes later uses it.
     recipe = with_value_range(recipe, data.value_range)
+    recipe, line = with_monitor(recipe, data.train)
+    if line:
+        settings.print_line(line)
     # Errors that only the data reveal are raised before the run folder exists.
     class_weights(recipe, data)
     steps_per_epoch = components.training_batches(recipe, data).steps_per_epoch
@@ -144,6 +149,7 @@ class Training:
                 self.model = components.compiled(
                     self.recipe, self.plan, self.scaling, self.batches.steps_per_epoch
                 )
+                self.validated = ValidationMetrics(self.model, self.data.validation, self.recipe)
                 if saved is None:
                     notes = data_dependent_init.initialise(
                         self.model, self.recipe, self.data.train, self.plan
@@ -194,22 +200,23 @@ class Training:
         if saved and self.run.model_file.is_file():
             layers = unbuilt.layers(self.recipe, self.plan)
             model_file.check(self.run.model_file, self.plan, layers)
-        best = best_checkpoint(self.run, config.monitor)
+        best = best_checkpoint(self.run, config.monitor, lambda: self.validated.never_predicted)
         watching: list[Observer] = [metrics, best, *([checks] if checks else [])]
         observers = components.observers(self.recipe, self.data, self.batches, self.model, watching)
         callbacks = [*components.early_stopping(self.recipe), *self.settings.callbacks]
         if self.settings.tensorboard:
             callbacks.append(keras.callbacks.TensorBoard(str(self.run.tensorboard_folder)))
         losses = StepLosses(self.batches.size)
-        lines = EpochLines(self.settings.console, self.batches.images_per_step)
+        lines = EpochLines(self.settings.console, self.batches.images_per_step, config.monitor)
         checkpointer = Checkpointer(
             self.run, signals, observers, callbacks, losses,
             config.checkpoint_minutes, config.checkpoint_steps, saved, self.recipe_hash,
         )  # fmt: skip
         device_loop, validation = self._loop()
         fit = FitCallbacks(
-            [*observers, lines, checkpointer], callbacks, self.model, counter, losses
-        )
+            [*observers, lines, checkpointer], callbacks, self.model, counter, losses,
+            self.validated,
+        )  # fmt: skip
         try:
             if notes.get("stopped") or step >= counter.steps:
                 # The run was killed after its last epoch: only its end is missing.
@@ -261,10 +268,10 @@ class Training:
     def _live_checks(self) -> LiveChecks | None:
         if not self.settings.watch:
             return None
-        floor = components.uniform_loss(self.recipe, self.data, self.batches)
         return LiveChecks(
-            self.run, self.recipe, self.plan.layers, self.data, floor, self.settings.print_line
-        )
+            self.run, self.recipe, self.plan.layers, self.data, self.batches,
+            self.settings.print_line,
+        )  # fmt: skip
 
     def _finish(self, counter: StepCounter, best: BestEpoch, compile_seconds: float | None) -> None:
         if best.epoch is None:
@@ -280,7 +287,9 @@ class Training:
         epochs = counter.step // counter.steps_per_epoch  # Rows of metrics may have been lost.
         rates = [rate * self.batches.images_per_step for rate in counter.steps_per_second]
         self.run.update(
-            **run_metadata.at_end(best, epochs, counter.step, self.model.count_params()),
+            **run_metadata.at_end(
+                best, self.data.class_names, epochs, counter.step, self.model.count_params()
+            ),
             reason=None,
             stopped_early=epochs < self.recipe.train.epochs,
             seconds=round(counter.seconds, 3),
@@ -289,3 +298,8 @@ class Training:
             images_per_second=round(median(rates), 1) if rates else None,
             model_sha256=self.run.model_digest(),
         )
+        if best.unnamed:
+            names = [self.data.class_names[number] for number in best.unnamed]
+            self.settings.print_line(
+                unnamed_classes(self.recipe, self.data.train, names, best.epoch + 1)
+            )

@@ -6,6 +6,7 @@ import math
 import random
 from collections.abc import Callable
 from dataclasses import replace
+from statistics import fmean
 
 import pytest
 
@@ -49,6 +50,32 @@ CURVES = [
 def test_shapes(numbers: CurveShape, verdict: str, shape: str) -> None:
     finding = judge_curve_shape(numbers)
     assert (finding.verdict, finding.details["shape"]) == (verdict, shape), finding
+
+
+def weighted_losses(rare: int, start: float, end: float, seed: int) -> list[float]:
+    """Losses of ten epochs of 600 images and `rare` others, with balanced weights, batch by batch.
+
+    The loss of an image falls from `start` to `end`, whatever its class.
+    """
+    chance = random.Random(seed)
+    images = [320 / 600] * 600 + [320 / rare] * rare
+    losses = []
+    for epoch in range(10):
+        chance.shuffle(images)
+        level = start + (end - start) * epoch / 9
+        for first in range(0, len(images), 32):
+            losses.append(level * fmean(images[first : first + 32]))
+    return losses
+
+
+@pytest.mark.parametrize("rare", [40, 15])
+@pytest.mark.parametrize("seed", range(10))
+def test_a_weighted_loss_that_falls_by_half_is_not_flat(rare: int, seed: int) -> None:
+    """A few losses are too noisy to tell: one batch in two has no image of the rare class."""
+    losses = weighted_losses(rare, 0.69, 0.34, seed)
+    numbers = CurveShape(losses=losses, steps_per_epoch=20, initial=max(losses[0], 0.69))
+    assert judge_curve_shape(numbers).details["shape"] != "flat"
+    assert "raise learning_rate in" not in judge_curve_shape(numbers).diagnosis
 
 
 @pytest.mark.parametrize("seed", range(20))

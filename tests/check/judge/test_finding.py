@@ -48,7 +48,7 @@ def test_overall_is_the_worst(verdicts: list[Verdict]) -> None:
 def test_parts_joined_are_as_bad_as_the_worst(verdicts: list[Verdict]) -> None:
     whole = merge(of(verdict, str(index)) for index, verdict in enumerate(verdicts))
     assert whole.verdict is worst_verdict(map(of, verdicts))
-    advice = [whole.advice, *(entry["advice"] for entry in whole.details.get("also", []))]
+    advice = [whole.advice, *(part.advice for part in whole.also)]
     wanted = [str(index) for index, verdict in enumerate(verdicts) if verdict > PASS]
     assert set(wanted) <= set(advice)
 

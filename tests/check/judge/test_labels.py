@@ -27,7 +27,7 @@ LABELS = [
      "train.class_weight: balanced"),
     ({"classes": TEN, "train": [27] + [7] * 9, "validation": [1] * 10}, "PASS", "10 classes"),
     ({"classes": ["a", "b"], "train": [79, 21], "validation": [1, 1]}, "PASS", "2 classes"),
-    ({"classes": ["a", "b"], "train": [81, 19], "validation": [1, 1]}, "WARN", "class_priors"),
+    ({"classes": ["a", "b"], "train": [81, 19], "validation": [1, 1]}, "WARN", "class_weight"),
 ]  # fmt: skip
 
 
@@ -84,3 +84,23 @@ def test_no_images() -> None:
         validation=0, in_train=0, test=0, test_in_train=0, conflicting=0, train=0
     )
     assert judge_duplicates(none).verdict == "PASS"
+
+
+@pytest.mark.parametrize(
+    "train, weighted, verdict",
+    [
+        ([600, 40], False, "WARN"),
+        ([600, 40], True, "PASS"),
+        ([500, 500, 500, 500, 500, 20], False, "WARN"),  # None dominates, one is rare.
+        ([450, 51], False, "WARN"),
+        ([85, 85, 85, 10], False, "PASS"),
+    ],
+)
+def test_uneven_classes(train: list[int], weighted: bool, verdict: str) -> None:
+    """The advice is class weights alone: a bias of class_priors would cancel them at the start."""
+    names = [f"c{number}" for number in range(len(train))]
+    counts = ClassCounts(classes=names, train=train, validation=train, weighted=weighted)
+    finding = judge_labels(counts)
+    assert finding.verdict == verdict, finding
+    assert ("train.class_weight: balanced" in finding.advice) == (verdict == "WARN")
+    assert "class_priors" not in finding.advice

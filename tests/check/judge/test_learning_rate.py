@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 
 from tests.check.healthy import HEALTHY, scan
 from tests.check.scans import PEAKED, POINT, QUIET, SCANS, bursts, peaks, walked
-from zoo.check.judge.learning_rate import LearningRateScan, judge_learning_rate
+from zoo.check.judge.learning_rate import judge_learning_rate
+from zoo.check.judge.rate_scan import LearningRateScan
 from zoo.check.judge.rates import RatePoint, suggest
 
 
@@ -23,7 +24,7 @@ def test_advice_goes_the_right_way(points: list[RatePoint], rate: float, schedul
     suggested = finding.details.get("suggested")
     assume(suggested is not None)
     assert ("Raise it" in finding.advice) <= (rate < suggested)
-    assert ("Lower it" in finding.advice or "high beside" in finding.advice) <= (rate > suggested)
+    assert ("lower it" in finding.advice or "high beside" in finding.advice) <= (rate > suggested)
     assert ("is below" in finding.advice) <= (rate < suggested)
     if finding.verdict.value in ("WARN", "FAIL"):
         assert not suggested / 3 <= rate <= suggested * 3 or rate >= finding.details["search"][1]
@@ -56,8 +57,8 @@ RATES = [
     (0.3, "constant", "PASS", "suggested"),
     (0.5, "constant", "INFO", "without a long warm-up"),
     (1.0, "constant", "WARN", "the loss explodes"),
-    (2.9, "constant", "WARN", "is too high: the loss explodes. Lower it to about 0.1"),
-    (3.2, "constant", "FAIL", "is too high: the loss explodes. Lower it to about 0.1"),
+    (2.9, "constant", "WARN", "is too high, the loss explodes: lower it to about 0.1"),
+    (3.2, "constant", "FAIL", "is too high, the loss explodes: lower it to about 0.1"),
     (10.0, "constant", "FAIL", "Rough range to search: 0.0033 to 1"),
     (1.0, "cosine", "PASS", "suggested"),
     (3.0, "one_cycle", "INFO", "without a long warm-up"),
@@ -65,7 +66,7 @@ RATES = [
     (10.0, "triangle", "FAIL", "too high"),
     (0.004, "constant", "PASS", "suggested"),
     (0.002, "constant", "INFO", "a higher one may learn faster"),
-    (0.0009, "constant", "WARN", "is too low: the loss barely changes. Raise it"),
+    (0.0009, "constant", "WARN", "is too low, the loss barely changes: raise it"),
     (1e-6, "cosine", "WARN", "learning_rate 1e-06 in train.optimizer"),
 ]
 
@@ -128,12 +129,12 @@ def test_beyond_a_scan_nothing_is_said() -> None:
         (
             [replace(QUIET, rate=0.01), *bursts(0.1)],
             "WARN",
-            "is too high: the loss explodes at 0.1.",
+            "is too high, the loss explodes at 0.1,",
         ),
         (
             [replace(QUIET, rate=0.001), *bursts(0.01)],
             "FAIL",
-            "is too high: the loss explodes at 0.01.",
+            "is too high, the loss explodes at 0.01,",
         ),
         ([replace(POINT, end_loss=2.3, accuracy=0.1)], "FAIL", "a plateau"),
         ([], "FAIL", "no rate to judge"),
@@ -155,12 +156,12 @@ def test_a_scan_that_ran_out_of_time() -> None:
     works = replace(numbers, points=[*high, replace(POINT, rate=3.0)])
     for one, rate, verdict, words in [
         (numbers, 0.1, "INFO", "not judged: time ran out after 2 rates, from 10 to 30."),
-        (numbers, 10.0, "WARN", "is too high: the loss explodes at 10."),
+        (numbers, 10.0, "WARN", "is too high, the loss explodes at 10 "),
         (numbers, 5.0, "INFO", "not judged"),
         (works, 0.1, "INFO", "not judged: time ran out after 3 rates, from 3 to 30."),
         (works, 3.0, "INFO", "the loss goes down. Whether others teach more is open"),
         (works, 30.0, "WARN", "the loss explodes at 10"),
-        (replace(numbers, scale=0.5), 10.0, "WARN", "Lower it, to 1 at first"),
+        (replace(numbers, scale=0.5), 10.0, "WARN", "lower it, to 1 at first"),
     ]:
         finding = judge_learning_rate(replace(one, rate=rate))
         assert (finding.verdict, words in finding.advice) == (verdict, True), finding
@@ -212,7 +213,7 @@ def test_a_shortened_scan_leaves_rates_that_barely_change_to_longer_ones() -> No
     ]
     numbers = replace(HEALTHY["C14"], points=points, schedule="cosine")
     for rate, steps, scale, verdict, words in [
-        (0.1, 50, 1.0, "WARN", "Lower it to about 0.0033"),
+        (0.1, 50, 1.0, "WARN", "lower it to about 0.0033"),
         (0.01, 49, 1.0, "PASS", "near the 0.0033 suggested"),
         (0.1, 49, 1.0, "INFO", "the loss goes down only at rates up to 0.01, but no rate up to"),
         (0.33, 49, 1.0, "INFO", "not judged: after so few steps"),

@@ -48,6 +48,29 @@ def test_a_slow_start_is_no_blindness(accuracy: float, verdict: str) -> None:
 
 
 @pytest.mark.parametrize(
+    "balanced, weighted, verdict, words",
+    [
+        (0.80, True, "PASS", "balanced accuracy 0.800"),
+        (0.80, False, "PASS", "above guessing"),
+        (0.55, True, "WARN", "though classes are weighted"),
+        (0.55, False, "WARN", "set train.class_weight: balanced"),
+    ],
+)
+def test_unbalanced_classes(balanced: float, weighted: bool, verdict: str, words: str) -> None:
+    """What tells the classes apart is no guess; weights are not advised to who has them."""
+    numbers = ShortTrainingAccuracy(
+        accuracy=0.88, images=640, majority=0.94, steps=300, balanced_accuracy=balanced,
+        balanced_bound=0.7, weighted=weighted,
+    )  # fmt: skip
+    finding = judge_better_than_guessing(numbers)
+    assert (finding.verdict, words in finding.advice) == (verdict, True), finding
+    assert not (weighted and "set train.class_weight" in finding.advice)
+    # Of classes of one size a balanced accuracy says nothing new.
+    even = replace(numbers, majority=0.5, accuracy=0.5, weighted=False)
+    assert judge_better_than_guessing(even).verdict == "FAIL"
+
+
+@pytest.mark.parametrize(
     "accuracy, majority, verdict, words",
     [
         (0.129, 0.1, "PASS", "after 300"),

@@ -45,7 +45,7 @@ def test_healthy_passes(key: str) -> None:
 def test_json_goes_round(key: str) -> None:
     document = CHECKS[key].judge(HEALTHY[key]).as_json()
     keys = ["id", "name", "verdict", "value", "threshold", "advice", "details"]
-    assert list(document) == keys
+    assert list(document) == [*keys, "diagnosis", "remedies", "remark"]
     assert json.loads(json.dumps(document, allow_nan=False)) == document
 
 

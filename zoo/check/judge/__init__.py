@@ -22,8 +22,10 @@ from zoo.check.judge import (
     labels,
     learning_rate,
     loss,
+    momentum,
     norm,
     overfit,
+    rate_scan,
     regularisation,
     short_training,
     signals,
@@ -98,7 +100,7 @@ _TABLE: dict[str, tuple[str, str, bool, str, type, Callable[[Any], Finding]]] = 
             short_training.judge_input_independent),
     "C14": ("With which learning rates does the loss go down, and is the recipe's among them?",
             "14 rates, 50 steps, 2 seeds; less where slow", False, f"{LECTURE}; Smith 2017",
-            learning_rate.LearningRateScan, learning_rate.judge_learning_rate),
+            rate_scan.LearningRateScan, learning_rate.judge_learning_rate),
     "C15": ("Do kernels move by about a thousandth of their size per step?", "the training of C16",
             False, f"{LECTURE}; Wan et al. 2020", updates.UpdateRatio, updates.judge_update_ratio),
     "C16": ("Does a short training beat guessing?", "300 steps; fewer where slow", False,
@@ -118,6 +120,8 @@ _TABLE: dict[str, tuple[str, str, bool, str, type, Callable[[Any], Finding]]] = 
             "Ioffe & Szegedy 2015; Wu & He 2018", norm.BatchNormConfig, norm.judge_batch_norm),
     "C25": ("Does every unit start with weights of its own?", "comparing kernels", True,
             f"{LECTURE}; {NOTES} 2", symmetry.Symmetry, symmetry.judge_symmetry),
+    "C26": ("Does momentum forget early enough before the training ends?", "nothing", True,
+            "Goh 2017", momentum.Momentum, momentum.judge_momentum),
 }  # fmt: skip
 
 CHECKS: dict[str, Check] = {

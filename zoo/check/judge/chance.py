@@ -1,11 +1,12 @@
-"""The accuracy that guessing reaches. Light."""
+"""What guessing reaches. Light."""
 
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 
-def guessing_bound(share: float, images: int) -> float:
+def guessing_bound(share: float, images: float) -> float:
     """Accuracy that guessing stays below: p0 + 3 sqrt(p0 (1 - p0) / n), p0 the share, n images.
 
     The mean plus three standard deviations, in the normal approximation of the binomial.
@@ -15,3 +16,29 @@ def guessing_bound(share: float, images: int) -> float:
         images: number of images on which the accuracy is measured.
     """
     return share + 3 * math.sqrt(share * (1 - share) / max(images, 1))
+
+
+def balanced_images(counts: Sequence[int]) -> float:
+    """Number of images whose accuracy is as uncertain as a balanced accuracy: C^2 / sum(1 / n_c).
+
+    A balanced accuracy is the mean over C classes of recalls with variances p (1 - p) / n_c.
+
+    Args:
+        counts: images of each class; classes without images do not count.
+    """
+    present = [count for count in counts if count > 0]
+    return len(present) ** 2 / sum(1 / count for count in present) if present else 0.0
+
+
+def balanced_guessing_bound(counts: Sequence[int], share: float | None = None) -> float:
+    """Balanced accuracy that guessing stays below: `guessing_bound` of 1 / C.
+
+    Every answer that ignores the image has a balanced accuracy of 1 / C in the mean.
+
+    Args:
+        counts: images of each class; classes without images do not count.
+        share: what guessing reaches in the mean; None: 1 / C.
+    """
+    classes = sum(count > 0 for count in counts)
+    share = 1 / max(classes, 1) if share is None else share
+    return share + 3 * math.sqrt(share * (1 - share) / max(balanced_images(counts), 1e-9))

@@ -23,6 +23,18 @@ from zoo.check.judge.finding import (
     fail_if_not_finite,
     finding,
 )
+from zoo.check.judge.remedies import (
+    BATCH_SIZE,
+    EPOCHS,
+    KERNEL_SCALE,
+    LOWER,
+    RAISE,
+    REGULARISATION,
+    USE,
+    Remedy,
+    lower_rate,
+    raise_rate,
+)
 
 PLATEAU_WARN = 0.99  # Share of the loss of uniform predictions.
 
@@ -51,7 +63,7 @@ def judge_plateau(numbers: LossPlateau) -> Finding:
     network that is right more often than chance, but not yet confident, is on no plateau.
     """
     check = "C17"
-    if failed := fail_if_not_finite(check, numbers, "lower learning_rate in train.optimizer."):
+    if failed := fail_if_not_finite(check, numbers, lower_rate()):
         return failed
     limit = PLATEAU_WARN * numbers.guessing_loss
     threshold = f"loss < {limit:.4g}, or accuracy > {numbers.chance:.3f}"
@@ -76,21 +88,42 @@ ShapeName = Literal[
     "noisy",
     "healthy",
 ]
-SHAPES: dict[ShapeName, tuple[Verdict, str]] = {
+# Verdict, diagnosis, remedies.
+SHAPES: dict[ShapeName, tuple[Verdict, str, *tuple[Remedy, ...]]] = {
     "too short": (INFO, "too few losses to see a shape."),
-    "diverged": (WARN, "the loss ends far above its start: lower learning_rate in "
-                 "train.optimizer."),
-    "flat": (WARN, "the loss does not move: raise learning_rate in train.optimizer; if accuracy "
-             "is at chance too, look at kernel_initializer and dead units."),
-    "plateau, then drop": (WARN, "the loss stays, then drops: bad initialization a prime suspect "
-                           "(kernel_initializer: auto), or too low a learning_rate at first."),
-    "fast, then stalled high": (WARN, "the loss drops at once, then stalls high: learning_rate "
-                                "too high? Lower it, or anneal it (train.schedule: cosine)."),
-    "still linear": (INFO, "the loss still falls in a line: raise learning_rate in "
-                     "train.optimizer, or train.epochs."),
-    "noisy": (INFO, "the loss is noisy: raise train.batch_size, or anneal (train.schedule)."),
+    "diverged": (WARN, "the loss ends far above its start", lower_rate()),
+    "flat": (
+        WARN,
+        "the loss does not move",
+        raise_rate(),
+        Remedy("if accuracy is at chance too, look at kernel_initializer and dead units"),
+    ),
+    "plateau, then drop": (
+        WARN,
+        "the loss stays, then drops; a bad initialization is the prime suspect",
+        Remedy("use kernel_initializer: auto", {KERNEL_SCALE: USE}),
+        raise_rate("begin with a higher learning_rate, if it is too low at first"),
+    ),
+    "fast, then stalled high": (
+        WARN,
+        "the loss drops at once, then stalls high",
+        lower_rate("lower learning_rate in train.optimizer, if it is too high"),
+        Remedy("anneal it (train.schedule: cosine)"),
+    ),
+    "still linear": (
+        INFO,
+        "the loss still falls in a line",
+        raise_rate(),
+        Remedy("raise train.epochs", {EPOCHS: RAISE}),
+    ),
+    "noisy": (
+        INFO,
+        "the loss is noisy",
+        Remedy("raise train.batch_size", {BATCH_SIZE: RAISE}),
+        Remedy("anneal (train.schedule)"),
+    ),
     "healthy": (PASS, "the loss falls and levels off."),
-}  # fmt: skip
+}
 
 MIN_LOSSES = 30
 DIVERGED_LOSS = 3.0  # Times the first loss.
@@ -114,7 +147,8 @@ class CurveShape:
 
     Attributes:
         losses: training losses, penalties included, less the floor of label smoothing; of a long
-            training every n-th step.
+            training every n-th step. With class weights each is divided by its batch's share of
+            weight, as a batch without images of a heavy class has a small loss whatever is learned.
         steps_per_epoch: entries of `losses` per epoch.
         initial: loss before training on the same scale, at least that of uniform predictions.
     """
@@ -131,12 +165,12 @@ def judge_curve_shape(numbers: CurveShape) -> Finding:
     Networks Part 3.
     """
     check, threshold = "C18", "falls by more than 1 %, without plateau, and levels off"
-    if failed := fail_if_not_finite(check, numbers, "lower learning_rate in train.optimizer."):
+    if failed := fail_if_not_finite(check, numbers, lower_rate()):
         return failed
     shape = name_shape(numbers)
-    verdict, advice = SHAPES[shape]
+    verdict, advice, *remedies = SHAPES[shape]
     end = fmean(numbers.losses[-10:]) if numbers.losses else None
-    return finding(check, verdict, end, threshold, advice, shape=shape)
+    return finding(check, verdict, end, threshold, advice, remedies, shape=shape)
 
 
 def name_shape(numbers: CurveShape) -> ShapeName:
@@ -146,13 +180,16 @@ def name_shape(numbers: CurveShape) -> ShapeName:
     if steps < MIN_LOSSES or initial <= 0:
         return "too short"
     smooth = exponential_moving_average(losses)
-    last = losses[-max(10, steps // 20) :]
-    end = fmean(last)
-    drop = initial - end
     if smooth[-1] > DIVERGED_LOSS * initial:
         return "diverged"
-    if drop < FLAT_DROP * initial or drop < 3 * standard_error(last):
-        return "flat"
+    last = losses[-max(10, steps // 20) :]
+    if not _below(last, initial):
+        # A few losses may be too noisy to tell. An epoch's batches hold all images.
+        last = losses[-min(max(numbers.steps_per_epoch, len(last)), steps // 2) :]
+        if not _below(last, initial):
+            return "noisy" if initial - fmean(last) > PLATEAU_DROP * initial else "flat"
+    end = fmean(last)
+    drop = initial - end
     width = PLATEAU_WIDTH * initial
     plateau = next((i for i, loss in enumerate(smooth) if abs(loss - initial) > width), 0)
     long = plateau >= max(numbers.steps_per_epoch, PLATEAU_LENGTH * steps)
@@ -169,6 +206,11 @@ def name_shape(numbers: CurveShape) -> ShapeName:
     if late_fall > LINEAR_FALL * drop and linear_aic_margin(second_half) > LINEAR_AIC_MARGIN:
         return "still linear"
     return "noisy" if noise > NOISE_STD * drop else "healthy"
+
+
+def _below(losses: Sequence[float], initial: float) -> bool:
+    """Whether the mean of losses lies below the initial one by more than a little, and noise."""
+    return initial - fmean(losses) >= max(FLAT_DROP * initial, 3 * standard_error(losses))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -207,7 +249,7 @@ def judge_gap(numbers: TrainValidationGap) -> Finding:
     Source: CS231n, lecture 6, "big gap = overfitting; no gap => increase model capacity?".
     """
     check = "C19"
-    if failed := fail_if_not_finite(check, numbers, "lower learning_rate in train.optimizer."):
+    if failed := fail_if_not_finite(check, numbers, lower_rate()):
         return failed
     gap = numbers.train_accuracy - numbers.val_accuracy
     se = math.sqrt(
@@ -221,20 +263,24 @@ def judge_gap(numbers: TrainValidationGap) -> Finding:
     details = {"se": se, "rising": rising, "train_accuracy": numbers.train_accuracy}
     accuracies = f"training {numbers.train_accuracy:.3f}, validation {numbers.val_accuracy:.3f}"
     if gap > limit and (rising or numbers.train_accuracy > MEMORIZED_ACCURACY):
-        advice = (
-            f"{accuracies}, overfit: add data.augment, dropout or weight_decay of train.optimizer, "
-            "or stop earlier (train.early_stopping)."
-        )
-        return finding(check, WARN, gap, threshold, advice, word="overfit", **details)
+        advice = f"{accuracies}, overfit"
+        more = "add data.augment, dropout or weight_decay of train.optimizer"
+        remedies = [
+            Remedy(more, {REGULARISATION: RAISE}),
+            Remedy("stop earlier (train.early_stopping)", {EPOCHS: LOWER}),
+        ]
+        return finding(check, WARN, gap, threshold, advice, remedies, word="overfit", **details)
     if 2 * se > GAP_WARN and gap <= limit:
         advice = f"{accuracies}: too few images to tell a gap from chance (data.source)."
         return finding(check, INFO, gap, threshold, advice, word="too few images", **details)
     if abs(gap) < max(NO_GAP_INFO, 2 * se) and numbers.train_accuracy < numbers.target:
-        advice = (
-            f"{accuracies}, no gap: a larger network (model.stack), more train.epochs or less "
-            "regularisation would gain."
-        )
-        return finding(check, INFO, gap, threshold, advice, word="no gap", **details)
+        advice = f"{accuracies}, no gap"
+        remedies = [
+            Remedy("a larger network (model.stack) would gain"),
+            Remedy("more train.epochs", {EPOCHS: RAISE}),
+            Remedy("less regularisation", {REGULARISATION: LOWER}),
+        ]
+        return finding(check, INFO, gap, threshold, advice, remedies, word="no gap", **details)
     return finding(check, PASS, gap, threshold, f"{accuracies}, fine.", word="fine", **details)
 
 

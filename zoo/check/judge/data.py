@@ -16,6 +16,7 @@ from zoo.check.judge.finding import (
     fail_if_not_finite,
     finding,
 )
+from zoo.check.judge.remedies import AVOID, KERNEL_SCALE, Remedy
 
 CENTRED_TOLERANCE = 0.25  # Largest |mean| of a channel, absolute or in units of the largest std.
 STD_LOW_INFO = 0.25
@@ -119,6 +120,7 @@ def _judge_pixels(
     threshold = f"std <= {PIXEL_STD:g} and max |x| <= {PIXEL_MAX_ABS:g}, "
     threshold += "or centred and a norm or small first kernels"
     size = f"inputs are as large as {numbers.max_abs:.3g} (std {std:.3g})"
+    remedies: list[Remedy] = []
     remedy = "data.preprocess: channel_meanstd"
     first = numbers.first_preactivation_std
     if first is not None:
@@ -140,11 +142,12 @@ def _judge_pixels(
         advice = f"{size}, but centred, and the first kernel makes them std {first:.2g}."
     else:
         verdict = WARN if first <= PREACTIVATION_STD_FAIL else FAIL
-        advice = (
-            f"{size}, and the first kernel's outputs have std {first:.3g}: use {remedy}, or a "
-            "smaller kernel_initializer."
-        )
-    return finding("C01", verdict, std, threshold, advice, **details)
+        advice = f"{size}, and the first kernel's outputs have std {first:.3g}"
+        remedies = [
+            Remedy(f"use {remedy}"),
+            Remedy("use a smaller kernel_initializer", {KERNEL_SCALE: AVOID}),
+        ]
+    return finding("C01", verdict, std, threshold, advice, remedies, **details)
 
 
 @dataclass(frozen=True, kw_only=True)

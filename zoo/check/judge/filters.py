@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from zoo.check.judge.finding import FAIL, INFO, PASS, Finding, fail_if_not_finite, finding
+from zoo.check.judge.remedies import EPOCHS, RAISE, REGULARISATION, Remedy
 
 MIN_KERNEL_SIZE = 5  # Nine positions are too few to tell structure from noise.
 P_VALUE_INFO = 0.01
@@ -46,7 +47,11 @@ def judge_filters(numbers: FilterSmoothness) -> Finding:
         advice = f"smooth structure (Moran's I {numbers.morans_i:.2f})."
         return finding(check, PASS, numbers.p, threshold, advice, **details)
     advice = (
-        "the first filters look like noise: not converged (train.epochs), learning_rate wrong, or "
-        "weight_decay of train.optimizer too low."
+        "the first filters look like noise, as of a training that is not over, or not regularised"
     )
-    return finding(check, INFO, numbers.p, threshold, advice, **details)
+    remedies = [
+        Remedy("raise train.epochs", {EPOCHS: RAISE}),
+        Remedy("try another learning_rate"),
+        Remedy("raise weight_decay of train.optimizer", {REGULARISATION: RAISE}),
+    ]
+    return finding(check, INFO, numbers.p, threshold, advice, remedies, **details)

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields, is_dataclass, replace
 from enum import StrEnum
 from typing import Any
+
+from zoo.check.judge.remedies import Remedy, from_json, in_words
 
 NAMES = {
     "C01": "input scale",
@@ -31,6 +33,7 @@ NAMES = {
     "C20": "first filters",
     "C21": "batch norm",
     "C25": "symmetry",
+    "C26": "momentum",
 }
 
 
@@ -77,6 +80,11 @@ class Finding:
         threshold: what was required of that number, as a phrase.
         advice: a sentence or two: for PASS what was measured, else what to change in the recipe.
         details: further numbers, lists and names.
+        diagnosis: the beginning of the advice, without what to change; needed where there are
+            remedies.
+        remedies: what the advice says to change, where another check might say the contrary.
+        remark: the end of the advice, after what to change.
+        also: findings of other parts of the check that are not PASS.
     """
 
     id: str
@@ -86,6 +94,10 @@ class Finding:
     threshold: str
     advice: str
     details: Mapping[str, Any] = field(default_factory=dict)
+    diagnosis: str = ""
+    remedies: tuple[Remedy, ...] = ()
+    remark: str = ""
+    also: tuple[Finding, ...] = ()
 
     def as_json(self) -> dict[str, Any]:
         """Return the finding for JSON, which has no NaN and no infinity.
@@ -94,6 +106,10 @@ class Finding:
         numbers become strings.
         """
         details = _jsonable(self.details)
+        if self.also:
+            details["also"] = [
+                {"verdict": part.verdict.value, "advice": part.advice} for part in self.also
+            ]
         value = self.value
         if value is not None and not math.isfinite(value):
             details["value"] = str(value)
@@ -106,7 +122,21 @@ class Finding:
             "threshold": self.threshold,
             "advice": self.advice,
             "details": details,
+            "diagnosis": self.diagnosis,
+            "remedies": [remedy.as_json() for remedy in self.remedies],
+            "remark": self.remark,
         }
+
+    @classmethod
+    def from_json(cls, entry: Mapping[str, Any]) -> Finding:
+        """The finding whose `as_json` is given; its other parts are among the details."""
+        return cls(
+            **{
+                **entry,
+                "verdict": Verdict(entry["verdict"]),
+                "remedies": from_json(entry.get("remedies", ())),
+            }
+        )
 
 
 def _jsonable(value: Any) -> Any:
@@ -120,9 +150,31 @@ def _jsonable(value: Any) -> Any:
 
 
 def finding(
-    check: str, verdict: Verdict, value: float | None, threshold: str, advice: str, **details: Any
+    check: str,
+    verdict: Verdict,
+    value: float | None,
+    threshold: str,
+    advice: str,
+    remedies: Sequence[Remedy] = (),
+    remark: str = "",
+    /,
+    **details: Any,
 ) -> Finding:
-    """Return a finding of the check with this id."""
+    """Return a finding of the check with this id.
+
+    Args:
+        check: the id.
+        verdict: see `Finding`, likewise `value` and `threshold`.
+        value: see `verdict`.
+        threshold: see `verdict`.
+        advice: the advice; where there are remedies, the diagnosis alone.
+        remedies: see `Finding`, likewise `remark`.
+        remark: see `remedies`.
+        **details: see `Finding`.
+    """
+    diagnosis = advice if remedies else ""
+    if remedies:
+        advice = in_words(diagnosis, remedies, remark)
     return Finding(
         id=check,
         name=NAMES[check],
@@ -131,6 +183,9 @@ def finding(
         threshold=threshold,
         advice=advice,
         details=details,
+        diagnosis=diagnosis,
+        remedies=tuple(remedies),
+        remark=remark,
     )
 
 
@@ -144,7 +199,10 @@ def soften(finding: Finding) -> Finding:
     verdict = soften_verdict(finding.verdict)
     if verdict is finding.verdict:
         return finding
-    return replace(finding, verdict=verdict, advice=f"{finding.advice} {TOO_FEW_STEPS}")
+    remark = f"{finding.remark} {TOO_FEW_STEPS}".strip()
+    return replace(
+        finding, verdict=verdict, advice=f"{finding.advice} {TOO_FEW_STEPS}", remark=remark
+    )
 
 
 def worst_verdict(findings: Iterable[Finding]) -> Verdict:
@@ -155,21 +213,18 @@ def worst_verdict(findings: Iterable[Finding]) -> Verdict:
 def merge(parts: Iterable[Finding]) -> Finding:
     """Merge the findings of a check's parts into the worst of them (the first of equals).
 
-    The details of all parts are kept. `details["also"]` lists the other parts that are not PASS.
+    The details of all parts are kept; `also` holds the other parts that are not PASS.
     """
     findings = list(parts)
     worst = max(findings, key=lambda part: part.verdict.rank)
     details: dict[str, Any] = {}
     for part in (*findings, worst):
         details.update(part.details)
-    also = [
-        {"verdict": part.verdict.value, "advice": part.advice}
-        for part in findings
-        if part is not worst and part.verdict > PASS
-    ]
-    if also:
-        details["also"] = also
-    return replace(worst, details=details)
+    also: list[Finding] = []
+    for part in findings:
+        own = [] if part is worst or part.verdict <= PASS else [replace(part, also=())]
+        also += [*own, *part.also]
+    return replace(worst, details=details, also=tuple(also))
 
 
 def non_finite_fields(numbers: object, path: str = "") -> Iterator[str]:
@@ -194,7 +249,7 @@ def non_finite_fields(numbers: object, path: str = "") -> Iterator[str]:
             yield from non_finite_fields(entry, f"{path}[{index}]")
 
 
-def fail_if_not_finite(check: str, numbers: object, advice: str) -> Finding | None:
+def fail_if_not_finite(check: str, numbers: object, advice: str | Remedy) -> Finding | None:
     """Return FAIL if any of the numbers is NaN or infinite, else None."""
     paths = list(non_finite_fields(numbers))
     if not paths:
@@ -204,7 +259,8 @@ def fail_if_not_finite(check: str, numbers: object, advice: str) -> Finding | No
         FAIL,
         None,
         "all numbers finite",
-        f"{paths[0]} is not finite: {advice}",
+        f"{paths[0]} is not finite" + ("" if isinstance(advice, Remedy) else f": {advice}"),
+        [advice] if isinstance(advice, Remedy) else (),
         not_finite=paths,
     )
 

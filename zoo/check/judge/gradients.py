@@ -17,6 +17,7 @@ from zoo.check.judge.finding import (
     join_names,
     merge,
 )
+from zoo.check.judge.remedies import BATCH_NORM, KERNEL_SCALE, USE, Remedy
 
 SPREAD_WARN = 1e3  # Largest over smallest ratio of gradient to weight.
 # Change of logits with another image of the batch; rounding of float32 sums changes them by less.
@@ -121,10 +122,13 @@ def _judge_spread(numbers: Gradients) -> Finding:
     if spread > SPREAD_WARN:
         advice = (
             f"gradients over weights are {spread:.2g} times larger in {highest} than in {lowest}: "
-            "no one learning rate fits both. Use model.defaults.kernel_initializer: auto, or "
-            "batch_norm."
+            "no one learning rate fits both"
         )
-        return finding("C11", WARN, spread, threshold, advice, **details)
+        remedies = [
+            Remedy("use model.defaults.kernel_initializer: auto", {KERNEL_SCALE: USE}),
+            Remedy("use batch_norm", {BATCH_NORM: USE}),
+        ]
+        return finding("C11", WARN, spread, threshold, advice, remedies, **details)
     advice = f"gradients over weights lie within a factor of {spread:.2g}."
     return finding("C11", PASS, spread, threshold, advice, **details)
 

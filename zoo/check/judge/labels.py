@@ -16,10 +16,12 @@ from zoo.check.judge.finding import (
     join_names,
     merge,
 )
+from zoo.check.judge.remedies import CLASS_WEIGHT, USE, Remedy
 
 # Share of the largest class: this many times its fair share, or this much if there are few classes.
 IMBALANCE_WARN = 3.0
 MAJORITY_WARN = 0.8
+IMBALANCE_RATIO_WARN = 9.0  # As `zoo.train.selection.STRONG_IMBALANCE`.
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,6 +34,7 @@ class ClassCounts:
         validation: validation images of each class (classes,).
         test: test images of each class (classes,), or None.
         invalid: number of labels outside [0, classes).
+        weighted: whether the recipe weighs classes (`train.class_weight`).
     """
 
     classes: Sequence[str]
@@ -39,14 +42,21 @@ class ClassCounts:
     validation: Sequence[int]
     test: Sequence[int] | None = None
     invalid: int = 0
+    weighted: bool = False
 
 
 def judge_labels(numbers: ClassCounts) -> Finding:
-    """C03. Labels are classes, each class has images, and none crowds out the others."""
+    """C03. Labels are classes, each class has images, and none crowds out the others.
+
+    An uneven split is WARN only if the recipe does not weigh the classes. `class_priors` for the
+    head's bias is no remedy beside weights: it starts from the shares of the classes, which weights
+    make equal.
+    """
     check, count, images = "C03", len(numbers.classes), sum(numbers.train)
     share = max(numbers.train, default=0) / images if images else 0.0
     most = min(IMBALANCE_WARN / max(count, 1), MAJORITY_WARN)
     threshold = f"largest class <= {most:.2g} of the training images"
+    threshold += f" and <= {IMBALANCE_RATIO_WARN:g} times the smallest"
     parts = []
     if count < 2:
         advice = "there is nothing to tell apart: check data.source."
@@ -58,13 +68,20 @@ def judge_labels(numbers: ClassCounts) -> Finding:
     parts += _missing_classes(numbers.classes, "train", numbers.train)
     parts += _missing_classes(numbers.classes, "validation", numbers.validation)
     parts += _missing_classes(numbers.classes, "test", numbers.test)
-    if share > most and count >= 2:
+    present = [images for images in numbers.train if images]
+    ratio = max(present, default=0) / min(present, default=1)
+    uneven = count >= 2 and (share > most or ratio > IMBALANCE_RATIO_WARN)
+    if uneven:
         largest = numbers.classes[list(numbers.train).index(max(numbers.train))]
         advice = (
-            f"{largest} is {share:.0%} of the training images: set train.class_weight: balanced "
-            "and model.head.bias_initializer: class_priors."
+            f"{largest} is {share:.0%} of the training images, {ratio:.3g} times as many as the "
+            "smallest class has"
         )
-        parts.append(finding(check, WARN, share, threshold, advice))
+        remedy = Remedy("set train.class_weight: balanced", {CLASS_WEIGHT: USE})
+        if numbers.weighted:
+            parts.append(finding(check, PASS, share, threshold, f"{advice}; classes are weighted."))
+        else:
+            parts.append(finding(check, WARN, share, threshold, advice, [remedy]))
     if not parts:
         advice = f"{count} classes, each in every split; the largest is {share:.1%} of the "
         advice += "training images."

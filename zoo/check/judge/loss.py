@@ -16,6 +16,7 @@ from zoo.check.judge.finding import (
     finding,
     merge,
 )
+from zoo.check.judge.remedies import HEAD_SCALE, LOWER, Remedy
 
 LossName = Literal["softmax", "svm"]
 SAME_LOSS_TOLERANCE = 1e-3  # Two computations of one loss in float32, relative.
@@ -208,10 +209,10 @@ def judge_head_confidence(numbers: HeadConfidence) -> Finding:
             "stages, and model.head.bias_initializer."
         )
         return finding(check, verdict, numbers.loss, threshold, advice, **details)
-    advice += (
-        ", and the first steps only shrink the head: set model.head.kernel_initializer: "
-        "{RandomNormal: {stddev: 0.01}} or zeros."
-    )
+    advice += ", and the first steps only shrink the head"
+    smaller = "set model.head.kernel_initializer: {RandomNormal: {stddev: 0.01}} or zeros"
+    remark = ""
     if verdict is FAIL:
-        advice += " Logits as large as these also come from inputs that data.preprocess left alone."
-    return finding(check, verdict, numbers.loss, threshold, advice, **details)
+        remark = "Logits as large as these also come from inputs that data.preprocess left alone."
+    remedies = [Remedy(smaller, {HEAD_SCALE: LOWER})]
+    return finding(check, verdict, numbers.loss, threshold, advice, remedies, remark, **details)

@@ -16,6 +16,7 @@ from zoo.check.judge.finding import (
     join_names,
     merge,
 )
+from zoo.check.judge.remedies import AVOID, BATCH_NORM, BATCH_SIZE, KERNEL_SCALE, RAISE, USE, Remedy
 
 # Share of the running statistics that comes from training, 1 - momentum^steps.
 CONVERGED_WARN = 0.95
@@ -115,12 +116,13 @@ def _judge_batches(numbers: BatchNormConfig) -> list[Finding]:
     threshold = f"values a statistic >= {VALUES_WARN} (fails at 1)"
     parts = []
     if smallest.values < VALUES_WARN:
-        advice = (
-            f"{smallest.name} computes its statistics from {smallest.values} values: raise "
-            "train.batch_size, or use group_norm."
-        )
+        advice = f"{smallest.name} computes its statistics from {smallest.values} values"
+        remedies = [
+            Remedy("raise train.batch_size", {BATCH_SIZE: RAISE}),
+            Remedy("use group_norm", {BATCH_NORM: AVOID}),
+        ]
         verdict = FAIL if smallest.values <= 1 else WARN
-        parts.append(finding("C21", verdict, float(smallest.values), threshold, advice))
+        parts.append(finding("C21", verdict, float(smallest.values), threshold, advice, remedies))
     if numbers.last_batch:
         positions = max(smallest.values // max(numbers.batch_size, 1), 1)
         values = positions * numbers.last_batch
@@ -147,8 +149,9 @@ def _judge_epsilon(numbers: BatchNormConfig) -> Finding:
     if not multiples:
         return finding("C21", PASS, None, threshold, "epsilon is small against the variance.")
     worst = min(multiples.values())
-    advice = (
-        f"the variance before {join_names(multiples)} is only {worst:.2g} epsilon: lower "
-        "model.defaults.batch_norm.epsilon, or use kernel_initializer: auto."
-    )
-    return finding("C21", WARN, worst, threshold, advice, variance_over_epsilon=worst)
+    advice = f"the variance before {join_names(multiples)} is only {worst:.2g} epsilon"
+    remedies = [
+        Remedy("lower model.defaults.batch_norm.epsilon"),
+        Remedy("use kernel_initializer: auto", {KERNEL_SCALE: USE}),
+    ]
+    return finding("C21", WARN, worst, threshold, advice, remedies, variance_over_epsilon=worst)

@@ -16,6 +16,7 @@ from zoo.check.judge.finding import (
     soften,
 )
 from zoo.check.judge.loss import LossName
+from zoo.check.judge.remedies import BATCH_NORM, HEAD_SCALE, RAISE, USE, Remedy, lower_rate
 
 # Loss above its floor.
 OVERFIT_WARN = 0.01
@@ -24,6 +25,8 @@ PLATEAU_TOLERANCE = 0.02  # Relative distance of a loss from the value of a plat
 SMOOTHING_TOLERANCE = 0.15  # Relative distance of the plain cross-entropy from the one expected.
 PENALTY_FACTOR = 2.0  # A penalty explains a loss that is within this factor of it.
 MIN_ACCURACY = 0.9  # Below, neither a second softmax nor label smoothing explains the loss.
+# Name of a plateau, and the advice, or else the diagnosis and remedies.
+Explanation = tuple[str, str, *tuple[Remedy, ...]]
 NOISE_TOLERANCE = 1e-3  # Change of a loss from pass to pass; float32 rounding changes it by less.
 
 
@@ -125,8 +128,10 @@ def _judge_end(numbers: Overfit) -> Finding:
         "images": numbers.images,
     }
     if _diverged(numbers) or not all_right or not excess <= OVERFIT_FAIL:
-        plateau, advice = _diagnose(numbers)
-        return finding(check, FAIL, numbers.loss, threshold, advice, plateau=plateau, **details)
+        plateau, advice, *remedies = _diagnose(numbers)
+        return finding(
+            check, FAIL, numbers.loss, threshold, advice, remedies, plateau=plateau, **details
+        )
     advice = (
         f"accuracy {numbers.accuracy:.2f}, loss {numbers.loss:.3g} on {numbers.images} images "
         f"after {numbers.steps} steps of {numbers.optimizer} at {numbers.rate:g}"
@@ -151,7 +156,7 @@ def _diverged(numbers: Overfit) -> bool:
     return numbers.diverged or any(non_finite_fields(numbers))
 
 
-def _diagnose(numbers: Overfit) -> tuple[str, str]:
+def _diagnose(numbers: Overfit) -> Explanation:
     """Return the name of the plateau that the loss got stuck at, and the advice for it."""
     for explain in _EXPLANATIONS:
         if explanation := explain(numbers):
@@ -163,16 +168,19 @@ def _diagnose(numbers: Overfit) -> tuple[str, str]:
     )
 
 
-def _explain_divergence(numbers: Overfit) -> tuple[str, str] | None:
+def _explain_divergence(numbers: Overfit) -> Explanation | None:
     if not _diverged(numbers):
         return None
-    return "diverged", (
+    return (
+        "diverged",
         "the loss diverged at every rate tried; nan almost always means that the learning rate "
-        "is too high: lower learning_rate in train.optimizer, and check data.preprocess."
+        "is too high, or inputs are too large",
+        lower_rate(),
+        Remedy("check data.preprocess"),
     )
 
 
-def _explain_softmax_twice(numbers: Overfit) -> tuple[str, str] | None:
+def _explain_softmax_twice(numbers: Overfit) -> Explanation | None:
     plateau = softmax_twice(numbers.num_classes)
     if (
         numbers.loss_word != "softmax"
@@ -186,7 +194,7 @@ def _explain_softmax_twice(numbers: Overfit) -> tuple[str, str] | None:
     )
 
 
-def _explain_label_smoothing(numbers: Overfit) -> tuple[str, str] | None:
+def _explain_label_smoothing(numbers: Overfit) -> Explanation | None:
     smoothing = _label_smoothing(numbers) if numbers.loss_word == "softmax" else None
     if not smoothing:
         return None
@@ -196,7 +204,7 @@ def _explain_label_smoothing(numbers: Overfit) -> tuple[str, str] | None:
     )
 
 
-def _explain_noise(numbers: Overfit) -> tuple[str, str] | None:
+def _explain_noise(numbers: Overfit) -> Explanation | None:
     if numbers.noise <= NOISE_TOLERANCE:
         return None
     return "noise", (
@@ -205,7 +213,7 @@ def _explain_noise(numbers: Overfit) -> tuple[str, str] | None:
     )
 
 
-def _explain_equal_scores(numbers: Overfit) -> tuple[str, str] | None:
+def _explain_equal_scores(numbers: Overfit) -> Explanation | None:
     classes = numbers.num_classes
     equal_scores = numbers.at_start or (
         math.log(classes) if numbers.loss_word == "softmax" else classes - 1.0
@@ -218,7 +226,7 @@ def _explain_equal_scores(numbers: Overfit) -> tuple[str, str] | None:
     )
 
 
-def _explain_high_loss(numbers: Overfit) -> tuple[str, str] | None:
+def _explain_high_loss(numbers: Overfit) -> Explanation | None:
     """Explain a high loss although every image is right."""
     if numbers.accuracy < 1.0:
         return None
@@ -228,13 +236,15 @@ def _explain_high_loss(numbers: Overfit) -> tuple[str, str] | None:
             f"every image is right, but the loss stays about the penalty of {penalty:.3g} above "
             "0: a kernel_regularizer or weight_decay is still on."
         )
-    return "slow", (
+    return (
+        "slow",
         f"every image is right, but the loss is still {numbers.loss:.3g} after {numbers.steps} "
-        "steps: the head learns slowly. Raise model.head.scale."
+        "steps: the head learns slowly",
+        Remedy("raise model.head.scale", {HEAD_SCALE: RAISE}),
     )
 
 
-def _explain_conflicts(numbers: Overfit) -> tuple[str, str] | None:
+def _explain_conflicts(numbers: Overfit) -> Explanation | None:
     best = _best_accuracy(numbers)
     if not numbers.conflicting or abs(numbers.accuracy - best) > 0.5 / numbers.images:
         return None
@@ -244,17 +254,19 @@ def _explain_conflicts(numbers: Overfit) -> tuple[str, str] | None:
     )
 
 
-def _explain_rise(numbers: Overfit) -> tuple[str, str] | None:
+def _explain_rise(numbers: Overfit) -> Explanation | None:
     if numbers.loss < numbers.initial_loss:
         return None
-    return "too high a rate", (
-        f"the loss rose from {numbers.initial_loss:.3g} to {numbers.loss:.3g}: lower learning_rate "
-        "in train.optimizer, or use model.defaults.batch_norm."
+    return (
+        "too high a rate",
+        f"the loss rose from {numbers.initial_loss:.3g} to {numbers.loss:.3g}",
+        lower_rate(),
+        Remedy("use model.defaults.batch_norm", {BATCH_NORM: USE}),
     )
 
 
 # In this order: an earlier explanation rules out later ones.
-_EXPLANATIONS: tuple[Callable[[Overfit], tuple[str, str] | None], ...] = (
+_EXPLANATIONS: tuple[Callable[[Overfit], Explanation | None], ...] = (
     _explain_divergence,
     _explain_softmax_twice,
     _explain_label_smoothing,

@@ -16,6 +16,7 @@ from zoo.check.judge.finding import (
     join_names,
     merge,
 )
+from zoo.check.judge.remedies import LOWER, RAISE, REGULARISATION, Remedy
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -84,7 +85,9 @@ def judge_regularisation(numbers: Regularisation) -> Finding:
     Source: CS231n, lecture 6, "crank up regularization: loss went up, good".
     """
     check = "C07"
-    if failed := fail_if_not_finite(check, numbers, "lower kernel_regularizer or weight_decay."):
+    if failed := fail_if_not_finite(
+        check, numbers, Remedy("lower kernel_regularizer or weight_decay", {REGULARISATION: LOWER})
+    ):
         return failed
     parts = []
     if numbers.penalty_kernels:
@@ -104,8 +107,9 @@ def _judge_penalty(numbers: Regularisation) -> Finding:
     details = {"penalty": penalty, "penalty_times_ten": tenfold}
     subject = "the penalty of kernel_regularizer (l2)"
     if numbers.penalty is not None and 10 * penalty <= rounding:
-        advice = f"{subject} adds {penalty:.1g}, too little to be seen in the loss: raise l2."
-        return finding("C07", INFO, penalty, threshold, advice, **details)
+        advice = f"{subject} adds {penalty:.1g}, too little to be seen in the loss"
+        remedies = [Remedy("raise l2", {REGULARISATION: RAISE})]
+        return finding("C07", INFO, penalty, threshold, advice, remedies, **details)
     if tenfold <= 0 or (once <= 0 and penalty > rounding):
         advice = f"{subject} does not raise the loss: it does not reach training."
         return finding("C07", FAIL, once, threshold, advice, **details)
@@ -126,11 +130,10 @@ def _judge_penalty_size(numbers: Regularisation) -> Finding:
     verdict = FAIL if share > PENALTY_FAIL else WARN
     if numbers.scale_invariant:
         verdict = WARN if share > PENALTY_FAIL else INFO
-    advice = (
-        f"the penalty is {share:.3g} times the data loss: lower l2 of "
-        f"model.defaults.kernel_regularizer. {CONVERSION}."
-    )
-    return finding("C07", verdict, share, threshold, advice, penalty_share=share)
+    advice = f"the penalty is {share:.3g} times the data loss"
+    remedies = [Remedy("lower l2 of model.defaults.kernel_regularizer", {REGULARISATION: LOWER})]
+    remark = f"{CONVERSION}."
+    return finding("C07", verdict, share, threshold, advice, remedies, remark, penalty_share=share)
 
 
 def _judge_decay(numbers: Regularisation, expected: float, measured: float) -> Finding:
@@ -151,9 +154,11 @@ def _judge_decay(numbers: Regularisation, expected: float, measured: float) -> F
         verdict = FAIL if per_epoch > DECAY_FAIL else WARN
         advice = (
             f"weight decay alone would shrink kernels to exp(-{per_epoch:.2g}) of their size per "
-            f"epoch: lower weight_decay of train.optimizer. {CONVERSION}."
+            "epoch"
         )
-        return finding("C07", verdict, per_epoch, threshold, advice, **details)
+        remedies = [Remedy("lower weight_decay of train.optimizer", {REGULARISATION: LOWER})]
+        remark = f"{CONVERSION}."
+        return finding("C07", verdict, per_epoch, threshold, advice, remedies, remark, **details)
     advice = "weight_decay shrinks kernels as it should."
     return finding("C07", PASS, measured, threshold, advice, **details)
 
@@ -165,6 +170,7 @@ def _judge_coverage(numbers: Regularisation) -> Finding:
         "penalty_kernels": numbers.penalty_kernels,
         "kernels": numbers.kernels,
     }
+    remedies: list[Remedy] = []
     verdict, advice = PASS, f"{count}; biases and norms do not decay."
     if numbers.wrongly_decayed:
         verdict = WARN
@@ -173,10 +179,9 @@ def _judge_coverage(numbers: Regularisation) -> Finding:
         details = {"wrongly_decayed": numbers.wrongly_decayed, **details}
     elif numbers.decay == "none":
         verdict = INFO
-        advice = (
-            "no regularisation: where the gap to validation grows, set weight_decay of "
-            "train.optimizer."
-        )
+        advice = "no regularisation"
+        remedy = "where the gap to validation grows, set weight_decay of train.optimizer"
+        remedies = [Remedy(remedy, {REGULARISATION: RAISE})]
     elif 0 < numbers.penalty_kernels < numbers.kernels and numbers.decay == "coupled":
         verdict, advice = INFO, f"{count}; model.defaults.kernel_regularizer is for all."
-    return finding("C07", verdict, None, threshold, advice, **details)
+    return finding("C07", verdict, None, threshold, advice, remedies, **details)

@@ -15,6 +15,17 @@ from zoo.check.judge.finding import (
     finding,
     soften,
 )
+from zoo.check.judge.remedies import (
+    BATCH_NORM,
+    CLASS_WEIGHT,
+    EPOCHS,
+    LOWER,
+    RAISE,
+    REGULARISATION,
+    USE,
+    Remedy,
+    lower_rate,
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -26,8 +37,9 @@ class InputIndependent:
         entropy: least loss of a constant answer: H(p) of the labels.
         se: standard error of the loss.
         accuracy: on the same images.
-        majority: share of the largest class among them.
-        images: number of images.
+        majority: share of the largest class among them; with class weights, of their weight, and
+            the accuracy is weighted, too.
+        images: number of images; with class weights, of equal images that tell as much.
         shortened: steps were slow, and too few to be sure of a network that starts slowly.
     """
 
@@ -36,7 +48,7 @@ class InputIndependent:
     se: float
     accuracy: float = 0.0
     majority: float = 1.0
-    images: int = 1
+    images: float = 1
     shortened: bool = False
 
 
@@ -47,7 +59,7 @@ def judge_input_independent(numbers: InputIndependent) -> Finding:
 
     Source: Karpathy 2019, "input-independent baseline".
     """
-    if failed := fail_if_not_finite("C13", numbers, "lower learning_rate in train.optimizer."):
+    if failed := fail_if_not_finite("C13", numbers, lower_rate()):
         return failed
     judged = _judge_training_loss(numbers)
     return soften(judged) if numbers.shortened else judged
@@ -64,11 +76,15 @@ def _judge_training_loss(numbers: InputIndependent) -> Finding:
         # With a head of small kernels the right class is first long before it is confident.
         advice = (
             f"the loss, {numbers.loss:.4g}, is no better than a constant answer's yet, but "
-            f"accuracy, {numbers.accuracy:.2f}, is above guessing: a slow start. A warm-up, "
-            "batch_norm or less dropout in model.stack may shorten it."
+            f"accuracy, {numbers.accuracy:.2f}, is above guessing, a slow start"
         )
+        remedies = [
+            Remedy("warm up (train.schedule)"),
+            Remedy("use batch_norm", {BATCH_NORM: USE}),
+            Remedy("use less dropout in model.stack", {REGULARISATION: LOWER}),
+        ]
         details = {"accuracy": numbers.accuracy}
-        return finding(check, WARN, numbers.loss, threshold, advice, **details)
+        return finding(check, WARN, numbers.loss, threshold, advice, remedies, **details)
     advice = (
         f"the loss, {numbers.loss:.4g}, is no better than a constant answer's: the network ignores "
         "its input. Check data.source and data.preprocess, and learning_rate in train.optimizer."
@@ -88,6 +104,10 @@ class ShortTrainingAccuracy:
         images: number of validation images.
         majority: share of the largest class among them.
         steps: of the training.
+        balanced_accuracy: on the same images; None: unknown.
+        balanced_bound: balanced accuracy that guessing stays below.
+        weighted: whether the recipe weighs classes: a network may then be wrong more often, and yet
+            know more.
         augmented: whether training images were changed at random.
         shortened: steps were slow, and too few to be sure of a network that starts slowly.
     """
@@ -96,6 +116,9 @@ class ShortTrainingAccuracy:
     images: int
     majority: float
     steps: int
+    balanced_accuracy: float | None = None
+    balanced_bound: float = 1.0
+    weighted: bool = False
     augmented: bool = False
     shortened: bool = False
 
@@ -103,9 +126,12 @@ class ShortTrainingAccuracy:
 def judge_better_than_guessing(numbers: ShortTrainingAccuracy) -> Finding:
     """C16. A short training beats guessing: accuracy > p0 + 3 sqrt(p0 (1 - p0) / n).
 
+    With class weights, or if one class holds more than half of the images, a balanced accuracy
+    above that of guessing will do: the network tells classes apart.
+
     WARN if one class holds more than half of the images: a short training often learns just that.
     """
-    if failed := fail_if_not_finite("C16", numbers, "lower learning_rate in train.optimizer."):
+    if failed := fail_if_not_finite("C16", numbers, lower_rate()):
         return failed
     judged = _judge_accuracy(numbers)
     return soften(judged) if numbers.shortened else judged
@@ -116,9 +142,13 @@ def _judge_accuracy(numbers: ShortTrainingAccuracy) -> Finding:
     bound = guessing_bound(numbers.majority, numbers.images)
     threshold = f"validation accuracy > {bound:.3f}, what guessing stays below"
     details = {"images": numbers.images, "steps": numbers.steps, "majority": numbers.majority}
+    remedies: list[Remedy] = []
     result = f"accuracy {numbers.accuracy:.3f} after {numbers.steps} steps"
     if numbers.accuracy > bound or (numbers.majority < 1 <= numbers.accuracy):
         verdict, advice = PASS, f"{result}."
+    elif (numbers.weighted or numbers.majority > MAJORITY_WARN) and _is_balanced(numbers):
+        verdict = PASS
+        advice = f"{result}, balanced accuracy {numbers.balanced_accuracy:.3f}: above guessing."
     elif bound >= 1:
         verdict = INFO
         advice = (
@@ -127,10 +157,14 @@ def _judge_accuracy(numbers: ShortTrainingAccuracy) -> Finding:
         )
     elif numbers.majority > MAJORITY_WARN:
         verdict = WARN
-        advice = (
-            f"{result} is no better than guessing the largest class: set train.class_weight: "
-            "balanced."
-        )
+        advice = f"{result} is no better than guessing the largest class"
+        remedies = [Remedy("set train.class_weight: balanced", {CLASS_WEIGHT: USE})]
+        if numbers.weighted:
+            advice += ", though classes are weighted"
+            remedies = [
+                Remedy("train for more epochs", {EPOCHS: RAISE}),
+                Remedy("add images of the small classes (data.source)"),
+            ]
     else:
         verdict = FAIL
         advice = f"{result} is no better than guessing: check data.source for labels that do not "
@@ -138,4 +172,10 @@ def _judge_accuracy(numbers: ShortTrainingAccuracy) -> Finding:
         if numbers.augmented:
             advice += ", data.augment for changes that leave nothing to see"
         advice += ", and learning_rate in train.optimizer."
-    return finding(check, verdict, numbers.accuracy, threshold, advice, **details)
+    return finding(check, verdict, numbers.accuracy, threshold, advice, remedies, **details)
+
+
+def _is_balanced(numbers: ShortTrainingAccuracy) -> bool:
+    """Whether the balanced accuracy is above what guessing reaches."""
+    balanced = numbers.balanced_accuracy
+    return balanced is not None and balanced > numbers.balanced_bound

@@ -17,6 +17,7 @@ from zoo.check.judge.finding import (
     finding,
     join_names,
 )
+from zoo.check.judge.remedies import BATCH_NORM, KERNEL_SCALE, USE, Remedy, lower_rate
 
 # Growth per layer. FAIL takes, besides, a growth over all layers above TOTAL_GROWTH_FAIL.
 GROWTH_PASS = (0.75, 1.35)
@@ -49,17 +50,17 @@ def judge_signal_propagation(numbers: SignalPropagation) -> Finding:
     Source: CS231n, lecture 6, "let's look at some activation statistics".
     """
     check = "C08"
-    remedy = "use kernel_initializer: auto in model.defaults, or batch_norm."
+    remedies = _start_remedies("auto")
     threshold = f"{GROWTH_PASS[0]:g} <= growth per layer <= {GROWTH_PASS[1]:g} "
     threshold += f"(fails outside {GROWTH_FAIL[0]:g} to {GROWTH_FAIL[1]:g})"
-    if failed := fail_if_not_finite(check, numbers, remedy):
+    if failed := fail_if_not_finite(check, numbers, remedies[0]):
         return failed
     stds = [std for _, std in numbers.stds]
     details = {"stds": dict(numbers.stds)}
     constant = [name for name, std in numbers.stds if std <= 0]
     if constant:
-        advice = f"{join_names(constant)} output a constant: {remedy}"
-        return finding(check, FAIL, 0.0, threshold, advice, **details)
+        advice = f"{join_names(constant)} output a constant"
+        return finding(check, FAIL, 0.0, threshold, advice, remedies, **details)
     if len(stds) < 3:
         advice = f"{len(stds)} layers in a row without a norm: too few to fade."
         return finding(check, PASS, None, threshold, advice, **details)
@@ -80,8 +81,16 @@ def judge_signal_propagation(numbers: SignalPropagation) -> Finding:
     advice = (
         f"signals {'fade' if growth < 1 else 'grow'}: each of {len(stds)} layers without a norm "
     )
-    advice += f"multiplies their std by {growth:.2g}: {remedy}"
-    return finding(check, verdict, growth, threshold, advice, **details)
+    advice += f"multiplies their std by {growth:.2g}"
+    return finding(check, verdict, growth, threshold, advice, remedies, **details)
+
+
+def _start_remedies(initializer: str) -> list[Remedy]:
+    """What keeps the scale of signals at the start."""
+    return [
+        Remedy(f"use kernel_initializer: {initializer} in model.defaults", {KERNEL_SCALE: USE}),
+        Remedy("use batch_norm", {BATCH_NORM: USE}),
+    ]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -140,7 +149,7 @@ def judge_dead_units(numbers: DeadUnits) -> Finding:
     set too high".
     """
     check = "C09"
-    if failed := fail_if_not_finite(check, numbers, "lower learning_rate in train.optimizer."):
+    if failed := fail_if_not_finite(check, numbers, lower_rate()):
         return failed
     if not numbers.layers:
         return finding(check, PASS, None, "few dead units", "no activation here can die.")
@@ -157,19 +166,24 @@ def judge_dead_units(numbers: DeadUnits) -> Finding:
         verdict = FAIL if dead >= DEAD_IN_NETWORK_FAIL else max(verdicts)
         threshold = f"dead <= {DEAD_IN_LAYER_WARN:.0%} in each layer "
         threshold += f"(fails at {DEAD_IN_NETWORK_FAIL:.0%} of all units)"
-        remedy = (
-            "lower learning_rate in train.optimizer to a third, or set model.defaults."
-            "activation: {leaky_relu: 0.01} or batch_norm"
-        )
+        remedies = [
+            lower_rate("lower learning_rate in train.optimizer to a third"),
+            Remedy("set model.defaults.activation: {leaky_relu: 0.01}"),
+            Remedy("set model.defaults.batch_norm", {BATCH_NORM: USE}),
+        ]
     else:
         verdicts = [_judge_untrained_layer(layer) for layer in numbers.layers]
         verdict = max(verdicts)
         threshold = "dead <= 10 % in the first 5 layers, 20 % in 10, 40 % deeper; after a batch "
         threshold += f"norm none (fails above {DEAD_AT_START_FAIL:.0%})"
-        remedy = (
-            "set model.defaults.kernel_initializer: auto and bias_initializer: zeros, batch_norm "
-            "or activation: {leaky_relu: 0.01}, and centre the inputs (data.preprocess)"
-        )
+        remedies = [
+            Remedy("set model.defaults.kernel_initializer: auto and bias_initializer: zeros"),
+            Remedy("centre the inputs (data.preprocess)"),
+            Remedy("set model.defaults.activation: {leaky_relu: 0.01}"),
+            Remedy("set model.defaults.batch_norm", {BATCH_NORM: USE}),
+        ]
+    if verdict < WARN:
+        remedies = []
     if verdict is PASS:
         advice = f"{dead:.1%} of {total} units are 0 on all {numbers.images} images."
     elif verdict is INFO:
@@ -181,8 +195,8 @@ def judge_dead_units(numbers: DeadUnits) -> Finding:
         where = join_names(
             f"{layer.name} ({layer.dead:.0%})" for layer in numbers.layers if layer.dead
         )
-        advice = f"{dead:.1%} of the units are dead, in {where}: {remedy}."
-    return finding(check, verdict, dead, threshold, advice, **details)
+        advice = f"{dead:.1%} of the units are dead, in {where}"
+    return finding(check, verdict, dead, threshold, advice, remedies, **details)
 
 
 def _judge_trained_layer(layer: LayerActivity) -> Verdict:
@@ -240,10 +254,10 @@ def judge_saturation(numbers: Saturation) -> Finding:
     Source: CS231n, lecture 6, "almost all neurons completely saturated".
     """
     check = "C10"
-    remedy = "use kernel_initializer: auto (lecun_normal) in model.defaults, or batch_norm."
+    remedies = _start_remedies("auto (lecun_normal)")
     threshold = f"saturated <= {SATURATED_WARN:.0%} (fails above {SATURATED_FAIL:.0%}), "
     threshold += f"std >= {STD_FAIL:g}"
-    if failed := fail_if_not_finite(check, numbers, remedy):
+    if failed := fail_if_not_finite(check, numbers, remedies[0]):
         return failed
     if not numbers.layers:
         return finding(check, PASS, None, threshold, "no activation here saturates.")
@@ -257,9 +271,10 @@ def judge_saturation(numbers: Saturation) -> Finding:
         saturated = [layer for layer in numbers.layers if layer.saturated > SATURATED_WARN]
         verdict = FAIL if most > SATURATED_FAIL or faded else WARN
         advice = f"{most:.0%} of {saturated[0].activation} are saturated in "
-        advice += f"{join_names(layer.name for layer in saturated)}: {remedy}"
+        advice += join_names(layer.name for layer in saturated)
     elif faded:
-        verdict, advice = FAIL, f"signals have died out in {join_names(faded)}: {remedy}"
+        verdict, advice = FAIL, f"signals have died out in {join_names(faded)}"
     else:
-        verdict, advice = PASS, f"at most {most:.1%} are saturated."
-    return finding(check, verdict, most, threshold, advice, **details)
+        advice = f"at most {most:.1%} are saturated."
+        return finding(check, PASS, most, threshold, advice, **details)
+    return finding(check, verdict, most, threshold, advice, remedies, **details)

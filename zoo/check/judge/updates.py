@@ -19,6 +19,7 @@ from zoo.check.judge.finding import (
     join_names,
     soften_verdict,
 )
+from zoo.check.judge.remedies import lower_rate, raise_rate
 
 HEAD = "logits/"
 IDEAL_RATIO = 1e-3
@@ -118,7 +119,7 @@ def judge_update_ratio(numbers: UpdateRatio) -> Finding:
         f"(warns outside {RATIO_WARN[0]:g} to {RATIO_WARN[1]:g}; "
         f"fails outside {RATIO_FAIL[0]:g} to {RATIO_FAIL[1]:g})"
     )
-    if failed := fail_if_not_finite(check, numbers, "lower learning_rate in train.optimizer."):
+    if failed := fail_if_not_finite(check, numbers, lower_rate()):
         return failed
     if not numbers.layers:
         return finding(check, PASS, None, threshold, "no kernel to look at.")
@@ -145,15 +146,16 @@ def judge_update_ratio(numbers: UpdateRatio) -> Finding:
     size = f"{'' if too_large else 'only '}{shown.ratio:.2g}"
     norms = "its norm" if len(offenders) == 1 else "their norms"
     advice = (
-        f"each step changes {join_names(layer.path for layer in offenders)} by {size} "
-        f"of {norms}: {'lower' if too_large else 'raise'} learning_rate "
-        f"({numbers.learning_rate:g}) in train.optimizer."
+        f"each step changes {join_names(layer.path for layer in offenders)} by {size} of {norms}"
     )
+    rate = f"learning_rate ({numbers.learning_rate:g}) in train.optimizer"
+    remedy = lower_rate(f"lower {rate}") if too_large else raise_rate(f"raise {rate}")
+    remark = ""
     if numbers.shortened and too_large:
-        advice += f" {TOO_FEW_STEPS}"
+        remark = TOO_FEW_STEPS
     elif worst is INFO:
-        advice += " It is no fault by itself."
-    return finding(check, worst, shown.ratio, threshold, advice, **details)
+        remark = "It is no fault by itself."
+    return finding(check, worst, shown.ratio, threshold, advice, [remedy], remark, **details)
 
 
 def _judge_kernel(layer: KernelUpdate, shortened: bool) -> Verdict:

@@ -9,7 +9,16 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from zoo.check.measure import data, gradients, loss, overfit, scan, short_training, start
+from zoo.check.measure import (
+    data,
+    gradients,
+    loss,
+    momentum,
+    overfit,
+    scan,
+    short_training,
+    start,
+)
 from zoo.check.measure.subject import Subject
 
 __all__ = ["MEASURE", "Subject"]
@@ -34,4 +43,5 @@ MEASURE: dict[str, Callable[[Subject], Any]] = {
     "C20": short_training.filter_smoothness,
     "C21": start.batch_norm,
     "C25": start.symmetry,
+    "C26": momentum.momentum,
 }

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from zoo.check.judge.gradients import KernelGradient
-from zoo.check.judge.learning_rate import LearningRateScan
+from zoo.check.judge.rate_scan import LearningRateScan
 from zoo.check.measure.activation_summary import ActivationSummary
 
 

@@ -94,6 +94,7 @@ def labels(subject: Subject) -> ClassCounts:
         validation=counts["validation"],
         test=counts.get("test"),
         invalid=invalid,
+        weighted=subject.recipe.train.class_weight is not None,
     )
 
 

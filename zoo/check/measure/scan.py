@@ -12,9 +12,11 @@ import numpy as np
 
 from zoo.check.judge import rates
 from zoo.check.judge.chance import guessing_bound
-from zoo.check.judge.learning_rate import STEPS, LearningRateScan
+from zoo.check.judge.rate_scan import STEPS, LearningRateScan
+from zoo.check.measure.momentum import momentum
 from zoo.check.measure.subject import Subject
 from zoo.check.measure.trainer import LossCurve, Trainer
+from zoo.train.class_weights import effective_images, weighted_shares
 
 # Decades that the scan covers, in steps of a half.
 DECADES = {"SGD": (-5.0, 1.5), "TorchSGD": (-5.0, 1.5), "other": (-6.0, 0.5)}
@@ -57,9 +59,10 @@ def scan(subject: Subject) -> LearningRateScan:
     warmup_steps = _warmup_steps(subject)
     plan = _affordable_plan(trainer, len(candidates), bool(warmup_steps))
     schedule = subject.recipe.train.schedule
-    counts = np.bincount(subject.data.train.labels, minlength=subject.classes)
+    labels, weights = subject.data.train.labels, trainer.batches.class_weights
+    share = float(weighted_shares(weights, labels, subject.classes).max())
     images = min(LAST_LOSSES, plan.steps) * trainer.batches.size(0)
-    chance = guessing_bound(float(counts.max() / counts.sum()), images)
+    chance = guessing_bound(share, images * effective_images(weights, labels) / len(labels))
     annealed = schedule.word != "constant"
     points: list[rates.RatePoint] = []
     untrained: dict[int, list[float]] = {}
@@ -71,6 +74,7 @@ def scan(subject: Subject) -> LearningRateScan:
         if seed not in untrained:
             untrained[seed] = _untrained_losses(trainer, seed, plan.steps)
         points.append(_train_at(trainer, rate, seed, plan, untrained[seed]))
+    planned = momentum(subject)
     numbers = LearningRateScan(
         points=points,
         rate=trainer.peak,
@@ -81,6 +85,8 @@ def scan(subject: Subject) -> LearningRateScan:
         scale=trainer.scale,
         warmup=warmup_steps / max(plan.warmup, 1),
         unfinished=unfinished,
+        momentum=planned.value if planned is not None and planned.sums else 0.0,
+        updates=planned.updates if planned is not None else 1,
     )
     if plan.seeds < SEEDS or unfinished:
         subject.notes["C14"] = _note(trainer, plan.steps, len(points), unfinished)

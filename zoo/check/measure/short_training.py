@@ -6,9 +6,10 @@ from math import sqrt
 
 import numpy as np
 
-from zoo import backend, losses, optimize
+from zoo import backend, class_metrics, losses, optimize
 from zoo.check.judge import filters as first_filters
 from zoo.check.judge import short_training, updates
+from zoo.check.judge.chance import balanced_guessing_bound
 from zoo.check.judge.rates import NEIGHBOUR_FACTOR
 from zoo.check.judge.signals import DeadUnits
 from zoo.check.measure import start
@@ -19,7 +20,7 @@ from zoo.check.measure.trainer import LossCurve
 from zoo.data.splits import Split
 from zoo.plan.options import ConvOptions
 from zoo.train.batch_norm_statistics import reestimate
-from zoo.train.class_weights import class_weights
+from zoo.train.class_weights import class_weights, effective_images, weighted_shares
 from zoo.train.update_ratio import UpdateRatios
 
 STEPS = 300
@@ -106,6 +107,7 @@ def input_independent(subject: Subject) -> short_training.InputIndependent:
     own = loss_per_label(choice, scores)[np.arange(count), labels]
     best = losses.uniform_loss(choice, subject.classes)
     shares = np.bincount(labels, minlength=subject.classes) / count
+    correct = scores.argmax(axis=1) == labels
     if weights is not None:
         own = own * weights[labels]
         shares = shares * weights
@@ -116,9 +118,9 @@ def input_independent(subject: Subject) -> short_training.InputIndependent:
         loss=float(own.mean()),
         entropy=best,
         se=float(own.std() / sqrt(count)),
-        accuracy=float(np.mean(scores.argmax(axis=1) == labels)),
-        majority=float(np.bincount(labels).max() / count),
-        images=count,
+        accuracy=float(np.average(correct, weights=None if weights is None else weights[labels])),
+        majority=float(weighted_shares(weights, labels, subject.classes).max()),
+        images=effective_images(weights, labels),
         shortened=training.unsure,
     )
 
@@ -129,11 +131,15 @@ def better_than_guessing(subject: Subject) -> short_training.ShortTrainingAccura
     scores, labels = _scored(subject, training, subject.data.validation, VALIDATION_IMAGES)
     count = len(labels)
     counts = np.bincount(labels, minlength=subject.classes)
+    table = class_metrics.confusion_matrix(labels, scores.argmax(axis=1), subject.classes)
     return short_training.ShortTrainingAccuracy(
         accuracy=float(np.mean(scores.argmax(axis=1) == labels)),
         images=count,
         majority=float(counts.max() / count),
         steps=training.steps,
+        balanced_accuracy=class_metrics.from_confusion_matrix(table)["balanced_accuracy"],
+        balanced_bound=balanced_guessing_bound(counts.tolist()),
+        weighted=subject.recipe.train.class_weight is not None,
         augmented=bool(subject.recipe.data.augment),
         shortened=training.unsure,
     )

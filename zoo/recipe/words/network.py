@@ -110,8 +110,8 @@ INITIALIZERS: dict[str, Word] = {
         "Orthogonal",
     ),
     "class_priors": Word(
-        "For the head's bias: the logarithm of each class's share of the training images, so that "
-        "the loss starts at the labels' entropy"
+        "For the head's bias: the logarithm of each class's share of the training images (with "
+        "class weights, of their weight), so that the loss starts at the labels' entropy"
     ),
     "zeros": Word("All zero", "Zeros"),
     "ones": Word("All one", "Ones"),

@@ -1,0 +1,95 @@
+"""Chooses what selects the best epoch, where a recipe leaves that to its data."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from zoo.class_metrics import say_never_predicted
+from zoo.data.splits import Split
+from zoo.recipe import Recipe
+from zoo.recipe.monitors import weighs_classes_alike
+
+# Largest class over smallest from which a split is strongly unbalanced. Fernandez et al. 2008 ("A
+# study of the behaviour of linguistic fuzzy rule based classification systems in the framework of
+# imbalanced data-sets") and the KEEL repository call more than 9 a high imbalance: of two classes,
+# the rare one then has less than a tenth of the images, so that naming the other one for each
+# image is right for more than nine in ten.
+STRONG_IMBALANCE = 9.0
+
+
+UNEVEN = 1.5  # Likewise, from which weights of the classes make a difference.
+
+
+def imbalance(labels: np.ndarray) -> float:
+    """Images of the largest class over those of the smallest that has any.
+
+    Args:
+        labels: int (images,), with at least one image.
+    """
+    counts = np.bincount(np.asarray(labels))
+    counts = counts[counts > 0]
+    return float(counts.max() / counts.min())
+
+
+def choose_monitor(recipe: Recipe, train: Split) -> tuple[str, str | None]:
+    """Chooses `train.monitor`.
+
+    Args:
+        recipe: resolved.
+        train: the training split.
+
+    Returns:
+        The metric, and why it was chosen; None for the reason if the recipe gives the metric, or if
+        it is `val_accuracy`, as nothing is unusual.
+    """
+    monitor = recipe.train.monitor
+    if monitor != "auto":
+        return monitor, None
+    if recipe.train.class_weight is not None:
+        return "val_balanced_accuracy", "train.class_weight is set"
+    ratio = imbalance(train.labels)
+    if ratio > STRONG_IMBALANCE:
+        reason = f"the largest class has {ratio:.3g} times the training images of the smallest"
+        return "val_balanced_accuracy", reason
+    return "val_accuracy", None
+
+
+def with_monitor(recipe: Recipe, train: Split) -> tuple[Recipe, str | None]:
+    """Writes the chosen `train.monitor` into a recipe, so that the recipe alone repeats the choice.
+
+    Args:
+        recipe: resolved.
+        train: the training split.
+
+    Returns:
+        The recipe, and a line for the user; None where there is nothing to say.
+    """
+    monitor, reason = choose_monitor(recipe, train)
+    config = recipe.train.model_copy(update={"monitor": monitor})
+    chosen = recipe.model_copy(update={"train": config})
+    if reason is None:
+        return chosen, None
+    return chosen, f"monitor: {monitor} ({reason}; train.monitor: val_accuracy asks for another)"
+
+
+def unnamed_classes(recipe: Recipe, train: Split, class_names: Sequence[str], epoch: int) -> str:
+    """Says that the model that was kept takes no image for some classes, and what may help.
+
+    Args:
+        recipe: with its monitor.
+        train: the training split.
+        class_names: of these classes.
+        epoch: that was kept, from 1.
+    """
+    remedies = []
+    if recipe.train.class_weight is None and imbalance(train.labels) > UNEVEN:
+        remedies.append("set train.class_weight: balanced")
+    if not weighs_classes_alike(recipe.train.monitor):
+        remedies.append("set train.monitor: val_balanced_accuracy")
+    remedies.append("train for more epochs")
+    *others, last = remedies
+    advice = f"{', '.join(others)}, or {last}" if others else last
+    said = say_never_predicted(class_names, "validation image")
+    return f"warning: in the epoch that was kept ({epoch}), {said}: {advice}."

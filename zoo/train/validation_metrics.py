@@ -1,0 +1,132 @@
+"""Metrics of each validation that Keras does not compute: those that weigh classes alike.
+
+Keras's test step hands its predictions over as it makes them, on the device and in both loops, so
+that no image is predicted twice. What is computed from them is computed once, after the validation.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import keras
+import numpy as np
+from keras import ops
+
+from zoo import backend, class_metrics
+from zoo.data.splits import Split
+from zoo.recipe import Recipe
+
+# Scores (images * classes) up to which the AUC is computed unasked: their ranking takes less than a
+# second, and as many floats on the device take 16 MB.
+SCORES_UNASKED = 2**22
+
+
+class Predictions(keras.metrics.Metric):
+    """Holds the predicted class of each image of an evaluation and, if asked to, its logits.
+
+    It adds nothing to the logs. Images beyond the number expected replace the first ones: an
+    evaluation of other data, such as of a user's callback, then does no harm.
+
+    Args:
+        images: number of images.
+        classes: number of classes.
+        with_logits: whether logits are held too.
+    """
+
+    def __init__(self, images: int, classes: int, with_logits: bool) -> None:
+        super().__init__(name="predictions")
+        self.images = images
+        self.seen = self.add_weight(shape=(), dtype="int32", initializer="zeros", name="seen")
+        self.predicted = self.add_weight(
+            shape=(images,), dtype="int32", initializer="zeros", name="predicted"
+        )
+        self.logits = (
+            self.add_weight(
+                shape=(images, classes), dtype="float32", initializer="zeros", name="logits"
+            )
+            if with_logits
+            else None
+        )
+
+    def update_state(self, y_pred: Any) -> None:
+        """Adds the logits (batch, classes) of the next images."""
+        count = ops.shape(y_pred)[0]
+        places = (self.seen + ops.arange(count, dtype="int32")) % self.images
+        places = ops.expand_dims(places, 1)
+        predicted = ops.cast(ops.argmax(y_pred, axis=-1), "int32")
+        self.predicted.assign(ops.scatter_update(self.predicted, places, predicted))
+        if self.logits is not None:
+            values = ops.cast(y_pred, "float32")
+            self.logits.assign(ops.scatter_update(self.logits, places, values))
+        self.seen.assign(self.seen + count)
+
+    def result(self) -> dict[str, Any]:
+        """Nothing: logs hold scalars."""
+        return {}
+
+    def reset_state(self) -> None:
+        """Begins with the first image again."""
+        self.seen.assign(0)
+
+
+class ValidationMetrics:
+    """Computes, after each validation of a model, the metrics that weigh classes alike.
+
+    Args:
+        model: compiled, and not yet traced.
+        validation: the validation split, in whose order images are evaluated.
+        recipe: resolved; its monitors say what must be computed.
+
+    Attributes:
+        never_predicted: classes with validation images that the last validation predicted for none.
+    """
+
+    def __init__(self, model: keras.Model, validation: Split, recipe: Recipe) -> None:
+        train = recipe.train
+        self.labels = np.asarray(validation.labels)
+        self.classes = int(model.output_shape[-1])
+        stopping = train.early_stopping
+        asked = "val_auc" in (train.monitor, stopping and stopping.monitor)
+        with_auc = asked or len(self.labels) * self.classes <= SCORES_UNASKED
+        self.predictions = Predictions(len(self.labels), self.classes, with_auc)
+        self.never_predicted: list[int] = []
+        _hand_over(model, self.predictions)
+
+    def __call__(self) -> dict[str, float]:
+        """The metrics of the validation that has just ended.
+
+        Returns:
+            `val_balanced_accuracy`, `val_f1`, `val_recall` and, unless the split is too large for
+            it and nobody asked, `val_auc`.
+        """
+        predicted = backend.to_numpy(self.predictions.predicted)
+        table = class_metrics.confusion_matrix(self.labels, predicted, self.classes)
+        self.never_predicted = class_metrics.never_predicted(table)
+        metrics = class_metrics.from_confusion_matrix(table)
+        if self.predictions.logits is not None:
+            logits = backend.to_numpy(self.predictions.logits)
+            metrics["auc"] = class_metrics.auc(self.labels, logits)
+        return {f"val_{name}": value for name, value in metrics.items()}
+
+
+def _hand_over(model: keras.Model, predictions: Predictions) -> None:
+    """Lets the model's test step update the metric; its training step does not."""
+    test_step, compute_metrics = model.test_step, model.compute_metrics
+    in_test_step = False
+
+    def tested(*arguments: Any) -> Any:
+        nonlocal in_test_step
+        in_test_step = True
+        try:
+            return test_step(*arguments)
+        finally:
+            in_test_step = False
+
+    def computed(x: Any, y: Any, y_pred: Any, sample_weight: Any = None) -> Any:
+        if in_test_step:
+            predictions.update_state(y_pred)
+        return compute_metrics(x, y, y_pred, sample_weight=sample_weight)
+
+    # Keras finds a metric among a model's attributes, and treats its variables as any metric's.
+    model.predictions = predictions
+    model.test_step, model.compute_metrics = tested, computed
