@@ -48,7 +48,7 @@ class Problem:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "message", shortened(self.message))
-        object.__setattr__(self, "path", self.path and shortened(self.path))
+        object.__setattr__(self, "path", self.path and shortened(self.path, 250))
 
     def __str__(self) -> str:
         place = quoted(self.file or "")

@@ -16,7 +16,7 @@ from tests.recipe.files import FEW, messages, write
 from zoo.errors import RecipeError
 from zoo.recipe import Recipe, dump, load
 from zoo.recipe import words as names
-from zoo.recipe.problems import meanings
+from zoo.recipe.near import meanings
 
 
 def test_all_problems_at_once_by_line(tmp_path: Path) -> None:

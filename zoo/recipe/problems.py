@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from difflib import get_close_matches
+from functools import lru_cache
 from typing import Annotated, Any, get_args, get_origin
 
 from pydantic import BaseModel, ValidationError
 
 from zoo.recipe.fields import Choice
+from zoo.recipe.near import match, meanings, near
 from zoo.recipe.network import complete
 from zoo.recipe.schema import Recipe
 from zoo.recipe.shown import cut, listed, received
-from zoo.recipe.words import SYNONYMS
 from zoo.recipe.words.word import BELOW_1, SMALLEST
 from zoo.recipe.yaml_reader import KeyPath, dotted, plain
 
@@ -43,40 +43,14 @@ _YAML11_BOOLEANS = {
 }
 
 
-def match(word: object, names: Iterable[str]) -> str | None:
-    """The word that was probably meant, by its meaning in other tools or its spelling.
-
-    Args:
-        word: as the user wrote it.
-        names: the words allowed there.
-
-    Returns:
-        One of the allowed words, or None.
-    """
-    allowed = list(names)
-    lower = {name.lower(): name for name in allowed}
-    text = str(word).lower()
-    synonym = next((word for word in meanings(text) if word in allowed), None)
-    if synonym:
-        return synonym
-    close = get_close_matches(text, lower, n=1, cutoff=0.6)
-    return lower[close[0]] if close else None
-
-
-def meanings(text: str) -> tuple[str, ...]:
-    """Our words for a word of another tool."""
-    synonyms = SYNONYMS.get(text, ())
-    return (synonyms,) if isinstance(synonyms, str) else synonyms
-
-
-def near(word: object, names: Iterable[str]) -> str:
-    """The end of a sentence: `; did you mean 'x'?`, or `.` where no allowed word is near."""
-    meant = match(word, names)
-    return f"; did you mean '{meant}'?" if meant else "."
-
-
 def type_at(path: KeyPath) -> Any:
     """The type that the schema has at a path, without `| None`; None where it has no such path."""
+    # All items of a list have one type; a wrong recipe asks for thousands of them.
+    return _type_at(tuple(0 if isinstance(part, int) else part for part in path))
+
+
+@lru_cache(10_000)
+def _type_at(path: KeyPath) -> Any:
     complete()
     annotation: Any = Recipe
     for part in path:

@@ -7,8 +7,9 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from zoo.recipe.near import near
 from zoo.recipe.overrides import parse_path, with_values
-from zoo.recipe.problems import explain, near
+from zoo.recipe.problems import explain
 from zoo.recipe.schema import Recipe
 from zoo.recipe.shown import cut, listed
 from zoo.recipe.tune import Entry, Tune
