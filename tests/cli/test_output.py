@@ -63,3 +63,13 @@ def test_ctrl_c_is_130(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_debug_shows_the_traceback() -> None:
     result = call("show", "nosuch", "--debug")
     assert type(result.exception).__name__ == "UsageError"
+
+
+def test_out_of_memory_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Wherever it comes from: digits at a huge size, statistics, a table."""
+
+    def fail(*_: object) -> None:
+        raise MemoryError("Unable to allocate 9 TiB")
+
+    monkeypatch.setattr("zoo.plan.num_classes", fail)
+    require_error(call("show", "digits-tiny"), 4, "out of memory. Lower data.image_size")

@@ -19,6 +19,7 @@ from typing import Any
 
 from zoo import json_files
 from zoo.errors import DamagedFile, RunError
+from zoo.user_paths import user_path
 
 MODEL_FILES = {
     "saved_model": "saved_model.pb",
@@ -156,7 +157,7 @@ def find_export(path: str | Path) -> Artifact | None:
     Raises:
         RunError: the folder holds several models, or its newest version holds none.
     """
-    path = Path(path).expanduser()
+    path = user_path(path)
     for format, name in MODEL_FILES.items():
         if path.name == name and path.is_file():
             return Artifact(path.parent, format)

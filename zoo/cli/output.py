@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
-from zoo.errors import Interrupted, Problem, ZooError
+from zoo.errors import EnvironmentFault, Interrupted, Problem, ZooError
 from zoo.json_files import dumps
 from zoo.printable import escaped, one_line, quoted
 from zoo.storage import fault_of
@@ -50,7 +50,12 @@ class Output:
         if isinstance(error, KeyboardInterrupt) and not self.debug:
             self._fail(Interrupted("interrupted"))
         if isinstance(error, Exception) and not isinstance(error, CONTROL) and not self.debug:
-            fault = fault_of(error)
+            fault: ZooError | None = fault_of(error)
+            if fault is None and isinstance(error, MemoryError):
+                fault = EnvironmentFault(
+                    "out of memory. Lower data.image_size or train.batch_size, set data.loading: "
+                    "streamed, or take a machine with more; `--debug` shows where it happened."
+                )
             if fault is not None:
                 self._fail(fault)
         if (

@@ -17,6 +17,7 @@ from zoo.data.tree import in_words
 from zoo.errors import DataError, Problem, RunError, UsageError
 from zoo.printable import one_line, quoted
 from zoo.streams import unread
+from zoo.user_paths import user_path
 
 if TYPE_CHECKING:
     from zoo.predict import Classifier
@@ -111,7 +112,7 @@ def image_files(arguments: Sequence[str], *, follow_links: bool = False) -> Foun
 
     found = FoundImages()
     for argument in arguments:
-        path = Path(argument).expanduser()
+        path = user_path(argument)
         reason = "does not exist. Expected image files, folders of them, or globs"
         before = len(found.files) + len(found.problems)
         if path.is_dir():
@@ -175,7 +176,7 @@ def _open_classifier(path: str, say: Callable[[str], None]) -> Classifier:
     try:
         Run.open(path)
     except RunError:
-        exists = Path(path).expanduser().exists()
+        exists = user_path(path).exists()
         raise RunError(
             f"{path}: {'neither a run nor an export' if exists else 'does not exist'}. Expected a "
             "folder of `zoo train`, or of `zoo export`: RUN/export/FORMAT/NAME/1."

@@ -144,7 +144,7 @@ def open_tree(options: Folder) -> Tree:
     Raises:
         DataError: it does not, or cannot be read.
     """
-    path = Path(os.path.abspath(Path(options.path).expanduser()))
+    path = Path(os.path.abspath(os.path.expanduser(options.path)))
     try:
         is_folder = stat.S_ISDIR(os.stat(path).st_mode)
     except FileNotFoundError as error:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import difflib
 import logging
+import os
 import re
 import sys
 from collections.abc import Iterator
@@ -41,7 +42,7 @@ def find(options: Tfds) -> Any:
         ) from None
     if not sys.stderr.isatty():
         tfds.disable_progress_bar()
-    data_dir = None if options.data_dir is None else Path(options.data_dir).expanduser()
+    data_dir = None if options.data_dir is None else Path(os.path.expanduser(options.data_dir))
     try:
         return tfds.builder(options.name, data_dir=data_dir)
     except tfds.core.DatasetNotFoundError:

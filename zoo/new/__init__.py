@@ -22,6 +22,7 @@ from zoo.new.recipe_text import duration, recipe_text
 from zoo.progress import Progress, no_progress
 from zoo.rundir import write_text
 from zoo.storage import writing
+from zoo.user_paths import user_path
 
 TFDS = "tfds:"
 
@@ -115,7 +116,7 @@ def target_file(data: str, out: Path | None, *, force: bool) -> Path:
     Raises:
         UsageError: the file exists, is a folder, or its folder is missing.
     """
-    file = Path(f"{_name(data)}.yaml") if out is None else out.expanduser()
+    file = Path(f"{_name(data)}.yaml") if out is None else user_path(out, "--out")
     if file.is_dir():
         raise UsageError(f"--out {file}: is a folder. Expected the name of a file to write.")
     if not file.absolute().parent.is_dir():
@@ -132,7 +133,7 @@ def _exists(file: Path) -> UsageError:
 def _name(data: str) -> str:
     if data.startswith(TFDS):
         return recipe_name(data.removeprefix(TFDS))
-    return recipe_name(Path(data).expanduser().absolute().resolve().name)
+    return recipe_name(user_path(data).absolute().resolve().name)
 
 
 def _inspect(data: str, progress: Progress, overrides: Sequence[str]) -> Findings:

@@ -25,6 +25,7 @@ from zoo.new.recipe_name import recipe_name
 from zoo.printable import quoted
 from zoo.progress import Progress
 from zoo.recipe.source import Folder
+from zoo.user_paths import user_path
 
 CHUNK = 64  # Files a thread looks at at once.
 EXAMPLES = 5  # Examples in a note.
@@ -67,7 +68,7 @@ def inspect_folder(
         DataError: the folder is not laid out as expected, no image can be used, or the path is not
             UTF-8.
     """
-    root = Path(os.path.abspath(Path(path).expanduser()))
+    root = Path(os.path.abspath(user_path(path)))
     try:
         str(root).encode()
     except UnicodeEncodeError:

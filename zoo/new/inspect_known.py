@@ -10,11 +10,12 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from zoo.errors import DataError
+from zoo.errors import DataError, UsageError
 from zoo.new.findings import Findings, Size
 from zoo.new.pixel_findings import PixelFindings
 from zoo.new.recipe_name import recipe_name
 from zoo.progress import Progress
+from zoo.recipe.fields import MAX_TEXT
 
 if TYPE_CHECKING:
     from zoo.new.look import PixelFacts
@@ -61,10 +62,13 @@ def inspect_tfds(name: str, progress: Progress) -> Findings:
     Raises:
         DataError: there is no such builder, or its images do not have one label each.
         EnvironmentFault: tensorflow_datasets is not installed.
+        UsageError: nothing can have such a name.
     """
     from zoo.data import tfds_builder
     from zoo.recipe.source import Tfds
 
+    if not name or len(name) > MAX_TEXT:
+        raise UsageError(f"tfds:{name}: names no builder. Expected one such as tfds:cifar10.")
     options = Tfds(name=name)
     with tfds_builder.quiet():
         builder = tfds_builder.find(options)

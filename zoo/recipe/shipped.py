@@ -6,6 +6,7 @@ from difflib import get_close_matches
 from pathlib import Path
 
 from zoo.errors import UsageError
+from zoo.user_paths import user_path
 
 
 def shipped() -> dict[str, Path]:
@@ -25,9 +26,9 @@ def find(recipe: str) -> Path:
         recipe: path of a file, or name of a recipe that ships.
 
     Raises:
-        UsageError: neither exists.
+        UsageError: neither exists, or nothing can have such a path.
     """
-    path = Path(recipe).expanduser()
+    path = user_path(recipe)
     if path.is_file():
         return path
     names = shipped()

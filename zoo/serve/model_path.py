@@ -9,6 +9,7 @@ from pathlib import Path
 from zoo.artifact import layout
 from zoo.errors import DataError, RunError
 from zoo.rundir import Run
+from zoo.user_paths import user_path
 
 EXPECTED = (
     "Expected a folder made by `zoo export`: export/saved_model/NAME with version folders 1, 2, "
@@ -53,7 +54,7 @@ def find(path: str, name: str | None = None) -> ModelPath:
         RunError: the path leads to nothing that can be served.
         DataError: the path is a version's folder, but holds no SavedModel.
     """
-    folder = Path(os.path.abspath(Path(path).expanduser()))
+    folder = Path(os.path.abspath(user_path(path)))
     if not folder.exists():
         raise RunError(f"{path}: does not exist. {EXPECTED}")
     if not folder.is_dir():
