@@ -22,7 +22,7 @@ from zoo.rundir import Run, Search
 from zoo.rundir.recipe_text import require_unchanged
 from zoo.train import checkpoint
 
-READ, LONG, PART = 40, 500, 50
+READ, LONG, PART = 24, 500, 50
 
 
 def read_export(folder: Path) -> None:

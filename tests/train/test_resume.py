@@ -433,20 +433,17 @@ def test_ctrl_c_at_the_command_line(tmp_path: Path) -> None:
     require_same(final(run), uninterrupted(tmp_path / "undisturbed", *overrides))
 
 
-@pytest.mark.parametrize("left", ["", '{"epoch": 1, "st'])
-def test_rows_that_are_lost_are_told(trained: Run, tmp_path: Path, left: str) -> None:
+def test_rows_that_are_lost_are_told(trained: Run, tmp_path: Path) -> None:
     """The epochs were trained all the same: run.json counts them."""
     run = copied(trained, tmp_path)
     run.update(status="interrupted")
-    run.metrics_file.unlink()
-    if left:
-        run.metrics_file.write_text(left, encoding="utf-8")
+    run.metrics_file.write_text('{"epoch": 1, "st', encoding="utf-8")
     told = io.StringIO()
     resume(run.folder, Settings(console=Console(file=told, width=1000)))
     assert run.info()["epochs"] == 2
     assert run.info()["stopped_early"] is False
     assert "the rows of 2 of 2 finished epochs are missing, from epoch 1 on" in told.getvalue()
-    assert ("torn, as a crash leaves it" in told.getvalue()) is bool(left)
+    assert "torn, as a crash leaves it" in told.getvalue()
 
 
 def test_a_state_of_another_run_is_refused(trained: Run, tmp_path: Path) -> None:
