@@ -61,7 +61,9 @@ def seeds() -> dict[str, bytes]:
     files["JPEG with ICC"] = encoded(small, "JPEG", icc_profile=profile)
     files["PNG with ICC"] = encoded(small, "PNG", icc_profile=profile, exif=exif(3))
     files["WebP animated"] = encoded(small, "WEBP", save_all=True, append_images=[noise(20, 28)])
-    files["WebP with EXIF"] = encoded(small, "WEBP", exif=b"Exif\0\0" + exif(8), icc_profile=profile)
+    files["WebP with EXIF"] = encoded(
+        small, "WEBP", exif=b"Exif\0\0" + exif(8), icc_profile=profile
+    )
     files["PNG animated"] = encoded(small, "PNG", save_all=True, append_images=[noise(20, 28)])
     files["PNG 16 bits LA"] = png_of(np.stack([grey, 255 - grey], -1).astype(np.uint16) * 257, 4)
     if features.check("avif"):
@@ -178,6 +180,6 @@ def _mended(content: bytes) -> bytes:
 
 
 MUTATIONS: tuple[Callable[[bytes, np.random.Generator], bytes], ...] = (
-    flip_bytes, flip_bytes, flip_bytes, flip_near_start, cut_end, drop_piece, repeat_piece, insert_noise, splice,
-    set_header, set_header, set_anywhere, set_tag,
+    flip_bytes, flip_bytes, flip_bytes, flip_near_start, cut_end, drop_piece, repeat_piece,
+    insert_noise, splice, set_header, set_header, set_anywhere, set_tag,
 )  # fmt: skip

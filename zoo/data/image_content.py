@@ -12,7 +12,7 @@ from PIL import Image
 from zoo.data.levels import blended, scaled, to_mode, value_limits
 from zoo.data.samples import Samples
 from zoo.data.spec import ALPHA, BACKGROUNDS, ImageSpec, Range
-from zoo.recipe.pixels import MIN_WIDTH
+from zoo.recipe.pixels import usable_range
 
 SAMPLED_VALUES = 2**18  # Values of an image of which distinct ones are counted, at most.
 LEVELS = 256  # What 8 bits can hold.
@@ -137,7 +137,7 @@ def _middle(deep: np.ndarray) -> Range:
     low, high = float(ends[0]), float(ends[1])
     if low == high:
         low, high = value_limits(deep)
-    return low, high if low + MIN_WIDTH <= high else low + 1.0
+    return usable_range(low, high)
 
 
 def _visible_levels(image: Image.Image, alpha: np.ndarray) -> int:

@@ -55,7 +55,7 @@ def read(image: Any, content: bytes, *, depth: bool, alpha: bool) -> Samples:
     tiles = list(getattr(image, "tile", ()))
     raw_mode = _raw_mode(tiles[0]) if tiles else ""
     key = image.info.get("transparency")
-    if image.format == "TIFF" and ";16" in raw_mode + image.mode and _is_planar(image):
+    if image.format == "TIFF" and _has_deep_planes(image):
         raise BadImage("a TIFF of 16 bits in separate planes. Expected interleaved channels")
     image.load()
     if image.format == "GIF":
@@ -123,9 +123,11 @@ def _raw_mode(tile: Any) -> str:
     return first if isinstance(first, str) else ""
 
 
-def _is_planar(image: Any) -> bool:
+def _has_deep_planes(image: Any) -> bool:
+    """Whether a TIFF holds channels of more than 8 bits one after the other: Pillow misreads it."""
     bits = image.tag_v2.get(258, ())
-    return bool(image.tag_v2.get(284, 1) == 2 and isinstance(bits, tuple) and len(bits) > 1)
+    is_planar = image.tag_v2.get(284) == 2 and isinstance(bits, tuple)
+    return bool(is_planar and max(bits[1:], default=0) > 8)
 
 
 def _deep(image: Any, content: bytes, tiles: list[Any], raw_mode: str) -> np.ndarray | None:

@@ -22,6 +22,7 @@ from zoo.data.images import BadImage, ImageSpec, fit_measured
 from zoo.data.splits import ArraySplit, Splits, pixel_statistics
 from zoo.errors import DataError, Problem
 from zoo.progress import Progress
+from zoo.recipe.pixels import usable_range
 from zoo.recipe.schema import Data
 from zoo.recipe.source import Tfds
 
@@ -99,7 +100,7 @@ def _value_range(builder: Any, split: str, progress: Progress) -> tuple[float, f
             limits = joined((limits, (float(colours.min()), float(colours.max()))))
         if row % PROGRESS_EVERY == 0:
             progress(row, row, "measuring values")
-    return limits if limits is None or limits[0] < limits[1] else (limits[0], limits[0] + 1)
+    return None if limits is None else usable_range(*limits)
 
 
 def _split_strings(options: Tfds) -> dict[str, str]:

@@ -18,7 +18,7 @@ from zoo.data.samples import is_deep, read
 from zoo.data.spec import ImageSpec, Range
 from zoo.data.threads import as_results_arrive
 from zoo.progress import Progress
-from zoo.recipe.pixels import MIN_WIDTH
+from zoo.recipe.pixels import usable_range
 
 CHUNK = 64  # Files a thread reads at once.
 
@@ -51,8 +51,7 @@ def of_files(folder: Layout, spec: ImageSpec, cache_dir: Path, progress: Progres
     found = entry.manifest["value_range"]
     if found is None:
         return None
-    low, high = float(found[0]), float(found[1])
-    return (low, high if high - low >= MIN_WIDTH else low + 1.0)
+    return usable_range(float(found[0]), float(found[1]))
 
 
 def _measure(folder: Layout, spec: ImageSpec, progress: Progress) -> Range | None:

@@ -12,6 +12,7 @@ from zoo.data.image_content import Content
 from zoo.data.spec import BACKGROUNDS, ImageSpec, Range, RangeNeeded
 from zoo.new import pixel_findings
 from zoo.new.pixel_findings import WORDS, PixelFindings
+from zoo.recipe.pixels import usable_range
 
 # Enough pixels to tell grey from colour; `nearest` does not change their values.
 SAMPLE = ImageSpec(32, 32, 3, interpolation="nearest")
@@ -94,7 +95,7 @@ def summary(facts: Iterable[tuple[bool, PixelFacts]]) -> PixelFindings:
 
 
 def _ranged(low: float, high: float) -> ImageSpec:
-    return replace(SAMPLE, value_range=(low, high if high > low else low + 1))
+    return replace(SAMPLE, value_range=usable_range(low, high))
 
 
 def _is_grey(pixels: Any) -> bool:

@@ -6,13 +6,14 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+from zoo.recipe.pixels import usable_range
+
 Range = tuple[float, float]
 
 # Values of `data.transparency`, the preferred ones first.
 WHITE, BLACK, ALPHA, DROP = "{background: white}", "{background: black}", "alpha", "drop"
 WORDS = (WHITE, BLACK, ALPHA, DROP)
 OUTLYING = 4  # Times the range without outliers: outliers stretch the whole range.
-MAX_16_BITS = 65535
 
 
 @dataclass(frozen=True)
@@ -61,8 +62,7 @@ class PixelFindings:
             return None
         (low, high), (middle_low, middle_high) = self.limits, self.middle
         outliers = high - low > OUTLYING * (middle_high - middle_low)
-        low, high = self.middle if outliers else self.limits
-        return (low, high if high > low else low + 1)
+        return usable_range(*(self.middle if outliers else self.limits))
 
     def notes(self) -> list[str]:
         """Returns sentences that the user should see."""

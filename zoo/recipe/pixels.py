@@ -50,6 +50,13 @@ def _value_range(value: Any) -> Any:
     )
 
 
+def usable_range(low: float, high: float) -> tuple[float, float]:
+    """Returns the range of values nearest to measured limits that a recipe may hold."""
+    low = min(max(low, -MAX_VALUE), MAX_VALUE - 1.0)
+    high = min(high, MAX_VALUE)
+    return (low, high if low + MIN_WIDTH <= high else low + 1.0)
+
+
 Color = Annotated[
     Literal["white", "black"] | tuple[int, int, int],
     PlainValidator(_color),
