@@ -19,6 +19,7 @@ LEVELS = 256  # What 8 bits can hold.
 LOST = 8  # A file keeps less than an eighth of its levels: its content is lost,
 REDUCED = 2  # or less than half: reduced.
 MIDDLE = (0.5, 99.5)  # Percentiles between which an image's values count as no outliers.
+HUE_SIDE = 4  # Pixels along each side that are looked at to tell the hue.
 FLAT_SPREAD = 0.03  # Of the range of 8 bits: noise within it makes no content.
 
 
@@ -67,6 +68,9 @@ class Content:
         return asdict(self)
 
 
+PLAIN = Content(flat=False)  # Most images: nothing is lost, nothing is to be noted.
+
+
 def measured(
     samples: Samples, converted: Image.Image, decoded: Image.Image, spec: ImageSpec
 ) -> Content:
@@ -78,7 +82,10 @@ def measured(
         decoded: the same, resized.
         spec: of the decoding.
     """
-    flat = is_flat(decoded)
+    flat = _looks_flat(decoded) and is_flat(decoded)
+    hue = _hue(samples) if spec.channels == 1 else None
+    if not flat and hue is None and samples.deep is None and samples.alpha is None:
+        return PLAIN
     transparent = samples.alpha is not None and bool(samples.alpha.min() < 255)
     limits = middle = None
     in_file = possible = levels = 0
@@ -88,7 +95,7 @@ def measured(
         possible = distinct(scaled(_sampled(samples.deep), middle))
     elif transparent and samples.alpha is not None:
         in_file = possible = _visible_levels(samples.image, samples.alpha)
-        levels = distinct(np.asarray(converted.convert("L")))
+        levels = _grey_levels(_thinned(converted))
     emptied = shrunk = False
     if flat:
         if is_flat(converted):
@@ -102,10 +109,17 @@ def measured(
             key = "transparency"
         else:
             key = "value_range" if differing else "color_mode"
-    hue = _hue(samples) if spec.channels == 1 else None
     return Content(
         flat, emptied, shrunk, transparent, limits, middle, in_file, possible, levels, key, hue
     )  # fmt: skip
+
+
+def _looks_flat(image: Image.Image) -> bool:
+    """Whether three pixels are equal: quicker than to look at all."""
+    width, height = image.size
+    first = image.getpixel((0, 0))
+    middle = image.getpixel((width // 2, height // 2))
+    return first == middle and first == image.getpixel((width // 3, height - 1))
 
 
 def is_flat(image: Image.Image) -> bool:
@@ -142,11 +156,20 @@ def _middle(deep: np.ndarray) -> Range:
 
 def _visible_levels(image: Image.Image, alpha: np.ndarray) -> int:
     """Counts the grey levels on a white or a black background, whichever shows more."""
-    rgb = to_mode(image, "RGB")
+    thin, opacity = _thinned(to_mode(image, "RGB")), _thinned(Image.fromarray(alpha))
     return max(
-        distinct(np.asarray(blended(rgb, alpha, colour).convert("L")))
-        for colour in BACKGROUNDS.values()
+        _grey_levels(blended(thin, np.asarray(opacity), colour)) for colour in BACKGROUNDS.values()
     )
+
+
+def _thinned(image: Image.Image) -> Image.Image:
+    """Returns an even sample of the pixels of a large image."""
+    step = math.ceil(math.sqrt(image.width * image.height / SAMPLED_VALUES))
+    return Image.fromarray(np.asarray(image)[::step, ::step])
+
+
+def _grey_levels(image: Image.Image) -> int:
+    return distinct(np.asarray(image.convert("L")))
 
 
 def _is_flat_file(samples: Samples) -> bool:
@@ -170,10 +193,10 @@ def _hue(samples: Samples) -> tuple[float, float] | None:
     """Returns the mean colour of an image over its grey; None for a grey one."""
     if samples.image.mode in ("1", "L", "LA", "F") or samples.image.mode.startswith("I"):
         return None
-    small = samples.image.convert("RGB").resize((8, 8), Image.Resampling.BOX)
-    red, green, blue = np.asarray(small).reshape(-1, 3).astype(np.float64).T
-    difference = np.stack([red - green, blue - green])
-    if np.abs(difference).max() <= FLAT_SPREAD * (LEVELS - 1):
+    image = samples.image if samples.image.mode == "RGB" else samples.image.convert("RGB")
+    small = image.resize((HUE_SIDE, HUE_SIDE), Image.Resampling.NEAREST).tobytes()
+    reds = [red - green for red, green in zip(small[::3], small[1::3], strict=True)]
+    blues = [blue - green for blue, green in zip(small[2::3], small[1::3], strict=True)]
+    if max(map(abs, reds + blues)) <= FLAT_SPREAD * (LEVELS - 1):
         return None
-    mean = difference.mean(axis=1)
-    return float(mean[0]), float(mean[1])
+    return sum(reds) / len(reds), sum(blues) / len(blues)

@@ -94,10 +94,16 @@ def _scaled(values: np.ndarray, value_range: Range) -> np.ndarray:
 
 def blended(image: Image.Image, alpha: np.ndarray, background: Colour) -> Image.Image:
     """Blends an RGB image with a background, rounded to the nearest level."""
-    opacity = alpha.astype(np.uint16)[:, :, None]
-    total = np.asarray(image) * opacity
-    total += np.asarray(background, np.uint16) * (255 - opacity) + np.uint16(127)
-    return Image.fromarray((total // 255).astype(np.uint8))
+    colours = np.asarray(image)
+    result = np.empty_like(colours)
+    colour = np.asarray(background, np.uint16)
+    rows = max(1, BLOCK // (3 * image.width))
+    for start in range(0, image.height, rows):
+        opacity = alpha[start : start + rows, :, None].astype(np.uint16)
+        total = colours[start : start + rows] * opacity
+        total += colour * (255 - opacity) + np.uint16(127)
+        result[start : start + rows] = total // 255
+    return Image.fromarray(result)
 
 
 def value_limits(deep: np.ndarray) -> Range:
