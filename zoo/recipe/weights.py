@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import warnings
 from typing import Any
 
 from pydantic import Field, field_validator, model_validator
@@ -10,6 +11,7 @@ from pydantic_core import PydanticCustomError
 
 from zoo.recipe.fields import MAX_TEXT, Count, Fraction, Model, NotNegative
 from zoo.recipe.shown import cut
+from zoo.recipe.slow_pattern import why_slow
 from zoo.recipe.words.word import MAX_EPOCHS, POSITIVE
 
 
@@ -33,13 +35,23 @@ class Factor(Model):
     @classmethod
     def _is_pattern(cls, pattern: str) -> str:
         try:
-            re.compile(pattern)
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")  # `[[` may mean something else one day.
+                re.compile(pattern)
+                slow = why_slow(pattern)
         except (re.error, OverflowError, RecursionError) as error:
             raise PydanticCustomError(
                 "pattern",
                 "not a regular expression: {why}. Received '{pattern}'",
                 {"why": cut(str(error)), "pattern": cut(pattern)},
             ) from None
+        if slow:
+            raise PydanticCustomError(
+                "pattern",
+                "too slow: {why}. Expected a simpler one, such as conv[12]_bn/ or ^fc.*/kernel$. "
+                "Received '{pattern}'",
+                {"why": slow, "pattern": cut(pattern)},
+            )
         return pattern
 
 
