@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from tests.conftest import MINIMAL
 from tests.recipe.files import FEW, write
+from zoo.errors import RecipeError
 from zoo.plan import plan
 from zoo.recipe import dump, load, shipped
 from zoo.recipe import words as names
@@ -184,3 +185,32 @@ def test_a_projection_is_written_out(minimal: Path) -> None:
     assert recipe.model.stack[1].residual.kernel_initializer.word == "torch_uniform"
     kinds = {layer.name: layer.kind for layer in plan(recipe, 10).layers}
     assert kinds["shortcut1_gn"] == "gn"
+
+
+def test_what_zoo_writes_it_can_read(tmp_path: Path) -> None:
+    """Every default of 520 stages makes more values than a recipe of a page has."""
+    stack = "\n".join(["    - conv: {filters: 4}"] * 520)
+    text = (
+        f"name: deep\ndata: {{source: digits}}\nmodel:\n  stack:\n{stack}\ntrain: {{epochs: 1}}\n"
+    )
+    recipe = load(write(tmp_path, text))
+    assert load(write(tmp_path, dump(recipe))) == recipe
+
+
+@pytest.mark.laws
+def test_what_could_not_be_read_again_is_refused(tmp_path: Path) -> None:
+    """The most stages that are accepted can be read again, with all their defaults."""
+    head = "name: deep\ndata: {source: digits}\nmodel: {stack: ["
+    accepted, refused = 100, 10_000
+    while refused - accepted > 100:
+        count = (accepted + refused) // 2
+        text = head + "{conv: 4}, " * count + "]}\ntrain: {epochs: 1}\n"
+        try:
+            recipe = load(write(tmp_path, text))
+        except RecipeError as error:
+            assert "with all defaults written out" in str(error)
+            refused = count
+        else:
+            accepted = count
+    assert load(write(tmp_path, dump(recipe))) == recipe
+    assert 1_500 < accepted < 5_000
