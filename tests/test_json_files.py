@@ -67,7 +67,7 @@ def test_nothing_else_prints_json() -> None:
         ('{"status": "done", "seed": "3"}', 'seed: Expected a valid integer. Received "3"'),
         ('{"status": "done", "seed": true}', "seed: Expected a valid integer. Received true"),
         ('{"seed": 3}', "lacks status"),
-        ('{"status": "done", "name": "../x"}', "name: .* pattern"),
+        ('{"status": "done", "name": "../x"}', "name: Expected text of the form"),
         ('{"status": "done", "class_names": ["a", "b", "a"]}', "'a' is there twice"),
         ('{"status": "done", "data": {"fingerprint": 3}}', "data.fingerprint: Expected a valid"),
         ('{"status": "done", "val_loss": 1e999}', "val_loss: Expected a finite number"),

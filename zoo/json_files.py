@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 import stat
 from collections.abc import Mapping
 from pathlib import Path
@@ -26,6 +27,14 @@ if TYPE_CHECKING:
 
 MAX_BYTES = 256 * 2**20  # Of a file that is read back; the largest ones hold labels of a data set.
 MAX_RECEIVED = 60  # Characters of a wrong value that an error shows.
+# What pydantic says -> what we say.
+WORDS = {
+    "^Input should be": "Expected",
+    "^String should match pattern": "Expected text of the form",
+    "^List should have": "Expected",
+    "a valid dictionary( or instance of [A-Za-z]+)?": "an object",
+    "a valid list": "a list",
+}
 MAX_PROBLEMS = 3  # Wrong keys that an error names.
 
 
@@ -149,7 +158,8 @@ def _problems(error: ValidationError) -> str:
             sentences.append(f"lacks {key}")
             continue
         expected = problem["msg"].removeprefix("Value error, ")
-        expected = expected.replace("Input should be", "Expected", 1)
+        for words, plain in WORDS.items():
+            expected = re.sub(words, plain, expected)
         separator = "" if not key else f"{key}: "
         sentences.append(f"{separator}{expected}. Received {_received(problem['input'])}")
     more = len(sentences) - MAX_PROBLEMS

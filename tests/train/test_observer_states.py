@@ -65,7 +65,7 @@ def test_names_of_earlier_releases() -> None:
             "score.0: Expected a valid number. Received .high",
         ),
         ({"epoch": None}, "Expected score and epoch, or neither"),
-        ({"values": 3}, "values: Expected a valid dictionary. Received 3"),
+        ({"values": 3}, "values: Expected an object. Received 3"),
     ],
 )
 def test_an_edited_state(change: dict[str, Any], part: str) -> None:
