@@ -13,7 +13,7 @@ from typer.testing import CliRunner
 
 from zoo.artifact.layout import MODEL_FILES
 from zoo.cli import app, serve
-from zoo.errors import DataError, RunError
+from zoo.errors import DataError, EnvironmentFault, RunError
 from zoo.rundir import Run
 from zoo.serve.model_path import find
 
@@ -183,3 +183,25 @@ def test_an_address_that_is_none_of_ours(tmp_path: Path) -> None:
     result = call(tmp_path / "pets", "--host", "192.0.2.1", "--port", "0")
     assert result.exit_code == 4
     assert "cannot listen on 192.0.2.1" in result.stderr
+
+
+def test_hosts_that_are_none(tmp_path: Path) -> None:
+    version(tmp_path / "pets" / "1")
+    result = call(tmp_path / "pets", "--allowed-host", "https://x", "--port", "0")
+    assert result.exit_code == 2
+    assert "--allowed-host 'https://x': not a host" in result.stderr
+
+
+def test_few_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A server that may open few files takes few connections, and says so."""
+    from zoo.serve import server
+
+    def stop() -> None:
+        raise EnvironmentFault("stopped here")
+
+    version(tmp_path / "pets" / "1")
+    monkeypatch.setattr(server, "raise_file_limit", lambda connections: 7)
+    monkeypatch.setattr(server, "prepare", stop)
+    result = call(tmp_path / "pets", "--port", "0")
+    assert result.exit_code == 4
+    assert "at most 7 connections, not 1000: this process may open no more files" in result.stderr

@@ -43,7 +43,9 @@ def test_hot_reload(model_folder: Callable[[str], Path], tmp_path: Path) -> None
         half_copied = folder / "2"
         half_copied.mkdir()
         wait_for(lambda: state(client, "2") == "END")
-        assert "no saved_model.pb" in client.get(f"{PICTURES}/versions/2").body.decode()
+        why = client.get(f"{PICTURES}/versions/2").body.decode()
+        assert "version 2: no saved_model.pb" in why
+        assert str(tmp_path) not in why
         assert client.get(PICTURES).json["model_version_status"][1]["state"] == "AVAILABLE"
         shutil.copytree(model_folder("pictures") / "1", half_copied, dirs_exist_ok=True)
         wait_for(lambda: state(client, "2") == "AVAILABLE" and state(client, "1") == "END")
