@@ -27,6 +27,7 @@ from zoo.train.epoch_records import BestEpoch, MetricsLogger
 from zoo.train.fit_callbacks import FitCallbacks, StepLosses
 from zoo.train.loop.resident import ResidentData
 from zoo.train.observers import StepCounter
+from zoo.train.selection import with_monitor
 from zoo.tta import VIEWS
 
 TEST_BATCH = 1000
@@ -43,6 +44,7 @@ class SeededNetwork:
     """
 
     def __init__(self, recipe: Recipe, data: Splits) -> None:
+        recipe, _ = with_monitor(recipe, data.train)
         self.recipe, self.data = recipe, data
         self.planned = plan(recipe, len(data.class_names))
         self.scaling = normalisation(recipe.data.preprocess, data.train)

@@ -38,7 +38,7 @@ from zoo.train.loop.choose import choose
 from zoo.train.loop.device_loop import DeviceLoop
 from zoo.train.loop.resident import ResidentData
 from zoo.train.observers import StepCounter
-from zoo.train.selection import with_monitor
+from zoo.train.selection import require_defined, with_monitor
 from zoo.train.validation_metrics import ValidationMetrics
 
 NETWORKS_KEPT = 3  # Compiled networks in a process.
@@ -126,10 +126,11 @@ class TrialTrainer:
             on_progress: called with completed steps and total steps, some times a second.
 
         Raises:
-            ZooError: an image can no longer be read.
+            ZooError: an image can no longer be read, or the monitor is undefined for the data.
         """
         entered = time.perf_counter()
         recipe, _ = with_monitor(recipe, self.data.train)
+        require_defined(recipe, self.data.validation)
         planned = plan(recipe, self.classes)
         network = self.network(recipe, planned)
         began = time.perf_counter()

@@ -13,10 +13,17 @@ from rich.console import Console
 
 from tests.runs import LINEAR, tiny
 from zoo.check.judge.labels import IMBALANCE_RATIO_WARN
+from zoo.errors import RecipeError
 from zoo.recipe import load
 from zoo.train import Settings, train
 from zoo.train.components import early_stopping
-from zoo.train.selection import STRONG_IMBALANCE, choose_monitor, unnamed_classes, with_monitor
+from zoo.train.selection import (
+    STRONG_IMBALANCE,
+    choose_monitor,
+    require_defined,
+    unnamed_classes,
+    with_monitor,
+)
 
 BALANCED = "train.class_weight=balanced"
 
@@ -75,6 +82,21 @@ def test_early_stopping_watches_its_own_metric(
     recipe = tiny(tmp_path, f"train.monitor={monitor}", stopping)
     (callback,) = early_stopping(recipe)
     assert (callback.monitor, callback.mode, callback.patience) == (expected, mode, 3)
+
+
+@pytest.mark.parametrize(
+    "override, path",
+    [
+        ("train.monitor=val_auc", "train.monitor"),
+        ("train.early_stopping={patience: 2, monitor: val_auc}", "train.early_stopping.monitor"),
+    ],
+)
+def test_an_auc_of_one_class_is_refused(tmp_path: Path, override: str, path: str) -> None:
+    recipe = tiny(tmp_path, override)
+    require_defined(recipe, split(1, 1))
+    with pytest.raises(RecipeError, match=f"{path}: val_auc: undefined"):
+        require_defined(recipe, split(0, 5))
+    require_defined(tiny(tmp_path, "train.monitor=val_f1"), split(5))
 
 
 def test_a_run_with_class_weights(tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ import html
 import importlib.metadata
 import shutil
 import time
+from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 
@@ -141,9 +142,12 @@ def card(trained: TrainedRun, description: dict[str, Any]) -> str:
     size = f"{image['height']} x {image['width']} x {image['channels']}"
     measured = "not measured on a test split"
     if test:
+        # Evaluations of older versions lack it.
+        mean_recall = test.get("balanced_accuracy")
+        balanced = "" if mean_recall is None else f" {mean_recall:.4f} balanced accuracy,"
         measured = (
-            f"{test['accuracy']:.4f} accuracy on {test['images']:,} test images, expected "
-            f"calibration error {test['ece']:.4f}"
+            f"{test['accuracy']:.4f} accuracy on {test['images']:,} test images,{balanced} "
+            f"expected calibration error {test['ece']:.4f}"
         )
     quantized = "quantization" in description
     same = parity["data_fingerprint"] == run["data_fingerprint"]
@@ -178,6 +182,7 @@ def card(trained: TrainedRun, description: dict[str, Any]) -> str:
         "",
         "## Limits",
         "- It names one of its classes for any image, also for one that shows none of them.",
+        *_never_predicted(trained.info.get("never_predicted") or ()),
         "- Its probabilities are as well calibrated as the error above says, on images like those "
         "it was trained on, and on no others.",
         "- Nothing was measured of groups of people, adversarial images, or other cameras.",
@@ -238,6 +243,14 @@ def _quantized(description: dict[str, Any]) -> list[str]:
         operators = ", ".join(quantization["float_operators"])
         lines.append(f"- Not in integers, but in float32: {operators}.")
     return lines
+
+
+def _never_predicted(class_names: Sequence[str]) -> list[str]:
+    """The line on classes that the model took no validation image for."""
+    names = [html.escape(name) for name in class_names]
+    return [f"- It named no validation image {' or '.join(names)}: do not rely on it for that."] * (
+        bool(names)
+    )
 
 
 def _use(description: dict[str, Any]) -> list[str]:

@@ -133,7 +133,8 @@ class Findings:
         if self.imbalance is not None and self.imbalance > IMBALANCE_NOTED:
             notes.append(
                 f"uneven classes: the largest has {self.imbalance:.1f} times the images of the "
-                "smallest; accuracy hides the small ones: look at recall per class in zoo evaluate"
+                "smallest; accuracy hides the small ones: set train.class_weight: balanced, and "
+                "look at recall per class in zoo evaluate"
             )
         return notes
 

@@ -8,6 +8,7 @@ import numpy as np
 
 from zoo.class_metrics import say_never_predicted
 from zoo.data.splits import Split
+from zoo.errors import Problem, RecipeError
 from zoo.recipe import Recipe
 from zoo.recipe.monitors import weighs_classes_alike
 
@@ -54,6 +55,31 @@ def choose_monitor(recipe: Recipe, train: Split) -> tuple[str, str | None]:
         reason = f"the largest class has {ratio:.3g} times the training images of the smallest"
         return "val_balanced_accuracy", reason
     return "val_accuracy", None
+
+
+def require_defined(recipe: Recipe, validation: Split) -> None:
+    """Checks that the validation split has what the monitors measure.
+
+    Raises:
+        RecipeError: a monitor is `val_auc`, and all validation images are of one class.
+    """
+    if len(np.unique(validation.labels)) > 1:
+        return
+    stopping = recipe.train.early_stopping
+    monitors: dict[str, str] = {"train.monitor": recipe.train.monitor}
+    if stopping is not None:
+        monitors["train.early_stopping.monitor"] = stopping.monitor or ""
+    problems = [
+        Problem(
+            path=path,
+            message="val_auc: undefined, as all validation images are of one class. Expected "
+            "images of two classes or more. See data.source, or choose another metric.",
+        )
+        for path, monitor in monitors.items()
+        if monitor == "val_auc"
+    ]
+    if problems:
+        raise RecipeError(problems)
 
 
 def with_monitor(recipe: Recipe, train: Split) -> tuple[Recipe, str | None]:

@@ -42,7 +42,7 @@ from zoo.train.loop.choose import LoopChoice, choose
 from zoo.train.loop.device_loop import DeviceLoop
 from zoo.train.loop.resident import ResidentData
 from zoo.train.observers import Observer, StepCounter
-from zoo.train.selection import unnamed_classes, with_monitor
+from zoo.train.selection import require_defined, unnamed_classes, with_monitor
 from zoo.train.settings import TrainingSettings
 from zoo.train.state_file import Saved
 from zoo.train.validation_metrics import ValidationMetrics
@@ -63,7 +63,7 @@ def train(
 
     Raises:
         RecipeError: `train.class_weight` does not fit the classes, or an epoch has fewer steps
-            than `train.gradient_accumulation_steps`.
+            than `train.gradient_accumulation_steps`, or a monitor is undefined for the data.
         DataError: the data cannot be used.
         EnvironmentFault: a package or the device is missing, JAX computes in 32 bits only, or no
             memory here can hold the training.
@@ -84,6 +84,7 @@ def train(
     if line:
         settings.print_line(line)
     # Errors that only the data reveal are raised before the run folder exists.
+    require_defined(recipe, data.validation)
     class_weights(recipe, data)
     steps_per_epoch = components.training_batches(recipe, data).steps_per_epoch
     optimize.require_updates(recipe, steps_per_epoch)
