@@ -24,8 +24,8 @@ SCORES_UNASKED = 2**20
 class Predictions(keras.metrics.Metric):
     """Holds the predicted class of each image of an evaluation and, if asked to, its logits.
 
-    It adds nothing to the logs. Images beyond the number expected replace the first ones: an
-    evaluation of other data, such as of a user's callback, then does no harm.
+    It adds nothing to the logs. Images beyond the number expected are left out: an evaluation of
+    other data, such as of a user's callback, does no harm.
 
     Args:
         images: number of images.
@@ -50,14 +50,19 @@ class Predictions(keras.metrics.Metric):
 
     def update_state(self, y_pred: Any) -> None:
         """Adds the logits (batch, classes) of the next images."""
+        # Each place takes its value from the batch or keeps it. A scatter would be the shorter way,
+        # but is made one by one on a GPU that computes deterministically.
         count = ops.shape(y_pred)[0]
-        places = (self.seen + ops.arange(count, dtype="int32")) % self.images
-        places = ops.expand_dims(places, 1)
+        offsets = ops.arange(self.images, dtype="int32") - ops.convert_to_tensor(self.seen)
+        is_new = ops.logical_and(offsets >= 0, offsets < count)
+        sources = ops.clip(offsets, 0, count - 1)
         predicted = ops.cast(ops.argmax(y_pred, axis=-1), "int32")
-        self.predicted.assign(ops.scatter_update(self.predicted, places, predicted))
+        before = ops.convert_to_tensor(self.predicted)
+        self.predicted.assign(ops.where(is_new, ops.take(predicted, sources), before))
         if self.logits is not None:
-            values = ops.cast(y_pred, "float32")
-            self.logits.assign(ops.scatter_update(self.logits, places, values))
+            values = ops.take(ops.cast(y_pred, "float32"), sources, axis=0)
+            before = ops.convert_to_tensor(self.logits)
+            self.logits.assign(ops.where(is_new[:, None], values, before))
         self.seen.assign(self.seen + count)
 
     def result(self) -> dict[str, Any]:
