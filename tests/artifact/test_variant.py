@@ -51,7 +51,12 @@ def test_variants(
             None,
             "--quantize int8,float16: an option of --format lit",
         ),
-        (["litert"], [], 13, "--opset 13: an option of --format onnx. Received --format litert."),
+        (
+            ["litert"],
+            [],
+            13,
+            "Received --format litert: add --format onnx.",
+        ),
     ],
 )
 def test_refused(formats: list[str], quantize: list[str], opset: int | None, message: str) -> None:

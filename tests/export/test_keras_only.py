@@ -140,6 +140,20 @@ def test_policies(tmp_path: Path, policy: str) -> None:
     np.testing.assert_allclose(softmax(result), softmax(expected), atol=0.1)
 
 
+def test_for_phones(nets: Any) -> None:
+    """In full precision, other layers of the same value replace what int8 computes wrongly."""
+    _, model = nets["all"]
+    copy = keras_only(model, full_precision=True)
+    for layer in copy.layers:
+        assert not isinstance(layer, keras.layers.Flatten)
+        assert getattr(layer, "activation", None) not in (
+            keras.activations.celu,
+            keras.activations.selu,
+        )
+    expected = model(PIXELS, training=False)
+    np.testing.assert_allclose(copy(PIXELS, training=False), expected, rtol=1e-5, atol=1e-5)
+
+
 @pytest.mark.slow
 def test_a_keras_file_opens_without_zoo(nets: Any, tmp_path: Path) -> None:
     """In a process that cannot import this package."""

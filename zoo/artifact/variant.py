@@ -94,5 +94,6 @@ def _unknown(flag: str, words: Sequence[str], known: Sequence[str] | dict[str, s
 
 def _of_another_format(flag: str, value: object, format: str, received: str) -> UsageError:
     return UsageError(
-        f"--{flag} {value}: an option of --format {format}. Received --format {received}."
+        f"--{flag} {value}: an option of --format {format}. Received --format {received}: add "
+        f"--format {format}."
     )

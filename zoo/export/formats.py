@@ -142,7 +142,7 @@ def onnx(trained: TrainedRun, folder: Path, opset: int = DEFAULT_OPSET) -> None:
         tf.function(function, input_signature=signature),
         signature,
         opset=opset,
-        custom_op_handlers=dict.fromkeys(("Erfc", "Expm1"), (_convert_erfc_expm1, [])),
+        custom_op_handlers={"Erfc": (_convert_erfc, [])},
     )
     names = converted.metadata_props.add()
     names.key, names.value = "class_names", json.dumps(trained.class_names)
@@ -168,15 +168,14 @@ def require_opset(opset: int) -> None:
         )
 
 
-def _convert_erfc_expm1(graph: Any, node: Any, name: str, _: Any) -> None:
-    """Converts what tf2onnx cannot: erfc(x) = 1 - erf(x) of gelu, expm1(x) = exp(x) - 1 of celu."""
-    (x,), (out,), kind = node.input, node.output, node.type
+def _convert_erfc(graph: Any, node: Any, name: str, _: Any) -> None:
+    """Converts erfc(x) = 1 - erf(x), of gelu, which tf2onnx does not know."""
+    (x,), (out,) = node.input, node.output
     shape, dtype = graph.get_shape(out), graph.get_dtype(out)
     graph.remove_node(name)
     unit = graph.make_const(f"{name}/one", np.float32(1)).output[0]
-    value = graph.make_node("Erf" if kind == "Erfc" else "Exp", [x]).output[0]
-    inputs = [unit, value] if kind == "Erfc" else [value, unit]
-    graph.make_node("Sub", inputs, name=name, outputs=[out], shapes=[shape], dtypes=[dtype])
+    value = graph.make_node("Erf", [x]).output[0]
+    graph.make_node("Sub", [unit, value], name=name, outputs=[out], shapes=[shape], dtypes=[dtype])
 
 
 def write_labels(file: Path, classes: list[str]) -> None:

@@ -10,6 +10,8 @@ from keras import ops
 
 from zoo.model.layers import FixedConv2D, Maxout, PadShortcut
 
+SELU_SCALE, SELU_ALPHA = 1.0507009873554805, 1.6732632423543772  # Klambauer et al. 2017.
+
 
 def keras_only(model: keras.Model, full_precision: bool = False) -> keras.Model:
     """Copies a network, with its weights, to one of Keras's own layers.
@@ -41,6 +43,8 @@ def keras_only(model: keras.Model, full_precision: bool = False) -> keras.Model:
         if full_precision and isinstance(layer, keras.layers.Flatten):
             # Flatten asks for the size of the batch at run time; phones want shapes known before.
             return ops.reshape(inputs[0], (-1, math.prod(inputs[0].shape[1:])))
+        if full_precision and isinstance(layer, keras.layers.Activation):
+            return _activation(layer, inputs[0])
         return layer(*inputs, **options)
 
     clone = keras.models.clone_model(model, clone_function=copy, call_function=call)
@@ -49,3 +53,17 @@ def keras_only(model: keras.Model, full_precision: bool = False) -> keras.Model:
             clone.get_layer(layer.name).set_weights(layer.get_weights())
     clone.trainable = False
     return clone
+
+
+def _activation(layer: keras.layers.Activation, x: Any) -> Any:
+    """Applies an activation, `celu` and `selu` by way of `elu`.
+
+    For both, TensorFlow takes an exponential or a minimum, which LiteRT's int8 computes wrongly;
+    `elu` is an operator of ONNX and of LiteRT.
+    """
+    if layer.activation is keras.activations.celu:  # Of alpha = 1, which is the same function.
+        return ops.elu(x)
+    if layer.activation is keras.activations.selu:
+        # elu(x) - relu(x) is the part below zero.
+        return SELU_SCALE * (SELU_ALPHA * ops.elu(x) + (1 - SELU_ALPHA) * ops.relu(x))
+    return layer(x)
