@@ -23,6 +23,7 @@ from tuning.trials import TrialResult, TrialSpec
 from zoo import backend
 from zoo import recipe as recipes
 from zoo.batches import Batches, evaluation_dataset, training_dataset
+from zoo.capacity import shortage
 from zoo.data.normalise import Normalisation, normalisation
 from zoo.data.splits import Splits
 from zoo.model import builder, data_dependent_init
@@ -132,7 +133,15 @@ class TrialTrainer:
         recipe, _ = with_monitor(recipe, self.data.train)
         require_defined(recipe, self.data.validation)
         planned = plan(recipe, self.classes)
-        network = self.network(recipe, planned)
+        lacking = shortage(recipe, planned)
+        if lacking is not None:
+            return TrialResult(status="failed", reason=lacking)
+        try:
+            network = self.network(recipe, planned)
+        except Exception as error:
+            if not backend.out_of_memory(error):
+                raise
+            return TrialResult(status="failed", reason="out of memory")
         began = time.perf_counter()
         network.restart(recipe, planned)
         model, config = network.model, recipe.train

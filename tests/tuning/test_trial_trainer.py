@@ -245,6 +245,16 @@ def test_diverged_is_a_result(bench: TrialTrainer, tmp_path: Path) -> None:
     json.dumps(lost.curve, allow_nan=False)
 
 
+def test_what_memory_cannot_hold_fails_before_it_is_built(
+    bench: TrialTrainer, tmp_path: Path
+) -> None:
+    built = bench.built
+    result = ran(bench, tiny(tmp_path, "model.stack=[{fc: 1000000}, {fc: 1000000}]"))
+    assert (result.status, result.score, result.epochs) == ("failed", None, 0)
+    assert "fc2 alone has 1,000,000,000,000 weights" in result.reason
+    assert bench.built == built
+
+
 def test_a_trial_that_takes_too_long_is_stopped(bench: TrialTrainer, tmp_path: Path) -> None:
     """At the first stop after its time; steps between two stops are made."""
     recipe = tiny(tmp_path, SGD, "train.epochs=9")

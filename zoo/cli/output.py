@@ -51,7 +51,7 @@ class Output:
             self._fail(Interrupted("interrupted"))
         if isinstance(error, Exception) and not isinstance(error, CONTROL) and not self.debug:
             fault: ZooError | None = fault_of(error)
-            if fault is None and isinstance(error, MemoryError):
+            if fault is None and _out_of_memory(error):
                 fault = EnvironmentFault(
                     "out of memory. Lower data.image_size or train.batch_size, set data.loading: "
                     "streamed, or take a machine with more; `--debug` shows where it happened."
@@ -104,6 +104,12 @@ class Output:
         from rich.console import Console
 
         return Console(stderr=True, quiet=self.quiet)
+
+
+def _out_of_memory(error: Exception) -> bool:
+    from zoo.backend import out_of_memory
+
+    return out_of_memory(error)
 
 
 # Not rich.table: it wraps or cuts cells to the terminal's width, 80 columns where there is none.
