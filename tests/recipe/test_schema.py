@@ -57,3 +57,11 @@ def test_none_is_valid(schema: dict[str, Any]) -> None:
 
 def test_ema_by_its_number(minimal: Path) -> None:
     assert load(str(minimal), ["train.ema=0.9"]).train.ema.momentum == 0.9
+
+
+def test_editors_are_told_that_a_stage_of_words_needs_one() -> None:
+    """`- pool:` alone is no stage, `- flatten:` is one."""
+    stage = Recipe.model_json_schema()["$defs"]["Stage"]["anyOf"][-1]["properties"]
+    for word, may_be_empty in (("pool", False), ("global_pool", False), ("flatten", True)):
+        kinds = [kind for option in stage[word]["anyOf"] for kind in option.get("type", [])]
+        assert ("null" in kinds) is may_be_empty

@@ -183,7 +183,8 @@ class Choice(Model):
     def __get_pydantic_json_schema__(cls, core_schema: Any, handler: Any) -> dict[str, Any]:
         schema = handler.resolve_ref_schema(handler(core_schema))
         properties = {
-            name: {"description": field.description} | _options_schema(schema["properties"][name])
+            name: {"description": field.description}
+            | _options_schema(schema["properties"][name], issubclass(_options_of(field), Choice))
             for name, field in cls.model_fields.items()
         }
         bare = [
@@ -223,9 +224,11 @@ def first_option(model: type[BaseModel]) -> str:
     return next((name for name, field in fields.items() if field.is_required()), next(iter(fields)))
 
 
-def _options_schema(schema: dict[str, Any]) -> dict[str, Any]:
+def _options_schema(schema: dict[str, Any], of_words: bool) -> dict[str, Any]:
     """JSON Schema of a word's options, without the null that only marks an unset word."""
     options = [part for part in schema.get("anyOf", []) if part.get("type") != "null"]
+    if of_words:  # `pool: max`: a word or its options, and nothing else.
+        return {"anyOf": options}
     # The first option may be given alone, so plain values pass here and are checked on loading.
     return {"anyOf": [*options, {"type": ["string", "number", "boolean", "array", "null"]}]}
 
