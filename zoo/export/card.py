@@ -275,7 +275,7 @@ def _use(description: dict[str, Any]) -> list[str]:
             f"- In: {kind} RGB images {shape}, values 0 to 255, decoded and resized as in training:"
             " `zoo predict` does.",
             f"- Out: `probabilities` (batch, classes), {kind}, in the order below.",
-            "- TensorFlow Lite metadata are inside, as MediaPipe Tasks and ML Kit want them. "
+            "- TensorFlow Lite metadata are inside, as MediaPipe Tasks wants them. "
             "MediaPipe resizes in its own way: give it images of the size above for equal answers.",
         ]
     return [

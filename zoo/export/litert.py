@@ -1,7 +1,7 @@
 """Writes .tflite files, as phones read them: in float32, or quantized to float16 or int8.
 
 One input, RGB images; one output, the probabilities; metadata and class names inside of the file.
-So MediaPipe Tasks and ML Kit open it, and an interpreter of LiteRT, too.
+So MediaPipe Tasks opens it, and an interpreter of LiteRT, too.
 """
 
 from __future__ import annotations

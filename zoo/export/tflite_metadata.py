@@ -1,12 +1,13 @@
-"""Writes TensorFlow Lite metadata: what MediaPipe Tasks and ML Kit must know of a .tflite file.
+"""Writes TensorFlow Lite metadata: what MediaPipe Tasks must know of a .tflite file.
 
 The metadata are a FlatBuffer inside of the model's: what the input and the scores are, how to
 normalise an image, and which file holds the class names. That file is attached to the model as a
 zip archive. The tables are those of mediapipe/tasks/metadata/metadata_schema.fbs, version 1.5.0.
 
-By hand: MediaPipe's own writer comes with OpenCV, half a gigabyte in all, and writes eight small
-tables; tflite-support, the older one, has no release for Python 3.11. tests/export reads the result
-with MediaPipe.
+By hand: MediaPipe's own writer cannot be imported from its wheel (1.2.3 lacks mediapipe.tasks.cc),
+and that wheel brings OpenCV, half a gigabyte in all, for eight small tables; tflite-support, last
+released in July 2023, needs protobuf 3, and TensorFlow 6. tests/export reads the result with
+MediaPipe.
 """
 
 from __future__ import annotations
