@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from pathlib import Path
 
@@ -48,3 +49,17 @@ def test_the_script_blocks_imports(
         assert results["labels"].tolist() == ["a"]
         assert (results["call/probabilities"] == pixels).all()
         assert (results["call/again"] == pixels).all()
+
+
+@pytest.mark.parametrize("name", ["a[1]*?", os.fsdecode(b"\xff"), "{a,b}"])
+def test_paths_that_tensorflow_takes_for_something_else(tmp_path: Path, name: str) -> None:
+    folder = tmp_path / name
+    folder.mkdir()
+    (folder / "x").write_bytes(b"x")
+    with readers.plain_path(folder) as path:
+        assert not set(path.encode().decode()) & set("*?[{")
+        assert (Path(path) / "x").read_bytes() == b"x"
+    assert not os.path.lexists(path)
+    assert (folder / "x").is_file()
+    with readers.plain_path(tmp_path) as path:
+        assert path == str(tmp_path)

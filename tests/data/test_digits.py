@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import dataclasses
 import subprocess
 import sys
 from pathlib import Path
 
 import numpy as np
+import pytest
 
 from tests.data.conftest import make_recipe
 from zoo.data import digits
-from zoo.data.load import load
+from zoo.data.load import SOURCES, load
+from zoo.errors import DataError
 
 WITHOUT_TENSORFLOW = """
 import sys
@@ -53,3 +56,12 @@ def test_without_tensorflow(pets: Path, root: Path) -> None:
     command = [sys.executable, "-c", WITHOUT_TENSORFLOW, str(pets)]
     done = subprocess.run(command, capture_output=True, text=True, cwd=root, check=False)
     assert (done.stdout.strip(), done.returncode) == ("loaded", 0), done.stderr
+
+
+def test_names_that_no_export_holds_are_refused_of_every_source(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    named = dataclasses.replace(load(make_recipe("digits")), class_names=("a\nb", "c"))
+    monkeypatch.setitem(SOURCES, "digits", lambda *_: named)
+    with pytest.raises(DataError, match=r"'a\\nb' has a line break"):
+        load(make_recipe("digits"))

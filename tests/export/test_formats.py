@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import zipfile
 from pathlib import Path
 from types import SimpleNamespace
@@ -259,3 +260,13 @@ def test_keras_file_runs_no_code(exports: Exports) -> None:
         config = archive.read("config.json").decode("utf-8")
     assert "zoo" not in config
     assert "Lambda" not in config
+
+
+def test_a_saved_model_in_an_odd_place(exports: Exports, tmp_path: Path) -> None:
+    odd = tmp_path / os.fsdecode(b"my [1] models\xff")
+    exports.copy("saved_model", odd)
+    labels, calls = readers.saved_model(odd)
+    assert labels == exports.of("saved_model").manifest()["classes"]
+    images = exports.pixels[:2]
+    answer = calls["serve_uint8"][1](images)["probabilities"]
+    assert np.abs(answer - exports.expected[:2]).max() < 1e-4

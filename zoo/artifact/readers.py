@@ -19,8 +19,10 @@ from __future__ import annotations
 import json
 import os
 import sys
+import tempfile
 import zipfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -78,13 +80,36 @@ def softmax(logits: np.ndarray) -> np.ndarray:
     return probabilities
 
 
+@contextmanager
+def plain_path(folder: Path) -> Iterator[str]:
+    """Yields a path of a folder that TensorFlow takes for what it is.
+
+    TensorFlow reads `*`, `?` and `[` in paths as patterns, and needs UTF-8. A folder with such a
+    path is given as a link with another one, which is removed at the end.
+    """
+    path = str(folder)
+    try:
+        path.encode()
+        is_plain = not set(path) & set("*?[]{}\\")
+    except UnicodeEncodeError:
+        is_plain = False
+    if is_plain:
+        yield path
+        return
+    with tempfile.TemporaryDirectory(prefix="zoo-link-") as scratch:
+        link = Path(scratch) / "model"
+        link.symlink_to(folder.absolute())
+        yield str(link)
+
+
 def saved_model(folder: Path) -> OpenedExport:
     """Opens a SavedModel with TensorFlow."""
     import tensorflow as tf
 
     # TF32 keeps 10 bits: on a GPU, two computations would differ by more than the tolerance.
     tf.config.experimental.enable_tensor_float_32_execution(False)
-    loaded = tf.saved_model.load(str(folder))
+    with plain_path(folder) as path:
+        loaded = tf.saved_model.load(path)
 
     def reader(name: str, dtype: Any) -> Call:
         signature = loaded.signatures[name]

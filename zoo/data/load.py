@@ -13,6 +13,7 @@ from typing import Any
 from zoo.backend.cache_folder import cache_folder
 from zoo.data import digits, folder, tfds
 from zoo.data.images import ImageSpec
+from zoo.data.names import require_usable
 from zoo.data.splits import Splits
 from zoo.progress import Progress, no_progress
 from zoo.recipe.schema import Data, Recipe
@@ -36,10 +37,14 @@ def load(
         progress: called with (images done, images in all, what is being done).
 
     Raises:
-        DataError: the data is missing or unusable; names all bad images at once.
+        DataError: the data is missing or unusable, as are names of classes that no export holds;
+            names all bad images at once.
         EnvironmentFault: a package is not installed, or the cache cannot be written.
     """
     source = recipe.data.source
-    return SOURCES[source.word](
+    splits = SOURCES[source.word](
         source.options, recipe.data, ImageSpec.of(recipe), cache_folder(cache_dir), progress
     )
+    # An export would refuse them after the training; those of folders are checked earlier still.
+    require_usable(splits.class_names, f"data.source.{source.word}")
+    return splits

@@ -13,6 +13,7 @@ from typing import Any
 
 from zoo import __version__
 from zoo.artifact.layout import Artifact
+from zoo.artifact.readers import plain_path
 from zoo.artifact.trained_run import TrainedRun
 from zoo.artifact.variant import Variant
 from zoo.backend import versions
@@ -106,7 +107,8 @@ def fingerprint(artifact: Artifact) -> dict[str, Any]:
     """TensorFlow's fingerprint of a SavedModel: hashes of its graph, signatures and weights."""
     import tensorflow as tf
 
-    hashes = tf.saved_model.experimental.read_fingerprint(str(artifact.folder))
+    with plain_path(artifact.folder) as path:
+        hashes = tf.saved_model.experimental.read_fingerprint(path)
     # As text: many JSON readers round 64-bit numbers.
     return {
         key: str(getattr(hashes, key))

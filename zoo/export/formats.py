@@ -19,6 +19,7 @@ import numpy as np
 import tensorflow as tf
 
 from zoo.artifact.layout import LABELS, Artifact, label_lines
+from zoo.artifact.readers import plain_path
 from zoo.artifact.trained_run import TrainedRun
 from zoo.data.images import ImageSpec
 from zoo.errors import UsageError
@@ -89,15 +90,16 @@ def saved_model(trained: TrainedRun, folder: Path) -> None:
         labels = Path(scratch) / LABELS
         write_labels(labels, trained.class_names)
         module.labels = tf.saved_model.Asset(str(labels))
-        tf.saved_model.save(
-            module,
-            str(folder),
-            {
-                "serving_default": signature(from_files, (None,), tf.string, "image_bytes"),
-                "serve_uint8": signature(from_pixels, shape, tf.uint8, "images"),
-                "serve_float": signature(from_pixels, shape, tf.float32, "images"),
-            },
-        )
+        with plain_path(folder) as path:
+            tf.saved_model.save(
+                module,
+                path,
+                {
+                    "serving_default": signature(from_files, (None,), tf.string, "image_bytes"),
+                    "serve_uint8": signature(from_pixels, shape, tf.uint8, "images"),
+                    "serve_float": signature(from_pixels, shape, tf.float32, "images"),
+                },
+            )
 
 
 def keras_file(trained: TrainedRun, folder: Path) -> None:

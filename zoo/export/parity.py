@@ -215,7 +215,9 @@ def _answers(artifact: Artifact, probes: Probes, work: Path) -> dict[str, np.nda
     # A copy: Python puts a script's own folder on its path, and that one belongs to zoo.
     shutil.copy(readers.__file__, work / "readers.py")
     model = artifact.folder if artifact.format == "saved_model" else artifact.model_file
-    command = [sys.executable, "readers.py", artifact.format, str(model.absolute()), "."]
+    # Relative: the folders above may have names that a runtime takes for patterns, or cannot hold.
+    path = os.path.relpath(model.absolute(), work.absolute())
+    command = [sys.executable, "readers.py", artifact.format, path, "."]
     process = subprocess.run(command, capture_output=True, text=True, cwd=work)
     if process.returncode:
         code = code_in(process.stderr)

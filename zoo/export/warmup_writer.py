@@ -7,6 +7,7 @@ tensorflow-serving-api, depends on a second TensorFlow; the four messages needed
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import numpy as np
@@ -28,7 +29,7 @@ def write(file: Path, name: str, pixels: np.ndarray) -> None:
         "serve_uint8": ("images", pixels[None]),
         "serve_float": ("images", pixels[None].astype(np.float32)),
     }
-    with tf.io.TFRecordWriter(str(file)) as writer:
+    with tf.io.TFRecordWriter(os.fsencode(file)) as writer:
         for signature, (input_name, values) in inputs.items():
             writer.write(prediction_log(name, signature, {input_name: values}))
 

@@ -16,6 +16,7 @@ import numpy as np
 
 from zoo import backend
 from zoo.artifact.layout import Artifact
+from zoo.artifact.readers import plain_path
 from zoo.errors import DataError
 from zoo.serve import warmup_reader
 from zoo.serve.examples import Features
@@ -215,7 +216,8 @@ def _load(folder: Path) -> tuple[Any, Any]:
         graphs = [graph for graph in description.meta_graphs if "serve" in graph.meta_info_def.tags]
         if not graphs:
             raise DataError(f"{folder}: the SavedModel has no graph with the tag `serve`.")
-        return graphs[0], tf.saved_model.load(str(folder), tags=["serve"])
+        with plain_path(folder) as path:
+            return graphs[0], tf.saved_model.load(path, tags=["serve"])
     except DecodeError:
         raise DataError(f"{folder}/saved_model.pb: damaged: it cannot be decoded.") from None
     except DataError:
