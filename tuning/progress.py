@@ -121,7 +121,9 @@ class SearchProgress(SearchListener):
             self._best = best_first([*previous, record], self._objective)[0]
 
     def _print(self, text: str) -> None:
-        self._console.print(escaped(text), highlight=False, markup=False, soft_wrap=True)
+        self._console.print(
+            escaped(text), highlight=False, markup=False, emoji=False, soft_wrap=True
+        )
 
     def _status(self) -> str:
         """Number of trials, the best score, and the time left."""

@@ -160,9 +160,9 @@ def require_usable(names: Iterable[str], where: str) -> None:
             )
     if problems:
         raise DataError(
-            f"{quoted(where)}: {len(problems)} name{'s' * (len(problems) > 1)} of classes that no "
-            "export, server or file of labels can hold. Expected names in UTF-8, in one line, each "
-            "its own; rename these folders",
+            f"{quoted(where)}: {len(problems)} class name{'s' * (len(problems) > 1)} that no "
+            "export, server or file of labels can hold. Expected names in UTF-8, in one line, that "
+            "differ; rename the folders",
             [Problem(message=problem) for problem in problems],
         )
 

@@ -32,7 +32,9 @@ class TrainingSettings:
 
     def print_line(self, text: str) -> None:
         """Prints a line for the user, as it is but for characters that cannot be printed."""
-        self.console.print(escaped(text), highlight=False, markup=False, soft_wrap=True)
+        self.console.print(
+            escaped(text), highlight=False, markup=False, emoji=False, soft_wrap=True
+        )
 
     def print_note(self, note: str) -> None:
         """Prints a note on the data or the training, in one line."""
