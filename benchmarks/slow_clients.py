@@ -5,8 +5,8 @@
 
 EXPORT is export/saved_model/NAME of a run. The honest clients post IMAGE again and again, each time
 over a new connection, and give up after 10 seconds; what failed counts as 10 seconds in p50 and
-p99. The slow clients come from the same address and connect again as soon as they are closed. All
-on the loopback address.
+p99. The slow clients come from the same address and connect again a second after they were closed.
+All on the loopback address.
 
 | kind | a slow client |
 |---|---|
@@ -24,6 +24,7 @@ import base64
 import contextlib
 import http.client
 import json
+import multiprocessing
 import os
 import resource
 import selectors
@@ -42,6 +43,7 @@ ROOT = Path(__file__).resolve().parent.parent
 GIVE_UP_SECONDS = 10.0
 KINDS = ("silent", "header", "drip", "body", "reader")
 SETTLE_SECONDS = 3.0
+AGAIN_SECONDS = 1.0
 
 
 @contextmanager
@@ -72,7 +74,7 @@ def serving(root: Path, export: Path, files: int) -> Iterator[int]:
 
 
 class SlowClients:
-    """Connections that are held open in a thread until the end of the context.
+    """Connections that are held open, in a process of their own.
 
     Args:
         kind: one of `KINDS`.
@@ -83,49 +85,49 @@ class SlowClients:
     """
 
     def __init__(self, kind: str, port: int, count: int, path: str, body: bytes) -> None:
-        self.reconnected = -count
         self._kind, self._port, self._count = kind, port, count
-        self._head = (
-            f"POST {path} HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\n"
-        )
+        self._head = f"POST {path} HTTP/1.1\r\nHost: 127.0.0.1\r\nAccept: application/json\r\n"
         self._body = body
         self._open: dict[socket.socket, int] = {}
+        self._away: list[float] = [0.0] * count  # When each closed one may connect again.
         self._selector = selectors.DefaultSelector()
-        self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._run, daemon=True)
 
-    def __enter__(self) -> SlowClients:
-        self._thread.start()
-        return self
-
-    def __exit__(self, *error: object) -> None:
-        self._stop.set()
-        self._thread.join()
-        for connection in self._open:
-            connection.close()
-
-    def _run(self) -> None:
+    def run(self, stop: Any, connected: Any) -> None:
+        """Holds connections open until `stop`; adds the number of connections to `connected`."""
         dripped = time.monotonic()
-        while not self._stop.is_set():
-            while len(self._open) < self._count and not self._stop.is_set():
-                if not self._connect():
-                    break
+        while not stop.is_set():
+            self._connect_all(connected)
             for key, _ in self._selector.select(0.05):
                 self._look(key.fileobj)
-            if self._kind == "drip" and time.monotonic() - dripped >= 1:
+            if time.monotonic() - dripped >= 1:
                 dripped = time.monotonic()
                 for connection, sent in list(self._open.items()):
-                    self._send(connection, b"X-Slow: a" if sent == 0 else b"a")
+                    self._each_second(connection, sent)
+
+    def _each_second(self, connection: socket.socket, sent: int) -> None:
+        if self._kind == "drip":
+            self._send(connection, b"X-Slow: a" if sent == len(self._head) else b"a")
+        if self._kind == "reader" and connection.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR):
+            self._drop(connection)
+
+    def _connect_all(self, connected: Any) -> None:
+        now = time.monotonic()
+        due = [when for when in self._away if when <= now]
+        self._away = [when for when in self._away if when > now]
+        for _ in due:
+            if self._connect():
+                connected.value += 1
+            else:
+                self._away.append(time.monotonic() + AGAIN_SECONDS)
 
     def _connect(self) -> bool:
         connection = socket.socket()
-        connection.settimeout(0.2)
+        connection.settimeout(0.05)
         try:
             connection.connect(("127.0.0.1", self._port))
         except OSError:
             connection.close()
             return False
-        self.reconnected += 1
         connection.setblocking(False)
         self._open[connection] = 0
         if self._kind != "reader":
@@ -141,7 +143,7 @@ class SlowClients:
             return self._head.encode()
         if self._kind == "body":
             return (self._head + length).encode() + self._body[: len(self._body) // 2]
-        return b"GET /openapi.json HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n" * 200
+        return b"GET / HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n" * 200  # Of 20 KB each.
 
     def _send(self, connection: socket.socket, data: bytes) -> None:
         try:
@@ -166,7 +168,28 @@ class SlowClients:
         with contextlib.suppress(KeyError, ValueError):
             self._selector.unregister(connection)
         self._open.pop(connection, None)
+        self._away.append(time.monotonic() + AGAIN_SECONDS)
         connection.close()
+
+
+@contextmanager
+def slow_clients(
+    kind: str, port: int, count: int, path: str, body: bytes
+) -> Iterator[dict[str, int]]:
+    """Runs slow clients in another process; at the end the dict holds the number of connections."""
+    context = multiprocessing.get_context("fork")
+    stop, connected = context.Event(), context.Value("q", 0)
+    clients = SlowClients(kind, port, count, path, body)
+    process = context.Process(target=clients.run, args=(stop, connected), daemon=True)
+    process.start()
+    counts: dict[str, int] = {}
+    try:
+        yield counts
+    finally:
+        counts["connections"] = connected.value
+        stop.set()
+        process.join(10)
+        process.kill()
 
 
 def ask(port: int, path: str, body: bytes) -> bool:
@@ -224,17 +247,17 @@ def measure(root: Path, arguments: argparse.Namespace) -> list[dict[str, Any]]:
         with serving(root, arguments.export, arguments.files) as port:
             honest(port, path, body, arguments.honest, 1.0)  # Warms up.
             count = 0 if kind == "none" else arguments.slow
-            with SlowClients(kind, port, count, path, body) as slow:
+            with slow_clients(kind, port, count, path, body) as slow:
                 time.sleep(SETTLE_SECONDS if count else 0)
                 figures: dict[str, Any] = honest(
                     port, path, body, arguments.honest, arguments.seconds
                 )
-                figures |= {"kind": kind, "reconnected": max(0, slow.reconnected)}
+        figures |= {"kind": kind, **slow}
         found.append(figures)
         print(
             f"{kind:<8}{figures['rate']:7.1f}/s  p50 {figures['p50']:8.1f}  "
             f"p99 {figures['p99']:8.1f} ms  {figures['failed']} of {figures['requests']} failed  "
-            f"slow clients reconnected {figures['reconnected']} times",
+            f"{figures['connections']} connections of slow clients",
             flush=True,
         )
     return found
