@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import http.client
 import select
 import socket
 import threading
@@ -213,7 +214,9 @@ def test_busy_connections_are_kept_and_new_ones_refused(quick: Client) -> None:
             assert "in use by requests in work" in refused.error
             gate.set()
             for connection in busy:
-                assert b"[3.5,4.0,5.5]" in connection.recv(65536)
+                response = http.client.HTTPResponse(connection)
+                response.begin()
+                assert response.read() == b'{"predictions":[3.5,4.0,5.5]}'
     finally:
         gate.set()
         servable.runners["serving_default"] = run

@@ -33,7 +33,7 @@ def serve(
     max_body_mb: options.BodyOption = 32,
     max_megapixels: options.PixelsOption = 50,
     max_connections: options.ConnectionsOption = 1000,
-    max_connections_per_client: options.PerClientOption = 250,
+    max_per_client: options.PerClientOption = 250,
     header_timeout: options.HeaderTimeoutOption = 10,
     body_timeout: options.BodyTimeoutOption = 60,
     keep_alive_timeout: options.KeepAliveOption = 30,
@@ -70,7 +70,7 @@ def serve(
             RequestLimits(int(max_body_mb * 1e6), int(max_megapixels * 1e6), body_timeout),
             ConnectionLimits(
                 max_connections,
-                min(max_connections_per_client, max_connections),
+                min(max_per_client, max_connections),
                 header_timeout,
                 body_timeout,
                 keep_alive_timeout,

@@ -75,7 +75,7 @@ ConnectionsOption = Annotated[
 PerClientOption = Annotated[
     int,
     typer.Option(
-        "--max-connections-per-client", min=1, help="The same for the connections of one address."
+        "--max-per-client", min=1, help="The same for the connections of one client's address."
     ),
 ]
 HeaderTimeoutOption = Annotated[
