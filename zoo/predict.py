@@ -133,6 +133,7 @@ def predict(
     paths: Sequence[Path],
     top: int = 5,
     progress: Progress = no_progress,
+    lost: list[Path] | None = None,
 ) -> Iterator[Prediction]:
     """Predicts image files in order. A file that cannot be read yields an error and no more.
 
@@ -143,6 +144,7 @@ def predict(
         paths: the files.
         top: number of classes a file.
         progress: called with the number of files done.
+        lost: receives the files of which decoding loses what they show; None: not measured.
 
     Yields:
         One prediction a file.
@@ -151,9 +153,12 @@ def predict(
 
     def read(path: Path) -> np.ndarray | str:
         try:
-            return decode(path, spec).pixels
+            decoded = decode(path, spec, measure=lost is not None)
         except (BadImage, OSError) as error:
             return str(error)
+        if lost is not None and decoded.content is not None and decoded.content.key is not None:
+            lost.append(path)
+        return decoded.pixels
 
     with ThreadPoolExecutor(THREADS, thread_name_prefix="zoo-decode") as pool:
 

@@ -58,7 +58,10 @@ def predict(
         if not found.files:
             raise DataError("there is no image to predict.", found.problems)
         classifier = _open_classifier(model, out.note)
-        rows = _predict(out, classifier, found.files, found.problems, top, printing=csv is None)
+        rows, lost = _predict(
+            out, classifier, found.files, found.problems, top, printing=csv is None
+        )
+        found.notes += lost
         if csv is not None:
             _write_csv(csv, rows, min(top, len(classifier.class_names)))
             if str(csv) != "-":
@@ -191,14 +194,19 @@ def _predict(
     problems: Sequence[Problem],
     top: int,
     printing: bool,
-) -> list[dict[str, Any]]:
-    """Predict file by file and print each line at once; an unreadable file gets a row too."""
+) -> tuple[list[dict[str, Any]], list[str]]:
+    """Predict file by file and print each line at once; an unreadable file gets a row too.
+
+    Returns:
+        The rows, and notes on files of which decoding loses what they show.
+    """
     from zoo.predict import predict as predict_files
     from zoo.progress import progress_bar
 
     path_width = min(MAX_PATH_WIDTH, max(len(quoted(file)) for file in files))
     name_width = max(len(quoted(name)) for name in classifier.class_names)
     rows: list[dict[str, Any]] = []
+    lost: list[Path] = []
 
     def add(row: dict[str, Any]) -> None:
         rows.append(row)
@@ -210,9 +218,16 @@ def _predict(
     for problem in problems:
         add({"path": problem.file, "classes": [], "probabilities": [], "error": problem.message})
     with progress_bar(out.console()) as progress:
-        for prediction in predict_files(classifier, files, top, progress):
+        for prediction in predict_files(classifier, files, top, progress, lost):
             add(prediction.as_json())
-    return rows
+    if not lost:
+        return rows, []
+    examples = ", ".join(quoted(file) for file in sorted(lost)[:3])
+    return rows, [
+        f"{len(lost):,} of {len(rows):,} files lose what they show when they are decoded as the "
+        f"training images were, such as {examples}: their transparency, or values of more than 8 "
+        "bits, fit the recipe's data.transparency or data.value_range badly"
+    ]
 
 
 def _line(row: dict[str, Any], path_width: int, name_width: int) -> str:
