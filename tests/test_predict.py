@@ -57,7 +57,7 @@ def answer(request: Any, exports: Exports, pictures: Path, odd_files: Path) -> d
 
 def test_files(exports: Exports, pictures: Path, answer: dict[str, Any]) -> None:
     """Exports answer as the run does, in the order of the arguments."""
-    assert answer.keys() == {"predictions", "error"}
+    assert answer.keys() == {"predictions", "notes", "error"}
     predictions = answer["predictions"][: len(GOOD)]
     assert [each["path"] for each in predictions] == [str(pictures / name) for name in GOOD]
     for each, expected in zip(predictions, exports.expected, strict=False):

@@ -178,8 +178,8 @@ def _is_flat_file(samples: Samples) -> bool:
     if samples.deep is not None:
         channels = samples.deep.reshape(-1, 1 if samples.deep.ndim == 2 else 3)
         return bool((channels.min(axis=0) == channels.max(axis=0)).all())
-    image = samples.image.convert("RGB") if samples.image.mode == "P" else samples.image
-    return is_flat(image)
+    image = samples.image
+    return is_flat(to_mode(image, "RGB") if image.mode == "P" else image)
 
 
 def _is_faint(image: Image.Image) -> bool:
@@ -193,7 +193,7 @@ def _hue(samples: Samples) -> tuple[float, float] | None:
     """Returns the mean colour of an image over its grey; None for a grey one."""
     if samples.image.mode in ("1", "L", "LA", "F") or samples.image.mode.startswith("I"):
         return None
-    image = samples.image if samples.image.mode == "RGB" else samples.image.convert("RGB")
+    image = to_mode(samples.image, "RGB")
     small = image.resize((HUE_SIDE, HUE_SIDE), Image.Resampling.NEAREST).tobytes()
     reds = [red - green for red, green in zip(small[::3], small[1::3], strict=True)]
     blues = [blue - green for blue, green in zip(small[2::3], small[1::3], strict=True)]
