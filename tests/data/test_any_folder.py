@@ -7,6 +7,7 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -97,6 +98,21 @@ def files_below(root: Path) -> set[str]:
 @settings(FEW)
 @given(SOUND, TREE, OPTIONS)
 def test_read_or_refused(sound: tuple[str, ...], tree: list[Any], options: dict[str, Any]) -> None:
+    require_read_or_refused(sound, tree, options)
+
+
+@pytest.mark.laws
+@settings(FEW, max_examples=3000)
+@given(SOUND, TREE, OPTIONS)
+def test_many_are_read_or_refused(
+    sound: tuple[str, ...], tree: list[Any], options: dict[str, Any]
+) -> None:
+    require_read_or_refused(sound, tree, options)
+
+
+def require_read_or_refused(
+    sound: tuple[str, ...], tree: list[Any], options: dict[str, Any]
+) -> None:
     with tempfile.TemporaryDirectory() as scratch:
         root = Path(scratch) / "data"
         root.mkdir()
