@@ -26,6 +26,7 @@ from zoo.errors import DataError
         )),
         *((name, "test") for name in (
             "test", "TESTING", "test_set", "testset", "test1", "eval", "Evaluation", "test_images",
+            "tests", "02_test", "holdout_set",
         )),
     ],
 )  # fmt: skip

@@ -217,6 +217,12 @@ def test_names_that_no_export_holds_are_refused_at_once(tmp_path: Path) -> None:
             look(tmp_path / "pets")
 
 
+def test_classes_that_differ_in_case_alone_are_noted(tmp_path: Path) -> None:
+    touch(tmp_path, *classes("train", names=("Cat", "cat", "dog")))  # type: ignore[arg-type]
+    (note,) = read(tmp_path).notes
+    assert note == "classes whose names differ in case alone, which may be a slip: Cat, cat"
+
+
 def test_a_class_in_another_unicode_form_is_the_same(tmp_path: Path) -> None:
     touch(tmp_path, *classes("train", names=("caf\u00e9", "bar")))  # type: ignore[arg-type]
     touch(tmp_path, *classes("test", names=("cafe\u0301", "bar")))  # type: ignore[arg-type]

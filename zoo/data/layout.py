@@ -16,6 +16,7 @@ from zoo.data.classes import class_folders, grouped_by_name
 from zoo.data.divide import divide
 from zoo.data.files import unreachable
 from zoo.data.listing import Groups, Walker
+from zoo.data.names import differ_in_case
 from zoo.data.structure import EXPECTED, WORD, find_splits
 from zoo.data.tree import Tree, in_words
 from zoo.errors import DataError
@@ -127,6 +128,9 @@ def read(options: Folder) -> Layout:
                 f"{quoted(path)}: the {name} split has no image. Expected at least one; give "
                 f"every class more images, or a larger {name}_split"
             )
+    alike = in_words(sorted(differ_in_case(names)))
+    if alike:
+        tree.notes.append(f"classes whose names differ in case alone, which may be a slip: {alike}")
     _note_missing({name: splits[name] for name in splits if name not in shares}, names, tree)
     return Layout(
         root=path,

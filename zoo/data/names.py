@@ -16,11 +16,19 @@ from zoo.printable import quoted
 SPLIT_WORDS = {
     **dict.fromkeys(("train", "training", "trn"), "train"),
     **dict.fromkeys(
-        ("validation", "val", "valid", "validate", "validating", "dev", "devel", "development"),
+        (
+            "validation", "validations", "val", "vals", "valid", "validate", "validating", "dev",
+            "devel", "development",
+        ),
         "validation",
     ),
-    **dict.fromkeys(("test", "testing", "tst", "eval", "evaluation", "evaluate"), "test"),
-}
+    **dict.fromkeys(
+        (
+            "test", "tests", "testing", "tst", "eval", "evals", "evaluation", "evaluate", "holdout",
+        ),
+        "test",
+    ),
+}  # fmt: skip
 # What is added to the name of a split without a change of its meaning: `training_set`, `TestData`.
 _DECORATIONS = (
     "set", "sets", "data", "dataset", "datasets", "image", "images", "img", "imgs", "pic", "pics",
@@ -133,6 +141,14 @@ def labels_in_names(files: Sequence[str], pattern: str | None = None) -> dict[st
 def same_name(name: str) -> str:
     """Returns what two names share that people and label files cannot tell apart."""
     return unicodedata.normalize("NFC", name).strip()
+
+
+def differ_in_case(names: Iterable[str]) -> list[str]:
+    """Returns the names that are equal to another one but for upper and lower case."""
+    groups: dict[str, list[str]] = {}
+    for name in names:
+        groups.setdefault(name.casefold(), []).append(name)
+    return [name for group in groups.values() if len(group) > 1 for name in group]
 
 
 def require_usable(names: Iterable[str], where: str) -> None:
