@@ -455,3 +455,10 @@ def test_a_state_of_another_run_is_refused(trained: Run, tmp_path: Path) -> None
         np.savez(file, **{**arrays, "recipe_hash": np.array("0" * 64)})
     with pytest.raises(RunError, match="another run saved it"):
         resume(run.folder)
+
+
+def test_other_classes_than_those_of_the_data(trained: Run, tmp_path: Path) -> None:
+    run = copied(trained, tmp_path)
+    run.update(status="interrupted", class_names=[*map(str, range(9)), "nine"])
+    with pytest.raises(DataError, match="class_names: .* differ from class 9 on"):
+        resume(run.folder)

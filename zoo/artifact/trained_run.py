@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import cached_property
 from typing import Any
 
@@ -90,16 +90,7 @@ class TrainedRun:
         Raises:
             DataError: the names or their order differ.
         """
-        names = list(data.class_names)
-        if names == self.class_names:
-            return
-        pairs = zip(names, self.class_names, strict=False)
-        first = next((i for i, pair in enumerate(pairs) if pair[0] != pair[1]), len(names))
-        raise DataError(
-            f"{self.run.info_file}: class_names: Expected the {len(names)} classes of the data. "
-            f"Received {len(self.class_names)} names, which differ from class {first} on "
-            f"(counted from 0). Bring back the data and the files of the training."
-        )
+        require_same_classes(self.run, self.info, data)
 
     def logits(self, split: Split, tta: str | None = None) -> np.ndarray:
         """Computes the logits (images, classes) of a whole split, float32.
@@ -133,6 +124,29 @@ class TrainedRun:
                 "lower learning rate or in full precision."
             )
         return logits
+
+
+def require_same_classes(run: Run, info: Mapping[str, Any], data: Splits) -> None:
+    """Refuses data whose classes are not those that a run names.
+
+    Args:
+        run: the run.
+        info: run.json.
+        data: the splits.
+
+    Raises:
+        DataError: the names or their order differ.
+    """
+    names, own = list(data.class_names), list(info["class_names"])
+    if names == own:
+        return
+    pairs = zip(names, own, strict=False)
+    first = next((i for i, pair in enumerate(pairs) if pair[0] != pair[1]), len(names))
+    raise DataError(
+        f"{run.info_file}: class_names: Expected the {len(names)} classes of the data. Received "
+        f"{len(own)} names, which differ from class {first} on (counted from 0). Bring back the "
+        "data and the files of the training."
+    )
 
 
 def softmax(logits: Any) -> np.ndarray:

@@ -14,6 +14,7 @@ from typing import Any
 import keras
 
 from zoo import recipe as recipes
+from zoo.artifact.trained_run import require_same_classes
 from zoo.data.load import load as load_data
 from zoo.data.normalise import normalisation
 from zoo.errors import DataError, RunError
@@ -97,6 +98,7 @@ def _resumed(
             f"{info['data']['fingerprint'][:12]}. Received {data.fingerprint[:12]}; "
             "restore the old data, or start a new run."
         )
+    require_same_classes(run, info, data)
     run.sweep()
     warning = run_metadata.changed_versions(info)
     if warning:
