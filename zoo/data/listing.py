@@ -10,7 +10,7 @@ from collections.abc import Collection, Iterable, Iterator
 from pathlib import Path
 
 from zoo.data.files import is_image_file
-from zoo.data.tree import Entry, Tree, contains
+from zoo.data.tree import Entry, Tree, contains, looks_like_image
 from zoo.printable import quoted
 
 Group = list[tuple[str, int, int]]  # Path relative to the root, bytes, mtime in nanoseconds.
@@ -40,30 +40,28 @@ class Walker:
         Each folder is walked once, however many links lead to it. Other files, and links that are
         not walked, are noted in the tree.
         """
-        entries = self._walk(folder, left_out)
-        files = [(self._tree.relative(entry.path), entry.status) for entry in entries]
-        return sorted(
-            (path, 0, 0) if status is None else (path, status.st_size, status.st_mtime_ns)
-            for path, status in files
-        )
+        files = self._walk(folder, left_out)
+        return sorted((path, *entry.size_and_time()) for path, entry in files)
 
-    def _walk(self, top: Path, left_out: Collection[Path]) -> Iterator[Entry]:
+    def _walk(self, top: Path, left_out: Collection[Path]) -> Iterator[tuple[str, Entry]]:
+        """Yields each image, with its path relative to the root."""
         tree = self._tree
         walked = {_identity(top)}
         # Not recursive: folders may be nested deeper than Python's stack.
         remaining = [top]
         while remaining:
             folder = remaining.pop()
+            prefix = "" if folder == tree.root else f"{tree.relative(folder)}/"
             for entry in tree.entries(folder):
                 if entry.is_folder:
                     if entry.path not in left_out and self._is_new(entry, walked):
                         remaining.append(entry.path)
                 elif not tree.may_read(entry):
                     continue
-                elif is_image_file(entry.path):
-                    yield entry
+                elif looks_like_image(entry.name) or is_image_file(entry.path):
+                    yield prefix + entry.name, entry
                 else:
-                    tree.ignored.append(tree.relative(entry.path))
+                    tree.ignored.append(prefix + entry.name)
             tree.forget(folder)
 
     def _is_new(self, entry: Entry, walked: set[tuple[int, int] | None]) -> bool:

@@ -27,20 +27,30 @@ class Entry:
 
     Args:
         name: its name.
-        path: its path, links in it not resolved.
-        status: of what it leads to; None if that does not exist.
+        folder: the folder.
+        is_folder: whether it is, or leads to, a folder.
+        scanned: what the system says about it, read when it is asked for.
         target: real path of what it leads to, if it is a link.
     """
 
     name: str
-    path: Path
-    status: os.stat_result | None
+    folder: Path
+    is_folder: bool
+    scanned: os.DirEntry[str]
     target: str | None = None
 
     @property
-    def is_folder(self) -> bool:
-        """Whether it is, or leads to, a folder."""
-        return self.status is not None and stat.S_ISDIR(self.status.st_mode)
+    def path(self) -> Path:
+        """Its path, links in it not resolved."""
+        return self.folder / self.name
+
+    def size_and_time(self) -> tuple[int, int]:
+        """Its bytes, and the time of its last change in nanoseconds; zeros if it is not there."""
+        try:
+            status = self.scanned.stat()
+        except OSError:
+            return 0, 0  # Its reader says what is wrong.
+        return status.st_size, status.st_mtime_ns
 
 
 @dataclass
@@ -155,22 +165,21 @@ class Tree:
 
     def _entry(self, folder: Path, entry: os.DirEntry[str]) -> Entry | None:
         """Follows an entry; None for one that is not to be used, which is noted."""
-        path, is_link = folder / entry.name, entry.is_symlink()
         try:
-            status = os.stat(path)
+            if not entry.is_symlink():
+                return Entry(entry.name, folder, entry.is_dir(), entry)
+            is_folder = stat.S_ISDIR(entry.stat().st_mode)
         except OSError as error:
             if looks_like_image(entry.name):
-                return Entry(entry.name, path, None)  # Its reader says what is wrong.
-            self._unreachable(path, error)
+                return Entry(entry.name, folder, False, entry)  # Its reader says what is wrong.
+            self._unreachable(folder / entry.name, error)
             return None
-        if not is_link:
-            return Entry(entry.name, path, status)
-        target = os.path.realpath(path)
-        checked = Entry(entry.name, path, status, target)
+        target = os.path.realpath(folder / entry.name)
+        checked = Entry(entry.name, folder, is_folder, entry, target)
         if checked.is_folder and (
             contains(target, os.path.realpath(folder)) or contains(target, self._real_root)
         ):
-            self.unwalked.append(f"{self.relative(path)} (leads up to {quoted(target)})")
+            self.unwalked.append(f"{self.relative(checked.path)} (leads up to {quoted(target)})")
             return None
         if checked.is_folder and not self.may_read(checked):
             return None
