@@ -8,7 +8,7 @@ import pytest
 
 from tests.networks import network
 from zoo.plan import plan
-from zoo.plan.appender import slide
+from zoo.plan.sliding import slide
 from zoo.recipe import Recipe, load
 
 

@@ -20,7 +20,8 @@ from zoo.plan.options import (
     PreluOptions,
     WhitenOptions,
 )
-from zoo.recipe.fields import Choice
+from zoo.plan.sliding import slide, times
+from zoo.recipe.fields import MAX_COUNT, Choice
 from zoo.recipe.network import KernelStage
 from zoo.recipe.norms import BatchNorm, GroupNorm, LayerNorm
 from zoo.recipe.schema import Recipe
@@ -106,6 +107,13 @@ class Appender:
         """Appends a convolution of each channel on its own."""
         if self.spatial("a depthwise_conv stage"):
             filters = self.shape[-1] * options.depth_multiplier
+            if filters > MAX_COUNT:
+                self.fail(
+                    f"{name} makes {filters:,} channels of {self.shape[-1]:,}. Expected at most "
+                    f"{MAX_COUNT:,}: frameworks count in 32 bits",
+                    "depth_multiplier",
+                )
+                return
             weights = prod(options.kernel_size) * filters
             self._convolution("depthwise_conv", name, options, filters, weights)
 
@@ -326,25 +334,3 @@ def _group_fault(name: str, groups: int, channels: int, positions: int) -> str:
         return ""
     fits = [n for n in range(1, min(channels, 65)) if channels % n == 0]
     return f"{fault}; groups that fit: {', '.join(map(str, fits))}"
-
-
-def slide(
-    size: list[int] | Shape, window: list[int] | Shape, strides: Shape, padding: str
-) -> tuple[int, int]:
-    """Height and width of a convolution's or a pool's output; 0 where the window does not fit.
-
-    The formulas are those of Keras's padding: ceil(n / s) for `same`, floor((n - k) / s) + 1 for
-    `valid`, with size n, window k and stride s.
-    """
-    if padding == "same":
-        height, width = (-(-n // s) for n, s in zip(size, strides, strict=True))
-    else:
-        height, width = (
-            max((n - k) // s + 1, 0) for n, k, s in zip(size, window, strides, strict=True)
-        )
-    return height, width
-
-
-def times(size: list[int] | Shape) -> str:
-    """(3, 3) as `3x3`."""
-    return "x".join(map(str, size))

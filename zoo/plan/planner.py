@@ -7,7 +7,7 @@ from math import prod
 from typing import Any
 
 from zoo.errors import Problem, RecipeError
-from zoo.plan.appender import Appender, slide, times
+from zoo.plan.appender import Appender
 from zoo.plan.layer import Layer, Plan
 from zoo.plan.options import (
     ConvOptions,
@@ -19,6 +19,7 @@ from zoo.plan.options import (
     ShortcutOptions,
     WhitenOptions,
 )
+from zoo.plan.sliding import slide, times
 from zoo.recipe.fields import Choice
 from zoo.recipe.network import (
     Activation,
