@@ -89,7 +89,10 @@ def test_set_errors_tell_their_flag(minimal: Path, change: str, path: str, messa
     assert message in line
 
 
-@pytest.mark.parametrize("change", ["train.epochs", "=3", "train..epochs=3", "stack[-1]=3", ""])
+@pytest.mark.parametrize(
+    "change",
+    ["train.epochs", "=3", "train..epochs=3", "stack[-1]=3", "", "a[" + "9" * 5_000 + "]=3"],
+)
 def test_not_a_change(minimal: Path, change: str) -> None:
     with pytest.raises(
         UsageError, match="not a change. Expected PATH=VALUE, for example"

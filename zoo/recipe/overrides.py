@@ -11,7 +11,7 @@ from zoo.recipe.fields import Choice, first_option
 from zoo.recipe.problems import model_at, unknown_key
 from zoo.recipe.yaml_reader import KeyPath, dotted
 
-_STEP = re.compile(r"([A-Za-z0-9_]+)((?:\[\d+\])*)")
+_STEP = re.compile(r"([A-Za-z0-9_]+)((?:\[[0-9]{1,18}\])*)")
 
 
 def parse_path(text: str) -> KeyPath | None:
@@ -22,7 +22,7 @@ def parse_path(text: str) -> KeyPath | None:
         if match is None:
             return None
         path.append(match[1])
-        path.extend(int(index) for index in re.findall(r"\d+", match[2]))
+        path.extend(int(index) for index in re.findall("[0-9]+", match[2]))
     return tuple(path)
 
 

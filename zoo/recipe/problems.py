@@ -187,6 +187,9 @@ def unknown_key(path: KeyPath) -> str:
     names = list(model.model_fields) if model else []
     if not names:
         return "unknown key. Expected nothing here: it takes no options."
+    name, colon, value = str(path[-1]).partition(":")
+    if colon and name in names:
+        return f"unknown key; write a space after the colon: {name}: {cut(value)}."
     hint = near(path[-1], names)
     if hint == ".":
         hint = _elsewhere(str(path[-1]), path[:-1])
