@@ -195,8 +195,9 @@ def test_junk_is_junk_everywhere(pets: Path) -> None:
 
 def test_hidden_images_are_said(pets: Path) -> None:
     touch(pets, "train/cat/.0.jpg", "train/.bird/0.jpg")
+    (pets / "train/.link").symlink_to("cat")
     assert read(pets).notes == (
-        "left out 2 hidden images or folders: train/.bird, train/cat/.0.jpg",
+        "left out 3 hidden images, folders or links: train/.bird, train/.link, train/cat/.0.jpg",
     )
 
 

@@ -140,7 +140,7 @@ class Tree:
             *self.notes,
             *_counted(self.ignored, "ignored {} file{s} that no image reader is for"),
             *_counted(self.unwalked, "not walked, since read elsewhere: {} link{s} to folders"),
-            *_counted(self.hidden, "left out {} hidden image{s} or folder{s}"),
+            *_counted(self.hidden, "left out {} hidden image{s}, folder{s} or link{s}"),
         ]
 
     def _list(self, folder: Path) -> list[Entry]:
@@ -155,7 +155,7 @@ class Tree:
             if is_junk(entry.name):
                 continue
             if entry.name.startswith("."):
-                if looks_like_image(entry.name) or entry.is_dir(follow_symlinks=False):
+                if looks_like_image(entry.name) or not entry.is_file(follow_symlinks=False):
                     self.hidden.append(self.relative(folder / entry.name))
                 continue
             checked = self._entry(folder, entry)
