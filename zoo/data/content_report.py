@@ -20,6 +20,7 @@ from zoo.data.content_summary import (
     ContentSummary,
 )
 from zoo.errors import DataError, Problem
+from zoo.printable import quoted
 from zoo.recipe.schema import Data
 
 MAJORITY = 0.5  # Share of a training class, or of all images, whose loss stops a recipe.
@@ -231,4 +232,4 @@ def _images(summary: ContentSummary, what: str) -> str:
 
 
 def _named(summary: ContentSummary, what: str) -> str:
-    return ", ".join(summary.examples[what][:NAMED])
+    return ", ".join(map(quoted, summary.examples[what][:NAMED]))
