@@ -7,11 +7,13 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+import tensorflow as tf
 
 from tests.data.test_samples import with_key
 from tests.export.test_graph import OWN, decoder, require_same
+from tests.mutations import mutated
 from tests.pictures import KINDS, clear, deep, encoded, few_greys, png_of, scene
-from zoo.data.images import ImageSpec, as_png, decode
+from zoo.data.images import BadImage, ImageSpec, as_png, decode
 
 GREY = np.asarray(deep(scene()))
 COLOURS = np.asarray(scene()).astype(np.uint16) * 251 + 77
@@ -69,6 +71,25 @@ def test_words_on_transparency_and_range() -> None:
 def test_other_words(spec: ImageSpec) -> None:
     for content in FILES.values():
         require_same(content, spec)
+
+
+@pytest.mark.laws
+@pytest.mark.parametrize("spec", [OWN, SPEC], ids=["no words", "both words"])
+def test_damaged_files_are_decoded_alike_or_refused(spec: ImageSpec) -> None:
+    """What a server is sent: 3,000 damaged files."""
+    alike = 0
+    for name, content in mutated(3000, seed=5):
+        try:
+            found = decoder(spec)(content)
+        except (tf.errors.InvalidArgumentError, UnicodeDecodeError):
+            continue
+        try:
+            expected = decode(content, spec).pixels
+        except BadImage:
+            continue  # Such as a GIF that is cut behind the first frame.
+        np.testing.assert_array_equal(found, expected, name)
+        alike += 1
+    assert alike > 100
 
 
 def test_what_the_words_show() -> None:

@@ -259,11 +259,11 @@ def _decode_bmp(content: Any, *, alpha: bool = False) -> Any:
     Reads the palette itself: TensorFlow takes its indices for grey levels.
     """
     head = head_of(content, 70)
-    bits, compression = as_number(head[28:30], 2), head[30]
 
     def number(at: int) -> Any:
         return as_number(head[at : at + 4], 4)
 
+    bits, compression = as_number(head[28:30], 2), number(30)
     width, height, start = number(18), number(22), number(10)
     rows, stride = tf.abs(height), (width * bits // 8 + 3) // 4 * 4
     masked = tf.logical_and(compression == 3, tf.reduce_all(head[54:66] == list(BMP_MASKS)))

@@ -102,7 +102,8 @@ def _size(content: Any) -> tuple[Any, Any]:
     def gif() -> Any:
         return first_frame(content)[1]
 
-    size = tf.cond(has(b"\xff\xd8\xff"), jpeg, lambda: tf.cond(has(b"GIF8"), gif, others))
+    is_gif = tf.logical_or(has(b"GIF87a"), has(b"GIF89a"))
+    size = tf.cond(has(b"\xff\xd8\xff"), jpeg, lambda: tf.cond(is_gif, gif, others))
     height, width = tf.unstack(size)
     return height, width
 
