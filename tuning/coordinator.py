@@ -6,7 +6,6 @@ never stopped.
 
 from __future__ import annotations
 
-import json
 import os
 import socket
 from collections.abc import Sequence
@@ -19,7 +18,6 @@ from tuning.executors.base import Executor
 from tuning.journal import TrialJournal
 from tuning.kept_runs import KeptRuns
 from tuning.listener import SearchListener
-from tuning.refine.edges import ScoredTrial
 from tuning.refine.narrow import Narrowed, narrow
 from tuning.result import (
     SearchResult,
@@ -33,7 +31,7 @@ from tuning.scheduler import Scheduler
 from tuning.space import Space, as_json
 from tuning.state import SearchState
 from tuning.trial_source import ConfirmationSource, StageSource, confirmation_name, dimensions
-from tuning.trials import TrialRecord, sign
+from tuning.trials import TrialRecord, completed, sign
 from zoo.errors import Diverged, Interrupted, StorageFault, ZooError
 from zoo.recipe import Template
 from zoo.recipe.monitors import weighs_classes_alike
@@ -203,6 +201,7 @@ class Coordinator:
         self._state.update(stages=[*earlier, entry])
         if self._is_final(stage.name, earlier):
             final_entry = self._finished_stage_entries[stage.name]
+            self._journal.require_count(stage.name, final_entry.get("finished"))
             entry |= {key: final_entry[key] for key in ("redrawn", "exhausted")}
         else:
             entry |= self._run_trials(stage, rule, space)
@@ -340,16 +339,3 @@ class Coordinator:
             folder=self._folder, best=winner.info, edge_verdicts=verdicts, words=winner.messages,
             trials=len(records), seconds=self._state.seconds,
         )  # fmt: skip
-
-
-def completed(records: Sequence[TrialRecord], objective: str) -> list[ScoredTrial]:
-    """The trials that came to their end; of those with equal values, the longest.
-
-    Hyperband continues a good trial under another name.
-    """
-    longest: dict[str, TrialRecord] = {}
-    for record in records:
-        key = json.dumps(record.values, sort_keys=True)
-        if record.status == "done" and longest.get(key, record).epochs <= record.epochs:
-            longest[key] = record
-    return [record.scored(objective) for record in longest.values()]

@@ -62,6 +62,24 @@ class TrialJournal:
         self._trials.append(record.to_json())
         self.records.append(record)
 
+    def require_count(self, stage: str, finished: int | None) -> None:
+        """Requires that a stage that is over has all of its trials: others were drawn from them.
+
+        Args:
+            stage: its name.
+            finished: how many trials it had when it ended; None: unknown.
+
+        Raises:
+            DamagedFile: it has another number of trials now.
+        """
+        found = len(self.stage(stage))
+        if finished is not None and found != finished:
+            raise DamagedFile(
+                f"{self._trials.file}: Expected {finished} trials of stage {stage}, as tune.json "
+                f"counts them. Received {found}. Was the file edited? Bring it back from a copy, "
+                "or begin a new search."
+            )
+
     def stage(self, name: str) -> list[TrialRecord]:
         """The finished trials of a stage."""
         return [record for record in self.records if record.stage == name]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields
 from typing import TYPE_CHECKING, Any
@@ -176,3 +177,16 @@ def best_first(records: Iterable[TrialRecord], objective: str) -> list[TrialReco
     return sorted(
         scored, key=lambda record: (-sign(objective) * (record.score or 0.0), record.index)
     )
+
+
+def completed(records: Sequence[TrialRecord], objective: str) -> list[ScoredTrial]:
+    """The trials that came to their end; of those with equal values, the longest.
+
+    Hyperband continues a good trial under another name.
+    """
+    longest: dict[str, TrialRecord] = {}
+    for record in records:
+        key = json.dumps(record.values, sort_keys=True)
+        if record.status == "done" and longest.get(key, record).epochs <= record.epochs:
+            longest[key] = record
+    return [record.scored(objective) for record in longest.values()]

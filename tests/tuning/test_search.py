@@ -257,3 +257,13 @@ def test_no_more_trials(tmp_path: Path) -> None:
     result.folder.write_info({**info, "stages": stages})
     with pytest.raises(RunError, match="stage fine has tried all values of its space"):
         resume(result.folder.folder, more_trials=2)
+
+
+def test_a_trial_lost_from_a_stage_that_is_over(tmp_path: Path) -> None:
+    """The ranges of the next stage came of it: it cannot be run again."""
+    with pytest.raises(Interrupted):
+        begin(template(tmp_path), tmp_path, SearchSettings(listener=Recorder(10)))
+    folder = Search.open(tmp_path / "tiny")
+    write_rows(folder, [row for row in read(folder.trials_file) if row["trial"] != "coarse-004"])
+    with pytest.raises(RunError, match="Expected 8 trials of stage coarse, .*Received 7"):
+        resume(folder.folder)
