@@ -1,4 +1,4 @@
-.PHONY: check lint format types docs test test-light laws bench build clean
+.PHONY: check lint format types docs test test-light laws lowest bench build clean
 
 check: lint types test-light  ## Run before a commit: less than a minute.
 
@@ -25,6 +25,9 @@ test-light:  ## Run the tests that need neither TensorFlow, Keras nor JAX, which
 
 laws:  ## Run the property tests with many more examples, unless they set a number of their own.
 	pytest -m "hypothesis or laws" --hypothesis-profile=laws --timeout=0
+
+lowest:  ## Try the oldest versions that setup.py allows, and the other Pythons that it names.
+	.ci/lowest
 
 bench:
 	python benchmarks/epoch_time.py $(DATA)

@@ -1,7 +1,8 @@
 """Build and install zoo. Each requirement has its purpose beside it.
 
-The lower bounds are the oldest releases that are likely to work, not the oldest tried. The tests
-run on the exact versions in constraints.txt.
+The lower bounds are the oldest releases tried: `make lowest` installs exactly them, and runs every
+verb and the tests that need no framework. Those of the extras `dev`, `gpu`, `gpu-jax` and `bench`
+are not tried. The tests run on the exact versions in constraints.txt.
 """
 
 import re
@@ -29,16 +30,16 @@ def readme() -> str:
 
 REQUIRES = [
     "tensorflow>=2.20",  # The default Keras backend, and SavedModel.
-    "keras>=3.12",  # Models and training; the bound of TensorFlow 2.21.
+    "keras>=3.14",  # Models and training; 3.13 lacks options of batch norm, 3.12 of Muon.
     "keras-tuner>=1.4.8",  # Oracles of the search; the release that tuning/ was tested with.
     "tensorflow-datasets>=4.9.7",  # `data.source: {tfds: NAME}`.
-    "pyyaml>=6.0.1",  # Parses recipes; the oldest release that passed the tests of recipes.
-    "pydantic>=2.10",  # Validates recipes; likewise the oldest that passed.
-    "typer>=0.16",  # The command line; older releases fail with today's Click.
+    "pyyaml>=6.0.1",  # Parses recipes.
+    "pydantic>=2.10.1",  # Validates recipes; 2.10.0 cannot build their schema.
+    "typer>=0.26",  # The command line; older ones need Click, and call what Click 9 removes.
     "rich>=13.8",  # Progress bars and live tables; the bound of Typer.
     "scikit-learn>=1.5",  # The digits data set, stratified splits, metrics.
     "numpy>=1.26",  # Images and statistics; TensorFlow's own lower bound.
-    "pillow>=11.3",  # Decodes image files: EXIF rotation, limits on size; the first with AVIF.
+    "pillow>=12.2",  # Decodes image files; 11.2 reads no AVIF, and up to 12.1 it prints errors.
     "flatbuffers>=24.3.25",  # Metadata of .tflite files; TensorFlow needs it too, from there on.
     "tensorboard>=2.20",  # KerasTuner imports it without declaring it, and fails every trial.
     "importlib_resources>=6",  # TensorFlow Datasets 4.9.10 imports it without declaring it.
@@ -49,18 +50,18 @@ JAX = "jax>=0.4.36"  # KERAS_BACKEND=jax.
 # CUDA 13 with JAX's plugin for it; 0.7.2 is its first release. It needs NVIDIA's driver 580.
 JAX_CUDA = "jax[cuda13]>=0.7.2"
 
-PLOTS = "matplotlib>=3.9"  # `zoo check --plots`.
+PLOTS = "matplotlib>=3.10.7"  # `zoo check --plots`.
 
 SERVE = [  # `zoo serve`.
     "uvicorn>=0.30",  # The HTTP server.
     "uvloop>=0.20; sys_platform != 'win32'",  # uvicorn's faster event loop.
     "httptools>=0.6",  # uvicorn's faster parser of HTTP.
-    "orjson>=3.10",  # JSON at the speed of C, numpy arrays included.
+    "orjson>=3.12",  # JSON at the speed of C, numpy arrays included.
     "prometheus-client>=0.20",  # /metrics.
 ]
 
 ONNX = [  # `zoo export --format onnx`.
-    "tf2onnx>=1.16.1",  # Translates TensorFlow's graph.
+    "tf2onnx>=1.17",  # Translates TensorFlow's graph.
     "onnx>=1.16",  # Checks and annotates the translated model.
     "onnxruntime>=1.18",  # Runs the file again, for the comparison with the model.
 ]
@@ -86,8 +87,8 @@ EXTRAS = {
         "pytest-xdist>=3.6",  # Two workers: each imports TensorFlow once.
         "pytest-timeout>=2.3",  # Fails tests that hang.
         "hypothesis>=6.100",  # Property tests.
-        "ruff>=0.9",  # Linter and formatter.
-        "mypy>=1.14",  # Type checker.
+        "ruff>=0.17",  # Linter and formatter.
+        "mypy>=2.4",  # Type checker.
         "types-PyYAML",  # Types of PyYAML.
         "build>=1.2",  # Builds wheel and sdist.
         "setuptools>=77",  # tests/test_wheel.py builds without downloading.
@@ -128,7 +129,10 @@ setup(
         "Development Status :: 3 - Alpha",
         "Intended Audience :: Science/Research",
         "Operating System :: POSIX :: Linux",
-        "Programming Language :: Python :: 3",
+        # Beside the Python that runs .ci/run, .ci/lowest tries all of these that are installed.
+        "Programming Language :: Python :: 3.11",
+        "Programming Language :: Python :: 3.12",
+        "Programming Language :: Python :: 3.13",
         "Topic :: Scientific/Engineering :: Artificial Intelligence",
     ],
 )

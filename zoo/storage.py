@@ -108,14 +108,13 @@ def fault(
     return StorageFault(f"{subject}{reason}{numbers}.{f' {advice}.' if advice else ''}", code)
 
 
-def require_space(folder: Path, needed: int, purpose: str, kept: str = "") -> None:
+def require_space(folder: Path, needed: int, purpose: str) -> None:
     """Require free space on the disk of a folder before anything is written.
 
     Args:
         folder: it need not exist yet.
         needed: bytes.
         purpose: what they are for.
-        kept: a sentence for the message: what is there already, and how to continue.
 
     Raises:
         StorageFault: the disk has less.
@@ -125,7 +124,7 @@ def require_space(folder: Path, needed: int, purpose: str, kept: str = "") -> No
         reason, advice = REASONS[errno.ENOSPC]
         raise StorageFault(
             f"{folder}: {purpose} needs {size_text(needed)} of free space. Received "
-            f"{size_text(free)}. {advice}.{f' {kept}' if kept else ''}",
+            f"{size_text(free)}. {advice}.",
             errno.ENOSPC,
         )
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import random
+import resource
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,7 @@ from PIL import Image
 from tests.pictures import encoded, noise
 from zoo.data import files as content
 from zoo.data.files import BadImage, image_format, is_image_file, read_file, read_image
+from zoo.errors import StorageFault
 
 
 @pytest.mark.parametrize("format", ["JPEG", "PNG", "GIF", "BMP", "WEBP", "TIFF", "PPM", "AVIF"])
@@ -157,3 +159,17 @@ def test_readers_write_nothing_of_their_own(capfd: pytest.CaptureFixture[str]) -
             with contextlib.suppress(BadImage):
                 decode(bytes(damaged), ImageSpec(8, 8, 3))
     assert capfd.readouterr() == ("", "")
+
+
+def test_too_many_open_files_are_no_fault_of_the_file(tmp_path: Path) -> None:
+    """With `on_bad_image: skip`, images would be left out."""
+    file = tmp_path / "a.png"
+    file.write_bytes(b"x")
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (3, hard))
+    try:
+        with pytest.raises(StorageFault, match=r"a.png: this process may open no more files \(the"):
+            read_file(file, None)
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+    assert read_file(file, None) == b"x"

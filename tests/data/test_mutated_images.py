@@ -13,6 +13,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import PIL
 import pytest
 
 from tests.data.conftest import make_recipe
@@ -56,6 +57,8 @@ def megabytes() -> float:
 def test_seeds_decode() -> None:
     """The files that are damaged below are good: only floats want a range."""
     for name, content in seeds().items():
+        if name == "TIFF YCbCr" and int(PIL.__version__.partition(".")[0]) < 13:
+            continue  # Older ones cannot read what they write.
         spec = SPECS[2] if name in ("TIFF F", "PFM") else SPEC
         assert decode(content, spec, measure=True).content is not None, name
 

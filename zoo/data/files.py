@@ -6,12 +6,14 @@ device that never ends, or a pipe that never begins.
 
 from __future__ import annotations
 
+import errno
 import os
 import re
 import stat
 from pathlib import Path
 
 from zoo.printable import quoted
+from zoo.storage import fault
 
 # Endings of images, which need not be opened to be taken for images; others are judged by content.
 IMAGE_ENDINGS = frozenset((
@@ -139,6 +141,7 @@ def read_file(path: Path, most: int | None, count: int | None = None) -> bytes:
 
     Raises:
         BadImage: it cannot be read, is no regular file (`Irregular`), or is larger than `most`.
+        StorageFault: too many files are open.
     """
     try:
         _require_regular(os.stat(path))  # Before it is opened: opening some devices acts on them.
@@ -162,6 +165,9 @@ def read_file(path: Path, most: int | None, count: int | None = None) -> bytes:
     except (OSError, ValueError) as error:
         if isinstance(error, BadImage):
             raise
+        code = getattr(error, "errno", None)
+        if code in (errno.EMFILE, errno.ENFILE):  # No fault of the file: it is not to be skipped.
+            raise fault(code, path) from None
         raise BadImage(unreachable(path, error)) from None
 
 

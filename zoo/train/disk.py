@@ -8,14 +8,13 @@ from typing import Any
 from zoo import storage
 from zoo.errors import StorageFault
 from zoo.rundir import Run
-from zoo.train.checkpoint import FILES_KEPT
 
 
 def require_space(run: Run, state: Iterable[Any], weights: Iterable[Any]) -> None:
-    """Require room for the largest set of files that a training has at the same time.
+    """Require room for the files without which no training ends: a state and the best model.
 
-    That is `FILES_KEPT` states and the next one, and the best model. Files that a resumed run has
-    already count as room. Compression is not counted on, headers and metrics are not counted.
+    A long training keeps more states at a time; one that ends before its first checkpoint does not.
+    Files that a resumed run has already count as room.
 
     Args:
         run: run folder.
@@ -26,7 +25,7 @@ def require_space(run: Run, state: Iterable[Any], weights: Iterable[Any]) -> Non
         StorageFault: the disk has less room.
     """
     present = [*run.state_files(), *([run.model_file] if run.model_file.is_file() else [])]
-    needed = (FILES_KEPT + 1) * _bytes(state) + _bytes(weights)
+    needed = _bytes(state) + _bytes(weights)
     needed -= sum(file.stat().st_size for file in present)
     storage.require_space(run.folder, needed, "this training")
 
