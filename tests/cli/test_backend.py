@@ -38,7 +38,11 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> list[str | None]:
 def run_folder(folder: Path) -> Run:
     """A run that was interrupted on JAX, as far as a verb looks before it loads the backend."""
     run = Run.create(folder / "runs", "small")
-    run.update(status="interrupted", backend="jax")
+    run.update(
+        status="interrupted", name="small", backend="jax", recipe_hash="0" * 64,
+        versions={"keras": "3"}, class_names=["a", "b"],
+        data={"fingerprint": "0" * 64, "train": 2, "validation": 2, "test": None},
+    )  # fmt: skip
     run.recipe_file.write_text((folder / "small.yaml").read_text())
     run.model_file.touch()
     return run
