@@ -116,7 +116,8 @@ def opened(run: Run, model: Any) -> TrainedRun:
 def test_evaluation_of_a_run(run: Run, model: Any) -> None:
     loaded = opened(run, model)
     result = evaluate(loaded)
-    assert json.loads(run.evaluation_file.read_text(encoding="utf-8")) == result
+    stored = json.loads(run.evaluation_file.read_text(encoding="utf-8"))
+    assert stored == {**result, "model_sha256": run.model_digest()}
     assert result["split"] == "test"
     assert result["images"] == 360
     split = load_data(loaded.recipe).test

@@ -77,7 +77,10 @@ def evaluate(
         count = int(trained.run.info().get("test_evaluations", 0)) + 1
         result["test_evaluations"] = count
         try:
-            write_json(trained.run.evaluation_file, result)
+            write_json(
+                trained.run.evaluation_file,
+                {**result, "model_sha256": info.get("model_sha256")},
+            )
             trained.run.update(test_evaluations=count)
         except StorageFault as error:
             error.facts = result  # What was measured is told, though it cannot be kept.

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from zoo.errors import DamagedFile, EnvironmentFault, RunError
-from zoo.rundir import Run
+from zoo.rundir import Run, write_json
 
 
 def test_create_never_reuses_a_folder(tmp_path: Path) -> None:
@@ -138,3 +138,21 @@ def test_what_is_no_folder(tmp_path: Path) -> None:
     }.items():  # fmt: skip
         with pytest.raises(RunError, match=part):
             Run.open(tmp_path / name)
+
+
+def test_an_evaluation_of_another_model_is_not_the_runs(tmp_path: Path) -> None:
+    """Such as that of another run, or of the run before it got more epochs."""
+    run = Run.at(tmp_path)
+    run.update(status="done", model_sha256="a")
+    assert run.evaluation() is None
+    of_a = {
+        "split": "test", "images": 3, "accuracy": 1.0, "top5_accuracy": 1.0, "loss": 0.5,
+        "ece": 0.0, "test_evaluations": 1, "model_sha256": "a",
+    }  # fmt: skip
+    write_json(run.evaluation_file, of_a)
+    assert run.evaluation() == of_a
+    run.update(model_sha256="b")
+    assert run.evaluation() is None
+    write_json(run.evaluation_file, {**of_a, "accuracy": "high"})
+    with pytest.raises(DamagedFile, match="evaluation.json: accuracy: .*zoo evaluate"):
+        run.evaluation()

@@ -162,7 +162,9 @@ class Run(Folder):
         write_text(self.metrics_file, "".join(json_files.dumps(row) + "\n" for row in rows))
 
     def evaluation(self) -> dict[str, Any] | None:
-        """Read evaluation.json; None where there is none.
+        """Read evaluation.json; None where there is none of the run's present model.
+
+        A run that was given more epochs since then has another model.
 
         Raises:
             DamagedFile: it holds something else than zoo wrote.
@@ -172,7 +174,9 @@ class Run(Folder):
         if not os.path.lexists(self.evaluation_file):
             return None
         advice = f"Measure again: zoo evaluate {self}"
-        return json_files.read(self.evaluation_file, Evaluation, advice)
+        evaluation = json_files.read(self.evaluation_file, Evaluation, advice)
+        measured = evaluation.get("model_sha256") == self.info().get("model_sha256")
+        return evaluation if measured else None
 
     def model_digest(self) -> str:
         """SHA-256 of best.keras: `model_sha256` in run.json.

@@ -168,6 +168,7 @@ class Evaluation(Stored):
     loss: float | None
     ece: Fraction
     test_evaluations: Count
+    model_sha256: str | None = None
 
 
 class StateNotes(Stored):
