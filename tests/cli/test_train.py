@@ -71,7 +71,7 @@ def test_seeds_that_diverge(recipe: Path, tmp_path: Path) -> None:
     result = call(
         "train", recipe, "--out", tmp_path / "runs", "--no-evaluate", "--no-export", "--json",
         "--seeds", "2", "--set", "model.stack=[flatten]",
-        "--set", "train.optimizer={SGD: {learning_rate: 1e38}}",
+        "--set", "train.optimizer={SGD: {learning_rate: 1e9}}",
     )  # fmt: skip
     output = json.loads(result.stdout)
     assert result.exit_code == 1
@@ -103,7 +103,7 @@ def test_missing_data_is_3(recipe: Path, tmp_path: Path) -> None:
 def test_diverged_is_1(recipe: Path, tmp_path: Path) -> None:
     arguments = (
         "train", recipe, "--out", tmp_path / "runs", "--set", "model.stack=[flatten]",
-        "--set", "train.optimizer={SGD: {learning_rate: 1e38}}",
+        "--set", "train.optimizer={SGD: {learning_rate: 1e9}}",
     )  # fmt: skip
     result = call(*arguments, "--json")
     error = require_error_document(result, 1, "diverged", "diverged at step")

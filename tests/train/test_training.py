@@ -322,13 +322,17 @@ WILD = ("train.optimizer={SGD: {learning_rate: 1e3}}", "model.defaults.batch_nor
 
 @pytest.mark.parametrize(
     "rate, what",
-    [("1e38", "the loss is nan"), ("100.0", "losses are above ")],
+    [("1e9", "the loss is nan"), ("100.0", "losses are above ")],
 )
 def test_divergence(tmp_path: Path, rate: str, what: str) -> None:
-    """A linear classifier whose loss keeps leaping, and one that overflows."""
+    """A linear classifier whose loss keeps leaping, and linear layers that overflow."""
+    layers = (LINEAR,)
+    if rate == "1e9":
+        layers = ("model.stack=[{fc: {units: 4, repeat: 3, activation: linear}}]", WILD[1])
+        layers = (*layers, "train.abort_above=none")
     recipe = tiny(
         tmp_path,
-        LINEAR,
+        *layers,
         f"train.optimizer={{SGD: {{learning_rate: {rate}}}}}",
         "train.batch_size=64",
     )
@@ -352,8 +356,11 @@ def test_weights_lost_in_the_last_step(tmp_path: Path) -> None:
     """With one step an epoch the loss is finite before the step, and no weight is after it."""
     recipe = tiny(
         tmp_path,
-        "train.optimizer={SGD: {learning_rate: 1e38}}",
-        "model.defaults={batch_norm: none, activation: linear}",
+        "train.optimizer={SGD: {learning_rate: 1e9}}",
+        "model.stack=[{fc: {units: 8, repeat: 12}}]",
+        # Each layer multiplies by about 560: the loss is about 1e33, an update beyond float32.
+        "model.defaults={batch_norm: none, activation: linear, "
+        "kernel_initializer: {RandomNormal: {stddev: 200}}}",
         "train.batch_size=2000",
         "train.epochs=1",
     )
