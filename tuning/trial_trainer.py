@@ -234,6 +234,7 @@ class TrialTrainer:
             ),
             reason=result.reason,
             seconds=round(result.seconds, 3),
+            model_sha256=run.model_digest(),
         )
 
 

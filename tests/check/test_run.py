@@ -131,7 +131,8 @@ def test_a_scan_is_drawn_from_left_to_right(tmp_path: Path) -> None:
     drawn: list[list[float]] = []
 
     class Spied(figure.Figure):  # type: ignore[misc, name-defined]
-        def savefig(self, *_: object, **__: object) -> None:
+        def savefig(self, file: Path, **_: object) -> None:
+            file.touch()
             drawn.append([float(rate) for rate in self.axes[0].lines[0].get_xdata()])
 
     with pytest.MonkeyPatch.context() as patch:

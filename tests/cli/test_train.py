@@ -134,6 +134,6 @@ def test_all_at_once_in_a_process(recipe: Path, tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr
     output = json.loads(done.stdout)
     assert output.keys() == TRAIN_KEYS | {"accuracy", "balanced_accuracy", "test_loss", "export"}
-    assert output["export"].keys() == {"path", "format", "parity"}
+    assert output["export"].keys() == {"path", "format", "bytes", "parity"}
     assert output["export"]["parity"]["passed"]
     assert done.stderr == ""

@@ -285,7 +285,8 @@ class Training:
                 f"{self.run.model_file}: the model of epoch {best.epoch + 1}, the best one, is "
                 "missing. Bring it back from a copy, or train again."
             )
-        epochs = counter.step // counter.steps_per_epoch  # Rows of metrics may have been lost.
+        # Not the rows of metrics, which may have been lost; a callback may stop within an epoch.
+        epochs = -(-counter.step // counter.steps_per_epoch)
         rates = [rate * self.batches.images_per_step for rate in counter.steps_per_second]
         self.run.update(
             **run_metadata.at_end(
