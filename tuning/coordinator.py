@@ -33,11 +33,11 @@ from tuning.state import SearchState
 from tuning.trial_source import ConfirmationSource, StageSource, confirmation_name, dimensions
 from tuning.trials import TrialRecord, completed, sign
 from zoo.errors import Diverged, Interrupted, StorageFault, ZooError
+from zoo.files.storage import fault_of
 from zoo.recipe import Template
 from zoo.recipe.monitors import weighs_classes_alike
 from zoo.recipe.space import rejection
 from zoo.recipe.tune import Confirm, SearchStage, Tune
-from zoo.storage import fault_of
 
 
 class Coordinator:

@@ -15,11 +15,11 @@ from typing import Any
 from pydantic import BaseModel
 
 from tuning.trials import TrialRecord
-from zoo import json_files
 from zoo.errors import DamagedFile
+from zoo.files import json_files
+from zoo.files.storage import writing
 from zoo.rundir import Search
 from zoo.rundir.schema import AttemptRow, Stored, TrialRow
-from zoo.storage import writing
 
 ADVICE = "Was the file edited? Remove that line, and its trial is run again."
 

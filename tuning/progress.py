@@ -15,10 +15,10 @@ from tuning.listener import SearchListener
 from tuning.refine.narrow import Narrowed, coverage
 from tuning.space import Range, Space, limits
 from tuning.trials import TrialRecord, TrialSpec, best_first
-from zoo.printable import escaped
 from zoo.recipe import Recipe
 from zoo.recipe.tune import SearchStage, Tune
 from zoo.rundir import Search
+from zoo.text.printable import escaped
 
 TOP_FRACTION = 0.05  # Of the space: a stage's line says how likely a trial lies in it.
 

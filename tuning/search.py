@@ -19,9 +19,9 @@ from tuning.result import SearchResult
 from tuning.state import SearchState
 from zoo import __version__
 from zoo.backend.choice import settle
-from zoo.capacity import require_memory
 from zoo.errors import Problem, RunError, StorageFault
-from zoo.json_files import dumps
+from zoo.files.json_files import dumps
+from zoo.plan.capacity import require_memory
 from zoo.recipe import Recipe, Template
 from zoo.recipe.resolve import dump_data
 from zoo.recipe.tune import Tune, proposal

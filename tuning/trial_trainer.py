@@ -23,11 +23,11 @@ from tuning.trials import TrialResult, TrialSpec
 from zoo import backend
 from zoo import recipe as recipes
 from zoo.batches import Batches, evaluation_dataset, training_dataset
-from zoo.capacity import shortage
 from zoo.data.normalise import Normalisation, normalisation
 from zoo.data.splits import Splits
 from zoo.model import builder, data_dependent_init
 from zoo.plan import Plan, plan
+from zoo.plan.capacity import shortage
 from zoo.recipe import Recipe
 from zoo.recipe.resolve import with_value_range
 from zoo.rundir import Run, write_text

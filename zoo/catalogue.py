@@ -13,8 +13,8 @@ import json
 from pathlib import Path
 from typing import Any
 
-from zoo import json_files
 from zoo.errors import DamagedFile
+from zoo.files import json_files
 from zoo.recipe.shipped import shipped
 
 MEASURED = ("accuracy", "accuracy_sd", "seeds", "epochs", "seconds", "device", "tta")

@@ -13,8 +13,8 @@
     +-- ParityError              1   an export whose predictions differ from the model's
     +-- Interrupted            130   stopped by a signal; finished work is kept
 
-The command line catches these, and what `zoo.storage` recognises as the failure of a disk. Anything
-else is a bug and shows its traceback.
+The command line catches these, and what `zoo.files.storage` recognises as the failure of a disk.
+Anything else is a bug and shows its traceback.
 """
 
 from __future__ import annotations
@@ -22,8 +22,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from zoo.printable import one_line, quoted
-from zoo.shortened import MAX_LINE, shortened
+from zoo.text.printable import one_line, quoted
+from zoo.text.shortened import MAX_LINE, shortened
 
 MAX_PROBLEMS = 50  # Of a recipe; more of them follow from one mistake.
 
@@ -32,7 +32,7 @@ MAX_PROBLEMS = 50  # Of a recipe; more of them follow from one mistake.
 class Problem:
     """One mistake in a file and its place; printed in one line as `file:line: path: message`.
 
-    Characters that cannot be printed are escaped (`zoo.printable`), in `as_json` they are kept.
+    Characters that cannot be printed are escaped (`zoo.text.printable`); `as_json` keeps them.
 
     Attributes:
         message: what is wrong, expected and received.
@@ -145,7 +145,7 @@ class EnvironmentFault(ZooError):
 
 
 class StorageFault(EnvironmentFault):
-    """A file that the disk did not take. `zoo.storage` makes it.
+    """A file that the disk did not take. `zoo.files.storage` makes it.
 
     Attributes:
         code: number of the operating system's error, as in `errno`.

@@ -141,7 +141,7 @@ def require_read_or_refused(
 
 def _named(file: str) -> list[str]:
     """Ways in which a note may name a file: by itself, or by a folder above it."""
-    from zoo.printable import one_line
+    from zoo.text.printable import one_line
 
     parts = Path(file).parts
     above = ["/".join(parts[:end]) for end in range(1, len(parts) + 1)]

@@ -11,8 +11,8 @@ import pytest
 
 from tests.disks import failing_from, file_size_limit
 from tests.runs import LINEAR, final, tiny
-from zoo import storage
 from zoo.errors import StorageFault
+from zoo.files import storage
 from zoo.recipe import Recipe
 from zoo.rundir import Run
 from zoo.train import disk, resume, train

@@ -15,10 +15,10 @@ from typing import TYPE_CHECKING, Any
 from tuning.executors.base import Failed, Finished, Kept, Progress, Ready
 from tuning.executors.messages import Alive, Keep, Reply, Run, Setup, Stop, decode, encode
 from tuning.trials import TrialSpec
-from zoo import streams
+from zoo.files import streams
+from zoo.files.storage import fault_of
 from zoo.recipe import Template
 from zoo.rundir import Run as RunFolder
-from zoo.storage import fault_of
 
 if TYPE_CHECKING:
     from tuning.trial_trainer import TrialTrainer

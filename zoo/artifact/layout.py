@@ -17,9 +17,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from zoo import json_files
 from zoo.errors import DamagedFile, RunError
-from zoo.user_paths import user_path
+from zoo.files import json_files
+from zoo.files.user_paths import user_path
 
 MODEL_FILES = {
     "saved_model": "saved_model.pb",

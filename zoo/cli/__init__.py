@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import sys
 
-from zoo import streams
 from zoo.cli.app import app
 from zoo.errors import StorageFault
+from zoo.files import streams
 
 # isort: off
 # `zoo --help` lists the verbs in this order.

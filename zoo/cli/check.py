@@ -117,7 +117,7 @@ def _run(
     """Load recipe and data and run the checks; whatever can be refused early is."""
     from zoo import backend
     from zoo import recipe as recipes
-    from zoo.capacity import require_memory
+    from zoo.plan.capacity import require_memory
 
     loaded = recipes.load(recipe, overrides, out.warn, out.note)
     require_memory(loaded)

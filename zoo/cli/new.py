@@ -11,7 +11,7 @@ import typer
 from zoo.cli.app import app
 from zoo.cli.options import DebugOption, JsonOption, QuietOption
 from zoo.cli.output import Output
-from zoo.printable import one_line, quoted
+from zoo.text.printable import one_line, quoted
 
 if TYPE_CHECKING:
     from zoo.new import NewRecipe

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 from zoo.errors import EnvironmentFault, Interrupted, Problem, ZooError
-from zoo.json_files import dumps
-from zoo.printable import escaped, one_line, quoted
-from zoo.storage import fault_of
+from zoo.files.json_files import dumps
+from zoo.files.storage import fault_of
+from zoo.text.printable import escaped, one_line, quoted
 
 if TYPE_CHECKING:
     from rich.console import Console

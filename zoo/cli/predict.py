@@ -15,9 +15,9 @@ from zoo.cli.options import DebugOption, JsonOption, QuietOption, open_trained_r
 from zoo.cli.output import Output
 from zoo.data.tree import in_words
 from zoo.errors import DataError, Problem, RunError, UsageError
-from zoo.printable import one_line, quoted
-from zoo.streams import unread
-from zoo.user_paths import user_path
+from zoo.files.streams import unread
+from zoo.files.user_paths import user_path
+from zoo.text.printable import one_line, quoted
 
 if TYPE_CHECKING:
     from zoo.predict import Classifier

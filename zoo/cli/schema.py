@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from zoo.cli.app import app
-from zoo.json_files import dumps
+from zoo.files.json_files import dumps
 
 
 @app.command()

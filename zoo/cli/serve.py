@@ -12,7 +12,7 @@ from zoo.cli.app import app
 from zoo.cli.options import DebugOption, JsonOption, QuietOption
 from zoo.cli.output import Output
 from zoo.errors import EnvironmentFault, UsageError
-from zoo.json_files import dumps
+from zoo.files.json_files import dumps
 
 if TYPE_CHECKING:
     from zoo.serve.app import App

@@ -29,8 +29,8 @@ def show(
     """Show the layers of a recipe: names, shapes, parameters, FLOPs, activation memory."""
     with Output(as_json, debug) as out:
         from zoo import recipe as recipes
-        from zoo.capacity import shortage
         from zoo.plan import num_classes, plan
+        from zoo.plan.capacity import shortage
 
         loaded = recipes.load(recipe, overrides or (), out.warn, out.remark)
         if yaml:

@@ -215,7 +215,7 @@ def _train(
     """
     from zoo import backend
     from zoo import recipe as recipes
-    from zoo.capacity import require_memory
+    from zoo.plan.capacity import require_memory
     from zoo.rundir import Run, require_writable
     from zoo.rundir.recipe_text import read_text
 

@@ -21,8 +21,8 @@ from zoo.data.structure import (
 )
 from zoo.data.tree import Tree, in_words
 from zoo.errors import DataError
-from zoo.printable import quoted
 from zoo.recipe.source import Folder
+from zoo.text.printable import quoted
 
 
 @dataclass(frozen=True)

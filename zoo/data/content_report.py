@@ -20,8 +20,8 @@ from zoo.data.content_summary import (
     ContentSummary,
 )
 from zoo.errors import DataError, Problem
-from zoo.printable import quoted
 from zoo.recipe.schema import Data
+from zoo.text.printable import quoted
 
 MAJORITY = 0.5  # Share of a training class, or of all images, whose loss stops a recipe.
 NEARLY_ALL = 0.9  # The same where the recipe's words ask for what loses it.

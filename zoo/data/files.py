@@ -12,8 +12,8 @@ import re
 import stat
 from pathlib import Path
 
-from zoo.printable import quoted
-from zoo.storage import fault
+from zoo.files.storage import fault
+from zoo.text.printable import quoted
 
 # Endings of images, which need not be opened to be taken for images; others are judged by content.
 IMAGE_ENDINGS = frozenset((

@@ -25,10 +25,10 @@ from zoo.data.splits import FileSplit, Split, Splits
 from zoo.data.tree import in_words
 from zoo.data.verify import FileCheck, verify
 from zoo.errors import DataError, Problem, StorageFault
-from zoo.printable import quoted
 from zoo.progress import Progress
 from zoo.recipe.schema import Data
 from zoo.recipe.source import Folder
+from zoo.text.printable import quoted
 
 
 def load(

@@ -20,8 +20,8 @@ from zoo.data.names import differ_in_case
 from zoo.data.structure import EXPECTED, WORD, find_splits
 from zoo.data.tree import Tree, in_words
 from zoo.errors import DataError
-from zoo.printable import quoted
 from zoo.recipe.source import Folder
+from zoo.text.printable import quoted
 
 DEFAULT_SHARE = 0.1
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from zoo.data.files import is_image_file
 from zoo.data.tree import Entry, Tree, contains, looks_like_image
-from zoo.printable import quoted
+from zoo.text.printable import quoted
 
 Group = list[tuple[str, int, int]]  # Path relative to the root, bytes, mtime in nanoseconds.
 Groups = dict[str, Group]  # By class name.

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from zoo.errors import DataError, Problem
-from zoo.printable import quoted
+from zoo.text.printable import quoted
 
 SPLIT_WORDS = {
     **dict.fromkeys(("train", "training", "trn"), "train"),

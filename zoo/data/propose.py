@@ -9,8 +9,8 @@ from zoo.data.listing import Walker
 from zoo.data.names import label_of, labels_in_names
 from zoo.data.structure import Structure, find_splits, images_in
 from zoo.data.tree import Tree, in_words
-from zoo.printable import quoted
 from zoo.recipe.source import AUTO, Folder
+from zoo.text.printable import quoted
 
 
 def propose(tree: Tree, options: Folder) -> tuple[dict[str, str | None], list[str]]:

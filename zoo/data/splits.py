@@ -17,7 +17,7 @@ from zoo.data.images import ImageSpec, as_png, decode
 from zoo.data.pixel_statistics import PixelStatistics
 from zoo.data.threads import THREADS
 from zoo.errors import DataError, Problem
-from zoo.printable import quoted
+from zoo.text.printable import quoted
 
 CHUNK_BYTES = 16 * 2**20  # Images that `pixel_statistics` reads at once.
 

@@ -15,7 +15,7 @@ from pathlib import Path
 from zoo.data.files import IMAGE_ENDINGS, unreachable
 from zoo.data.names import is_junk
 from zoo.errors import DataError, Problem
-from zoo.printable import quoted
+from zoo.text.printable import quoted
 
 NAMED_IN_NOTES = 10
 NAMED_IN_ERRORS = 20

@@ -20,7 +20,7 @@ from typing import Any
 
 from zoo import backend
 from zoo.errors import EnvironmentFault
-from zoo.json_files import dumps
+from zoo.files.json_files import dumps
 
 SECONDS = 300.0  # After that the process counts as hung.
 

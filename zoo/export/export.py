@@ -36,10 +36,10 @@ from zoo.errors import (
 from zoo.export import card, warmup_writer
 from zoo.export.formats import FORMATS, require_opset, write_labels
 from zoo.export.parity import compare
+from zoo.files.storage import fault_of, writing
 from zoo.rundir import write_json
 from zoo.rundir.files import locked
-from zoo.shortened import ending
-from zoo.storage import fault_of, writing
+from zoo.text.shortened import ending
 
 UNFINISHED_PREFIX = ".new-"
 UNLOCKED_SECONDS = 60  # Between the making of a folder and its lock, at most.

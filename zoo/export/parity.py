@@ -24,8 +24,8 @@ from zoo.export import graph
 from zoo.export.formats import FORMATS
 from zoo.export.limits import limits
 from zoo.export.probes import Probes, make_probes, validation_indices
-from zoo.shortened import ending
-from zoo.storage import code_in
+from zoo.files.storage import code_in
+from zoo.text.shortened import ending
 
 
 def compare(

@@ -15,14 +15,14 @@ from pathlib import Path
 from typing import Any
 
 from zoo.errors import StorageFault, UsageError
+from zoo.files.storage import writing
+from zoo.files.user_paths import user_path
 from zoo.new.choose import Choices, choose
 from zoo.new.findings import Findings
 from zoo.new.recipe_name import recipe_name
 from zoo.new.recipe_text import duration, recipe_text
 from zoo.progress import Progress, no_progress
 from zoo.rundir import write_text
-from zoo.storage import writing
-from zoo.user_paths import user_path
 
 TFDS = "tfds:"
 

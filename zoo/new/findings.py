@@ -10,7 +10,7 @@ from statistics import median
 from typing import Any
 
 from zoo.new.pixel_findings import PixelFindings
-from zoo.printable import quoted
+from zoo.text.printable import quoted
 
 IMBALANCE_NOTED = 3.0  # Ratio of the largest class to the smallest above which a note is given.
 ASSUMED_IMAGES = 10_000

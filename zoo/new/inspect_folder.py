@@ -19,13 +19,13 @@ from zoo.data.opening import read_file
 from zoo.data.propose import propose
 from zoo.data.threads import as_results_arrive
 from zoo.errors import DataError, Problem
+from zoo.files.user_paths import user_path
 from zoo.new.findings import Findings, Size
 from zoo.new.look import PixelFacts, look, summary
 from zoo.new.recipe_name import recipe_name
-from zoo.printable import quoted
 from zoo.progress import Progress
 from zoo.recipe.source import Folder
-from zoo.user_paths import user_path
+from zoo.text.printable import quoted
 
 CHUNK = 64  # Files a thread looks at at once.
 EXAMPLES = 5  # Examples in a note.

@@ -9,8 +9,8 @@ from typing import Any
 from zoo.new.choose import Choices, Conv
 from zoo.new.findings import Findings
 from zoo.new.pixel_findings import ALPHA, DROP, as_yaml
-from zoo.printable import one_line, quoted
 from zoo.recipe.yaml_reader import plain
+from zoo.text.printable import one_line, quoted
 
 WIDTH = 100
 REASON_COLUMN = 46  # Column in which reasons start, if they fit.

@@ -23,7 +23,7 @@ from zoo.recipe.yaml_reader import (
     dotted,
     read_text,
 )
-from zoo.shortened import shortened
+from zoo.text.shortened import shortened
 
 # Values of a resolved recipe for each value given: `conv: 8` becomes forty.
 MOST_WRITTEN = 50

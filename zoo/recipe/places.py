@@ -10,8 +10,8 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass
 
-from zoo.printable import quoted
 from zoo.recipe.fields import Choice
+from zoo.text.printable import quoted
 
 KEYS = {"folder": "path", "tfds": "data_dir"}  # Word of `data.source` -> its option with a path.
 

@@ -6,7 +6,7 @@ from difflib import get_close_matches
 from pathlib import Path
 
 from zoo.errors import UsageError
-from zoo.user_paths import user_path
+from zoo.files.user_paths import user_path
 
 
 def shipped() -> dict[str, Path]:

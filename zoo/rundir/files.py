@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from zoo.errors import EnvironmentFault, RunError
-from zoo.json_files import dumps
-from zoo.storage import writing
+from zoo.files.json_files import dumps
+from zoo.files.storage import writing
 
 TEMPORARY = ".*.*-????.*"  # Pattern of the names that `atomic_write` makes.
 

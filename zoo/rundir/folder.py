@@ -10,8 +10,8 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any, ClassVar, Self
 
-from zoo import json_files
 from zoo.errors import DamagedFile, EnvironmentFault, RunError
+from zoo.files import json_files
 from zoo.rundir.files import locked
 
 

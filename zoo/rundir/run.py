@@ -9,8 +9,8 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
-from zoo import json_files
 from zoo.errors import DamagedFile, RunError
+from zoo.files import json_files
 from zoo.rundir.files import remove_temporary, write_json, write_text
 from zoo.rundir.folder import Folder, create_folder
 

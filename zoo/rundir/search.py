@@ -6,7 +6,7 @@ import shutil
 from pathlib import Path
 from typing import Any
 
-from zoo import json_files
+from zoo.files import json_files
 from zoo.rundir.files import write_json
 from zoo.rundir.folder import Folder, create_folder
 from zoo.rundir.run import Run

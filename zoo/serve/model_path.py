@@ -8,8 +8,8 @@ from pathlib import Path
 
 from zoo.artifact import layout
 from zoo.errors import DataError, RunError
+from zoo.files.user_paths import user_path
 from zoo.rundir import Run
-from zoo.user_paths import user_path
 
 EXPECTED = (
     "Expected a folder made by `zoo export`: export/saved_model/NAME with version folders 1, 2, "

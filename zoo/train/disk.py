@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from zoo import storage
 from zoo.errors import StorageFault
+from zoo.files import storage
 from zoo.rundir import Run
 
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from contextlib import suppress
 
-from zoo import backend, capacity
+from zoo import backend
 from zoo.errors import Diverged, Interrupted, StorageFault, ZooError
-from zoo.plan import Plan
+from zoo.files.storage import fault_of
+from zoo.plan import Plan, capacity
 from zoo.recipe import Recipe
 from zoo.rundir import Run
-from zoo.storage import fault_of
 from zoo.train import disk
 
 

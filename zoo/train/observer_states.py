@@ -6,8 +6,8 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
-from zoo import json_files
 from zoo.errors import DamagedFile
+from zoo.files import json_files
 from zoo.rundir.schema import OBSERVER_STATES
 from zoo.train import state_file
 

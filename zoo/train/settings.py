@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 import keras
 from rich.console import Console
 
-from zoo.printable import escaped, one_line
+from zoo.text.printable import escaped, one_line
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -10,8 +10,8 @@ from typing import IO, Any
 
 import numpy as np
 
-from zoo import json_files
 from zoo.errors import DamagedFile
+from zoo.files import json_files
 from zoo.rundir.schema import StateNotes
 
 Saved = tuple[dict[str, Any], list[np.ndarray]]  # Notes, and the value of each variable.

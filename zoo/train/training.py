@@ -17,13 +17,13 @@ from zoo import backend, optimize
 from zoo import recipe as recipes
 from zoo.artifact import model_file
 from zoo.batches import EvaluationBatches
-from zoo.capacity import require_memory
 from zoo.data.load import load as load_data
 from zoo.data.normalise import Normalisation, normalisation
 from zoo.data.splits import Splits
 from zoo.errors import DamagedFile, Diverged, EnvironmentFault, StorageFault
 from zoo.model import data_dependent_init, unbuilt
 from zoo.plan import plan
+from zoo.plan.capacity import require_memory
 from zoo.progress import progress_bar
 from zoo.recipe import Recipe
 from zoo.recipe.network import stages

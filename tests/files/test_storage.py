@@ -10,10 +10,10 @@ from pathlib import Path
 import pytest
 
 from tests.disks import failing_from, file_size_limit
-from zoo import storage
 from zoo.errors import DataError, StorageFault
+from zoo.files import storage
+from zoo.files.storage import fault_of, require_space, size_text, writing
 from zoo.rundir import atomic_write, write_text
-from zoo.storage import fault_of, require_space, size_text, writing
 
 
 def raised(error: BaseException, cause: BaseException | None = None) -> BaseException:

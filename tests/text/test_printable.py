@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from zoo.errors import DataError, Problem
-from zoo.printable import escaped, one_line, quoted
+from zoo.text.printable import escaped, one_line, quoted
 
 ANY_TEXT = st.text(st.characters(), max_size=20)  # Surrogates too.
 

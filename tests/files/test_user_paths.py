@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from zoo.errors import UsageError
-from zoo.user_paths import user_path
+from zoo.files.user_paths import user_path
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from zoo.errors import MAX_PROBLEMS, Problem, RecipeError, ZooError
-from zoo.shortened import MAX_LINE, MAX_LINES, MAX_WORD, ending, in_one_line, shortened
+from zoo.text.shortened import MAX_LINE, MAX_LINES, MAX_WORD, ending, in_one_line, shortened
 
 
 def test_a_long_word_keeps_its_ends() -> None:

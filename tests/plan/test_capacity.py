@@ -7,9 +7,8 @@ from pathlib import Path
 import pytest
 
 from tests.cli.calls import call, document, require_error
-from zoo import capacity
 from zoo.errors import EnvironmentFault
-from zoo.plan import plan
+from zoo.plan import capacity, plan
 from zoo.recipe import load
 
 GIBI = 2**30

@@ -11,8 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.conftest import ROOT
-from zoo import json_files
 from zoo.errors import DamagedFile
+from zoo.files import json_files
 from zoo.rundir.schema import EpochRow, RunInfo
 
 ADVICE = "Do this."

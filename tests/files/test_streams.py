@@ -41,7 +41,7 @@ def test_a_stream_that_fails(command: str, code: int, told: str) -> None:
 def test_a_file_does_not_take_the_number_of_a_closed_stream(tmp_path: Path) -> None:
     """Else what libraries print would go into the file."""
     code = (
-        "from zoo import streams; streams.guard(); import os; "
+        "from zoo.files import streams; streams.guard(); import os; "
         f"assert os.open({str(tmp_path / 'run.json')!r}, os.O_WRONLY | os.O_CREAT) > 2"
     )
     for closed in ("1>&-", "0<&- 1>&- 2>&-"):

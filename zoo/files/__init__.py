@@ -1,0 +1,1 @@
+"""Files and streams of any kind: JSON, disks that take nothing more, standard output, paths."""
