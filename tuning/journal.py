@@ -19,7 +19,8 @@ from zoo.errors import DamagedFile
 from zoo.files import json_files
 from zoo.files.storage import writing
 from zoo.rundir import Search
-from zoo.rundir.schema import AttemptRow, Stored, TrialRow
+from zoo.rundir.schema import Stored
+from zoo.rundir.search_schema import AttemptRow, TrialRow
 
 ADVICE = "Was the file edited? Remove that line, and its trial is run again."
 

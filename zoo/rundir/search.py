@@ -69,7 +69,7 @@ class Search(Folder):
         Raises:
             DamagedFile: it is missing, or holds something else than zoo wrote.
         """
-        from zoo.rundir.schema import SearchInfo
+        from zoo.rundir.search_schema import SearchInfo
 
         advice = "Bring the file back from a copy, or begin a new search."
         return json_files.read(self.info_file, SearchInfo, advice)

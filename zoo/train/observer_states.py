@@ -8,7 +8,7 @@ from typing import Any
 
 from zoo.errors import DamagedFile
 from zoo.files import json_files
-from zoo.rundir.schema import OBSERVER_STATES
+from zoo.rundir.state_schema import OBSERVER_STATES
 from zoo.train import state_file
 
 # Class names in files of zoo 0.1 -> today's.

@@ -12,7 +12,7 @@ import numpy as np
 
 from zoo.errors import DamagedFile
 from zoo.files import json_files
-from zoo.rundir.schema import StateNotes
+from zoo.rundir.state_schema import StateNotes
 
 Saved = tuple[dict[str, Any], list[np.ndarray]]  # Notes, and the value of each variable.
 
