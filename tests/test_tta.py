@@ -53,7 +53,8 @@ def with_mirror(trained: Run, tmp_path_factory: pytest.TempPathFactory) -> Train
 def test_reported_beside_the_plain_metrics(with_mirror: TrainedRun) -> None:
     result = evaluate(with_mirror)
     assert result["tta"]["kind"] == "mirror"
-    assert result["tta"].keys() == {"kind", "accuracy", "top5_accuracy", "loss", "ece"}
+    plain = {"accuracy", "top5_accuracy", "loss", "ece"}
+    assert result["tta"].keys() == {"kind", *plain, "balanced_accuracy", "f1", "recall", "auc"}
     stored = json.loads(with_mirror.run.evaluation_file.read_text(encoding="utf-8"))
     assert stored["tta"] == result["tta"]
     other = evaluate(with_mirror, tta="mirror_translate")

@@ -211,10 +211,10 @@ def test_a_change_needs_no_stop(fit: Any, monkeypatch: pytest.MonkeyPatch) -> No
 @pytest.mark.backend
 def test_divergence_names_its_step(tmp_path: Path) -> None:
     """The step whose loss it was, though the call went on for long."""
-    recipe = tiny(tmp_path, "train.optimizer={SGD: {learning_rate: 1e30}}", "train.loop=device")
+    recipe = tiny(tmp_path, "train.optimizer={SGD: {learning_rate: 1e9}}", "train.loop=device")
     with pytest.raises(Diverged) as device:
         train(recipe, tmp_path / "device")
-    recipe = tiny(tmp_path, "train.optimizer={SGD: {learning_rate: 1e30}}", "train.loop=host")
+    recipe = tiny(tmp_path, "train.optimizer={SGD: {learning_rate: 1e9}}", "train.loop=host")
     with pytest.raises(Diverged) as host:
         train(recipe, tmp_path / "host")
     named = [str(error.value).partition(": ")[2] for error in (device, host)]
