@@ -38,6 +38,7 @@ REQUIRES = [
     "typer>=0.26",  # The command line; older ones need Click, and call what Click 9 removes.
     "rich>=13.8",  # Progress bars and live tables; the bound of Typer.
     "scikit-learn>=1.5",  # The digits data set, stratified splits, metrics.
+    "scipy>=1.11.2",  # Student's t and ranks; scikit-learn needs it too. The first for numpy 1.26.
     "numpy>=1.26",  # Images and statistics; TensorFlow's own lower bound.
     "pillow>=12.2",  # Decodes image files; 11.2 reads no AVIF, and up to 12.1 it prints errors.
     "flatbuffers>=24.3.25",  # Metadata of .tflite files; TensorFlow needs it too, from there on.
