@@ -10,6 +10,7 @@ from pydantic import AfterValidator, Field, field_validator, model_validator
 from pydantic_core import PydanticCustomError
 
 from zoo.recipe.fields import MAX_PATH, MAX_TEXT, Choice, Model
+from zoo.recipe.slow_pattern import checked_pattern
 
 # Enough for any vocabulary: ImageNet-21k has 21,841 classes.
 MAX_CLASSES = 2**24
@@ -109,15 +110,7 @@ class Folder(Model):
     @field_validator("label_pattern")
     @classmethod
     def _is_pattern(cls, pattern: str | None) -> str | None:
-        try:
-            re.compile(pattern or "")
-        except (re.error, OverflowError, RecursionError) as error:
-            raise PydanticCustomError(
-                "pattern",
-                "not a regular expression: {why}. Received '{pattern}'",
-                {"why": str(error), "pattern": pattern},
-            ) from None
-        return pattern
+        return pattern and checked_pattern(pattern, r"^([a-z]+)_\d+")
 
     @model_validator(mode="after")
     def _fits(self) -> Folder:

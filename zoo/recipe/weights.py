@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-import re
-import warnings
 from typing import Any
 
 from pydantic import Field, field_validator, model_validator
-from pydantic_core import PydanticCustomError
 
 from zoo.recipe.fields import MAX_TEXT, Count, Fraction, Model, NotNegative
-from zoo.recipe.shown import cut
-from zoo.recipe.slow_pattern import why_slow
+from zoo.recipe.slow_pattern import checked_pattern
 from zoo.recipe.words.word import MAX_EPOCHS, POSITIVE
 
 
@@ -34,25 +30,7 @@ class Factor(Model):
     @field_validator("pattern")
     @classmethod
     def _is_pattern(cls, pattern: str) -> str:
-        try:
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore")  # `[[` may mean something else one day.
-                re.compile(pattern)
-                slow = why_slow(pattern)
-        except (re.error, OverflowError, RecursionError) as error:
-            raise PydanticCustomError(
-                "pattern",
-                "not a regular expression: {why}. Received '{pattern}'",
-                {"why": cut(str(error)), "pattern": cut(pattern)},
-            ) from None
-        if slow:
-            raise PydanticCustomError(
-                "pattern",
-                "too slow: {why}. Expected a simpler one, such as conv[12]_bn/ or ^fc.*/kernel$. "
-                "Received '{pattern}'",
-                {"why": slow, "pattern": cut(pattern)},
-            )
-        return pattern
+        return checked_pattern(pattern, "conv[12]_bn/ or ^fc.*/kernel$")
 
 
 class Ema(Model):
