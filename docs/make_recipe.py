@@ -51,8 +51,9 @@ The tables leave out bounds that only keep numbers where computing makes sense: 
 fraction is at most 1e9 in size and, where it must be above 0, at least 1e-37 (about what float32
 holds); a side, a kernel, a stride or a window is at most 65,535 pixels (the largest JPEG file), a
 number of filters, units, images in a batch or batches 1,048,576, a number of epochs 1,000,000, a
-time ten years; all that repeats comes to 10,000 kernels at most. With every default written out, a
-recipe holds at most 100,000 values, so that a run's recipe can be read again.
+time ten years; the stages of a network, with all that repeats, are 10,000 at most. With every
+default written out, a recipe holds at most 100,000 values, so that a run's recipe can be read
+again.
 """
 PLAIN = {int: "whole number", float: "number", bool: "true, false", str: "text"}
 # Bounds that the introduction speaks of.

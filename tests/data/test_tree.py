@@ -128,7 +128,7 @@ def test_the_root_may_be_a_dangling_link(tmp_path: Path) -> None:
 def test_a_loop_of_links_is_named(pets: Path) -> None:
     (pets / "train/cat/a").symlink_to("b")
     (pets / "train/cat/b").symlink_to("a")
-    with pytest.raises(DataError, match="2 things in it cannot be reached") as caught:
+    with pytest.raises(DataError, match="2 of its files or folders cannot be reached") as caught:
         read(pets)
     assert "train/cat/a: a link to b, which cannot be read: Too many levels" in str(caught.value)
 

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from zoo.errors import MAX_PROBLEMS, Problem, RecipeError, ZooError
-from zoo.text.shortened import MAX_LINE, MAX_LINES, MAX_WORD, ending, in_one_line, shortened
+from zoo.text.shortened import MAX_LINE, MAX_LINES, MAX_WORD, in_one_line, process_ending, shortened
 
 
 def test_a_long_word_keeps_its_ends() -> None:
@@ -45,9 +45,9 @@ def test_many_problems_are_counted() -> None:
 
 def test_how_a_process_ended() -> None:
     trace = 'Traceback (most recent call last):\n  File "x", line 1\nValueError: no shape\n\n'
-    assert ending(1, trace) == "ValueError: no shape"
-    assert ending(3, " \n") == "its process ended with exit code 3"
-    assert ending(-9, trace) == "its process was ended by SIGKILL"
+    assert process_ending(1, trace) == "ValueError: no shape"
+    assert process_ending(3, " \n") == "its process ended with exit code 3"
+    assert process_ending(-9, trace) == "its process was ended by SIGKILL"
 
 
 def test_errors_of_other_libraries() -> None:

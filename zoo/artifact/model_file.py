@@ -88,7 +88,12 @@ def _readable(file: Path) -> Iterator[None]:
 
 
 def damaged(file: Path, reason: str) -> WrongModel:
-    """The error of a model file that cannot be used."""
+    """The error of a model file that cannot be used.
+
+    Args:
+        file: the file.
+        reason: what is wrong, as the rest of a sentence that begins with the file.
+    """
     return WrongModel(
         f"{file}: {reason}. Bring back the file that the training wrote, or train again."
     )
@@ -96,6 +101,10 @@ def damaged(file: Path, reason: str) -> WrongModel:
 
 def require_finite(file: Path, model: keras.Model) -> None:
     """Refuses weights of NaN or infinity.
+
+    Args:
+        file: the model file, for the error.
+        model: as loaded from it.
 
     Raises:
         WrongModel: names the first ones.

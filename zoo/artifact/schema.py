@@ -4,19 +4,15 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
+
+from zoo.rundir.schema import Stored
 
 Colour = Annotated[list[Annotated[int, Field(ge=0, le=255)]], Field(min_length=3, max_length=3)]
 Pixels = Annotated[int, Field(ge=1, le=2**20)]
 
 
-class _Stored(BaseModel):
-    model_config = ConfigDict(
-        strict=True, extra="allow", allow_inf_nan=False, protected_namespaces=()
-    )
-
-
-class ImageInfo(_Stored):
+class ImageInfo(Stored):
     """`image`: how images become the model's input."""
 
     height: Pixels
@@ -29,14 +25,14 @@ class ImageInfo(_Stored):
     value_range: Annotated[list[float], Field(min_length=2, max_length=2)] | None = None
 
 
-class FileInfo(_Stored):
+class FileInfo(Stored):
     """An entry of `files`."""
 
     sha256: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
     bytes: Annotated[int, Field(ge=0)] | None = None
 
 
-class Manifest(_Stored):
+class Manifest(Stored):
     """manifest.json."""
 
     format: Literal["saved_model", "keras", "onnx", "litert"]

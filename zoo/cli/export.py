@@ -42,12 +42,13 @@ def export(
     quantize: Annotated[
         list[str] | None,
         typer.Option(
-            "--quantize", help="Of litert: float16 or int8, for phones (repeatable; default: none)."
+            "--quantize",
+            help="Make litert smaller: float16 or int8 (repeatable; default: none).",
         ),
     ] = None,
     opset: Annotated[
         int | None,
-        typer.Option("--opset", help="Of onnx: version of its operators (default: 17)."),
+        typer.Option("--opset", help="Version of ONNX's operators (default: 17)."),
     ] = None,
     out: Annotated[
         Path | None,

@@ -75,7 +75,7 @@ ConnectionsOption = Annotated[
 PerClientOption = Annotated[
     int,
     typer.Option(
-        "--max-per-client", min=1, help="The same for the connections of one client's address."
+        "--max-per-client", min=1, help="Maximum number of connections of one client address."
     ),
 ]
 HeaderTimeoutOption = Annotated[
@@ -88,7 +88,11 @@ HeaderTimeoutOption = Annotated[
 ]
 BodyTimeoutOption = Annotated[
     float,
-    typer.Option("--body-timeout", min=0.1, help="The same for a request's body."),
+    typer.Option(
+        "--body-timeout",
+        min=0.1,
+        help="Maximum seconds for a request's body to arrive; slower ones get HTTP 408.",
+    ),
 ]
 KeepAliveOption = Annotated[
     float,

@@ -29,7 +29,8 @@ from zoo.data import heif
 from zoo.data.pixel_statistics import PixelStatistics
 from zoo.data.splits import ArraySplit
 from zoo.errors import StorageFault
-from zoo.files.storage import fault, size_text
+from zoo.files.storage import fault
+from zoo.text.sizes import size_text
 
 FORMAT = 3  # Version of an entry's files and of how images are decoded.
 MANIFEST = "manifest.json"

@@ -44,6 +44,11 @@ class Classes:
 def class_folders(tree: Tree, structure: Structure, options: Folder) -> Classes:
     """Finds the class folders of each split.
 
+    Args:
+        tree: the data set; gets notes on what is left out.
+        structure: the folders of its splits.
+        options: of the recipe.
+
     Raises:
         DataError: there are none in a split, the folders are splits rather than classes, names
             cannot be exported, or two classes are one folder.
@@ -77,6 +82,11 @@ def grouped_by_name(
     tree: Tree, structure: Structure, options: Folder
 ) -> tuple[dict[str, Groups], tuple[str, ...]]:
     """Groups the images of each split by the labels in their names.
+
+    Args:
+        tree: the data set; gets notes on what is left out.
+        structure: the folders of its splits.
+        options: of the recipe; `label_pattern` finds the labels.
 
     Returns:
         {split: {class: its images}}, and the classes of train, sorted.

@@ -20,12 +20,12 @@ from zoo.data.content_summary import (
     ContentSummary,
 )
 from zoo.errors import DataError, Problem
+from zoo.recipe.pixels import as_yaml, has_outliers
 from zoo.recipe.schema import Data
 from zoo.text.printable import quoted
 
 MAJORITY = 0.5  # Share of a training class, or of all images, whose loss stops a recipe.
 NEARLY_ALL = 0.9  # The same where the recipe's words ask for what loses it.
-OUTLYING = 4  # Times the range without outliers: outliers stretch the whole range.
 TOLD_BY_HUE = 0.5  # Share of the hues' variance between classes, above which colour matters.
 NAMED = 3  # Examples in a note.
 
@@ -206,9 +206,9 @@ def _transparency_advice(data: Data) -> str:
 def _range_advice(summary: ContentSummary, data: Data) -> str:
     if summary.limits is None or summary.middle is None:
         return "their values lie outside of those of the training images: see data.value_range"
-    (low, high), (middle_low, middle_high) = summary.limits, summary.middle
-    outliers = high - low > OUTLYING * (middle_high - middle_low)
-    advised = _as_yaml(summary.middle if outliers else summary.limits)
+    low, high = summary.limits
+    outliers = has_outliers(summary.limits, summary.middle)
+    advised = as_yaml(summary.middle if outliers else summary.limits)
     span = f"values range from {low:,.6g} to {high:,.6g}"
     if outliers:
         advised += " (99 % of each image's values)"
@@ -220,11 +220,7 @@ def _range_advice(summary: ContentSummary, data: Data) -> str:
         )
     if data.value_range == "auto":
         return f"data.value_range: auto takes all of it: {span}. Set it to {advised}"
-    return f"data.value_range is {_as_yaml(data.value_range)}, but {span}"
-
-
-def _as_yaml(limits: Any) -> str:
-    return f"[{limits[0]:g}, {limits[1]:g}]"
+    return f"data.value_range is {as_yaml(data.value_range)}, but {span}"
 
 
 def _images(summary: ContentSummary, what: str) -> str:

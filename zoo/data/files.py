@@ -172,7 +172,12 @@ def read_file(path: Path, most: int | None, count: int | None = None) -> bytes:
 
 
 def unreachable(path: Path, error: Exception) -> str:
-    """Says why a file or folder cannot be reached; names the target of a link."""
+    """Says why a file or folder cannot be reached; names the target of a link.
+
+    Args:
+        path: of the file or folder.
+        error: that reading it raised.
+    """
     reason = getattr(error, "strerror", None) or str(error)
     if not os.path.islink(path):
         return f"cannot be read: {reason}"

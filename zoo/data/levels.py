@@ -16,6 +16,10 @@ BLOCK = 2**20  # Values that are scaled at once, in 64 bits.
 def to_8_bits(samples: Samples, spec: ImageSpec) -> Image.Image:
     """Returns the image of mode L or RGB that a spec's range and transparency make of samples.
 
+    Args:
+        samples: of one image, with alpha and depth if the spec needs them.
+        spec: has channels, transparency and range of values.
+
     Raises:
         BadImage: the values are not finite, or need a `value_range`.
     """
@@ -37,6 +41,10 @@ def to_8_bits(samples: Samples, spec: ImageSpec) -> Image.Image:
 
 def to_mode(image: Image.Image, mode: str) -> Image.Image:
     """Converts to "L" or "RGB"; alpha is dropped, not blended, as TensorFlow does.
+
+    Args:
+        image: of any mode.
+        mode: "L" or "RGB".
 
     Raises:
         RangeNeeded: the image is of floating-point values, or of integers of more than 16 bits.
@@ -93,7 +101,13 @@ def _scaled(values: np.ndarray, value_range: Range) -> np.ndarray:
 
 
 def blended(image: Image.Image, alpha: np.ndarray, background: Colour) -> Image.Image:
-    """Blends an RGB image with a background, rounded to the nearest level."""
+    """Blends an RGB image with a background, rounded to the nearest level.
+
+    Args:
+        image: of mode RGB.
+        alpha: uint8 (height, width); 255 is opaque.
+        background: its colour.
+    """
     colours = np.asarray(image)
     result = np.empty_like(colours)
     colour = np.asarray(background, np.uint16)

@@ -1,6 +1,6 @@
 """Walks over folders of images and lists the files to be read. Light.
 
-What counts as an image is said by `zoo.data.content`: the ending of a file, else its content.
+A file is an image by its ending, else by its content (`zoo.data.files.is_image_file`).
 """
 
 from __future__ import annotations
@@ -33,12 +33,12 @@ class Walker:
     def images(self, folder: Path, left_out: Collection[Path] = ()) -> Group:
         """Lists the images in a folder and the folders in it, sorted by path.
 
+        Each folder is walked once, however many links lead to it. Other files, and links that are
+        not walked, are noted in the tree.
+
         Args:
             folder: where to begin.
             left_out: folders in it that are not walked.
-
-        Each folder is walked once, however many links lead to it. Other files, and links that are
-        not walked, are noted in the tree.
         """
         files = self._walk(folder, left_out)
         return sorted((path, *entry.size_and_time()) for path, entry in files)

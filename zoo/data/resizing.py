@@ -17,7 +17,12 @@ RESAMPLING = {
 
 
 def resized(image: Image.Image, spec: ImageSpec) -> Image.Image:
-    """Returns an image of mode L or RGB at the size of a spec."""
+    """Returns an image at the size of a spec.
+
+    Args:
+        image: of mode L or RGB.
+        spec: has the size, the interpolation, and whether to crop or pad.
+    """
     resample = RESAMPLING[spec.interpolation]
     size = (spec.width, spec.height)
     width, height = image.size

@@ -253,7 +253,7 @@ def _by_name(
         raise DataError(
             f"{quoted(base)}: {quoted(train)}/ may be the split, or a class beside "
             f"{in_words(rivals)}. Say which: {WORD}.train: {train} if it holds the classes, "
-            f"{WORD}.train: {HERE} if it is one"
+            f"{WORD}.train: {HERE} if it is a class"
         )
     doubtful = [
         name for name in strangers if name in found and found[name].split not in {*splits, *chosen}

@@ -120,7 +120,7 @@ class Tree:
         if self.unreachable:
             count = len(self.unreachable)
             raise DataError(
-                f"{quoted(self.root)}: {count} thing{'s' * (count > 1)} in it cannot be reached, "
+                f"{quoted(self.root)}: {count} of its files or folders cannot be reached, "
                 "so that images would be missing. Bring back what a link leads to (is a disk not "
                 "mounted?), give yourself the right to read it, or remove it",
                 self.unreachable[:NAMED_IN_ERRORS],

@@ -39,7 +39,7 @@ from zoo.export.parity import compare
 from zoo.files.storage import fault_of, writing
 from zoo.rundir import write_json
 from zoo.rundir.files import locked
-from zoo.text.shortened import ending
+from zoo.text.shortened import process_ending
 
 UNFINISHED_PREFIX = ".new-"
 UNLOCKED_SECONDS = 60  # Between the making of a folder and its lock, at most.
@@ -270,7 +270,7 @@ def _export_in_tensorflow_process(
     try:
         result: dict[str, Any] = json.loads(process.stdout)
     except ValueError:
-        how = ending(process.returncode, process.stderr)
+        how = process_ending(process.returncode, process.stderr)
         raise EnvironmentFault(f"the export through TensorFlow failed: {how}") from None
     if "error" in result:
         kinds = {

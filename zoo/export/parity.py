@@ -25,7 +25,7 @@ from zoo.export.formats import FORMATS
 from zoo.export.limits import limits
 from zoo.export.probes import Probes, make_probes, validation_indices
 from zoo.files.storage import code_in
-from zoo.text.shortened import ending
+from zoo.text.shortened import process_ending
 
 
 def compare(
@@ -223,7 +223,7 @@ def _answers(artifact: Artifact, probes: Probes, work: Path) -> dict[str, np.nda
         code = code_in(process.stderr)
         if code is not None:
             raise OSError(code, os.strerror(code), str(work))
-        how = ending(process.returncode, process.stderr)
+        how = process_ending(process.returncode, process.stderr)
         raise ParityError(f"the export cannot be read again: {how}")
     with np.load(work / "out.npz", allow_pickle=False) as stored:
         return {key: stored[key] for key in stored.files}

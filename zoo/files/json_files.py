@@ -41,6 +41,11 @@ MAX_PROBLEMS = 3  # Wrong keys that an error names.
 def dumps(value: Any, indent: int | None = None, sort_keys: bool = False) -> str:
     """Write a value as strict JSON; NaN and infinity become null.
 
+    Args:
+        value: of types that `json` knows.
+        indent: spaces of each level; None for one line.
+        sort_keys: whether keys are sorted.
+
     Raises:
         TypeError: the value holds something that JSON cannot hold.
     """
@@ -83,6 +88,10 @@ def read(file: Path, schema: type[BaseModel], advice: str) -> dict[str, Any]:
 def read_bytes(file: Path, advice: str) -> bytes:
     """Read a regular file of at most `MAX_BYTES`.
 
+    Args:
+        file: the file.
+        advice: what to do where it cannot be read.
+
     Raises:
         DamagedFile: there is no such file, or it cannot be read.
     """
@@ -107,7 +116,7 @@ def parse(content: bytes, place: str, advice: str, strict: bool = True) -> Any:
         content: in UTF-8.
         place: the file, or file and line, for the error.
         advice: what to do about it.
-        strict: read NaN and Infinity, which older versions wrote, as null.
+        strict: read NaN and Infinity, which older versions wrote, as null; else as floats.
 
     Raises:
         DamagedFile: the text is no JSON, or no text.
@@ -127,6 +136,12 @@ def parse(content: bytes, place: str, advice: str, strict: bool = True) -> Any:
 
 def checked(value: Any, schema: type[BaseModel], place: str, advice: str) -> dict[str, Any]:
     """Return a JSON object if it fits a schema.
+
+    Args:
+        value: the object, as `parse` returns it.
+        schema: what it must hold. Keys that the schema does not know are kept.
+        place: the file, or file and line, for the error.
+        advice: what to do where it does not fit.
 
     Raises:
         DamagedFile: names the keys at fault.

@@ -15,6 +15,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from zoo.errors import StorageFault, ZooError
+from zoo.text.sizes import size_text
 
 # errno -> what happened, what to do. An exception that is not an OSError is recognised by the
 # operating system's text for these codes, which HDF5 and TensorFlow quote.
@@ -139,16 +140,6 @@ def free_bytes(path: Path) -> int | None:
         except OSError:
             return None
     return None
-
-
-def size_text(size: int) -> str:
-    """Return a number of bytes with a decimal unit: `1.3 MB`."""
-    value = float(size)
-    for unit in ("bytes", "kB", "MB"):
-        if value < 1000:
-            return f"{value:.0f} {unit}" if unit == "bytes" else f"{value:.1f} {unit}"
-        value /= 1000
-    return f"{value:.1f} GB"
 
 
 def _limits(code: int, file: Path | None) -> list[str]:

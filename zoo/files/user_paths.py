@@ -1,6 +1,6 @@
-"""Paths as users write them: too long, of nobody's home, or with a character that no path has.
+"""Turns paths that users write into `Path`, and refuses those that nothing can have. Light.
 
-Light.
+Such a path is too long, or holds a null byte.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from zoo.errors import UsageError
 
 
 def user_path(text: str | Path, argument: str = "") -> Path:
-    """Returns the path of an argument, `~` expanded where there is such a home.
+    """Returns the path of an argument; `~` is expanded if there is such a home, else kept.
 
     Args:
         text: as the user wrote it.

@@ -6,14 +6,13 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from zoo.recipe.pixels import usable_range
+from zoo.recipe.pixels import has_outliers, usable_range
 
 Range = tuple[float, float]
 
 # Values of `data.transparency`, the preferred ones first.
 WHITE, BLACK, ALPHA, DROP = "{background: white}", "{background: black}", "alpha", "drop"
 WORDS = (WHITE, BLACK, ALPHA, DROP)
-OUTLYING = 4  # Times the range without outliers: outliers stretch the whole range.
 
 
 @dataclass(frozen=True)
@@ -60,8 +59,7 @@ class PixelFindings:
             return None
         if not self.unranged and 2 * self.poor <= self.deep:
             return None
-        (low, high), (middle_low, middle_high) = self.limits, self.middle
-        outliers = high - low > OUTLYING * (middle_high - middle_low)
+        outliers = has_outliers(self.limits, self.middle)
         return usable_range(*(self.middle if outliers else self.limits))
 
     def notes(self) -> list[str]:
@@ -84,9 +82,3 @@ class PixelFindings:
     def as_json(self) -> dict[str, Any]:
         """Returns `pixels` of the findings of `zoo new --json`."""
         return asdict(self)
-
-
-def as_yaml(value_range: Range) -> str:
-    """Writes a range as a recipe does: whole numbers without a point."""
-    low, high = (f"{x:.0f}" if x == round(x) else f"{x:.9g}" for x in value_range)
-    return f"[{low}, {high}]"

@@ -8,7 +8,8 @@ from typing import Any
 
 from zoo.new.choose import Choices, Conv
 from zoo.new.findings import Findings
-from zoo.new.pixel_findings import ALPHA, DROP, as_yaml
+from zoo.new.pixel_findings import ALPHA, DROP
+from zoo.recipe.pixels import as_yaml
 from zoo.recipe.yaml_reader import plain
 from zoo.text.printable import one_line, quoted
 

@@ -10,8 +10,9 @@ from zoo.errors import DataError, EnvironmentFault
 from zoo.plan import Plan, num_classes, plan
 from zoo.plan.memory import LeastMemory, least_memory
 from zoo.recipe.schema import Recipe
+from zoo.text.sizes import size_text
 
-ALWAYS_THERE = 2**30  # Whatever imports TensorFlow has as much.
+ALWAYS_THERE = 2**30  # Bytes; a machine that can import TensorFlow has as much.
 
 
 def memory_of_machine(enough: int = 0) -> int | None:
@@ -52,9 +53,9 @@ def shortage(recipe: Recipe, planned: Plan) -> str | None:
     if memory is None or least.total <= memory:
         return None
     return (
-        f"training needs at least {amount(least.total)} ({amount(least.weights)} for "
-        f"{planned.parameters:,} weights and the optimizer, {amount(least.image)} for an image, "
-        f"{least.batch_size:,} of them a step); this machine has {amount(memory)}. "
+        f"training needs at least {size_text(least.total)} ({size_text(least.weights)} for "
+        f"{planned.parameters:,} weights and the optimizer, {size_text(least.image)} for each "
+        f"of {least.batch_size:,} images of a step); this machine has {size_text(memory)}. "
         f"{_advice(recipe, least, memory)}"
     )
 
@@ -104,7 +105,7 @@ def relief(recipe: Recipe, planned: Plan) -> str:
         planned: its plan.
     """
     least = least_memory(recipe, planned)
-    each = amount(least.image)
+    each = size_text(least.image)
     if least.image * least.batch_size >= least.weights and least.batch_size > 1:
         advice = f"Lower train.batch_size: each of {least.batch_size:,} images takes {each} or more"
     elif least.image >= least.weights:
@@ -115,14 +116,4 @@ def relief(recipe: Recipe, planned: Plan) -> str:
         advice += f"{least.heaviest.parameters:,} of {planned.parameters:,} weights"
     if recipe.data.source.word != "digits" and recipe.data.loading != "streamed":
         advice += "; or set data.loading: streamed, which keeps images in their files"
-    return f"out of memory; the training needs {amount(least.total)} at least. {advice}."
-
-
-def amount(size: float) -> str:
-    """Bytes for people: 1234567 is `1.23 MB`."""
-    for factor, unit in (
-        (1e18, "EB"), (1e15, "PB"), (1e12, "TB"), (1e9, "GB"), (1e6, "MB"), (1e3, "kB"),
-    ):  # fmt: skip
-        if size >= factor:
-            return f"{size / factor:,.3g} {unit}" if size < 1e21 else f"{size / factor:.2e} {unit}"
-    return f"{size:.0f} B"
+    return f"out of memory; the training needs {size_text(least.total)} at least. {advice}."

@@ -35,6 +35,11 @@ def meanings(text: str) -> tuple[str, ...]:
 
 
 def near(word: object, names: Iterable[str]) -> str:
-    """The end of a sentence: `; did you mean 'x'?`, or `.` where no allowed word is near."""
+    """The end of a sentence: `; did you mean 'x'?`, or `.` where no allowed word is near.
+
+    Args:
+        word: as the user wrote it.
+        names: the words allowed there.
+    """
     meant = match(word, names)
     return f"; did you mean '{meant}'?" if meant else "."

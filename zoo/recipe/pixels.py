@@ -9,13 +9,14 @@ from pydantic import Field, PlainValidator, WithJsonSchema
 from pydantic_core import PydanticCustomError
 
 from zoo.recipe.fields import Choice, Model, NoOptions
+from zoo.recipe.shown import cut
 
 MAX_VALUE, MIN_WIDTH = 1e12, 1e-6
+OUTLYING = 4  # Times the range without outliers: outliers stretch the whole range.
 
 
 def _shown(value: Any) -> str:
-    text = str(list(value) if isinstance(value, list | tuple) else value)
-    return text if len(text) <= 60 else text[:57] + "..."
+    return cut(str(list(value) if isinstance(value, list | tuple) else value))
 
 
 def _color(value: Any) -> Any:
@@ -55,6 +56,22 @@ def usable_range(low: float, high: float) -> tuple[float, float]:
     low = min(max(low, -MAX_VALUE), MAX_VALUE - 1.0)
     high = min(high, MAX_VALUE)
     return (low, high if low + MIN_WIDTH <= high else low + 1.0)
+
+
+def has_outliers(limits: tuple[float, float], middle: tuple[float, float]) -> bool:
+    """Whether a few outliers make a range of values much wider than most values need.
+
+    Args:
+        limits: the smallest and the largest value.
+        middle: the same without the outliers of each image.
+    """
+    return limits[1] - limits[0] > OUTLYING * (middle[1] - middle[0])
+
+
+def as_yaml(value_range: tuple[float, float]) -> str:
+    """Writes a range as a recipe does: whole numbers without a point."""
+    low, high = (f"{x:.0f}" if x == round(x) else f"{x:.9g}" for x in value_range)
+    return f"[{low}, {high}]"
 
 
 Color = Annotated[

@@ -8,9 +8,8 @@ from typing import Any
 
 from zoo import recipe as recipes
 from zoo.errors import DamagedFile, ZooError
+from zoo.recipe.yaml_reader import MAX_BYTES
 from zoo.rundir.run import Run
-
-MAX_BYTES = 16 * 2**20
 
 
 def text_digest(text: str) -> str:

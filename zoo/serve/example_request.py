@@ -28,6 +28,10 @@ def example_command(url: str, signature: Signature) -> str:
 
     It runs as it stands, but for the name of the image file in it. For inputs too long to read it
     asks for the model's metadata instead.
+
+    Args:
+        url: of the model, without `:predict`.
+        signature: to send the request to.
     """
     row = {name: _example(info.dtype, info.shape) for name, info in signature.inputs.items()}
     if None in row.values() or not signature.batches:

@@ -30,6 +30,10 @@ T = TypeVar("T")
 def find_servable(versions: Versions[Servable], call: Call) -> Servable:
     """Finds the version that a request names.
 
+    Args:
+        versions: of the model.
+        call: the request.
+
     Raises:
         StatusError: there is none.
     """
@@ -65,7 +69,11 @@ class Predictions:
         self._parsing = asyncio.Lock()  # One large body at a time: parsed, it takes more memory.
 
     async def predict(self, call: Call) -> Answer:
-        """Runs a signature on instances or inputs."""
+        """Runs a signature on instances or inputs.
+
+        Raises:
+            StatusError: the request is wrong, or the model refused it.
+        """
         async with self._body(call) as body:
             parser = _Parser(call, self._versions, self._limits)
             request = await self._parse(body, lambda: parser.parse(body))
@@ -197,7 +205,12 @@ class _Parser:
         return self.servable
 
     def advised(self, error: StatusError, why: str | None) -> StatusError:
-        """The error, with advice and an example of this model's requests if there is advice."""
+        """The error, with advice and an example of this model's requests if there is advice.
+
+        Args:
+            error: what is wrong with the request.
+            why: what the client probably meant; None where that is unknown.
+        """
         if why is None or error.http != 400:
             return error
         try:

@@ -1,7 +1,7 @@
 """Cuts text of foreign origin on its way into a message, which must stay readable. Light.
 
-A recipe, a file name or an error of another library may hold a word of any length. Messages of ours
-cut values where they name them; this is the net below.
+A recipe, a file name or an error of another library may hold a word of any length. Each message
+cuts the values that it names (`zoo.recipe.shown`); the functions here catch what was not cut.
 """
 
 from __future__ import annotations
@@ -49,8 +49,8 @@ def in_one_line(error: object) -> str:
     return _line(" ".join(str(error).split()), MAX_WORD)
 
 
-def ending(returncode: int, stderr: str) -> str:
-    """Says how a process ended: the signal, or the exception below its traceback.
+def process_ending(returncode: int, stderr: str) -> str:
+    """Says in a line how a process ended: the signal, or the exception below its traceback.
 
     Args:
         returncode: as `subprocess` gives it, below 0 for a signal.

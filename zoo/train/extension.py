@@ -39,6 +39,10 @@ def split(overrides: Sequence[str]) -> tuple[list[str], list[str]]:
 def require_recipe(run: Run, info: Mapping[str, Any]) -> None:
     """Requires that recipe.yaml is the run's; completes an extension that a crash cut in two.
 
+    Args:
+        run: the run.
+        info: run.json.
+
     Raises:
         DamagedFile: recipe.yaml is missing, or was edited since the run began.
     """
@@ -108,6 +112,12 @@ def write(run: Run, old: Recipe, new: Recipe, saved: Saved | None) -> None:
     """Writes an extension into run.json, then the longer recipe into recipe.yaml.
 
     A crash between the two leaves run.json with the hash of both texts: `require_recipe` goes on.
+
+    Args:
+        run: the run.
+        old: its recipe.
+        new: the recipe with more epochs.
+        saved: the newest state of the training; None if there is none.
 
     Raises:
         RunError: the run is done, and holds no state to go on from.

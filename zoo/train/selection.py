@@ -18,9 +18,7 @@ from zoo.recipe.monitors import weighs_classes_alike
 # the rare one then has less than a tenth of the images, so that naming the other one for each
 # image is right for more than nine in ten.
 STRONG_IMBALANCE = 9.0
-
-
-UNEVEN = 1.5  # Likewise, from which weights of the classes make a difference.
+UNEVEN = 1.5  # Largest over smallest from which weights of the classes make a difference.
 
 
 def imbalance(labels: np.ndarray) -> float:
@@ -59,6 +57,10 @@ def choose_monitor(recipe: Recipe, train: Split) -> tuple[str, str | None]:
 
 def require_defined(recipe: Recipe, validation: Split) -> None:
     """Checks that the validation split has what the monitors measure.
+
+    Args:
+        recipe: with its monitor.
+        validation: the validation split.
 
     Raises:
         RecipeError: a monitor is `val_auc`, and all validation images are of one class.
