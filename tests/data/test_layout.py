@@ -129,3 +129,66 @@ def test_a_share_beside_its_folder(tmp_path: Path, split: str) -> None:
     touch(tmp_path, *many("train/a", 2), *many("train/b", 2), f"{split}/a/0.jpg")
     with pytest.raises(DataError, match=f"{split}_split is given, but"):
         read(tmp_path, **{f"{split}_split": 0.5})
+
+
+def test_results_of_zoo_are_no_class(tmp_path: Path) -> None:
+    """`cd pets; zoo train pets.yaml` leaves runs/ among the classes."""
+    touch(tmp_path, *many("a", 20), *many("b", 20), "runs/pets/20261127-232509-dc4e/plots/x.png")
+    touch(tmp_path, "mine/tune-20261127-232509-dc4e/plots/x.png")
+    layout = read(tmp_path)
+    assert layout.class_names == ("a", "b") == class_names(tmp_path)
+    assert "left out runs/, which holds results of zoo" in layout.notes
+    assert "left out mine/, which holds results of zoo" in layout.notes
+    by_name = read(tmp_path, labels_from="filename", label_pattern="[0-9]")
+    assert by_name.class_names == tuple("0123456789")
+
+
+def test_results_of_other_tools(tmp_path: Path) -> None:
+    touch(tmp_path, *many("a", 20), *many("b", 20), *many("runs/classify/train", 20))
+    with pytest.raises(DataError, match="runs would be a class, and tools that train keep"):
+        read(tmp_path)
+    assert read(tmp_path, train=".").class_names == ("a", "b", "runs")
+
+
+def test_folders_of_classes_without_an_image(tmp_path: Path) -> None:
+    touch(tmp_path, *many("train/a", 20), *many("train/b", 20))
+    (tmp_path / "val" / "a").mkdir(parents=True)
+    with pytest.raises(DataError, match=r"no image in them.*leave it out: .*validation: none"):
+        read(tmp_path)
+    assert len(read(tmp_path, validation=None).validation) == 4
+
+
+@pytest.mark.parametrize(
+    "files, message",
+    [
+        (["labels.csv"], r"not read from tables \(labels.csv\): put the images of each class into"),
+        (["images/annotations.json"], r"from tables \(images/annotations.json\)"),
+        (["readme.txt"], "to tell it from all else, add a folder of other images"),
+    ],
+)
+def test_labels_in_a_table(tmp_path: Path, files: list[str], message: str) -> None:
+    touch(tmp_path, *many("images", 9), *files)
+    with pytest.raises(DataError, match=message):
+        read(tmp_path)
+
+
+def test_a_file_for_a_folder(tmp_path: Path) -> None:
+    touch(tmp_path, "pets.tar.gz", "data.yaml")
+    with pytest.raises(DataError, match="but an archive; unpack it and give the folder"):
+        read(tmp_path / "pets.tar.gz")
+    with pytest.raises(DataError, match="but a file; give the folder that holds the images"):
+        read(tmp_path / "data.yaml")
+
+
+def test_notes_on_splits(tmp_path: Path) -> None:
+    """Of splits drawn by chance names are compared; of given ones, sizes."""
+    for name in ("a", "b"):
+        touch(tmp_path, *(f"drawn/{name}/{i}{end}.jpg" for i in range(9) for end in ("", "_flip")))
+        touch(tmp_path, f"given/train/{name}/1.jpg", *many(f"given/val/{name}", 3))
+        touch(tmp_path, f"given/val/{name}/1_flip.jpg")
+    assert any("made of the same images" in note for note in read(tmp_path / "drawn").notes)
+    notes = read(tmp_path / "given").notes
+    assert (
+        "validation has 8 images, more than the 2 of train: are the two folders swapped?" in notes
+    )
+    assert not any("made of the same images" in note for note in notes)

@@ -226,4 +226,4 @@ def test_a_listing_is_made_once(pets: Path, monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.setattr(os, "scandir", lambda path: (calls.append(str(path)), scandir(path))[1])
     tree = Tree(pets)
     assert tree.folders(pets) == tree.folders(pets) == ["train"]
-    assert calls == [str(pets)]
+    assert calls.count(str(pets)) == 1

@@ -214,6 +214,13 @@ def test_labels_inside(exports: Exports) -> None:
     model = onnx.load(exports.of("onnx").model_file)
     metadata = {entry.key: entry.value for entry in model.metadata_props}
     assert json.loads(metadata["class_names"]) == CLASSES
+    shape = [size.dim_value for size in model.graph.input[0].type.tensor_type.shape.dim[1:]]
+    assert json.loads(metadata["image"]) == {
+        "layout": "NHWC",
+        "shape": shape,
+        "channels": {1: "grey", 3: "RGB"}[shape[-1]],
+        "values": [0, 255],
+    }
     assert model.producer_name == "zoo"
 
 

@@ -58,11 +58,51 @@ def test_all_problems_at_once_by_line(tmp_path: Path) -> None:
         ("filters: 4", "filters: 4, stride: 2", "model.stack[0].conv.stride", "strides"),
         ("conv: {", "Conv2D: {", "model.stack[0]", "conv"),
         ("digits", "Digits", "data.source", "digits"),
+        ("digits", "digits\n  channels: 1", "data.channels", "color_mode"),
+        ("digits", "digits\n  input_shape: [8, 8, 1]", "data.input_shape", "image_size"),
+        ("digits", "digits\n  color_mode: L", "data.color_mode", "grayscale"),
+        (
+            "epochs: 2",
+            "epochs: 2\n  loss: binary_crossentropy",
+            "train.loss",
+            "softmax",
+        ),
     ],
 )
 def test_near_words(minimal: Path, old: str, new: str, path: str, meant: str) -> None:
     lines = messages(write(minimal.parent, MINIMAL.replace(old, new)))
     assert any(f": {path}: " in line and f"did you mean '{meant}'?" in line for line in lines)
+
+
+@pytest.mark.parametrize(
+    "old, new, part",
+    [
+        (
+            "model:",
+            "model:\n  num_classes: 10",
+            "model.num_classes: unknown key; the number of",
+        ),
+        (
+            "model:",
+            "model:\n  head: {units: 10}",
+            "head.units: unknown key; the number of",
+        ),
+        ("model:", "model:\n  head: {activation: softmax}", "unknown key; the head ends in logits"),
+        (
+            "epochs: 2",
+            "epochs: 2\n  metrics: [accuracy]",
+            "metrics: unknown key; accuracy and",
+        ),
+        ("digits", "digits\n  image_size: [3, 32, 32]", "Leave out the channels; data.color_mode"),
+        ("digits", "digits\n  image_size: 64x48", "Write [64, 48]."),
+        ("digits", "digits\n  image_size: (64, 48)", "Write [64, 48]."),
+    ],
+)
+def test_what_other_tools_need_and_recipes_do_not(
+    minimal: Path, old: str, new: str, part: str
+) -> None:
+    lines = messages(write(minimal.parent, MINIMAL.replace(old, new, 1)))
+    assert any(part in line for line in lines), lines
 
 
 def test_synonyms_name_words_that_exist() -> None:

@@ -81,6 +81,15 @@ def test_documents(pictures: Client, document: Any, advice: str) -> None:
     )
 
 
+@pytest.mark.parametrize("key", ["instances", "inputs"])
+def test_one_image_without_its_list(pictures: Client, key: str) -> None:
+    document = {"signature_name": "serve_uint8", key: PIXELS[0]}
+    answer = pictures.post(PREDICT, document)
+    assert answer.code == 400
+    assert answer.error.endswith("A single one stands in a list, too: [...].")
+    assert pictures.post(PREDICT, {**document, key: PIXELS}).code == 200
+
+
 @pytest.mark.parametrize(
     "body, content_type, advice",
     [

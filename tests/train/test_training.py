@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import keras
@@ -27,6 +28,7 @@ from zoo.rundir import Run
 from zoo.train import Settings, components, train
 from zoo.train.fit_callbacks import FitCallbacks, StepLosses
 from zoo.train.observers import Observer, StepCounter
+from zoo.train.training import Training
 
 NO_AUGMENT = "data.augment=[]"
 
@@ -430,3 +432,18 @@ def test_logs_are_json(trained: Run) -> None:
 def test_a_copy_is_a_run(trained: Run, tmp_path: Path) -> None:
     """A run folder does not hold its own path: it can be moved."""
     assert same(best(copied(trained, tmp_path)), best(trained))
+
+
+@pytest.mark.parametrize(
+    "images, note",
+    [
+        (13, "train.batch_size 256 is more than the 13 training images"),
+        (257, "a single image"),
+        (256, ""),
+    ],
+)
+def test_notes_on_the_batch_size(tmp_path: Path, images: int, note: str) -> None:
+    data = SimpleNamespace(train=range(images))
+    training = SimpleNamespace(recipe=tiny(tmp_path), data=data)
+    notes = Training._warnings(training)  # type: ignore[arg-type]
+    assert [note in text for text in notes] == [True] * bool(note)

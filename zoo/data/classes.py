@@ -9,7 +9,15 @@ from itertools import pairwise
 from pathlib import Path
 
 from zoo.data.listing import Groups, Walker
-from zoo.data.names import label_of, labels_in_names, require_usable, same_name, split_name
+from zoo.data.names import (
+    RESULTS,
+    is_label_table,
+    label_of,
+    labels_in_names,
+    require_usable,
+    same_name,
+    split_name,
+)
 from zoo.data.structure import (
     EXPECTED,
     WORD,
@@ -68,10 +76,11 @@ def class_folders(tree: Tree, structure: Structure, options: Folder) -> Classes:
         # A name in the Unicode form of another system is still the same class.
         folders[split] = {by_key.get(same_name(name), name): inner / name for name in names}
         if split == "train" and len(names) == 1:
-            raise _one_class(inner, names[0], images_in(tree, inner / names[0]))
+            raise _one_class(tree, inner, names[0], images_in(tree, inner / names[0]))
         if split == "train":
             require_usable(names, str(inner))
             if not structure.explicit:
+                _require_no_results(inner, names, structure.train)
                 _require_no_splits(inner, names, structure.train)
                 _require_different(tree, inner, names, structure.train)
         _require_apart(folders[split])
@@ -115,16 +124,34 @@ def grouped_by_name(
         given[split] = groups
     names = tuple(sorted(given["train"]))
     if len(names) == 1:
-        raise _one_class(structure.folders["train"], names[0], ())
+        raise _one_class(tree, structure.folders["train"], names[0], ())
     require_usable(names, str(structure.folders["train"]))
     return given, names
 
 
-def _one_class(folder: Path, name: str, images: Sequence[str]) -> DataError:
-    """The error of a single class, with a hint if the names of its images are labels."""
-    hint = labels_hint(images) if labels_in_names(images) else ""
+def _one_class(tree: Tree, folder: Path, name: str, images: Sequence[str]) -> DataError:
+    """The error of a single class, with a hint on where the labels may be."""
+    hint = labels_hint(images) if labels_in_names(images) else _table_hint(tree, folder, name)
+    hint = hint or "; to tell it from all else, add a folder of other images"
     return DataError(
         f"{quoted(folder)} has only one class, {quoted(name)}. Expected at least two{hint}"
+    )
+
+
+def _table_hint(tree: Tree, folder: Path, *names: str) -> str:
+    """Advice on tables of labels in or above a folder, or in folders in it; "" if none is there."""
+    tables = sorted(
+        tree.relative(entry.path)
+        for place in {tree.root, folder.parent, folder, *(folder / name for name in names)}
+        if place == tree.root or tree.root in place.parents
+        for entry in tree.entries(place)
+        if not entry.is_folder and is_label_table(entry.name)
+    )
+    if not tables:
+        return ""
+    return (
+        f"; labels are not read from tables ({in_words(tables)}): put the images of each class "
+        "into a folder of its own"
     )
 
 
@@ -141,7 +168,7 @@ def _no_classes(tree: Tree, folder: Path, split: str, options: Folder) -> DataEr
     received = f"{len(files):,} images directly in it" if files else "nothing to read"
     return DataError(
         f"{quoted(folder)} has no class folders. {EXPECTED}. Received {received}; put the images "
-        f"of each class into a folder of its own{labels_hint(files)}"
+        f"of each class into a folder of its own{_table_hint(tree, folder) or labels_hint(files)}"
     )
 
 
@@ -182,6 +209,21 @@ def _require_no_splits(folder: Path, names: Sequence[str], train: str) -> None:
         f"{EXPECTED}; {advice}; if all folders in it are "
         f"classes, say so: {WORD}.train: {quoted(train)}"
     )
+
+
+def _require_no_results(folder: Path, names: Sequence[str], train: str) -> None:
+    """Requires that no class has the name of a folder in which tools keep their results.
+
+    Raises:
+        DataError: otherwise.
+    """
+    doubtful = [name for name in names if name.lower() in RESULTS]
+    if doubtful:
+        raise DataError(
+            f"{quoted(folder)}: {in_words(doubtful)} would be a class, and tools that train keep "
+            f"their results in folders of that name. Move {quoted(doubtful[0])}/ out of the "
+            f"images; if all folders in it are classes, say so: {WORD}.train: {quoted(train)}"
+        )
 
 
 def _require_different(tree: Tree, folder: Path, names: Sequence[str], train: str) -> None:

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from zoo.data.classes import class_folders, grouped_by_name
+from zoo.data.copies import notes_on_copies, notes_on_sizes
 from zoo.data.divide import divide
 from zoo.data.files import unreachable
 from zoo.data.listing import Groups, Walker
@@ -24,6 +25,7 @@ from zoo.recipe.source import Folder
 from zoo.text.printable import quoted
 
 DEFAULT_SHARE = 0.1
+_ARCHIVES = (".zip", ".tar", ".gz", ".tgz", ".xz", ".bz2", ".7z", ".rar", ".zst")
 
 
 @dataclass(frozen=True)
@@ -123,6 +125,11 @@ def read(options: Folder) -> Layout:
     if shares:
         _split_off(splits, shares, options.split_seed, names, tree)
     for name, files in splits.items():
+        if not files and name not in shares:
+            raise DataError(
+                f"{quoted(structure.folders[name])} has folders of classes, but no image in them. "
+                f"Expected {name}/CLASS/*.jpg; add images, or leave it out: {WORD}.{name}: none"
+            )
         if not files:
             raise DataError(
                 f"{quoted(path)}: the {name} split has no image. Expected at least one; give "
@@ -131,6 +138,9 @@ def read(options: Folder) -> Layout:
     alike = in_words(sorted(differ_in_case(names)))
     if alike:
         tree.notes.append(f"classes whose names differ in case alone, which may be a slip: {alike}")
+    tree.notes += notes_on_sizes({name: len(files) for name, files in splits.items()})
+    for name in shares:
+        tree.notes += notes_on_copies(name, *([f.path for f in splits[s]] for s in (name, "train")))
     _note_missing({name: splits[name] for name in splits if name not in shares}, names, tree)
     return Layout(
         root=path,
@@ -161,8 +171,17 @@ def open_tree(options: Folder) -> Tree:
         reason = unreachable(path, error)
         raise DataError(f"the folder {quoted(path)} {reason}; check data.source.folder") from None
     if not is_folder:
-        raise DataError(f"{quoted(path)} is not a folder. {EXPECTED}; check data.source.folder")
+        raise DataError(
+            f"{quoted(path)} is not a folder{_unpack(path)}. {EXPECTED}; check data.source.folder"
+        )
     return Tree(path, options.follow_links)
+
+
+def _unpack(path: Path) -> str:
+    """What a file that is given for a folder is, and what to do with it."""
+    if path.name.lower().endswith(_ARCHIVES):
+        return " but an archive; unpack it and give the folder"
+    return " but a file; give the folder that holds the images"
 
 
 def _check_classes(path: Path, given: Mapping[str, Groups], names: tuple[str, ...]) -> None:

@@ -52,9 +52,16 @@ JUNK = frozenset((
 ))  # fmt: skip
 _JUNK_STARTS = ("._", ".trash-", ".nfs", ".fuse_hidden", ".syncthing", "~$")
 
+# Folders in which tools that train keep their results.
+RESULTS = frozenset((
+    "runs", "lightning_logs", "wandb", "mlruns", "tb_logs", "tensorboard", "checkpoints",
+))  # fmt: skip
+
 # `cat.0.jpg`, `american_bulldog_12.png`, `cat (3).jpg`: the class, then a number.
 _NUMBERED = re.compile(r"(.*?)[\s._-]*\(?\d+\)?")
 
+
+_LABELS = re.compile("label|annot|class|target|truth")
 
 FEW = 3  # Images a label, in the mean, that names of files must give to be taken for labels.
 MANY_LABELS = 1000
@@ -95,6 +102,14 @@ def is_junk(name: str) -> bool:
     """Whether a system or tool made a file or folder of this name beside the data."""
     lower = name.lower()
     return lower in JUNK or lower.startswith(_JUNK_STARTS)
+
+
+def is_label_table(name: str) -> bool:
+    """Whether a file's name is that of a table of labels: `labels.csv`, `annotations.json`."""
+    stem, _, ending = name.lower().rpartition(".")
+    if ending in ("csv", "tsv", "xlsx", "xls", "parquet"):
+        return True
+    return ending in ("txt", "json", "jsonl", "xml") and bool(_LABELS.search(stem))
 
 
 def label_of(file: str, pattern: str | None) -> str | None:

@@ -15,6 +15,7 @@ from pathlib import Path
 from zoo.data.files import IMAGE_ENDINGS, unreachable
 from zoo.data.names import is_junk
 from zoo.errors import DataError, Problem
+from zoo.rundir.folder import holds_results
 from zoo.text.printable import quoted
 
 NAMED_IN_NOTES = 10
@@ -86,8 +87,8 @@ class Tree:
     def entries(self, folder: Path) -> list[Entry]:
         """Returns the entries of a folder that count, sorted by name; lists each folder once.
 
-        Left out: junk (`zoo.data.names.JUNK`), hidden entries, links that lead upward, and what is
-        a problem.
+        Left out: junk (`zoo.data.names.JUNK`), hidden entries, links that lead upward, results of
+        zoo directly in the root, and what is a problem.
         """
         if folder not in self._listed:
             self._listed[folder] = self._list(folder)
@@ -159,8 +160,13 @@ class Tree:
                     self.hidden.append(self.relative(folder / entry.name))
                 continue
             checked = self._entry(folder, entry)
-            if checked is not None:
-                entries.append(checked)
+            if checked is None:
+                continue
+            if folder == self.root and checked.is_folder and holds_results(checked.path):
+                note = f"left out {quoted(entry.name)}/, which holds results of zoo"
+                self.notes += [note] * (note not in self.notes)  # The root may be listed again.
+                continue
+            entries.append(checked)
         return entries
 
     def _entry(self, folder: Path, entry: os.DirEntry[str]) -> Entry | None:

@@ -258,11 +258,12 @@ def _never_predicted(class_names: Sequence[str]) -> list[str]:
 def _use(description: dict[str, Any]) -> list[str]:
     image = description["image"]
     shape = f"(batch, {image['height']}, {image['width']}, {image['channels']})"
+    colours = "RGB" if image["channels"] == 3 else "grey"
     if description["format"] == "saved_model":
         return [
             "- `serving_default`: `image_bytes` (batch,): JPEG, PNG, GIF, BMP or WebP files.",
             *_undecodable(description),
-            f"- `serve_uint8`, `serve_float`: `images` {shape}, values 0 to 255.",
+            f"- `serve_uint8`, `serve_float`: `images` {shape}, {colours}, values 0 to 255.",
             "- Out: `classes` and `probabilities`, the likeliest first; `logits`.",
             "",
             "```sh",
@@ -281,7 +282,7 @@ def _use(description: dict[str, Any]) -> list[str]:
             "MediaPipe resizes in its own way: give it images of the size above for equal answers.",
         ]
     return [
-        f"- In: float32 images {shape}, values 0 to 255, decoded and resized as in training: "
-        "`zoo predict` does.",
+        f"- In: float32 {colours} images {shape}, values 0 to 255, decoded and resized as in "
+        "training: `zoo predict` does.",
         "- Out: `probabilities` (batch, classes), in the order below.",
     ]

@@ -119,7 +119,8 @@ def keras_file(trained: TrainedRun, folder: Path) -> None:
 def onnx(trained: TrainedRun, folder: Path, opset: int = DEFAULT_OPSET) -> None:
     """Writes an ONNX file: `images`, float32, to `probabilities` and `logits`.
 
-    Its metadata `class_names` is a JSON list.
+    Its metadata `class_names` is a JSON list, and `image` a JSON object that says what `images`
+    takes: layout, order of the channels and range of values.
 
     Args:
         trained: the run.
@@ -146,8 +147,15 @@ def onnx(trained: TrainedRun, folder: Path, opset: int = DEFAULT_OPSET) -> None:
         opset=opset,
         custom_op_handlers={"Erfc": (_convert_erfc, [])},
     )
-    names = converted.metadata_props.add()
-    names.key, names.value = "class_names", json.dumps(trained.class_names)
+    image = {
+        "layout": "NHWC",
+        "shape": list(shape[1:]),
+        "channels": "RGB" if shape[-1] == 3 else "grey",
+        "values": [0, 255],
+    }
+    for key, value in (("class_names", trained.class_names), ("image", image)):
+        entry = converted.metadata_props.add()
+        entry.key, entry.value = key, json.dumps(value)
     converted.producer_name = "zoo"
     onnx_format.checker.check_model(converted)
     onnx_format.save(converted, Artifact(folder, "onnx").model_file)

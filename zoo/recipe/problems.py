@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from functools import lru_cache
 from typing import Annotated, Any, get_args, get_origin
@@ -13,6 +14,7 @@ from zoo.recipe.near import match, meanings, near
 from zoo.recipe.network import complete
 from zoo.recipe.schema import Recipe
 from zoo.recipe.shown import cut, listed, received
+from zoo.recipe.words import REMARKS
 from zoo.recipe.words.word import BELOW_1, SMALLEST
 from zoo.recipe.yaml_reader import KeyPath, dotted, plain
 
@@ -190,7 +192,10 @@ def unknown_key(path: KeyPath) -> str:
     name, colon, value = str(path[-1]).partition(":")
     if colon and name in names:
         return f"unknown key; write a space after the colon: {name}: {cut(value)}."
-    hint = near(path[-1], names)
+    word = str(path[-1])
+    block = str(path[-2]) if len(path) > 1 else ""
+    remark = REMARKS.get(word.lower()) or REMARKS.get(f"{block}.{word.lower()}")
+    hint = f"{remark}." if remark else near(word, names)
     if hint == ".":
         hint = _elsewhere(str(path[-1]), path[:-1])
     return f"unknown key{hint} {_one_of(names)}"
@@ -305,13 +310,23 @@ def _or(names: list[str]) -> str:
     return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} or {names[-1]}"
 
 
+def _size_hint(value: Any, path: KeyPath) -> str:
+    """What to write for a size that another tool writes with channels, or as text."""
+    if isinstance(value, list | tuple) and len(value) == 3 and "image_size" in path:
+        return (
+            " Leave out the channels; data.color_mode (rgb or grayscale) says how many there are."
+        )
+    numbers = re.fullmatch(r"\(?\s*(\d{1,9})\s*[x,]\s*(\d{1,9})\s*\)?", str(value))
+    return f" Write [{numbers[1]}, {numbers[2]}]." if numbers else ""
+
+
 def _wrong_list(kind: str, value: Any, context: Mapping[str, Any], path: KeyPath) -> str:
     if _is_pair(type_at(path)):
         if _bare(_item(type_at(path))) is float:
             return f"wrong type. Expected [low, high]. Received {received(value)}."
         return (
             "wrong type. Expected [height, width] or one whole number for both. "
-            f"Received {received(value)}."
+            f"Received {received(value)}.{_size_hint(value, path)}"
         )
     if kind == "tuple_type":
         hint = ""

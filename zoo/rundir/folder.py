@@ -3,16 +3,42 @@
 from __future__ import annotations
 
 import os
+import re
 import secrets
 import time
 from abc import ABC, abstractmethod
 from contextlib import AbstractContextManager
+from itertools import islice
 from pathlib import Path
 from typing import Any, ClassVar, Self
 
 from zoo.errors import DamagedFile, EnvironmentFault, RunError
 from zoo.files import json_files
 from zoo.rundir.files import locked
+
+_STAMPED = re.compile(r"(?:[a-z]+-)?\d{8}-\d{6}-[0-9a-f]{4}")
+_LOOKED_AT = 3  # Entries of a folder by which it is judged.
+
+
+def holds_results(folder: Path, depth: int = 2) -> bool:
+    """Whether zoo keeps its results in a folder: `runs`, or `runs/NAME`.
+
+    Looks at a few entries alone, so that folders of many images cost nothing.
+
+    Args:
+        folder: any folder.
+        depth: levels that are looked at.
+    """
+    try:
+        with os.scandir(folder) as scan:
+            entries = [entry for entry in islice(scan, _LOOKED_AT) if entry.is_dir()]
+    except OSError:
+        return False
+    return any(
+        _STAMPED.fullmatch(entry.name)
+        or (depth > 1 and holds_results(folder / entry.name, depth - 1))
+        for entry in entries
+    )
 
 
 class Folder(ABC):

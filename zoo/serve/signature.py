@@ -66,9 +66,12 @@ class TensorInfo:
             wanted in (-1, size) for wanted, size in zip(self.shape, shape, strict=True)
         )
         if not fits:
+            advice = ""
+            if len(self.shape) > 1 and self.shape[0] == -1 and self.shape[1:] == shape:
+                advice = " A single one stands in a list, too: [...]."
             raise invalid(
                 f"input {name}: wrong shape. Expected {format_shape(self.shape)}, where -1 is any "
-                f"size. Received {format_shape(shape)}."
+                f"size. Received {format_shape(shape)}.{advice}"
             )
 
 

@@ -171,7 +171,13 @@ class Training:
     def _warnings(self) -> list[str]:
         """Returns warnings about this recipe combined with these data."""
         config = self.recipe.train
-        images_in_last_batch = len(self.data.train) % config.batch_size
+        images = len(self.data.train)
+        if images < config.batch_size:
+            return [
+                f"train.batch_size {config.batch_size:,} is more than the {images:,} training "
+                "images: each epoch is one step with all of them"
+            ]
+        images_in_last_batch = images % config.batch_size
         inner = stages(self.recipe.model.stack, ())
         normed = any(getattr(stage.options, "batch_norm", None) for _, stage in inner)
         if images_in_last_batch == 1 and normed and not config.drop_remainder:

@@ -1,0 +1,83 @@
+"""Notes on splits that make measured accuracy say little. Light."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+
+from zoo.text.printable import quoted
+
+# What tools and people add to the name of an image that they altered: `0003_flip.jpg`,
+# `cat (3) - Copy.png`, `x-rot90.png`.
+_ALTERED = re.compile(
+    r"(.+?)[\s._-]+\(?(?:aug(?:mented|mentation)?|[hv]?flip(?:ped)?|mirror(?:ed)?"
+    r"|rot(?:ated?|ation)?|bright(?:er|ness)?|dark(?:er|ened)?|contrast|nois[ey]|blur(?:red|ry)?"
+    r"|crop(?:ped)?|zoom(?:ed)?|shift(?:ed)?|shear(?:ed)?|jitter(?:ed)?|copy|hue|saturation"
+    r"|translat(?:ed|ion)|elastic)\d*(?:[\s._()-].*)?",
+    re.IGNORECASE,
+)
+_ROBOFLOW = re.compile(r"(.+)\.rf\.[0-9a-f]{8,}")  # `cat_jpg.rf.0123456789abcdef.jpg`
+
+
+def notes_on_sizes(sizes: Mapping[str, int]) -> list[str]:
+    """Notes a validation split of more images than the training split.
+
+    Args:
+        sizes: number of images of each split.
+    """
+    train, validation = sizes["train"], sizes["validation"]
+    if validation <= train:
+        return []
+    return [
+        f"validation has {validation:,} images, more than the {train:,} of train: are the two "
+        "folders swapped?"
+    ]
+
+
+def notes_on_copies(split: str, files: Sequence[str], train: Sequence[str]) -> list[str]:
+    """Notes images that are, by their names, altered copies of training images, or these of them.
+
+    Meant for a split that was drawn by chance: between folders that were made by hand, equal names
+    are no sign. A name counts as that of a copy if its original is there too.
+
+    Args:
+        split: its name.
+        files: paths of its images.
+        train: paths of the training images.
+    """
+    originals = {_stem(path) for path in (*files, *train)}
+    in_train: dict[str, str] = {}
+    for path in train:
+        in_train.setdefault(_original(path, originals), path)
+    copies = [
+        (path, in_train[original])
+        for path in files
+        if (original := _original(path, originals)) in in_train
+    ]
+    # Two files that differ in their endings alone say nothing.
+    copies = [pair for pair in copies if _stem(pair[0]) != _stem(pair[1])]
+    if not copies:
+        return []
+    example = " and ".join(map(quoted, copies[0]))
+    return [
+        f"{len(copies):,} of {len(files):,} images of {split} are, by their names, made of the "
+        f"same images as training images, such as {example}: measured accuracy flatters. Remove "
+        "the altered copies and set data.augment, which makes them anew in each epoch, or divide "
+        "the images into train/, validation/ and test/ yourself"
+    ]
+
+
+def _stem(path: str) -> str:
+    folder, _, name = path.rpartition("/")
+    return f"{folder}/{name.rpartition('.')[0] or name}"
+
+
+def _original(path: str, originals: set[str]) -> str:
+    """The path, without its ending, of the image that a file was made of; its own if of none."""
+    stem = _stem(path)
+    folder, _, name = stem.rpartition("/")
+    if match := _ROBOFLOW.fullmatch(name):
+        return f"{folder}/{match[1]}"
+    match = _ALTERED.fullmatch(name)
+    original = f"{folder}/{match[1]}" if match else stem
+    return original if original in originals else stem
