@@ -52,6 +52,7 @@ PIXELS = [[[[0, 0, 0]] * SIDE] * SIDE]
         ({"instances": [{"type": "Buffer", "data": list(PNG)}]}, "data.toString('base64')"),
         ({"instances": [{"b64": TEXT, "name": "cat"}]}, "An object with b64 has no other key"),
         ({"instances": [json.dumps(b64(PNG))]}, "JSON within a string"),
+        ({"instances": [b64(bytes(range(256)) * 12)]}, "send array.tolist() instead."),
         ({"instances": [{"b64": 7}]}, "The value of b64 is no string"),
         ({"instances": ["a cat"]}, "a text, not a file. " + FILES),
         ({"instances": [b64(b"II*\0" + b"x" * 99)]}, "The file is TIFF, which the model does not"),

@@ -171,6 +171,11 @@ def about_bytes(data: bytes, is_image: bool) -> str | None:
     letters = binascii.b2a_base64(data[:48], newline=False).decode()
     if re.fullmatch(r"[0-9a-fA-F]{16,}={0,2}", letters):
         return f"{WRAPPED} is hexadecimal. {_FILES}"
+    if is_image and len(data) >= _MIN_BASE64:
+        return (
+            "The bytes begin as no image file does. If they are the pixels of an array "
+            "(array.tobytes()), send array.tolist() instead."
+        )
     return None
 
 
