@@ -16,6 +16,7 @@ from zoo.data import cache as cache_module
 from zoo.data import folder as source
 from zoo.data.load import load
 from zoo.errors import EnvironmentFault, StorageFault
+from zoo.files import storage
 
 
 @pytest.mark.parametrize("name", ["train.npy", "manifest.json", "statistics.npz"])
@@ -146,10 +147,15 @@ def test_a_disk_that_fills_in_the_middle(
     def full(*arguments: object) -> None:
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
+    def free(place: Path) -> int:
+        return 1_200_000_000 if place.is_relative_to(cache) else 10**12
+
     monkeypatch.setattr(cache_module, step, full)
+    monkeypatch.setattr(storage, "free_bytes", free)
     recipe = make_recipe({"folder": str(pets)}, loading="resident")
-    with pytest.raises(StorageFault, match="the cache .* no space is left on the disk"):
+    with pytest.raises(StorageFault, match=r"the cache .* no space .* 1\.2 GB free") as caught:
         load(recipe)
+    assert str(cache) in str(caught.value)
     assert not list(cache.iterdir())
     monkeypatch.undo()
     assert len(whole(load(recipe).train))

@@ -255,11 +255,11 @@ def _existing(path: Path) -> Path:
 
 
 def _unwritable(cache: Path, error: OSError, needed: int) -> StorageFault:
-    place = Path(f"the cache {cache}")
+    name = f"the cache {cache}"
     if error.errno is None:
-        reason = f"{place}: cannot be written: {error}."
+        reason = f"{name}: cannot be written: {error}."
     else:
-        reason = fault(error.errno, place, needed or None, writing=True).message
+        reason = fault(error.errno, cache, needed or None, writing=True, name=name).message
     return StorageFault(
         f"{reason} Or set ZOO_CACHE to a folder that can be written and has room.", error.errno
     )

@@ -88,7 +88,12 @@ def fault_of(error: BaseException) -> StorageFault | None:
 
 
 def fault(
-    code: int, file: Path | None, needed: int | None = None, *, writing: bool = False
+    code: int,
+    file: Path | None,
+    needed: int | None = None,
+    *,
+    writing: bool = False,
+    name: str | None = None,
 ) -> StorageFault:
     """Make the error for a failure of a disk.
 
@@ -97,13 +102,14 @@ def fault(
         file: the file; None if unknown.
         needed: its size in bytes, if known.
         writing: whether the file was being written; some codes say so by themselves.
+        name: what the message calls the file; None: its path.
     """
     reason, advice = REASONS.get(code) or _DENIED.get(code) or (os.strerror(code), "")
     sizes = [f"{size_text(needed)} needed"] if needed is not None else []
     sizes += _limits(code, file)
     numbers = f" ({', '.join(sizes)})" if sizes else ""
     action = "cannot be written: " if writing or code in _ONLY_WRITES else ""
-    subject = f"{file}: {action}" if file else f"a file {action}" if action else ""
+    subject = f"{name or file}: {action}" if file else f"a file {action}" if action else ""
     if not advice and not writing:
         advice = "`--debug` shows where it happened"
     return StorageFault(f"{subject}{reason}{numbers}.{f' {advice}.' if advice else ''}", code)
@@ -145,7 +151,7 @@ def free_bytes(path: Path) -> int | None:
 def _limits(code: int, file: Path | None) -> list[str]:
     """Return what is free, or the limit that was met, if that is known."""
     if code == errno.ENOSPC and file is not None:
-        free = free_bytes(file.parent)
+        free = free_bytes(file)
         return [] if free is None else [f"{size_text(free)} free"]
     if code not in (errno.EFBIG, errno.EMFILE):
         return []
