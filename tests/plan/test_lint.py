@@ -153,3 +153,12 @@ def test_trials_longer_than_their_training(tmp_path: Path) -> None:
     (caution,) = [c for c in cautions(short) if c[0][0] == "tune"]
     assert caution[0] == ("tune", "stages", 1, "epochs")
     assert "trials of 30 epochs are longer than the training" in caution[1]
+
+
+def test_repeated_layers_are_warned_of_once(tmp_path: Path) -> None:
+    """Whatever number of layers a stage makes."""
+    few, many = (
+        cautions(network(tmp_path, f"[{{conv: {{filters: 2, dilation_rate: 8, repeat: {n}}}}}]"))
+        for n in (2, 200)
+    )
+    assert len(few) == len(many) > 0

@@ -6,7 +6,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from zoo.errors import MAX_PROBLEMS, Problem, RecipeError, ZooError
-from zoo.text.shortened import MAX_LINE, MAX_LINES, MAX_WORD, in_one_line, process_ending, shortened
+from zoo.text.shortened import (
+    MAX_LINE,
+    MAX_LINES,
+    MAX_WORD,
+    in_one_line,
+    process_ending,
+    shortened,
+    start_of,
+)
 
 
 def test_a_long_word_keeps_its_ends() -> None:
@@ -53,3 +61,9 @@ def test_how_a_process_ended() -> None:
 def test_errors_of_other_libraries() -> None:
     assert in_one_line(ValueError("no\n\n  shape")) == "no shape"
     assert len(in_one_line("x " * 10_000)) < MAX_WORD + 40
+
+
+def test_start_of_a_text_of_many_lines() -> None:
+    text = "a: 1\n" * 1_000
+    assert start_of(text, 200) == f"{text[:200]} [... 4,800 more characters]"
+    assert start_of(text, 5_000) == text

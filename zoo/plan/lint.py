@@ -39,19 +39,20 @@ SATURATES = 1.35  # he_normal is 1.41 times too wide for tanh.
 def lint(recipe: Recipe, layers: tuple[Layer, ...]) -> list[Caution]:
     """Warnings about a recipe, as (path, sentence), each sentence once.
 
+    Layers that a stage repeats share its path: what is said of one of them is not said of the
+    others.
+
     Args:
         recipe: resolved.
         layers: of its plan.
     """
-    cautions: dict[str, Caution] = {}
-    checks = (
-        _stages(recipe),
-        _dilated(layers),
-        _scales(layers),
-        _training(recipe),
-        _search(recipe),
-    )
-    for path, sentence in chain.from_iterable(checks):
+    cautions: dict[object, Caution] = {}
+    for path, sentence in _stages(recipe):
+        cautions.setdefault(sentence, (path, sentence))
+    for check in (_dilated, _scales):
+        for path, sentence in check(layers):
+            cautions.setdefault((check, path), (path, sentence))
+    for path, sentence in chain(_training(recipe), _search(recipe)):
         cautions.setdefault(sentence, (path, sentence))
     return list(cautions.values())
 

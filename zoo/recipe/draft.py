@@ -23,7 +23,7 @@ from zoo.recipe.yaml_reader import (
     dotted,
     read_text,
 )
-from zoo.text.shortened import shortened
+from zoo.text.shortened import start_of
 
 # Values of a resolved recipe for each value given: `conv: 8` becomes forty.
 MOST_WRITTEN = 50
@@ -83,7 +83,7 @@ class Draft:
         """
         target, equals, text = override.partition("=")
         path = parse_path(target.strip())
-        origin = f"--set {shortened(override, 200)}"
+        origin = f"--set {start_of(override, 200)}"
         if not equals or path is None:
             raise UsageError(
                 f"{origin}: not a change. Expected PATH=VALUE, "

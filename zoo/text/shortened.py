@@ -33,15 +33,25 @@ def shortened(text: str, line: int = MAX_LINE) -> str:
 
 def _line(text: str, most: int) -> str:
     cut = re.sub(rf"\S{{{MAX_WORD + 1},}}", _word, text)
-    if len(cut) <= most:
-        return cut
-    return f"{cut[:most]} [... {len(cut) - most:,} more characters]"
+    return start_of(cut, most)
 
 
 def _word(match: re.Match[str]) -> str:
     word = match[0]
     left_out = len(word) - _KEPT_START - _KEPT_END
     return f"{word[:_KEPT_START]}[... {left_out:,} characters ...]{word[-_KEPT_END:]}"
+
+
+def start_of(text: str, most: int) -> str:
+    """Returns the start of a text, line breaks included, and how much of it is left out.
+
+    Args:
+        text: of any length.
+        most: characters that are kept.
+    """
+    if len(text) <= most:
+        return text
+    return f"{text[:most]} [... {len(text) - most:,} more characters]"
 
 
 def in_one_line(error: object) -> str:
