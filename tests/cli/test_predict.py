@@ -76,7 +76,7 @@ def test_predict_nothing(trained: Run, tmp_path: Path) -> None:
 
 
 def test_every_file_of_a_folder_is_accounted_for(trained: Run, tmp_path: Path) -> None:
-    """Content decides what is an image, not the ending; what is none is named, also under -q."""
+    """The content tells images from other files. The other files are named, also under -q."""
     folder = tmp_path / "in"
     (folder / "deep" / "__MACOSX").mkdir(parents=True)
     image = Image.fromarray(raw()["test"][0][0, ..., 0])

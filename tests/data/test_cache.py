@@ -72,7 +72,7 @@ def test_what_a_killed_build_left_is_removed_after_a_day(pets: Path, cache: Path
 
 def test_a_full_disk_is_told_before(pets: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(cache_module, "SPARE_BYTES", 2**62)
-    with pytest.raises(EnvironmentFault, match="of free disk; set ZOO_CACHE"):
+    with pytest.raises(EnvironmentFault, match=r"of free disk\. Received .*; set ZOO_CACHE"):
         load(make_recipe({"folder": str(pets)}, loading="resident"))
 
 

@@ -82,7 +82,7 @@ def command() -> Any:
 
 
 def called(arguments: list[str]) -> tuple[int, str, str]:
-    """Exit code, stdout and stderr of the command line; what is not an exit is raised."""
+    """Exit code, stdout and stderr of the command line; exceptions but SystemExit are raised."""
     out, err = io.StringIO(), io.StringIO()
     try:
         with redirect_stdout(out), redirect_stderr(err):

@@ -63,7 +63,7 @@ def test_bodies_together_are_bounded(model_folder: Callable[[str], Path]) -> Non
         assert codes == [200] * 8
         assert client.post(PREDICT, body).code == 200
         assert client.app.predictions.memory.used == 0
-        # Announced bodies, of which little comes, take no memory from others.
+        # A body that is announced, but hardly sent, takes no memory from others.
         opened = [socket.create_connection(("127.0.0.1", client.port)) for _ in range(20)]
         for connection in opened:
             connection.sendall(f"POST {PREDICT} HTTP/1.1\r\nHost: localhost\r\n".encode())

@@ -198,7 +198,7 @@ def _predict(
     """Predict file by file and print each line at once; an unreadable file gets a row too.
 
     Returns:
-        The rows, and notes on files of which decoding loses what they show.
+        The rows, and notes on files whose content decoding loses.
     """
     from zoo.predict import predict as predict_files
     from zoo.progress import progress_bar

@@ -228,7 +228,7 @@ def _train(
     else:
         resumed = Run.open(resume)
         info = resumed.started_info()
-        read_text(resumed)  # Refuses what is no regular file; whether it was edited is seen later.
+        read_text(resumed)  # Refuses all but a regular file. Edits are looked for later.
         loaded = recipes.load(str(resumed.recipe_file))
         begun_with = info["backend"]
         flags |= info.get("flags") or {}

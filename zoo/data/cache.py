@@ -160,9 +160,10 @@ def check_space(cache: Path, needed: int) -> None:
     if not has_space(cache, needed):
         free = shutil.disk_usage(_existing(cache)).free
         raise StorageFault(
-            f"the cache {cache} needs {size_text(needed + SPARE_BYTES)}, {size_text(SPARE_BYTES)} "
-            f"of which stay free. Received {size_text(free)} of free disk; set ZOO_CACHE to a "
-            "folder on a larger disk, or data.loading to streamed.",
+            f"the cache {cache} needs {size_text(needed)}, and leaves {size_text(SPARE_BYTES)} "
+            f"free. Expected {size_text(needed + SPARE_BYTES)} of free disk. Received "
+            f"{size_text(free)}; set ZOO_CACHE to a folder on a larger disk, or data.loading to "
+            "streamed.",
             errno.ENOSPC,
         )
 

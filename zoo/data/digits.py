@@ -77,7 +77,7 @@ def load(
     if needed > free:
         raise EnvironmentFault(
             f"the digits take {needed / 1e9:,.1f} GB at data.image_size "
-            f"[{spec.shape[0]}, {spec.shape[1]}], and are kept in memory, of which "
+            f"[{spec.shape[0]}, {spec.shape[1]}]. They are kept in memory: "
             f"{free / 1e9:,.1f} GB are free. Expected a smaller size: they have 8 x 8 pixels."
         )
     digest = hashlib.sha256(b"digits")

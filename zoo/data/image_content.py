@@ -14,7 +14,7 @@ from zoo.data.samples import Samples
 from zoo.data.spec import ALPHA, BACKGROUNDS, ImageSpec, Range
 from zoo.recipe.pixels import usable_range
 
-SAMPLED_VALUES = 2**18  # Values of an image of which distinct ones are counted, at most.
+SAMPLED_VALUES = 2**18  # The distinct values of an image are counted in a sample of this size.
 LEVELS = 256  # What 8 bits can hold.
 LOST = 8  # A file keeps less than an eighth of its levels: its content is lost,
 REDUCED = 2  # or less than half: reduced.

@@ -25,8 +25,8 @@ class Remedy:
 
     Attributes:
         advice: as part of a sentence: "lower learning_rate in train.optimizer".
-        changes: direction (raise, lower, use or avoid) by what is changed. Empty if no other check
-            could advise the contrary.
+        changes: maps each setting to a direction: raise, lower, use or avoid. Empty if no other
+            check could advise the contrary.
     """
 
     advice: str
