@@ -19,18 +19,16 @@ from PIL import Image
 from typer.testing import CliRunner
 
 import zoo.layers  # noqa: F401 - the old model holds layers of ours
+from tests.exports import answers_here
 from tests.tuning.instant import InstantExecutor
 from tuning import search
 from tuning.executors.base import Finished, Kept, Ready, Started
 from tuning.trial_trainer import TrialTrainer
 from tuning.trials import TrialSpec
 from zoo import backend
-from zoo.artifact import readers
-from zoo.artifact.layout import Artifact
 from zoo.cli import app
 from zoo.data.load import load as load_data
 from zoo.export import parity
-from zoo.export.probes import Probes
 from zoo.recipe import Template
 from zoo.rundir import Run, Search
 
@@ -225,17 +223,7 @@ def test_predict(folder: Path, answers: Any, tmp_path: Path, model: str) -> None
 def test_export(folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The export is compared in this process: that a fresh one reads it is tested elsewhere."""
 
-    def answers(artifact: Artifact, probes: Probes, work: Path) -> dict[str, np.ndarray]:
-        labels, calls = readers.READERS[artifact.format](artifact.model_file)
-        ((name, (kind, call)),) = calls.items()
-        outputs = readers.in_batches(call, probes.pixels.astype(kind), 64)["probabilities"]
-        return {
-            "labels": np.array(labels),
-            f"{name}/probabilities": outputs,
-            f"{name}/again": outputs,
-        }
-
-    monkeypatch.setattr(parity, "_answers", answers)
+    monkeypatch.setattr(parity, "_answers", answers_here)
     found = document("export", folder / "done", "--format", "keras", "--out", tmp_path)
     assert found["parity"]["passed"]
 

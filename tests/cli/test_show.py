@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
 from tests.cli.calls import call, document, require_error, require_error_document
+from zoo.cli.show import _amount
 
 
 def test_show(minimal: Path) -> None:
@@ -40,3 +43,12 @@ def test_missing_data_is_3(minimal: Path, tmp_path: Path) -> None:
     arguments = ["show", minimal, *(word for change in changes for word in ("--set", change))]
     require_error(call(*arguments), 3, "nothere")
     require_error_document(call(*arguments, "--json"), 3, "data", "nothere")
+
+
+@pytest.mark.parametrize(
+    "number, text",
+    [(0, "0"), (999, "999"), (1234567, "1.23 M"), (999_499, "999 k"), (999_900, "1 M")],
+)
+def test_amounts(number: int, text: str) -> None:
+    """Rounding does not reach a thousand of a prefix."""
+    assert _amount(number) == text

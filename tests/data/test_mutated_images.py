@@ -6,9 +6,6 @@
 from __future__ import annotations
 
 import resource
-import signal
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -17,6 +14,7 @@ import PIL
 import pytest
 
 from tests.data.conftest import make_recipe
+from tests.hang import limited
 from tests.mutations import mutated, seeds
 from zoo.data.images import decode
 from zoo.data.load import load
@@ -26,7 +24,7 @@ from zoo.predict import predict
 from zoo.progress import no_progress
 
 CASES, MANY = 150, 3000
-SECONDS, MEGABYTES = 5, 1000  # A file that takes more hangs, or is a bomb.
+MEGABYTES = 1000  # A file that takes more is a bomb.
 SPEC = ImageSpec(16, 12, 3)
 # Training's, and those of recipes with words on transparency and range.
 SPECS = (
@@ -34,20 +32,6 @@ SPECS = (
     replace(SPEC, channels=1, transparency="alpha", value_range=(0.0, 1000.0)),
     replace(SPEC, transparency=(255, 255, 255), value_range=(-10.0, 300.5)),
 )
-
-
-@contextmanager
-def within_seconds(name: str) -> Iterator[None]:
-    def expired(*_: Any) -> None:
-        raise TimeoutError(f"{name}: more than {SECONDS} s")
-
-    before = signal.signal(signal.SIGALRM, expired)
-    signal.setitimer(signal.ITIMER_REAL, SECONDS)
-    try:
-        yield
-    finally:
-        signal.setitimer(signal.ITIMER_REAL, 0)
-        signal.signal(signal.SIGALRM, before)
 
 
 def megabytes() -> float:
@@ -69,7 +53,7 @@ def decoded_or_refused(cases: int) -> int:
     start = megabytes()
     for name, content in mutated(cases):
         for spec in SPECS:
-            with within_seconds(name):
+            with limited(what=name):
                 try:
                     decode(content, spec, measure=spec is not SPECS[1])
                     good += spec is SPEC

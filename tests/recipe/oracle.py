@@ -5,17 +5,17 @@ from __future__ import annotations
 import io
 import json
 import resource
-import signal
 import traceback
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager, redirect_stderr, redirect_stdout, suppress
+from collections.abc import Callable, Iterable
+from contextlib import redirect_stderr, redirect_stdout, suppress
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 import typer
 
+from tests.hang import SECONDS, Hang, limited
 from tests.recipe.mutations import Case
 from tuning.trial_source import dimensions
 from zoo.cli import app
@@ -23,30 +23,9 @@ from zoo.errors import ZooError
 from zoo.recipe import Recipe, Template, dump, load
 from zoo.recipe.space import with_parents
 
-SECONDS = 5.0
 BYTES = 1 << 30
 LONGEST_LINE = 1_200  # Of a message: it lists words, and says what to do.
 LONGEST = 40 * LONGEST_LINE
-
-
-class Hang(Exception):
-    """A case took more than `SECONDS` of the processor: a machine may be busy with other work."""
-
-
-@contextmanager
-def limited(seconds: float = SECONDS) -> Iterator[None]:
-    """Raises `Hang` in the block once it takes too long."""
-
-    def stop(*_: Any) -> None:
-        raise Hang
-
-    before = signal.signal(signal.SIGPROF, stop)
-    signal.setitimer(signal.ITIMER_PROF, seconds)
-    try:
-        yield
-    finally:
-        signal.setitimer(signal.ITIMER_PROF, 0)
-        signal.signal(signal.SIGPROF, before)
 
 
 def most_memory() -> int:

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.recipe.oracle import limited
+from tests.hang import limited
 from zoo.recipe.slow_pattern import why_slow
 
 LONGEST_PATH = "separable_conv10_20_depthwise/kernel"

@@ -9,24 +9,20 @@ from pathlib import Path
 from typing import Any
 
 import keras
-import numpy as np
 import pytest
 
 from tests.conftest import ROOT
-from tests.exports import invoke
+from tests.exports import answers_here, invoke
 from tests.rundir.damage import Material
 from tests.runs import tiny
 from tests.tuning import searches
 from tests.tuning.instant import InstantExecutor
 from tuning import search
 from tuning.search import SearchSettings, begin
-from zoo.artifact import readers
-from zoo.artifact.layout import Artifact
 from zoo.data.digits import raw
 from zoo.data.images import as_png
 from zoo.errors import Interrupted
 from zoo.export import parity
-from zoo.export.probes import Probes
 from zoo.rundir import Run, Search
 from zoo.train import Settings, train
 
@@ -45,17 +41,7 @@ class Stop(keras.callbacks.Callback):
 def in_process(patch: pytest.MonkeyPatch) -> None:
     """Compares exports and runs trials in this process: neither is what is tried here."""
 
-    def answers(artifact: Artifact, probes: Probes, work: Path) -> dict[str, np.ndarray]:
-        labels, calls = readers.READERS[artifact.format](artifact.model_file)
-        ((name, (kind, call)),) = calls.items()
-        outputs = readers.in_batches(call, probes.pixels.astype(kind), 64)["probabilities"]
-        return {
-            "labels": np.array(labels),
-            f"{name}/probabilities": outputs,
-            f"{name}/again": outputs,
-        }
-
-    patch.setattr(parity, "_answers", answers)
+    patch.setattr(parity, "_answers", answers_here)
     patch.setattr(search, "LocalExecutor", InstantExecutor)
     patch.setattr(search, "gpus", list)
 

@@ -81,7 +81,7 @@ def _amount(number: float, unit: str = "") -> str:
     """Format 1234567 as `1.23 M`."""
     units = ((1e18, "E"), (1e15, "P"), (1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k"))
     for factor, prefix in units:
-        if number >= factor:
+        if number >= 0.9995 * factor:  # Less would be rounded to less than 1.
             return f"{number / factor:.3g} {prefix}{unit}"
     return f"{number:g} {unit}".rstrip()
 
