@@ -57,7 +57,7 @@ def answer(request: Any, exports: Exports, pictures: Path, odd_files: Path) -> d
 
 def test_files(exports: Exports, pictures: Path, answer: dict[str, Any]) -> None:
     """Exports answer as the run does, in the order of the arguments."""
-    assert answer.keys() == {"predictions", "notes", "error"}
+    assert answer.keys() == {"predictions", "notes", "unlike_training", "error"}
     predictions = answer["predictions"][: len(GOOD)]
     assert [each["path"] for each in predictions] == [str(pictures / name) for name in GOOD]
     for each, expected in zip(predictions, exports.expected, strict=False):
@@ -67,6 +67,17 @@ def test_files(exports: Exports, pictures: Path, answer: dict[str, Any]) -> None
         shares = dict(zip(each["classes"], each["probabilities"], strict=True))
         assert list(shares) == [str(i) for i in np.argsort(-expected, kind="stable")]
         assert [shares[str(i)] for i in range(10)] == pytest.approx(expected, abs=1e-5)
+
+
+def test_exports_know_the_training_images(exports: Exports, answer: dict[str, Any]) -> None:
+    """Every format tells the same files to be unlike them: of a manifest, or of run.json."""
+    unlike = {each["path"] for each in answer["unlike_training"]}
+    ranges = TrainedRun(exports.run).image_ranges
+    assert ranges is not None
+    for each in answer["predictions"]:
+        if each["error"] is None:
+            pixels = decode(Path(each["path"]), ImageSpec(8, 8, 1)).pixels
+            assert (each["path"] in unlike) == bool(ranges.outside(pixels))
 
 
 def test_a_bad_file_among_good_ones(pictures: Path, answer: dict[str, Any]) -> None:

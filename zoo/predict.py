@@ -13,7 +13,9 @@ import numpy as np
 from zoo.artifact import readers
 from zoo.artifact.layout import Artifact
 from zoo.data.files import BadImage
+from zoo.data.image_ranges import ImageRanges
 from zoo.data.images import ImageSpec, decode
+from zoo.data.odd_files import OddFiles
 from zoo.data.threads import THREADS
 from zoo.errors import DamagedFile, EnvironmentFault, WrongModel
 from zoo.progress import Progress, no_progress
@@ -58,6 +60,10 @@ class Classifier(Protocol):
     def spec(self) -> ImageSpec:
         """How to decode and resize images."""
 
+    @property
+    def image_ranges(self) -> ImageRanges | None:
+        """What most training images lie in; None if it is not known."""
+
     def probabilities(self, images: np.ndarray) -> np.ndarray:
         """Probabilities (n, classes) of uint8 images (n, height, width, channels)."""
 
@@ -80,6 +86,8 @@ class ExportedModel:
         model = artifact.folder if artifact.format == "saved_model" else artifact.model_file
         try:
             self.spec = ImageSpec.from_json(manifest["image"])
+            ranges = manifest.get("image_ranges")
+            self.image_ranges = ranges and ImageRanges.from_json(ranges)
             self.class_names, calls = readers.READERS[artifact.format](model)
         except ImportError as error:
             package = {"onnx": '"zoo-keras[onnx]"', "litert": '"zoo-keras[litert]"'}
@@ -133,7 +141,7 @@ def predict(
     paths: Sequence[Path],
     top: int = 5,
     progress: Progress = no_progress,
-    lost: list[Path] | None = None,
+    odd: OddFiles | None = None,
 ) -> Iterator[Prediction]:
     """Predicts image files in order. A file that cannot be read yields an error and no more.
 
@@ -144,7 +152,7 @@ def predict(
         paths: the files.
         top: number of classes a file.
         progress: called with the number of files done.
-        lost: receives the files of which decoding loses what they show; None: not measured.
+        odd: receives the files whose predictions deserve doubt; None: not measured.
 
     Yields:
         One prediction a file.
@@ -153,11 +161,11 @@ def predict(
 
     def read(path: Path) -> np.ndarray | str:
         try:
-            decoded = decode(path, spec, measure=lost is not None)
+            decoded = decode(path, spec, measure=odd is not None)
         except (BadImage, OSError) as error:
             return str(error)
-        if lost is not None and decoded.content is not None and decoded.content.key is not None:
-            lost.append(path)
+        if odd is not None:
+            odd.add(path, decoded)
         return decoded.pixels
 
     with ThreadPoolExecutor(THREADS, thread_name_prefix="zoo-decode") as pool:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import os
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -121,6 +123,44 @@ def test_links_and_pipes_in_a_folder(trained: Run, pictures: Path, tmp_path: Pat
     glob = document(call("predict", trained, f"{folder}/*", "--json"))
     assert len(glob["predictions"]) == 2
     assert "folders that it matches are left out" in glob["notes"][0]
+
+
+def test_files_unlike_the_training_images(trained: Run, pictures: Path, tmp_path: Path) -> None:
+    """Inverted digits, and values of 0 to 1 saved as bytes, are told; test images are not."""
+    folder = tmp_path / "odd"
+    folder.mkdir()
+    (pictures / "1-broken.png").unlink()
+    for file in pictures.iterdir():
+        pixels = np.asarray(Image.open(file))
+        Image.fromarray(255 - pixels).save(folder / f"inverted-{file.name}")
+    Image.fromarray(pixels // 255).save(folder / "fractions.png")
+    result = call("predict", trained, folder)
+    assert result.exit_code == 0
+    assert "note: 4 of 4 files are unlike the training images, such as" in result.stderr
+    assert "light and dark may be inverted" in result.stderr
+    output = document(call("predict", trained, folder, pictures, "--json"))
+    kinds = {Path(file["path"]).name: file["looks"] for file in output["unlike_training"]}
+    assert kinds.pop("fractions.png") == "black"
+    assert set(kinds.values()) == {"inverted"}
+    assert len(kinds) == 3
+    assert "4 of 7 files" in output["notes"][0]
+
+
+def test_a_run_that_measured_no_training_images(
+    trained: Run, pictures: Path, tmp_path: Path
+) -> None:
+    """Runs of older versions say nothing of files that are unlike them."""
+    (pictures / "1-broken.png").unlink()
+    run = shutil.copytree(trained.folder, tmp_path / "run")
+    info = json.loads((run / "run.json").read_text(encoding="utf-8"))
+    del info["image_ranges"]
+    (run / "run.json").write_text(json.dumps(info), encoding="utf-8")
+    black = pictures / "black.png"
+    Image.new("L", (8, 8)).save(black)
+    result = call("predict", run, pictures)
+    assert (result.exit_code, result.stderr) == (0, "")
+    output = document(call("predict", run, black, "--json"))
+    assert (output["unlike_training"], output["notes"]) == (None, [])
 
 
 def test_predict_large_colour_pictures(trained: Run, tmp_path: Path) -> None:

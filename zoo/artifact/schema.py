@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from zoo.rundir.schema import Stored
+from zoo.rundir.schema import ImageRangesInfo, Pair, Stored
 
 Colour = Annotated[list[Annotated[int, Field(ge=0, le=255)]], Field(min_length=3, max_length=3)]
 Pixels = Annotated[int, Field(ge=1, le=2**20)]
@@ -22,7 +22,7 @@ class ImageInfo(Stored):
     crop_to_aspect_ratio: bool = False
     pad_to_aspect_ratio: bool = False
     transparency: Literal["drop", "alpha"] | Colour = "drop"
-    value_range: Annotated[list[float], Field(min_length=2, max_length=2)] | None = None
+    value_range: Pair | None = None
 
 
 class FileInfo(Stored):
@@ -38,4 +38,5 @@ class Manifest(Stored):
     format: Literal["saved_model", "keras", "onnx", "litert"]
     classes: Annotated[list[str], Field(min_length=1)]
     image: ImageInfo
+    image_ranges: ImageRangesInfo | None = None
     files: dict[str, FileInfo]

@@ -12,6 +12,7 @@ import numpy as np
 from zoo import recipe as recipes
 from zoo.artifact import model_file
 from zoo.batches import EvaluationBatches
+from zoo.data.image_ranges import ImageRanges
 from zoo.data.images import ImageSpec
 from zoo.data.splits import Split, Splits
 from zoo.errors import DataError, WrongModel
@@ -63,6 +64,12 @@ class TrainedRun:
     def spec(self) -> ImageSpec:
         """How to decode and resize images for the model."""
         return ImageSpec.of(self.recipe)
+
+    @property
+    def image_ranges(self) -> ImageRanges | None:
+        """What most training images lie in; None for a run of a version that did not measure it."""
+        ranges = self.info.get("image_ranges")
+        return ranges and ImageRanges.from_json(ranges)
 
     @cached_property
     def model(self) -> keras.Model:

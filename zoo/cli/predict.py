@@ -20,6 +20,7 @@ from zoo.files.user_paths import user_path
 from zoo.text.printable import one_line, quoted
 
 if TYPE_CHECKING:
+    from zoo.data.odd_files import OddFiles
     from zoo.predict import Classifier
 
 MAX_PATH_WIDTH = 60
@@ -58,17 +59,26 @@ def predict(
         if not found.files:
             raise DataError("there is no image to predict.", found.problems)
         classifier = _open_classifier(model, out.note)
-        rows, lost = _predict(
-            out, classifier, found.files, found.problems, top, printing=csv is None
+        from zoo.data.odd_files import OddFiles
+
+        odd = OddFiles(classifier.image_ranges)
+        rows = _predict(
+            out, classifier, found.files, found.problems, top, odd, printing=csv is None
         )
-        found.notes += lost
+        found.notes += odd.notes(len(rows))
         if csv is not None:
             _write_csv(csv, rows, min(top, len(classifier.class_names)))
             if str(csv) != "-":
                 out.text(f"written   {csv}: {len(rows):,} files")
         for note in found.notes:
             out.remark(f"note: {note}")
-        out.result({"predictions": rows, "notes": found.notes})
+        out.result(
+            {
+                "predictions": rows,
+                "notes": found.notes,
+                "unlike_training": odd.unlike_as_json(),
+            }
+        )
         failed = sum(row["error"] is not None for row in rows)
         if failed:
             raise DataError(f"{failed} of {len(rows)} files could not be read.")
@@ -193,20 +203,17 @@ def _predict(
     files: Sequence[Path],
     problems: Sequence[Problem],
     top: int,
+    odd: OddFiles,
+    *,
     printing: bool,
-) -> tuple[list[dict[str, Any]], list[str]]:
-    """Predict file by file and print each line at once; an unreadable file gets a row too.
-
-    Returns:
-        The rows, and notes on files whose content decoding loses.
-    """
+) -> list[dict[str, Any]]:
+    """Predict file by file and print each line at once; an unreadable file gets a row too."""
     from zoo.predict import predict as predict_files
     from zoo.progress import progress_bar
 
     path_width = min(MAX_PATH_WIDTH, max(len(quoted(file)) for file in files))
     name_width = max(len(quoted(name)) for name in classifier.class_names)
     rows: list[dict[str, Any]] = []
-    lost: list[Path] = []
 
     def add(row: dict[str, Any]) -> None:
         rows.append(row)
@@ -218,16 +225,9 @@ def _predict(
     for problem in problems:
         add({"path": problem.file, "classes": [], "probabilities": [], "error": problem.message})
     with progress_bar(out.console()) as progress:
-        for prediction in predict_files(classifier, files, top, progress, lost):
+        for prediction in predict_files(classifier, files, top, progress, odd):
             add(prediction.as_json())
-    if not lost:
-        return rows, []
-    examples = ", ".join(quoted(file) for file in sorted(lost)[:3])
-    return rows, [
-        f"{len(lost):,} of {len(rows):,} files lose what they show when they are decoded as the "
-        f"training images were, such as {examples}: their transparency, or values of more than 8 "
-        "bits, fit the recipe's data.transparency or data.value_range badly"
-    ]
+    return rows
 
 
 def _line(row: dict[str, Any], path_width: int, name_width: int) -> str:

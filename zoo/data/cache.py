@@ -32,7 +32,7 @@ from zoo.errors import StorageFault
 from zoo.files.storage import fault
 from zoo.text.sizes import size_text
 
-FORMAT = 3  # Version of an entry's files and of how images are decoded.
+FORMAT = 4  # Version of an entry's files and of how images are decoded.
 MANIFEST = "manifest.json"
 STATISTICS = "statistics.npz"
 BUILDING = ".building-"
@@ -58,7 +58,9 @@ class Entry:
         if STATISTICS not in self.manifest["sizes"]:
             return None
         with np.load(self.folder / STATISTICS) as stored:
-            return PixelStatistics(int(stored["count"]), stored["sums"], stored["squares"])
+            return PixelStatistics(
+                int(stored["count"]), stored["sums"], stored["squares"], stored["histograms"]
+            )
 
     def labels(self, split: str) -> np.ndarray:
         """Returns the labels of a split, int32 (n,)."""
@@ -219,6 +221,7 @@ def save_statistics(folder: Path, statistics: PixelStatistics) -> None:
         count=statistics.count,
         sums=statistics.sums,
         squares=statistics.squares,
+        histograms=statistics.histograms,
     )
 
 

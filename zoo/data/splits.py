@@ -12,7 +12,9 @@ from typing import Protocol
 
 import numpy as np
 
+from zoo.data import image_ranges
 from zoo.data.files import BadImage, read_file
+from zoo.data.image_ranges import ImageRanges
 from zoo.data.images import ImageSpec, as_png, decode
 from zoo.data.pixel_statistics import PixelStatistics
 from zoo.data.threads import THREADS
@@ -20,6 +22,7 @@ from zoo.errors import DataError, Problem
 from zoo.text.printable import quoted
 
 CHUNK_BYTES = 16 * 2**20  # Images that `pixel_statistics` reads at once.
+SAMPLE = 10_000  # Images that `ranges_of` looks at where it must read them.
 
 
 class Split(Protocol):
@@ -199,6 +202,22 @@ def pixel_statistics(split: Split) -> PixelStatistics:
         indices = np.arange(start, min(start + chunk, len(split)))
         total += PixelStatistics.of(split.images(indices))
     return total
+
+
+def ranges_of(split: Split) -> ImageRanges:
+    """Returns the ranges in which the images of a split lie.
+
+    They are taken from the split's statistics where these are known, else from an even sample.
+
+    Raises:
+        ValueError: the split is empty.
+        DataError: an image cannot be read any more.
+    """
+    statistics = split.statistics
+    if statistics is None:
+        count = min(SAMPLE, len(split))
+        statistics = pixel_statistics(Subset(split, np.arange(count) * len(split) // count))
+    return image_ranges.of_histograms(statistics.histograms)
 
 
 def encoded_images(split: Split, indices: np.ndarray, *, as_alpha: bool = False) -> list[bytes]:

@@ -64,6 +64,7 @@ def manifest(
         "format": artifact.format,
         "classes": trained.class_names,
         "image": asdict(ImageSpec.of(trained.recipe)),
+        "image_ranges": info.get("image_ranges"),
         "signatures": list(parity["signatures"]),
         "made": {"by": f"zoo {__version__}", "at": time.strftime(TIME_FORMAT, time.gmtime())},
         "versions": {**versions(), **_converter_versions(artifact.format)},

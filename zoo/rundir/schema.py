@@ -20,6 +20,7 @@ Count = Annotated[int, Field(ge=0)]
 Seconds = Annotated[float, Field(ge=0)]
 Fraction = Annotated[float, Field(ge=0, le=1)]
 Versions = dict[str, str | None]
+Pair = Annotated[list[float], Field(min_length=2, max_length=2)]
 
 
 class Stored(BaseModel):
@@ -47,6 +48,15 @@ class NormalisationInfo(Stored):
     kind: str
     scale: Any
     offset: Any
+
+
+class ImageRangesInfo(Stored):
+    """`image_ranges` of run.json and of manifests: `zoo.data.image_ranges.ImageRanges`."""
+
+    images: Annotated[int, Field(ge=1)]
+    mean: Pair
+    std: Pair
+    red_minus_blue: Pair | None = None
 
 
 class Extension(Stored):
@@ -88,7 +98,8 @@ class RunInfo(Stored):
     data: DataInfo | None = None
     class_names: Annotated[list[str], Field(min_length=1)] | None = None
     normalisation: NormalisationInfo | None = None
-    value_range: Annotated[list[float], Field(min_length=2, max_length=2)] | None = None
+    value_range: Pair | None = None
+    image_ranges: ImageRangesInfo | None = None
     flags: Flags | None = None
     extended: list[Extension] | None = None
     epochs: Count | None = None

@@ -13,7 +13,7 @@ import keras
 
 from zoo import __version__, backend
 from zoo.data.normalise import Normalisation
-from zoo.data.splits import Splits
+from zoo.data.splits import Splits, ranges_of
 from zoo.recipe import Recipe, dump
 from zoo.recipe.monitors import Monitor
 from zoo.rundir.recipe_text import text_digest
@@ -69,6 +69,7 @@ def at_start(recipe: Recipe, data: Splits, scaling: Normalisation, loop: str) ->
         "class_names": list(data.class_names),
         "normalisation": scaling.as_json(),
         "value_range": data.value_range,
+        "image_ranges": ranges_of(data.train).as_json(),
     }
 
 
