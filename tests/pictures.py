@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import struct
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -64,6 +64,35 @@ def png_of(values: np.ndarray, color_type: int, interlaced: bool = False) -> byt
         for row in values[top::down, left::across]
     )
     return png(width, height, 8 * values.itemsize, color_type, raw, interlaced)
+
+
+def tiff(
+    values: np.ndarray, order: str = "<", *, planar: int = 1, extra: Sequence[int] = ()
+) -> bytes:
+    """An uncompressed TIFF of one strip; Pillow writes none of 16-bit colours."""
+    height, width, channels = values.shape
+    bits = 8 * values.itemsize
+    body = values.astype(values.dtype.newbyteorder(order)).tobytes()
+    kind = {"u": 1, "i": 2, "f": 3}[values.dtype.kind]
+    entries: list[tuple[int, int, Sequence[int]]] = [
+        (256, 4, [width]), (257, 4, [height]), (258, 3, [bits] * channels), (259, 3, [1]),
+        (262, 3, [2 if channels >= 3 else 1]), (273, 4, [8]), (277, 3, [channels]),
+        (278, 4, [height]), (279, 4, [len(body)]), (284, 3, [planar]),
+        *([(338, 3, extra)] if extra else []), (339, 3, [kind] * channels),
+    ]  # fmt: skip
+    start = 8 + len(body) + len(body) % 2
+    behind = start + 2 + 12 * len(entries) + 4
+    directory, tail = struct.pack(f"{order}H", len(entries)), b""
+    for tag, form, numbers in entries:
+        packed = struct.pack(f"{order}{len(numbers)}{'IH'[form == 3]}", *numbers)
+        if len(packed) > 4:
+            at = struct.pack(f"{order}I", behind + len(tail))
+            tail += packed
+        else:
+            at = packed.ljust(4, b"\0")
+        directory += struct.pack(f"{order}HHI", tag, form, len(numbers)) + at
+    head = (b"II*\0" if order == "<" else b"MM\0*") + struct.pack(f"{order}I", start)
+    return head + body + b"\0" * (len(body) % 2) + directory + b"\0\0\0\0" + tail
 
 
 def few_greys(depth: int) -> bytes:

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from tests.pictures import encoded, png_of
+from tests.pictures import encoded, png_of, tiff
 
 CLASSES = ("disc", "square")
 SIDE = 16
@@ -55,6 +55,12 @@ def unit_floats(label: int, number: int) -> bytes:
 def hounsfield(label: int, number: int) -> bytes:
     values = _noisy(label, number, 2000, 1500) - 1000
     return encoded(Image.fromarray(values.astype(np.int32)), "TIFF")
+
+
+def with_near_infrared(label: int, number: int) -> bytes:
+    """A TIFF of red, green, blue and a fourth band of no stated meaning."""
+    bands = [_noisy(label, number + i, 190, 60) for i in range(4)]
+    return tiff(np.stack(bands, -1).astype(np.uint8), extra=(0,))
 
 
 def black_in_alpha(label: int, number: int) -> bytes:

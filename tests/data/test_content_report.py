@@ -156,3 +156,10 @@ def test_images_of_one_colour_are_noted_and_kept(tmp_path: Path) -> None:
 
 def test_plain_images_are_not_noted(tmp_path: Path) -> None:
     assert not notes(tmp_path / "set", shapes.plain)
+
+
+def test_bands_that_are_left_out_are_noted(tmp_path: Path) -> None:
+    note = notes(tmp_path / "set", shapes.with_near_infrared)
+    assert note.startswith("20 of 20 images have bands beside their colours (near infrared, say)")
+    assert "such as disc/" in note
+    assert "bands" not in notes(tmp_path / "plain", shapes.plain)

@@ -11,13 +11,14 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tests.pictures import encoded, noise, palette, png, scene
+from tests.pictures import encoded, noise, palette, png, scene, tiff
 from zoo.data.files import BadImage
 from zoo.data.images import ImageSpec, decode, fit
 
 SPEC = ImageSpec(4, 6, 3)
 GREY = ImageSpec(4, 6, 1)
 RED = (200, 10, 30)
+BANDS = np.zeros((4, 6, 8), np.uint8)
 
 
 @pytest.mark.parametrize("format", ["PNG", "BMP", "GIF", "TIFF", "WEBP", "JPEG"])
@@ -141,6 +142,10 @@ def test_animated_files_give_their_first_frame(format: str) -> None:
             "floating-point values, 0 to 0: .* data.value_range",
         ),
         (encoded(Image.new("I", (6, 4), 2**20), "TIFF"), "integers beyond 16 bits, 1.04858e.06 to"),
+        (tiff(BANDS), "a TIFF .* not read: 8 bands of 8 bits, said to be RGB. Expected grey, RGB"),
+        (tiff(BANDS[..., :6].astype("u2"), ">", planar=2), "6 bands of 16 bits, .*separate planes"),
+        (tiff(BANDS[..., :2]), "2 bands of 8 bits, said to be grey"),
+        (tiff(BANDS)[:300], "cut short|broken header"),
     ],
 )
 def test_bad_images(content: bytes, reason: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -79,3 +80,12 @@ def test_the_note() -> None:
     assert [entry["path"] for entry in odd.unlike_as_json() or []] == ["0.png", "2.png", "3.png"]
     assert odd.notes(599) != []
     assert odd.notes(600) == []  # Among so many, three are there by chance.
+
+
+def test_bands_that_are_left_out() -> None:
+    odd = OddFiles(None)
+    odd.add(Path("a.tif"), Decoded(DIGIT, 1, (20, 20), "RGB", replace(PLAIN, left_out=1)))
+    odd.add(Path("b.tif"), Decoded(DIGIT, 1, (20, 20), "RGB", PLAIN))
+    (note,) = odd.notes(2)
+    assert note.startswith("1 of 2 files have bands beside their colours")
+    assert "a.tif" in note

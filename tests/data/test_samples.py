@@ -11,7 +11,18 @@ import numpy as np
 import pytest
 from PIL import Image, ImageCms
 
-from tests.pictures import clear, deep, encoded, few_greys, noise, palette, png_of, scene
+from tests.pictures import (
+    clear,
+    deep,
+    encoded,
+    few_greys,
+    inked,
+    noise,
+    palette,
+    png_of,
+    scene,
+    tiff,
+)
 from zoo.data.images import decode
 from zoo.data.samples import Samples, is_deep, read
 from zoo.data.spec import BadImage, ImageSpec
@@ -27,35 +38,6 @@ def samples(content: bytes) -> Samples:
         return read(image, content, depth=True, alpha=True)
 
 
-def tiff(
-    values: np.ndarray, order: str = "<", *, planar: int = 1, extra: int | None = None
-) -> bytes:
-    """An uncompressed TIFF of one strip; Pillow writes none of 16-bit colours."""
-    height, width, channels = values.shape
-    bits = 8 * values.itemsize
-    body = values.astype(values.dtype.newbyteorder(order)).tobytes()
-    kind = {"u": 1, "i": 2, "f": 3}[values.dtype.kind]
-    entries = [
-        (256, 4, [width]), (257, 4, [height]), (258, 3, [bits] * channels), (259, 3, [1]),
-        (262, 3, [2 if channels >= 3 else 1]), (273, 4, [8]), (277, 3, [channels]),
-        (278, 4, [height]), (279, 4, [len(body)]), (284, 3, [planar]),
-        *([(338, 3, [extra])] if extra is not None else []), (339, 3, [kind] * channels),
-    ]  # fmt: skip
-    start = 8 + len(body) + len(body) % 2
-    behind = start + 2 + 12 * len(entries) + 4
-    directory, tail = struct.pack(f"{order}H", len(entries)), b""
-    for tag, form, numbers in entries:
-        packed = struct.pack(f"{order}{len(numbers)}{'IH'[form == 3]}", *numbers)
-        if len(packed) > 4:
-            at = struct.pack(f"{order}I", behind + len(tail))
-            tail += packed
-        else:
-            at = packed.ljust(4, b"\0")
-        directory += struct.pack(f"{order}HHI", tag, form, len(numbers)) + at
-    head = (b"II*\0" if order == "<" else b"MM\0*") + struct.pack(f"{order}I", start)
-    return head + body + b"\0" * (len(body) % 2) + directory + b"\0\0\0\0" + tail
-
-
 @pytest.mark.parametrize(
     "content, expected",
     [
@@ -66,7 +48,7 @@ def tiff(
         (png_of(GREY[..., None], 0), GREY),
         (tiff(COLOURS), COLOURS),
         (tiff(COLOURS, ">"), COLOURS),
-        (tiff(FOUR, extra=2), FOUR[..., :3]),
+        (tiff(FOUR, extra=(2,)), FOUR[..., :3]),
         (tiff(GREY[..., None]), GREY),
         (tiff(GREY[..., None], ">"), GREY),
         (tiff(GREY[..., None].astype(np.int16)), GREY.astype(np.int16)),
@@ -184,3 +166,26 @@ def test_a_range_maps_its_ends_to_0_and_255() -> None:
         values[0, 2] = bad
         with pytest.raises(BadImage, match="not all values are finite"):
             decode(encoded(Image.fromarray(values), "TIFF"), ImageSpec(1, 6, 1, value_range=(0, 1)))
+
+
+@pytest.mark.parametrize(
+    "content, left_out",
+    [
+        (tiff(FOUR.astype(np.uint8), extra=(0,)), 1),
+        (tiff(FOUR, extra=(0,)), 1),
+        (tiff(FOUR[..., [0, 1, 2, 3, 3]].astype(np.uint8), extra=(0, 0)), 2),
+        (tiff(FOUR[..., [0, 1, 2, 3, 3]].astype(np.uint8), extra=(2, 0)), 1),  # Alpha, and one.
+        (tiff(FOUR[..., :2].astype(np.uint8), extra=(0,)), 1),
+        (tiff(FOUR, extra=(2,)), 0),
+        (tiff(COLOURS), 0),
+        (encoded(inked(noise()), "TIFF"), 0),
+        (encoded(palette(noise()), "TIFF"), 0),
+        (encoded(clear(noise()), "PNG"), 0),
+        (encoded(noise(), "JPEG"), 0),
+    ],
+)
+def test_bands_that_are_left_out(content: bytes, left_out: int) -> None:
+    assert samples(content).left_out == left_out
+    measured = decode(content, ImageSpec(9, 7, 3), measure=True).content
+    assert measured is not None
+    assert measured.left_out == left_out

@@ -53,7 +53,10 @@ def test_the_findings_say_how_many(tmp_path: Path) -> None:
     for number in range(4):
         (folder / "disc" / f"{number}.png").write_bytes(shapes.black_in_alpha(0, number))
         (folder / "square" / f"{number}.png").write_bytes(shapes.x_ray(1, number))
+        (folder / "square" / f"{number + 4}.png").write_bytes(shapes.with_near_infrared(1, number))
     findings = new(str(folder), tmp_path / "set.yaml").findings
+    assert findings.pixels.left_out == 4
+    assert any(note.startswith("4 of 20 images have bands beside") for note in findings.all_notes())
     assert "4 of 20 images have transparent parts" in findings.all_notes()
     assert any(
         note.startswith("4 of 20 images have more than 8 bits a channel, with values from ")

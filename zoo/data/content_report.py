@@ -12,6 +12,7 @@ from zoo.data.content_summary import (
     EMPTIED,
     FLAT,
     KEYS,
+    LEFT_OUT,
     REDUCED,
     SHRUNK,
     TRANSPARENCY,
@@ -20,7 +21,7 @@ from zoo.data.content_summary import (
     ContentSummary,
 )
 from zoo.errors import DataError, Problem
-from zoo.recipe.pixels import as_yaml, has_outliers
+from zoo.recipe.pixels import MORE_BANDS, as_yaml, has_outliers
 from zoo.recipe.schema import Data
 from zoo.text.printable import quoted
 
@@ -94,6 +95,10 @@ def notes(summary: ContentSummary, data: Data, class_names: Sequence[str]) -> li
     kept_flat -= sum(map(summary.total, EMPTIED.values()))
     if kept_flat > 0:
         lines.append(f"{kept_flat:,} images are of one colour, such as {_named(summary, FLAT)}")
+    if summary.total(LEFT_OUT):
+        lines.append(
+            f"{_images(summary, LEFT_OUT)} have {MORE_BANDS}, such as {_named(summary, LEFT_OUT)}"
+        )
     return lines + _choices(summary, data) + _colours(summary, data)
 
 

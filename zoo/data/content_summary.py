@@ -15,8 +15,8 @@ EXAMPLES = 10
 # What an image can be counted as: the keys that would keep what it shows, and more.
 KEYS = TRANSPARENCY, VALUE_RANGE, COLOR_MODE = ("transparency", "value_range", "color_mode")
 EMPTIED = {key: f"emptied by {key}" for key in KEYS}  # Those that become one colour altogether.
-FLAT, SHRUNK, REDUCED, TRANSPARENT, DEEP, COLOURED = (
-    "flat", "shrunk", "reduced", "transparent", "deep", "coloured",
+FLAT, SHRUNK, REDUCED, TRANSPARENT, DEEP, COLOURED, LEFT_OUT = (
+    "flat", "shrunk", "reduced", "transparent", "deep", "coloured", "left out",
 )  # fmt: skip
 
 
@@ -121,6 +121,7 @@ def _kinds(content: Content) -> list[str]:
         TRANSPARENT: content.transparent,
         DEEP: content.limits is not None,
         COLOURED: content.hue is not None,
+        LEFT_OUT: content.left_out > 0,
     }
     kinds = [what for what, is_so in flags.items() if is_so]
     if content.key is not None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -44,6 +44,7 @@ class Content:
             `transparency`, `value_range` or `color_mode`; None if it is not.
         hue: mean of (red - green, blue - green) for coloured images in a recipe of grey ones, on
             a scale of -255 to 255; None for grey files, or in a recipe of colours.
+        left_out: number of bands of a TIFF that are left out.
     """
 
     flat: bool
@@ -57,6 +58,7 @@ class Content:
     levels: int = 0
     key: str | None = None
     hue: tuple[float, float] | None = None
+    left_out: int = 0
 
     @property
     def reduced(self) -> bool:
@@ -85,7 +87,7 @@ def measured(
     flat = _looks_flat(decoded) and is_flat(decoded)
     hue = _hue(samples) if spec.channels == 1 else None
     if not flat and hue is None and samples.deep is None and samples.alpha is None:
-        return PLAIN
+        return replace(PLAIN, left_out=samples.left_out) if samples.left_out else PLAIN
     transparent = samples.alpha is not None and bool(samples.alpha.min() < 255)
     limits = middle = None
     in_file = possible = levels = 0
@@ -110,7 +112,8 @@ def measured(
         else:
             key = "value_range" if differing else "color_mode"
     return Content(
-        flat, emptied, shrunk, transparent, limits, middle, in_file, possible, levels, key, hue
+        flat, emptied, shrunk, transparent, limits, middle, in_file, possible, levels, key, hue,
+        samples.left_out,
     )  # fmt: skip
 
 

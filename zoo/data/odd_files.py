@@ -13,6 +13,7 @@ import numpy as np
 
 from zoo.data.image_ranges import MEAN, RED_MINUS_BLUE, STD, ImageRanges
 from zoo.data.images import Decoded
+from zoo.recipe.pixels import MORE_BANDS
 from zoo.text.printable import quoted
 
 NAMED = 3  # Examples in a note.
@@ -65,15 +66,19 @@ class OddFiles:
     Args:
         ranges: of the training images; None if the run or the export does not know them.
         lost: files of which decoding loses what they show.
+        left_out: files of which bands are left out.
         unlike: files that are unlike the training images.
     """
 
     ranges: ImageRanges | None
     lost: list[Path] = field(default_factory=list)
+    left_out: list[Path] = field(default_factory=list)
     unlike: list[UnlikeTraining] = field(default_factory=list)
 
     def add(self, path: Path, decoded: Decoded) -> None:
         """Looks at one file, decoded with its content measured."""
+        if decoded.content is not None and decoded.content.left_out:
+            self.left_out.append(path)
         if decoded.content is not None and decoded.content.key is not None:
             self.lost.append(path)  # Which explains whatever its pixels look like.
             return
@@ -101,6 +106,11 @@ class OddFiles:
                 f"as the training images were, such as {_named(sorted(self.lost))}: their "
                 "transparency, or values of more than 8 bits, fit the recipe's data.transparency "
                 "or data.value_range badly"
+            )
+        if self.left_out:
+            lines.append(
+                f"{len(self.left_out):,} of {files:,} files have {MORE_BANDS}, such as "
+                f"{_named(sorted(self.left_out))}"
             )
         if self.ranges and len(self.unlike) > BY_CHANCE * files:
             lines.append(self._unlike_note(files, self.ranges))

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 from PIL import Image, ImageCms
 
+from zoo.data import tiff
 from zoo.data.spec import BadImage
 
 ALPHA_MODES = ("LA", "RGBA", "PA", "La", "RGBa")
@@ -31,12 +32,14 @@ class Samples:
             bits, of an integer or a floating-point type; None for 8 bits, or where not asked for.
         alpha: uint8 (height, width); None where the file has none, or where not asked for.
         cut: whether the file has 16 bits of which only the high byte can be read.
+        left_out: number of bands of a TIFF that are left out.
     """
 
     image: Image.Image
     deep: np.ndarray | None = None
     alpha: np.ndarray | None = None
     cut: bool = False
+    left_out: int = 0
 
 
 def read(image: Any, content: bytes, *, depth: bool, alpha: bool) -> Samples:
@@ -55,8 +58,9 @@ def read(image: Any, content: bytes, *, depth: bool, alpha: bool) -> Samples:
     tiles = list(getattr(image, "tile", ()))
     raw_mode = _raw_mode(tiles[0]) if tiles else ""
     key = image.info.get("transparency")
-    if image.format == "TIFF" and _has_deep_planes(image):
+    if image.format == "TIFF" and tiff.has_deep_planes(image):
         raise BadImage("a TIFF of 16 bits in separate planes. Expected interleaved channels")
+    left_out = tiff.left_out_bands(image)
     image.load()
     if image.format == "GIF":
         return _gif(image)
@@ -71,7 +75,7 @@ def read(image: Any, content: bytes, *, depth: bool, alpha: bool) -> Samples:
             image, ImageCms.createProfile("LAB"), ImageCms.createProfile("sRGB"), outputMode="RGB"
         )
     cut = depth and deep is None and ";16" in raw_mode
-    return Samples(image, deep, opacity, cut)
+    return Samples(image, deep, opacity, cut, left_out)
 
 
 def is_deep(image: Any) -> bool:
@@ -121,13 +125,6 @@ def _raw_mode(tile: Any) -> str:
     args = tile[3]
     first = args[0] if isinstance(args, tuple | list) and args else args
     return first if isinstance(first, str) else ""
-
-
-def _has_deep_planes(image: Any) -> bool:
-    """Whether a TIFF holds channels of more than 8 bits one after the other: Pillow misreads it."""
-    bits = image.tag_v2.get(258, ())
-    is_planar = image.tag_v2.get(284) == 2 and isinstance(bits, tuple)
-    return bool(is_planar and max(bits[1:], default=0) > 8)
 
 
 def _deep(image: Any, content: bytes, tiles: list[Any], raw_mode: str) -> np.ndarray | None:

@@ -91,6 +91,7 @@ def summary(facts: Iterable[tuple[bool, PixelFacts]]) -> PixelFindings:
         limits=limits,
         middle=middle,
         flat=sum(fact.content.flat and not fact.content.emptied for _, fact in images),
+        left_out=sum(fact.content.left_out > 0 for _, fact in images),
     )
 
 

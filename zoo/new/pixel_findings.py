@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from zoo.recipe.pixels import has_outliers, usable_range
+from zoo.recipe.pixels import MORE_BANDS, has_outliers, usable_range
 
 Range = tuple[float, float]
 
@@ -31,6 +31,7 @@ class PixelFindings:
         limits: smallest and largest value of deep training images; None for none.
         middle: the same without the outliers of each image.
         flat: number of images of one colour.
+        left_out: number of images with bands that are left out.
     """
 
     images: int = 0
@@ -44,6 +45,7 @@ class PixelFindings:
     limits: Range | None = None
     middle: Range | None = None
     flat: int = 0
+    left_out: int = 0
 
     @property
     def transparency(self) -> str | None:
@@ -77,6 +79,8 @@ class PixelFindings:
             )
         if self.flat:
             lines.append(f"{self.flat:,} of {self.images:,} images are of one colour")
+        if self.left_out:
+            lines.append(f"{self.left_out:,} of {self.images:,} images have {MORE_BANDS}")
         return lines
 
     def as_json(self) -> dict[str, Any]:

@@ -12,6 +12,7 @@ from zoo.recipe.fields import Choice, Model, NoOptions
 from zoo.recipe.shown import cut
 
 MAX_VALUE, MIN_WIDTH = 1e12, 1e-6
+MORE_BANDS = "bands beside their colours (near infrared, say), which are left out"
 OUTLYING = 4  # Times the range without outliers: outliers stretch the whole range.
 
 

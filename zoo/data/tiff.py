@@ -1,0 +1,56 @@
+"""What sets TIFF apart: images of any number of bands, of which readers know few kinds."""
+
+from __future__ import annotations
+
+import io
+from typing import Any
+
+from PIL import TiffImagePlugin
+
+BITS, PHOTOMETRIC, SAMPLES, PLANAR = 258, 262, 277, 284  # Tags.
+COLOURS = {0: "grey", 1: "grey", 2: "RGB", 3: "palette", 5: "CMYK", 6: "YCbCr", 8: "Lab"}
+
+
+def left_out_bands(image: Any) -> int:
+    """Returns how many bands of an opened image its reader leaves out.
+
+    These are bands of no stated meaning after the colours and alpha, such as near infrared.
+
+    Args:
+        image: as `PIL.Image.open` returns it.
+    """
+    if image.format != "TIFF":
+        return 0
+    return max(0, int(image.tag_v2.get(SAMPLES, 1)) - len(image.getbands()))
+
+
+def has_deep_planes(image: Any) -> bool:
+    """Whether a TIFF holds channels of more than 8 bits one after the other: Pillow misreads it."""
+    bits = image.tag_v2.get(BITS, ())
+    is_planar = image.tag_v2.get(PLANAR) == 2 and isinstance(bits, tuple)
+    return bool(is_planar and max(bits[1:], default=0) > 8)
+
+
+def unread_kind(content: bytes) -> str | None:
+    """Says what a TIFF holds that no reader knows; None if its header cannot be read.
+
+    Args:
+        content: of the file.
+    """
+    try:
+        head = content[: 16 if 43 in content[2:4] else 8]
+        tags = TiffImagePlugin.ImageFileDirectory_v2(head)
+        with io.BytesIO(content) as stream:
+            stream.seek(tags.next)
+            tags.load(stream)
+        bands, bits, kind = tags.get(SAMPLES, 1), tags.get(BITS, (1,)), tags.get(PHOTOMETRIC, -1)
+        planes = ", in separate planes" if bands > 1 and tags.get(PLANAR) == 2 else ""
+        depths = "/".join(str(depth) for depth in sorted(set(bits)))
+    except Exception:  # Pillow raises errors of any class on broken headers.
+        return None
+    colours = COLOURS.get(kind, "of another kind")
+    return (
+        f"a TIFF of a kind that is not read: {bands} band{'s' * (bands != 1)} of {depths} bits, "
+        f"said to be {colours}{planes}. Expected grey, RGB or CMYK; save the bands that matter as "
+        "RGB"
+    )
