@@ -14,12 +14,13 @@ from typing import Any
 
 from zoo import plan
 from zoo.errors import Problem, RecipeError, UsageError
+from zoo.recipe import foreign
 from zoo.recipe.draft import Draft
 from zoo.recipe.overrides import with_values
 from zoo.recipe.resolve import dump_data
 from zoo.recipe.schema import Recipe
 from zoo.recipe.shipped import find
-from zoo.recipe.yaml_reader import Document, read_file, read_text
+from zoo.recipe.yaml_reader import Document, read_text
 
 Warn = Callable[[Problem], None]
 Say = Callable[[str], None]
@@ -140,7 +141,7 @@ class Template:
 
 
 def _draft(recipe: str, overrides: Sequence[str]) -> Draft:
-    draft = Draft(read_file(find(recipe)))
+    draft = Draft(foreign.read(find(recipe)))
     for override in overrides:
         draft.override(override)
     return draft

@@ -26,5 +26,8 @@ def test_no_such_recipe() -> None:
 
 
 def test_a_folder_is_no_recipe(tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match="is a folder. Expected a recipe"):
+    with pytest.raises(UsageError, match="is a folder. Expected a recipe.*`zoo new .*` writes one"):
+        find(str(tmp_path))
+    (tmp_path / "recipe.yaml").touch()
+    with pytest.raises(UsageError, match="the recipe of this run is .*recipe.yaml"):
         find(str(tmp_path))

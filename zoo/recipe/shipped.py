@@ -35,7 +35,15 @@ def find(recipe: str) -> Path:
     if recipe in names:
         return names[recipe]
     if path.is_dir():
-        raise UsageError(f"{recipe} is a folder. Expected a recipe: a YAML file or a shipped name.")
+        own = path / "recipe.yaml"
+        hint = (
+            f"the recipe of this run is {own}"
+            if own.is_file()
+            else f"`zoo new {recipe}` writes one for a folder of images"
+        )
+        raise UsageError(
+            f"{recipe} is a folder. Expected a recipe: a YAML file or a shipped name; {hint}."
+        )
     close = get_close_matches(recipe, names, n=1)
     hint = f" Did you mean '{close[0]}'?" if close else ""
     raise UsageError(
