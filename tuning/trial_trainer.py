@@ -32,8 +32,9 @@ from zoo.recipe import Recipe
 from zoo.recipe.resolve import with_value_range
 from zoo.rundir import Run, write_text
 from zoo.train import checkpoint, components, run_metadata
+from zoo.train.best_model import save_bare
 from zoo.train.divergence import LossDiverged
-from zoo.train.epoch_records import BestEpoch, MetricsLogger, save_bare
+from zoo.train.epoch_records import BestEpoch, MetricsLogger
 from zoo.train.fit_callbacks import FitCallbacks, StepLosses
 from zoo.train.loop.choose import choose
 from zoo.train.loop.device_loop import DeviceLoop

@@ -6,6 +6,7 @@ So files, copies and exports name and hold Keras's layer, and predictions keep t
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import keras
@@ -19,28 +20,33 @@ def accelerate(layer: keras.Layer) -> keras.Layer:
 
     Args:
         layer: of any class. With TensorFlow on a CPU, `BatchNormalization` and `MaxPooling2D` are
-            changed; with JAX, `MaxPooling2D` (zoo/model/jax_pooling.py). XLA, which compiles for a
-            GPU and with JAX, fuses batch norm anyway.
+            changed; with JAX, `MaxPooling2D` (zoo/model/jax_pooling.py), and on a GPU
+            `BatchNormalization` (zoo/model/jax_batch_norm.py).
 
     Returns:
         The same layer.
     """
-    if keras.backend.backend() == "jax" and type(layer) is keras.layers.MaxPooling2D:
-        from zoo.model import jax_pooling
+    is_batch_norm = type(layer) is keras.layers.BatchNormalization
+    if keras.backend.backend() == "jax":
+        if type(layer) is keras.layers.MaxPooling2D:
+            from zoo.model import jax_pooling
 
-        return jax_pooling.accelerate(layer)
+            return jax_pooling.accelerate(layer)
+        if is_batch_norm and backend.on_gpu():
+            _accelerate_batch_norm(layer, _jax_batch_norm)
+        return layer
     if keras.backend.backend() != "tensorflow" or backend.on_gpu():
         return layer
-    if type(layer) is keras.layers.BatchNormalization:
-        _accelerate_batch_norm(layer)
+    if is_batch_norm:
+        _accelerate_batch_norm(layer, _fused_batch_norm)
     # oneDNN, which TensorFlow uses on some processors, has a fast gradient of its own.
     elif type(layer) is keras.layers.MaxPooling2D and not backend.has_onednn():
         _accelerate_max_pool(layer)
     return layer
 
 
-def _accelerate_batch_norm(layer: Any) -> None:
-    """Computes a training step of batch norm with TensorFlow's fused operation.
+def _accelerate_batch_norm(layer: Any, normalise: Callable[[Any, Any], Any]) -> None:
+    """Computes a training step of batch norm with `normalise(layer, inputs)`, where it can be used.
 
     Keras composes it of a dozen operations, each of which reads or writes the whole activation.
     """
@@ -48,14 +54,14 @@ def _accelerate_batch_norm(layer: Any) -> None:
 
     def call(inputs: Any, training: bool | None = None, mask: Any = None) -> Any:
         if training and layer.trainable and mask is None and _can_fuse(layer, inputs):
-            return _fused_batch_norm(layer, inputs)
+            return normalise(layer, inputs)
         return keras_call(inputs, training=training, mask=mask)
 
     layer.call = call
 
 
 def _can_fuse(layer: Any, inputs: Any) -> bool:
-    """Whether the fused operation can compute what the layer computes.
+    """Whether a faster operation can compute what the layer computes.
 
     It takes images with a known number of channels, which come last, and computes in float32.
     """
@@ -97,9 +103,26 @@ def _fused_batch_norm(layer: Any, inputs: Any) -> Any:
     # The operation divides the sum of squares by n - 1 (by 1 where n is 1), Keras by n.
     size = tf.cast(tf.size(inputs) // channels, "float32")
     variance = unbiased_variance * (tf.maximum(size - 1.0, 1.0) / size)
+    _update_moving(layer, mean, variance)
+    return ops.cast(outputs, layer.compute_dtype)
+
+
+def _jax_batch_norm(layer: Any, inputs: Any) -> Any:
+    """Does what `_fused_batch_norm` does, on JAX."""
+    from zoo.model.jax_batch_norm import batch_norm
+
+    channels = inputs.shape[-1]
+    gamma = ops.convert_to_tensor(layer.gamma) if layer.scale else ops.ones([channels])
+    beta = ops.convert_to_tensor(layer.beta) if layer.center else ops.zeros([channels])
+    outputs, mean, variance = batch_norm(inputs, gamma, beta, layer.epsilon)
+    _update_moving(layer, mean, variance)
+    return ops.cast(outputs, layer.compute_dtype)
+
+
+def _update_moving(layer: Any, mean: Any, variance: Any) -> None:
+    """Moves the moving statistics of a layer towards those of a batch, as Keras does."""
     for moving, of_batch in ((layer.moving_mean, mean), (layer.moving_variance, variance)):
         moving.assign(moving * layer.momentum + of_batch * (1.0 - layer.momentum))
-    return ops.cast(outputs, layer.compute_dtype)
 
 
 def _accelerate_max_pool(layer: Any) -> None:

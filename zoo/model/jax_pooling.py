@@ -14,6 +14,7 @@ import jax
 import jax.numpy as jnp
 import keras
 import numpy as np
+from jax import lax
 
 MOST_PLACES = 256  # In a window: a place is kept in a byte.
 
@@ -92,14 +93,18 @@ def _backward(
     window: tuple[int, int], size: tuple[int, int], first: Any, gradient: Any
 ) -> tuple[Any]:
     (rows, columns), (height, width) = window, size
-    batch, high, wide, channels = gradient.shape
+    # XLA would compute the gradient anew for every place of a window, with all that led to it.
+    gradient = lax.optimization_barrier(gradient)
+    # Pixels that fill no window get windows of zeros, cut off at the end: one pass writes it all.
+    high, wide = -(-height // rows), -(-width // columns)
+    missing = ((0, 0), (0, high - gradient.shape[1]), (0, wide - gradient.shape[2]), (0, 0))
+    gradient, first = jnp.pad(gradient, missing), jnp.pad(first, missing)
     # (batch, high, rows, wide, columns, channels): the image, cut into windows.
     numbers = np.arange(rows * columns, dtype=np.uint8).reshape(1, 1, rows, 1, columns, 1)
     is_maximum = first[:, :, None, :, None] == numbers
     spread = jnp.where(is_maximum, gradient[:, :, None, :, None], 0)
-    spread = spread.reshape(batch, high * rows, wide * columns, channels)
-    rest = ((0, 0), (0, height - high * rows), (0, width - wide * columns), (0, 0))
-    return (jnp.pad(spread, rest),)
+    spread = spread.reshape(len(gradient), high * rows, wide * columns, gradient.shape[3])
+    return (spread[:, :height, :width],)
 
 
 max_pool.defvjp(_forward, _backward)

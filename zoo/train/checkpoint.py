@@ -167,6 +167,7 @@ class Checkpointer(Observer):
     ) -> None:
         self.run = run
         self.signals = signals
+        self.observers = observers
         self.stateful: list[Any] = [losses, *observers, *callbacks]
         self.more = [variable for each in observers for variable in each.state_variables]
         self.every_seconds = minutes * 60
@@ -228,6 +229,8 @@ class Checkpointer(Observer):
 
     def save(self) -> None:
         """Saves the state after the steps made so far."""
+        for observer in self.observers:
+            observer.before_save()
         states = [(type(each).__name__, observer_states.state_of(each)) for each in self.stateful]
         notes = {
             "callbacks": [[name, state] for name, state in states if state is not None],

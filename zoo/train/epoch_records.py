@@ -10,7 +10,6 @@ from typing import Any
 import keras
 
 from zoo import optimize
-from zoo.rundir import Run, atomic_write
 from zoo.train.observers import Observer
 
 Row = dict[str, Any]
@@ -122,24 +121,3 @@ class BestEpoch(Observer):
 def _without_nan(values: Row) -> Row:
     """The values as JSON can hold them: None for what is not finite."""
     return {key: value if math.isfinite(value) else None for key, value in values.items()}
-
-
-def best_checkpoint(
-    run: Run, monitor: str, never_predicted: Callable[[], Sequence[int]] = tuple
-) -> BestEpoch:
-    """Keeps the model of the best epoch in the run's best.keras; see `BestEpoch`."""
-    return BestEpoch(monitor, lambda model: save_bare(model, run), never_predicted)
-
-
-def save_bare(model: keras.Model, run: Run, name: str | None = None) -> None:
-    """Saves a model without optimizer, loss and metrics as a run's best.keras, replacing it.
-
-    Args:
-        model: built.
-        run: run folder.
-        name: name of the saved model; None for that of `model`.
-    """
-    # Another model around the same layers.
-    bare = keras.Model(model.inputs, model.outputs, name=name or model.name)
-    with atomic_write(run.model_file) as aside:
-        bare.save(aside)

@@ -207,6 +207,9 @@ class Observer:
     def on_train_end(self) -> None:
         """Called after the last epoch; not where an error ended the training."""
 
+    def before_save(self) -> None:
+        """Called before the state is saved: writes what the state relies on to its files."""
+
     def get_state(self) -> dict[str, Any] | None:
         """What an exact resume needs, as JSON can hold it; None: nothing."""
         return None

@@ -30,11 +30,12 @@ from zoo.recipe.network import stages
 from zoo.recipe.resolve import with_value_range
 from zoo.rundir import Run, write_text
 from zoo.train import checkpoint, components, disk, run_metadata
+from zoo.train.best_model import BestModel
 from zoo.train.checkpoint import Checkpointer
 from zoo.train.class_weights import class_weights
 from zoo.train.ending import record_failure
 from zoo.train.epoch_lines import EpochLines
-from zoo.train.epoch_records import BestEpoch, MetricsLogger, best_checkpoint
+from zoo.train.epoch_records import BestEpoch, MetricsLogger
 from zoo.train.fit_callbacks import FitCallbacks, StepLosses
 from zoo.train.interrupts import Signals
 from zoo.train.live_checks import LiveChecks
@@ -207,7 +208,7 @@ class Training:
         if saved and self.run.model_file.is_file():
             layers = unbuilt.layers(self.recipe, self.plan)
             model_file.check(self.run.model_file, self.plan, layers)
-        best = best_checkpoint(self.run, config.monitor, lambda: self.validated.never_predicted)
+        best = BestModel(self.run, config.monitor, lambda: self.validated.never_predicted)
         watching: list[Observer] = [metrics, best, *([checks] if checks else [])]
         observers = components.observers(self.recipe, self.data, self.batches, self.model, watching)
         callbacks = [*components.early_stopping(self.recipe), *self.settings.callbacks]
@@ -243,6 +244,7 @@ class Training:
             lines.close()
             if checks:
                 checks.close()
+            best.write()
         compiled = device_loop.compile_seconds + validation.compile_seconds if device_loop else None
         self._finish(counter, best, compiled)
 

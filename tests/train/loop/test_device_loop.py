@@ -161,6 +161,25 @@ def test_draws_that_take_much_memory_are_made_by_the_step(
         assert sum(in_training) == 51
 
 
+@pytest.mark.backend
+@pytest.mark.skipif(keras.backend.backend() != "jax", reason="TensorFlow has no such state")
+def test_keras_does_not_search_the_state(fit: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It would look at each array after each step, in steps that the device is past already."""
+    from keras.src.utils.tracking import Tracker
+
+    looked_at: list[Any] = []
+    track = Tracker.track
+
+    def counted(tracker: Any, attribute: Any) -> Any:
+        looked_at.append(attribute)
+        return track(tracker, attribute)
+
+    monkeypatch.setattr(Tracker, "track", counted)
+    fit()
+    assert not [each for each in looked_at if type(each).__name__ == "ArrayImpl"]
+    assert len(looked_at) > 51  # Keras sets the state after each step.
+
+
 def test_the_time_of_a_step_bounds_a_call(fit: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     """A second at most between two looks; here less than the time of one step."""
     monkeypatch.setattr(module, "SECONDS_PER_CALL", 1e-9)

@@ -20,7 +20,7 @@ from keras import ops
 from zoo import backend
 from zoo.augment.device import apply_on_device
 from zoo.batches import Batches
-from zoo.train.loop import programs
+from zoo.train.loop import jax_state, programs
 from zoo.train.loop.draws import DrawsAhead, steps_together
 from zoo.train.loop.resident import ResidentSplit
 
@@ -121,10 +121,11 @@ class DeviceLoop:
     def _jax_function(self, state: Any, iterator: Any) -> Any:
         """Keras's contract on JAX: (state, iterator) -> (logs, state)."""
         if not self.ahead:
+            state = jax_state.opened(state)
             for draws in self._call():
                 state, losses, self._logs = self._program.run(state, self._constants, draws)
                 self._losses += losses
-            state = self._change_values(self._step, state)
+            state = jax_state.closed(self._change_values(self._step, state))
         self.ahead -= 1
         return self._logs, state
 

@@ -11,7 +11,7 @@ import numpy as np
 from keras import ops
 
 from zoo.batches import EVALUATION_BATCH_SIZE
-from zoo.train.loop import programs
+from zoo.train.loop import jax_state, programs
 from zoo.train.loop.resident import ResidentSplit
 
 
@@ -75,8 +75,12 @@ class DeviceValidation(keras.utils.PyDataset):
 
     def _jax_function(self, state: Any, iterator: Any) -> Any:
         """Keras's contract on JAX: (state, iterator) -> (logs, state)."""
-        for draws in next(self._requests):
-            state, _, self._logs = self._program.run(state, self._constants, draws)
+        requests = next(self._requests)
+        if requests:
+            state = jax_state.opened(state)
+            for draws in requests:
+                state, _, self._logs = self._program.run(state, self._constants, draws)
+            state = jax_state.closed(state)
         return self._logs, state
 
     def _tensorflow_function(self, iterator: Any) -> Any:

@@ -18,6 +18,7 @@ import numpy as np
 from jax import lax
 
 from zoo.train.loop.draws import steps_together
+from zoo.train.loop.xla_options import compiler_options
 
 State = Any  # Lists of arrays, as Keras's JAX trainer passes them from step to step.
 
@@ -40,7 +41,8 @@ class JaxProgram:
         self.step = step
         self.in_loop = in_loop
         self.compile_seconds = 0.0
-        self._program = jax.jit(self._many if in_loop else self._one, donate_argnums=0)
+        many, options = (self._many, compiler_options()) if in_loop else (self._one, None)
+        self._program = jax.jit(many, donate_argnums=0, compiler_options=options)
         self._compiled: set[Any] = set()
 
     def run(
