@@ -38,7 +38,8 @@ def load(
         recipe: path of a file, or name of a recipe that ships.
         overrides: changes as `a.b[0].c=VALUE`, the value in YAML; checked like the file.
         warn: called with each thing that is allowed and likely to hurt.
-        say: called with a sentence on where a relative path of `data.source` leads.
+        say: called with a sentence on where a relative path of `data.source` leads, and on what an
+            override changes beside its value.
 
     Returns:
         The recipe with every default written out.

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 from zoo.new.findings import Findings, Size
 from zoo.new.pixel_findings import ALPHA, Range
+from zoo.recipe import warmup
 
 # Sides in pixels.
 MAX_UNCHANGED_SIDE = 64  # Images of one size up to this are not resized.
@@ -110,7 +111,7 @@ def choose(findings: Findings) -> Choices:
         dropout=next((rate for below, rate in DROPOUTS if images < below), 0.0),
         batch_size=batch_size,
         epochs=epochs,
-        warmup_epochs=max(1, round(0.15 * epochs)),
+        warmup_epochs=max(1, round(warmup.SHARE * epochs)),
         seconds=epochs * epoch_seconds,
         transparency=findings.pixels.transparency,
         value_range=findings.pixels.value_range,

@@ -9,7 +9,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from zoo.errors import Problem, RecipeError, UsageError
-from zoo.recipe import space
+from zoo.recipe import space, warmup
 from zoo.recipe.overrides import fault, parse_path, put
 from zoo.recipe.places import KEYS, place
 from zoo.recipe.problems import explain
@@ -43,7 +43,8 @@ class Draft:
         broken: paths at which the reader found a problem; what the schema says there would only
             follow from that.
         data: of the document, with overrides.
-        notes: what a relative path was taken for.
+        notes: what a relative path was taken for, and what an override changed beside its value.
+        epochs_before: `train.epochs` before the first override of it; None if there is none.
     """
 
     document: Document
@@ -52,6 +53,7 @@ class Draft:
     broken: list[str] = field(default_factory=list)
     data: Any = None
     notes: list[str] = field(default_factory=list)
+    epochs_before: Any = None
 
     def __post_init__(self) -> None:
         self.data = self.document.data
@@ -104,6 +106,8 @@ class Draft:
             self.data = {}
         misplaced = fault(self.data, path)
         if misplaced is None:
+            if path == warmup.EPOCHS and self.epochs_before is None:
+                self.epochs_before = (self.data.get("train") or {}).get("epochs")
             put(self.data, path, document.data)
         else:
             at_fault, message = misplaced
@@ -120,6 +124,7 @@ class Draft:
         Raises:
             RecipeError: all problems, in the order of the file's lines.
         """
+        self._fit_warmup()
         recipe = self._validated()
         if recipe is not None:
             recipe = self._placed(recipe)
@@ -134,6 +139,26 @@ class Draft:
         if self.problems or recipe is None:
             raise RecipeError(sorted(self.problems, key=lambda p: (p.line is None, p.line or 0)))
         return recipe
+
+    def _fit_warmup(self) -> None:
+        """Shrinks the file's warm-up in proportion where an override of the epochs leaves it over.
+
+        A training of one epoch is what many try first. A warm-up that was itself set by an override
+        is left to be refused.
+        """
+        if self.epochs_before is None or any(
+            at == warmup.SCHEDULE[: len(at)] or at[:2] == warmup.SCHEDULE for at in self.origins
+        ):
+            return
+        shrunk = warmup.shrunk(self.data, self.epochs_before)
+        if shrunk is not None:
+            path, before, now = shrunk
+            put(self.data, path, now)
+            self.notes.append(
+                f"{dotted(path)}: {before:g} of {self.epochs_before:g} epochs become {now:g}, the "
+                f"same share of the training, since train.epochs was set; give it for another: "
+                f"--set {dotted(path)}=..."
+            )
 
     def _require_readable(self, recipe: Recipe) -> None:
         """Refuses a recipe that could not be read again with all its defaults written out."""

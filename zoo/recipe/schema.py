@@ -31,6 +31,7 @@ from zoo.recipe.pixels import Transparency, ValueRange
 from zoo.recipe.shown import listed
 from zoo.recipe.source import Source
 from zoo.recipe.tune import Tune
+from zoo.recipe.warmup import SHARE as WARMUP_SHARE
 from zoo.recipe.weights import Ema, Factor, Lookahead
 from zoo.recipe.words.word import LARGEST, MAX_GROWTH, POSITIVE
 
@@ -237,10 +238,11 @@ class Train(Model):
             raise PydanticCustomError(
                 "warmup",
                 "longer than the training. Expected at most epochs={epochs}. Received {warmup}; "
-                "with fewer epochs, set {key} too",
+                "with fewer epochs, set {key} too: {key}={example}",
                 {
                     "warmup": f"{warmup:g}",
                     "epochs": self.epochs,
+                    "example": f"{WARMUP_SHARE * self.epochs:.3g}",
                     "key": ".".join(("train", *here, "warmup_epochs")),
                     "at": (*here, "warmup_epochs"),
                 },
