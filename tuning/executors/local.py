@@ -14,6 +14,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from tuning.executors.base import Event, Executor, Finished, Lost, Progress, Ready, Started
+from tuning.executors.gpu_sharing import GpuSharing
 from tuning.executors.messages import Alive, Command, Keep, Reply, Run, Setup, Stop, decode, encode
 from tuning.trials import TrialSpec
 from zoo.errors import EnvironmentFault, Problem
@@ -23,6 +24,7 @@ SILENCE_SECONDS = 600.0  # A busy worker that is silent for longer counts as hun
 STARTUP_FACTOR = 6  # A worker that is not ready yet may be silent this many times as long.
 MAX_FAILED_STARTS = 3  # In a row.
 MAX_NETWORKS = 60  # Per process: TensorFlow leaks some megabytes with each.
+SHARE_OF_GPU = 0.9  # Of a GPU's memory, for all workers that share it.
 LOG_TAIL = 2000  # Characters of a worker's log in an error message.
 
 
@@ -125,6 +127,8 @@ class LocalExecutor(Executor):
         self._overrides = list(overrides)
         self._silence = silence
         self._gpus = gpus()
+        self._sharing = GpuSharing()
+        self._shared: Mapping[str, str] = {}  # Environment variables of workers on a shared GPU.
         self._selector = selectors.DefaultSelector()
         self._workers: list[_Worker] = []
         self._started: deque[Started] = deque()
@@ -132,6 +136,8 @@ class LocalExecutor(Executor):
 
     def start(self) -> None:
         """Starts the processes."""
+        if self._workers_of_gpu > 1:
+            self._shared = self._sharing.start()
         for index in range(self.capacity):
             self._start_worker(index)
 
@@ -143,6 +149,12 @@ class LocalExecutor(Executor):
             self._close(worker)
         self._workers = []
         self._selector.close()
+        self._sharing.stop()
+
+    @property
+    def _workers_of_gpu(self) -> int:
+        """The most workers that share one GPU; 0 on a machine without."""
+        return -(-self.capacity // len(self._gpus)) if self._gpus else 0
 
     @property
     def free(self) -> int:
@@ -223,12 +235,21 @@ class LocalExecutor(Executor):
         self._workers.append(worker)
 
     def _environment(self, index: int) -> Mapping[str, str]:
-        """Environment variables of a worker: one GPU each, or a share of the CPU's threads."""
+        """Environment variables of a worker: its GPU, or its share of the CPU's threads.
+
+        Workers of one GPU share its memory: by default JAX and TensorFlow would each take most of
+        it.
+        """
         environment = dict(os.environ)
         paths = (str(Path(__file__).resolve().parents[2]), environment.get("PYTHONPATH", ""))
         environment["PYTHONPATH"] = os.pathsep.join(filter(None, paths))
         if self._gpus:
             environment["CUDA_VISIBLE_DEVICES"] = self._gpus[index % len(self._gpus)]
+            environment |= self._shared
+            if self._workers_of_gpu > 1:
+                share = f"{SHARE_OF_GPU / self._workers_of_gpu:.4f}"
+                environment.setdefault("XLA_PYTHON_CLIENT_MEM_FRACTION", share)
+                environment.setdefault("TF_FORCE_GPU_ALLOW_GROWTH", "true")
         elif self.capacity > 1:
             threads = str(max((os.cpu_count() or 1) // self.capacity, 1))
             for name in ("TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS", "OMP_NUM_THREADS"):
