@@ -23,6 +23,7 @@ from tuning.result import (
     SearchResult,
     confirmed_winner,
     kept_by_fault,
+    naming_all,
     no_result,
     unconfirmed_winner,
     write_best,
@@ -327,6 +328,7 @@ class Coordinator:
                     self._folder.trial(record.trial).remove()
         else:
             winner = unconfirmed_winner(best, tune)
+        winner = naming_all(winner, records, self._template.recipe, tune.objective)
         verdicts = [
             edge["words"] for entry in self._state.info["stages"] for edge in entry.get("edges", ())
         ]

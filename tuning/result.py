@@ -6,16 +6,18 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from copy import deepcopy
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from tuning import confirm
 from tuning.confirm import Confirmed
 from tuning.journal import TrialJournal
 from tuning.state import SearchState
+from tuning.trial_source import confirmation_name
 from tuning.trials import TrialRecord, sign
 from zoo.errors import Diverged, StorageFault
-from zoo.recipe import Template
+from zoo.recipe import Recipe, Template
+from zoo.recipe.monitors import weighs_classes_alike
 from zoo.recipe.tune import Tune
 from zoo.rundir import Search, write_text
 
@@ -26,9 +28,10 @@ class SearchResult:
 
     Attributes:
         folder: the search's folder.
-        best: the winner: its `trial`, `values`, `score`, `score_sd` (None with one seed), `seeds`.
+        best: the winner: its `trial`, `values`, `score`, `score_sd` (None with one seed), `seeds`,
+            and `never_predicted`, the classes that it took no image for with one of the seeds.
         edge_verdicts: a sentence for each range whose best values lie at its edge.
-        words: sentences on the scores over fresh seeds.
+        words: sentences on the scores over fresh seeds, and on classes that are never named.
         trials: number of finished trials, those of the confirmation included.
         seconds: total duration of the search.
     """
@@ -112,6 +115,43 @@ def confirmed_winner(
     headline = f"{show(winner.mean)}{spread} {objective} (n={len(winner.scores)})"
     messages = confirm.messages(confirmed, best.scored(objective), draws, show)
     return Winner(info, headline, messages)
+
+
+def naming_all(
+    winner: Winner, records: Sequence[TrialRecord], recipe: Recipe, objective: str
+) -> Winner:
+    """Adds to a winner the classes that it takes no validation image for, with a warning.
+
+    Args:
+        winner: of the search, with the number of its seeds.
+        records: all finished trials.
+        recipe: that was searched.
+        objective: metric that trials are compared by.
+    """
+    trial = winner.info["trial"]
+    confirming = {confirmation_name(trial, number) for number in range(len(records))}
+    trainings = [record for record in records if record.trial in confirming]
+    if not trainings:
+        trainings = [record for record in records if record.trial == trial]
+    lacking = [training for training in trainings if training.never_predicted]
+    names = sorted({name for training in lacking for name in training.never_predicted})
+    info = {**winner.info, "never_predicted": names}
+    if not names:
+        return replace(winner, info=info)
+    from zoo.class_metrics import say_never_predicted  # NumPy takes a while to import.
+
+    remedies = []
+    if recipe.train.class_weight is None:
+        remedies.append("train.class_weight: balanced")
+    if not weighs_classes_alike(objective):
+        remedies.append("tune.objective: val_balanced_accuracy")
+    remedies.append("more epochs")
+    seeds = f" with {len(lacking)} of {len(trainings)} seeds" if len(trainings) > 1 else ""
+    warning = (
+        f"warning: trial {trial}{seeds}: {say_never_predicted(names, 'validation image')}. Search "
+        f"again with {' or '.join(remedies)}"
+    )
+    return replace(winner, info=info, messages=[*winner.messages, warning])
 
 
 def shown(objective: str) -> Callable[[float], str]:

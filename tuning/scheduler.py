@@ -207,6 +207,7 @@ class Scheduler:
             epochs=result.epochs,
             wanted_epochs=spec.epochs,
             best_epoch=result.best_epoch,
+            never_predicted=result.never_predicted,
             steps=result.steps,
             seconds=round(result.seconds, 4),
             setup_seconds=round(result.setup_seconds, 4),

@@ -178,6 +178,7 @@ class TrialTrainer:
             seconds=time.perf_counter() - began,
             setup_seconds=began - entered,
             best_epoch=None if best.epoch is None else best.epoch + 1,
+            never_predicted=[self.data.class_names[number] for number in best.unnamed],
             rungs=trial.rung_scores,
             curve=metrics.rows,
         )

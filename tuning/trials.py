@@ -84,6 +84,7 @@ class TrialResult:
         seconds: duration of the training.
         setup_seconds: time to build and trace a network, if none could be reused.
         best_epoch: from 1.
+        never_predicted: names of the classes that the best epoch took no validation image for.
         rungs: score at each rung, by step.
         curve: a row of metrics per epoch.
     """
@@ -96,6 +97,7 @@ class TrialResult:
     seconds: float = 0.0
     setup_seconds: float = 0.0
     best_epoch: int | None = None
+    never_predicted: Sequence[str] = field(default_factory=list)
     rungs: Mapping[int, float] = field(default_factory=dict)
     curve: Sequence[Mapping[str, Any]] = field(default_factory=list)
 
@@ -144,6 +146,7 @@ class TrialRecord:
     ended: float = 0.0
     rungs: Mapping[int, float] = field(default_factory=dict)
     curve: Sequence[Mapping[str, Any]] = field(default_factory=list)
+    never_predicted: Sequence[str] = field(default_factory=list)
 
     def to_json(self) -> dict[str, Any]:
         """The row of trials.jsonl."""

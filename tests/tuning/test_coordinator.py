@@ -36,7 +36,9 @@ def test_result(undisturbed: SearchResult) -> None:
     assert undisturbed.trials == len(rows) == TOTAL
     assert undisturbed.edge_verdicts == []
     best = undisturbed.best
-    assert best.keys() == {"trial", "values", "score", "score_sd", "seeds"}
+    assert best.keys() == {
+        "trial", "values", "score", "score_sd", "seeds", "never_predicted",
+    }  # fmt: skip
     assert best["values"] == by_name[best["trial"]]["values"]
     again = [row for row in rows if row["stage"] == "confirm" and row["values"] == best["values"]]
     assert best["score"] == pytest.approx(fmean(row["score"] for row in again))

@@ -12,7 +12,7 @@ import pytest
 from tests.tuning.records import record
 from tests.tuning.searches import RATE, template
 from tuning.confirm import Confirmed
-from tuning.result import confirmed_winner, no_result, unconfirmed_winner, write_best
+from tuning.result import confirmed_winner, naming_all, no_result, unconfirmed_winner, write_best
 from zoo.errors import Diverged
 from zoo.recipe import load
 from zoo.rundir import Search
@@ -46,6 +46,34 @@ def test_an_unconfirmed_winner(confirm: Any, messages: int) -> None:
     winner = unconfirmed_winner(record("x-000", score=0.5), tune)
     assert winner.headline == "0.5000 val_accuracy in one trial, not confirmed"
     assert len(winner.messages) == messages
+
+
+def test_a_winner_that_never_names_a_class(tmp_path: Path) -> None:
+    """Of its trainings with fresh seeds, if there are any; other trials do not matter."""
+    recipe = template(tmp_path).recipe
+    tune: Any = SimpleNamespace(objective="val_accuracy", confirm=None)
+    best = record("x-001", never_predicted=["dog"])
+    records = [record("x-000", never_predicted=["cat"]), best]
+    alone = naming_all(unconfirmed_winner(best, tune), records, recipe, "val_accuracy")
+    assert alone.info["never_predicted"] == ["dog"]
+    assert alone.messages == [
+        "warning: trial x-001: no validation image was taken for dog (recall 0). Search again with "
+        "train.class_weight: balanced or tune.objective: val_balanced_accuracy or more epochs"
+    ]
+    records += [
+        record("confirm-x-001-1", stage="confirm", never_predicted=["cat", "owl"]),
+        record("confirm-x-001-2", stage="confirm"),
+        record("confirm-x-000-1", stage="confirm", never_predicted=["dog"]),
+    ]
+    weighted = recipe.train.model_copy(update={"class_weight": "balanced"})
+    recipe = recipe.model_copy(update={"train": weighted})
+    confirmed = naming_all(unconfirmed_winner(best, tune), records, recipe, "val_f1")
+    assert confirmed.info["never_predicted"] == ["cat", "owl"]
+    (warning,) = confirmed.messages
+    assert "trial x-001 with 1 of 2 seeds: " in warning
+    assert warning.endswith("Search again with more epochs")
+    named = naming_all(unconfirmed_winner(records[-2], tune), records, recipe, "val_f1")
+    assert (named.info["never_predicted"], named.messages) == ([], [])
 
 
 def test_best_yaml(tmp_path: Path) -> None:

@@ -313,6 +313,7 @@ def test_a_kept_trial_is_a_run(bench: TrialTrainer, tmp_path: Path) -> None:
     assert run.rows() == result.curve
     info = run.info()
     assert (info["status"], info["best_epoch"], info["epochs"]) == ("done", 1, 3)
+    assert result.never_predicted == info["never_predicted"]
     kept = weights(trained.model)
     whole = train(recipe, tmp_path / "runs")
     expected = weights(TrainedRun(whole).model)

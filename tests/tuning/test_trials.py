@@ -13,7 +13,7 @@ from tuning.trials import TrialRecord, best_first
 KEYS = [
     "trial", "stage", "index", "values", "status", "score", "se", "reason", "epochs",
     "wanted_epochs", "best_epoch", "steps", "seconds", "setup_seconds", "seed", "attempts",
-    "started", "ended", "rungs", "curve",
+    "started", "ended", "rungs", "curve", "never_predicted",
 ]  # fmt: skip
 
 

@@ -45,6 +45,7 @@ class BestInfo(Stored):
     score: float
     score_sd: float | None = None
     seeds: Count
+    never_predicted: list[str] | None = None
 
 
 class SearchData(Stored):
@@ -122,6 +123,7 @@ class TrialRow(Stored):
     reason: str | None = None
     wanted_epochs: Count | None = None
     best_epoch: Count | None = None
+    never_predicted: list[str] = []
     steps: Count = 0
     seconds: Seconds = 0
     setup_seconds: Seconds = 0
