@@ -112,7 +112,8 @@ class Bench:
                 for number, net in enumerate(self.options.nets):
                     turn = (repeat + number) % 2
                     for side in self.options.sides[:: -1 if turn else 1]:
-                        pool.submit(self._side, net, side, repeat)
+                        if f"{net}/{side}" not in self.options.skip:
+                            pool.submit(self._side, net, side, repeat)
 
     def give_up(self) -> None:
         """Ends all processes; their sides have no result."""
@@ -250,6 +251,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--nets", nargs="+", choices=NETS, default=list(NETS), metavar="NET")
     sides = (*SIDES, *MORE_SIDES)
     parser.add_argument("--sides", nargs="+", choices=sides, metavar="SIDE", help=", ".join(sides))
+    parser.add_argument("--skip", nargs="+", default=[], metavar="NET/SIDE", help="left out")
     parser.add_argument("--cifar10", type=Path, metavar="FOLDER")
     parser.add_argument("--epochs", type=int, metavar="N", help="of every network; at least 2")
     parser.add_argument("--repeats", type=int, default=1, metavar="N", help="of every side")

@@ -5,9 +5,10 @@
     python benchmarks/measure.py --missing                  all recipes not measured yet
     python benchmarks/measure.py digits-tiny --header       the claim for the recipe's first lines
 
-Each seed is trained by a `zoo train` of its own. Only the data source may be overridden: otherwise
-the number would not be the recipe's. --data-is says which data set that source holds. Recipes of
-other data sets are refused, and --missing leaves them out.
+Each seed is trained by a `zoo train` of its own, --jobs of them at a time: a small network leaves
+most of a GPU to the others if NVIDIA's multi-process service runs. Only the data source may be
+overridden: otherwise the number would not be the recipe's. --data-is says which data set that
+source holds. Recipes of other data sets are refused, and --missing leaves them out.
 """
 
 from __future__ import annotations
@@ -19,7 +20,9 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from datetime import date
+from itertools import repeat
 from pathlib import Path
 from statistics import mean, median, stdev
 from typing import Any
@@ -71,15 +74,22 @@ def train(name: str, overrides: Sequence[str], seed: int, out: Path) -> dict[str
     return {**answer, "info": Run(Path(answer["run"])).info()}
 
 
-def measure(name: str, overrides: Sequence[str], seeds: int, data_is: str | None) -> dict[str, Any]:
-    """Train all seeds; return the content of recipes/results/NAME.json."""
+def measure(
+    name: str, overrides: Sequence[str], seeds: int, jobs: int, data_is: str | None
+) -> dict[str, Any]:
+    """Train all seeds, `jobs` at a time; return the content of recipes/results/NAME.json."""
     recipe, digest = load(name, overrides, data_is)
     answers = []
-    with tempfile.TemporaryDirectory(prefix="zoo-measure-") as out:
-        for seed in range(seeds):
-            answers.append(train(name, overrides, seed, Path(out)))
-            last = answers[-1]
-            print(f"seed {seed}: {last['accuracy']:.4f}, {last['seconds']:.1f} s", file=sys.stderr)
+    with (
+        tempfile.TemporaryDirectory(prefix="zoo-measure-") as out,
+        ThreadPoolExecutor(jobs) as pool,
+    ):
+        folders = [Path(out, str(seed)) for seed in range(seeds)]
+        answered = pool.map(train, repeat(name), repeat(overrides), range(seeds), folders)
+        for seed, answer in enumerate(answered):
+            answers.append(answer)
+            seconds = f"{answer['seconds']:.1f} s"
+            print(f"{name}, seed {seed}: {answer['accuracy']:.4f}, {seconds}", file=sys.stderr)
     accuracies = [answer["accuracy"] for answer in answers]
     info = answers[0]["info"]
     return {
@@ -92,6 +102,7 @@ def measure(name: str, overrides: Sequence[str], seeds: int, data_is: str | None
         "seeds": seeds,
         "epochs": recipe.train.epochs,
         "seconds": median(answer["seconds"] for answer in answers),
+        "jobs": min(jobs, seeds),
         "device": info["device"],
         "versions": {"zoo": info["zoo"], **info["versions"]},
         "backend": info["backend"],
@@ -116,6 +127,8 @@ def header(results: dict[str, Any]) -> str:
     """Return the comment line with the claim, the second line of the recipe."""
     seconds = results["seconds"]
     duration = f"{seconds:.0f} s" if seconds < 120 else f"{seconds / 60:.0f} min"
+    if results.get("jobs", 1) > 1:
+        duration += f" ({results['jobs']} at a time)"
     tta = ""
     if "tta" in results:
         tta = f"; {results['tta']['accuracy']:.4f} with {results['tta']['kind']}"
@@ -133,6 +146,7 @@ def main() -> None:
     parser.add_argument(
         "--seeds", type=int, default=5, help="number of seeds, from 0 on; at least 2"
     )
+    parser.add_argument("--jobs", type=int, default=1, metavar="N", help="trainings at a time")
     parser.add_argument("--set", action="append", default=[], metavar="data.source=VALUE")
     parser.add_argument(
         "--data-is", metavar="NAME", help="the data set that the source of --set holds"
@@ -164,7 +178,7 @@ def measure_one(name: str, args: argparse.Namespace) -> bool:
                 raise SystemExit(f"{name}: not measured as it stands.")
             print(header(results))
             return True
-        results = measure(name, args.set, args.seeds, args.data_is)
+        results = measure(name, args.set, args.seeds, args.jobs, args.data_is)
     except (ZooError, SystemExit) as error:
         print(error, file=sys.stderr)
         return False

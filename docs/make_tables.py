@@ -45,7 +45,10 @@ def measured(entry: dict[str, Any]) -> str:
     accuracy = f"{entry['accuracy']:.4f} ± {entry['accuracy_sd']:.4f} (n={entry['seeds']})"
     if entry["tta"]:
         accuracy += f"; {entry['tta']['accuracy']:.4f} with {entry['tta']['kind']}"
-    return f"{accuracy} | {entry['epochs']} | {duration(entry['seconds'])} | {entry['device']}"
+    time = duration(entry["seconds"])
+    if (entry["jobs"] or 1) > 1:
+        time += f" ({entry['jobs']} at a time)"
+    return f"{accuracy} | {entry['epochs']} | {time} | {entry['device']}"
 
 
 def duration(seconds: float) -> str:

@@ -17,7 +17,7 @@ from zoo.errors import DamagedFile
 from zoo.files import json_files
 from zoo.recipe.shipped import shipped
 
-MEASURED = ("accuracy", "accuracy_sd", "seeds", "epochs", "seconds", "device", "tta")
+MEASURED = ("accuracy", "accuracy_sd", "seeds", "epochs", "seconds", "jobs", "device", "tta")
 
 
 def seedless_digest(file: Path) -> str:

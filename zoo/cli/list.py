@@ -20,7 +20,8 @@ def list_(as_json: JsonOption = False, debug: DebugOption = False) -> None:
             accuracy = "not measured"
             if entry["accuracy"] is not None:
                 accuracy = f"{entry['accuracy']:.4f} ± {entry['accuracy_sd']:.4f}"
-                accuracy += f" (n={entry['seeds']}, {entry['seconds']:.0f} s)"
+                together = f", {entry['jobs']} at a time" if (entry["jobs"] or 1) > 1 else ""
+                accuracy += f" (n={entry['seeds']}, {entry['seconds']:.0f} s{together})"
             rows.append(
                 [
                     entry["name"],

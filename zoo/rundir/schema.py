@@ -192,4 +192,5 @@ class Results(Stored):
     seeds: Count
     epochs: Any = None
     seconds: Seconds
+    jobs: Count = 1
     device: str | None = None
