@@ -16,6 +16,8 @@ All on the loopback address.
 | drip | sends a header letter by letter, one a second |
 | body | sends half a body |
 | reader | sends three requests for the page, and reads nothing |
+| pages | sends 200 requests for the page at once, and reads nothing |
+| predictions | sends 200 requests with IMAGE at once, and reads nothing |
 """
 
 from __future__ import annotations
@@ -42,7 +44,9 @@ from typing import Any
 
 ROOT = Path(__file__).resolve().parent.parent
 GIVE_UP_SECONDS = 10.0
-KINDS = ("none", "silent", "header", "drip", "body", "reader")
+KINDS = ("none", "silent", "header", "drip", "body", "reader", "pages", "predictions")
+UNREAD = ("reader", "pages", "predictions")  # Of these, only the end of a connection is noticed.
+PIPELINED = 200
 SETTLE_SECONDS = 3.0
 AGAIN_SECONDS = 1.0
 
@@ -108,7 +112,7 @@ class SlowClients:
     def _each_second(self, connection: socket.socket, sent: int) -> None:
         if self._kind == "drip":
             self._send(connection, b"X-Slow: a" if sent == len(self._head) else b"a")
-        if self._kind == "reader" and connection.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR):
+        if self._kind in UNREAD and connection.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR):
             self._drop(connection)
 
     def _connect_all(self, connected: Any) -> None:
@@ -131,7 +135,7 @@ class SlowClients:
             return False
         connection.setblocking(False)
         self._open[connection] = 0
-        if self._kind != "reader":
+        if self._kind not in UNREAD:
             self._selector.register(connection, selectors.EVENT_READ)
         self._send(connection, self._first())
         return True
@@ -144,7 +148,10 @@ class SlowClients:
             return self._head.encode()
         if self._kind == "body":
             return (self._head + length).encode() + self._body[: len(self._body) // 2]
-        return b"GET / HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n" * 3  # Of 18 KB each.
+        if self._kind == "predictions":
+            return ((self._head + length).encode() + self._body) * PIPELINED
+        page = b"GET / HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n"  # Of 18 KB.
+        return page * (3 if self._kind == "reader" else PIPELINED)
 
     def _send(self, connection: socket.socket, data: bytes) -> None:
         try:
@@ -256,7 +263,7 @@ def measure(root: Path, arguments: argparse.Namespace) -> list[dict[str, Any]]:
         figures |= {"kind": kind, **slow}
         found.append(figures)
         print(
-            f"{kind:<8}{figures['rate']:7.1f}/s  p50 {figures['p50']:8.1f}  "
+            f"{kind:<12}{figures['rate']:7.1f}/s  p50 {figures['p50']:8.1f}  "
             f"p99 {figures['p99']:8.1f} ms  {figures['failed']} of {figures['requests']} failed  "
             f"{figures['connections']} connections of slow clients",
             flush=True,

@@ -43,9 +43,10 @@ class Answer:
 class Client:
     """Sends each request over a connection of its own."""
 
-    def __init__(self, port: int, app: Any = None) -> None:
+    def __init__(self, port: int, app: Any = None, server: Any = None) -> None:
         self.port = port
         self.app = app
+        self.server = server
 
     def ask(self, method: str, path: str, body: Any = None, **headers: str) -> Answer:
         """A dict is sent as JSON, bytes and text as they are."""
@@ -86,7 +87,7 @@ def served(folder: Path, **changes: Any) -> Iterator[Client]:
     thread.start()
     try:
         assert ready.wait(20)
-        yield Client(listening.getsockname()[1], app)
+        yield Client(listening.getsockname()[1], app, running)
     finally:
         running.should_exit = True
         thread.join(20)

@@ -73,7 +73,7 @@ GET = b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n"
         (CHUNKED + b"f" * 20 + b"\r\n" + BODY, b" 400 "),
         (CHUNKED + b"11;" + b"a" * 200_000 + b"\r\n" + BODY, b"chunk extensions too large"),
         (CHUNKED + b"0\r\nX: " + b"a" * 200_000 + b"\r\n\r\n", b"Trailers or chunk"),
-        (CHUNKED + b"0\r\n" + b"X: a\r\n" * 30_000 + b"\r\n", b"headers too large"),
+        (CHUNKED + b"0\r\n" + b"X: a\r\n" * 30_000 + b"\r\n", b"Too many headers"),
         (GET + b"X: a\r\n b\r\n\r\n", b" 400 "),
         (GET + b"X: a\0b\r\n\r\n", b" 400 "),
         (GET.replace(b"\r\n", b"\n") + b"\n", b" 400 "),
@@ -110,6 +110,35 @@ def test_offers_of_other_protocols_are_declined(pictures: Client) -> None:
             response = http.client.HTTPResponse(connection)
             response.begin()
             assert json.loads(response.read())["predictions"][0]["classes"][0] == "dark"
+
+
+@pytest.mark.parametrize("size", [1, 7, 100_000])
+def test_requests_that_come_together(half: Client, size: int) -> None:
+    """Each is answered once and in order, wherever the pieces end that they come in."""
+    head = HEAD.replace(b"pictures", b"half_plus_three")
+    offer = b"Connection: Upgrade\r\nUpgrade: h2c\r\n"
+    sent, answers = b"", []
+    for number in range(0, 24, 4):
+        one, two, three = (b'{"instances":\r\n\r\n[%d.0]}' % (number + i) for i in range(3))
+        sent += head + b"Content-Length: %d\r\n\r\n" % len(one) + one + b"\r\n"
+        sent += head + b"Transfer-Encoding: chunked\r\n\r\n"
+        sent += b"14\r\n" + two[:20] + b"\r\n%x\r\n" % len(two[20:]) + two[20:]
+        sent += b"\r\n0\r\nX: y\r\n\r\n"
+        sent += head + offer + b"Content-Length: %d\r\n\r\n" % len(three) + three
+        sent += b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n"
+        answers += [b'{"predictions":[%.1f]}' % ((number + i) / 2 + 3) for i in range(3)] + [
+            b"ok\n"
+        ]
+    with socket.create_connection(("127.0.0.1", half.port), timeout=20) as connection:
+        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        for start in range(0, len(sent), size):
+            connection.sendall(sent[start : start + size])
+        connection.shutdown(socket.SHUT_WR)
+        received = b""
+        while chunk := connection.recv(65536):
+            received += chunk
+    parts = received.split(b"HTTP/1.1 200 OK\r\n")[1:]
+    assert [part.partition(b"\r\n\r\n")[2] for part in parts] == answers
 
 
 def test_a_client_that_only_stops_sending_is_answered(pictures: Client) -> None:

@@ -14,8 +14,7 @@ from pathlib import Path
 import pytest
 
 from tests.serve.conftest import Client, served, wait_for
-from zoo.serve.connection import client_key
-from zoo.serve.connections import Connections, State
+from zoo.serve.connections import TURNS, YOUNG_SECONDS, Connections, State, client_key
 from zoo.serve.limits import ConnectionLimits, RequestLimits
 
 HEAD = b"POST /v1/models/half_plus_three:predict HTTP/1.1\r\nHost: localhost\r\n"
@@ -28,8 +27,8 @@ class Fake:
 
     def __init__(self, address: str = "a", state: State = State.WAITING, unsent: int = 0) -> None:
         self.address, self.state, self.since = address, state, 0.0
-        self.evicted = False
-        self.size = unsent
+        self.evicted, self.turns = False, 0
+        self.unsent = unsent
 
     def evict(self) -> None:
         self.evicted = True
@@ -37,8 +36,11 @@ class Fake:
     def enforce(self, now: float) -> None:
         self.looked = now
 
-    def unsent(self) -> int:
-        return self.size
+    def size(self) -> int:
+        return self.unsent
+
+    def take(self) -> None:
+        self.turns += 1
 
 
 def test_the_longest_waiting_makes_room() -> None:
@@ -63,6 +65,8 @@ def test_states_are_closed_in_order() -> None:
         states = (State.ANSWERING, State.SENDING, State.RECEIVING, State.WAITING)
         members = [Fake(state=state) for state in states]
         assert all(map(connections.add, members))
+        for member in members:
+            member.since -= YOUNG_SECONDS
         order = []
         for _ in range(3):
             new = Fake(state=State.ANSWERING)
@@ -73,6 +77,22 @@ def test_states_are_closed_in_order() -> None:
         assert not members[0].evicted
         assert not connections.add(Fake())  # All are in work.
         assert connections.add(Fake("b"))
+
+    asyncio.run(run())
+
+
+def test_new_connections_are_closed_last() -> None:
+    """A flood of connections leaves each the time to send its request."""
+
+    async def run() -> None:
+        connections = Connections(ConnectionLimits(total=9, per_client=3))
+        unread, sent, new = Fake(state=State.SENDING), Fake(state=State.QUEUED), Fake()
+        for member in (unread, sent, new):
+            assert connections.add(member)
+            await asyncio.sleep(0.001)
+        for member in (unread, sent):
+            assert connections.add(Fake())
+            assert (member.evicted, new.evicted) == (True, False)
 
     asyncio.run(run())
 
@@ -104,6 +124,39 @@ def test_answers_that_nobody_reads_are_bounded() -> None:
         await asyncio.sleep(0.05)
         assert [member.evicted for member in members] == [True, True, False]
         assert hasattr(members[2], "looked")
+
+    asyncio.run(run())
+
+
+def test_few_further_requests_are_in_work() -> None:
+    """Connections take turns with what their clients sent; closed ones lose theirs."""
+
+    class Asker(Fake):
+        def take(self) -> None:
+            super().take()
+            self.connections.move(self, State.ANSWERING)
+
+    async def run() -> None:
+        connections = Connections(ConnectionLimits())
+        members = [Asker() for _ in range(3 * TURNS)]
+        for member in members:
+            member.connections = connections
+            connections.add(member)
+            connections.move(member, State.QUEUED)
+            connections.await_turn(member)
+            connections.await_turn(member)
+        connections.remove(members[0])
+        await asyncio.sleep(0.01)
+        assert [member.turns for member in members] == [0] + [1] * TURNS + [0] * (2 * TURNS - 1)
+        connections.move(members[1], State.WAITING)
+        connections.remove(members[2])
+        await asyncio.sleep(0.01)
+        assert sum(member.turns for member in members) == TURNS + 2
+        for _ in range(3):
+            for member in members:
+                connections.move(member, State.WAITING)
+            await asyncio.sleep(0.01)
+        assert [member.turns for member in members[1:]] == [1] * (len(members) - 1)
 
     asyncio.run(run())
 
@@ -194,6 +247,23 @@ def test_a_client_that_reads_nothing_is_closed(quick: Client) -> None:
         ((_, event),) = poll.poll(20_000)
         assert event & select.POLLERR  # It was reset.
     assert quick.get("/healthz").code == 200
+
+
+def test_few_requests_are_taken_from_a_client_that_reads_nothing(half: Client) -> None:
+    count, page = 1000, b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n"
+    state = half.server.server_state
+    before = state.total_requests
+    with connect(half) as connection:
+        connection.sendall(page * count)
+        wait_for(lambda: any(one.flow.write_paused for one in state.connections))
+        for _ in range(20):
+            assert half.get("/healthz").code == 200  # The event loop turns meanwhile.
+        assert state.total_requests - before - 20 < 50
+        response, answers = b"", 0
+        while answers < count:
+            response = response[-14:] + connection.recv(1 << 20)
+            answers += response.count(b"HTTP/1.1 200 OK")
+    assert state.total_requests - before - 20 == count
 
 
 def test_busy_connections_are_kept_and_new_ones_refused(quick: Client) -> None:

@@ -1,44 +1,61 @@
-"""A client's connection: limits on headers, on what surrounds a body, and on time.
+"""A client's connection: limits on headers, on what surrounds a body, on requests, and on time.
 
 By hand: uvicorn limits the size of headers for h11 alone (`h11_max_incomplete_event_size`), which
 parses in Python; with httptools it limits neither their size, nor that of trailers and of chunk
-extensions, nor the time that any of them takes.
+extensions, nor the time that any of them takes. It also takes all requests that come in one read.
 """
 
 from __future__ import annotations
 
 import asyncio
-import ipaddress
-import json
 import socket
 import struct
 from contextlib import suppress
 from typing import Any
 
 import httptools
-from uvicorn.protocols.http.httptools_impl import (
-    STATUS_LINE,
-    HttpToolsProtocol,
-    RequestResponseCycle,
-)
+from uvicorn.protocols.http.flow_control import FlowControl
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
-from zoo.serve.connections import MAX_LINGERING, Connections, State
+from zoo.serve.connections import MAX_LINGERING, Connections, State, client_key
+from zoo.serve.framing import Malformed, body_size, decline_upgrade, require_framing, write_refusal
 
 MAX_HEADER_BYTES = 1 << 16  # Of the request line and all headers; of what surrounds a body, too.
+MAX_HEADERS = 256
+MAX_EVENTS = 1000  # Calls of the parser and its calls of us, before other connections come.
+CHUNKED_BYTES = 4096  # Of a body in chunks, parsed at once: each may hold a thousand chunks.
+WRITE_BUFFER_BYTES = 1 << 14  # Of answers; above it the client does not read.
 LINGER_SECONDS = 1.0  # For a refused client to read why, before the connection is reset.
 LINGER_BYTES = 1 << 20  # Discarded meanwhile.
 DRAIN_SECONDS = 5.0  # For the rest of a body whose request is answered already.
 GRACE_SECONDS = 5.0  # After the application's own limit for a body.
-_OFFERS = frozenset((b"upgrade", b"http2-settings"))
+_END = b"\r\n\r\n"
 RESET = struct.pack("ii", 1, 0)  # Value of SO_LINGER: drop what is not sent.
 
 
-class _Malformed(Exception):
-    """Ends the parsing of a request: httptools makes a parse error of it, and we a 400."""
+class _Flow(FlowControl):
+    """Stops reading from a client while what it sent is held back, or it reads no answers."""
+
+    def __init__(self, transport: asyncio.Transport, connection: Connection) -> None:
+        super().__init__(transport)
+        self._connection = connection
+
+    def pause_reading(self) -> None:
+        if not self._connection.transport.is_closing():
+            super().pause_reading()
+
+    def resume_reading(self) -> None:
+        held = self.write_paused or self._connection.held
+        if not held and not self._connection.transport.is_closing():
+            super().resume_reading()
 
 
 class Connection(HttpToolsProtocol):
     """A client's connection that refuses large headers with 400 and slow requests with 408.
+
+    Takes one request at a time. What a client sends after it is held back, and no more is read from
+    the client, until the request is answered and the client reads its answers. Then the connection
+    waits for its turn among all that have such requests.
 
     Args:
         connections: all connections of the server.
@@ -54,28 +71,38 @@ class Connection(HttpToolsProtocol):
         self._refused = False
         self._begun = False  # A byte of the next request has come.
         self._in_headers = True
+        self._header_count = 0
         self._received = 0  # Bytes of the headers so far; the last header may be incomplete.
         self._parsed = 0  # Bytes of the complete headers.
-        self._in_body = False  # A part of the body has come.
         self._surroundings = 0  # Bytes since the last part of a body.
-        self._paused_since: float | None = None  # The client does not read.
-        self._cycles: list[RequestResponseCycle] = []  # Requests in work, and those behind them.
+        self._body_left: int | None = 0  # Bytes of the body to come; None: it comes in chunks.
+        self._data = b""  # What the client sent.
+        self._at = 0  # What comes from here in `_data` is not parsed yet.
+        self._events = 0  # Of this turn.
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Joins the server's connections, or is refused with 503."""
         super().connection_made(transport)
+        self.flow = _Flow(transport, self)
+        transport.set_write_buffer_limits(WRITE_BUFFER_BYTES)
         self.address = client_key(self.client[0] if self.client else "")
         if not self._connections.add(self):
             self._refuse(503, "All connections of the server are in use by requests in work.")
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Leaves the server's connections, and tells all requests in work."""
+        """Leaves the server's connections."""
         self._connections.remove(self)
+        self._data, self._at = b"", 0
         super().connection_lost(exc)
-        for cycle in self._cycles:  # uvicorn tells the last one alone.
-            cycle.disconnected = True
-            cycle.message_event.set()
-        self.pipeline.clear()
+
+    @property
+    def held(self) -> int:
+        """Bytes that the client sent and the parser has not taken yet."""
+        return len(self._data) - self._at
+
+    @property
+    def _answering(self) -> bool:
+        return self.cycle is not None and not self.cycle.response_complete
 
     def eof_received(self) -> bool:  # type: ignore[override]
         """Keeps the connection for an answer: the client sends no more, but may still read."""
@@ -94,61 +121,84 @@ class Connection(HttpToolsProtocol):
         if not self._begun and self.state is State.WAITING:
             self._begun = True
             self._connections.move(self, State.WAITING)  # Its time starts with the first byte.
-        in_headers = self._in_headers
-        if in_headers:
-            self._received += len(data)
-        else:
-            self._surroundings += len(data)
-        self._feed(data)
-        if self._refused or self.transport.is_closing():
+        start = max(0, self._at - len(_END) + 1)  # The end of the headers may come in two reads.
+        self._data, self._at = self._data[start:] + data, self._at - start
+        self.take()
+
+    def take(self) -> None:
+        """Parses what the client sent, up to the end of a request; called when it is our turn."""
+        self._events = 0
+        self._unset_keepalive_if_required()
+        while self.held and not self._must_wait():
+            if self._events >= MAX_EVENTS:
+                self._connections.await_turn(self)
+                break
+            self._feed(self._piece_end())
+        if self.transport.is_closing():
             return
-        if in_headers and not self._in_headers and not self._in_body:
-            self._surroundings = max(0, len(data) - self._parsed)  # What followed the headers.
-        if max(self._received, self._surroundings) > MAX_HEADER_BYTES:
-            self.send_400_response("")
+        if self.held:
+            self.flow.pause_reading()
+        else:
+            self.flow.resume_reading()
         self._update()
 
-    def _feed(self, data: bytes) -> None:
-        self._unset_keepalive_if_required()
+    def _must_wait(self) -> bool:
+        """Whether nothing can be parsed now: an answer is to be made, or to be read."""
+        if self._refused or self.transport.is_closing() or self.flow.write_paused:
+            return True
+        return self._in_headers and self._answering
+
+    def _piece_end(self) -> int:
+        """The end of what may be parsed at once: no two requests end in it."""
+        if not self._in_headers and self._body_left is not None:
+            return min(len(self._data), self._at + max(1, self._body_left))
+        end = self._data.find(_END, max(0, self._at - len(_END) + 1))
+        end = len(self._data) if end < 0 else end + len(_END)
+        return end if self._in_headers else min(end, self._at + CHUNKED_BYTES)
+
+    def _feed(self, end: int) -> None:
+        start, self._at = self._at, end
+        if self._in_headers:
+            self._received += end - start
+        else:
+            self._surroundings += end - start
+        self._events += 1
         try:
-            self.parser.feed_data(data)
+            self.parser.feed_data(memoryview(self._data)[start:end])
         except httptools.HttpParserUpgrade as upgrade:
-            self._stay(data[upgrade.args[0] :])
+            self._at = start + upgrade.args[0]
+            self._stay()
         except httptools.HttpParserError:
             self.send_400_response("Invalid HTTP request received.")
+        if max(self._received, self._surroundings) > MAX_HEADER_BYTES:
+            self.send_400_response("")
 
-    def _stay(self, data: bytes) -> None:
+    def _stay(self) -> None:
         """Goes on in HTTP/1.1 where a client offers another protocol, as Java's offers HTTP/2.
 
         httptools would take such a request's body for the other protocol, so the request is parsed
         again without the offer.
-
-        Args:
-            data: what came after the request's headers.
         """
-        lines = [self.parser.get_method() + b" " + self.url + b" HTTP/1.1"]
-        for name, value in self.headers:
-            if name == b"connection":
-                words = [word.strip() for word in value.lower().split(b",")]
-                value = b", ".join(word for word in words if word not in _OFFERS)
-            if name not in _OFFERS and value:
-                lines.append(name + b": " + value)
+        head = decline_upgrade(self.parser.get_method(), self.url, self.headers)
         self.parser = httptools.HttpRequestParser(self)
         with suppress(AttributeError):  # Like uvicorn; older releases of httptools have no such.
             self.parser.set_dangerous_leniencies(lenient_data_after_close=True)
-        self._feed(b"\r\n".join([*lines, b"", b""]) + data)
+        self._data, self._at = head + self._data[self._at :], 0
+        self._received = 0
 
     def send_400_response(self, msg: str) -> None:
         """Answers 400, with our message if the headers are too large."""
         if max(self._received, self._parsed) > MAX_HEADER_BYTES:
             msg = "Request line and headers too large. Expected at most 64 KB."
+        elif self._header_count > MAX_HEADERS:
+            msg = f"Too many headers and trailers. Expected at most {MAX_HEADERS}."
         elif self._surroundings > MAX_HEADER_BYTES:
             msg = "Trailers or chunk extensions too large. Expected at most 64 KB."
         self._refuse(400, msg)
 
     def on_message_begin(self) -> None:
         """Starts to count."""
-        self._parsed, self._begun = 0, True
+        self._parsed, self._header_count, self._begun = 0, 0, True
         super().on_message_begin()
 
     def on_url(self, url: bytes) -> None:
@@ -158,42 +208,34 @@ class Connection(HttpToolsProtocol):
 
     def on_header(self, name: bytes, value: bytes) -> None:
         """Counts a header; drops one of a trailer, since its request runs already."""
+        self._header_count += 1
         self._count(len(name) + len(value) + len(": \r\n"))
         if self._in_headers:
             super().on_header(name, value)
 
     def _count(self, size: int) -> None:
         self._parsed += size
-        if self._parsed > MAX_HEADER_BYTES:
-            raise _Malformed
+        self._events += 1
+        if self._parsed > MAX_HEADER_BYTES or self._header_count > MAX_HEADERS:
+            raise Malformed
 
     def on_headers_complete(self) -> None:
         """Stops to count, and starts the request."""
         if self.parser.should_upgrade():
             if self.parser.get_method() == b"CONNECT":
-                raise _Malformed
+                raise Malformed
             return  # `_stay` parses the request again.
-        self._require_framing()
-        self._in_headers, self._received = False, 0
-        self._in_body, self._surroundings = False, 0
+        require_framing(self.parser.get_http_version(), self.url, self.headers)
+        self._in_headers, self._received, self._surroundings = False, 0, 0
+        self._body_left = body_size(self.headers)
         super().on_headers_complete()
-        self._cycles = [one for one in self._cycles if not one.response_complete]
-        self._cycles.append(self.cycle)
-
-    def _require_framing(self) -> None:
-        """Refuses what servers and proxies understand differently; takes the host of a full URL."""
-        old = self.parser.get_http_version() != "1.1"
-        if old and any(name == b"transfer-encoding" for name, _ in self.headers):
-            raise _Malformed  # HTTP/1.0 has no chunks.
-        if not self.url.startswith((b"/", b"*")):
-            url = httptools.parse_url(self.url)
-            host = (url.host or b"") + (b":%d" % url.port if url.port else b"")
-            self.headers[:] = [pair for pair in self.headers if pair[0] != b"host"]
-            self.headers.append((b"host", host))  # Counts more than the header, by RFC 9112.
 
     def on_body(self, body: bytes) -> None:
         """Takes a part of a body."""
-        self._in_body, self._surroundings = True, 0
+        self._surroundings = 0
+        self._events += 1
+        if self._body_left is not None:
+            self._body_left -= len(body)
         super().on_body(body)
 
     def on_message_complete(self) -> None:
@@ -204,47 +246,66 @@ class Connection(HttpToolsProtocol):
         super().on_message_complete()
 
     def on_response_complete(self) -> None:
-        """Waits for the next request, once the client has read the answer."""
+        """Goes on with the next request, once the client has read the answer."""
         super().on_response_complete()
+        self._go_on()
         self._update(again=True)
 
     def pause_writing(self) -> None:
-        """The client does not read."""
-        self._paused_since = self.loop.time()
+        """The client does not read answers: reads nothing from it either."""
         super().pause_writing()
+        self.flow.pause_reading()
+        self._update()
 
     def resume_writing(self) -> None:
         """The client reads again."""
-        self._paused_since = None
         super().resume_writing()
+        self.flow.resume_reading()
+        self._go_on()
+        self._update()
+
+    def _go_on(self) -> None:
+        """Waits for a turn if the client has sent more."""
+        if self.held and not self._must_wait():
+            self._unset_keepalive_if_required()
+            self._connections.await_turn(self)
 
     def _update(self, again: bool = False) -> None:
         """Tells the server's connections what this one does; `again`: from now on."""
-        if not self._in_headers:
+        if self.flow.write_paused:
+            state = State.SENDING
+        elif not self._in_headers:
             state = State.RECEIVING
-        elif self.pipeline or (self.cycle is not None and not self.cycle.response_complete):
+        elif self._answering:
             state = State.ANSWERING
-        elif self.unsent():
+        elif self.held:
+            state = State.QUEUED
+        elif self.transport.get_write_buffer_size():
             state = State.SENDING
         else:
             state = State.WAITING
         if again or state is not self.state:
             self._connections.move(self, state)
 
-    def unsent(self) -> int:
-        """Bytes that the client has not read yet."""
-        return 0 if self.transport is None else self.transport.get_write_buffer_size()
+    def size(self) -> int:
+        """Bytes in memory: answers that the client has not read, and requests not taken yet."""
+        return self.transport.get_write_buffer_size() + self.held
 
     def evict(self) -> None:
         """Closes the connection, without waiting for the client to read anything."""
-        for cycle in self._cycles:  # The transport may not be written to any more.
-            cycle.disconnected = True
+        self._abandon()
         system_socket = self.transport.get_extra_info("socket")
         if system_socket is not None and not self.transport.is_closing():
             # Else the system keeps megabytes for a client that reads nothing.
             with suppress(OSError):
                 system_socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET)
         self.transport.abort()
+
+    def _abandon(self) -> None:
+        """Ends the request in work without an answer: nothing may be written any more."""
+        if self.cycle is not None:
+            self.cycle.disconnected = True
+            self.cycle.message_event.set()
 
     def enforce(self, now: float) -> None:
         """Closes the connection if the client took too long."""
@@ -254,13 +315,11 @@ class Connection(HttpToolsProtocol):
                 self.evict()
             elif not self.transport.is_closing():
                 self._update()
-        elif self.state is State.ANSWERING:
-            paused = self._paused_since
-            if paused is not None and now - paused > limits.send_seconds:
-                self.evict()
+        elif self.state in (State.QUEUED, State.ANSWERING):
+            pass  # It waits for us.
         elif self.state is State.RECEIVING:
-            answered = self.cycle.response_complete
-            if waited > (DRAIN_SECONDS if answered else limits.body_seconds + GRACE_SECONDS):
+            body_seconds = limits.body_seconds + GRACE_SECONDS
+            if waited > (body_seconds if self._answering else DRAIN_SECONDS):
                 self.evict()
         elif self._begun and waited > limits.header_seconds:
             seconds = f"{limits.header_seconds:g} s"
@@ -275,16 +334,9 @@ class Connection(HttpToolsProtocol):
         if self._refused or self.transport.is_closing():
             return
         self._refused = True
-        body = json.dumps({"error": message}).encode()
-        lines = [
-            *(name + b": " + value for name, value in self.server_state.default_headers),
-            b"content-type: application/json",
-            b"content-length: %d" % len(body),
-            *([b"retry-after: 1"] if code == 503 else []),
-            b"connection: close",
-        ]
-        head = STATUS_LINE[code] + b"\r\n".join([*lines, b"", b""])
-        self.transport.write(head + body)
+        self._abandon()
+        self._data, self._at = b"", 0
+        self.transport.write(write_refusal(code, message, self.server_state.default_headers))
         if self._connections.lingering >= MAX_LINGERING or not self.transport.can_write_eof():
             self.transport.close()
             return
@@ -296,16 +348,3 @@ class Connection(HttpToolsProtocol):
     def _end_lingering(self) -> None:
         self._connections.lingering -= 1
         self.evict()
-
-
-def client_key(host: str) -> str:
-    """What counts as one client: an IPv4 address, or the /64 network of an IPv6 address."""
-    try:
-        address = ipaddress.ip_address(host.partition("%")[0])
-    except ValueError:
-        return host
-    if isinstance(address, ipaddress.IPv4Address):
-        return host
-    if address.ipv4_mapped is not None:
-        return str(address.ipv4_mapped)
-    return str(ipaddress.IPv6Network((address, 64), strict=False))

@@ -115,8 +115,9 @@ class QueuedRequest:
         if self.weights is None:
             return
         before = self.weights[self.start - 1] if self.start else 0
-        fits = np.searchsorted(self.weights, before + self.limits.weight, "right")
         # Two rows at first: with one, a function that sums over the batch would go unnoticed.
         least = self.start + (1 if self.start else 2)
-        self.stop = min(most, max(least, int(fits)))
+        if most > least:
+            fits = np.searchsorted(self.weights, before + self.limits.weight, "right")
+            self.stop = min(most, max(least, int(fits)))
         self.weight = float(self.weights[self.stop - 1] - before)

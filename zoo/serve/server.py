@@ -10,7 +10,7 @@ import signal
 import socket
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
@@ -30,6 +30,7 @@ from zoo.serve.servable import Servable, prepare
 from zoo.serve.versions import Versions
 
 STOP_SECONDS = 30
+UNSENT_BYTES = 1 << 16  # Of a connection's answers, held by the system until they can be sent.
 
 
 @dataclass(frozen=True)
@@ -217,6 +218,10 @@ def bind(host: str, port: int) -> socket.socket:
         raise UsageError(f"--host {host}: has no address: {error}") from None
     listening = socket.socket(family, kind, protocol)
     listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    option = getattr(socket, "TCP_NOTSENT_LOWAT", None)
+    if option is not None:  # Else the system takes megabytes for a client that reads nothing.
+        with suppress(OSError):
+            listening.setsockopt(socket.IPPROTO_TCP, option, UNSENT_BYTES)
     try:
         listening.bind(address)
         listening.listen()  # Else two servers could hold one port until the first request.
