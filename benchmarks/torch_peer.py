@@ -20,7 +20,7 @@ Differences:
 airbench94 is the published method rather than recipes/airbench94.yaml: 9.9 epochs (`--epochs 10`
 for the recipe's), weight decay of biases too, the first 5,000 images for the whitening layer. The
 gradient of the bias of that layer is left out after 3 epochs, which saves a little time too.
-airbench94-muon and airbench96 are no recipes of zoo. Differences of all three from the published
+airbench94-muon and airbench96 are as their recipes. Differences of all three from the published
 scripts: --dtype float16 gives the published one (weights in float16), bfloat16 is autocast's;
 images are normalised by the mean and deviation of the training images; the whitening's sums are in
 float64; the seconds of a training leave out the evaluation, which the published ones include.

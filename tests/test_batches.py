@@ -7,11 +7,13 @@ from concurrent.futures import ThreadPoolExecutor
 from itertools import islice
 from typing import Any
 
+import keras
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from zoo.augment.device import apply_on_device
 from zoo.batches import AHEAD, Batches, EvaluationBatches, _generate_ahead, training_dataset
 from zoo.data.splits import ArraySplit, Splits
 from zoo.errors import RecipeError
@@ -100,6 +102,22 @@ def test_an_image_is_augmented_anew_each_epoch() -> None:
         versions.append(images[np.argsort(labels)])
     same = (versions[0] == versions[1]).all(axis=(1, 2, 3))
     assert same.sum() < 10
+
+
+@pytest.mark.parametrize("on_device", [False, True])
+def test_cutout_with_the_mean_colour(on_device: bool) -> None:
+    """The mean of the training images, rounded, channel by channel."""
+    pixels = np.zeros((4, 5, 5, 3), np.uint8)
+    pixels[..., 0], pixels[:2, ..., 1], pixels[..., 2] = 250, 101, 7
+    cutout = Augmentation.model_validate({"cutout": {"size": 5, "value": "mean", "inside": True}})
+    batches = Batches(ArraySplit(pixels, np.zeros(4, np.int32)), 4, 0, [cutout])
+    images, labels = batches(0)
+    if on_device:
+        draws = batches.draws(0)["augment"]
+        images, _ = apply_on_device(
+            keras.ops.convert_to_tensor(pixels), labels, batches.augment, draws
+        )
+    assert keras.ops.convert_to_numpy(images).reshape(-1, 3).tolist() == [[250, 50, 7]] * 100
 
 
 def test_augmentation_leaves_the_split_alone() -> None:

@@ -21,6 +21,8 @@ SHIPPED = sorted(recipes.shipped())
 # Trained parameters: of the paper or source named at the head of each recipe, or said there.
 PARAMETERS = {
     "airbench94": 1_971_352,
+    "airbench94-muon": 1_971_352,
+    "airbench96": 12_717_464,
     "all-cnn-c": 1_370_986,
     "alexnet-small-bn": 4_818_890,
     "cifar10-quick": 113_962,

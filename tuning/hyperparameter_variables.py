@@ -14,6 +14,7 @@ from typing import Any
 import keras
 
 from zoo import backend
+from zoo.optimize.mixins import LearningRateMultipliers
 from zoo.plan import Plan
 from zoo.plan.options import DropoutOptions
 from zoo.recipe import Recipe, dump
@@ -162,6 +163,8 @@ class HyperparameterVariables:
             # As an attribute of the optimizer it is one of its variables, on every backend.
             optimizer.zoo_peak = PositiveVariable("peak")
             optimizer._learning_rate = ScaledSchedule(shape, optimizer.zoo_peak)
+            if isinstance(optimizer, LearningRateMultipliers):
+                optimizer.peak = optimizer.zoo_peak
         for name in OPTIMIZER_OPTIONS:
             if getattr(recipe.train.optimizer.options, name, None):
                 setattr(optimizer, name, PositiveVariable(name))

@@ -19,8 +19,9 @@ import keras
 import numpy as np
 
 from zoo import seeds
-from zoo.augment import AugmentRng, apply_augmentations, draw_augmentations
-from zoo.data.splits import Split
+from zoo.augment import AugmentRng, apply_augmentations, draw_augmentations, with_mean_levels
+from zoo.data.normalise import channel_means
+from zoo.data.splits import Split, pixel_statistics
 from zoo.recipe import words
 from zoo.recipe.fields import Choice
 
@@ -65,7 +66,7 @@ class Batches:
         self.split = split
         self.batch_size = batch_size
         self.seed = seed
-        self.augment = tuple(augment)
+        self.augment = with_mean_levels(augment, lambda: channel_means(pixel_statistics(split)))
         self.mixes_labels = any(step.word in words.MIXING for step in self.augment)
         self.num_classes = num_classes
         self.class_weights = class_weights

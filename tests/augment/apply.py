@@ -17,6 +17,7 @@ STEPS: list[Any] = [
     {"random_crop": 2},
     {"random_crop": {"padding": 3, "fill": "constant"}},
     {"cutout": 3},
+    {"cutout": {"size": 3, "inside": True}},
     "alternating_flip",
     {"random_erasing": {"scale": [0.2, 0.5]}},
     {"random_erasing": {"scale": [0.2, 0.5], "fill_value": 0}},

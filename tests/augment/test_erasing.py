@@ -37,6 +37,16 @@ def test_cutout_centre_is_anywhere() -> None:
     assert (changed == 9).any(axis=0).all()
 
 
+def test_cutout_inside_is_a_whole_square_anywhere() -> None:
+    images = np.full((900, 6, 7, 3), 7, np.uint8)
+    cut = (apply(images, {"cutout": {"size": 3, "value": 9, "inside": True}}) == 9).all(axis=-1)
+    assert (cut.sum(axis=(1, 2)) == 9).all()
+    tops, lefts = cut.any(axis=2).argmax(axis=1), cut.any(axis=1).argmax(axis=1)
+    assert set(zip(tops.tolist(), lefts.tolist(), strict=True)) == {
+        (top, left) for top in range(4) for left in range(5)
+    }
+
+
 def test_larger_than_the_image() -> None:
     changed = apply(pixels((3, 4, 4, 1)), BLANK)
     assert not changed.any()

@@ -73,6 +73,50 @@ def test_the_first_pattern_counts(tmp_path: Path) -> None:
         np.testing.assert_allclose(value, expected, rtol=1e-4, atol=1e-6, err_msg=path)
 
 
+@pytest.mark.parametrize("schedule", ["constant", "{triangle: {peak_at: 0.5}}"])
+@pytest.mark.parametrize("word", ["SGD", "TorchSGD"])
+def test_linear_fall(tmp_path: Path, word: str, schedule: str) -> None:
+    """From the highest rate, whatever the schedule; weight decay falls with it."""
+    net = Net(
+        tmp_path,
+        f"optimizer: {{{word}: {{learning_rate: 0.1, weight_decay: 0.5}}}}, schedule: {schedule}, "
+        "learning_rate_factors: "
+        "[{pattern: '^conv1/', factor: 3, until_epoch: 1, linear_fall: true}]",
+    )
+    path, expected = "conv1/kernel", net.weights["conv1/kernel"]
+    for rate in (0.3, 0.225, 0.15, 0.075, 0.0):  # Four steps are an epoch.
+        gradients = net.gradients()
+        net.step(gradients)
+        expected = expected - rate * (gradients[path] + 0.5 * expected)
+        np.testing.assert_allclose(net.weights[path], expected, rtol=1e-4, atol=1e-6)
+
+
+@pytest.mark.parametrize("common", [0.0, 0.5])
+@pytest.mark.parametrize("word", ["SGD", "TorchSGD", "AdamW", "MuonSGD", "Muon"])
+def test_weight_decay_by_path(tmp_path: Path, word: str, common: float) -> None:
+    """Also of variables that the optimizer's own decay leaves alone; 0 takes it away."""
+    net = Net(
+        tmp_path,
+        f"optimizer: {{{word}: {{learning_rate: 0.1, weight_decay: {common}}}}}, "
+        "learning_rate_factors: [{pattern: 'bn/gamma', factor: 2, weight_decay: 0.25}, "
+        "{pattern: '^logits/kernel', weight_decay: 0}]",
+    )
+    before = net.weights
+    net.step(net.gradients(0.0))
+    nesterov = 1.85 if word == "MuonSGD" else 1.0
+    for path, value in net.weights.items():
+        decay = 0.25 * 2 if path.endswith("bn/gamma") else common
+        if not path.endswith(("bn/gamma", "kernel")) or path.startswith("logits"):
+            decay = 0.0
+        if word == "MuonSGD" and path in ("conv1/kernel", "fc1/kernel"):
+            continue  # Their norm is given.
+        np.testing.assert_allclose(
+            value, before[path] * (1 - 0.1 * decay * nesterov), rtol=1e-5, err_msg=path
+        )
+    config = net.optimizer.get_config()
+    assert config["weight_decay"] == (common if common or word == "AdamW" else None)
+
+
 def averages_of(net: Net) -> dict[str, np.ndarray]:
     return {variable.path: np.array(average) for variable, average in net.optimizer.averages()}
 
@@ -82,7 +126,7 @@ def batches(net: Net, count: int) -> tuple[np.ndarray, np.ndarray]:
     return images, net.draw.integers(0, 4, 8 * count)
 
 
-@pytest.mark.parametrize("word", ["AdamW", "TorchSGD", "Muon", "Nadam"])
+@pytest.mark.parametrize("word", ["AdamW", "TorchSGD", "Muon", "MuonSGD", "Nadam"])
 def test_three_small_steps_are_a_large_one(tmp_path: Path, word: str) -> None:
     """Weight decay, clipping and the average of the weights come once an update."""
     more = (

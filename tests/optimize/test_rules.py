@@ -11,7 +11,7 @@ import pytest
 
 from tests.optimize.net import Net, all_close
 from zoo.model.builder import decayed
-from zoo.optimize.rules import RULES
+from zoo.optimize.rules import RULES, orthogonalised
 from zoo.recipe import words
 
 
@@ -34,8 +34,11 @@ def test_decay_is_of_kernels_alone(tmp_path: Path, word: str) -> None:
     before = net.weights
     net.step(net.gradients(0.0))
     for path, value in net.weights.items():
-        # Lamb's steps are as long as the kernel, whatever makes them.
-        factor = 0.9 if word == "Lamb" else 0.95
+        # Lamb's steps are as long as the kernel, whatever makes them; MuonSGD's head has
+        # Nesterov's momentum.
+        factor = {"Lamb": 0.9, "MuonSGD": 1 - 0.05 * 1.85}.get(word, 0.95)
+        if word == "MuonSGD" and path in ("conv1/kernel", "fc1/kernel"):
+            factor = value.shape[-1] ** 0.5 / np.linalg.norm(before[path])
         expected = before[path] * factor if path in kernels else before[path]
         np.testing.assert_allclose(value, expected, rtol=1e-5, err_msg=path)
     assert len(kernels) == 4
@@ -109,6 +112,49 @@ def orthogonal(matrix: np.ndarray, steps: int = 5) -> np.ndarray:
         square = x @ x.T
         x = 3.4445 * x + (-4.7750 * square + 2.0315 * square @ square) @ x
     return x.T if matrix.shape[0] > matrix.shape[1] else x
+
+
+@pytest.mark.backend
+@pytest.mark.parametrize("nesterov", [False, True])
+def test_muon_sgd(tmp_path: Path, nesterov: bool) -> None:
+    """Kernels have the norm sqrt(filters) before each step; all else as TorchSGD has it."""
+    net = Net(
+        tmp_path,
+        "optimizer: {MuonSGD: {learning_rate: 0.2, momentum: 0.6, sgd_momentum: 0.8, "
+        f"sgd_lr_ratio: 5, weight_decay: 0.1, nesterov: {str(nesterov).lower()}}}}}",
+    )
+    expected = net.weights
+    buffers = {path: np.zeros_like(value) for path, value in expected.items()}
+    for rate in (0.2, 0.1, 0.05):
+        net.optimizer.learning_rate = rate
+        gradients = net.gradients()
+        net.step(gradients)
+        for path, g in gradients.items():
+            w, is_matrix = expected[path], path in ("conv1/kernel", "fc1/kernel")
+            if path.endswith("kernel") and not is_matrix:
+                g = g + 0.1 * w
+            kept = 0.6 if is_matrix else 0.8
+            buffers[path] = kept * buffers[path] + g
+            step = g + kept * buffers[path] if nesterov else buffers[path]
+            if is_matrix:
+                filters = w.shape[-1]
+                step = orthogonal(step.reshape(-1, filters), 3).reshape(w.shape)
+                w = w * filters**0.5 / np.linalg.norm(w)
+            expected[path] = w - rate * (1 if is_matrix else 5) * step
+    all_close(net.weights, expected, 1e-3)
+
+
+@pytest.mark.backend
+def test_orthogonalised_in_16_bits() -> None:
+    """Singular values come near 1, but for those far below the largest."""
+    matrix = np.random.default_rng(0).normal(size=(40, 12)).astype("float32")
+    tensor = keras.ops.cast(matrix, "bfloat16")
+    result = orthogonalised(tensor, 3)
+    assert keras.backend.standardize_dtype(result.dtype) == "bfloat16"
+    array = keras.ops.convert_to_numpy(keras.ops.cast(result, "float32"))
+    np.testing.assert_allclose(array, orthogonal(matrix, 3), atol=0.02)
+    values = np.linalg.svd(array, compute_uv=False)
+    assert 0.6 < values.min() < values.max() < 1.3
 
 
 @pytest.mark.backend

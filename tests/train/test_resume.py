@@ -115,6 +115,11 @@ STATES = [
      "train.learning_rate_factors=[{pattern: ^fc1, factor: 2, until_epoch: 1}]",
      "train.optimizer={TorchSGD: {learning_rate: 0.1, momentum: 0.9}}"),
     ("train.lookahead={every: 2}", "train.optimizer=Muon"),
+    ("train.optimizer={MuonSGD: {learning_rate: 0.1, weight_decay: 1e-2}}",
+     "train.schedule={triangle: {peak_at: 0, start_factor: 1, end_factor: 0}}",
+     "train.learning_rate_factors=[{pattern: ^fc1/bias, factor: 2, until_epoch: 2, "
+     "linear_fall: true, weight_decay: 0.1}]",
+     "data.augment=[{cutout: {size: 3, value: mean, inside: true}}]"),
     ("train.gradient_accumulation_steps=4", "train.optimizer=Adafactor"),
 ]  # fmt: skip
 

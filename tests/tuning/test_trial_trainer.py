@@ -107,6 +107,13 @@ def numbers(result: TrialResult) -> list[dict[str, Any]]:
              "train.learning_rate_factors=[{pattern: bias, factor: 8, until_epoch: 1}]"],
             id="TorchSGD cosine lookahead norm accumulation",
         ),
+        pytest.param(
+            ["train.optimizer={MuonSGD: {learning_rate: 0.05, weight_decay: 1e-2}}",
+             "train.schedule={triangle: {peak_at: 0}}",
+             "train.learning_rate_factors=[{pattern: bias, factor: 8, until_epoch: 1, "
+             "linear_fall: true, weight_decay: 0.1}]"],
+            id="MuonSGD triangle fall",
+        ),
     ],
 )  # fmt: skip
 def test_a_trial_is_a_training(bench: TrialTrainer, tmp_path: Path, overrides: list[str]) -> None:

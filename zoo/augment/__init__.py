@@ -38,7 +38,13 @@ from zoo.augment.rng import AugmentRng, Draws, Images, Shape
 from zoo.recipe.fields import Choice
 from zoo.recipe.words import MIXING
 
-__all__ = ["AUGMENTATIONS", "AugmentRng", "apply_augmentations", "draw_augmentations"]
+__all__ = [
+    "AUGMENTATIONS",
+    "AugmentRng",
+    "apply_augmentations",
+    "draw_augmentations",
+    "with_mean_levels",
+]
 
 
 class Augmentation(NamedTuple):
@@ -66,6 +72,27 @@ AUGMENTATIONS: dict[str, Augmentation] = {
     "mixup": Augmentation(mixing.draw_mixup, mixing.mixup),
     "cutmix": Augmentation(mixing.draw_cutmix, mixing.cutmix),
 }
+
+
+def with_mean_levels(
+    augmentations: Sequence[Choice], means: Callable[[], Sequence[float]]
+) -> tuple[Choice, ...]:
+    """Returns the augmentations with a level for each channel in the place of `value: mean`.
+
+    Args:
+        augmentations: the recipe's `data.augment`.
+        means: returns the mean of each channel of the training images, 0 to 255; called only if an
+            augmentation asks for it.
+    """
+    if not any(getattr(step.options, "value", None) == "mean" for step in augmentations):
+        return tuple(augmentations)
+    levels = tuple(round(mean) for mean in means())
+    return tuple(
+        step.model_copy(update={step.word: step.options.model_copy(update={"value": levels})})
+        if getattr(step.options, "value", None) == "mean"
+        else step
+        for step in augmentations
+    )
 
 
 def draw_augmentations(

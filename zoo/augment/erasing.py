@@ -14,15 +14,17 @@ SHAPE_TRIES = 10  # Draws of an erased rectangle's shape; Zhong et al. draw unti
 def draw_cutout(options: Any, rng: AugmentRng, shape: Shape) -> Draws:
     """Draws the first row and column of each square: int32 (batch,) each, which may be negative."""
     count, height, width, _ = shape
-    tops = rng.generator.integers(0, height, count) - options.size // 2
-    lefts = rng.generator.integers(0, width, count) - options.size // 2
+    margin, middle = (options.size - 1, 0) if options.inside else (0, options.size // 2)
+    tops = rng.generator.integers(0, max(height - margin, 1), count) - middle
+    lefts = rng.generator.integers(0, max(width - margin, 1), count) - middle
     return {"tops": tops.astype(np.int32), "lefts": lefts.astype(np.int32)}
 
 
 def cutout(images: Images, options: Any, draws: Draws) -> Images:
     """Overwrites a square around a random pixel with one value; the square may cross the edge.
 
-    Source: DeVries & Taylor 2017.
+    With `inside` it lies in the image. `value` is a grey level, or a level for each channel (see
+    `zoo.augment.with_mean_levels`). Source: DeVries & Taylor 2017.
     """
     images = images.copy()
     corners = zip(draws["tops"].tolist(), draws["lefts"].tolist(), strict=True)

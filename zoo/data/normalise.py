@@ -67,12 +67,17 @@ def _mean_image(split: Split) -> tuple[Coefficients, Coefficients]:
 
 
 def _channel_mean(split: Split) -> tuple[Coefficients, Coefficients]:
-    return 1.0, [-mean for mean, _ in _channel_moments(pixel_statistics(split))]
+    return 1.0, [-mean for mean in channel_means(pixel_statistics(split))]
 
 
 def _channel_meanstd(split: Split) -> tuple[Coefficients, Coefficients]:
     moments = _channel_moments(pixel_statistics(split))
     return [1.0 / std for _, std in moments], [-mean / std for mean, std in moments]
+
+
+def channel_means(statistics: PixelStatistics) -> list[float]:
+    """Returns the mean of each channel, 0 to 255."""
+    return [mean for mean, _ in _channel_moments(statistics)]
 
 
 def _channel_moments(statistics: PixelStatistics) -> list[tuple[float, float]]:

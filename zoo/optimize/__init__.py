@@ -10,7 +10,7 @@ from zoo import backend
 from zoo.check.judge import updates
 from zoo.errors import Problem, RecipeError
 from zoo.model.builder import decayed
-from zoo.optimize.mixins import LearningRateMultipliers, MovingAverageOptimizer
+from zoo.optimize.mixins import Group, LearningRateMultipliers, MovingAverageOptimizer
 from zoo.optimize.rules import RULES
 from zoo.optimize.schedules import OneCycle, PerUpdateSchedule, learning_rate
 from zoo.recipe import Recipe, words
@@ -56,6 +56,8 @@ def optimizer(recipe: Recipe, model: keras.Model, steps_per_epoch: int) -> Any:
     # AdamW alone requires a number.
     if not options["weight_decay"] and word != "AdamW":
         options["weight_decay"] = None
+    if word == "MuonSGD" and train.dtype_policy.startswith("mixed"):
+        options["matrix_dtype"] = "bfloat16"
     keras_name = words.OPTIMIZERS[word].keras
     bases = [getattr(keras.optimizers, keras_name) if keras_name else RULES[word]]
     if train.ema:
@@ -63,8 +65,15 @@ def optimizer(recipe: Recipe, model: keras.Model, steps_per_epoch: int) -> Any:
         options |= {"use_ema": True, "ema_momentum": train.ema.momentum}
     if train.learning_rate_factors:
         bases.insert(0, LearningRateMultipliers)
+        options["peak"] = train.optimizer.options.learning_rate
         options["factors"] = [
-            (group.pattern, group.factor, _step(group.until_epoch, steps_per_epoch))
+            Group(
+                group.pattern,
+                group.factor,
+                _step(group.until_epoch, steps_per_epoch),
+                group.linear_fall,
+                group.weight_decay,
+            )
             for group in train.learning_rate_factors
         ]
     # Keras names the optimizer and its variables after the class: that of the update rule.
@@ -93,7 +102,7 @@ def current_learning_rate(optimizer: Any, steps_ago: int = 0) -> float:
 
 
 def equilibrium(choice: Choice, learning_rate: float) -> float | None:
-    """Returns the relative update size at which SGD with decay keeps scale-invariant kernels.
+    """Returns the relative update size at which an optimizer keeps scale-invariant kernels.
 
     Args:
         choice: the recipe's optimizer.
@@ -101,7 +110,11 @@ def equilibrium(choice: Choice, learning_rate: float) -> float | None:
 
     Returns:
         The ratio of update to weight norm (see `updates.equilibrium`); None for other optimizers.
+        MuonSGD sets it: kernels have the norm sqrt(filters), and an update at most
+        learning_rate * sqrt(filters).
     """
+    if choice.word == "MuonSGD":
+        return learning_rate
     if choice.word not in ("SGD", "TorchSGD"):
         return None
     options = choice.options

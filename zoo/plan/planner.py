@@ -303,7 +303,7 @@ class Planner(Appender):
             images=stage.images,
             use_bias=True,
             kernel_initializer=fan_in_scaling(1.0),  # Until the images are seen.
-            bias_initializer=Initializer.model_validate("zeros"),
+            bias_initializer=stage.bias_initializer,
             kernel_regularizer=None,
         )
         self.whiten(name, options)

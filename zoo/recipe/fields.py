@@ -8,7 +8,7 @@ word and exactly one is set, so that a problem has the path that the user wrote.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Annotated, Any, get_args
+from typing import Annotated, Any, Literal, get_args
 
 from pydantic import (
     AfterValidator,
@@ -16,6 +16,7 @@ from pydantic import (
     BeforeValidator,
     ConfigDict,
     Field,
+    PlainValidator,
     WithJsonSchema,
     create_model,
     model_serializer,
@@ -24,6 +25,7 @@ from pydantic import (
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticCustomError
 
+from zoo.recipe.shown import cut
 from zoo.recipe.words import REQUIRED, Option, Word
 from zoo.recipe.words.word import (
     BELOW_1,
@@ -74,6 +76,17 @@ def _pair(value: Any) -> Any:
     return (value, value) if isinstance(value, int) and not isinstance(value, bool) else value
 
 
+def _level(value: Any) -> Any:
+    is_level = isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= 255
+    if value == "mean" or is_level:
+        return value
+    raise PydanticCustomError(
+        "level",
+        "not a grey level. Expected a whole number from 0 to 255, or mean. Received {given}",
+        {"given": cut(str(value))},
+    )
+
+
 def as_tuple(value: Any) -> Any:
     """A list as a tuple; other values as they are."""
     return tuple(value) if isinstance(value, list) else value
@@ -99,6 +112,13 @@ Count = Annotated[int, Field(ge=1, le=MAX_COUNT)]
 Width = Annotated[int, Field(ge=1, le=MAX_WIDTH)]
 Epochs = Annotated[int, Field(ge=1, le=MAX_EPOCHS)]
 Side = Annotated[int, Field(ge=1, le=MAX_SIDE)]
+Level = Annotated[
+    Literal["mean"] | int,
+    PlainValidator(_level),
+    WithJsonSchema(
+        {"anyOf": [{"enum": ["mean"]}, {"type": "integer", "minimum": 0, "maximum": 255}]}
+    ),
+]
 Pair = Annotated[tuple[Side, Side], BeforeValidator(_pair), WithJsonSchema(PAIR_SCHEMA)]
 
 
@@ -236,7 +256,7 @@ def _options_schema(schema: dict[str, Any], of_words: bool) -> dict[str, Any]:
 def _field(option: Option) -> tuple[Any, Any]:
     if option.type == "range":
         return range_of(option.limits), Field(option.default, description=option.description)
-    types: dict[Any, Any] = {"pair": Pair, "pair?": Pair | None}
+    types: dict[Any, Any] = {"pair": Pair, "pair?": Pair | None, "level": Level}
     kind = types.get(option.type, option.type) if isinstance(option.type, str) else option.type
     limits: dict[str, Any] = dict(option.limits)
     if get_args(kind)[-1:] == (Ellipsis,):

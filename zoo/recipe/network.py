@@ -196,6 +196,9 @@ class Whiten(Model):
     activation: Activation | None = Field(
         None, description="What follows; default: model.defaults."
     )
+    bias_initializer: Initializer | None = Field(
+        None, description="How the bias is drawn; default: model.defaults."
+    )
 
 
 class Fc(KernelStage):

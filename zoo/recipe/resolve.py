@@ -80,8 +80,11 @@ def _stage(stage: Stage, defaults: Defaults) -> Stage:
         if isinstance(options, Residual):
             update |= _sum_and_projection(options, defaults)
         return _updated(stage, update)
-    if isinstance(options, Whiten) and options.activation is None:
-        return _updated(stage, {"activation": defaults.activation})
+    if isinstance(options, Whiten):
+        keys = ("activation", "bias_initializer")
+        return _updated(
+            stage, {key: getattr(options, key) or getattr(defaults, key) for key in keys}
+        )
     if isinstance(options, KernelStage):
         return stage.model_copy(update={stage.word: _kernel_stage(options, defaults)})
     return stage

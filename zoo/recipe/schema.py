@@ -300,6 +300,17 @@ class Recipe(Model):
     def _crops_fit(self) -> Recipe:
         side = min(self.image_size)
         for index, step in enumerate(self.data.augment):
+            if step.word == "cutout" and step.options.inside and step.options.size > side:
+                raise PydanticCustomError(
+                    "cutout",
+                    "inside needs a square of at most the image's shorter side ({side}). "
+                    "Received size {size}",
+                    {
+                        "side": side,
+                        "size": step.options.size,
+                        "at": ("data", "augment", index, "cutout", "size"),
+                    },
+                )
             if step.word == "random_crop" and step.options.padding >= side:
                 raise PydanticCustomError(
                     "padding",

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from pydantic import Field, field_validator, model_validator
+from pydantic_core import PydanticCustomError
 
 from zoo.recipe.fields import MAX_TEXT, Count, Fraction, Model, NotNegative
 from zoo.recipe.slow_pattern import checked_pattern
@@ -12,7 +13,7 @@ from zoo.recipe.words.word import MAX_EPOCHS, POSITIVE
 
 
 class Factor(Model):
-    """Another learning rate for some variables; the first entry that matches a variable counts."""
+    """Another learning rate or weight decay for some variables; the first match counts."""
 
     pattern: str = Field(
         min_length=1,
@@ -26,6 +27,26 @@ class Factor(Model):
         le=MAX_EPOCHS,
         description="Epochs after which these variables are frozen; none: never.",
     )
+    linear_fall: bool = Field(
+        False,
+        description="Instead of following the schedule, fall linearly from the optimizer's "
+        "learning rate times factor to 0 at until_epoch.",
+    )
+    weight_decay: NotNegative | None = Field(
+        None,
+        description="Weight decay of these variables, biases and norms included; none: the "
+        "optimizer's, of kernels alone.",
+    )
+
+    @model_validator(mode="after")
+    def _falls_somewhere(self) -> Factor:
+        if self.linear_fall and self.until_epoch is None:
+            raise PydanticCustomError(
+                "linear_fall",
+                "linear_fall needs until_epoch: the epochs after which the learning rate is 0",
+                {"at": ("linear_fall",)},
+            )
+        return self
 
     @field_validator("pattern")
     @classmethod

@@ -33,6 +33,10 @@ def without_regularization(recipe: Recipe) -> Recipe:
                     "loss": _with_zero(train.loss, "label_smoothing"),
                     "optimizer": _with_zero(train.optimizer, "weight_decay"),
                     "class_weight": None,
+                    "learning_rate_factors": tuple(
+                        group.model_copy(update={"weight_decay": None})
+                        for group in train.learning_rate_factors
+                    ),
                 }
             ),
         }

@@ -38,6 +38,11 @@ TRAININGS = [
      " random_erasing, alternating_flip, cutmix, mixup]",
      "train.loss={softmax: {label_smoothing: 0.1}}",
      "train.optimizer={AdamW: {learning_rate: 1e-2, global_clipnorm: 1.0}}"),
+    ("train.optimizer={MuonSGD: {learning_rate: 0.1, weight_decay: 1e-2}}",
+     "train.schedule={triangle: {peak_at: 0, start_factor: 1, end_factor: 0}}",
+     "train.learning_rate_factors=[{pattern: ^conv1, factor: 2, until_epoch: 1, "
+     "linear_fall: true, weight_decay: 0.1}]",
+     "data.augment=[{cutout: {size: 3, value: mean, inside: true}}]"),
 ]  # fmt: skip
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+import numpy as np
 from keras import ops
 
 from zoo.augment.device.tensors import choose, rectangle_masks
@@ -15,7 +16,8 @@ Tensor = Any
 def cutout(images: Tensor, options: Any, draws: Mapping[str, Tensor]) -> Tensor:
     """Overwrites the square at `tops` and `lefts`, int32 (batch,), of each image."""
     squares = rectangle_masks(images, {**draws, "heights": options.size, "widths": options.size})
-    return choose(squares, ops.full_like(images, options.value), images)
+    levels = np.broadcast_to(np.uint8(options.value), images.shape[-1:])
+    return choose(squares, ops.zeros_like(images) + ops.convert_to_tensor(levels), images)
 
 
 def random_erasing(images: Tensor, options: Any, draws: Mapping[str, Tensor]) -> Tensor:

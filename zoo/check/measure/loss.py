@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from math import sqrt
 from typing import Any
 
@@ -195,8 +196,9 @@ def _shrink(trainer: Trainer) -> tuple[float | None, list[str]]:
         Mean share that it leaves of a kernel's length, None if that is not comparable; paths of
         other variables that it changes.
     """
-    if trainer.recipe.train.optimizer.word == "Lamb":
-        return None, []  # Lamb scales its whole step, decay included.
+    train = trainer.recipe.train
+    if train.optimizer.word in ("Lamb", "MuonSGD"):
+        return None, []  # They scale the whole kernel, decay included.
     trainer.restart()
     network = trainer.network
     before = [backend.to_numpy(v) for v in network.trainable_variables]
@@ -204,6 +206,8 @@ def _shrink(trainer: Trainer) -> tuple[float | None, list[str]]:
     network.optimizer.apply(zeros)
     ratios, wrongly_decayed = [], []
     for variable, old in zip(network.trainable_variables, before, strict=True):
+        if any(re.search(group.pattern, variable.path) for group in train.learning_rate_factors):
+            continue  # It has a rate or a decay of its own.
         new = backend.to_numpy(variable)
         if variable.path.endswith("kernel"):
             length = float(np.linalg.norm(old))

@@ -49,7 +49,12 @@ AUGMENTATIONS: dict[str, Word] = {
             "size": Option(
                 int, REQUIRED, "Side of the square in pixels.", {"ge": 1, "le": MAX_SIDE}
             ),
-            "value": Option(int, 128, "Grey level, 0 to 255.", {"ge": 0, "le": 255}),
+            "value": Option(
+                "level", 128, "Grey level, 0 to 255; mean: the training images' mean colour."
+            ),
+            "inside": Option(
+                bool, False, "Keep the square in the image; else its middle may be any pixel."
+            ),
         },
     ),
     "random_erasing": Word(

@@ -198,6 +198,33 @@ OPTIMIZERS: dict[str, Word] = {
             **CLIPPING,
         },
     ),
+    "MuonSGD": Word(
+        "Muon for kernels, each scaled to the norm sqrt(filters) at every step; TorchSGD for "
+        "biases, norms, the head and depthwise kernels (Jordan 2024, airbench94_muon)",
+        options={
+            "learning_rate": Option(float, 0.2, "Muon's; with a schedule, its highest.", POSITIVE),
+            "momentum": Option(
+                float, 0.6, "Muon's: share of the gradients' sum kept.", FROM_0_BELOW_1
+            ),
+            "nesterov": Option(
+                bool, True, "Nesterov's momentum, in both halves (needs momentum > 0)."
+            ),
+            "ns_steps": Option(
+                int, 3, "Newton-Schulz iterations of the orthogonalisation.", {"ge": 1, "le": 100}
+            ),
+            "sgd_lr_ratio": Option(float, 1.0, "SGD's learning rate over Muon's.", POSITIVE),
+            "sgd_momentum": Option(
+                float, 0.85, "SGD's: share of the gradients' sum kept.", FROM_0_BELOW_1
+            ),
+            "weight_decay": Option(
+                float,
+                0.0,
+                "Added to the gradient of kernels that SGD updates: g += weight_decay * w.",
+                NOT_NEGATIVE,
+            ),
+            **CLIPPING,
+        },
+    ),
 }
 
 WARMUP = Option(
