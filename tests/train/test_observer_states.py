@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from zoo.errors import DamagedFile
+from zoo.rundir import Run
 from zoo.train import observer_states
+from zoo.train.best_model import BestModel
 from zoo.train.epoch_records import BestEpoch
 from zoo.train.fit_callbacks import StepLosses
 from zoo.train.observers import Observer
@@ -55,6 +58,17 @@ def test_names_of_earlier_releases() -> None:
     observer_states.restore([losses, best], [["Watch", watch], ["Best", state]])
     assert (losses.sum, losses.seen) == (6.0, 3)
     assert (best.epoch, best.score, best.values) == (3, -0.5, {"val_loss": 0.5})
+
+
+def test_what_keeps_the_best_model_finds_the_state_of_the_best_epoch(tmp_path: Path) -> None:
+    """Under the name of the class that did it before: stopped runs hold that name."""
+    state = {"score": [-0.5, 0.9], "epoch": 3, "values": {"val_loss": 0.5}}
+    best = BestModel(Run.create(tmp_path, "a"), "val_loss")
+    assert observer_states.name_of(best) == "BestEpoch"
+    observer_states.restore([best], [["BestEpoch", state]])
+    assert best.epoch == 3
+    with pytest.raises(DamagedFile, match="BestEpoch .it is missing"):
+        observer_states.restore([best], [])
 
 
 @pytest.mark.parametrize(

@@ -231,7 +231,8 @@ class Checkpointer(Observer):
         """Saves the state after the steps made so far."""
         for observer in self.observers:
             observer.before_save()
-        states = [(type(each).__name__, observer_states.state_of(each)) for each in self.stateful]
+        named = [(observer_states.name_of(each), each) for each in self.stateful]
+        states = [(name, observer_states.state_of(each)) for name, each in named]
         notes = {
             "callbacks": [[name, state] for name, state in states if state is not None],
             "seconds": self.counter.seconds,

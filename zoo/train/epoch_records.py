@@ -70,6 +70,8 @@ class BestEpoch(Observer):
         score: what `monitor` names, higher is better: a loss is negated.
     """
 
+    STATE_NAME = "BestEpoch"  # In state files, also of derived classes.
+
     def __init__(
         self,
         monitor: str,

@@ -21,6 +21,15 @@ FORMER_NAMES = {
 REQUIRED = ("BestEpoch", "DivergenceGuard", "StepLosses")  # Every training has them.
 
 
+def name_of(watcher: Any) -> str:
+    """Returns the name under which a state file keeps an object's state.
+
+    A class that takes another one's place keeps that one's name as `STATE_NAME`: the states of runs
+    that were stopped before are found by it.
+    """
+    return str(getattr(watcher, "STATE_NAME", type(watcher).__name__))
+
+
 def state_of(watcher: Any) -> dict[str, Any] | None:
     """Returns the state of an observer or a Keras callback; None if it has none."""
     if hasattr(watcher, "get_state"):
@@ -52,7 +61,7 @@ def restore(stateful: Sequence[Any], entries: Sequence[Any]) -> None:
         if name == "Watch":  # It also recovered the losses of steps.
             states["StepLosses"] = [state]
     for each in stateful:
-        name = type(each).__name__
+        name = name_of(each)
         waiting = states.get(name)
         if not waiting:
             if name in REQUIRED:
