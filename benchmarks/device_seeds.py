@@ -25,7 +25,7 @@ from zoo.recipe import Recipe
 from zoo.train import checkpoint, components
 from zoo.train.epoch_records import BestEpoch, MetricsLogger
 from zoo.train.fit_callbacks import FitCallbacks, StepLosses
-from zoo.train.loop.resident import ResidentData
+from zoo.train.loop.device_data import DeviceData
 from zoo.train.observers import StepCounter
 from zoo.train.selection import with_monitor
 from zoo.tta import VIEWS
@@ -53,7 +53,9 @@ class SeededNetwork:
         self.model = components.compiled(recipe, self.planned, self.scaling, self.steps)
         optimizer = [backend.to_numpy(variable) for variable in self.model.optimizer.variables]
         components.create_metrics(self.model, batches(0))
-        self.loop, self.validation = components.device_loop(self.model, data, ResidentData.of(data))
+        self.loop, self.validation = components.device_loop(
+            self.model, data, DeviceData.of(data, streams=False)
+        )
         self.variables = checkpoint.variables(self.model)
         metrics = [backend.to_numpy(variable) for variable in self.model.metrics_variables]
         self.other_values = [*optimizer, *metrics]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -126,6 +127,8 @@ def test_evaluation_of_a_run(run: Run, model: Any) -> None:
     assert result["accuracy"] == pytest.approx(np.mean(logits.argmax(axis=1) == split.labels))
     expected = metrics.log_loss(split.labels, softmax(logits))
     assert result["loss"] == pytest.approx(expected, rel=1e-5)
+    streamed = replace(split, streamed=True)  # type: ignore[type-var]
+    assert loaded.logits(streamed).tobytes() == logits.tobytes()
 
 
 def test_evaluations_on_test_are_counted(run: Run, model: Any) -> None:

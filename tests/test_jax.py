@@ -213,7 +213,8 @@ def test_interrupt_and_resume(
 SHARED = (
     "tests/optimize/test_rules.py", "tests/optimize/test_mixins.py",
     "tests/train/test_live_checks.py", "tests/train/test_resume.py",
-    "tests/train/loop/test_device_loop.py", "tests/model/test_jax_pooling.py",
+    "tests/train/loop/test_device_loop.py", "tests/train/loop/test_streamed.py",
+    "tests/model/test_jax_pooling.py",
 )  # fmt: skip
 
 

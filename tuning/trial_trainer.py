@@ -36,9 +36,9 @@ from zoo.train.best_model import save_bare
 from zoo.train.divergence import LossDiverged
 from zoo.train.epoch_records import BestEpoch, MetricsLogger
 from zoo.train.fit_callbacks import FitCallbacks, StepLosses
-from zoo.train.loop.choose import choose
+from zoo.train.loop.choose import LoopChoice, choose
+from zoo.train.loop.device_data import DeviceData
 from zoo.train.loop.device_loop import DeviceLoop
-from zoo.train.loop.resident import ResidentData
 from zoo.train.observers import StepCounter
 from zoo.train.selection import require_defined, with_monitor
 from zoo.train.validation_metrics import ValidationMetrics
@@ -80,6 +80,7 @@ class TrialTrainer:
         self._scalings: dict[str, Normalisation] = {}
         self._networks: OrderedDict[str, _SharedNetwork] = OrderedDict()
         self._last: _LastTrial | None = None
+        self._device: LoopChoice | None = None
         self._scorer = RungScorer(data.validation, self.classes)
         self.validation = evaluation_dataset(data.validation)
 
@@ -90,10 +91,18 @@ class TrialTrainer:
             self._scalings[kind] = normalisation(kind, self.data.train)
         return self._scalings[kind]
 
+    def loop(self, recipe: Recipe) -> LoopChoice:
+        """The loop of a recipe; where the images are is decided once, since they take memory."""
+        choice = choose(recipe, self.data)
+        if choice.loop == "host":
+            return choice
+        self._device = self._device or choice
+        return self._device
+
     @cached_property
-    def resident(self) -> ResidentData:
-        """The images on the device, which all networks share."""
-        return ResidentData.of(self.data)
+    def images(self) -> DeviceData:
+        """The images for the device, which all networks share."""
+        return DeviceData.of(self.data, self._device is not None and self._device.streams)
 
     def initial_weights(self, recipe: Recipe, planned: Plan) -> Weights:
         """The variables of a new network of this recipe, data-dependent weights included."""
@@ -229,7 +238,7 @@ class TrialTrainer:
                 recipe,
                 self.data,
                 self.scaling(recipe),
-                "device" if last.network.device_loop else "host",
+                last.network.loop,
             ),
             **run_metadata.at_end(
                 last.best, self.data.class_names, result.epochs, result.steps, model.count_params()
@@ -255,10 +264,11 @@ class _SharedNetwork:
         optimizer = [backend.to_numpy(v) for v in self.model.optimizer.variables]
         self.device_loop: DeviceLoop | None = None
         self.validation = trainer.validation
-        if choose(recipe, trainer.data).loop == "device":
+        self.loop = trainer.loop(recipe)
+        if self.loop.loop == "device":
             components.create_metrics(self.model, batches(0))
             self.device_loop, self.validation = components.device_loop(
-                self.model, trainer.data, trainer.resident
+                self.model, trainer.data, trainer.images
             )
         else:
             # One step traces all functions of a trial and creates the metrics' variables.

@@ -8,6 +8,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -328,16 +329,27 @@ def pictures(folder: Path) -> Path:
     return folder
 
 
+def readers() -> list[str]:
+    """Names of the threads that make batches of a training ahead."""
+    names = [thread.name for thread in threading.enumerate()]
+    return [name for name in names if "zoo-ahead" in name]
+
+
+@pytest.mark.backend
 def test_moved_data_are_followed(tmp_path: Path) -> None:
+    """To the same end; the images are streamed from their files."""
     folder = pictures(tmp_path / "old")
     overrides = (
         LINEAR,
         f"data.source={{folder: {folder}}}",
         "data.image_size=8",
         "train.batch_size=16",
+        "data.loading=streamed",
     )
     expected = uninterrupted(tmp_path / "undisturbed", *overrides)
     run = interrupted(tiny(tmp_path, *overrides), tmp_path / "runs", 2)
+    assert (run.info()["loop"], run.info()["streams"]) == ("device", True)
+    assert not readers()
     folder.rename(tmp_path / "new")
     with pytest.raises(DataError, match="does not exist"):
         resume(run.folder)
@@ -347,8 +359,9 @@ def test_moved_data_are_followed(tmp_path: Path) -> None:
     require_same(final(run), expected)
 
 
-def test_a_file_that_vanishes_is_named(tmp_path: Path) -> None:
-    """The error names the file, although it came through tf.data."""
+@pytest.mark.parametrize("loop", [pytest.param("device", marks=pytest.mark.backend), "host"])
+def test_a_file_that_vanishes_is_named(tmp_path: Path, loop: str) -> None:
+    """The error names the file, although it came through tf.data or out of a thread."""
 
     class Vanish(keras.callbacks.Callback):
         def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
@@ -358,11 +371,25 @@ def test_a_file_that_vanishes_is_named(tmp_path: Path) -> None:
     folder = pictures(tmp_path / "pictures")
     recipe = tiny(
         tmp_path, LINEAR, f"data.source={{folder: {folder}}}", "data.image_size=8",
-        "data.loading=streamed", "train.batch_size=16", "train.epochs=9",
+        "data.loading=streamed", "train.batch_size=16", "train.epochs=9", f"train.loop={loop}",
     )  # fmt: skip
     with pytest.raises(DataError, match=r"\.png"):
         train(recipe, tmp_path / "runs", Settings(callbacks=[Vanish()]))
     assert Run.open(tmp_path / "runs" / "tiny").info()["status"] == "failed"
+    assert not readers()
+
+
+def test_a_run_that_streams_goes_on_streaming(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Though there is more memory than when it began: another program rounds differently."""
+    monkeypatch.setattr("zoo.train.loop.choose.free_memory", lambda: 0)
+    run = interrupted(tiny(tmp_path, LINEAR, "train.epochs=1"), tmp_path / "runs", 2)
+    monkeypatch.setattr("zoo.train.loop.choose.free_memory", lambda: 2**40)
+    lines = io.StringIO()
+    resume(run.folder, Settings(console=Console(file=lines, width=500)))
+    assert "loop: device (the run streams its images)" in lines.getvalue()
+    assert run.info()["streams"]
 
 
 def test_other_backend_is_refused(trained: Run, tmp_path: Path) -> None:

@@ -361,3 +361,18 @@ def test_few_networks_are_held(bench: TrialTrainer, tmp_path: Path) -> None:
     for recipe in recipes:
         network(bench, recipe)
     assert list(bench._networks) == [signature(recipe) for recipe in recipes[1:]]
+
+
+def test_where_the_images_are_is_decided_once(
+    data: Splits, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The images take memory themselves, which a later network must not miss."""
+    recipe, trainer = tiny(tmp_path), TrialTrainer(data)
+    assert not trainer.loop(recipe).streams
+    monkeypatch.setattr("zoo.train.loop.choose.free_memory", lambda: 0)
+    assert not trainer.loop(recipe).streams
+    assert not trainer.images.train.streamed
+    assert trainer.loop(tiny(tmp_path, "train.loop=host")).loop == "host"
+    other = TrialTrainer(data)
+    assert other.loop(recipe).streams
+    assert other.images.train.streamed

@@ -15,6 +15,7 @@ from zoo.batches import EvaluationBatches
 from zoo.data.image_ranges import ImageRanges
 from zoo.data.images import ImageSpec
 from zoo.data.splits import Split, Splits
+from zoo.data.threads import MadeAhead
 from zoo.errors import DataError, WrongModel
 from zoo.model import unbuilt
 from zoo.plan import plan
@@ -111,9 +112,20 @@ class TrainedRun:
         """
         total = np.zeros((len(split), len(self.class_names)), np.float64)
         for weight, view in VIEWS[tta]:
-            batches = EvaluationBatches(split, BATCH_SIZE, view)
-            total += weight * self.model.predict(batches, verbose=0)
+            total += weight * self._predictions(EvaluationBatches(split, BATCH_SIZE, view))
         return self._finite(total.astype(np.float32))
+
+    def _predictions(self, batches: EvaluationBatches) -> np.ndarray:
+        """The logits of all batches; two more are decoded while the device computes."""
+        if not batches.split.streamed:
+            return np.asarray(self.model.predict(batches, verbose=0))
+        count = batches.num_batches
+        images = MadeAhead(lambda number: batches[number][0], count, ahead=2, threads=2)
+        try:
+            logits = [self.model.predict_on_batch(images(number)) for number in range(count)]
+        finally:
+            images.close()
+        return np.concatenate(logits)
 
     def probabilities(self, images: np.ndarray) -> np.ndarray:
         """Probabilities (n, classes) of uint8 images (n, height, width, channels)."""

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Generator, Iterable
-from concurrent.futures import ThreadPoolExecutor, as_completed
+from concurrent.futures import Future, ThreadPoolExecutor, as_completed, wait
 from typing import Any
 
 # More threads would only wait for the global lock: opening a small file costs more Python time
 # than decoding it.
 THREADS = min(16, os.cpu_count() or 1)
+CLOSE_SECONDS = 5.0  # How long an end waits for what threads are making.
 
 
 def as_results_arrive(
@@ -27,3 +28,57 @@ def as_results_arrive(
             yield future.result()
     finally:
         pool.shutdown(wait=True, cancel_futures=True)
+
+
+class MadeAhead:
+    """What steps need, made in threads before it is asked for.
+
+    Args:
+        make: returns what a step needs; threads call it, for several steps at once.
+        end: the step after the last one: nothing is made for it or for later ones.
+        together: steps of a block, which a thread makes one after the other.
+        ahead: blocks that are made, or being made, beyond the one that is asked for.
+        threads: number of threads.
+    """
+
+    def __init__(
+        self,
+        make: Callable[[int], Any],
+        end: int,
+        together: int = 1,
+        ahead: int = 1,
+        threads: int = 1,
+    ) -> None:
+        self.make = make
+        self.end = end
+        self.together = together
+        self.ahead = ahead
+        self._pool = ThreadPoolExecutor(threads, thread_name_prefix="zoo-ahead")
+        self._blocks: dict[int, Future[list[Any]]] = {}
+
+    def __call__(self, step: int) -> Any:
+        """What a step needs; it is none before those asked for lately, and before the end.
+
+        Raises:
+            Exception: whatever `make` raised for a step of its block.
+        """
+        block, row = divmod(step, self.together)
+        for number in range(block, block + self.ahead + 1):
+            if number not in self._blocks and number * self.together < self.end:
+                self._blocks[number] = self._pool.submit(self._make, number)
+        self._blocks.pop(block - 1, None)
+        return self._blocks[block].result()[row]
+
+    def _make(self, block: int) -> list[Any]:
+        first = block * self.together
+        return [self.make(step) for step in range(first, min(first + self.together, self.end))]
+
+    def close(self) -> None:
+        """Ends the threads, once they have made what they are making.
+
+        A thread that hangs, such as on a network disk that is gone, is left behind after a while.
+        """
+        self._pool.shutdown(wait=False, cancel_futures=True)
+        if not wait(self._blocks.values(), CLOSE_SECONDS).not_done:
+            self._pool.shutdown(wait=True)
+        self._blocks.clear()

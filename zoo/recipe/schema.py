@@ -206,8 +206,9 @@ class Train(Model):
     )
     loop: Literal["auto", "device", "host"] = Field(
         "auto",
-        description="Where batches are made. device: the images stay on the device, which makes "
-        "many steps in one call; host: in Python, step by step; auto: device where the images fit.",
+        description="Where batches are made. device: on the device, where the images stay or, if "
+        "they do not fit, are streamed to; host: in Python, step by step; auto: device, with few "
+        "exceptions.",
     )
 
     @model_validator(mode="after")

@@ -87,6 +87,7 @@ class RunInfo(Stored):
     model_sha256: str | None = None
     backend: Literal["tensorflow", "jax", "torch"] | None = None
     loop: Literal["device", "host"] | None = None
+    streams: bool | None = None
     device: str | None = None
     versions: Versions | None = None
     started: str | None = None

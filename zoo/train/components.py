@@ -23,9 +23,9 @@ from zoo.train.batch_norm_statistics import BatchNormStatistics
 from zoo.train.class_weights import class_weights, mean_weight
 from zoo.train.divergence import DivergenceGuard
 from zoo.train.fit_callbacks import FitCallbacks
+from zoo.train.loop.device_data import DeviceData
 from zoo.train.loop.device_loop import DeviceLoop
 from zoo.train.loop.device_validation import DeviceValidation
-from zoo.train.loop.resident import ResidentData
 from zoo.train.observers import Observer
 
 
@@ -84,14 +84,14 @@ def create_metrics(model: keras.Model, batch: tuple[Any, ...]) -> None:
 
 
 def device_loop(
-    model: keras.Model, data: Splits, images: ResidentData
+    model: keras.Model, data: Splits, images: DeviceData
 ) -> tuple[DeviceLoop, DeviceValidation]:
     """Returns what trains and validates on the device.
 
     Args:
         model: compiled, with the variables of its metrics.
         data: its splits.
-        images: the same splits, on the device.
+        images: the same splits, for the device.
     """
     example = EvaluationBatches(data.validation)[0]
     return DeviceLoop(model, images.train), DeviceValidation(model, images.validation, example)
@@ -177,7 +177,7 @@ def fit(
     counter = callbacks.counter
     if device_loop:
         data = device_loop.begin(
-            batches, counter.step, callbacks.steps_to_stop, callbacks.change_values
+            batches, counter.step, counter.steps, callbacks.steps_to_stop, callbacks.change_values
         )
     else:
         data = training_dataset(batches, counter.step)

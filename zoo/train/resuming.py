@@ -22,7 +22,7 @@ from zoo.load import require_source_alone
 from zoo.progress import progress_bar
 from zoo.rundir import Run
 from zoo.train import checkpoint, extension, run_metadata
-from zoo.train.loop.choose import choose
+from zoo.train.loop.choose import begun, choose
 from zoo.train.settings import TrainingSettings
 from zoo.train.training import Training, prepare_keras, recorded_flags
 
@@ -103,7 +103,7 @@ def _resumed(
     warning = run_metadata.changed_versions(info)
     if warning:
         settings.print_line(warning)
-    loop = choose(recipe, data, info.get("loop") or "host")
+    loop = choose(recipe, data, begun(info))
     saved = checkpoint.newest(run, settings.print_line)
     if recipe is not planned:
         extension.write(run, planned, recipe, saved)

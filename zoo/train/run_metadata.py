@@ -18,6 +18,7 @@ from zoo.recipe import Recipe, dump
 from zoo.recipe.monitors import Monitor
 from zoo.rundir.recipe_text import text_digest
 from zoo.train.epoch_records import BestEpoch
+from zoo.train.loop.choose import LoopChoice
 
 
 def changed_versions(info: dict[str, Any]) -> str | None:
@@ -36,14 +37,16 @@ def changed_versions(info: dict[str, Any]) -> str | None:
     )
 
 
-def at_start(recipe: Recipe, data: Splits, scaling: Normalisation, loop: str) -> dict[str, Any]:
+def at_start(
+    recipe: Recipe, data: Splits, scaling: Normalisation, loop: LoopChoice
+) -> dict[str, Any]:
     """Seed, versions, device, data and classes of a run that begins now, as run.json keeps them.
 
     Args:
         recipe: as trained.
         data: its splits.
         scaling: normalisation of the images.
-        loop: `device` or `host`, which makes the steps.
+        loop: which makes the steps.
     """
     return {
         "recipe_hash": text_digest(dump(recipe)),
@@ -53,7 +56,8 @@ def at_start(recipe: Recipe, data: Splits, scaling: Normalisation, loop: str) ->
         "zoo": __version__,
         "backend": keras.backend.backend(),
         "device": backend.device(),
-        "loop": loop,
+        "loop": loop.loop,
+        "streams": loop.streams,
         "versions": backend.versions(),
         "git_commit": _commit(),
         "host": socket.gethostname(),

@@ -40,8 +40,8 @@ from zoo.train.fit_callbacks import FitCallbacks, StepLosses
 from zoo.train.interrupts import Signals
 from zoo.train.live_checks import LiveChecks
 from zoo.train.loop.choose import LoopChoice, choose
+from zoo.train.loop.device_data import DeviceData
 from zoo.train.loop.device_loop import DeviceLoop
-from zoo.train.loop.resident import ResidentData
 from zoo.train.observers import Observer, StepCounter
 from zoo.train.selection import require_defined, unnamed_classes, with_monitor
 from zoo.train.settings import TrainingSettings
@@ -92,7 +92,7 @@ def train(
     loop = choose(recipe, data)
     run = Run.create(out, recipe.name)
     with run.locked():
-        known = run_metadata.at_start(recipe, data, scaling, loop.loop)
+        known = run_metadata.at_start(recipe, data, scaling, loop)
         try:
             write_text(run.recipe_file, recipes.dump(recipe))
             run.update(status="running", **known, **recorded_flags(settings))
@@ -269,7 +269,8 @@ class Training:
         """
         if self.loop.loop == "device":
             components.create_metrics(self.model, self.batches(0))
-            return components.device_loop(self.model, self.data, ResidentData.of(self.data))
+            images = DeviceData.of(self.data, self.loop.streams)
+            return components.device_loop(self.model, self.data, images)
         validation = EvaluationBatches(self.data.validation)
         self.model.evaluate(validation, steps=1, verbose=0)
         return None, validation

@@ -15,7 +15,7 @@ from zoo.errors import RecipeError
 from zoo.rundir import Run
 from zoo.train import resume
 from zoo.train.loop import choose as module
-from zoo.train.loop.choose import choose
+from zoo.train.loop.choose import LoopChoice, begun, choose
 
 MIXED = ("data.augment=[mixup]", "train.class_weight=balanced")
 
@@ -29,39 +29,30 @@ def test_the_device_where_the_images_fit(tmp_path: Path, digits: Splits) -> None
     """That is the default."""
     choice = choose(tiny(tmp_path), digits)
     assert choice.loop == "device"
-    assert str(choice) == "loop: device (0.093 MB of images stay on the device)"
+    assert str(choice) == "loop: device (97.7 kB of images stay on the device)"
 
 
 def test_the_host_where_it_is_asked_for(tmp_path: Path, digits: Splits) -> None:
     """By the recipe, or by the run that is resumed."""
     assert choose(tiny(tmp_path, "train.loop=host"), digits).loop == "host"
-    resumed = choose(tiny(tmp_path), digits, before="host")
+    resumed = choose(tiny(tmp_path), digits, begun({"loop": "host"}))
     assert resumed.loop == "host"
     assert "the run began with it" in resumed.reason
 
 
-def streamed(data: Splits) -> Splits:
-    return replace(data, train=replace(data.train, streamed=True))  # type: ignore[type-var]
-
-
 @pytest.mark.parametrize(
-    "overrides, change, reason",
-    [
-        ((), streamed, "streamed"),
-        (MIXED, lambda data: data, "class weights"),
-        (("data.augment=[rand_augment]",), lambda data: data, "rand_augment"),
-    ],
+    "overrides, reason",
+    [(MIXED, "class weights"), (("data.augment=[rand_augment]",), "rand_augment")],
 )
 def test_the_host_where_it_must(
-    tmp_path: Path, overrides: tuple[str, ...], change: object, reason: str
+    tmp_path: Path, digits: Splits, overrides: tuple[str, ...], reason: str
 ) -> None:
     """`auto` says why; `device` is refused with the reason and what to do."""
-    data = change(load(tiny(tmp_path)))  # type: ignore[operator]
-    choice = choose(tiny(tmp_path, *overrides), data)
+    choice = choose(tiny(tmp_path, *overrides), digits)
     assert choice.loop == "host"
     assert reason in choice.reason
     with pytest.raises(RecipeError, match="train.loop") as refused:
-        choose(tiny(tmp_path, *overrides, "train.loop=device"), data)
+        choose(tiny(tmp_path, *overrides, "train.loop=device"), digits)
     assert reason in str(refused.value)
     assert "Set train.loop to host or auto" in str(refused.value)
 
@@ -69,26 +60,41 @@ def test_the_host_where_it_must(
 def test_images_that_do_not_fit(
     tmp_path: Path, digits: Splits, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Sizes of what is needed and of what is free are said."""
-    monkeypatch.setattr(module, "free_memory", lambda: 2**19)
-    choice = choose(tiny(tmp_path), digits)
-    assert choice.loop == "host"
-    assert "10% of the 0.5 MB that are free" in choice.reason
+    """They are streamed; sizes of what is needed and of what is free are said."""
+    monkeypatch.setattr(module, "free_memory", lambda: 500_000)
+    for overrides in ((), ("train.loop=device",)):
+        choice = choose(tiny(tmp_path, *overrides), digits)
+        assert (choice.loop, choice.streams) == ("device", True)
+        assert str(choice) == (
+            "loop: device (streams 1,437 images of 64 bytes: they take 97.7 kB, more than 10% of "
+            "the 500.0 kB that are free on the device)"
+        )
+    assert choose(tiny(tmp_path, "train.loop=host"), digits).loop == "host"
     monkeypatch.setattr(backend, "on_gpu", lambda: True)
-    assert choose(tiny(tmp_path), digits).loop == "device"
+    assert not choose(tiny(tmp_path), digits).streams
     monkeypatch.setattr(module, "free_memory", lambda: None)
-    assert choose(tiny(tmp_path), digits).loop == "device"
+    assert not choose(tiny(tmp_path), digits).streams
+
+
+def test_images_in_files_are_streamed(tmp_path: Path, digits: Splits) -> None:
+    """However much memory is free: the user wanted it so, or they do not fit into the host's."""
+    data = replace(digits, train=replace(digits.train, streamed=True))  # type: ignore[type-var]
+    choice = choose(tiny(tmp_path), data)
+    assert (choice.loop, choice.streams) == ("device", True)
+    assert "images of 64 bytes: their files are decoded as needed" in choice.reason
 
 
 def test_a_resumed_run_needs_no_estimate(
     tmp_path: Path, digits: Splits, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Memory that others use for the moment keeps nobody from going on; a lack of the word does."""
+    resident, streamed = begun({"loop": "device"}), begun({"loop": "device", "streams": True})
+    assert choose(tiny(tmp_path), digits, streamed).streams
     monkeypatch.setattr(module, "free_memory", lambda: 0)
-    assert choose(tiny(tmp_path), digits).loop == "host"
-    assert choose(tiny(tmp_path), digits, before="device").loop == "device"
+    assert choose(tiny(tmp_path), digits).streams
+    assert not choose(tiny(tmp_path), digits, resident).streams
     with pytest.raises(RecipeError, match="rand_augment.* Resume the run where it began"):
-        choose(tiny(tmp_path, "data.augment=[rand_augment]"), digits, before="device")
+        choose(tiny(tmp_path, "data.augment=[rand_augment]"), digits, resident)
 
 
 def test_memory_that_holds_files_is_free(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -111,13 +117,13 @@ def test_a_run_from_before_goes_on_with_the_host_loop(
     assert info["loop"] == "device"
     asked = []
 
-    def spy(recipe: object, data: object, before: str | None = None) -> object:
-        asked.append(before)
+    def spy(recipe: object, data: object, before: LoopChoice) -> object:
+        asked.append((before.loop, before.streams))
         return choose(recipe, data, before)  # type: ignore[arg-type]
 
     monkeypatch.setattr("zoo.train.resuming.choose", spy)
-    run.update(status="interrupted", loop=None)
+    run.update(status="interrupted", loop=None, streams=None)
     resume(run.folder)
     run.update(status="interrupted", loop="device")
     resume(run.folder)
-    assert asked == ["host", "device"]
+    assert asked == [("host", False), ("device", False)]

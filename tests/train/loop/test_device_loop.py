@@ -23,7 +23,7 @@ from zoo.train import Settings, checkpoint, components, train
 from zoo.train.fit_callbacks import FitCallbacks, StepLosses
 from zoo.train.loop import device_loop as module
 from zoo.train.loop import device_validation, draws, programs
-from zoo.train.loop.resident import ResidentData
+from zoo.train.loop.device_data import DeviceData
 from zoo.train.observers import Observer, StepCounter
 
 # Words of `train` and `data` that touch what a step does, several to a training.
@@ -87,13 +87,24 @@ class Calls(Observer):
 
 
 # On JAX: step by step, as on a CPU, and many steps in a program, as on a GPU.
-IN_LOOP = [False, True] if keras.backend.backend() == "jax" else [True]
+DEVICES = ["cpu", "gpu"] if keras.backend.backend() == "jax" else ["cpu"]
 
 
-@pytest.fixture(scope="module", params=IN_LOOP)
+@pytest.fixture(scope="module", params=DEVICES)
 def fit(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Any:
+    """`fitting` with images that stay on the device."""
+    return fitting(tmp_path_factory.mktemp("cuts"), request.param, streams=False)
+
+
+@pytest.fixture(scope="module")
+def streamed_fit(tmp_path_factory: pytest.TempPathFactory) -> Any:
+    """`fitting` with images that are streamed."""
+    return fitting(tmp_path_factory.mktemp("streams"), "gpu", streams=True)
+
+
+def fitting(folder: Path, device: str, streams: bool) -> Any:
     """Trains one network for epochs of 51 steps on the device, from the same start each time."""
-    recipe = tiny(tmp_path_factory.mktemp("cuts"), "train.batch_size=25", "train.loop=device")
+    recipe = tiny(folder, "train.batch_size=25", "train.loop=device")
     data = load(recipe)
     scaling, planned = normalisation(recipe.data.preprocess, data.train), plan(recipe, 10)
     batches = components.training_batches(recipe, data)
@@ -102,8 +113,8 @@ def fit(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
     model = components.compiled(recipe, planned, scaling, steps)
     components.create_metrics(model, batches(0))
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(programs.backend, "on_gpu", lambda: request.param)
-        loop, validation = components.device_loop(model, data, ResidentData.of(data))
+        patch.setattr(programs.backend, "on_gpu", lambda: device == "gpu")
+        loop, validation = components.device_loop(model, data, DeviceData.of(data, streams))
     variables = [*model.variables, *model.optimizer.variables]
     start = [keras.ops.convert_to_numpy(variable).copy() for variable in variables]
 
@@ -115,7 +126,7 @@ def fit(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
         counter = StepCounter(steps, epochs)
         told = FitCallbacks(observers, callbacks, model, counter, StepLosses(batches.size))
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(programs.backend, "on_gpu", lambda: request.param)
+            patch.setattr(programs.backend, "on_gpu", lambda: device == "gpu")
             components.fit(model, batches, validation, told, loop)
         assert counter.step == epochs * steps or model.stop_training
         return [keras.ops.convert_to_numpy(variable).tobytes() for variable in variables]
@@ -126,7 +137,18 @@ def fit(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 
 @pytest.mark.backend
 def test_any_cutting_gives_the_same_bits(fit: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Calls of 1, 7 and 50 steps, and an epoch that none of them divides."""
+    require_same_bits(fit, monkeypatch)
+
+
+@pytest.mark.backend
+def test_any_cutting_of_a_stream_gives_the_same_bits(
+    streamed_fit: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    require_same_bits(streamed_fit, monkeypatch)
+
+
+def require_same_bits(fit: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """By calls of 1, 7 and 50 steps, and an epoch that none of them divides."""
     monkeypatch.setattr(module, "SECONDS_PER_CALL", 1e6)
     monkeypatch.setattr(module, "FIRST_CALLS", (1000, 1000))
     ends, losses = [], []

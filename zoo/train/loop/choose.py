@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import keras
+import numpy as np
 
 from zoo import backend
 from zoo.augment.device import DEVICE_WORDS
@@ -13,10 +16,12 @@ from zoo.data.splits import Splits
 from zoo.errors import Problem, RecipeError
 from zoo.recipe import Recipe
 from zoo.recipe.words import MIXING
+from zoo.text.sizes import size_text
 from zoo.train.loop import resident
 
-# Of the free memory, images may take so much. A device needs the rest for the network and its
-# activations. On a CPU the images are in memory already, and other workers want theirs.
+# Of the free memory, images that stay on the device may take so much. A device needs the rest for
+# the network and its activations. On a CPU the images are in memory already, and other workers want
+# theirs.
 SHARE_OF_DEVICE, SHARE_OF_HOST = 0.4, 0.1
 
 
@@ -26,17 +31,20 @@ class LoopChoice:
 
     Attributes:
         loop: `device` or `host`.
+        streams: whether the images go to the device step by step; else they stay there. False for
+            `host`.
         reason: why, as part of a sentence.
     """
 
     loop: str
+    streams: bool
     reason: str
 
     def __str__(self) -> str:
         return f"loop: {self.loop} ({self.reason})"
 
 
-def choose(recipe: Recipe, data: Splits, before: str | None = None) -> LoopChoice:
+def choose(recipe: Recipe, data: Splits, before: LoopChoice | None = None) -> LoopChoice:
     """Chooses the loop for a recipe's `train.loop`.
 
     Args:
@@ -47,14 +55,12 @@ def choose(recipe: Recipe, data: Splits, before: str | None = None) -> LoopChoic
     Raises:
         RecipeError: the recipe asks for the device loop, which cannot train it.
     """
-    asked = before or recipe.train.loop
+    asked = before.loop if before else recipe.train.loop
     if asked == "host":
-        return LoopChoice("host", "the run began with it" if before else "the recipe asks for it")
-    obstacle = _obstacle(recipe, data)
-    if obstacle is None and not before:  # The device held the images of a run that is resumed.
-        obstacle = _lack_of_memory(data)
+        return LoopChoice("host", False, before.reason if before else "the recipe asks for it")
+    obstacle = _obstacle(recipe)
     if obstacle is None:
-        return LoopChoice("device", f"{_megabytes(_needed(data))} of images stay on the device")
+        return before or _device(data)
     if asked == "device":
         advice = "Resume the run where it began" if before else "Set train.loop to host or auto"
         problem = Problem(
@@ -62,19 +68,42 @@ def choose(recipe: Recipe, data: Splits, before: str | None = None) -> LoopChoic
             message=f"device: {obstacle}. Expected a training that the device can make. {advice}.",
         )
         raise RecipeError([problem])
-    return LoopChoice("host", obstacle)
+    return LoopChoice("host", False, obstacle)
 
 
-def _obstacle(recipe: Recipe, data: Splits) -> str | None:
-    """What keeps a training from the device loop, memory aside; None for nothing."""
+def begun(info: Mapping[str, Any]) -> LoopChoice:
+    """The loop that a run began with.
+
+    Args:
+        info: its run.json. Older runs do not name their loop, since there was only the host's, or
+            do not say whether images are streamed, since none were in the device loop.
+    """
+    streams = bool(info.get("streams"))
+    how = "streams its images" if streams else "began with it"
+    return LoopChoice(info.get("loop") or "host", streams, f"the run {how}")
+
+
+def _device(data: Splits) -> LoopChoice:
+    """The device loop, with the images where they fit."""
+    lack = _lack_of_memory(data)
+    if data.train.streamed or data.validation.streamed:
+        lack = "their files are decoded as needed"
+    if lack is None:
+        reason = f"{size_text(_needed(data))} of images stay on the device"
+        return LoopChoice("device", False, reason)
+    size = size_text(int(np.prod(data.image_shape)))
+    count = len(data.train) + len(data.validation)
+    return LoopChoice("device", True, f"streams {count:,} images of {size}: {lack}")
+
+
+def _obstacle(recipe: Recipe) -> str | None:
+    """What keeps a training from the device loop; None for nothing."""
     words = [step.word for step in recipe.data.augment]
     unknown = [word for word in words if word not in DEVICE_WORDS]
     if unknown:
         return f"{', '.join(unknown)} runs on the host"
     if "rand_augment" in words and not backend.on_gpu():
         return "Pillow's rand_augment is the faster one on a CPU"
-    if data.train.streamed or data.validation.streamed:
-        return "the images are streamed from their files"
     if recipe.train.jit_compile == "false" and keras.backend.backend() == "jax":
         return "train.jit_compile is false"
     if recipe.train.class_weight is not None and any(word in MIXING for word in words):
@@ -88,15 +117,10 @@ def _lack_of_memory(data: Splits) -> str | None:
     share = SHARE_OF_DEVICE if backend.on_gpu() else SHARE_OF_HOST
     if free is not None and needed > share * free:
         return (
-            f"the images take {_megabytes(needed)}, more than {share:.0%} of the "
-            f"{_megabytes(free)} that are free on the device"
+            f"they take {size_text(needed)}, more than {share:.0%} of the "
+            f"{size_text(free)} that are free on the device"
         )
     return None
-
-
-def _megabytes(size: int) -> str:
-    megabytes = size / 2**20
-    return f"{megabytes:,.0f} MB" if megabytes >= 10 else f"{megabytes:.2g} MB"
 
 
 def _needed(data: Splits) -> int:

@@ -20,9 +20,10 @@ from keras import ops
 from zoo import backend
 from zoo.augment.device import apply_on_device
 from zoo.batches import Batches
+from zoo.data.threads import MadeAhead
 from zoo.train.loop import jax_state, programs
-from zoo.train.loop.draws import DrawsAhead, steps_together
-from zoo.train.loop.resident import ResidentSplit
+from zoo.train.loop.device_data import DeviceSplit
+from zoo.train.loop.streamed import MOST_UNDERWAY, Backlog
 
 SECONDS_PER_CALL = 1.0  # A signal, a time limit or a divergence waits this long at most.
 FIRST_CALLS = (1, 8)  # Steps of the calls before the time of a step is known.
@@ -33,7 +34,7 @@ class DeviceLoop:
 
     Args:
         model: compiled.
-        resident: the training split on the device.
+        images: the training split.
 
     Attributes:
         ahead: steps that the device has been told to make and Keras has not counted yet.
@@ -41,15 +42,15 @@ class DeviceLoop:
     """
 
     batches: Batches
-    _draws: DrawsAhead
+    _inputs: MadeAhead
     _together: int
     _steps_to_stop: Callable[[], int]
     _change_values: Callable[[int, Any], Any]
 
-    def __init__(self, model: keras.Model, resident: ResidentSplit) -> None:
+    def __init__(self, model: keras.Model, images: DeviceSplit) -> None:
         self.model = model
+        self.images = images
         self.ahead = 0
-        self._constants = (resident.images, resident.labels)
         self._losses: list[tuple[Any, int]] = []
         self._logs: dict[str, Any] = {}
         self._step = 0
@@ -58,6 +59,7 @@ class DeviceLoop:
         self._began = 0.0
         self._seconds_per_step: float | None = None
         self._programs: dict[Any, Any] = {}
+        self._backlog = Backlog(MOST_UNDERWAY if images.streamed else None)
 
     @property
     def compile_seconds(self) -> float:
@@ -68,6 +70,7 @@ class DeviceLoop:
         self,
         batches: Batches,
         step: int,
+        end: int,
         steps_to_stop: Callable[[], int],
         change_values: Callable[[int, Any], Any],
     ) -> Any:
@@ -76,6 +79,7 @@ class DeviceLoop:
         Args:
             batches: training batches, for their draws.
             step: the next step to make.
+            end: the last step of the training, plus 1; nothing is read for later ones.
             steps_to_stop: returns how many steps there are to the next stop, at least 1.
             change_values: given the steps made and JAX's state, returns the state that the next
                 step begins with.
@@ -86,12 +90,17 @@ class DeviceLoop:
         self.batches, self._step, self._steps_to_stop, self.ahead = batches, step, steps_to_stop, 0
         self._change_values = change_values
         self._losses, self._untaken = [], 0
-        self._together = steps_together(batches.draws(0))
-        self._draws = DrawsAhead(batches, self._together)
+        self._together = self.images.together(batches.draws(0))
+        self._inputs = MadeAhead(
+            lambda step: self.images.inputs(batches.draws(step)),
+            end, self._together, self.images.ahead, self.images.threads,
+        )  # fmt: skip
         weights = () if batches.class_weights is None else tuple(batches.class_weights.tolist())
         key = (repr(batches.augment), weights, batches.num_classes)
         if key not in self._programs:  # A program contains these as constants.
-            self._programs[key] = programs.make(self.model, self._batch, training=True)
+            self._programs[key] = programs.make(
+                self.model, self._batch, training=True, streamed=self.images.streamed
+            )
         self._program = self._programs[key]
         if keras.backend.backend() == "jax":
             self.model.train_function = self._jax_function
@@ -102,7 +111,7 @@ class DeviceLoop:
     def end(self) -> None:
         """Gives Keras its own train function back."""
         self.model.train_function = None
-        self._draws.close()
+        self._inputs.close()
 
     @property
     def due(self) -> bool:
@@ -122,9 +131,9 @@ class DeviceLoop:
         """Keras's contract on JAX: (state, iterator) -> (logs, state)."""
         if not self.ahead:
             state = jax_state.opened(state)
-            for draws in self._call():
-                state, losses, self._logs = self._program.run(state, self._constants, draws)
-                self._losses += losses
+            for inputs in self._call():
+                state, losses, self._logs = self._program.run(state, self.images.constants, inputs)
+                self._note(losses)
             state = jax_state.closed(self._change_values(self._step, state))
         self.ahead -= 1
         return self._logs, state
@@ -132,14 +141,18 @@ class DeviceLoop:
     def _tensorflow_function(self, iterator: Any) -> Any:
         """Keras's contract on TensorFlow: iterator -> logs."""
         if not self.ahead:
-            for draws in self._call():
-                losses, self._logs = self._program.run(self._constants, draws)
-                self._losses += losses
+            for inputs in self._call():
+                losses, self._logs = self._program.run(self.images.constants, inputs)
+                self._note(losses)
         self.ahead -= 1
         return self._logs
 
+    def _note(self, losses: list[tuple[Any, int]]) -> None:
+        self._losses += losses
+        self._backlog.add(losses)
+
     def _call(self) -> Iterator[list[Any]]:
-        """Begins a call; yields the draws of its steps in lists, each of one batch size.
+        """Begins a call; yields the inputs of its steps in lists, each of one batch size.
 
         The device trains on one list while the next is gathered.
         """
@@ -156,7 +169,7 @@ class DeviceLoop:
                 last < min(self._step, first + self._together) and self.batches.size(last) == size
             ):
                 last += 1
-            yield [self._draws(step) for step in range(first, last)]
+            yield [self._inputs(step) for step in range(first, last)]
             first = last
 
     def _steps_in_time(self) -> int:
@@ -165,13 +178,13 @@ class DeviceLoop:
             return max(1, int(SECONDS_PER_CALL / self._seconds_per_step))
         return FIRST_CALLS[min(self._takes, len(FIRST_CALLS) - 1)]
 
-    def _batch(self, constants: tuple[Any, Any], draws: Any) -> tuple[Any, ...]:
+    def _batch(self, constants: tuple[Any, ...], inputs: Any) -> tuple[Any, ...]:
         """The batch of a step, on the device: the same as `Batches.__call__` makes on the host."""
         batches = self.batches
-        images, labels = (ops.take(values, draws["indices"], axis=0) for values in constants)
+        images, labels = self.images.take(constants, inputs)
         if batches.mixes_labels:
             labels = ops.one_hot(labels, batches.num_classes, dtype="float32")
-        images, labels = apply_on_device(images, labels, batches.augment, draws["augment"])
+        images, labels = apply_on_device(images, labels, batches.augment, inputs["augment"])
         if batches.class_weights is None:
             return images, labels
         weights = ops.convert_to_tensor(batches.class_weights, "float32")

@@ -1,18 +1,19 @@
-"""Validation on the device: all batches of a resident split in one call of a program."""
+"""Validation on the device: all batches of a split in one call."""
 
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import keras
 import numpy as np
-from keras import ops
 
 from zoo.batches import EVALUATION_BATCH_SIZE
+from zoo.data.threads import MadeAhead
 from zoo.train.loop import jax_state, programs
-from zoo.train.loop.resident import ResidentSplit
+from zoo.train.loop.device_data import DeviceSplit
+from zoo.train.loop.streamed import MOST_UNDERWAY, Backlog
 
 
 class DeviceValidation(keras.utils.PyDataset):
@@ -24,22 +25,23 @@ class DeviceValidation(keras.utils.PyDataset):
 
     Args:
         model: compiled.
-        resident: the validation split on the device.
+        images: the validation split.
         example: (images, labels) of any batch, for their shapes and dtypes.
     """
 
     def __init__(
-        self, model: keras.Model, resident: ResidentSplit, example: tuple[np.ndarray, ...]
+        self, model: keras.Model, images: DeviceSplit, example: tuple[np.ndarray, ...]
     ) -> None:
         super().__init__(workers=1)
         self.model = model
         self.example = example
-        self._constants = (resident.images, resident.labels)
-        self._images = len(resident)
-        self._program = programs.make(model, _batch, training=False)
-        self._requests: Iterator[list[list[np.ndarray]]] = iter(())
+        self.images = images
+        self._program = programs.make(model, images.take, training=False, streamed=images.streamed)
+        self._inputs: MadeAhead | None = None
+        self._requests: Iterator[Iterable[list[Any]]] = iter(())
         self._logs: dict[str, Any] = {}
         self._keras_function: Any = None
+        self._backlog = Backlog(MOST_UNDERWAY if images.streamed else None)
 
     @property
     def compile_seconds(self) -> float:
@@ -49,7 +51,7 @@ class DeviceValidation(keras.utils.PyDataset):
     @property
     def num_batches(self) -> int:
         """Number of batches, the last one included."""
-        return -(-self._images // EVALUATION_BATCH_SIZE)
+        return -(-len(self.images) // EVALUATION_BATCH_SIZE)
 
     def __getitem__(self, index: int) -> tuple[np.ndarray, ...]:
         """Returns the example: batches are made on the device."""
@@ -63,7 +65,10 @@ class DeviceValidation(keras.utils.PyDataset):
                 each; else the first request evaluates all of them.
         """
         self._keras_function = self.model.test_function
-        self._requests = self._batches_of_requests(singly)
+        self._inputs = MadeAhead(
+            self._inputs_of, self.num_batches, 1, self.images.ahead, self.images.threads
+        )
+        self._requests = self._batches_of_requests(self._inputs, singly)
         if keras.backend.backend() == "jax":
             self.model.test_function = self._jax_function
         else:
@@ -72,35 +77,48 @@ class DeviceValidation(keras.utils.PyDataset):
     def end(self) -> None:
         """Gives Keras its own test function back."""
         self.model.test_function = self._keras_function
+        if self._inputs is not None:
+            self._inputs.close()
 
     def _jax_function(self, state: Any, iterator: Any) -> Any:
         """Keras's contract on JAX: (state, iterator) -> (logs, state)."""
         requests = next(self._requests)
-        if requests:
+        if requests:  # A generator, or an empty list.
             state = jax_state.opened(state)
-            for draws in requests:
-                state, _, self._logs = self._program.run(state, self._constants, draws)
+            for inputs in requests:
+                state, losses, self._logs = self._program.run(state, self.images.constants, inputs)
+                self._backlog.add(losses)
             state = jax_state.closed(state)
         return self._logs, state
 
     def _tensorflow_function(self, iterator: Any) -> Any:
         """Keras's contract on TensorFlow: iterator -> logs."""
-        for draws in next(self._requests):
-            _, self._logs = self._program.run(self._constants, draws)
+        for inputs in next(self._requests):
+            losses, self._logs = self._program.run(self.images.constants, inputs)
+            self._backlog.add(losses)
         return self._logs
 
-    def _batches_of_requests(self, singly: bool) -> Iterator[list[list[np.ndarray]]]:
-        """For each request: the indices of batches, in lists of batches of one size."""
-        size, indices = EVALUATION_BATCH_SIZE, np.arange(self._images, dtype=np.int32)
-        batches = [indices[first : first + size] for first in range(0, self._images, size)]
+    def _inputs_of(self, number: int) -> dict[str, Any]:
+        """What the program needs of the host for a batch."""
+        first = number * EVALUATION_BATCH_SIZE
+        last = min(first + EVALUATION_BATCH_SIZE, len(self.images))
+        return self.images.inputs({"indices": np.arange(first, last, dtype=np.int32)})
+
+    def _batches_of_requests(
+        self, inputs: MadeAhead, singly: bool
+    ) -> Iterator[Iterable[list[Any]]]:
+        """For each request: the inputs of batches, in lists of batches of one size."""
         if singly:
-            yield from ([[batch]] for batch in batches)
+            yield from ([[inputs(number)]] for number in range(self.num_batches))
             return
-        full = [batch for batch in batches if len(batch) == size]
-        yield [each for each in (full, batches[len(full) :]) if each]
+        yield self._lists(inputs)
         yield from itertools.repeat([])
 
-
-def _batch(constants: tuple[Any, Any], indices: Any) -> tuple[Any, ...]:
-    images, labels = (ops.take(values, indices, axis=0) for values in constants)
-    return images, labels
+    def _lists(self, inputs: MadeAhead) -> Iterator[list[Any]]:
+        """All batches; one by one where each holds its images."""
+        full = len(self.images) // EVALUATION_BATCH_SIZE
+        together = 1 if self.images.streamed else max(full, 1)
+        for first in range(0, full, together):
+            yield [inputs(number) for number in range(first, first + together)]
+        if full < self.num_batches:
+            yield [inputs(full)]

@@ -53,7 +53,7 @@ class JaxProgram:
         Args:
             state: of the model; its arrays are used up.
             constants: arrays on the device that every step reads, such as the images.
-            draws: of each step, a tree of numpy arrays; all have the same shapes.
+            draws: of each step, a tree of arrays, of numpy if `in_loop`; all have the same shapes.
 
         Returns:
             The next state; pairs (array, k), whose first k values are the losses that the logs of k
@@ -75,7 +75,8 @@ class JaxProgram:
 
     def _call(self, state: State, constants: Any, *draws: Any) -> Any:
         """Calls the program, which returns before the device is done; measures what compiles."""
-        shapes = tuple((np.shape(leaf), np.asarray(leaf).dtype) for leaf in jax.tree.leaves(draws))
+        # Not by np.asarray: it would copy images that were sent to the device back.
+        shapes = tuple((np.shape(leaf), jnp.result_type(leaf)) for leaf in jax.tree.leaves(draws))
         if shapes in self._compiled:
             return self._program(state, constants, *draws)
         began = time.perf_counter()

@@ -12,7 +12,9 @@ from zoo import backend
 Batch = tuple[Any, ...]
 
 
-def make(model: keras.Model, batch: Callable[[Any, Any], Batch], training: bool) -> Any:
+def make(
+    model: keras.Model, batch: Callable[[Any, Any], Batch], training: bool, streamed: bool
+) -> Any:
     """Makes the program that trains or evaluates a model.
 
     Args:
@@ -20,6 +22,8 @@ def make(model: keras.Model, batch: Callable[[Any, Any], Batch], training: bool)
         batch: a pure function that makes the batch of a step, as Keras's `train_step` takes it,
             from constants on the device and the draws of the step.
         training: whether a step trains, or evaluates.
+        streamed: whether the draws of a step hold its images, which are on the device already. JAX
+            then starts each step by itself: a program of many steps would copy their images.
 
     Returns:
         A `JaxProgram` or a `TensorFlowProgram`.
@@ -31,7 +35,7 @@ def make(model: keras.Model, batch: Callable[[Any, Any], Batch], training: bool)
         def jax_step(state: Any, constants: Any, draws: Any) -> Any:
             return step(state, batch(constants, draws))
 
-        return JaxProgram(jax_step, in_loop=backend.on_gpu())
+        return JaxProgram(jax_step, in_loop=backend.on_gpu() and not streamed)
     from zoo.train.loop.tensorflow_program import TensorFlowProgram
 
     def tensorflow_step(constants: Any, draws: Any) -> Any:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import keras
 import numpy as np
+from keras import ops
 
-from zoo.data.splits import Split, Splits
+from zoo.data.splits import Split
+from zoo.train.loop.draws import steps_together
 
 
 @dataclass(frozen=True, eq=False)
@@ -18,52 +21,57 @@ class ResidentSplit:
     Attributes:
         images: uint8 (n, height, width, channels), a tensor of the backend.
         labels: int32 (n,), likewise.
+        ahead: blocks of draws that the next steps wait for.
+        threads: threads that make them.
     """
 
+    streamed: ClassVar[bool] = False
+    ahead: ClassVar[int] = 1
+    threads: ClassVar[int] = 1
     images: Any
     labels: Any
 
-    def __len__(self) -> int:
-        return int(self.labels.shape[0])
-
-
-@dataclass(frozen=True, eq=False)
-class ResidentData:
-    """What a training keeps on the device.
-
-    Attributes:
-        train: the training split.
-        validation: the validation split.
-    """
-
-    train: ResidentSplit
-    validation: ResidentSplit
-
     @classmethod
-    def of(cls, data: Splits) -> ResidentData:
-        """Copies the training and the validation split to the device.
+    def of(cls, split: Split) -> ResidentSplit:
+        """Copies a split to the device, where it stays while the result is referenced.
 
         Raises:
             DataError: an image can no longer be decoded.
         """
-        return cls(put(data.train), put(data.validation))
+        images = split.images(np.arange(len(split)))
+        labels = np.asarray(split.labels, np.int32)
+        if keras.backend.backend() == "jax":
+            import jax
 
+            return cls(jax.device_put(images), jax.device_put(labels))
+        import tensorflow as tf
 
-def put(split: Split) -> ResidentSplit:
-    """Copies a split to the device, where it stays while the result is referenced.
+        return cls(tf.constant(images), tf.constant(labels))
 
-    Raises:
-        DataError: an image can no longer be decoded.
-    """
-    images = split.images(np.arange(len(split)))
-    labels = np.asarray(split.labels, np.int32)
-    if keras.backend.backend() == "jax":
-        import jax
+    def __len__(self) -> int:
+        return int(self.labels.shape[0])
 
-        return ResidentSplit(jax.device_put(images), jax.device_put(labels))
-    import tensorflow as tf
+    @property
+    def constants(self) -> tuple[Any, ...]:
+        """What every step of a program reads."""
+        return self.images, self.labels
 
-    return ResidentSplit(tf.constant(images), tf.constant(labels))
+    def inputs(self, draws: Mapping[str, Any]) -> dict[str, Any]:
+        """What the program needs of the host for a step: its draws.
+
+        Args:
+            draws: of the step; `indices`, int32 (batch,), are those of its images.
+        """
+        return dict(draws)
+
+    def take(self, constants: Any, inputs: Mapping[str, Any]) -> tuple[Any, Any]:
+        """Gathers the images and labels of a step, in the program."""
+        images, labels = (ops.take(values, inputs["indices"], axis=0) for values in constants)
+        return images, labels
+
+    def together(self, draws: Any) -> int:
+        """How many steps are drawn, and handed to the program, together."""
+        return steps_together(draws)
 
 
 def size(split: Split, image_shape: tuple[int, int, int]) -> int:

@@ -35,7 +35,7 @@ class TensorFlowProgram:
 
         Args:
             constants: tensors that every step reads, such as the images.
-            draws: of each step, a tree of numpy arrays; all have the same shapes.
+            draws: of each step, a tree of arrays or tensors; all have the same shapes.
 
         Returns:
             Pairs (tensor, k), whose first k values are the losses that the logs of k steps held;
@@ -43,7 +43,7 @@ class TensorFlowProgram:
         """
         import tensorflow as tf
 
-        rows = tf.nest.map_structure(lambda *values: tf.constant(np.stack(values)), *draws)
+        rows = tf.nest.map_structure(_stacked, *draws)
         logs = self._traced_for(constants, rows)(constants, rows)
         last = {name: values[-1] for name, values in logs.items()}
         return [(logs["loss"], len(draws))], last
@@ -85,3 +85,12 @@ class TensorFlowProgram:
 
         _, arrays = tf.while_loop(lambda number, _: number < count, body, (0, empty))
         return {name: array.stack() for name, array in zip(names, arrays, strict=True)}
+
+
+def _stacked(*values: Any) -> Any:
+    """A tensor (steps, ...) of an input of steps; tensors stay on their device."""
+    import tensorflow as tf
+
+    if not tf.is_tensor(values[0]):
+        return tf.constant(np.stack(values))
+    return tf.stack(values) if len(values) > 1 else tf.expand_dims(values[0], 0)
