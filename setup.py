@@ -123,7 +123,7 @@ setup(
         "zoo": ["py.typed"],
         "zoo.serve": ["page.html"],
     },
-    entry_points={"console_scripts": ["zoo = zoo.cli:main"]},
+    entry_points={"console_scripts": ["zoo = zoo.__main__:main"]},
     install_requires=REQUIRES,
     extras_require=EXTRAS,
     classifiers=[

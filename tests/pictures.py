@@ -67,16 +67,22 @@ def png_of(values: np.ndarray, color_type: int, interlaced: bool = False) -> byt
 
 
 def tiff(
-    values: np.ndarray, order: str = "<", *, planar: int = 1, extra: Sequence[int] = ()
+    values: np.ndarray,
+    order: str = "<",
+    *,
+    planar: int = 1,
+    extra: Sequence[int] = (),
+    white_is_zero: bool = False,
 ) -> bytes:
     """An uncompressed TIFF of one strip; Pillow writes none of 16-bit colours."""
     height, width, channels = values.shape
     bits = 8 * values.itemsize
     body = values.astype(values.dtype.newbyteorder(order)).tobytes()
     kind = {"u": 1, "i": 2, "f": 3}[values.dtype.kind]
+    colours = 2 if channels >= 3 else int(not white_is_zero)
     entries: list[tuple[int, int, Sequence[int]]] = [
         (256, 4, [width]), (257, 4, [height]), (258, 3, [bits] * channels), (259, 3, [1]),
-        (262, 3, [2 if channels >= 3 else 1]), (273, 4, [8]), (277, 3, [channels]),
+        (262, 3, [colours]), (273, 4, [8]), (277, 3, [channels]),
         (278, 4, [height]), (279, 4, [len(body)]), (284, 3, [planar]),
         *([(338, 3, extra)] if extra else []), (339, 3, [kind] * channels),
     ]  # fmt: skip

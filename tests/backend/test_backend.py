@@ -36,6 +36,28 @@ def test_out_of_memory() -> None:
     assert backend.out_of_memory(raised.value)
 
 
+def test_keras_json_changes_no_network() -> None:
+    """What it may hold besides the backend: `channels_first` ended in a traceback."""
+    config = keras.config
+    before = config.image_data_format(), config.floatx(), config.epsilon()
+    config.set_image_data_format("channels_first")
+    config.set_floatx("float64")
+    config.set_epsilon(1e-2)
+    backend.prepare()
+    assert (config.image_data_format(), config.floatx(), config.epsilon()) == before
+
+
+def test_an_interrupted_import_is_an_interrupt(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Modules in C make ImportError of it."""
+    monkeypatch.setattr(backend, "settle", lambda *_: "tensorflow")
+    monkeypatch.setitem(sys.modules, "tensorflow", None)
+    with pytest.raises(EnvironmentFault, match="cannot be used"):
+        backend.prepare()
+    monkeypatch.setattr("zoo.interrupts._received", True)
+    with pytest.raises(KeyboardInterrupt):
+        backend.prepare()
+
+
 def test_sync_asks_a_trainer_that_keeps_weights_outside_of_variables() -> None:
     class Trainer:
         calls = 0

@@ -51,6 +51,7 @@ def samples(content: bytes) -> Samples:
         (tiff(FOUR, extra=(2,)), FOUR[..., :3]),
         (tiff(GREY[..., None]), GREY),
         (tiff(GREY[..., None], ">"), GREY),
+        (tiff(65535 - GREY[..., None], white_is_zero=True), GREY),
         (tiff(GREY[..., None].astype(np.int16)), GREY.astype(np.int16)),
         (tiff(GREY[..., None].astype(np.int32) - 9000), GREY.astype(np.int32) - 9000),
         (tiff(GREY[..., None].astype(np.uint32) * 65537), GREY.astype(np.uint32) * 65537),
@@ -88,6 +89,29 @@ def test_planes_of_16_bits_are_refused() -> None:
     planes = np.ascontiguousarray(COLOURS.transpose(2, 0, 1)).reshape(COLOURS.shape)
     with pytest.raises(BadImage, match="separate planes"):
         decode(tiff(planes, planar=2), ImageSpec(9, 7, 3))
+
+
+def test_white_may_be_zero() -> None:
+    """Of 8 bits Pillow turns the values, of 16 it does not."""
+    spec = ImageSpec(9, 7, 1)
+    low = (GREY >> 8).astype(np.uint8)
+    for values, zero in ((low, np.uint8(255)), (GREY, np.uint16(65535))):
+        found = decode(tiff((zero - values)[..., None], white_is_zero=True), spec).pixels
+        np.testing.assert_array_equal(found[..., 0], low)
+
+
+@pytest.mark.parametrize(
+    "content, message",
+    [
+        (tiff(np.zeros((9, 7, 1), np.int8)), "8 bits with a sign"),
+        (tiff(np.zeros((9, 7, 1), "f8")), r"1 band of 64 bits \(floating-point\), said to be grey"),
+        (tiff(np.zeros((9, 7, 3), "f4")), r"3 bands of 32 bits \(floating-point\), said to be RGB"),
+        (tiff(GREY[..., None], ">", white_is_zero=True), "16 bits, said to be grey with white as"),
+    ],
+)
+def test_values_that_would_be_misread(content: bytes, message: str) -> None:
+    with pytest.raises(BadImage, match=message):
+        decode(content, ImageSpec(9, 7, 1))
 
 
 def test_lab_becomes_the_colours_that_it_means() -> None:

@@ -62,6 +62,21 @@ def test_the_cause_counts_but_no_harmless_one() -> None:
     assert fault_of(raised(OSError("no number"))) is None
 
 
+def test_a_working_directory_that_was_deleted(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    gone = tmp_path / "gone"
+    gone.mkdir()
+    monkeypatch.chdir(gone)
+    gone.rmdir()
+    with pytest.raises(FileNotFoundError) as caught:
+        os.path.abspath("recipe.yaml")
+    told = fault_of(caught.value)
+    monkeypatch.chdir(tmp_path)
+    assert "the working directory no longer exists" in str(told)
+    assert "No such file or directory" in str(fault_of(caught.value)), "this one exists"
+
+
 def test_writing_names_the_file_and_the_sizes(tmp_path: Path) -> None:
     file = tmp_path / "a.npz"
     with pytest.raises(StorageFault) as caught, writing(file, 1_300_000):

@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
+from zoo import interrupts
 from zoo.backend import compilation_cache
 from zoo.backend.choice import BACKENDS, settle
 from zoo.errors import EnvironmentFault
@@ -72,12 +73,15 @@ def prepare(
                 _keep_tensorflow_out(keras)
                 compilation_cache.enable()
     except ImportError as error:
+        if interrupts.received():  # What modules in C make of KeyboardInterrupt.
+            raise KeyboardInterrupt from None
         raise EnvironmentFault(
             f"the backend {name} cannot be used: {str(error).rstrip('.')}. Install it with "
             f"`{BACKENDS[name]}`, or choose another with KERAS_BACKEND."
         ) from None
     # TensorFlow warns of retracing when one network after another is built.
     logging.getLogger("tensorflow").setLevel(logging.ERROR)
+    _ignore_keras_json(keras)
     if seed is not None:
         keras.utils.set_random_seed(seed)
     if deterministic and name == "tensorflow":
@@ -85,6 +89,16 @@ def prepare(
 
         tf.config.experimental.enable_op_determinism()
     return keras
+
+
+def _ignore_keras_json(keras: Any) -> None:
+    """Sets what keras.json may have changed: a recipe means the same network on every machine.
+
+    Networks are built for `channels_last`; types are those of the recipe's `dtype_policy`.
+    """
+    keras.config.set_image_data_format("channels_last")
+    keras.config.set_floatx("float32")
+    keras.config.set_epsilon(1e-7)
 
 
 def _keep_tensorflow_out(keras: Any) -> None:
@@ -107,7 +121,7 @@ def _keep_tensorflow_out(keras: Any) -> None:
 
 @contextmanager
 def quiet() -> Iterator[None]:
-    """Holds back what C++ libraries write to stderr; shows it if the block raises.
+    """Holds back what C++ libraries write to stderr; shows it if the block fails.
 
     ZOO_VERBOSE_START=1 shows everything at once.
     """
@@ -120,7 +134,7 @@ def quiet() -> Iterator[None]:
         os.dup2(held_back.fileno(), 2)
         try:
             yield
-        except BaseException:
+        except Exception:  # Not KeyboardInterrupt: what was held back has no part in it.
             os.dup2(stderr, 2)
             held_back.seek(0)
             os.write(2, held_back.read())

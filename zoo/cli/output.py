@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
+from zoo import interrupts
 from zoo.errors import EnvironmentFault, Interrupted, Problem, ZooError
 from zoo.files.json_files import dumps
 from zoo.files.storage import fault_of
@@ -50,6 +51,8 @@ class Output:
         if isinstance(error, KeyboardInterrupt) and not self.debug:
             self._fail(Interrupted("interrupted"))
         if isinstance(error, Exception) and not isinstance(error, CONTROL) and not self.debug:
+            if interrupts.received():  # It is what some library made of KeyboardInterrupt.
+                self._fail(Interrupted("interrupted"))
             fault: ZooError | None = fault_of(error)
             if fault is None and _out_of_memory(error):
                 fault = EnvironmentFault(

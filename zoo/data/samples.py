@@ -60,10 +60,14 @@ def read(image: Any, content: bytes, *, depth: bool, alpha: bool) -> Samples:
     key = image.info.get("transparency")
     if image.format == "TIFF" and tiff.has_deep_planes(image):
         raise BadImage("a TIFF of 16 bits in separate planes. Expected interleaved channels")
+    if tiff.is_signed_8_bits(image):
+        raise BadImage("a TIFF of 8 bits with a sign. Expected 8 bits without, or 16 bits")
     left_out = tiff.left_out_bands(image)
     image.load()
     if image.format == "GIF":
         return _gif(image)
+    if tiff.is_inverted(image):
+        image = Image.fromarray(MAX_16_BITS - np.asarray(image).astype(np.uint16))
     deep = None
     if depth or (alpha and key is not None and image.mode != "P"):
         deep = _deep(image, content, tiles, raw_mode)

@@ -83,7 +83,14 @@ def fault_of(error: BaseException) -> StorageFault | None:
         if code is not None:
             return fault(code, _file_of(each))
     if isinstance(error, OSError) and error.errno is not None:
-        return fault(error.errno, _file_of(error))
+        file = _file_of(error)
+        if file is None and error.errno == errno.ENOENT and _working_directory_is_gone():
+            return StorageFault(
+                "the working directory no longer exists: it was deleted or moved. Change to "
+                "another one (`cd`).",
+                error.errno,
+            )
+        return fault(error.errno, file)
     return None
 
 
@@ -190,6 +197,14 @@ def _code_of(error: BaseException) -> int | None:
     if type(error).__name__ == "PermissionDeniedError":  # TensorFlow's.
         return errno.EACCES
     return code_in(str(error))
+
+
+def _working_directory_is_gone() -> bool:
+    try:
+        os.getcwd()
+    except FileNotFoundError:
+        return True
+    return False
 
 
 def _file_of(error: BaseException) -> Path | None:

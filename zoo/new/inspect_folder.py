@@ -73,7 +73,7 @@ def inspect_folder(
         str(root).encode()
     except UnicodeEncodeError:
         raise DataError(
-            f"{root!a}: the path is not UTF-8, so no recipe can name it; rename the folder"
+            f"{quoted(root)}: the path is not UTF-8, so no recipe can name it; rename the folder"
         ) from None
     options, reasons = _options(root, given or {})
     folder = layout.read(options)
