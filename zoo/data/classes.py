@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import pairwise
 from pathlib import Path
 
+from zoo.data.doubts import require_apart, require_classes
 from zoo.data.listing import Groups, Walker
 from zoo.data.names import (
-    RESULTS,
+    is_archive,
     is_label_table,
     label_of,
     labels_in_names,
     require_usable,
     same_name,
-    split_name,
 )
 from zoo.data.structure import (
     EXPECTED,
@@ -24,7 +22,6 @@ from zoo.data.structure import (
     Structure,
     images_in,
     labels_hint,
-    split_alone,
     step_into_classes,
 )
 from zoo.data.tree import Tree, in_words
@@ -80,10 +77,8 @@ def class_folders(tree: Tree, structure: Structure, options: Folder) -> Classes:
         if split == "train":
             require_usable(names, str(inner))
             if not structure.explicit:
-                _require_no_results(inner, names, structure.train)
-                _require_no_splits(inner, names, structure.train)
-                _require_different(tree, inner, names, structure.train)
-        _require_apart(folders[split])
+                require_classes(tree, inner, names, structure.train)
+        require_apart(folders[split])
     return Classes(folders)
 
 
@@ -131,6 +126,13 @@ def grouped_by_name(
 
 def _one_class(tree: Tree, folder: Path, name: str, images: Sequence[str]) -> DataError:
     """The error of a single class, with a hint on where the labels may be."""
+    inner = folder / name
+    if not images and inner != folder and not tree.folders(inner):
+        others = [entry.name for entry in tree.entries(inner)]
+        return DataError(
+            f"{quoted(folder)} has one folder, {quoted(name)}, with no image in it"
+            f"{_others(others)}. {EXPECTED}"
+        )
     hint = labels_hint(images) if labels_in_names(images) else _table_hint(tree, folder, name)
     hint = hint or "; to tell it from all else, add a folder of other images"
     return DataError(
@@ -165,11 +167,20 @@ def _no_classes(tree: Tree, folder: Path, split: str, options: Folder) -> DataEr
             f"whose classes are not known. Expected {split}/CLASS/*.jpg; if they carry no labels, "
             f"leave them out with {WORD}.{split}: none"
         )
-    received = f"{len(files):,} images directly in it" if files else "nothing to read"
+    others = [entry.name for entry in tree.entries(folder) if not entry.is_folder]
+    received = f"{len(files):,} images directly in it" if files else f"no image{_others(others)}"
     return DataError(
         f"{quoted(folder)} has no class folders. {EXPECTED}. Received {received}; put the images "
         f"of each class into a folder of its own{_table_hint(tree, folder) or labels_hint(files)}"
     )
+
+
+def _others(files: Sequence[str]) -> str:
+    """What lies where images should, and what to do with archives."""
+    archives = [name for name in files if is_archive(name)]
+    if archives:
+        return f" but archives ({in_words(archives)}): unpack them"
+    return f", only {in_words(files)}" if files else ""
 
 
 def _unlabelled(
@@ -187,90 +198,3 @@ def _unlabelled(
         f"{quoted(folder)}: the names of {len(names):,} of {total:,} images hold no label. "
         f"Expected {wanted}. Received {in_words(names[:3])}; {advice}"
     )
-
-
-def _require_no_splits(folder: Path, names: Sequence[str], train: str) -> None:
-    """Requires that the names of classes do not speak of splits; `train` alone may be a class.
-
-    Raises:
-        DataError: otherwise.
-    """
-    doubtful = [name for name in names if split_name(name) is not None]
-    if not doubtful or (len(doubtful) == 1 < len(names) and doubtful[0].lower() == "train"):
-        return
-    splits = {split_alone(name) for name in doubtful}
-    advice = "rename the folders to train, validation and test" if len(splits) > 1 else (
-        "if it is a split, name its folder in the recipe, such as "
-        f"{WORD}.{split_alone(doubtful[0]) or 'test'}: {quoted(doubtful[0])}"
-    )  # fmt: skip
-    raise DataError(
-        f"{quoted(folder)}: {in_words(doubtful)} would be class{'es' * (len(doubtful) > 1)}, and "
-        f"the name{'s' * (len(doubtful) > 1)} speak{'s' * (len(doubtful) == 1)} of splits. "
-        f"{EXPECTED}; {advice}; if all folders in it are "
-        f"classes, say so: {WORD}.train: {quoted(train)}"
-    )
-
-
-def _require_no_results(folder: Path, names: Sequence[str], train: str) -> None:
-    """Requires that no class has the name of a folder in which tools keep their results.
-
-    Raises:
-        DataError: otherwise.
-    """
-    doubtful = [name for name in names if name.lower() in RESULTS]
-    if doubtful:
-        raise DataError(
-            f"{quoted(folder)}: {in_words(doubtful)} would be a class, and tools that train keep "
-            f"their results in folders of that name. Move {quoted(doubtful[0])}/ out of the "
-            f"images; if all folders in it are classes, say so: {WORD}.train: {quoted(train)}"
-        )
-
-
-def _require_different(tree: Tree, folder: Path, names: Sequence[str], train: str) -> None:
-    """Requires that the folders of a split do not all hold the same folders, as splits do.
-
-    One of them may hold fewer than the others, at least two: a test need not have all classes.
-
-    Raises:
-        DataError: otherwise.
-    """
-    if len(names) < 2 or len(_unwrapped(tree, folder / names[0])) < 2:
-        return  # Without a list of every class, which takes a while.
-    inner = [_unwrapped(tree, folder / name) for name in names]
-    common = sorted(set(inner[0]).intersection(*inner[1:]))
-    if len(common) < 2 or common not in inner:
-        return
-    tree.check()
-    within = {split_alone(name) for name in common} - {None}
-    advice = (
-        f"put {in_words(common)} outside and the classes inside"
-        if "train" in within
-        else f"name the splits, such as {WORD}.train: {quoted(names[0])}, and {WORD}.test: "
-        f"{quoted(names[1])}, or give one of these folders as the data set"
-    )
-    raise DataError(
-        f"{quoted(folder)}: all of {in_words(names)} hold the same folders, "
-        f"{in_words(common)}, as splits do and classes do not. {EXPECTED}; {advice}; if "
-        f"{in_words(names)} are the classes, say so: {WORD}.train: {quoted(train)}"
-    )
-
-
-def _unwrapped(tree: Tree, folder: Path) -> list[str]:
-    """The folders in a folder, or in the only folder that it holds."""
-    names = tree.folders(folder)
-    return tree.folders(folder / names[0]) if len(names) == 1 else names
-
-
-def _require_apart(folders: Mapping[str, Path]) -> None:
-    """Requires that no class folder is, or lies in, that of another, by a link.
-
-    Raises:
-        DataError: otherwise.
-    """
-    real = sorted((Path(os.path.realpath(path)).parts, name) for name, path in folders.items())
-    for (outer, name), (inner, other) in pairwise(real):
-        if inner[: len(outer)] == outer:
-            raise DataError(
-                f"{quoted(folders[other])} leads into {quoted(folders[name])}, so that its images "
-                "would have two classes; remove one of the two"
-            )

@@ -15,9 +15,10 @@ from pathlib import Path
 from zoo.data.classes import class_folders, grouped_by_name
 from zoo.data.copies import notes_on_copies, notes_on_sizes
 from zoo.data.divide import divide
+from zoo.data.doubts import look_into_classes
 from zoo.data.files import unreachable
 from zoo.data.listing import Groups, Walker
-from zoo.data.names import differ_in_case
+from zoo.data.names import differ_in_case, is_archive
 from zoo.data.structure import EXPECTED, WORD, find_splits
 from zoo.data.tree import Tree, in_words
 from zoo.errors import DataError
@@ -25,7 +26,6 @@ from zoo.recipe.source import Folder
 from zoo.text.printable import quoted
 
 DEFAULT_SHARE = 0.1
-_ARCHIVES = (".zip", ".tar", ".gz", ".tgz", ".xz", ".bz2", ".7z", ".rar", ".zst")
 
 
 @dataclass(frozen=True)
@@ -120,6 +120,8 @@ def read(options: Folder) -> Layout:
         }
     tree.check()
     _check_classes(path, given, names)
+    if options.labels_from != "filename":
+        look_into_classes(tree, structure, classes.folders, given)
     shares = _shares(path, given, options, flat=structure.flat)
     splits = {name: _files(groups, names) for name, groups in given.items()}
     if shares:
@@ -179,7 +181,7 @@ def open_tree(options: Folder) -> Tree:
 
 def _unpack(path: Path) -> str:
     """What a file that is given for a folder is, and what to do with it."""
-    if path.name.lower().endswith(_ARCHIVES):
+    if is_archive(path.name):
         return " but an archive; unpack it and give the folder"
     return " but a file; give the folder that holds the images"
 
@@ -202,6 +204,7 @@ def _check_classes(path: Path, given: Mapping[str, Groups], names: tuple[str, ..
             raise DataError(
                 f"{quoted(path)}: {split} has class{'es' * (len(unknown) > 1)} that train lacks: "
                 f"{in_words(unknown)}. Expected only {in_words(names)}; the names must match"
+                + (", also in upper and lower case" if differ_in_case([*names, *unknown]) else "")
                 + (
                     f", or, if its images carry no labels, leave it out: {WORD}.{split}: none"
                     if split != "train" and not set(groups) & set(names)

@@ -40,6 +40,16 @@ _JOINED = re.compile(f"({'|'.join(sorted(SPLIT_WORDS, key=len, reverse=True))})"
 _TOKEN = re.compile(r"[^\W\d_]+")
 _CAMEL = re.compile(r"(?<=[a-z])(?=[A-Z])")
 
+# How names of splits begin in other languages. A guess, which serves advice alone.
+_BEGINNINGS = {
+    "train": (
+        "train", "trein", "entren", "entra", "appren", "addestr", "allen", "uczen", "обуч", "трен",
+        "训练", "訓練", "学習", "훈련", "eğit", "egit",
+    ),
+    "validation": ("val", "wal", "вал", "验证", "驗證", "検証", "검증", "doğrula"),
+    "test": ("test", "prueb", "essai", "prova", "prüf", "тест", "测试", "測試", "テスト", "테스트"),
+}  # fmt: skip
+
 # Made by systems, archivers and tools, in any case; never part of a data set.
 JUNK = frozenset((
     "__macosx", "@eadir", "@tmp", "@recycle", "#recycle", "#snapshot", ".snapshot", ".snapshots",
@@ -61,6 +71,7 @@ RESULTS = frozenset((
 _NUMBERED = re.compile(r"(.*?)[\s._-]*\(?\d+\)?")
 
 
+_ARCHIVES = (".zip", ".tar", ".gz", ".tgz", ".xz", ".bz2", ".7z", ".rar", ".zst")
 _LABELS = re.compile("label|annot|class|target|truth")
 
 FEW = 3  # Images a label, in the mean, that names of files must give to be taken for labels.
@@ -98,10 +109,24 @@ def split_name(name: str) -> SplitName | None:
     return SplitName(splits.pop() if len(splits) == 1 else None, rest)
 
 
+def guessed_split(name: str) -> str | None:
+    """Guesses which split a name means in some language: `Trainingsdaten`, `prueba`; else None."""
+    lower = unicodedata.normalize("NFKC", name).lower().lstrip("0123456789._- ")
+    for split, beginnings in _BEGINNINGS.items():
+        if lower.startswith(beginnings):
+            return split
+    return None
+
+
 def is_junk(name: str) -> bool:
     """Whether a system or tool made a file or folder of this name beside the data."""
     lower = name.lower()
     return lower in JUNK or lower.startswith(_JUNK_STARTS)
+
+
+def is_archive(name: str) -> bool:
+    """Whether a file's name is that of an archive, which is to be unpacked."""
+    return name.lower().endswith(_ARCHIVES)
 
 
 def is_label_table(name: str) -> bool:

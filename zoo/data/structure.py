@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from zoo.data.files import is_image_file
-from zoo.data.names import SplitName, labels_in_names, split_name
+from zoo.data.names import SplitName, guessed_split, labels_in_names, split_name
 from zoo.data.tree import Tree, in_words
 from zoo.errors import DataError
 from zoo.recipe.source import AUTO, HERE, Folder
@@ -301,9 +301,19 @@ def _require_classes_alone(tree: Tree, base: Path, names: Sequence[str]) -> None
     if not splits:
         return
     split = split_alone(splits[0])
+    inside = tree.folders(base / splits[0])
+    alike = [
+        name
+        for name in names
+        if name not in splits and inside and set(inside) <= set(tree.folders(base / name))
+    ]
+    alike.sort(key=lambda name: guessed_split(name) != "train")
+    move = "move the class folders into train/"
+    if alike:
+        move = f"if {quoted(alike[0])}/ is train, say so: {WORD}.train: {quoted(alike[0])}"
     raise DataError(
         f"{quoted(base)} has {quoted(splits[0])}/ but no train/ with class folders. {EXPECTED}; "
-        f"move the class folders into train/; or say {WORD}.train: {HERE} if all "
+        f"{move}; or say {WORD}.train: {HERE} if all "
         f"folders are classes, with {WORD}.{split}: {quoted(splits[0])} if that one is a split"
         + labels_hint(images_in(tree, base))
     )
