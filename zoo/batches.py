@@ -22,6 +22,7 @@ from zoo import seeds
 from zoo.augment import AugmentRng, apply_augmentations, draw_augmentations, with_mean_levels
 from zoo.data.normalise import channel_means
 from zoo.data.splits import Split, pixel_statistics
+from zoo.losses import mean_weight
 from zoo.recipe import words
 from zoo.recipe.fields import Choice
 
@@ -115,13 +116,12 @@ class Batches:
         weights = self.class_weights
         if weights is None:
             return 1.0
-        batch = float(weights[self.split.labels[self.indices(step)]].mean())
+        batch = mean_weight(weights, self.split.labels[self.indices(step)])
         return batch / self._mean_weight if batch > 0 else 1.0
 
     @cached_property
     def _mean_weight(self) -> float:
-        weights = self.class_weights
-        return 1.0 if weights is None else float(weights[self.split.labels].mean())
+        return mean_weight(self.class_weights, self.split.labels)
 
     def draws(self, step: int) -> dict[str, Any]:
         """Everything random about the batch of a step, for a device that makes the batch itself.

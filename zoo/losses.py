@@ -38,6 +38,16 @@ def uniform_loss(choice: Choice, num_classes: int) -> float:
     return log(num_classes)
 
 
+def mean_weight(weights: np.ndarray | None, labels: np.ndarray) -> float:
+    """Mean weight of images with these labels, the factor on the loss of equal scores.
+
+    Args:
+        weights: as `class_weights` returns them.
+        labels: int (images,).
+    """
+    return 1.0 if weights is None else float(weights[labels].mean())
+
+
 def class_weights(choice: Choice | None, labels: np.ndarray, num_classes: int) -> np.ndarray | None:
     """The weight of each class in the loss.
 

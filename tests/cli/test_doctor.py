@@ -10,7 +10,6 @@ from tests.cli.calls import call, document
 from tests.doctor.facts import GPU, LISTED, facts
 from zoo.backend.choice import choose
 from zoo.backend.installation import Installation
-from zoo.cli.doctor import size
 from zoo.doctor import examination
 
 
@@ -87,15 +86,9 @@ def test_the_text(monkeypatch: pytest.MonkeyPatch) -> None:
         "device    gpu: NVIDIA H100, 70.0 GB of 80.0 GB for the backend",
         "speed     float32   70 GFLOP/s  3x3 convolution, forward and backward, batch 128",
         "          bfloat16              skipped: no kernel",
-        "folder    data  /data  0.0 MB  100.0 GB free",
+        "folder    data  /data  0 bytes  100.0 GB free",
         "warning   slow",
         "          wait",
         "ready     yes, a training can start",
     ):
         assert line in result.stdout.splitlines()
-
-
-def test_sizes() -> None:
-    assert [size(count) for count in (None, 0, 1_250_000, 1.5e9)] == [
-        "?", "0.0 MB", "1.2 MB", "1.5 GB",
-    ]  # fmt: skip

@@ -133,7 +133,7 @@ def test_a_folder_that_cannot_be_written(index: int, fix: str) -> None:
 
 def test_a_full_disk() -> None:
     folders = [FOLDERS[0], {**FOLDERS[1], "free": 5 * 10**8}, {**FOLDERS[2], "free": 5 * 10**8}]
-    assert "0.50 GB left" in only(folders=folders)[1]
+    assert "500.0 MB left" in only(folders=folders)[1]
 
 
 def test_little_memory() -> None:

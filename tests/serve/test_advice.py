@@ -11,7 +11,7 @@ import pytest
 
 from tests.serve.conftest import PREDICT, Client, b64, instances
 from tests.serve.models import SIDE, png
-from zoo.serve.advice import about_body, about_text, image_format
+from zoo.serve.advice import about_body, about_text
 
 PNG = png(128)
 TEXT = base64.b64encode(PNG).decode()
@@ -154,12 +154,3 @@ def test_compressed_bodies(pictures: Client, name: str) -> None:
     answer = pictures.ask("POST", PREDICT, body, **{name: value})
     assert answer.code == 415
     assert f"{name}: gzip: compressed bodies are not taken" in answer.error
-
-
-@pytest.mark.parametrize(
-    "start, name",
-    [(b"RIFF\0\0\0\0WEBP", "WebP"), (b"GIF89a", "GIF"), (b"BM\1\2\3\4\0\0\0\0", "BMP"),
-     (b"\0\0\0\x18ftypheic", "HEIC or AVIF"), (b"BMW and others", None), (b"", None)],
-)  # fmt: skip
-def test_formats(start: bytes, name: str | None) -> None:
-    assert image_format(start) == name

@@ -11,6 +11,7 @@ from zoo.cli.app import app
 from zoo.cli.options import DebugOption, JsonOption, QuietOption
 from zoo.cli.output import Output, columns
 from zoo.errors import EnvironmentFault
+from zoo.text.sizes import size_text
 
 if TYPE_CHECKING:
     from zoo.doctor import Report
@@ -81,15 +82,15 @@ def _host(host: dict[str, Any]) -> str:
     if host["cores_usable"] < host["cores"]:
         text += f", of which {host['cores_usable']:g} may be used"
     if host["memory_total"] is not None:
-        text += f"; {size(host['memory_available'])} of {size(host['memory_total'])} memory free"
+        text += f"; {_size(host['memory_available'])} of {_size(host['memory_total'])} memory free"
     if host["memory_limit"] is not None:
-        text += f", limited to {size(host['memory_limit'])}"
+        text += f", limited to {_size(host['memory_limit'])}"
     return text
 
 
 def _gpu(gpu: dict[str, Any]) -> str:
     return (
-        f"{gpu['name']}: {size(gpu['memory_free'])} of {size(gpu['memory_total'])} free, "
+        f"{gpu['name']}: {_size(gpu['memory_free'])} of {_size(gpu['memory_total'])} free, "
         f"driver {gpu['driver']}"
     )
 
@@ -99,7 +100,7 @@ def _device(device: dict[str, Any]) -> str:
     if device["memory_total"] is None:
         return text
     return (
-        f"{text}, {size(device['memory_free'])} of {size(device['memory_total'])} for the backend"
+        f"{text}, {_size(device['memory_free'])} of {_size(device['memory_total'])} for the backend"
     )
 
 
@@ -111,13 +112,10 @@ def _speed(row: dict[str, Any]) -> list[str]:
 
 
 def _folder(folder: dict[str, Any]) -> list[str]:
-    taken = "" if folder["bytes"] is None else size(folder["bytes"])
-    state = f"{size(folder['free'])} free" if folder["writable"] else "not writable"
+    taken = "" if folder["bytes"] is None else _size(folder["bytes"])
+    state = f"{_size(folder['free'])} free" if folder["writable"] else "not writable"
     return [folder["name"], folder["path"], taken, state]
 
 
-def size(count: int | None) -> str:
-    """Format bytes in GB or MB, of powers of ten."""
-    if count is None:
-        return "?"
-    return f"{count / 1e9:,.1f} GB" if count >= 1e9 else f"{count / 1e6:,.1f} MB"
+def _size(count: int | None) -> str:
+    return "?" if count is None else size_text(count)

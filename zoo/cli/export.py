@@ -22,6 +22,7 @@ from zoo.cli.options import (
 )
 from zoo.cli.output import Output
 from zoo.errors import EnvironmentFault, ParityError, Problem
+from zoo.text.sizes import size_text
 
 if TYPE_CHECKING:
     from zoo.artifact.trained_run import TrainedRun
@@ -147,7 +148,7 @@ def tensorflow_installed() -> bool:
 def print_export(out: Output, result: dict[str, Any]) -> None:
     """Print where an export is, its size, and how far its predictions differ from the model's."""
     parity = result["parity"]
-    line = f"{result['path']}: {result['bytes'] / 1e3:,.0f} kB; differs by "
+    line = f"{result['path']}: {size_text(result['bytes'])}; differs by "
     if "quantization" not in result:
         out.text(f"export    {line}{parity['max_abs_diff']:.1e} on {parity['images']} images")
         return

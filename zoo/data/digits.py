@@ -17,6 +17,7 @@ from zoo.errors import EnvironmentFault
 from zoo.progress import Progress
 from zoo.recipe.schema import Data
 from zoo.recipe.source import Digits
+from zoo.text.sizes import size_text
 
 CLASS_NAMES = tuple(str(digit) for digit in range(10))
 TEST_PER_CLASS = 36
@@ -76,9 +77,9 @@ def load(
     needed, free = 1797 * prod(spec.shape), free_bytes()
     if needed > free:
         raise EnvironmentFault(
-            f"the digits take {needed / 1e9:,.1f} GB at data.image_size "
+            f"the digits take {size_text(needed)} at data.image_size "
             f"[{spec.shape[0]}, {spec.shape[1]}]. They are kept in memory: "
-            f"{free / 1e9:,.1f} GB are free. Expected a smaller size: they have 8 x 8 pixels."
+            f"{size_text(free)} are free. Expected a smaller size: they have 8 x 8 pixels."
         )
     digest = hashlib.sha256(b"digits")
     splits = {}

@@ -14,6 +14,7 @@ from pathlib import Path
 
 from zoo.files.storage import fault
 from zoo.text.printable import quoted
+from zoo.text.sizes import size_text
 
 # Endings of images, which need not be opened to be taken for images; others are judged by content.
 IMAGE_ENDINGS = frozenset((
@@ -151,8 +152,8 @@ def read_file(path: Path, most: int | None, count: int | None = None) -> bytes:
             _require_regular(status)
             if most is not None and status.st_size > most:
                 raise BadImage(
-                    f"the file has {status.st_size / 1e6:,.0f} MB. Expected at most "
-                    f"{most / 1e6:,.0f} MB ({BYTES_A_PIXEL} bytes for each pixel that "
+                    f"the file has {size_text(status.st_size)}. Expected at most "
+                    f"{size_text(most)} ({BYTES_A_PIXEL} bytes for each pixel that "
                     "data.max_megapixels allows)"
                 )
             # No further than the size: files of /proc have none, and some of them never end.

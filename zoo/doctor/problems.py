@@ -13,6 +13,7 @@ from zoo.backend.choice import BACKENDS, VARIABLE
 from zoo.backend.installation import OLDEST_DRIVER
 from zoo.doctor.host import usable_memory
 from zoo.doctor.packages import EXTRAS, install, missing_required
+from zoo.text.sizes import size_text
 
 Facts = Mapping[str, Any]
 
@@ -126,7 +127,7 @@ def _folders(facts: Facts) -> Iterator[Problem]:
         elif folder["free"] < MIN_DISK and name != "jax":
             yield Problem(
                 "warning",
-                f"{path}: its disk has {folder['free'] / 1e9:.2f} GB left",
+                f"{path}: its disk has {size_text(folder['free'])} left",
                 f"free some space, or {_FOLDER_FIXES[name]}",
             )
 
@@ -143,7 +144,7 @@ def _memory(facts: Facts) -> Iterator[Problem]:
     if memory is not None and memory < MIN_MEMORY:
         yield Problem(
             "warning",
-            f"{memory / 1e9:.1f} GB of memory can be used; a training may be killed",
+            f"{size_text(memory)} of memory can be used; a training may be killed",
             "end other processes, or raise the container's limit",
         )
 

@@ -11,6 +11,7 @@ import re
 from collections.abc import Container, Iterable, Iterator, Mapping
 from typing import Any
 
+from zoo.data.files import HEAD_BYTES, image_format
 from zoo.serve.signature import DEFAULT, Array, Signature
 from zoo.serve.tensors import decode_base64, is_base64
 
@@ -18,7 +19,7 @@ MAX_LEAVES = 100  # Values looked at in one request.
 _SHOWN = 12  # Letters of a value that are repeated.
 _PREFIX = 4096  # Letters of a value that are looked at.
 _MIN_BASE64 = 64  # Shorter texts may be words.
-_STARTS = {b"\x89PNG\r\n\x1a\n": "PNG", b"\xff\xd8\xff": "JPEG", b"GIF87a": "GIF", b"GIF89a": "GIF"}
+_OF_MODELS = ("JPEG", "PNG", "GIF", "BMP", "WEBP")  # Formats that an exported graph decodes.
 WRAPPED = "The value of b64"
 _KEY = '{"b64": "..."}'
 _FILES = "Send the file's bytes in base64, as " + _KEY + "."
@@ -34,22 +35,6 @@ _ROW_KEYS = frozenset(
     ("instance", "image", "images", "data", "input", "rows", "row", "examples", "example", "b64",
      "inputs_data", "image_bytes", "file", "files", "batch", "x", "dataframe_split", "payload")
 )  # fmt: skip
-
-
-def image_format(data: bytes) -> str | None:
-    """The format of an image file, from its first bytes; None if it is none that we know."""
-    for start, name in _STARTS.items():
-        if data.startswith(start):
-            return name
-    if data.startswith(b"RIFF") and data[8:12] == b"WEBP":
-        return "WebP"
-    if data.startswith(b"BM") and data[6:10] == b"\0\0\0\0":
-        return "BMP"
-    if data.startswith((b"II*\0", b"MM\0*")):
-        return "TIFF"
-    if data[4:8] == b"ftyp":
-        return "HEIC or AVIF"
-    return None
 
 
 # What a body is.
@@ -158,8 +143,8 @@ def about_bytes(data: bytes, is_image: bool) -> str | None:
         data: what stood for a file.
         is_image: whether the model spoke of an image.
     """
-    kind = image_format(data[:64])
-    if kind in ("TIFF", "HEIC or AVIF"):
+    kind = image_format(data[:HEAD_BYTES])
+    if kind is not None and kind not in _OF_MODELS:
         return f"The file is {kind}, which the model does not read. Send it as JPEG or PNG."
     if kind is not None:
         return None  # A damaged image: the model's own reason says more.
@@ -206,7 +191,7 @@ def _is_file_in_numbers(value: Any) -> bool:
     """Whether a value is a list of an image file's bytes as numbers, with or without a sign."""
     if type(value) is not list or len(value) < 8:
         return False
-    start = value[:16]
+    start = value[:32]
     if not all(type(byte) is int and -128 <= byte <= 255 for byte in start):
         return False
     return image_format(bytes(byte & 255 for byte in start)) is not None

@@ -60,13 +60,3 @@ def weighted_shares(weights: np.ndarray | None, labels: np.ndarray, classes: int
     counts = np.bincount(labels, minlength=classes).astype(np.float64)
     totals = counts if weights is None else counts * weights
     return np.asarray(totals / max(totals.sum(), 1e-30))
-
-
-def mean_weight(weights: np.ndarray | None, labels: np.ndarray) -> float:
-    """Mean weight of images with these labels, the factor on the loss of equal scores.
-
-    Args:
-        weights: as `class_weights` returns them.
-        labels: int (images,).
-    """
-    return 1.0 if weights is None else float(weights[labels].mean())

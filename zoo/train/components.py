@@ -20,7 +20,7 @@ from zoo.recipe import Recipe
 from zoo.recipe.monitors import lower_is_better
 from zoo.train.averaging import AveragedWeights, LookaheadWeights
 from zoo.train.batch_norm_statistics import BatchNormStatistics
-from zoo.train.class_weights import class_weights, mean_weight
+from zoo.train.class_weights import class_weights
 from zoo.train.divergence import DivergenceGuard
 from zoo.train.fit_callbacks import FitCallbacks
 from zoo.train.loop.device_data import DeviceData
@@ -106,7 +106,7 @@ def uniform_loss(recipe: Recipe, data: Splits, batches: Batches) -> float:
         batches: training batches; they hold the class weights.
     """
     loss = losses.uniform_loss(recipe.train.loss, len(data.class_names))
-    return loss * mean_weight(batches.class_weights, data.train.labels)
+    return loss * losses.mean_weight(batches.class_weights, data.train.labels)
 
 
 def observers(
