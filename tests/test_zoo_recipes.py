@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
+from typing import Any
 
 import keras
 import numpy as np
@@ -65,8 +66,15 @@ def drawn(recipe: recipes.Recipe, count: int) -> tuple[np.ndarray, np.ndarray]:
     return images, labels
 
 
+def marked(*others: str) -> list[Any]:
+    """All recipes; those that take long and have little of their own are left to `make laws`."""
+    return [
+        pytest.param(name, marks=[pytest.mark.laws] if name in others else []) for name in SHIPPED
+    ]
+
+
 @pytest.mark.slow
-@pytest.mark.parametrize("name", SHIPPED)
+@pytest.mark.parametrize("name", marked("airbench96"))
 def test_two_steps(name: str) -> None:
     """With its own loss and optimizer: every loss is finite, and every kernel moves."""
     recipe = recipes.load(name)
@@ -97,15 +105,9 @@ def narrow(name: str, folder: Path) -> recipes.Recipe:
     return recipes.load(str(file))
 
 
-# `make laws` has resnet56 too: the network of resnet20 with three times as many blocks.
+# Of others: resnet56 has the blocks of resnet20, and airbench94-muon the network of airbench94.
 @pytest.mark.slow
-@pytest.mark.parametrize(
-    "name",
-    [
-        pytest.param(name, marks=[pytest.mark.laws] if name == "resnet56" else [])
-        for name in SHIPPED
-    ],
-)
+@pytest.mark.parametrize("name", marked("resnet56", "airbench94-muon"))
 def test_overfits_20_images(name: str, tmp_path: Path) -> None:
     """CS231n, lecture 6: a network that works learns a few images by heart. Regularization off.
 

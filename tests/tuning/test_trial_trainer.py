@@ -104,15 +104,9 @@ def numbers(result: TrialResult) -> list[dict[str, Any]]:
              "train.schedule={cosine: {warmup_epochs: 0.4}}",
              "train.lookahead={every: 2}", "train.batch_norm_batches=3",
              "train.gradient_accumulation_steps=2", "model.head.bias_initializer=class_priors",
-             "train.learning_rate_factors=[{pattern: bias, factor: 8, until_epoch: 1}]"],
-            id="TorchSGD cosine lookahead norm accumulation",
-        ),
-        pytest.param(
-            ["train.optimizer={MuonSGD: {learning_rate: 0.05, weight_decay: 1e-2}}",
-             "train.schedule={triangle: {peak_at: 0}}",
              "train.learning_rate_factors=[{pattern: bias, factor: 8, until_epoch: 1, "
              "linear_fall: true, weight_decay: 0.1}]"],
-            id="MuonSGD triangle fall",
+            id="TorchSGD cosine lookahead norm accumulation",
         ),
     ],
 )  # fmt: skip

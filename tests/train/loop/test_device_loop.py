@@ -30,7 +30,10 @@ from zoo.train.observers import Observer, StepCounter
 TRAININGS = [
     (),
     ("train.gradient_accumulation_steps=2", "train.ema={}", "train.drop_remainder=true",
-     "data.augment=[{random_flip: horizontal}, {cutout: 3}]"),
+     "data.augment=[{random_flip: horizontal}, {cutout: {size: 3, value: mean, inside: true}}]",
+     "train.optimizer={MuonSGD: {learning_rate: 0.1, weight_decay: 1e-2}}",
+     "train.learning_rate_factors=[{pattern: ^conv1, factor: 2, until_epoch: 1, "
+     "linear_fall: true, weight_decay: 0.1}]"),
     ("train.dtype_policy=mixed_float16", "train.lookahead={every: 2}",
      "train.class_weight=balanced", "train.batch_norm_batches=2",
      "train.learning_rate_factors=[{pattern: ^conv1, factor: 2, until_epoch: 1}]"),
@@ -38,11 +41,6 @@ TRAININGS = [
      " random_erasing, alternating_flip, cutmix, mixup]",
      "train.loss={softmax: {label_smoothing: 0.1}}",
      "train.optimizer={AdamW: {learning_rate: 1e-2, global_clipnorm: 1.0}}"),
-    ("train.optimizer={MuonSGD: {learning_rate: 0.1, weight_decay: 1e-2}}",
-     "train.schedule={triangle: {peak_at: 0, start_factor: 1, end_factor: 0}}",
-     "train.learning_rate_factors=[{pattern: ^conv1, factor: 2, until_epoch: 1, "
-     "linear_fall: true, weight_decay: 0.1}]",
-     "data.augment=[{cutout: {size: 3, value: mean, inside: true}}]"),
 ]  # fmt: skip
 
 
