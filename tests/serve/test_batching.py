@@ -200,6 +200,26 @@ def test_heavy_rows_run_in_smaller_parts(weights: list[int], batches: list[int])
     assert model.batches == batches
 
 
+def test_a_light_request_waits_for_one_heavy_batch() -> None:
+    model, finished = Model(), []
+
+    async def ask(batcher: Batcher) -> Any:
+        async def one(name: str, weight: int) -> None:
+            await batcher.submit("f", model, x(weight), True, np.array([weight]))
+            finished.append(name)
+
+        model.gate.clear()
+        heavy = [asyncio.ensure_future(one("heavy", 100)) for _ in range(4)]
+        await asyncio.sleep(0.02)  # One runs, and three wait.
+        light = [asyncio.ensure_future(one("light", 1)) for _ in range(2)]
+        await asyncio.sleep(0.02)
+        model.gate.set()
+        await asyncio.gather(*heavy, *light)
+
+    run(BatchLimits(64, 0.0, weight=100), ask)
+    assert finished == ["heavy", "light", "light", "heavy", "heavy", "heavy"]
+
+
 def test_heavy_requests_do_not_run_together() -> None:
     model = Model()
 

@@ -5,6 +5,7 @@
     server           the socket, signals, start and stop
     connections      bounds the number of connections and the time that each may take
     connection       one connection: limits on headers, and on what surrounds a body
+    framing          what proxies read differently, and answers without a request
     routes           the table of routes
     app              answers them
     call             a request on its way, and its answer
@@ -20,6 +21,7 @@
     example_request  a command that sends the model a request
     signature        inputs and outputs of a signature, as plain data
     image_size       the size of an encoded image, from its header
+    image_work       what makes decoding it longer than its size says
     batching         runs requests together on one thread
     queued_request   a request in its queue, and the parts in which it runs
     versions         the folder of versions: loading, hot reload, states

@@ -1,10 +1,10 @@
 """Runs requests together, in batches, on one thread.
 
-Requests of one group have the same function and the same types and shapes of rows. The thread runs
-the first requests of a group once they fill a batch or the oldest has waited long enough. Requests
-that arrive meanwhile wait for the next batch, so batches fill by themselves under load. A request
-larger than a batch runs in parts, with other requests in between. Knows nothing of TensorFlow or
-HTTP.
+Requests of one group have the same function and the same types and shapes of rows, and are all
+heavy or all light, so that light ones need not wait for many heavy ones. The thread runs the first
+requests of a group once they fill a batch or the oldest has waited long enough. Requests that
+arrive meanwhile wait for the next batch, so batches fill by themselves under load. A request larger
+than a batch runs in parts, with other requests in between. Knows nothing of TensorFlow or HTTP.
 """
 
 from __future__ import annotations
@@ -22,6 +22,8 @@ from zoo.serve.queued_request import Arrays, BatchLimits, Function, QueuedReques
 from zoo.serve.signature import Array
 from zoo.serve.status import StatusError
 
+HEAVY = 0.1  # Of the weight of a full batch: a request that weighs more is heavy.
+
 
 class Batcher:
     """Runs requests on one thread, in batches where their groups are equal.
@@ -37,6 +39,7 @@ class Batcher:
         self._groups: OrderedDict[Hashable, deque[QueuedRequest]] = OrderedDict()
         self._waiting = 0
         self._expected = 1  # Concurrent requests seen last: a batch need not wait for more.
+        self._was_heavy = False  # The last batch.
         self._closed = False
         self._changed = threading.Condition()
         self._thread = threading.Thread(target=self._work, name="batches", daemon=True)
@@ -84,7 +87,9 @@ class Batcher:
             loop,
         )
         if together:
-            request.group = (key, *((n, a.dtype, a.shape[1:]) for n, a in inputs.items()))
+            # Heavy requests fill batches of their own, after each of which light ones run.
+            heavy = weights is not None and weights.sum() > HEAVY * self.limits.weight
+            request.group = (key, heavy, *((n, a.dtype, a.shape[1:]) for n, a in inputs.items()))
         with self._changed:
             self.require_room()
             self._put(request)
@@ -145,29 +150,35 @@ class Batcher:
     def _next(self) -> list[QueuedRequest]:
         """Takes the next batch out of the queue; empty if none is ready."""
         now = time.monotonic()
-        for key, group in self._groups.items():
-            rows = sum(request.rows for request in group)
-            weight = sum(request.weight for request in group)
-            alone = key is group[0]
-            full = rows >= self.limits.batch_size or weight >= self.limits.weight
-            complete = self._waiting >= self._expected
-            old = now - group[0].since >= self.limits.timeout
-            if not (alone or full or complete or old or self._closed):
-                continue
-            batch = [group.popleft()]
-            rows, weight = batch[0].rows, batch[0].weight
-            while group:
-                rows, weight = rows + group[0].rows, weight + group[0].weight
-                if rows > self.limits.batch_size or weight > self.limits.weight:
-                    break
-                batch.append(group.popleft())
-            if group:
-                self._groups.move_to_end(key)  # Other groups come first.
-            else:
-                del self._groups[key]
-            self._waiting -= len(batch)
-            return batch
-        return []
+        ready = [key for key, group in self._groups.items() if self._ready(key, group, now)]
+        if not ready:
+            return []
+        light = (key for key in ready if not _is_heavy(key))
+        key = next(light, ready[0]) if self._was_heavy else ready[0]
+        self._was_heavy = _is_heavy(key)
+        group = self._groups[key]
+        batch = [group.popleft()]
+        rows, weight = batch[0].rows, batch[0].weight
+        while group:
+            rows, weight = rows + group[0].rows, weight + group[0].weight
+            if rows > self.limits.batch_size or weight > self.limits.weight:
+                break
+            batch.append(group.popleft())
+        if group:
+            self._groups.move_to_end(key)  # Other groups come first.
+        else:
+            del self._groups[key]
+        self._waiting -= len(batch)
+        return batch
+
+    def _ready(self, key: Hashable, group: deque[QueuedRequest], now: float) -> bool:
+        rows = sum(request.rows for request in group)
+        weight = sum(request.weight for request in group)
+        alone = key is group[0]
+        full = rows >= self.limits.batch_size or weight >= self.limits.weight
+        complete = self._waiting >= self._expected
+        old = now - group[0].since >= self.limits.timeout
+        return alone or full or complete or old or self._closed
 
     def _seconds_to_timeout(self) -> float | None:
         """Seconds until the oldest request has waited long enough; None if none waits."""
@@ -208,6 +219,10 @@ class Batcher:
         except Exception as error:  # For the client.
             return error
         return _finish_part(request, answer)
+
+
+def _is_heavy(key: Hashable) -> bool:
+    return isinstance(key, tuple) and bool(key[1])
 
 
 def _finish_part(request: QueuedRequest, answer: Arrays) -> Any:

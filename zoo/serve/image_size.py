@@ -10,20 +10,23 @@ from __future__ import annotations
 import io
 import struct
 import warnings
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 import numpy as np
 
+from zoo.serve.image_work import MAX_SEGMENTS, SCANS_PER_FRAME, png_pixels, scan_end
 from zoo.serve.signature import Array
 from zoo.serve.status import invalid
 
+PNG, JPEG = b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff"
 _JPEG_FRAMES = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}  # Markers with a size.
+_JPEG_PROGRESSIVE = frozenset((0xC2, 0xC6, 0xCA, 0xCE))
 _JPEG_BARE = frozenset((0x01, *range(0xD0, 0xD9)))  # Markers without a length.
 _BMP_HEADERS = frozenset((12, 40, 52, 56, 64, 108, 124))
 
 
 def count_pixels(data: bytes, most: int) -> int:
-    """Counts the pixels of an encoded image, all frames together.
+    """Counts the pixels of an encoded image, all frames together, and what takes as long.
 
     Args:
         data: a file. Whatever does not look like an image counts 0: a model's strings need not be
@@ -39,31 +42,46 @@ def count_pixels(data: bytes, most: int) -> int:
     width, height, frames = size
     pixels = width * height * frames
     if pixels > most:
-        times = f" x {frames} frames" if frames > 1 else ""
+        what = f"times {SCANS_PER_FRAME} scans" if data.startswith(JPEG) else "frames"
+        times = f" x {frames} {what}" if frames > 1 else ""
         raise invalid(
             f"image of {width} x {height}{times} pixels: too large. "
             f"Expected at most {most / 1e6:g} million pixels."
         )
-    return pixels
+    return pixels + (png_pixels(data, width, height) if data.startswith(PNG) else 0)
 
 
-def count_row_pixels(arrays: Iterable[Array], most: int) -> Array | None:
+def count_row_pixels(arrays: Iterable[Array], most: int, most_together: int) -> Array | None:
     """Counts the pixels in each row of a request; None if it holds no images, or no rows.
 
     Args:
         arrays: inputs of encoded images, (rows, ...).
         most: largest number of pixels allowed in an image.
+        most_together: largest number of pixels allowed in all images.
 
     Raises:
         StatusError: see `count_pixels`.
     """
     total: Array | None = None
     for array in arrays:
-        pixels = np.array([count_pixels(data, most) for data in array.flat], np.int64)
+        pixels = np.fromiter(_count_each(array, most, most_together), np.int64, array.size)
         if array.ndim and pixels.any():
             rows = pixels.reshape(len(array), -1).sum(1)
             total = rows if total is None or len(total) != len(rows) else total + rows
     return total
+
+
+def _count_each(array: Array, most: int, most_together: int) -> Iterator[int]:
+    total = 0
+    for data in array.flat:
+        pixels = count_pixels(data, most)
+        total += pixels
+        if total > most_together:
+            raise invalid(
+                f"images of more than {most_together / 1e6:g} million pixels in a request: too "
+                "many. Send fewer of them at a time."
+            )
+        yield pixels
 
 
 def image_size(data: bytes) -> tuple[int, int, int] | None:
@@ -72,9 +90,9 @@ def image_size(data: bytes) -> tuple[int, int, int] | None:
     Raises:
         StatusError: the image's header does not give its size.
     """
-    if data.startswith(b"\x89PNG\r\n\x1a\n") and len(data) >= 24:
+    if data.startswith(PNG) and len(data) >= 24:
         return (*struct.unpack(">II", data[16:24]), 1)
-    if data.startswith(b"\xff\xd8\xff"):
+    if data.startswith(JPEG):
         return _jpeg(data)
     if data.startswith((b"GIF87a", b"GIF89a")) and len(data) >= 13:
         return _gif(data)
@@ -88,26 +106,43 @@ def image_size(data: bytes) -> tuple[int, int, int] | None:
 
 
 def _jpeg(data: bytes) -> tuple[int, int, int] | None:
-    at = 2
+    """The size, and the number of scans in units of `SCANS_PER_FRAME`, rounded up."""
+    at, segments, scans = 2, 0, 0
+    frame: tuple[int, int, int, int] | None = None
     while at + 9 <= len(data):
         if data[at] != 0xFF:
             at = data.find(b"\xff", at)
             if at < 0:
-                return None
+                break
             continue
         marker = data[at + 1]
-        if marker in _JPEG_FRAMES:
-            height, width = struct.unpack(">HH", data[at + 5 : at + 9])
-            return width, height, 1
+        if marker == 0xD9:
+            break
+        segments += marker != 0xDA
+        if segments > MAX_SEGMENTS:
+            raise invalid("image: its size cannot be read: the JPEG has too many segments")
         if marker == 0xFF:
             at += 1
-        elif marker in _JPEG_BARE or marker == 0x00:
+            continue
+        if marker in _JPEG_BARE or marker == 0x00:
             at += 2
-        elif marker == 0xD9:
-            return None
-        else:
-            at += 2 + max(2, int.from_bytes(data[at + 2 : at + 4], "big"))
-    return None
+            continue
+        content = at + 4
+        at += 2 + max(2, int.from_bytes(data[at + 2 : content], "big"))
+        if marker in _JPEG_FRAMES and frame is None:
+            frame = (
+                marker,
+                *struct.unpack(">HHB", data[content + 1 : content + 6].ljust(5, b"\0")),
+            )
+        elif marker == 0xDA:
+            scans += 1
+            if frame is None or (frame[0] not in _JPEG_PROGRESSIVE and data[content] >= frame[3]):
+                break  # The only scan.
+            at = scan_end(data, at)
+    if frame is None:
+        return None
+    _, height, width, _ = frame
+    return width, height, max(1, -(-scans // SCANS_PER_FRAME))
 
 
 def _gif(data: bytes) -> tuple[int, int, int]:

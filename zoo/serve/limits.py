@@ -28,6 +28,11 @@ class RequestLimits:
         return 8 * self.body_bytes
 
     @property
+    def request_pixels(self) -> int:
+        """Pixels of all encoded images of one request."""
+        return 16 * self.image_pixels
+
+    @property
     def parsed_bytes(self) -> int:
         """Bytes that one body's JSON may take once parsed: each empty list of 3 bytes takes 64."""
         return 25 * self.body_bytes

@@ -196,7 +196,8 @@ class _Parser:
 
     def count_pixels(self) -> Array | None:
         """The pixels of each row."""
-        return count_row_pixels(self.files, self.limits.image_pixels)
+        limits = self.limits
+        return count_row_pixels(self.files, limits.image_pixels, limits.request_pixels)
 
     def require_servable(self) -> Servable:
         """The version that the request named."""
