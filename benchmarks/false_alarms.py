@@ -66,14 +66,15 @@ ALIKE = {
     "a max pool of windows that do not overlap has its own gradient, equal to the bit.",
     (
         "4281c9deeb30",
-        "753236c00296",
+        "1db11f58b8f3",
     ): "Findings hold remedies. Accuracies are weighted where classes "
     "are, and no recipe that ships weighs classes. C03 also looks at the smallest class, and those "
     "of the data sets are nearly of one size. C14 looks at what momentum adds later, which is "
     "within two rates of its scan up to 0.95, the highest that ships. C26 is new, and passes up to "
     "0.99. The judges gave equal verdicts and values for 11,000 changes of healthy numbers, but "
     "for C03 on uneven classes. The optimizer MuonSGD, and weight decay and a linear fall by path, "
-    "are new: no recipe that was judged has them.",
+    "are new: no recipe that was judged has them. The mean class weight has one function, not "
+    "two, of the same expression, and the advice of a finding another name.",
 }
 Row = dict[str, Any]
 

@@ -21,7 +21,7 @@ from tuning.executors.base import (
 from tuning.journal import TrialJournal
 from tuning.kept_runs import KeptRuns
 from tuning.listener import SearchListener
-from tuning.refine.narrow import standard_error
+from tuning.refine.narrow import accuracy_error
 from tuning.state import SearchState
 from tuning.trial_source import TrialSource
 from tuning.trials import TrialRecord, TrialResult, TrialSpec, sign
@@ -194,7 +194,7 @@ class Scheduler:
                 images = data["validation"]
                 if weighs_classes_alike(spec.objective):
                     images = data.get("balanced_images") or images
-                se = standard_error(min(max(score, 0.0), 1.0), images)
+                se = accuracy_error(min(max(score, 0.0), 1.0), images)
         return TrialRecord(
             trial=spec.trial,
             stage=spec.stage,

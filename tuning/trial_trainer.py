@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import time
 from collections import OrderedDict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import cached_property
 
@@ -32,7 +32,7 @@ from zoo.recipe import Recipe
 from zoo.recipe.resolve import with_value_range
 from zoo.rundir import Run, write_text
 from zoo.train import checkpoint, components, run_metadata
-from zoo.train.best_model import save_bare
+from zoo.train.best_model import assign, save_bare
 from zoo.train.divergence import LossDiverged
 from zoo.train.epoch_records import BestEpoch, MetricsLogger
 from zoo.train.fit_callbacks import FitCallbacks, StepLosses
@@ -230,9 +230,9 @@ class TrialTrainer:
         run.write_rows([dict(row) for row in result.curve])
         trained = [backend.to_numpy(variable) for variable in model.variables]
         with last.network.hyperparameters.as_numbers(recipe, last.planned):
-            _assign(model.variables, last.weights)
+            assign(model.variables, last.weights)
             save_bare(model, run, recipe.name)
-            _assign(model.variables, trained)
+            assign(model.variables, trained)
         run.update(
             **run_metadata.at_start(
                 recipe,
@@ -294,7 +294,7 @@ class _SharedNetwork:
             starts[recipe.seed] = self.trainer.initial_weights(recipe, planned)
             if len(starts) > 2 * NETWORKS_KEPT:
                 starts.popitem(last=False)
-        _assign(self._variables, [*starts[recipe.seed], *self._other_values])
+        assign(self._variables, [*starts[recipe.seed], *self._other_values])
         self.hyperparameters.set_values(recipe, planned)
 
 
@@ -302,11 +302,6 @@ def _with_unit_rate(recipe: Recipe) -> Recipe:
     """The recipe with a peak learning rate of 1, so that its schedule is a shape."""
     train = recipe.train.model_copy(update={"optimizer": neutral(recipe).train.optimizer})
     return recipe.model_copy(update={"train": train})
-
-
-def _assign(variables: Sequence[keras.Variable], values: Sequence[np.ndarray]) -> None:
-    for variable, value in zip(variables, values, strict=True):
-        variable.assign(value)
 
 
 def _without_advice(error: Exception) -> str:

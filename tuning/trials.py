@@ -53,12 +53,12 @@ class TrialSpec:
         Raises:
             RecipeError: the values make no valid network.
         """
-        from zoo.recipe import shortened  # Takes half a second to import.
+        from zoo.recipe import with_epochs  # Takes half a second to import.
 
         recipe = template.filled(self.values)
         train = recipe.train.model_copy(update={"monitor": self.objective})
         recipe = recipe.model_copy(update={"seed": self.seed, "train": train, "tune": None})
-        return recipe if self.epochs is None else shortened(recipe, self.epochs)
+        return recipe if self.epochs is None else with_epochs(recipe, self.epochs)
 
     def to_json(self) -> dict[str, Any]:
         """The fields, for a message to a worker."""

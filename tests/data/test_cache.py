@@ -151,7 +151,7 @@ def test_a_disk_that_fills_in_the_middle(
         return 1_200_000_000 if place.is_relative_to(cache) else 10**12
 
     monkeypatch.setattr(cache_module, step, full)
-    monkeypatch.setattr(storage, "free_bytes", free)
+    monkeypatch.setattr(storage, "free_disk", free)
     recipe = make_recipe({"folder": str(pets)}, loading="resident")
     with pytest.raises(StorageFault, match=r"the cache .* no space .* 1\.2 GB free") as caught:
         load(recipe)

@@ -13,7 +13,7 @@ from PIL import Image
 
 from tests.pictures import encoded, noise
 from zoo.data import files as content
-from zoo.data.files import BadImage, image_format, is_image_file, read_file, read_image
+from zoo.data.files import BadImage, image_format, is_image_file, read_image, read_regular
 from zoo.errors import StorageFault
 
 
@@ -83,9 +83,9 @@ def test_only_regular_files_are_read(tmp_path: Path) -> None:
         "none.jpg": "cannot be read: No such file",
     }.items():
         with pytest.raises(BadImage, match=reason):
-            read_file(tmp_path / name, None)
+            read_regular(tmp_path / name, None)
     try:  # Without end, and of no size: nothing of it is read.
-        assert read_file(tmp_path / "log.jpg", None) == b""
+        assert read_regular(tmp_path / "log.jpg", None) == b""
     except BadImage as error:
         assert "cannot be read" in str(error)
     assert not is_image_file(Path("/dev/null"))
@@ -98,8 +98,8 @@ def test_a_file_of_more_than_the_limit(tmp_path: Path) -> None:
     with open(file, "wb") as stream:
         stream.truncate(10**10)
     with pytest.raises(BadImage, match="10.0 GB. Expected at most 800.0 MB"):
-        read_file(file, content.file_limit(50))
-    assert read_file(file, None, 5) == b"\0" * 5
+        read_regular(file, content.file_limit(50))
+    assert read_regular(file, None, 5) == b"\0" * 5
     assert content.file_limit(0.001) == 64 << 20
 
 
@@ -113,7 +113,7 @@ def test_what_cannot_be_opened_counts_as_an_image(
     monkeypatch.setattr(os, "open", refuse)
     assert is_image_file(tmp_path / "x")
     with pytest.raises(BadImage, match="cannot be read: Permission denied"):
-        read_file(tmp_path / "x", None)
+        read_regular(tmp_path / "x", None)
 
 
 def test_heic(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -169,7 +169,7 @@ def test_too_many_open_files_are_no_fault_of_the_file(tmp_path: Path) -> None:
     resource.setrlimit(resource.RLIMIT_NOFILE, (3, hard))
     try:
         with pytest.raises(StorageFault, match=r"a.png: this process may open no more files \(the"):
-            read_file(file, None)
+            read_regular(file, None)
     finally:
         resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
-    assert read_file(file, None) == b"x"
+    assert read_regular(file, None) == b"x"

@@ -74,11 +74,11 @@ def test_the_ways_agree(pets: Path) -> None:
 
 
 def test_auto_streams_what_does_not_fit(pets: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(source, "free_bytes", lambda: 2 * 24 * 8 * 6 * 3 - 1)
+    monkeypatch.setattr(source, "free_host_memory", lambda: 2 * 24 * 8 * 6 * 3 - 1)
     assert load(make_recipe({"folder": str(pets)})).train.streamed
-    monkeypatch.setattr(source, "free_bytes", lambda: 2 * 24 * 8 * 6 * 3)
+    monkeypatch.setattr(source, "free_host_memory", lambda: 2 * 24 * 8 * 6 * 3)
     assert not load(make_recipe({"folder": str(pets)})).train.streamed
-    monkeypatch.setattr(source, "free_bytes", lambda: 0)  # what is decoded already is used
+    monkeypatch.setattr(source, "free_host_memory", lambda: 0)  # what is decoded already is used
     assert not load(make_recipe({"folder": str(pets)})).train.streamed
 
 

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.recipe.files import FEW, write
-from zoo.recipe import Recipe, dump, load, shortened
+from zoo.recipe import Recipe, dump, load, with_epochs
 
 STEPS = "train.schedule={step: {at_epochs: [2, 5, 9.5], factor: 0.1}}"
 UNFREEZE = "train.learning_rate_factors=[{pattern: kernel, factor: 0.5, until_epoch: 4}]"
@@ -23,20 +23,20 @@ def at_epochs(file: Path, epochs: int, *overrides: str) -> Recipe:
 @pytest.mark.parametrize("word", ["cosine", "one_cycle"])
 def test_warmup_keeps_its_share(minimal: Path, word: str) -> None:
     recipe = at_epochs(minimal, 10, f"train.schedule={{{word}: {{warmup_epochs: 4}}}}")
-    short = shortened(recipe, 5).train
+    short = with_epochs(recipe, 5).train
     assert (short.epochs, short.schedule.word) == (5, word)
     assert short.schedule.options.warmup_epochs == pytest.approx(2)
 
 
 def test_steps_keep_their_shares(minimal: Path) -> None:
-    short = shortened(at_epochs(minimal, 10, STEPS), 5).train.schedule.options
+    short = with_epochs(at_epochs(minimal, 10, STEPS), 5).train.schedule.options
     assert short.at_epochs == pytest.approx((1, 2.5, 4.75))
     assert short.factor == 0.1
 
 
 def test_a_variable_is_held_for_its_share(minimal: Path) -> None:
     more = UNFREEZE[:-1] + ", {pattern: bias, factor: 2}]"
-    one, other = shortened(at_epochs(minimal, 10, more), 5).train.learning_rate_factors
+    one, other = with_epochs(at_epochs(minimal, 10, more), 5).train.learning_rate_factors
     assert (one.pattern, one.factor, one.until_epoch) == ("kernel", 0.5, pytest.approx(2))
     assert (other.factor, other.until_epoch) == (2, None)
 
@@ -49,12 +49,12 @@ def test_exponential_ends_at_the_same_rate(
     minimal: Path, factor: float, epochs: int, new: int
 ) -> None:
     recipe = at_epochs(minimal, epochs, f"train.schedule={{exponential: {{factor: {factor!r}}}}}")
-    short = shortened(recipe, new).train.schedule.options
+    short = with_epochs(recipe, new).train.schedule.options
     assert short.factor**new == pytest.approx(factor**epochs, rel=1e-9)
 
 
 def test_early_stopping_goes(minimal: Path) -> None:
-    assert shortened(at_epochs(minimal, 10, PATIENCE), 5).train.early_stopping is None
+    assert with_epochs(at_epochs(minimal, 10, PATIENCE), 5).train.early_stopping is None
 
 
 @pytest.mark.parametrize(
@@ -68,14 +68,14 @@ def test_early_stopping_goes(minimal: Path) -> None:
 def test_the_same_epochs_change_nothing_but_early_stopping(
     minimal: Path, overrides: list[str]
 ) -> None:
-    assert shortened(at_epochs(minimal, 10, PATIENCE, *overrides), 10) == at_epochs(
+    assert with_epochs(at_epochs(minimal, 10, PATIENCE, *overrides), 10) == at_epochs(
         minimal, 10, *overrides
     )
 
 
 def test_nothing_else_changes(minimal: Path) -> None:
     recipe = at_epochs(minimal, 10, STEPS, UNFREEZE)
-    old, new = recipe.model_dump(), shortened(recipe, 4).model_dump()
+    old, new = recipe.model_dump(), with_epochs(recipe, 4).model_dump()
     for key in ("epochs", "schedule", "learning_rate_factors"):
         assert old["train"].pop(key) != new["train"].pop(key)
     assert old == new
@@ -84,7 +84,7 @@ def test_nothing_else_changes(minimal: Path) -> None:
 def test_warmup_is_never_longer_than_the_training(minimal: Path) -> None:
     """7 * (29 / 7) is above 29."""
     recipe = at_epochs(minimal, 7, "train.schedule={cosine: {warmup_epochs: 7}}")
-    assert shortened(recipe, 29).train.schedule.options.warmup_epochs == 29
+    assert with_epochs(recipe, 29).train.schedule.options.warmup_epochs == 29
 
 
 @FEW
@@ -104,5 +104,5 @@ def test_what_is_shortened_is_a_recipe(
             ]
         )
     )
-    short = shortened(at_epochs(minimal, epochs, change), new)
+    short = with_epochs(at_epochs(minimal, epochs, change), new)
     assert load(write(minimal.parent, dump(short))) == short

@@ -95,7 +95,7 @@ def test_any_limit_on_file_sizes(
 def test_too_little_room_is_told_before_the_first_step(
     recipe: Recipe, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(storage, "free_bytes", lambda path: 1_000)
+    monkeypatch.setattr(storage, "free_disk", lambda path: 1_000)
     with pytest.raises(StorageFault, match="this training needs .* kB of free space") as caught:
         train(recipe, tmp_path)
     run = Run.open(tmp_path / "tiny")
@@ -106,12 +106,12 @@ def test_too_little_room_is_told_before_the_first_step(
 
 def test_files_of_a_resumed_run_are_room(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     run, weights = Run(tmp_path), [SimpleNamespace(dtype="float32", shape=(10, 10))]
-    monkeypatch.setattr(storage, "free_bytes", lambda path: 0)
+    monkeypatch.setattr(storage, "free_disk", lambda path: 0)
     with pytest.raises(StorageFault):
-        disk.require_space(run, weights, weights)
+        disk.require_room(run, weights, weights)
     run.state_folder.mkdir()
     run.state_file(1).write_bytes(bytes(10**6))
-    disk.require_space(run, weights, weights)
+    disk.require_room(run, weights, weights)
 
 
 def test_the_live_checks_end_no_training(tmp_path: Path) -> None:

@@ -115,7 +115,7 @@ def coverage(trials: int, fraction: float) -> float:
     return 1.0 - (1.0 - fraction) ** trials
 
 
-def standard_error(accuracy: float, images: float) -> float:
+def accuracy_error(accuracy: float, images: float) -> float:
     """Standard error of an accuracy: sqrt(a (1 - a) / n), as of any proportion.
 
     Args:

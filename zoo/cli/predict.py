@@ -15,7 +15,7 @@ from zoo.cli.options import DebugOption, JsonOption, QuietOption, open_trained_r
 from zoo.cli.output import Output
 from zoo.data.tree import in_words
 from zoo.errors import DataError, Problem, RunError, UsageError
-from zoo.files.streams import unread
+from zoo.files.streams import reader_is_gone
 from zoo.files.user_paths import user_path
 from zoo.text.printable import one_line, quoted
 
@@ -219,7 +219,7 @@ def _predict(
         rows.append(row)
         if printing:
             out.text(_line(row, path_width, name_width))
-            if unread():  # As in `zoo predict ... | head`.
+            if reader_is_gone():  # As in `zoo predict ... | head`.
                 raise typer.Exit(0)
 
     for problem in problems:

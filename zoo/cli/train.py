@@ -217,7 +217,7 @@ def _train(
     from zoo import recipe as recipes
     from zoo.plan.capacity import require_memory
     from zoo.rundir import Run, require_writable
-    from zoo.rundir.recipe_text import read_text
+    from zoo.rundir.recipe_text import read_recipe_text
 
     begun_with = None
     flags = dict(FLAGS)
@@ -228,7 +228,7 @@ def _train(
     else:
         resumed = Run.open(resume)
         info = resumed.started_info()
-        read_text(resumed)  # Refuses all but a regular file. Edits are looked for later.
+        read_recipe_text(resumed)  # Refuses all but a regular file. Edits are looked for later.
         loaded = recipes.load(str(resumed.recipe_file))
         begun_with = info["backend"]
         flags |= info.get("flags") or {}

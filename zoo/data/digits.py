@@ -11,7 +11,7 @@ import numpy as np
 
 from zoo.data.divide import permutation
 from zoo.data.images import ImageSpec, fit
-from zoo.data.memory import free_bytes
+from zoo.data.memory import free_host_memory
 from zoo.data.splits import ArraySplit, Splits
 from zoo.errors import EnvironmentFault
 from zoo.progress import Progress
@@ -74,7 +74,7 @@ def load(
     Raises:
         EnvironmentFault: scikit-learn is not installed, or the images do not fit into memory.
     """
-    needed, free = 1797 * prod(spec.shape), free_bytes()
+    needed, free = 1797 * prod(spec.shape), free_host_memory()
     if needed > free:
         raise EnvironmentFault(
             f"the digits take {size_text(needed)} at data.image_size "

@@ -94,31 +94,31 @@ def is_image_file(path: Path) -> bool:
     if ending in IMAGE_ENDINGS or ending in UNREAD_ENDINGS:
         return True
     try:
-        return image_format(read_file(path, None, HEAD_BYTES)) is not None
+        return image_format(read_regular(path, None, HEAD_BYTES)) is not None
     except Irregular:
         return False
     except BadImage:
         return True
 
 
-def read_image(path: Path, most: int) -> bytes:
+def read_image(path: Path, max_megapixels: float) -> bytes:
     """Reads the file of an image.
 
     Args:
         path: of the file; links are followed.
-        most: the most bytes that the file may have.
+        max_megapixels: limit on the image's size, which limits the file's.
 
     Raises:
-        BadImage: as `read_file`, or the file is of a format that is not read, by its ending.
+        BadImage: as `read_regular`, or the file is of a format that is not read, by its ending.
     """
-    content = read_file(path, most)
+    content = read_regular(path, file_limit(max_megapixels))
     named = UNREAD_ENDINGS.get(os.path.splitext(path.name)[1].lower())
     if named and content and image_format(content[:HEAD_BYTES]) in (None, "TIFF", named):
-        raise unread(named)
+        raise unread_format(named)
     return content
 
 
-def unread(name: str) -> BadImage:
+def unread_format(name: str) -> BadImage:
     """The error of an image in a format that is not read."""
     return BadImage(f"{name}, which is not read; convert the file to PNG or JPEG")
 
@@ -132,7 +132,7 @@ def file_limit(max_megapixels: float) -> int:
     return max(MIN_FILE_LIMIT, int(min(max_megapixels, 1e9) * 1e6) * BYTES_A_PIXEL)
 
 
-def read_file(path: Path, most: int | None, count: int | None = None) -> bytes:
+def read_regular(path: Path, most: int | None, count: int | None = None) -> bytes:
     """Reads a regular file.
 
     Args:

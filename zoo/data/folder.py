@@ -20,7 +20,7 @@ from zoo.data.content_summary import ContentSummary, summarise
 from zoo.data.image_content import Content
 from zoo.data.images import ImageSpec
 from zoo.data.layout import Layout
-from zoo.data.memory import free_bytes
+from zoo.data.memory import free_host_memory
 from zoo.data.splits import FileSplit, Split, Splits
 from zoo.data.tree import in_words
 from zoo.data.verify import FileCheck, verify
@@ -103,7 +103,7 @@ def _choose(
         if entry is not None or data.loading == "resident":
             return True, entry
         needed = _decoded_bytes(folder, spec)
-        if needed <= free_bytes() // 2 and cache.has_space(cache_dir, needed):
+        if needed <= free_host_memory() // 2 and cache.has_space(cache_dir, needed):
             return True, None
     return False, cache.find(cache_dir, _key(folder, spec, resident=False))
 

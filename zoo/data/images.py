@@ -15,10 +15,10 @@ import numpy as np
 from PIL import Image, UnidentifiedImageError
 
 from zoo.data import exif, tiff
-from zoo.data.files import HEAD_BYTES, image_format
+from zoo.data.files import HEAD_BYTES, image_format, read_image
 from zoo.data.image_content import Content, measured
 from zoo.data.levels import to_8_bits
-from zoo.data.opening import FORMATS, opened, read_file
+from zoo.data.opening import FORMATS, opened
 from zoo.data.resizing import RESAMPLING, resized
 from zoo.data.samples import of_array, read
 from zoo.data.spec import DROP, BadImage, ImageSpec, RangeNeeded
@@ -73,7 +73,7 @@ def decode(source: Path | bytes, spec: ImageSpec, *, measure: bool = False) -> D
         RangeNeeded: its values fit no range that is known.
         BadImage: the file is empty, no image, cut short, corrupt, or above `spec.max_megapixels`.
     """
-    content = source if isinstance(source, bytes) else read_file(source, spec.max_megapixels)
+    content = source if isinstance(source, bytes) else read_image(source, spec.max_megapixels)
     if not content:
         raise BadImage("the file is empty")
     try:

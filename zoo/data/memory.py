@@ -9,7 +9,7 @@ FALLBACK_BYTES = 4 * 2**30
 CGROUP = Path("/sys/fs/cgroup")
 
 
-def free_bytes() -> int:
+def free_host_memory() -> int:
     """Returns how many bytes a process may still take, within the limit of its container."""
     bounds = [bound for bound in (_meminfo(), _cgroup()) if bound is not None]
     return min(bounds) if bounds else _half_of_physical()

@@ -7,13 +7,12 @@ import io
 import logging
 import warnings
 from functools import cache
-from pathlib import Path
 
 import PIL
 from PIL import Image, _imaging
 
 from zoo.data import heif
-from zoo.data.files import HEAD_BYTES, BadImage, file_limit, image_format, read_image, unread
+from zoo.data.files import HEAD_BYTES, BadImage, image_format, unread_format
 
 FORMATS = ("JPEG", "PNG", "BMP", "GIF", "WEBP", "TIFF", "PPM", "AVIF", "HEIC")
 
@@ -40,20 +39,6 @@ def _silence_libtiff() -> None:
 _silence_libtiff()
 
 
-def read_file(path: Path, max_megapixels: float) -> bytes:
-    """Reads the file of an image.
-
-    Args:
-        path: of the file; links are followed.
-        max_megapixels: limit on the image's size, which limits the file's.
-
-    Raises:
-        BadImage: it cannot be read, is no regular file or too large, or of a format that is not
-            read.
-    """
-    return read_image(path, file_limit(max_megapixels))
-
-
 def opened(content: bytes) -> Image.Image:
     """Opens an image by its content.
 
@@ -65,7 +50,7 @@ def opened(content: bytes) -> Image.Image:
     if kind == "HEIC" and not heif.register():
         raise BadImage(f"HEIC, whose reader is not installed: {heif.INSTALL}")
     if kind is not None and kind not in FORMATS:
-        raise unread(kind)
+        raise unread_format(kind)
     return Image.open(io.BytesIO(content), formats=_pillow_formats(kind))
 
 

@@ -13,7 +13,7 @@ from typing import Protocol
 import numpy as np
 
 from zoo.data import image_ranges
-from zoo.data.files import BadImage, read_file
+from zoo.data.files import BadImage, read_regular
 from zoo.data.image_ranges import ImageRanges
 from zoo.data.images import ImageSpec, as_png, decode
 from zoo.data.pixel_statistics import PixelStatistics
@@ -240,7 +240,7 @@ def encoded_images(split: Split, indices: np.ndarray, *, as_alpha: bool = False)
 
 def _file_bytes(path: Path) -> bytes:
     try:
-        return read_file(path, None)
+        return read_regular(path, None)
     except BadImage as error:
         raise DataError(f"{quoted(path)}: {error}") from None
 

@@ -11,9 +11,10 @@ from typing import Any
 
 from zoo.data import cache
 from zoo.data.content_summary import joined
+from zoo.data.files import read_image
 from zoo.data.layout import Layout
 from zoo.data.levels import value_limits
-from zoo.data.opening import opened, read_file
+from zoo.data.opening import opened
 from zoo.data.samples import is_deep, read
 from zoo.data.spec import ImageSpec, Range
 from zoo.data.threads import as_results_arrive
@@ -73,7 +74,7 @@ def _measure(folder: Layout, spec: ImageSpec, progress: Progress) -> Range | Non
 
 def _file_limits(path: Path, spec: ImageSpec) -> Range | None:
     try:
-        content = read_file(path, spec.max_megapixels)
+        content = read_image(path, spec.max_megapixels)
         with opened(content) as image:
             if not is_deep(image) or image.width * image.height > spec.max_megapixels * 1e6:
                 return None

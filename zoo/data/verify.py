@@ -12,10 +12,10 @@ from pathlib import Path
 import numpy as np
 
 from zoo.data import images
+from zoo.data.files import read_image
 from zoo.data.image_content import Content
 from zoo.data.images import BadImage, ImageSpec
 from zoo.data.layout import ImageFile, Layout
-from zoo.data.opening import read_file
 from zoo.data.pixel_statistics import PixelStatistics
 from zoo.data.threads import as_results_arrive
 from zoo.progress import Progress
@@ -102,7 +102,7 @@ def _verify_files(
     for i, file in enumerate(files):
         digest, frames, reason, found = ABSENT, 1, None, None
         try:
-            content = read_file(root / file.path, spec.max_megapixels)
+            content = read_image(root / file.path, spec.max_megapixels)
             digest = hashlib.sha256(content).hexdigest()
             decoded = images.decode(content, spec, measure=True)
         except BadImage as error:

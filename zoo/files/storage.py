@@ -133,7 +133,7 @@ def require_space(folder: Path, needed: int, purpose: str) -> None:
     Raises:
         StorageFault: the disk has less.
     """
-    free = free_bytes(folder)
+    free = free_disk(folder)
     if free is not None and free < needed:
         reason, advice = REASONS[errno.ENOSPC]
         raise StorageFault(
@@ -143,7 +143,7 @@ def require_space(folder: Path, needed: int, purpose: str) -> None:
         )
 
 
-def free_bytes(path: Path) -> int | None:
+def free_disk(path: Path) -> int | None:
     """Return the free bytes of the disk of a path, or of its nearest parent; None if unknown."""
     for place in (path, *path.absolute().parents):
         try:
@@ -158,7 +158,7 @@ def free_bytes(path: Path) -> int | None:
 def _limits(code: int, file: Path | None) -> list[str]:
     """Return what is free, or the limit that was met, if that is known."""
     if code == errno.ENOSPC and file is not None:
-        free = free_bytes(file)
+        free = free_disk(file)
         return [] if free is None else [f"{size_text(free)} free"]
     if code not in (errno.EFBIG, errno.EMFILE):
         return []

@@ -73,7 +73,7 @@ def guard() -> None:
         setattr(sys, name, GuardedStream(stream))
 
 
-def unread() -> bool:
+def reader_is_gone() -> bool:
     """Whether the reader of standard output has gone, as in `zoo predict ... | head`."""
     error = getattr(sys.stdout, "error", None)
     return error is not None and error.errno == errno.EPIPE

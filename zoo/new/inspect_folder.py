@@ -12,10 +12,10 @@ from pathlib import Path
 from typing import Any
 
 from zoo.data import images, layout
+from zoo.data.files import read_image
 from zoo.data.image_content import Content
 from zoo.data.images import BadImage, ImageSpec
 from zoo.data.layout import ImageFile, Layout
-from zoo.data.opening import read_file
 from zoo.data.propose import propose
 from zoo.data.threads import as_results_arrive
 from zoo.errors import DataError, Problem
@@ -154,7 +154,7 @@ def _inspect_file(root: Path, split: str, file: ImageFile) -> FileFacts:
         return found[-1].pixels, found[-1].content
 
     try:
-        content = read_file(root / file.path, ImageSpec(1, 1, 3).max_megapixels)
+        content = read_image(root / file.path, ImageSpec(1, 1, 3).max_megapixels)
         pixels = look(decode)
     except BadImage as error:
         return FileFacts(split, file, reason=str(error))

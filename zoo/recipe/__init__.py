@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Any
 from zoo.recipe.resolve import dump
 from zoo.recipe.schema import Data, Recipe
 from zoo.recipe.shipped import find, shipped
-from zoo.recipe.shorten import shortened
+from zoo.recipe.shorten import with_epochs
 
 if TYPE_CHECKING:
     from zoo.load import Template, load, reload
 
-__all__ = ["Data", "Recipe", "Template", "dump", "find", "load", "reload", "shipped", "shortened"]
+__all__ = ["Data", "Recipe", "Template", "dump", "find", "load", "reload", "shipped", "with_epochs"]
 
 
 def __getattr__(name: str) -> Any:

@@ -8,7 +8,7 @@ from zoo.recipe.schema import Recipe
 from zoo.recipe.words.word import SMALLEST
 
 
-def shortened(recipe: Recipe, epochs: int) -> Recipe:
+def with_epochs(recipe: Recipe, epochs: int) -> Recipe:
     """The recipe trained for another number of epochs, with a schedule that ends with them.
 
     What the recipe gives in epochs shrinks in proportion: warm-up, the epochs of steps, the end of

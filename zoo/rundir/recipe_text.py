@@ -17,7 +17,7 @@ def text_digest(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-def read_text(run: Run) -> str:
+def read_recipe_text(run: Run) -> str:
     """Read recipe.yaml.
 
     Raises:
@@ -40,7 +40,7 @@ def is_unchanged(run: Run, digest: str) -> bool:
     Raises:
         DamagedFile: it is missing, or no text.
     """
-    text = read_text(run)
+    text = read_recipe_text(run)
     if text_digest(text) == digest:
         return True
     try:

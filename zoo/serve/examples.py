@@ -11,7 +11,7 @@ import numpy as np
 from zoo.serve.protocol import dump, numbers, signature_name
 from zoo.serve.signature import CLASSIFY, REGRESS, Array, Signature, format_shape
 from zoo.serve.status import StatusError, invalid
-from zoo.serve.tensors import decode_base64, is_base64, json_type, quoted
+from zoo.serve.tensors import decode_base64, excerpt, is_base64, json_type
 
 Values = tuple[str, list[Any]]  # A feature's type ("bytes", "float", "int64") and values.
 Features = dict[str, Values]
@@ -41,16 +41,16 @@ def parse_examples(document: dict[str, Any]) -> ExamplesRequest:
     context = _features(document["context"]) if "context" in document else {}
     if "examples" not in document:
         raise invalid(
-            f"JSON Value: {quoted(document)} When method is classify, key 'examples' is expected "
+            f"JSON Value: {excerpt(document)} When method is classify, key 'examples' is expected "
             "and was not found"
         )
     examples = document["examples"]
     if type(examples) is not list:
         raise invalid(
-            f"JSON Value: {quoted(document)} Expecting 'examples' value to be an list/array"
+            f"JSON Value: {excerpt(document)} Expecting 'examples' value to be an list/array"
         )
     if not examples:
-        raise invalid(f"JSON Value: {quoted(document)} 'examples' value is an empty array")
+        raise invalid(f"JSON Value: {excerpt(document)} 'examples' value is an empty array")
     return ExamplesRequest(name, [{**context, **_features(example)} for example in examples])
 
 
@@ -81,7 +81,7 @@ def _value(name: str, item: Any) -> tuple[str, Any]:
     if type(item) is float:
         if np.isfinite(item) and abs(item) > MAX_FLOAT:
             raise invalid(
-                f"Cannot convert JSON value: {quoted(item)} to float without loss of precision."
+                f"Cannot convert JSON value: {excerpt(item)} to float without loss of precision."
             )
         return "float", item
     if type(item) is str:

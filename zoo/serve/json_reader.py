@@ -9,7 +9,7 @@ from typing import Any
 import orjson
 
 from zoo.serve.status import StatusError, invalid
-from zoo.serve.tensors import quoted
+from zoo.serve.tensors import excerpt
 
 # Messages of the API's parser, by parts of orjson's messages.
 _PARSE_ERRORS = {
@@ -52,7 +52,7 @@ def parse(body: bytes, max_parsed: int | None = None) -> dict[str, Any]:
             raise invalid(f"JSON Parse error: {message} at offset: {error.pos}") from None
         document = _parse_lenient(body)
     if type(document) is not dict:
-        raise invalid(f"JSON Value: {quoted(document)} Is not object")
+        raise invalid(f"JSON Value: {excerpt(document)} Is not object")
     if body.count(b":") > _count_keys(document):
         _require_unique_keys(body)
     return document
@@ -92,7 +92,7 @@ def _require_unique_keys(body: bytes) -> None:
         counts = Counter(name for name, _ in pairs)
         if len(counts) < len(pairs):
             ((twice, _),) = counts.most_common(1)
-            raise invalid(f"JSON Parse error: the key {quoted(twice)} stands twice in an object")
+            raise invalid(f"JSON Parse error: the key {excerpt(twice)} stands twice in an object")
 
     try:
         json.loads(body, object_pairs_hook=check)

@@ -14,8 +14,8 @@ import orjson
 from zoo.serve.signature import DEFAULT, Array, Signature
 from zoo.serve.status import StatusError, invalid
 from zoo.serve.tensors import (
+    excerpt,
     is_base64,
-    quoted,
     require_same_shape,
     require_tensor,
     shape_of,
@@ -48,7 +48,7 @@ def signature_name(document: dict[str, Any]) -> str:
     name = document.get("signature_name", "")
     if type(name) is not str:
         raise invalid(
-            f"JSON Value: {quoted(document)} not formatted correctly. "
+            f"JSON Value: {excerpt(document)} not formatted correctly. "
             "'signature_name' key must be a string value."
         )
     return name or DEFAULT
@@ -68,7 +68,7 @@ def parse_predict(document: dict[str, Any], find: Callable[[str], Signature]) ->
     if "instances" in document:
         if "inputs" in document:
             raise invalid(
-                f"JSON Value: {quoted(document)} Not formatted correctly expecting only one of "
+                f"JSON Value: {excerpt(document)} Not formatted correctly expecting only one of "
                 "'inputs' or 'instances' keys to exist "
             )
         inputs = _instances(document, signature)
@@ -85,9 +85,9 @@ def parse_predict(document: dict[str, Any], find: Callable[[str], Signature]) ->
 def _instances(document: dict[str, Any], signature: Signature) -> dict[str, Array]:
     rows = document["instances"]
     if type(rows) is not list:
-        raise invalid(f"JSON Value: {quoted(document)} Excepting 'instances' to be an list/array")
+        raise invalid(f"JSON Value: {excerpt(document)} Excepting 'instances' to be an list/array")
     if not rows:
-        raise invalid(f"JSON Value: {quoted(document)} No values in 'instances' array")
+        raise invalid(f"JSON Value: {excerpt(document)} No values in 'instances' array")
     if type(rows[0]) is not dict and len(signature.inputs) > 1:
         raise invalid(
             "instances is a plain list, but expecting list of objects as multiple input tensors "
@@ -139,7 +139,7 @@ def _require_rows(rows: list[Any], signature: Signature) -> None:
         if named and row.keys() != signature.inputs.keys():
             raise invalid(
                 f"Failed to process element: {number} of 'instances' list. "
-                f"JSON object: {quoted(row)} keys must be equal to: "
+                f"JSON object: {excerpt(row)} keys must be equal to: "
                 f"{','.join(sorted(signature.inputs))}"
             )
 

@@ -30,7 +30,7 @@ _JSON_TYPES = {
 }
 
 
-def quoted(value: Any) -> str:
+def excerpt(value: Any) -> str:
     """Formats a JSON value for an error message, cut after 256 characters."""
     parts: list[str] = []
     length = 0
@@ -150,7 +150,7 @@ def require_tensor(value: Any, dtype: str, shape: tuple[int, ...], level: int = 
     if type(value) is not list:
         if level != len(shape):
             raise invalid(
-                f"JSON Value: {quoted(value)} found at incorrect level: {level + 1} "
+                f"JSON Value: {excerpt(value)} found at incorrect level: {level + 1} "
                 f"in the JSON DOM. Expected at level: {len(shape)}"
             )
         _require_leaf(value, dtype)
@@ -169,20 +169,20 @@ def require_tensor(value: Any, dtype: str, shape: tuple[int, ...], level: int = 
 def _require_leaf(value: Any, dtype: str) -> None:
     if dtype not in DTYPES:
         raise StatusError(
-            "UNIMPLEMENTED", f"Conversion of JSON Value: {quoted(value)} to type: {dtype}"
+            "UNIMPLEMENTED", f"Conversion of JSON Value: {excerpt(value)} to type: {dtype}"
         )
     if _convert([value], dtype) is not None:
         return
     if dtype == "string" and type(value) is dict:
         if not is_base64(value):
-            raise invalid(f"JSON Value: {quoted(value)} not formatted correctly for base64 data")
+            raise invalid(f"JSON Value: {excerpt(value)} not formatted correctly for base64 data")
         raise invalid("Unable to base64 decode")
     if dtype in ("half", "float", "double") and type(value) in (int, float):
         raise invalid(
-            f"Cannot convert JSON value: {quoted(value)} to {dtype} without loss of precision."
+            f"Cannot convert JSON value: {excerpt(value)} to {dtype} without loss of precision."
         )
     raise invalid(
-        f"JSON Value: {quoted(value)} Type: {json_type(value)} is not of expected type: {dtype}"
+        f"JSON Value: {excerpt(value)} Type: {json_type(value)} is not of expected type: {dtype}"
     )
 
 
@@ -195,7 +195,7 @@ def tensor(value: Any, info: TensorInfo) -> Array:
     array = to_array(value, info)
     if array is None:
         require_tensor(value, info.dtype, shape_of(value))
-        raise invalid(f"JSON Value: {quoted(value)} is no tensor of type: {info.dtype}")
+        raise invalid(f"JSON Value: {excerpt(value)} is no tensor of type: {info.dtype}")
     return array
 
 

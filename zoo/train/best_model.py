@@ -59,10 +59,10 @@ class BestModel(BestEpoch):
         variables = self.model.variables
         present = [backend.to_numpy(variable) for variable in variables]
         try:
-            _assign(variables, self._weights)
+            assign(variables, self._weights)
             self._save(self.model)
         finally:
-            _assign(variables, present)
+            assign(variables, present)
         self._weights = None
 
     def _save(self, model: keras.Model) -> None:
@@ -84,6 +84,7 @@ def save_bare(model: keras.Model, run: Run, name: str | None = None) -> None:
         bare.save(aside)
 
 
-def _assign(variables: Sequence[Any], values: Sequence[Any]) -> None:
+def assign(variables: Sequence[Any], values: Sequence[Any]) -> None:
+    """Gives Keras variables new values, each one its own."""
     for variable, value in zip(variables, values, strict=True):
         variable.assign(value)

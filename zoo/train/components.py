@@ -97,7 +97,7 @@ def device_loop(
     return DeviceLoop(model, images.train), DeviceValidation(model, images.validation, example)
 
 
-def uniform_loss(recipe: Recipe, data: Splits, batches: Batches) -> float:
+def weighted_uniform_loss(recipe: Recipe, data: Splits, batches: Batches) -> float:
     """Mean loss of uniform predictions over the training images, class weights included.
 
     Args:
@@ -132,7 +132,7 @@ def observers(
         last: observers to be told after all others: progress, checkpoints.
     """
     config = recipe.train
-    floor = uniform_loss(recipe, data, batches)
+    floor = weighted_uniform_loss(recipe, data, batches)
     ordered: list[Observer] = [AveragedWeights()] if config.ema else []
     ordered.append(DivergenceGuard(config.abort_above, floor, batches.relative_weight))
     if config.batch_norm_batches:

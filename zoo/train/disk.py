@@ -10,7 +10,7 @@ from zoo.files import storage
 from zoo.rundir import Run
 
 
-def require_space(run: Run, state: Iterable[Any], weights: Iterable[Any]) -> None:
+def require_room(run: Run, state: Iterable[Any], weights: Iterable[Any]) -> None:
     """Require room for the files without which no training ends: a state and the best model.
 
     A long training keeps more states at a time; one that ends before its first checkpoint does not.

@@ -15,7 +15,7 @@ from zoo import recipe as recipes
 from zoo.errors import RunError
 from zoo.recipe import Recipe
 from zoo.rundir import Run, write_text
-from zoo.rundir.recipe_text import read_text, require_unchanged, text_digest
+from zoo.rundir.recipe_text import read_recipe_text, require_unchanged, text_digest
 from zoo.train.state_file import Saved
 
 KEY = "train.epochs"
@@ -47,7 +47,7 @@ def require_recipe(run: Run, info: Mapping[str, Any]) -> None:
         DamagedFile: recipe.yaml is missing, or was edited since the run began.
     """
     last = (info.get("extended") or [None])[-1]
-    if last and text_digest(read_text(run)) == last["recipe_hash_before"]:
+    if last and text_digest(read_recipe_text(run)) == last["recipe_hash_before"]:
         write_text(run.recipe_file, _longer_text(run, [f"{KEY}={last['to_epochs']}"]))
     require_unchanged(run, info)
 
@@ -134,7 +134,7 @@ def write(run: Run, old: Recipe, new: Recipe, saved: Saved | None) -> None:
         "from_epochs": old.train.epochs,
         "to_epochs": new.train.epochs,
         "after_step": int(saved[0]["step"]) if saved else 0,
-        "recipe_hash_before": text_digest(read_text(run)),
+        "recipe_hash_before": text_digest(read_recipe_text(run)),
     }
     run.update(
         status="running",

@@ -72,7 +72,7 @@ class LiveChecks(Observer):
         self.layers = layers
         self.data = data
         self.batches = batches
-        self.uniform_loss = components.uniform_loss(recipe, data, batches)
+        self.uniform_loss = components.weighted_uniform_loss(recipe, data, batches)
         self.on_finding = on_finding
         self.findings: dict[str, Finding] = {}
         self.warned: list[str] = []

@@ -233,7 +233,7 @@ class Training:
                     checks.on_train_end()
             else:
                 state = checkpoint.variables(self.model, checkpointer.more)
-                disk.require_space(self.run, state, self.model.weights)
+                disk.require_room(self.run, state, self.model.weights)
                 components.fit(self.model, self.batches, validation, fit, device_loop)
                 checkpointer.save()
         except Diverged as error:

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from tests.tuning.refine.stages import RATE, RATES, accepts_all, accepts_below_one, trials
 from tuning.refine.edges import ScoredTrial
-from tuning.refine.narrow import coverage, narrow, standard_error
+from tuning.refine.narrow import accuracy_error, coverage, narrow
 from tuning.space import Choice, Range, limits
 
 
@@ -155,7 +155,7 @@ def test_coarse_to_fine_of_the_lecture() -> None:
         off = (math.log10(values["lr"] / 3e-4), math.log10(values["reg"] / 1e-2) / 3)
         score = max(0.1, 0.5 - 0.1 * sum(part**2 for part in off))
         scored.append(
-            ScoredTrial(values, score, standard_error(score, 1000), f"coarse-{index:03d}")
+            ScoredTrial(values, score, accuracy_error(score, 1000), f"coarse-{index:03d}")
         )
     narrowed = narrow(space, scored, accepts_all)
     assert limits(narrowed.space["lr"]) == "[6.14e-5, 1e-3]"
@@ -257,8 +257,8 @@ def test_coverage(count: int, share: float, expected: float) -> None:
 
 
 def test_standard_error() -> None:
-    assert standard_error(0.9, 5000) == pytest.approx(0.00424, abs=1e-5)
-    assert standard_error(1.0, 10) == 0.0
+    assert accuracy_error(0.9, 5000) == pytest.approx(0.00424, abs=1e-5)
+    assert accuracy_error(1.0, 10) == 0.0
 
 
 def test_no_coverage_no_standard_error() -> None:
@@ -267,7 +267,7 @@ def test_no_coverage_no_standard_error() -> None:
     ):
         coverage(3, 2)
     with pytest.raises(ValueError, match="must hold, but got images=0, accuracy=0.5"):
-        standard_error(0.5, 0)
+        accuracy_error(0.5, 0)
 
 
 def test_a_path_that_few_kept_trials_have_is_left_alone() -> None:

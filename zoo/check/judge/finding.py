@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, fields, is_dataclass, replace
 from enum import StrEnum
 from typing import Any
 
-from zoo.check.judge.remedies import Remedy, from_json, in_words
+from zoo.check.judge.remedies import Remedy, advice_text, from_json
 
 NAMES = {
     "C01": "input scale",
@@ -174,7 +174,7 @@ def finding(
     """
     diagnosis = advice if remedies else ""
     if remedies:
-        advice = in_words(diagnosis, remedies, remark)
+        advice = advice_text(diagnosis, remedies, remark)
     return Finding(
         id=check,
         name=NAMES[check],

@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from zoo.check.judge.finding import Finding
-from zoo.check.judge.remedies import CONTRARY, Remedy, in_words
+from zoo.check.judge.remedies import CONTRARY, Remedy, advice_text
 
 # Checks whose advice precedes that of others with an equal verdict: C14 tries learning rates, all
 # others infer from something else that one is wrong.
@@ -58,7 +58,7 @@ def _without_contrary(finding: Finding, taken: Mapping[tuple[str, str], str]) ->
     pairs = zip(finding.remedies, against, strict=True)
     remaining = tuple(remedy for remedy, opponent in pairs if not opponent)
     if remaining:
-        advice = in_words(finding.diagnosis, remaining, finding.remark)
+        advice = advice_text(finding.diagnosis, remaining, finding.remark)
     else:
         first = next(check for check in against if check)
         advice = f"{finding.diagnosis}. Follow the advice of {first} first, then look again."

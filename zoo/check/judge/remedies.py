@@ -57,7 +57,7 @@ def from_json(entries: Iterable[Mapping[str, Any]]) -> tuple[Remedy, ...]:
     return tuple(Remedy(entry["advice"], dict(entry["changes"])) for entry in entries)
 
 
-def in_words(diagnosis: str, remedies: Sequence[Remedy], remark: str = "") -> str:
+def advice_text(diagnosis: str, remedies: Sequence[Remedy], remark: str = "") -> str:
     """A finding's advice: the diagnosis, one remedy or another, and a remark."""
     texts = [remedy.advice for remedy in remedies]
     last = f", or {texts[-1]}" if len(texts) > 1 else "".join(texts)
