@@ -29,6 +29,11 @@ STEPS: list[Any] = [
     "alternating_flip",
     {"random_crop": {"padding": 4}},
     {"random_crop": {"padding": 4, "fill": "reflect"}},
+    "random_resized_crop",
+    {"random_rotation": 0.1},
+    {"random_translation": {"height_factor": 0.1, "width_factor": 0.1}},
+    {"random_zoom": 0.1},
+    {"random_shear": {"x_factor": 0.2, "y_factor": 0.2}},
     {"cutout": 8},
     "random_erasing",
     {

@@ -91,6 +91,8 @@ def kind_of(kind: Any, metadata: list[Any]) -> str:
         return "any"
     if get_origin(kind) is dict:
         return f"map of paths to {kind_of(inner[1], [])}"
+    if set(inner) == {float, tuple[float, float]}:
+        return "number or range"
     if get_origin(kind) in (Union, UnionType):
         of = " or ".join(kind_of(part, []) for part in inner)
         return "number" if set(inner) == {int, float} else of

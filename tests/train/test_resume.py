@@ -108,7 +108,7 @@ STATES = [
      "train.schedule={one_cycle: 1}", "train.drop_remainder=true", "train.loss=svm",
      "model.defaults.kernel_regularizer={l2: 0.01}"),
     ("train.optimizer=RMSprop", "train.dtype_policy=mixed_bfloat16",
-     "data.augment=[alternating_flip, rand_augment, cutmix, {mixup: 1.0}]",
+     "data.augment=[alternating_flip, rand_augment, random_resized_crop, cutmix, {mixup: 1.0}]",
      "train.class_weight=balanced"),
     ("train.dtype_policy=mixed_float16", "train.lookahead={}", "train.optimizer=Muon"),
     ("train.dtype_policy=float64", "train.ema={momentum: 0.9}", "train.optimizer=Nadam"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 from zoo.recipe.schema import Recipe
 from zoo.recipe.words import MIXING
@@ -31,14 +32,25 @@ def misfits(recipe: Recipe) -> Iterator[tuple[KeyPath, str]]:
                 path,
                 f"changes single images, but they are mixed already; move it before {mixing_step}",
             )
+        factors = {
+            name: value
+            for name, value in step.options.model_dump().items()
+            if name.endswith("factor") and value is not None
+        }
+        if factors and not any(map(_changes, factors.values())):
+            yield path, f"changes nothing. Expected a factor other than 0: {', '.join(factors)}."
         if step.word == "random_color_jitter":
-            yield from _jitter(recipe, path)
+            yield from _jitter(recipe, path, factors)
 
 
-def _jitter(recipe: Recipe, path: KeyPath) -> Iterator[tuple[KeyPath, str]]:
-    factors = recipe.data.augment[int(path[2])].options.model_dump()
-    if not any(factors.values()):
-        yield path, f"changes nothing. Expected one of its factors above 0: {', '.join(factors)}."
+def _changes(factor: Any) -> bool:
+    """Whether a factor, a number or a range, is not always 0."""
+    return any(factor) if isinstance(factor, tuple) else factor != 0
+
+
+def _jitter(
+    recipe: Recipe, path: KeyPath, factors: dict[str, float]
+) -> Iterator[tuple[KeyPath, str]]:
     if recipe.data.color_mode != "grayscale":
         return
     for name in ("saturation_factor", "hue_factor"):

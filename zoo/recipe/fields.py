@@ -138,6 +138,38 @@ def range_of(limits: Mapping[str, Any]) -> Any:
     return Annotated[tuple[number, number], BeforeValidator(as_tuple), AfterValidator(_rising)]
 
 
+def factor_of(limits: Mapping[str, Any]) -> Any:
+    """The type of a factor: a number that is not negative, or a range, both within limits.
+
+    What a number f stands for (-f to f, or 0 to f) is the word's to say.
+    """
+    low, high = limits["ge"], limits["le"]
+    expected = f"Expected a number from 0 to {high:g}, or [low, high] from {low:g} to {high:g}."
+
+    def read(value: Any) -> Any:
+        numbers = value if isinstance(value, list | tuple) else (value,)
+        plain = all(isinstance(n, int | float) and not isinstance(n, bool) for n in numbers)
+        if numbers is value:
+            good = plain and len(numbers) == 2 and low <= numbers[0] <= numbers[1] <= high
+        else:
+            good = plain and 0 <= numbers[0] <= high
+        if not good:
+            raise PydanticCustomError(
+                "factor",
+                "not a factor. {expected} Received {given}",
+                {"expected": expected, "given": cut(str(value))},
+            )
+        return tuple(map(float, numbers)) if numbers is value else float(value)
+
+    number = {"type": "number", "maximum": high}
+    items = {"type": "array", "items": {**number, "minimum": low}, "minItems": 2, "maxItems": 2}
+    return Annotated[
+        float | tuple[float, float],
+        PlainValidator(read),
+        WithJsonSchema({"anyOf": [{**number, "minimum": 0}, items]}),
+    ]
+
+
 def tuple_of(item: Any, most: int = MAX_ITEMS) -> Any:
     """The type of a YAML list of at most so many items, kept as a tuple."""
     return Annotated[tuple[item, ...], Field(max_length=most), BeforeValidator(as_tuple)]
@@ -256,6 +288,12 @@ def _options_schema(schema: dict[str, Any], of_words: bool) -> dict[str, Any]:
 def _field(option: Option) -> tuple[Any, Any]:
     if option.type == "range":
         return range_of(option.limits), Field(option.default, description=option.description)
+    if option.type in ("factor", "factor?"):
+        factor = factor_of(option.limits)
+        optional = factor | None if option.type == "factor?" else factor
+        return optional, Field(
+            ... if option.default is REQUIRED else option.default, description=option.description
+        )
     types: dict[Any, Any] = {"pair": Pair, "pair?": Pair | None, "level": Level}
     kind = types.get(option.type, option.type) if isinstance(option.type, str) else option.type
     limits: dict[str, Any] = dict(option.limits)

@@ -30,7 +30,8 @@ from zoo.train.observers import Observer, StepCounter
 TRAININGS = [
     (),
     ("train.gradient_accumulation_steps=2", "train.ema={}", "train.drop_remainder=true",
-     "data.augment=[{random_flip: horizontal}, {cutout: {size: 3, value: mean, inside: true}}]",
+     "data.augment=[{random_flip: horizontal}, {random_rotation: 0.1}, {random_zoom: 0.1},"
+     " {cutout: {size: 3, value: mean, inside: true}}]",
      "train.optimizer={MuonSGD: {learning_rate: 0.1, weight_decay: 1e-2}}",
      "train.learning_rate_factors=[{pattern: ^conv1, factor: 2, until_epoch: 1, "
      "linear_fall: true, weight_decay: 0.1}]"),

@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from zoo.augment.device import colour, erasing, geometry, mixing, rand_augment
+from zoo.augment.device.warp import warp, warp_along_axes
 from zoo.recipe.fields import Choice
 from zoo.recipe.words import MIXING
 
@@ -25,6 +26,11 @@ DEVICE_AUGMENTATIONS: dict[str, Callable[[Tensor, Any, Draws], Tensor]] = {
     "random_flip": geometry.random_flip,
     "alternating_flip": geometry.alternating_flip,
     "random_crop": geometry.random_crop,
+    "random_resized_crop": warp_along_axes,
+    "random_rotation": warp,
+    "random_translation": warp_along_axes,
+    "random_zoom": warp_along_axes,
+    "random_shear": warp,
     "cutout": erasing.cutout,
     "random_erasing": erasing.random_erasing,
     "random_color_jitter": colour.random_color_jitter,

@@ -15,6 +15,23 @@ from zoo.recipe.words.word import (
 )
 
 PROBABILITY = Option(float, 1.0, "Probability that an image is mixed.", ABOVE_0_TO_1)
+# As in Keras's layers of the same names.
+BILINEAR = Option(Literal["bilinear", "nearest"], "bilinear", "How pixels are read between pixels.")
+FILLING = {
+    "fill_mode": Option(
+        Literal["reflect", "constant", "nearest", "wrap"],
+        "reflect",
+        "What lies beyond the image abcd: reflect dcba|abcd|dcba, constant fill_value, "
+        "nearest aaaa|abcd|dddd, wrap abcd|abcd|abcd.",
+    ),
+    "interpolation": BILINEAR,
+    "fill_value": Option(
+        int, 0, "Grey level, 0 to 255, of fill_mode: constant.", {"ge": 0, "le": 255}
+    ),
+}
+FROM_MINUS_1_TO_1 = {"ge": -1.0, "le": 1.0}
+ABOVE_MINUS_1_TO_1 = {"ge": -0.99, "le": 1.0}  # At -1 the whole image would be one point.
+
 AUGMENTATIONS: dict[str, Word] = {
     "random_flip": Word(
         "Mirror each image with probability 1/2",
@@ -41,6 +58,76 @@ AUGMENTATIONS: dict[str, Word] = {
                 "constant",
                 "constant pads with 0, reflect with the mirror image.",
             ),
+        },
+    ),
+    "random_resized_crop": Word(
+        "Cut out a part of random size and shape, and enlarge it to the image size "
+        "(Szegedy et al. 2015; torchvision's RandomResizedCrop)",
+        options={
+            "scale": Option("range", (0.08, 1.0), "Area as a share of the image's.", ABOVE_0_TO_1),
+            "ratio": Option("range", (0.75, 1.3333), "Width over height.", POSITIVE),
+            "interpolation": BILINEAR,
+        },
+    ),
+    "random_rotation": Word(
+        "Rotate about the middle by a random angle",
+        options={
+            "factor": Option(
+                "factor",
+                REQUIRED,
+                "Share of a full turn, counterclockwise; f is [-f, f].",
+                FROM_MINUS_1_TO_1,
+            ),
+            **FILLING,
+        },
+    ),
+    "random_translation": Word(
+        "Move by a random part of the image",
+        options={
+            "height_factor": Option(
+                "factor",
+                REQUIRED,
+                "Down, as a share of the height; f is [-f, f].",
+                FROM_MINUS_1_TO_1,
+            ),
+            "width_factor": Option(
+                "factor",
+                REQUIRED,
+                "Right, as a share of the width; f is [-f, f].",
+                FROM_MINUS_1_TO_1,
+            ),
+            **FILLING,
+        },
+    ),
+    "random_zoom": Word(
+        "Zoom in or out about the middle by a random factor",
+        options={
+            "height_factor": Option(
+                "factor",
+                REQUIRED,
+                "0.2 shows 20 % more of the height (zooms out), -0.2 shows 20 % less; f is "
+                "[-f, f], at least -0.99.",
+                ABOVE_MINUS_1_TO_1,
+            ),
+            "width_factor": Option(
+                "factor?",
+                None,
+                "Likewise of the width; none: the height's draw, which keeps proportions.",
+                ABOVE_MINUS_1_TO_1,
+            ),
+            **FILLING,
+        },
+    ),
+    "random_shear": Word(
+        "Slant rows and columns by random slopes, about the first pixel, in either direction",
+        options={
+            "x_factor": Option(
+                "factor", 0.0, "Columns moved for each row down, 0 to 1.", FROM_0_TO_1
+            ),
+            "y_factor": Option(
+                "factor", 0.0, "Rows moved for each column to the right, 0 to 1.", FROM_0_TO_1
+            ),
+            **FILLING,
         },
     ),
     "cutout": Word(

@@ -14,8 +14,8 @@ class Option:
     """An option of a word.
 
     Attributes:
-        type: of the value; "pair", "pair?" (or none), "range" and "level" (0 to 255, or mean) are
-            types of a recipe.
+        type: of the value; "pair", "pair?" (or none), "range", "factor" (a number or a range),
+            "factor?" and "level" (0 to 255, or mean) are types of a recipe.
         default: `REQUIRED` where there is none.
         description: a sentence.
         limits: of a number, as pydantic names them: `ge`, `le`; of a list, they hold for each item.
