@@ -169,7 +169,7 @@ class TrialTrainer:
         observers = components.observers(recipe, self.data, batches, model, [trial, metrics, best])
         # A short trial has no early stopping; a full training, to confirm, ends as its run would.
         callbacks = FitCallbacks(
-            observers, components.early_stopping(recipe), model, counter, StepLosses(batches.size),
+            observers, components.keras_callbacks(recipe), model, counter, StepLosses(batches.size),
             validated,
         )  # fmt: skip
         status, reason, steps = self._fit(network, batches, callbacks)

@@ -21,7 +21,8 @@ from zoo.recipe.without_regularization import without_regularization
 
 def test_constant_is_a_plain_number(tmp_path: Path) -> None:
     """ReduceLROnPlateau refuses to move a schedule."""
-    assert learning_rate(Schedule.model_validate("constant"), 0.1, 4, 10) == 0.1
+    for word in ("constant", "reduce_on_plateau"):
+        assert learning_rate(Schedule.model_validate(word), 0.1, 4, 10) == 0.1
     recipe = network(tmp_path, "[flatten]")
     optimizer = optimize.optimizer(recipe, build(recipe, 4, UNIT), 4)
     optimizer.learning_rate = 0.5

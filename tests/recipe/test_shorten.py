@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -32,6 +33,27 @@ def test_steps_keep_their_shares(minimal: Path) -> None:
     short = with_epochs(at_epochs(minimal, 10, STEPS), 5).train.schedule.options
     assert short.at_epochs == pytest.approx((1, 2.5, 4.75))
     assert short.factor == 0.1
+
+
+@pytest.mark.parametrize(
+    "schedule, expected",
+    [
+        ("{step: {every: 5}}", {"every": 2.5, "at_epochs": None}),
+        ("{polynomial: {decay_epochs: 8}}", {"decay_epochs": 4}),
+        ("polynomial", {"decay_epochs": None}),
+        ("{inverse_time: 2}", {"decay_epochs": 0.5, "decay_rate": 2}),
+        ("{cosine_restarts: 4}", {"first_decay_epochs": 2, "t_mul": 2}),
+        ("{reduce_on_plateau: {patience: 6, cooldown: 4}}", {"patience": 3, "cooldown": 2}),
+        ("{reduce_on_plateau: {patience: 1, cooldown: 0}}", {"patience": 1, "cooldown": 0}),
+    ],
+)
+def test_what_a_schedule_gives_in_epochs(
+    minimal: Path, schedule: str, expected: dict[str, Any]
+) -> None:
+    short = with_epochs(at_epochs(minimal, 10, f"train.schedule={schedule}"), 5)
+    options = short.train.schedule.options
+    assert {key: getattr(options, key) for key in expected} == expected
+    assert load(write(minimal.parent, dump(short))) == short
 
 
 def test_a_variable_is_held_for_its_share(minimal: Path) -> None:

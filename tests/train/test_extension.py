@@ -79,6 +79,7 @@ STATE: Any = ({"step": 4}, [])
             "falls along a line to the last planned epoch",
         ),
         (["train.schedule=triangle"], {}, 9, "rises and falls"),
+        (["train.schedule=polynomial"], {}, 9, "falls from the first epoch to the last planned"),
         (["train.lookahead={}"], {}, 9, "train.lookahead holds the weights ever more firmly"),
         ([], {"stopped_early": True, "epochs": 1}, 9, "early stopping ended it after epoch 1"),
         ([], {}, 1, "planned for 2 epochs, and can only be given more"),
@@ -100,6 +101,8 @@ def test_refused_with_a_reason(
     [
         [],
         ["train.schedule={exponential: {factor: 0.9}}"],
+        ["train.schedule={polynomial: {decay_epochs: 3}}"],
+        ["train.schedule=reduce_on_plateau"],
         ["train.schedule={step: {at_epochs: [1]}}", "train.ema={momentum: 0.9}"],
     ],
 )

@@ -206,6 +206,21 @@ def test_early_stopping_goes_on(
         assert expected["info"]["epochs"] == 4
 
 
+def test_the_schedule_reduce_on_plateau_goes_on(
+    tmp_path: Path, undisturbed: Callable[..., dict[str, Any]]
+) -> None:
+    """Stopped while its patience runs, after a first reduction: rate, best and waiting stay."""
+    overrides = (
+        LINEAR, "train.epochs=6",
+        "train.schedule={reduce_on_plateau: {patience: 2, min_delta: 5, factor: 0.5}}",
+    )  # fmt: skip
+    run = interrupted(tiny(tmp_path, *overrides), tmp_path / "runs", 18)
+    resume(run.folder)
+    require_same(final(run), undisturbed(*overrides))
+    rates = [row["learning_rate"] for row in run.rows()]
+    assert rates == pytest.approx([0.01] * 3 + [0.005] * 2 + [0.0025])
+
+
 @pytest.mark.parametrize("mode, monitor", [("max", "val_accuracy"), ("min", "val_loss")])
 def test_reduce_on_plateau_goes_on(tmp_path: Path, mode: str, monitor: str) -> None:
     def plateau() -> keras.callbacks.Callback:

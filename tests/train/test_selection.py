@@ -16,7 +16,7 @@ from zoo.check.judge.labels import IMBALANCE_RATIO_WARN
 from zoo.errors import RecipeError
 from zoo.recipe import load
 from zoo.train import Settings, train
-from zoo.train.components import early_stopping
+from zoo.train.components import keras_callbacks
 from zoo.train.selection import (
     STRONG_IMBALANCE,
     choose_monitor,
@@ -75,13 +75,15 @@ def test_the_check_of_labels_warns_from_the_same_ratio() -> None:
         ("val_accuracy", "val_balanced_accuracy", "val_balanced_accuracy", "max"),
     ],
 )
-def test_early_stopping_watches_its_own_metric(
+def test_callbacks_watch_their_own_metric(
     tmp_path: Path, monitor: str, own: str, expected: str, mode: str
 ) -> None:
     stopping = f"train.early_stopping={{patience: 3, monitor: {own}}}"
     recipe = tiny(tmp_path, f"train.monitor={monitor}", stopping)
-    (callback,) = early_stopping(recipe)
-    assert (callback.monitor, callback.mode, callback.patience) == (expected, mode, 3)
+    plateau = f"train.schedule={{reduce_on_plateau: {{patience: 3, monitor: {own}}}}}"
+    for callback in keras_callbacks(tiny(tmp_path, f"train.monitor={monitor}", stopping, plateau)):
+        assert (callback.monitor, callback.mode, callback.patience) == (expected, mode, 3)
+    assert len(keras_callbacks(recipe)) == 1
 
 
 @pytest.mark.parametrize(
@@ -89,6 +91,10 @@ def test_early_stopping_watches_its_own_metric(
     [
         ("train.monitor=val_auc", "train.monitor"),
         ("train.early_stopping={patience: 2, monitor: val_auc}", "train.early_stopping.monitor"),
+        (
+            "train.schedule={reduce_on_plateau: {monitor: val_auc}}",
+            "train.schedule.reduce_on_plateau.monitor",
+        ),
     ],
 )
 def test_an_auc_of_one_class_is_refused(tmp_path: Path, override: str, path: str) -> None:

@@ -240,6 +240,22 @@ def test_reduce_on_plateau_moves_a_constant_rate(tmp_path: Path) -> None:
     )
 
 
+@pytest.mark.backend
+@pytest.mark.parametrize("loop, policy", [("device", "float32"), ("host", "mixed_float16")])
+def test_the_schedule_reduce_on_plateau(tmp_path: Path, loop: str, policy: str) -> None:
+    """At epochs that never improve: after each patience, but for the cooldown, down to min_lr."""
+    recipe = tiny(
+        tmp_path, LINEAR, "train.epochs=8", f"train.loop={loop}", "train.batch_size=1000",
+        f"train.dtype_policy={policy}",
+        "train.schedule={reduce_on_plateau: {factor: 0.5, patience: 1, min_delta: 1, cooldown: 2, "
+        "min_lr: 0.002}}",
+    )  # fmt: skip
+    rows = train(recipe, tmp_path / "runs").rows()
+    # Epoch 1 is the best so far; 2 reduces; of the cooldown's two epochs, Keras counts the second.
+    wanted = [0.01] * 2 + [0.005] * 2 + [0.0025] * 2 + [0.002] * 2
+    assert [row["learning_rate"] for row in rows] == pytest.approx(wanted)
+
+
 # Mixed labels, weighted classes.
 
 

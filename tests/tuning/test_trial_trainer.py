@@ -96,8 +96,9 @@ def numbers(result: TrialResult) -> list[dict[str, Any]]:
         ),
         pytest.param(
             ["train.optimizer.Adam.weight_decay=0.1", "train.ema=0.9",
-             "data.augment=[random_flip, {cutout: 2}]", "train.loss={softmax: 0.1}"],
-            id="Adam constant ema cutout",
+             "data.augment=[random_flip, {cutout: 2}]", "train.loss={softmax: 0.1}",
+             "train.schedule={reduce_on_plateau: {patience: 1, min_delta: 1, factor: 0.5}}"],
+            id="Adam plateau ema cutout",
         ),
         pytest.param(
             ["train.optimizer={TorchSGD: {learning_rate: 0.2, momentum: 0.8, weight_decay: 1e-2}}",

@@ -7,6 +7,7 @@ from math import log
 from typing import Any
 
 from zoo.recipe.network import Stage, stages
+from zoo.recipe.schedules import times_stepped
 from zoo.recipe.schema import Recipe
 from zoo.recipe.words.word import MAX_GROWTH
 from zoo.recipe.yaml_reader import KeyPath
@@ -151,17 +152,33 @@ def _count(stack: tuple[Stage, ...]) -> int:
 
 def _rates(recipe: Recipe) -> Iterator[tuple[KeyPath, str]]:
     """Schedules whose factor, again and again, leaves the range of numbers."""
-    schedule = recipe.train.schedule
+    schedule, path = recipe.train.schedule, ("train", "schedule")
     times = {"exponential": recipe.train.epochs}.get(schedule.word, 0)
+    factors = None
     if schedule.word == "step":
-        times = len(schedule.options.at_epochs)
-    if times and times * log(schedule.options.factor) > log(MAX_GROWTH):
+        times = times_stepped(schedule.options, recipe.train.epochs)
+        factors = schedule.options.factors
+    if factors and sum(map(log, factors)) > log(MAX_GROWTH):
         yield (
-            ("train", "schedule", schedule.word, "factor"),
+            (*path, "step", "factors"),
+            f"together multiply the learning rate by more than {MAX_GROWTH:g}. Expected factors "
+            "below 1, with which the rate falls.",
+        )
+    if times and not factors and times * log(schedule.options.factor) > log(MAX_GROWTH):
+        yield (
+            (*path, schedule.word, "factor"),
             f"multiplies the learning rate by more than {MAX_GROWTH:g}, {times:,} times over. "
             f"Expected at most {MAX_GROWTH ** (1 / times):.3g}; below 1, the rate falls. "
             f"Received {schedule.options.factor:g}.",
         )
+    if schedule.word == "reduce_on_plateau":
+        for index, group in enumerate(recipe.train.learning_rate_factors):
+            if group.linear_fall:
+                yield (
+                    ("train", "learning_rate_factors", index, "linear_fall"),
+                    "falls whatever the schedule says, but reduce_on_plateau changes the learning "
+                    "rate itself. Expected false, or another schedule.",
+                )
 
 
 def _limits(path: KeyPath, initializer: Any) -> Iterator[tuple[KeyPath, str]]:

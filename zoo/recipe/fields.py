@@ -285,6 +285,11 @@ def _options_schema(schema: dict[str, Any], of_words: bool) -> dict[str, Any]:
     return {"anyOf": [*options, {"type": ["string", "number", "boolean", "array", "null"]}]}
 
 
+def _is_list(kind: Any) -> bool:
+    """Whether a type is a tuple of any length."""
+    return get_args(kind)[-1:] == (Ellipsis,)
+
+
 def _field(option: Option) -> tuple[Any, Any]:
     if option.type == "range":
         return range_of(option.limits), Field(option.default, description=option.description)
@@ -297,9 +302,11 @@ def _field(option: Option) -> tuple[Any, Any]:
     types: dict[Any, Any] = {"pair": Pair, "pair?": Pair | None, "level": Level}
     kind = types.get(option.type, option.type) if isinstance(option.type, str) else option.type
     limits: dict[str, Any] = dict(option.limits)
-    if get_args(kind)[-1:] == (Ellipsis,):
+    items = next((each for each in (kind, *get_args(kind)) if _is_list(each)), None)
+    if items is not None:
         # Weights have an item for each class: only the size of a file bounds them.
-        kind = tuple_of(Annotated[get_args(kind)[0], Field(**limits)], MAX_COUNT)
+        listed = tuple_of(Annotated[get_args(items)[0], Field(**limits)], MAX_COUNT)
+        kind = listed if kind is items else listed | None
         limits = {}
     default = ... if option.default is REQUIRED else option.default
     return kind, Field(default, description=option.description, **limits)

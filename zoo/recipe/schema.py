@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 from pydantic import BeforeValidator, Field, model_validator
 from pydantic_core import PydanticCustomError
 
-from zoo.recipe import words
+from zoo.recipe import schedules, words
 from zoo.recipe.fields import (
     MAX_WIDTH,
     Choice,
@@ -28,10 +28,8 @@ from zoo.recipe.fields import (
 from zoo.recipe.monitors import AutoMonitor, Monitor
 from zoo.recipe.network import Network
 from zoo.recipe.pixels import Transparency, ValueRange
-from zoo.recipe.shown import listed
 from zoo.recipe.source import Source
 from zoo.recipe.tune import Tune
-from zoo.recipe.warmup import SHARE as WARMUP_SHARE
 from zoo.recipe.weights import Ema, Factor, Lookahead
 from zoo.recipe.words.word import LARGEST, MAX_GROWTH, POSITIVE
 
@@ -233,34 +231,7 @@ class Train(Model):
                 "none",
                 {"at": ("lookahead",)},
             )
-        here = ("schedule", self.schedule.word)
-        warmup = getattr(self.schedule.options, "warmup_epochs", 0)
-        if warmup > self.epochs:
-            raise PydanticCustomError(
-                "warmup",
-                "longer than the training. Expected at most epochs={epochs}. Received {warmup}; "
-                "with fewer epochs, set {key} too: {key}={example}",
-                {
-                    "warmup": f"{warmup:g}",
-                    "epochs": self.epochs,
-                    "example": f"{WARMUP_SHARE * self.epochs:.3g}",
-                    "key": ".".join(("train", *here, "warmup_epochs")),
-                    "at": (*here, "warmup_epochs"),
-                },
-            )
-        epochs = getattr(self.schedule.options, "at_epochs", None)
-        if epochs is not None and (
-            not epochs or min(epochs) <= 0 or list(epochs) != sorted(set(epochs))
-        ):
-            raise PydanticCustomError(
-                "at_epochs",
-                "not a rising list. Expected one or more epochs above 0, each above the one before "
-                "it. Received {given}",
-                {
-                    "given": f"[{listed(epochs)}]",
-                    "at": (*here, "at_epochs"),
-                },
-            )
+        schedules.require_fit(self.schedule, self.epochs)
         return self
 
 

@@ -144,18 +144,27 @@ def observers(
     return [*ordered, *last]
 
 
-def early_stopping(recipe: Recipe) -> list[keras.callbacks.Callback]:
-    """Keras's early stopping where the recipe asks for it, else nothing."""
-    stopping = recipe.train.early_stopping
-    if stopping is None:
-        return []
-    monitor = stopping.monitor or recipe.train.monitor
-    return [
-        keras.callbacks.EarlyStopping(
-            **{**stopping.model_dump(), "monitor": monitor},
-            mode="min" if lower_is_better(monitor) else "max",
-        )
-    ]
+def keras_callbacks(recipe: Recipe) -> list[keras.callbacks.Callback]:
+    """Keras's callbacks that a recipe asks for: early stopping, reduced learning rates, or none.
+
+    They are told of an epoch after the observers, so a row of metrics holds the learning rate that
+    its epoch had.
+    """
+    train = recipe.train
+    found: list[keras.callbacks.Callback] = []
+    if train.early_stopping is not None:
+        options = train.early_stopping.model_dump()
+        found.append(keras.callbacks.EarlyStopping(**_watching(options, train.monitor)))
+    if train.schedule.word == "reduce_on_plateau":
+        options = train.schedule.options.model_dump()
+        found.append(keras.callbacks.ReduceLROnPlateau(**_watching(options, train.monitor)))
+    return found
+
+
+def _watching(options: dict[str, Any], monitor: str) -> dict[str, Any]:
+    """Options of a callback with the metric that it watches, and whether less of it is better."""
+    watched = options["monitor"] or monitor
+    return {**options, "monitor": watched, "mode": "min" if lower_is_better(watched) else "max"}
 
 
 def fit(

@@ -22,6 +22,7 @@ KEY = "train.epochs"
 # Schedules that are laid over all planned epochs: with more of them, every step has another rate.
 OVER_ALL_EPOCHS = {
     "cosine": "falls along half a cosine to the last planned epoch",
+    "polynomial": "falls from the first epoch to the last planned one",
     "one_cycle": "falls along a line to the last planned epoch",
     "triangle": "rises and falls along lines to the last planned epoch",
 }
@@ -90,7 +91,8 @@ def _obstacle(recipe: Recipe, info: Mapping[str, Any]) -> str | None:
     """Why a longer training would have had other first epochs; None if it would not."""
     train = recipe.train
     shape = OVER_ALL_EPOCHS.get(train.schedule.word)
-    if shape:
+    # A polynomial with epochs of its own does not know how many are planned.
+    if shape and not getattr(train.schedule.options, "decay_epochs", None):
         return (
             f"train.schedule: {train.schedule.word} {shape}, so that with more epochs each step "
             "would have had another learning rate"

@@ -11,6 +11,7 @@ from zoo.data.splits import Split
 from zoo.errors import Problem, RecipeError
 from zoo.recipe import Recipe
 from zoo.recipe.monitors import weighs_classes_alike
+from zoo.recipe.schedules import monitors
 
 # Largest class over smallest from which a split is strongly unbalanced. Fernandez et al. 2008 ("A
 # study of the behaviour of linguistic fuzzy rule based classification systems in the framework of
@@ -67,17 +68,13 @@ def require_defined(recipe: Recipe, validation: Split) -> None:
     """
     if len(np.unique(validation.labels)) > 1:
         return
-    stopping = recipe.train.early_stopping
-    monitors: dict[str, str] = {"train.monitor": recipe.train.monitor}
-    if stopping is not None:
-        monitors["train.early_stopping.monitor"] = stopping.monitor or ""
     problems = [
         Problem(
             path=path,
             message="val_auc: undefined, as all validation images are of one class. Expected "
             "images of two classes or more. See data.source, or choose another metric.",
         )
-        for path, monitor in monitors.items()
+        for path, monitor in monitors(recipe.train).items()
         if monitor == "val_auc"
     ]
     if problems:

@@ -211,7 +211,7 @@ class Training:
         best = BestModel(self.run, config.monitor, lambda: self.validated.never_predicted)
         watching: list[Observer] = [metrics, best, *([checks] if checks else [])]
         observers = components.observers(self.recipe, self.data, self.batches, self.model, watching)
-        callbacks = [*components.early_stopping(self.recipe), *self.settings.callbacks]
+        callbacks = [*components.keras_callbacks(self.recipe), *self.settings.callbacks]
         if self.settings.tensorboard:
             callbacks.append(keras.callbacks.TensorBoard(str(self.run.tensorboard_folder)))
         losses = StepLosses(self.batches.size)

@@ -15,6 +15,7 @@ from keras import ops
 from zoo import backend, class_metrics
 from zoo.data.splits import Split
 from zoo.recipe import Recipe
+from zoo.recipe.schedules import monitors
 
 # Scores (images * classes) up to which the AUC is computed unasked: ranking so many takes a quarter
 # of a second.
@@ -87,11 +88,9 @@ class ValidationMetrics:
     """
 
     def __init__(self, model: keras.Model, validation: Split, recipe: Recipe) -> None:
-        train = recipe.train
         self.labels = np.asarray(validation.labels)
         self.classes = int(model.output_shape[-1])
-        stopping = train.early_stopping
-        asked = "val_auc" in (train.monitor, stopping and stopping.monitor)
+        asked = "val_auc" in monitors(recipe.train).values()
         with_auc = asked or len(self.labels) * self.classes <= SCORES_UNASKED
         self.predictions = Predictions(len(self.labels), self.classes, with_auc)
         self.never_predicted: list[int] = []

@@ -75,6 +75,8 @@ ABOVE_0_TO_1 = {"ge": SMALLEST, "le": 1.0}
 FROM_0_BELOW_1 = {"ge": 0.0, "le": BELOW_1}
 ABOVE_0_BELOW_1 = {"ge": SMALLEST, "le": BELOW_1}
 NEGATIVE = {"ge": -LARGEST, "le": -SMALLEST}
+AT_LEAST_1 = {"ge": 1.0, "le": LARGEST}
 EPOCHS = {"ge": 0.0, "le": float(MAX_EPOCHS)}
+POSITIVE_EPOCHS = {"ge": SMALLEST, "le": float(MAX_EPOCHS)}
 # Of the places in a list of epochs, one check of the whole list says what is wrong.
 EITHER_SIDE_OF_EPOCHS = {"ge": -float(MAX_EPOCHS), "le": float(MAX_EPOCHS)}
