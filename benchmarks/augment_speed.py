@@ -44,6 +44,10 @@ STEPS: list[Any] = [
             "hue_factor": 0.1,
         }
     },
+    {"random_brightness": 0.2},
+    {"random_contrast": 0.2},
+    "gaussian_blur",
+    {"gaussian_blur": 9},
     "rand_augment",
     "mixup",
     "cutmix",
@@ -145,6 +149,7 @@ def main() -> None:
     for step in STEPS:
         word = step if isinstance(step, str) else next(iter(step))
         name = f"{word} reflect" if "reflect" in str(step) else word
+        name = f"{word} of 9 x 9 pixels" if step == {"gaussian_blur": 9} else name
         for count in arguments.batch:
             shape = (count, arguments.size, arguments.size, 3)
             speeds = "".join(f"{count / took / 1000:10,.0f}" for took in measured(step, shape))

@@ -39,6 +39,9 @@ STEPS: list[Any] = [
     {"random_erasing": {"scale": [0.2, 0.5], "fill_value": 0}},
     {"random_color_jitter": {"brightness_factor": 0.5}},
     {"random_color_jitter": {"contrast_factor": 0.5}},
+    {"random_brightness": 0.5},
+    {"random_contrast": 0.7},
+    {"gaussian_blur": {"kernel_size": 5, "factor": 0.8}},
     {"rand_augment": {"num_ops": 3, "factor": 1.0}},
 ]
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import keras
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -61,6 +62,31 @@ def test_hue_turns_and_saturation_stretches() -> None:
     stretched = plane(jitter(images, saturation_factor=0.5)) / before
     assert np.abs(stretched.imag).max() < 0.06
     assert (stretched.real.min(), stretched.real.max()) == pytest.approx((0.5, 1.5), abs=0.06)
+
+
+@pytest.mark.parametrize("factor", [-1.0, -0.37, 0.2, 1.0])
+def test_brightness_like_the_layer_of_keras(factor: float) -> None:
+    images = pixels((2, 6, 7, 3))
+    changed = apply(images, {"random_brightness": {"factor": [factor, factor]}})
+    layer = keras.layers.RandomBrightness((factor, factor))
+    wanted = np.asarray(layer(images.astype(np.float32), training=True))
+    assert np.abs(changed - wanted).max() <= 0.5001
+
+
+def test_brightness_is_uniform() -> None:
+    changed = apply(np.full((2000, 1, 1, 1), 128, np.uint8), {"random_brightness": 0.4})
+    moved = np.quantile(changed.ravel().astype(int) - 128, [0, 0.25, 0.5, 0.75, 1])
+    assert np.abs(moved - 0.4 * 255 * np.linspace(-1, 1, 5)).max() < 6
+
+
+def test_contrast_follows_its_formula_and_law() -> None:
+    """About the mean of each channel, by 1 - low to 1 + high, the same for all channels."""
+    images = np.repeat(pixels((1, 9, 7, 3)), 500, axis=0)
+    changed = apply(images, {"random_contrast": {"factor": [0.2, 0.6]}}, seed=5)
+    stretches = 1 + np.random.default_rng(5).uniform(-0.2, 0.6, (500, 1, 1, 1))
+    means = images.mean(axis=(1, 2), keepdims=True)
+    wanted = (means + (images - means) * stretches).clip(0, 255)
+    assert np.abs(changed - wanted).max() <= 0.51  # Half a level by rounding.
 
 
 @settings(max_examples=10, deadline=None)

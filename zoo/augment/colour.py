@@ -1,4 +1,4 @@
-"""Augmentations of brightness and colour."""
+"""Augmentations of brightness, contrast and colour."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from zoo.augment.rng import AugmentRng, Draws, Images, Shape
+from zoo.augment.rng import AugmentRng, Draws, Images, Shape, per_image, uniform
 
 # Matrix from RGB to luma and two colour differences (NTSC's YIQ). Grey becomes (y, 0, 0).
 YIQ = np.array([[0.299, 0.587, 0.114], [0.5959, -0.2746, -0.3213], [0.2115, -0.5227, 0.3112]])
@@ -73,14 +73,66 @@ def random_color_jitter(images: Images, options: Any, draws: Draws) -> Images:
     return jittered
 
 
+def draw_random_brightness(options: Any, rng: AugmentRng, shape: Shape) -> Draws:
+    """Draws what is added to each image's values: int32 (batch,) `added`, -255 to 255."""
+    added = np.rint(255 * uniform(rng, options.factor, shape[0]))
+    return {"added": added.astype(np.int32)}
+
+
+def random_brightness(images: Images, options: Any, draws: Draws) -> Images:
+    """Adds a number to all values of each image and clips them, as Keras's RandomBrightness.
+
+    The number is rounded, so values differ from the layer's floats by at most half a level.
+    """
+    brighter = images + per_image(draws["added"].astype(np.int16))
+    clipped: Images = brighter.clip(0, 255).astype(np.uint8)
+    return clipped
+
+
+def draw_random_contrast(options: Any, rng: AugmentRng, shape: Shape) -> Draws:
+    """Draws each image's stretch, from 1 - low to 1 + high: int32 (batch,) in units of 2^-16."""
+    factor = options.factor
+    low, high = factor if isinstance(factor, tuple) else (factor, factor)
+    stretch = 1 + rng.generator.uniform(-low, high, shape[0])
+    return {"stretch": np.rint(UNIT * stretch).astype(np.int32)}
+
+
+def random_contrast(images: Images, options: Any, draws: Draws) -> Images:
+    """Stretches the values of each channel about their mean, as Keras's RandomContrast documents.
+
+    Values are rounded (halves up) and clipped; means are rounded to 2^-8. For a number f the layer
+    itself draws from 1 to 1 + f, against its documentation.
+    """
+    stretched = np.empty_like(images)
+    block = max(1, BLOCK_PIXELS // (images.shape[1] * images.shape[2]))
+    for first in range(0, len(images), block):
+        part = slice(first, first + block)
+        stretch, pixels = draws["stretch"][part, None], images[part].astype(np.int32)
+        whole, fraction = _means(pixels)
+        offset = whole * (UNIT - stretch) + UNIT // 2
+        offset += (fraction * (UNIT - stretch) + (1 << MEAN_BITS - 1)) >> MEAN_BITS
+        pixels *= stretch[:, :, None, None]
+        pixels += offset.astype(np.int32)[:, None, None]
+        pixels >>= UNIT_BITS
+        stretched[part] = pixels.clip(0, 255, out=pixels)
+    return stretched
+
+
+def _means(pixels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Returns each channel's mean, int64 (batch, channels): whole part, and fraction times 2^8."""
+    count, height, width, channels = pixels.shape
+    area = height * width
+    # A product of matrices is many times faster than a sum, and exact up to 2^53.
+    sums = np.ones(area) @ pixels.reshape(count, area, channels).astype(np.float64)
+    whole, rest = np.divmod(sums.astype(np.int64), area)
+    return whole, ((rest << MEAN_BITS) + area // 2) // area
+
+
 def _jitter(images: Images, draws: Draws) -> np.ndarray:
     """Returns float64, to be rounded down. Its integers are exact, since all are below 2^53."""
     count, height, width, channels = images.shape
-    area = height * width
-    pixels = images.reshape(count, area, channels).astype(np.float64)
-    sums = (np.ones(area) @ pixels).astype(np.int64)
-    whole, rest = np.divmod(sums, area)
-    fraction = ((rest << MEAN_BITS) + area // 2) // area
+    pixels = images.reshape(count, height * width, channels).astype(np.float64)
+    whole, fraction = _means(images)
     of_means = draws["of_means"].astype(np.int64)
     offset = draws["brightness"][:, None] - np.einsum("bi,bij->bj", whole, of_means)
     offset -= (np.einsum("bi,bij->bj", fraction, of_means) + (1 << MEAN_BITS - 1)) >> MEAN_BITS

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -29,6 +30,12 @@ class AugmentRng:
     seed: int
     epoch: int
     indices: np.ndarray
+
+
+def uniform(rng: AugmentRng, factor: Any, count: int) -> np.ndarray:
+    """Draws a number an image from a range, or from -f to f if the factor is a number f."""
+    low, high = factor if isinstance(factor, tuple) else (-factor, factor)
+    return rng.generator.uniform(low, high, count)
 
 
 def per_image(values: np.ndarray) -> np.ndarray:

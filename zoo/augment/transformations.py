@@ -10,16 +10,10 @@ from typing import Any
 
 import numpy as np
 
-from zoo.augment.rng import AugmentRng, Draws, Shape
+from zoo.augment.rng import AugmentRng, Draws, Shape, uniform
 from zoo.augment.warp import about_the_middle, as_draws
 
 CROP_TRIES = 10  # Draws of a crop's shape, as in torchvision.
-
-
-def uniform(rng: AugmentRng, factor: Any, count: int) -> np.ndarray:
-    """Draws a number an image from a range, or from -f to f if the factor is a number f."""
-    low, high = factor if isinstance(factor, tuple) else (-factor, factor)
-    return rng.generator.uniform(low, high, count)
 
 
 def draw_random_rotation(options: Any, rng: AugmentRng, shape: Shape) -> Draws:

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from zoo.augment.device import colour, erasing, geometry, mixing, rand_augment
+from zoo.augment.device import blur, colour, erasing, geometry, mixing, rand_augment
 from zoo.augment.device.warp import warp, warp_along_axes
 from zoo.recipe.fields import Choice
 from zoo.recipe.words import MIXING
@@ -34,6 +34,9 @@ DEVICE_AUGMENTATIONS: dict[str, Callable[[Tensor, Any, Draws], Tensor]] = {
     "cutout": erasing.cutout,
     "random_erasing": erasing.random_erasing,
     "random_color_jitter": colour.random_color_jitter,
+    "random_brightness": colour.random_brightness,
+    "random_contrast": colour.random_contrast,
+    "gaussian_blur": blur.gaussian_blur,
     "rand_augment": rand_augment.rand_augment,
     "mixup": mixing.mixup,
     "cutmix": mixing.cutmix,

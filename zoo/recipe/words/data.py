@@ -30,6 +30,7 @@ FILLING = {
     ),
 }
 FROM_MINUS_1_TO_1 = {"ge": -1.0, "le": 1.0}
+MAX_BLUR = 99  # The device computes each pixel of the window in turn.
 ABOVE_MINUS_1_TO_1 = {"ge": -0.99, "le": 1.0}  # At -1 the whole image would be one point.
 
 AUGMENTATIONS: dict[str, Word] = {
@@ -168,6 +169,37 @@ AUGMENTATIONS: dict[str, Word] = {
                 float, 0.0, "Stretch about grey by 1 - factor to 1 + factor.", FROM_0_TO_1
             ),
             "hue_factor": Option(float, 0.0, "Largest turn; 1 is half a turn.", FROM_0_TO_1),
+        },
+    ),
+    "random_brightness": Word(
+        "Add a random number to all values of an image",
+        options={
+            "factor": Option(
+                "factor", REQUIRED, "Share of the range of values; f is [-f, f].", FROM_MINUS_1_TO_1
+            )
+        },
+    ),
+    "random_contrast": Word(
+        "Stretch each channel about its mean by a random factor",
+        options={
+            "factor": Option(
+                "factor",
+                REQUIRED,
+                "[low, high] stretches by 1 - low to 1 + high; f is [f, f].",
+                FROM_0_TO_1,
+            )
+        },
+    ),
+    "gaussian_blur": Word(
+        "Blur with a Gaussian of random width",
+        options={
+            "kernel_size": Option(
+                int, 3, "Pixels on a side of the window, odd.", {"ge": 3, "le": MAX_BLUR}
+            ),
+            "sigma": Option(
+                "range", (0.1, 2.0), "Standard deviation in pixels.", {"ge": 0.01, "le": 1000.0}
+            ),
+            "factor": Option(float, 1.0, "Probability that an image is changed.", ABOVE_0_TO_1),
         },
     ),
     "rand_augment": Word(
