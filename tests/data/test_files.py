@@ -14,6 +14,7 @@ from PIL import Image
 from tests.pictures import encoded, noise
 from zoo.data import files as content
 from zoo.data.files import BadImage, image_format, is_image_file, read_image, read_regular
+from zoo.data.images import ImageSpec, decode
 from zoo.errors import StorageFault
 
 
@@ -40,6 +41,28 @@ def test_formats(format: str) -> None:
 )
 def test_heads(head: bytes, format: str | None) -> None:
     assert image_format(head) == format
+
+
+@pytest.mark.parametrize(
+    "content, meaning",
+    [
+        (b"version https://git-lfs.github.com/spec/v1\noid sha256:ab\nsize 9\n", "git lfs pull"),
+        (b"/annex/objects/SHA256E-s9--ab.jpg\n", "git annex get"),
+        (b"\n<!DOCTYPE HTML><title>404", "a web page"),
+        (b"\xef\xbb\xbf<HTML>", "a web page"),
+        (b'{"error": "not found"}', "a JSON text"),
+        (b"<svg xmlns='x'/>", "SVG"),
+        (b"%PDF-1.4", "a PDF file"),
+        (b"PK\3\4" + b"x" * 99, "a ZIP archive"),
+        (b"\0\0\0\x18ftypisom\0\0\0\0isomavc1", "a film"),
+        (b"\0" * 2000, "nothing but zero bytes"),
+        (b"a cat", "not an image of a known format"),
+        (b"\x89PNG\r\n\x1a\n" + b"\0" * 99, "broken|known format|corrupt"),
+    ],
+)
+def test_what_lies_in_the_place_of_an_image(content: bytes, meaning: str) -> None:
+    with pytest.raises(BadImage, match=meaning):
+        decode(content, ImageSpec(8, 8, 3))
 
 
 def test_the_content_decides(tmp_path: Path) -> None:

@@ -116,8 +116,14 @@ def test_refused(tmp_path: Path, files: list[str], message: str) -> None:
 
 
 def test_missing_or_no_folder(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match="does not exist"):
+    with pytest.raises(DataError, match="does not exist") as caught:
         read(tmp_path / "none")
+    assert "variables" not in str(caught.value)
+    for path in ("$HOME/pets", "${DATA}/pets", r"%USERPROFILE%\pets"):
+        with pytest.raises(
+            DataError, match=r"variables \(\$HOME, %USERPROFILE%\) are not replaced"
+        ):
+            read(tmp_path / path)
     with pytest.raises(DataError, match="is not a folder"):
         read(touch(tmp_path, "file") / "file")
     with pytest.raises(DataError, match="does not exist"):

@@ -62,6 +62,17 @@ def test_the_cause_counts_but_no_harmless_one() -> None:
     assert fault_of(raised(OSError("no number"))) is None
 
 
+def test_the_disk_of_temporary_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """They are written first: a message that named the export's disk alone was contradictory."""
+    free = {tmp_path: 59_000_000_000, Path("/full"): 500}
+    monkeypatch.setattr(storage, "free_disk", free.get)
+    monkeypatch.setattr("tempfile.gettempdir", lambda: "/full")
+    told = str(storage.fault(errno.ENOSPC, tmp_path))
+    assert "(59.0 GB free, but 500 bytes in /full, for temporary files: set TMPDIR" in told
+    free[tmp_path] = 9000
+    assert "for temporary files" not in str(storage.fault(errno.ENOSPC, tmp_path))
+
+
 def test_a_working_directory_that_was_deleted(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -199,7 +199,8 @@ def test_chained_aliases_do_not_exhaust_the_stack() -> None:
     "data, message",
     [
         (b"name: caf\xe9\n", "not a text file: byte 9 is not UTF-8. Save it as UTF-8."),
-        ("name: a\n".encode("utf-16"), "not a text file: byte 0 is not UTF-8"),
+        ("name: a\n".encode("utf-16"), "the text is UTF-16, as PowerShell's `>`"),
+        (b"\x1f\x8b\x08\0\0", "not a text file but compressed (gzip). Unpack it."),
         (b"#" * (MAX_BYTES + 1), "file too large. Expected at most 16,777,216 bytes"),
     ],
 )
@@ -209,6 +210,25 @@ def test_refused_files(tmp_path: Path, data: bytes, message: str) -> None:
     with pytest.raises(RecipeError) as caught:
         read_file(file)
     assert str(caught.value).startswith(f"{file}: {message}")
+
+
+@pytest.mark.parametrize(
+    "text, message",
+    [
+        ("name: a\n".encode("utf-16-le").decode(), "U+0000 is not allowed; the file looks like UT"),
+        ("name: a\0\n", "U+0000 is not allowed."),
+        (
+            "data:\n  source:\xa0digits\n  size: 8\n",
+            "line 2 holds U+00A0, which looks like a space",
+        ),
+        ("data:\n  a: 1\n\u3000 source: digits\n  b: 8\n", "line 3 holds U+3000, which looks"),
+        ("data: [\n", "found '<stream end>'."),
+    ],
+)
+def test_what_is_not_seen_in_an_editor(text: str, message: str) -> None:
+    with pytest.raises(RecipeError) as caught:
+        read_text(text)
+    assert message in f"{caught.value}."
 
 
 def test_files_that_cannot_be_read(tmp_path: Path) -> None:

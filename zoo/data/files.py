@@ -52,6 +52,23 @@ _BRANDS = {
 _GENERIC_BRANDS = (b"mif1", b"msf1", b"miaf")
 
 
+# What lies in the place of an image by mistake: how the file begins, in lower case -> what it is.
+_MISTAKEN = {
+    b"version https://git-lfs": "a pointer of Git LFS, not the image itself: run `git lfs pull`",
+    b"/annex/objects/": "a pointer of git-annex, not the image itself: run `git annex get .`",
+    b"<!doctype html": "a web page, not an image: its download failed",
+    b"<html": "a web page, not an image: its download failed",
+    b"<svg": "SVG, which is not read; convert the file to PNG or JPEG",
+    b"<?xml": "XML (SVG or another), not an image; convert it to PNG or JPEG",
+    b"{": "a JSON text, not an image: its download may have failed",
+    b"%pdf": "a PDF file, not an image; save its pages as PNG or JPEG",
+    b"pk\x03\x04": "a ZIP archive, not an image; unpack it",
+    b"\x1f\x8b": "compressed by gzip, not an image; unpack it",
+    b"\x93numpy": "a NumPy array, not an image; save it as PNG",
+    b"\x1a\x45\xdf\xa3": "a film, not an image",
+}
+
+
 class BadImage(ValueError):
     """An image cannot be used; the message is a short reason."""
 
@@ -82,6 +99,19 @@ def _by_brand(head: bytes) -> str | None:
             if head[at : at + 4] in _BRANDS:
                 return _BRANDS[head[at : at + 4]]
         return "HEIC"
+    return None
+
+
+def mistaken_for_image(content: bytes) -> str | None:
+    """Says what a file is that is no image though it is named like one; None if unknown."""
+    head = content[:HEAD_BYTES].lstrip(b"\xef\xbb\xbf \t\r\n").lower()
+    for start, meaning in _MISTAKEN.items():
+        if head.startswith(start):
+            return meaning
+    if content[4:8] == b"ftyp" or (content[:4] == b"RIFF" and content[8:11] == b"AVI"):
+        return "a film, not an image"
+    if content and not content.strip(b"\0"):
+        return "nothing but zero bytes: a copy or a disk failed"
     return None
 
 

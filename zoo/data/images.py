@@ -15,7 +15,7 @@ import numpy as np
 from PIL import Image, UnidentifiedImageError
 
 from zoo.data import exif, tiff
-from zoo.data.files import HEAD_BYTES, image_format, read_image
+from zoo.data.files import HEAD_BYTES, image_format, mistaken_for_image, read_image
 from zoo.data.image_content import Content, measured
 from zoo.data.levels import to_8_bits
 from zoo.data.opening import FORMATS, opened
@@ -83,7 +83,9 @@ def decode(source: Path | bytes, spec: ImageSpec, *, measure: bool = False) -> D
     except UnidentifiedImageError:
         kind = tiff.unread_kind(content) if image_format(content[:HEAD_BYTES]) == "TIFF" else None
         raise BadImage(
-            kind or f"not an image of a known format ({', '.join(FORMATS)}), or a broken header"
+            kind
+            or mistaken_for_image(content)
+            or f"not an image of a known format ({', '.join(FORMATS)}), or a broken header"
         ) from None
     except Exception as error:  # Pillow's readers raise errors of any class on broken files.
         raise BadImage(_reason(error)) from None

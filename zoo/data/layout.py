@@ -7,6 +7,7 @@ options give the same layout on every machine.
 from __future__ import annotations
 
 import os
+import re
 import stat
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -26,6 +27,8 @@ from zoo.recipe.source import Folder
 from zoo.text.printable import quoted
 
 DEFAULT_SHARE = 0.1
+_VARIABLE = re.compile(r"\$\{?\w|%\w+%")
+_VARIABLES = ": variables ($HOME, %USERPROFILE%) are not replaced; ~ is the home folder"
 
 
 @dataclass(frozen=True)
@@ -167,7 +170,7 @@ def open_tree(options: Folder) -> Tree:
         missing = f": it is {unreachable(path, error)}" if path.is_symlink() else ""
         raise DataError(
             f"the folder {quoted(path)} does not exist{missing}. {EXPECTED}; check "
-            "data.source.folder"
+            f"data.source.folder{_VARIABLES if _VARIABLE.search(options.path) else ''}"
         ) from None
     except (OSError, ValueError) as error:
         reason = unreachable(path, error)

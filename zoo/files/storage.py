@@ -10,6 +10,7 @@ from __future__ import annotations
 import errno
 import os
 import shutil
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -38,6 +39,7 @@ REASONS = {
 _PERMISSION = ("permission is denied", "Change the owner or the permissions of its folder")
 _DENIED = {errno.EACCES: _PERMISSION, errno.EPERM: _PERMISSION}
 _ONLY_WRITES = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS)
+LITTLE = 2**20  # Free bytes with which a disk counts as full.
 MAX_CHAIN = 20  # Exceptions looked at, from the one that was raised to the first.
 
 
@@ -159,7 +161,7 @@ def _limits(code: int, file: Path | None) -> list[str]:
     """Return what is free, or the limit that was met, if that is known."""
     if code == errno.ENOSPC and file is not None:
         free = free_disk(file)
-        return [] if free is None else [f"{size_text(free)} free"]
+        return [] if free is None else [f"{size_text(free)} free", *_full_temporary_folder(free)]
     if code not in (errno.EFBIG, errno.EMFILE):
         return []
     try:
@@ -171,6 +173,22 @@ def _limits(code: int, file: Path | None) -> list[str]:
     if limit == resource.RLIM_INFINITY:
         return []
     return [f"the limit is {size_text(limit) if of_size else limit}"]
+
+
+def _full_temporary_folder(free: int) -> list[str]:
+    """Return what is free for temporary files, if it is they that had no space.
+
+    Args:
+        free: bytes on the disk that was to be written to.
+    """
+    try:
+        folder = Path(tempfile.gettempdir())
+    except FileNotFoundError:  # No folder for them can be written to.
+        return []
+    left = free_disk(folder)
+    if left is None or not left < LITTLE <= free:
+        return []
+    return [f"but {size_text(left)} in {folder}, for temporary files: set TMPDIR to another folder"]
 
 
 def code_in(text: str) -> int | None:

@@ -195,27 +195,29 @@ def unknown_key(path: KeyPath) -> str:
     word = str(path[-1])
     block = str(path[-2]) if len(path) > 1 else ""
     remark = REMARKS.get(word.lower()) or REMARKS.get(f"{block}.{word.lower()}")
-    hint = f"{remark}." if remark else near(word, names)
+    hint = f"{remark}." if remark else _belongs(word, _homes(path[:-1]))
     if hint == ".":
-        hint = _elsewhere(str(path[-1]), path[:-1])
+        hint = near(word, names)
+    if hint == ".":
+        wanted = (meanings(word.lower())[:1] or (word,))[0]
+        hint = _belongs(wanted, (*_homes(path[:-1]), *_homes(())))
     return f"unknown key{hint} {_one_of(names)}"
 
 
-def _elsewhere(word: str, block: KeyPath) -> str:
-    """The end of a sentence that says where a key belongs, other than in a block; `.` if nowhere.
+def _belongs(word: str, homes: Iterable[KeyPath]) -> str:
+    """The end of a sentence that says where a key belongs; `.` if nowhere.
 
     Args:
         word: the key.
-        block: where it was given.
+        homes: paths of the blocks that are looked at.
     """
-    wanted = meanings(word.lower())[:1] or (word,)
-    for path in (*_homes(block), *_homes(())):
+    for path in homes:
         model = model_at(path)
-        if model and wanted[0] in model.model_fields and not issubclass(model, Choice):
+        if model and word in model.model_fields and not issubclass(model, Choice):
             parent = model_at(path[:-1])
             # Several words of a choice may have the option: name the choice.
             home = path[:-1] if parent and issubclass(parent, Choice) else path
-            return f"; '{wanted[0]}' belongs in {dotted(home)}."
+            return f"; '{word}' belongs in {dotted(home)}."
     return "."
 
 

@@ -15,6 +15,8 @@ from zoo.recipe.shown import cut
 
 # What YAML's text must not hold (yaml.org/spec/1.2.2, 5.1), and halves of UTF-16 pairs.
 _NOT_ALLOWED = re.compile("[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+# Spaces that look like one and are none in YAML: pages and word processors put them into examples.
+_OTHER_SPACE = re.compile("[\u00a0\u1680\u2000-\u200b\u202f\u205f\u3000]")
 _QUOTED = re.compile(r'"((?:[^"\\]|\\.)*)("|$)')
 _WINDOWS = re.compile(r"[A-Za-z]:\\|\\\\\w|[\w.]+\\\w")
 _NUMBER = re.compile(r"\\(?:u[0-9a-fA-F]{4}|U[0-9a-fA-F]{8})")
@@ -34,6 +36,8 @@ def require_allowed_characters(text: str, file: str | None) -> None:
     found = _NOT_ALLOWED.search(text)
     if found:
         message = f"not valid YAML: character U+{ord(found[0]):04X} is not allowed"
+        if found[0] == "\0" and text.count("\0") > len(text) // 4:
+            message += "; the file looks like UTF-16. Save it as UTF-8"
         line = text.count("\n", 0, found.start()) + 1
         raise RecipeError([Problem(message=message, file=file, line=line)])
 
@@ -60,8 +64,41 @@ def syntax_error(error: Exception, text: str, file: str | None) -> RecipeError:
         message = f"not valid YAML: {cut_reason(reason)}"
         if "'\\t'" in reason or "cannot start any token" in reason and "\t" in text:
             message += "; indent with spaces, not tabs"
+        message += _about_spaces(lines, number)
     line = None if number is None else number + 1
     return RecipeError([Problem(message=message, file=file, line=line)])
+
+
+def encoding_error(start: bytes, at: int) -> str:
+    """Says what a file is that is not UTF-8.
+
+    Args:
+        start: its first bytes.
+        at: the first byte that is not UTF-8.
+    """
+    if start.startswith((b"\xff\xfe", b"\xfe\xff")):
+        return (
+            "the text is UTF-16, as PowerShell's `>` and some editors on Windows write it. Save it "
+            "as UTF-8."
+        )
+    kinds = {b"\x1f\x8b": "gzip", b"BZh": "bzip2", b"\xfd7zXZ": "xz", b"PK": "a ZIP archive"}
+    kind = next((kinds[head] for head in kinds if start.startswith(head)), None)
+    if kind:
+        return f"not a text file but compressed ({kind}). Unpack it."
+    return f"not a text file: byte {at} is not UTF-8. Save it as UTF-8."
+
+
+def _about_spaces(lines: list[str], number: int | None) -> str:
+    """Names the first odd space in the line of an error, or in the one before it."""
+    for index in (number, (number or 0) - 1):
+        if index is not None and 0 <= index < len(lines):
+            found = _OTHER_SPACE.search(lines[index])
+            if found:
+                return (
+                    f"; line {index + 1} holds U+{ord(found[0]):04X}, which looks like a space but "
+                    "is none in YAML: type it again"
+                )
+    return ""
 
 
 def cut_reason(reason: str) -> str:

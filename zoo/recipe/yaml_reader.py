@@ -16,7 +16,7 @@ import yaml
 
 from zoo.errors import Problem, RecipeError
 from zoo.recipe.shown import cut
-from zoo.recipe.yaml_errors import require_allowed_characters, syntax_error
+from zoo.recipe.yaml_errors import encoding_error, require_allowed_characters, syntax_error
 
 # A run's recipe has every default written out, forty values for a stage of one: what a recipe of a
 # page comes to, `draft.checked` holds to the same limits.
@@ -89,11 +89,12 @@ def read_file(path: Path) -> Document:
                 f"file too large. Expected at most {MAX_BYTES:,} bytes. Received {size:,}; "
                 "a recipe is a page of text: is this the right file?"
             )
-        text = path.read_bytes().decode("utf-8-sig")
+        content = path.read_bytes()
+        text = content.decode("utf-8-sig")
     except OSError as error:
         raise fail(f"cannot be read: {error.strerror or error}") from None
     except UnicodeDecodeError as error:
-        raise fail(f"not a text file: byte {error.start} is not UTF-8. Save it as UTF-8.") from None
+        raise fail(encoding_error(content, error.start)) from None
     return read_text(text, str(path))
 
 
