@@ -13,6 +13,7 @@ from tuning import tables
 from tuning.journal import read_trials
 from tuning.progress import SearchProgress
 from tuning.search import SearchResult, SearchSettings, begin, resume, with_proposal
+from zoo.cli.options import RUNS, require_no_move
 from zoo.cli.output import Output
 from zoo.errors import StorageFault, UsageError
 from zoo.recipe.monitors import lower_is_better
@@ -25,7 +26,7 @@ def tune(
     recipe: str | None,
     overrides: Sequence[str],
     resumed: str | None,
-    folder: Path,
+    folder: Path | None,
     workers: int | None,
     plots: bool,
     tensorboard: bool,
@@ -38,7 +39,7 @@ def tune(
         recipe: a path or a name; None to resume a search with its own recipe.
         overrides: `--set`.
         resumed: folder of the search to resume; None to begin one.
-        folder: where run folders go.
+        folder: where run folders go; None for the default.
         workers: number of processes; None for the default.
         plots: draw figures.
         tensorboard: write HParams.
@@ -50,6 +51,8 @@ def tune(
     """
     if recipe is None and resumed is None:
         raise UsageError("Expected a RECIPE, or --resume FOLDER.")
+    if resumed is not None:
+        require_no_move(folder, Path(resumed).expanduser())
     more_trials = _more_trials(trials, resumed)
     if workers is not None and resumed is not None:
         raise UsageError(
@@ -69,7 +72,7 @@ def tune(
                     "note: the recipe has no tune: block; learning rate and weight decay are "
                     "searched. The proposed block is in recipe.yaml of the search's folder."
                 )
-            result = begin(template, folder, settings)
+            result = begin(template, folder or RUNS, settings)
         elif recipe is None:
             result = resume(resumed, settings, overrides=overrides, more_trials=more_trials)
         else:

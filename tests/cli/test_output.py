@@ -51,6 +51,27 @@ def test_no_run_is_2(tmp_path: Path, verb: tuple[str, ...]) -> None:
     require_error_document(call(*verb, tmp_path, "--json"), 2, "run", "is not a run folder")
 
 
+@pytest.mark.parametrize("verb, file", [("train", "run.json"), ("tune", "tune.json")])
+def test_out_is_not_ignored_with_resume(tmp_path: Path, verb: str, file: str) -> None:
+    folder = tmp_path / "runs" / "a" / "1"
+    folder.mkdir(parents=True)
+    (folder / file).write_text("{}", encoding="utf-8")
+    resume = (verb, "--resume", folder, "--out")
+    require_error(call(*resume, tmp_path / "x"), 2, "what is resumed stays in its folder")
+    require_error(call(*resume, tmp_path / "runs"), 2, "lacks")
+
+
+def test_which_of_several_runs_is_told(tmp_path: Path) -> None:
+    for name in "12":
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "run.json").write_text("{}", encoding="utf-8")
+    told = f"run       {tmp_path / '2'}, the newest in {tmp_path}"
+    result = call("evaluate", tmp_path)
+    require_error(result, 2, "lacks")
+    assert told in result.stderr
+    assert told not in call("evaluate", tmp_path / "2").stderr
+
+
 def test_ctrl_c_is_130(monkeypatch: pytest.MonkeyPatch) -> None:
     def stopped() -> None:
         raise KeyboardInterrupt

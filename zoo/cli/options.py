@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from zoo.errors import UsageError
+
 if TYPE_CHECKING:
     from zoo.artifact.trained_run import TrainedRun
 
@@ -39,6 +41,12 @@ DataSourceOption = Annotated[
 OutOption = Annotated[
     Path, typer.Option("--out", help="Folder in which the run folder is created.")
 ]
+# Of verbs that resume, too: None where the command line leaves it out.
+NewOutOption = Annotated[
+    Path | None,
+    typer.Option("--out", help="Folder in which the run folder is created.", show_default="runs"),
+]
+RUNS = Path("runs")
 JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON document on stdout.")]
 DebugOption = Annotated[bool, typer.Option("--debug", help="Show the traceback of every error.")]
 QuietOption = Annotated[bool, typer.Option("-q", "--quiet", help="Print only results and errors.")]
@@ -55,7 +63,8 @@ def open_trained_run(
     Args:
         path: the RUN argument.
         overrides: changes of `data.source`.
-        say: told in a line which backend was taken, if that is news to the user.
+        say: told in a line which backend was taken, and which of several runs, if that is news to
+            the user.
 
     Raises:
         RunError: the path is not a run folder, or the run holds no trained model.
@@ -65,8 +74,22 @@ def open_trained_run(
     from zoo.rundir import Run
 
     run = Run.open(path)
+    if say is not None and run.folder != Path(path).expanduser():
+        say(f"run       {run}, the newest in {path}")
     run.require_model()
     backend.prepare(deterministic=False, say=say)
     from zoo.artifact.trained_run import TrainedRun
 
     return TrainedRun(run, overrides)
+
+
+def require_no_move(out: Path | None, resumed: Path) -> None:
+    """Require that `--out`, if given with `--resume`, is where the resumed folder lies.
+
+    Raises:
+        UsageError: it is elsewhere.
+    """
+    if out is not None and out.resolve() not in resumed.resolve().parents:
+        raise UsageError(
+            f"--out {out}: what is resumed stays in its folder, {resumed}. Leave --out out."
+        )

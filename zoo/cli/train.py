@@ -12,12 +12,14 @@ import typer
 
 from zoo.cli.app import app
 from zoo.cli.options import (
+    RUNS,
     DebugOption,
     JsonOption,
+    NewOutOption,
     OptionalRecipeArgument,
-    OutOption,
     QuietOption,
     SetOption,
+    require_no_move,
 )
 from zoo.cli.output import Output
 from zoo.errors import Diverged, StorageFault, UsageError
@@ -53,7 +55,7 @@ def train(
             "deviation.",
         ),
     ] = None,
-    out: OutOption = Path("runs"),
+    out: NewOutOption = None,
     tensorboard: Annotated[
         bool | None,
         typer.Option(
@@ -197,7 +199,7 @@ def _train(
     recipe: str | None,
     overrides: Sequence[str],
     resume: str | None,
-    folder: Path,
+    folder: Path | None,
     given: Mapping[str, bool | None],
 ) -> tuple[Run, dict[str, bool]]:
     """Train a recipe or resume a run; whatever is cheap is checked before Keras is imported.
@@ -207,7 +209,7 @@ def _train(
         recipe: a path or a name; None to resume.
         overrides: `--set`.
         resume: the run to resume; None to train.
-        folder: where run folders go.
+        folder: where run folders go; None for the default.
         given: flags of what to do at the end; None where the command line leaves them out.
 
     Returns:
@@ -224,9 +226,10 @@ def _train(
     if resume is None:
         loaded = recipes.load(str(recipe), overrides, out.warn, out.note)
         require_memory(loaded)
-        require_writable(folder)
+        require_writable(folder or RUNS)
     else:
         resumed = Run.open(resume)
+        require_no_move(folder, resumed.folder)
         info = resumed.started_info()
         read_recipe_text(resumed)  # Refuses all but a regular file. Edits are looked for later.
         loaded = recipes.load(str(resumed.recipe_file))
@@ -240,7 +243,7 @@ def _train(
 
     settings = Settings(console=out.console(), tensorboard=flags["tensorboard"], flags=flags)
     if resume is None:
-        run = begin_training(loaded, folder, settings)
+        run = begin_training(loaded, folder or RUNS, settings)
     else:
         run = resume_training(resume, settings, overrides)
     info = run.started_info()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -11,8 +10,8 @@ from zoo.cli.app import app
 from zoo.cli.options import (
     DebugOption,
     JsonOption,
+    NewOutOption,
     OptionalRecipeArgument,
-    OutOption,
     QuietOption,
     SetOption,
 )
@@ -43,7 +42,7 @@ def tune(
             help="Number of worker processes (default: one per GPU, or one without a GPU).",
         ),
     ] = None,
-    out: OutOption = Path("runs"),
+    out: NewOutOption = None,
     plots: Annotated[
         bool, typer.Option("--plots", help="Also draw the trials as PNG files.")
     ] = False,
