@@ -38,3 +38,17 @@ def test_the_gain_of_a_head(tmp_path: Path) -> None:
     gain = loss.head_confidence(subject).head_gain
     kernel = np.asarray(subject.start.get_layer("logits").kernel)
     assert gain == pytest.approx(3 * 0.1 * kernel.shape[0] ** 0.5, rel=0.3)
+
+
+def test_decay_by_path_is_no_fault(tmp_path: Path) -> None:
+    """Shifts that the recipe decays, and kernels with a rate of their own, are left out."""
+    subject = healthy_subject(
+        tmp_path,
+        "train.optimizer={TorchSGD: {learning_rate: 0.1, weight_decay: 0.01}}",
+        "train.learning_rate_factors=[{pattern: gamma, weight_decay: 0.5}, "
+        "{pattern: ^logits/kernel, factor: 8}]",
+    )
+    numbers = loss.regularisation(subject)
+    assert numbers.wrongly_decayed == []
+    assert numbers.shrink_measured == pytest.approx(1 - 0.1 * 0.01, rel=1e-5)
+    assert numbers.shrink_measured == pytest.approx(numbers.shrink_expected, rel=1e-5)
