@@ -64,6 +64,21 @@ def test_every_epoch_is_a_permutation(
         assert sizes[:-1] == [size] * (len(sizes) - 1)
 
 
+@FEW
+@given(st.integers(1, 60), st.integers(1, 70), st.booleans(), st.integers(1, 20))
+def test_epochs_of_other_lengths_have_the_same_batches(
+    count: int, size: int, drop_remainder: bool, steps: int
+) -> None:
+    """Passes go on over the ends of epochs: only where epochs end is another."""
+    of_passes = Batches(numbered(count), size, 5, MIX[:1], drop_remainder)
+    given = Batches(numbered(count), size, 5, MIX[:1], drop_remainder, steps_per_epoch=steps)
+    assert (given.steps_per_epoch, given.steps_per_pass) == (steps, of_passes.steps_per_epoch)
+    assert given.images_per_step == of_passes.images_per_step
+    for step in range(25):
+        assert equal(given(step), of_passes(step))
+        assert given.size(step) == of_passes.size(step) == len(given(step)[0])
+
+
 def test_images_keep_their_labels() -> None:
     batches = Batches(numbered(50), 8, 0)
     for step in range(2 * batches.steps_per_epoch):

@@ -1,9 +1,9 @@
 """Builds a training batch: the images of one step, augmented, with labels and weights.
 
 Training batches are a pure function of (seed, step), so a killed run resumes exactly and any thread
-may make any step's batch at any time. Step `s` lies in epoch `s // steps_per_epoch`. A generator
-keyed by a hash of (seed, epoch) draws the epoch's order; one keyed by (seed, step) draws the
-augmentation. `Batches.__call__` builds a training batch from start to end.
+may make any step's batch at any time. Step `s` lies in pass `s // steps_per_pass` over the images.
+A generator keyed by a hash of (seed, pass) draws the order of the pass; one keyed by (seed, step)
+draws the augmentation. `Batches.__call__` builds a training batch from start to end.
 """
 
 from __future__ import annotations
@@ -44,12 +44,15 @@ class Batches:
         batch_size: images per step.
         seed: seed of the run.
         augment: the recipe's augmentations, in their order.
-        drop_remainder: whether an epoch leaves out a last batch that is not full.
+        drop_remainder: whether a pass leaves out a last batch that is not full.
         num_classes: number of classes; needed where an augmentation mixes labels.
         class_weights: float (classes,), weight of each class; None for no weights.
+        steps_per_epoch: number of batches of an epoch; None for those of a pass. Where they differ,
+            passes follow each other without regard to epochs.
 
     Attributes:
         steps_per_epoch: number of batches of an epoch.
+        steps_per_pass: number of batches in which each image comes once.
         mixes_labels: whether an augmentation mixes labels.
         error: the last error of a call, since Keras or tf.data may wrap the one that is raised.
     """
@@ -63,6 +66,7 @@ class Batches:
         drop_remainder: bool = False,
         num_classes: int = 0,
         class_weights: np.ndarray | None = None,
+        steps_per_epoch: int | None = None,
     ) -> None:
         self.split = split
         self.batch_size = batch_size
@@ -72,7 +76,8 @@ class Batches:
         self.num_classes = num_classes
         self.class_weights = class_weights
         full, remainder = divmod(len(split), batch_size)
-        self.steps_per_epoch = full if drop_remainder and full else full + bool(remainder)
+        self.steps_per_pass = full if drop_remainder and full else full + bool(remainder)
+        self.steps_per_epoch = steps_per_epoch or self.steps_per_pass
         self.error: Exception | None = None
         self._order = lru_cache(maxsize=2)(self._draw_order)
 
@@ -147,28 +152,28 @@ class Batches:
 
     def indices(self, step: int) -> np.ndarray:
         """Indices in the split of the images of a step, int (batch,)."""
-        epoch, position = divmod(step, self.steps_per_epoch)
-        return self._order(epoch)[position * self.batch_size : (position + 1) * self.batch_size]
+        number, position = divmod(step, self.steps_per_pass)
+        return self._order(number)[position * self.batch_size : (position + 1) * self.batch_size]
 
-    def _draw_order(self, epoch: int) -> np.ndarray:
-        return self._generator("order", epoch).permutation(len(self.split))
+    def _draw_order(self, number: int) -> np.ndarray:
+        return self._generator("order", number).permutation(len(self.split))
 
     def _augment_rng(self, step: int, indices: np.ndarray) -> AugmentRng:
-        epoch = step // self.steps_per_epoch
-        return AugmentRng(self._generator("augment", step), self.seed, epoch, indices)
+        number = step // self.steps_per_pass
+        return AugmentRng(self._generator("augment", step), self.seed, number, indices)
 
     def _generator(self, *names: str | int) -> np.random.Generator:
         return np.random.Generator(np.random.Philox(key=seeds.derive(self.seed, *names, bits=128)))
 
     def size(self, step: int) -> int:
         """Number of images in the batch of a step."""
-        position = step % self.steps_per_epoch
+        position = step % self.steps_per_pass
         return min(self.batch_size, len(self.split) - position * self.batch_size)
 
     @property
     def images_per_step(self) -> float:
-        """Mean number of images per step over an epoch, its last batch included."""
-        steps = range(self.steps_per_epoch)
+        """Mean number of images per step over a pass, its last batch included."""
+        steps = range(self.steps_per_pass)
         return sum(map(self.size, steps)) / len(steps)
 
 

@@ -120,7 +120,8 @@ STATES = [
      "train.learning_rate_factors=[{pattern: ^fc1_bn/beta, factor: 2, until_epoch: 2, "
      "linear_fall: true, weight_decay: 0.1}]",
      "data.augment=[{cutout: {size: 3, value: mean, inside: true}}]"),
-    ("train.gradient_accumulation_steps=4", "train.optimizer=Adafactor"),
+    ("train.gradient_accumulation_steps=4", "train.optimizer=Adafactor",
+     "train.steps_per_epoch=7"),
 ]  # fmt: skip
 
 

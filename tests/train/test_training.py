@@ -256,6 +256,26 @@ def test_the_schedule_reduce_on_plateau(tmp_path: Path, loop: str, policy: str) 
     assert [row["learning_rate"] for row in rows] == pytest.approx(wanted)
 
 
+@pytest.mark.backend
+@pytest.mark.parametrize("steps, loop", [(3, "host"), (7, "device")])
+def test_epochs_of_so_many_steps(tmp_path: Path, steps: int, loop: str) -> None:
+    """Less than a pass of five steps, or more: the same steps, validated at other times."""
+    schedule = "train.schedule={step: {at_epochs: [2], factor: 0.5}}"
+    recipe = tiny(
+        tmp_path, LINEAR, "train.epochs=3", f"train.steps_per_epoch={steps}", schedule,
+        f"train.loop={loop}",
+    )  # fmt: skip
+    run = train(recipe, tmp_path / "runs")
+    info, rows = run.info(), run.rows()
+    assert [row["step"] for row in rows] == [steps, 2 * steps, 3 * steps]
+    assert (info["epochs"], info["steps"], info["stopped_early"]) == (3, 3 * steps, False)
+    assert [row["learning_rate"] for row in rows] == pytest.approx([0.01, 0.005, 0.005])
+    # The mean over the images of these steps, as that of a run whose one epoch they are.
+    one = tiny(tmp_path, LINEAR, "train.epochs=1", f"train.steps_per_epoch={steps}")
+    (first,) = train(one, tmp_path / "one").rows()
+    assert first["loss"] == pytest.approx(rows[0]["loss"], rel=1e-6)
+
+
 # Mixed labels, weighted classes.
 
 

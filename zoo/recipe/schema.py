@@ -136,7 +136,14 @@ def _text(value: object) -> object:
 class Train(Model):
     """How the network is trained."""
 
-    epochs: Epochs = Field(description="Passes over the training images.")
+    epochs: Epochs = Field(
+        description="Passes over the training images, unless steps_per_epoch is given."
+    )
+    steps_per_epoch: Count | None = Field(
+        None,
+        description="Steps until the next validation, which count as an epoch, also in schedules; "
+        "none: those of a pass over the training images.",
+    )
     batch_size: Width = Field(32, description="Images in a step.")
     drop_remainder: bool = Field(
         False, description="Leave out the last batch of an epoch if it is not full."

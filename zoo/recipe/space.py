@@ -22,6 +22,7 @@ FIXED: dict[KeyPath, str] = {
     ("name",): "a name changes nothing.",
     ("seed",): "seeds are drawn: each stage has its own, and tune.confirm trains with several.",
     ("train", "epochs"): "set epochs in tune.stages instead.",
+    ("train", "steps_per_epoch"): "set epochs in tune.stages instead; trials are of one length.",
     ("train", "monitor"): "set tune.objective instead.",
     ("train", "deterministic"): "it holds for the whole search.",
     ("evaluate",): "a search never sees the test split.",

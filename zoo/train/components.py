@@ -43,6 +43,7 @@ def training_batches(recipe: Recipe, data: Splits) -> Batches:
         recipe.train.drop_remainder,
         len(data.class_names),
         class_weights(recipe, data),
+        recipe.train.steps_per_epoch,
     )
 
 

@@ -162,7 +162,7 @@ def batch_norm(subject: Subject) -> BatchNormConfig:
                     redundant_bias=use_bias,
                 )
             )
-    last = batches.size(batches.steps_per_epoch - 1)
+    last = batches.size(batches.steps_per_pass - 1)
     return BatchNormConfig(
         layers=rows,
         steps=train.epochs * batches.steps_per_epoch,

@@ -155,4 +155,5 @@ class Subject:
             train.drop_remainder,
             self.classes,
             class_weights(recipe, self.data),
+            train.steps_per_epoch,
         )
