@@ -18,7 +18,7 @@ from zoo.serve.json_reader import parse
 from zoo.serve.protocol import answer, parse_predict
 from zoo.serve.signature import DTYPES, PREDICT, Signature, TensorInfo
 from zoo.serve.status import HTTP, StatusError, clean_message, refusal_reason
-from zoo.serve.tensors import MAX_DIMENSIONS, decode_base64, quoted, tensor, to_array
+from zoo.serve.tensors import MAX_DIMENSIONS, decode_base64, excerpt, tensor, to_array
 
 NUMBERS = sorted(DTYPES.keys() - {"string"})
 
@@ -190,11 +190,11 @@ def test_depth_is_bounded() -> None:
 
 
 def test_long_values_are_cut_in_errors() -> None:
-    assert len(quoted(list(range(100_000)))) < 300
+    assert len(excerpt(list(range(100_000)))) < 300
     deep: Any = "x"
     for _ in range(900):
         deep = [deep]
-    assert len(quoted(deep)) < 300
+    assert len(excerpt(deep)) < 300
 
 
 def test_numbers_that_are_none_are_written_beside_others() -> None:
