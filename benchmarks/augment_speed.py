@@ -49,6 +49,7 @@ STEPS: list[Any] = [
     "gaussian_blur",
     {"gaussian_blur": 9},
     "rand_augment",
+    "trivial_augment",
     "mixup",
     "cutmix",
 ]

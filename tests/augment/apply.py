@@ -43,6 +43,7 @@ STEPS: list[Any] = [
     {"random_contrast": 0.7},
     {"gaussian_blur": {"kernel_size": 5, "factor": 0.8}},
     {"rand_augment": {"num_ops": 3, "factor": 1.0}},
+    "trivial_augment",
 ]
 
 

@@ -33,7 +33,16 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from zoo.augment import blur, colour, erasing, geometry, mixing, rand_augment, transformations
+from zoo.augment import (
+    blur,
+    colour,
+    erasing,
+    geometry,
+    mixing,
+    rand_augment,
+    transformations,
+    trivial_augment,
+)
 from zoo.augment.rng import AugmentRng, Draws, Images, Shape
 from zoo.augment.warp import warp
 from zoo.recipe.fields import Choice
@@ -78,6 +87,9 @@ AUGMENTATIONS: dict[str, Augmentation] = {
     "random_contrast": Augmentation(colour.draw_random_contrast, colour.random_contrast),
     "gaussian_blur": Augmentation(blur.draw_gaussian_blur, blur.gaussian_blur),
     "rand_augment": Augmentation(rand_augment.draw_rand_augment, rand_augment.rand_augment),
+    "trivial_augment": Augmentation(
+        trivial_augment.draw_trivial_augment, trivial_augment.trivial_augment
+    ),
     "mixup": Augmentation(mixing.draw_mixup, mixing.mixup),
     "cutmix": Augmentation(mixing.draw_cutmix, mixing.cutmix),
 }

@@ -11,7 +11,15 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from zoo.augment.device import blur, colour, erasing, geometry, mixing, rand_augment
+from zoo.augment.device import (
+    blur,
+    colour,
+    erasing,
+    geometry,
+    mixing,
+    rand_augment,
+    trivial_augment,
+)
 from zoo.augment.device.warp import warp, warp_along_axes
 from zoo.recipe.fields import Choice
 from zoo.recipe.words import MIXING
@@ -38,6 +46,7 @@ DEVICE_AUGMENTATIONS: dict[str, Callable[[Tensor, Any, Draws], Tensor]] = {
     "random_contrast": colour.random_contrast,
     "gaussian_blur": blur.gaussian_blur,
     "rand_augment": rand_augment.rand_augment,
+    "trivial_augment": trivial_augment.trivial_augment,
     "mixup": mixing.mixup,
     "cutmix": mixing.cutmix,
 }

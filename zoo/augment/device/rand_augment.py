@@ -48,32 +48,44 @@ def rand_augment(images: Tensor, options: Any, draws: Mapping[str, Tensor]) -> T
     """
     for step in range(options.num_ops):
         operations, signs = draws["operations"][:, step], draws["signs"][:, step]
-        blended = _blend(images, operations, signs, options.factor)
+        factors = [blend_factor(sign * options.factor) for sign in (-1, 1)]
+        blended = blend(images, operations, blend_table(factors), ops.where(signs > 0, 1, 0))
         resampled = _resample(images, operations, signs, options.factor)
-        images = take_values(_value_tables(images, operations, options.factor), images)
-        images = choose(_drawn(operations, BLENDS), blended, images)
-        images = choose(_drawn(operations, MATRICES), resampled, images)
+        tables = value_tables(images, operations, _fixed_tables(options.factor), operations)
+        images = take_values(tables, images)
+        images = choose(drawn(operations, BLENDS), blended, images)
+        images = choose(drawn(operations, MATRICES), resampled, images)
     return images
 
 
-def _drawn(operations: Tensor, words: Iterable[str]) -> Tensor:
+def drawn(operations: Tensor, words: Iterable[str]) -> Tensor:
     """Marks the images whose operation is one of `words`: bool (batch,)."""
     table = np.isin(np.arange(len(OPERATIONS)), [NUMBERS[word] for word in words])
     return look_up(table, operations)
 
 
-def _value_tables(images: Tensor, operations: Tensor, factor: float) -> Tensor:
-    """Returns the new value for each value, uint8 (batch, channels, 256).
-
-    An image that has drawn a blend or a resampling gets the table that changes nothing.
-    """
-    values = np.arange(256)
+def _fixed_tables(factor: float) -> np.ndarray:
+    """Returns new values that do not depend on the image: int32 (operations, 256)."""
+    values = np.arange(256, dtype=np.int32)
     fixed = np.tile(values, (len(OPERATIONS), 1))
     fixed[NUMBERS["solarize"]] = np.where(values < solarize_threshold(factor), values, 255 - values)
     fixed[NUMBERS["posterize"]] = values & -(1 << (8 - posterize_bits(factor)))
-    tables = look_up(fixed.astype(np.int32), operations)[:, None]
+    return fixed
+
+
+def value_tables(images: Tensor, operations: Tensor, fixed: np.ndarray, rows: Tensor) -> Tensor:
+    """Returns the new value for each value, uint8 (batch, channels, 256).
+
+    Args:
+        images: uint8 (batch, height, width, channels).
+        operations: int32 (batch,), indices into `OPERATIONS`.
+        fixed: int32 (rows, 256), tables that do not depend on the image; those that change nothing
+            where an operation is a blend or moves pixels.
+        rows: int32 (batch,), row of each image's table.
+    """
+    tables = look_up(fixed, rows)[:, None]
     for word, compute in (("auto_contrast", _auto_contrast), ("equalize", _equalize)):
-        tables = ops.where(_drawn(operations, [word])[:, None, None], compute(images), tables)
+        tables = ops.where(drawn(operations, [word])[:, None, None], compute(images), tables)
     return ops.cast(tables, "uint8")
 
 
@@ -108,11 +120,25 @@ def _histograms(images: Tensor) -> Tensor:
     return ops.reshape(counts, (count, channels, 256))
 
 
-def _blend(images: Tensor, operations: Tensor, signs: Tensor, factor: float) -> Tensor:
+def blend_table(factors: Iterable[float]) -> np.ndarray:
+    """Returns the blends of all pairs of values, uint8 (factors * 256 * 256,).
+
+    Pillow itself computes them: floats are not rounded alike everywhere.
+    """
+    value = np.arange(256, dtype=np.uint8)
+    first = Image.fromarray(np.repeat(value[:, None], 256, axis=1))
+    second = Image.fromarray(np.repeat(value[None], 256, axis=0))
+    return np.array([Image.blend(first, second, factor) for factor in factors]).ravel()
+
+
+def blend(images: Tensor, operations: Tensor, table: np.ndarray, rows: Tensor) -> Tensor:
     """Blends each image with its version without color, contrast, brightness or sharpness.
 
-    Only two factors are drawn. Pillow itself computes the table of their results for all pairs of
-    values: floats are not rounded alike everywhere.
+    Args:
+        images: uint8 (batch, height, width, channels).
+        operations: int32 (batch,), indices into `OPERATIONS`.
+        table: from `blend_table`.
+        rows: int32 (batch,), place of each image's factor among those of the table.
 
     Returns:
         uint8 (batch, height, width, channels).
@@ -127,13 +153,8 @@ def _blend(images: Tensor, operations: Tensor, signs: Tensor, factor: float) -> 
     base = ops.zeros_like(pixels)
     for word, version in versions.items():
         # At most one of the three is not 0. On TensorFlow, `where` takes many times longer.
-        base += version * ops.cast(per_image(_drawn(operations, [word])), "int32")
-    value = np.arange(256, dtype=np.uint8)
-    first = Image.fromarray(np.repeat(value[:, None], 256, axis=1))
-    second = Image.fromarray(np.repeat(value[None], 256, axis=0))
-    table = [Image.blend(first, second, blend_factor(sign * factor)) for sign in (-1, 1)]
-    signed = per_image(ops.where(signs > 0, 256 * 256, 0))
-    return look_up(np.array(table).ravel(), signed + base * 256 + pixels)
+        base += version * ops.cast(per_image(drawn(operations, [word])), "int32")
+    return look_up(table, per_image(rows) * (256 * 256) + base * 256 + pixels)
 
 
 def _grey(pixels: Tensor) -> Tensor:

@@ -211,6 +211,18 @@ AUGMENTATIONS: dict[str, Word] = {
             ),
         },
     ),
+    "trivial_augment": Word(
+        "Apply one of RandAugment's operations, with a random strength (TrivialAugment, wide; "
+        "Mueller & Hutter 2021)",
+        options={
+            "interpolation": Option(
+                Literal["nearest", "bilinear"], "nearest", "How pixels are read between pixels."
+            ),
+            "fill_value": Option(
+                int, 0, "Grey level, 0 to 255, of what comes in.", {"ge": 0, "le": 255}
+            ),
+        },
+    ),
     "mixup": Word(
         "Average each image and its label with another of the batch (Zhang et al. 2018)",
         options={

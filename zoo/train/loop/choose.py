@@ -102,8 +102,9 @@ def _obstacle(recipe: Recipe) -> str | None:
     unknown = [word for word in words if word not in DEVICE_WORDS]
     if unknown:
         return f"{', '.join(unknown)} runs on the host"
-    if "rand_augment" in words and not backend.on_gpu():
-        return "Pillow's rand_augment is the faster one on a CPU"
+    by_pillow = [word for word in words if word in ("rand_augment", "trivial_augment")]
+    if by_pillow and not backend.on_gpu():
+        return f"Pillow's {by_pillow[0]} is the faster one on a CPU"
     if recipe.train.jit_compile == "false" and keras.backend.backend() == "jax":
         return "train.jit_compile is false"
     if recipe.train.class_weight is not None and any(word in MIXING for word in words):
