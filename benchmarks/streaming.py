@@ -176,30 +176,40 @@ def _take_turns(sides: list[Side], rounds: int) -> list[dict[str, Any]]:
             row = {"round": number, "side": side.name, **side.turn()}
             rate = row["images"] / row["seconds"]
             warm_up = "" if number else "  (warm-up)"
-            say(f"round {number}  {side.name:<10} {rate:8,.0f} images/s{warm_up}")
+            own = row["processor_seconds"] / row["images"] * 1000
+            say(f"round {number}  {side.name:<10} {rate:8,.0f} images/s, {own:.2f} ms{warm_up}")
             if number:
                 rows.append({**row, "rate": rate})
     return rows
 
 
 def table(document: dict[str, Any], markdown: bool) -> str:
-    """Images a second of each side, and their ratio to decoding alone, round by round."""
+    """Images a second of each side, and their ratio to decoding alone, round by round.
+
+    Processor time is that of the side's own process: where workers decode, there is none.
+    """
     rates: dict[str, list[tuple[int, float]]] = {}
     for row in document["rows"]:
         rates.setdefault(row["side"], []).append((row["round"], row["rate"]))
     alone = dict(rates.get("decode", []))
-    lines = [["side", "images/s (min to max)", "of decode, median (min to max)"]]
+    lines = [
+        ["side", "images/s (min to max)", "of decode, median (min to max)", "processor ms an image"]
+    ]
     for side in (side for side in SIDES if side in rates):
         values = [rate for _, rate in rates[side]]
-        cells = [side, f"{median(values):,.0f} ({min(values):,.0f} to {max(values):,.0f})", ""]
+        cells = [side, f"{median(values):,.0f} ({min(values):,.0f} to {max(values):,.0f})", "", ""]
         if alone:
             ratios = [rate / alone[number] for number, rate in rates[side]]
             cells[2] = f"{median(ratios):.2f} ({min(ratios):.2f} to {max(ratios):.2f})"
+        if side not in ("processes", "torch"):
+            rows = [row for row in document["rows"] if row["side"] == side]
+            own = [row["processor_seconds"] / row["images"] * 1000 for row in rows]
+            cells[3] = f"{median(own):.2f} ({min(own):.2f} to {max(own):.2f})"
         lines.append(cells)
     if markdown:
-        lines.insert(1, ["---"] * 3)
+        lines.insert(1, ["---"] * 4)
         return "\n".join("| " + " | ".join(cells) + " |" for cells in lines)
-    return "\n".join(f"{cells[0]:<10} {cells[1]:<30} {cells[2]}" for cells in lines)
+    return "\n".join(f"{cells[0]:<10} {cells[1]:<26} {cells[2]:<32} {cells[3]}" for cells in lines)
 
 
 def say(text: str) -> None:
