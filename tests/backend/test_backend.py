@@ -7,6 +7,7 @@ import platform
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import keras
 import numpy as np
@@ -45,6 +46,47 @@ def test_keras_json_changes_no_network() -> None:
     config.set_epsilon(1e-2)
     backend.prepare()
     assert (config.image_data_format(), config.floatx(), config.epsilon()) == before
+
+
+def test_keras_json_that_keras_refuses(tmp_path: Path) -> None:
+    """With a stand-in for Keras, which is quicker."""
+    for name, text in {"keras.py": "assert False, 'floatx'", "keras.json": "{}"}.items():
+        (tmp_path / name).write_text(text, encoding="utf-8")
+    code = """if True:
+        import sys
+        sys.path.insert(0, sys.argv[1])
+        from zoo import backend, errors
+        try:
+            backend.prepare()
+        except errors.EnvironmentFault as error:
+            print(error)
+    """
+    variables = environment() | {"KERAS_HOME": str(tmp_path), "KERAS_BACKEND": "tensorflow"}
+    done = subprocess.run(
+        [sys.executable, "-c", code, tmp_path],
+        env=variables,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=True,
+    )
+    assert f"(floatx), perhaps for what {tmp_path / 'keras.json'} holds" in done.stdout
+
+
+@pytest.mark.parametrize("error", [RuntimeError("no platform x"), AssertionError()])
+def test_a_platform_that_jax_does_not_have(
+    error: Exception, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def devices() -> None:
+        raise error
+
+    monkeypatch.setitem(sys.modules, "jax", SimpleNamespace(devices=devices))
+    monkeypatch.delenv("JAX_PLATFORMS", raising=False)
+    monkeypatch.delenv("JAX_PLATFORM_NAME", raising=False)
+    backend._require_platforms()  # Nothing was wished for.
+    monkeypatch.setenv("JAX_PLATFORMS", "cuda")
+    with pytest.raises(EnvironmentFault, match="JAX_PLATFORMS=cuda: JAX has no such device here"):
+        backend._require_platforms()
 
 
 def test_an_interrupted_import_is_an_interrupt(monkeypatch: pytest.MonkeyPatch) -> None:

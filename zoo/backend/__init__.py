@@ -17,8 +17,9 @@ from typing import TYPE_CHECKING, Any
 
 from zoo import interrupts
 from zoo.backend import compilation_cache
-from zoo.backend.choice import BACKENDS, settle
+from zoo.backend.choice import BACKENDS, keras_json, settle
 from zoo.errors import EnvironmentFault
+from zoo.text.shortened import in_one_line
 
 if TYPE_CHECKING:
     import numpy as np
@@ -63,14 +64,14 @@ def prepare(
         os.environ["XLA_FLAGS"] = f"{os.environ.get('XLA_FLAGS', '')} {flag}".strip()
     try:
         with quiet():
-            import keras
-
+            keras = _keras()
             if name == "tensorflow":
                 import tensorflow as tf
 
                 tf.config.list_physical_devices()  # Looks for GPUs while messages are held back.
             else:
                 _keep_tensorflow_out(keras)
+                _require_platforms()
                 compilation_cache.enable()
     except ImportError as error:
         if interrupts.received():  # What modules in C make of KeyboardInterrupt.
@@ -89,6 +90,52 @@ def prepare(
 
         tf.config.experimental.enable_op_determinism()
     return keras
+
+
+def _keras() -> Any:
+    """Imports Keras.
+
+    Raises:
+        EnvironmentFault: its keras.json holds what it does not know.
+        ImportError: Keras or its backend is missing.
+    """
+    try:
+        import keras
+    except ImportError:
+        raise
+    except Exception as error:
+        file = keras_json(os.environ)
+        if not file.is_file():
+            raise
+        reason = in_one_line(error) or type(error).__name__
+        raise EnvironmentFault(
+            f"Keras cannot be imported ({reason}), perhaps for what {file} holds. Expected "
+            '{"backend": "tensorflow", "floatx": "float32"} or the like; mend or remove that file.'
+        ) from None
+    return keras
+
+
+def _require_platforms() -> None:
+    """Requires that JAX finds the devices that the environment asks for.
+
+    Without such a wish it takes those that it finds.
+
+    Raises:
+        EnvironmentFault: it does not.
+    """
+    wish = next((v for v in ("JAX_PLATFORMS", "JAX_PLATFORM_NAME") if os.environ.get(v)), None)
+    if wish is None:
+        return
+    import jax
+
+    try:
+        jax.devices()
+    except (RuntimeError, AssertionError) as error:  # An assertion, where it knows the platform.
+        reason = f" ({in_one_line(error)})" if str(error) else ""
+        raise EnvironmentFault(
+            f"{wish}={os.environ[wish]}: JAX has no such device here{reason}. Unset {wish}, or set "
+            "it to cpu."
+        ) from None
 
 
 def _ignore_keras_json(keras: Any) -> None:
