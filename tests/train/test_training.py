@@ -481,5 +481,17 @@ def test_a_copy_is_a_run(trained: Run, tmp_path: Path) -> None:
 def test_notes_on_the_batch_size(tmp_path: Path, images: int, note: str) -> None:
     data = SimpleNamespace(train=range(images))
     training = SimpleNamespace(recipe=tiny(tmp_path), data=data)
-    notes = Training._warnings(training)  # type: ignore[arg-type]
+    notes = Training._batch_warnings(training)  # type: ignore[arg-type]
     assert [note in text for text in notes] == [True] * bool(note)
+
+
+def test_notes_on_flipped_digits_and_on_the_batch_size(tmp_path: Path) -> None:
+    data = SimpleNamespace(class_names=("6", "9"), image_shape=(8, 8, 1))
+    training = SimpleNamespace(
+        recipe=tiny(tmp_path, "data.augment=[random_flip]"),
+        data=data,
+        _batch_warnings=lambda: ["of the batch"],
+    )
+    flipped, of_the_batch = Training._warnings(training)  # type: ignore[arg-type]
+    assert flipped.startswith("data.augment[0]: random_flip makes letters and digits into others")
+    assert of_the_batch == "of the batch"

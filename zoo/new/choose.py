@@ -7,12 +7,12 @@ batch size and schedule, where a bad result does not show the mistake. It is a s
 from __future__ import annotations
 
 import math
-import re
 from dataclasses import dataclass
 
 from zoo.new.findings import Findings, Size
 from zoo.new.pixel_findings import ALPHA, Range
 from zoo.recipe import warmup
+from zoo.recipe.augment import HANDED
 
 # Sides in pixels.
 MAX_UNCHANGED_SIDE = 64  # Images of one size up to this are not resized.
@@ -31,8 +31,6 @@ MIN_EPOCHS, MAX_EPOCHS, STEPS = 15, 100, 4000
 FLOPS_PER_SECOND, STEP_SECONDS = 1e11, 0.005
 MAX_TRAINING_SECONDS = 200.0  # More than MIN_EPOCHS epochs must fit into this.
 MAX_SECONDS_OF_MIN_EPOCHS = 600.0  # Images are made smaller if MIN_EPOCHS epochs take longer.
-
-HANDED = re.compile(r"(?<![a-z])(left|right|clockwise|anticlockwise)(?![a-z])", re.IGNORECASE)
 
 
 @dataclass(frozen=True)

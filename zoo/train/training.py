@@ -26,6 +26,7 @@ from zoo.plan import plan
 from zoo.plan.capacity import require_memory
 from zoo.progress import progress_bar
 from zoo.recipe import Recipe
+from zoo.recipe.augment import label_changes
 from zoo.recipe.network import stages
 from zoo.recipe.resolve import with_value_range
 from zoo.rundir import Run, write_text
@@ -171,6 +172,11 @@ class Training:
 
     def _warnings(self) -> list[str]:
         """Returns warnings about this recipe combined with these data."""
+        changes = label_changes(self.recipe, self.data.class_names, self.data.image_shape[-1])
+        return [*changes, *self._batch_warnings()]
+
+    def _batch_warnings(self) -> list[str]:
+        """Returns warnings about batches that are too large or too small."""
         config = self.recipe.train
         images = len(self.data.train)
         if images < config.batch_size:
