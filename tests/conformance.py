@@ -81,6 +81,8 @@ def value(kind: Any, limits: dict[str, float]) -> Any:
         return int(max(limits.get("ge", 1), 2))
     if kind is float:
         return min(1.0, limits.get("lt", 2.0) / 4)
+    if kind == "factor":
+        return 0.1
     raise AssertionError(f"no sample for an option of type {kind}: add one here")
 
 

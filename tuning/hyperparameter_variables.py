@@ -1,6 +1,6 @@
 """Hyperparameters of a compiled training that may change without tracing it again.
 
-Learning rate, weight decay, momentum, and on TensorFlow dropout rates and L2 factors, become
+Learning rate, weight decay, momentum, and on TensorFlow dropout rates and penalties, become
 variables. A number that is 0 leaves its operation out of the graph, and stays a number.
 """
 
@@ -76,7 +76,7 @@ class ScaledSchedule(keras.optimizers.schedules.LearningRateSchedule):
 
 
 def in_graph(recipe: Recipe) -> bool:
-    """Whether dropout rates and L2 factors can be variables.
+    """Whether dropout rates and penalties can be variables.
 
     JAX compiles them in as constants, and TensorFlow wants dropout rates in the activations' dtype.
     """
@@ -109,7 +109,7 @@ def signature(recipe: Recipe) -> str:
 
 
 def _with_placeholders(part: Any) -> Any:
-    """A copy of the model's config with dropout rates and L2 factors above 0 set to one value."""
+    """A copy of the model's config with dropout rates and penalties above 0 set to one value."""
     if isinstance(part, tuple):
         return tuple(_with_placeholders(item) for item in part)
     fields = getattr(type(part), "model_fields", None)
@@ -119,7 +119,7 @@ def _with_placeholders(part: Any) -> Any:
     for name in fields:
         value = getattr(part, name)
         positive = isinstance(value, float) and value > 0
-        if positive and name in (*DROPOUT_KINDS, "rate", "l2"):
+        if positive and name in (*DROPOUT_KINDS, "rate", "l1", "l2"):
             update[name] = PLACEHOLDER
         elif not isinstance(value, str | int | float | None):
             update[name] = _with_placeholders(value)
@@ -178,7 +178,7 @@ class HyperparameterVariables:
         self._attributes.setdefault(name, []).append(place)
 
     def _numbers(self, planned: Plan) -> Iterator[tuple[str, Any, str, float]]:
-        """Rates and L2 factors above 0: name, owner, attribute, value.
+        """Rates and penalties above 0: name, owner, attribute, value.
 
         Layers are found by name: recipes of one signature have the same layers.
         """
@@ -186,12 +186,12 @@ class HyperparameterVariables:
             options = layer.options
             if isinstance(options, DropoutOptions) and options.rate:
                 yield layer.name, self.model.get_layer(layer.name), "rate", options.rate
-            if layer.penalty:
+            for key, strength in layer.penalties.items():
                 layer_with_kernel = self.model.get_layer(layer.name)
                 for attribute in ("kernel_regularizer", "depthwise_regularizer"):
                     owner = getattr(layer_with_kernel, attribute, None)
                     if owner is not None:
-                        yield f"{layer.name}/{attribute}", owner, "l2", layer.penalty
+                        yield f"{layer.name}/{attribute}/{key}", owner, key, strength
 
     def set_values(self, recipe: Recipe, planned: Plan) -> None:
         """Sets all variables to the numbers of a recipe of the same signature, and of its plan."""

@@ -150,7 +150,7 @@ def test_dropout_layers_drop_differently(tmp_path: Path) -> None:
 # Bias, penalty, decay.
 
 DECAYED = (
-    "[{conv: {filters: 4, kernel_regularizer: {l2: 0.1}}}, "
+    "[{conv: {filters: 4, kernel_regularizer: {l2: 0.1, l1: 0.2}}}, "
     "{fc: {units: 5, batch_norm: none, kernel_regularizer: {l2: 0.01}}}]"
 )
 
@@ -167,6 +167,7 @@ def test_penalty_on_kernels_alone(tmp_path: Path) -> None:
         variable.assign(variable + 0.5)  # No bias or beta is zero.
     values = weights(model)
     wanted = 0.1 * (values["conv1/kernel"] ** 2).sum() + 0.01 * (values["fc1/kernel"] ** 2).sum()
+    wanted += 0.2 * np.abs(values["conv1/kernel"]).sum()
     assert float(sum(model.losses)) == pytest.approx(float(wanted), rel=1e-5)
 
 
@@ -185,7 +186,8 @@ def test_kernels_are_told_from_the_rest(tmp_path: Path) -> None:
 def test_weight_decay_touches_kernels_alone(tmp_path: Path, word: str, policy: str) -> None:
     """A step with zero gradients multiplies kernels by 1 - lr * wd and nothing else.
 
-    Lamb's decay is the direction of a step as long as the kernel: it multiplies by 1 - lr.
+    Lamb's decay is the direction of a step as long as the kernel: it multiplies by 1 - lr. That of
+    MuonSGD, with Nesterov's momentum m, multiplies by 1 - lr * wd * (1 + m).
     """
     recipe = network(
         tmp_path,
@@ -201,7 +203,9 @@ def test_weight_decay_touches_kernels_alone(tmp_path: Path, word: str, policy: s
     optimizer.apply([keras.ops.zeros_like(v) for v in model.trainable_variables])
     after = weights(model)
     for path in before:
-        left = 0.5 if word == "Lamb" else 0.9
+        if word == "MuonSGD" and path in ("conv1/kernel", "fc1/kernel"):
+            continue  # Muon's kernels keep a norm instead.
+        left = {"Lamb": 0.5, "MuonSGD": 1 - 0.1 * (1 + 0.85)}.get(word, 0.9)
         wanted = before[path] * (left if "kernel" in path else 1.0)
         np.testing.assert_allclose(after[path], wanted, rtol=1e-6, err_msg=path)
 
@@ -222,7 +226,7 @@ def test_optimizer_options_reach_keras(
                "global_clipnorm": 2.0, "initial_accumulator_value": 0.5, "beta_2_decay": -0.5,
                "epsilon_1": 0.5, "epsilon_2": 0.5, "clip_threshold": 2.0, "ns_steps": 3,
                "rms_rate": 0.5, "adam_lr_ratio": 0.5, "adam_beta_1": 0.5,
-               "adam_beta_2": 0.75}  # fmt: skip
+               "adam_beta_2": 0.75, "sgd_lr_ratio": 0.5, "sgd_momentum": 0.5}  # fmt: skip
     chosen = {key: options[key] for key in defaults.options if key != left_out}
     Optimizer.model_validate({word: chosen})
     recipe = network(tmp_path, "[flatten]", train=f", optimizer: {flow({word: chosen})}")

@@ -170,7 +170,7 @@ def test_a_whole_training_stops_as_early_as_its_run(bench: TrialTrainer, tmp_pat
             "{dropout: RATE}, {spatial_dropout: RATE}, {alpha_dropout: RATE}", (0.1, 0.5), id="drop"
         ),
         pytest.param(
-            "{separable_conv: {filters: 4, kernel_regularizer: {l2: RATE}}}, "
+            "{separable_conv: {filters: 4, kernel_regularizer: {l2: RATE, l1: RATE}}}, "
             "{residual: {stack: [{conv: {filters: 4, dropout: RATE}}]}}",
             (0.05, 0.5),
             id="penalty, and in a block",

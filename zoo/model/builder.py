@@ -154,7 +154,6 @@ def _finish_kernel(layer: keras.Layer, options: KernelOptions) -> None:
 
 def _kernel(layer: Layer, options: KernelOptions, context: Context) -> dict[str, Any]:
     """Arguments that convolutions and dense layers share."""
-    penalty = options.kernel_regularizer
     return {
         "name": layer.name,
         "use_bias": options.use_bias,
@@ -164,8 +163,17 @@ def _kernel(layer: Layer, options: KernelOptions, context: Context) -> dict[str,
         "bias_initializer": initializer(
             options.bias_initializer, context.seed, f"{layer.name}/bias"
         ),
-        "kernel_regularizer": keras.regularizers.L2(penalty.l2) if penalty else None,
+        "kernel_regularizer": _penalty(options),
     }
+
+
+def _penalty(options: KernelOptions) -> keras.Regularizer | None:
+    regularizer = options.kernel_regularizer
+    if regularizer is None:
+        return None
+    if regularizer.l1:
+        return keras.regularizers.L1L2(l1=regularizer.l1, l2=regularizer.l2)
+    return keras.regularizers.L2(regularizer.l2)
 
 
 def _normalise(layer: Layer, options: Options, context: Context) -> keras.Layer:

@@ -74,10 +74,11 @@ class Layer:
         return isinstance(self.options, HiddenOptions) and self.options.norm_follows
 
     @property
-    def penalty(self) -> float:
-        """Strength of the L2 penalty on its kernel; 0 where there is none."""
+    def penalties(self) -> dict[str, float]:
+        """The strengths above 0 of the penalty on its kernel: `l1`, `l2`, both or none."""
         regularizer = getattr(self.options, "kernel_regularizer", None)
-        return float(regularizer.l2) if regularizer else 0.0
+        given = {key: float(getattr(regularizer, key, 0.0)) for key in ("l1", "l2")}
+        return {key: strength for key, strength in given.items() if strength}
 
     @property
     def parameters(self) -> int:

@@ -15,8 +15,8 @@ from zoo.recipe.schema import Recipe
 
 # Arrays of the weights' size that an optimizer keeps; momentum and averages come on top.
 SLOTS = {
-    "Adam": 2, "AdamW": 2, "Nadam": 2, "Lamb": 2, "RMSprop": 1, "Adagrad": 1, "Lion": 1, "Muon": 1,
-    "MuonSGD": 1,
+    "Adam": 2, "AdamW": 2, "Nadam": 2, "Lamb": 2, "RMSprop": 1, "Adagrad": 1, "Adadelta": 2,
+    "Lion": 1, "Muon": 1, "MuonSGD": 1,
 }  # fmt: skip
 
 

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from math import prod
 
 from zoo.recipe.fields import Choice
-from zoo.recipe.network import Regularizer
 from zoo.recipe.norms import BatchNorm, GroupNorm, LayerNorm
+from zoo.recipe.weights import Regularizer
 
 
 @dataclass(frozen=True, kw_only=True)

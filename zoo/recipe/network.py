@@ -16,7 +16,6 @@ from zoo.recipe.fields import (
     Count,
     Fraction,
     Model,
-    NotNegative,
     Pair,
     Positive,
     Width,
@@ -31,6 +30,7 @@ from zoo.recipe.norms import (
     require_one_norm,
 )
 from zoo.recipe.plain_stages import AlphaDropout, Dropout, Flatten, SpatialDropout
+from zoo.recipe.weights import Regularizer
 from zoo.recipe.yaml_reader import KeyPath
 
 if TYPE_CHECKING:
@@ -60,12 +60,6 @@ NEVER_NONE = (
     "depthwise_initializer",
     "padding",
 )
-
-
-class Regularizer(Model):
-    """A penalty added to the loss."""
-
-    l2: NotNegative = Field(description="Adds l2 * sum(w^2) to the loss, as Keras does.")
 
 
 class KernelStage(Model):

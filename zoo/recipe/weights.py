@@ -1,4 +1,4 @@
-"""Words of the `train` block on single weights: their learning rates, and averages of them."""
+"""Words on single weights: their learning rates, penalties on them, and averages of them."""
 
 from __future__ import annotations
 
@@ -52,6 +52,21 @@ class Factor(Model):
     @classmethod
     def _is_pattern(cls, pattern: str) -> str:
         return checked_pattern(pattern, "conv[12]_bn/ or ^fc.*/kernel$")
+
+
+class Regularizer(Model):
+    """A penalty added to the loss."""
+
+    l2: NotNegative = Field(0.0, description="Adds l2 * sum(w^2) to the loss, as Keras does.")
+    l1: NotNegative = Field(0.0, description="Adds l1 * sum(|w|) to the loss, as Keras does.")
+
+    @model_validator(mode="after")
+    def _penalises(self) -> Regularizer:
+        if not self.model_fields_set:
+            raise PydanticCustomError(
+                "penalty", "no strength is given. Expected l2, l1 or both, such as {l2: 1e-4}"
+            )
+        return self
 
 
 class Ema(Model):

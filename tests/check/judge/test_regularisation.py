@@ -31,6 +31,7 @@ DECAYS = [
     ({"total": 6.9078, "total_times_ten": 48.3546, "scale_invariant": True}, "INFO", "lower l2"),
     ({"total": 32.3026, "total_times_ten": 302.3026}, "FAIL", "half of the lecture's lambda"),
     ({"total": 32.3026, "total_times_ten": 302.3026, "scale_invariant": True}, "WARN", "l2"),
+    ({"total": 6.9078, "total_times_ten": 48.3546, "strengths": ["l1"]}, "WARN", "lower l1 of"),
     ({"wrongly_decayed": ["conv1_bn/gamma"]}, "WARN", "decay shrinks conv1_bn/gamma"),
     ({"penalty_kernels": 2}, "INFO", "2 of 3 kernels"),
     ({"penalty_kernels": 0, "decay": "none"}, "INFO", "no regularisation"),

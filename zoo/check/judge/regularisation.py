@@ -40,6 +40,7 @@ class Regularisation:
         learning_rate: peak rate, for weight decay.
         weight_decay: of the optimizer.
         steps_per_epoch: steps.
+        strengths: which strengths of penalties there are: l1, l2.
     """
 
     data_loss: float
@@ -56,6 +57,7 @@ class Regularisation:
     learning_rate: float = 0.0
     weight_decay: float = 0.0
     steps_per_epoch: int = 0
+    strengths: list[str] = field(default_factory=lambda: ["l2"])
 
 
 # Penalty over data loss.
@@ -103,12 +105,13 @@ def _judge_penalty(numbers: Regularisation) -> Finding:
     once, tenfold = numbers.total - numbers.data_loss, numbers.total_times_ten - numbers.data_loss
     penalty = once if numbers.penalty is None else numbers.penalty
     rounding = 5e-7 * max(1.0, numbers.total_times_ten)  # A few units of float32's last place.
-    threshold = "the loss contains the L2 penalty (within 1 %)"
+    threshold = "the loss contains the penalty (within 1 %)"
     details = {"penalty": penalty, "penalty_times_ten": tenfold}
-    subject = "the penalty of kernel_regularizer (l2)"
+    words = join_names(numbers.strengths)
+    subject = f"the penalty of kernel_regularizer ({words})"
     if numbers.penalty is not None and 10 * penalty <= rounding:
         advice = f"{subject} adds {penalty:.1g}, too little to be seen in the loss"
-        remedies = [Remedy("raise l2", {REGULARISATION: RAISE})]
+        remedies = [Remedy(f"raise {words}", {REGULARISATION: RAISE})]
         return finding("C07", INFO, penalty, threshold, advice, remedies, **details)
     if tenfold <= 0 or (once <= 0 and penalty > rounding):
         advice = f"{subject} does not raise the loss: it does not reach training."
@@ -131,7 +134,9 @@ def _judge_penalty_size(numbers: Regularisation) -> Finding:
     if numbers.scale_invariant:
         verdict = WARN if share > PENALTY_FAIL else INFO
     advice = f"the penalty is {share:.3g} times the data loss"
-    remedies = [Remedy("lower l2 of model.defaults.kernel_regularizer", {REGULARISATION: LOWER})]
+    words = join_names(numbers.strengths)
+    advised = f"lower {words} of model.defaults.kernel_regularizer"
+    remedies = [Remedy(advised, {REGULARISATION: LOWER})]
     remark = f"{CONVERSION}."
     return finding("C07", verdict, share, threshold, advice, remedies, remark, penalty_share=share)
 

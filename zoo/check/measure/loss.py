@@ -153,7 +153,7 @@ def regularisation(subject: Subject) -> Regularisation:
     network = trainer.network
     in_loss = float(sum(float(value) for value in network.losses))
     kernels = [layer for layer in subject.layers if layer.trains_kernel]
-    penalties = {layer: layer.penalty for layer in kernels if layer.penalty}
+    penalties = {layer: layer.penalties for layer in kernels if layer.penalties}
     optimizer = trainer.recipe.train.optimizer
     decay = float(getattr(optimizer.options, "weight_decay", 0.0) or 0.0)
     shrink, wrongly_decayed = _shrink(trainer) if decay else (None, [])
@@ -168,7 +168,8 @@ def regularisation(subject: Subject) -> Regularisation:
         shrink_measured=shrink,
         shrink_expected=None if shrink is None else _expected_shrink(optimizer, decay),
         wrongly_decayed=wrongly_decayed,
-        penalty=sum(l2 * _sum_of_squares(network, layer) for layer, l2 in penalties.items()),
+        penalty=sum(_penalty(network, layer) for layer in penalties),
+        strengths=sorted({key for given in penalties.values() for key in given}),
         scale_invariant=all(layer.norm_follows for layer in penalties if layer.kind != "head"),
         learning_rate=trainer.peak,
         weight_decay=decay,
@@ -176,9 +177,11 @@ def regularisation(subject: Subject) -> Regularisation:
     )
 
 
-def _sum_of_squares(network: keras.Model, layer: Layer) -> float:
-    kernel = backend.to_numpy(network.get_layer(layer.name).kernel)
-    return float(np.sum(kernel.astype(np.float64) ** 2))
+def _penalty(network: keras.Model, layer: Layer) -> float:
+    """l1 * sum(|w|) + l2 * sum(w^2) of a layer's kernel, in float64."""
+    kernel = backend.to_numpy(network.get_layer(layer.name).kernel).astype(np.float64)
+    sums = {"l1": np.abs(kernel).sum(), "l2": np.square(kernel).sum()}
+    return float(sum(strength * sums[key] for key, strength in layer.penalties.items()))
 
 
 def _expected_shrink(optimizer: Optimizer, decay: float) -> float:

@@ -19,7 +19,10 @@ from zoo.check.measure.trainer import LossCurve, Trainer
 from zoo.train.class_weights import effective_images, weighted_shares
 
 # Decades that the scan covers, in steps of a half.
-DECADES = {"SGD": (-5.0, 1.5), "TorchSGD": (-5.0, 1.5), "other": (-6.0, 0.5)}
+# Adadelta's first steps are those of Adam at a thousandth of its learning rate.
+DECADES = {
+    "SGD": (-5.0, 1.5), "TorchSGD": (-5.0, 1.5), "Adadelta": (-3.0, 3.0), "other": (-6.0, 0.5),
+}  # fmt: skip
 SEEDS = 2
 SECONDS = 120.0  # A scan that would take longer is shortened.
 LATEST_START = 2 * SECONDS  # No rate is begun later.

@@ -7,8 +7,9 @@ docs/recipe.md and the model builder read these tables.
 
 from zoo.recipe.words.data import AUGMENTATIONS, MIXING, PREPROCESSINGS
 from zoo.recipe.words.network import ACTIVATIONS, GLOBAL_POOLS, INITIALIZERS, ORDER, POOLS
+from zoo.recipe.words.optimizers import OPTIMIZERS
 from zoo.recipe.words.synonyms import REMARKS, SYNONYMS
-from zoo.recipe.words.training import CLASS_WEIGHTS, LOSSES, OPTIMIZERS, SCHEDULES
+from zoo.recipe.words.training import CLASS_WEIGHTS, LOSSES, SCHEDULES
 from zoo.recipe.words.word import REQUIRED, ActivationWord, Option, Word
 
 __all__ = [
