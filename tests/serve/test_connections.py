@@ -10,10 +10,12 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, suppress
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from tests.serve.conftest import Client, served, wait_for
+from zoo.serve.connection import RESET
 from zoo.serve.connections import TURNS, YOUNG_SECONDS, Connections, State, client_key
 from zoo.serve.limits import ConnectionLimits, RequestLimits
 
@@ -264,6 +266,42 @@ def test_few_requests_are_taken_from_a_client_that_reads_nothing(half: Client) -
             response = response[-14:] + connection.recv(1 << 20)
             answers += response.count(b"HTTP/1.1 200 OK")
     assert state.total_requests - before - 20 == count
+
+
+def test_requests_of_clients_that_are_gone_leave_the_queue(half: Client) -> None:
+    gate = threading.Event()
+    servable = half.app.versions.get()
+    run = servable.runners["serving_default"]
+    ran: list[int] = []
+
+    def wait(inputs: Any) -> Any:
+        ran.append(len(next(iter(inputs.values()))))
+        gate.wait(20)
+        return run(inputs)
+
+    servable.runners["serving_default"] = wait
+    try:
+        with ExitStack() as stack:
+            first, *others = [stack.enter_context(connect(half)) for _ in range(9)]
+            first.sendall(GOOD)
+            wait_for(lambda: ran == [3])
+            for connection in others:
+                connection.sendall(GOOD)
+            wait_for(lambda: half.app.batcher.waiting == 8)
+            for connection in others[:-1]:
+                connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET)
+                connection.close()
+            wait_for(lambda: half.app.batcher.waiting == 1)
+            gate.set()
+            for connection in (first, others[-1]):
+                response = http.client.HTTPResponse(connection)
+                response.begin()
+                assert response.read() == b'{"predictions":[3.5,4.0,5.5]}'
+    finally:
+        gate.set()
+        servable.runners["serving_default"] = run
+    assert ran == [3, 3]
+    wait_for(lambda: half.app.predictions.memory.used == 0)
 
 
 def test_busy_connections_are_kept_and_new_ones_refused(quick: Client) -> None:

@@ -5,6 +5,7 @@
     server           the socket, signals, start and stop
     connections      bounds the number of connections and the time that each may take
     connection       one connection: limits on headers, and on what surrounds a body
+    flow             stops reading from clients that send too much or read too little
     framing          what proxies read differently, and answers without a request
     routes           the table of routes
     app              answers them

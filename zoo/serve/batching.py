@@ -57,6 +57,7 @@ class Batcher:
         inputs: Arrays,
         together: bool,
         weights: Array | None = None,
+        queued: Callable[[Callable[[], object]], None] = lambda cancel: None,
     ) -> Arrays:
         """Runs a function on a request's inputs, if possible together with other requests.
 
@@ -66,12 +67,14 @@ class Batcher:
             inputs: arrays by name.
             together: whether rows of several requests may run as one batch.
             weights: (rows,), non-negative.
+            queued: called with a function that takes the request out of the queue.
 
         Returns:
             The outputs, by name.
 
         Raises:
             StatusError: the queue is full or closed. Errors of `run` are raised, too.
+            asyncio.CancelledError: the request was taken out of the queue.
         """
         sizes = {array.shape[0] if array.ndim else -1 for array in inputs.values()}
         rows = sizes.pop() if len(sizes) == 1 else -1
@@ -94,7 +97,20 @@ class Batcher:
             self.require_room()
             self._put(request)
             self._changed.notify()
+        queued(lambda: self._cancel(request))
         return await request.future
+
+    def _cancel(self, request: QueuedRequest) -> None:
+        """Takes a request out of the queue, if it waits there; it has no more parts, either."""
+        with self._changed:
+            request.future.cancel()
+            group = request if request.group is None else request.group
+            waiting = self._groups.get(group)
+            if waiting is not None and request in waiting:
+                waiting.remove(request)
+                self._waiting -= 1
+                if not waiting:
+                    del self._groups[group]
 
     def _put(self, request: QueuedRequest) -> None:
         group = request if request.group is None else request.group

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote, unquote
@@ -15,6 +15,21 @@ from zoo.serve.versions import INT64_MAX
 
 Scope = Any
 HeaderList = tuple[tuple[bytes, bytes], ...]
+
+
+_DISCONNECTED, _ON_DISCONNECT = "zoo.disconnected", "zoo.on_disconnect"
+
+
+def disconnect(scope: Scope) -> None:
+    """Tells a request that its client is gone.
+
+    Args:
+        scope: of the request.
+    """
+    scope[_DISCONNECTED] = True
+    do = scope.pop(_ON_DISCONNECT, None)
+    if do is not None:
+        do()
 
 
 @dataclass(frozen=True)
@@ -50,6 +65,21 @@ class Call:
         """The value of a header; empty if there is none."""
         values = [value for key, value in self.scope["headers"] if key == name]
         return values[0].decode("latin-1") if values else ""
+
+    @property
+    def disconnected(self) -> bool:
+        """Whether the client is gone: `disconnect` was called."""
+        return bool(self.scope.get(_DISCONNECTED))
+
+    def on_disconnect(self, do: Callable[[], object]) -> None:
+        """Sets a function that is called once if the client goes before `settle`."""
+        self.scope[_ON_DISCONNECT] = do
+        if self.disconnected:
+            disconnect(self.scope)
+
+    def settle(self) -> None:
+        """Forgets the function of `on_disconnect`."""
+        self.scope.pop(_ON_DISCONNECT, None)
 
     def model_url(self, model: str) -> str:
         """The model's URL, by the name that the client calls the server by."""

@@ -14,10 +14,11 @@ from contextlib import suppress
 from typing import Any
 
 import httptools
-from uvicorn.protocols.http.flow_control import FlowControl
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
+from zoo.serve.call import disconnect
 from zoo.serve.connections import MAX_LINGERING, Connections, State, client_key
+from zoo.serve.flow import Flow
 from zoo.serve.framing import Malformed, body_size, decline_upgrade, require_framing, write_refusal
 
 MAX_HEADER_BYTES = 1 << 16  # Of the request line and all headers; of what surrounds a body, too.
@@ -31,23 +32,6 @@ DRAIN_SECONDS = 5.0  # For the rest of a body whose request is answered already.
 GRACE_SECONDS = 5.0  # After the application's own limit for a body.
 _END = b"\r\n\r\n"
 RESET = struct.pack("ii", 1, 0)  # Value of SO_LINGER: drop what is not sent.
-
-
-class _Flow(FlowControl):
-    """Stops reading from a client while what it sent is held back, or it reads no answers."""
-
-    def __init__(self, transport: asyncio.Transport, connection: Connection) -> None:
-        super().__init__(transport)
-        self._connection = connection
-
-    def pause_reading(self) -> None:
-        if not self._connection.transport.is_closing():
-            super().pause_reading()
-
-    def resume_reading(self) -> None:
-        held = self.write_paused or self._connection.held
-        if not held and not self._connection.transport.is_closing():
-            super().resume_reading()
 
 
 class Connection(HttpToolsProtocol):
@@ -83,7 +67,7 @@ class Connection(HttpToolsProtocol):
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Joins the server's connections, or is refused with 503."""
         super().connection_made(transport)
-        self.flow = _Flow(transport, self)
+        self.flow = Flow(transport, lambda: self.held > 0)
         transport.set_write_buffer_limits(WRITE_BUFFER_BYTES)
         self.address = client_key(self.client[0] if self.client else "")
         if not self._connections.add(self):
@@ -93,6 +77,8 @@ class Connection(HttpToolsProtocol):
         """Leaves the server's connections."""
         self._connections.remove(self)
         self._data, self._at = b"", 0
+        if self._answering:
+            self._abandon()
         super().connection_lost(exc)
 
     @property
@@ -306,6 +292,7 @@ class Connection(HttpToolsProtocol):
         if self.cycle is not None:
             self.cycle.disconnected = True
             self.cycle.message_event.set()
+            disconnect(self.cycle.scope)
 
     def enforce(self, now: float) -> None:
         """Closes the connection if the client took too long."""

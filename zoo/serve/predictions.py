@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 
 from zoo.serve import advice, examples, protocol
 from zoo.serve.batching import Batcher
-from zoo.serve.body import BodyMemory, read_body
+from zoo.serve.body import BodyMemory, Disconnected, read_body
 from zoo.serve.call import Answer, Call
 from zoo.serve.example_request import example_command, example_signature
 from zoo.serve.image_size import count_row_pixels
@@ -83,7 +83,9 @@ class Predictions:
                 weights = await asyncio.to_thread(count) if len(body) > THREAD_BYTES else count()
             servable = parser.require_servable()
             try:
-                outputs = await self._run(servable, request.signature, request.inputs, weights)
+                outputs = await self._run(
+                    call, servable, request.signature, request.inputs, weights
+                )
             except StatusError as error:
                 why = advice.about_arrays(request.inputs.values(), error.message)
                 raise parser.advised(error, why) from None
@@ -105,7 +107,7 @@ class Predictions:
             name = request.signature_name
             signature = examples.require_method(servable.signatures.get(name), name, method)
             inputs = await self._parse(body, lambda: serialize_examples(request.examples))
-            outputs = await self._run(servable, signature, {"inputs": inputs})
+            outputs = await self._run(call, servable, signature, {"inputs": inputs})
             return Answer(answer(outputs, len(request.examples)))
 
     @asynccontextmanager
@@ -125,6 +127,7 @@ class Predictions:
 
     async def _run(
         self,
+        call: Call,
         servable: Servable,
         signature: Signature,
         inputs: dict[str, Array],
@@ -132,9 +135,17 @@ class Predictions:
     ) -> dict[str, Array]:
         with servable.used():
             key = (servable.version, id(servable), signature.name)
-            outputs = await self._batcher.submit(
-                key, servable.runners[signature.name], inputs, signature.batches, weights
-            )
+            run = servable.runners[signature.name]
+            try:
+                outputs = await self._batcher.submit(
+                    key, run, inputs, signature.batches, weights, call.on_disconnect
+                )
+            except asyncio.CancelledError:
+                if call.disconnected:
+                    raise Disconnected from None
+                raise
+            finally:
+                call.settle()
         first = next(iter(inputs.values()))
         self._metrics.images(len(first) if first.ndim else 1)
         return dict(outputs)
