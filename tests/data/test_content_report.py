@@ -12,6 +12,7 @@ from PIL import Image
 from tests.data import shapes
 from tests.data.conftest import make_recipe, whole
 from tests.pictures import encoded
+from zoo.data.content_report import frames_notes
 from zoo.data.load import load
 from zoo.data.splits import Splits
 from zoo.errors import DataError
@@ -163,3 +164,11 @@ def test_bands_that_are_left_out_are_noted(tmp_path: Path) -> None:
     assert note.startswith("20 of 20 images have bands beside their colours (near infrared, say)")
     assert "such as disc/" in note
     assert "bands" not in notes(tmp_path / "plain", shapes.plain)
+
+
+def test_files_of_several_frames_are_one_note() -> None:
+    assert frames_notes([]) == []
+    assert frames_notes([("a.gif", 2)]) == ["a.gif has 2 frames or pages; the first is used"]
+    (note,) = frames_notes([(f"{number}.tif", 3) for number in range(10_000)])
+    assert note.startswith("10,000 files have several frames or pages")
+    assert note.endswith("0.tif (3), 1.tif (3), 2.tif (3) and 9,997 more")

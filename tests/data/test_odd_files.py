@@ -89,3 +89,12 @@ def test_bands_that_are_left_out() -> None:
     (note,) = odd.notes(2)
     assert note.startswith("1 of 2 files have bands beside their colours")
     assert "a.tif" in note
+
+
+def test_pages_that_are_not_read() -> None:
+    odd = OddFiles(None)
+    odd.add(Path("a.tif"), Decoded(DIGIT, 3, (20, 20), "L", PLAIN))
+    odd.add(Path("b.tif"), Decoded(DIGIT, 1, (20, 20), "L", PLAIN))
+    assert odd.notes(2) == [
+        "1 of 2 files have several frames or pages, of which the first is read, such as a.tif"
+    ]

@@ -92,8 +92,11 @@ def test_copies_across_splits_and_classes_are_said(draw: Draw, tmp_path: Path) -
     content = (folder / "train" / "cat" / "0.png").read_bytes()
     (folder / "test" / "cat" / "copy.png").write_bytes(content)
     (folder / "train" / "dog" / "copy.png").write_bytes(content)
+    red, blue = (Image.new("RGB", (40, 30), colour) for colour in ("red", "blue"))
+    red.save(folder / "train" / "cat" / "moves.gif", save_all=True, append_images=[blue])
     result, _, _ = write_recipe(folder, tmp_path / "out.yaml")
     notes = "\n".join(result.findings.notes)
+    assert "moves.gif has 2 frames or pages; the first is used" in notes
     assert "1 of test byte for byte in train too, such as test/cat/copy.png" in notes
     assert "1 images in more than one class" in notes
 

@@ -76,7 +76,7 @@ def _summary(recipe: NewRecipe) -> list[str]:
         lines.append(
             f"bad       and {len(findings.bad) - BAD_FILES_PRINTED} more (all of them: --json)"
         )
-    time = f", about {duration(choices.seconds)} on two CPU cores" if findings.images else ""
+    time = f", {duration(choices.seconds)} on two CPU cores" if findings.images else ""
     lines.append(
         f"recipe    {recipe.file}: {height} x {width} {'grey' if choices.grey else 'rgb'}, "
         f"{recipe.parameters:,} parameters, {choices.epochs} epochs{time}"

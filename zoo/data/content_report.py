@@ -102,6 +102,25 @@ def notes(summary: ContentSummary, data: Data, class_names: Sequence[str]) -> li
     return lines + _choices(summary, data) + _colours(summary, data)
 
 
+def frames_notes(files: Sequence[tuple[str, int]]) -> list[str]:
+    """Notes files of several frames or pages, of which only the first is an image of the set.
+
+    Args:
+        files: (path, number of frames) of each.
+    """
+    if not files:
+        return []
+    if len(files) == 1:
+        ((path, frames),) = files
+        return [f"{quoted(path)} has {frames} frames or pages; the first is used"]
+    named = ", ".join(f"{quoted(path)} ({frames})" for path, frames in files[:NAMED])
+    more = len(files) - NAMED
+    return [
+        f"{len(files):,} files have several frames or pages, of which the first is used: {named}"
+        + (f" and {more:,} more" if more > 0 else "")
+    ]
+
+
 def _choices(summary: ContentSummary, data: Data) -> list[str]:
     """Returns notes on transparency that is dropped, and on a range that some files ignore."""
     lines = []

@@ -267,10 +267,7 @@ def _splits(
 
 def _notes(manifest: Mapping[str, Any]) -> list[str]:
     notes = [f"left out {quoted(path)}: {reason}" for _, path, reason in manifest["bad"]]
-    notes += [
-        f"{quoted(path)} has {frames} frames or pages; the first is used"
-        for path, frames in manifest["animated"]
-    ]
+    notes += content_report.frames_notes([(path, frames) for path, frames in manifest["animated"]])
     splits = manifest["splits"]
     for split, other in (("validation", "train"), ("test", "train"), ("test", "validation")):
         if split in splits:

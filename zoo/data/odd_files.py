@@ -67,18 +67,22 @@ class OddFiles:
         ranges: of the training images; None if the run or the export does not know them.
         lost: files of which decoding loses what they show.
         left_out: files of which bands are left out.
+        paged: files of several frames or pages.
         unlike: files that are unlike the training images.
     """
 
     ranges: ImageRanges | None
     lost: list[Path] = field(default_factory=list)
     left_out: list[Path] = field(default_factory=list)
+    paged: list[Path] = field(default_factory=list)
     unlike: list[UnlikeTraining] = field(default_factory=list)
 
     def add(self, path: Path, decoded: Decoded) -> None:
         """Looks at one file, decoded with its content measured."""
         if decoded.content is not None and decoded.content.left_out:
             self.left_out.append(path)
+        if decoded.frames > 1:
+            self.paged.append(path)
         if decoded.content is not None and decoded.content.key is not None:
             self.lost.append(path)  # Which explains whatever its pixels look like.
             return
@@ -111,6 +115,11 @@ class OddFiles:
             lines.append(
                 f"{len(self.left_out):,} of {files:,} files have {MORE_BANDS}, such as "
                 f"{_named(sorted(self.left_out))}"
+            )
+        if self.paged:
+            lines.append(
+                f"{len(self.paged):,} of {files:,} files have several frames or pages, of which "
+                f"the first is read, such as {_named(sorted(self.paged))}"
             )
         if self.ranges and len(self.unlike) > BY_CHANCE * files:
             lines.append(self._unlike_note(files, self.ranges))

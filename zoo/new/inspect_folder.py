@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from zoo.data import images, layout
+from zoo.data.content_report import frames_notes
 from zoo.data.files import read_image
 from zoo.data.image_content import Content
 from zoo.data.images import BadImage, ImageSpec
@@ -41,6 +42,7 @@ class FileFacts:
         sha256: hash of its content.
         size: (height, width), upright.
         mode: colour mode, as Pillow names it.
+        frames: number of its frames or pages.
         pixels: what was found out about its pixels.
         reason: why it cannot be used, in which case nothing else is known; None if it can.
     """
@@ -50,6 +52,7 @@ class FileFacts:
     sha256: str = ""
     size: Size = (0, 0)
     mode: str = ""
+    frames: int = 1
     pixels: PixelFacts | None = None
     reason: str | None = None
 
@@ -104,6 +107,7 @@ def inspect_folder(
         notes=(
             *reasons,
             *folder.notes,
+            *frames_notes([(fact.file.path, fact.frames) for fact in good if fact.frames > 1]),
             *_copies_across_splits(good),
             *_copies_across_classes(good),
         ),
@@ -164,6 +168,7 @@ def _inspect_file(root: Path, split: str, file: ImageFile) -> FileFacts:
         sha256=hashlib.sha256(content).hexdigest(),
         size=found[0].size,
         mode=found[0].mode,
+        frames=found[0].frames,
         pixels=pixels,
     )
 

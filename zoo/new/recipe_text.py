@@ -38,10 +38,10 @@ def recipe_text(findings: Findings, choices: Choices, file: str) -> str:
 
 
 def duration(seconds: float) -> str:
-    """Describes a duration roughly: `under a minute`, `4 min`, `2.0 h`."""
+    """Describes a duration roughly: `under a minute`, `about 4 min`, `about 2.0 h`."""
     if seconds < 60:
         return "under a minute"
-    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
+    return f"about {f'{seconds / 60:.0f} min' if seconds < 5400 else f'{seconds / 3600:.1f} h'}"
 
 
 def _header(findings: Findings, file: str) -> list[str]:
@@ -163,7 +163,7 @@ def _conv(conv: Conv) -> str:
 
 
 def _train(findings: Findings, choices: Choices) -> list[str]:
-    time = f"about {duration(choices.seconds)} on two CPU cores, estimated"
+    time = f"{duration(choices.seconds)} on two CPU cores, estimated"
     if not findings.images:
         time = "the number of images is not known: fewer if there are many"
     lines = [
