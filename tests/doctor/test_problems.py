@@ -72,6 +72,22 @@ def test_a_backend_that_crashes() -> None:
 
 
 @pytest.mark.parametrize(
+    "error, expected",
+    [
+        ("JAX_PLATFORMS=cuda: JAX has no such device here", "unset JAX_PLATFORMS"),
+        (
+            "Keras cannot be imported, perhaps for what /x/keras.json holds",
+            "mend or remove that fi",
+        ),
+    ],
+)
+def test_what_the_environment_holds_is_not_mended_by_pip(error: str, expected: str) -> None:
+    severity, _, fix = only(backend=backend("jax", error), devices=[])
+    assert severity == "error"
+    assert fix.startswith(expected)
+
+
+@pytest.mark.parametrize(
     "name, obstacle, fix",
     [
         ("tensorflow", "lacks its CUDA 12 libraries", 'pip install "zoo-keras[gpu]"'),

@@ -5,6 +5,7 @@ Each judge takes the document of `zoo doctor --json`, as far as it is filled, an
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
@@ -74,7 +75,11 @@ def _backend(facts: Facts) -> Iterator[Problem]:
         fix = BACKENDS[name] + (f"; or export {VARIABLE}={others[0]}" if others else "")
         yield Problem("error", f"{name}, the backend, is not installed", fix)
     elif backend["error"] is not None:
-        yield Problem("error", backend["error"], f"pip install --force-reinstall {name}")
+        wish = re.match(r"(JAX_PLATFORMS|JAX_PLATFORM_NAME)=", backend["error"])
+        fix = f"unset {wish[1]}" if wish else f"pip install --force-reinstall {name}"
+        if "keras.json" in backend["error"]:
+            fix = "mend or remove that file"
+        yield Problem("error", backend["error"], fix)
 
 
 def _accelerator(facts: Facts) -> Iterator[Problem]:
