@@ -42,9 +42,9 @@ from zoo.augment import (
     rand_augment,
     transformations,
     trivial_augment,
+    warp,
 )
 from zoo.augment.rng import AugmentRng, Draws, Images, Shape
-from zoo.augment.warp import warp
 from zoo.recipe.fields import Choice
 from zoo.recipe.words import MIXING
 
@@ -73,11 +73,11 @@ AUGMENTATIONS: dict[str, Augmentation] = {
     "random_flip": Augmentation(geometry.draw_random_flip, geometry.random_flip),
     "alternating_flip": Augmentation(geometry.draw_alternating_flip, geometry.alternating_flip),
     "random_crop": Augmentation(geometry.draw_random_crop, geometry.random_crop),
-    "random_resized_crop": Augmentation(transformations.draw_random_resized_crop, warp),
-    "random_rotation": Augmentation(transformations.draw_random_rotation, warp),
-    "random_translation": Augmentation(transformations.draw_random_translation, warp),
-    "random_zoom": Augmentation(transformations.draw_random_zoom, warp),
-    "random_shear": Augmentation(transformations.draw_random_shear, warp),
+    "random_resized_crop": Augmentation(transformations.draw_random_resized_crop, warp.warp),
+    "random_rotation": Augmentation(transformations.draw_random_rotation, warp.warp),
+    "random_translation": Augmentation(transformations.draw_random_translation, warp.warp),
+    "random_zoom": Augmentation(transformations.draw_random_zoom, warp.warp),
+    "random_shear": Augmentation(transformations.draw_random_shear, warp.warp),
     "cutout": Augmentation(erasing.draw_cutout, erasing.cutout),
     "random_erasing": Augmentation(erasing.draw_random_erasing, erasing.random_erasing),
     "random_color_jitter": Augmentation(
