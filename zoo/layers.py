@@ -1,5 +1,5 @@
 """Deprecated alias of `zoo.model.layers`, for scripts that load saved models."""
 
-from zoo.model.layers import FixedConv2D, Maxout, PadShortcut
+from zoo.model.layers import FixedConv2D, Maxout, PadShortcut, SamplewiseNormalization
 
-__all__ = ["FixedConv2D", "Maxout", "PadShortcut"]
+__all__ = ["FixedConv2D", "Maxout", "PadShortcut", "SamplewiseNormalization"]

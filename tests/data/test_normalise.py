@@ -34,6 +34,10 @@ def test_against_numpy() -> None:
         "mean_image": x - x.mean(axis=0),
         "channel_mean": x - mean,
         "channel_meanstd": (x - mean) / std,
+        "global_mean": x - x.mean(),
+        "global_meanstd": (x - x.mean()) / x.std(),
+        "samplewise_mean": x,  # The layer takes each image's own statistics.
+        "samplewise_meanstd": x,
     }
     assert set(expected) == set(KINDS)
     for kind, answer in expected.items():

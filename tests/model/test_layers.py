@@ -15,6 +15,7 @@ from zoo import recipe as recipes
 from zoo.artifact.trained_run import TrainedRun
 from zoo.errors import RecipeError
 from zoo.evaluate import evaluate
+from zoo.export.keras_only import keras_only
 from zoo.model import builder
 from zoo.plan import plan
 from zoo.recipe.network import Activation
@@ -188,3 +189,33 @@ def test_layers_of_ours_go_all_the_way(tmp_path: Path) -> None:
     result = zoo("export", run, "--json", cwd=tmp_path)
     assert result.returncode == 0, result.stderr
     assert json.loads(result.stdout)["parity"]["passed"]
+
+
+@pytest.mark.backend
+@pytest.mark.parametrize("std", [False, True])
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_samplewise_normalization(std: bool, dtype: str) -> None:
+    """Against numpy in 64 bits; bright, dark and even images; also as Keras's own operations."""
+    from zoo.model.layers import SamplewiseNormalization
+
+    images = np.random.default_rng(0).integers(0, 256, (5, 6, 4, 3)).astype(np.uint8)
+    images[1] //= 16
+    images[2] = 37
+    images[3] = 0
+    images[3, 0, 0, 0] = 1
+    x = images.astype(np.float64)
+    wanted = x - x.mean(axis=(1, 2, 3), keepdims=True)
+    if std:
+        wanted /= np.maximum(x.std(axis=(1, 2, 3), keepdims=True), 1 / np.sqrt(72))
+    layer = SamplewiseNormalization(std, dtype=dtype)
+    found = np.array(layer(images))
+    assert found.dtype == dtype
+    np.testing.assert_allclose(found, wanted, atol=1e-3 if dtype == "float32" else 1e-12)
+    assert layer.compute_output_shape(images.shape) == images.shape
+    image = keras.Input((6, 4, 3))
+    model = keras.Model(image, layer(image))
+    restored = keras.Model.from_config(model.get_config())
+    np.testing.assert_array_equal(np.array(restored(images)), found)
+    bare = keras_only(model)
+    assert not any(isinstance(each, SamplewiseNormalization) for each in bare.layers)
+    np.testing.assert_allclose(np.array(bare(images)), found, atol=1e-4)

@@ -1,4 +1,8 @@
-"""Normalisation: one scale and one offset from a `data.preprocess` word and the training images."""
+"""Normalisation: one scale and one offset from a `data.preprocess` word and the training images.
+
+A samplewise word has no statistics of the training images: the network's first layer takes those of
+each image (`zoo.model.layers.SamplewiseNormalization`).
+"""
 
 from __future__ import annotations
 
@@ -18,7 +22,7 @@ STD_FLOOR = 1e-7 * 255
 
 @dataclass(frozen=True)
 class Normalisation:
-    """Normalises pixels x in 0..255 to x * scale + offset.
+    """Normalises pixels x in 0..255 to x * scale + offset; samplewise words do more.
 
     Args:
         kind: the `data.preprocess` word.
@@ -29,6 +33,11 @@ class Normalisation:
     kind: str
     scale: Coefficients
     offset: Coefficients
+
+    @property
+    def samplewise(self) -> bool:
+        """Whether each image is normalised by statistics of its own."""
+        return self.kind.startswith("samplewise")
 
     def as_json(self) -> dict[str, Any]:
         """Returns plain data, as a run folder keeps it."""
@@ -75,6 +84,15 @@ def _channel_meanstd(split: Split) -> tuple[Coefficients, Coefficients]:
     return [1.0 / std for _, std in moments], [-mean / std for mean, std in moments]
 
 
+def _global_mean(split: Split) -> tuple[Coefficients, Coefficients]:
+    return 1.0, -_global_moments(pixel_statistics(split))[0]
+
+
+def _global_meanstd(split: Split) -> tuple[Coefficients, Coefficients]:
+    mean, std = _global_moments(pixel_statistics(split))
+    return 1.0 / std, -mean / std
+
+
 def channel_means(statistics: PixelStatistics) -> list[float]:
     """Returns the mean of each channel, 0 to 255."""
     return [mean for mean, _ in _channel_moments(statistics)]
@@ -87,12 +105,22 @@ def _channel_moments(statistics: PixelStatistics) -> list[tuple[float, float]]:
     """
     height, width, _ = statistics.sums.shape
     count = statistics.count * height * width
-    moments = []
     sums = statistics.sums.sum(axis=(0, 1), dtype=np.uint64)
-    for total, square in zip(sums.tolist(), statistics.squares.tolist(), strict=True):
-        std = math.sqrt(count * square - total * total) / count
-        moments.append((total / count, max(std, STD_FLOOR)))
-    return moments
+    pairs = zip(sums.tolist(), statistics.squares.tolist(), strict=True)
+    return [_moments(total, square, count) for total, square in pairs]
+
+
+def _global_moments(statistics: PixelStatistics) -> tuple[float, float]:
+    """Returns the mean and the floored standard deviation over all channels."""
+    total = sum(statistics.sums.sum(axis=(0, 1), dtype=np.uint64).tolist())
+    count = statistics.count * statistics.sums.size
+    return _moments(total, sum(statistics.squares.tolist()), count)
+
+
+def _moments(total: int, square: int, count: int) -> tuple[float, float]:
+    """Returns mean and floored standard deviation of `count` values from their sums."""
+    std = math.sqrt(count * square - total * total) / count
+    return total / count, max(std, STD_FLOOR)
 
 
 # Word of `data.preprocess` -> function(training split) -> (scale, offset).
@@ -103,4 +131,8 @@ KINDS: dict[str, Callable[[Split], tuple[Coefficients, Coefficients]]] = {
     "mean_image": _mean_image,
     "channel_mean": _channel_mean,
     "channel_meanstd": _channel_meanstd,
+    "global_mean": _global_mean,
+    "global_meanstd": _global_meanstd,
+    "samplewise_mean": lambda split: (1.0, 0.0),
+    "samplewise_meanstd": lambda split: (1.0, 0.0),
 }

@@ -8,7 +8,7 @@ from typing import Any
 import keras
 from keras import ops
 
-from zoo.model.layers import FixedConv2D, Maxout, PadShortcut
+from zoo.model.layers import FixedConv2D, Maxout, PadShortcut, SamplewiseNormalization, samplewise
 
 SELU_SCALE, SELU_ALPHA = 1.0507009873554805, 1.6732632423543772  # Klambauer et al. 2017.
 
@@ -40,6 +40,9 @@ def keras_only(model: keras.Model, full_precision: bool = False) -> keras.Model:
             strided = inputs[0][:, :: layer.strides[0], :: layer.strides[1], :]
             missing = layer.channels - inputs[0].shape[-1]
             return ops.pad(strided, ((0, 0), (0, 0), (0, 0), (0, missing)))
+        if isinstance(layer, SamplewiseNormalization):
+            dtype = "float32" if full_precision else layer.compute_dtype
+            return samplewise(ops.cast(inputs[0], dtype), layer.std)
         if full_precision and isinstance(layer, keras.layers.Flatten):
             # Flatten asks for the size of the batch at run time; phones want shapes known before.
             return ops.reshape(inputs[0], (-1, math.prod(inputs[0].shape[1:])))

@@ -18,7 +18,7 @@ from zoo import backend, seeds
 from zoo.data.normalise import Normalisation
 from zoo.model.fast_layers import accelerate
 from zoo.model.initializers import depthwise, dirac, initializer
-from zoo.model.layers import FixedConv2D, Maxout, PadShortcut
+from zoo.model.layers import FixedConv2D, Maxout, PadShortcut, SamplewiseNormalization
 from zoo.plan import Layer, Plan, plan
 from zoo.plan.options import (
     ActivationOptions,
@@ -180,6 +180,10 @@ def _normalise(layer: Layer, options: Options, context: Context) -> keras.Layer:
     # Rescaling with vectors, since Normalization breaks export to ONNX; in full precision, since
     # 16-bit floats cannot hold 0..255 times scale plus offset well.
     values = context.normalisation
+    if values.samplewise:
+        return SamplewiseNormalization(
+            values.kind == "samplewise_meanstd", name=layer.name, dtype=context.exact
+        )
     return keras.layers.Rescaling(values.scale, values.offset, name=layer.name, dtype=context.exact)
 
 

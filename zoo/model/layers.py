@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+from math import prod
 from typing import Any
 
 import keras
@@ -50,6 +51,44 @@ class Maxout(keras.layers.Layer):
     def get_config(self) -> dict[str, Any]:
         """The arguments of `__init__`."""
         return {**super().get_config(), "pieces": self.pieces}
+
+
+@keras.saving.register_keras_serializable("zoo")
+class SamplewiseNormalization(keras.layers.Layer):
+    """Takes its mean from each image, and with `std` divides by its standard deviation.
+
+    Both are over all pixels and channels. The standard deviation counts as 1 / sqrt(values of the
+    image) at least, as in TensorFlow's `per_image_standardization`: an even image becomes 0.
+
+    Input shape: (batch, height, width, channels), any dtype.
+    Output shape: the same, in the layer's compute dtype.
+    """
+
+    def __init__(self, std: bool = True, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.std = std
+
+    def call(self, inputs: Any) -> Any:
+        """The normalised images of a batch."""
+        return samplewise(ops.cast(inputs, self.compute_dtype), self.std)
+
+    def compute_output_shape(self, input_shape: tuple[int | None, ...]) -> tuple[Any, ...]:
+        """The shape of the input."""
+        return input_shape
+
+    def get_config(self) -> dict[str, Any]:
+        """The arguments of `__init__`."""
+        return {**super().get_config(), "std": self.std}
+
+
+def samplewise(images: Any, std: bool) -> Any:
+    """What `SamplewiseNormalization` computes, of floating-point images."""
+    axes = (1, 2, 3)
+    centred = images - ops.mean(images, axis=axes, keepdims=True)
+    if not std:
+        return centred
+    variance = ops.mean(ops.square(centred), axis=axes, keepdims=True)
+    return centred / ops.sqrt(ops.maximum(variance, 1.0 / prod(images.shape[1:])))
 
 
 @keras.saving.register_keras_serializable("zoo")

@@ -20,14 +20,14 @@ def layers(recipe: Recipe, planned: Plan) -> dict[str, keras.Layer]:
         planned: its plan.
 
     Returns:
-        The layers by name. The first one normalises by nothing: no shape depends on it.
+        The layers by name. The first one normalises by no statistics: no shape depends on them.
     """
     policy = recipe.train.dtype_policy
     context = Context(
         seed=recipe.seed,
         policy=policy,
         exact="float64" if policy == "float64" else "float32",
-        normalisation=Normalisation("none", 1.0, 0.0),
+        normalisation=Normalisation(recipe.data.preprocess, 1.0, 0.0),
     )
     return {
         layer.name: BUILD[layer.kind](layer, layer.options, context) for layer in planned.layers[1:]

@@ -72,7 +72,10 @@ class Planner(Appender):
         image = self.recipe.image_shape
         self.layers.append(Layer(kind="image", name="image", output_shape=image))
         if self.recipe.data.preprocess != "none":
-            self.add("normalise", "normalise", image, flops=2 * prod(image))
+            # Mean and variance take another pass over the image each.
+            own = {"samplewise_mean": 2, "samplewise_meanstd": 5}
+            operations = own.get(self.recipe.data.preprocess, 2)
+            self.add("normalise", "normalise", image, flops=operations * prod(image))
         self._stack(self.recipe.model.stack, ("model", "stack"))
         self.path = ("model", "head")
         self.vector()

@@ -81,10 +81,20 @@ class Data(Model):
         "the smallest and largest of the training images; none: 0 and 65,535 (the high byte).",
     )
     preprocess: Literal[
-        "none", "scale01", "scale11", "mean_image", "channel_mean", "channel_meanstd"
+        "none",
+        "scale01",
+        "scale11",
+        "mean_image",
+        "channel_mean",
+        "channel_meanstd",
+        "global_mean",
+        "global_meanstd",
+        "samplewise_mean",
+        "samplewise_meanstd",
     ] = Field(
         "channel_meanstd",
-        description="Normalisation; its statistics come from the training split alone.",
+        description="Normalisation; its statistics come from the training split alone, or from the "
+        "image itself.",
     )
     augment: tuple_of(Augmentation) = Field(  # type: ignore[valid-type]
         (),

@@ -46,7 +46,7 @@ def statistics(subject: Subject) -> NormalizationStatistics:
     """
     kind = subject.recipe.data.preprocess
     others: dict[str, tuple[list[float], list[float]]] = {}
-    if kind.startswith(("mean", "channel")):
+    if kind.startswith(("mean", "channel", "global")):
         splits: dict[str, Split | None] = {
             "validation": subject.data.validation,
             "test": subject.data.test,

@@ -250,4 +250,9 @@ PREPROCESSINGS: dict[str, str] = {
     "mean_image": "x - mean over the training images, pixel by pixel (AlexNet)",
     "channel_mean": "x - mean over the training images, channel by channel (VGG)",
     "channel_meanstd": "(x - mean) / standard deviation, channel by channel (ResNet)",
+    "global_mean": "x - mean over all channels of the training images",
+    "global_meanstd": "(x - mean) / standard deviation, each over all channels",
+    "samplewise_mean": "x - mean of the image itself, over all channels",
+    "samplewise_meanstd": "(x - mean) / standard deviation, both of the image itself and the "
+    "latter at least 1 / sqrt(values), as TensorFlow's per_image_standardization",
 }
