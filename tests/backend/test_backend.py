@@ -32,6 +32,10 @@ def test_out_of_memory() -> None:
     """Each backend's own error, raised for an array that no machine holds."""
     assert backend.out_of_memory(MemoryError())
     assert not backend.out_of_memory(RuntimeError("RESOURCE_EXHAUSTED is a word"))
+    aborted = type("AbortedError", (Exception,), {})  # TensorFlow's, of oneDNN.
+    told = "Compute received an exception:Status:{}, message: could not create a primitive."
+    assert backend.out_of_memory(aborted(told.format(1)))
+    assert not backend.out_of_memory(aborted(told.format(2)))
     with pytest.raises(Exception, match="(?i)oom|out of memory") as raised:
         keras.ops.zeros((2**22, 2**22, 2**8), "int8") + 1
     assert backend.out_of_memory(raised.value)

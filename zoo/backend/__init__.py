@@ -213,9 +213,12 @@ def sync(model: Any) -> None:
 def out_of_memory(error: BaseException) -> bool:
     """Whether an error says that the host or the device ran out of memory.
 
-    TensorFlow has a class for it, JAX a word in its error's message.
+    TensorFlow has a class for it, JAX a word in its error's message. oneDNN, which computes for
+    TensorFlow on CPUs, has a number: dnnl_out_of_memory is 1.
     """
     name = type(error).__name__
+    if name == "AbortedError":
+        return "exception:Status:1," in str(error).replace(" ", "")
     if name in ("JaxRuntimeError", "XlaRuntimeError"):
         return "RESOURCE_EXHAUSTED" in str(error)
     return isinstance(error, MemoryError) or "ResourceExhausted" in name
