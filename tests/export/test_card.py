@@ -17,8 +17,8 @@ from zoo.recipe import load
 EVERY = pytest.mark.parametrize("format", FORMATS)
 SIGNATURES = ("serving_default", "serve_uint8", "serve_float")
 MANIFEST = {
-    "name", "version", "format", "classes", "image", "signatures", "made", "versions", "run",
-    "test", "parity", "files",
+    "name", "version", "format", "classes", "image", "image_ranges", "signatures", "made",
+    "versions", "run", "test", "parity", "files",
 }  # fmt: skip
 
 
@@ -32,6 +32,7 @@ def test_manifest(exports: Exports, format: str) -> None:
     assert (manifest["name"], manifest["version"], manifest["format"]) == ("tiny", 1, format)
     assert manifest["classes"] == CLASSES
     assert ImageSpec(**manifest["image"]) == ImageSpec(8, 8, 1)
+    assert manifest["image_ranges"] == exports.run.info()["image_ranges"]
     assert manifest["signatures"] == list(FORMATS[format].signatures)
     assert manifest["made"]["by"] == f"zoo {__version__}"
     info = exports.run.info()
