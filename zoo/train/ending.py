@@ -5,7 +5,7 @@ from __future__ import annotations
 from contextlib import suppress
 
 from zoo import backend
-from zoo.errors import Diverged, Interrupted, StorageFault, ZooError
+from zoo.errors import Diverged, EnvironmentFault, Interrupted, StorageFault, ZooError
 from zoo.files.storage import fault_of
 from zoo.plan import Plan, capacity
 from zoo.recipe import Recipe
@@ -48,7 +48,7 @@ def record_failure(
     elif fault is not None:
         raised = disk.with_kept(fault, run)
     elif backend.out_of_memory(error):
-        raised = ZooError(f"{run}: {capacity.relief(recipe, planned)}")
+        raised = EnvironmentFault(f"{run}: {capacity.relief(recipe, planned)}")
     reason = str(error) if isinstance(raised, ZooError) else f"{type(error).__name__}: {error}"
     if isinstance(raised, StorageFault):
         reason = raised.message
