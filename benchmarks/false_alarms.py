@@ -66,7 +66,7 @@ ALIKE = {
     "a max pool of windows that do not overlap has its own gradient, equal to the bit.",
     (
         "4281c9deeb30",
-        "27107330fe04",
+        "a0780bdc8fd3",
     ): "Findings hold remedies. Accuracies are weighted where classes "
     "are, and no recipe that ships weighs classes. C03 also looks at the smallest class, and those "
     "of the data sets are nearly of one size. C14 looks at what momentum adds later, which is "
@@ -76,7 +76,7 @@ ALIKE = {
     "are new: no recipe that was judged has them. The mean class weight has one function, not "
     "two, of the same expression, and the advice of a finding another name. Schedules "
     "are new; those that ship give the same rates. A pass over the images is what an epoch was. "
-    "Penalties may be l1, and images normalised by their own statistics.",
+    "Penalties may be l1, and images normalised by their own statistics; the loss may be focal.",
 }
 Row = dict[str, Any]
 

@@ -13,7 +13,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from zoo import backend, losses
-from zoo.losses import Accuracy, SoftmaxCrossEntropy, WestonWatkins, make_loss, uniform_loss
+from zoo.losses import (
+    Accuracy,
+    FocalCrossEntropy,
+    SoftmaxCrossEntropy,
+    WestonWatkins,
+    make_loss,
+    uniform_loss,
+)
 from zoo.recipe import words
 from zoo.recipe.schema import Loss
 
@@ -69,6 +76,37 @@ def test_svm_is_its_formula(batch: Any, margin: float) -> None:
     assert float(loss(labels, logits)) == pytest.approx(expected, rel=1e-6, abs=1e-6)
 
 
+@FEW
+@given(BATCH, st.sampled_from([0.0, 0.5, 2.0]), st.sampled_from([0.25, 1.0]))
+def test_focal_is_its_formula(batch: Any, gamma: float, alpha: float) -> None:
+    logits, labels = np.array(batch[0]), np.array(batch[1], np.int32)
+    shares = np.exp(logits - logits.max(axis=1, keepdims=True))
+    p = (shares / shares.sum(axis=1, keepdims=True))[np.arange(len(labels)), labels]
+    expected = float((-alpha * (1 - p) ** gamma * np.log(p)).mean())
+    loss = FocalCrossEntropy(gamma, alpha, dtype="float64")
+    assert float(loss(labels, logits)) == pytest.approx(expected, rel=1e-6, abs=1e-6)
+
+
+@pytest.mark.parametrize("gamma", [0.0, 0.5, 2.0])
+def test_focal_is_keras_s_and_has_a_gradient_everywhere(gamma: float) -> None:
+    logits = np.random.default_rng(0).normal(0, 3, (6, 4)).astype(np.float32)
+    labels = np.array([0, 1, 2, 3, 0, 1], np.int32)
+    loss = FocalCrossEntropy(gamma, 0.3)
+    peer = keras.losses.CategoricalFocalCrossentropy(0.3, gamma, from_logits=True)
+    rows = np.eye(4, dtype=np.float32)[labels]
+    assert float(loss(labels, logits)) == pytest.approx(float(peer(rows, logits)), rel=1e-5)
+    mixed = 0.3 * rows + 0.7 * rows[::-1]
+    assert float(loss(mixed, logits)) == pytest.approx(float(peer(mixed, logits)), rel=1e-5)
+    far = tf.Variable(np.eye(4, dtype=np.float32) * 90)
+    for target, sign in ((np.arange(4), 0), (np.array([1, 2, 3, 0]), 1)):
+        with tf.GradientTape() as tape:
+            value = loss(target.astype(np.int32), far)
+        gradient = tape.gradient(value, far).numpy()
+        assert np.isfinite(gradient).all()
+        # Where Keras's has none: all wrong by far.
+        assert np.abs(gradient).max() == pytest.approx(sign * 0.3 / 4, abs=1e-6)
+
+
 @pytest.mark.parametrize("classes", [2, 10, 1000])
 @pytest.mark.parametrize("smoothing", [0.0, 0.3])
 def test_softmax_of_equal_scores(classes: int, smoothing: float) -> None:
@@ -102,7 +140,9 @@ def test_uniform_loss(word: str) -> None:
     assert uniform_loss(Loss.model_validate({"svm": {"margin": 2.0}}), 7) == 12.0
 
 
-@pytest.mark.parametrize("loss", [SoftmaxCrossEntropy(), SoftmaxCrossEntropy(0.2), WestonWatkins()])
+@pytest.mark.parametrize(
+    "loss", [SoftmaxCrossEntropy(), SoftmaxCrossEntropy(0.2), FocalCrossEntropy(), WestonWatkins()]
+)
 def test_labels_in_any_shape(loss: keras.losses.Loss) -> None:
     """Integers, a column of them, and rows of probabilities mean the same."""
     logits = np.random.default_rng(0).normal(size=(5, 3)).astype(np.float32)

@@ -16,6 +16,8 @@ from keras import ops
 
 from zoo.recipe.fields import Choice
 
+MIN_WRONG = 1e-7  # Least 1 - p in the focal loss, of which a power is taken.
+
 
 def make_loss(choice: Choice, dtype: str | None = None) -> keras.losses.Loss:
     """Makes the loss of a recipe.
@@ -24,17 +26,26 @@ def make_loss(choice: Choice, dtype: str | None = None) -> keras.losses.Loss:
         choice: the recipe's `train.loss`.
         dtype: dtype to which Keras casts the logits; None for float32.
     """
-    loss_class = {"softmax": SoftmaxCrossEntropy, "svm": WestonWatkins}[choice.word]
+    loss_class: type[keras.losses.Loss] = {
+        "softmax": SoftmaxCrossEntropy,
+        "focal": FocalCrossEntropy,
+        "svm": WestonWatkins,
+    }[choice.word]
     return loss_class(**choice.options.model_dump(), dtype=dtype)
 
 
 def uniform_loss(choice: Choice, num_classes: int) -> float:
     """Returns the loss of uniform predictions: ln C for softmax, margin * (C - 1) for SVM.
 
+    For the focal loss it is alpha * (1 - 1 / C)^gamma * ln C.
+
     A network should start near it. Source: CS231n, lecture 6, "is the loss reasonable?".
     """
     if choice.word == "svm":
         return float(choice.options.margin * (num_classes - 1))
+    if choice.word == "focal":
+        options = choice.options
+        return float(options.alpha * (1 - 1 / num_classes) ** options.gamma * log(num_classes))
     return log(num_classes)
 
 
@@ -121,6 +132,45 @@ class SoftmaxCrossEntropy(keras.losses.Loss):
     def get_config(self) -> dict[str, Any]:
         """Returns the arguments of `__init__`."""
         return {**super().get_config(), "label_smoothing": self.label_smoothing}
+
+
+@keras.saving.register_keras_serializable("zoo")
+class FocalCrossEntropy(keras.losses.Loss):
+    """Focal loss of logits (batch, classes): the sum over classes of -alpha y (1 - p)^gamma ln p.
+
+    p is the softmax, y the label's share of each class. Keras's CategoricalFocalCrossentropy is the
+    same function, but cuts p at 1e-7, where its gradient ends. Source: Lin et al. 2017, "Focal loss
+    for dense object detection".
+
+    Args:
+        gamma: exponent; 0 gives alpha times the cross-entropy.
+        alpha: factor on the loss.
+        name: name of the loss.
+        **kwargs: options of `keras.losses.Loss`.
+    """
+
+    def __init__(
+        self,
+        gamma: float = 2.0,
+        alpha: float = 0.25,
+        name: str = "focal_cross_entropy",
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(name=name, **kwargs)
+        self.gamma = gamma
+        self.alpha = alpha
+
+    def call(self, y_true: Any, y_pred: Any) -> Any:
+        """Returns the loss of each image, (batch,)."""
+        logs = ops.log_softmax(y_pred, axis=-1)
+        # Above 0: the gradient of a power below 1 is infinite there.
+        wrong = ops.maximum(-ops.expm1(logs), MIN_WRONG)
+        per_class = _one_hot(y_true, y_pred) * ops.power(wrong, self.gamma) * logs
+        return -self.alpha * ops.sum(per_class, axis=-1)
+
+    def get_config(self) -> dict[str, Any]:
+        """Returns the arguments of `__init__`."""
+        return {**super().get_config(), "gamma": self.gamma, "alpha": self.alpha}
 
 
 @keras.saving.register_keras_serializable("zoo")

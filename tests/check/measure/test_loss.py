@@ -12,7 +12,7 @@ from tests.check.planted_faults import healthy_subject
 from zoo.check.measure import loss
 
 
-@pytest.mark.parametrize("word", ["softmax", "svm"])
+@pytest.mark.parametrize("word", ["softmax", "focal", "svm"])
 def test_every_loss_is_the_loss(tmp_path: Path, word: str) -> None:
     """The column of the true label holds what the compiled loss gives."""
     subject = healthy_subject(tmp_path, f"train.loss={word}")

@@ -80,7 +80,8 @@ def _variance_between_classes(values: np.ndarray, labels: np.ndarray, classes: i
 
 def loss_name(choice: Loss) -> LossName:
     """Name of a loss, as the checks know it."""
-    return "svm" if choice.word == "svm" else "softmax"
+    names: dict[str, LossName] = {"svm": "svm", "focal": "focal"}
+    return names.get(choice.word, "softmax")
 
 
 def loss_per_label(choice: Loss, scores: np.ndarray) -> np.ndarray:
@@ -104,7 +105,12 @@ def loss_per_label(choice: Loss, scores: np.ndarray) -> np.ndarray:
         return np.stack(columns, axis=1)
     top = scores.max(axis=1, keepdims=True)
     log_sum = top + np.log(np.exp(scores - top).sum(axis=1, keepdims=True))
-    return np.asarray(log_sum - scores)
+    cross_entropy = np.asarray(log_sum - scores)
+    if choice.word == "focal":
+        options = choice.options
+        wrong = np.maximum(-np.expm1(-cross_entropy), 0)
+        return np.asarray(options.alpha * wrong**options.gamma * cross_entropy)
+    return cross_entropy
 
 
 def head_confidence(subject: Subject) -> HeadConfidence:

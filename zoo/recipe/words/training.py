@@ -165,6 +165,21 @@ LOSSES: dict[str, Word] = {
             )
         },
     ),
+    "focal": Word(
+        "Cross-entropy times alpha * (1 - p)^gamma, p the label's probability: images that are "
+        "right already count less (Lin et al. 2017)",
+        options={
+            "gamma": Option(
+                float, 2.0, "Exponent; 0: cross-entropy times alpha.", {"ge": 0.0, "le": 100.0}
+            ),
+            "alpha": Option(
+                float,
+                0.25,
+                "Factor on the loss of all classes; train.class_weight is for each.",
+                POSITIVE,
+            ),
+        },
+    ),
     "svm": Word(
         "Weston-Watkins multiclass hinge: sum over wrong classes of max(0, s_j - s_y + margin)",
         options={"margin": Option(float, 1.0, "Lead that the right score must have.", POSITIVE)},
