@@ -25,7 +25,7 @@ from pydantic import (
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticCustomError
 
-from zoo.recipe.shown import cut
+from zoo.recipe.shown import cut, received
 from zoo.recipe.words import REQUIRED, Option, Word
 from zoo.recipe.words.word import (
     BELOW_1,
@@ -157,7 +157,7 @@ def factor_of(limits: Mapping[str, Any]) -> Any:
             raise PydanticCustomError(
                 "factor",
                 "not a factor. {expected} Received {given}",
-                {"expected": expected, "given": cut(str(value))},
+                {"expected": expected, "given": received(value)},
             )
         return tuple(map(float, numbers)) if numbers is value else float(value)
 
