@@ -77,12 +77,6 @@ def misfits(recipe: Recipe) -> Iterator[tuple[KeyPath, str]]:
         }
         if factors and not any(map(_changes, factors.values())):
             yield path, f"changes nothing. Expected a factor other than 0: {', '.join(factors)}."
-        if step.word == "gaussian_blur" and step.options.kernel_size % 2 == 0:
-            size = step.options.kernel_size
-            yield (
-                (*path, "kernel_size"),
-                f"a window has a middle. Expected an odd number. Received {size}.",
-            )
         if step.word == "random_color_jitter":
             yield from _jitter(recipe, path, factors)
 

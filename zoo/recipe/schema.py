@@ -286,7 +286,7 @@ class Recipe(Model):
         return self
 
     @model_validator(mode="after")
-    def _crops_fit(self) -> Recipe:
+    def _augmentations_fit(self) -> Recipe:
         side = min(self.image_size)
         for index, step in enumerate(self.data.augment):
             if step.word == "cutout" and step.options.inside and step.options.size > side:
@@ -298,6 +298,15 @@ class Recipe(Model):
                         "side": side,
                         "size": step.options.size,
                         "at": ("data", "augment", index, "cutout", "size"),
+                    },
+                )
+            if step.word == "gaussian_blur" and step.options.kernel_size % 2 == 0:
+                raise PydanticCustomError(
+                    "kernel_size",
+                    "a window has a middle. Expected an odd number. Received {size}",
+                    {
+                        "size": step.options.kernel_size,
+                        "at": ("data", "augment", index, "gaussian_blur", "kernel_size"),
                     },
                 )
             if step.word == "random_crop" and step.options.padding >= side:
