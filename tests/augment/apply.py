@@ -19,18 +19,15 @@ STEPS: list[Any] = [
     {"random_resized_crop": [0.2, 1.0]},
     {"random_rotation": {"factor": 0.5}},
     {"random_rotation": {"factor": [-0.1, 0.3], "fill_mode": "constant", "fill_value": 77}},
-    {"random_rotation": {"factor": 0.5, "interpolation": "nearest", "fill_mode": "wrap"}},
     {
         "random_translation": {
             "height_factor": [-1.0, -0.2],
-            "width_factor": 0.3,
-            "fill_mode": "constant",
-            "fill_value": 255,
+            "width_factor": 0.6,
+            "fill_mode": "wrap",
+            "interpolation": "nearest",
         }
     },
-    {"random_translation": {"height_factor": 0.6, "width_factor": 0.6, "fill_mode": "wrap"}},
     {"random_zoom": {"height_factor": [0.2, 1.0], "width_factor": 0.3, "fill_mode": "nearest"}},
-    {"random_zoom": {"height_factor": [-0.99, -0.4], "fill_mode": "constant"}},
     {"random_shear": {"x_factor": 0.4, "y_factor": [0.2, 1.0]}},
     {"cutout": 3},
     {"cutout": {"size": 3, "inside": True}},
