@@ -191,9 +191,8 @@ def test_layers_of_ours_go_all_the_way(tmp_path: Path) -> None:
     assert json.loads(result.stdout)["parity"]["passed"]
 
 
-@pytest.mark.backend
 @pytest.mark.parametrize("std", [False, True])
-@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("dtype", [pytest.param("float32", marks=pytest.mark.backend), "float64"])
 def test_samplewise_normalization(std: bool, dtype: str) -> None:
     """Against numpy in 64 bits; bright, dark and even images; also as Keras's own operations."""
     from zoo.model.layers import SamplewiseNormalization

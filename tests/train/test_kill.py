@@ -32,7 +32,7 @@ train:
   epochs: 8
   batch_size: 64
   optimizer: {SGD: {learning_rate: 0.05, momentum: 0.9, nesterov: true, weight_decay: 1e-3}}
-  schedule: {one_cycle: {warmup_epochs: 1}}
+  schedule: {reduce_on_plateau: {factor: 0.5, patience: 1, min_delta: 0.2, monitor: val_loss}}
   early_stopping: {patience: 2}
   checkpoint_steps: EVERY
 """
@@ -78,7 +78,10 @@ def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> Run:
     """The run that nothing disturbs. How often it saves its state changes no bit of its end."""
     folder = new_folder(tmp_path_factory.mktemp("kill") / "undisturbed", every=50)
     assert Process(folder, None).exit_code() == 0
-    return Run.open(folder / "killed")
+    run = Run.open(folder / "killed")
+    # The plateaus that a resumed run must find again.
+    assert len({row["learning_rate"] for row in run.rows()}) > 1
+    return run
 
 
 def require_same_end(run: Run, undisturbed: Run) -> None:
