@@ -17,6 +17,7 @@ from tests.runs import UNIT, environment, network
 from tests.test_conformance import STAGES
 from zoo.artifact import readers
 from zoo.artifact.trained_run import softmax
+from zoo.data.normalise import Normalisation
 from zoo.export import formats
 from zoo.export.keras_only import keras_only
 from zoo.model.builder import build
@@ -49,6 +50,7 @@ STACKS: dict[str, list[Any]] = {
     ],
     "groups": [CONV, {"conv": {"filters": 4, "groups": 2, "dilation_rate": 2}}],
 }  # fmt: skip
+SAMPLEWISE = Normalisation("samplewise_meanstd", 1.0, 0.0)
 ACTIVATIONS = [
     {"conv": {"filters": 4, "activation": written(word, entry)}}
     for word, entry in words.ACTIVATIONS.items()
@@ -68,9 +70,9 @@ ALL = [
 ]
 
 
-def untrained(recipe: Recipe) -> keras.Model:
+def untrained(recipe: Recipe, scaling: Normalisation = UNIT) -> keras.Model:
     """A network with random weights, so that no layer is an identity."""
-    model = build(recipe, 4, UNIT)
+    model = build(recipe, 4, scaling)
     generator = np.random.default_rng(1)
 
     def moved(value: np.ndarray) -> np.ndarray:
@@ -97,7 +99,7 @@ def nets(tmp_path_factory: pytest.TempPathFactory) -> dict[str, tuple[Recipe, ke
     nets = {}
     for name, stack in {**STACKS, "all": ALL}.items():
         recipe = network(folder, flow(stack))
-        nets[name] = (recipe, untrained(recipe))
+        nets[name] = (recipe, untrained(recipe, SAMPLEWISE if name == "all" else UNIT))
     return nets
 
 
