@@ -8,6 +8,7 @@ import pytest
 
 from zoo.errors import DamagedFile, EnvironmentFault, RunError
 from zoo.rundir import Run, write_json
+from zoo.rundir.schema import names_digest
 
 
 def test_create_never_reuses_a_folder(tmp_path: Path) -> None:
@@ -156,3 +157,15 @@ def test_an_evaluation_of_another_model_is_not_the_runs(tmp_path: Path) -> None:
     write_json(run.evaluation_file, {**of_a, "accuracy": "high"})
     with pytest.raises(DamagedFile, match="evaluation.json: accuracy: .*zoo evaluate"):
         run.evaluation()
+
+
+def test_names_that_were_changed_by_hand(tmp_path: Path) -> None:
+    """Predictions would carry the name of another class."""
+    names = ["cat", "dog"]
+    run = Run.create(tmp_path, "net")
+    run.update(status="done", class_names=names, class_names_sha256=names_digest(names))
+    assert run.info()["class_names"] == names
+    text = run.info_file.read_text(encoding="utf-8")
+    run.info_file.write_text(text.replace("cat", "x").replace("dog", "cat").replace("x", "dog"))
+    with pytest.raises(DamagedFile, match="class_names: Expected the names, in the order"):
+        run.info()

@@ -9,6 +9,9 @@ there has the type given here. Keys that are not named here are kept.
 
 from __future__ import annotations
 
+import hashlib
+import json
+from collections.abc import Sequence
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
@@ -77,6 +80,11 @@ class Flags(Stored):
     tensorboard: bool = False
 
 
+def names_digest(names: Sequence[str]) -> str:
+    """SHA-256 of class names in the order of the logits: `class_names_sha256` in run.json."""
+    return hashlib.sha256(json.dumps(list(names)).encode()).hexdigest()
+
+
 class RunInfo(Stored):
     """run.json, complete or not."""
 
@@ -98,6 +106,7 @@ class RunInfo(Stored):
     reason: str | None = None
     data: DataInfo | None = None
     class_names: Annotated[list[str], Field(min_length=1)] | None = None
+    class_names_sha256: str | None = None  # Runs of older versions lack it.
     normalisation: NormalisationInfo | None = None
     value_range: Pair | None = None
     image_ranges: ImageRangesInfo | None = None
@@ -128,6 +137,11 @@ class RunInfo(Stored):
         twice = next((name for i, name in enumerate(names) if name in names[:i]), None)
         if twice is not None:
             raise ValueError(f"class_names: Expected different names, and {twice!r} is there twice")
+        if self.class_names_sha256 not in (None, names_digest(names)):
+            raise ValueError(
+                "class_names: Expected the names, in the order, that the training began with. "
+                "Received others: their SHA-256 is not class_names_sha256"
+            )
         return self
 
 

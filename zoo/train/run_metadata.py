@@ -17,6 +17,7 @@ from zoo.data.splits import Splits, ranges_of
 from zoo.recipe import Recipe, dump
 from zoo.recipe.monitors import Monitor
 from zoo.rundir.recipe_text import text_digest
+from zoo.rundir.schema import names_digest
 from zoo.train.epoch_records import BestEpoch
 from zoo.train.loop.choose import LoopChoice
 
@@ -71,6 +72,7 @@ def at_start(
             "notes": list(data.notes),
         },
         "class_names": list(data.class_names),
+        "class_names_sha256": names_digest(data.class_names),
         "normalisation": scaling.as_json(),
         "value_range": data.value_range,
         "image_ranges": ranges_of(data.train).as_json(),
