@@ -127,20 +127,22 @@ def refused(port: int) -> bool:
 def test_printed_lines(model_folder: Callable[[str], Path], tmp_path: Path) -> None:
     with Process(model_folder("pictures"), "--access-log", "--name", "greys") as server:
         assert server.process.stdout is not None
-        lines = [server.process.stdout.readline() for _ in range(4)]
+        lines = [server.process.stdout.readline() for _ in range(5)]
         url = re.search(r"greys, version 1, at (http://127\.0\.0\.1:\d+) ", lines[0])
         assert url is not None
-        assert lines[1:3] == [
+        assert lines[1:4] == [
+            f"page      open {url[1]}/ in a browser to try the model on images\n",
             f"signature serve_uint8(images: uint8 [-1,{SIDE},{SIDE},3])\n",
             "signature serving_default(image_bytes: string [-1])\n",
         ]
-        command = lines[3].removeprefix("try       ")
+        command = lines[4].removeprefix("try       ")
         noise = np.random.default_rng(0).integers(128, 256, (700, 700, 3), np.uint8)
         Image.fromarray(noise).save(tmp_path / "IMAGE.png")
         assert (tmp_path / "IMAGE.png").stat().st_size > 1_000_000  # As a photo.
         finished = subprocess.run(
             ["bash", "-c", command], cwd=tmp_path, capture_output=True, text=True, check=True
         )
+        assert finished.stdout.endswith("}\n")  # The shell's prompt begins a line of its own.
         assert json.loads(finished.stdout)["predictions"][0]["classes"][0] == "bright"
         os.kill(server.process.pid, signal.SIGTERM)
         _, err = server.process.communicate(timeout=30)

@@ -170,7 +170,9 @@ def litert(file: Path) -> OpenedExport:
         import warnings
 
         warnings.simplefilter("ignore")
-        from tensorflow.lite import Interpreter
+        import tensorflow as tf
+
+        Interpreter = tf.lite.Interpreter  # `from tensorflow.lite import` fails since 2.21.
     interpreter = Interpreter(model_path=str(file))
     interpreter.allocate_tensors()  # Writes a line on stderr: now, and not at a later call.
     runner = interpreter.get_signature_runner("serving_default")

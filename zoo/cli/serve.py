@@ -88,8 +88,9 @@ def _prepare() -> None:
 
     missing = [package for package in PACKAGES if find_spec(package) is None]
     if missing:
+        are = "is" if len(missing) == 1 else "are"
         raise EnvironmentFault(
-            f"`zoo serve` needs {', '.join(missing)}, which is not installed: "
+            f"`zoo serve` needs {', '.join(missing)}, which {are} not installed: "
             'pip install "zoo-keras[serve]"'
         )
     if find_spec("tensorflow") is None:
@@ -115,6 +116,7 @@ def _print_ready(out: Output, app: App, url: str) -> None:
         return
     loaded = ", ".join(map(str, sorted(app.versions.loaded)))
     out.text(f"serving   {name}, version {loaded}, at {url} (Ctrl-C stops it)")
+    out.text(f"page      open {url}/ in a browser to try the model on images")
     for signature in newest.signatures.values():
         out.text(f"signature {signature}")
     signature = example_signature(newest.signatures)

@@ -12,6 +12,7 @@ from zoo.serve.signature import DEFAULT, Signature
 
 FILE = "\0"  # Stands for a file's content in an example request; no name holds it.
 MAX_EXAMPLE_VALUES = 20
+END = "; echo"  # Ends the answer's line, so that the shell's prompt begins another.
 
 
 def example_signature(
@@ -35,7 +36,7 @@ def example_command(url: str, signature: Signature) -> str:
     """
     row = {name: _example(info.dtype, info.shape) for name, info in signature.inputs.items()}
     if None in row.values() or not signature.batches:
-        return f"curl {shlex.quote(url)}/metadata"
+        return f"curl {shlex.quote(url)}/metadata{END}"
     instance = next(iter(row.values())) if len(row) == 1 else row
     body: dict[str, Any] = {"instances": [instance]}
     if signature.name != DEFAULT:
@@ -43,13 +44,13 @@ def example_command(url: str, signature: Signature) -> str:
     parts = json.dumps(body).split(json.dumps(FILE)[1:-1])
     address = shlex.quote(f"{url}:predict")
     if len(parts) == 1:
-        return f"curl -d {shlex.quote(parts[0])} {address}"
+        return f"curl -d {shlex.quote(parts[0])} {address}{END}"
 
     def printf(text: str) -> str:
         return "printf " + shlex.quote(text.replace("\\", "\\\\").replace("%", "%%"))
 
     # Through a pipe, since no command line is long enough for a photo.
-    return f"({'; base64 -w0 IMAGE.png; '.join(map(printf, parts))}) | curl -d @- {address}"
+    return f"({'; base64 -w0 IMAGE.png; '.join(map(printf, parts))}) | curl -d @- {address}{END}"
 
 
 def _example(dtype: str, shape: tuple[int, ...] | None) -> Any:
