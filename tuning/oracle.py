@@ -16,7 +16,7 @@ from importlib.util import find_spec
 from typing import Any, Protocol
 
 from tuning.space import Choice, Dimension, Space, as_json
-from zoo import seeds
+from zoo import backend, seeds
 
 # For a conditional path: the values that other paths must have, by path.
 Conditions = Mapping[str, Mapping[str, tuple[Any, ...]]]
@@ -82,25 +82,32 @@ def make(kind: str, space: Space, conditions: Conditions, seed: int, epochs: int
     return _KerasTunerOracle(kind, space, conditions, seed, epochs)
 
 
-def _keras_tuner() -> Any:
+def import_keras_tuner() -> Any:
     """Imports KerasTuner; in the process of `zoo tune`, which trains nothing, without TensorFlow.
 
-    Keras's backend `numpy` takes convolutions from JAX and does not load without it.
+    Keras's backend `numpy` takes convolutions from JAX and does not load without it. TensorFlow,
+    where it is imported, writes lines to stderr at once.
     """
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    with backend.quiet():
+        return _imported()
+
+
+def _imported() -> Any:
     may_train = "tuning.cli" not in sys.modules  # Whoever called `begin` may train the winner.
     if may_train or "keras" in sys.modules or find_spec("jax") is None:
         import keras_tuner  # type: ignore[import-untyped]
 
         return keras_tuner
-    backend = os.environ.get("KERAS_BACKEND")
+    previous = os.environ.get("KERAS_BACKEND")
     os.environ["KERAS_BACKEND"] = "numpy"
     try:
         import keras_tuner
     finally:
-        if backend is None:
+        if previous is None:
             del os.environ["KERAS_BACKEND"]
         else:
-            os.environ["KERAS_BACKEND"] = backend
+            os.environ["KERAS_BACKEND"] = previous
     return keras_tuner
 
 
@@ -110,7 +117,7 @@ class _KerasTunerOracle:
     def __init__(
         self, kind: str, space: Space, conditions: Conditions, seed: int, epochs: int
     ) -> None:
-        tuner = _keras_tuner()
+        tuner = import_keras_tuner()
         self._space = space
         self._scores: dict[str, float | None] = {}
         self._trials: dict[str, Any] = {}

@@ -18,6 +18,7 @@ from tuning.trials import TrialRecord, TrialSpec, best_first
 from zoo.recipe import Recipe
 from zoo.recipe.tune import SearchStage, Tune
 from zoo.rundir import Search
+from zoo.text.counted import counted
 from zoo.text.printable import escaped
 
 TOP_FRACTION = 0.05  # Of the space: a stage's line says how likely a trial lies in it.
@@ -60,7 +61,8 @@ class SearchProgress(SearchListener):
             self._compare(record)
         probability = coverage(stage.trials, TOP_FRACTION)
         self._print(
-            f"stage     {stage.name}: {stage.trials} trials of {stage.epochs} epochs; "
+            f"stage     {stage.name}: {counted(stage.trials, 'trial')} of "
+            f"{counted(stage.epochs, 'epoch')}; "
             f"{probability:.0%} chance that one of them lies in the best 5% of the space"
         )
         for path, dimension in space.items():
@@ -71,7 +73,7 @@ class SearchProgress(SearchListener):
         """Prints which trials are confirmed, with how many seeds."""
         self._begin_stage("confirm", len(best) * seeds, done)
         names = ", ".join(record.trial for record in best)
-        self._print(f"confirm   {names}: full trainings with {seeds} fresh seeds each")
+        self._print(f"confirm   {names}: full trainings with {counted(seeds, 'fresh seed')} each")
 
     def started(self, spec: TrialSpec) -> None:
         """Adds the trial to the table."""

@@ -67,10 +67,15 @@ def test_seeds(recipe: Path, tmp_path: Path) -> None:
 
 
 def test_seeds_that_diverge(recipe: Path, tmp_path: Path) -> None:
-    """The other seeds are trained, and told; the exit code is that of a divergence."""
+    """The other seeds are trained, and told; the exit code is that of a divergence.
+
+    What a change of the recipe does is told once, not for each seed.
+    """
+    with recipe.open("a", encoding="utf-8") as file:
+        file.write("  schedule: {one_cycle: 2}\n")
     result = call(
         "train", recipe, "--out", tmp_path / "runs", "--no-evaluate", "--no-export", "--json",
-        "--seeds", "2", "--set", "model.stack=[flatten]",
+        "--seeds", "2", "--set", "model.stack=[flatten]", "--set", "train.epochs=1",
         "--set", "train.optimizer={SGD: {learning_rate: 1e9}}",
     )  # fmt: skip
     output = json.loads(result.stdout)
@@ -78,6 +83,7 @@ def test_seeds_that_diverge(recipe: Path, tmp_path: Path) -> None:
     assert [row["status"] for row in output["seeds"]] == ["diverged", "diverged"]
     assert "2 of 2 trainings diverged: seed 3, 4" in output["error"]["message"]
     assert "accuracy" not in output
+    assert result.stderr.count("2 epochs of 2 are shortened to 1 of 1, since train.epochs") == 1
 
 
 @pytest.mark.parametrize(

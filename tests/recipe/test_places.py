@@ -39,12 +39,13 @@ def test_the_recipes_folder_comes_first(recipe: Path, tmp_path: Path) -> None:
     (tmp_path / "here/pets").mkdir()
     key = "data.source.folder.path: pets is"
     here, home = tmp_path / "here/pets", tmp_path / "home/pets"
-    assert path_of(recipe, said=[f"{key} {here}, in the working directory"]) == str(here)
+    assert path_of(recipe, said=[f"{key} {here}, found from the working directory"]) == str(here)
     home.mkdir()
-    note = f"{key} {home}, in the recipe's folder; not the one in the working directory, {here}"
+    other = f"not the one found from the working directory, {here}"
+    note = f"{key} {home}, found from the recipe's folder; {other}"
     assert path_of(recipe, said=[note]) == str(home)
     here.rmdir()
-    assert path_of(recipe, said=[f"{key} {home}, in the recipe's folder"]) == str(home)
+    assert path_of(recipe, said=[f"{key} {home}, found from the recipe's folder"]) == str(home)
     home.rmdir()
     assert path_of(recipe, said=[f"{key} neither {home} nor {here}"]) == str(home)
 

@@ -47,8 +47,8 @@ def test_a_warmup_that_does_not_fit_keeps_its_share(
     assert recipe.train.schedule.options.warmup_epochs == pytest.approx(warmup)
     assert recipe.train.epochs == epochs
     (note,) = notes
-    assert note.startswith(f"{KEY.format(word)}: ")
-    assert f"of 20 epochs become {warmup:g}" in note
+    assert note.startswith(f"note: {KEY.format(word)}: ")
+    assert f"epochs of 20 are shortened to {warmup:g} of {epochs}, since train.epochs was" in note
     if "0.1" in schedule:
         assert recipe.train.schedule.options.end_factor == 0.1
     template = Template(file, [f"train.epochs={epochs}"])

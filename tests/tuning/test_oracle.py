@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from tests.conftest import ROOT
 from tests.runs import environment
-from tuning.oracle import Oracle, Waiting, make, oracle_seed
+from tuning.oracle import Oracle, Waiting, import_keras_tuner, make, oracle_seed
 from tuning.space import Choice, Range
 
 KINDS = ("random", "bayesian", "hyperband")
@@ -90,6 +90,20 @@ def test_streams_do_not_meet(one: int, other: int, stage: str) -> None:
         assert first == second
     else:
         assert abs(first - second) > 10**6
+
+
+def test_importing_keras_tuner_prints_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """Without JAX it imports TensorFlow, whose C++ library writes lines about itself."""
+    text = "import os\nos.write(2, b'oneDNN custom operations are on.')\n"
+    (tmp_path / "keras_tuner.py").write_text(text, encoding="utf-8")
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.setitem(sys.modules, "keras_tuner", None)
+    monkeypatch.delitem(sys.modules, "keras_tuner")
+    monkeypatch.delenv("ZOO_VERBOSE_START", raising=False)
+    assert import_keras_tuner().__file__ == str(tmp_path / "keras_tuner.py")
+    assert capfd.readouterr().err == ""
 
 
 def test_a_stage_does_not_draw_what_another_drew() -> None:
@@ -251,7 +265,7 @@ def test_backend_that_keras_tuner_is_imported_with(
     code = (
         f"import os, sys, tuning.{module}\nfrom tuning import oracle\n"
         f"oracle.find_spec = lambda name: {jax} or None\n"
-        "oracle._keras_tuner(); print(os.environ['KERAS_BACKEND'])\n"
+        "oracle.import_keras_tuner(); print(os.environ['KERAS_BACKEND'])\n"
     )
     assert in_a_process(code, str(tmp_path)).split() == [backend, "tensorflow"]
 

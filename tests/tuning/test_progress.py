@@ -23,7 +23,7 @@ def test_lines(tmp_path: Path) -> None:
     lines = out.getvalue().splitlines()
     assert lines[0] == f"search    {result.folder}: 2 workers"
     assert lines[1].startswith(
-        "stage     coarse: 8 trials of 1 epochs; 34% chance that one of them "
+        "stage     coarse: 8 trials of 1 epoch; 34% chance that one of them "
     )
     assert lines[2] == f"          {RATE} [1e-4, 1] log"
     assert lines[3].startswith("coarse-000     done       0.")

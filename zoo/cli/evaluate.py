@@ -21,6 +21,7 @@ from zoo.errors import StorageFault, UsageError
 TTA = ("mirror", "mirror_translate")
 SPLITS = ("test", "validation")
 MAX_CLASSES_PRINTED = 20
+FEW_CLASSES = 5  # The top-5 accuracy of so many classes is 1 whatever the model.
 
 
 @app.command()
@@ -54,24 +55,26 @@ def evaluate(
                 result = measure(trained, split, progress, tta)
         except StorageFault as error:
             if error.facts:
-                out.text("\n".join(_lines(split, error.facts)))
+                out.text("\n".join(lines(split, error.facts)))
             raise
         out.result(result)
         if result["never_predicted"]:
             sentence = say_never_predicted(result["never_predicted"], f"{split} image")
             out.note(f"warning: {sentence}. See train.class_weight and train.monitor.")
-        out.text("\n".join(_lines(split, result)))
+        out.text("\n".join(lines(split, result)))
 
 
-def _lines(split: str, result: dict[str, Any]) -> list[str]:
+def lines(split: str, result: dict[str, Any]) -> list[str]:
+    """Say an evaluation to people, in lines."""
     per_class = [["class", "precision", "recall", "f1", "images"]]
     for entry in result["per_class"]:
         scores = [f"{entry[key]:.4f}" for key in ("precision", "recall", "f1")]
         per_class.append([entry["class"], *scores, str(entry["images"])])
-    lines = [
+    by_five = len(result["per_class"]) > FEW_CLASSES
+    overall = [
         f"{split}: {result['images']:,} images",
         f"accuracy        {result['accuracy']:.4f}",
-        f"top-5 accuracy  {result['top5_accuracy']:.4f}",
+        *([f"top-5 accuracy  {result['top5_accuracy']:.4f}"] if by_five else []),
         f"balanced        accuracy {result['balanced_accuracy']:.4f}, each class counts the same",
         f"macro           F1 {result['f1']:.4f}, recall {result['recall']:.4f}, "
         f"AUC {_area(result)}",
@@ -80,14 +83,15 @@ def _lines(split: str, result: dict[str, Any]) -> list[str]:
     ]
     if "tta" in result:
         tta = result["tta"]
-        lines.append(
+        top_5 = f"top-5 {tta['top5_accuracy']:.4f}, " if by_five else ""
+        overall.append(
             f"with {tta['kind']}  accuracy {tta['accuracy']:.4f}, "
-            f"top-5 {tta['top5_accuracy']:.4f}, loss {tta['loss']:.4f}, "
+            f"{top_5}loss {tta['loss']:.4f}, "
             f"ECE {tta['ece']:.4f}, balanced accuracy {tta['balanced_accuracy']:.4f}"
         )
     names = [entry["class"] for entry in result["per_class"]]
     confusions = _confusions(names, result["confusion_matrix"])
-    return [*lines, "", columns(per_class, right=(1, 2, 3, 4)), "", *confusions]
+    return [*overall, "", columns(per_class, right=(1, 2, 3, 4)), "", *confusions]
 
 
 def _area(result: dict[str, Any]) -> str:

@@ -112,8 +112,7 @@ def _export(
     failures: list[str] = []
     several = len(chosen) > 1
     for variant in chosen:
-        if several:
-            out.note(f"exporting {variant.name}")
+        out.note(f"exporting {variant.name}")
         # All formats use the path NAME/VERSION, so each needs a parent folder of its own.
         parent = folder / variant.name if folder and several else folder
         try:

@@ -11,6 +11,7 @@ import typer
 from zoo.cli.app import app
 from zoo.cli.options import DebugOption, JsonOption, QuietOption
 from zoo.cli.output import Output
+from zoo.text.counted import counted
 from zoo.text.printable import one_line, quoted
 
 if TYPE_CHECKING:
@@ -79,7 +80,7 @@ def _summary(recipe: NewRecipe) -> list[str]:
     time = f", {duration(choices.seconds)} on two CPU cores" if findings.images else ""
     lines.append(
         f"recipe    {recipe.file}: {height} x {width} {'grey' if choices.grey else 'rgb'}, "
-        f"{recipe.parameters:,} parameters, {choices.epochs} epochs{time}"
+        f"{recipe.parameters:,} parameters, {counted(choices.epochs, 'epoch')}{time}"
     )
     if findings.bad:
         lines.append(

@@ -23,6 +23,7 @@ from zoo.cli.options import (
 )
 from zoo.cli.output import Output
 from zoo.errors import Diverged, StorageFault, UsageError
+from zoo.text.counted import counted
 
 # What `zoo train` does at the end if the command line does not say.
 FLAGS = {"evaluate": True, "export": True, "tensorboard": False}
@@ -92,7 +93,8 @@ def train(
         given = {"evaluate": evaluate, "export": export, "tensorboard": tensorboard}
 
         def one(part: Output, changes: Sequence[str]) -> None:
-            run, flags = _train(part, recipe, changes, resume, out, given)
+            told = seeds is not None  # `_train_seeds` tells what holds for all of them.
+            run, flags = _train(part, recipe, changes, resume, out, given, told=told)
             from zoo.artifact.trained_run import TrainedRun
 
             moved = [change for change in changes if change.startswith("data.source")]
@@ -135,7 +137,7 @@ def _train_seeds(
     """Trains with one seed after the other; a training that diverges does not stop the others."""
     from zoo import recipe as recipes
 
-    loaded = recipes.load(recipe, overrides, out.warn)
+    loaded = recipes.load(recipe, overrides, out.warn, out.note)
     numbers = range(loaded.seed, loaded.seed + count)
     # All seeds are checked before the first training.
     changes = {seed: [*overrides, f"seed={seed}"] for seed in numbers}
@@ -201,6 +203,8 @@ def _train(
     resume: str | None,
     folder: Path | None,
     given: Mapping[str, bool | None],
+    *,
+    told: bool = False,
 ) -> tuple[Run, dict[str, bool]]:
     """Train a recipe or resume a run; whatever is cheap is checked before Keras is imported.
 
@@ -211,6 +215,7 @@ def _train(
         resume: the run to resume; None to train.
         folder: where run folders go; None for the default.
         given: flags of what to do at the end; None where the command line leaves them out.
+        told: whether the user knows already what a recipe's loading tells.
 
     Returns:
         The run, and the flags that hold: those given, else those that the run was begun with.
@@ -224,7 +229,8 @@ def _train(
     begun_with = None
     flags = dict(FLAGS)
     if resume is None:
-        loaded = recipes.load(str(recipe), overrides, out.warn, out.note)
+        tell = () if told else (out.warn, out.note)
+        loaded = recipes.load(str(recipe), overrides, *tell)
         require_memory(loaded)
         require_writable(folder or RUNS)
     else:
@@ -253,7 +259,7 @@ def _train(
     out.result({"run": str(run), **result})
     selected_by = "" if monitor == "val_accuracy" else f", {monitor} {info[monitor]:.4f}"
     out.text(
-        f"trained   {info['epochs']} epochs in {info['seconds']:.1f} s, best epoch "
+        f"trained   {counted(info['epochs'], 'epoch')} in {info['seconds']:.1f} s, best epoch "
         f"{info['best_epoch']}: validation accuracy {info['val_accuracy']:.4f}{selected_by}"
     )
     return run, flags
@@ -287,6 +293,7 @@ def _export(out: Output, trained: TrainedRun) -> None:
         return
     from zoo.export import export
 
+    out.note("exporting saved_model")  # It takes half a minute.
     result = export(trained)
     out.result({"export": result})
     print_export(out, result)

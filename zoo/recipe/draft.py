@@ -155,8 +155,9 @@ class Draft:
             path, before, now = shrunk
             put(self.data, path, now)
             self.notes.append(
-                f"{dotted(path)}: {before:g} of {self.epochs_before:g} epochs become {now:g}, the "
-                f"same share of the training, since train.epochs was set; give it for another: "
+                f"note: {dotted(path)}: {before:g} epochs of {self.epochs_before:g} are shortened "
+                f"to {now:g} of {self.data['train']['epochs']:g}, since train.epochs was set to "
+                f"{self.data['train']['epochs']:g}; to choose another length, add "
                 f"--set {dotted(path)}=..."
             )
 

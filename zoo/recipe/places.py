@@ -68,7 +68,10 @@ def _located(path: str, file: str | None, *, typed: bool) -> tuple[str, str | No
     beside = os.path.abspath(os.path.join(os.path.dirname(os.path.abspath(file)), expanded))
     if os.path.realpath(beside) == os.path.realpath(here):
         return here, None
-    places = [("in the recipe's folder", beside), ("in the working directory", here)]
+    places = [
+        ("found from the recipe's folder", beside),
+        ("found from the working directory", here),
+    ]
     if typed:
         places.reverse()
     found = [(where, at) for where, at in places if os.path.lexists(at)]

@@ -1,1 +1,1 @@
-"""Text of foreign origin on its way into messages: safe to print, and cut to what can be read."""
+"""Text for people: of foreign origin, safe to print and cut to what can be read; sizes, counts."""
