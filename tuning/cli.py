@@ -16,6 +16,7 @@ from tuning.search import SearchResult, SearchSettings, begin, resume, with_prop
 from zoo.cli.options import RUNS, require_no_move
 from zoo.cli.output import Output
 from zoo.errors import StorageFault, UsageError
+from zoo.recipe import Template
 from zoo.recipe.monitors import lower_is_better
 from zoo.report import search_figures
 from zoo.rundir import Search
@@ -51,14 +52,14 @@ def tune(
     """
     if recipe is None and resumed is None:
         raise UsageError("Expected a RECIPE, or --resume FOLDER.")
-    if resumed is not None:
-        require_no_move(folder, Path(resumed).expanduser())
-    more_trials = _more_trials(trials, resumed)
     if workers is not None and resumed is not None:
         raise UsageError(
             "--workers cannot be changed with --resume, since the results depend on it. Leave "
             "--workers out."
         )
+    if resumed is not None:
+        require_no_move(folder, Path(resumed).expanduser())
+    more_trials = _more_trials(trials, resumed)
     if plots:
         from zoo.report.check_figures import require
 
@@ -69,8 +70,8 @@ def tune(
             template, proposed = with_proposal(str(recipe), overrides, out.warn, out.note)
             if proposed:
                 out.note(
-                    "note: the recipe has no tune: block; learning rate and weight decay are "
-                    "searched. The proposed block is in recipe.yaml of the search's folder."
+                    f"note: the recipe has no tune: block; {_searched(template)}. "
+                    "The proposed block is in recipe.yaml of the search's folder."
                 )
             result = begin(template, folder or RUNS, settings)
         elif recipe is None:
@@ -101,12 +102,21 @@ def _more_trials(text: str | None, resumed: str | None) -> int:
         return 0
     if resumed is None:
         raise UsageError(
-            f"--trials {text}: adds trials to a search that is resumed. Set trials in the recipe's "
-            "tune.stages, or give --resume FOLDER."
+            f"--trials {text}: adds trials to a search that is resumed, with --resume FOLDER. In a "
+            "new search each stage has its own number of trials: --set 'tune.stages[0].trials=N' "
+            "for the first, [1] for the second."
         )
     if not re.fullmatch(r"\+[1-9][0-9]{0,4}", text):
         raise UsageError(f"--trials {text}: Expected + and a number of trials to add, such as +20.")
     return int(text)
+
+
+def _searched(template: Template) -> str:
+    """What a search with a proposed block searches."""
+    paths = list(template.recipe.tune.space if template.recipe.tune else ())
+    if [path.rpartition(".")[2] for path in paths] == ["learning_rate", "weight_decay"]:
+        return "learning rate and weight decay are searched"
+    return f"these are searched: {', '.join(paths)}"
 
 
 def write_reports(out: Output, folder: Search, plots: bool, tensorboard: bool) -> None:

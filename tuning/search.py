@@ -19,7 +19,7 @@ from tuning.result import SearchResult
 from tuning.state import SearchState
 from zoo import __version__
 from zoo.backend.choice import settle
-from zoo.errors import Problem, RunError, StorageFault
+from zoo.errors import Problem, RecipeError, RunError, StorageFault
 from zoo.files.json_files import dumps
 from zoo.plan.capacity import require_memory
 from zoo.recipe import Recipe, Template
@@ -224,6 +224,8 @@ def with_proposal(
 ) -> tuple[Template, bool]:
     """Loads a recipe to be searched; proposes a `tune:` block if it has none.
 
+    Overrides inside of the block (`tune.stages[0].trials=4`) then change the proposed one.
+
     Args:
         recipe: a path, or the name of a recipe that ships.
         overrides: changes of the recipe.
@@ -237,12 +239,18 @@ def with_proposal(
         UsageError: an override cannot be read.
         RecipeError: the recipe has mistakes.
     """
-    template = Template(recipe, overrides, warn, say)
-    if template.recipe.tune is not None:
-        return template, False
-    train = template.recipe.train
-    block = proposal(train.optimizer.word, train.epochs)
-    return Template(recipe, [*overrides, f"tune={dump_data(block)}"]), True
+    inside = [override for override in overrides if override.strip().startswith("tune.")]
+    others = [override for override in overrides if override not in inside]
+    try:
+        bare = Template(recipe, others).recipe
+    except RecipeError as error:
+        if not inside or not any((each.path or "").startswith("tune") for each in error.problems):
+            raise
+        return Template(recipe, overrides, warn, say), False  # They may mend the recipe's block.
+    if bare.tune is not None:
+        return Template(recipe, overrides, warn, say), False
+    block = dump_data(proposal(bare.train.optimizer.word, bare.train.epochs))
+    return Template(recipe, [*others, f"tune={block}", *inside], warn, say), True
 
 
 def differences(old: Any, new: Any, path: str = "") -> list[str]:

@@ -12,7 +12,7 @@ from tests.tuning.searches import RATE, TOTAL, recipe_file
 from tuning import cli
 from tuning.search import with_proposal
 from zoo.cli.output import Output
-from zoo.errors import Interrupted, UsageError
+from zoo.errors import Interrupted, RecipeError, UsageError
 from zoo.recipe import Template, find
 from zoo.rundir import Search
 
@@ -68,6 +68,34 @@ def test_without_a_space_one_is_proposed(
     assert find("digits-tiny").read_text(encoding="utf-8").count("tune:") == 0
 
 
+def test_overrides_change_the_proposed_block(tmp_path: Path) -> None:
+    plain = with_proposal("digits-tiny", [])[0].data["tune"]
+    stages = [{"name": "a", "trials": 2, "epochs": 1}]
+    for change, key, expected in (
+        (f"tune.stages={stages}", "stages", stages),
+        ("tune.stages[0].trials=4", "stages", [{**plain["stages"][0], "trials": 4},
+                                               plain["stages"][1]]),
+        ("tune.max_minutes=3", "max_minutes", 3),
+    ):  # fmt: skip
+        template, is_proposed = with_proposal("digits-tiny", [change, "train.epochs=30"])
+        assert is_proposed
+        assert template.data["tune"] == {**plain, key: expected}
+    with pytest.raises(RecipeError, match=r"^--set tune.keep=-1: tune.keep: "):
+        with_proposal("digits-tiny", ["tune.keep=-1"])
+    with pytest.raises(RecipeError) as caught:
+        with_proposal("digits-tiny", ["tune.keep=2", "train.epochs=x"])
+    assert [each.path for each in caught.value.problems] == ["train.epochs"]
+
+
+def test_overrides_mend_a_recipes_own_block(tmp_path: Path) -> None:
+    file = recipe_file(tmp_path)
+    text = file.read_text(encoding="utf-8").replace("trials: 8", "trials: 0")
+    file.write_text(text, encoding="utf-8")
+    with pytest.raises(RecipeError, match="trials"):
+        with_proposal(str(file), ["seed=1"])
+    assert not with_proposal(str(file), ["tune.stages[0].trials=3"])[1]
+
+
 def test_a_recipe_with_a_space_is_searched_as_it_is(tmp_path: Path) -> None:
     file = recipe_file(tmp_path)
     template, is_proposed = with_proposal(str(file), [])
@@ -79,9 +107,10 @@ def test_a_recipe_with_a_space_is_searched_as_it_is(tmp_path: Path) -> None:
     "changed, message",
     [
         ({}, "Expected a RECIPE, or --resume FOLDER"),
+        ({"recipe": "digits-tiny", "trials": "4"}, r"--set 'tune.stages\[0\].trials=N'"),
         ({"resumed": "x", "workers": 2}, "--workers cannot be changed with --resume"),
     ],
 )
 def test_arguments_that_do_not_fit(tmp_path: Path, changed: Any, message: str) -> None:
     with pytest.raises(UsageError, match=message):
-        tune(Output(), None, tmp_path, **changed)
+        tune(Output(), changed.pop("recipe", None), tmp_path, **changed)
