@@ -39,6 +39,7 @@ from zoo.recipe import Template
 from zoo.recipe.monitors import weighs_classes_alike
 from zoo.recipe.space import rejection
 from zoo.recipe.tune import Confirm, SearchStage, Tune
+from zoo.text.counted import counted
 
 
 class Coordinator:
@@ -112,7 +113,7 @@ class Coordinator:
             with suppress(StorageFault):
                 state.update(status="interrupted")
             raise Interrupted(
-                f"stopped; {len(self._journal.records)} trials are kept. "
+                f"stopped; kept: {counted(len(self._journal.records), 'trial')}. "
                 f"Resume with: zoo tune --resume {self._folder}"
             ) from None
         except Exception as error:

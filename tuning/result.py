@@ -20,6 +20,7 @@ from zoo.recipe import Recipe, Template
 from zoo.recipe.monitors import weighs_classes_alike
 from zoo.recipe.tune import Tune
 from zoo.rundir import Search, write_text
+from zoo.text.counted import counted
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -213,7 +214,7 @@ def kept_by_fault(fault: StorageFault, state: SearchState, journal: TrialJournal
     with suppress(StorageFault):
         state.update(status="failed", reason=fault.message)
     fault = fault.adding(
-        f"{len(journal.records)} finished trials are kept. Then resume with: "
+        f"Kept: {counted(len(journal.records), 'finished trial')}. Then resume with: "
         f"zoo tune --resume {state.folder}"
     )
     fault.facts = {"folder": str(state.folder)}

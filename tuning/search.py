@@ -26,6 +26,7 @@ from zoo.recipe import Recipe, Template
 from zoo.recipe.resolve import dump_data
 from zoo.recipe.tune import Tune, proposal
 from zoo.rundir import Search, write_text
+from zoo.text.counted import counted
 
 # What may be changed when a search is resumed: it changes no trial.
 CHANGEABLE = ("tune.max_minutes", "tune.trial_minutes", "tune.keep", "data.source", "name")
@@ -137,7 +138,8 @@ def resume(
         if more_trials and tune is not None:
             info = _with_more_trials(folder, info, tune, more_trials)
             settings.listener.note(
-                f"note: {more_trials} trials are added to stage {info['added'][-1]['stage']}"
+                f"note: stage {info['added'][-1]['stage']} gets "
+                f"{counted(more_trials, 'more trial')}"
             )
         elif info["status"] == "done" and not _has_more_time(info, tune):
             note = f"{folder} is done already: nothing to resume. More trials: --trials +N."

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from tests.cli.calls import call, document, require_error, require_error_document
-from tests.runs import tiny_file, zoo
+from tests.runs import LINEAR, tiny_file, zoo
+from zoo.artifact.trained_run import TrainedRun
 from zoo.rundir import Run
 
 TRAIN_KEYS = {
@@ -46,6 +49,22 @@ def test_train_json(recipe: Path, tmp_path: Path) -> None:
     again = document(call("train", "--resume", output["run"], "--json"))
     assert again == output
     assert not Run(Path(output["run"])).evaluation_file.exists()
+
+
+def test_the_export_is_told_before_it_begins(
+    recipe: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It takes half a minute of silence."""
+
+    def export(trained: TrainedRun) -> dict[str, Any]:
+        print("exported", file=sys.stderr)
+        parity = {"max_abs_diff": 0.0, "images": 1}
+        return {"path": str(trained.run), "bytes": 1, "parity": parity}
+
+    monkeypatch.setattr("zoo.export.export", export)
+    result = call("train", recipe, "--out", tmp_path / "runs", "--no-evaluate", "--set", LINEAR)
+    assert result.exit_code == 0, result.output
+    assert result.stderr.endswith("exporting saved_model\nexported\n")
 
 
 def test_seeds(recipe: Path, tmp_path: Path) -> None:

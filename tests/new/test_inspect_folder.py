@@ -98,7 +98,7 @@ def test_copies_across_splits_and_classes_are_said(draw: Draw, tmp_path: Path) -
     notes = "\n".join(result.findings.notes)
     assert "moves.gif has 2 frames or pages; the first is used" in notes
     assert "1 of test byte for byte in train too, such as test/cat/copy.png" in notes
-    assert "1 images in more than one class" in notes
+    assert "1 image in more than one class" in notes
 
 
 def test_bad_files_are_listed_and_the_default_stays(draw: Draw, tmp_path: Path) -> None:

@@ -157,13 +157,15 @@ def test_the_extra_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
     version(tmp_path / "pets" / "1")
     real = importlib.util.find_spec
 
-    def without(missing: str) -> Any:
-        return lambda name: None if name == missing else real(name)
+    def without(*missing: str) -> Any:
+        return lambda name: None if name in missing else real(name)
 
     monkeypatch.setattr(serve, "find_spec", without("orjson"))
     result = call(tmp_path / "pets")
     assert result.exit_code == 4
     assert 'needs orjson, which is not installed: pip install "zoo-keras[serve]"' in result.stderr
+    monkeypatch.setattr(serve, "find_spec", without("orjson", "uvicorn"))
+    assert "needs uvicorn, orjson, which are not installed: pip" in call(tmp_path / "pets").stderr
     monkeypatch.setattr(serve, "find_spec", without("tensorflow"))
     assert "pip install tensorflow" in call(tmp_path / "pets").stderr
 

@@ -26,6 +26,7 @@ from zoo.new.look import PixelFacts, look, summary
 from zoo.new.recipe_name import recipe_name
 from zoo.progress import Progress
 from zoo.recipe.source import Folder
+from zoo.text.counted import counted
 from zoo.text.printable import quoted
 
 CHUNK = 64  # Files a thread looks at at once.
@@ -203,4 +204,7 @@ def _copies_across_classes(facts: Sequence[FileFacts]) -> list[str]:
     examples = "; ".join(
         " = ".join(quoted(file.path) for file in files[:3]) for files in copies[:EXAMPLES]
     )
-    return [f"{len(copies)} images in more than one class, the same byte for byte: {examples}"]
+    return [
+        f"{counted(len(copies), 'image')} in more than one class, the same byte for byte: "
+        f"{examples}"
+    ]
