@@ -89,6 +89,7 @@ def value(kind: Any, limits: dict[str, float]) -> Any:
 # Words that do nothing by default, with options that make them do something.
 SAMPLES: dict[str, Any] = {
     "random_color_jitter": {"brightness_factor": 0.2},
+    "random_shear": {"x_factor": 0.4},
     "step": {"every": 2},  # Or at_epochs: one of the two is required.
 }
 

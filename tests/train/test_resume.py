@@ -25,6 +25,7 @@ from zoo.data.load import load as load_data
 from zoo.errors import DataError, Diverged, Interrupted, RunError, UsageError
 from zoo.recipe import Recipe
 from zoo.rundir import Run, write_text
+from zoo.rundir.schema import names_digest
 from zoo.train import Settings, checkpoint, resume, train
 
 
@@ -506,6 +507,7 @@ def test_a_state_of_another_run_is_refused(trained: Run, tmp_path: Path) -> None
 
 def test_other_classes_than_those_of_the_data(trained: Run, tmp_path: Path) -> None:
     run = copied(trained, tmp_path)
-    run.update(status="interrupted", class_names=[*map(str, range(9)), "nine"])
+    names = [*map(str, range(9)), "nine"]
+    run.update(status="interrupted", class_names=names, class_names_sha256=names_digest(names))
     with pytest.raises(DataError, match="class_names: .* differ from class 9 on"):
         resume(run.folder)

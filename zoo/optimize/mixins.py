@@ -157,7 +157,9 @@ class LearningRateMultipliers(keras.optimizers.Optimizer):
             return rate
         rate = self._rate(group, rate)
         is_live = None if group.until is None else self._is_before(group.until)
-        return rate if is_live is None else ops.where(is_live, rate, 0.0)
+        if is_live is None:
+            return rate
+        return ops.where(is_live, ops.convert_to_tensor(rate), 0.0)  # It may be a variable.
 
     def get_config(self) -> dict[str, Any]:
         """Returns the arguments of `__init__`."""
