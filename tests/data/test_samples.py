@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from PIL import Image, ImageCms
+from PIL import Image, ImageCms, UnidentifiedImageError
 
 from tests.pictures import (
     clear,
@@ -209,6 +209,12 @@ def test_a_range_maps_its_ends_to_0_and_255() -> None:
     ],
 )
 def test_bands_that_are_left_out(content: bytes, left_out: int) -> None:
+    try:
+        Image.open(io.BytesIO(content)).close()
+    except UnidentifiedImageError:  # Pillow 12.2 reads no grey with a band beside it.
+        with pytest.raises(BadImage, match="not read: 2 bands of 8 bits, said to be grey"):
+            decode(content, ImageSpec(9, 7, 3))
+        return
     assert samples(content).left_out == left_out
     measured = decode(content, ImageSpec(9, 7, 3), measure=True).content
     assert measured is not None

@@ -71,7 +71,9 @@ def unread_kind(content: bytes) -> str | None:
         with io.BytesIO(content) as stream:
             stream.seek(tags.next)
             tags.load(stream)
-        bands, bits, kind = tags.get(SAMPLES, 1), tags.get(BITS, (1,)), tags.get(PHOTOMETRIC, -1)
+        # Every TIFF says what its values mean; a header without that was cut short.
+        kind = tags[PHOTOMETRIC]
+        bands, bits = tags.get(SAMPLES, 1), tags.get(BITS, (1,))
         planes = ", in separate planes" if bands > 1 and tags.get(PLANAR) == 2 else ""
         depths = "/".join(str(depth) for depth in sorted(set(bits)))
         form = FORMATS.get(_numbers(tags.get(FORMAT))[0], "")
