@@ -59,7 +59,7 @@ def report(**values: Any) -> None:
 
 
 def settle() -> None:
-    """Returns when this process has made all that it makes ahead."""
+    """Waits until the threads have prepared as many batches as they may hold."""
     while True:
         before = time.process_time()
         time.sleep(0.1)

@@ -78,16 +78,7 @@ def measure(options: argparse.Namespace, copies: int, ready: Path, processes: in
     steps = min(options.steps, options.images // batches.batch_size)
     draws = [images.inputs(batches.draws(step)) for step in range(steps)]
     if copies > 1:
-        one = program.step
-        several = jax.vmap(one, in_axes=(0, None, 0))
-
-        def step(states: Any, constants: Any, rows: Any) -> Any:
-            logs, states = several(states, constants, rows)
-            return {name: values.mean() for name, values in logs.items()}, states
-
-        program = type(program)(step, program.in_loop)
-        state = jax.tree.map(lambda values: jax.numpy.stack([values] * copies), state)
-        draws = [jax.tree.map(lambda rows: np.stack([rows] * copies), each) for each in draws]
+        program, state, draws = _vmapped(program, state, draws, copies)
 
     def run() -> float:
         nonlocal state
@@ -106,6 +97,24 @@ def measure(options: argparse.Namespace, copies: int, ready: Path, processes: in
             run()
     rate = copies * steps * batches.batch_size / sorted(seconds)[len(seconds) // 2]
     print(json.dumps({"device": backend.device(), "images_per_second": rate, "steps": steps}))
+
+
+def _vmapped(program: Any, state: Any, draws: list[Any], copies: int) -> tuple[Any, Any, Any]:
+    """A program that makes the step of several copies at once, with their states and draws."""
+    import jax
+    import numpy as np
+
+    several = jax.vmap(program.step, in_axes=(0, None, 0))
+
+    def step(states: Any, constants: Any, rows: Any) -> Any:
+        logs, states = several(states, constants, rows)
+        return {name: values.mean() for name, values in logs.items()}, states
+
+    return (
+        type(program)(step, program.in_loop),
+        jax.tree.map(lambda values: jax.numpy.stack([values] * copies), state),
+        [jax.tree.map(lambda rows: np.stack([rows] * copies), each) for each in draws],
+    )
 
 
 def together(arguments: list[str], copies: int, processes: int) -> tuple[str, float]:

@@ -96,5 +96,5 @@ def test_pages_that_are_not_read() -> None:
     odd.add(Path("a.tif"), Decoded(DIGIT, 3, (20, 20), "L", PLAIN))
     odd.add(Path("b.tif"), Decoded(DIGIT, 1, (20, 20), "L", PLAIN))
     assert odd.notes(2) == [
-        "1 of 2 files have several frames or pages, of which the first is read, such as a.tif"
+        "1 of 2 files have several frames or pages; only the first is read, as of a.tif"
     ]

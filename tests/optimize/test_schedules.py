@@ -124,7 +124,7 @@ def test_cosine_restarts(first: int, growth: float, m_mul: float, alpha: float) 
 
 
 def test_cosine_restarts_are_keras_s_and_serialised() -> None:
-    """But for restarts themselves, some of which Keras misses by a rounding."""
+    """Except at the restarts: Keras misses some of them by a rounding."""
     peer = keras.optimizers.schedules.CosineDecayRestarts(0.1, 7, 2.0, 0.8, 0.05)
     schedule = learning_rate(
         Schedule.model_validate(

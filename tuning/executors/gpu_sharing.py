@@ -3,6 +3,9 @@
 Without it a GPU runs the kernels of one process at a time, and a small network leaves most of it
 idle. Eight workers that trained ResNet-20 on an H100 were together as fast as one; with MPS they
 trained twice as many images a second.
+
+A process that is killed while it computes can leave the others of its GPU hanging (NVIDIA's
+documentation of MPS). The search then replaces the workers that are silent for too long.
 """
 
 from __future__ import annotations

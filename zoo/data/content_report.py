@@ -103,7 +103,7 @@ def notes(summary: ContentSummary, data: Data, class_names: Sequence[str]) -> li
 
 
 def frames_notes(files: Sequence[tuple[str, int]]) -> list[str]:
-    """Notes files of several frames or pages, of which only the first is an image of the set.
+    """Notes files with several frames or pages. zoo reads the first one only.
 
     Args:
         files: (path, number of frames) of each.
@@ -116,7 +116,7 @@ def frames_notes(files: Sequence[tuple[str, int]]) -> list[str]:
     named = ", ".join(f"{quoted(path)} ({frames})" for path, frames in files[:NAMED])
     more = len(files) - NAMED
     return [
-        f"{len(files):,} files have several frames or pages, of which the first is used: {named}"
+        f"{len(files):,} files have several frames or pages; only the first is used: {named}"
         + (f" and {more:,} more" if more > 0 else "")
     ]
 

@@ -197,7 +197,7 @@ def _require_different(tree: Tree, folder: Path, names: Sequence[str], train: st
 
 
 def _likely_splits(tree: Tree, folder: Path, names: Sequence[str], common: Sequence[str]) -> str:
-    """The words of the recipe that name splits, by what their names say, else by their sizes."""
+    """The recipe's words for splits: chosen by the folders' names, or else by their sizes."""
 
     def size(name: str) -> int:
         return sum(len(tree.entries(folder / name / inner)) for inner in common)

@@ -21,7 +21,7 @@ NAMED = 3  # Examples in a note.
 # 0.5 % where 50 training images were measured.
 BY_CHANCE = 0.005
 LEVELS = 255
-# What a file may be, by what it looks like -> how the note says so.
+# What a file looks like -> the words for it in a note.
 CAUSES = {
     "black": "they are black, or values of 0 to 1 were saved as bytes, which 255 should multiply",
     "inverted": "light and dark may be inverted",
@@ -65,8 +65,8 @@ class OddFiles:
 
     Args:
         ranges: of the training images; None if the run or the export does not know them.
-        lost: files of which decoding loses what they show.
-        left_out: files of which bands are left out.
+        lost: files whose decoding loses what they show.
+        left_out: files with bands that decoding leaves out.
         paged: files of several frames or pages.
         unlike: files that are unlike the training images.
     """
@@ -118,8 +118,8 @@ class OddFiles:
             )
         if self.paged:
             lines.append(
-                f"{len(self.paged):,} of {files:,} files have several frames or pages, of which "
-                f"the first is read, such as {_named(sorted(self.paged))}"
+                f"{len(self.paged):,} of {files:,} files have several frames or pages; only the "
+                f"first is read, as of {_named(sorted(self.paged))}"
             )
         if self.ranges and len(self.unlike) > BY_CHANCE * files:
             lines.append(self._unlike_note(files, self.ranges))

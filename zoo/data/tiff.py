@@ -1,4 +1,4 @@
-"""What sets TIFF apart: images of any number of bands, of which readers know few kinds."""
+"""TIFF files: they may hold any number of bands, and readers know few of these kinds."""
 
 from __future__ import annotations
 
