@@ -30,7 +30,7 @@ class Split(Protocol):
 
     @property
     def labels(self) -> np.ndarray:
-        """int32 (n,), indices into the class names."""
+        """int32 (n,), indices into the class names; multi-label: uint8 (n, classes), 0 or 1."""
 
     @property
     def streamed(self) -> bool:
@@ -52,7 +52,7 @@ class ArraySplit:
 
     Args:
         pixels: uint8 (n, height, width, channels).
-        labels: int32 (n,).
+        labels: int32 (n,); of multi-label data uint8 (n, classes).
         statistics: of all images, if known.
         streamed: always False.
         root: folder of the files that the pixels were decoded from; None for none.
@@ -81,7 +81,7 @@ class FileSplit:
     Args:
         root: folder of the files.
         files: paths of the files, relative to `root`.
-        labels: int32 (n,).
+        labels: int32 (n,); of multi-label data uint8 (n, classes).
         spec: size and channels that images are brought to.
         statistics: of all images, if known.
         streamed: always True.
@@ -142,7 +142,7 @@ class Subset:
 
     @property
     def labels(self) -> np.ndarray:
-        """int32 (n,), indices into the class names."""
+        """int32 (n,), indices into the class names; multi-label: uint8 (n, classes), 0 or 1."""
         labels: np.ndarray = np.asarray(self.split.labels)[self.indices]
         return labels
 
@@ -173,6 +173,8 @@ class Splits:
             machine.
         notes: sentences that the user should see.
         value_range: the range that `data.value_range` gave, or `auto` measured; None for none.
+        multi_label: whether an image has any number of classes, none too; the labels of the splits
+            then are uint8 (n, classes), 1 for the classes of the image, else int32 (n,).
     """
 
     train: Split
@@ -183,6 +185,7 @@ class Splits:
     fingerprint: str
     notes: tuple[str, ...] = ()
     value_range: tuple[float, float] | None = None
+    multi_label: bool = False
 
 
 def pixel_statistics(split: Split) -> PixelStatistics:
