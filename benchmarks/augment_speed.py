@@ -21,7 +21,7 @@ import numpy as np
 
 from zoo.augment import AUGMENTATIONS, AugmentRng, draw_augmentations, mixing
 from zoo.augment.device import apply_on_device
-from zoo.recipe.schema import Augmentation
+from zoo.recipe.data_block import Augmentation
 from zoo.recipe.words import MIXING
 
 STEPS: list[Any] = [

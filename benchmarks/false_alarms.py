@@ -50,7 +50,10 @@ JUDGES = (
     "zoo/train/update_ratio.py",
     "zoo/batches.py",
     "zoo/losses.py",
-    *(f"zoo/model/{name}.py" for name in ("builder", "fast_layers", "introspect", "layers")),
+    *(
+        f"zoo/model/{name}.py"
+        for name in ("builder", "fast_layers", "introspect", "layer_makers", "layers")
+    ),
 )
 # (earlier code, later code): why the change between cannot move a verdict on a recipe that ships.
 ALIKE = {
@@ -66,7 +69,7 @@ ALIKE = {
     "a max pool of windows that do not overlap has its own gradient, equal to the bit.",
     (
         "4281c9deeb30",
-        "a0780bdc8fd3",
+        "a480c5733665",
     ): "Findings hold remedies. Accuracies are weighted where classes "
     "are, and no recipe that ships weighs classes. C03 also looks at the smallest class, and those "
     "of the data sets are nearly of one size. C14 looks at what momentum adds later, which is "
@@ -76,7 +79,8 @@ ALIKE = {
     "are new: no recipe that was judged has them. The mean class weight has one function, not "
     "two, of the same expression, and the advice of a finding another name. Schedules "
     "are new; those that ship give the same rates. A pass over the images is what an epoch was. "
-    "Penalties may be l1, and images normalised by their own statistics; the loss may be focal.",
+    "Penalties may be l1, and images normalised by their own statistics; the loss may be focal. "
+    "What makes layers moved to a module of its own.",
 }
 Row = dict[str, Any]
 

@@ -19,7 +19,7 @@ from zoo.data.splits import ArraySplit, Splits
 from zoo.errors import RecipeError
 from zoo.losses import mean_weight
 from zoo.recipe import load
-from zoo.recipe.schema import Augmentation
+from zoo.recipe.data_block import Augmentation
 from zoo.train.class_weights import class_weights
 
 AUGMENT = [Augmentation.model_validate(step) for step in ({"random_crop": 1}, "random_flip")]

@@ -25,9 +25,9 @@ from tests.runs import network
 from zoo.augment import AugmentRng, apply_augmentations
 from zoo.errors import RecipeError
 from zoo.recipe import words
+from zoo.recipe.data_block import Augmentation
 from zoo.recipe.network import Stage, complete
 from zoo.recipe.norms import NORMS
-from zoo.recipe.schema import Augmentation
 
 # Each kind of stage once, as small as possible; a new kind needs a line here.
 STAGES: dict[str, Any] = {

@@ -22,7 +22,7 @@ from zoo.losses import (
     uniform_loss,
 )
 from zoo.recipe import words
-from zoo.recipe.schema import Loss
+from zoo.recipe.train_block import Loss
 
 FEW = settings(max_examples=40, deadline=None)
 

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from zoo.augment import AugmentRng, apply_augmentations
-from zoo.recipe.schema import Augmentation
+from zoo.recipe.data_block import Augmentation
 
 SHAPES = [(5, 8, 8, 3), (1, 8, 8, 1), (4, 5, 9, 3), (3, 1, 1, 1)]
 

@@ -18,7 +18,7 @@ import numpy as np
 from tests.augment.apply import COLOURS, MIXED, STEPS, apply_with_labels, pixels
 from zoo.augment import AugmentRng, draw_augmentations
 from zoo.augment.device import apply_on_device
-from zoo.recipe.schema import Augmentation
+from zoo.recipe.data_block import Augmentation
 
 ALONE = [[step] for step in [*STEPS, *COLOURS, *MIXED]]
 TOGETHER: list[list[Any]] = [

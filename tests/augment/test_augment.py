@@ -18,7 +18,7 @@ from tests.augment.apply import (
 )
 from zoo.augment import AUGMENTATIONS, AugmentRng, draw_augmentations
 from zoo.recipe import words
-from zoo.recipe.schema import Augmentation
+from zoo.recipe.data_block import Augmentation
 
 
 def test_every_word_has_code() -> None:

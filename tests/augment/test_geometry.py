@@ -11,7 +11,7 @@ from tests.augment.apply import (
     pixels,
 )
 from zoo.augment import AugmentRng, apply_augmentations
-from zoo.recipe.schema import Augmentation
+from zoo.recipe.data_block import Augmentation
 
 
 def test_flip_is_a_mirror_or_nothing() -> None:

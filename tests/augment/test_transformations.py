@@ -16,7 +16,7 @@ from scipy import ndimage
 from tests.augment.apply import apply, pixels
 from zoo.augment import AugmentRng, draw_augmentations
 from zoo.augment.warp import fraction_bits, warp
-from zoo.recipe.schema import Augmentation
+from zoo.recipe.data_block import Augmentation
 
 # Word -> Keras's layer, and options without chance.
 LAYERS: list[tuple[str, Any, dict[str, list[float]]]] = [

@@ -15,7 +15,7 @@ from zoo.augment.device import apply_on_device
 from zoo.augment.rand_augment import OPERATIONS
 from zoo.augment.trivial_augment import MAX_LEVEL, matrices_of
 from zoo.augment.warp import as_draws
-from zoo.recipe.schema import Augmentation
+from zoo.recipe.data_block import Augmentation
 
 WORDS = list(OPERATIONS)
 

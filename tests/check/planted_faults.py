@@ -17,7 +17,7 @@ from zoo.data.load import load as load_data
 from zoo.data.normalise import normalisation
 from zoo.data.splits import ArraySplit, Splits
 from zoo.model import builder
-from zoo.recipe.schema import Loss
+from zoo.recipe.train_block import Loss
 
 HEALTHY = """\
 name: healthy

@@ -29,7 +29,7 @@ from zoo.data.normalise import Normalisation
 from zoo.model.builder import agrees, build, decayed
 from zoo.plan import plan
 from zoo.recipe import Recipe, words
-from zoo.recipe.schema import Optimizer
+from zoo.recipe.train_block import Optimizer
 
 # Plan and model.
 

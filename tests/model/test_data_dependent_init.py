@@ -17,7 +17,7 @@ from zoo.data.splits import ArraySplit, Splits
 from zoo.model import builder, introspect
 from zoo.model.data_dependent_init import initialise, whitening
 from zoo.recipe import Recipe
-from zoo.recipe.schema import ClassWeight
+from zoo.recipe.train_block import ClassWeight
 
 
 @pytest.fixture(scope="module")

@@ -13,7 +13,7 @@ from tests.conformance import built
 from tests.runs import network, weights
 from zoo.errors import RecipeError
 from zoo.model.initializers import initializer
-from zoo.recipe.network import Initializer
+from zoo.recipe.kernel_stages import Initializer
 from zoo.recipe.resolve import fan_in_scaling
 
 # A 3x3x64x128 kernel has fan_in 576 and fan_out 1152.

@@ -18,7 +18,7 @@ from zoo.evaluate import evaluate
 from zoo.export.keras_only import keras_only
 from zoo.model import builder
 from zoo.plan import plan
-from zoo.recipe.network import Activation
+from zoo.recipe.kernel_stages import Activation
 from zoo.recipe.words import ACTIVATIONS
 from zoo.train import train
 

@@ -15,7 +15,7 @@ from zoo.errors import RecipeError
 from zoo.model.builder import build
 from zoo.optimize import learning_rate
 from zoo.recipe import words
-from zoo.recipe.schema import Schedule
+from zoo.recipe.train_block import Schedule
 from zoo.recipe.without_regularization import without_regularization
 
 

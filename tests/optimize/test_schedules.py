@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from zoo import optimize
 from zoo.optimize import OneCycle, learning_rate
 from zoo.recipe import words
-from zoo.recipe.schema import Schedule
+from zoo.recipe.train_block import Schedule
 
 FEW = settings(max_examples=40, deadline=None)
 

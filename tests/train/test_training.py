@@ -22,8 +22,8 @@ from zoo.data.splits import ArraySplit
 from zoo.errors import Diverged, RecipeError, RunError
 from zoo.evaluate import evaluate
 from zoo.recipe import dump, load, words
+from zoo.recipe.data_block import Augmentation
 from zoo.recipe.monitors import CLASS_METRICS
-from zoo.recipe.schema import Augmentation
 from zoo.rundir import Run
 from zoo.train import Settings, components, train
 from zoo.train.fit_callbacks import FitCallbacks, StepLosses

@@ -21,8 +21,8 @@ from zoo.data.content_summary import (
     ContentSummary,
 )
 from zoo.errors import DataError, Problem
+from zoo.recipe.data_block import Data
 from zoo.recipe.pixels import MORE_BANDS, as_yaml, has_outliers
-from zoo.recipe.schema import Data
 from zoo.text.printable import quoted
 
 MAJORITY = 0.5  # Share of a training class, or of all images, whose loss stops a recipe.

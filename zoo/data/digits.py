@@ -15,7 +15,7 @@ from zoo.data.memory import free_host_memory
 from zoo.data.splits import ArraySplit, Splits
 from zoo.errors import EnvironmentFault
 from zoo.progress import Progress
-from zoo.recipe.schema import Data
+from zoo.recipe.data_block import Data
 from zoo.recipe.source import Digits
 from zoo.text.sizes import size_text
 

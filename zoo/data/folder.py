@@ -26,7 +26,7 @@ from zoo.data.tree import in_words
 from zoo.data.verify import FileCheck, verify
 from zoo.errors import DataError, Problem, StorageFault
 from zoo.progress import Progress
-from zoo.recipe.schema import Data
+from zoo.recipe.data_block import Data
 from zoo.recipe.source import Folder
 from zoo.text.printable import quoted
 

@@ -16,7 +16,8 @@ from zoo.data.images import ImageSpec
 from zoo.data.names import require_usable
 from zoo.data.splits import Splits
 from zoo.progress import Progress, no_progress
-from zoo.recipe.schema import Data, Recipe
+from zoo.recipe.data_block import Data
+from zoo.recipe.schema import Recipe
 
 # Word of `data.source` -> function(options, data block, spec, cache folder, progress) -> splits.
 SOURCES: dict[str, Callable[[Any, Data, ImageSpec, Path, Progress], Splits]] = {

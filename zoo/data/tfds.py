@@ -22,8 +22,8 @@ from zoo.data.images import BadImage, ImageSpec, fit_measured
 from zoo.data.splits import ArraySplit, Splits, pixel_statistics
 from zoo.errors import DataError, Problem
 from zoo.progress import Progress
+from zoo.recipe.data_block import Data
 from zoo.recipe.pixels import usable_range
-from zoo.recipe.schema import Data
 from zoo.recipe.source import Tfds
 
 PROGRESS_EVERY = 256  # Images between two reports of progress.

@@ -7,55 +7,17 @@ kernels alone.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
 from math import prod
 from typing import Any
 
 import keras
 
-from zoo import backend, seeds
 from zoo.data.normalise import Normalisation
 from zoo.model.fast_layers import accelerate
-from zoo.model.initializers import depthwise, dirac, initializer
-from zoo.model.layers import FixedConv2D, Maxout, PadShortcut, SamplewiseNormalization
-from zoo.plan import Layer, Plan, plan
-from zoo.plan.options import (
-    ActivationOptions,
-    ConvOptions,
-    DepthwiseConvOptions,
-    DropoutOptions,
-    FcOptions,
-    GlobalPoolOptions,
-    HeadOptions,
-    KernelOptions,
-    MaxoutOptions,
-    NormOptions,
-    Options,
-    PoolOptions,
-    PreluOptions,
-    ScaleOptions,
-    ShortcutOptions,
-    WhitenOptions,
-)
-from zoo.recipe import Recipe, words
-
-
-@dataclass(frozen=True, kw_only=True)
-class Context:
-    """What a layer may need besides its own options.
-
-    Attributes:
-        seed: of the recipe.
-        policy: Keras dtype policy of most layers.
-        exact: dtype of layers that stay in full precision.
-        normalisation: of the training split.
-    """
-
-    seed: int
-    policy: str
-    exact: str
-    normalisation: Normalisation
+from zoo.model.layer_makers import BUILD, Context, finish_kernel
+from zoo.plan import Plan, plan
+from zoo.plan.options import KernelOptions
+from zoo.recipe import Recipe
 
 
 def build(
@@ -96,7 +58,7 @@ def build(
         inputs = [outputs[name] for name in layer.inputs] or [x]
         x = outputs[layer.name] = keras_layer(inputs if len(inputs) > 1 else inputs[0])
         if isinstance(layer.options, KernelOptions):
-            _finish_kernel(keras_layer, layer.options)
+            finish_kernel(keras_layer, layer.options)
     return keras.Model(image, x, name=_identifier(recipe.name))
 
 
@@ -137,201 +99,3 @@ def _count(variables: list[Any]) -> int:
 
 def _identifier(name: str) -> str:
     return "".join(letter if letter.isalnum() else "_" for letter in name)
-
-
-def _finish_kernel(layer: keras.Layer, options: KernelOptions) -> None:
-    """Assigns `dirac` kernels: a model file with an initializer of ours would need our code."""
-    if options.kernel_initializer.word != "dirac":
-        return
-    kernel = backend.to_numpy(layer.kernel)
-    if isinstance(options, DepthwiseConvOptions):
-        *size, channels, multiplier = kernel.shape
-        flat = kernel.reshape(*size, 1, channels * multiplier)
-        layer.kernel.assign(dirac(flat, channels).reshape(kernel.shape))
-    else:
-        layer.kernel.assign(dirac(kernel, getattr(options, "groups", 1)))
-
-
-def _kernel(layer: Layer, options: KernelOptions, context: Context) -> dict[str, Any]:
-    """Arguments that convolutions and dense layers share."""
-    return {
-        "name": layer.name,
-        "use_bias": options.use_bias,
-        "kernel_initializer": initializer(
-            options.kernel_initializer, context.seed, f"{layer.name}/kernel"
-        ),
-        "bias_initializer": initializer(
-            options.bias_initializer, context.seed, f"{layer.name}/bias"
-        ),
-        "kernel_regularizer": _penalty(options),
-    }
-
-
-def _penalty(options: KernelOptions) -> keras.Regularizer | None:
-    regularizer = options.kernel_regularizer
-    if regularizer is None:
-        return None
-    if regularizer.l1:
-        return keras.regularizers.L1L2(l1=regularizer.l1, l2=regularizer.l2)
-    return keras.regularizers.L2(regularizer.l2)
-
-
-def _normalise(layer: Layer, options: Options, context: Context) -> keras.Layer:
-    # Rescaling with vectors, since Normalization breaks export to ONNX; in full precision, since
-    # 16-bit floats cannot hold 0..255 times scale plus offset well.
-    values = context.normalisation
-    if values.samplewise:
-        return SamplewiseNormalization(
-            values.kind == "samplewise_meanstd", name=layer.name, dtype=context.exact
-        )
-    return keras.layers.Rescaling(values.scale, values.offset, name=layer.name, dtype=context.exact)
-
-
-def _conv(layer: Layer, options: ConvOptions, context: Context) -> keras.Layer:
-    return keras.layers.Conv2D(
-        options.filters,
-        options.kernel_size,
-        strides=options.strides,
-        padding=options.padding,
-        dilation_rate=options.dilation_rate,
-        groups=options.groups,
-        dtype=context.policy,
-        **_kernel(layer, options, context),
-    )
-
-
-def _whiten(layer: Layer, options: WhitenOptions, context: Context) -> keras.Layer:
-    return FixedConv2D(
-        options.filters,
-        options.kernel_size,
-        dtype=context.policy,
-        **_kernel(layer, options, context),
-    )
-
-
-def _depthwise_conv(layer: Layer, options: DepthwiseConvOptions, context: Context) -> keras.Layer:
-    arguments = _kernel(layer, options, context)
-    channels = layer.output_shape[-1] // options.depth_multiplier
-    arguments["depthwise_initializer"] = depthwise(
-        arguments.pop("kernel_initializer"), channels, options.depth_multiplier
-    )
-    arguments["depthwise_regularizer"] = arguments.pop("kernel_regularizer")
-    return keras.layers.DepthwiseConv2D(
-        options.kernel_size,
-        strides=options.strides,
-        padding=options.padding,
-        depth_multiplier=options.depth_multiplier,
-        dilation_rate=options.dilation_rate,
-        dtype=context.policy,
-        **arguments,
-    )
-
-
-def _add(layer: Layer, options: Options, context: Context) -> keras.Layer:
-    return keras.layers.Add(name=layer.name, dtype=context.policy)
-
-
-def _scale(layer: Layer, options: ScaleOptions, context: Context) -> keras.Layer:
-    return keras.layers.Rescaling(options.factor, name=layer.name, dtype=context.exact)
-
-
-def _shortcut(layer: Layer, options: ShortcutOptions, context: Context) -> keras.Layer:
-    return PadShortcut(options.strides, options.channels, name=layer.name, dtype=context.policy)
-
-
-def _fc(layer: Layer, options: FcOptions, context: Context) -> keras.Layer:
-    arguments = _kernel(layer, options, context)
-    return keras.layers.Dense(options.units, dtype=context.policy, **arguments)
-
-
-def _head(layer: Layer, options: HeadOptions, context: Context) -> keras.Layer:
-    arguments = _kernel(layer, options, context)
-    return keras.layers.Dense(options.units, dtype=context.exact, **arguments)
-
-
-def _norm(layer: Layer, options: NormOptions, context: Context) -> keras.Layer:
-    make = {
-        "bn": keras.layers.BatchNormalization,
-        "gn": keras.layers.GroupNormalization,
-        "ln": keras.layers.LayerNormalization,
-    }[layer.kind]
-    return make(name=layer.name, dtype=context.policy, **options.norm.model_dump())
-
-
-def _act(layer: Layer, options: ActivationOptions, context: Context) -> keras.Layer:
-    word, arguments = options.activation.word, options.activation.options.model_dump()
-    if word == "leaky_relu":
-        return keras.layers.LeakyReLU(name=layer.name, dtype=context.policy, **arguments)
-    function = words.ACTIVATIONS[word].keras
-    return keras.layers.Activation(function, name=layer.name, dtype=context.policy)
-
-
-def _prelu(layer: Layer, options: PreluOptions, context: Context) -> keras.Layer:
-    # One slope a channel: Keras's own default is one a pixel and channel, which fixes the image
-    # size, and a start at 0, where it is a ReLU.
-    return keras.layers.PReLU(
-        alpha_initializer=keras.initializers.Constant(options.negative_slope),
-        shared_axes=[1, 2] if len(layer.output_shape) == 3 else None,
-        name=layer.name,
-        dtype=context.policy,
-    )
-
-
-def _maxout(layer: Layer, options: MaxoutOptions, context: Context) -> keras.Layer:
-    return Maxout(options.pieces, name=layer.name, dtype=context.policy)
-
-
-def _pool(layer: Layer, options: PoolOptions, context: Context) -> keras.Layer:
-    make = getattr(keras.layers, words.POOLS[options.word].keras)
-    return make(
-        pool_size=options.pool_size,
-        strides=options.strides,
-        padding=options.padding,
-        name=layer.name,
-        dtype=context.policy,
-    )
-
-
-def _global_pool(layer: Layer, options: GlobalPoolOptions, context: Context) -> keras.Layer:
-    make = getattr(keras.layers, words.GLOBAL_POOLS[options.word].keras)
-    return make(name=layer.name, dtype=context.policy)
-
-
-def _flatten(layer: Layer, options: Options, context: Context) -> keras.Layer:
-    return keras.layers.Flatten(name=layer.name, dtype=context.policy)
-
-
-def _dropout(layer: Layer, options: DropoutOptions, context: Context) -> keras.Layer:
-    make = {
-        "dropout": keras.layers.Dropout,
-        "spatial_dropout": keras.layers.SpatialDropout2D,
-        "alpha_dropout": keras.layers.AlphaDropout,
-    }[layer.kind]
-    seed = seeds.derive(context.seed, layer.name)
-    return make(options.rate, seed=seed, name=layer.name, dtype=context.policy)
-
-
-# Kind of layer -> what makes it, from the layer, its options (of the kind's class) and the context.
-BUILD: dict[str, Callable[[Layer, Any, Context], keras.Layer]] = {
-    "normalise": _normalise,
-    "conv": _conv,
-    "whiten": _whiten,
-    "depthwise_conv": _depthwise_conv,
-    "add": _add,
-    "shortcut": _shortcut,
-    "scale": _scale,
-    "fc": _fc,
-    "head": _head,
-    "bn": _norm,
-    "gn": _norm,
-    "ln": _norm,
-    "act": _act,
-    "prelu": _prelu,
-    "maxout": _maxout,
-    "pool": _pool,
-    "global_pool": _global_pool,
-    "flatten": _flatten,
-    "dropout": _dropout,
-    "spatial_dropout": _dropout,
-    "alpha_dropout": _dropout,
-}

@@ -5,7 +5,7 @@ from __future__ import annotations
 import keras
 
 from zoo.data.normalise import Normalisation
-from zoo.model.builder import BUILD, Context
+from zoo.model.layer_makers import BUILD, Context
 from zoo.plan import Plan
 from zoo.recipe import Recipe
 

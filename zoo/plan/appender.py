@@ -22,7 +22,7 @@ from zoo.plan.options import (
 )
 from zoo.plan.sliding import slide, times
 from zoo.recipe.fields import MAX_COUNT, Choice
-from zoo.recipe.network import KernelStage
+from zoo.recipe.kernel_stages import KernelStage
 from zoo.recipe.norms import BatchNorm, GroupNorm, LayerNorm
 from zoo.recipe.schema import Recipe
 from zoo.recipe.yaml_reader import KeyPath

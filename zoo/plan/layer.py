@@ -22,7 +22,7 @@ class Layer:
     """One Keras layer to be built.
 
     Attributes:
-        kind: key of `model.builder.BUILD`.
+        kind: key of `model.layer_makers.BUILD`.
         name: name of the Keras layer.
         output_shape: without the batch: (height, width, channels) or (units,).
         trainable: number of trained weights.

@@ -2,41 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from math import prod
 from typing import Any
 
 from zoo.errors import Problem, RecipeError
-from zoo.plan.appender import Appender
+from zoo.plan.kernel_planner import KernelPlanner, kernel_fields
 from zoo.plan.layer import Layer, Plan
 from zoo.plan.options import (
     ConvOptions,
-    DepthwiseConvOptions,
-    FcOptions,
     GlobalPoolOptions,
     HeadOptions,
     ScaleOptions,
     ShortcutOptions,
-    WhitenOptions,
 )
 from zoo.plan.sliding import slide, times
 from zoo.recipe.fields import Choice
-from zoo.recipe.network import (
-    Activation,
-    Conv,
-    ConvolutionStage,
-    DepthwiseConv,
-    Fc,
-    Group,
-    Initializer,
-    KernelStage,
-    SeparableConv,
-    Stage,
-    stages,
-)
-from zoo.recipe.resolve import fan_in_scaling, full_order
+from zoo.recipe.kernel_stages import Activation, Initializer, KernelStage
+from zoo.recipe.network import Group, Stage, stages
 from zoo.recipe.schema import Recipe
-from zoo.recipe.words import ORDER
 from zoo.recipe.yaml_reader import KeyPath
 
 # Size of an activation by dtype policy.
@@ -60,7 +43,7 @@ def plan(recipe: Recipe, num_classes: int) -> Plan:
     return Plan(tuple(planner.layers), BYTES_PER_VALUE[recipe.train.dtype_policy])
 
 
-class Planner(Appender):
+class Planner(KernelPlanner):
     """Plans the layers of a recipe.
 
     The method for a kind of stage is named after its word. A stage whose keys are None until it is
@@ -80,7 +63,7 @@ class Planner(Appender):
         self.path = ("model", "head")
         self.vector()
         head = self.recipe.model.head
-        self.dense("head", "logits", HeadOptions(units=self.num_classes, **_kernel(head)))
+        self.dense("head", "logits", HeadOptions(units=self.num_classes, **kernel_fields(head)))
         if head.scale != 1.0:
             shape = (self.num_classes,)
             scale = ScaleOptions(factor=head.scale)
@@ -180,94 +163,6 @@ class Planner(Appender):
             self.norm(name, norm)
         return self.layers[-1].name
 
-    def _conv(self, stage: Conv) -> None:
-        def kernel(name: str, strides: tuple[int, int]) -> None:
-            self.conv(
-                name,
-                ConvOptions(
-                    filters=stage.filters * pieces(stage),
-                    groups=stage.groups,
-                    **_window(stage, strides),
-                    **_hidden(stage),
-                ),
-            )
-
-        self._convolving("conv", stage, kernel)
-
-    def _depthwise_conv(self, stage: DepthwiseConv) -> None:
-        def kernel(name: str, strides: tuple[int, int]) -> None:
-            self.depthwise_conv(
-                name,
-                DepthwiseConvOptions(
-                    depth_multiplier=stage.depth_multiplier * pieces(stage),
-                    **_window(stage, strides),
-                    **_hidden(stage),
-                ),
-            )
-
-        self._convolving("depthwise_conv", stage, kernel)
-
-    def _separable_conv(self, stage: SeparableConv) -> None:
-        def kernel(name: str, strides: tuple[int, int]) -> None:
-            between = {
-                "use_bias": False,
-                "kernel_initializer": stage.depthwise_initializer,
-                "activation": Activation.model_validate("linear"),
-                "norm_follows": False,
-            }
-            depthwise = DepthwiseConvOptions(
-                depth_multiplier=stage.depth_multiplier,
-                **_window(stage, strides),
-                **{**_hidden(stage), **between},
-            )
-            pointwise = ConvOptions(
-                filters=stage.filters * pieces(stage),
-                groups=1,
-                kernel_size=(1, 1),
-                strides=(1, 1),
-                padding="same",
-                dilation_rate=(1, 1),
-                **_hidden(stage),
-            )
-            self.depthwise_conv(f"{name}_depthwise", depthwise)
-            self.conv(name, pointwise)
-
-        self._convolving("separable_conv", stage, kernel)
-
-    def _convolving(
-        self, kind: str, stage: ConvolutionStage, kernel: Callable[[str, tuple[int, int]], None]
-    ) -> None:
-        """Appends the parts of a stage in their order, `repeat` times.
-
-        Args:
-            kind: for the names of the layers.
-            stage: resolved.
-            kernel: appends what stands for `conv` in the order; takes a name and strides.
-        """
-        base = self.number(kind)
-        for repeat in range(1, stage.repeat + 1):
-            name = base if stage.repeat == 1 else f"{base}_{repeat}"
-            last = repeat == stage.repeat
-            for part in full_order(stage.order or ORDER):
-                if part == "conv":
-                    kernel(name, stage.strides if repeat == 1 else (1, 1))
-                elif part == "pool" and last and stage.pool:
-                    self.pool(stage.pool)
-                else:
-                    self.part(part, name, stage, last)
-
-    def _fc(self, stage: Fc) -> None:
-        base = self.number("fc")
-        self.vector()
-        for repeat in range(1, stage.repeat + 1):
-            name = base if stage.repeat == 1 else f"{base}_{repeat}"
-            for part in full_order(stage.order or ORDER):
-                if part == "conv":
-                    options = FcOptions(units=stage.units * pieces(stage), **_hidden(stage))
-                    self.dense("fc", name, options)
-                else:
-                    self.part(part, name, stage, repeat == stage.repeat)
-
     def _global_pool(self, pool: Choice) -> None:
         if self.spatial("global_pool"):
             self.add(
@@ -293,49 +188,6 @@ class Planner(Appender):
 
     def _alpha_dropout(self, dropout: Any) -> None:
         self.dropout("alpha_dropout", dropout.rate)
-
-    def _whiten(self, stage: Any) -> None:
-        if self.layers[-1].kind not in ("image", "normalise"):
-            self.fail("whiten looks at the images themselves; make it the first stage")
-            return
-        name = self.number("whiten")
-        options = WhitenOptions(
-            filters=2 * prod(stage.kernel_size) * self.shape[-1],
-            kernel_size=stage.kernel_size,
-            epsilon=stage.epsilon,
-            images=stage.images,
-            use_bias=True,
-            kernel_initializer=fan_in_scaling(1.0),  # Until the images are seen.
-            bias_initializer=stage.bias_initializer,
-            kernel_regularizer=None,
-        )
-        self.whiten(name, options)
-        if not self.stopped:
-            self.activation(f"{name}_act", stage.activation)
-
-
-def _kernel(block: Any) -> dict[str, Any]:
-    """The fields of `KernelOptions`, from a resolved stage or the head."""
-    keys = ("use_bias", "kernel_initializer", "bias_initializer", "kernel_regularizer")
-    return {key: getattr(block, key) for key in keys}
-
-
-def _hidden(stage: KernelStage) -> dict[str, Any]:
-    """The fields of `HiddenOptions`, from a resolved stage."""
-    hidden = {"activation": stage.activation, "norm_follows": stage.norm_follows}
-    return {**_kernel(stage), **hidden}
-
-
-def _window(stage: ConvolutionStage, strides: tuple[int, int]) -> dict[str, Any]:
-    """The fields of a convolution's options that say how its kernel slides."""
-    keys = ("kernel_size", "padding", "dilation_rate")
-    return {"strides": strides, **{key: getattr(stage, key) for key in keys}}
-
-
-def pieces(stage: KernelStage) -> int:
-    """Factor on a kernel's filters or units that the stage's activation needs: 1 but for maxout."""
-    activation: Any = stage.activation
-    return int(activation.options.pieces) if activation.word == "maxout" else 1
 
 
 def last_norm(stack: tuple[Stage, ...]) -> Any:

@@ -7,7 +7,8 @@ from typing import Any
 import yaml
 
 from zoo.recipe.fields import Choice
-from zoo.recipe.network import Defaults, Group, Initializer, KernelStage, Residual, Stage, Whiten
+from zoo.recipe.kernel_stages import Initializer, KernelStage, Whiten
+from zoo.recipe.network import Defaults, Group, Residual, Stage
 from zoo.recipe.norms import NORMS, norm_follows_kernel
 from zoo.recipe.places import place
 from zoo.recipe.schema import Recipe

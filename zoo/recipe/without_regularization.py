@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from zoo.recipe.fields import Choice
-from zoo.recipe.network import KernelStage, Residual, Stage
+from zoo.recipe.kernel_stages import KernelStage
+from zoo.recipe.network import Residual, Stage
 from zoo.recipe.schema import Recipe
 
 DROPOUTS = ("dropout", "spatial_dropout", "alpha_dropout")

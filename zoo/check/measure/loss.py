@@ -16,7 +16,7 @@ from zoo.check.measure.subject import Subject
 from zoo.check.measure.trainer import Trainer
 from zoo.model import introspect
 from zoo.plan import Layer
-from zoo.recipe.schema import Loss, Optimizer
+from zoo.recipe.train_block import Loss, Optimizer
 
 # What kind of decay there is, by (penalty in the loss, weight decay in the optimizer).
 DECAYS: dict[tuple[bool, bool], Any] = {

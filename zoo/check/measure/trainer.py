@@ -18,7 +18,7 @@ import numpy as np
 from zoo import backend, losses, optimize
 from zoo.batches import Batch, Batches
 from zoo.recipe import Recipe
-from zoo.recipe.schema import Optimizer, Schedule
+from zoo.recipe.train_block import Optimizer, Schedule
 from zoo.train import checkpoint
 from zoo.train.observers import Observer, Observers, StepCounter, StopTraining
 
