@@ -13,7 +13,7 @@ import pytest
 from tests.data.conftest import make_recipe, whole
 from tests.disks import file_size_limit
 from zoo.data import cache as cache_module
-from zoo.data import folder as source
+from zoo.data import file_source as source
 from zoo.data.load import load
 from zoo.errors import EnvironmentFault, StorageFault
 from zoo.files import storage

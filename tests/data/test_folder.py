@@ -13,7 +13,7 @@ from PIL import Image
 
 from tests.data.conftest import Maker, make_recipe, whole
 from tests.data.test_images import encoded, noise, png
-from zoo.data import folder as source
+from zoo.data import file_source as source
 from zoo.data import images as decoder
 from zoo.data.load import load
 from zoo.data.normalise import normalisation

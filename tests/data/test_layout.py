@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from zoo.data import layout as layouts
-from zoo.data.layout import Layout
+from zoo.data.image_files import Layout
 from zoo.errors import DataError
 from zoo.recipe.source import Folder
 

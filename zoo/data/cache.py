@@ -18,6 +18,7 @@ import tempfile
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from typing import Any
 from zipfile import BadZipFile
@@ -63,8 +64,15 @@ class Entry:
             )
 
     def labels(self, split: str) -> np.ndarray:
-        """Returns the labels of a split, int32 (n,)."""
-        return np.asarray(self.manifest["splits"][split]["labels"], np.int32)
+        """Returns the labels of a split: int32 (n,), or of multi-label data uint8 (n, classes)."""
+        labels = self.manifest["splits"][split]["labels"]
+        classes = self.manifest.get("classes")
+        if classes is None:
+            return np.asarray(labels, np.int32)
+        table = np.zeros((len(labels), classes), np.uint8)
+        rows = np.repeat(np.arange(len(labels)), list(map(len, labels)))
+        table[rows, np.fromiter(chain.from_iterable(labels), np.int64, len(rows))] = 1
+        return table
 
     def array_split(self, split: str) -> ArraySplit:
         """Returns the images of a split, mapped from the disk."""

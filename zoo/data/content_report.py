@@ -189,7 +189,7 @@ def _is_decided(data: Data, key: str) -> bool:
 def _emptied_class(summary: ContentSummary, key: str) -> int | None:
     """Returns the label of the first training class that loses most of its images to a cause."""
     labels = summary.images.get("train", {})
-    for label in sorted(labels):
+    for label in sorted(label for label in labels if label >= 0):
         lost, images = _in_class(summary, key, label)
         if lost > MAJORITY * images:
             return label

@@ -25,7 +25,7 @@ class ContentSummary:
     """What decoding keeps of the images of all splits.
 
     Args:
-        images: {split: {label: number of usable images}}.
+        images: {split: {label: number of usable images}}; of multi-label data the label is -1.
         counts: {split: {label: {what: number of images}}}; what: one of the names above.
         examples: {what: paths of the first images, relative to the root}.
         levels: {what: (median of distinct values in a file, median of levels that are kept)}.

@@ -10,14 +10,12 @@ import os
 import re
 import stat
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 
 from zoo.data.classes import class_folders, grouped_by_name
-from zoo.data.copies import notes_on_copies, notes_on_sizes
-from zoo.data.divide import divide
 from zoo.data.doubts import look_into_classes
 from zoo.data.files import unreachable
+from zoo.data.image_files import DEFAULT_SHARE, ImageFile, Layout, notes_on, split_off
 from zoo.data.listing import Groups, Walker
 from zoo.data.names import differ_in_case, is_archive
 from zoo.data.structure import EXPECTED, WORD, find_splits
@@ -26,53 +24,8 @@ from zoo.errors import DataError
 from zoo.recipe.source import Folder
 from zoo.text.printable import quoted
 
-DEFAULT_SHARE = 0.1
 _VARIABLE = re.compile(r"\$\{?\w|%\w+%")
 _VARIABLES = ": variables ($HOME, %USERPROFILE%) are not replaced; ~ is the home folder"
-
-
-@dataclass(frozen=True)
-class ImageFile:
-    """One image file.
-
-    Args:
-        path: relative to the root, with forward slashes.
-        label: index of its class.
-        size: in bytes.
-        mtime_ns: time of its last change in nanoseconds.
-    """
-
-    path: str
-    label: int
-    size: int
-    mtime_ns: int
-
-
-@dataclass(frozen=True)
-class Layout:
-    """The image files of each split.
-
-    Args:
-        root: the folder.
-        class_names: names of the classes, sorted; labels are indices into them.
-        train: files to train on.
-        validation: files to validate on.
-        test: files to test on; None for no test split.
-        notes: sentences that the user should see.
-    """
-
-    root: Path
-    class_names: tuple[str, ...]
-    train: tuple[ImageFile, ...]
-    validation: tuple[ImageFile, ...]
-    test: tuple[ImageFile, ...] | None
-    notes: tuple[str, ...]
-
-    @property
-    def splits(self) -> dict[str, tuple[ImageFile, ...]]:
-        """The splits that exist, by name."""
-        splits = {"train": self.train, "validation": self.validation}
-        return splits if self.test is None else splits | {"test": self.test}
 
 
 def class_names(options: Folder) -> tuple[str, ...]:
@@ -128,7 +81,7 @@ def read(options: Folder) -> Layout:
     shares = _shares(path, given, options, flat=structure.flat)
     splits = {name: _files(groups, names) for name, groups in given.items()}
     if shares:
-        _split_off(splits, shares, options.split_seed, names, tree)
+        tree.notes += split_off(splits, shares, options.split_seed, names)
     for name, files in splits.items():
         if not files and name not in shares:
             raise DataError(
@@ -140,13 +93,7 @@ def read(options: Folder) -> Layout:
                 f"{quoted(path)}: the {name} split has no image. Expected at least one; give "
                 f"every class more images, or a larger {name}_split"
             )
-    alike = in_words(sorted(differ_in_case(names)))
-    if alike:
-        tree.notes.append(f"classes whose names differ in case alone, which may be a slip: {alike}")
-    tree.notes += notes_on_sizes({name: len(files) for name, files in splits.items()})
-    for name in shares:
-        tree.notes += notes_on_copies(name, *([f.path for f in splits[s]] for s in (name, "train")))
-    _note_missing({name: splits[name] for name in splits if name not in shares}, names, tree)
+    tree.notes += notes_on(splits, shares, names)
     return Layout(
         root=path,
         class_names=names,
@@ -249,39 +196,7 @@ def _shares(
 
 def _files(groups: Groups, names: tuple[str, ...]) -> tuple[ImageFile, ...]:
     return tuple(
-        ImageFile(path, label, size, mtime_ns)
-        for label, name in enumerate(names)
+        ImageFile(path, labels, size, mtime_ns)
+        for labels, name in (((label,), name) for label, name in enumerate(names))
         for path, size, mtime_ns in groups.get(name, ())
     )
-
-
-def _split_off(
-    splits: dict[str, tuple[ImageFile, ...]],
-    shares: Mapping[str, float],
-    seed: int,
-    names: tuple[str, ...],
-    tree: Tree,
-) -> None:
-    """Moves training images into the splits of `shares`; notes classes that give none."""
-    by_class: dict[str, list[ImageFile]] = {name: [] for name in names}
-    for file in splits["train"]:
-        by_class[names[file.label]].append(file)
-    divided = divide({name: len(files) for name, files in by_class.items()}, shares, seed)
-    for split, positions in divided.items():
-        splits[split] = tuple(by_class[name][i] for name in names for i in positions[name])
-        too_small = [name for name in names if not positions[name]]
-        if too_small:
-            tree.notes.append(
-                f"too few images to give one to {split}, class{'es' * (len(too_small) > 1)}: "
-                f"{in_words(too_small)}"
-            )
-
-
-def _note_missing(
-    splits: Mapping[str, tuple[ImageFile, ...]], names: tuple[str, ...], tree: Tree
-) -> None:
-    for split, files in splits.items():
-        present = {file.label for file in files}
-        missing = [name for label, name in enumerate(names) if label not in present]
-        if missing:
-            tree.notes.append(f"no image in {split} of: {in_words(missing)}")

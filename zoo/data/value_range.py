@@ -12,7 +12,7 @@ from typing import Any
 from zoo.data import cache
 from zoo.data.content_summary import joined
 from zoo.data.files import read_image
-from zoo.data.layout import Layout
+from zoo.data.image_files import Layout
 from zoo.data.levels import value_limits
 from zoo.data.opening import opened
 from zoo.data.samples import is_deep, read

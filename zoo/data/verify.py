@@ -14,8 +14,8 @@ import numpy as np
 from zoo.data import images
 from zoo.data.files import read_image
 from zoo.data.image_content import Content
+from zoo.data.image_files import ImageFile, Layout
 from zoo.data.images import BadImage, ImageSpec
-from zoo.data.layout import ImageFile, Layout
 from zoo.data.pixel_statistics import PixelStatistics
 from zoo.data.threads import as_results_arrive
 from zoo.progress import Progress

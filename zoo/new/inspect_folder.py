@@ -15,8 +15,8 @@ from zoo.data import images, layout
 from zoo.data.content_report import frames_notes
 from zoo.data.files import read_image
 from zoo.data.image_content import Content
+from zoo.data.image_files import ImageFile, Layout
 from zoo.data.images import BadImage, ImageSpec
-from zoo.data.layout import ImageFile, Layout
 from zoo.data.propose import propose
 from zoo.data.threads import as_results_arrive
 from zoo.errors import DataError, Problem

@@ -1,0 +1,290 @@
+"""Loads image files: verifies each one once, then reads from the cache or streams.
+
+Every file of every split is decoded in full before training, so that a broken test image is found
+at the start.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, replace
+from itertools import chain
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from zoo.data import cache, content_report, value_range
+from zoo.data.cache import Entry
+from zoo.data.content_summary import ContentSummary, summarise
+from zoo.data.image_content import Content
+from zoo.data.image_files import ImageFile, Layout
+from zoo.data.images import ImageSpec
+from zoo.data.memory import free_host_memory
+from zoo.data.splits import FileSplit, Split, Splits
+from zoo.data.tree import in_words
+from zoo.data.verify import FileCheck, verify
+from zoo.errors import DataError, Problem, StorageFault
+from zoo.progress import Progress
+from zoo.recipe.data_block import Data
+from zoo.text.printable import quoted
+
+MANY_LABELS = -1  # Stands for the class of images with any number of labels, in a summary.
+
+
+def load(
+    folder: Layout, data: Data, spec: ImageSpec, cache_dir: Path, progress: Progress
+) -> Splits:
+    """Loads the image files of each split.
+
+    Args:
+        folder: the files, with their labels.
+        data: the recipe's `data` block.
+        spec: size and channels.
+        cache_dir: folder of the cache.
+        progress: called with (images done, images in all, what is being done).
+
+    Raises:
+        DataError: images are bad (names all of them), or decoding loses what most of them show.
+        StorageFault: the cache cannot be written.
+    """
+    if data.value_range == "auto":
+        limits = value_range.of_files(folder, spec, cache_dir, progress)
+        spec = replace(spec, value_range=limits)
+    resident, entry = _choose(folder, data, spec, cache_dir)
+    storage_notes = []
+    try:
+        entry = entry or _store(folder, data, spec, cache_dir, progress, resident=resident)
+    except StorageFault as error:
+        if not resident or data.loading == "resident":
+            raise
+        # What is cached then is a list of the files alone.
+        storage_notes = [f"images are decoded anew in each epoch: {error}"]
+        resident = False
+        entry = _store(folder, data, spec, cache_dir, progress, resident=False)
+    _require_usable(entry.manifest, data, folder)
+    content = ContentSummary.from_json(entry.manifest["content"])
+    content_report.require_content(content, data, folder.class_names, f"{folder.root}/")
+    notes = [*storage_notes, *content_report.notes(content, data, folder.class_names)]
+    return _splits(entry, folder, spec, notes, resident=resident)
+
+
+def _store(
+    folder: Layout,
+    data: Data,
+    spec: ImageSpec,
+    cache_dir: Path,
+    progress: Progress,
+    *,
+    resident: bool,
+) -> Entry:
+    """Finds or builds the cache's entry of a folder.
+
+    Raises:
+        DataError: images are bad.
+        StorageFault: the cache cannot be written.
+    """
+    key = _key(folder, spec, resident=resident)
+    return cache.find(cache_dir, key) or cache.store(
+        cache_dir,
+        key,
+        lambda entry_dir: _fill(entry_dir, folder, data, spec, progress, resident=resident),
+        _decoded_bytes(folder, spec) if resident else 0,
+    )
+
+
+def _choose(
+    folder: Layout, data: Data, spec: ImageSpec, cache_dir: Path
+) -> tuple[bool, Entry | None]:
+    """Decides whether images are resident; also returns the cache's entry if there is one."""
+    if data.loading != "streamed":
+        entry = cache.find(cache_dir, _key(folder, spec, resident=True))
+        if entry is not None or data.loading == "resident":
+            return True, entry
+        needed = _decoded_bytes(folder, spec)
+        if needed <= free_host_memory() // 2 and cache.has_space(cache_dir, needed):
+            return True, None
+    return False, cache.find(cache_dir, _key(folder, spec, resident=False))
+
+
+def _decoded_bytes(folder: Layout, spec: ImageSpec) -> int:
+    """Returns the size of all images, decoded."""
+    height, width, channels = spec.shape
+    return sum(map(len, folder.splits.values())) * height * width * channels
+
+
+def _key(folder: Layout, spec: ImageSpec, *, resident: bool) -> str:
+    files = {
+        split: [(file.path, _labels(file, folder), file.size, file.mtime_ns) for file in files]
+        for split, files in folder.splits.items()
+    }
+    return cache.key_of(
+        {
+            "source": "folder",
+            "root": str(folder.root),
+            "resident": resident,
+            "classes": folder.class_names,
+            "files": files,
+            "spec": asdict(spec),
+        }
+    )
+
+
+def _fill(
+    entry_dir: Path,
+    folder: Layout,
+    data: Data,
+    spec: ImageSpec,
+    progress: Progress,
+    *,
+    resident: bool,
+) -> dict[str, Any]:
+    """Verifies all files and fills a cache entry; returns its manifest.
+
+    Raises:
+        DataError: images are bad.
+    """
+    arrays: dict[str, np.ndarray | None] = {
+        split: cache.create_array(entry_dir / f"{split}.npy", (len(files), *spec.shape))
+        if resident
+        else None
+        for split, files in folder.splits.items()
+    }
+    checks, statistics = verify(folder, arrays, spec, progress)
+    manifest = _manifest(folder, checks)
+    _require_usable(manifest, data, folder)
+    for split, array in arrays.items():
+        if array is not None:
+            cache.flush(array)
+            usable = np.array([check.reason is None for check in checks[split]])
+            cache.keep_rows(entry_dir / f"{split}.npy", usable)
+    if statistics is not None:
+        cache.save_statistics(entry_dir, statistics)
+    return manifest
+
+
+def _manifest(folder: Layout, checks: Mapping[str, list[FileCheck]]) -> dict[str, Any]:
+    """Describes the usable files of each split, and lists bad and animated ones."""
+    splits: dict[str, dict[str, list[Any]]] = {}
+    bad, animated = [], []
+    contents: list[tuple[str, int, str, Content]] = []
+    for split, files in folder.splits.items():
+        rows: dict[str, list[Any]] = {"files": [], "labels": [], "sha256": []}
+        for file, check in zip(files, checks[split], strict=True):
+            if check.reason is not None:
+                bad.append((split, file.path, check.reason))
+                continue
+            rows["files"].append(file.path)
+            rows["labels"].append(_labels(file, folder))
+            rows["sha256"].append(check.sha256)
+            if check.frames > 1:
+                animated.append((file.path, check.frames))
+            if check.content is not None:
+                group = MANY_LABELS if folder.multi_label else file.label
+                contents.append((split, group, file.path, check.content))
+        splits[split] = rows
+    return {
+        "splits": splits,
+        "bad": bad,
+        "animated": animated,
+        "content": summarise(contents).as_json(),
+        "fingerprint": _fingerprint(folder, splits),
+        **({"classes": len(folder.class_names)} if folder.multi_label else {}),
+    }
+
+
+def _labels(file: ImageFile, folder: Layout) -> int | list[int]:
+    """The labels of a file as the cache holds them."""
+    return list(file.labels) if folder.multi_label else file.label
+
+
+def _fingerprint(folder: Layout, splits: Mapping[str, Mapping[str, list[Any]]]) -> str:
+    """Hashes split, classes, relative path and content hash of every usable image (SHA-256)."""
+    names = folder.class_names
+    digest = hashlib.sha256(b"multi-label\n" if folder.multi_label else b"")
+    for split in sorted(splits):
+        rows = splits[split]
+        for path, labels, sha in sorted(
+            zip(rows["files"], rows["labels"], rows["sha256"], strict=True)
+        ):
+            # No name of a class holds a tab.
+            of_image = "\t".join(names[i] for i in labels) if folder.multi_label else names[labels]
+            line = f"{split}\0{of_image}\0{path}\0{sha}\n"
+            digest.update(line.encode("utf-8", "surrogateescape"))
+    return digest.hexdigest()
+
+
+def _require_usable(manifest: Mapping[str, Any], data: Data, folder: Layout) -> None:
+    """Checks that no image is bad, or that bad ones may be skipped and enough remain.
+
+    Raises:
+        DataError: otherwise.
+    """
+    bad = manifest["bad"]
+    problems = [Problem(file=str(folder.root / path), message=reason) for _, path, reason in bad]
+    if bad and data.on_bad_image == "error":
+        total = sum(map(len, folder.splits.values()))
+        ranges = any("data.value_range" in reason for _, _, reason in bad)
+        raise DataError(
+            f"{len(bad)} of {total} images cannot be used; "
+            f"{'set data.value_range, ' * ranges}repair or remove these files, or leave "
+            "them out with data.on_bad_image: skip",
+            problems,
+        )
+    splits = manifest["splits"]
+    given = splits["train"]["labels"]
+    remaining = set(chain.from_iterable(given) if folder.multi_label else given)
+    lost = [name for label, name in enumerate(folder.class_names) if label not in remaining]
+    if lost:
+        lost_files = {file.path for file in folder.train if not remaining.issuperset(file.labels)}
+        raise DataError(
+            f"without its bad images, train has none of: {in_words(lost)}. Expected at least one "
+            "a class; repair these files, or remove the class",
+            [
+                problem
+                for problem, (split, path, _) in zip(problems, bad, strict=True)
+                if split == "train" and path in lost_files
+            ],
+        )
+    for split, rows in splits.items():
+        if not rows["labels"]:
+            raise DataError(f"without its bad images, {split} is empty; repair them", problems)
+
+
+def _splits(
+    entry: Entry, folder: Layout, spec: ImageSpec, notes: Sequence[str], *, resident: bool
+) -> Splits:
+    stored = entry.manifest["splits"]
+
+    def split(name: str) -> Split:
+        if resident:
+            files = stored[name]["files"]
+            return replace(entry.array_split(name), root=folder.root, files=files)
+        statistics = entry.statistics if name == "train" else None
+        return FileSplit(folder.root, stored[name]["files"], entry.labels(name), spec, statistics)
+
+    return Splits(
+        train=split("train"),
+        validation=split("validation"),
+        test=split("test") if "test" in stored else None,
+        class_names=folder.class_names,
+        image_shape=spec.shape,
+        fingerprint=entry.manifest["fingerprint"],
+        notes=(*folder.notes, *_notes(entry.manifest), *notes),
+        value_range=spec.value_range,
+        multi_label=folder.multi_label,
+    )
+
+
+def _notes(manifest: Mapping[str, Any]) -> list[str]:
+    notes = [f"left out {quoted(path)}: {reason}" for _, path, reason in manifest["bad"]]
+    notes += content_report.frames_notes([(path, frames) for path, frames in manifest["animated"]])
+    splits = manifest["splits"]
+    for split, other in (("validation", "train"), ("test", "train"), ("test", "validation")):
+        if split in splits:
+            hashes = set(splits[other]["sha256"])
+            shared = sum(sha in hashes for sha in splits[split]["sha256"])
+            if shared:
+                notes.append(f"{shared} files of {split} are byte for byte files of {other}")
+    return notes
