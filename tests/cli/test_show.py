@@ -25,6 +25,20 @@ def test_show_json(minimal: Path) -> None:
     assert output["parameters"] == sum(layer["parameters"] for layer in output["layers"])
 
 
+def test_show_says_what_follows_what(minimal: Path) -> None:
+    """Only where that is not the layer above, and in JSON always."""
+    assert "follows" not in call("show", minimal).stdout
+    block = "[{conv: 4}, {residual: [{conv: 4}]}]"
+    changed = ("show", minimal, "--set", f"model.stack={block}")
+    table = call(*changed).stdout
+    assert "conv2_act, conv1_act" in next(x for x in table.splitlines() if x.startswith("add1 "))
+    layers = {
+        layer["name"]: layer["inputs"] for layer in document(call(*changed, "--json"))["layers"]
+    }
+    assert (layers["image"], layers["conv2"]) == ([], ["conv1_act"])
+    assert layers["add1"] == ["conv2_act", "conv1_act"]
+
+
 def test_show_yaml_is_a_recipe(minimal: Path, tmp_path: Path) -> None:
     text = call("show", minimal, "--yaml").stdout
     other = tmp_path / "other.yaml"

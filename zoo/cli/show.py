@@ -46,12 +46,15 @@ def show(
 
 
 def _layer_table(recipe: Recipe, planned: Plan) -> str:
-    rows = [["layer", "kind", "output", "parameters", "FLOPs", "activations"]]
-    for layer in planned.layers:
+    sources = _sources(planned)
+    heads = ["layer", "kind", *["follows"] * any(sources), "output", "parameters", "FLOPs"]
+    rows = [[*heads, "activations"]]
+    for layer, source in zip(planned.layers, sources, strict=True):
         rows.append(
             [
                 layer.name,
                 layer.kind,
+                *[source] * any(sources),
                 " x ".join(map(str, layer.output_shape)),
                 f"{layer.parameters:,}",
                 f"{layer.flops:,}",
@@ -65,7 +68,7 @@ def _layer_table(recipe: Recipe, planned: Plan) -> str:
             f"{recipe.name}: {planned.layers[-1].output_shape[0]} classes, "
             f"images {' x '.join(map(str, recipe.image_shape))}",
             "",
-            columns(rows, right=(3, 4, 5)),
+            columns(rows, right=tuple(range(len(heads) - 2, len(heads) + 1))),
             "",
             f"parameters  {planned.parameters:,} ({planned.trainable:,} trained, "
             f"{planned.fixed:,} not)",
@@ -75,6 +78,15 @@ def _layer_table(recipe: Recipe, planned: Plan) -> str:
             f"{_amount(memory * batch, 'B')} per batch of {batch}",
         ]
     )
+
+
+def _sources(planned: Plan) -> list[str]:
+    """The names of the layers that each layer follows; empty: the one above it."""
+    above = [(), *((layer.name,) for layer in planned.layers)]
+    return [
+        "" if layer.inputs == before else ", ".join(layer.inputs)
+        for layer, before in zip(planned.layers, above, strict=False)
+    ]
 
 
 def _amount(number: float, unit: str = "") -> str:
@@ -97,6 +109,7 @@ def _plan_json(recipe: Recipe, planned: Plan) -> dict[str, Any]:
             {
                 "name": layer.name,
                 "kind": layer.kind,
+                "inputs": list(layer.inputs),
                 "output_shape": list(layer.output_shape),
                 "parameters": layer.parameters,
                 "trainable": layer.trainable,

@@ -51,15 +51,14 @@ def build(
         exact="float64" if policy == "float64" else "float32",
         normalisation=normalisation,
     )
-    x = image
     outputs = {layers[0].name: image}
     for layer in layers[1:]:
         keras_layer = accelerate(BUILD[layer.kind](layer, layer.options, context))
-        inputs = [outputs[name] for name in layer.inputs] or [x]
-        x = outputs[layer.name] = keras_layer(inputs if len(inputs) > 1 else inputs[0])
+        inputs = [outputs[name] for name in layer.inputs]
+        outputs[layer.name] = keras_layer(inputs if len(inputs) > 1 else inputs[0])
         if isinstance(layer.options, KernelOptions):
             finish_kernel(keras_layer, layer.options)
-    return keras.Model(image, x, name=_identifier(recipe.name))
+    return keras.Model(image, outputs[layers[-1].name], name=_identifier(recipe.name))
 
 
 def decayed(model: keras.Model) -> tuple[list[Any], list[Any]]:

@@ -36,9 +36,9 @@ def initialise(
         A sentence for each layer that could not be set as asked for.
     """
     layers = (planned or plan(recipe, model.output_shape[-1])).layers
-    for index, layer in enumerate(layers):
+    for layer in layers:
         if isinstance(layer.options, WhitenOptions):
-            _whiten(model, layer.name, layer.options, layers[index - 1].name, recipe, train)
+            _whiten(model, layer.name, layer.options, layer.inputs[0], recipe, train)
     if recipe.model.head.bias_initializer.word == "class_priors":
         _class_priors(model, recipe, train)
     scaled = [

@@ -115,13 +115,18 @@ class Relu:
 def relus(layers: Sequence[Layer]) -> list[Relu]:
     """The activations of a plan whose units can die."""
     activations = []
-    depth, normed = 0, False
+    # Of each layer: the kernels before it, and whether a norm follows the last of them.
+    depths: dict[str, int] = {}
+    normed: dict[str, bool] = {}
     for layer in layers:
-        options = layer.options
+        options, name = layer.options, layer.name
+        depths[name] = max((depths[before] for before in layer.inputs), default=0)
+        normed[name] = bool(layer.inputs) and all(normed[before] for before in layer.inputs)
         if layer.is_hidden:
-            depth, normed = depth + 1, False
+            depths[name], normed[name] = depths[name] + 1, False
         elif layer.is_norm:
-            normed = True
+            normed[name] = True
         elif isinstance(options, ActivationOptions) and options.activation.word in CAN_DIE:
-            activations.append(Relu(layer.name, depth, normed, layer.output_shape[-1]))
+            units = layer.output_shape[-1]
+            activations.append(Relu(name, depths[name], normed[name], units))
     return activations

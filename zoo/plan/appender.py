@@ -1,4 +1,4 @@
-"""Appends the layers that the parts of a stage come to: kernels, norms, activations, pools."""
+"""Appends the layers that the parts of a stage come to, but kernels: norms, activations, pools."""
 
 from __future__ import annotations
 
@@ -9,19 +9,14 @@ from typing import Any
 from zoo.plan.layer import Layer, Shape
 from zoo.plan.options import (
     ActivationOptions,
-    ConvOptions,
-    DepthwiseConvOptions,
     DropoutOptions,
-    FcOptions,
-    HeadOptions,
     MaxoutOptions,
     NormOptions,
     PoolOptions,
     PreluOptions,
-    WhitenOptions,
 )
 from zoo.plan.sliding import slide, times
-from zoo.recipe.fields import MAX_COUNT, Choice
+from zoo.recipe.fields import Choice
 from zoo.recipe.kernel_stages import KernelStage
 from zoo.recipe.norms import BatchNorm, GroupNorm, LayerNorm
 from zoo.recipe.schema import Recipe
@@ -32,7 +27,7 @@ NORM_KINDS: dict[type, str] = {BatchNorm: "bn", GroupNorm: "gn", LayerNorm: "ln"
 
 @dataclass
 class Appender:
-    """A growing list of layers. Each method appends one, shaped by the output of the last.
+    """A growing list of layers. Each method appends one, behind the layer `last`.
 
     After the first problem nothing more is appended: every later shape would be wrong.
 
@@ -40,6 +35,7 @@ class Appender:
         recipe: resolved.
         num_classes: number of logits.
         layers: so far.
+        last: the layer that the next one follows; not the last of `layers` where a branch begins.
         problems: what does not fit, as (path, sentence).
         counts: number of layers of each kind so far, for their names.
         path: path of the current stage in the recipe.
@@ -49,6 +45,7 @@ class Appender:
     recipe: Recipe
     num_classes: int
     layers: list[Layer] = field(default_factory=list)
+    last: Layer = field(init=False)
     problems: list[tuple[KeyPath, str]] = field(default_factory=list)
     counts: dict[str, int] = field(default_factory=dict)
     path: KeyPath = ()
@@ -56,8 +53,8 @@ class Appender:
 
     @property
     def shape(self) -> Shape:
-        """Output shape of the last layer."""
-        return self.layers[-1].output_shape
+        """Output shape of the layer that the next one follows."""
+        return self.last.output_shape
 
     def fail(self, message: str, *keys: str | int) -> None:
         """Notes a problem of the current stage, at `keys` in it, and stops."""
@@ -69,11 +66,30 @@ class Appender:
         self.counts[kind] = self.counts.get(kind, 0) + 1
         return f"{kind}{self.counts[kind]}"
 
-    def add(self, kind: str, name: str, shape: Shape, **attributes: Any) -> None:
-        """Appends a layer of the current stage."""
-        if not self.stopped:
-            layer = Layer(kind=kind, name=name, output_shape=shape, path=self.path, **attributes)
-            self.layers.append(layer)
+    def add(
+        self,
+        kind: str,
+        name: str,
+        shape: Shape,
+        inputs: tuple[str, ...] | None = None,
+        **attributes: Any,
+    ) -> None:
+        """Appends a layer of the current stage.
+
+        Args:
+            kind: of the layer.
+            name: of the layer.
+            shape: of its output.
+            inputs: names of the layers that it follows; None: `last`.
+            attributes: further ones of `Layer`.
+        """
+        if self.stopped:
+            return
+        names = (self.last.name,) if inputs is None else inputs
+        self.last = Layer(
+            kind=kind, name=name, output_shape=shape, inputs=names, path=self.path, **attributes
+        )
+        self.layers.append(self.last)
 
     def spatial(self, consumer: str) -> bool:
         """Whether the shape is an image's; notes a problem where it is a vector's."""
@@ -91,133 +107,6 @@ class Appender:
         """Flattens, unless the shape is a vector's already."""
         if not self.stopped and len(self.shape) == 3:
             self.flatten()
-
-    def conv(self, name: str, options: ConvOptions) -> None:
-        """Appends a convolution."""
-        if not self.spatial("a conv stage"):
-            return
-        channels, groups = self.shape[-1], options.groups
-        if channels % groups:
-            self.fail(f"groups={groups} does not divide its {channels} input channels", "groups")
-            return
-        weights = prod(options.kernel_size) * channels // groups * options.filters
-        self._convolution("conv", name, options, options.filters, weights)
-
-    def depthwise_conv(self, name: str, options: DepthwiseConvOptions) -> None:
-        """Appends a convolution of each channel on its own."""
-        if self.spatial("a depthwise_conv stage"):
-            filters = self.shape[-1] * options.depth_multiplier
-            if filters > MAX_COUNT:
-                self.fail(
-                    f"{name} makes {filters:,} channels of {self.shape[-1]:,}. Expected at most "
-                    f"{MAX_COUNT:,}: frameworks count in 32 bits",
-                    "depth_multiplier",
-                )
-                return
-            weights = prod(options.kernel_size) * filters
-            self._convolution("depthwise_conv", name, options, filters, weights)
-
-    def _convolution(
-        self,
-        kind: str,
-        name: str,
-        options: ConvOptions | DepthwiseConvOptions,
-        filters: int,
-        weights: int,
-    ) -> None:
-        dilated = [
-            dilation * (size - 1) + 1
-            for size, dilation in zip(options.kernel_size, options.dilation_rate, strict=True)
-        ]
-        size = self.slid(name, options.kernel_size, dilated, options.strides, options.padding)
-        if size is None or not self._meets_input(name, options):
-            return
-        bias = filters * options.use_bias
-        self.add(
-            kind,
-            name,
-            (*size, filters),
-            trainable=weights + bias,
-            flops=prod(size) * (2 * weights + bias),
-            options=options,
-        )
-
-    def _meets_input(self, name: str, options: ConvOptions | DepthwiseConvOptions) -> bool:
-        """Whether dilation leaves more of a kernel than padding; notes a problem where it does not.
-
-        From twice the side on, the outer points of a kernel never meet the input, not even those of
-        a kernel of two; the padding, though, takes memory and time.
-        """
-        for axis, side in enumerate(self.shape[:2]):
-            dilation = options.dilation_rate[axis]
-            if options.kernel_size[axis] > 1 and dilation >= 2 * max(side, 2):
-                self.fail(
-                    f"{name}: points of the kernel are {dilation:,} pixels apart, its input has "
-                    f"{times(self.shape[:2])}: all but the middle lie in the padding. Expected "
-                    f"dilation_rate below {side}",
-                    "dilation_rate",
-                )
-                return False
-        return True
-
-    def whiten(self, name: str, options: WhitenOptions) -> None:
-        """Appends a convolution whose kernel whitens patches; its bias alone is trained."""
-        size = self.slid(name, options.kernel_size, options.kernel_size, (1, 1), "valid")
-        if size is None:
-            return
-        weights = prod(options.kernel_size) * self.shape[-1] * options.filters
-        self.add(
-            "whiten",
-            name,
-            (*size, options.filters),
-            trainable=options.filters,
-            fixed=weights,
-            flops=prod(size) * (2 * weights + options.filters),
-            options=options,
-        )
-
-    def slid(
-        self,
-        name: str,
-        kernel_size: Shape,
-        dilated: list[int] | Shape,
-        strides: Shape,
-        padding: str,
-    ) -> tuple[int, int] | None:
-        """Height and width after a kernel; None, and a problem, where it does not fit.
-
-        Args:
-            name: of the layer, for the problem.
-            kernel_size: as the recipe gives it, for the problem.
-            dilated: height and width that the kernel spans.
-            strides: down and across.
-            padding: `same` or `valid`.
-        """
-        before = self.shape[:2]
-        after = slide(before, dilated, strides, padding)
-        if min(after) < 1:
-            other = "" if self.path[-1] == "whiten" else "padding: same, "
-            self.fail(
-                f"{name} ({times(kernel_size)}, padding: valid) turns {times(before)} into "
-                f"{times(after)}: use {other}a smaller kernel or larger images"
-            )
-            return None
-        return after
-
-    def dense(self, kind: str, name: str, options: FcOptions | HeadOptions) -> None:
-        """Appends a fully connected layer; the shape must be a vector's."""
-        if self.stopped:
-            return
-        weights = self.shape[0] * options.units
-        bias = options.units * options.use_bias
-        self.add(
-            kind,
-            name,
-            (options.units,),
-            trainable=weights + bias,
-            flops=2 * weights + bias,
-            options=options,
-        )
 
     def part(self, part: str, name: str, stage: KernelStage, last: bool) -> None:
         """Appends the norm, activation or dropout of a stage; pooling is the caller's.

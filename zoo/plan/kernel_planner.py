@@ -6,7 +6,7 @@ from collections.abc import Callable
 from math import prod
 from typing import Any
 
-from zoo.plan.appender import Appender
+from zoo.plan.kernel_appender import KernelAppender
 from zoo.plan.options import ConvOptions, DepthwiseConvOptions, FcOptions, WhitenOptions
 from zoo.recipe.kernel_stages import (
     Activation,
@@ -21,7 +21,7 @@ from zoo.recipe.resolve import fan_in_scaling, full_order
 from zoo.recipe.words import ORDER
 
 
-class KernelPlanner(Appender):
+class KernelPlanner(KernelAppender):
     """Plans stages with kernels; the method for a kind of stage is named after its word."""
 
     def _conv(self, stage: Conv) -> None:
@@ -113,7 +113,7 @@ class KernelPlanner(Appender):
                     self.part(part, name, stage, repeat == stage.repeat)
 
     def _whiten(self, stage: Any) -> None:
-        if self.layers[-1].kind not in ("image", "normalise"):
+        if self.last.kind not in ("image", "normalise"):
             self.fail("whiten looks at the images themselves; make it the first stage")
             return
         name = self.number("whiten")

@@ -29,7 +29,7 @@ class Layer:
         fixed: number of weights that are not trained, such as batch norm's running statistics.
         flops: floating point operations of inference for one image; a multiply-add counts as 2.
         options: what the layer is made with; its class belongs to the kind.
-        inputs: names of the layers before it; empty: the layer above.
+        inputs: names of the layers that it follows; of the image alone there are none.
         path: path of its stage in the recipe.
     """
 

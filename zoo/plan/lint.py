@@ -6,10 +6,11 @@ A recipe that trains badly for one of these reasons is not wrong, so nothing her
 from __future__ import annotations
 
 from collections.abc import Iterator
-from itertools import chain, pairwise
+from itertools import chain
 from math import prod
 from typing import Any
 
+from zoo.plan.graph import rows_without_norm
 from zoo.plan.layer import Layer, Shape
 from zoo.plan.options import ConvOptions, DepthwiseConvOptions, HiddenOptions
 from zoo.recipe import words
@@ -108,10 +109,11 @@ def _stage(path: KeyPath, stage: Any) -> Iterator[Caution]:
 
 def _dilated(layers: tuple[Layer, ...]) -> Iterator[Caution]:
     """Cautions for kernels of which all but the middle lies in the padding, at every position."""
-    for before, layer in pairwise(layers):
-        if not isinstance(layer.options, ConvOptions | DepthwiseConvOptions) or layer.inputs:
+    shapes = {layer.name: layer.output_shape for layer in layers}
+    for layer in layers:
+        if not isinstance(layer.options, ConvOptions | DepthwiseConvOptions):
             continue
-        for axis, side in enumerate(before.output_shape[:2]):
+        for axis, side in enumerate(shapes[layer.inputs[0]][:2]):
             dilation = layer.options.dilation_rate[axis]
             if layer.options.kernel_size[axis] > 1 and dilation >= side:
                 yield (
@@ -129,26 +131,22 @@ Scaled = tuple[Layer, HiddenOptions, float]
 
 def _scales(layers: tuple[Layer, ...]) -> Iterator[Caution]:
     """Cautions for layers in a row without a norm in which signals grow or fade."""
-    run: list[Scaled] = []
-    shape = layers[0].output_shape
-    for layer in layers:
-        if layer.inputs and layer.kind != "add":
-            continue  # It is on the shortcut of a block.
-        options = layer.options
-        if isinstance(options, HiddenOptions) and not options.norm_follows:
-            run.append((layer, options, _signal_factor(options, shape)))
-        elif layer.is_hidden or layer.is_norm or layer.kind == "add":
-            yield from _run_cautions(run)
-            run = []
-        shape = layer.output_shape
-    yield from _run_cautions(run)
+    shapes = {layer.name: layer.output_shape for layer in layers}
+    for row in rows_without_norm(layers):
+        yield from _row_cautions(
+            [
+                (layer, layer.options, _signal_factor(layer.options, shapes[layer.inputs[0]]))
+                for layer in row
+                if isinstance(layer.options, HiddenOptions)
+            ]
+        )
 
 
-def _run_cautions(run: list[Scaled]) -> Iterator[Caution]:
+def _row_cautions(row: list[Scaled]) -> Iterator[Caution]:
     """Cautions for one such row: about single activations, else about the row as a whole."""
     saturated = [
         (layer, options)
-        for layer, options, factor in run
+        for layer, options, factor in row
         if factor > SATURATES and options.activation.word in SATURATING
     ]
     if saturated:
@@ -159,15 +157,15 @@ def _run_cautions(run: list[Scaled]) -> Iterator[Caution]:
             f"{_named([layer for layer, _ in saturated])}: use "
             "kernel_initializer: auto (lecun_normal), or a norm",
         )
-    elif len(run) >= DEEP:
+    elif len(row) >= DEEP:
         # Saturation bounds signals that grow; signals that fade meet a linear function.
-        growth = prod(factor for *_, factor in run) ** (1 / len(run))
+        growth = prod(factor for *_, factor in row) ** (1 / len(row))
         if not FADES <= growth <= GROWS:
-            layers = [layer for layer, *_ in run]
-            options = run[-1][1]
+            layers = [layer for layer, *_ in row]
+            options = row[-1][1]
             yield (
                 (*layers[0].path, "kernel_initializer"),
-                f"in {len(run)} layers without a norm ({_named(layers)}), signals "
+                f"in {len(row)} layers without a norm ({_named(layers)}), signals "
                 f"{'fade' if growth < 1 else 'grow'}: each layer multiplies their std by about "
                 f"{growth:.2g} at the start "
                 f"({_initializer(options)} with {options.activation.word}): "

@@ -8,7 +8,6 @@ gradients are computed. Norms, activations and temporary arrays come on top.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from itertools import pairwise
 
 from zoo.plan.layer import Layer, Plan
 from zoo.recipe.schema import Recipe
@@ -65,10 +64,9 @@ def least_memory(recipe: Recipe, plan: Plan) -> LeastMemory:
     heaviest = max(plan.layers, key=lambda layer: layer.parameters)
     weights = size * (plan.trainable * (1 + slots) + plan.fixed + heaviest.trainable)
     values = {layer.name: layer.values for layer in plan.layers}
-    before = {layer.name: above for above, layer in pairwise(plan.layers)}
 
     def source(layer: Layer) -> str:
-        return layer.inputs[0] if layer.inputs else before[layer.name].name
+        return layer.inputs[0]
 
     kernels = [layer for layer in plan.layers if layer.has_kernel]
     widest = max(kernels, key=lambda layer: values[source(layer)] + layer.values)

@@ -27,14 +27,14 @@ def input_scale(subject: Subject) -> InputScale:
     names.append(layers[kernel].name)
     *normalised, first = introspect.outputs(subject.start, names, images)
     x = normalised[0] if normalised else images.astype(np.float32)
-    # A norm counts as far as the next kernel.
-    after = layers[kernel + 1 :]
-    until = next((i for i, layer in enumerate(after) if layer.has_kernel), len(after))
+    # A norm counts before the first kernel, and as far as the next one.
+    after = range(kernel + 1, len(layers))
+    until = next((i for i in after if layers[i].has_kernel), len(layers))
     return InputScale(
         mean=x.mean(axis=(0, 1, 2), dtype=np.float64).tolist(),
         std=x.std(axis=(0, 1, 2), dtype=np.float64).tolist(),
         max_abs=float(np.abs(x).max()),
-        has_norm=any(layer.is_norm for layer in after[:until]),
+        has_norm=any(layer.is_norm for layer in layers[:until]),
         first_preactivation_std=float(first.std(dtype=np.float64)),
     )
 

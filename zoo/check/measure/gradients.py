@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import keras
@@ -13,6 +14,8 @@ from zoo.check.judge.gradients import Gradients, KernelGradient
 from zoo.check.measure.subject import Subject
 from zoo.check.measure.trainer import Trainer
 from zoo.model import introspect
+from zoo.plan import Layer
+from zoo.plan.graph import cancelling_norms
 
 BATCHES = 3
 IMAGES = 128  # At most; more images change the result little.
@@ -67,7 +70,7 @@ def gradients(subject: Subject) -> Gradients:
     subject.cache.gradients = rows
     return Gradients(
         layers=rows,
-        bias_redundant=_redundant_biases(at_start),
+        bias_redundant=_redundant_biases(at_start, subject.layers),
         leak=_leak(subject, network),
         frozen=frozen,
     )
@@ -129,14 +132,14 @@ def _root_mean_square(values: np.ndarray) -> float:
     return float(np.sqrt(np.mean(np.square(values, dtype=np.float64))))
 
 
-def _redundant_biases(gradient_sizes: dict[str, list[float]]) -> list[str]:
+def _redundant_biases(gradient_sizes: dict[str, list[float]], layers: Sequence[Layer]) -> list[str]:
     """Biases that batch norm cancels: their gradient is tiny beside that of its shift."""
     names = []
-    for path, sizes in gradient_sizes.items():
-        layer, _, variable = path.partition("/")
-        beta = gradient_sizes.get(f"{layer}_bn/beta")
-        if variable == "bias" and beta and np.mean(sizes) < REDUNDANT * np.mean(beta):
-            names.append(path)
+    for kernel, norms in cancelling_norms(layers).items():
+        sizes = gradient_sizes.get(f"{kernel}/bias")
+        shifts = [beta for norm in norms if (beta := gradient_sizes.get(f"{norm}/beta"))]
+        if sizes and shifts and np.mean(sizes) < REDUNDANT * max(map(np.mean, shifts)):
+            names.append(f"{kernel}/bias")
     return names
 
 

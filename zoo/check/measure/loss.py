@@ -176,7 +176,7 @@ def regularisation(subject: Subject) -> Regularisation:
         wrongly_decayed=wrongly_decayed,
         penalty=sum(_penalty(network, layer) for layer in penalties),
         strengths=sorted({key for given in penalties.values() for key in given}),
-        scale_invariant=all(layer.norm_follows for layer in penalties if layer.kind != "head"),
+        scale_invariant=all(layer.norm_follows for layer in penalties if layer.is_hidden),
         learning_rate=trainer.peak,
         weight_decay=decay,
         steps_per_epoch=trainer.batches.steps_per_epoch,

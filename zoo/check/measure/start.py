@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from itertools import combinations
 from math import prod
 
@@ -16,6 +17,7 @@ from zoo.check.measure.activation_summary import SATURATED_DISTANCE, ActivationS
 from zoo.check.measure.subject import Subject
 from zoo.model import introspect
 from zoo.plan import Layer
+from zoo.plan.graph import cancelling_norms, rows_without_norm
 from zoo.plan.options import ActivationOptions, HiddenOptions, NormOptions
 from zoo.recipe.norms import BatchNorm
 
@@ -26,15 +28,7 @@ def signal_propagation(subject: Subject) -> SignalPropagation:
     Those of the longest run of layers without normalization, or of the residual sums if there are
     more of them in a network without any.
     """
-    runs: list[list[Layer]] = [[]]
-    for layer in subject.layers:
-        if layer.is_norm or layer.kind == "add":
-            if layer.is_norm and runs[-1]:
-                runs[-1].pop()  # The norm takes the scale of the kernel before it away.
-            runs.append([])
-        elif layer.is_hidden:
-            runs[-1].append(layer)
-    longest = max(runs, key=len)
+    longest = max(rows_without_norm(subject.layers), key=len, default=[])
     stds = activations(subject)
     if not any(layer.is_norm for layer in subject.layers):
         # In residual blocks without a norm, it is the sums that grow.
@@ -142,26 +136,32 @@ def symmetry(subject: Subject) -> Symmetry:
 
 def batch_norm(subject: Subject) -> BatchNormConfig:
     """Settings of every batch norm, and the training that is planned."""
-    summaries = activations(subject)
     train = subject.recipe.train
     batches = subject.batches()
-    rows = []
-    kernel, use_bias = "", False
-    for layer in subject.layers:
-        options = layer.options
-        if isinstance(options, HiddenOptions):
-            kernel, use_bias = layer.name, options.use_bias
-        elif isinstance(options, NormOptions) and isinstance(options.norm, BatchNorm) and kernel:
-            rows.append(
-                BatchNormLayer(
-                    name=layer.name,
-                    momentum=options.norm.momentum,
-                    epsilon=options.norm.epsilon,
-                    variance_small=float(np.min(summaries[kernel].variances)),
-                    values=batches.size(0) * prod(layer.output_shape[:-1]),
-                    redundant_bias=use_bias,
-                )
-            )
+    biased = {
+        layer.name
+        for layer in subject.layers
+        if isinstance(layer.options, HiddenOptions) and layer.options.use_bias
+    }
+    smallest = _smallest_variances(subject.layers, activations(subject))
+    redundant = {
+        norm
+        for kernel, norms in cancelling_norms(subject.layers).items()
+        if kernel in biased
+        for norm in norms
+    }
+    rows = [
+        BatchNormLayer(
+            name=layer.name,
+            momentum=options.norm.momentum,
+            epsilon=options.norm.epsilon,
+            variance_small=smallest[layer.inputs[0]],
+            values=batches.size(0) * prod(layer.output_shape[:-1]),
+            redundant_bias=layer.name in redundant,
+        )
+        for layer in subject.layers
+        if isinstance(options := layer.options, NormOptions) and isinstance(options.norm, BatchNorm)
+    ]
     last = batches.size(batches.steps_per_pass - 1)
     return BatchNormConfig(
         layers=rows,
@@ -170,3 +170,25 @@ def batch_norm(subject: Subject) -> BatchNormConfig:
         last_batch=last if last < batches.size(0) else 0,
         reestimated=train.batch_norm_batches is not None,
     )
+
+
+def _smallest_variances(
+    layers: Sequence[Layer], summaries: dict[str, ActivationSummary]
+) -> dict[str, float | None]:
+    """The smallest variance among the channels of what a kernel, or a sum of branches, put out.
+
+    Args:
+        layers: of the plan.
+        summaries: of the outputs of kernels and sums, by layer.
+
+    Returns:
+        By layer: its own, else that of the layers that it follows; None before the first kernel.
+    """
+    smallest: dict[str, float | None] = {}
+    for layer in layers:
+        before = [value for name in layer.inputs if (value := smallest[name]) is not None]
+        if layer.is_hidden or layer.kind == "add":
+            smallest[layer.name] = float(np.min(summaries[layer.name].variances))
+        else:
+            smallest[layer.name] = min(before, default=None)
+    return smallest

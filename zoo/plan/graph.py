@@ -1,0 +1,131 @@
+"""Which layers of a plan follow which, through branches: kernels, and the norms behind them. Light.
+
+A plan lists its layers so that each comes after those that it follows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+
+from zoo.plan.layer import Layer
+from zoo.plan.options import HiddenOptions
+
+# Layers that pass a factor and a shift of their input on to their output.
+PASSES_SCALE = ("pool", "dropout", "spatial_dropout", "stochastic_depth")
+# What a norm behind a layer takes away: nothing, the scale of all channels, or of each channel.
+NOTHING, WHOLE, EACH_CHANNEL = 0, 1, 2
+
+
+def followers(layers: Iterable[Layer]) -> dict[str, list[Layer]]:
+    """The layers that follow each layer directly, by its name."""
+    found: dict[str, list[Layer]] = {}
+    for layer in layers:
+        found[layer.name] = []
+        for name in layer.inputs:
+            found[name].append(layer)
+    return found
+
+
+def with_norms_noted(layers: Sequence[Layer]) -> list[Layer]:
+    """The layers, of which each kernel's options say whether a norm follows it.
+
+    A norm follows a kernel if nothing sees the kernel's outputs but norms. Pools, dropout and, to
+    batch norm, concatenation may lie between.
+
+    Args:
+        layers: of a whole plan.
+    """
+    behind = _norms_behind(layers)
+    return [
+        replace(layer, options=replace(layer.options, norm_follows=behind[layer.name] > NOTHING))
+        if isinstance(layer.options, HiddenOptions)
+        else layer
+        for layer in layers
+    ]
+
+
+def _norms_behind(layers: Sequence[Layer]) -> dict[str, int]:
+    """What the norms that follow each layer take away of its outputs' scale, by its name."""
+    after = followers(layers)
+    behind: dict[str, int] = {}
+    for layer in reversed(layers):
+        takes = [_takes(follower, behind) for follower in after[layer.name]]
+        behind[layer.name] = min(takes, default=NOTHING)
+    return behind
+
+
+def _takes(layer: Layer, behind: dict[str, int]) -> int:
+    if layer.is_norm:
+        return EACH_CHANNEL if layer.kind == "bn" else WHOLE
+    if layer.kind in PASSES_SCALE:
+        return behind[layer.name]
+    if layer.kind == "concat" and behind[layer.name] == EACH_CHANNEL:
+        return EACH_CHANNEL
+    return NOTHING
+
+
+def cancelling_norms(layers: Sequence[Layer]) -> dict[str, list[str]]:
+    """The batch norms that take a kernel's bias away, by the kernel's name.
+
+    Args:
+        layers: of a whole plan.
+    """
+    after = followers(layers)
+    norms: dict[str, list[str]] = {}
+    for layer in reversed(layers):
+        norms[layer.name] = [
+            name
+            for follower in after[layer.name]
+            for name in (
+                [follower.name]
+                if follower.kind == "bn"
+                else norms[follower.name]
+                if follower.kind in PASSES_SCALE
+                else []
+            )
+        ]
+    return {layer.name: norms[layer.name] for layer in layers if layer.norm_follows}
+
+
+class _Row:
+    """Layers one behind the other, as a chain of links: rows that branch off share their start."""
+
+    def __init__(self, layer: Layer, before: _Row | None) -> None:
+        self.layer = layer
+        self.before = before
+        self.length: int = 1 + (before.length if before else 0)
+
+    def layers(self) -> list[Layer]:
+        """The layers of the row, the first one first."""
+        row: _Row | None = self
+        found = []
+        while row is not None:
+            found.append(row.layer)
+            row = row.before
+        return found[::-1]
+
+
+def rows_without_norm(layers: Sequence[Layer]) -> list[list[Layer]]:
+    """Kernels one behind the other whose outputs no norm follows, in the order in which rows end.
+
+    A norm ends a row, and so does a sum. Where branches join, the longest row goes on.
+
+    Args:
+        layers: of a whole plan.
+    """
+    rows: dict[str, _Row | None] = {}
+    ended: list[_Row] = []
+    for layer in layers:
+        before = [row for name in layer.inputs if (row := rows[name])]
+        longest = max(before, key=lambda row: row.length, default=None)
+        if layer.is_norm or layer.norm_follows or layer.kind == "add":
+            ended += before
+            longest = None
+        elif layer.is_hidden:
+            longest = _Row(layer, longest)
+        else:
+            ended += [row for row in before if row is not longest]
+        rows[layer.name] = longest
+    last = rows[layers[-1].name]
+    return [row.layers() for row in [*ended, *([last] if last else [])]]
