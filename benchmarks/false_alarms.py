@@ -69,7 +69,7 @@ ALIKE = {
     "a max pool of windows that do not overlap has its own gradient, equal to the bit.",
     (
         "4281c9deeb30",
-        "a480c5733665",
+        "1c0226f40b3f",
     ): "Findings hold remedies. Accuracies are weighted where classes "
     "are, and no recipe that ships weighs classes. C03 also looks at the smallest class, and those "
     "of the data sets are nearly of one size. C14 looks at what momentum adds later, which is "
@@ -80,7 +80,8 @@ ALIKE = {
     "two, of the same expression, and the advice of a finding another name. Schedules "
     "are new; those that ship give the same rates. A pass over the images is what an epoch was. "
     "Penalties may be l1, and images normalised by their own statistics; the loss may be focal. "
-    "What makes layers moved to a module of its own.",
+    "What makes layers moved to a module of its own. What follows a kernel is read from the layers' "
+    "inputs; for each recipe that ships the answers are those of the order in a list.",
 }
 Row = dict[str, Any]
 
