@@ -80,8 +80,8 @@ ALIKE = {
     "two, of the same expression, and the advice of a finding another name. Schedules "
     "are new; those that ship give the same rates. A pass over the images is what an epoch was. "
     "Penalties may be l1, and images normalised by their own statistics; the loss may be focal. "
-    "What makes layers moved to a module of its own. What follows a kernel is read from the layers' "
-    "inputs; for each recipe that ships the answers are those of the order in a list.",
+    "What makes layers moved to a module of its own. What follows a kernel is read from the "
+    "layers' inputs; for each recipe that ships the answers are those of the order in a list.",
 }
 Row = dict[str, Any]
 
