@@ -90,7 +90,8 @@ def kind_of(kind: Any, metadata: list[Any]) -> str:
     if kind is Any:
         return "any"
     if get_origin(kind) is dict:
-        return f"map of paths to {kind_of(inner[1], [])}"
+        of = "paths" if inner[0] is str else "names"
+        return f"map of {of} to {kind_of(inner[1], [])}"
     if set(inner) == {float, tuple[float, float]}:
         return "number or range"
     if get_origin(kind) in (Union, UnionType):

@@ -39,27 +39,33 @@ class Problem:
         file: the file as the user named it.
         line: the line, from 1.
         path: the key in a recipe, such as `train.epochs`.
+        use: of a key in a named block: where the block is used; of a value that stands for a
+            block's parameter: where in the block.
     """
 
     message: str
     file: str | None = None
     line: int | None = None
     path: str | None = None
+    use: str | None = None
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "message", shortened(self.message))
         object.__setattr__(self, "path", self.path and shortened(self.path, 250))
+        object.__setattr__(self, "use", self.use and shortened(self.use, 400))
 
     def __str__(self) -> str:
         place = quoted(self.file or "")
         if self.line is not None:
             place += f":{self.line}"
-        parts = (place, one_line(self.path or ""), one_line(self.message))
+        path = one_line(self.path or "") + (f" ({one_line(self.use)})" if self.use else "")
+        parts = (place, path, one_line(self.message))
         return ": ".join(part for part in parts if part)
 
     def as_json(self) -> dict[str, str | int | None]:
-        """Return the entry of `problems` under `--json`."""
-        return {"file": self.file, "line": self.line, "path": self.path, "message": self.message}
+        """Return the entry of `problems` under `--json`; it has `use` only in blocks."""
+        entry = {"file": self.file, "line": self.line, "path": self.path, "message": self.message}
+        return {**entry, "use": self.use} if self.use else entry
 
 
 class ZooError(Exception):

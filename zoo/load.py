@@ -154,6 +154,6 @@ def _load(draft: Draft, warn: Warn | None, say: Say | None) -> Recipe:
         for note in draft.notes:
             say(note)
     if warn:
-        for path, message in plan.cautions(recipe):
-            warn(draft.located(path, message))
+        for caution in draft.cautions(plan.cautions(recipe)):
+            warn(caution)
     return recipe

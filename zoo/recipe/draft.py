@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -10,6 +12,7 @@ from pydantic import ValidationError
 
 from zoo.errors import Problem, RecipeError, UsageError
 from zoo.recipe import space, warmup
+from zoo.recipe.blocks import Expansion, Origin, expand
 from zoo.recipe.overrides import fault, parse_path, put
 from zoo.recipe.places import KEYS, place
 from zoo.recipe.problems import explain
@@ -27,6 +30,7 @@ from zoo.text.shortened import start_of
 
 # Values of a resolved recipe for each value given: `conv: 8` becomes forty.
 MOST_WRITTEN = 50
+_NUMBER = re.compile(r"\d[\d,.]*")
 
 # What a check of a whole recipe finds: sentences, each with the path that it is about.
 Check = Callable[[Recipe], Iterable[tuple[KeyPath, str]]]
@@ -45,6 +49,8 @@ class Draft:
         data: of the document, with overrides.
         notes: what a relative path was taken for, and what an override changed beside its value.
         epochs_before: `train.epochs` before the first override of it; None if there is none.
+        expansion: the data with the uses of blocks written out, once they are checked.
+        repeats: (path, message but for its numbers) -> how often that problem was found.
     """
 
     document: Document
@@ -54,28 +60,75 @@ class Draft:
     data: Any = None
     notes: list[str] = field(default_factory=list)
     epochs_before: Any = None
+    expansion: Expansion = field(init=False)
+    repeats: Counter[tuple[str | None, str]] = field(default_factory=Counter)
 
     def __post_init__(self) -> None:
         self.data = self.document.data
+        self.expansion = Expansion(self.data)
         for problem in self.document.problems:
             self._add_from_reader(problem)
 
     def add(self, path: KeyPath, message: str) -> None:
-        """Adds a problem, unless one that the reader found at that path explains it already."""
-        at = f"{dotted(path)}."
+        """Adds a problem, unless one that is known at that path explains it already.
+
+        Args:
+            path: in the data as they are checked, blocks written out.
+            message: what is wrong.
+        """
+        if not self.expansion.is_broken(path):
+            self._add(self.expansion.origin(path), message)
+
+    def _add(self, origin: Origin, message: str) -> None:
+        at = f"{dotted(origin.path)}."
         if any(at.startswith((f"{known}.", f"{known}[")) for known in self.broken):
             return
-        self.problems.append(self.located(path, message))
+        problem = self._problem(origin, message)
+        # Each use of a block shows the mistake that the block holds.
+        key = (problem.path, _NUMBER.sub("", message))
+        self.repeats[key] += 1
+        if self.repeats[key] == 1 or not (origin.uses or origin.place):
+            self.problems.append(problem)
 
     def located(self, path: KeyPath, message: str) -> Problem:
         """A problem at a path, with the file and line, or the override, that it comes from."""
-        origin = next((text for at, text in self.origins.items() if path[: len(at)] == at), None)
+        return self._problem(self.expansion.origin(path), message)
+
+    def cautions(self, found: Iterable[tuple[KeyPath, str]]) -> list[Problem]:
+        """What a valid recipe may do but is likely to regret, each told once.
+
+        Args:
+            found: as (path, sentence), the path in the resolved recipe.
+        """
+        problems = [self._problem(Origin(path), text) for path, text in self.expansion.cautions]
+        problems += [self.located(path, text) for path, text in found]
+        return list({(each.path, each.message): each for each in reversed(problems)}.values())[::-1]
+
+    def _problem(self, origin: Origin, message: str) -> Problem:
+        file, line = self._place(origin.path)
+        uses = [f"used at {self._named(use)}" for use in origin.uses]
+        if origin.place:
+            uses.insert(0, f"{origin.text} at {self._named(origin.place)}")
         return Problem(
             message=message,
-            file=origin or self.document.file,
-            line=None if origin else self.document.line(path),
-            path=dotted(path) or None,
+            file=file,
+            line=line,
+            path=dotted(origin.path) or None,
+            use=", ".join(uses) or None,
         )
+
+    def _place(self, path: KeyPath) -> tuple[str | None, int | None]:
+        """The file and line, or the override, that a value of the recipe as given comes from."""
+        override = next((text for at, text in self.origins.items() if path[: len(at)] == at), None)
+        if override:
+            return override, None
+        return self.document.file, self.document.line(path)
+
+    def _named(self, path: KeyPath) -> str:
+        """A place of the recipe as given, with its line or override."""
+        file, line = self._place(path)
+        place = file if line is None else f"line {line}"
+        return f"{dotted(path)}, {place}" if place else dotted(path)
 
     def override(self, override: str) -> None:
         """Sets a value, given as `a.b[0].c=VALUE`; what is wrong with it becomes a problem.
@@ -125,10 +178,14 @@ class Draft:
             RecipeError: all problems, in the order of the file's lines.
         """
         self._fit_warmup()
+        self.expansion = expand(self.data)
+        for each in self.expansion.faults:
+            self._add(each.origin, each.message)
         recipe = self._validated()
         if recipe is not None:
             recipe = self._placed(recipe)
-            for path, message in check(recipe):
+            # Stages are missing where blocks could not be written out.
+            for path, message in check(recipe) if not self.expansion.faults else ():
                 self.add(path, message)
             if recipe.tune is not None and with_space:
                 for path, message in space.problems(self.data, recipe.tune):
@@ -163,7 +220,7 @@ class Draft:
 
     def _require_readable(self, recipe: Recipe) -> None:
         """Refuses a recipe that could not be read again with all its defaults written out."""
-        if max(written_size(self.data)) < MAX_NODES // MOST_WRITTEN:
+        if max(written_size(self.expansion.data)) < MAX_NODES // MOST_WRITTEN:
             return
         sizes = {key: written_size(value) for key, value in recipe.model_dump().items() if value}
         if sum(values for values, _ in sizes.values()) > MAX_NODES - len(sizes):
@@ -205,7 +262,7 @@ class Draft:
             self.add((), "not a recipe. Expected a map with name, data, model and train.")
             return None
         try:
-            return Recipe.model_validate(self.data)
+            return Recipe.model_validate(self.expansion.data)
         except ValidationError as error:
             for path, message in explain(error):
                 self.add(path, message)
@@ -213,7 +270,7 @@ class Draft:
 
     def _network_alone(self) -> Recipe | None:
         """Data and model with a name and a training that are valid, to check the stack as well."""
-        network = {key: self.data.get(key) for key in ("data", "model")}
+        network = {key: self.expansion.data.get(key) for key in ("data", "model")}
         try:
             return Recipe.model_validate({"name": "stack", "train": {"epochs": 1}, **network})
         except ValidationError:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from functools import cache
-from typing import Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field, PlainValidator, WithJsonSchema, model_validator
+from pydantic_core import PydanticKnownError
 
 from zoo.recipe import words
 from zoo.recipe.fields import (
@@ -37,6 +38,21 @@ from zoo.recipe.norms import (
 from zoo.recipe.plain_stages import AlphaDropout, Dropout, Flatten, SpatialDropout
 from zoo.recipe.weights import Regularizer
 from zoo.recipe.yaml_reader import KeyPath
+
+# A key of a map that is a name, not a path.
+Name = Annotated[str, "name"]
+NAME_PATTERN = "[A-Za-z][A-Za-z0-9_]{0,63}"
+# Parameters may stand for any value, so that nothing in a stage is wrong for sure.
+BLOCK_STACK_SCHEMA = {
+    "anyOf": [
+        {"type": "array", "minItems": 1, "items": {"type": ["object", "string"]}},
+        {"type": "string", "pattern": r"^\$"},
+    ]
+}
+USE_SCHEMA = {
+    "description": "A block of model.blocks, with its parameters, and repeat.",
+    "type": ["object", "array", "string", "number", "boolean", "null"],
+}
 
 
 class Residual(Model):
@@ -73,7 +89,7 @@ class Group(Model):
 
 
 class Stage(Choice):
-    """One stage of the stack."""
+    """One stage of the stack: one of these, or a block of `model.blocks` by its name."""
 
     conv: Conv | None = Field(None, description="[CONV-BN-ReLU-pool].")
     depthwise_conv: DepthwiseConv | None = Field(None, description="[DEPTHWISE-BN-ReLU-pool].")
@@ -90,6 +106,46 @@ class Stage(Choice):
     dropout: Dropout | None = Field(None, description="Dropout.")
     spatial_dropout: SpatialDropout | None = Field(None, description="Dropout of channels.")
     alpha_dropout: AlphaDropout | None = Field(None, description="Dropout for selu.")
+
+    @classmethod
+    def __get_pydantic_json_schema__(cls, core_schema: Any, handler: Any) -> dict[str, Any]:
+        """Adds uses of blocks, whose names only the recipe knows."""
+        schema = super().__get_pydantic_json_schema__(core_schema, handler)
+        with_options = schema["anyOf"][-1]
+        with_options["additionalProperties"] = USE_SCHEMA
+        schema["anyOf"].insert(1, {"type": "string", "pattern": f"^{NAME_PATTERN}$"})
+        return schema
+
+
+def _stages_or_parameter(value: Any) -> Any:
+    """A block's stack as it is given: its stages are checked where the block is used."""
+    if isinstance(value, list) and not value:
+        raise PydanticKnownError(
+            "too_short", {"field_type": "List", "min_length": 1, "actual_length": 0}
+        )
+    if not isinstance(value, list) and not (isinstance(value, str) and value.startswith("$")):
+        raise PydanticKnownError("tuple_type")
+    return value
+
+
+class Block(Model):
+    """A named stack with parameters; a stage elsewhere with that name stands for it.
+
+    In the stack, `$filters` stands for the parameter `filters`, and `$filters * 4` for a multiple.
+    A parameter may be a number, a word, a map or a list. The use `basic: {filters: 32}` gives the
+    parameters that have no default; `repeat: 3` beside them repeats the block. A block may use the
+    blocks above it. A run's recipe has the blocks written out.
+    """
+
+    parameters: dict[Name, Any] = Field(
+        default_factory=dict,
+        description="Parameters with their defaults; one without (`filters: `) must be given.",
+    )
+    stack: Annotated[
+        tuple[Stage, ...],
+        PlainValidator(_stages_or_parameter),
+        WithJsonSchema(BLOCK_STACK_SCHEMA),
+    ] = Field(description="The stages that a use of the block stands for.")
 
 
 class Defaults(Model):
@@ -149,15 +205,33 @@ class Network(Model):
     """The network: a stack of stages between the image and the logits."""
 
     defaults: Defaults = Field(default_factory=Defaults, description="For all stages.")
+    blocks: dict[Name, Block] = Field(
+        default_factory=dict,
+        exclude=True,  # Written out before a recipe is checked.
+        description="Named stacks with parameters, which stages may use by their names.",
+    )
     stack: tuple_of(Stage, MAX_COUNT) = Field(  # type: ignore[valid-type]
         min_length=1, description="The stages, from the image to the head."
     )
     head: Head = Field(default_factory=Head, description="The layer of the logits.")
 
+    @classmethod
+    def __get_pydantic_json_schema__(cls, core_schema: Any, handler: Any) -> dict[str, Any]:
+        """Lets editors underline a misspelt stage where the recipe has no blocks."""
+        schema = super().__get_pydantic_json_schema__(core_schema, handler)
+        stages = {"enum": list(Stage.model_fields)}
+        is_stage = {"if": {"type": "object"}, "then": {"propertyNames": stages}, "else": stages}
+        stack = {"description": cls.model_fields["stack"].description, "items": is_stage}
+        handler.resolve_ref_schema(schema).update(
+            {"if": {"required": ["blocks"]}, "then": {}, "else": {"properties": {"stack": stack}}}
+        )
+        return schema
+
 
 @cache
 def complete() -> None:
-    """Resolves the annotations of Residual and Group, which hold Stage, defined after them."""
+    """Resolves the annotations of the models that hold Stage, which is defined after them."""
+    Block.model_rebuild()
     Residual.model_rebuild()
     Group.model_rebuild()
 

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from copy import deepcopy
 from typing import Any
 
+from zoo.recipe.blocks import places
 from zoo.recipe.fields import Choice, first_option
 from zoo.recipe.problems import model_at, unknown_key
 from zoo.recipe.yaml_reader import KeyPath, dotted
@@ -44,19 +45,31 @@ def fault(data: Any, path: KeyPath) -> tuple[KeyPath, str] | None:
             continue
         if isinstance(part, int):
             return at, f"{dotted(block)} is not a list, so it has no item {part}."
-        model = model_at(block)
-        if model is None:
-            return at, f"nothing to set '{part}' in; {dotted(block)} holds a value, not a map."
-        if part not in model.model_fields:
-            return at, unknown_key(at)
+        is_of_block, message = places.key_fault(data, at, node, is_last=index == len(path) - 1)
+        message = message if is_of_block else _schema_fault(at)
+        if message:
+            return at, message
         given = _keys(node)
-        if issubclass(model, Choice) and given and part not in given:
+        if _is_choice(block) and given and part not in given:
             return at, (
                 f"the recipe has {given[0]} there. To take another word, set all of it: "
                 f"{dotted(block)}={{{part}: ...}}"
             )
         node = node.get(part) if isinstance(node, dict) else None
     return None
+
+
+def _schema_fault(path: KeyPath) -> str | None:
+    """Why the schema has no such key at the end of a path; None: it has."""
+    model = model_at(path[:-1])
+    if model is None:
+        return f"nothing to set '{path[-1]}' in; {dotted(path[:-1])} holds a value, not a map."
+    return None if path[-1] in model.model_fields else unknown_key(path)
+
+
+def _is_choice(path: KeyPath) -> bool:
+    model = model_at(path)
+    return model is not None and issubclass(model, Choice)
 
 
 def _items(count: int) -> str:
@@ -82,7 +95,8 @@ def put(data: Any, path: KeyPath, value: Any) -> None:
     for index, part in enumerate(path[:-1]):
         child: Any = node.get(part) if isinstance(node, dict) else node[part]
         if not isinstance(child, dict | list):
-            child = _expanded(child, path[: index + 1])
+            alone = places.given_alone(data, path[: index + 1], child)
+            child = _expanded(child, path[: index + 1]) if alone is None else alone
             node[part] = child
         node = child
     node[path[-1]] = value

@@ -57,7 +57,7 @@ def _type_at(path: KeyPath) -> Any:
     annotation: Any = Recipe
     for part in path:
         if isinstance(part, int):
-            annotation = _item(annotation)
+            annotation = item_type(annotation)
         elif get_origin(annotation) is dict:
             annotation = get_args(annotation)[1]
         elif isinstance(annotation, type) and issubclass(annotation, BaseModel):
@@ -65,7 +65,7 @@ def _type_at(path: KeyPath) -> Any:
             annotation = None if field is None else field.annotation
         else:
             return None
-        annotation = _bare(annotation)
+        annotation = bare_type(annotation)
     return annotation
 
 
@@ -75,12 +75,12 @@ def model_at(path: KeyPath) -> type[BaseModel] | None:
     return model if isinstance(model, type) and issubclass(model, BaseModel) else None
 
 
-def _item(annotation: Any) -> Any:
+def item_type(annotation: Any) -> Any:
     """The type of the items of a list; None for other types."""
     return next(iter(get_args(annotation)), None) if get_origin(annotation) is tuple else None
 
 
-def _bare(annotation: Any) -> Any:
+def bare_type(annotation: Any) -> Any:
     """A type without `| None` and without annotations."""
     while True:
         inner = get_args(annotation)
@@ -289,10 +289,8 @@ def _no_map(value: Any, path: KeyPath) -> str:
     if model is not None and issubclass(model, Choice):
         return f"wrong type. {_one_of(names)} Received {received(value)}."
     if get_origin(type_at(path)) is dict:
-        return (
-            "wrong type. Expected a map of paths, such as train.optimizer: .... "
-            f"Received {received(value)}."
-        )
+        of = "names" if path[0] == "model" else "paths, such as train.optimizer"
+        return f"wrong type. Expected a map of {of}: .... Received {received(value)}."
     if not names:
         return f"takes no options. Received {received(value)}."
     none = ", or none" if _may_be_none(path) else ""
@@ -324,7 +322,7 @@ def _size_hint(value: Any, path: KeyPath) -> str:
 
 def _wrong_list(kind: str, value: Any, context: Mapping[str, Any], path: KeyPath) -> str:
     if _is_pair(type_at(path)):
-        if _bare(_item(type_at(path))) is float:
+        if bare_type(item_type(type_at(path))) is float:
             return f"wrong type. Expected [low, high]. Received {received(value)}."
         return (
             "wrong type. Expected [height, width] or one whole number for both. "

@@ -42,7 +42,8 @@ def resolved(recipe: Recipe) -> Recipe:
         head = head.model_copy(update={"kernel_regularizer": defaults.kernel_regularizer})
     if head.kernel_initializer.word == "auto":
         head = head.model_copy(update={"kernel_initializer": fan_in_scaling(1.0)})
-    model = recipe.model.model_copy(update={"defaults": defaults, "stack": stack, "head": head})
+    parts = {"defaults": defaults, "blocks": {}, "stack": stack, "head": head}
+    model = recipe.model.model_copy(update=parts)
     source = place(recipe.data.source, None, typed=False).source
     data = recipe.data.model_copy(update={"image_size": recipe.image_size, "source": source})
     return recipe.model_copy(update={"model": model, "data": data})
@@ -172,6 +173,25 @@ class _Dumper(yaml.SafeDumper):
         return True
 
 
+class _Empty:
+    """A parameter without a default: `none`, which stands for other empty values, is one."""
+
+
+def _with_empty_parameters(data: Any) -> Any:
+    """The data of a valid recipe, with parameters that are written as `null`."""
+    model = data.get("model") if isinstance(data, dict) else None
+    blocks = model.get("blocks") if isinstance(model, dict) else None
+    if not isinstance(blocks, dict):
+        return data
+    written: dict[str, Any] = {}
+    for name, block in blocks.items():
+        given = dict(block)
+        defaults = given.get("parameters", {})
+        empty = {key: _Empty() for key, default in defaults.items() if default is None}
+        written[name] = {**given, "parameters": {**defaults, **empty}} if empty else given
+    return {**data, "model": {**data["model"], "blocks": written}}
+
+
 def _text(dumper: yaml.SafeDumper, text: str) -> yaml.Node:
     style = None if isinstance(plain(text), str) and text != "none" else "'"
     return dumper.represent_scalar("tag:yaml.org,2002:str", text, style=style)
@@ -189,6 +209,9 @@ _Dumper.add_representer(float, _float)
 _Dumper.add_representer(
     type(None), lambda dumper, _: dumper.represent_scalar("tag:yaml.org,2002:str", "none")
 )
+_Dumper.add_representer(
+    _Empty, lambda dumper, _: dumper.represent_scalar("tag:yaml.org,2002:null", "null")
+)
 _Dumper.add_representer(tuple, lambda dumper, value: dumper.represent_list(value))
 
 
@@ -199,4 +222,5 @@ def dump(recipe: Recipe) -> str:
 
 def dump_data(data: Any) -> str:
     """A recipe's data, as given or resolved, as YAML text; reading it gives the same data."""
+    data = _with_empty_parameters(data)
     return yaml.dump(data, Dumper=_Dumper, sort_keys=False, default_flow_style=None, width=120)

@@ -7,6 +7,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from zoo.recipe.blocks import expand
 from zoo.recipe.near import near
 from zoo.recipe.overrides import parse_path, with_values
 from zoo.recipe.problems import explain
@@ -199,15 +200,19 @@ def _values(entry: Entry) -> Iterator[tuple[KeyPath, Any]]:
 
 
 def _rejection(data: Any, values: Mapping[str, Any], text: str) -> str | None:
-    """Why the value at the path `text` is invalid; problems at other paths do not count."""
+    """Why the value at the path `text` is invalid; problems that it has no part in do not count."""
     changed, path, why = with_values(data, values)
     if path is not None:
         return why
     searched = parse_path(text) or ()
+    expansion = expand({key: part for key, part in changed.items() if key != "tune"})
+    for fault in expansion.faults:
+        if fault.origin.concerns(searched):
+            return fault.message
     try:
-        Recipe.model_validate({key: part for key, part in changed.items() if key != "tune"})
+        Recipe.model_validate(expansion.data)
     except ValidationError as error:
         for at, sentence in explain(error):
-            if at[: len(searched)] == searched:
+            if not expansion.is_broken(at) and expansion.origin(at).concerns(searched):
                 return sentence
     return None
