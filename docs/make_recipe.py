@@ -16,7 +16,7 @@ from annotated_types import Ge, Gt, Le, Lt  # noqa: E402 (after the path)
 from pydantic import BaseModel  # noqa: E402
 from pydantic.fields import FieldInfo  # noqa: E402
 
-from zoo.recipe import Recipe  # noqa: E402
+from zoo.recipe import Data, Recipe  # noqa: E402
 from zoo.recipe.fields import (  # noqa: E402
     MAX_COUNT,
     MAX_MINUTES,
@@ -25,6 +25,7 @@ from zoo.recipe.fields import (  # noqa: E402
     NoOptions,
 )
 from zoo.recipe.network import complete  # noqa: E402
+from zoo.recipe.presets import PRESETS  # noqa: E402
 from zoo.recipe.words.word import (  # noqa: E402
     BELOW_1,
     LARGEST,
@@ -54,7 +55,40 @@ number of filters, units, images in a batch or batches 1,048,576, a number of ep
 time ten years; the stages of a network, with all that repeats, are 10,000 at most. With every
 default written out, a recipe holds at most 100,000 values, so that a run's recipe can be read
 again.
+
+## Variants
+
+A recipe that differs little from another says only what differs. `extends` names the other one: a
+recipe that ships, or a file, whose path is relative to this one.
+
+```yaml
+extends: resnet20                     # or extends: ../base.yaml
+name: resnet20-leaky                  # a variant has a name of its own
+data: cifar100                        # other images of another size: a preset replaces the base's
+model:
+  defaults: {activation: {leaky_relu: 0.1}}
+train:
+  optimizer: {TorchSGD: {weight_decay: 5e-4}}     # its other options are those of the base
+  early_stopping: none
+set:
+  model.stack[0].conv.filters: 12     # one value of a list
+```
+
+- Maps are merged key by key; `{SGD: 0.1}` counts as `{SGD: {learning_rate: 0.1}}`. A list, a
+  number, a word alone (`SGD`: with its defaults) and another word (`{Adam: ...}`) replace what the
+  base has.
+- `none` takes a key of the base away, so that its default holds; where `none` is itself a value,
+  such as of `batch_norm`, it is that value.
+- `set` changes single values of the base, by paths as `--set` has them, where a list would have to
+  be repeated. Between braces, such a path needs quotes.
+- The order is: the base, the variant, the preset of `data`, `set`, then `--set`.
+- The base cannot be a variant itself. Relative paths of the base's data are meant from the base's
+  file. Errors name the file that holds the line. The recipe that a run keeps, and
+  `zoo show --yaml`, have everything written out.
 """
+PRESETS_INTRO = """\
+A preset has these values, and `preprocess: channel_meanstd`. The names are those of TensorFlow
+Datasets. The digits are there; other images are downloaded when they are first needed."""
 PLAIN = {int: "whole number", float: "number", bool: "true, false", str: "text"}
 # Bounds that the introduction speaks of.
 FAR = {
@@ -203,6 +237,21 @@ def models(kind: Any) -> Iterator[type[BaseModel]]:
         yield from models(inner)
 
 
+def presets() -> Iterator[str]:
+    """The table of the presets of `data`."""
+    yield "| preset | source | image_size | color_mode | classes |"
+    yield "|---|---|---|---|--:|"
+    for name, block in PRESETS.items():
+        source = block["source"]
+        tfds = source["tfds"] if isinstance(source, dict) else {}
+        splits = [f"{key}: {tfds[key]}" for key in ("train", "validation", "test") if tfds]
+        text = f"{tfds['name']}: {', '.join(splits)}" if tfds else source
+        size = written(tuple(block["image_size"]))
+        cropped = ", cropped" if block.get("crop_to_aspect_ratio") else ""
+        classes = tfds.get("num_classes", 10)
+        yield f"| `{name}` | {text} | {size}{cropped} | {block['color_mode']} | {classes} |"
+
+
 def page() -> str:
     """The whole page."""
     complete()
@@ -219,6 +268,8 @@ def page() -> str:
             lines += [*rows(model), ""]
         else:
             lines += ["No keys.", ""]
+        if model is Data:
+            lines += [PRESETS_INTRO, "", *presets(), ""]
     return "\n".join(lines).rstrip() + "\n"
 
 

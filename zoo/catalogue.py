@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -23,12 +24,13 @@ MEASURED = ("accuracy", "accuracy_sd", "seeds", "epochs", "seconds", "jobs", "de
 def seedless_digest(file: Path) -> str:
     """Return a digest of a recipe file without its seed, which identifies what was measured.
 
-    Defaults are not part of it, so that a new recipe word leaves older results valid. The key
-    `recipe_hash` of run.json is another thing: a hash of the text.
+    It is of what the recipe says, however it says it: what it extends, its preset of data and its
+    blocks are written out. Defaults are not part of it, so that a new recipe word leaves older results valid.
+    The key `recipe_hash` of run.json is another thing: a hash of the text.
     """
-    from zoo.recipe import yaml_reader
+    from zoo.load import written_out
 
-    document = yaml_reader.read_file(file).data
+    document = written_out(file)
     document["seed"] = None
     return hashlib.sha256(json.dumps(document, sort_keys=True).encode()).hexdigest()[:16]
 
@@ -67,7 +69,15 @@ def describe(file: Path) -> dict[str, Any]:
 
 
 def _sha256(file: Path) -> str:
-    return hashlib.sha256(file.read_bytes()).hexdigest()
+    """A digest of a recipe file and of the one that it extends."""
+    content = file.read_bytes()
+    if re.search(rb"^extends *:", content, re.MULTILINE):
+        from zoo.recipe.extends import base_file
+        from zoo.recipe.yaml_reader import read_file
+
+        base = base_file(read_file(file))
+        content += base.read_bytes() if base is not None else b""
+    return hashlib.sha256(content).hexdigest()
 
 
 def catalogue() -> dict[str, dict[str, Any]]:

@@ -15,6 +15,7 @@ from typing import Any
 from zoo import plan
 from zoo.errors import Problem, RecipeError, UsageError
 from zoo.recipe import foreign
+from zoo.recipe.blocks import expand
 from zoo.recipe.draft import Draft
 from zoo.recipe.overrides import with_values
 from zoo.recipe.resolve import dump_data
@@ -62,6 +63,21 @@ def load_text(text: str, file: Path) -> Recipe:
         RecipeError: all problems of the recipe.
     """
     return _load(Draft(read_text(text, str(file))), None, None)
+
+
+def written_out(file: Path) -> Any:
+    """The data of a recipe's file, with all that it leaves to others in their place.
+
+    That is what `extends`, `set`, the preset of data and blocks stand for; not defaults.
+
+    Raises:
+        RecipeError: the file, or the recipe that it extends, cannot be read.
+    """
+    data = expand(Draft(foreign.read(file)).data).data
+    model = data.get("model") if isinstance(data, Mapping) else None
+    if isinstance(model, Mapping):
+        data = {**data, "model": {key: model[key] for key in model if key != "blocks"}}
+    return data
 
 
 def reload(file: Path, overrides: Sequence[str] = ()) -> Recipe:

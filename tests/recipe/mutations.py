@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Iterator
+from contextlib import suppress
 from copy import deepcopy
 from dataclasses import dataclass
 from functools import cache
@@ -16,6 +17,7 @@ from typing import Any
 import yaml
 
 from zoo.recipe.fields import Choice
+from zoo.recipe.presets import PRESETS
 from zoo.recipe.problems import model_at, type_at
 from zoo.recipe.yaml_reader import dotted, read_file
 
@@ -333,9 +335,40 @@ def _search(rng: random.Random, data: Any) -> str:
     return f"{path}: {str(entry)[:60]}"
 
 
+def _preset(rng: random.Random, data: Any) -> str:
+    """A preset of data, or an odd one, alone or beside the recipe's own keys."""
+    name = rng.choice(list(PRESETS)) if rng.random() < 0.7 else _odd(rng)
+    block = data.get("data")
+    own = dict(block) if isinstance(block, dict) and rng.random() < 0.7 else {}
+    for key in list(own):
+        if rng.random() < 0.5:
+            del own[key]
+    data["data"] = {"preset": name, **own} if own or rng.random() < 0.3 else name
+    return str(data["data"])[:60]
+
+
+def _vary(rng: random.Random, data: Any) -> str:
+    """A variant: parts of the recipe over another one, with values set by path."""
+    name, _, base = rng.choice(shipped())
+    for path in list(_paths(data)):
+        if not isinstance(path[-1], int) and path != ("name",) and rng.random() < 0.3:
+            with suppress(KeyError, TypeError, IndexError):
+                del _get(data, path[:-1])[path[-1]]
+    files = (name, str(RECIPES / f"{name}.yaml"))
+    data["extends"] = rng.choice(files) if rng.random() < 0.9 else _odd(rng)
+    for _ in range(rng.choice((0, 0, 1, 3))):
+        path = _some(rng, deepcopy(base))
+        value = _odd(rng) if rng.random() < 0.5 else deepcopy(_get(base, path))
+        given = data.get("set")
+        data["set"] = {**(given if isinstance(given, dict) else {}), dotted(path): value}
+    if rng.random() < 0.1:
+        data["set"] = _odd(rng)
+    return f"of {data['extends']!r}"[:60]
+
+
 CHANGES = (
     _set_odd, _set_odd, _delete, _duplicate, _rename, _swap, _copy, _retype, _choose, _choose,
-    _add, _add, _add, _nest, _search,
+    _add, _add, _add, _nest, _search, _preset, _vary,
 )  # fmt: skip
 
 

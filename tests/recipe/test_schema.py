@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 
-from zoo.recipe import Recipe, load
+from zoo.recipe import Recipe, load, shipped
+from zoo.recipe.yaml_reader import read_file, read_text
 
 
 @pytest.fixture(scope="module")
@@ -33,7 +34,8 @@ def nodes(value: Any, path: str = "") -> Any:
 def test_every_field_has_a_description(schema: dict[str, Any]) -> None:
     missing = []
     for path, node in nodes(schema):
-        if path.endswith("/properties") and isinstance(node, dict):
+        # What is required of a recipe without `extends` stands in anyOf, beside its fields.
+        if re.fullmatch(r"(/\$defs.*)?/properties", path) and isinstance(node, dict):
             for name, field in node.items():
                 # Where a field and its type say the same, it is said once, with the type.
                 target = schema["$defs"].get(field.get("$ref", "").removeprefix("#/$defs/"), {})
@@ -65,3 +67,30 @@ def test_editors_are_told_that_a_stage_of_words_needs_one() -> None:
     for word, may_be_empty in (("pool", False), ("global_pool", False), ("flatten", True)):
         kinds = [kind for option in stage[word]["anyOf"] for kind in option.get("type", [])]
         assert ("null" in kinds) is may_be_empty
+
+
+@pytest.mark.parametrize(
+    "text, is_valid",
+    [
+        ("extends: resnet20\nname: x\ntrain: {optimizer: {SGD: {momentum: 0.3}}}", True),
+        ("name: x\ndata: cifar10\nmodel: {stack: [flatten]}\ntrain: {epochs: 2}", True),
+        ("name: x\ndata: {preset: digits}\nmodel: {stack: [flatten]}\ntrain: {epochs: 2}", True),
+        ("name: x\ndata: cifr10\nmodel: {stack: [flatten]}\ntrain: {epochs: 2}", False),
+        ("name: x\ndata: {augment: []}\nmodel: {stack: [flatten]}\ntrain: {epochs: 2}", False),
+        ("name: x\ndata: digits\nmodel: {stack: [flatten]}\ntrain: {}", False),
+        ("name: x\ndata: digits\nmodel: {}\ntrain: {epochs: 2}", False),
+        ("name: x\ntrain: {optimizer: {SGD: {momentum: 0.3}}}", False),
+    ],
+)
+def test_editors_know_variants_and_presets(
+    schema: dict[str, Any], text: str, is_valid: bool
+) -> None:
+    """What a variant may leave out is required of other recipes."""
+    validator = pytest.importorskip("jsonschema_rs").validator_for(schema)
+    assert validator.is_valid(read_text(text).data) is is_valid
+
+
+def test_editors_accept_what_ships(schema: dict[str, Any]) -> None:
+    validator = pytest.importorskip("jsonschema_rs").validator_for(schema)
+    for file in shipped().values():
+        assert validator.is_valid(read_file(file).data), file

@@ -4,18 +4,21 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Literal
 
-from pydantic import Field, model_validator
+from pydantic import ConfigDict, Field, model_validator
 from pydantic_core import PydanticCustomError
 
 from zoo.recipe import words
-from zoo.recipe.fields import Choice, Model, Pair, choice, tuple_of
+from zoo.recipe.fields import Choice, Model, Pair, choice, tuple_of, without_required
 from zoo.recipe.pixels import Transparency, ValueRange
+from zoo.recipe.presets import PRESETS
 from zoo.recipe.source import Source
 from zoo.recipe.words.word import LARGEST, POSITIVE
 
 if TYPE_CHECKING:
     Augmentation = Choice
+    Preset = str
 else:
+    Preset = Literal[tuple(PRESETS)]
     Augmentation = choice(
         "Augmentation", "A random change of training images.", words.AUGMENTATIONS
     )
@@ -24,6 +27,14 @@ else:
 class Data(Model):
     """The images: where they are, and how they are read, normalised and augmented."""
 
+    model_config = ConfigDict(json_schema_extra=without_required)
+
+    preset: Preset | None = Field(
+        None,
+        exclude=True,
+        description="A known data set, with its source, image_size, color_mode and preprocess; "
+        "keys beside it win. `data: cifar10` is `data: {preset: cifar10}`.",
+    )
     source: Source = Field(description="digits, {folder: PATH} or {tfds: NAME}.")
     image_size: Pair | None = Field(
         None, description="[height, width] in pixels; needed unless the source is digits."
@@ -86,6 +97,12 @@ class Data(Model):
 
     @model_validator(mode="after")
     def _fits(self) -> Data:
+        if self.preset is not None:
+            raise PydanticCustomError(
+                "not_written_out",
+                "is read from a recipe, before its values are changed. Write the preset's own keys",
+                {"at": ("preset",)},
+            )
         if self.crop_to_aspect_ratio and self.pad_to_aspect_ratio:
             raise PydanticCustomError(
                 "aspect",

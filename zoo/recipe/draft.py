@@ -11,7 +11,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from zoo.errors import Problem, RecipeError, UsageError
-from zoo.recipe import space, warmup
+from zoo.recipe import extends, presets, space, warmup
 from zoo.recipe.blocks import Expansion, Origin, expand
 from zoo.recipe.overrides import fault, parse_path, put
 from zoo.recipe.places import KEYS, place
@@ -41,7 +41,8 @@ class Draft:
     """A recipe's data before they are checked, and where each value came from.
 
     Attributes:
-        document: as it was read; its problems are the draft's first.
+        document: as it was read, then with its base and its preset written out
+            (`zoo.recipe.extends`); its problems are the draft's first.
         problems: found so far.
         origins: path -> text of the override that set it, the last override first.
         broken: paths at which the reader found a problem; what the schema says there would only
@@ -64,6 +65,12 @@ class Draft:
     repeats: Counter[tuple[str | None, str]] = field(default_factory=Counter)
 
     def __post_init__(self) -> None:
+        """Writes out the base and the preset.
+
+        Raises:
+            RecipeError: the recipe that this one extends cannot be used.
+        """
+        self.document = extends.written_out(self.document)
         self.data = self.document.data
         self.expansion = Expansion(self.data)
         for problem in self.document.problems:
@@ -122,12 +129,13 @@ class Draft:
         override = next((text for at, text in self.origins.items() if path[: len(at)] == at), None)
         if override:
             return override, None
-        return self.document.file, self.document.line(path)
+        return self.document.place(path)
 
     def _named(self, path: KeyPath) -> str:
         """A place of the recipe as given, with its line or override."""
         file, line = self._place(path)
-        place = file if line is None else f"line {line}"
+        own = f"line {line}" if file == self.document.file else f"{file}:{line}"
+        place = file if line is None else own
         return f"{dotted(path)}, {place}" if place else dotted(path)
 
     def override(self, override: str) -> None:
@@ -162,10 +170,23 @@ class Draft:
             if path == warmup.EPOCHS and self.epochs_before is None:
                 self.epochs_before = (self.data.get("train") or {}).get("epochs")
             put(self.data, path, document.data)
+            if path in (("data",), presets.PATH):
+                self._write_preset(path)
         else:
             at_fault, message = misplaced
             self.origins = {at_fault: origin, **self.origins}
             self.add(at_fault, message)
+
+    def _write_preset(self, path: KeyPath) -> None:
+        """Writes the preset of `data` out that an override gave."""
+        block = self.data["data"]
+        if path == presets.PATH:
+            block = {key: value for key, value in block.items() if key not in presets.IDENTITY}
+        document = extends.with_preset(Document({"data": block}, {}, (), None))
+        self.data["data"] = document.data["data"]
+        for problem in document.problems:
+            self.add(path, problem.message)
+            self.broken.append("data")
 
     def checked(self, check: Check, with_space: bool = True) -> Recipe:
         """The recipe, valid and resolved.
@@ -194,8 +215,12 @@ class Draft:
                 recipe = resolved(recipe)
                 self._require_readable(recipe)
         if self.problems or recipe is None:
-            raise RecipeError(sorted(self.problems, key=lambda p: (p.line is None, p.line or 0)))
+            raise RecipeError(sorted(self.problems, key=self._order))
         return recipe
+
+    def _order(self, problem: Problem) -> tuple[bool, bool, int]:
+        """The file's own lines first, then those of its base, then overrides."""
+        return problem.line is None, problem.file != self.document.file, problem.line or 0
 
     def _fit_warmup(self) -> None:
         """Shrinks the file's warm-up in proportion where an override of the epochs leaves it over.
@@ -240,7 +265,7 @@ class Draft:
         source = recipe.data.source
         key = ("data", "source", source.word, KEYS.get(source.word, ""))
         typed = any(key[: len(at)] == at for at in self.origins)
-        placed = place(source, self.document.file, typed=typed)
+        placed = place(source, self.document.file_of(key), typed=typed)
         if placed.fault and placed.key:
             self.add(placed.key, placed.fault)
         if placed.note and placed.key:

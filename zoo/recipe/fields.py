@@ -65,6 +65,14 @@ class Model(BaseModel):
         return schema
 
 
+def without_required(schema: dict[str, Any]) -> None:
+    """Takes `required` out of a block's JSON Schema: a recipe that extends another may lack keys.
+
+    The schema of the recipe requires them of the others.
+    """
+    schema.pop("required", None)
+
+
 def _allows_none(model: type[BaseModel], key: str) -> bool:
     field = model.model_fields.get(key)
     return field is not None and type(None) in get_args(field.annotation)

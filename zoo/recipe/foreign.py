@@ -71,6 +71,8 @@ KINDS = (
     _kind("an environment of conda", "channels dependencies", START),
     _kind("an environment of conda", "name dependencies", START),
     _kind("a configuration of pre-commit", "repos", START),
+    _kind("a configuration of TypeScript", "compilerOptions", START),
+    _kind("a configuration of ESLint", "extends rules", START),
     _kind("a JSON Schema", "$schema properties", START),
     _kind(
         "run.json of a run", "status recipe_hash",

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from functools import cache
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, PlainValidator, WithJsonSchema, model_validator
+from pydantic import ConfigDict, Field, PlainValidator, WithJsonSchema, model_validator
 from pydantic_core import PydanticKnownError
 
 from zoo.recipe import words
@@ -16,6 +16,7 @@ from zoo.recipe.fields import (
     Model,
     Positive,
     tuple_of,
+    without_required,
 )
 from zoo.recipe.kernel_stages import (
     Activation,
@@ -203,6 +204,8 @@ class Head(Model):
 
 class Network(Model):
     """The network: a stack of stages between the image and the logits."""
+
+    model_config = ConfigDict(json_schema_extra=without_required)
 
     defaults: Defaults = Field(default_factory=Defaults, description="For all stages.")
     blocks: dict[Name, Block] = Field(

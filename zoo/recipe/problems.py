@@ -293,12 +293,12 @@ def _no_map(value: Any, path: KeyPath) -> str:
         return f"wrong type. Expected a map of {of}: .... Received {received(value)}."
     if not names:
         return f"takes no options. Received {received(value)}."
-    none = ", or none" if _may_be_none(path) else ""
+    none = ", or none" if may_be_none(path) else ""
     hint = " Leave out the leading '-'." if isinstance(value, list) and value else ""
     return f"wrong type. Expected a map with {_or(names)}{none}. Received {received(value)}.{hint}"
 
 
-def _may_be_none(path: KeyPath) -> bool:
+def may_be_none(path: KeyPath) -> bool:
     """Whether a key of a block may be left out by `none`; a word of a choice never is."""
     model = model_at(path[:-1])
     if model is None or issubclass(model, Choice) or path[-1] not in model.model_fields:

@@ -6,14 +6,15 @@ validation, stages still lack what they leave to `model.defaults`; `resolve.reso
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Any, Literal
 
 from pydantic import Field, model_validator
 from pydantic_core import PydanticCustomError
 
 from zoo.recipe.data_block import Data
-from zoo.recipe.fields import Model
+from zoo.recipe.fields import MAX_PATH, Model
 from zoo.recipe.network import Network
+from zoo.recipe.presets import PRESETS
 from zoo.recipe.train_block import Train
 from zoo.recipe.tune import Tune
 
@@ -31,6 +32,15 @@ class Evaluate(Model):
 class Recipe(Model):
     """One network, its data and its training."""
 
+    extends: str | None = Field(
+        None,
+        min_length=1,
+        max_length=MAX_PATH,
+        exclude=True,
+        description="A recipe whose values hold where this one gives none: the name of one that "
+        "ships, or a file, relative to this one. Maps are merged key by key; lists and other words "
+        "replace what it has; none takes a key away.",
+    )
     name: str = Field(
         pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$", description="Names the run folder."
     )
@@ -40,6 +50,46 @@ class Recipe(Model):
     train: Train = Field(description="The training.")
     evaluate: Evaluate = Field(default_factory=Evaluate, description="The measurement.")
     tune: Tune | None = Field(None, description="What `zoo tune` searches, or none.")
+    set: dict[str, Any] | None = Field(
+        None,
+        exclude=True,
+        description="Needs extends: single values of that recipe by their paths, such as "
+        "model.stack[2].conv.dropout: 0.3, as --set changes them.",
+    )
+
+    @classmethod
+    def __get_pydantic_json_schema__(cls, core_schema: Any, handler: Any) -> dict[str, Any]:
+        """Tells editors of presets, and requires keys of recipes without `extends` alone."""
+        schema = super().__get_pydantic_json_schema__(core_schema, handler)
+        whole = handler.resolve_ref_schema(schema)
+        block = whole["properties"]["data"]
+        whole["properties"]["data"] = {
+            "anyOf": [{"enum": list(PRESETS)}, {"$ref": block["$ref"]}],
+            "description": block["description"],
+        }
+        data = [{"type": "string"}, {"required": ["preset"]}, {"required": ["source"]}]
+        parts = {
+            "data": {"anyOf": data},
+            "model": {"required": ["stack"]},
+            "train": {"required": ["epochs"]},
+        }
+        whole["anyOf"] = [
+            {"required": ["extends"]},
+            {"required": whole.pop("required"), "properties": parts},
+        ]
+        return schema
+
+    @model_validator(mode="after")
+    def _is_written_out(self) -> Recipe:
+        for key in ("extends", "set"):
+            if getattr(self, key) is not None:
+                raise PydanticCustomError(
+                    "not_written_out",
+                    "is read from a recipe's file, before anything is changed. Write a file with "
+                    "`extends`",
+                    {"at": (key,)},
+                )
+        return self
 
     @model_validator(mode="after")
     def _fits(self) -> Recipe:

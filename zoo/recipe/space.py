@@ -19,6 +19,8 @@ from zoo.recipe.yaml_reader import KeyPath
 SPACE: KeyPath = ("tune", "space")
 # Start of a path -> why it cannot be searched.
 FIXED: dict[KeyPath, str] = {
+    ("extends",): "it is read before a search.",
+    ("set",): "it is read before a search.",
     ("tune",): "the search itself cannot be searched.",
     ("name",): "a name changes nothing.",
     ("seed",): "seeds are drawn: each stage has its own, and tune.confirm trains with several.",

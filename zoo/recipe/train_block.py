@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Annotated, Literal
 
-from pydantic import BeforeValidator, Field, model_validator
+from pydantic import BeforeValidator, ConfigDict, Field, model_validator
 from pydantic_core import PydanticCustomError
 
 from zoo.recipe import schedules, words
@@ -19,6 +19,7 @@ from zoo.recipe.fields import (
     Width,
     choice,
     tuple_of,
+    without_required,
 )
 from zoo.recipe.monitors import AutoMonitor, Monitor
 from zoo.recipe.weights import Ema, Factor, Lookahead
@@ -58,6 +59,8 @@ def _text(value: object) -> object:
 
 class Train(Model):
     """How the network is trained."""
+
+    model_config = ConfigDict(json_schema_extra=without_required)
 
     epochs: Epochs = Field(
         description="Passes over the training images, unless steps_per_epoch is given."

@@ -17,6 +17,7 @@ from zoo.recipe.shown import cut
 _NOT_ALLOWED = re.compile("[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 # Spaces that look like one and are none in YAML: pages and word processors put them into examples.
 _OTHER_SPACE = re.compile("[\u00a0\u1680\u2000-\u200b\u202f\u205f\u3000]")
+_PATH = re.compile(r"\w\.\w+\[\d")
 _QUOTED = re.compile(r'"((?:[^"\\]|\\.)*)("|$)')
 _WINDOWS = re.compile(r"[A-Za-z]:\\|\\\\\w|[\w.]+\\\w")
 _NUMBER = re.compile(r"\\(?:u[0-9a-fA-F]{4}|U[0-9a-fA-F]{8})")
@@ -64,6 +65,8 @@ def syntax_error(error: Exception, text: str, file: str | None) -> RecipeError:
         message = f"not valid YAML: {cut_reason(reason)}"
         if "'\\t'" in reason or "cannot start any token" in reason and "\t" in text:
             message += "; indent with spaces, not tabs"
+        if "flow mapping" in reason and "'['" in reason and _has_path(lines, number):
+            message += "; between braces, put a path with [0] in quotes"
         message += _about_spaces(lines, number)
     line = None if number is None else number + 1
     return RecipeError([Problem(message=message, file=file, line=line)])
@@ -86,6 +89,11 @@ def encoding_error(start: bytes, at: int) -> str:
     if kind:
         return f"not a text file but compressed ({kind}). Unpack it."
     return f"not a text file: byte {at} is not UTF-8. Save it as UTF-8."
+
+
+def _has_path(lines: list[str], number: int | None) -> bool:
+    """Whether a line holds a key such as model.stack[0].conv.filters."""
+    return number is not None and number < len(lines) and bool(_PATH.search(lines[number]))
 
 
 def _about_spaces(lines: list[str], number: int | None) -> str:

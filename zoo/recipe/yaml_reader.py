@@ -8,7 +8,8 @@ that point into themselves, and documents of more than `MAX_NODES` nodes with al
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -46,19 +47,29 @@ class Document:
         lines: path of keys and indices -> line of that key or list item, from 1.
         problems: what is not allowed but did not stop the reading.
         file: name of the file, or None.
+        files: path -> file of its line, where that is another file: of a recipe that is extended.
     """
 
     data: Any
     lines: dict[KeyPath, int]
     problems: tuple[Problem, ...]
     file: str | None
+    files: Mapping[KeyPath, str] = field(default_factory=dict)
 
-    def line(self, path: KeyPath) -> int | None:
-        """The line of a path, or of its longest start that the text has; None where it has none."""
+    def place(self, path: KeyPath) -> tuple[str | None, int | None]:
+        """File and line of a path, or of its longest start that has one; no line where none has."""
         for end in range(len(path), -1, -1):
             if path[:end] in self.lines:
-                return self.lines[path[:end]]
-        return None
+                return self.files.get(path[:end], self.file), self.lines[path[:end]]
+        return self.file, None
+
+    def line(self, path: KeyPath) -> int | None:
+        """The line of a path, as `place` finds it."""
+        return self.place(path)[1]
+
+    def file_of(self, path: KeyPath) -> str | None:
+        """The file that a value comes from: its relative paths are meant from there."""
+        return self.place(path)[0]
 
 
 def dotted(path: KeyPath) -> str:
