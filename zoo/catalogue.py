@@ -25,8 +25,8 @@ def seedless_digest(file: Path) -> str:
     """Return a digest of a recipe file without its seed, which identifies what was measured.
 
     It is of what the recipe says, however it says it: what it extends, its preset of data and its
-    blocks are written out. Defaults are not part of it, so that a new recipe word leaves older results valid.
-    The key `recipe_hash` of run.json is another thing: a hash of the text.
+    blocks are written out. Defaults are not part of it, so that a new recipe word leaves older
+    results valid. The key `recipe_hash` of run.json is another thing: a hash of the text.
     """
     from zoo.load import written_out
 

@@ -110,10 +110,12 @@ def test_blocks_are_merged(vary: Vary, tmp_path: Path) -> None:
     assert shapes(changed) == [(6, 3), (4, 3), (8, 3)]
     assert shapes("model: {stack: [basic, basic: {filters: 5}]}") == [(4, 3), (5, 3)]
     assert shapes("set: {'model.stack[0].basic.size': 1}")[0] == (4, 1)
-    ((file, line, path, _),) = problems(vary("model: {blocks: {basic: {parameters: {size: 0}}}}"))
+    (file, line, *_), *_ = problems(vary("model: {blocks: {basic: {parameters: {size: 0}}}}"))
     assert (file, line) == ("variant.yaml", 3)
-    (tmp_path / "base.yaml").write_text(text.replace("kernel_size:", "kernel_siz:"), encoding="utf-8")
-    assert problems(vary("model: {stack: [basic]}"))[0][:2] == ("base.yaml", 7)
+    (tmp_path / "base.yaml").write_text(
+        text.replace("kernel_size:", "kernel_siz:"), encoding="utf-8"
+    )
+    assert problems(vary("model: {stack: [basic]}"))[0][:2] == ("base.yaml", 6)
 
 
 def test_set_comes_after_presets_and_outer_paths_first(vary: Vary) -> None:

@@ -75,6 +75,8 @@ def test_editors_are_told_that_a_stage_of_words_needs_one() -> None:
         ("extends: resnet20\nname: x\ntrain: {optimizer: {SGD: {momentum: 0.3}}}", True),
         ("name: x\ndata: cifar10\nmodel: {stack: [flatten]}\ntrain: {epochs: 2}", True),
         ("name: x\ndata: {preset: digits}\nmodel: {stack: [flatten]}\ntrain: {epochs: 2}", True),
+        ("extends: x\nmodel: {blocks: {a: {parameters: {b: 1}}}}", True),
+        ("name: x\ndata: digits\nmodel: {blocks: {a: {}}, stack: [a]}\ntrain: {epochs: 2}", False),
         ("name: x\ndata: cifr10\nmodel: {stack: [flatten]}\ntrain: {epochs: 2}", False),
         ("name: x\ndata: {augment: []}\nmodel: {stack: [flatten]}\ntrain: {epochs: 2}", False),
         ("name: x\ndata: digits\nmodel: {stack: [flatten]}\ntrain: {}", False),

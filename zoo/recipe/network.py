@@ -138,6 +138,8 @@ class Block(Model):
     blocks above it. A run's recipe has the blocks written out.
     """
 
+    model_config = ConfigDict(json_schema_extra=without_required)
+
     parameters: dict[Name, Any] = Field(
         default_factory=dict,
         description="Parameters with their defaults; one without (`filters: `) must be given.",

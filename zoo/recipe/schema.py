@@ -70,7 +70,10 @@ class Recipe(Model):
         data = [{"type": "string"}, {"required": ["preset"]}, {"required": ["source"]}]
         parts = {
             "data": {"anyOf": data},
-            "model": {"required": ["stack"]},
+            "model": {
+                "required": ["stack"],
+                "properties": {"blocks": {"additionalProperties": {"required": ["stack"]}}},
+            },
             "train": {"required": ["epochs"]},
         }
         whole["anyOf"] = [
