@@ -90,7 +90,9 @@ class SeededNetwork:
             best_weights[:] = [backend.to_numpy(variable) for variable in model.variables]
 
         metrics, best = MetricsLogger(timed=True), BestEpoch(recipe.train.monitor, keep)
-        observers = components.observers(recipe, self.data, batches, self.model, [metrics, best])
+        observers = components.observers(
+            recipe, self.data, batches, self.model, self.planned, [metrics, best]
+        )
         counter = StepCounter(self.steps, epochs or recipe.train.epochs)
         losses = StepLosses(batches.size)
         callbacks = FitCallbacks(observers, (), self.model, counter, losses)

@@ -166,7 +166,9 @@ class TrialTrainer:
         best = BestEpoch(config.monitor, keep_weights, lambda: validated.never_predicted)
         metrics = MetricsLogger()
         trial = TrialObserver(spec, recipe, self._scorer, on_progress)
-        observers = components.observers(recipe, self.data, batches, model, [trial, metrics, best])
+        observers = components.observers(
+            recipe, self.data, batches, model, planned, [trial, metrics, best]
+        )
         # A short trial has no early stopping; a full training, to confirm, ends as its run would.
         callbacks = FitCallbacks(
             observers, components.keras_callbacks(recipe), model, counter, StepLosses(batches.size),

@@ -11,6 +11,7 @@ import pytest
 
 from tests.runs import UNIT, network, tiny, weights
 from zoo.model.builder import build
+from zoo.plan import Plan
 from zoo.recipe.weights import Lookahead
 from zoo.rundir import Run
 from zoo.train import Settings, checkpoint, train
@@ -75,7 +76,9 @@ def test_lookahead(tmp_path: Path, per_update: int) -> None:
     """Blends running statistics too. Step 13, the last, ends with the slow weights."""
     model = build(network(tmp_path, "[{conv: {filters: 4}}]"), 4, UNIT)
     counter = StepCounter(13, 1)
-    lookahead = LookaheadWeights(Lookahead(every=2, decay=0.9, power=2.0), model, per_update)
+    lookahead = LookaheadWeights(
+        Lookahead(every=2, decay=0.9, power=2.0), model, Plan((), 4), per_update
+    )
     lookahead.attach(model, counter)
     changes = []
     draw, slow = np.random.default_rng(0), weights(model)

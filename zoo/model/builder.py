@@ -58,6 +58,8 @@ def build(
         outputs[layer.name] = keras_layer(inputs if len(inputs) > 1 else inputs[0])
         if isinstance(layer.options, KernelOptions):
             finish_kernel(keras_layer, layer.options)
+        if layer.frozen:
+            keras_layer.trainable = False
     return keras.Model(image, outputs[layers[-1].name], name=_identifier(recipe.name))
 
 
@@ -84,9 +86,13 @@ def agrees(model: keras.Model, planned: Plan) -> list[str]:
         if layer is None:
             differences.append(f"{expected.name} planned, not built")
             continue
-        weights = (_count(layer.trainable_weights), _count(layer.non_trainable_weights))
-        built = (layer.name, tuple(layer.output.shape[1:]), *weights)
-        wanted = (expected.name, expected.output_shape, expected.trainable, expected.fixed)
+        counts: tuple[int, ...]
+        counts = (_count(layer.trainable_weights), _count(layer.non_trainable_weights))
+        expected_counts: tuple[int, ...] = (expected.trainable, expected.fixed)
+        if expected.frozen:  # A model file of a later epoch holds it as trained.
+            counts, expected_counts = (sum(counts),), (expected.parameters,)
+        built = (layer.name, tuple(layer.output.shape[1:]), *counts)
+        wanted = (expected.name, expected.output_shape, *expected_counts)
         if built != wanted:
             differences.append(f"built {built}, planned {wanted}")
     return differences

@@ -10,6 +10,7 @@ from zoo import backend
 from zoo.check.judge import updates
 from zoo.errors import Problem, RecipeError
 from zoo.model.builder import decayed
+from zoo.optimize.late_start import Late, LateStart
 from zoo.optimize.mixins import Group, LearningRateMultipliers, MovingAverageOptimizer
 from zoo.optimize.rules import RULES
 from zoo.optimize.schedules import OneCycle, PerUpdateSchedule, learning_rate
@@ -26,13 +27,16 @@ __all__ = [
 ]
 
 
-def optimizer(recipe: Recipe, model: keras.Model, steps_per_epoch: int) -> Any:
+def optimizer(
+    recipe: Recipe, model: keras.Model, steps_per_epoch: int, late: Late | None = None
+) -> Any:
     """Returns the recipe's optimizer, built for the model; weight decay applies to kernels only.
 
     Args:
         recipe: the recipe, for its `train` block.
         model: built model whose trainable variables are updated.
         steps_per_epoch: training batches per epoch.
+        late: variables that were frozen at first; see `late_start.LateStart`.
 
     Raises:
         RecipeError: an epoch has fewer steps than `gradient_accumulation_steps`.
@@ -76,6 +80,9 @@ def optimizer(recipe: Recipe, model: keras.Model, steps_per_epoch: int) -> Any:
             )
             for group in train.learning_rate_factors
         ]
+    if late:
+        bases.insert(0, LateStart)
+        options["late"] = late
     # Keras names the optimizer and its variables after the class: that of the update rule.
     optimizer_class = bases[0] if len(bases) == 1 else type(bases[-1].__name__, tuple(bases), {})
     built = optimizer_class(**options)

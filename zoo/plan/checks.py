@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from difflib import get_close_matches
 
 from zoo.errors import DataError
+from zoo.plan import freezing
 from zoo.plan.classes import num_classes
 from zoo.plan.lint import lint
 from zoo.plan.planner import Planner, plan
@@ -37,7 +38,8 @@ def problems(recipe: Recipe) -> list[tuple[KeyPath, str]]:
 
 def cautions(recipe: Recipe) -> list[tuple[KeyPath, str]]:
     """What a resolved recipe may do but is likely to regret, as (path, sentence)."""
-    return lint(recipe, plan(recipe, 2).layers)
+    layers = plan(recipe, 2).layers
+    return [*lint(recipe, layers), *freezing.cautions(recipe, layers)]
 
 
 def _class_weights(recipe: Recipe) -> Iterator[tuple[KeyPath, str]]:

@@ -31,6 +31,9 @@ class Layer:
         options: what the layer is made with; its class belongs to the kind.
         inputs: names of the layers that it follows; of the image alone there are none.
         path: path of its stage in the recipe.
+        frozen: whether it is not trained, or not before `unfreeze_at_epoch`; its weights then
+            count as fixed.
+        unfreeze_at_epoch: epoch, from 1, from which on a frozen layer is trained; None: never.
     """
 
     kind: str
@@ -42,6 +45,8 @@ class Layer:
     options: Options = Options()
     inputs: tuple[str, ...] = ()
     path: KeyPath = ()
+    frozen: bool = False
+    unfreeze_at_epoch: int | None = None
 
     @property
     def has_kernel(self) -> bool:
@@ -50,12 +55,12 @@ class Layer:
 
     @property
     def trains_kernel(self) -> bool:
-        """Whether the kernel is trainable (False for `whiten`, and without a kernel)."""
-        return "kernel" in self.options.trained
+        """Whether the kernel is trained at first (False for `whiten`, and without a kernel)."""
+        return "kernel" in self.options.trained and not self.frozen
 
     @property
     def is_hidden(self) -> bool:
-        """Whether it has a trained kernel and is not the head: `conv`, `depthwise_conv`, `fc`."""
+        """Whether it has a kernel and is not the head: `conv`, `depthwise_conv`, `fc`."""
         return isinstance(self.options, HiddenOptions)
 
     @property
@@ -87,7 +92,9 @@ class Layer:
 
     @property
     def trained_paths(self) -> tuple[str, ...]:
-        """Paths of its trained variables, as Keras names them: `conv1/kernel`."""
+        """Paths of variables that are ever trained, as Keras names them: `conv1/kernel`."""
+        if self.frozen and self.unfreeze_at_epoch is None:
+            return ()
         return tuple(f"{self.name}/{variable}" for variable in self.options.trained)
 
     @property

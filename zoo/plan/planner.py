@@ -6,6 +6,7 @@ from math import prod
 from typing import Any
 
 from zoo.errors import Problem, RecipeError
+from zoo.plan import freezing
 from zoo.plan.block_planner import BlockPlanner
 from zoo.plan.graph import with_norms_noted
 from zoo.plan.kernel_planner import kernel_fields
@@ -67,6 +68,9 @@ class Planner(BlockPlanner):
             self.add("scale", "logits_scale", shape, flops=self.num_classes, options=scale)
         if not self.stopped:
             self.layers = with_norms_noted(self.layers)
+            weights = self.recipe.model.weights
+            self.problems += freezing.misnamed(self.layers, weights)
+            self.layers = self.layers if self.problems else freezing.frozen(self.layers, weights)
 
     def _global_pool(self, pool: Choice) -> None:
         if self.spatial("global_pool"):

@@ -37,6 +37,7 @@ from zoo.recipe.norms import (
     require_one_norm,
 )
 from zoo.recipe.plain_stages import AlphaDropout, Dropout, Flatten, SpatialDropout
+from zoo.recipe.trained_weights import TrainedWeights
 from zoo.recipe.weights import Regularizer
 from zoo.recipe.yaml_reader import KeyPath
 
@@ -219,6 +220,9 @@ class Network(Model):
         min_length=1, description="The stages, from the image to the head."
     )
     head: Head = Field(default_factory=Head, description="The layer of the logits.")
+    weights: TrainedWeights | None = Field(
+        None, description="Trained weights to start from, and layers to freeze; none: all are new."
+    )
 
     @classmethod
     def __get_pydantic_json_schema__(cls, core_schema: Any, handler: Any) -> dict[str, Any]:

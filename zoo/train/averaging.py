@@ -7,6 +7,8 @@ from typing import Any
 import keras
 from keras import ops
 
+from zoo.model import freezing
+from zoo.plan import Plan
 from zoo.recipe.weights import Lookahead
 from zoo.train.observers import Observer, Values
 
@@ -54,29 +56,56 @@ class LookaheadWeights(Observer):
     Args:
         config: the recipe's `train.lookahead`.
         model: its weights as they are now are the first slow ones.
+        planned: its plan. Frozen weights are not blended, nor are statistics of frozen layers.
         steps_per_update: more than one where gradients are accumulated.
     """
 
     changes_values = True
 
-    def __init__(self, config: Lookahead, model: keras.Model, steps_per_update: int = 1) -> None:
+    def __init__(
+        self, config: Lookahead, model: keras.Model, planned: Plan, steps_per_update: int = 1
+    ) -> None:
         self.every = config.every * steps_per_update
         self.decay = config.decay**config.every
         self.power = config.power
-        others = model.non_trainable_variables
-        self._running = [
-            index
-            for index, variable in enumerate(others)
-            if variable.path.endswith(("moving_mean", "moving_variance"))
-        ]
-        self.fast = [*model.trainable_variables, *(others[index] for index in self._running)]
-        self._slow: Values | None = None  # Newer than the variables.
+        with freezing.all_thawed(model, planned):
+            blended = [
+                *model.trainable_variables,
+                *filter(_is_running, model.non_trainable_variables),
+            ]
         self.state_variables = [
             keras.Variable(
                 ops.copy(variable), trainable=False, dtype=variable.dtype, name=f"slow_{number}"
             )
-            for number, variable in enumerate(self.fast)
+            for number, variable in enumerate(blended)
         ]
+        self._slow_of = {
+            id(variable): slow for variable, slow in zip(blended, self.state_variables, strict=True)
+        }
+        self._optimizer: Any = self  # None of a model's.
+        self._arrange(model)
+
+    def _arrange(self, model: keras.Model) -> None:
+        """Finds the variables that are trained now; another optimizer trains others."""
+        optimizer = getattr(model, "optimizer", None)
+        if optimizer is self._optimizer:
+            return
+        self._optimizer = optimizer
+        frozen = {
+            id(variable)
+            for layer in freezing.flat_layers(model)
+            if not layer.trainable
+            for variable in layer.variables
+        }
+        others = model.non_trainable_variables
+        self._running = [
+            index
+            for index, variable in enumerate(others)
+            if _is_running(variable) and id(variable) not in frozen
+        ]
+        self.fast = [*model.trainable_variables, *(others[index] for index in self._running)]
+        self.slow = [self._slow_of[id(variable)] for variable in self.fast]
+        self._slow: Values | None = None  # Newer than the variables.
         self._mix = self._compiled()
 
     def next_change(self, step: int) -> int:
@@ -95,7 +124,7 @@ class LookaheadWeights(Observer):
 
     def changed(self, step: int, trained: Values, others: Values) -> tuple[Values, Values]:
         """Blends values; the slow weights stay arrays until somebody looks."""
-        slow = self._slow or [variable.value for variable in self.state_variables]
+        slow = self._slow or [variable.value for variable in self.slow]
         fast = [*trained, *(others[index] for index in self._running)]
         share = ops.convert_to_tensor(self._share(step), "float32")
         self._slow, fast = self._mix(share, slow, fast)
@@ -107,13 +136,14 @@ class LookaheadWeights(Observer):
     def on_epoch_begin(self, epoch: int) -> None:
         """Forgets the arrays: a saved state may be loaded into the variables now."""
         self._slow = None
+        self._arrange(self.model)
 
     def after_stop(self) -> None:
         """Puts the slow weights into the variables, from which they are saved."""
         self._store()
 
     def _store(self) -> None:
-        for variable, value in zip(self.state_variables, self._slow or (), strict=False):
+        for variable, value in zip(self.slow, self._slow or (), strict=False):
             variable.assign(value)
         self._slow = None
 
@@ -132,7 +162,7 @@ class LookaheadWeights(Observer):
         return jax.jit(_mixed)
 
     def _in_place(self, share: Any) -> None:
-        for slow, fast in zip(self.state_variables, self.fast, strict=True):
+        for slow, fast in zip(self.slow, self.fast, strict=True):
             slow_share = ops.cast(share, slow.dtype)
             slow.assign(slow_share * slow + (1 - slow_share) * fast)
             fast.assign(slow)
@@ -142,11 +172,16 @@ class LookaheadWeights(Observer):
         if keras.backend.backend() == "tensorflow":
             self._mix(tensor)
             return
-        groups = (self.state_variables, self.fast)
+        groups = (self.slow, self.fast)
         mixed = self._mix(tensor, *([variable.value for variable in group] for group in groups))
         for variables, values in zip(groups, mixed, strict=True):
             for variable, value in zip(variables, values, strict=True):
                 variable.assign(value)
+
+
+def _is_running(variable: Any) -> bool:
+    """Whether a variable is a running statistic of batch norm."""
+    return bool(variable.path.endswith(("moving_mean", "moving_variance")))
 
 
 def _mixed(share: Any, slow: list[Any], fast: list[Any]) -> tuple[list[Any], list[Any]]:

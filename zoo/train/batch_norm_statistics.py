@@ -10,6 +10,7 @@ import numpy as np
 
 from zoo import backend
 from zoo.batches import Batches
+from zoo.model import freezing
 from zoo.train.observers import Observer
 
 
@@ -28,6 +29,7 @@ class BatchNormStatistics(Observer):
     def __init__(self, batches: Batches, count: int) -> None:
         self.batches = batches
         self.count = count
+        self._traced_for: Any = None
 
     def on_validation_begin(self) -> None:
         """Runs the last training batches through the model."""
@@ -35,9 +37,15 @@ class BatchNormStatistics(Observer):
         steps = range(max(step - self.count, 0), step)
         reestimate(self.model, (self.batches(step)[0] for step in steps), self._forward)
 
+    def on_epoch_begin(self, epoch: int) -> None:
+        """Forgets the traced model if layers were unfrozen: they learn statistics again."""
+        if self._traced_for is not self.model.optimizer:
+            self._traced_for = self.model.optimizer
+            vars(self).pop("_forward", None)
+
     @cached_property
     def _forward(self) -> Any:
-        """The model in training mode, traced once a run."""
+        """The model in training mode, traced once a run, and again if layers are unfrozen."""
         return training_mode(self.model)
 
 
@@ -60,7 +68,7 @@ def training_mode(model: keras.Model) -> Any:
 def reestimate(model: keras.Model, images: Any, forward: Any = None) -> None:
     """Sets batch norm's moving mean and variance to those over all pixels of the batches.
 
-    Everything else in the model stays as it is, random seeds too.
+    Everything else in the model stays as it is, random seeds and frozen layers too.
 
     Args:
         model: built.
@@ -68,7 +76,11 @@ def reestimate(model: keras.Model, images: Any, forward: Any = None) -> None:
             none, nothing is changed.
         forward: the model in training mode, as `training_mode` makes it; None: it is made here.
     """
-    layers = [layer for layer in model.layers if isinstance(layer, keras.layers.BatchNormalization)]
+    layers = [
+        layer
+        for layer in freezing.flat_layers(model)
+        if isinstance(layer, keras.layers.BatchNormalization) and layer.trainable
+    ]
     forward = forward or training_mode(model)
     others = [v for v in model.non_trainable_variables if not _moving(v, layers)]
     values = [backend.to_numpy(variable) for variable in others]

@@ -6,6 +6,7 @@ Shared by a training with a run folder and by the trials of a search, so that bo
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 import keras
@@ -14,7 +15,7 @@ from zoo import backend, losses, optimize
 from zoo.batches import Batches, EvaluationBatches, training_dataset
 from zoo.data.normalise import Normalisation
 from zoo.data.splits import Splits
-from zoo.model import builder
+from zoo.model import builder, freezing
 from zoo.plan import Plan
 from zoo.recipe import Recipe
 from zoo.recipe.monitors import lower_is_better
@@ -27,6 +28,7 @@ from zoo.train.loop.device_data import DeviceData
 from zoo.train.loop.device_loop import DeviceLoop
 from zoo.train.loop.device_validation import DeviceValidation
 from zoo.train.observers import Observer
+from zoo.train.unfreezing import Unfreezing
 
 
 def training_batches(recipe: Recipe, data: Splits) -> Batches:
@@ -48,7 +50,7 @@ def training_batches(recipe: Recipe, data: Splits) -> Batches:
 
 
 def compiled(
-    recipe: Recipe, planned: Plan, scaling: Normalisation, steps_per_epoch: int
+    recipe: Recipe, planned: Plan, scaling: Normalisation, steps_per_epoch: int, epochs: int = 0
 ) -> keras.Model:
     """A recipe's model with its optimizer, loss and metrics.
 
@@ -59,19 +61,37 @@ def compiled(
         planned: the recipe's plan.
         scaling: normalisation of the images.
         steps_per_epoch: steps of an epoch, which schedules are laid over.
+        epochs: epochs made, after which layers may have been unfrozen.
 
     Raises:
         RecipeError: an epoch has too few steps to accumulate gradients over.
     """
     config = recipe.train
     model = builder.build(recipe, planned.num_classes, scaling, planned)
+    freezing.set_trainable(model, planned, epochs)
     model.compile(
-        optimizer=optimize.optimizer(recipe, model, steps_per_epoch),
+        optimizer=optimizer(recipe, planned, steps_per_epoch, model, epochs),
         loss=losses.make_loss(config.loss, "float64" if config.dtype_policy == "float64" else None),
         metrics=[losses.Accuracy()],
         jit_compile=_jit(recipe),
     )
     return model
+
+
+def optimizer(
+    recipe: Recipe, planned: Plan, steps_per_epoch: int, model: keras.Model, epochs: int
+) -> Any:
+    """The optimizer of a recipe after so many epochs; see `compiled`.
+
+    Args:
+        recipe: resolved.
+        planned: the recipe's plan.
+        steps_per_epoch: steps of an epoch.
+        model: its layers trainable as they are then.
+        epochs: epochs made.
+    """
+    late = freezing.late_variables(model, planned, epochs)
+    return optimize.optimizer(recipe, model, steps_per_epoch, late)
 
 
 def create_metrics(model: keras.Model, batch: tuple[Any, ...]) -> None:
@@ -115,6 +135,7 @@ def observers(
     data: Splits,
     batches: Batches,
     model: keras.Model,
+    planned: Plan,
     watching: Sequence[Observer],
     last: Sequence[Observer] = (),
 ) -> list[Observer]:
@@ -129,19 +150,24 @@ def observers(
         data: its splits.
         batches: training batches.
         model: compiled.
+        planned: the recipe's plan.
         watching: observers that change nothing: records, best epoch, checks, a trial's rungs.
         last: observers to be told after all others: progress, checkpoints.
     """
     config = recipe.train
     floor = weighted_uniform_loss(recipe, data, batches)
     ordered: list[Observer] = [AveragedWeights()] if config.ema else []
+    if freezing.thaw_epochs(planned):
+        # After the averages, which are put back first; before all who look at trained variables.
+        make = partial(optimizer, recipe, planned, batches.steps_per_epoch)
+        ordered.append(Unfreezing(planned, make))
     ordered.append(DivergenceGuard(config.abort_above, floor, batches.relative_weight))
     if config.batch_norm_batches:
         ordered.append(BatchNormStatistics(batches, config.batch_norm_batches))
     ordered += watching
     if config.lookahead:
         steps_per_update = config.gradient_accumulation_steps or 1
-        ordered.append(LookaheadWeights(config.lookahead, model, steps_per_update))
+        ordered.append(LookaheadWeights(config.lookahead, model, planned, steps_per_update))
     return [*ordered, *last]
 
 

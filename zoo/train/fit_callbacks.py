@@ -93,6 +93,7 @@ class FitCallbacks(keras.callbacks.CallbackList):
         self.device_validation: DeviceValidation | None = None
         self.observers = Observers(observers, counter)
         self.observers.attach(model)
+        self._optimizer = getattr(model, "optimizer", None)
         self.counter = counter
         self.losses = losses
         self.validated = validated
@@ -122,6 +123,10 @@ class FitCallbacks(keras.callbacks.CallbackList):
             self.losses.begin_epoch()
         super().on_epoch_begin(epoch, logs)
         self.observers.tell("on_epoch_begin", epoch)
+        if self._optimizer is not self.observers.model.optimizer:
+            self._optimizer = self.observers.model.optimizer
+            if self.device_loop is None:  # The device loop sees it by itself.
+                self.observers.model.make_train_function(force=True)
         self._after_stop()
 
     def steps_to_stop(self) -> int:

@@ -149,8 +149,10 @@ class Training:
         self.settings.print_line(f"{keras.backend.backend()} on {backend.device()}; {self.loop}")
         try:
             with Signals() as signals:
+                steps = self.batches.steps_per_epoch
+                epochs = int(saved[0].get("step", 0)) // steps if saved else 0
                 self.model = components.compiled(
-                    self.recipe, self.plan, self.scaling, self.batches.steps_per_epoch
+                    self.recipe, self.plan, self.scaling, steps, epochs
                 )
                 self.validated = ValidationMetrics(self.model, self.data.validation, self.recipe)
                 if saved is None:
@@ -216,7 +218,9 @@ class Training:
             model_file.check(self.run.model_file, self.plan, layers)
         best = BestModel(self.run, config.monitor, lambda: self.validated.never_predicted)
         watching: list[Observer] = [metrics, best, *([checks] if checks else [])]
-        observers = components.observers(self.recipe, self.data, self.batches, self.model, watching)
+        observers = components.observers(
+            self.recipe, self.data, self.batches, self.model, self.plan, watching
+        )
         callbacks = [*components.keras_callbacks(self.recipe), *self.settings.callbacks]
         if self.settings.tensorboard:
             callbacks.append(keras.callbacks.TensorBoard(str(self.run.tensorboard_folder)))

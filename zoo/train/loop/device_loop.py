@@ -59,12 +59,16 @@ class DeviceLoop:
         self._began = 0.0
         self._seconds_per_step: float | None = None
         self._programs: dict[Any, Any] = {}
+        # Of an optimizer that took the place of the one that the training began with.
+        self._later_program: Any = None
+        self._optimizer = model.optimizer
         self._backlog = Backlog(MOST_UNDERWAY if images.streamed else None)
 
     @property
     def compile_seconds(self) -> float:
         """Seconds spent on tracing and compiling so far."""
-        return float(sum(program.compile_seconds for program in self._programs.values()))
+        programs_made = [*self._programs.values(), self._later_program]
+        return float(sum(each.compile_seconds for each in programs_made if each is not None))
 
     def begin(
         self,
@@ -98,15 +102,24 @@ class DeviceLoop:
         weights = () if batches.class_weights is None else tuple(batches.class_weights.tolist())
         key = (repr(batches.augment), weights, batches.num_classes)
         if key not in self._programs:  # A program contains these as constants.
-            self._programs[key] = programs.make(
-                self.model, self._batch, training=True, streamed=self.images.streamed
-            )
-        self._program = self._programs[key]
+            self._programs[key] = self._make_program()
+        self._program, self._later_program = self._programs[key], None
+        self._optimizer = self.model.optimizer
         if keras.backend.backend() == "jax":
             self.model.train_function = self._jax_function
         else:
             self.model.train_function = self._tensorflow_function
         return (batch for batch in itertools.repeat(batches(0)))  # Keras takes generators alone.
+
+    def _make_program(self) -> Any:
+        return programs.make(self.model, self._batch, training=True, streamed=self.images.streamed)
+
+    def _follow_optimizer(self) -> None:
+        """Makes the program anew if the model has another optimizer, for other variables."""
+        if self.model.optimizer is not self._optimizer:
+            self._optimizer = self.model.optimizer
+            self._program = self._later_program = self._make_program()
+            self._takes, self._seconds_per_step = 0, None
 
     def end(self) -> None:
         """Gives Keras its own train function back."""
@@ -156,6 +169,7 @@ class DeviceLoop:
 
         The device trains on one list while the next is gathered.
         """
+        self._follow_optimizer()
         if not self._untaken:
             self._began = time.perf_counter()
         steps = min(self._steps_to_stop(), max(1, self._steps_in_time() - self._untaken))
