@@ -5,6 +5,8 @@ They are set once, before the first step. A resumed run has them in its state.
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 import keras
 import numpy as np
 
@@ -15,6 +17,7 @@ from zoo.plan import Layer, Plan, plan
 from zoo.plan.options import KernelOptions, WhitenOptions
 from zoo.recipe import Recipe
 
+HEAD = "logits"
 LSUV_IMAGES = 256
 LSUV_MAX_ROUNDS = 10
 LSUV_TOLERANCE = 0.1
@@ -22,7 +25,11 @@ PATCH_ROWS = 2**17  # Number of patches multiplied at once.
 
 
 def initialise(
-    model: keras.Model, recipe: Recipe, train: Split, planned: Plan | None = None
+    model: keras.Model,
+    recipe: Recipe,
+    train: Split,
+    planned: Plan | None = None,
+    loaded: Collection[str] = (),
 ) -> list[str]:
     """Sets the weights that the recipe takes from the training images.
 
@@ -31,15 +38,16 @@ def initialise(
         recipe: resolved.
         train: the training split; nothing of validation or test may reach the network.
         planned: the plan that the model was built from, where the caller has it.
+        loaded: layers with trained weights, which stay as they are.
 
     Returns:
         A sentence for each layer that could not be set as asked for.
     """
     layers = (planned or plan(recipe, model.output_shape[-1])).layers
     for layer in layers:
-        if isinstance(layer.options, WhitenOptions):
+        if isinstance(layer.options, WhitenOptions) and layer.name not in loaded:
             _whiten(model, layer.name, layer.options, layer.inputs[0], recipe, train)
-    if recipe.model.head.bias_initializer.word == "class_priors":
+    if recipe.model.head.bias_initializer.word == "class_priors" and HEAD not in loaded:
         _class_priors(model, recipe, train)
     scaled = [
         layer
@@ -47,6 +55,7 @@ def initialise(
         if isinstance(layer.options, KernelOptions)
         and layer.options.kernel_initializer.word == "lsuv"
         and not layer.norm_follows
+        and layer.name not in loaded
     ]
     return _lsuv(model, scaled, recipe, train) if scaled else []
 
@@ -117,7 +126,7 @@ def _class_priors(model: keras.Model, recipe: Recipe, train: Split) -> None:
         # A class that the loss ignores has a share, too, if a small one: ln 0 is no bias.
         counts = np.maximum(counts * weights, 1e-3)
     priors = np.log(counts / (counts.sum() if weights is not None else len(train.labels)))
-    model.get_layer("logits").bias.assign(priors / recipe.model.head.scale)
+    model.get_layer(HEAD).bias.assign(priors / recipe.model.head.scale)
 
 
 def _lsuv(model: keras.Model, layers: list[Layer], recipe: Recipe, train: Split) -> list[str]:

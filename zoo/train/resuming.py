@@ -15,11 +15,15 @@ import keras
 
 from zoo import recipe as recipes
 from zoo.artifact.trained_run import require_same_classes
+from zoo.artifact.warm_start import warm_start
 from zoo.data.load import load as load_data
-from zoo.data.normalise import normalisation
+from zoo.data.normalise import Normalisation, normalisation
+from zoo.data.splits import Splits
 from zoo.errors import DataError, RunError
 from zoo.load import require_source_alone
+from zoo.plan import plan
 from zoo.progress import progress_bar
+from zoo.recipe import Recipe
 from zoo.rundir import Run
 from zoo.train import checkpoint, extension, run_metadata
 from zoo.train.loop.choose import begun, choose
@@ -91,7 +95,7 @@ def _resumed(
         )
     with progress_bar(settings.console) as report:
         data = load_data(recipe, progress=report)
-        scaling = normalisation(recipe.data.preprocess, data.train)
+        scaling = _scaling(recipe, data, info)
     if data.fingerprint != info["data"]["fingerprint"]:
         raise DataError(
             f"{run}: the data changed since it began. Expected fingerprint "
@@ -110,4 +114,14 @@ def _resumed(
     run.update(
         status="running", host=socket.gethostname(), pid=os.getpid(), **recorded_flags(settings)
     )
-    return Training(run, recipe, data, scaling, settings, loop).go(saved)
+    warm = None
+    if saved is None:  # Else the state holds all weights, and nobody needs the file any more.
+        warm = warm_start(recipe, plan(recipe, len(data.class_names)))
+    return Training(run, recipe, data, scaling, settings, loop, warm).go(saved)
+
+
+def _scaling(recipe: Recipe, data: Splits, info: dict[str, Any]) -> Normalisation:
+    """The normalisation that the run began with: with trained weights, it may be theirs."""
+    if "warm_start" in info:
+        return Normalisation.from_json(info["normalisation"])
+    return normalisation(recipe.data.preprocess, data.train)

@@ -16,12 +16,14 @@ import keras
 from zoo import backend, optimize
 from zoo import recipe as recipes
 from zoo.artifact import model_file
+from zoo.artifact.warm_start import WarmStart, absolute, frozen_lines, warm_start
 from zoo.batches import EvaluationBatches
 from zoo.data.load import load as load_data
 from zoo.data.normalise import Normalisation, normalisation
 from zoo.data.splits import Splits
 from zoo.errors import DamagedFile, Diverged, EnvironmentFault, StorageFault
-from zoo.model import data_dependent_init, unbuilt
+from zoo.model import unbuilt
+from zoo.model.start import scaling_of, set_start
 from zoo.plan import plan
 from zoo.plan.capacity import require_memory
 from zoo.progress import progress_bar
@@ -79,7 +81,7 @@ def train(
     prepare_keras(recipe)
     with progress_bar(settings.console) as report:
         data = load_data(recipe, progress=report)
-        scaling = normalisation(recipe.data.preprocess, data.train)
+        own_scaling = normalisation(recipe.data.preprocess, data.train)
     # The run's recipe holds the range that was measured, so that all that comes later uses it.
     recipe = with_value_range(recipe, data.value_range)
     recipe, line = with_monitor(recipe, data.train)
@@ -90,17 +92,23 @@ def train(
     class_weights(recipe, data)
     steps_per_epoch = components.training_batches(recipe, data).steps_per_epoch
     optimize.require_updates(recipe, steps_per_epoch)
+    warm = warm_start(recipe, plan(recipe, len(data.class_names)))
+    scaling, scaling_notes = scaling_of(own_scaling, warm)
+    recipe = absolute(recipe, warm) if warm else recipe
     loop = choose(recipe, data)
     run = Run.create(out, recipe.name)
     with run.locked():
         known = run_metadata.at_start(recipe, data, scaling, loop)
+        known |= {"warm_start": warm.as_json()} if warm else {}
         try:
             write_text(run.recipe_file, recipes.dump(recipe))
             run.update(status="running", **known, **recorded_flags(settings))
         except StorageFault as error:
             run.remove()
             raise error.adding("Nothing was trained yet.") from error
-        return Training(run, recipe, data, scaling, settings, loop).go(None)
+        training = Training(run, recipe, data, scaling, settings, loop, warm)
+        training.notes += scaling_notes
+        return training.go(None)
 
 
 def recorded_flags(settings: TrainingSettings) -> dict[str, Any]:
@@ -132,8 +140,11 @@ class Training:
         scaling: Normalisation,
         settings: TrainingSettings,
         loop: LoopChoice,
+        warm: WarmStart | None = None,
     ) -> None:
         self.run = run
+        self.warm = warm
+        self.notes: list[str] = []
         self.loop = loop
         self.recipe = recipe
         self.data = data
@@ -145,7 +156,9 @@ class Training:
 
     def go(self, saved: Saved | None) -> Run:
         """Trains from the saved state, or from the start, to the end."""
-        self._print_notes([*self.data.notes, *self._warnings()])
+        self._print_notes([*self.data.notes, *self.notes, *self._warnings()])
+        for line in self._start_lines(saved):
+            self.settings.print_line(line)
         self.settings.print_line(f"{keras.backend.backend()} on {backend.device()}; {self.loop}")
         try:
             with Signals() as signals:
@@ -156,8 +169,8 @@ class Training:
                 )
                 self.validated = ValidationMetrics(self.model, self.data.validation, self.recipe)
                 if saved is None:
-                    notes = data_dependent_init.initialise(
-                        self.model, self.recipe, self.data.train, self.plan
+                    notes = set_start(
+                        self.model, self.recipe, self.data.train, self.plan, self.warm
                     )
                     self._print_notes(notes)
                 self._fit(saved, signals)
@@ -172,10 +185,18 @@ class Training:
         for note in notes:
             self.settings.print_note(note)
 
+    def _start_lines(self, saved: Saved | None) -> list[str]:
+        """Returns what is taken over of trained weights, and what is frozen."""
+        if self.warm is None or saved is not None:
+            return frozen_lines(self.plan)
+        return self.warm.lines()
+
     def _warnings(self) -> list[str]:
         """Returns warnings about this recipe combined with these data."""
-        changes = label_changes(self.recipe, self.data.class_names, self.data.image_shape[-1])
-        return [*changes, *self._batch_warnings()]
+        names, shape = self.data.class_names, self.data.image_shape
+        changes = label_changes(self.recipe, names, shape[-1])
+        differences = self.warm.notes(names, shape) if self.warm else []
+        return [*changes, *differences, *self._batch_warnings()]
 
     def _batch_warnings(self) -> list[str]:
         """Returns warnings about batches that are too large or too small."""
