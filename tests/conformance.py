@@ -13,7 +13,8 @@ import yaml
 from tests.runs import UNIT, weights
 from zoo import backend, losses, optimize
 from zoo.model.builder import agrees, build
-from zoo.plan import plan
+from zoo.plan import Plan, plan
+from zoo.plan.weight_shapes import weight_shapes
 from zoo.recipe import Recipe, words
 
 POLICIES = ("float32", "mixed_bfloat16", "mixed_float16", "float64")
@@ -32,11 +33,19 @@ def require_agreement(recipe: Recipe, classes: int) -> keras.Model:
     model, planned = built(recipe, classes), plan(recipe, classes)
     assert agrees(model, planned) == []
     assert model.count_params() == planned.parameters
+    require_weight_shapes(model, planned)
     trained = [path for layer in planned.layers for path in layer.trained_paths]
     assert sorted(trained) == sorted(variable.path for variable in model.trainable_variables)
     assert model.output_shape == (None, classes)
     assert not any(isinstance(layer, keras.layers.Lambda) for layer in model.layers)
     return model
+
+
+def require_weight_shapes(model: keras.Model, planned: Plan) -> None:
+    """Checks that the plan knows the shapes of all weights, in Keras's order."""
+    for name, shapes in weight_shapes(planned.layers).items():
+        built_shapes = tuple(tuple(variable.shape) for variable in model.get_layer(name).weights)
+        assert shapes in (None, built_shapes), name
 
 
 def require_conformance(tmp_path: Path, recipe: Recipe, eager: bool = False) -> None:

@@ -119,8 +119,8 @@ class Template:
 
     Attributes:
         recipe: without such values, resolved.
-        data: of the recipe as given, overrides made, with absolute paths of its source: a search
-            may be resumed from another folder.
+        data: of the recipe as given, overrides made, with absolute paths of its source and of
+            trained weights: a search may be resumed from another folder.
         moved: the override that says where its images are, with absolute paths, if one does.
     """
 
@@ -139,6 +139,11 @@ class Template:
         self.moved = [f"data.source={json.dumps(source)}"] if is_moved else []
         data = {**draft.data.get("data", {}), "source": source}
         self.data: dict[str, Any] = {**draft.data, "data": data}
+        weights = self.recipe.model.weights
+        if weights is not None and weights.source is not None:
+            model = self.data["model"]
+            placed = {**model["weights"], "from": weights.source}
+            self.data["model"] = {**model, "weights": placed}
 
     def dump(self, values: Mapping[str, Any] | None = None) -> str:
         """The recipe as it was given, overrides made, as YAML; with values at their paths."""

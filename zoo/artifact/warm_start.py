@@ -204,4 +204,3 @@ def _shown(names: Sequence[str]) -> str:
         return ", ".join(names)
     most = MAX_NAMES - 1
     return f"{', '.join(names[:most])} and {len(names) - most:,} more"
-

@@ -96,7 +96,7 @@ def scaling_of(own: Normalisation, warm: WarmStart | None) -> tuple[Normalisatio
         ]
     if not _is_same_kind(own, there, warm.stored.preprocess):
         known = warm.stored.preprocess
-        expected = f"preprocess: {known}" if known else f"preprocess as it was then"
+        expected = f"preprocess: {known}" if known else "preprocess as it was then"
         message = (
             f"{own.kind}; the weights were trained with {_described(there, known)}, so that their "
             f"layers would see other inputs. Write {expected}, or put {NORMALISE} in "

@@ -7,7 +7,7 @@ joins late would be several times too large.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import keras
@@ -37,7 +37,7 @@ class LateStart(keras.optimizers.Optimizer):
         super().__init__(*arguments, **options)
         self.late = dict(late)
         self.joined: dict[int, Any] = {}
-        self._updated: Any = None
+        self._updated: int | None = None  # `joined` of the variable that is being updated.
 
     def build(self, variables: list[Any]) -> None:
         """Builds the update rule, then the counts."""
@@ -48,20 +48,23 @@ class LateStart(keras.optimizers.Optimizer):
             epochs: self.add_variable((), dtype="int32", name=f"joined_{epochs}")
             for epochs in self.late
         }
+        self._joined_of = tuple(self._since(variable.path) for variable in variables)
+
+    def _since(self, path: str) -> int | None:
+        return next((epochs for epochs, paths in self.late.items() if path in paths), None)
 
     @property
     def iterations(self) -> Any:
         """Updates so far: of all, or of the variable that is being updated."""
         count = super().iterations
-        path = getattr(self, "_updated", None)
-        for epochs, paths in self.late.items() if path is not None else ():
-            if path in paths:
-                return count - ops.cast(self.joined[epochs], count.dtype)
-        return count
+        epochs = getattr(self, "_updated", None)
+        if epochs is None:
+            return count
+        return count - ops.cast(self.joined[epochs], count.dtype)
 
     def update_step(self, gradient: Any, variable: Any, learning_rate: Any) -> None:
         """Updates a variable by its own count."""
-        self._updated = variable.path
+        self._updated = self._joined_of[self._get_variable_index(variable)]
         try:
             super().update_step(gradient, variable, learning_rate)
         finally:
@@ -77,27 +80,36 @@ def carry_over(old: Any, new: Any, epochs: int) -> None:
         epochs: epochs made.
     """
     for old_part, new_part in zip(_parts(old), _parts(new), strict=True):
-        values = {_name(variable): variable for variable in old_part}
-        if len(values) != len(old_part):
-            raise ValueError(f"{type(old).__name__} has two variables of one name")
-        for variable in new_part:
-            if _name(variable) in values:
-                variable.assign(backend.to_numpy(values[_name(variable)]))
+        values = _slots(old_part)
+        for key, variable in _slots(new_part).items():
+            if key in values:
+                variable.assign(backend.to_numpy(values[key]))
     inner = getattr(new, "inner_optimizer", new)
     before = getattr(old, "inner_optimizer", old)
     inner.joined[epochs].assign(int(backend.to_numpy(before.iterations)))
 
 
-def _parts(optimizer: Any) -> Iterator[list[Any]]:
-    """The variables of an optimizer, and of the one inside of it, if there is one."""
+def _parts(optimizer: Any) -> list[Any]:
+    """An optimizer and the one inside of it, if there is one."""
     inner = getattr(optimizer, "inner_optimizer", None)
-    of_inner = [] if inner is None else inner.variables
-    known = {id(variable) for variable in of_inner}
-    yield [variable for variable in optimizer.variables if id(variable) not in known]
-    yield list(of_inner)
+    return [optimizer] if inner is None else [optimizer, inner]
 
 
-def _name(variable: Any) -> str:
-    """The name of a variable without that of the optimizer, which Keras numbers."""
-    first, slash, rest = variable.path.partition("/")
-    return str(rest if slash else first)
+def _slots(optimizer: Any) -> dict[tuple[str, str], keras.Variable]:
+    """The variables of an optimizer by the attribute that holds them, and what they belong to.
+
+    Names would not do: Adafactor gives several variables the same name, and Nadam one a number.
+    """
+    trained = getattr(optimizer, "_trainable_variables", [])
+    slots: dict[tuple[str, str], Any] = {}
+    for attribute, value in vars(optimizer).items():
+        if attribute in ("_variables", "_trainable_variables", "inner_optimizer"):
+            continue
+        if isinstance(value, dict):
+            slots |= {(attribute, str(key)): each for key, each in value.items()}
+        elif isinstance(value, list | tuple) and len(value) == len(trained):
+            pairs = zip(trained, value, strict=True)
+            slots |= {(attribute, variable.path): each for variable, each in pairs}
+        else:
+            slots[attribute, ""] = value
+    return {key: each for key, each in slots.items() if isinstance(each, keras.Variable)}

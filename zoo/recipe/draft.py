@@ -13,8 +13,9 @@ from pydantic import ValidationError
 from zoo.errors import Problem, RecipeError, UsageError
 from zoo.recipe import extends, presets, space, warmup
 from zoo.recipe.blocks import Expansion, Origin, expand
+from zoo.recipe.network import Network
 from zoo.recipe.overrides import fault, parse_path, put
-from zoo.recipe.places import KEYS, place
+from zoo.recipe.places import KEYS, place, place_path
 from zoo.recipe.problems import explain
 from zoo.recipe.resolve import resolved, written_size
 from zoo.recipe.schema import Recipe
@@ -261,7 +262,8 @@ class Draft:
             self.add((), f"holds too much text. Expected at most {MAX_BYTES // 16:,} characters.")
 
     def _placed(self, recipe: Recipe) -> Recipe:
-        """The recipe with the absolute path of its source."""
+        """The recipe with the absolute paths of its source and of trained weights."""
+        recipe = recipe.model_copy(update={"model": self._with_weights_placed(recipe.model)})
         source = recipe.data.source
         key = ("data", "source", source.word, KEYS.get(source.word, ""))
         typed = any(key[: len(at)] == at for at in self.origins)
@@ -272,6 +274,19 @@ class Draft:
             self.notes.append(f"{dotted(placed.key)}: {placed.note}")
         data = recipe.data.model_copy(update={"source": placed.source})
         return recipe.model_copy(update={"data": data})
+
+    def _with_weights_placed(self, model: Network) -> Network:
+        """The network with the absolute path of the weights that it starts from."""
+        weights, key = model.weights, ("model", "weights", "from")
+        if weights is None or weights.source is None:
+            return model
+        typed = any(key[: len(at)] == at for at in self.origins)
+        placed = place_path(weights.source, self.document.file, typed=typed)
+        if placed.fault:
+            self.add(key, placed.fault)
+        if placed.note:
+            self.notes.append(f"{dotted(key)}: {placed.note}")
+        return model.model_copy(update={"weights": weights.with_source(placed.path)})
 
     def _add_from_reader(self, problem: Problem) -> None:
         self.problems.append(problem)

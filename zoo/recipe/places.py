@@ -1,4 +1,4 @@
-"""Where a relative path of `data.source` leads: to the recipe's folder, or the working directory.
+"""Where a relative path of a recipe leads: to the recipe's folder, or the working directory.
 
 A path in a file is meant from that file: first the recipe's folder, then the working directory. A
 path on the command line is meant from where it is typed: first the working directory. Whichever of
@@ -33,6 +33,41 @@ class Placed:
     fault: str | None = None
 
 
+@dataclass(frozen=True)
+class PlacedPath:
+    """A path made absolute.
+
+    Attributes:
+        path: the absolute path.
+        note: see `Placed`.
+        fault: see `Placed`.
+    """
+
+    path: str
+    note: str | None = None
+    fault: str | None = None
+
+
+def place_path(path: str, file: str | None, *, typed: bool) -> PlacedPath:
+    """Makes a path absolute.
+
+    Args:
+        path: of a file or a folder.
+        file: see `place`.
+        typed: see `place`.
+    """
+    absolute, note = _located(path, file, typed=typed)
+    try:
+        absolute.encode()
+    except UnicodeEncodeError:
+        fault = (
+            f"{quoted(absolute)} is not UTF-8, so that no recipe can name it; rename the folder, "
+            "or make a link to it"
+        )
+        return PlacedPath(path, fault=fault)
+    return PlacedPath(absolute, note)
+
+
 def place(source: Choice, file: str | None, *, typed: bool) -> Placed:
     """Makes the path of a source absolute.
 
@@ -45,18 +80,12 @@ def place(source: Choice, file: str | None, *, typed: bool) -> Placed:
     path = getattr(source.options, option) if option else None
     if option is None or path is None:
         return Placed(source)
-    absolute, note = _located(path, file, typed=typed)
-    options = source.options.model_copy(update={option: absolute})
+    placed = place_path(path, file, typed=typed)
     key = ("data", "source", source.word, option)
-    try:
-        absolute.encode()
-    except UnicodeEncodeError:
-        fault = (
-            f"{quoted(absolute)} is not UTF-8, so that no recipe can name it; rename the folder, "
-            "or make a link to it"
-        )
-        return Placed(source, key, fault=fault)
-    return Placed(source.model_copy(update={source.word: options}), key, note)
+    if placed.fault:
+        return Placed(source, key, fault=placed.fault)
+    options = source.options.model_copy(update={option: placed.path})
+    return Placed(source.model_copy(update={source.word: options}), key, placed.note)
 
 
 def _located(path: str, file: str | None, *, typed: bool) -> tuple[str, str | None]:

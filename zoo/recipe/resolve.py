@@ -10,7 +10,7 @@ from zoo.recipe.fields import Choice
 from zoo.recipe.kernel_stages import Initializer, KernelStage, Whiten
 from zoo.recipe.network import Defaults, Group, Residual, Stage
 from zoo.recipe.norms import NORMS, norm_follows_kernel
-from zoo.recipe.places import place
+from zoo.recipe.places import place, place_path
 from zoo.recipe.schema import Recipe
 from zoo.recipe.words import ACTIVATIONS, ORDER
 from zoo.recipe.yaml_reader import plain
@@ -42,7 +42,12 @@ def resolved(recipe: Recipe) -> Recipe:
         head = head.model_copy(update={"kernel_regularizer": defaults.kernel_regularizer})
     if head.kernel_initializer.word == "auto":
         head = head.model_copy(update={"kernel_initializer": fan_in_scaling(1.0)})
-    parts = {"defaults": defaults, "blocks": {}, "stack": stack, "head": head}
+    weights = recipe.model.weights
+    if weights and weights.source:
+        weights = weights.with_source(place_path(weights.source, None, typed=False).path)
+    parts = {
+        "defaults": defaults, "blocks": {}, "stack": stack, "head": head, "weights": weights,
+    }  # fmt: skip
     model = recipe.model.model_copy(update=parts)
     source = place(recipe.data.source, None, typed=False).source
     data = recipe.data.model_copy(update={"image_size": recipe.image_size, "source": source})

@@ -72,6 +72,16 @@ class Extension(Stored):
     recipe_hash_before: str
 
 
+class WarmStartInfo(Stored):
+    """`warm_start` of run.json: the trained weights that the run began with."""
+
+    origin: str = Field(alias="from")
+    sha256: str
+    class_names: list[str] = []
+    loaded: list[str]
+    new: list[str]
+
+
 class Flags(Stored):
     """`flags` of run.json: what `zoo train` was told to do at the end."""
 
@@ -110,6 +120,7 @@ class RunInfo(Stored):
     normalisation: NormalisationInfo | None = None
     value_range: Pair | None = None
     image_ranges: ImageRangesInfo | None = None
+    warm_start: WarmStartInfo | None = None
     flags: Flags | None = None
     extended: list[Extension] | None = None
     epochs: Count | None = None

@@ -122,6 +122,6 @@ def _resumed(
 
 def _scaling(recipe: Recipe, data: Splits, info: dict[str, Any]) -> Normalisation:
     """The normalisation that the run began with: with trained weights, it may be theirs."""
-    if "warm_start" in info:
+    if info.get("warm_start"):
         return Normalisation.from_json(info["normalisation"])
     return normalisation(recipe.data.preprocess, data.train)
