@@ -214,7 +214,8 @@ SHARED = (
     "tests/optimize/test_rules.py", "tests/optimize/test_mixins.py",
     "tests/train/test_live_checks.py", "tests/train/test_resume.py",
     "tests/train/loop/test_device_loop.py", "tests/train/loop/test_streamed.py",
-    "tests/model/test_jax_pooling.py",
+    "tests/model/test_jax_pooling.py", "tests/optimize/test_late_start.py",
+    "tests/train/test_unfreezing.py",
 )  # fmt: skip
 
 

@@ -98,7 +98,7 @@ def test_nothing_matches(trained: Run, tmp_path: Path) -> None:
 
 
 def test_frozen_and_new(trained: Run, tmp_path: Path) -> None:
-    stack = "model.stack=[{conv: {filters: 4}}, {conv: {filters: 4}}, global_pool]"
+    stack = "model.stack=[{conv: {filters: 4}}, {conv: {filters: 4}}, {global_pool: average}]"
     more = ("model.weights.exclude=[logits]", "model.weights.freeze=[conv2]")
     (fault,) = faults(tmp_path, trained.folder, stack, *more)
     assert "conv2, conv2_bn would be frozen and new, with random weights" in fault

@@ -49,12 +49,10 @@ def test_state_is_kept(tmp_path: Path, word: str) -> None:
 
 
 @pytest.mark.backend
-@pytest.mark.parametrize("word, policy", [("Adam", "float32"), ("Lamb", "mixed_float16")])
-def test_moments_of_late_variables_are_not_too_large(
-    tmp_path: Path, word: str, policy: str
-) -> None:
+@pytest.mark.parametrize("word", ["Adam", "Lamb"])
+def test_moments_of_late_variables_are_not_too_large(tmp_path: Path, word: str) -> None:
     """The first step of a variable is what it would have been in the first step of all."""
-    train = f"optimizer: {{{word}: {{learning_rate: 0.01}}}}, dtype_policy: {policy}"
+    train = f"optimizer: {{{word}: {{learning_rate: 0.01}}}}"
     net, fresh = Net(tmp_path, train), Net(tmp_path, train)
     net.optimizer = joined(net, "conv1", 40)
     start = backend.to_numpy(fresh.model.get_layer("conv1").kernel)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from pathlib import Path
 
 import pytest
@@ -100,3 +101,31 @@ def test_a_path_that_no_recipe_can_name(recipe: Path, monkeypatch: pytest.Monkey
     recipe.rename(Path(odd) / "recipe.yaml")
     with pytest.raises(RecipeError, match="is not UTF-8, so that no recipe can name it"):
         load("recipe.yaml")
+
+
+def test_trained_weights(recipe: Path, tmp_path: Path) -> None:
+    """A path in the recipe, one that was typed, and those of a search and of a run."""
+    (tmp_path / "home/old").mkdir()
+    (tmp_path / "here/pets").mkdir()
+    (tmp_path / "here/typed").mkdir()
+    text = recipe.read_text(encoding="utf-8")
+    assert text.count("\ntrain:") == 1
+    recipe.write_text(text.replace("\ntrain:", "\n  weights: {from: old}\ntrain:"))
+    notes: list[str] = []
+    loaded = load(str(recipe), say=notes.append)
+    (note,) = [note for note in notes if note.startswith("model.weights")]
+    home = tmp_path / "home/old"
+    assert note == f"model.weights.from: old is {home}, found from the recipe's folder"
+    assert loaded.model.weights is not None
+    assert loaded.model.weights.source == str(home)
+    typed = load(str(recipe), ["model.weights.from=typed"])
+    assert typed.model.weights is not None
+    assert typed.model.weights.source == str(tmp_path / "here/typed")
+    assert Template(str(recipe)).data["model"]["weights"]["from"] == str(home)
+    load(str(recipe), ["model.weights.from=nowhere"], say=notes.append)
+    assert any(re.match("model.weights.from: nowhere is neither .*here/nowhere", n) for n in notes)
+    run = tmp_path / "run.yaml"
+    run.write_text(dump(loaded), encoding="utf-8")
+    home.rmdir()  # A run's recipe has an absolute path, which need not be there any more.
+    again = reload(run)
+    assert again.model.weights == loaded.model.weights

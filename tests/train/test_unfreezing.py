@@ -16,8 +16,6 @@ from zoo.recipe import Recipe
 from zoo.rundir import Run
 from zoo.train import Settings, checkpoint, resume, train
 
-pytestmark = pytest.mark.backend
-
 
 def warm(folder: Path, source: Run | Path, *overrides: str, epoch: int | None = 2) -> Recipe:
     """The small recipe from the weights of a run of it, its first stage frozen at first."""
@@ -47,13 +45,19 @@ class Weights(keras.callbacks.Callback):
     "overrides",
     [
         ("train.lookahead={every: 2}", "train.batch_norm_batches=2"),
-        (
-            "train.loop=host",
-            "train.ema=0.9",
-            "train.gradient_accumulation_steps=2",
-            "train.batch_norm_batches=2",
+        pytest.param(
+            (
+                "train.loop=host",
+                "train.ema=0.9",
+                "train.gradient_accumulation_steps=2",
+                "train.batch_norm_batches=2",
+            ),
+            marks=pytest.mark.laws,
         ),
-        ("train.dtype_policy=mixed_float16", "train.optimizer={SGD: {weight_decay: 0.1}}"),
+        pytest.param(
+            ("train.dtype_policy=mixed_float16", "train.optimizer={SGD: {weight_decay: 0.1}}"),
+            marks=pytest.mark.laws,
+        ),
     ],
 )
 def test_frozen_layers_keep_their_bits(
@@ -81,7 +85,10 @@ def undisturbed(trained: Run, tmp_path_factory: pytest.TempPathFactory) -> dict[
     return final(train(warm(folder, trained), folder))
 
 
-@pytest.mark.parametrize("step", [5, 8])  # At the end of epoch 1, whose next one trains all; later.
+# At the end of epoch 1, after which all layers are trained; later.
+@pytest.mark.parametrize(
+    "step", [pytest.param(5, marks=pytest.mark.backend), pytest.param(8, marks=pytest.mark.laws)]
+)
 def test_resume(trained: Run, undisturbed: dict[str, Any], tmp_path: Path, step: int) -> None:
     """The file of the trained weights is needed no more."""
     source = Path(shutil.copytree(trained.folder, tmp_path / "source"))
@@ -94,6 +101,7 @@ def test_resume(trained: Run, undisturbed: dict[str, Any], tmp_path: Path, step:
     require_same(final(resume(run.folder)), undisturbed)
 
 
+@pytest.mark.laws
 def test_resume_before_the_first_state(trained: Run, tmp_path: Path) -> None:
     """A run that was killed before it saved anything starts from the weights again."""
     expected = train(warm(tmp_path, trained, epoch=None), tmp_path / "expected")
