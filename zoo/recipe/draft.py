@@ -281,7 +281,7 @@ class Draft:
         if weights is None or weights.source is None:
             return model
         typed = any(key[: len(at)] == at for at in self.origins)
-        placed = place_path(weights.source, self.document.file, typed=typed)
+        placed = place_path(weights.source, self.document.file_of(key), typed=typed)
         if placed.fault:
             self.add(key, placed.fault)
         if placed.note:
