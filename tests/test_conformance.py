@@ -35,7 +35,23 @@ STAGES: dict[str, Any] = {
     "depthwise_conv": {"depth_multiplier": 2, "repeat": 2},
     "separable_conv": {"filters": 4, "depth_multiplier": 2, "strides": 2, "repeat": 2},
     "whiten": {"kernel_size": 2},
-    "residual": {"stack": [{"conv": {"filters": 4, "strides": 2}}]},
+    "residual": {
+        "pre_activation": True,
+        "stochastic_depth": 0.5,
+        "stack": [{"conv": {"filters": 4, "strides": 2, "order": ["bn", "act", "conv"]}}],
+    },
+    "branches": {
+        "stacks": [
+            [],
+            [{"conv": {"filters": 4}}],
+            [{"branches": {"merge": "add", "stacks": [[{"conv": 3}], [{"conv": 3}]]}}],
+        ]
+    },
+    "squeeze_excite": {"ratio": 2, "min_units": 2},
+    "batch_norm": {},
+    "group_norm": {"groups": 3},
+    "layer_norm": {},
+    "activation": "tanh",
     "group": {"stack": [{"conv": {"filters": 4}}, {"dropout": 0.1}], "repeat": 2},
     "fc": {"units": 4, "repeat": 2},
     "pool": "max",
@@ -214,13 +230,70 @@ PLAIN = st.one_of(
     st.sampled_from([{"global_pool": "average"}, {"global_pool": "max"}, "flatten"]),
     st.sampled_from([{"dropout": 0.5}, {"spatial_dropout": 0.5}, {"alpha_dropout": 0.5}]),
     st.fixed_dictionaries({"kernel_size": PAIR}).map(lambda o: {"whiten": o}),
+    NORM.filter(lambda norm: "none" not in norm.values()),
+    st.sampled_from(list(words.ACTIVATIONS)).map(lambda word: {"activation": word}),
+    st.fixed_dictionaries(
+        {"ratio": st.sampled_from([1, 1.5, 4])},
+        optional={"min_units": st.integers(1, 3), "use_bias": st.booleans()},
+    ).map(lambda o: {"squeeze_excite": o}),
 )
 BLOCK = st.lists(PLAIN, min_size=1, max_size=2)
+# Stages that keep height and width, so that branches fit together.
+KEEPING = st.one_of(
+    normed(FILTERS, {**COMMON, "order": ORDERS, "kernel_size": PAIR}).map(lambda o: {"conv": o}),
+    st.sampled_from(
+        [
+            {"depthwise_conv": {}},
+            {"batch_norm": {}},
+            {"layer_norm": {}},
+            {"activation": "relu"},
+            {"activation": "prelu"},
+            {"squeeze_excite": {"ratio": 1.5, "min_units": 2}},
+            {"squeeze_excite": {"use_bias": False, "gate": "hard_sigmoid"}},
+            {"spatial_dropout": 0.5},
+            {"pool": {"max": {"pool_size": 3, "strides": 1, "padding": "same"}}},
+        ]
+    ),
+)
+KEPT = st.lists(KEEPING, min_size=1, max_size=2)
+JOINED = st.fixed_dictionaries(
+    {"stacks": st.lists(st.just([]) | KEPT, min_size=2, max_size=3)},
+    optional={"activation": st.sampled_from(list(words.ACTIVATIONS))},
+).map(lambda o: {"branches": o})
+ADDED = st.lists(
+    KEPT.map(lambda stack: [*stack, {"conv": {"filters": 4}}]) | JOINED.map(lambda stage: [stage]),
+    min_size=2,
+    max_size=2,
+).map(lambda stacks: {"branches": {"merge": "add", "stacks": stacks}})
+DEPTH = st.sampled_from([0.0, {"rate": 0.5, "growth": "linear"}])
+PRE_ACTIVATED = st.fixed_dictionaries(
+    {
+        "pre_activation": st.just(True),
+        "stack": st.tuples(
+            st.fixed_dictionaries(
+                {
+                    "filters": st.just(4),
+                    "order": st.just(["bn", "act", "conv"]),
+                    "strides": PAIR,
+                }
+            ).map(lambda o: {"conv": o}),
+            KEEPING,
+        ).map(list),
+    },
+    optional={"stochastic_depth": DEPTH, "shortcut": st.sampled_from(["projection", "pad"])},
+)
 STAGE = st.one_of(
     PLAIN,
-    st.fixed_dictionaries(
-        {"stack": BLOCK},
-        optional={"shortcut": st.sampled_from(["auto", "identity", "projection", "pad"])},
+    JOINED,
+    ADDED,
+    PRE_ACTIVATED.map(lambda o: {"residual": o}),
+    normed(
+        {"stack": BLOCK | JOINED.map(lambda stage: [stage])},
+        {
+            "shortcut": st.sampled_from(["auto", "identity", "projection", "pad"]),
+            "use_bias": st.booleans(),
+            "stochastic_depth": DEPTH,
+        },
     ).map(lambda o: {"residual": o}),
     st.fixed_dictionaries({"stack": BLOCK, "repeat": st.integers(1, 2)}).map(
         lambda o: {"group": o}

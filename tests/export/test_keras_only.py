@@ -62,6 +62,16 @@ ALL = [
     *STACKS["padded shortcut"],
     *STACKS["norms"],
     *ACTIVATIONS,
+    {"branches": STAGES["branches"]},
+    {"batch_norm": {}},
+    {"activation": "relu"},
+    {"squeeze_excite": {"gate": "hard_sigmoid", "min_units": 3}},
+    {
+        "residual": {
+            "stochastic_depth": 0.5,
+            "stack": [{"conv": {"filters": 4}}, {"squeeze_excite": 2}],
+        }
+    },
     {"depthwise_conv": {"depth_multiplier": 2}},
     {"separable_conv": {"filters": 4, "activation": "prelu"}},
     {"spatial_dropout": 0.5},

@@ -17,11 +17,25 @@ FOLLOWED = [
     ("[{conv: {filters: 4, order: [conv, act, bn]}}]", []),
     ("[{conv: {filters: 4, order: [conv, pool, bn, act], pool: max, dropout: 0.5}}]", ["conv1"]),
     (f"[{{conv: {{filters: 4, {PRE}}}}}, {{conv: {{filters: 4, {PRE}}}}}]", ["conv1"]),
+    ("[{conv: {filters: 4, order: [conv, dropout, bn, act], dropout: 0.1}}]", ["conv1"]),
     (f"[{{conv: {{filters: 4, {PRE}, dropout: 0.1}}}}, {{conv: {{filters: 4, {PRE}}}}}]",
      ["conv1"]),
     # The sum sees what the norm does not.
     (f"[{{conv: {{filters: 4, batch_norm: none, activation: linear}}}}, "
      f"{{residual: [{{conv: {{filters: 4, {PRE}}}}}]}}]", []),
+    # Batch norm takes each channel's scale, whatever it is concatenated with; group norm does not.
+    ("[{branches: [[], [{conv: {filters: 3, batch_norm: none, activation: linear}}]]}, "
+     "batch_norm]", ["conv1"]),
+    ("[{branches: [[], [{conv: {filters: 3, batch_norm: none, activation: linear}}]]}, "
+     "{group_norm: {groups: 2}}]", []),
+    # DenseNet: each layer sees all before it, and norms alone see a layer.
+    (f"[{{group: {{repeat: 3, stack: [{{branches: [[], [{{conv: {{filters: 2, {PRE}}}}}]]}}]}}}}, "
+     "batch_norm, {activation: relu}]", ["conv1", "conv2", "conv3"]),
+    ("[{conv: {filters: 4, batch_norm: none, activation: linear}}, {pool: max}, batch_norm]",
+     ["conv1"]),
+    ("[{conv: {filters: 4, batch_norm: none}}, batch_norm]", []),
+    ("[{conv: {filters: 4, batch_norm: none, activation: linear}}, {squeeze_excite: {}}, "
+     "batch_norm]", []),
 ]  # fmt: skip
 
 
@@ -29,9 +43,7 @@ FOLLOWED = [
 def test_norm_follows(tmp_path: Path, stack: str, followed: list[str]) -> None:
     layers = plan(network(tmp_path, stack), 10).layers
     assert [layer.name for layer in layers if layer.norm_follows] == followed
-    norms = cancelling_norms(layers)
-    assert list(norms) == followed
-    assert all(norms.values())
+    assert list(cancelling_norms(layers)) == followed
 
 
 def test_rows_end_at_norms_and_sums(tmp_path: Path) -> None:
@@ -44,6 +56,18 @@ def test_rows_end_at_norms_and_sums(tmp_path: Path) -> None:
         ["conv1_1", "conv1_2", "conv2_1", "conv2_2", "conv2_3"],
         ["conv1_1", "conv1_2"],
         ["fc1_1", "fc1_2"],
+    ]
+
+
+def test_the_longest_branch_goes_on(tmp_path: Path) -> None:
+    stack = (
+        "[{conv: 4}, {branches: [[{conv: 2}], [{conv: {filters: 2, repeat: 2}}], []]}, {conv: 4}]"
+    )
+    rows = rows_without_norm(plan(network(tmp_path, stack, more=NO_NORM), 10).layers)
+    assert [[layer.name for layer in row] for row in rows] == [
+        ["conv1", "conv2"],
+        ["conv1"],
+        ["conv1", "conv3_1", "conv3_2", "conv4"],
     ]
 
 

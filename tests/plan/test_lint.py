@@ -46,6 +46,12 @@ CASES = [
     ("[{depthwise_conv: {dilation_rate: [1, 15]}}]", "", "Use less than 8"),
 ]
 
+DEEP_BRANCH = "[{branches: [[], [{conv: {filters: 4, repeat: 8, kernel_size: 1}}]]}]"
+CASES += [
+    (DEEP_BRANCH, NO_NORM + "kernel_initializer: {gaussian: 1.0}}\n", "(conv1_1 to conv1_8)"),
+    ("[{branches: [[{conv: {filters: 4, dilation_rate: 8}}], []]}]", "", "as many as its input"),
+]
+
 
 @pytest.mark.parametrize("stack, defaults, words", CASES)
 def test_cautions(tmp_path: Path, stack: str, defaults: str, words: str) -> None:
@@ -53,7 +59,16 @@ def test_cautions(tmp_path: Path, stack: str, defaults: str, words: str) -> None
     assert any(words in sentence for _, sentence in warnings), warnings
 
 
+BARE = "{conv: {filters: 8, batch_norm: none, activation: linear}}"
+
 QUIET = [
+    (f"[{{group: {{repeat: 8, stack: [{BARE}, {{activation: relu}}]}}}}]", ""),
+    (f"[{{group: {{repeat: 8, stack: [{BARE}, batch_norm, {{activation: relu}}]}}}}]", ""),
+    (
+        "[{group: {repeat: 8, stack: [{branches: [[{conv: {filters: 4}}], "
+        "[{conv: {filters: 4, kernel_size: 1}}]]}]}}]",
+        "  defaults: {batch_norm: none}\n",
+    ),
     ("[{conv: {filters: 4, dilation_rate: 7}}, {conv: {filters: 4, kernel_size: 1}}]", ""),
     (
         "[{conv: {filters: 8}}, {residual: [{conv: {filters: 16}}]}]",

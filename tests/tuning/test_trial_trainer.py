@@ -171,7 +171,8 @@ def test_a_whole_training_stops_as_early_as_its_run(bench: TrialTrainer, tmp_pat
         ),
         pytest.param(
             "{separable_conv: {filters: 4, kernel_regularizer: {l2: RATE, l1: RATE}}}, "
-            "{residual: {stack: [{conv: {filters: 4, dropout: RATE}}]}}",
+            "{residual: {stack: [{conv: {filters: 4, dropout: RATE}}]}}, "
+            "{residual: {stochastic_depth: {rate: RATE, growth: linear}, stack: [{conv: 4}]}}",
             (0.05, 0.5),
             id="penalty, and in a block",
         ),

@@ -23,6 +23,8 @@ from zoo.plan.options import (
     DepthwiseConvOptions,
     DropoutOptions,
     FcOptions,
+    GateActivationOptions,
+    GateConvOptions,
     GlobalPoolOptions,
     HeadOptions,
     KernelOptions,
@@ -33,6 +35,7 @@ from zoo.plan.options import (
     PreluOptions,
     ScaleOptions,
     ShortcutOptions,
+    StochasticDepthOptions,
     WhitenOptions,
 )
 from zoo.recipe import words
@@ -125,6 +128,11 @@ def _whiten(layer: Layer, options: WhitenOptions, context: Context) -> keras.Lay
     )
 
 
+def _gate_conv(layer: Layer, options: GateConvOptions, context: Context) -> keras.Layer:
+    arguments = _kernel(layer, options, context)
+    return keras.layers.Conv2D(options.filters, 1, dtype=context.policy, **arguments)
+
+
 def _depthwise_conv(layer: Layer, options: DepthwiseConvOptions, context: Context) -> keras.Layer:
     arguments = _kernel(layer, options, context)
     channels = layer.output_shape[-1] // options.depth_multiplier
@@ -145,6 +153,14 @@ def _depthwise_conv(layer: Layer, options: DepthwiseConvOptions, context: Contex
 
 def _add(layer: Layer, options: Options, context: Context) -> keras.Layer:
     return keras.layers.Add(name=layer.name, dtype=context.policy)
+
+
+def _concat(layer: Layer, options: Options, context: Context) -> keras.Layer:
+    return keras.layers.Concatenate(name=layer.name, dtype=context.policy)
+
+
+def _multiply(layer: Layer, options: Options, context: Context) -> keras.Layer:
+    return keras.layers.Multiply(name=layer.name, dtype=context.policy)
 
 
 def _scale(layer: Layer, options: ScaleOptions, context: Context) -> keras.Layer:
@@ -174,7 +190,9 @@ def _norm(layer: Layer, options: NormOptions, context: Context) -> keras.Layer:
     return make(name=layer.name, dtype=context.policy, **options.norm.model_dump())
 
 
-def _act(layer: Layer, options: ActivationOptions, context: Context) -> keras.Layer:
+def _act(
+    layer: Layer, options: ActivationOptions | GateActivationOptions, context: Context
+) -> keras.Layer:
     word, arguments = options.activation.word, options.activation.options.model_dump()
     if word == "leaky_relu":
         return keras.layers.LeakyReLU(name=layer.name, dtype=context.policy, **arguments)
@@ -210,7 +228,7 @@ def _pool(layer: Layer, options: PoolOptions, context: Context) -> keras.Layer:
 
 def _global_pool(layer: Layer, options: GlobalPoolOptions, context: Context) -> keras.Layer:
     make = getattr(keras.layers, words.GLOBAL_POOLS[options.word].keras)
-    return make(name=layer.name, dtype=context.policy)
+    return make(keepdims=options.keepdims, name=layer.name, dtype=context.policy)
 
 
 def _flatten(layer: Layer, options: Options, context: Context) -> keras.Layer:
@@ -227,6 +245,17 @@ def _dropout(layer: Layer, options: DropoutOptions, context: Context) -> keras.L
     return make(options.rate, seed=seed, name=layer.name, dtype=context.policy)
 
 
+def _stochastic_depth(
+    layer: Layer, options: StochasticDepthOptions, context: Context
+) -> keras.Layer:
+    # Keras's dropout with one draw an image: a file needs no code of ours.
+    draws = (None, *(1 for _ in layer.output_shape))
+    seed = seeds.derive(context.seed, layer.name)
+    return keras.layers.Dropout(
+        options.rate, noise_shape=draws, seed=seed, name=layer.name, dtype=context.policy
+    )
+
+
 # Kind of layer -> what makes it, from the layer, its options (of the kind's class) and the context.
 BUILD: dict[str, Callable[[Layer, Any, Context], keras.Layer]] = {
     "normalise": _normalise,
@@ -235,6 +264,11 @@ BUILD: dict[str, Callable[[Layer, Any, Context], keras.Layer]] = {
     "depthwise_conv": _depthwise_conv,
     "add": _add,
     "shortcut": _shortcut,
+    "concat": _concat,
+    "multiply": _multiply,
+    "gate_conv": _gate_conv,
+    "gate_act": _act,
+    "stochastic_depth": _stochastic_depth,
     "scale": _scale,
     "fc": _fc,
     "head": _head,

@@ -38,6 +38,7 @@ class Appender:
         last: the layer that the next one follows; not the last of `layers` where a branch begins.
         problems: what does not fit, as (path, sentence).
         counts: number of layers of each kind so far, for their names.
+        blocks: number of residual blocks so far.
         path: path of the current stage in the recipe.
         stopped: whether a problem was found.
     """
@@ -48,6 +49,7 @@ class Appender:
     last: Layer = field(init=False)
     problems: list[tuple[KeyPath, str]] = field(default_factory=list)
     counts: dict[str, int] = field(default_factory=dict)
+    blocks: int = 0
     path: KeyPath = ()
     stopped: bool = False
 
@@ -126,27 +128,37 @@ class Appender:
         elif part == "dropout" and last and stage.dropout:
             self.dropout("dropout", stage.dropout)
 
-    def norm(self, name: str, norm: BatchNorm | GroupNorm | LayerNorm) -> None:
-        """Appends a norm behind the kernel `name`."""
+    def norm(
+        self, kernel: str, norm: BatchNorm | GroupNorm | LayerNorm, name: str | None = None
+    ) -> None:
+        """Appends a norm.
+
+        Args:
+            kernel: name of the layer whose outputs it normalises, for problems.
+            norm: its options.
+            name: its name; None: that of the kernel, with the kind at its end.
+        """
         kind = NORM_KINDS[type(norm)]
         *size, channels = self.shape
         fault = ""
         if isinstance(norm, GroupNorm):
-            fault = _group_fault(name, norm.groups, channels, prod(size))
+            fault = _group_fault(kernel, norm.groups, channels, prod(size))
         elif kind == "ln" and channels == 1:
-            fault = f"{name} has one channel: a layer norm over channels leaves nothing"
+            fault = f"{kernel} has one channel: a layer norm over channels leaves nothing"
         if fault:
-            keys = ("group_norm", "groups") if kind == "gn" else ("layer_norm",)
+            keys: KeyPath = ("group_norm", "groups") if kind == "gn" else ("layer_norm",)
             # Where the stage has its norm from the defaults, they hold the key to change.
-            inherited = norm is getattr(self.recipe.model.defaults, keys[0])
+            inherited = norm is getattr(self.recipe.model.defaults, str(keys[0]))
             at: KeyPath = ("model", "defaults") if inherited else self.path
+            if self.path[-1:] == keys[:1]:  # The norm is the stage.
+                at, keys = self.path, keys[1:]
             self.problems.append(((*at, *keys), fault))
             self.stopped = True
             return
         # In inference batch norm is a factor and a shift; the others measure each image.
         self.add(
             kind,
-            f"{name}_{kind}",
+            name or f"{kernel}_{kind}",
             self.shape,
             trainable=channels * (norm.center + norm.scale),
             fixed=2 * channels * (kind == "bn"),
@@ -154,17 +166,24 @@ class Appender:
             options=NormOptions(norm=norm),
         )
 
-    def activation(self, name: str, activation: Choice) -> None:
-        """Appends an activation; nothing for `linear`."""
+    def activation(self, name: str, activation: Choice, kernel: str | None = None) -> None:
+        """Appends an activation; nothing for `linear`.
+
+        Args:
+            name: of the layer.
+            activation: word and options.
+            kernel: name of the layer before it, for problems; None: `name` without its end.
+        """
         *size, channels = self.shape
         word, values = activation.word, prod(self.shape)
         if word == "maxout":
             pieces = activation.options.pieces
             if channels % pieces:
+                of = kernel or name.removesuffix("_act")
                 self.fail(
                     f"maxout of {pieces} pieces does not divide the {channels} "
-                    f"channels of {name.removesuffix('_act')}; take another activation there",
-                    "activation",
+                    f"channels of {of}; take another activation there",
+                    *["activation"] * (self.path[-1:] != ("activation",)),
                 )
                 return
             shape = (*size, channels // pieces)

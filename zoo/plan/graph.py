@@ -9,7 +9,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 from zoo.plan.layer import Layer
-from zoo.plan.options import HiddenOptions
+from zoo.plan.options import ActivationOptions, HiddenOptions, MaxoutOptions, PreluOptions
+from zoo.recipe.fields import Choice
+from zoo.recipe.kernel_stages import Activation
 
 # Layers that pass a factor and a shift of their input on to their output.
 PASSES_SCALE = ("pool", "dropout", "spatial_dropout", "stochastic_depth")
@@ -27,27 +29,49 @@ def followers(layers: Iterable[Layer]) -> dict[str, list[Layer]]:
     return found
 
 
-def with_norms_noted(layers: Sequence[Layer]) -> list[Layer]:
-    """The layers, of which each kernel's options say whether a norm follows it.
+def with_what_follows(layers: Sequence[Layer]) -> list[Layer]:
+    """The layers, of which each kernel's options say what follows it.
 
     A norm follows a kernel if nothing sees the kernel's outputs but norms. Pools, dropout and, to
-    batch norm, concatenation may lie between.
+    batch norm, concatenation may lie between. An activation on its own is that of the kernel
+    before it, whose stage has none.
 
     Args:
         layers: of a whole plan.
     """
-    behind = _norms_behind(layers)
-    return [
-        replace(layer, options=replace(layer.options, norm_follows=behind[layer.name] > NOTHING))
-        if isinstance(layer.options, HiddenOptions)
-        else layer
-        for layer in layers
-    ]
-
-
-def _norms_behind(layers: Sequence[Layer]) -> dict[str, int]:
-    """What the norms that follow each layer take away of its outputs' scale, by its name."""
     after = followers(layers)
+    behind = _norms_behind(layers, after)
+    changed = []
+    for layer in layers:
+        options = layer.options
+        if isinstance(options, HiddenOptions):
+            options = replace(options, norm_follows=behind[layer.name] > NOTHING)
+            if options.activation.word == "linear":
+                options = replace(options, activation=_activation_after(layer, after))
+            layer = replace(layer, options=options)
+        changed.append(layer)
+    return changed
+
+
+def _activation_after(layer: Layer, after: dict[str, list[Layer]]) -> Choice:
+    """The activation on its own that follows a kernel, behind norms, pools and dropout; or none."""
+    following = after[layer.name]
+    while len(following) == 1 and (following[0].is_norm or following[0].kind in PASSES_SCALE):
+        following = after[following[0].name]
+    options = following[0].options if len(following) == 1 else None
+    if following and following[0].path[-1:] == ("activation",):
+        if isinstance(options, ActivationOptions):
+            return options.activation
+        if isinstance(options, PreluOptions):
+            slope = {"negative_slope": options.negative_slope}
+            return Activation.model_validate({"prelu": slope})
+        if isinstance(options, MaxoutOptions):
+            return Activation.model_validate({"maxout": {"pieces": options.pieces}})
+    return Activation.model_validate("linear")
+
+
+def _norms_behind(layers: Sequence[Layer], after: dict[str, list[Layer]]) -> dict[str, int]:
+    """What the norms that follow each layer take away of its outputs' scale, by its name."""
     behind: dict[str, int] = {}
     for layer in reversed(layers):
         takes = [_takes(follower, behind) for follower in after[layer.name]]
@@ -65,27 +89,25 @@ def _takes(layer: Layer, behind: dict[str, int]) -> int:
     return NOTHING
 
 
-def cancelling_norms(layers: Sequence[Layer]) -> dict[str, list[str]]:
-    """The batch norms that take a kernel's bias away, by the kernel's name.
+def cancelling_norms(layers: Sequence[Layer]) -> dict[str, str]:
+    """The first batch norm that takes a kernel's bias away, by the kernel's name.
 
     Args:
         layers: of a whole plan.
     """
     after = followers(layers)
-    norms: dict[str, list[str]] = {}
+    norms: dict[str, str] = {}
     for layer in reversed(layers):
-        norms[layer.name] = [
-            name
-            for follower in after[layer.name]
-            for name in (
-                [follower.name]
-                if follower.kind == "bn"
-                else norms[follower.name]
-                if follower.kind in PASSES_SCALE
-                else []
-            )
-        ]
-    return {layer.name: norms[layer.name] for layer in layers if layer.norm_follows}
+        for follower in after[layer.name]:
+            if follower.kind == "bn":
+                norms.setdefault(layer.name, follower.name)
+            elif follower.kind in (*PASSES_SCALE, "concat") and follower.name in norms:
+                norms.setdefault(layer.name, norms[follower.name])
+    return {
+        layer.name: norms[layer.name]
+        for layer in layers
+        if layer.norm_follows and layer.name in norms
+    }
 
 
 class _Row:

@@ -7,7 +7,16 @@ from math import prod
 from typing import Any
 
 from zoo.plan.kernel_appender import KernelAppender
-from zoo.plan.options import ConvOptions, DepthwiseConvOptions, FcOptions, WhitenOptions
+from zoo.plan.options import (
+    ConvOptions,
+    DepthwiseConvOptions,
+    FcOptions,
+    GateActivationOptions,
+    GateConvOptions,
+    GlobalPoolOptions,
+    WhitenOptions,
+)
+from zoo.recipe.fields import Choice
 from zoo.recipe.kernel_stages import (
     Activation,
     Conv,
@@ -130,6 +139,51 @@ class KernelPlanner(KernelAppender):
         self.whiten(name, options)
         if not self.stopped:
             self.activation(f"{name}_act", stage.activation)
+
+    def _squeeze_excite(self, block: Any) -> None:
+        """Plans squeeze-and-excitation: the last layer times a factor for each channel."""
+        if not self.spatial("squeeze_excite"):
+            return
+        if block.activation.word in ("maxout", "prelu"):
+            self.fail(
+                f"{block.activation.word} has no place here. Expected an activation without "
+                "weights that keeps the channels",
+                "activation",
+            )
+            return
+        name, source = self.number("se"), self.last
+        channels = self.shape[-1]
+        units = max(int(channels / block.ratio), min(block.min_units, channels))
+        pooled = GlobalPoolOptions(word="average", keepdims=True)
+        self.add(
+            "global_pool", f"{name}_pool", (1, 1, channels), flops=prod(self.shape), options=pooled
+        )
+        first, second = block.kernel_initializer, block.gate_initializer
+        self._gate_conv(f"{name}_reduce", units, block, first)
+        self._gate_act(f"{name}_act", block.activation)
+        self._gate_conv(f"{name}_expand", channels, block, second)
+        self._gate_act(f"{name}_gate", Activation.model_validate(block.gate))
+        shape = source.output_shape
+        self.add("multiply", name, shape, (source.name, self.last.name), flops=prod(shape))
+
+    def _gate_conv(self, name: str, filters: int, block: Any, initializer: Choice) -> None:
+        weights, bias = self.shape[-1] * filters, filters * block.use_bias
+        options = GateConvOptions(
+            filters=filters, **{**kernel_fields(block), "kernel_initializer": initializer}
+        )
+        self.add(
+            "gate_conv",
+            name,
+            (1, 1, filters),
+            trainable=weights + bias,
+            flops=2 * weights + bias,
+            options=options,
+        )
+
+    def _gate_act(self, name: str, activation: Choice) -> None:
+        if activation.word != "linear":
+            options = GateActivationOptions(activation=activation)
+            self.add("gate_act", name, self.shape, flops=prod(self.shape), options=options)
 
 
 def kernel_fields(block: Any) -> dict[str, Any]:

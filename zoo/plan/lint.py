@@ -15,7 +15,7 @@ from zoo.plan.layer import Layer, Shape
 from zoo.plan.options import ConvOptions, DepthwiseConvOptions, HiddenOptions
 from zoo.recipe import words
 from zoo.recipe.kernel_stages import KernelStage
-from zoo.recipe.network import stages
+from zoo.recipe.nested_stages import stages
 from zoo.recipe.schema import Recipe
 from zoo.recipe.yaml_reader import KeyPath
 

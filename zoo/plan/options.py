@@ -130,6 +130,13 @@ class WhitenOptions(KernelOptions):
 
 
 @dataclass(frozen=True, kw_only=True)
+class GateConvOptions(KernelOptions):
+    """A 1x1 convolution of the channels' means, in squeeze-and-excitation."""
+
+    filters: int
+
+
+@dataclass(frozen=True, kw_only=True)
 class NormOptions(Options):
     """A norm: `bn`, `gn` or `ln`."""
 
@@ -145,6 +152,13 @@ class NormOptions(Options):
 @dataclass(frozen=True, kw_only=True)
 class ActivationOptions(Options):
     """An activation without weights that keeps the shape: `act`."""
+
+    activation: Choice
+
+
+@dataclass(frozen=True, kw_only=True)
+class GateActivationOptions(Options):
+    """An activation in squeeze-and-excitation, of one value a channel: `gate_act`."""
 
     activation: Choice
 
@@ -180,9 +194,10 @@ class PoolOptions(Options):
 
 @dataclass(frozen=True, kw_only=True)
 class GlobalPoolOptions(Options):
-    """A `global_pool` layer: a word of `words.GLOBAL_POOLS`."""
+    """A `global_pool` layer: a word of `words.GLOBAL_POOLS`; `keepdims`: height and width of 1."""
 
     word: str
+    keepdims: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -190,6 +205,18 @@ class DropoutOptions(Options):
     """A `dropout`, `spatial_dropout` or `alpha_dropout` layer."""
 
     rate: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class StochasticDepthOptions(DropoutOptions):
+    """A `stochastic_depth` layer: dropout of whole images.
+
+    Attributes:
+        block: which residual block of the network it belongs to, from 1 on; 0: `rate` is as given,
+            else it grows linearly with the blocks.
+    """
+
+    block: int = 0
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from math import prod
 from typing import Any
 
 from zoo.errors import Problem, RecipeError
 from zoo.plan import freezing
 from zoo.plan.block_planner import BlockPlanner
-from zoo.plan.graph import with_norms_noted
+from zoo.plan.graph import with_what_follows
 from zoo.plan.kernel_planner import kernel_fields
 from zoo.plan.layer import Layer, Plan
 from zoo.plan.options import (
     GlobalPoolOptions,
     HeadOptions,
     ScaleOptions,
+    StochasticDepthOptions,
 )
 from zoo.recipe.fields import Choice
 from zoo.recipe.schema import Recipe
@@ -67,10 +69,34 @@ class Planner(BlockPlanner):
             scale = ScaleOptions(factor=head.scale)
             self.add("scale", "logits_scale", shape, flops=self.num_classes, options=scale)
         if not self.stopped:
-            self.layers = with_norms_noted(self.layers)
+            self.layers = with_what_follows(self._with_grown_rates())
             weights = self.recipe.model.weights
             self.problems += freezing.misnamed(self.layers, weights)
             self.layers = self.layers if self.problems else freezing.frozen(self.layers, weights)
+
+    def _with_grown_rates(self) -> list[Layer]:
+        """The layers, with the rates of stochastic depth that grow with the residual blocks."""
+        return [
+            replace(
+                layer, options=replace(options, rate=options.rate * options.block / self.blocks)
+            )
+            if isinstance(options := layer.options, StochasticDepthOptions) and options.block
+            else layer
+            for layer in self.layers
+        ]
+
+    def _batch_norm(self, norm: Any) -> None:
+        self.norm(self.last.name, norm, self.number("bn"))
+
+    def _group_norm(self, norm: Any) -> None:
+        self.norm(self.last.name, norm, self.number("gn"))
+
+    def _layer_norm(self, norm: Any) -> None:
+        self.norm(self.last.name, norm, self.number("ln"))
+
+    def _activation(self, activation: Choice) -> None:
+        if activation.word != "linear":
+            self.activation(self.number("act"), activation, self.last.name)
 
     def _global_pool(self, pool: Choice) -> None:
         if self.spatial("global_pool"):

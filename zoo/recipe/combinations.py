@@ -6,7 +6,8 @@ from collections.abc import Iterator
 from math import log
 from typing import Any
 
-from zoo.recipe.network import Stage, stages
+from zoo.recipe.nested_stages import inner_stacks, stages
+from zoo.recipe.network import Stage
 from zoo.recipe.schedules import times_stepped
 from zoo.recipe.schema import Recipe
 from zoo.recipe.words.word import MAX_GROWTH
@@ -76,7 +77,7 @@ def _initializers(recipe: Recipe) -> Iterator[tuple[KeyPath, str]]:
     places: list[tuple[KeyPath, Any]] = [(("model", "defaults"), model.defaults)]
     places += [(path, stage.options) for path, stage in stages(model.stack, ("model", "stack"))]
     for path, block in [*places, (("model", "head"), model.head)]:
-        for key in ("kernel_initializer", "depthwise_initializer"):
+        for key in ("kernel_initializer", "depthwise_initializer", "gate_initializer"):
             initializer = getattr(block, key, None)
             if initializer and initializer.word == "class_priors":
                 yield (*path, key), "class_priors is for the bias of model.head alone."
@@ -100,7 +101,9 @@ def _inherited_maxout(recipe: Recipe) -> Iterator[tuple[KeyPath, str]]:
     if recipe.model.defaults.activation.word != "maxout":
         return
     for path, stage in stages(recipe.model.stack, ("model", "stack")):
-        if stage.word in ("residual", "whiten") and stage.options.activation is None:
+        sums = stage.word == "branches" and stage.options.merge == "add"
+        affected = sums or stage.word in ("residual", "whiten", "squeeze_excite")
+        if affected and stage.options.activation is None:
             yield (
                 (*path, "activation"),
                 "required here, since model.defaults.activation is maxout, which would leave a "
@@ -123,14 +126,13 @@ def _repeats(stack: tuple[Stage, ...], path: KeyPath, most: int) -> Iterator[tup
     total = 0
     for index, stage in enumerate(stack):
         here = (*path, index, stage.word)
-        inner = getattr(stage.options, "stack", None)
         repeat = getattr(stage.options, "repeat", 1)
-        if inner is not None:
-            found = list(_repeats(inner, (*here, "stack"), most))
+        for keys, inner in inner_stacks(stage.options):
+            found = list(_repeats(inner, (*here, *keys), most))
             if found:
                 yield from found
                 return
-        total += repeat * (1 if inner is None else _count(inner))
+        total += _count((stage,))
         if total > most:
             at = (*here, "repeat") if repeat > 1 else here
             yield (
@@ -145,8 +147,9 @@ def _count(stack: tuple[Stage, ...]) -> int:
     """Number of stages, those in groups and blocks counted as often as they repeat."""
     total = 0
     for stage in stack:
-        inner = getattr(stage.options, "stack", None)
-        total += getattr(stage.options, "repeat", 1) * (1 if inner is None else _count(inner))
+        inner = inner_stacks(stage.options)
+        count = sum(_count(stack) for _, stack in inner) if inner else 1
+        total += getattr(stage.options, "repeat", 1) * count
     return total
 
 

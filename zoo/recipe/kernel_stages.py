@@ -9,6 +9,7 @@ from pydantic_core import PydanticCustomError
 
 from zoo.recipe import words
 from zoo.recipe.fields import (
+    MAX_WIDTH,
     Choice,
     Count,
     Fraction,
@@ -194,3 +195,39 @@ class Fc(KernelStage):
     """A stage of fully connected layers: [FC-BN-ReLU] x repeat."""
 
     units: Width = Field(description="Output units.")
+
+
+class SqueezeExcite(Model):
+    """Squeeze-and-excitation (Hu et al. 2018): a factor for each channel, from the image itself.
+
+    The channels' means, a 1x1 convolution to fewer channels, the activation, a 1x1 convolution
+    back, and the gate, which multiplies the channels.
+    """
+
+    ratio: float = Field(
+        16.0, ge=1, le=MAX_WIDTH, description="Channels for each channel between the kernels."
+    )
+    min_units: Width = Field(
+        8,
+        description="Channels between the kernels at least, or as many as the input has: of a few "
+        "units, all may be dead.",
+    )
+    activation: Activation | None = Field(
+        None, description="What follows the first kernel; default: model.defaults."
+    )
+    gate: Literal["sigmoid", "hard_sigmoid"] = Field(
+        "sigmoid", description="What follows the second kernel."
+    )
+    use_bias: bool = Field(True, description="Add biases.")
+    kernel_initializer: Initializer | None = Field(
+        None, description="How the first kernel is drawn; default: model.defaults."
+    )
+    gate_initializer: Initializer | None = Field(
+        None, description="How the second kernel is drawn; default: model.defaults."
+    )
+    bias_initializer: Initializer | None = Field(
+        None, description="How the biases are drawn; default: model.defaults."
+    )
+    kernel_regularizer: Regularizer | None = Field(
+        None, description="Penalty on the kernels, or none; default: model.defaults."
+    )

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from functools import cache
 from typing import Annotated, Any, Literal
 
 from pydantic import ConfigDict, Field, PlainValidator, WithJsonSchema, model_validator
-from pydantic_core import PydanticKnownError
+from pydantic_core import PydanticCustomError, PydanticKnownError
 
 from zoo.recipe import words
 from zoo.recipe.fields import (
@@ -28,6 +27,7 @@ from zoo.recipe.kernel_stages import (
     Order,
     Pool,
     SeparableConv,
+    SqueezeExcite,
     Whiten,
 )
 from zoo.recipe.norms import (
@@ -36,10 +36,16 @@ from zoo.recipe.norms import (
     LayerNorm,
     require_one_norm,
 )
-from zoo.recipe.plain_stages import AlphaDropout, Dropout, Flatten, SpatialDropout
+from zoo.recipe.plain_stages import (
+    AlphaDropout,
+    Dropout,
+    Flatten,
+    SpatialDropout,
+    StochasticDepth,
+)
 from zoo.recipe.trained_weights import TrainedWeights
 from zoo.recipe.weights import Regularizer
-from zoo.recipe.yaml_reader import KeyPath
+from zoo.recipe.words.word import MAX_ITEMS
 
 # A key of a map that is a name, not a path.
 Name = Annotated[str, "name"]
@@ -66,9 +72,21 @@ class Residual(Model):
     shortcut: Literal["auto", "identity", "projection", "pad"] = Field(
         "auto",
         description="What is added. identity: the input as it is; projection: a 1x1 convolution of "
-        "it with the norm of the block's last stage; pad: every stride-th pixel of it, with added "
+        "it, and a norm; pad: every stride-th pixel of it, with added "
         "channels of zeros (the paper's option A); auto: identity where the shapes are equal, else "
         "projection.",
+    )
+    pre_activation: bool = Field(
+        False,
+        description="The block begins with a norm or an activation (order: [bn, act, conv]), and a "
+        "projection or pad takes what comes out of these (He et al. 2016b; wide ResNets).",
+    )
+    stochastic_depth: StochasticDepth | None = Field(
+        None,
+        description="Leave the stack out for some images in training; default: model.defaults.",
+    )
+    use_bias: bool | None = Field(
+        None, description="Add a bias to a projection; none: only where it has no norm."
     )
     kernel_initializer: Initializer | None = Field(
         None, description="How a projection's kernel is drawn; default: model.defaults."
@@ -76,9 +94,30 @@ class Residual(Model):
     kernel_regularizer: Regularizer | None = Field(
         None, description="Penalty on a projection's kernel, or none; default: model.defaults."
     )
+    batch_norm: BatchNorm | None = Field(
+        None,
+        description="Batch norm of a projection, or none; default: the norm of the block's last "
+        "stage, and none with pre_activation.",
+    )
+    group_norm: GroupNorm | None = Field(
+        None, description="Group norm of a projection instead of batch norm."
+    )
+    layer_norm: LayerNorm | None = Field(
+        None, description="Layer norm of a projection instead of batch norm."
+    )
     activation: Activation | None = Field(
         None, description="What follows the sum; default: model.defaults."
     )
+
+    @property
+    def norm(self) -> BatchNorm | GroupNorm | LayerNorm | None:
+        """The norm of a resolved block's projection."""
+        return self.batch_norm or self.group_norm or self.layer_norm
+
+    @model_validator(mode="after")
+    def _one_norm(self) -> Residual:
+        require_one_norm(self)
+        return self
 
 
 class Group(Model):
@@ -88,6 +127,33 @@ class Group(Model):
         min_length=1, description="The stages to repeat."
     )
     repeat: int = Field(1, ge=1, le=1000, description="How many times.")
+
+
+class Branches(Model):
+    """Stacks side by side, each from the same input, whose outputs are joined."""
+
+    stacks: tuple_of(tuple_of("Stage", MAX_COUNT), MAX_ITEMS) = Field(  # type: ignore[valid-type]
+        min_length=2, description="The stacks; an empty one, [], is the input as it is."
+    )
+    merge: Literal["concat", "add"] = Field(
+        "concat",
+        description="concat: channels one behind the other, heights and widths being equal "
+        "(Inception, DenseNet); add: the sum of equal shapes.",
+    )
+    activation: Activation | None = Field(
+        None,
+        description="What follows; default: linear for concat, that of model.defaults for add.",
+    )
+
+    @model_validator(mode="after")
+    def _leads_somewhere(self) -> Branches:
+        if not any(self.stacks):
+            raise PydanticCustomError(
+                "stacks",
+                "all stacks are empty. Expected stages in one of them at least",
+                {"at": ("stacks",)},
+            )
+        return self
 
 
 class Stage(Choice):
@@ -100,8 +166,18 @@ class Stage(Choice):
     residual: Residual | None = Field(
         None, description="Stages whose input is added to their output."
     )
+    branches: Branches | None = Field(
+        None, description="Stacks side by side, whose outputs are concatenated or added."
+    )
     group: Group | None = Field(None, description="Stages that repeat together.")
+    squeeze_excite: SqueezeExcite | None = Field(
+        None, description="A factor for each channel, computed from the means of all."
+    )
     fc: Fc | None = Field(None, description="[FC-BN-ReLU].")
+    batch_norm: BatchNorm | None = Field(None, description="Batch norm on its own.")
+    group_norm: GroupNorm | None = Field(None, description="Group norm on its own.")
+    layer_norm: LayerNorm | None = Field(None, description="Layer norm on its own.")
+    activation: Activation | None = Field(None, description="An activation on its own.")
     pool: Pool | None = Field(None, description="Pooling over windows.")
     global_pool: GlobalPool | None = Field(None, description="Pooling over all positions.")
     flatten: Flatten | None = Field(None, description="Into one vector.")
@@ -180,6 +256,9 @@ class Defaults(Model):
     )
     group_norm: GroupNorm | None = Field(None, description="Group norm instead of batch norm.")
     layer_norm: LayerNorm | None = Field(None, description="Layer norm instead of batch norm.")
+    stochastic_depth: StochasticDepth | None = Field(
+        None, description="Leave stacks of residual blocks out for some images in training."
+    )
 
     @model_validator(mode="after")
     def _one_norm(self) -> Defaults:
@@ -239,20 +318,6 @@ class Network(Model):
 
 @cache
 def complete() -> None:
-    """Resolves the annotations of the models that hold Stage, which is defined after them."""
-    Block.model_rebuild()
-    Residual.model_rebuild()
-    Group.model_rebuild()
-
-
-def stages(stack: tuple[Stage, ...], path: KeyPath) -> Iterator[tuple[KeyPath, Stage]]:
-    """All stages of a stack with their paths, nested ones included.
-
-    Args:
-        stack: of a network, a residual block or a group.
-        path: of the stack.
-    """
-    for index, stage in enumerate(stack):
-        here = (*path, index, stage.word)
-        yield here, stage
-        yield from stages(getattr(stage.options, "stack", ()), (*here, "stack"))
+    """Resolves the annotations of blocks that hold `Stage`, which is defined after them."""
+    for block in (Block, Residual, Group, Branches):
+        block.model_rebuild()

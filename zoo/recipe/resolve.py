@@ -7,9 +7,16 @@ from typing import Any
 import yaml
 
 from zoo.recipe.fields import Choice
-from zoo.recipe.kernel_stages import Initializer, KernelStage, Whiten
-from zoo.recipe.network import Defaults, Group, Residual, Stage
-from zoo.recipe.norms import NORMS, norm_follows_kernel
+from zoo.recipe.kernel_stages import (
+    Activation,
+    Initializer,
+    KernelStage,
+    SqueezeExcite,
+    Whiten,
+)
+from zoo.recipe.nested_stages import stages, with_inner_stacks
+from zoo.recipe.network import Branches, Defaults, Residual, Stage
+from zoo.recipe.norms import NORMS, BatchNorm, GroupNorm, LayerNorm, norm_follows_kernel
 from zoo.recipe.places import place, place_path
 from zoo.recipe.schema import Recipe
 from zoo.recipe.words import ACTIVATIONS, ORDER
@@ -36,7 +43,7 @@ def resolved(recipe: Recipe) -> Recipe:
     defaults = recipe.model.defaults
     if defaults.group_norm or defaults.layer_norm:
         defaults = defaults.model_copy(update={"batch_norm": None})
-    stack = tuple(_stage(stage, defaults) for stage in recipe.model.stack)
+    stack = _stack(recipe.model.stack, defaults)
     head = recipe.model.head
     if "kernel_regularizer" not in head.model_fields_set:
         head = head.model_copy(update={"kernel_regularizer": defaults.kernel_regularizer})
@@ -80,24 +87,41 @@ def fan_in_scaling(gain2: float) -> Choice:
     )
 
 
-def _stage(stage: Stage, defaults: Defaults) -> Stage:
+def _stack(stack: tuple[Stage, ...], defaults: Defaults) -> tuple[Stage, ...]:
+    return tuple(_stage(stage, defaults, stack[index + 1 :]) for index, stage in enumerate(stack))
+
+
+def _stage(stage: Stage, defaults: Defaults, after: tuple[Stage, ...]) -> Stage:
+    """A stage with all defaults filled in.
+
+    Args:
+        stage: as given.
+        defaults: of the network.
+        after: the stages of the same stack that follow it, as given.
+    """
     options: Any = stage.options
-    if isinstance(options, Residual | Group):
-        update: dict[str, Any] = {"stack": tuple(_stage(s, defaults) for s in options.stack)}
-        if isinstance(options, Residual):
-            update |= _sum_and_projection(options, defaults)
-        return _updated(stage, update)
-    if isinstance(options, Whiten):
+    update = with_inner_stacks(options, lambda stack: _stack(stack, defaults))
+    if isinstance(options, Residual):
+        update |= _sum_and_projection(options, update["stack"], defaults)
+    elif isinstance(options, Branches):
+        adds = options.merge == "add"
+        linear = Activation.model_validate("linear")
+        update["activation"] = options.activation or (defaults.activation if adds else linear)
+    elif isinstance(options, SqueezeExcite):
+        update = _squeeze_excite(options, defaults)
+    elif isinstance(options, Whiten):
         keys = ("activation", "bias_initializer")
-        return _updated(
-            stage, {key: getattr(options, key) or getattr(defaults, key) for key in keys}
-        )
-    if isinstance(options, KernelStage):
-        return stage.model_copy(update={stage.word: _kernel_stage(options, defaults)})
-    return stage
+        update = {key: getattr(options, key) or getattr(defaults, key) for key in keys}
+    elif isinstance(options, KernelStage):
+        resolved_stage = _kernel_stage(options, defaults, after)
+        return stage.model_copy(update={stage.word: resolved_stage})
+    elif stage.word in NORMS:
+        norm = _filled(options, getattr(defaults, stage.word))
+        return stage.model_copy(update={stage.word: norm})
+    return _updated(stage, update) if update else stage
 
 
-def _kernel_stage(stage: KernelStage, defaults: Defaults) -> KernelStage:
+def _kernel_stage(stage: KernelStage, defaults: Defaults, after: tuple[Stage, ...]) -> KernelStage:
     given = stage.model_fields_set
     update: dict[str, Any] = {
         key: getattr(defaults, key)
@@ -113,11 +137,12 @@ def _kernel_stage(stage: KernelStage, defaults: Defaults) -> KernelStage:
     update = {"order": order}
     if filled.kernel_initializer.word == "auto":
         activation = filled.activation
-        gain2 = ACTIVATIONS[activation.word].gain2(activation.options)
-        update["kernel_initializer"] = fan_in_scaling(gain2)
+        if activation.word == "linear":
+            activation = _next_activation(after) or activation
+        update["kernel_initializer"] = fan_in_scaling(_gain2(activation))
     if filled.use_bias is None:
-        shifted = filled.batch_norm or filled.group_norm
-        update["use_bias"] = not (shifted and norm_follows_kernel(order))
+        shifted = (filled.batch_norm or filled.group_norm) and norm_follows_kernel(order)
+        update["use_bias"] = not (shifted or _norm_is_next(filled, after))
     depthwise = getattr(filled, "depthwise_initializer", None)
     if depthwise is not None and depthwise.word == "auto":
         # No activation follows the depthwise convolution.
@@ -126,9 +151,34 @@ def _kernel_stage(stage: KernelStage, defaults: Defaults) -> KernelStage:
     return resolved_stage
 
 
-def _norm(stage: KernelStage, defaults: Defaults, key: str) -> Any:
+def _gain2(activation: Choice) -> float:
+    return float(ACTIVATIONS[activation.word].gain2(activation.options))
+
+
+def _next_activation(after: tuple[Stage, ...]) -> Choice | None:
+    """The activation on its own that follows, whatever norm, pool or dropout lies between."""
+    for stage in after:
+        if stage.word == "activation":
+            activation: Choice = stage.options
+            return activation
+        if stage.word not in (*NORMS, "pool", "dropout", "spatial_dropout"):
+            return None
+    return None
+
+
+def _norm_is_next(stage: Any, after: tuple[Stage, ...]) -> bool:
+    """Whether a norm on its own follows a single kernel, and takes a bias away."""
+    alone = stage.repeat == 1 and stage.activation.word == "linear" and not stage.norm
+    return bool(alone and after and after[0].word in ("batch_norm", "group_norm"))
+
+
+def _norm(stage: KernelStage | Residual, defaults: Defaults, key: str) -> Any:
     """The norm that a stage gives, with the keys that it leaves out from the defaults' norm."""
-    own, common = getattr(stage, key), getattr(defaults, key)
+    return _filled(getattr(stage, key), getattr(defaults, key))
+
+
+def _filled(own: Any, common: Any) -> Any:
+    """A norm, with the keys that it leaves out from another of its kind, if there is one."""
     if own is None or common is None:
         return own
     inherited = {name: getattr(common, name) for name in type(own).model_fields}
@@ -136,13 +186,57 @@ def _norm(stage: KernelStage, defaults: Defaults, key: str) -> Any:
     return own.model_copy(update={**inherited, **given})
 
 
-def _sum_and_projection(block: Residual, defaults: Defaults) -> dict[str, Any]:
-    """The options of a block's sum and projection, with the defaults filled in."""
+def _sum_and_projection(
+    block: Residual, stack: tuple[Stage, ...], defaults: Defaults
+) -> dict[str, Any]:
+    """The options of a block's sum and projection, with the defaults filled in.
+
+    Args:
+        block: as given.
+        stack: of the block, resolved.
+        defaults: of the network.
+    """
     kernel = block.kernel_initializer or defaults.kernel_initializer
+    given = block.model_fields_set
     update: dict[str, Any] = {
         "activation": block.activation or defaults.activation,
         # No activation follows a projection.
         "kernel_initializer": fan_in_scaling(1.0) if kernel.word == "auto" else kernel,
+    }
+    for key in ("kernel_regularizer", "stochastic_depth"):
+        if key not in given:
+            update[key] = getattr(defaults, key)
+    if given.intersection(NORMS):
+        update |= {key: _norm(block, defaults, key) for key in NORMS}
+    elif not block.pre_activation:
+        norm = _last_norm(stack)
+        kinds = dict(zip(NORMS, (BatchNorm, GroupNorm, LayerNorm), strict=True))
+        update |= {key: norm if isinstance(norm, kind) else None for key, kind in kinds.items()}
+    if block.use_bias is None:
+        update["use_bias"] = not any(update.get(key) for key in NORMS)
+    return update
+
+
+def _last_norm(stack: tuple[Stage, ...]) -> Any:
+    """The norm of the last stage of a resolved stack that can have one; None: it has none."""
+    for _, stage in reversed(list(stages(stack, ()))):
+        if isinstance(stage.options, KernelStage):
+            return stage.options.norm
+        if stage.word in NORMS:
+            return stage.options
+    return None
+
+
+def _squeeze_excite(block: SqueezeExcite, defaults: Defaults) -> dict[str, Any]:
+    """The options of squeeze-and-excitation, with the defaults filled in."""
+    activation = block.activation or defaults.activation
+    first = block.kernel_initializer or defaults.kernel_initializer
+    gate = block.gate_initializer or defaults.kernel_initializer
+    update: dict[str, Any] = {
+        "activation": activation,
+        "kernel_initializer": fan_in_scaling(_gain2(activation)) if first.word == "auto" else first,
+        "gate_initializer": fan_in_scaling(1.0) if gate.word == "auto" else gate,
+        "bias_initializer": block.bias_initializer or defaults.bias_initializer,
     }
     if "kernel_regularizer" not in block.model_fields_set:
         update["kernel_regularizer"] = defaults.kernel_regularizer

@@ -6,7 +6,8 @@ from typing import Any
 
 from zoo.recipe.fields import Choice
 from zoo.recipe.kernel_stages import KernelStage
-from zoo.recipe.network import Residual, Stage
+from zoo.recipe.nested_stages import with_inner_stacks
+from zoo.recipe.network import Stage
 from zoo.recipe.schema import Recipe
 
 DROPOUTS = ("dropout", "spatial_dropout", "alpha_dropout")
@@ -15,8 +16,8 @@ DROPOUTS = ("dropout", "spatial_dropout", "alpha_dropout")
 def without_regularization(recipe: Recipe) -> Recipe:
     """The recipe with all regularisation off, so that its network can memorise a few images.
 
-    Off are augmentation, dropout, label smoothing, class weights, penalties and weight decay.
-    Layers keep their names, so the same seed gives the same weights.
+    Off are augmentation, dropout, stochastic depth, label smoothing, class weights, penalties and
+    weight decay. Layers keep their names, so the same seed gives the same weights.
 
     Args:
         recipe: resolved.
@@ -54,13 +55,14 @@ def _with_zero(choice: Choice, option: str) -> Choice:
 
 def _stage(stage: Stage) -> Stage:
     options: Any = stage.options
-    update: dict[str, Any] = {}
+    update: dict[str, Any] = with_inner_stacks(options, lambda stack: tuple(map(_stage, stack)))
     if isinstance(options, KernelStage):
-        update = {"dropout": 0.0, "kernel_regularizer": None}
+        update["dropout"] = 0.0
     elif stage.word in DROPOUTS:
-        update = {"rate": 0.0}
-    elif hasattr(options, "stack"):
-        update = {"stack": tuple(map(_stage, options.stack))}
-        if isinstance(options, Residual):
-            update["kernel_regularizer"] = None
+        update["rate"] = 0.0
+    if hasattr(options, "kernel_regularizer"):
+        update["kernel_regularizer"] = None
+    if getattr(options, "stochastic_depth", None):
+        depth = options.stochastic_depth.model_copy(update={"rate": 0.0})
+        update["stochastic_depth"] = depth
     return stage.model_copy(update={stage.word: options.model_copy(update=update)})

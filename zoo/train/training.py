@@ -29,7 +29,7 @@ from zoo.plan.capacity import require_memory
 from zoo.progress import progress_bar
 from zoo.recipe import Recipe
 from zoo.recipe.augment import label_changes
-from zoo.recipe.network import stages
+from zoo.recipe.nested_stages import stages
 from zoo.recipe.resolve import with_value_range
 from zoo.rundir import Run, write_text
 from zoo.train import checkpoint, components, disk, run_metadata

@@ -10,7 +10,7 @@ from tests.check.planted_faults import HEALTHY, healthy_subject
 from tests.runs import same, tiny, weights
 from zoo.check.measure import Subject
 from zoo.check.run import check
-from zoo.recipe.network import stages
+from zoo.recipe.nested_stages import stages
 from zoo.recipe.without_regularization import without_regularization
 
 
@@ -31,7 +31,9 @@ def test_without_regularization_leaves_weights_and_names(tmp_path: Path) -> None
         "train.optimizer={AdamW: {weight_decay: 0.1}}",
         "data.augment=[random_flip]",
         "model.stack=[{group: {repeat: 2, stack: [{conv: {filters: 4, dropout: 0.5}}]}}, "
-        "{residual: [{conv: 4}, {spatial_dropout: 0.5}]}, {dropout: 0.5}]",
+        "{residual: [{conv: 4}, {spatial_dropout: 0.5}]}, {dropout: 0.5}, "
+        "{branches: {merge: add, stacks: [[], [{residual: {stochastic_depth: 0.5, stack: "
+        "[{conv: {filters: 4, dropout: 0.5}}, {squeeze_excite: {}}]}}]]}}]",
         text=HEALTHY,
     )
     quiet = without_regularization(recipe)
@@ -44,6 +46,10 @@ def test_without_regularization_leaves_weights_and_names(tmp_path: Path) -> None
         for _, stage in stages(quiet.model.stack, ())
     ]
     assert not any(rates)
+    blocks = [stage.options for _, stage in stages(quiet.model.stack, ())]
+    assert not any(getattr(block, "kernel_regularizer", None) for block in blocks)
+    depths = [getattr(block, "stochastic_depth", None) for block in blocks]
+    assert [depth.rate for depth in depths if depth] == [0.0]
     subject = healthy_subject(tmp_path)
     loud, calmed = Subject(recipe, subject.data), Subject(quiet, subject.data)
     one, two = weights(loud.network()), weights(calmed.network())

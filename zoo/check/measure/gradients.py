@@ -135,10 +135,9 @@ def _root_mean_square(values: np.ndarray) -> float:
 def _redundant_biases(gradient_sizes: dict[str, list[float]], layers: Sequence[Layer]) -> list[str]:
     """Biases that batch norm cancels: their gradient is tiny beside that of its shift."""
     names = []
-    for kernel, norms in cancelling_norms(layers).items():
-        sizes = gradient_sizes.get(f"{kernel}/bias")
-        shifts = [beta for norm in norms if (beta := gradient_sizes.get(f"{norm}/beta"))]
-        if sizes and shifts and np.mean(sizes) < REDUNDANT * max(map(np.mean, shifts)):
+    for kernel, norm in cancelling_norms(layers).items():
+        sizes, shifts = gradient_sizes.get(f"{kernel}/bias"), gradient_sizes.get(f"{norm}/beta")
+        if sizes and shifts and np.mean(sizes) < REDUNDANT * np.mean(shifts):
             names.append(f"{kernel}/bias")
     return names
 

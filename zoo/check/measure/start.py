@@ -144,12 +144,8 @@ def batch_norm(subject: Subject) -> BatchNormConfig:
         if isinstance(layer.options, HiddenOptions) and layer.options.use_bias
     }
     smallest = _smallest_variances(subject.layers, activations(subject))
-    redundant = {
-        norm
-        for kernel, norms in cancelling_norms(subject.layers).items()
-        if kernel in biased
-        for norm in norms
-    }
+    norms = cancelling_norms(subject.layers)
+    redundant = {norm for kernel, norm in norms.items() if kernel in biased}
     rows = [
         BatchNormLayer(
             name=layer.name,
