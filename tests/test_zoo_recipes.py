@@ -55,6 +55,46 @@ def test_parameters(name: str) -> None:
     assert plan(recipe, num_classes(recipe)).trainable == PARAMETERS[name]
 
 
+# Layers with kernels, the head included: the depth that papers give; FLOPs for an image.
+DEPTHS = {
+    "airbench94": (8, 236_641_786),
+    "airbench94-muon": (8, 236_641_786),
+    "airbench96": (11, 1_231_277_946),
+    "all-cnn-c": (9, 563_193_610),
+    "alexnet-small-bn": (8, 446_180_362),
+    "cifar10-quick": (4, 20_920_330),
+    "cs231n-two-layer": (2, 314_454),
+    "cuda-convnet-bn": (4, 24_839_178),
+    "digits-tiny": (3, 174_730),
+    "fashion-cnn": (7, 58_565_290),
+    "keras-mnist-convnet": (3, 4_970_282),
+    "lenet5": (5, 853_938),
+    "maxout-cnn": (4, 140_040_202),
+    "mlp-bn": (3, 1_341_994),
+    "mobilenet-small": (16, 46_870_538),
+    "nin": (9, 446_973_706),
+    "resnet20": (20, 81_763_594),
+    "resnet56": (56, 252_837_130),
+    "resnet9": (9, 759_939_082),
+    "vgg11-bn": (9, 306_124_810),
+    "vgg16-bn": (14, 627_363_850),
+}
+
+
+@pytest.mark.parametrize("name", sorted(DEPTHS))
+def test_depth(name: str) -> None:
+    """A recipe that is written in another way stays the same network."""
+    planned = plan(recipes.load(name), 10)
+    assert (sum(layer.has_kernel for layer in planned.layers), planned.flops) == DEPTHS[name]
+
+
+@pytest.mark.parametrize("name", SHIPPED)
+def test_lines_are_short(name: str) -> None:
+    """A recipe is read beside its paper, in a narrow window."""
+    lines = recipes.shipped()[name].read_text(encoding="utf-8").splitlines()
+    assert max(map(len, lines)) <= 100
+
+
 def drawn(recipe: recipes.Recipe, count: int) -> tuple[np.ndarray, np.ndarray]:
     """Images with a brighter band at a place that tells the class."""
     rng = np.random.default_rng(0)
@@ -99,7 +139,7 @@ def narrow(name: str, folder: Path) -> recipes.Recipe:
         width = int(match[2])
         return f"{match[1]}: {width // 4 if width > 64 else width}"
 
-    text = recipes.shipped()[name].read_text(encoding="utf-8")
+    text = recipes.dump(recipes.load(name))  # With its blocks, and what it extends, written out.
     file = folder / "narrow.yaml"
     file.write_text(re.sub(r"\b(filters|units): (\d+)", quarter, text), encoding="utf-8")
     return recipes.load(str(file))

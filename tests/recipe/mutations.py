@@ -53,6 +53,9 @@ SIGNS = (
 )  # fmt: skip
 
 
+SIGNED = ("$", "$x", "$n * 3", "2 * $n * $filters", "$n$n", "a $n", "$n * 999999999 * 999999999")
+
+
 @dataclass(frozen=True)
 class Case:
     """A recipe's text, changes of it by `--set`, and what was done to it."""
@@ -317,6 +320,33 @@ def _nest(rng: random.Random, data: Any) -> str:
     return f"{depth} deep, {repeat} times"
 
 
+def _block(rng: random.Random, data: Any) -> str:
+    """Part of the stack as a block that it uses, with parameters in the place of some values."""
+    try:
+        stack = data["model"]["stack"]
+        if not isinstance(stack, list) or not stack:
+            return "nothing"
+        blocks = data["model"].setdefault("blocks", {})
+        start = rng.randrange(len(stack))
+        end = rng.randint(start + 1, len(stack))
+        body = deepcopy(stack[start:end])
+        defaults, given = {}, {}
+        for name in ("n", "filters")[: rng.randint(0, 2)]:
+            path = rng.choice([path for path in _paths(body) if len(path) > 1] or [(0,)])
+            value = _get(body, path)
+            _put(body, path, rng.choice((f"${name}", f"${name}", f"${name} * 1", *SIGNED)))
+            (given if rng.random() < 0.5 else defaults)[name] = value
+            defaults.setdefault(name, rng.choice((None, value, _odd(rng))))
+        if rng.random() < 0.5:
+            given["repeat"] = rng.choice((1, 2, 1000, *NUMBERS))
+        word = rng.choice((f"b{len(blocks)}", "b0", "b1", "conv", *TEXTS))
+        blocks[word] = {"parameters": defaults, "stack": body}
+        stack[start:end] = [rng.choice(({word: given}, {word: given}, word, {word: _odd(rng)}))]
+    except (KeyError, TypeError, AttributeError, IndexError):
+        return "nothing"
+    return f"stages {start} to {end} as block {word[:20]}"
+
+
 def _search(rng: random.Random, data: Any) -> str:
     """A search over a key that the recipe has or could have, with odd values or an odd range."""
     path = dotted(_some(rng, data))
@@ -368,7 +398,7 @@ def _vary(rng: random.Random, data: Any) -> str:
 
 CHANGES = (
     _set_odd, _set_odd, _delete, _duplicate, _rename, _swap, _copy, _retype, _choose, _choose,
-    _add, _add, _add, _nest, _search, _preset, _vary,
+    _add, _add, _add, _nest, _block, _search, _preset, _vary,
 )  # fmt: skip
 
 

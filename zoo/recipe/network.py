@@ -303,17 +303,13 @@ class Network(Model):
         None, description="Trained weights to start from, and layers to freeze; none: all are new."
     )
 
-    @classmethod
-    def __get_pydantic_json_schema__(cls, core_schema: Any, handler: Any) -> dict[str, Any]:
-        """Lets editors underline a misspelt stage where the recipe has no blocks."""
-        schema = super().__get_pydantic_json_schema__(core_schema, handler)
-        stages = {"enum": list(Stage.model_fields)}
-        is_stage = {"if": {"type": "object"}, "then": {"propertyNames": stages}, "else": stages}
-        stack = {"description": cls.model_fields["stack"].description, "items": is_stage}
-        handler.resolve_ref_schema(schema).update(
-            {"if": {"required": ["blocks"]}, "then": {}, "else": {"properties": {"stack": stack}}}
-        )
-        return schema
+
+def stages_schema() -> dict[str, Any]:
+    """JSON Schema that lets editors underline a misspelt stage of a network without blocks."""
+    stages = {"enum": list(Stage.model_fields)}
+    is_stage = {"if": {"type": "object"}, "then": {"propertyNames": stages}, "else": stages}
+    stack = {"description": Network.model_fields["stack"].description, "items": is_stage}
+    return {"if": {"required": ["blocks"]}, "then": {}, "else": {"properties": {"stack": stack}}}
 
 
 @cache

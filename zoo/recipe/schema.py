@@ -13,7 +13,7 @@ from pydantic_core import PydanticCustomError
 
 from zoo.recipe.data_block import Data
 from zoo.recipe.fields import MAX_PATH, Model
-from zoo.recipe.network import Network
+from zoo.recipe.network import Network, stages_schema
 from zoo.recipe.presets import PRESETS
 from zoo.recipe.train_block import Train
 from zoo.recipe.tune import Tune
@@ -72,6 +72,7 @@ class Recipe(Model):
             "data": {"anyOf": data},
             "model": {
                 "required": ["stack"],
+                **stages_schema(),
                 "properties": {"blocks": {"additionalProperties": {"required": ["stack"]}}},
             },
             "train": {"required": ["epochs"]},

@@ -51,16 +51,37 @@ class Expansion:
     cautions: list[tuple[KeyPath, str]] = field(default_factory=list)
 
     def origin(self, path: KeyPath) -> Origin:
-        """Where the value at a path of `data` was written."""
-        for end in range(len(path) if self.origins else 0, 0, -1):
-            known = self.origins.get(path[:end])
+        """Where the value at a path of `data` was written.
+
+        Args:
+            path: as the schema has it.
+        """
+        if not self.origins:
+            return Origin(path)
+        held = self._held(path)
+        for end in range(len(held), 0, -1):
+            known = self.origins.get(held[:end])
             if known is not None:
-                return known.extended(path[end:])
+                return known.extended(held[end:])
         return Origin(path)
 
     def is_broken(self, path: KeyPath) -> bool:
         """Whether the value at a path could not be made."""
-        return any(path[:end] in self.broken for end in range(len(path) + 1))
+        held = self._held(path) if self.broken else ()
+        return any(held[:end] in self.broken for end in range(len(held) + 1))
+
+    def _held(self, path: KeyPath) -> KeyPath:
+        """The path without keys that the data leave out: `conv: 8` stands for `conv.filters`."""
+        node, held = self.data, []
+        for part in path:
+            if isinstance(node, dict):
+                node = node.get(part)
+            elif isinstance(node, list) and isinstance(part, int) and part < len(node):
+                node = node[part]
+            elif node is not None:
+                continue
+            held.append(part)
+        return tuple(held)
 
 
 def expand(data: Any) -> Expansion:
@@ -162,14 +183,16 @@ class _Expander:
             return node
         fields = kind.model_fields
         if isinstance(node.value, dict):
-            items = dict(node.value)
-            for key, item in items.items():
-                if key in fields:
-                    named = (
-                        _named(item, fields[key].annotation) if issubclass(kind, Choice) else item
-                    )
-                    items[key] = self._expanded(named, fields[key].annotation, level + 1)
+            items = {
+                key: self._expanded(item, fields[key].annotation, level + 1)
+                if key in fields
+                else item
+                for key, item in node.value.items()
+            }
             return Node(items, node.origin)
+        if isinstance(node.value, list) and fields and not issubclass(kind, Choice):
+            # `group: [...]` is short for `group: {stack: [...]}`.
+            return self._expanded(node, fields[first_option(kind)].annotation, level)
         return node
 
     def _stages(self, items: list[Node], level: int) -> Iterator[Node]:
@@ -265,18 +288,6 @@ class _Expander:
         if repeat is not None:
             values[parameters.REPEAT] = repeat
         return values if len(self.faults) == before else None
-
-
-def _named(node: Node, kind: Any) -> Node:
-    """The options of a word, with the name of an option that is given alone.
-
-    `conv: 8` is short for `conv: {filters: 8}`; a problem at `conv.filters` is one of that 8.
-    """
-    model = bare_type(kind)
-    is_short = node.value is not None and not isinstance(node.value, dict)
-    if not is_short or issubclass(model, Choice) or not model.model_fields:
-        return node
-    return Node({first_option(model): node}, node.origin)
 
 
 def _word(item: Node) -> tuple[str | None, Node | None]:
