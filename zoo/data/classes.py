@@ -26,7 +26,7 @@ from zoo.data.structure import (
 )
 from zoo.data.tree import Tree, in_words
 from zoo.errors import DataError
-from zoo.recipe.source import Folder
+from zoo.recipe.source import PARENT, Folder
 from zoo.text.printable import quoted
 
 
@@ -77,7 +77,8 @@ def class_folders(tree: Tree, structure: Structure, options: Folder) -> Classes:
         if split == "train":
             require_usable(names, str(inner))
             if not structure.explicit:
-                require_classes(tree, inner, names, structure.train)
+                grouped = options.group == PARENT  # Its classes may hold the same patients.
+                require_classes(tree, inner, names, structure.train, grouped=grouped)
         require_apart(folders[split])
     return Classes(folders)
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from statistics import median
 from typing import Any
 
@@ -54,6 +54,30 @@ class ContentSummary:
         """Counts usable images, in one split or in all."""
         splits = [split] if split else list(self.images)
         return sum(sum(self.images.get(name, {}).values()) for name in splits)
+
+    def relabelled(self, labels: Sequence[int | None]) -> ContentSummary:
+        """Returns the summary of some classes, under other labels; examples are of all classes.
+
+        Args:
+            labels: the new label of each label; None for a class that is left out.
+        """
+        images: dict[str, Counter[int]] = {}
+        counts: dict[str, dict[int, Counter[str]]] = {}
+        for split, rows in self.images.items():
+            images[split] = Counter()
+            counts[split] = {}
+            for label, new in enumerate(labels):
+                if new is not None and label in rows:
+                    images[split][new] += rows[label]
+                    of_label = self.counts.get(split, {}).get(label, {})
+                    counts[split].setdefault(new, Counter()).update(of_label)
+        hues: dict[int, list[float]] = {}
+        for label, sums in self.hues.items():
+            new = labels[label]
+            if new is not None:
+                before = hues.get(new, [0.0] * len(sums))
+                hues[new] = [a + b for a, b in zip(before, sums, strict=True)]
+        return replace(self, images=images, counts=counts, hues=hues)
 
     def as_json(self) -> dict[str, Any]:
         """Returns plain data; JSON turns the labels into text."""

@@ -12,6 +12,7 @@ import numpy as np
 from zoo.data.divide import permutation
 from zoo.data.images import ImageSpec, fit
 from zoo.data.memory import free_host_memory
+from zoo.data.rearrange import rearrange
 from zoo.data.splits import ArraySplit, Splits
 from zoo.errors import EnvironmentFault
 from zoo.progress import Progress
@@ -72,6 +73,8 @@ def load(
         progress: not used.
 
     Raises:
+        RecipeError: `data.classes` names a class that is none of the digits.
+        DataError: a class has too few images for the folds.
         EnvironmentFault: scikit-learn is not installed, or the images do not fit into memory.
     """
     needed, free = 1797 * prod(spec.shape), free_host_memory()
@@ -88,7 +91,7 @@ def load(
         if spec.shape != pixels.shape[1:]:
             pixels = np.stack([fit(image, spec) for image in pixels])
         splits[split] = ArraySplit(pixels, labels)
-    return Splits(
+    loaded = Splits(
         train=splits["train"],
         validation=splits["validation"],
         test=splits["test"],
@@ -96,3 +99,4 @@ def load(
         image_shape=spec.shape,
         fingerprint=digest.hexdigest(),
     )
+    return rearrange(loaded, data, "digits", cache_dir)

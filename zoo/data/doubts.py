@@ -16,6 +16,7 @@ from zoo.data.names import RESULTS, guessed_split, split_name
 from zoo.data.structure import EXPECTED, SPLITS, WORD, Structure, split_alone
 from zoo.data.tree import Tree, in_words
 from zoo.errors import DataError
+from zoo.recipe.source import PARENT
 from zoo.text.printable import quoted
 
 # Folders of data sets for detection and segmentation: those of the images, and beside them.
@@ -26,7 +27,9 @@ BESIDE_IMAGES = frozenset((
 ))  # fmt: skip
 
 
-def require_classes(tree: Tree, folder: Path, names: Sequence[str], train: str) -> None:
+def require_classes(
+    tree: Tree, folder: Path, names: Sequence[str], train: str, *, grouped: bool = False
+) -> None:
     """Requires that folders look like those of classes.
 
     Args:
@@ -34,6 +37,7 @@ def require_classes(tree: Tree, folder: Path, names: Sequence[str], train: str) 
         folder: that of train.
         names: of the folders in it.
         train: that of train as the recipe would name it.
+        grouped: whether folders within those of classes are groups, such as patients.
 
     Raises:
         DataError: otherwise.
@@ -41,7 +45,8 @@ def require_classes(tree: Tree, folder: Path, names: Sequence[str], train: str) 
     _require_no_results(folder, names, train)
     _require_no_annotations(folder, names, train)
     _require_no_splits(folder, names, train)
-    _require_different(tree, folder, names, train)
+    if not grouped:
+        _require_different(tree, folder, names, train)
 
 
 def look_into_classes(
@@ -49,6 +54,8 @@ def look_into_classes(
     structure: Structure,
     folders: Mapping[str, Mapping[str, Path]],
     given: Mapping[str, Groups],
+    *,
+    grouped: bool = False,
 ) -> None:
     """Looks at the folders within those of classes, whose images count for these classes.
 
@@ -57,6 +64,7 @@ def look_into_classes(
         structure: the folders of its splits.
         folders: {split: {class: its folder}}.
         given: {split: {class: its images}}.
+        grouped: whether the recipe says which images belong to one group.
 
     Raises:
         DataError: such a folder has the name of a split, unless the recipe names that of train.
@@ -72,9 +80,10 @@ def look_into_classes(
                 _require_no_splits_within(tree, folder, top, structure.train)
             if len(top) > 1:
                 within += [f"{tree.relative(folder)}/{inside}" for inside in top]
-    if within:
+    if within and not grouped:
+        hint = f"; if each is of one patient or video, set {WORD}.group: {PARENT}"
         tree.notes.append(
-            f"folders within those of classes count for these classes: {in_words(within)}"
+            f"folders within those of classes count for these classes: {in_words(within)}{hint}"
         )
 
 
@@ -192,7 +201,8 @@ def _require_different(tree: Tree, folder: Path, names: Sequence[str], train: st
     raise DataError(
         f"{quoted(folder)}: all of {in_words(names)} hold the same folders, "
         f"{in_words(common)}, as splits do and classes do not. {EXPECTED}; {advice}; if "
-        f"{in_words(names)} are the classes, say so: {WORD}.train: {quoted(train)}"
+        f"{in_words(names)} are the classes, say so: {WORD}.train: {quoted(train)}, or, if "
+        f"{in_words(common)} are patients or videos, {WORD}.group: {PARENT}"
     )
 
 

@@ -19,10 +19,11 @@ from zoo.data import cache, content_report, value_range
 from zoo.data.cache import Entry
 from zoo.data.content_summary import ContentSummary, summarise
 from zoo.data.image_content import Content
-from zoo.data.image_files import ImageFile, Layout
+from zoo.data.image_files import POOL, ImageFile, Layout
 from zoo.data.images import ImageSpec
 from zoo.data.memory import free_host_memory
-from zoo.data.splits import FileSplit, Split, Splits
+from zoo.data.splits import FileSplit, Split, Splits, Subset
+from zoo.data.subsets import rows_of_splits, statistics_of, with_statistics
 from zoo.data.tree import in_words
 from zoo.data.verify import FileCheck, verify
 from zoo.errors import DataError, Problem, StorageFault
@@ -67,7 +68,7 @@ def load(
     content = ContentSummary.from_json(entry.manifest["content"])
     content_report.require_content(content, data, folder.class_names, f"{folder.root}/")
     notes = [*storage_notes, *content_report.notes(content, data, folder.class_names)]
-    return _splits(entry, folder, spec, notes, resident=resident)
+    return _splits(entry, folder, spec, cache_dir, notes, resident=resident)
 
 
 def _store(
@@ -111,13 +112,13 @@ def _choose(
 def _decoded_bytes(folder: Layout, spec: ImageSpec) -> int:
     """Returns the size of all images, decoded."""
     height, width, channels = spec.shape
-    return sum(map(len, folder.splits.values())) * height * width * channels
+    return sum(map(len, folder.stored.values())) * height * width * channels
 
 
 def _key(folder: Layout, spec: ImageSpec, *, resident: bool) -> str:
     files = {
         split: [(file.path, _labels(file, folder), file.size, file.mtime_ns) for file in files]
-        for split, files in folder.splits.items()
+        for split, files in folder.stored.items()
     }
     return cache.key_of(
         {
@@ -149,7 +150,7 @@ def _fill(
         split: cache.create_array(entry_dir / f"{split}.npy", (len(files), *spec.shape))
         if resident
         else None
-        for split, files in folder.splits.items()
+        for split, files in folder.stored.items()
     }
     checks, statistics = verify(folder, arrays, spec, progress)
     manifest = _manifest(folder, checks)
@@ -165,11 +166,11 @@ def _fill(
 
 
 def _manifest(folder: Layout, checks: Mapping[str, list[FileCheck]]) -> dict[str, Any]:
-    """Describes the usable files of each split, and lists bad and animated ones."""
+    """Describes the usable files that are stored, and lists bad and animated ones."""
     splits: dict[str, dict[str, list[Any]]] = {}
     bad, animated = [], []
     contents: list[tuple[str, int, str, Content]] = []
-    for split, files in folder.splits.items():
+    for split, files in folder.stored.items():
         rows: dict[str, list[Any]] = {"files": [], "labels": [], "sha256": []}
         for file, check in zip(files, checks[split], strict=True):
             if check.reason is not None:
@@ -182,7 +183,8 @@ def _manifest(folder: Layout, checks: Mapping[str, list[FileCheck]]) -> dict[str
                 animated.append((file.path, check.frames))
             if check.content is not None:
                 group = MANY_LABELS if folder.multi_label else file.label
-                contents.append((split, group, file.path, check.content))
+                of = "train" if split == POOL else split
+                contents.append((of, group, file.path, check.content))
         splits[split] = rows
     return {
         "splits": splits,
@@ -224,7 +226,7 @@ def _require_usable(manifest: Mapping[str, Any], data: Data, folder: Layout) -> 
     bad = manifest["bad"]
     problems = [Problem(file=str(folder.root / path), message=reason) for _, path, reason in bad]
     if bad and data.on_bad_image == "error":
-        total = sum(map(len, folder.splits.values()))
+        total = sum(map(len, folder.stored.values()))
         ranges = any("data.value_range" in reason for _, _, reason in bad)
         raise DataError(
             f"{len(bad)} of {total} images cannot be used; "
@@ -232,7 +234,7 @@ def _require_usable(manifest: Mapping[str, Any], data: Data, folder: Layout) -> 
             "them out with data.on_bad_image: skip",
             problems,
         )
-    splits = manifest["splits"]
+    splits = rows_of_splits(manifest["splits"], folder)
     given = splits["train"]["labels"]
     remaining = set(chain.from_iterable(given) if folder.multi_label else given)
     lost = [name for label, name in enumerate(folder.class_names) if label not in remaining]
@@ -244,7 +246,7 @@ def _require_usable(manifest: Mapping[str, Any], data: Data, folder: Layout) -> 
             [
                 problem
                 for problem, (split, path, _) in zip(problems, bad, strict=True)
-                if split == "train" and path in lost_files
+                if split in ("train", POOL) and path in lost_files
             ],
         )
     for split, rows in splits.items():
@@ -253,16 +255,35 @@ def _require_usable(manifest: Mapping[str, Any], data: Data, folder: Layout) -> 
 
 
 def _splits(
-    entry: Entry, folder: Layout, spec: ImageSpec, notes: Sequence[str], *, resident: bool
+    entry: Entry,
+    folder: Layout,
+    spec: ImageSpec,
+    cache_dir: Path,
+    notes: Sequence[str],
+    *,
+    resident: bool,
 ) -> Splits:
     stored = entry.manifest["splits"]
+    used = rows_of_splits(stored, folder)
 
     def split(name: str) -> Split:
-        if resident:
-            files = stored[name]["files"]
-            return replace(entry.array_split(name), root=folder.root, files=files)
-        statistics = entry.statistics if name == "train" else None
-        return FileSplit(folder.root, stored[name]["files"], entry.labels(name), spec, statistics)
+        columns = used[name]
+        rows = np.asarray(columns["rows"]) if "rows" in columns else None
+        of_entry = name if rows is None else POOL
+        labels = entry.labels(of_entry)
+        labels = labels if rows is None else labels[rows]
+        if not resident:
+            known = entry.statistics if name == "train" else None
+            files = FileSplit(folder.root, columns["files"], labels, spec, known)
+            if name != "train" or rows is None:
+                return files
+            return replace(files, statistics=statistics_of(files, rows, entry, cache_dir))
+        array = entry.array_split(of_entry)
+        array = replace(array, root=folder.root, files=stored[of_entry]["files"])
+        if rows is None:
+            return array
+        subset = Subset(array, rows, new_labels=labels)
+        return subset if name != "train" else with_statistics(subset, entry, cache_dir)
 
     return Splits(
         train=split("train"),
@@ -270,17 +291,18 @@ def _splits(
         test=split("test") if "test" in stored else None,
         class_names=folder.class_names,
         image_shape=spec.shape,
-        fingerprint=entry.manifest["fingerprint"],
-        notes=(*folder.notes, *_notes(entry.manifest), *notes),
+        fingerprint=entry.manifest["fingerprint"]
+        if folder.pool is None
+        else _fingerprint(folder, used),
+        notes=(*folder.notes, *_notes(entry.manifest, used), *notes),
         value_range=spec.value_range,
         multi_label=folder.multi_label,
     )
 
 
-def _notes(manifest: Mapping[str, Any]) -> list[str]:
+def _notes(manifest: Mapping[str, Any], splits: Mapping[str, Mapping[str, list[Any]]]) -> list[str]:
     notes = [f"left out {quoted(path)}: {reason}" for _, path, reason in manifest["bad"]]
     notes += content_report.frames_notes([(path, frames) for path, frames in manifest["animated"]])
-    splits = manifest["splits"]
     for split, other in (("validation", "train"), ("test", "train"), ("test", "validation")):
         if split in splits:
             hashes = set(splits[other]["sha256"])

@@ -29,4 +29,6 @@ def load(
             decoding loses what most of them show.
         StorageFault: the cache cannot be written.
     """
-    return file_source.load(layout.read(options), data, spec, cache_dir, progress)
+    return file_source.load(
+        layout.read(options, data.classes, data.fold), data, spec, cache_dir, progress
+    )

@@ -5,7 +5,7 @@ Light.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,6 +15,7 @@ from zoo.data.names import differ_in_case
 from zoo.data.tree import in_words
 
 DEFAULT_SHARE = 0.1
+POOL = "pool"  # Of train and validation in cross-validation, as the cache holds them.
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,17 +27,22 @@ class ImageFile:
         labels: indices of its classes, rising; exactly one unless the data are multi-label.
         size: in bytes.
         mtime_ns: time of its last change in nanoseconds.
+        group: name of the group that it belongs to; None where images have none.
     """
 
     path: str
     labels: tuple[int, ...]
     size: int
     mtime_ns: int
+    group: str | None = None
 
     @property
     def label(self) -> int:
         """Index of its class, where it has one label."""
         return self.labels[0]
+
+
+Files = tuple[ImageFile, ...]
 
 
 @dataclass(frozen=True)
@@ -51,21 +57,30 @@ class Layout:
         test: files to test on; None for no test split.
         notes: sentences that the user should see.
         multi_label: whether an image has any number of classes, none too.
+        pool: in cross-validation, the files of train and validation, the same for every fold.
     """
 
     root: Path
     class_names: tuple[str, ...]
-    train: tuple[ImageFile, ...]
-    validation: tuple[ImageFile, ...]
-    test: tuple[ImageFile, ...] | None
+    train: Files
+    validation: Files
+    test: Files | None
     notes: tuple[str, ...]
     multi_label: bool = False
+    pool: Files | None = None
 
     @property
-    def splits(self) -> dict[str, tuple[ImageFile, ...]]:
+    def splits(self) -> dict[str, Files]:
         """The splits that exist, by name."""
         splits = {"train": self.train, "validation": self.validation}
         return splits if self.test is None else splits | {"test": self.test}
+
+    @property
+    def stored(self) -> dict[str, Files]:
+        """The files as they are decoded and cached: once for all folds, in `POOL`."""
+        if self.pool is None:
+            return self.splits
+        return {POOL: self.pool} | ({} if self.test is None else {"test": self.test})
 
 
 def split_off(
@@ -102,7 +117,7 @@ def split_off(
 
 
 def notes_on(
-    splits: Mapping[str, Sequence[ImageFile]], drawn: Mapping[str, float], names: tuple[str, ...]
+    splits: Mapping[str, Sequence[ImageFile]], drawn: Collection[str], names: tuple[str, ...]
 ) -> list[str]:
     """Notes what may be a slip in the names of classes, or in the sizes and images of splits.
 
@@ -115,7 +130,8 @@ def notes_on(
     alike = in_words(sorted(differ_in_case(names)))
     if alike:
         notes.append(f"classes whose names differ in case alone, which may be a slip: {alike}")
-    notes += notes_on_sizes({name: len(files) for name, files in splits.items()})
+    if "validation" not in drawn:
+        notes += notes_on_sizes({name: len(files) for name, files in splits.items()})
     for name in drawn:
         notes += notes_on_copies(name, *([f.path for f in splits[s]] for s in (name, "train")))
     for split, files in splits.items():

@@ -9,19 +9,25 @@ from __future__ import annotations
 import os
 import re
 import stat
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
+from zoo.data.arrange import Wanted, arrange
+from zoo.data.class_choice import ClassChoice
 from zoo.data.classes import class_folders, grouped_by_name
 from zoo.data.doubts import look_into_classes
+from zoo.data.file_groups import with_groups
 from zoo.data.files import unreachable
-from zoo.data.image_files import DEFAULT_SHARE, ImageFile, Layout, notes_on, split_off
+from zoo.data.image_files import DEFAULT_SHARE, Files, ImageFile, Layout
 from zoo.data.listing import Groups, Walker
 from zoo.data.names import differ_in_case, is_archive
-from zoo.data.structure import EXPECTED, WORD, find_splits
+from zoo.data.structure import EXPECTED, WORD, Structure, find_splits
 from zoo.data.tree import Tree, in_words
 from zoo.errors import DataError
 from zoo.recipe.source import Folder
+from zoo.recipe.subset import Fold
 from zoo.text.printable import quoted
 
 _VARIABLE = re.compile(r"\$\{?\w|%\w+%")
@@ -50,57 +56,131 @@ def class_names(options: Folder) -> tuple[str, ...]:
     return names
 
 
-def read(options: Folder) -> Layout:
+def read(options: Folder, classes: Any = None, fold: Fold | None = None) -> Layout:
     """Reads the layout of a folder and splits images off for splits that have no folder.
 
     Args:
         options: of the source.
+        classes: `data.classes` of the recipe.
+        fold: `data.fold` of the recipe.
 
     Raises:
         DataError: the folder is missing or not laid out as `EXPECTED`, something in it cannot be
-            reached, it has fewer than two classes or an empty one, or has a folder for a split
-            that `*_split` asks for.
+            reached, it has fewer than two classes or an empty one, it has a folder for a split
+            that `*_split` asks for, or images of one group lie in two splits, or in none.
+        RecipeError: `classes` names one that the folder does not have.
     """
     tree = open_tree(options)
     path = tree.root
     structure = find_splits(tree, options)
-    if options.labels_from == "filename":
-        given, names = grouped_by_name(tree, structure, options)
-    else:
-        classes = class_folders(tree, structure, options)
-        names = classes.names
-        walker = Walker(tree, [path for of in classes.folders.values() for path in of.values()])
-        given = {
-            split: {name: walker.images(folder) for name, folder in of_split.items()}
-            for split, of_split in classes.folders.items()
-        }
-    tree.check()
-    _check_classes(path, given, names)
-    if options.labels_from != "filename":
-        look_into_classes(tree, structure, classes.folders, given)
+    given, names, folders = _by_class(tree, structure, options)
+    choice = _choice(classes, names, given)
+    learned = tuple(
+        name for name, label in zip(choice.source_names, choice.labels, strict=True)
+        if label is not None
+    )  # fmt: skip
+    kept = {split: _only(groups, learned) for split, groups in given.items()}
+    _check_classes(path, given if classes is None else kept, learned)
+    if folders:
+        grouped = options.group is not None
+        look_into_classes(tree, structure, folders, given, grouped=grouped)
     shares = _shares(path, given, options, flat=structure.flat)
-    splits = {name: _files(groups, names) for name, groups in given.items()}
-    if shares:
-        tree.notes += split_off(splits, shares, options.split_seed, names)
-    for name, files in splits.items():
-        if not files and name not in shares:
-            raise DataError(
-                f"{quoted(structure.folders[name])} has folders of classes, but no image in them. "
-                f"Expected {name}/CLASS/*.jpg; add images, or leave it out: {WORD}.{name}: none"
-            )
-        if not files:
-            raise DataError(
-                f"{quoted(path)}: the {name} split has no image. Expected at least one; give "
-                f"every class more images, or a larger {name}_split"
-            )
-    tree.notes += notes_on(splits, shares, names)
+    files = {split: _files(groups, choice.source_names) for split, groups in given.items()}
+    if options.group is not None:
+        files = with_groups(tree, structure, files, choice, folders, options.group)
+    wanted = Wanted(
+        choice=choice, shares=shares, seed=options.split_seed, fold=fold, where=quoted(path)
+    )
+    arranged = arrange(files, wanted)
+    splits = arranged.splits
+    for name, of_name in splits.items():
+        _require_images(path, name, of_name, shares, structure, classes)
+    tree.notes += arranged.notes
     return Layout(
         root=path,
-        class_names=names,
+        class_names=choice.names,
         train=splits["train"],
         validation=splits["validation"],
         test=splits.get("test"),
         notes=tuple(tree.all_notes()),
+        pool=arranged.pool,
+    )
+
+
+def _by_class(
+    tree: Tree, structure: Structure, options: Folder
+) -> tuple[dict[str, Groups], tuple[str, ...], dict[str, dict[str, Path]]]:
+    """Lists the images of each split by class.
+
+    Returns:
+        {split: {class: its images}}; the classes of train, sorted; and {split: {class: its
+        folder}}, empty if the names of files hold the classes.
+
+    Raises:
+        DataError: as `read`.
+    """
+    folders: dict[str, dict[str, Path]] = {}
+    if options.labels_from == "filename":
+        given, names = grouped_by_name(tree, structure, options)
+    else:
+        classes = class_folders(tree, structure, options)
+        folders, names = classes.folders, classes.names
+        walker = Walker(tree, [path for of in folders.values() for path in of.values()])
+        given = {
+            split: {name: walker.images(folder) for name, folder in of_split.items()}
+            for split, of_split in folders.items()
+        }
+    tree.check()
+    return given, names, folders
+
+
+def _choice(classes: Any, names: tuple[str, ...], given: Mapping[str, Groups]) -> ClassChoice:
+    """Reads `data.classes`; with it, classes that train lacks are left out of other splits.
+
+    Raises:
+        RecipeError: it names a class that train does not have.
+    """
+    choice = ClassChoice.of(classes, names)
+    if classes is None:
+        return choice
+    more = sorted({name for groups in given.values() for name in groups} - set(names))
+    return replace(
+        choice, source_names=(*names, *more), labels=(*choice.labels, *[None] * len(more))
+    )
+
+
+def _only(groups: Groups, names: Sequence[str]) -> Groups:
+    return {name: group for name, group in groups.items() if name in names}
+
+
+def _require_images(
+    path: Path,
+    name: str,
+    files: Files,
+    shares: Mapping[str, float],
+    structure: Structure,
+    classes: Any,
+) -> None:
+    """Requires that a split has an image.
+
+    Raises:
+        DataError: it has none.
+    """
+    if files:
+        return
+    if classes is not None and name not in shares:
+        raise DataError(
+            f"{quoted(path)}: {name} has no image of the classes in data.classes. Expected at "
+            f"least one; add images, or leave {name} out: {WORD}.{name}: none"
+        )
+    if name not in shares:
+        raise DataError(
+            f"{quoted(structure.folders[name])} has folders of classes, but no image in them. "
+            f"Expected {name}/CLASS/*.jpg; add images, or leave it out: {WORD}.{name}: none"
+        )
+    raise DataError(
+        f"{quoted(path)}: the {name} split has no image. Expected at least one; give "
+        f"every class more images, or a larger {name}_split"
     )
 
 
@@ -194,7 +274,7 @@ def _shares(
     return shares
 
 
-def _files(groups: Groups, names: tuple[str, ...]) -> tuple[ImageFile, ...]:
+def _files(groups: Groups, names: tuple[str, ...]) -> Files:
     return tuple(
         ImageFile(path, labels, size, mtime_ns)
         for labels, name in (((label,), name) for label, name in enumerate(names))

@@ -6,7 +6,7 @@ import os
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, cached_property
 from pathlib import Path
 from typing import Protocol
 
@@ -134,15 +134,19 @@ class Subset:
         split: the whole split.
         indices: int (n,), indices of the subset's images in the whole split.
         statistics: of the subset's images, if known.
+        new_labels: of the subset's images, in place of those in the whole split; None: the same.
     """
 
     split: Split
     indices: np.ndarray
     statistics: PixelStatistics | None = None
+    new_labels: np.ndarray | None = None
 
     @property
     def labels(self) -> np.ndarray:
         """int32 (n,), indices into the class names; multi-label: uint8 (n, classes), 0 or 1."""
+        if self.new_labels is not None:
+            return self.new_labels
         labels: np.ndarray = np.asarray(self.split.labels)[self.indices]
         return labels
 
@@ -157,6 +161,46 @@ class Subset:
     def images(self, indices: np.ndarray) -> np.ndarray:
         """Returns the images of int indices (k,) into the subset, in their order."""
         return self.split.images(self.indices[np.asarray(indices, dtype=np.int64)])
+
+
+@dataclass(frozen=True, eq=False)
+class Joined:
+    """The images of two splits, one after the other.
+
+    Args:
+        first: comes first.
+        second: comes after it.
+        statistics: of all images, if known.
+    """
+
+    first: Split
+    second: Split
+    statistics: PixelStatistics | None = None
+
+    @cached_property
+    def labels(self) -> np.ndarray:
+        """int32 (n,), indices into the class names; multi-label: uint8 (n, classes), 0 or 1."""
+        return np.concatenate([self.first.labels, self.second.labels])
+
+    @property
+    def streamed(self) -> bool:
+        """Whether one of the splits is streamed."""
+        return self.first.streamed or self.second.streamed
+
+    def __len__(self) -> int:
+        return len(self.first) + len(self.second)
+
+    def images(self, indices: np.ndarray) -> np.ndarray:
+        """Returns the images of int indices (k,), in their order."""
+        indices = np.asarray(indices, dtype=np.int64)
+        in_first = indices < len(self.first)
+        first = self.first.images(indices[in_first])
+        if in_first.all():
+            return first
+        second = self.second.images(indices[~in_first] - len(self.first))
+        images = np.empty((len(indices), *second.shape[1:]), np.uint8)
+        images[in_first], images[~in_first] = first, second
+        return images
 
 
 @dataclass(frozen=True, kw_only=True)

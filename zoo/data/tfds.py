@@ -16,9 +16,11 @@ from typing import Any
 import numpy as np
 
 from zoo.data import cache, content_report, tfds_builder
+from zoo.data.class_choice import ClassChoice
 from zoo.data.content_summary import ContentSummary, joined, summarise
 from zoo.data.image_content import Content
 from zoo.data.images import BadImage, ImageSpec, fit_measured
+from zoo.data.rearrange import rearrange
 from zoo.data.splits import ArraySplit, Splits, pixel_statistics
 from zoo.errors import DataError, Problem
 from zoo.progress import Progress
@@ -74,9 +76,10 @@ def _load(
     _require_usable(entry.manifest, data, builder)
     names = names or _numbers_as_names(entry.manifest, options)
     _check_labels(entry.manifest, names, options)
-    content = ContentSummary.from_json(entry.manifest["content"])
-    content_report.require_content(content, data, names, "")
-    return Splits(
+    choice = ClassChoice.of(data.classes, names)
+    content = ContentSummary.from_json(entry.manifest["content"]).relabelled(choice.labels)
+    content_report.require_content(content, data, choice.names, "")
+    loaded = Splits(
         train=entry.array_split("train"),
         validation=entry.array_split("validation"),
         test=entry.array_split("test") if "test" in split_strings else None,
@@ -85,10 +88,11 @@ def _load(
         fingerprint=entry.manifest["fingerprint"],
         notes=(
             *(f"left out {place}: {reason}" for place, reason in entry.manifest["bad"]),
-            *content_report.notes(content, data, names),
+            *content_report.notes(content, data, choice.names),
         ),
         value_range=spec.value_range,
     )
+    return rearrange(loaded, data, builder.info.full_name, cache_dir, entry)
 
 
 def _value_range(builder: Any, split: str, progress: Progress) -> tuple[float, float] | None:

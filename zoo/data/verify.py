@@ -48,7 +48,7 @@ def verify(
     spec: ImageSpec,
     progress: Progress,
 ) -> tuple[dict[str, list[FileCheck]], PixelStatistics | None]:
-    """Decodes all files of all splits in threads.
+    """Decodes all files that are stored, of all splits, in threads.
 
     Args:
         layout: the files.
@@ -60,7 +60,7 @@ def verify(
         {split: one check a file, in order}, and the statistics over usable training images; None
         if there are none.
     """
-    total = sum(map(len, layout.splits.values()))
+    total = sum(map(len, layout.stored.values()))
     done = 0
     statistics: PixelStatistics | None = None
     chunks: dict[tuple[str, int], list[FileCheck]] = {}
@@ -68,14 +68,14 @@ def verify(
     def verify_chunk(
         split: str, start: int
     ) -> tuple[str, int, list[FileCheck], PixelStatistics | None]:
-        files = layout.splits[split][start : start + CHUNK]
+        files = layout.stored[split][start : start + CHUNK]
         array = arrays[split]
         rows = None if array is None else array[start : start + CHUNK]
         return split, start, *_verify_files(layout.root, files, rows, spec, sums=split == "train")
 
     jobs = (
         (split, start)
-        for split, files in layout.splits.items()
+        for split, files in layout.stored.items()
         for start in range(0, len(files), CHUNK)
     )
     with closing(as_results_arrive(verify_chunk, jobs, "zoo-verify")) as results:
@@ -85,7 +85,7 @@ def verify(
                 statistics = sums if statistics is None else statistics + sums
             done += len(checks)
             progress(done, total, "checking images")
-    in_order: dict[str, list[FileCheck]] = {split: [] for split in layout.splits}
+    in_order: dict[str, list[FileCheck]] = {split: [] for split in layout.stored}
     for split, start in sorted(chunks):
         in_order[split] += chunks[split, start]
     return in_order, statistics

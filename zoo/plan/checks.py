@@ -8,10 +8,10 @@ from difflib import get_close_matches
 
 from zoo.errors import DataError
 from zoo.plan import freezing
-from zoo.plan.classes import num_classes
+from zoo.plan.classes import num_classes, source_classes
 from zoo.plan.lint import lint
 from zoo.plan.planner import Planner, plan
-from zoo.recipe import augment, class_weight
+from zoo.recipe import augment, class_weight, subset
 from zoo.recipe.combinations import combinations
 from zoo.recipe.resolve import resolved
 from zoo.recipe.schema import Recipe
@@ -25,7 +25,9 @@ def problems(recipe: Recipe) -> list[tuple[KeyPath, str]]:
     Args:
         recipe: as pydantic reads it, not yet resolved.
     """
-    misfits = [*combinations(recipe), *augment.misfits(recipe), *_class_weights(recipe)]
+    misfits = [
+        *combinations(recipe), *augment.misfits(recipe), *_classes(recipe), *_class_weights(recipe)
+    ]  # fmt: skip
     if misfits:
         return misfits
     planner = Planner(resolved(recipe), 2)
@@ -40,6 +42,13 @@ def cautions(recipe: Recipe) -> list[tuple[KeyPath, str]]:
     """What a resolved recipe may do but is likely to regret, as (path, sentence)."""
     layers = plan(recipe, 2).layers
     return [*lint(recipe, layers), *freezing.cautions(recipe, layers)]
+
+
+def _classes(recipe: Recipe) -> Iterator[tuple[KeyPath, str]]:
+    """Names in `data.classes` that no class of the source has, where its classes are known."""
+    if recipe.data.classes is not None:
+        names = source_classes(recipe)
+        yield from () if names is None else subset.misfits(recipe.data.classes, names)
 
 
 def _class_weights(recipe: Recipe) -> Iterator[tuple[KeyPath, str]]:

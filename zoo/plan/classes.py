@@ -6,16 +6,39 @@ from zoo.data import layout
 from zoo.errors import DataError
 from zoo.recipe.schema import Recipe
 
+DIGITS = tuple(map(str, range(10)))
+
+
+def source_classes(recipe: Recipe) -> tuple[str, ...] | None:
+    """The names of the source's classes, of which `data.classes` chooses; None if not known.
+
+    Args:
+        recipe: as given.
+    """
+    source = recipe.data.source
+    if source.word == "digits":
+        return DIGITS
+    if source.word != "folder":
+        return None
+    try:
+        return layout.class_names(source.options)
+    except DataError:
+        return None  # Loading the data says what is wrong with them.
+
 
 def num_classes(recipe: Recipe) -> int:
     """The number of classes, from the recipe or the names of its class folders.
 
+    Classes that `data.classes` merges count once, those that it leaves out do not.
+
     Raises:
         DataError: it is not known without loading the data, or the folder cannot be used.
     """
+    if recipe.data.classes is not None:
+        return len(recipe.data.classes)
     source = recipe.data.source
     if source.word == "digits":
-        return 10
+        return len(DIGITS)
     if source.word == "tfds":
         if source.options.num_classes is None:
             raise DataError(

@@ -12,6 +12,7 @@ from zoo.recipe.fields import Choice, Model, Pair, choice, tuple_of, without_req
 from zoo.recipe.pixels import Transparency, ValueRange
 from zoo.recipe.presets import PRESETS
 from zoo.recipe.source import Source
+from zoo.recipe.subset import Classes, Fold
 from zoo.recipe.words.word import LARGEST, POSITIVE
 
 if TYPE_CHECKING:
@@ -36,6 +37,16 @@ class Data(Model):
         "keys beside it win. `data: cifar10` is `data: {preset: cifar10}`.",
     )
     source: Source = Field(description="digits, {folder: PATH} or {tfds: NAME}.")
+    classes: Classes | None = Field(
+        None,
+        description="Classes to learn, in the order of their labels: [cat, dog], or merged ones: "
+        "{pet: [cat, dog], other: truck}. Images of other classes are left out; none: all classes.",
+    )
+    fold: Fold | None = Field(
+        None,
+        description="A fold of cross-validation, as `zoo train --folds` sets it; none: the splits "
+        "of the source.",
+    )
     image_size: Pair | None = Field(
         None, description="[height, width] in pixels; needed unless the source is digits."
     )

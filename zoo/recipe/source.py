@@ -10,6 +10,7 @@ from pydantic import AfterValidator, Field, field_validator, model_validator
 from pydantic_core import PydanticCustomError
 
 from zoo.recipe.fields import MAX_PATH, MAX_TEXT, Choice, Model
+from zoo.recipe.shown import cut
 from zoo.recipe.slow_pattern import checked_pattern
 
 # Enough for any vocabulary: ImageNet-21k has 21,841 classes.
@@ -39,6 +40,7 @@ Name = Annotated[str, Field(max_length=MAX_TEXT)]
 SplitShare = Annotated[float, Field(gt=0.0, lt=1.0)]
 AUTO = "auto"
 HERE = "."
+PARENT = "parent"
 
 
 def _inside(name: str) -> str:
@@ -103,6 +105,14 @@ class Folder(Model):
         description="Regular expression, searched in a file's name; its first group is the class. "
         "Needs labels_from: filename.",
     )
+    group: str | None = Field(
+        None,
+        min_length=1,
+        max_length=MAX_TEXT,
+        description="What keeps images of one patient or video in one split. parent: the folder "
+        "within that of the class, as in CLASS/PATIENT/*.jpg; else a regular expression, searched "
+        "in a file's path within its split, whose group is the name: '(patient[0-9]+)_'.",
+    )
     follow_links: bool = Field(
         False, description="Whether links may lead out of path; if not, they are errors."
     )
@@ -111,6 +121,22 @@ class Folder(Model):
     @classmethod
     def _is_pattern(cls, pattern: str | None) -> str | None:
         return pattern and checked_pattern(pattern, r"^([a-z]+)_\d+")
+
+    @field_validator("group")
+    @classmethod
+    def _is_group(cls, pattern: str | None) -> str | None:
+        if pattern is None or pattern == PARENT:
+            return pattern
+        checked_pattern(pattern, r"(patient\d+)_")
+        groups = re.compile(pattern).groups
+        if groups > 1:
+            raise PydanticCustomError(
+                "group",
+                "which of {count} groups in ( ) is the name? Expected one; write the others as "
+                "(?: ). Received '{pattern}'",
+                {"count": groups, "pattern": cut(pattern)},
+            )
+        return pattern
 
     @model_validator(mode="after")
     def _fits(self) -> Folder:
@@ -140,7 +166,7 @@ class Tfds(Model):
         None,
         ge=1,
         le=MAX_CLASSES,
-        description="Number of classes, so that zoo show need not load the data.",
+        description="Number of classes of the data set, so that zoo show need not load it.",
     )
 
 
