@@ -59,8 +59,8 @@ def evaluate(
     images = data.test if split == "test" else data.validation
     if images is None:
         raise DataError(
-            "the data have no test split. Add a test/ folder, or set "
-            "data.source.folder.test_split or data.source.tfds.test, and train again."
+            "the data have no test split. Add a test/ folder or rows of test, or set test_split "
+            "of data.source.folder or data.source.csv, or data.source.tfds.test, and train again."
         )
 
     def metrics_of(logits: np.ndarray) -> dict[str, Any]:

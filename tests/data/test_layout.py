@@ -167,8 +167,11 @@ def test_folders_of_classes_without_an_image(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "files, message",
     [
-        (["labels.csv"], r"not read from tables \(labels.csv\): put the images of each class into"),
-        (["images/annotations.json"], r"from tables \(images/annotations.json\)"),
+        (
+            ["labels.csv"],
+            "if labels.csv holds the labels, read it with data.source: {csv: {file",
+        ),
+        (["images/annotations.json"], r"labels are not read from images/annotations.json: put the"),
         (["readme.txt"], "to tell it from all else, add a folder of other images"),
     ],
 )

@@ -98,7 +98,9 @@ def arrange(given: Mapping[str, Files], wanted: Wanted) -> Arranged:
     if shares and grouped:
         splits |= _with_whole_groups(splits["train"], shares, wanted)
     elif shares:
-        notes = split_off(splits, shares, wanted.seed, choice.source_names)
+        notes = split_off(
+            splits, shares, wanted.seed, choice.source_names, multi_label=wanted.multi_label
+        )
     pool = None
     if fold is not None:
         pool = splits["train"]

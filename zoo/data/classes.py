@@ -152,9 +152,16 @@ def _table_hint(tree: Tree, folder: Path, *names: str) -> str:
     )
     if not tables:
         return ""
+    readable = [name for name in tables if name.lower().endswith((".csv", ".tsv", ".parquet"))]
+    if readable:
+        return (
+            f"; if {in_words(readable)} holds the labels, read it with data.source: {{csv: {{file: "
+            f"{quoted(tree.root / readable[0])}, image: COLUMN, label: COLUMN}}}}, or let zoo new "
+            "find the columns"
+        )
     return (
-        f"; labels are not read from tables ({in_words(tables)}): put the images of each class "
-        "into a folder of its own"
+        f"; labels are not read from {in_words(tables)}: put the images of each class "
+        "into a folder of its own, or the labels into a CSV file (data.source.csv)"
     )
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import random
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 
 
 def permutation(count: int, seed: int, name: str) -> list[int]:
@@ -60,3 +60,77 @@ def _counts(sizes: Mapping[str, int], share: float, seed: int) -> dict[str, int]
             counts[name] += 1
             missing -= 1
     return counts
+
+
+def divide_sets(
+    labels: Sequence[Sequence[int]], shares: Mapping[str, float], seed: int
+) -> dict[str, list[int]]:
+    """Divides images with any number of labels into splits, each label stratified.
+
+    Iterative stratification: the label with the fewest images left is dealt out first, each of its
+    images to the side that lacks most of that label (Sechidis et al. 2011, "On the Stratification
+    of Multi-Label Data", algorithm 1). Each share in turn is taken of the remaining images; every
+    label keeps at least one image for training.
+
+    Args:
+        labels: indices of the labels of each image.
+        shares: fraction of the remaining images for each split other than "train".
+        seed: seed of the draw.
+
+    Returns:
+        {split: sorted positions of its images}, with the remainder in "train".
+    """
+    splits: dict[str, list[int]] = {}
+    remaining = list(range(len(labels)))
+    for split, share in shares.items():
+        order = permutation(len(remaining), seed, split)
+        taken = set(_taken([labels[remaining[i]] for i in order], share))
+        places = {remaining[i] for place, i in enumerate(order) if place in taken}
+        splits[split] = sorted(places)
+        remaining = [i for i in remaining if i not in places]
+    return {**splits, "train": remaining}
+
+
+def _taken(labels: Sequence[Sequence[int]], share: float) -> Iterable[int]:
+    """Positions of the images that one split takes, in the order in which they are dealt out."""
+    images: dict[int, list[int]] = {}
+    for place, of_image in enumerate(labels):
+        for label in of_image:
+            images.setdefault(label, []).append(place)
+    lacking = {label: share * len(places) for label, places in images.items()}
+    left = {label: len(places) for label, places in images.items()}
+    kept = dict.fromkeys(images, 0)  # Of the remaining side.
+    wanted = int(share * len(labels) + 0.5)
+    taken: list[int] = []
+    dealt = [False] * len(labels)
+    while left:
+        rarest = min(left, key=lambda label: (left[label], label))
+        for place in images[rarest]:
+            if dealt[place]:
+                continue
+            dealt[place] = True
+            # The other side lacks what is left of the label but for what this side lacks.
+            takes = lacking[rarest] > left[rarest] - lacking[rarest] and all(
+                kept[label] or left[label] > 1 for label in labels[place]
+            )
+            if takes:
+                taken.append(place)
+            for label in labels[place]:
+                if takes:
+                    lacking[label] -= 1
+                else:
+                    kept[label] += 1
+                left[label] -= 1
+        del left[rarest]
+        left = {label: count for label, count in left.items() if count}
+    # Images without labels fill up; then labels of few images, which give none each, and yet a
+    # share of all of them together.
+    chosen = set(taken)
+    for place in sorted(range(len(labels)), key=lambda place: bool(labels[place])):
+        if len(taken) >= wanted:
+            break
+        if place not in chosen and all(kept[label] > 1 for label in labels[place]):
+            taken.append(place)
+            for label in labels[place]:
+                kept[label] -= 1
+    return taken

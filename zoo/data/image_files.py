@@ -5,12 +5,12 @@ Light.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Container, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from zoo.data.copies import notes_on_copies, notes_on_sizes
-from zoo.data.divide import divide
+from zoo.data.divide import divide, divide_sets
 from zoo.data.names import differ_in_case
 from zoo.data.tree import in_words
 
@@ -83,11 +83,38 @@ class Layout:
         return {POOL: self.pool} | ({} if self.test is None else {"test": self.test})
 
 
+def shares_of(
+    given: Container[str],
+    validation_split: float | None,
+    test_split: float | None,
+    *,
+    draw_test: bool,
+) -> dict[str, float]:
+    """Returns the fraction of train for each split that is missing, test first.
+
+    The validation share is taken of what the test leaves.
+
+    Args:
+        given: the splits that have images.
+        validation_split: the share that a recipe gives; None for `DEFAULT_SHARE`.
+        test_split: likewise; None for `DEFAULT_SHARE`, or for no test.
+        draw_test: whether a test is drawn if no share is given.
+    """
+    shares: dict[str, float] = {}
+    if "test" not in given and (draw_test or test_split is not None):
+        shares["test"] = DEFAULT_SHARE if test_split is None else test_split
+    if "validation" not in given:
+        shares["validation"] = DEFAULT_SHARE if validation_split is None else validation_split
+    return shares
+
+
 def split_off(
     splits: dict[str, tuple[ImageFile, ...]],
     shares: Mapping[str, float],
     seed: int,
     names: tuple[str, ...],
+    *,
+    multi_label: bool = False,
 ) -> list[str]:
     """Moves training images into the splits of `shares`, stratified.
 
@@ -96,18 +123,31 @@ def split_off(
         shares: fraction of the remaining images for each split, in this order.
         seed: seed of the draw.
         names: of the classes.
+        multi_label: whether an image has any number of classes.
 
     Returns:
         Notes on classes that are too small to give an image to a split.
     """
-    notes: list[str] = []
+    if multi_label:
+        train = splits["train"]
+        sets = divide_sets([file.labels for file in train], shares, seed)
+        splits |= {name: tuple(train[i] for i in places) for name, places in sets.items()}
+        return _too_small({name: splits[name] for name in sets}, names)
     by_class: dict[str, list[ImageFile]] = {name: [] for name in names}
     for file in splits["train"]:
         by_class[names[file.label]].append(file)
     divided = divide({name: len(files) for name, files in by_class.items()}, shares, seed)
     for split, positions in divided.items():
         splits[split] = tuple(by_class[name][i] for name in names for i in positions[name])
-        too_small = [name for name in names if not positions[name]]
+    return _too_small({split: splits[split] for split in divided}, names)
+
+
+def _too_small(splits: Mapping[str, Sequence[ImageFile]], names: tuple[str, ...]) -> list[str]:
+    """Notes classes that are too small to give an image to a split."""
+    notes = []
+    for split, files in splits.items():
+        present = {label for file in files for label in file.labels}
+        too_small = [name for label, name in enumerate(names) if label not in present]
         if too_small:
             notes.append(
                 f"too few images to give one to {split}, class{'es' * (len(too_small) > 1)}: "

@@ -20,7 +20,7 @@ from zoo.data.classes import class_folders, grouped_by_name
 from zoo.data.doubts import look_into_classes
 from zoo.data.file_groups import with_groups
 from zoo.data.files import unreachable
-from zoo.data.image_files import DEFAULT_SHARE, Files, ImageFile, Layout
+from zoo.data.image_files import Files, ImageFile, Layout, shares_of
 from zoo.data.listing import Groups, Walker
 from zoo.data.names import differ_in_case, is_archive
 from zoo.data.structure import EXPECTED, WORD, Structure, find_splits
@@ -250,9 +250,7 @@ def _shares(
     *,
     flat: bool,
 ) -> dict[str, float]:
-    """Returns the fraction of train for each missing split, test first.
-
-    The validation share is taken of what the test leaves.
+    """Returns the fraction of train for each split that has no folder.
 
     Raises:
         DataError: a share is given for a split that has a folder.
@@ -264,14 +262,9 @@ def _shares(
                 f"{WORD}.{name}_split is given, but {quoted(path)} has a {name} folder; drop one "
                 f"of the two, or leave that folder out: {WORD}.{name}: none"
             )
-    shares: dict[str, float] = {}
-    default = flat and options.test is not None
-    if "test" not in given and (default or test_split is not None):
-        shares["test"] = DEFAULT_SHARE if test_split is None else test_split
-    if "validation" not in given:
-        share = options.validation_split
-        shares["validation"] = DEFAULT_SHARE if share is None else share
-    return shares
+    return shares_of(
+        given, options.validation_split, test_split, draw_test=flat and options.test is not None
+    )
 
 
 def _files(groups: Groups, names: tuple[str, ...]) -> Files:

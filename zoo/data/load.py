@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from zoo.backend.cache_folder import cache_folder
-from zoo.data import digits, folder, tfds
+from zoo.data import csv_source, digits, folder, tfds
 from zoo.data.images import ImageSpec
 from zoo.data.names import require_usable
 from zoo.data.splits import Splits
@@ -21,6 +21,7 @@ from zoo.recipe.schema import Recipe
 
 # Word of `data.source` -> function(options, data block, spec, cache folder, progress) -> splits.
 SOURCES: dict[str, Callable[[Any, Data, ImageSpec, Path, Progress], Splits]] = {
+    "csv": csv_source.load,
     "digits": digits.load,
     "folder": folder.load,
     "tfds": tfds.load,

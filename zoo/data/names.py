@@ -218,7 +218,7 @@ def require_usable(names: Iterable[str], where: str) -> None:
         raise DataError(
             f"{quoted(where)}: {len(problems)} class name{'s' * (len(problems) > 1)} that no "
             "export, server or file of labels can hold. Expected names in UTF-8, in one line, that "
-            "differ; rename the folders",
+            "differ; rename them",
             [Problem(message=problem) for problem in problems],
         )
 

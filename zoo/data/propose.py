@@ -9,7 +9,8 @@ from zoo.data.listing import Walker
 from zoo.data.names import label_of, labels_in_names
 from zoo.data.structure import Structure, find_splits, images_in
 from zoo.data.tree import Tree, in_words
-from zoo.recipe.source import AUTO, Folder
+from zoo.recipe.source import Folder
+from zoo.recipe.source_fields import AUTO
 from zoo.text.printable import quoted
 
 

@@ -15,7 +15,8 @@ from zoo.data.files import is_image_file
 from zoo.data.names import SplitName, guessed_split, labels_in_names, split_name
 from zoo.data.tree import Tree, in_words
 from zoo.errors import DataError
-from zoo.recipe.source import AUTO, HERE, Folder
+from zoo.recipe.source import Folder
+from zoo.recipe.source_fields import AUTO, HERE
 from zoo.text.printable import quoted
 
 SPLITS = ("train", "validation", "test")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from zoo.data import layout
+from zoo.data import layout, table_layout
 from zoo.errors import DataError
 from zoo.recipe.schema import Recipe
 
@@ -18,21 +18,23 @@ def source_classes(recipe: Recipe) -> tuple[str, ...] | None:
     source = recipe.data.source
     if source.word == "digits":
         return DIGITS
-    if source.word != "folder":
+    if source.word not in ("folder", "csv"):
         return None
     try:
+        if source.word == "csv":
+            return table_layout.class_names(source.options, recipe.data.classes)
         return layout.class_names(source.options)
     except DataError:
         return None  # Loading the data says what is wrong with them.
 
 
 def num_classes(recipe: Recipe) -> int:
-    """The number of classes, from the recipe or the names of its class folders.
+    """The number of classes, from the recipe, the names of its class folders, or its table.
 
     Classes that `data.classes` merges count once, those that it leaves out do not.
 
     Raises:
-        DataError: it is not known without loading the data, or the folder cannot be used.
+        DataError: it is not known without loading the data, or the folder or table cannot be used.
     """
     if recipe.data.classes is not None:
         return len(recipe.data.classes)
@@ -46,4 +48,6 @@ def num_classes(recipe: Recipe) -> int:
                 "say it with --set data.source.tfds.num_classes=N"
             )
         return int(source.options.num_classes)
+    if source.word == "csv":
+        return len(table_layout.class_names(source.options))
     return len(layout.class_names(source.options))

@@ -272,6 +272,8 @@ class Draft:
             self.add(placed.key, placed.fault)
         if placed.note and placed.key:
             self.notes.append(f"{dotted(placed.key)}: {placed.note}")
+        if placed.root_note:
+            self.notes.append(f"data.source.csv.root: {placed.root_note}")
         data = recipe.data.model_copy(update={"source": placed.source})
         return recipe.model_copy(update={"data": data})
 

@@ -2,7 +2,9 @@
 
 A path in a file is meant from that file: first the recipe's folder, then the working directory. A
 path on the command line is meant from where it is typed: first the working directory. Whichever of
-the two holds it is taken, and written into the run's recipe as an absolute path. Light.
+the two holds it is taken, and written into the run's recipe as an absolute path. The `root` of a
+table is looked for beside the table first, and stays relative if it is there: whoever moves both
+together names the table alone. Light.
 """
 
 from __future__ import annotations
@@ -13,7 +15,11 @@ from dataclasses import dataclass
 from zoo.recipe.fields import Choice
 from zoo.text.printable import quoted
 
-KEYS = {"folder": "path", "tfds": "data_dir"}  # Word of `data.source` -> its option with a path.
+KEYS = {
+    "folder": "path",
+    "csv": "file",
+    "tfds": "data_dir",
+}  # Word of `data.source` -> its option with a path.
 
 
 @dataclass(frozen=True)
@@ -25,12 +31,14 @@ class Placed:
         key: path of the option in the recipe; None if it has no path.
         note: what a relative path was taken for; None if there is no doubt.
         fault: why the path cannot be used; None if it can.
+        root_note: what the relative `root` of a table was taken for, if not the folder beside it.
     """
 
     source: Choice
     key: tuple[str, ...] | None = None
     note: str | None = None
     fault: str | None = None
+    root_note: str | None = None
 
 
 @dataclass(frozen=True)
@@ -84,8 +92,23 @@ def place(source: Choice, file: str | None, *, typed: bool) -> Placed:
     key = ("data", "source", source.word, option)
     if placed.fault:
         return Placed(source, key, fault=placed.fault)
-    options = source.options.model_copy(update={option: placed.path})
-    return Placed(source.model_copy(update={source.word: options}), key, placed.note)
+    changes, root_note = {option: placed.path}, None
+    if source.word == "csv":
+        root, root_note = _root(source.options.root, placed.path, file, typed=typed)
+        changes["root"] = root
+    options = source.options.model_copy(update=changes)
+    moved = source.model_copy(update={source.word: options})
+    return Placed(moved, key, placed.note, root_note=root_note)
+
+
+def _root(root: str, table: str, file: str | None, *, typed: bool) -> tuple[str, str | None]:
+    """The folder of a table's images, and a note if it was not found beside the table."""
+    if os.path.lexists(os.path.join(os.path.dirname(table), os.path.expanduser(root))):
+        return root, None
+    absolute, note = _located(root, file, typed=typed)
+    if not os.path.lexists(absolute):
+        return root, None  # Its reader says where it is missing.
+    return absolute, note
 
 
 def _located(path: str, file: str | None, *, typed: bool) -> tuple[str, str | None]:

@@ -3,59 +3,21 @@
 from __future__ import annotations
 
 import re
-from pathlib import PurePosixPath
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, Field, field_validator, model_validator
+from pydantic import Field, field_validator, model_validator
 from pydantic_core import PydanticCustomError
 
-from zoo.recipe.fields import MAX_PATH, MAX_TEXT, Choice, Model
+from zoo.recipe.csv_source import Csv
+from zoo.recipe.fields import MAX_TEXT, Choice, Model
 from zoo.recipe.shown import cut
 from zoo.recipe.slow_pattern import checked_pattern
+from zoo.recipe.source_fields import AUTO, FolderName, PathText, SplitShare
 
+Name = Annotated[str, Field(max_length=MAX_TEXT)]
 # Enough for any vocabulary: ImageNet-21k has 21,841 classes.
 MAX_CLASSES = 2**24
-# Of a path: no letter, and easily written by a backslash in double quotes.
-_CONTROL = re.compile("[\x00-\x1f\x7f-\xa0\u2028\u2029]")
-
-
-def _read_path(path: str) -> str:
-    r"""Refuses what "C:\temp\new" becomes in double quotes: a tab, and a line break.
-
-    On POSIX a name may hold such characters: absolute paths, as runs have them, may.
-    """
-    found = _CONTROL.search(path)
-    if found and not path.startswith("/"):
-        raise PydanticCustomError(
-            "path",
-            "holds {letter}, which no Windows path has: in double quotes, \\t is a tab and \\n a "
-            "line break. Write the path in single quotes, or with / instead of \\",
-            {"letter": ascii(found[0])},
-        )
-    return path
-
-
-PathText = Annotated[str, Field(min_length=1, max_length=MAX_PATH), AfterValidator(_read_path)]
-Name = Annotated[str, Field(max_length=MAX_TEXT)]
-SplitShare = Annotated[float, Field(gt=0.0, lt=1.0)]
-AUTO = "auto"
-HERE = "."
 PARENT = "parent"
-
-
-def _inside(name: str) -> str:
-    path = PurePosixPath(name)
-    if path.is_absolute() or ".." in path.parts:
-        raise PydanticCustomError(
-            "inside",
-            "not inside the data set. Expected the name of a folder in it, or a path relative to "
-            "it. Received '{given}'",
-            {"given": name},
-        )
-    return name
-
-
-FolderName = Annotated[str, Field(min_length=1, max_length=MAX_PATH), AfterValidator(_inside)]
 
 
 class Digits(Model):
@@ -175,4 +137,5 @@ class Source(Choice):
 
     digits: Digits | None = Field(None, description="scikit-learn's digits, offline.")
     folder: Folder | None = Field(None, description="A folder of image files.")
+    csv: Csv | None = Field(None, description="A table with a row for each image.")
     tfds: Tfds | None = Field(None, description="A TensorFlow Datasets builder.")

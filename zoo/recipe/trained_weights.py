@@ -9,7 +9,7 @@ from pydantic import BeforeValidator, Field, create_model, model_validator
 from pydantic_core import PydanticCustomError
 
 from zoo.recipe.fields import MAX_TEXT, Model, tuple_of
-from zoo.recipe.source import PathText
+from zoo.recipe.source_fields import PathText
 from zoo.recipe.words.word import MAX_EPOCHS
 
 ALL = "all"
