@@ -98,8 +98,12 @@ def neutral(recipe: Recipe) -> Recipe:
         "tune": None,
         "train": train.model_copy(update={"optimizer": optimizer}),
     }
-    if in_graph(recipe):
-        update["model"] = _with_placeholders(recipe.model)
+    # Layers are unfrozen between two epochs, with a step that is traced anew.
+    model, weights = recipe.model, recipe.model.weights
+    if weights is not None:
+        thawed = weights.model_copy(update={"unfreeze_at_epoch": None})
+        model = model.model_copy(update={"weights": thawed})
+    update["model"] = _with_placeholders(model) if in_graph(recipe) else model
     return recipe.model_copy(update=update)
 
 

@@ -22,10 +22,15 @@ from tuning.trial_observer import RungScorer, TrialObserver, TrialStopped
 from tuning.trials import TrialResult, TrialSpec
 from zoo import backend
 from zoo import recipe as recipes
+from zoo.artifact import stored_weights
+from zoo.artifact.stored_weights import StoredWeights
+from zoo.artifact.warm_start import WarmStart, warm_start
 from zoo.batches import Batches, evaluation_dataset, training_dataset
 from zoo.data.normalise import Normalisation, normalisation
 from zoo.data.splits import Splits
-from zoo.model import builder, data_dependent_init
+from zoo.errors import RecipeError
+from zoo.model import builder, freezing
+from zoo.model.start import scaling_of, set_start
 from zoo.plan import Plan, plan
 from zoo.plan.capacity import shortage
 from zoo.recipe import Recipe
@@ -53,6 +58,7 @@ class _LastTrial:
 
     Attributes:
         weights: the weights of its best epoch.
+        warm: the trained weights that it began with.
     """
 
     network: _SharedNetwork
@@ -61,6 +67,7 @@ class _LastTrial:
     result: TrialResult
     best: BestEpoch
     weights: Weights
+    warm: WarmStart | None
 
 
 class TrialTrainer:
@@ -78,18 +85,32 @@ class TrialTrainer:
         self.classes = len(data.class_names)
         self.built = 0
         self._scalings: dict[str, Normalisation] = {}
+        self._stored: dict[str, StoredWeights] = {}  # Trained weights, by where they come from.
         self._networks: OrderedDict[str, _SharedNetwork] = OrderedDict()
         self._last: _LastTrial | None = None
         self._device: LoopChoice | None = None
         self._scorer = RungScorer(data.validation, self.classes)
         self.validation = evaluation_dataset(data.validation)
 
-    def scaling(self, recipe: Recipe) -> Normalisation:
-        """The normalisation of a recipe, with the statistics of the training images."""
+    def warm_start(self, recipe: Recipe, planned: Plan) -> WarmStart | None:
+        """What a recipe takes over of trained weights, read once.
+
+        Raises:
+            RecipeError: they do not fit the recipe.
+        """
+        source = recipe.model.weights and recipe.model.weights.source
+        if not source:
+            return None
+        if source not in self._stored:
+            self._stored[source] = stored_weights.read(source)
+        return warm_start(recipe, planned, self._stored[source])
+
+    def scaling(self, recipe: Recipe, planned: Plan) -> Normalisation:
+        """The normalisation of a recipe: that of its weights, or that of the training images."""
         kind = recipe.data.preprocess
         if kind not in self._scalings:
             self._scalings[kind] = normalisation(kind, self.data.train)
-        return self._scalings[kind]
+        return scaling_of(self._scalings[kind], self.warm_start(recipe, planned))[0]
 
     def loop(self, recipe: Recipe) -> LoopChoice:
         """The loop of a recipe; where the images are is decided once, since they take memory."""
@@ -106,8 +127,8 @@ class TrialTrainer:
 
     def initial_weights(self, recipe: Recipe, planned: Plan) -> Weights:
         """The variables of a new network of this recipe, data-dependent weights included."""
-        model = builder.build(recipe, self.classes, self.scaling(recipe), planned)
-        data_dependent_init.initialise(model, recipe, self.data.train, planned)
+        model = builder.build(recipe, self.classes, self.scaling(recipe, planned), planned)
+        set_start(model, recipe, self.data.train, planned, self.warm_start(recipe, planned))
         self.built += 1
         return [backend.to_numpy(variable) for variable in model.variables]
 
@@ -147,7 +168,10 @@ class TrialTrainer:
         if lacking is not None:
             return TrialResult(status="failed", reason=lacking)
         try:
+            warm = self.warm_start(recipe, planned)
             network = self.network(recipe, planned)
+        except RecipeError as error:  # Trained weights that do not fit this trial's network.
+            return TrialResult(status="failed", reason=str(error.problems[0]))
         except Exception as error:
             if not backend.out_of_memory(error):
                 raise
@@ -193,7 +217,7 @@ class TrialTrainer:
             rungs=trial.rung_scores,
             curve=metrics.rows,
         )
-        self._last = _LastTrial(network, recipe, planned, result, best, weights)
+        self._last = _LastTrial(network, recipe, planned, result, best, weights, warm)
         return result
 
     def _fit(
@@ -239,9 +263,10 @@ class TrialTrainer:
             **run_metadata.at_start(
                 recipe,
                 self.data,
-                self.scaling(recipe),
+                self.scaling(recipe, last.planned),
                 last.network.loop,
             ),
+            **({"warm_start": last.warm.as_json()} if last.warm else {}),
             **run_metadata.at_end(
                 last.best, self.data.class_names, result.epochs, result.steps, model.count_params()
             ),
@@ -259,8 +284,9 @@ class _SharedNetwork:
         batches = components.training_batches(recipe, trainer.data)
         steps = batches.steps_per_epoch
         self.model = components.compiled(
-            _with_unit_rate(recipe), planned, trainer.scaling(recipe), steps
+            _with_unit_rate(recipe), planned, trainer.scaling(recipe, planned), steps
         )
+        self._optimizer = self.model.optimizer
         self.hyperparameters = HyperparameterVariables(self.model, recipe, planned)
         self.validated = ValidationMetrics(self.model, trainer.data.validation, recipe)
         optimizer = [backend.to_numpy(v) for v in self.model.optimizer.variables]
@@ -283,6 +309,7 @@ class _SharedNetwork:
                 verbose=0,
             )
             self.model.reset_metrics()
+        self._train_function = self.model.train_function
         self._variables = checkpoint.variables(self.model)
         self._initial_weights: OrderedDict[int, Weights] = OrderedDict()  # By seed.
         others = len(self.model.variables) + len(optimizer)
@@ -291,6 +318,7 @@ class _SharedNetwork:
 
     def restart(self, recipe: Recipe, planned: Plan) -> None:
         """Resets every variable to the start of a training of this recipe."""
+        self._freeze_again(planned)
         starts = self._initial_weights
         if recipe.seed not in starts:
             starts[recipe.seed] = self.trainer.initial_weights(recipe, planned)
@@ -298,6 +326,13 @@ class _SharedNetwork:
                 starts.popitem(last=False)
         assign(self._variables, [*starts[recipe.seed], *self._other_values])
         self.hyperparameters.set_values(recipe, planned)
+
+    def _freeze_again(self, planned: Plan) -> None:
+        """Takes back that the last trial unfroze layers, with what was traced before that."""
+        if self.model.optimizer is not self._optimizer:
+            freezing.set_trainable(self.model, planned, 0)
+            self.model.optimizer = self._optimizer
+            self.model.train_function = self._train_function
 
 
 def _with_unit_rate(recipe: Recipe) -> Recipe:

@@ -109,10 +109,19 @@ def numbers(result: TrialResult) -> list[dict[str, Any]]:
              "linear_fall: true, weight_decay: 0.1}]"],
             id="TorchSGD cosine lookahead norm accumulation",
         ),
+        pytest.param(
+            [SGD, KNOBS[3], "train.lookahead={every: 2}", "train.batch_norm_batches=2",
+             "model.weights={from: TRAINED, exclude: [logits], freeze: [conv1], "
+             "unfreeze_at_epoch: 2}"],
+            id="frozen until epoch 2",
+        ),
     ],
 )  # fmt: skip
-def test_a_trial_is_a_training(bench: TrialTrainer, tmp_path: Path, overrides: list[str]) -> None:
+def test_a_trial_is_a_training(
+    bench: TrialTrainer, trained: Run, tmp_path: Path, overrides: list[str]
+) -> None:
     """Among others that ran before it, the numbers of `zoo train`."""
+    overrides = [override.replace("TRAINED", str(trained)) for override in overrides]
     recipe = tiny(tmp_path, *overrides)
     word = recipe.train.optimizer.word
     ran(bench, tiny(tmp_path, *overrides, f"train.optimizer.{word}.learning_rate=0.03", "seed=9"))
@@ -192,6 +201,18 @@ def test_every_number_of_a_network_is_a_knob(
     assert bench.built == built
     (row,) = train(made[0], tmp_path / "runs").rows()
     assert found == pytest.approx({key: row[key] for key in found}, abs=1e-5, rel=1e-5)
+
+
+def test_weights_that_do_not_fit_fail_the_trial(
+    bench: TrialTrainer, trained: Run, tmp_path: Path
+) -> None:
+    """Another trial's network may have the shapes of the weights."""
+    start = f"model.weights={{from: {trained}, exclude: [logits]}}"
+    result = ran(bench, tiny(tmp_path, start, "model.stack[0].conv.filters=5"))
+    assert result.status == "failed"
+    assert "conv1: weights of 3 x 3 x 1 x 5 here, of 3 x 3 x 1 x 4 there" in str(result.reason)
+    other = tiny(tmp_path, start, "data.preprocess=scale01")
+    assert "data.preprocess: scale01; the weights were" in str(ran(bench, other).reason)
 
 
 def test_what_ran_before_makes_no_difference(data: Splits, tmp_path: Path) -> None:

@@ -81,11 +81,14 @@ def _serve(channel: Channel) -> None:
     from tuning.trial_trainer import TrialTrainer
     from zoo.check.judge.chance import balanced_images
     from zoo.data.load import load
+    from zoo.plan import plan
     from zoo.train.selection import choose_monitor
 
     # Reading images may take longer than any trial.
     data = load(recipe, progress=lambda *_: channel.heartbeat(Alive()))
     trainer = TrialTrainer(data)
+    # Trained weights that do not fit are told before the first trial.
+    trainer.scaling(recipe, plan(recipe, len(data.class_names)))
     channel.send(
         Ready(
             fingerprint=data.fingerprint,

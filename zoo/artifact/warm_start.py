@@ -104,12 +104,15 @@ def frozen_lines(planned: Plan) -> list[str]:
     return [f"frozen {until}: {_shown(names)} ({count:,} of {planned.parameters:,} weights)"]
 
 
-def warm_start(recipe: Recipe, planned: Plan) -> WarmStart | None:
+def warm_start(
+    recipe: Recipe, planned: Plan, stored: StoredWeights | None = None
+) -> WarmStart | None:
     """Reads what `model.weights.from` names, and matches it with a network.
 
     Args:
         recipe: resolved.
         planned: its plan, for the classes of the data.
+        stored: what `from` names, where the caller has read it.
 
     Returns:
         What is taken over; None if the recipe names no weights.
@@ -123,7 +126,7 @@ def warm_start(recipe: Recipe, planned: Plan) -> WarmStart | None:
     config = recipe.model.weights
     if config is None or config.source is None:
         return None
-    stored = read(config.source)
+    stored = stored or read(config.source)
     shapes = weight_shapes(planned.layers)
     problems, loaded, new = [], [], []
     for layer in planned.layers:
