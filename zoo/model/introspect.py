@@ -113,8 +113,9 @@ class Relu:
 
 
 def relus(layers: Sequence[Layer]) -> list[Relu]:
-    """The activations of a plan whose units can die."""
+    """The activations of a plan whose units can die; not those of frozen layers, which stay."""
     activations = []
+    frozen: dict[str, bool] = {}  # Whether all that decides on a layer's outputs is frozen.
     # Of each layer: the kernels before it, and whether a norm follows the last of them.
     depths: dict[str, int] = {}
     normed: dict[str, bool] = {}
@@ -122,10 +123,14 @@ def relus(layers: Sequence[Layer]) -> list[Relu]:
         options, name = layer.options, layer.name
         depths[name] = max((depths[before] for before in layer.inputs), default=0)
         normed[name] = bool(layer.inputs) and all(normed[before] for before in layer.inputs)
+        before_is_frozen = bool(layer.inputs) and all(frozen[before] for before in layer.inputs)
+        frozen[name] = layer.frozen if layer.parameters else before_is_frozen
         if layer.is_hidden:
             depths[name], normed[name] = depths[name] + 1, False
         elif layer.is_norm:
             normed[name] = True
+        elif frozen[name]:
+            continue
         elif isinstance(options, ActivationOptions) and options.activation.word in CAN_DIE:
             units = layer.output_shape[-1]
             activations.append(Relu(name, depths[name], normed[name], units))

@@ -45,6 +45,20 @@ def without_regularization(recipe: Recipe) -> Recipe:
     )
 
 
+def without_freezing(recipe: Recipe) -> Recipe:
+    """The recipe with all layers trained from the start that `model.weights` freezes.
+
+    Args:
+        recipe: resolved.
+    """
+    weights = recipe.model.weights
+    if weights is None:
+        return recipe
+    update = {"freeze": (), "freeze_up_to": None, "unfreeze_at_epoch": None}
+    trained = {"weights": weights.model_copy(update=update)}
+    return recipe.model_copy(update={"model": recipe.model.model_copy(update=trained)})
+
+
 def _with_zero(choice: Choice, option: str) -> Choice:
     """The choice with 0 for an option, where its word has that option."""
     if not hasattr(choice.options, option):

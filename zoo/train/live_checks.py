@@ -6,7 +6,7 @@ the epochs 1, 2, 4, 8 and so on; at the gap between training and validation once
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from statistics import median
 from typing import Any
 
@@ -56,6 +56,7 @@ class LiveChecks(Observer):
         data: training images are looked at.
         batches: training batches.
         on_finding: takes a line for the user.
+        loaded: names of the layers that started with trained weights.
     """
 
     def __init__(
@@ -66,6 +67,7 @@ class LiveChecks(Observer):
         data: Splits,
         batches: Batches,
         on_finding: Callable[[str], None],
+        loaded: Collection[str] = (),
     ) -> None:
         self.run = run
         self.recipe = recipe
@@ -74,6 +76,7 @@ class LiveChecks(Observer):
         self.batches = batches
         self.uniform_loss = components.weighted_uniform_loss(recipe, data, batches)
         self.on_finding = on_finding
+        self.loaded = loaded
         self.findings: dict[str, Finding] = {}
         self.warned: list[str] = []
         self.losses: list[float] = []
@@ -233,6 +236,7 @@ class LiveChecks(Observer):
                     ratio=ratio,
                     equilibrium=equilibrium,
                     scale_invariant=path.partition("/")[0] in normed,
+                    trained=path.partition("/")[0] in self.loaded,
                 )
                 for path, ratio in self._ratios().items()
             ],

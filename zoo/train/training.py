@@ -311,7 +311,7 @@ class Training:
             return None
         return LiveChecks(
             self.run, self.recipe, self.plan.layers, self.data, self.batches,
-            self.settings.print_line,
+            self.settings.print_line, (self.run.info().get("warm_start") or {}).get("loaded", ()),
         )  # fmt: skip
 
     def _finish(self, counter: StepCounter, best: BestEpoch, compile_seconds: float | None) -> None:

@@ -42,6 +42,8 @@ class LossWiring:
         zero_logits: the head starts at zero, so that predictions are uniform.
         at_start: the loss of uniform predictions; None: ln C, or C - 1 for the SVM loss with
             margin 1.
+        trained: layers start with trained weights: they tell classes apart, and so may even a new
+            head, by chance.
     """
 
     compiled: float
@@ -52,6 +54,7 @@ class LossWiring:
     num_classes: int
     zero_logits: bool = False
     at_start: float | None = None
+    trained: bool = False
 
 
 def judge_loss_wiring(numbers: LossWiring) -> Finding:
@@ -69,7 +72,10 @@ def judge_loss_wiring(numbers: LossWiring) -> Finding:
         check, numbers, "see data.preprocess and model.head.kernel_initializer."
     ):
         return failed
-    wiring, size = _judge_wiring(numbers), _judge_against_shuffled(numbers)
+    wiring = _judge_wiring(numbers)
+    if numbers.trained:
+        return wiring
+    size = _judge_against_shuffled(numbers)
     return merge((size, wiring) if wiring.verdict is PASS else (wiring, size))
 
 

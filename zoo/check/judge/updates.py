@@ -43,12 +43,14 @@ class KernelUpdate:
         equilibrium: ratio at which SGD with weight decay keeps a kernel that is followed by
             normalization (see `equilibrium`); None without decay and for other optimizers.
         scale_invariant: a norm follows the kernel, so that its length does not matter.
+        trained: it starts with trained weights, which small steps suit.
     """
 
     path: str
     ratio: float
     equilibrium: float | None = None
     scale_invariant: bool = False
+    trained: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -167,6 +169,8 @@ def _judge_kernel(layer: KernelUpdate, shortened: bool) -> Verdict:
 
 def _judge_ratio(layer: KernelUpdate) -> Verdict:
     ratio = layer.ratio
+    if layer.trained and ratio < RATIO_INFO[0]:
+        return PASS
     if layer.scale_invariant and ratio > RATIO_INFO[1]:
         settled = layer.equilibrium
         bound = EQUILIBRIUM_WARN * settled if settled else NO_EQUILIBRIUM_WARN

@@ -18,8 +18,13 @@ from zoo.model import introspect
 CHUNK = 2048  # Images that are held at once.
 
 
-def input_scale(subject: Subject) -> InputScale:
-    """Scale of the normalised probe images and of the first kernel's outputs."""
+def input_scale(subject: Subject) -> InputScale | None:
+    """Scale of the normalised probe images and of the first kernel's outputs.
+
+    None where images are normalised as trained weights want them: their first kernel expects that.
+    """
+    if subject.is_scaled_by_weights:
+        return None
     images, _ = subject.probe
     layers = subject.layers
     names = [layer.name for layer in layers if layer.kind == "normalise"]
@@ -39,11 +44,14 @@ def input_scale(subject: Subject) -> InputScale:
     )
 
 
-def statistics(subject: Subject) -> NormalizationStatistics:
+def statistics(subject: Subject) -> NormalizationStatistics | None:
     """Mean and standard deviation that the network uses, and those of each split.
 
-    A mean image is reduced to its mean.
+    A mean image is reduced to its mean. None where they are those of other images, with which the
+    weights were trained.
     """
+    if subject.is_scaled_by_weights:
+        return None
     kind = subject.recipe.data.preprocess
     others: dict[str, tuple[list[float], list[float]]] = {}
     if kind.startswith(("mean", "channel", "global")):

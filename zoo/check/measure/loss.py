@@ -10,6 +10,7 @@ import keras
 import numpy as np
 
 from zoo import backend, losses
+from zoo.artifact.warm_start import HEAD
 from zoo.check.judge.loss import HeadConfidence, LossName, LossWiring
 from zoo.check.judge.regularisation import Regularisation
 from zoo.check.measure.subject import Subject
@@ -62,6 +63,7 @@ def loss_wiring(subject: Subject) -> LossWiring:
         sd=sqrt(variance),
         num_classes=subject.classes,
         zero_logits=bool(np.abs(scores).max() == 0),
+        trained=bool(subject.loaded),
         at_start=losses.uniform_loss(choice, subject.classes),
     )
 
@@ -113,8 +115,13 @@ def loss_per_label(choice: Loss, scores: np.ndarray) -> np.ndarray:
     return cross_entropy
 
 
-def head_confidence(subject: Subject) -> HeadConfidence:
-    """The data loss at the start and that of uniform predictions; the spread of the logits."""
+def head_confidence(subject: Subject) -> HeadConfidence | None:
+    """The data loss at the start and that of uniform predictions; the spread of the logits.
+
+    None if the head starts with trained weights: it has learned to be confident.
+    """
+    if HEAD in subject.loaded:
+        return None
     scores, labels = logits(subject)
     choice = subject.unregularized.train.loss
     own = loss_per_label(choice, scores)[np.arange(len(labels)), labels].mean()

@@ -14,6 +14,7 @@ from zoo.check.measure.loss import loss_name, loss_per_label
 from zoo.check.measure.subject import Subject
 from zoo.check.measure.trainer import LossCurve, Trainer
 from zoo.model import introspect
+from zoo.recipe.without_regularization import without_freezing
 
 MIN_IMAGES, IMAGES_PER_CLASS, MAX_IMAGES = 20, 2, 128
 RATES = (1e-3, 1e-2, 1e-4)  # Adam's, in the order in which they are tried.
@@ -79,7 +80,10 @@ def _train(
     subject: Subject, rate: float, images: np.ndarray, labels: np.ndarray, deadline: float
 ) -> Overfit:
     """Train from the start until the images are known, the loss is not finite or time is up."""
-    trainer = Trainer(subject, subject.unregularized, {"Adam": {"learning_rate": rate}})
+    # Frozen layers are trained, too: what is asked is whether the network could.
+    trainer = Trainer(
+        subject, without_freezing(subject.unregularized), {"Adam": {"learning_rate": rate}}
+    )
     trainer.restart()
     floor = _floor(images, labels)
 

@@ -10,6 +10,7 @@ from math import isfinite, sqrt
 
 import numpy as np
 
+from zoo.artifact.warm_start import HEAD
 from zoo.check.judge import rates
 from zoo.check.judge.chance import guessing_bound
 from zoo.check.judge.rate_scan import STEPS, LearningRateScan
@@ -50,8 +51,13 @@ class _Plan:
     warmup: int
 
 
-def scan(subject: Subject) -> LearningRateScan:
-    """Train from the same start at rates half a decade apart, each for some fifty steps."""
+def scan(subject: Subject) -> LearningRateScan | None:
+    """Train from the same start at rates half a decade apart, each for some fifty steps.
+
+    None if the whole network starts with trained weights: a loss that is low already need not fall.
+    """
+    if HEAD in subject.loaded:
+        return None
     if subject.cache.scan is not None:
         return subject.cache.scan
     began = time.perf_counter()

@@ -158,13 +158,15 @@ def update_ratio(subject: Subject) -> updates.UpdateRatio:
     for path, ratios in training.ratios.items():
         if not ratios:
             continue
-        scale_invariant = path.partition("/")[0] in normed
+        layer = path.partition("/")[0]
+        scale_invariant = layer in normed
         rows.append(
             updates.KernelUpdate(
                 path=path,
                 ratio=float(np.median(ratios)) / scale,
                 equilibrium=equilibrium if scale_invariant else None,
                 scale_invariant=scale_invariant,
+                trained=layer in subject.loaded,
             )
         )
     return updates.UpdateRatio(
@@ -172,13 +174,16 @@ def update_ratio(subject: Subject) -> updates.UpdateRatio:
     )
 
 
-def dead_units(subject: Subject) -> list[DeadUnits]:
-    """Dead units at the start and, if there was a short training, after it."""
-    dead = [start.dead_units(subject)]
+def dead_units(subject: Subject) -> list[DeadUnits] | None:
+    """Dead units at the start and, if there was a short training, after it.
+
+    Trained weights are looked at after it alone: some units die while they learn.
+    """
+    dead = [] if subject.loaded else [start.dead_units(subject)]
     if subject.cache.short_training is not None:
         after = start.activations(subject, subject.trainer.network)
         dead.append(start.summarize_dead_units(subject, after, after_training=True))
-    return dead
+    return dead or None
 
 
 def filter_smoothness(subject: Subject) -> first_filters.FilterSmoothness | None:
@@ -189,7 +194,7 @@ def filter_smoothness(subject: Subject) -> first_filters.FilterSmoothness | None
     """
     first = next((layer for layer in subject.layers if layer.kind in ("conv", "fc")), None)
     options = first.options if first else None
-    if first is None or not isinstance(options, ConvOptions):
+    if first is None or first.frozen or not isinstance(options, ConvOptions):
         return None
     training = train_briefly(subject)
     kernel = backend.to_numpy(subject.trainer.network.get_layer(first.name).kernel)

@@ -22,12 +22,14 @@ from zoo.plan.options import ActivationOptions, HiddenOptions, NormOptions
 from zoo.recipe.norms import BatchNorm
 
 
-def signal_propagation(subject: Subject) -> SignalPropagation:
-    """Standard deviations of kernels' outputs.
+def signal_propagation(subject: Subject) -> SignalPropagation | None:
+    """Standard deviations of kernels' outputs; None with trained weights, which no rule draws.
 
     Those of the longest run of layers without normalization, or of the residual sums if there are
     more of them in a network without any.
     """
+    if subject.loaded:
+        return None
     longest = max(rows_without_norm(subject.layers), key=len, default=[])
     stds = activations(subject)
     if not any(layer.is_norm for layer in subject.layers):
@@ -56,8 +58,13 @@ def summarize_dead_units(
     return DeadUnits(layers=rows, images=len(subject.probe[0]), after_training=after_training)
 
 
-def saturation(subject: Subject) -> Saturation:
-    """Share of saturated outputs, and standard deviation, of each tanh and sigmoid."""
+def saturation(subject: Subject) -> Saturation | None:
+    """Share of saturated outputs, and standard deviation, of each tanh and sigmoid.
+
+    None with trained weights: what is saturated then was learned.
+    """
+    if subject.loaded:
+        return None
     summaries = activations(subject)
     return Saturation(
         layers=[
@@ -112,7 +119,7 @@ def symmetry(subject: Subject) -> Symmetry:
     kernels = {
         layer.name: backend.to_numpy(network.get_layer(layer.name).kernel)
         for layer in subject.layers
-        if layer.is_hidden
+        if layer.is_hidden and layer.name not in subject.loaded
     }
     alike = []
     for name, kernel in kernels.items():
@@ -123,7 +130,8 @@ def symmetry(subject: Subject) -> Symmetry:
     drawn = {
         layer.name: kernels[layer.name]
         for layer in subject.layers
-        if isinstance(layer.options, HiddenOptions)
+        if layer.name in kernels
+        and isinstance(layer.options, HiddenOptions)
         and layer.options.kernel_initializer.word != "dirac"
     }
     twins = [
@@ -156,7 +164,9 @@ def batch_norm(subject: Subject) -> BatchNormConfig:
             redundant_bias=layer.name in redundant,
         )
         for layer in subject.layers
-        if isinstance(options := layer.options, NormOptions) and isinstance(options.norm, BatchNorm)
+        if isinstance(options := layer.options, NormOptions)
+        and isinstance(options.norm, BatchNorm)
+        and not layer.frozen
     ]
     last = batches.size(batches.steps_per_pass - 1)
     return BatchNormConfig(

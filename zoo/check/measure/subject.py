@@ -10,13 +10,14 @@ import keras
 import numpy as np
 
 from zoo import backend, losses, seeds
+from zoo.artifact.warm_start import WarmStart, warm_start
 from zoo.batches import Batches
 from zoo.check.measure.cache import MeasurementCache
 from zoo.check.measure.trainer import Trainer
 from zoo.data.normalise import Normalisation, normalisation
 from zoo.data.splits import Split, Splits
 from zoo.model import builder
-from zoo.model.data_dependent_init import initialise
+from zoo.model.start import scaling_of, set_start
 from zoo.plan import Layer, plan
 from zoo.recipe import Recipe
 from zoo.recipe.without_regularization import without_regularization
@@ -38,7 +39,10 @@ class Subject:
         build: makes the uncompiled network; None: the recipe's. Pass your own to check another
             network.
         make_loss: makes the loss, as `losses.make_loss`.
-        scaling: how images are normalised; computed from the training split.
+        scaling: how images are normalised; computed from the training split, or that of the trained
+            weights that the network starts from.
+        is_scaled_by_weights: whether it is that of such weights.
+        warm: trained weights that the network starts from, or None.
         cache: measurements so far.
         notes: by the id of a check, how slow steps changed it; by `ALL_CHECKS`, what concerns all.
     """
@@ -48,11 +52,16 @@ class Subject:
     build: Callable[[Recipe, int, Normalisation], keras.Model] | None = None
     make_loss: Callable[..., keras.losses.Loss] = losses.make_loss
     scaling: Normalisation = field(init=False)
+    is_scaled_by_weights: bool = field(init=False)
+    warm: WarmStart | None = field(init=False)
     cache: MeasurementCache = field(default_factory=MeasurementCache)
     notes: dict[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        self.scaling = normalisation(self.recipe.data.preprocess, self.data.train)
+        own = normalisation(self.recipe.data.preprocess, self.data.train)
+        self.warm = warm_start(self.recipe, plan(self.recipe, self.classes))
+        self.scaling, _ = scaling_of(own, self.warm)
+        self.is_scaled_by_weights = self.scaling != own
         train = self.recipe.train
         if train.dtype_policy == "mixed_bfloat16" and not backend.on_gpu():
             # Both types have the same range: nothing overflows sooner or later.
@@ -90,8 +99,13 @@ class Subject:
             model = self.build(recipe, self.classes, self.scaling)
         else:
             model = builder.build(recipe, self.classes, self.scaling, planned)
-        initialise(model, recipe, self.data.train, planned)
+        set_start(model, recipe, self.data.train, planned, self.warm)
         return model
+
+    @property
+    def loaded(self) -> tuple[str, ...]:
+        """Names of the layers that start with trained weights."""
+        return self.warm.loaded if self.warm else ()
 
     def rng(self, *names: str | int) -> np.random.Generator:
         """Return a random generator of its own for each purpose, derived from the recipe's seed."""
