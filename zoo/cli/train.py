@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import statistics
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from zoo.cli.app import app
+from zoo.cli.finish_training import finish, report_training
 from zoo.cli.options import (
     RUNS,
     DebugOption,
@@ -23,13 +23,11 @@ from zoo.cli.options import (
 )
 from zoo.cli.output import Output
 from zoo.errors import Diverged, StorageFault, UsageError
-from zoo.text.counted import counted
 
 # What `zoo train` does at the end if the command line does not say.
 FLAGS = {"evaluate": True, "export": True, "tensorboard": False}
 
 if TYPE_CHECKING:
-    from zoo.artifact.trained_run import TrainedRun
     from zoo.rundir import Run
 
 
@@ -42,8 +40,8 @@ def train(
         typer.Option(
             "--resume",
             metavar="RUN",
-            help="Resume this run instead of training a recipe. With --set train.epochs=N, also "
-            "give it more epochs.",
+            help="Resume this run, or the folder of --folds, instead of training a recipe. With "
+            "--set train.epochs=N, also give a run more epochs.",
         ),
     ] = None,
     seeds: Annotated[
@@ -54,6 +52,17 @@ def train(
             min=2,
             help="Train N times, with the recipe's seed and those after it; tell mean and standard "
             "deviation.",
+        ),
+    ] = None,
+    folds: Annotated[
+        int | None,
+        typer.Option(
+            "--folds",
+            metavar="K",
+            min=2,
+            max=1_000,
+            help="Cross-validate: train K times, each time with another part of train and "
+            "validation to validate on; tell mean and standard deviation.",
         ),
     ] = None,
     out: NewOutOption = None,
@@ -70,7 +79,7 @@ def train(
         typer.Option(
             "--evaluate/--no-evaluate",
             help="Measure the best model on the test split at the end.",
-            show_default="yes; with --resume, as the run was begun",
+            show_default="yes; with --folds no; with --resume, as the run was begun",
         ),
     ] = None,
     export: Annotated[
@@ -78,7 +87,7 @@ def train(
         typer.Option(
             "--export/--no-export",
             help="Export the best model as a SavedModel at the end.",
-            show_default="yes; with --resume, as the run was begun",
+            show_default="yes; with --folds no; with --resume, as the run was begun",
         ),
     ] = None,
     quiet: QuietOption = False,
@@ -91,6 +100,8 @@ def train(
             raise UsageError("Expected either a RECIPE or --resume RUN, and not both.")
 
         given = {"evaluate": evaluate, "export": export, "tensorboard": tensorboard}
+        if _trained_in_folds(output, recipe, resume, overrides or (), (seeds, folds), out, given):
+            return
 
         def one(part: Output, changes: Sequence[str]) -> None:
             told = seeds is not None  # `_train_seeds` tells what holds for all of them.
@@ -99,12 +110,7 @@ def train(
 
             moved = [change for change in changes if change.startswith("data.source")]
             trained = TrainedRun(run, moved if resume else ())
-            if flags["evaluate"] and trained.info["data"].get("test") is not None:
-                with _training_kept(run, "evaluate"):
-                    _evaluate(part, trained)
-            if flags["export"]:
-                with _training_kept(run, "export"):
-                    _export(part, trained)
+            finish(part, trained, flags)
             part.text(f"run       {run}")
 
         if seeds is None:
@@ -117,14 +123,49 @@ def train(
             _train_seeds(output, str(recipe), overrides or (), seeds, one)
 
 
-@contextmanager
-def _training_kept(run: Run, verb: str) -> Iterator[None]:
-    """Add to a disk's failure after the training that the training itself is done and kept."""
-    try:
-        yield
-    except StorageFault as error:
-        error.facts = {}  # Keys of the training are told already.
-        raise error.adding(f"The training is done and kept. Then: zoo {verb} {run}") from error
+def _trained_in_folds(
+    output: Output,
+    recipe: str | None,
+    resume: str | None,
+    overrides: Sequence[str],
+    numbers: tuple[int | None, int | None],
+    out: Path | None,
+    given: Mapping[str, bool | None],
+) -> bool:
+    """Cross-validate, if the command line asks for it; return whether it does.
+
+    Args:
+        output: where to print.
+        recipe: a path or a name; None to resume.
+        resume: what to resume; None to train.
+        overrides: `--set`.
+        numbers: of seeds and of folds; None where not given.
+        out: where run folders go; None for the default.
+        given: flags of what to do at the end; None where the command line leaves them out.
+
+    Raises:
+        UsageError: flags that exclude each other.
+    """
+    from zoo.cli import train_folds
+    from zoo.rundir import Folds
+
+    seeds, folds = numbers
+    if folds is not None and seeds is not None:
+        raise UsageError("--seeds and --folds exclude each other. Expected one of them.")
+    if resume is not None:
+        if folds is not None:
+            raise UsageError(
+                "--folds cross-validates a recipe anew. Leave it out: --resume FOLDER goes on with "
+                "the folds that the folder holds."
+            )
+        if not Folds.is_folds(resume) or seeds is not None:
+            return False
+        train_folds.resume(output, resume, overrides, out, given)
+        return True
+    if folds is None:
+        return False
+    train_folds.begin(output, str(recipe), overrides, folds, out, given)
+    return True
 
 
 def _train_seeds(
@@ -252,48 +293,5 @@ def _train(
         run = begin_training(loaded, folder or RUNS, settings)
     else:
         run = resume_training(resume, settings, overrides)
-    info = run.started_info()
-    monitor = info.get("monitor") or "val_accuracy"  # Older versions did not store it.
-    keys = ("status", "epochs", "best_epoch", "seconds", "images_per_second", "val_accuracy")
-    result = {key: info.get(key) for key in (*keys, "monitor", monitor, "never_predicted")}
-    out.result({"run": str(run), **result})
-    selected_by = "" if monitor == "val_accuracy" else f", {monitor} {info[monitor]:.4f}"
-    out.text(
-        f"trained   {counted(info['epochs'], 'epoch')} in {info['seconds']:.1f} s, best epoch "
-        f"{info['best_epoch']}: validation accuracy {info['val_accuracy']:.4f}{selected_by}"
-    )
+    report_training(out, run)
     return run, flags
-
-
-def _evaluate(out: Output, trained: TrainedRun) -> None:
-    from zoo.evaluate import evaluate
-    from zoo.recipe.monitors import weighs_classes_alike
-
-    result = evaluate(trained)
-    out.result({key: result[key] for key in ("accuracy", "balanced_accuracy")})
-    out.result({"test_loss": result["loss"]})
-    with_tta = ""
-    if "tta" in result:
-        out.result({"tta": result["tta"]})
-        with_tta = f" ({result['tta']['accuracy']:.4f} with tta: {result['tta']['kind']})"
-    balanced = result["balanced_accuracy"]
-    by_class = weighs_classes_alike(trained.recipe.train.monitor)
-    with_balanced = f", balanced accuracy {balanced:.4f}" if by_class else ""
-    out.text(
-        f"test      accuracy {result['accuracy']:.4f}{with_tta}{with_balanced} on "
-        f"{result['images']:,} images"
-    )
-
-
-def _export(out: Output, trained: TrainedRun) -> None:
-    from zoo.cli.export import print_export, tensorflow_installed
-
-    if not tensorflow_installed():
-        out.note("not exported: TensorFlow, which writes SavedModels, is not installed")
-        return
-    from zoo.export import export
-
-    out.note("exporting saved_model")  # It takes half a minute.
-    result = export(trained)
-    out.result({"export": result})
-    print_export(out, result)

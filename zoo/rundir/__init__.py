@@ -14,6 +14,11 @@ runs/<recipe name>/<YYYYmmdd-HHMMSS>-<4 hex>/
     plots/            figures of zoo check --plots
     tensorboard/      logs of zoo train --tensorboard
 
+runs/<recipe name>/folds-<YYYYmmdd-HHMMSS>-<4 hex>/
+    recipe.yaml       the recipe as given to the cross-validation, every default written out
+    folds.json        status, a row per fold, mean and standard deviation
+    fold-<number>/    the training of each fold, a run folder
+
 runs/<recipe name>/tune-<YYYYmmdd-HHMMSS>-<4 hex>/
     recipe.yaml       the recipe as given to the search, with its space
     tune.json         status, seconds, stages with their ranges and edge verdicts
@@ -28,11 +33,13 @@ runs/<recipe name>/tune-<YYYYmmdd-HHMMSS>-<4 hex>/
 """
 
 from zoo.rundir.files import atomic_write, require_writable, write_json, write_text
+from zoo.rundir.folds import Folds
 from zoo.rundir.run import STATUSES, Run
 from zoo.rundir.search import Search
 
 __all__ = [
     "STATUSES",
+    "Folds",
     "Run",
     "Search",
     "atomic_write",

@@ -17,6 +17,7 @@ from zoo.files import json_files
 from zoo.rundir.files import locked
 
 _STAMPED = re.compile(r"(?:[a-z]+-)?\d{8}-\d{6}-[0-9a-f]{4}")
+FOLDS = "folds.json"  # In the folder of a cross-validation.
 _LOOKED_AT = 3  # Entries of a folder by which it is judged.
 
 
@@ -72,6 +73,7 @@ class Folder(ABC):
             folder = Path(path).expanduser()
             if (folder / cls.INFO_NAME).is_file():
                 return cls(folder)
+            cls._require_one(folder)
             inner = sorted(
                 file.parent for file in folder.glob(f"*/{cls.INFO_NAME}") if file.is_file()
             )
@@ -84,6 +86,19 @@ class Folder(ABC):
             f"{path}: {reason}. Expected a folder made by `{cls.MAKER}`, with {cls.INFO_NAME} in "
             "it."
         )
+
+    @classmethod
+    def _require_one(cls, folder: Path) -> None:
+        """Refuse a folder of which no part is newer than the others.
+
+        Raises:
+            RunError: it is that of a cross-validation.
+        """
+        if (folder / FOLDS).is_file():
+            raise RunError(
+                f"{folder}: is the folder of a cross-validation. Expected one of its runs, such as "
+                f"{folder / 'fold-1'}."
+            )
 
     @classmethod
     def _why_not(cls, folder: Path) -> str:

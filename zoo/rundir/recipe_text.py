@@ -9,7 +9,7 @@ from typing import Any
 from zoo import recipe as recipes
 from zoo.errors import DamagedFile, ZooError
 from zoo.recipe.yaml_reader import MAX_BYTES
-from zoo.rundir.run import Run
+from zoo.rundir.folder import Folder
 
 
 def text_digest(text: str) -> str:
@@ -17,7 +17,7 @@ def text_digest(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-def read_recipe_text(run: Run) -> str:
+def read_recipe_text(run: Folder) -> str:
     """Read recipe.yaml.
 
     Raises:
@@ -34,7 +34,7 @@ def read_recipe_text(run: Run) -> str:
         raise DamagedFile(f"{file}: cannot be read: {error}. Bring it back from a copy.") from None
 
 
-def is_unchanged(run: Run, digest: str) -> bool:
+def is_unchanged(run: Folder, digest: str) -> bool:
     """Whether recipe.yaml says what it said when its digest was taken; comments do not count.
 
     Raises:
@@ -49,7 +49,7 @@ def is_unchanged(run: Run, digest: str) -> bool:
         return False
 
 
-def require_unchanged(run: Run, info: Mapping[str, Any]) -> None:
+def require_unchanged(run: Folder, info: Mapping[str, Any]) -> None:
     """Refuse a run whose recipe.yaml was edited since it began.
 
     Args:

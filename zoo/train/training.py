@@ -53,7 +53,10 @@ from zoo.train.validation_metrics import ValidationMetrics
 
 
 def train(
-    recipe: Recipe, out: Path = Path("runs"), settings: TrainingSettings | None = None
+    recipe: Recipe,
+    out: Path = Path("runs"),
+    settings: TrainingSettings | None = None,
+    folder: Path | None = None,
 ) -> Run:
     """Trains a recipe in a new run folder under `out`.
 
@@ -61,6 +64,7 @@ def train(
         recipe: as `recipe.load` returns it.
         out: where run folders go: `out/NAME/TIME-HEX`.
         settings: console, TensorBoard and callbacks of the caller's own.
+        folder: the run folder itself, which holds no run yet; None: a new one.
 
     Returns:
         The run, with status `done` and its best model.
@@ -96,7 +100,7 @@ def train(
     scaling, scaling_notes = scaling_of(own_scaling, warm)
     recipe = absolute(recipe, warm) if warm else recipe
     loop = choose(recipe, data)
-    run = Run.create(out, recipe.name)
+    run = Run.create(out, recipe.name) if folder is None else Run.at(folder)
     with run.locked():
         known = run_metadata.at_start(recipe, data, scaling, loop)
         known |= {"warm_start": warm.as_json()} if warm else {}

@@ -1,0 +1,87 @@
+"""What `zoo train` tells of a finished training, and what it does with the model."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from zoo.cli.output import Output
+from zoo.errors import StorageFault
+from zoo.text.counted import counted
+
+if TYPE_CHECKING:
+    from zoo.artifact.trained_run import TrainedRun
+    from zoo.rundir import Run
+
+
+def report_training(out: Output, run: Run) -> None:
+    """Tell what a training reached."""
+    info = run.started_info()
+    monitor = info.get("monitor") or "val_accuracy"  # Older versions did not store it.
+    keys = ("status", "epochs", "best_epoch", "seconds", "images_per_second", "val_accuracy")
+    result = {key: info.get(key) for key in (*keys, "monitor", monitor, "never_predicted")}
+    out.result({"run": str(run), **result})
+    selected_by = "" if monitor == "val_accuracy" else f", {monitor} {info[monitor]:.4f}"
+    out.text(
+        f"trained   {counted(info['epochs'], 'epoch')} in {info['seconds']:.1f} s, best epoch "
+        f"{info['best_epoch']}: validation accuracy {info['val_accuracy']:.4f}{selected_by}"
+    )
+
+
+def finish(out: Output, trained: TrainedRun, flags: Mapping[str, bool]) -> None:
+    """Measure the model on the test split and export it, as the flags say.
+
+    Raises:
+        StorageFault: the disk failed; the message says that the training is kept.
+    """
+    if flags["evaluate"] and trained.info["data"].get("test") is not None:
+        with _training_kept(trained.run, "evaluate"):
+            _evaluate(out, trained)
+    if flags["export"]:
+        with _training_kept(trained.run, "export"):
+            _export(out, trained)
+
+
+@contextmanager
+def _training_kept(run: Run, verb: str) -> Iterator[None]:
+    """Add to a disk's failure after the training that the training itself is done and kept."""
+    try:
+        yield
+    except StorageFault as error:
+        error.facts = {}  # Keys of the training are told already.
+        raise error.adding(f"The training is done and kept. Then: zoo {verb} {run}") from error
+
+
+def _evaluate(out: Output, trained: TrainedRun) -> None:
+    from zoo.evaluate import evaluate
+    from zoo.recipe.monitors import weighs_classes_alike
+
+    result = evaluate(trained)
+    out.result({key: result[key] for key in ("accuracy", "balanced_accuracy")})
+    out.result({"test_loss": result["loss"]})
+    with_tta = ""
+    if "tta" in result:
+        out.result({"tta": result["tta"]})
+        with_tta = f" ({result['tta']['accuracy']:.4f} with tta: {result['tta']['kind']})"
+    balanced = result["balanced_accuracy"]
+    by_class = weighs_classes_alike(trained.recipe.train.monitor)
+    with_balanced = f", balanced accuracy {balanced:.4f}" if by_class else ""
+    out.text(
+        f"test      accuracy {result['accuracy']:.4f}{with_tta}{with_balanced} on "
+        f"{result['images']:,} images"
+    )
+
+
+def _export(out: Output, trained: TrainedRun) -> None:
+    from zoo.cli.export import print_export, tensorflow_installed
+
+    if not tensorflow_installed():
+        out.note("not exported: TensorFlow, which writes SavedModels, is not installed")
+        return
+    from zoo.export import export
+
+    out.note("exporting saved_model")  # It takes half a minute.
+    result = export(trained)
+    out.result({"export": result})
+    print_export(out, result)

@@ -1,0 +1,307 @@
+"""`zoo train --folds`: k-fold cross-validation, a run for each fold; and its resuming."""
+
+from __future__ import annotations
+
+import os
+import statistics
+import time
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from zoo.cli.finish_training import finish, report_training
+from zoo.cli.options import RUNS, require_no_move
+from zoo.cli.output import Output, columns
+from zoo.errors import Diverged, Interrupted, RunError, StorageFault, UsageError, ZooError
+
+if TYPE_CHECKING:
+    from zoo.recipe import Recipe
+    from zoo.rundir import Folds
+
+# The test stays untouched, and models of single folds are seldom deployed.
+FLAGS = {"evaluate": False, "export": False, "tensorboard": False}
+
+
+def begin(
+    out: Output,
+    recipe: str,
+    overrides: Sequence[str],
+    count: int,
+    folder: Path | None,
+    given: Mapping[str, bool | None],
+) -> None:
+    """Train every fold of a recipe in turn, and tell mean and standard deviation.
+
+    Args:
+        out: where to print.
+        recipe: a path or a name.
+        overrides: `--set`.
+        count: number of folds.
+        folder: where run folders go; None for the default.
+        given: flags of what to do at the end of each fold; None where they are left out.
+
+    Raises:
+        RecipeError: the recipe is wrong.
+        Diverged: a fold diverged; the others are trained all the same.
+        Interrupted: Ctrl-C or SIGTERM came; the folds can be resumed.
+    """
+    from zoo import __version__
+    from zoo import recipe as recipes
+    from zoo.plan.capacity import require_memory
+    from zoo.rundir import Folds, require_writable, write_text
+    from zoo.rundir.recipe_text import text_digest
+
+    changes = [*overrides, "data.fold=none"]
+    loaded = recipes.load(recipe, changes, out.warn, out.note)
+    recipes.load(recipe, [*changes, _fold(1, count)])
+    require_memory(loaded)
+    require_writable(folder or RUNS)
+    flags = FLAGS | {name: value for name, value in given.items() if value is not None}
+    backend = _prepare(out, loaded, None)
+    folds = Folds.create(folder or RUNS, loaded.name)
+    text = recipes.dump(loaded)
+    write_text(folds.recipe_file, text)
+    folds.update(
+        status="running", name=loaded.name, of=count, recipe_hash=text_digest(text),
+        backend=backend, started=time.strftime("%Y-%m-%dT%H:%M:%S%z"), zoo=__version__,
+        pid=os.getpid(), flags=flags, folds=[],
+    )  # fmt: skip
+    _Folds(out, folds, (), flags).train()
+
+
+def resume(
+    out: Output,
+    path: str,
+    overrides: Sequence[str],
+    folder: Path | None,
+    given: Mapping[str, bool | None],
+) -> None:
+    """Go on with a cross-validation: folds that are done stay, the others are resumed or begun.
+
+    Args:
+        out: where to print.
+        path: of its folder.
+        overrides: changes of `data.source`, for data that were moved.
+        folder: `--out`, which must not say another place.
+        given: flags of what to do at the end of each fold; None: as it was begun.
+
+    Raises:
+        UsageError: a change of anything else.
+        DamagedFile: folds.json or recipe.yaml was edited.
+        Diverged: as for `begin`.
+        Interrupted: as for `begin`.
+    """
+    from zoo import recipe as recipes
+    from zoo.rundir import Folds
+    from zoo.rundir.recipe_text import require_unchanged
+
+    folds = Folds.open(path)
+    require_no_move(folder, folds.folder)
+    info = folds.info()
+    for override in overrides:
+        if not override.replace(" ", "").startswith(("data.source=", "data.source.")):
+            raise UsageError(
+                f"--set {override}: a cross-validation stays as it was begun; only data.source may "
+                f"be changed, for data that were moved. More epochs for a single fold: zoo train "
+                f"--resume {folds.run(1)} --set train.epochs=N"
+            )
+    require_unchanged(folds, info)
+    loaded = recipes.load(str(folds.recipe_file), overrides)
+    flags = FLAGS | (info.get("flags") or {})
+    flags |= {name: value for name, value in given.items() if value is not None}
+    _prepare(out, loaded, info["backend"])
+    _Folds(out, folds, overrides, flags).train()
+
+
+def _fold(index: int, count: int) -> str:
+    return f"data.fold={{index: {index}, of: {count}}}"
+
+
+def _prepare(out: Output, recipe: Recipe, begun_with: str | None) -> str:
+    """Set the backend up; return its name.
+
+    Raises:
+        RunError: it is not the one that the folds were begun with.
+    """
+    from zoo import backend
+
+    backend.prepare(deterministic=recipe.train.deterministic, preferred=begun_with, say=out.note)
+    import keras
+
+    name = str(keras.backend.backend())
+    if begun_with not in (None, name):
+        raise RunError(
+            f"the folds were begun with KERAS_BACKEND={begun_with}; resume them with that backend."
+        )
+    return name
+
+
+class _Folds:
+    """Trains the folds of one folder, one after the other.
+
+    Args:
+        out: where to print.
+        folds: the folder, with recipe.yaml and folds.json.
+        moved: changes of `data.source`.
+        flags: what to do at the end of each fold.
+    """
+
+    def __init__(
+        self, out: Output, folds: Folds, moved: Sequence[str], flags: Mapping[str, bool]
+    ) -> None:
+        self.out = out
+        self.folds = folds
+        self.moved = moved
+        self.flags = dict(flags)
+        info = folds.info()
+        self.count = int(info["of"])
+        self.rows: list[dict[str, Any]] = list(info["folds"])
+
+    def train(self) -> None:
+        """Train what is not done yet, then tell the summary."""
+        with self.folds.locked():
+            self.folds.update(status="running", pid=os.getpid(), flags=self.flags)
+            done = {row["fold"] for row in self.rows}
+            for index in range(1, self.count + 1):
+                if index in done:
+                    continue
+                self.out.text(f"fold      {index} of {self.count}")
+                try:
+                    row = self._row(index)
+                except (KeyboardInterrupt, ZooError) as error:
+                    raise self._stopped(error, index) from error
+                self.rows = sorted([*self.rows, row], key=lambda each: each["fold"])
+                self.folds.update(folds=self.rows)
+            self._summarize()
+
+    def _row(self, index: int) -> dict[str, Any]:
+        """Train one fold; return its row. A fold that diverges does not stop the others."""
+        part = Output(self.out.as_json, self.out.debug, self.out.quiet)
+        run = self.folds.run(index)
+        try:
+            self._train(part, index)
+        except Diverged as error:
+            self.out.note(f"fold {index}: {error}")
+            part.result(error.facts)
+        info = run.info()
+        data = info.get("data") or {}
+        values = {key: value for key, value in (part.document or {}).items() if key != "run"}
+        sizes = {key: data.get(key) for key in ("train", "validation")}
+        loss = info.get("val_loss")
+        return {"fold": index, "run": run.folder.name, **sizes, "val_loss": loss, **values}
+
+    def _train(self, part: Output, index: int) -> None:
+        from zoo import recipe as recipes
+        from zoo.artifact.trained_run import TrainedRun
+        from zoo.rundir import Run
+        from zoo.train import Settings
+        from zoo.train import resume as resume_training
+        from zoo.train import train as begin_training
+
+        console, tensorboard = part.console(), self.flags["tensorboard"]
+        settings = Settings(console=console, tensorboard=tensorboard, flags=self.flags)
+        run = self.folds.run(index)
+        if not Run.is_run(run.folder):
+            file = str(self.folds.recipe_file)
+            fold = [*self.moved, _fold(index, self.count), *self._monitor(index)]
+            begin_training(recipes.load(file, fold), settings=settings, folder=run.folder)
+        elif run.info()["status"] == "diverged":
+            raise Diverged(str(run.info().get("reason") or "diverged"))
+        else:
+            resume_training(run.folder, settings, self.moved)
+        report_training(part, run)
+        finish(part, TrainedRun(run, self.moved), self.flags)
+
+    def _monitor(self, index: int) -> list[str]:
+        """The metric that selects epochs, so that it is the first fold's in all of them."""
+        from zoo import recipe as recipes
+
+        first = self.folds.run(1).recipe_file
+        if index == 1 or not first.is_file():
+            return []
+        return [f"train.monitor={recipes.load(str(first)).train.monitor}"]
+
+    def _stopped(self, error: KeyboardInterrupt | ZooError, index: int) -> ZooError:
+        """The error that ends the folds, with how to go on."""
+        interrupted = isinstance(error, (KeyboardInterrupt, Interrupted))
+        sentence = f"{len(self.rows)} of {self.count} folds are done and kept"
+        command = f"zoo train --resume {self.folds}"
+        if not self.rows and not self.folds.run(1).info_file.is_file():
+            self.folds.remove()  # The data, say, cannot be used: nothing was begun.
+            return error if isinstance(error, ZooError) else Interrupted("interrupted")
+        with suppress(StorageFault):  # As if they were killed: the folds can be resumed.
+            self.folds.update(status="interrupted" if interrupted else "failed")
+        told: ZooError
+        if not isinstance(error, ZooError) or interrupted:
+            told = Interrupted(f"stopped in fold {index}; {sentence}. Resume with: {command}")
+        elif isinstance(error, StorageFault):
+            told = error.adding(f"{sentence}. All of them go on with: {command}")
+        else:
+            told = error
+        told.facts = {
+            "folder": str(self.folds),
+            "status": "interrupted" if interrupted else "failed",
+            "folds": self._told_rows(),
+        }
+        return told
+
+    def _told_rows(self) -> list[dict[str, Any]]:
+        return [{**row, "run": str(self.folds.folder / row["run"])} for row in self.rows]
+
+    def _summarize(self) -> None:
+        """Write and tell each fold's metrics, their means and standard deviations."""
+        good = [row for row in self.rows if row["status"] == "done"]
+        diverged = [row["fold"] for row in self.rows if row["status"] != "done"]
+        monitor = next((str(row["monitor"]) for row in good), None)
+        keys = [monitor, "val_accuracy", "val_loss", "accuracy", "balanced_accuracy"]
+        measured: dict[str, list[float]] = {}
+        for key in dict.fromkeys(key for key in keys if key is not None):
+            values = [row[key] for row in good if row.get(key) is not None]
+            if len(values) > 1:
+                measured[key] = values
+        mean = {key: statistics.mean(values) for key, values in measured.items()}
+        deviation = {key: statistics.stdev(values) for key, values in measured.items()}
+        status = "diverged" if diverged else "done"
+        self.folds.update(status=status, monitor=monitor, mean=mean, sd=deviation)
+        self.out.result({"folder": str(self.folds), "status": status, "monitor": monitor})
+        self.out.result({"folds": self._told_rows()})
+        if good:
+            self.out.text(_table(good, list(measured) or [str(monitor)]))
+        for key in measured:
+            self.out.result({key: mean[key], f"{key}_sd": deviation[key]})
+            self.out.text(
+                f"{_NAMES.get(key, key)} {mean[key]:.4f} ± {deviation[key]:.4f} (standard "
+                f"deviation, n={len(measured[key])})"
+            )
+        self.out.text(f"folds     {self.folds}")
+        if diverged:
+            raise Diverged(
+                f"{len(diverged)} of {self.count} folds diverged: {', '.join(map(str, diverged))}. "
+                + (
+                    "The others are done and kept."
+                    if good
+                    else "Lower train.optimizer's learning_rate."
+                )
+            )
+
+
+_NAMES = {
+    "val_accuracy": "validation accuracy",
+    "val_loss": "validation loss",
+    "accuracy": "test accuracy",
+    "balanced_accuracy": "test balanced accuracy",
+}
+
+
+def _table(rows: Sequence[Mapping[str, Any]], keys: Sequence[str]) -> str:
+    """The folds that are done, with their metrics."""
+    head = ["fold", "train", "validation", "best epoch", *keys]
+    lines = [
+        [
+            str(row["fold"]), f"{row['train']:,}", f"{row['validation']:,}",
+            f"{row['best_epoch']} of {row['epochs']}", *(f"{row[key]:.4f}" for key in keys),
+        ]
+        for row in rows
+    ]  # fmt: skip
+    return columns([head, *lines], right=range(len(head)))
