@@ -73,6 +73,7 @@ def test_named_splits(tmp_path: Path) -> None:
         (["03", "02", "10"] * 10, ("02", "03", "10")),
         (["0.5", "-1", "1e1"] * 10, ("-1", "0.5", "1e1")),
         (["3", "x", "10"] * 10, ("10", "3", "x")),
+        (["3", "3.0", "x"] * 10, ("3", "x")),
         ([" a ", '"b"', "c\u0301"] * 10, ("a", "b", "\u0107")),
     ],
 )
@@ -221,8 +222,25 @@ def test_what_is_told(tmp_path: Path) -> None:
     )
     (note,) = read(table(tmp_path, rows(["a|b", "a", "b"] * 10))).notes
     assert "10 labels hold |: if an image has several labels" in note
-    (note,) = read(table(tmp_path, rows([str(i // 2) for i in range(29)] + ["x"]))).notes[:1]
+    (note,) = read(table(tmp_path, rows([str(i // 2) for i in range(29)] + ["99"]))).notes[:1]
     assert note == "16 classes for 30 images: is class the column of the classes?"
+
+
+def test_slips(tmp_path: Path) -> None:
+    touch(tmp_path / "images", *(f"{number:03}.png" for number in range(300)))
+    names = [["truck", "ship", "type 1"][number % 3] for number in range(300)]
+    names[7:9] = ["truk", "type 2"]
+    lines = [f"{number:03}.png,{name}" for number, name in enumerate(names)]
+    (note,) = read(table(tmp_path, lines)).notes[:-2]
+    assert note == (
+        "1 row of the class truk, and 100 images are of truck: a slip? See line 9; "
+        "data.classes chooses and merges classes"
+    )
+    numbers = [f"{number:03}.png,{number % 2 if number else 'x'}" for number in range(300)]
+    assert (
+        "the class x, and the others are numbers: a slip?"
+        in (read(table(tmp_path, numbers)).notes[0])
+    )
 
 
 def test_lists_of_labels(tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
+from difflib import get_close_matches
 
 from zoo.data.table import Cell
 from zoo.data.tree import in_words
@@ -18,6 +19,10 @@ _ZERO = frozenset(("0", "0.0", "false", "no"))
 _MINUS = frozenset(("-1", "-1.0"))
 _NUMBER = re.compile(r"[+-]?(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d+)?")
 _WHOLE = re.compile(r"([+-]?\d+)(?:\.0*)?")
+_DIGITS = re.compile(r"\d+")
+MOSTLY_NUMBERS = 0.95  # Share of images whose labels are numbers that makes others doubtful.
+RARE = 0.01  # Images of a class, in those of another with a similar name, that are doubtful.
+MAX_COMPARED = 1000  # Classes whose names are compared with each other.
 _LISTED = re.compile(r"\[(.*)\]|\((.*)\)|\{(.*)\}")
 # What pandas and others write where a number is missing.
 _NOT_A_NUMBER = frozenset(("nan", "na", "n/a", "null", "none", "<na>"))
@@ -139,12 +144,13 @@ def class_names(labels: Iterable[str]) -> dict[str, str]:
         {label: name of its class}, classes sorted: numbers by their value, else by their letters.
     """
     given = list(labels)
-    if not are_numbers(given):
-        return {label: label for label in sorted(given)}
     stripped = {
         label: whole[1].removeprefix("+") if (whole := _WHOLE.fullmatch(label)) else label
         for label in given
     }
+    if not are_numbers(given):  # 3.0 beside 3 is still the same.
+        return {label: text if (text := stripped[label]) in given else label
+                for label in sorted(given)}  # fmt: skip
     spellings: dict[float, set[str]] = {}
     for text in stripped.values():
         spellings.setdefault(_value(text), set()).add(text)
@@ -178,6 +184,27 @@ def _value(text: str) -> float:
 def _spelled(spellings: set[str]) -> str:
     """One spelling of a number: the only one, or the shortest."""
     return min(spellings, key=lambda text: (len(text), text))
+
+
+def slips(counts: Mapping[str, int]) -> dict[str, str]:
+    """Returns the classes that look like slips of the pen, each with the reason.
+
+    Args:
+        counts: number of images of each class.
+    """
+    total = sum(counts.values())
+    numbers = sum(count for name, count in counts.items() if are_numbers([name]))
+    if total > numbers >= MOSTLY_NUMBERS * total:
+        return {n: "and the others are numbers" for n in counts if not are_numbers([n])}
+    if len(counts) > MAX_COMPARED:
+        return {}
+    found: dict[str, str] = {}
+    for name, count in counts.items():
+        common = [other for other in counts if RARE * counts[other] >= count]
+        for near in get_close_matches(name, common, n=1, cutoff=0.75):
+            if _DIGITS.sub("", name) != _DIGITS.sub("", near):  # Not type 1 and type 2.
+                found[name] = f"and {counts[near]:,} images are of {quoted(near)}"
+    return found
 
 
 def notes_on_labels(

@@ -18,6 +18,7 @@ from zoo.data.table_labels import (
     Labels,
     WrongLabel,
     class_names,
+    slips,
     stand_for_nothing,
 )
 from zoo.data.tree import in_words
@@ -131,7 +132,8 @@ class SplitReader:
         )
         return (
             f"the column of splits holds {values}: say which is which with data.source.csv.train, "
-            "validation and test; none leaves such rows out"
+            "validation and test, each a value or a list; if all three are named, rows of other "
+            "values are left out"
         )
 
     def _unknown(self, value: str) -> str:
@@ -259,6 +261,13 @@ def _name_classes(result: Rows) -> None:
         row.labels = named[row.labels]
         kept.append(row)
     result.rows = kept
+    for label, reason in slips(Counter(label for row in kept for label in row.labels)).items():
+        lines = [row.line for row in kept if label in row.labels]
+        result.notes.append(
+            f"{counted(len(lines), 'row')} of the class {quoted(label)}, {reason}: a slip? See "
+            f"line{'s' * (len(lines) > 1)} {in_words(list(map(str, lines)))}; data.classes chooses "
+            "and merges classes"
+        )
     spelled: dict[str, list[str]] = {}
     for label, name in names.items():
         spelled.setdefault(name, []).append(label)
