@@ -94,7 +94,7 @@ def source_override(name: str, cifar10: str | None) -> str | None:
     source = recipes.load(name).data.source
     if source.word == "digits" or source.options.name in ("mnist", "fashion_mnist"):
         return "digits"
-    return f"{{folder: {cifar10}}}" if cifar10 else None
+    return f"{{folder: {cifar10}}}" if cifar10 and source.options.name == "cifar10" else None
 
 
 @cache

@@ -19,7 +19,12 @@ from zoo.recipe.shipped import shipped  # noqa: E402
 CATALOGUE = ROOT / "recipes" / "catalogue.json"
 README = ROOT / "README.md"
 BEGIN, END = "<!-- the zoo: made by docs/make_tables.py -->", "<!-- the zoo ends -->"
-DATA_NAMES = {"cifar10": "CIFAR-10", "mnist": "MNIST", "fashion_mnist": "Fashion-MNIST"}
+DATA_NAMES = {
+    "cifar10": "CIFAR-10",
+    "mnist": "MNIST",
+    "fashion_mnist": "Fashion-MNIST",
+    "imagenette/320px-v2": "Imagenette",
+}
 
 
 def catalogue() -> str:

@@ -24,24 +24,30 @@ PARAMETERS = {
     "airbench94": 1_971_352,
     "airbench94-muon": 1_971_352,
     "airbench96": 12_717_464,
-    "all-cnn-c": 1_370_986,
     "alexnet-small-bn": 4_818_890,
+    "all-cnn-c": 1_370_986,
     "cifar10-quick": 113_962,
     "cs231n-two-layer": 154_160,
     "cuda-convnet-bn": 89_706,
+    "densenet-40-12": 1_019_722,
     "digits-tiny": 6_138,
     "fashion-cnn": 288_170,
+    "googlenet-small": 1_649_402,
     "keras-mnist-convnet": 34_826,
     "lenet5": 61_706,
     "maxout-cnn": 625_546,
     "mlp-bn": 670_730,
     "mobilenet-small": 543_050,
     "nin": 968_394,
+    "resnet18": 11_181_642,
     "resnet20": 269_722,
+    "resnet50": 23_528_522,
     "resnet56": 853_018,
     "resnet9": 6_573_120,
+    "senet20": 274_490,
     "vgg11-bn": 9_228_362,
     "vgg16-bn": 14_724_042,
+    "wide-resnet-28-10": 36_479_194,
 }
 
 
@@ -55,29 +61,44 @@ def test_parameters(name: str) -> None:
     assert plan(recipe, num_classes(recipe)).trainable == PARAMETERS[name]
 
 
+# With the classes of the paper; where the numbers come from: torchvision's documentation.
+OF_IMAGENET = {"resnet18": 11_689_512, "resnet50": 25_557_032}
+
+
+@pytest.mark.parametrize("name", OF_IMAGENET)
+def test_parameters_with_the_classes_of_imagenet(name: str) -> None:
+    assert plan(recipes.load(name), 1000).trainable == OF_IMAGENET[name]
+
+
 # Layers with kernels, the head included: the depth that papers give; FLOPs for an image.
 DEPTHS = {
     "airbench94": (8, 236_641_786),
     "airbench94-muon": (8, 236_641_786),
     "airbench96": (11, 1_231_277_946),
-    "all-cnn-c": (9, 563_193_610),
     "alexnet-small-bn": (8, 446_180_362),
+    "all-cnn-c": (9, 563_193_610),
     "cifar10-quick": (4, 20_920_330),
     "cs231n-two-layer": (2, 314_454),
     "cuda-convnet-bn": (4, 24_839_178),
+    "densenet-40-12": (40, 536_671_498),
     "digits-tiny": (3, 174_730),
     "fashion-cnn": (7, 58_565_290),
+    "googlenet-small": (20, 535_190_090),
     "keras-mnist-convnet": (3, 4_970_282),
     "lenet5": (5, 853_938),
     "maxout-cnn": (4, 140_040_202),
     "mlp-bn": (3, 1_341_994),
     "mobilenet-small": (16, 46_870_538),
     "nin": (9, 446_973_706),
+    "resnet18": (21, 3_637_293_578),
     "resnet20": (20, 81_763_594),
+    "resnet50": (54, 8_213_877_258),
     "resnet56": (56, 252_837_130),
     "resnet9": (9, 759_939_082),
+    "senet20": (40, 82_488_879),
     "vgg11-bn": (9, 306_124_810),
     "vgg16-bn": (14, 627_363_850),
+    "wide-resnet-28-10": (29, 10_494_781_962),
 }
 
 
@@ -113,11 +134,20 @@ def marked(*others: str) -> list[Any]:
     ]
 
 
+# Large networks, whose layers are also in smaller ones.
+LARGE = ("airbench96", "densenet-40-12", "resnet18", "resnet50", "wide-resnet-28-10")
+
+
+def smaller(name: str) -> list[str]:
+    """Overrides with which networks of large images take small ones: they see any size."""
+    return ["data.image_size=64"] if name in OF_IMAGENET else []
+
+
 @pytest.mark.slow
-@pytest.mark.parametrize("name", marked("airbench96"))
+@pytest.mark.parametrize("name", marked(*LARGE))
 def test_two_steps(name: str) -> None:
     """With its own loss and optimizer: every loss is finite, and every kernel moves."""
-    recipe = recipes.load(name)
+    recipe = recipes.load(name, smaller(name))
     net = builder.build(recipe, 10, UNIT)
     net.compile(
         optimize.optimizer(recipe, net, 100),
@@ -139,15 +169,18 @@ def narrow(name: str, folder: Path) -> recipes.Recipe:
         width = int(match[2])
         return f"{match[1]}: {width // 4 if width > 64 else width}"
 
-    text = recipes.dump(recipes.load(name))  # With its blocks, and what it extends, written out.
+    text = recipes.dump(
+        recipes.load(name, smaller(name))
+    )  # With its blocks, and what it extends, written out.
     file = folder / "narrow.yaml"
     file.write_text(re.sub(r"\b(filters|units): (\d+)", quarter, text), encoding="utf-8")
     return recipes.load(str(file))
 
 
-# Of others: resnet56 has the blocks of resnet20, and airbench94-muon the network of airbench94.
+# Of others: resnet56 and senet20 have the blocks of resnet20, airbench94-muon the network of
+# airbench94.
 @pytest.mark.slow
-@pytest.mark.parametrize("name", marked("resnet56", "airbench94-muon"))
+@pytest.mark.parametrize("name", marked(*LARGE[1:], "senet20", "resnet56", "airbench94-muon"))
 def test_overfits_20_images(name: str, tmp_path: Path) -> None:
     """CS231n, lecture 6: a network that works learns a few images by heart. Regularization off.
 
