@@ -87,8 +87,8 @@ set:
   `zoo show --yaml`, have everything written out.
 """
 PRESETS_INTRO = """\
-A preset has these values, and `preprocess: channel_meanstd`. The names are those of TensorFlow
-Datasets. The digits are there; other images are downloaded when they are first needed."""
+A preset has these values. The names are those of TensorFlow Datasets. The digits are there; other
+images are downloaded when they are first needed."""
 PLAIN = {int: "whole number", float: "number", bool: "true, false", str: "text"}
 # Bounds that the introduction speaks of.
 FAR = {

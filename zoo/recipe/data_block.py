@@ -33,7 +33,7 @@ class Data(Model):
     preset: Preset | None = Field(
         None,
         exclude=True,
-        description="A known data set, with its source, image_size, color_mode and preprocess; "
+        description="A known data set, with its source, image_size and color_mode; "
         "keys beside it win. `data: cifar10` is `data: {preset: cifar10}`.",
     )
     source: Source = Field(description="digits, {folder: PATH}, {csv: {...}} or {tfds: NAME}.")

@@ -1,7 +1,7 @@
 """Presets of `data`: well-known data sets with their source, size, colours and classes. Light.
 
 The names are those of TensorFlow Datasets. Each preset leaves out what a recipe decides, such as
-augmentation, and a recipe's own keys win over it.
+preprocessing and augmentation, and a recipe's own keys win over it.
 """
 
 from __future__ import annotations
@@ -42,7 +42,6 @@ def _tfds(
         "image_size": [size, size],
         "color_mode": "grayscale" if grey else "rgb",
         **({"crop_to_aspect_ratio": True} if crop else {}),
-        "preprocess": "channel_meanstd",
     }
 
 
@@ -52,7 +51,6 @@ PRESETS: dict[str, dict[str, Any]] = {
         "source": "digits",
         "image_size": [8, 8],
         "color_mode": "grayscale",
-        "preprocess": "channel_meanstd",
     },
     "mnist": _tfds("mnist", 10, 28, grey=True),
     "fashion_mnist": _tfds("fashion_mnist", 10, 28, grey=True),
