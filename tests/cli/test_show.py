@@ -7,7 +7,9 @@ from pathlib import Path
 import pytest
 
 from tests.cli.calls import call, document, require_error, require_error_document
+from tests.runs import tiny_file
 from zoo.cli.show import _amount
+from zoo.rundir import Run
 
 
 def test_show(minimal: Path) -> None:
@@ -21,6 +23,7 @@ def test_show_json(minimal: Path) -> None:
     output = document(call("show", minimal, "--json"))
     assert output.keys() == {
         "name", "parameters", "trainable_parameters", "flops", "activation_bytes", "layers",
+        "warm_start",
     }  # fmt: skip
     assert output["parameters"] == sum(layer["parameters"] for layer in output["layers"])
 
@@ -66,3 +69,28 @@ def test_missing_data_is_3(minimal: Path, tmp_path: Path) -> None:
 def test_amounts(number: int, text: str) -> None:
     """Rounding does not reach a thousand of a prefix."""
     assert _amount(number) == text
+
+
+def test_show_trained_weights(trained: Run, tmp_path: Path) -> None:
+    """What would be loaded and what is frozen; weights that are gone are a warning."""
+    file = tiny_file(tmp_path)
+    start = f"model.weights={{from: {trained}, exclude: [logits], freeze: [conv1]}}"
+    lines = call("show", file, "--set", start).stdout.splitlines()
+    rows = {line.split()[0]: line.split() for line in lines if line}
+    assert rows["conv1"][2:4] == ["loaded,", "frozen"]
+    assert rows["fc1"][2] == "loaded"
+    assert "loaded" not in rows["logits"]
+    assert (
+        f"weights     4 of 5 layers with weights (596 weights) come from {trained}; new: logits"
+        in lines
+    )
+    assert "frozen      to the end: conv1, conv1_bn (52 of 686 weights)" in lines
+    assert "parameters  686 (618 trained, 68 not)" in lines
+    output = document(call("show", file, "--set", start, "--json"))
+    assert output["warm_start"]["loaded"] == ["conv1", "conv1_bn", "fc1", "fc1_bn"]
+    frozen = {layer["name"] for layer in output["layers"] if layer["frozen"]}
+    assert frozen == {"conv1", "conv1_bn"}
+    gone = call("show", file, "--set", f"model.weights={{from: {tmp_path / 'gone.keras'}}}")
+    assert gone.exit_code == 0
+    assert "model.weights.from: does not exist" in gone.stderr
+    assert "parameters  686 (662 trained, 24 not)" in gone.stdout

@@ -12,6 +12,7 @@ import pytest
 
 from tests.runs import final, same, tiny, weights
 from tests.train.test_resume import interrupted, require_same
+from zoo.artifact.trained_run import TrainedRun
 from zoo.recipe import Recipe
 from zoo.rundir import Run
 from zoo.train import Settings, checkpoint, resume, train
@@ -66,7 +67,8 @@ def test_frozen_layers_keep_their_bits(
     """Kernels, biases and statistics; all of them change in the epoch that unfreezes them."""
     source = weights(keras.saving.load_model(trained.model_file))
     seen = Weights()
-    train(warm(tmp_path, trained, *overrides, epoch=3), tmp_path, Settings(callbacks=[seen]))
+    recipe = warm(tmp_path, trained, *overrides, epoch=3)
+    run = train(recipe, tmp_path, Settings(callbacks=[seen]))
     first, second, third = seen.epochs
     frozen = {path for path in source if path.startswith("conv1")}
     assert {"conv1/kernel", "conv1_bn/moving_mean", "conv1_bn/gamma"} <= frozen
@@ -77,6 +79,8 @@ def test_frozen_layers_keep_their_bits(
         else:
             assert after[0] != value.tobytes(), path
         assert after[2] != after[1], path
+    best = run.info()["best_epoch"]
+    assert same(weights(TrainedRun(run).model), seen.epochs[best - 1])
 
 
 @pytest.fixture(scope="module")

@@ -9,9 +9,10 @@ import typer
 from zoo.cli.app import app
 from zoo.cli.options import DebugOption, JsonOption, RecipeArgument, SetOption
 from zoo.cli.output import Output, columns
-from zoo.errors import Problem
+from zoo.errors import Problem, ZooError
 
 if TYPE_CHECKING:
+    from zoo.artifact.warm_start import WarmStart
     from zoo.plan import Plan
     from zoo.recipe import Recipe
 
@@ -41,20 +42,37 @@ def show(
         lacking = shortage(loaded, planned)
         if lacking:
             out.warn(Problem(message=lacking, path="model"))
-        out.result(_plan_json(loaded, planned))
-        out.text(_layer_table(loaded, planned))
+        warm = _warm_start(loaded, planned, out)
+        out.result(_plan_json(loaded, planned, warm))
+        out.text(_layer_table(loaded, planned, warm))
 
 
-def _layer_table(recipe: Recipe, planned: Plan) -> str:
-    sources = _sources(planned)
-    heads = ["layer", "kind", *["follows"] * any(sources), "output", "parameters", "FLOPs"]
+def _warm_start(recipe: Recipe, planned: Plan, out: Output) -> WarmStart | None:
+    """What the recipe takes over of trained weights; where they do not fit, warnings say so."""
+    if recipe.model.weights is None:
+        return None
+    from zoo.artifact.warm_start import warm_start
+
+    try:
+        return warm_start(recipe, planned)
+    except ZooError as error:
+        for problem in error.problems or [Problem(path="model.weights", message=error.message)]:
+            out.warn(problem)
+        return None
+
+
+def _layer_table(recipe: Recipe, planned: Plan, warm: WarmStart | None) -> str:
+    sources, starts = _sources(planned), _starts(planned, warm)
+    heads = ["layer", "kind", *["follows"] * any(sources), *["weights"] * any(starts)]
+    heads += ["output", "parameters", "FLOPs"]
     rows = [[*heads, "activations"]]
-    for layer, source in zip(planned.layers, sources, strict=True):
+    for layer, source, start in zip(planned.layers, sources, starts, strict=True):
         rows.append(
             [
                 layer.name,
                 layer.kind,
                 *[source] * any(sources),
+                *[start] * any(starts),
                 " x ".join(map(str, layer.output_shape)),
                 f"{layer.parameters:,}",
                 f"{layer.flops:,}",
@@ -72,12 +90,39 @@ def _layer_table(recipe: Recipe, planned: Plan) -> str:
             "",
             f"parameters  {planned.parameters:,} ({planned.trainable:,} trained, "
             f"{planned.fixed:,} not)",
+            *_start_lines(planned, warm),
             f"FLOPs       {_amount(planned.flops)} per image in a forward pass (a multiply-add "
             "counts as 2); about three times that in training",
             f"memory      {_amount(memory, 'B')} of activations per image, "
             f"{_amount(memory * batch, 'B')} per batch of {batch}",
         ]
     )
+
+
+def _starts(planned: Plan, warm: WarmStart | None) -> list[str]:
+    """Of each layer, whether its weights are loaded and frozen; empty: new ones that are trained.
+
+    All are empty, and no column is shown, for a network without trained weights.
+    """
+    starts = []
+    for layer in planned.layers:
+        words = ["loaded"] * bool(warm and layer.name in warm.loaded)
+        starts.append(", ".join([*words, *["frozen"] * layer.frozen]))
+    return starts
+
+
+def _start_lines(planned: Plan, warm: WarmStart | None) -> list[str]:
+    if warm is None and not any(layer.frozen for layer in planned.layers):
+        return []
+    from zoo.artifact.warm_start import frozen_lines
+
+    lines = warm.lines() if warm else frozen_lines(planned)
+    return [f"{word:<12}{rest}" for word, _, rest in (_parted(line) for line in lines)]
+
+
+def _parted(line: str) -> tuple[str, str, str]:
+    """A line as its first word, what stands between, and the rest."""
+    return line.replace("weights: ", "weights ", 1).partition(" ")
 
 
 def _sources(planned: Plan) -> list[str]:
@@ -98,11 +143,12 @@ def _amount(number: float, unit: str = "") -> str:
     return f"{number:g} {unit}".rstrip()
 
 
-def _plan_json(recipe: Recipe, planned: Plan) -> dict[str, Any]:
+def _plan_json(recipe: Recipe, planned: Plan, warm: WarmStart | None) -> dict[str, Any]:
     return {
         "name": recipe.name,
         "parameters": planned.parameters,
         "trainable_parameters": planned.trainable,
+        "warm_start": warm and warm.as_json(),
         "flops": planned.flops,
         "activation_bytes": planned.activation_bytes,
         "layers": [
@@ -113,6 +159,8 @@ def _plan_json(recipe: Recipe, planned: Plan) -> dict[str, Any]:
                 "output_shape": list(layer.output_shape),
                 "parameters": layer.parameters,
                 "trainable": layer.trainable,
+                "frozen": layer.frozen,
+                "unfreeze_at_epoch": layer.unfreeze_at_epoch,
                 "flops": layer.flops,
             }
             for layer in planned.layers
