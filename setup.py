@@ -73,6 +73,10 @@ LITERT = "ai-edge-litert>=2.0"  # Runs .tflite files; without it TensorFlow's ow
 # its wheels bundle x265, which is under the GPL.
 HEIC = "pillow-heif>=1.0"
 
+# `zoo tune --on ray`: trials on many hosts. A release every month since 2017. Its client, for
+# --on ray://HOST:PORT, needs grpcio, which TensorFlow brings.
+RAY = "ray[client]>=2.60,<3"
+
 EXTRAS = {
     "gpu": ["tensorflow[and-cuda]>=2.20"],  # The CUDA libraries of TensorFlow's build.
     "gpu-jax": [JAX_CUDA],  # Beside it, the TensorFlow above stays on the CPU, and only exports.
@@ -82,6 +86,7 @@ EXTRAS = {
     "onnx": ONNX,
     "litert": [LITERT],
     "heic": [HEIC],
+    "ray": [RAY],
     "bench": ["optuna>=4"],  # A peer in benchmarks/search.py.
     "dev": [
         "pytest>=8.2",  # Runs the tests.
@@ -101,6 +106,7 @@ EXTRAS = {
         *ONNX,
         LITERT,
         HEIC,
+        RAY,
         JAX,  # A test trains with KERAS_BACKEND=jax.
     ],
 }

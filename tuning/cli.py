@@ -10,6 +10,7 @@ from pathlib import Path
 from types import FrameType
 
 from tuning import tables
+from tuning.executors.ray_cluster import Demand, require_place
 from tuning.journal import read_trials
 from tuning.progress import SearchProgress
 from tuning.search import SearchResult, SearchSettings, begin, resume, with_proposal
@@ -32,6 +33,8 @@ def tune(
     plots: bool,
     tensorboard: bool,
     trials: str | None = None,
+    place: str = "local",
+    demand: Demand | None = None,
 ) -> None:
     """Begins or resumes a search, then writes its tables and figures.
 
@@ -45,6 +48,8 @@ def tune(
         plots: draw figures.
         tensorboard: write HParams.
         trials: `+N` to add N trials to a search that is resumed.
+        place: where trials run: `local`, `ray` or `ray://HOST:PORT`.
+        demand: what each trial needs of a cluster's node; None on this machine.
 
     Raises:
         UsageError: the arguments do not fit together.
@@ -64,7 +69,17 @@ def tune(
         from zoo.report.check_figures import require
 
         require()
-    settings = SearchSettings(workers=workers, listener=SearchProgress(out.console()))
+    if place == "local" and demand is not None:
+        raise UsageError(
+            "--cpus-per-trial and --gpus-per-trial are for trials on a cluster. Add --on ray, or "
+            "leave them out: on this machine the workers share its CPUs and GPUs."
+        )
+    settings = SearchSettings(
+        workers=workers,
+        place=require_place(place),
+        demand=demand or Demand(),
+        listener=SearchProgress(out.console()),
+    )
     with _sigterm_as_ctrl_c():
         if resumed is None:
             template, proposed = with_proposal(str(recipe), overrides, out.warn, out.note)

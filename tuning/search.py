@@ -10,10 +10,13 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from tuning.coordinator import Coordinator
-from tuning.executors.local import SILENCE_SECONDS, LocalExecutor, gpus
+from tuning.executors.base import Executor
+from tuning.executors.local import LocalExecutor, gpus
+from tuning.executors.pool import SILENCE_SECONDS
+from tuning.executors.ray_cluster import Demand
 from tuning.listener import SearchListener
 from tuning.result import SearchResult
 from tuning.state import SearchState
@@ -28,6 +31,9 @@ from zoo.recipe.tune import Tune, proposal
 from zoo.rundir import Search, write_text
 from zoo.text.counted import counted
 
+if TYPE_CHECKING:
+    from zoo.data.splits import Splits
+
 # What may be changed when a search is resumed: it changes no trial.
 CHANGEABLE = ("tune.max_minutes", "tune.trial_minutes", "tune.keep", "data.source", "name")
 TIME_FORMAT = "%Y-%m-%dT%H:%M:%S%z"
@@ -39,12 +45,17 @@ class SearchSettings:
     """How a search is run. Only `workers` affects the result.
 
     Attributes:
-        workers: number of processes; None for one per GPU, or one.
+        workers: number of workers; None for one per GPU, or one, on this machine, and for as many
+            as a cluster has room for.
+        place: where the workers run: `local`, `ray` or `ray://HOST:PORT`.
+        demand: what each worker needs of a cluster's node.
         listener: its methods are called at each event.
         silence: seconds without a message after which a worker counts as hung.
     """
 
     workers: int | None = None
+    place: str = "local"
+    demand: Demand = field(default_factory=Demand)
     listener: SearchListener = field(default_factory=SearchListener)
     silence: float = SILENCE_SECONDS
 
@@ -74,7 +85,9 @@ def begin(
         Interrupted: Ctrl-C or SIGTERM; the search can be resumed.
     """
     settings = settings or SearchSettings()
-    require_memory(template.recipe)
+    if settings.place == "local":
+        require_memory(template.recipe)
+    workers = settings.workers or _default_workers(settings)
     folder = Search.create(out, template.recipe.name)
     with folder.locked():
         try:
@@ -82,7 +95,6 @@ def begin(
         except StorageFault as error:
             folder.remove()
             raise error.adding("No trial was begun; nothing is kept.") from error
-        workers = settings.workers or len(gpus()) or 1
         info: dict[str, Any] = {
             "status": "running", "name": template.recipe.name, "seed": template.recipe.seed,
             "started": time.strftime(TIME_FORMAT), "zoo": __version__,
@@ -160,14 +172,49 @@ def _run(
     tune: Tune | None,
     settings: SearchSettings,
 ) -> SearchResult:
-    """Runs a search on the processes of this machine."""
+    """Runs a search."""
     if tune is None:
         raise RunError(f"{folder.recipe_file}: has no tune: block.")
     settle(info.get("backend"), settings.listener.note)  # The workers inherit it.
-    executor = LocalExecutor(folder, info["workers"], template.moved, settings.silence)
+    executor = _executor(folder, info["workers"], template, settings)
     state = SearchState(folder, info)
     tune = tune.model_copy(update={"objective": _objective(info, template.recipe, tune)})
     return Coordinator(state, template, tune, executor, settings.listener).run()
+
+
+def _default_workers(settings: SearchSettings) -> int:
+    """The number of workers that this machine or the cluster has room for.
+
+    Raises:
+        EnvironmentFault: there is no cluster.
+    """
+    if settings.place == "local":
+        return len(gpus()) or 1
+    from tuning.executors import ray_cluster
+
+    settle(None, settings.listener.note)  # The workers inherit it.
+    for line in ray_cluster.connect(settings.place, settings.demand):
+        settings.listener.note(line)
+    return ray_cluster.capacity(settings.demand)
+
+
+def _executor(
+    folder: Search, workers: int, template: Template, settings: SearchSettings
+) -> Executor:
+    """What runs the trials, at the place of the settings."""
+    if settings.place == "local":
+        return LocalExecutor(folder, workers, template.moved, settings.silence)
+    from tuning.executors.ray_executor import RayExecutor, shippable
+
+    def load() -> Splits | None:
+        from zoo.data.load import load
+
+        return shippable(load(template.recipe))
+
+    return RayExecutor(
+        folder, workers, where=settings.place, demand=settings.demand, load=load,
+        overrides=template.moved, silence=settings.silence, say=settings.listener.note,
+    )  # fmt: skip
 
 
 def _with_more_trials(

@@ -39,7 +39,28 @@ def tune(
         typer.Option(
             "--workers",
             min=1,
-            help="Number of worker processes (default: one per GPU, or one without a GPU).",
+            help="Number of workers (default: one per GPU, or one without a GPU; on a cluster as "
+            "many as fit).",
+        ),
+    ] = None,
+    place: Annotated[
+        str,
+        typer.Option(
+            "--on",
+            metavar="local|ray|ray://HOST:PORT",
+            help="Where trials run: processes here, or actors on a Ray cluster.",
+        ),
+    ] = "local",
+    cpus: Annotated[
+        float | None,
+        typer.Option("--cpus-per-trial", min=0, help="With --on ray: CPUs of a worker (1)."),
+    ] = None,
+    gpus: Annotated[
+        float | None,
+        typer.Option(
+            "--gpus-per-trial",
+            min=0,
+            help="With --on ray: GPUs of a worker (0); 0.25 lets four share one.",
         ),
     ] = None,
     out: NewOutOption = None,
@@ -56,5 +77,10 @@ def tune(
     """Random search over a recipe's hyperparameters, coarse to fine; writes best.yaml."""
     with Output(as_json, debug, quiet) as output:
         from tuning import cli
+        from tuning.executors.ray_cluster import Demand
 
-        cli.tune(output, recipe, overrides or (), resume, out, workers, plots, tensorboard, trials)
+        demand = None if cpus is gpus is None else Demand(cpus=cpus or 1.0, gpus=gpus or 0.0)
+        cli.tune(
+            output, recipe, overrides or (), resume, out, workers, plots, tensorboard, trials,
+            place, demand,
+        )  # fmt: skip

@@ -12,7 +12,7 @@ import pytest
 
 from tests.tuning.searches import Recorder, lasting, recipe_file, template
 from tests.tuning.stand_in import RATE
-from tuning.executors import local
+from tuning.executors import local, pool
 from tuning.executors.base import Event, Failed, Finished, Kept, Lost, Progress, Ready, Started
 from tuning.executors.local import LocalExecutor
 from tuning.journal import read_trials
@@ -132,7 +132,7 @@ def test_a_worker_that_has_built_many_networks_is_restarted(
     executor: LocalExecutor, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Not before its last trial is kept."""
-    monkeypatch.setattr(local, "MAX_NETWORKS", 0)
+    monkeypatch.setattr(pool, "MAX_NETWORKS", 0)
     process = executor._workers[0].process
     executor.submit(spec(0))
     while executor._workers[0].process is process:

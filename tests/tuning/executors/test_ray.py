@@ -1,0 +1,165 @@
+"""Searches on a Ray cluster of two nodes give the trials of the local pool, whatever is lost.
+
+The cluster runs in a network namespace of its own: Ray listens on the interface of the machine.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.tuning import stand_in
+from tests.tuning.searches import lasting, template
+from tuning import oracle
+from tuning.executors import local, ray_cluster, ray_worker
+from tuning.executors.ray_cluster import Demand
+from tuning.search import SearchSettings, begin
+from zoo.errors import EnvironmentFault, UsageError
+
+ROOT = Path(__file__).resolve().parents[3]
+NAMESPACES = (["unshare", "--net"], ["unshare", "--net", "--map-root-user"])
+LOOPBACK = ["sh", "-c", 'ip link set lo up && exec "$@"', "sh"]
+
+
+def namespace() -> list[str] | None:
+    """A command that runs another in a network namespace of its own; None where none does."""
+    if shutil.which("unshare") is None or shutil.which("ip") is None:
+        return None
+    for command in NAMESPACES:
+        if subprocess.run([*command, *LOOPBACK, "true"], capture_output=True).returncode == 0:
+            return [*command, *LOOPBACK]
+    return None
+
+
+@pytest.fixture(scope="module")
+def outcomes(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    """What the searches of ray_searches.py came to."""
+    pytest.importorskip("ray")
+    inside = namespace()
+    if inside is None:
+        pytest.skip("no network namespace can be made here")
+    folder = tmp_path_factory.mktemp("ray")
+    done = subprocess.run(
+        [*inside, sys.executable, "-m", "tests.tuning.executors.ray_searches", str(folder)],
+        cwd=ROOT,
+        env={**os.environ, "PYTHONPATH": str(ROOT), "RAY_USAGE_STATS_ENABLED": "0"},
+        capture_output=True,
+        text=True,
+        timeout=540,
+    )
+    assert done.returncode == 0, done.stderr[-4000:]
+    outcomes: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
+    return outcomes
+
+
+def stand_in_search(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
+    """A search of two local stand-ins."""
+    monkeypatch.setattr(oracle, "make", stand_in.RandomOracle)
+    monkeypatch.setattr(local, "subprocess", stand_in.replaced())
+    return begin(template(folder), folder, SearchSettings(workers=2)).folder
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(600)
+def test_trials_equal_those_of_the_local_pool(outcomes: dict[str, Any], tmp_path: Path) -> None:
+    """Row by row, but times; and the best recipe."""
+    folder = begin(template(tmp_path), tmp_path, SearchSettings(workers=2)).folder
+    assert outcomes["real"]["rows"] == json.loads(json.dumps(lasting(folder)))
+    assert outcomes["real"]["best"] == folder.best_file.read_text(encoding="utf-8")
+    assert outcomes["real"]["kept"] == sorted(folder.kept_trials())
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(600)
+@pytest.mark.parametrize("name", ["disturbed", "killed_driver"])
+def test_losses_change_nothing(
+    outcomes: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    """Of actors, a node, and the search itself."""
+    folder = stand_in_search(tmp_path, monkeypatch)
+    disturbed = outcomes[name]
+    assert disturbed["rows"] == json.loads(json.dumps(lasting(folder)))
+    assert disturbed["best"] == folder.best_file.read_text(encoding="utf-8")
+    assert disturbed["kept"] == sorted(folder.kept_trials())
+    assert disturbed["attempts"] > len(disturbed["rows"])  # Something was lost, and run again.
+
+
+@pytest.mark.slow
+def test_what_was_lost_is_told(outcomes: dict[str, Any]) -> None:
+    lost = [note for note in outcomes["disturbed"]["notes"] if "was lost" in note]
+    assert len(lost) == 7, lost  # Five kills, one freeze, one node.
+    assert sum("was silent for 4 s" in note for note in lost) == 1
+    assert sum("its process died" in note for note in lost) >= 5
+
+
+def test_places() -> None:
+    for wrong in ("cluster", "ray://", "ray://host", "ray://host:port", "ray:"):
+        with pytest.raises(UsageError, match=r"--on .*Expected local .* ray://HOST:PORT"):
+            ray_cluster.require_place(wrong)
+    assert ray_cluster.require_place("local") == "local"
+
+
+def test_ray_is_not_installed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ray_cluster.importlib.util, "find_spec", lambda name: None)
+    with pytest.raises(EnvironmentFault, match="not installed: pip install") as caught:
+        ray_cluster.require_place("ray://head:10001")
+    assert caught.value.exit_code == 4
+
+
+def test_a_token_is_sent_if_there_is_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    for name in ("RAY_AUTH_TOKEN", "RAY_AUTH_TOKEN_PATH"):
+        monkeypatch.delenv(name, raising=False)
+    assert not ray_cluster._has_token()
+    (tmp_path / ".ray").mkdir()
+    (tmp_path / ".ray" / "auth_token").write_text("secret")
+    assert ray_cluster._has_token()
+
+
+def test_nodes_that_lack_packages_are_named_together(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("KERAS_BACKEND", "jax")
+    own = dict.fromkeys((*ray_cluster.NEEDED, "jax"), "2.0")
+    nodes = {
+        "b": {package: "2.0" for package in own if package != "keras"},
+        "a": {package: "2.0" for package in own if package not in ("jax", "scipy")},
+    }
+    with pytest.raises(EnvironmentFault, match=r"(?s)node a lacks scipy, jax.*node b lacks keras"):
+        ray_cluster.compare_nodes(nodes, own)
+
+
+def test_nodes_with_other_versions_are_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("KERAS_BACKEND", "jax")
+    own = dict.fromkeys((*ray_cluster.NEEDED, "jax"), "2.0")
+    assert ray_cluster.compare_nodes({"a": own}, own) == []
+    (line,) = ray_cluster.compare_nodes({"a": own, "b": {**own, "keras": "2.1"}}, own)
+    assert "node b has other versions: keras 2.1, here 2.0" in line
+
+
+def test_workers_get_threads_and_their_part_of_a_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("OMP_NUM_THREADS", "TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS"):
+        monkeypatch.delenv(name, raising=False)
+    environment = ray_cluster.worker_environment(Demand(cpus=4, gpus=0.25))
+    assert environment["OMP_NUM_THREADS"] == environment["TF_NUM_INTRAOP_THREADS"] == "4"
+    assert float(environment["XLA_PYTHON_CLIENT_MEM_FRACTION"]) == pytest.approx(0.225)
+    whole = ray_cluster.worker_environment(Demand(cpus=0.5, gpus=1))
+    assert whole["OMP_NUM_THREADS"] == "1"
+    assert "XLA_PYTHON_CLIENT_MEM_FRACTION" not in whole
+
+
+def test_run_folders_travel_whole(tmp_path: Path) -> None:
+    sent = tmp_path / "sent"
+    (sent / "plots").mkdir(parents=True)
+    (sent / "run.json").write_text("{}")
+    (sent / "plots" / "a.png").write_bytes(b"\x00\x01")
+    files = ray_worker._packed(sent)
+    assert not sent.exists()
+    ray_worker.unpack(files, tmp_path / "received")
+    assert (tmp_path / "received" / "run.json").read_text() == "{}"
+    assert (tmp_path / "received" / "plots" / "a.png").read_bytes() == b"\x00\x01"
