@@ -123,6 +123,7 @@ REQUIRED = {
     "separable_conv": {"filters": 4},
     "fc": {"units": 4},
     "residual": {"stack": [{"conv": {"filters": 4}}]},
+    "branches": {"stacks": [[], [{"conv": {"filters": 4}}]]},
     "group": {"stack": [{"conv": {"filters": 4}}]},
 }
 
@@ -217,7 +218,7 @@ def _duplicate(rng: random.Random, data: Any) -> str:
     lists = [path for path in _paths(data) if isinstance(path[-1], int)]
     if not lists:
         return "nothing"
-    path, count = rng.choice(lists), rng.choice((1, 1, 2, 50, 600))
+    path, count = rng.choice(lists), rng.choice((1, 1, 2, 50, 150))
     items = _get(data, path[:-1])
     items[path[-1] : path[-1]] = [deepcopy(items[path[-1]]) for _ in range(count)]
     return f"{dotted(path)} {count} times"
