@@ -35,7 +35,7 @@ def test_json(pets: Path, tmp_path: Path) -> None:
     assert document["recipe"] == str(tmp_path / "out.yaml")
     assert document["findings"].keys() == {
         "source", "classes", "images", "per_class", "imbalance", "sizes", "modes", "grey", "bad",
-        "notes", "pixels",
+        "notes", "pixels", "multi_label",
     }  # fmt: skip
     assert document["findings"]["classes"] == ["cat", "dog"]
 

@@ -1,4 +1,4 @@
-"""`zoo new`: writes a recipe for images. An image folder needs no framework."""
+"""`zoo new`: writes a recipe for images. An image folder or table needs no framework."""
 
 from __future__ import annotations
 
@@ -24,7 +24,9 @@ BAD_FILES_PRINTED = 10
 def new(
     data: Annotated[
         str,
-        typer.Argument(metavar="DATA", help="A folder of images, digits, or tfds:NAME."),
+        typer.Argument(
+            metavar="DATA", help="A folder of images, a CSV file, digits, or tfds:NAME."
+        ),
     ],
     out: Annotated[
         Path | None,
@@ -36,8 +38,9 @@ def new(
         list[str] | None,
         typer.Option(
             "--set",
-            metavar="data.source.folder.KEY=VALUE",
-            help="How to read the folder: data.source.folder.test=none (repeatable).",
+            metavar="data.source.WORD.KEY=VALUE",
+            help="How to read the data: data.source.folder.test=none, or "
+            "data.source.csv.label=species (repeatable).",
         ),
     ] = None,
     force: Annotated[bool, typer.Option("--force", help="Replace FILE if it exists.")] = False,

@@ -1,4 +1,4 @@
-"""`zoo new`: writes a recipe for a folder of images, or a known data set, that trains as it stands.
+"""`zoo new`: writes a recipe for images in folders or tables, or a known data set.
 
 `inspect_folder` and `inspect_known` look at the images, `choose` decides, `recipe_text` writes.
 Nothing imports Keras; `tfds:NAME` alone imports TensorFlow Datasets.
@@ -25,6 +25,8 @@ from zoo.progress import Progress, no_progress
 from zoo.rundir import write_text
 
 TFDS = "tfds:"
+SOURCE = "data.source."
+UNKNOWN = "?"  # Stands for a column that the user does not name.
 
 __all__ = ["NewRecipe", "duration", "new", "target_file"]
 
@@ -62,7 +64,7 @@ def new(
     """Looks at images and writes a recipe for them.
 
     Args:
-        data: a folder, `digits`, or `tfds:NAME`.
+        data: a folder, a table, `digits`, or `tfds:NAME`.
         out: the file to write; None for `<name of the data>.yaml` in the working directory.
         force: whether an existing file may be replaced.
         progress: called with (images done, images in all, what is being done).
@@ -109,7 +111,7 @@ def target_file(data: str, out: Path | None, *, force: bool) -> Path:
     """Returns the file to write, checked before any image is looked at.
 
     Args:
-        data: a folder, `digits`, or `tfds:NAME`.
+        data: a folder, a table, `digits`, or `tfds:NAME`.
         out: the user's `--out`, if given.
         force: whether an existing file may be replaced.
 
@@ -133,7 +135,8 @@ def _exists(file: Path) -> UsageError:
 def _name(data: str) -> str:
     if data.startswith(TFDS):
         return recipe_name(data.removeprefix(TFDS))
-    return recipe_name(user_path(data).absolute().resolve().name)
+    path = user_path(data).absolute().resolve()
+    return recipe_name(path.stem if path.is_file() else path.name)
 
 
 def _inspect(data: str, progress: Progress, overrides: Sequence[str]) -> Findings:
@@ -141,18 +144,23 @@ def _inspect(data: str, progress: Progress, overrides: Sequence[str]) -> Finding
         from zoo.new import inspect_known
 
         if overrides:
-            raise UsageError(f"--set {overrides[0]}: only the options of a folder can be set.")
+            raise UsageError(
+                f"--set {overrides[0]}: only the options of a folder or a table can be set."
+            )
 
         if data == "digits":
             return inspect_known.inspect_digits()
         return inspect_known.inspect_tfds(data.removeprefix(TFDS), progress)
     from zoo.new.inspect_folder import inspect_folder
 
-    return inspect_folder(data, progress, _folder_options(data, overrides))
+    word = (
+        "csv" if any(text.strip().startswith(f"{SOURCE}csv.") for text in overrides) else "folder"
+    )
+    return inspect_folder(data, progress, _options(data, overrides, word), word)
 
 
-def _folder_options(data: str, overrides: Sequence[str]) -> dict[str, Any]:
-    """The options of `data.source.folder` that overrides give, checked as those of a recipe.
+def _options(data: str, overrides: Sequence[str], word: str) -> dict[str, Any]:
+    """The options of `data.source.folder` or `csv` that overrides give, checked as in a recipe.
 
     Raises:
         UsageError: an override of anything else.
@@ -161,18 +169,23 @@ def _folder_options(data: str, overrides: Sequence[str]) -> dict[str, Any]:
     from zoo.recipe.draft import Draft
     from zoo.recipe.yaml_reader import Document
 
-    start = "data.source.folder."
+    start = f"{SOURCE}{word}."
+    path = "path" if word == "folder" else "file"
     if not overrides:
         return {}
     for override in overrides:
-        if not override.strip().startswith(start) or override.strip().startswith(f"{start}path"):
+        if not override.strip().startswith(start) or override.strip().startswith(f"{start}{path}"):
             raise UsageError(
                 f"--set {override}: the rest of the recipe is written here, then edited. Expected "
-                f"an option of the folder, such as {start}test=none."
+                "an option of the source, such as data.source.folder.test=none or "
+                "data.source.csv.label=species."
             )
+    given: dict[str, Any] = {path: data}
+    if word == "csv":  # The columns that are not given are found later.
+        given |= {key: UNKNOWN for key in ("image", "label", "split")}
     recipe = {
         "name": "images",
-        "data": {"source": {"folder": {"path": data}}, "image_size": 1},
+        "data": {"source": {word: given}, "image_size": 1},
         "model": {"stack": ["flatten"]},
         "train": {"epochs": 1},
     }
@@ -180,8 +193,9 @@ def _folder_options(data: str, overrides: Sequence[str]) -> dict[str, Any]:
     for override in overrides:
         draft.override(override)
     options = draft.checked(lambda _: ()).data.source.options
-    given: dict[str, Any] = options.model_dump(include=options.model_fields_set - {"path"})
-    return given
+    named = {text.strip().removeprefix(start).partition("=")[0].strip() for text in overrides}
+    values: dict[str, Any] = options.model_dump(include=named)
+    return values
 
 
 def _parameters(text: str, findings: Findings) -> int:

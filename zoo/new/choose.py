@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from zoo.new.findings import Findings, Size
+from zoo.new.findings import IMBALANCE_NOTED, Findings, Size
 from zoo.new.pixel_findings import ALPHA, Range
 from zoo.recipe import warmup
 from zoo.recipe.augment import HANDED
@@ -66,6 +66,7 @@ class Choices:
         warmup_epochs: epochs of the rising learning rate.
         transparency: value of `data.transparency`, as YAML; None for none.
         value_range: value of `data.value_range`; None for none.
+        class_weight: whether rare classes get larger weights.
         seconds: estimated time of the training on two CPU cores.
     """
 
@@ -85,6 +86,7 @@ class Choices:
     seconds: float
     transparency: str | None = None
     value_range: Range | None = None
+    class_weight: bool = False
 
 
 def choose(findings: Findings) -> Choices:
@@ -113,6 +115,7 @@ def choose(findings: Findings) -> Choices:
         seconds=epochs * epoch_seconds,
         transparency=findings.pixels.transparency,
         value_range=findings.pixels.value_range,
+        class_weight=(findings.imbalance or 0) > IMBALANCE_NOTED and not findings.multi_label,
     )
 
 

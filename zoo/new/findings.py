@@ -37,6 +37,7 @@ class Findings:
         bad: (path, reason) of each file that cannot be used.
         notes: sentences that the user should see.
         pixels: what was found out about transparency and depth.
+        multi_label: whether an image has any number of classes.
     """
 
     source: Any
@@ -51,6 +52,7 @@ class Findings:
     bad: tuple[tuple[str, str], ...] = ()
     notes: tuple[str, ...] = field(default=())
     pixels: PixelFindings = field(default_factory=PixelFindings)
+    multi_label: bool = False
 
     @property
     def train(self) -> int:
@@ -91,6 +93,7 @@ class Findings:
     def images_line(self) -> str:
         """Describes the numbers: `2,000 in 10 classes: 1,620 train, 180 validation, 200 test`."""
         classes = f"{len(self.class_names)} classes" if self.class_names else "classes not known"
+        classes += " (any number for each image)" * self.multi_label
         if not self.images:
             return f"number not known, {classes}"
         splits = ", ".join(f"{count:,} {split}" for split, count in self.images.items())
@@ -133,8 +136,9 @@ class Findings:
         if self.imbalance is not None and self.imbalance > IMBALANCE_NOTED:
             notes.append(
                 f"uneven classes: the largest has {self.imbalance:.1f} times the images of the "
-                "smallest; accuracy hides the small ones: set train.class_weight: balanced, and "
-                "look at recall per class in zoo evaluate"
+                "smallest; accuracy hides the small ones: "
+                + ("" if self.multi_label else "train.class_weight balances them; ")
+                + "look at recall per class in zoo evaluate"
             )
         return notes
 
@@ -147,6 +151,7 @@ class Findings:
             "images": dict(self.images),
             "per_class": {split: dict(counts) for split, counts in self.per_class.items()},
             "imbalance": self.imbalance,
+            "multi_label": self.multi_label,
             "sizes": {
                 "min": list(sizes[0]) if sizes else None,
                 "median": list(self.median_size) if sizes else None,

@@ -1,4 +1,4 @@
-"""Looks at every file of an image folder: decodes it in full, keeps its size, mode and hash."""
+"""Looks at every image of a folder or table: decodes it in full, keeps its size, mode and hash."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from zoo.data import images, layout
+from zoo.data import images, layout, table_layout
 from zoo.data.content_report import frames_notes
 from zoo.data.files import read_image
 from zoo.data.image_content import Content
@@ -23,12 +23,15 @@ from zoo.errors import DataError, Problem
 from zoo.files.user_paths import user_path
 from zoo.new.findings import Findings, Size
 from zoo.new.look import PixelFacts, look, summary
+from zoo.new.propose_table import find_table
 from zoo.new.recipe_name import recipe_name
 from zoo.progress import Progress
+from zoo.recipe.csv_source import Csv
 from zoo.recipe.source import Folder
 from zoo.text.counted import counted
 from zoo.text.printable import quoted
 
+FOLDER, CSV = "folder", "csv"  # Words of sources.
 CHUNK = 64  # Files a thread looks at at once.
 EXAMPLES = 5  # Examples in a note.
 
@@ -59,14 +62,15 @@ class FileFacts:
 
 
 def inspect_folder(
-    path: str, progress: Progress, given: Mapping[str, Any] | None = None
+    path: str, progress: Progress, given: Mapping[str, Any] | None = None, word: str = FOLDER
 ) -> Findings:
-    """Looks at a folder of images.
+    """Looks at the images of a folder, or of a table.
 
     Args:
-        path: the folder.
-        given: options of the source that the user gives, such as {"test": "eval"}.
+        path: the folder, or the table.
         progress: called with (images done, images in all, what is being done).
+        given: options of the source that the user gives, such as {"test": "eval"}.
+        word: of the source that these are options of: `folder` or `csv`.
 
     Raises:
         DataError: the folder is not laid out as expected, no image can be used, or the path is not
@@ -79,26 +83,26 @@ def inspect_folder(
         raise DataError(
             f"{quoted(root)}: the path is not UTF-8, so no recipe can name it; rename the folder"
         ) from None
-    options, reasons = _options(root, given or {})
-    folder = layout.read(options)
+    folder, source, reasons = _read(root, given or {}, word)
     facts = _inspect_files(folder, progress)
     good = [fact for fact in facts if fact.reason is None]
     bad = tuple((fact.file.path, fact.reason) for fact in facts if fact.reason is not None)
     if not good:
         raise DataError(
             f"{root}: none of {len(bad)} images can be used; repair them",
-            [Problem(file=str(root / path), message=reason) for path, reason in bad],
+            [Problem(file=str(folder.root / path), message=reason) for path, reason in bad],
         )
     names = folder.class_names
     per_class = {split: dict.fromkeys(names, 0) for split in folder.splits}
     for fact in good:
-        per_class[fact.split][names[fact.file.label]] += 1
+        for label in fact.file.labels:
+            per_class[fact.split][names[label]] += 1
     return Findings(
-        source={"folder": _as_given(options)},
+        source=source,
         place=str(root),
-        name=recipe_name(root.name),
+        name=recipe_name(root.stem if root.is_file() else root.name),
         class_names=names,
-        images={split: sum(counts.values()) for split, counts in per_class.items()},
+        images=dict(Counter(fact.split for fact in good)),
         per_class=per_class,
         sizes=Counter(fact.size for fact in good),
         modes=Counter(fact.mode for fact in good),
@@ -112,7 +116,59 @@ def inspect_folder(
             *_copies_across_splits(good),
             *_copies_across_classes(good),
         ),
+        multi_label=folder.multi_label,
     )
+
+
+def _read(
+    root: Path, given: Mapping[str, Any], word: str
+) -> tuple[Layout, dict[str, Any], list[str]]:
+    """Reads class folders, or else a table beside the images.
+
+    Returns:
+        The files, the source as a recipe gives it, and sentences on what was proposed.
+
+    Raises:
+        DataError: neither can be read.
+    """
+    if word == CSV or root.is_file():
+        return _read_table(root, given)
+    try:
+        options, reasons = _options(root, given)
+        folder = layout.read(options)
+    except DataError:
+        if given or find_table(root) is None:
+            raise
+        return _read_table(root, {})
+    found = None if given else find_table(root)
+    if found is not None and options.labels_from == "filename":
+        return _read_table(root, {})
+    if found is not None:
+        reasons.append(
+            f"{quoted(Path(found[0]['file']).name)} names images and labels, too; the folders are "
+            "taken for the classes. To read the table instead: zoo new "
+            f"{quoted(found[0]['file'])}"
+        )
+    return folder, {FOLDER: _as_given(options)}, reasons
+
+
+def _read_table(root: Path, given: Mapping[str, Any]) -> tuple[Layout, dict[str, Any], list[str]]:
+    """Reads a table; what is not given is proposed.
+
+    Raises:
+        DataError: no table names images and labels, or rows of it are wrong.
+    """
+    found = find_table(root)
+    proposed, reasons = found or ({"file": str(root)}, [])
+    values = {**proposed, **given}
+    if not {"image", "label"} <= set(values):
+        raise DataError(
+            f"{quoted(root)}: no table in which one column names image files and another one their "
+            "classes. Expected a CSV, TSV or Parquet file with a line for each image; name the "
+            "columns: --set data.source.csv.image=COLUMN --set data.source.csv.label=COLUMN"
+        )
+    options = Csv.model_validate(values)
+    return table_layout.read(options), {CSV: values}, reasons
 
 
 def _options(root: Path, given: Mapping[str, Any]) -> tuple[Folder, list[str]]:
@@ -198,7 +254,7 @@ def _copies_across_classes(facts: Sequence[FileFacts]) -> list[str]:
     files_of: dict[str, list[ImageFile]] = {}
     for fact in facts:
         files_of.setdefault(fact.sha256, []).append(fact.file)
-    copies = [files for files in files_of.values() if len({file.label for file in files}) > 1]
+    copies = [files for files in files_of.values() if len({file.labels for file in files}) > 1]
     if not copies:
         return []
     examples = "; ".join(

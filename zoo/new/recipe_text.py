@@ -170,6 +170,7 @@ def _train(findings: Findings, choices: Choices) -> list[str]:
         "train:",
         _line(f"  epochs: {choices.epochs}", time),
         _line(f"  batch_size: {choices.batch_size}", "leaves no last batch of one image"),
+        *_loss(findings, choices),
         _line("  optimizer: {Adam: {learning_rate: 2e-3}}", "the peak of the schedule"),
         _line(
             f"  schedule: {{one_cycle: {{warmup_epochs: {choices.warmup_epochs}}}}}",
@@ -181,6 +182,17 @@ def _train(findings: Findings, choices: Choices) -> list[str]:
         ),
     ]
     return [line for line in lines if line]
+
+
+def _loss(findings: Findings, choices: Choices) -> list[str]:
+    """Returns the keys on the loss, where labels or rare classes need them."""
+    lines = []
+    if findings.multi_label:
+        lines.append(_line("  loss: sigmoid", "an image has any number of classes"))
+    if choices.class_weight:
+        reason = f"the largest class has {findings.imbalance:.1f} times the smallest"
+        lines.append(_line("  class_weight: balanced", reason))
+    return lines
 
 
 def _line(text: str, reason: str) -> str:
@@ -220,6 +232,8 @@ def _flow(value: Any) -> str:
     """Writes plain data as YAML in one line."""
     if isinstance(value, dict):
         return "{" + ", ".join(f"{key}: {_flow(item)}" for key, item in value.items()) + "}"
+    if isinstance(value, list | tuple):
+        return f"[{', '.join(map(_flow, value))}]"
     if value is None:
         return "none"
     if isinstance(value, bool):
