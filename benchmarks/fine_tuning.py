@@ -32,7 +32,7 @@ from zoo.rundir import Run  # noqa: E402
 from zoo.train import train  # noqa: E402
 
 RECIPE = "cifar10-quick"
-FEW = ("train.batch_size=32", "train.epochs=40", "train.schedule={one_cycle: {warmup_epochs: 4}}")
+FEW = ("train.batch_size=32", "train.epochs=20", "train.schedule={one_cycle: {warmup_epochs: 2}}")
 FACTORS = "train.learning_rate_factors=[{pattern: ^conv, factor: 0.1}]"
 FROM = "model.weights={{from: {source}, exclude: [logits]{more}}}"
 # Way -> overrides; `source` stands for the run of the first classes.
@@ -44,8 +44,8 @@ WAYS = {
         FACTORS,
     ),
     "convolutions frozen": (FROM.format(source="{source}", more=", freeze: all"),),
-    "frozen for 20 epochs, then at a tenth of the rate": (
-        FROM.format(source="{source}", more=", freeze: all, unfreeze_at_epoch: 21"),
+    "frozen for 10 epochs, then at a tenth of the rate": (
+        FROM.format(source="{source}", more=", freeze: all, unfreeze_at_epoch: 11"),
         FACTORS,
     ),
 }

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Annotated, Any
 
-from pydantic import BeforeValidator, Field, create_model, model_validator
+from pydantic import BeforeValidator, Field, WithJsonSchema, create_model, model_validator
 from pydantic_core import PydanticCustomError
 
 from zoo.recipe.fields import MAX_TEXT, Model, tuple_of
@@ -14,6 +14,9 @@ from zoo.recipe.words.word import MAX_EPOCHS
 
 ALL = "all"
 LayerName = Annotated[str, Field(min_length=1, max_length=MAX_TEXT)]
+
+
+NAMES_SCHEMA = {"anyOf": [{"type": "string"}, {"type": "array", "items": {"type": "string"}}]}
 
 
 def _listed(value: Any) -> Any:
@@ -25,7 +28,7 @@ if TYPE_CHECKING:
     Names = tuple[str, ...]
     _From = Model
 else:
-    Names = Annotated[tuple_of(LayerName), BeforeValidator(_listed)]
+    Names = Annotated[tuple_of(LayerName), BeforeValidator(_listed), WithJsonSchema(NAMES_SCHEMA)]
     # `from` is a word of Python: no class body can have a field of that name.
     _From = create_model(
         "_From",
