@@ -1,4 +1,4 @@
-.PHONY: check lint format types docs test test-light laws lowest bench build clean
+.PHONY: check lint format types docs backbones test test-light laws lowest bench build clean
 
 check: lint types test-light  ## Run before a commit: less than a minute.
 
@@ -16,6 +16,10 @@ types:
 docs:  ## Write docs/recipe.md anew from the schema, and the README's table from the results.
 	python docs/make_recipe.py
 	python docs/make_tables.py
+
+backbones:  ## Write zoo/plan/backbones.json anew, after an update of Keras; takes ten minutes.
+	python docs/make_backbones.py
+	python docs/make_backbones.py --verify
 
 test:
 	pytest

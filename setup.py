@@ -127,6 +127,7 @@ setup(
     package_data={
         "zoo.recipes": ["*.yaml", "catalogue.json", "results/*.json"],
         "zoo": ["py.typed"],
+        "zoo.plan": ["backbones.json"],
         "zoo.serve": ["page.html"],
     },
     entry_points={"console_scripts": ["zoo = zoo.__main__:main"]},

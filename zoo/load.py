@@ -15,9 +15,10 @@ from typing import Any
 from zoo import plan
 from zoo.errors import Problem, RecipeError, UsageError
 from zoo.recipe import foreign
+from zoo.recipe.backbone import backbone_of
 from zoo.recipe.blocks import expand
 from zoo.recipe.draft import Draft
-from zoo.recipe.overrides import with_values
+from zoo.recipe.overrides import put, with_values
 from zoo.recipe.resolve import dump_data
 from zoo.recipe.schema import Recipe
 from zoo.recipe.shipped import find
@@ -144,6 +145,10 @@ class Template:
             model = self.data["model"]
             placed = {**model["weights"], "from": weights.source}
             self.data["model"] = {**model, "weights": placed}
+        stage = backbone_of(self.recipe.model)
+        first = self.data["model"]["stack"][0]
+        if stage and stage.file and isinstance(first, dict) and "backbone" in first:
+            put(self.data, ("model", "stack", 0, "backbone", "weights"), stage.file)
 
     def dump(self, values: Mapping[str, Any] | None = None) -> str:
         """The recipe as it was given, overrides made, as YAML; with values at their paths."""

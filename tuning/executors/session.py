@@ -83,8 +83,10 @@ def _serve(channel: Channel, load: LoadData) -> None:
 
     backend.prepare(deterministic=recipe.train.deterministic, seed=recipe.seed)
     from tuning.trial_trainer import TrialTrainer
+    from zoo.model import backbone_weights
     from zoo.plan import plan
 
+    backbone_weights.require(recipe)
     data = load(recipe, lambda: channel.heartbeat(Alive()))
     trainer = TrialTrainer(data)
     # Trained weights that do not fit are told before the first trial.

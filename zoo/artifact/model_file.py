@@ -72,7 +72,7 @@ def check(file: Path, planned: Plan, layers: dict[str, keras.Layer]) -> None:
     """
     with _readable(file), zipfile.ZipFile(file) as archive:
         _require_layers(file, _config(file, archive), planned, layers)
-        _require_weights(file, archive, planned)
+        _require_weights(file, archive, planned, len(layers) + 1)
 
 
 @contextmanager
@@ -142,10 +142,11 @@ def _require_layers(
     entries = entries.get("layers") if isinstance(entries, dict) else None
     if config.get("class_name") != "Functional" or not isinstance(entries, list):
         raise damaged(file, f"{CONFIG} in it describes no network of layers")
-    if len(entries) != len(planned.layers):
+    image = planned.layers[0]
+    if len(entries) != len(layers) + 1:
         raise damaged(
             file,
-            f"is not the network of the recipe. Expected {len(planned.layers)} layers. Received "
+            f"is not the network of the recipe. Expected {len(layers) + 1} layers. Received "
             f"{len(entries)}",
         )
     found: dict[Any, Any] = {}
@@ -155,15 +156,15 @@ def _require_layers(
             raise damaged(file, f"{CONFIG} in it has a layer without a name")
         found[options["name"]] = (entry.get("class_name"), options)
     differences = []
-    for layer in planned.layers:
-        class_name, options = found.get(layer.name, (None, {}))
+    for name in (image.name, *layers):
+        class_name, options = found.get(name, (None, {}))
         if class_name is None:
-            differences.append(f"there is no layer {layer.name}")
-        elif layer.name in layers:
-            differences += _differences(layers[layer.name], class_name, options)
-        elif class_name != "InputLayer" or _shape(options) != list(layer.output_shape):
+            differences.append(f"there is no layer {name}")
+        elif name in layers:
+            differences += _differences(layers[name], class_name, options)
+        elif class_name != "InputLayer" or _shape(options) != list(image.output_shape):
             differences.append(
-                f"{layer.name}: Expected images {list(layer.output_shape)}. Received "
+                f"{name}: Expected images {list(image.output_shape)}. Received "
                 f"{str(_shape(options))[:60]}"
             )
     if differences:
@@ -188,10 +189,11 @@ def _differences(layer: keras.Layer, class_name: Any, options: dict[str, Any]) -
 
 
 def _plain(value: Any) -> Any:
-    return list(value) if isinstance(value, tuple) else value
+    """A value as JSON holds it."""
+    return [*map(_plain, value)] if isinstance(value, tuple | list) else value
 
 
-def _require_weights(file: Path, archive: zipfile.ZipFile, planned: Plan) -> None:
+def _require_weights(file: Path, archive: zipfile.ZipFile, planned: Plan, num_layers: int) -> None:
     """Refuses weights that unpack to more than the plan has, before they are read."""
     most = planned.parameters * BYTES_PER_WEIGHT + SPARE_BYTES
     size = archive.getinfo(WEIGHTS).file_size
@@ -209,5 +211,5 @@ def _require_weights(file: Path, archive: zipfile.ZipFile, planned: Plan) -> Non
     with h5py.File(io.BytesIO(archive.read(WEIGHTS)), "r") as stored:
         stored.visititems(add)
     # Layers such as dropout also store the state of a generator of random numbers.
-    if not planned.parameters <= count <= planned.parameters + 16 * len(planned.layers):
+    if not planned.parameters <= count <= planned.parameters + 16 * num_layers:
         raise damaged(file, f"holds {count:,} weights. Expected {planned.parameters:,}")

@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from zoo.errors import Problem, RecipeError, WrongModel
+from zoo.plan.backbones import PREFIX
 from zoo.rundir import Run
 
 if TYPE_CHECKING:
@@ -209,7 +210,21 @@ def _layers(file: Path, content: bytes, order: list[str]) -> dict[str, StoredLay
 
     with _readable(file), h5py.File(io.BytesIO(content), "r") as stored:
         found = _children(file, stored["layers"])
-    return {name: found[name] for name in sorted(found, key=_position(order))}
+    ordered = {name: found[name] for name in sorted(found, key=_position(order))}
+    return _with_backbone(ordered)
+
+
+def _with_backbone(layers: dict[str, StoredLayer]) -> dict[str, StoredLayer]:
+    """The layers, those of a backbone as one that holds them, as a plan has it."""
+    inner = {
+        name: layer
+        for name, layer in layers.items()
+        if name == PREFIX or name.startswith(f"{PREFIX}_")
+    }
+    if not inner:
+        return layers
+    others = {name: layer for name, layer in layers.items() if name not in inner}
+    return {PREFIX: StoredLayer(PREFIX, inner=inner), **others}
 
 
 def _position(order: list[str]) -> Any:

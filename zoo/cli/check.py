@@ -132,10 +132,12 @@ def _run(
     from zoo.check.run import check as run_checks
     from zoo.check.run import select_checks
     from zoo.data.load import load as load_data
+    from zoo.model import backbone_weights
     from zoo.progress import progress_bar
     from zoo.train.training import prepare_keras
 
     prepare_keras(loaded)
+    backbone_weights.require(loaded)
     selected = select_checks(only, skip, quick)  # Refuses wrong ids before the data are read.
     if write is not None and "C14" not in selected:
         raise UsageError("--write needs the scan of learning rates, C14, which is left out.")

@@ -91,6 +91,7 @@ def _layer_table(recipe: Recipe, planned: Plan, warm: WarmStart | None) -> str:
             f"parameters  {planned.parameters:,} ({planned.trainable:,} trained, "
             f"{planned.fixed:,} not)",
             *_start_lines(planned, warm),
+            *_backbone_line(recipe),
             f"FLOPs       {_amount(planned.flops)} per image in a forward pass (a multiply-add "
             "counts as 2); about three times that in training",
             f"memory      {_amount(memory, 'B')} of activations per image, "
@@ -123,6 +124,24 @@ def _start_lines(planned: Plan, warm: WarmStart | None) -> list[str]:
 def _parted(line: str) -> tuple[str, str, str]:
     """A line as its first word, what stands between, and the rest."""
     return line.replace("weights: ", "weights ", 1).partition(" ")
+
+
+def _backbone_line(recipe: Recipe) -> list[str]:
+    """Says which network the backbone is, where its weights come from and what of it trains."""
+    from zoo.recipe.backbone import backbone_of
+
+    stage = backbone_of(recipe.model)
+    if stage is None:
+        return []
+    trained = "all layers train" if stage.trainable else "frozen"
+    if stage.first_layer is not None:
+        trained = f"the layers from {stage.first_layer} on train"
+    if stage.trainable and stage.freeze_batch_norm:
+        trained += ", all but batch norm"
+    if stage.unfreeze_at_epoch is not None:
+        trained += f", from epoch {stage.unfreeze_at_epoch} on"
+    weights = "random weights" if stage.weights is None else f"weights of {stage.weights}"
+    return [f"backbone    {stage.name}, {weights}; {trained}"]
 
 
 def _sources(planned: Plan) -> list[str]:

@@ -13,10 +13,12 @@ from typing import Any
 import keras
 
 from zoo.data.normalise import Normalisation
+from zoo.model import backbone
 from zoo.model.fast_layers import accelerate
 from zoo.model.layer_makers import BUILD, Context, finish_kernel
+from zoo.model.parts import kernels, parts
 from zoo.plan import Plan, plan
-from zoo.plan.options import KernelOptions
+from zoo.plan.options import BackboneOptions, KernelOptions
 from zoo.recipe import Recipe
 
 
@@ -53,45 +55,50 @@ def build(
     )
     outputs = {layers[0].name: image}
     for layer in layers[1:]:
-        keras_layer = accelerate(BUILD[layer.kind](layer, layer.options, context))
         inputs = [outputs[name] for name in layer.inputs]
+        if isinstance(layer.options, BackboneOptions):
+            outputs[layer.name] = backbone.apply(inputs[0], layer.options, recipe.seed, policy)
+            continue
+        keras_layer = accelerate(BUILD[layer.kind](layer, layer.options, context))
         outputs[layer.name] = keras_layer(inputs if len(inputs) > 1 else inputs[0])
         if isinstance(layer.options, KernelOptions):
             finish_kernel(keras_layer, layer.options)
-        if layer.frozen:
-            keras_layer.trainable = False
-    return keras.Model(image, outputs[layers[-1].name], name=_identifier(recipe.name))
+    model = keras.Model(image, outputs[layers[-1].name], name=_identifier(recipe.name))
+    for layer in layers:
+        for part in parts(model, layer) if layer.frozen else ():
+            part.trainable = False
+    return model
 
 
 def decayed(model: keras.Model) -> tuple[list[Any], list[Any]]:
     """The trained variables in two lists: kernels, which weight decay may touch, and all others."""
-    kernels = {
-        id(layer.kernel) for layer in model.layers if getattr(layer, "kernel", None) is not None
-    }
+    found = {id(kernel) for layer in model.layers for kernel in kernels(layer)}
     variables = model.trainable_variables
     return (
-        [variable for variable in variables if id(variable) in kernels],
-        [variable for variable in variables if id(variable) not in kernels],
+        [variable for variable in variables if id(variable) in found],
+        [variable for variable in variables if id(variable) not in found],
     )
 
 
 def agrees(model: keras.Model, planned: Plan) -> list[str]:
     """Describes where a built model differs from its plan; empty where it does not."""
     differences = []
-    if len(model.layers) != len(planned.layers):
-        differences.append(f"{len(model.layers)} layers built, {len(planned.layers)} planned")
-    by_name = {layer.name: layer for layer in model.layers}
+    built_layers = {layer.name: parts(model, layer) for layer in planned.layers}
+    count = sum(map(len, built_layers.values()))
+    if len(model.layers) != count:
+        differences.append(f"{len(model.layers)} layers built, {count} planned")
     for expected in planned.layers:
-        layer = by_name.get(expected.name)
-        if layer is None:
+        layers = built_layers[expected.name]
+        if not layers:
             differences.append(f"{expected.name} planned, not built")
             continue
-        counts: tuple[int, ...]
-        counts = (_count(layer.trainable_weights), _count(layer.non_trainable_weights))
+        trained = sum(_count(layer.trainable_weights) for layer in layers)
+        fixed = sum(_count(layer.non_trainable_weights) for layer in layers)
+        counts: tuple[int, ...] = (trained, fixed)
         expected_counts: tuple[int, ...] = (expected.trainable, expected.fixed)
         if expected.frozen:  # A model file of a later epoch holds it as trained.
             counts, expected_counts = (sum(counts),), (expected.parameters,)
-        built = (layer.name, tuple(layer.output.shape[1:]), *counts)
+        built = (layers[-1].name, tuple(layers[-1].output.shape[1:]), *counts)
         wanted = (expected.name, expected.output_shape, *expected_counts)
         if built != wanted:
             differences.append(f"built {built}, planned {wanted}")

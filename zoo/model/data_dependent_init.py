@@ -12,8 +12,9 @@ import numpy as np
 
 from zoo import backend, losses, seeds
 from zoo.data.splits import Split
-from zoo.model import introspect
+from zoo.model import backbone_weights, introspect
 from zoo.plan import Layer, Plan, plan
+from zoo.plan.backbones import PREFIX
 from zoo.plan.options import KernelOptions, WhitenOptions
 from zoo.recipe import Recipe
 
@@ -43,6 +44,8 @@ def initialise(
     Returns:
         A sentence for each layer that could not be set as asked for.
     """
+    if PREFIX not in loaded:
+        backbone_weights.assign(model, recipe)
     layers = (planned or plan(recipe, model.output_shape[-1])).layers
     for layer in layers:
         if isinstance(layer.options, WhitenOptions) and layer.name not in loaded:

@@ -11,6 +11,7 @@ from contextlib import contextmanager
 
 import keras
 
+from zoo.model.parts import parts, trained_parts
 from zoo.plan import Layer, Plan
 from zoo.recipe.words.word import MAX_EPOCHS
 
@@ -51,7 +52,10 @@ def set_trainable(model: keras.Model, planned: Plan, epochs: int) -> None:
     trained = {layer.name for layer in thawed(planned, epochs)}
     for layer in planned.layers:
         if layer.frozen:
-            model.get_layer(layer.name).trainable = layer.name in trained
+            for part in parts(model, layer):
+                part.trainable = False
+            for part in trained_parts(model, layer):
+                part.trainable = layer.name in trained
 
 
 def thaw_epochs(planned: Plan) -> list[int]:
@@ -74,8 +78,9 @@ def late_variables(model: keras.Model, planned: Plan, epochs: int) -> dict[int, 
     joined: dict[int, frozenset[str]] = {}
     for layer in thawed(planned, epochs):
         since = (layer.unfreeze_at_epoch or 1) - 1
-        variables = model.get_layer(layer.name).trainable_variables
-        joined[since] = joined.get(since, frozenset()) | {variable.path for variable in variables}
+        for part in trained_parts(model, layer):
+            paths = {variable.path for variable in part.trainable_variables}
+            joined[since] = joined.get(since, frozenset()) | paths
     return joined
 
 
@@ -87,7 +92,7 @@ def all_thawed(model: keras.Model, planned: Plan) -> Iterator[None]:
         model: built from the plan.
         planned: the plan.
     """
-    ever = [model.get_layer(layer.name) for layer in thawed(planned, MAX_EPOCHS)]
+    ever = [part for layer in thawed(planned, MAX_EPOCHS) for part in trained_parts(model, layer)]
     still_frozen = [layer for layer in ever if not layer.trainable]
     for layer in still_frozen:
         layer.trainable = True

@@ -33,6 +33,7 @@ from zoo.plan.options import (
     Options,
     PoolOptions,
     PreluOptions,
+    RescaleOptions,
     ScaleOptions,
     ShortcutOptions,
     StochasticDepthOptions,
@@ -96,6 +97,9 @@ def _penalty(options: KernelOptions) -> keras.Regularizer | None:
 
 
 def _normalise(layer: Layer, options: Options, context: Context) -> keras.Layer:
+    if isinstance(options, RescaleOptions):
+        scale, offset = list(options.scale), list(options.offset)
+        return keras.layers.Rescaling(scale, offset, name=layer.name, dtype=context.exact)
     # Rescaling with vectors, since Normalization breaks export to ONNX; in full precision, since
     # 16-bit floats cannot hold 0..255 times scale plus offset well.
     values = context.normalisation
@@ -161,6 +165,10 @@ def _concat(layer: Layer, options: Options, context: Context) -> keras.Layer:
 
 def _multiply(layer: Layer, options: Options, context: Context) -> keras.Layer:
     return keras.layers.Multiply(name=layer.name, dtype=context.policy)
+
+
+def _repeat(layer: Layer, options: Options, context: Context) -> keras.Layer:
+    return keras.layers.Concatenate(name=layer.name, dtype=context.exact)
 
 
 def _scale(layer: Layer, options: ScaleOptions, context: Context) -> keras.Layer:
@@ -263,6 +271,7 @@ BUILD: dict[str, Callable[[Layer, Any, Context], keras.Layer]] = {
     "whiten": _whiten,
     "depthwise_conv": _depthwise_conv,
     "add": _add,
+    "repeat": _repeat,
     "shortcut": _shortcut,
     "concat": _concat,
     "multiply": _multiply,

@@ -13,6 +13,7 @@ from zoo.data.normalise import Normalisation
 from zoo.data.splits import Split
 from zoo.errors import Problem, RecipeError
 from zoo.model.data_dependent_init import initialise
+from zoo.model.parts import parts
 from zoo.plan import Plan
 from zoo.recipe import Recipe
 
@@ -46,23 +47,36 @@ def set_start(
 
 def load(model: keras.Model, warm: WarmStart) -> None:
     """Gives a model the weights that are taken over."""
-    for name in warm.loaded:
-        _load_layer(model.get_layer(name), warm.stored.layers[name], warm.stored)
+    for planned in warm.planned.layers:
+        if planned.name not in warm.loaded:
+            continue
+        there = warm.stored.layers[planned.name]
+        layers = parts(model, planned)
+        if len(layers) == 1:
+            _load_layer(layers[0], there, warm.stored)
+        else:
+            _load_inner(planned.name, layers, there, warm.stored)
 
 
 def _load_layer(layer: keras.Layer, there: StoredLayer, stored: StoredWeights) -> None:
     if isinstance(layer, keras.Model):
-        for inner in layer.layers:
-            if inner.weights:
-                if inner.name not in there.inner:
-                    raise _misfit(f"{layer.name} has no layer {inner.name} there")
-                _load_layer(inner, there.inner[inner.name], stored)
+        _load_inner(layer.name, layer.layers, there, stored)
         return
     shapes = tuple(tuple(variable.shape) for variable in layer.weights)
     if shapes != there.shapes:
         raise _misfit(f"{layer.name}: weights of {shapes} here, of {there.shapes} there")
     for variable, value in zip(layer.weights, stored.arrays(there), strict=True):
         variable.assign(value)
+
+
+def _load_inner(
+    name: str, layers: list[keras.Layer], there: StoredLayer, stored: StoredWeights
+) -> None:
+    for inner in layers:
+        if inner.weights:
+            if inner.name not in there.inner:
+                raise _misfit(f"{name} has no layer {inner.name} there")
+            _load_layer(inner, there.inner[inner.name], stored)
 
 
 def _misfit(reason: str) -> RecipeError:

@@ -5,8 +5,10 @@ from __future__ import annotations
 import keras
 
 from zoo.data.normalise import Normalisation
+from zoo.model import backbone
 from zoo.model.layer_makers import BUILD, Context
 from zoo.plan import Plan
+from zoo.plan.options import BackboneOptions
 from zoo.recipe import Recipe
 
 
@@ -20,7 +22,8 @@ def layers(recipe: Recipe, planned: Plan) -> dict[str, keras.Layer]:
         planned: its plan.
 
     Returns:
-        The layers by name. The first one normalises by no statistics: no shape depends on them.
+        The layers by name, those of a backbone each by its own. The first one normalises by no
+        statistics: no shape depends on them.
     """
     policy = recipe.train.dtype_policy
     context = Context(
@@ -29,6 +32,10 @@ def layers(recipe: Recipe, planned: Plan) -> dict[str, keras.Layer]:
         exact="float64" if policy == "float64" else "float32",
         normalisation=Normalisation(recipe.data.preprocess, 1.0, 0.0),
     )
-    return {
-        layer.name: BUILD[layer.kind](layer, layer.options, context) for layer in planned.layers[1:]
-    }
+    made: dict[str, keras.Layer] = {}
+    for layer in planned.layers[1:]:
+        if isinstance(layer.options, BackboneOptions):
+            made |= backbone.unbuilt(layer.options, recipe.seed, policy)
+        else:
+            made[layer.name] = BUILD[layer.kind](layer, layer.options, context)
+    return made

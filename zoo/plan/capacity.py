@@ -66,6 +66,8 @@ def _advice(recipe: Recipe, least: LeastMemory, memory: int) -> str:
         return f"What fits: train.batch_size of {fits:,} at most."
     if least.weights > memory:
         layer = least.heaviest
+        if layer.kind == "backbone":
+            return f"The backbone alone has {layer.parameters:,} weights: take a smaller one."
         return (
             f"{layer.name} alone has {layer.parameters:,} weights: pool or stride before it, or "
             "take fewer filters or units."
@@ -112,7 +114,10 @@ def relief(recipe: Recipe, planned: Plan) -> str:
         advice = f"An image takes {each} or more: lower data.image_size, or the filters before "
         advice += f"{least.widest.name}"
     else:
-        advice = f"Take fewer filters or units: {least.heaviest.name} has "
+        smaller = (
+            "a smaller network" if least.heaviest.kind == "backbone" else "fewer filters or units"
+        )
+        advice = f"Take {smaller}: {least.heaviest.name} has "
         advice += f"{least.heaviest.parameters:,} of {planned.parameters:,} weights"
     if recipe.data.source.word != "digits" and recipe.data.loading != "streamed":
         advice += "; or set data.loading: streamed, which keeps images in their files"

@@ -36,7 +36,14 @@ def frozen(layers: Sequence[Layer], weights: TrainedWeights | None) -> list[Laye
 
 
 def _freeze(layer: Layer, until: int | None) -> Layer:
-    return replace(layer, frozen=True, unfreeze_at_epoch=until, trainable=0, fixed=layer.parameters)
+    """The layer, frozen until an epoch; an epoch that its stage says is kept."""
+    return replace(
+        layer,
+        frozen=True,
+        unfreeze_at_epoch=layer.unfreeze_at_epoch or until,
+        trainable=0,
+        fixed=layer.parameters,
+    )
 
 
 def _names(layers: Sequence[Layer], weights: TrainedWeights) -> set[str]:

@@ -5,11 +5,17 @@ A plan lists its layers so that each comes after those that it follows.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import replace
 
 from zoo.plan.layer import Layer
-from zoo.plan.options import ActivationOptions, HiddenOptions, MaxoutOptions, PreluOptions
+from zoo.plan.options import (
+    ActivationOptions,
+    BackboneOptions,
+    HiddenOptions,
+    MaxoutOptions,
+    PreluOptions,
+)
 from zoo.recipe.fields import Choice
 from zoo.recipe.kernel_stages import Activation
 
@@ -151,3 +157,29 @@ def rows_without_norm(layers: Sequence[Layer]) -> list[list[Layer]]:
         rows[layer.name] = longest
     last = rows[layers[-1].name]
     return [row.layers() for row in [*ended, *([last] if last else [])]]
+
+
+def scale_invariant(layers: Iterable[Layer]) -> frozenset[str]:
+    """Names of Keras layers whose kernel's length does not matter: a norm follows."""
+    names: set[str] = set()
+    for layer in layers:
+        if isinstance(layer.options, BackboneOptions):
+            names.update(layer.options.scale_invariant)
+        elif layer.norm_follows:
+            names.add(layer.name)
+    return frozenset(names)
+
+
+def fine_tuned(layers: Iterable[Layer], loaded: Collection[str]) -> tuple[str, ...]:
+    """Beginnings of names of Keras layers of a backbone that starts from trained weights.
+
+    Args:
+        layers: of a plan.
+        loaded: names of its layers that start from the weights of a run.
+    """
+    return tuple(
+        layer.name
+        for layer in layers
+        if isinstance(layer.options, BackboneOptions)
+        and (layer.options.pretrained or layer.name in loaded)
+    )

@@ -28,6 +28,8 @@ class Layer:
         trainable: number of trained weights.
         fixed: number of weights that are not trained, such as batch norm's running statistics.
         flops: floating point operations of inference for one image; a multiply-add counts as 2.
+        inner_values: values for one image that layers inside of it put out; only a backbone has
+            such layers.
         options: what the layer is made with; its class belongs to the kind.
         inputs: names of the layers that it follows; of the image alone there are none.
         path: path of its stage in the recipe.
@@ -42,6 +44,7 @@ class Layer:
     trainable: int = 0
     fixed: int = 0
     flops: int = 0
+    inner_values: int = 0
     options: Options = Options()
     inputs: tuple[str, ...] = ()
     path: KeyPath = ()
@@ -95,7 +98,12 @@ class Layer:
         """Paths of variables that are ever trained, as Keras names them: `conv1/kernel`."""
         if self.frozen and self.unfreeze_at_epoch is None:
             return ()
-        return tuple(f"{self.name}/{variable}" for variable in self.options.trained)
+        return self.options.paths(self.name)
+
+    @property
+    def kept_values(self) -> int:
+        """Values of layers inside of it that training stores: none if nothing there is trained."""
+        return self.inner_values if self.options.trained_ever else 0
 
     @property
     def values(self) -> int:
@@ -143,4 +151,5 @@ class Plan:
     @property
     def activation_bytes(self) -> int:
         """Bytes of all layers' outputs for one image, which training stores for backpropagation."""
-        return sum(layer.values for layer in self.layers) * self.bytes_per_value
+        values = sum(layer.values + layer.kept_values for layer in self.layers)
+        return values * self.bytes_per_value

@@ -10,10 +10,12 @@ from itertools import chain
 from math import prod
 from typing import Any
 
+from zoo.plan import backbone_lint
 from zoo.plan.graph import rows_without_norm
 from zoo.plan.layer import Layer, Shape
 from zoo.plan.options import ConvOptions, DepthwiseConvOptions, HiddenOptions
 from zoo.recipe import words
+from zoo.recipe.backbone import learns_from_batches
 from zoo.recipe.kernel_stages import KernelStage
 from zoo.recipe.nested_stages import stages
 from zoo.recipe.schema import Recipe
@@ -54,7 +56,8 @@ def lint(recipe: Recipe, layers: tuple[Layer, ...]) -> list[Caution]:
     for check in (_dilated, _scales):
         for path, sentence in check(layers):
             cautions.setdefault((check, path), (path, sentence))
-    for path, sentence in chain(_training(recipe), _search(recipe)):
+    backbone = backbone_lint.cautions(recipe, layers)
+    for path, sentence in chain(_training(recipe), backbone, _search(recipe)):
         cautions.setdefault(sentence, (path, sentence))
     return list(cautions.values())
 
@@ -229,9 +232,7 @@ def _training(recipe: Recipe) -> Iterator[Caution]:
             ("train", "optimizer", optimizer.word, "weight_decay"),
             "weight_decay and kernel_regularizer both shrink the kernels: keep one of them",
         )
-    if recipe.train.batch_norm_batches and not any(
-        getattr(block, "batch_norm", None) for block in blocks
-    ):
+    if recipe.train.batch_norm_batches and not learns_from_batches(recipe.model):
         yield (
             ("train", "batch_norm_batches"),
             "there is no batch norm whose statistics could be estimated again: leave it out",

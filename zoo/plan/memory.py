@@ -10,6 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from zoo.plan.layer import Layer, Plan
+from zoo.plan.options import BackboneOptions
 from zoo.recipe.schema import Recipe
 
 # Arrays of the weights' size that an optimizer keeps; momentum and averages come on top.
@@ -62,7 +63,8 @@ def least_memory(recipe: Recipe, plan: Plan) -> LeastMemory:
     slots += bool(train.ema) + bool(train.lookahead) + bool(train.gradient_accumulation_steps)
     size = 8 if train.dtype_policy == "float64" else 4  # Mixed policies keep weights in float32.
     heaviest = max(plan.layers, key=lambda layer: layer.parameters)
-    weights = size * (plan.trainable * (1 + slots) + plan.fixed + heaviest.trainable)
+    gradient = max(map(_largest_gradient, plan.layers))
+    weights = size * (plan.trainable * (1 + slots) + plan.fixed + gradient)
     values = {layer.name: layer.values for layer in plan.layers}
 
     def source(layer: Layer) -> str:
@@ -74,3 +76,12 @@ def least_memory(recipe: Recipe, plan: Plan) -> LeastMemory:
     kept = sum(values[name] for name in set(map(source, kernels)))
     image = max(kept, values[source(widest)] + widest.values) * plan.bytes_per_value
     return LeastMemory(weights, image, train.batch_size, heaviest, widest)
+
+
+def _largest_gradient(layer: Layer) -> int:
+    """Number of values in the largest gradient of a layer, or of one inside of it."""
+    options = layer.options
+    if not isinstance(options, BackboneOptions):
+        return layer.trainable
+    inner = options.network.layers
+    return max((each.trainable for i, each in enumerate(inner) if options.trains(i)), default=0)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from math import prod
 
+from zoo.plan.backbones import Backbone, backbone
 from zoo.recipe.fields import Choice
 from zoo.recipe.norms import BatchNorm, GroupNorm, LayerNorm
 from zoo.recipe.weights import Regularizer
@@ -18,6 +19,19 @@ class Options:
     def trained(self) -> tuple[str, ...]:
         """Names of the layer's trained variables, as Keras names them."""
         return ()
+
+    @property
+    def trained_ever(self) -> bool:
+        """Whether any variable is trained."""
+        return bool(self.trained)
+
+    def paths(self, name: str) -> tuple[str, ...]:
+        """Paths of the trained variables, as Keras names them, such as `conv1/kernel`.
+
+        Args:
+            name: of the layer.
+        """
+        return tuple(f"{name}/{variable}" for variable in self.trained)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -232,3 +246,82 @@ class ScaleOptions(Options):
     """A `scale` layer: a factor on the logits."""
 
     factor: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class RescaleOptions(Options):
+    """A `normalise` layer whose numbers are known before the data: `x * scale + offset`."""
+
+    scale: tuple[float, ...]
+    offset: tuple[float, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class BackboneOptions(Options):
+    """A `backbone` layer: many layers of Keras, each named after it.
+
+    Attributes:
+        name: key of `words.BACKBONES`.
+        image_size: height and width of the images.
+        first_trained: index of the first layer that trains; the number of layers where none does.
+        freeze_batch_norm: whether batch norm is frozen in layers that train, too.
+        pretrained: whether its weights come from another training.
+    """
+
+    name: str
+    image_size: tuple[int, int]
+    first_trained: int
+    freeze_batch_norm: bool
+    pretrained: bool
+
+    @property
+    def trained_ever(self) -> bool:
+        """Whether any layer trains."""
+        return self.trainable > 0
+
+    @property
+    def scale_invariant(self) -> tuple[str, ...]:
+        """Names of Keras layers with kernels that a norm follows: all, if there is batch norm.
+
+        That of the few that none follows, such as those of squeeze-and-excitation, is no matter.
+        """
+        layers = self.network.layers
+        if self.freeze_batch_norm or not any(layer.is_batch_norm for layer in layers):
+            return ()
+        kernels = (i for i, layer in enumerate(layers) if any("kernel" in v for v in layer.trained))
+        return tuple(map(self.network.keras_name, kernels))
+
+    @property
+    def network(self) -> Backbone:
+        """What is known of the network."""
+        return backbone(self.name)
+
+    def trains(self, index: int) -> bool:
+        """Whether a layer of the network trains.
+
+        Args:
+            index: its place in Keras's order.
+        """
+        norm = self.network.layers[index].is_batch_norm
+        return index >= self.first_trained and not (norm and self.freeze_batch_norm)
+
+    @property
+    def trainable(self) -> int:
+        """Number of trained weights."""
+        layers = enumerate(self.network.layers)
+        return sum(layer.trainable for index, layer in layers if self.trains(index))
+
+    @property
+    def fixed(self) -> int:
+        """Number of weights that are not trained."""
+        layers = self.network.layers
+        return sum(layer.trainable + layer.fixed for layer in layers) - self.trainable
+
+    def paths(self, name: str) -> tuple[str, ...]:
+        """See `Options.paths`; the last layer has the name of the whole."""
+        return tuple(
+            f"{self.network.keras_name(index)}/{variable}"
+            for index, layer in enumerate(self.network.layers)
+            if self.trains(index)
+            for variable in layer.trained
+        )

@@ -8,7 +8,7 @@ from typing import Any
 
 from zoo.errors import Problem, RecipeError
 from zoo.plan import freezing
-from zoo.plan.block_planner import BlockPlanner
+from zoo.plan.backbone_planner import BackbonePlanner
 from zoo.plan.graph import with_what_follows
 from zoo.plan.kernel_planner import kernel_fields
 from zoo.plan.layer import Layer, Plan
@@ -42,7 +42,7 @@ def plan(recipe: Recipe, num_classes: int) -> Plan:
     return Plan(tuple(planner.layers), BYTES_PER_VALUE[recipe.train.dtype_policy])
 
 
-class Planner(BlockPlanner):
+class Planner(BackbonePlanner):
     """Plans the layers of a recipe.
 
     The method for a kind of stage is named after its word. A stage whose keys are None until it is

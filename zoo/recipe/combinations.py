@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from math import log
 from typing import Any
 
+from zoo.recipe.backbone import backbone_of
 from zoo.recipe.nested_stages import inner_stacks, stages
 from zoo.recipe.network import Stage
 from zoo.recipe.schedules import times_stepped
@@ -47,6 +48,19 @@ def combinations(recipe: Recipe) -> Iterator[tuple[KeyPath, str]]:
     yield from _orders(recipe)
     yield from _initializers(recipe)
     yield from _class_priors(recipe)
+    yield from _backbone(recipe)
+
+
+def _backbone(recipe: Recipe) -> Iterator[tuple[KeyPath, str]]:
+    """A preprocessing in front of a network that was trained with another."""
+    data = recipe.data
+    given = "preprocess" in data.model_fields_set and data.preprocess != "none"
+    if given and backbone_of(recipe.model):
+        yield (
+            ("data", "preprocess"),
+            "a backbone scales images by itself, as its weights want them. Expected none, or no "
+            f"such key. Received {data.preprocess}.",
+        )
 
 
 def _orders(recipe: Recipe) -> Iterator[tuple[KeyPath, str]]:

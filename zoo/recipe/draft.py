@@ -12,6 +12,7 @@ from pydantic import ValidationError
 
 from zoo.errors import Problem, RecipeError, UsageError
 from zoo.recipe import extends, presets, space, warmup
+from zoo.recipe.backbone import backbone_of, with_backbone_file
 from zoo.recipe.blocks import Expansion, Origin, expand
 from zoo.recipe.network import Network
 from zoo.recipe.overrides import fault, parse_path, put
@@ -278,17 +279,24 @@ class Draft:
         return recipe.model_copy(update={"data": data})
 
     def _with_weights_placed(self, model: Network) -> Network:
-        """The network with the absolute path of the weights that it starts from."""
-        weights, key = model.weights, ("model", "weights", "from")
-        if weights is None or weights.source is None:
-            return model
+        """The network with the absolute paths of the weights that it starts from."""
+        weights, stage = model.weights, backbone_of(model)
+        if weights is not None and weights.source is not None:
+            path = self._placed_path(("model", "weights", "from"), weights.source)
+            model = model.model_copy(update={"weights": weights.with_source(path)})
+        if stage is not None and stage.file is not None:
+            key = ("model", "stack", 0, "backbone", "weights")
+            model = with_backbone_file(model, self._placed_path(key, stage.file))
+        return model
+
+    def _placed_path(self, key: KeyPath, path: str) -> str:
         typed = any(key[: len(at)] == at for at in self.origins)
-        placed = place_path(weights.source, self.document.file_of(key), typed=typed)
+        placed = place_path(path, self.document.file_of(key), typed=typed)
         if placed.fault:
             self.add(key, placed.fault)
         if placed.note:
             self.notes.append(f"{dotted(key)}: {placed.note}")
-        return model.model_copy(update={"weights": weights.with_source(placed.path)})
+        return placed.path
 
     def _add_from_reader(self, problem: Problem) -> None:
         self.problems.append(problem)

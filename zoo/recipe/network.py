@@ -9,6 +9,7 @@ from pydantic import ConfigDict, Field, PlainValidator, WithJsonSchema, model_va
 from pydantic_core import PydanticCustomError, PydanticKnownError
 
 from zoo.recipe import words
+from zoo.recipe.backbone_stage import BackboneStage
 from zoo.recipe.fields import (
     MAX_COUNT,
     Choice,
@@ -159,6 +160,9 @@ class Branches(Model):
 class Stage(Choice):
     """One stage of the stack: one of these, or a block of `model.blocks` by its name."""
 
+    backbone: BackboneStage | None = Field(
+        None, description="A network of keras.applications, as the first stage."
+    )
     conv: Conv | None = Field(None, description="[CONV-BN-ReLU-pool].")
     depthwise_conv: DepthwiseConv | None = Field(None, description="[DEPTHWISE-BN-ReLU-pool].")
     separable_conv: SeparableConv | None = Field(None, description="[DEPTHWISE-CONV-BN-ReLU-pool].")

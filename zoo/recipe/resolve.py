@@ -6,6 +6,8 @@ from typing import Any
 
 import yaml
 
+from zoo.recipe.backbone import backbone_of
+from zoo.recipe.backbone_stage import BackboneStage
 from zoo.recipe.fields import Choice
 from zoo.recipe.kernel_stages import (
     Activation,
@@ -57,7 +59,10 @@ def resolved(recipe: Recipe) -> Recipe:
     }  # fmt: skip
     model = recipe.model.model_copy(update=parts)
     source = place(recipe.data.source, None, typed=False).source
-    data = recipe.data.model_copy(update={"image_size": recipe.image_size, "source": source})
+    update: dict[str, Any] = {"image_size": recipe.image_size, "source": source}
+    if backbone_of(recipe.model):
+        update["preprocess"] = "none"
+    data = recipe.data.model_copy(update=update)
     return recipe.model_copy(update={"model": model, "data": data})
 
 
@@ -109,6 +114,8 @@ def _stage(stage: Stage, defaults: Defaults, after: tuple[Stage, ...]) -> Stage:
         update["activation"] = options.activation or (defaults.activation if adds else linear)
     elif isinstance(options, SqueezeExcite):
         update = _squeeze_excite(options, defaults)
+    elif isinstance(options, BackboneStage):
+        return stage.model_copy(update={stage.word: options.resolved()})
     elif isinstance(options, Whiten):
         keys = ("activation", "bias_initializer")
         update = {key: getattr(options, key) or getattr(defaults, key) for key in keys}

@@ -23,7 +23,7 @@ from zoo.check.judge.reconcile import reconcile
 from zoo.data.splits import Splits, Subset
 from zoo.errors import StorageFault
 from zoo.model import introspect
-from zoo.plan import Layer
+from zoo.plan import Layer, graph
 from zoo.recipe import Recipe
 from zoo.recipe.words import MIXING
 from zoo.rundir import Run
@@ -226,7 +226,10 @@ class LiveChecks(Observer):
         return min(self.uniform_loss, entropy)
 
     def _update_ratios(self) -> updates.UpdateRatio:
-        normed = {layer.name for layer in self.layers if layer.norm_follows}
+        normed, tuned = (
+            graph.scale_invariant(self.layers),
+            graph.fine_tuned(self.layers, self.loaded),
+        )
         rate = self.updates.learning_rate
         equilibrium = optimize.equilibrium(self.recipe.train.optimizer, rate)
         return updates.UpdateRatio(
@@ -236,7 +239,7 @@ class LiveChecks(Observer):
                     ratio=ratio,
                     equilibrium=equilibrium,
                     scale_invariant=path.partition("/")[0] in normed,
-                    trained=path.partition("/")[0] in self.loaded,
+                    trained=path.partition("/")[0] in self.loaded or path.startswith(tuned),
                 )
                 for path, ratio in self._ratios().items()
             ],

@@ -22,14 +22,14 @@ from zoo.data.load import load as load_data
 from zoo.data.normalise import Normalisation, normalisation
 from zoo.data.splits import Splits
 from zoo.errors import DamagedFile, Diverged, EnvironmentFault, StorageFault
-from zoo.model import unbuilt
+from zoo.model import backbone_weights, unbuilt
 from zoo.model.start import scaling_of, set_start
 from zoo.plan import plan
 from zoo.plan.capacity import require_memory
 from zoo.progress import progress_bar
 from zoo.recipe import Recipe
 from zoo.recipe.augment import label_changes
-from zoo.recipe.nested_stages import stages
+from zoo.recipe.backbone import learns_from_batches
 from zoo.recipe.resolve import with_value_range
 from zoo.rundir import Run, write_text
 from zoo.train import checkpoint, components, disk, run_metadata
@@ -83,6 +83,7 @@ def train(
     settings = settings or TrainingSettings()
     require_memory(recipe)
     prepare_keras(recipe)
+    backbone_weights.require(recipe)
     with progress_bar(settings.console) as report:
         data = load_data(recipe, progress=report)
         own_scaling = normalisation(recipe.data.preprocess, data.train)
@@ -212,8 +213,7 @@ class Training:
                 "images: each epoch is one step with all of them"
             ]
         images_in_last_batch = images % config.batch_size
-        inner = stages(self.recipe.model.stack, ())
-        normed = any(getattr(stage.options, "batch_norm", None) for _, stage in inner)
+        normed = learns_from_batches(self.recipe.model)
         if images_in_last_batch == 1 and normed and not config.drop_remainder:
             return [
                 "the last batch of each epoch is a single image, of which batch norm learns "

@@ -52,6 +52,13 @@ def test_input_scale(
     assert (finding.verdict, words in finding.advice) == (verdict, True), finding
 
 
+def test_a_backbone_scales_images_by_itself() -> None:
+    pixels = {"mean": [0.0, 60.0], "std": [60.0, 60.0], "max_abs": 150.0, "has_norm": False}
+    assert judge_input_scale(InputScale(**pixels, own_scaling=True)).verdict == "PASS"
+    constant = {**pixels, "std": [60.0, 0.0]}
+    assert judge_input_scale(InputScale(**constant, own_scaling=True)).verdict == "WARN"
+
+
 @given(st.floats(0.01, 1e4), st.floats(0.01, 1e4))
 def test_louder_first_kernels_are_no_better(one: float, other: float) -> None:
     low, high = (

@@ -23,6 +23,8 @@ GRADIENTS = [
     ([kernel()], {"frozen": ["fc1/kernel"]}, "FAIL", "fc1/kernel gets no gradient"),
     ([kernel(gradient=0.9)], {}, "PASS", "kernels get"),
     ([kernel(gradient=1.1)], {}, "WARN", "larger in fc1/kernel than in logits/kernel"),
+    ([kernel(gradient=1.1, given=True)], {}, "PASS", "kernels get"),
+    ([kernel(gradient=0.0, zero=True, given=True)], {}, "FAIL", "gets no gradient"),
     ([kernel(weight=0.0)], {}, "PASS", "kernels get"),
     ([kernel()], {"bias_redundant": ["fc1/bias"]}, "INFO", "use_bias: false"),
     ([kernel()], {"leak": 9e-6}, "PASS", "kernels get"),

@@ -43,6 +43,7 @@ class InputScale:
         max_abs: largest |x|.
         has_norm: a norm follows the first kernel, so that the scale of the inputs does not matter.
         first_preactivation_std: std of the first kernel's outputs, before a norm; None: unknown.
+        own_scaling: the network is a backbone's, which scales images as its weights want them.
     """
 
     mean: Sequence[float]
@@ -50,6 +51,7 @@ class InputScale:
     max_abs: float
     has_norm: bool
     first_preactivation_std: float | None = None
+    own_scaling: bool = False
 
 
 def judge_input_scale(numbers: InputScale) -> Finding:
@@ -78,6 +80,9 @@ def judge_input_scale(numbers: InputScale) -> Finding:
             f"{subject} constant: check data.source and data.color_mode.",
             **details,
         )
+    if numbers.own_scaling:
+        threshold, advice = "as the backbone was trained", "the backbone scales images by itself."
+        return finding(check, PASS, largest, threshold, advice, **details)
     centred = offset <= CENTRED_TOLERANCE * max(1.0, largest)
     if largest > PIXEL_STD or numbers.max_abs > PIXEL_MAX_ABS:
         return _judge_pixels(numbers, centred, largest, details)

@@ -36,6 +36,7 @@ class KernelGradient:
         zero: the gradient is exactly zero in every batch, at the start and after five steps.
         finite: the gradient has no NaN and no infinity; `gradient` may be anything if it has.
         head: the kernel of the logits, small on purpose: its gradient is large for its size.
+        given: the kernel of a backbone, of which the recipe chooses neither initializers nor norms.
     """
 
     path: str
@@ -44,6 +45,7 @@ class KernelGradient:
     zero: bool = False
     finite: bool = True
     head: bool = False
+    given: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -110,7 +112,7 @@ def _judge_spread(numbers: Gradients) -> Finding:
     ratios = {
         layer.path: layer.gradient / layer.weight
         for layer in numbers.layers
-        if layer.gradient > 0 and layer.weight > 0 and not layer.head
+        if layer.gradient > 0 and layer.weight > 0 and not (layer.head or layer.given)
     }
     threshold = f"gradient over weight differs by at most {SPREAD_WARN:g} between kernels"
     if not ratios:

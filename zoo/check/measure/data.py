@@ -14,6 +14,7 @@ from zoo.check.measure.subject import Subject
 from zoo.data.normalise import Normalisation, normalisation
 from zoo.data.splits import FileSplit, Split
 from zoo.model import introspect
+from zoo.plan.options import BackboneOptions
 
 CHUNK = 2048  # Images that are held at once.
 
@@ -40,6 +41,7 @@ def input_scale(subject: Subject) -> InputScale | None:
         std=x.std(axis=(0, 1, 2), dtype=np.float64).tolist(),
         max_abs=float(np.abs(x).max()),
         has_norm=any(layer.is_norm for layer in layers[:until]),
+        own_scaling=any(isinstance(layer.options, BackboneOptions) for layer in layers),
         first_preactivation_std=float(first.std(dtype=np.float64)),
     )
 

@@ -15,6 +15,7 @@ from zoo.check.measure.subject import Subject
 from zoo.check.measure.trainer import Trainer
 from zoo.model import introspect
 from zoo.plan import Layer
+from zoo.plan.backbones import PREFIX
 from zoo.plan.graph import cancelling_norms
 
 BATCHES = 3
@@ -107,6 +108,7 @@ def _kernel_gradient(
         zero=bool(max(sizes) == 0 and max(later) == 0),
         finite=finite,
         head=path.startswith("logits/"),
+        given=path.startswith(PREFIX),
     )
 
 

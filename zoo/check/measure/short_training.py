@@ -18,6 +18,7 @@ from zoo.check.measure.loss import loss_per_label
 from zoo.check.measure.subject import Subject
 from zoo.check.measure.trainer import LossCurve
 from zoo.data.splits import Split
+from zoo.plan import graph
 from zoo.plan.options import ConvOptions
 from zoo.train.batch_norm_statistics import reestimate
 from zoo.train.class_weights import class_weights, effective_images, weighted_shares
@@ -153,7 +154,10 @@ def update_ratio(subject: Subject) -> updates.UpdateRatio:
     # SGD's steps on smaller batches are as noisy as the recipe's, so no correction is needed. The
     # length of other optimizers' steps is proportional to their rate.
     scale = 1.0 if optimizer.word in ("SGD", "TorchSGD") else training.scale
-    normed = {layer.name for layer in subject.layers if layer.norm_follows}
+    normed, tuned = (
+        graph.scale_invariant(subject.layers),
+        graph.fine_tuned(subject.layers, subject.loaded),
+    )
     rows = []
     for path, ratios in training.ratios.items():
         if not ratios:
@@ -166,7 +170,7 @@ def update_ratio(subject: Subject) -> updates.UpdateRatio:
                 ratio=float(np.median(ratios)) / scale,
                 equilibrium=equilibrium if scale_invariant else None,
                 scale_invariant=scale_invariant,
-                trained=layer in subject.loaded,
+                trained=layer in subject.loaded or path.startswith(tuned),
             )
         )
     return updates.UpdateRatio(

@@ -125,7 +125,7 @@ class Subject:
     @cached_property
     def probe(self) -> tuple[np.ndarray, np.ndarray]:
         """Probe images and labels: as many training images of each class as there are."""
-        values = sum(layer.values for layer in self.layers)
+        values = sum(layer.values + layer.inner_values for layer in self.layers)
         count = int(min(PROBE_IMAGES, max(MIN_PROBE_IMAGES, PROBE_VALUES // values)))
         return self.stratified(self.data.train, count, "probe")
 
