@@ -86,7 +86,7 @@ class Draft:
             message: what is wrong.
         """
         if not self.expansion.is_broken(path):
-            self._add(self.expansion.origin(path), message)
+            self._add(self.expansion.origin_of_problem(path), message)
 
     def _add(self, origin: Origin, message: str) -> None:
         at = f"{dotted(origin.path)}."
@@ -109,7 +109,12 @@ class Draft:
         Args:
             found: as (path, sentence), the path in the resolved recipe.
         """
-        problems = [self._problem(Origin(path), text) for path, text in self.expansion.cautions]
+        problems = [
+            self._problem(Origin(path), text)
+            for path, text in self.expansion.cautions
+            # A variant need not use all blocks of its base.
+            if self.document.place(path)[0] == self.document.file
+        ]
         problems += [self.located(path, text) for path, text in found]
         return list({(each.path, each.message): each for each in reversed(problems)}.values())[::-1]
 

@@ -141,6 +141,16 @@ def test_law(bodies: list[list[str]], uses: list[Any], inner: bool) -> None:
             "used at model.stack[1].basic, line 23",
         ),
         (
+            "strides: $strides}", "stride: $strides}", 11,
+            "model.blocks.basic.stack[0].residual.stack[0].conv.stride",
+            "used at model.stack[1].basic, line 23",
+        ),
+        (
+            "leaky_relu: 0.1", "leaky_relu: {slope: 0.1}", 26,
+            "model.stack[4].bottleneck.activation.leaky_relu.slope",
+            "$activation at model.blocks.bottleneck.stack[0].residual[0].conv.activation, line 17",
+        ),
+        (
             "filters: 8", "filters: 0", 24, "model.stack[2].basic.filters",
             "$filters at model.blocks.basic.stack[0].residual.stack[0].conv.filters, line 11",
         ),
@@ -197,6 +207,14 @@ def test_what_is_never_used_is_told() -> None:
         "model.blocks.bottleneck.parameters.times",
         "model.blocks.basic",
     ]
+
+
+def test_a_variant_need_not_use_the_blocks_of_its_base() -> None:
+    told: list[str] = []
+    recipe_file(TEXT)
+    Path("v.yaml").write_text("name: v\nextends: r.yaml\nmodel: {stack: [basic: 3]}\n", "utf-8")
+    load("v.yaml", (), lambda problem: told.append(str(problem)))
+    assert told == []
 
 
 @pytest.fixture(autouse=True)

@@ -23,7 +23,7 @@ from zoo.recipe.blocks.substitution import Substitution
 from zoo.recipe.fields import Choice, first_option
 from zoo.recipe.near import match
 from zoo.recipe.network import Stage, complete
-from zoo.recipe.problems import bare_type, item_type
+from zoo.recipe.problems import bare_type, item_type, model_at
 from zoo.recipe.shown import received
 from zoo.recipe.yaml_reader import MAX_NODES, KeyPath
 
@@ -64,6 +64,16 @@ class Expansion:
             if known is not None:
                 return known.extended(held[end:])
         return Origin(path)
+
+    def origin_of_problem(self, path: KeyPath) -> Origin:
+        """Where a problem at a path of `data` was written: of the key itself if nobody knows it.
+
+        A parameter is a value; the key in front of it was written in the block.
+        """
+        model = model_at(path[:-1]) if path else None
+        if model is not None and path[-1] not in model.model_fields:
+            return self.origin(path[:-1]).extended(path[-1:])
+        return self.origin(path)
 
     def is_broken(self, path: KeyPath) -> bool:
         """Whether the value at a path could not be made."""
