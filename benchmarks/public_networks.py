@@ -139,6 +139,66 @@ def flowers(shape: Shape, classes: int) -> keras.Model:
     return model
 
 
+def _normed_relu(x: Any) -> Any:
+    return layers.Activation("relu")(layers.BatchNormalization(momentum=0.9)(x))
+
+
+def _decayed_conv(x: Any, filters: int, size: int = 3, strides: int = 1) -> Any:
+    """A convolution without a bias, with a weight decay of 1e-4: half of it is the penalty."""
+    return layers.Conv2D(
+        filters,
+        size,
+        strides=strides,
+        padding="same",
+        use_bias=False,
+        kernel_initializer="he_normal",
+        kernel_regularizer=regularizers.L2(0.5e-4),
+    )(x)
+
+
+def densenet(shape: Shape, classes: int) -> keras.Model:
+    """DenseNet of 40 layers, growth rate 12, as in T. de Boissiere's DenseNet for Keras (2016)."""
+    inputs = keras.Input(shape)
+    x = _decayed_conv(inputs, 16)
+    for block in range(3):
+        for _ in range(12):
+            x = layers.concatenate([x, _decayed_conv(_normed_relu(x), 12)])
+        if block < 2:
+            x = layers.AveragePooling2D(2)(_decayed_conv(_normed_relu(x), x.shape[-1], 1))
+    x = layers.GlobalAveragePooling2D()(_normed_relu(x))
+    decay = regularizers.L2(0.5e-4)
+    return keras.Model(inputs, layers.Dense(classes, kernel_regularizer=decay)(x))
+
+
+def se_resnet20(shape: Shape, classes: int) -> keras.Model:
+    """SE-ResNet-20 of moskomule's senet.pytorch (2017)."""
+    decay = regularizers.L2(0.5e-4)
+
+    def gate(x: Any, units: int, activation: str) -> Any:
+        return layers.Dense(units, activation, use_bias=False, kernel_regularizer=decay)(x)
+
+    inputs = keras.Input(shape)
+    x = _normed_relu(_decayed_conv(inputs, 16))
+    for filters in (16, 32, 64):
+        for block in range(3):
+            strides = 2 if filters > 16 and block == 0 else 1
+            y = _decayed_conv(_normed_relu(_decayed_conv(x, filters, strides=strides)), filters)
+            y = layers.BatchNormalization(momentum=0.9)(y)
+            means = layers.GlobalAveragePooling2D(keepdims=True)(y)
+            gates = gate(gate(means, filters // 16, "relu"), filters, "sigmoid")
+            if strides > 1:
+                x = layers.BatchNormalization(momentum=0.9)(_decayed_conv(x, filters, 1, strides))
+            x = layers.Activation("relu")(layers.add([x, layers.multiply([y, gates])]))
+    x = layers.GlobalAveragePooling2D()(x)
+    return keras.Model(inputs, layers.Dense(classes, kernel_regularizer=decay)(x))
+
+
+def channel_means(images: np.ndarray) -> keras.Layer:
+    """Subtract each channel's mean and divide by its standard deviation."""
+    axes = (0, 1, 2)
+    return layers.Normalization(mean=images.mean(axes), variance=images.var(axes))
+
+
 def pixel_means(images: np.ndarray) -> keras.Layer:
     """Subtract each pixel's mean over the training images, from values of 0 to 1."""
     mean = (images / 255).mean(axis=0)
@@ -179,6 +239,15 @@ class Script:
 def _shift_and_flip() -> list[keras.Layer]:
     return [
         layers.RandomTranslation(0.1, 0.1, fill_mode="nearest"),
+        layers.RandomFlip("horizontal"),
+    ]
+
+
+def _crop_and_flip() -> list[keras.Layer]:
+    """As a crop of 32x32 pixels after 4 pixels of zeros on all sides."""
+    shift = 4 / 32
+    return [
+        layers.RandomTranslation(shift, shift, fill_mode="constant", interpolation="nearest"),
         layers.RandomFlip("horizontal"),
     ]
 
@@ -246,5 +315,25 @@ SCRIPTS = {
             layers.RandomRotation(0.1),
             layers.RandomZoom(0.1),
         ],
+    ),
+    "densenet-40-12": Script(
+        network=densenet,
+        shape=(32, 32, 3),
+        classes=10,
+        parameters=1_037_818,
+        optimizer=lambda: keras.optimizers.SGD(0.1, momentum=0.9, nesterov=True),
+        batch_size=64,
+        augment=_crop_and_flip,
+        normalise=channel_means,
+    ),
+    "senet20": Script(
+        network=se_resnet20,
+        shape=(32, 32, 3),
+        classes=10,
+        parameters=276_058,
+        optimizer=lambda: keras.optimizers.SGD(0.1, momentum=0.9),
+        batch_size=64,
+        augment=_crop_and_flip,
+        normalise=channel_means,
     ),
 }

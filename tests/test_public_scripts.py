@@ -19,6 +19,8 @@ NAMES = (
     "keras-cifar10-resnet",
     "cifar10-vgg16-dropout",
     "tensorflow-flowers",
+    "densenet-40-12",
+    "senet20",
 )
 
 

@@ -117,6 +117,7 @@ STATES = [
      "train.learning_rate_factors=[{pattern: ^fc1, factor: 2, until_epoch: 1}]",
      "train.optimizer={TorchSGD: {learning_rate: 0.1, momentum: 0.9}}"),
     ("train.lookahead={every: 2}", "train.schedule={triangle: {peak_at: 0}}",
+     "model.stack=[{fc: 8}, {residual: {stochastic_depth: 0.5, stack: [{fc: 8}]}}]",
      "train.optimizer={MuonSGD: {learning_rate: 0.1, weight_decay: 1e-2}}",
      "train.learning_rate_factors=[{pattern: ^fc1_bn/beta, factor: 2, until_epoch: 2, "
      "linear_fall: true, weight_decay: 0.1}]",
