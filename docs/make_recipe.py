@@ -84,7 +84,7 @@ set:
 - The order is: the base, the variant, the preset of `data`, `set`, then `--set`.
 - The base cannot be a variant itself. Relative paths of the base's data are meant from the base's
   file. Errors name the file that holds the line. The recipe that a run keeps, and
-  `zoo show --yaml`, have everything written out.
+  `zoo show --yaml`, have everything written out. `zoo diff BASE VARIANT` shows what differs.
 """
 PRESETS_INTRO = """\
 A preset has these values. The names are those of TensorFlow Datasets. The digits are there; other

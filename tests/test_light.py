@@ -119,6 +119,8 @@ VERBS = [
     pytest.param(["list"], 0, "digits-tiny", id="list"),
     pytest.param(["list", "--json"], 0, '"recipes"', id="list as JSON"),
     pytest.param(["show", "digits-tiny"], 0, "conv1", id="show"),
+    pytest.param(["diff", "resnet20", "resnet56"], 0, "trainable_parameters", id="diff"),
+    pytest.param(["diff", "digits-tiny", "MISTAKES"], 2, "did you mean", id="diff of mistakes"),
     pytest.param(["schema"], 0, '"$defs"', id="schema"),
     pytest.param(["show", "MISTAKES"], 2, "did you mean 'filters'?", id="mistakes"),
     pytest.param(["train", "MISTAKES"], 2, "did you mean 'filters'?", id="mistakes in train"),
@@ -161,7 +163,7 @@ def test_verb_is_light(
 LIGHT = [
     "zoo", "zoo.cli", "zoo.load", "zoo.recipe", "zoo.plan",
     "zoo.rundir", "zoo.artifact.layout", "zoo.check.judge", "zoo.data.layout",
-    "zoo.serve", "zoo.serve.model_path", "zoo.backend", "zoo.doctor",
+    "zoo.comparison", "zoo.serve", "zoo.serve.model_path", "zoo.backend", "zoo.doctor",
     # Of the search all but what trains trials.
     *(".".join(file.relative_to(ROOT).with_suffix("").parts)
       for file in sorted((ROOT / "tuning").rglob("[a-z]*.py"))

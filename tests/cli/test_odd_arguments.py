@@ -72,7 +72,7 @@ def require_words(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, some: list[li
 
 
 def test_odd_arguments(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    light = [case for case in CASES if case[0] in ("list", "show", "schema", "new")]
+    light = [case for case in CASES if case[0] in ("list", "show", "diff", "schema", "new")]
     chosen = random.Random(1).sample([case for case in light if case[:2] != ["new", "digits"]], 150)
     require_words(tmp_path, monkeypatch, chosen)
 

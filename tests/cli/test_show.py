@@ -4,11 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import pytest
-
 from tests.cli.calls import call, document, require_error, require_error_document
 from tests.runs import tiny_file
-from zoo.cli.show import _amount
 from zoo.rundir import Run
 
 
@@ -60,15 +57,6 @@ def test_missing_data_is_3(minimal: Path, tmp_path: Path) -> None:
     arguments = ["show", minimal, *(word for change in changes for word in ("--set", change))]
     require_error(call(*arguments), 3, "nothere")
     require_error_document(call(*arguments, "--json"), 3, "data", "nothere")
-
-
-@pytest.mark.parametrize(
-    "number, text",
-    [(0, "0"), (999, "999"), (1234567, "1.23 M"), (999_499, "999 k"), (999_900, "1 M")],
-)
-def test_amounts(number: int, text: str) -> None:
-    """Rounding does not reach a thousand of a prefix."""
-    assert _amount(number) == text
 
 
 def test_show_trained_weights(trained: Run, tmp_path: Path) -> None:

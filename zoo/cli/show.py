@@ -10,6 +10,7 @@ from zoo.cli.app import app
 from zoo.cli.options import DebugOption, JsonOption, RecipeArgument, SetOption
 from zoo.cli.output import Output, columns
 from zoo.errors import Problem, ZooError
+from zoo.text.counted import amount
 
 if TYPE_CHECKING:
     from zoo.artifact.warm_start import WarmStart
@@ -92,10 +93,10 @@ def _layer_table(recipe: Recipe, planned: Plan, warm: WarmStart | None) -> str:
             f"{planned.fixed:,} not)",
             *_start_lines(planned, warm),
             *_backbone_line(recipe),
-            f"FLOPs       {_amount(planned.flops)} per image in a forward pass (a multiply-add "
+            f"FLOPs       {amount(planned.flops)} per image in a forward pass (a multiply-add "
             "counts as 2); about three times that in training",
-            f"memory      {_amount(memory, 'B')} of activations per image, "
-            f"{_amount(memory * batch, 'B')} per batch of {batch}",
+            f"memory      {amount(memory, 'B')} of activations per image, "
+            f"{amount(memory * batch, 'B')} per batch of {batch}",
         ]
     )
 
@@ -151,15 +152,6 @@ def _sources(planned: Plan) -> list[str]:
         "" if layer.inputs == before else ", ".join(layer.inputs)
         for layer, before in zip(planned.layers, above, strict=False)
     ]
-
-
-def _amount(number: float, unit: str = "") -> str:
-    """Format 1234567 as `1.23 M`."""
-    units = ((1e18, "E"), (1e15, "P"), (1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k"))
-    for factor, prefix in units:
-        if number >= 0.9995 * factor:  # Less would be rounded to less than 1.
-            return f"{number / factor:.3g} {prefix}{unit}"
-    return f"{number:g} {unit}".rstrip()
 
 
 def _plan_json(recipe: Recipe, planned: Plan, warm: WarmStart | None) -> dict[str, Any]:

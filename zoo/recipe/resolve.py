@@ -92,6 +92,17 @@ def fan_in_scaling(gain2: float) -> Choice:
     )
 
 
+def with_defaults(stage: Stage, defaults: Defaults, after: tuple[Stage, ...]) -> Stage:
+    """Returns a stage with all defaults filled in.
+
+    Args:
+        stage: as given, or resolved.
+        defaults: `model.defaults` of a resolved recipe.
+        after: the stages of the same stack that follow it.
+    """
+    return _stage(stage, defaults, after)
+
+
 def _stack(stack: tuple[Stage, ...], defaults: Defaults) -> tuple[Stage, ...]:
     return tuple(_stage(stage, defaults, stack[index + 1 :]) for index, stage in enumerate(stack))
 
@@ -319,6 +330,14 @@ _Dumper.add_representer(
     _Empty, lambda dumper, _: dumper.represent_scalar("tag:yaml.org,2002:null", "null")
 )
 _Dumper.add_representer(tuple, lambda dumper, value: dumper.represent_list(value))
+
+
+def flow(data: Any) -> str:
+    """Plain data as YAML in one line."""
+    text = yaml.dump(
+        data, Dumper=_Dumper, sort_keys=False, default_flow_style=True, width=float("inf")
+    )
+    return text.removesuffix("\n").removesuffix("...").removesuffix("\n")
 
 
 def dump(recipe: Recipe) -> str:
