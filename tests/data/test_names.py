@@ -77,6 +77,8 @@ def test_a_pattern_finds_labels() -> None:
     assert label_of("2020-cat-x.jpg", r"-(\w+)-") == "cat"
     assert label_of("dog7.jpg", "cat|dog") == "dog"
     assert label_of("bird.jpg", "cat|dog") is None
+    assert label_of("cat/dog7.jpg", "cat|dog") == "dog"
+    assert label_of("site3/cat/dog7.jpg", r"^[^/]+/(\w+)/") == "cat"
 
 
 def test_names_that_are_labels_have_several_images_each() -> None:

@@ -229,3 +229,13 @@ def test_a_class_in_another_unicode_form_is_the_same(tmp_path: Path) -> None:
     layout = read(tmp_path)
     assert layout.class_names == ("bar", "caf\u00e9")
     assert [file.label for file in layout.test or ()] == [0] * 10 + [1] * 10
+
+
+def test_labels_in_paths(tmp_path: Path) -> None:
+    for split, count in (("train", 4), ("test", 1)):
+        for site, name in (("a", "cat"), ("a", "dog"), ("b", "cat")):
+            touch(tmp_path, *many(f"{split}/site_{site}/{name}", count))
+    layout = read(tmp_path, labels_from="filename", label_pattern=r"^site_\w+/(\w+)/")
+    assert layout.class_names == ("cat", "dog")
+    assert all(layout.class_names[file.label] in file.path for file in layout.train)
+    assert [len(files) for files in layout.splits.values()] == [11, 1, 3]

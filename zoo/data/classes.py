@@ -109,8 +109,9 @@ def grouped_by_name(
             raise DataError(f"{quoted(folder)} has no image. Expected CLASS.NUMBER.jpg")
         groups: Groups = {}
         unlabelled: list[str] = []
+        start = tree.start_of(folder)
         for file in files:
-            label = label_of(file[0].rpartition("/")[2], options.label_pattern)
+            label = label_of(file[0][start:], options.label_pattern)
             if label is None:
                 unlabelled.append(file[0])
             else:

@@ -138,20 +138,22 @@ def is_label_table(name: str) -> bool:
 
 
 def label_of(file: str, pattern: str | None) -> str | None:
-    """Reads a label from the name of a file.
+    """Reads a label from the name of a file, or from its path.
 
     Args:
-        file: the name, without its folder.
-        pattern: a regular expression, searched in the name; its first group, or the whole match if
-            it has none, is the label. None: what stands before the number at the end of the name.
+        file: the path, or the name alone.
+        pattern: a regular expression, searched in the name, or in all of the path if it holds a
+            slash; its first group, or the whole match if it has none, is the label. None: what
+            stands before the number at the end of the name.
 
     Returns:
         None if the name holds no label.
     """
+    name = file.rpartition("/")[2]
     if pattern is None:
-        match = _NUMBERED.fullmatch(file.rpartition(".")[0] or file)
+        match = _NUMBERED.fullmatch(name.rpartition(".")[0] or name)
     else:
-        match = re.search(pattern, file)
+        match = re.search(pattern, file if "/" in pattern else name)
     if match is None:
         return None
     return (match[1] if match.re.groups else match[0]) or None

@@ -83,8 +83,9 @@ def _unlabelled(
 ) -> bool:
     """Whether no image in the folder of a split has a label."""
     if by_name:
-        names = [path.rpartition("/")[2] for path, _, _ in Walker(tree).images(folder)]
-        return bool(names) and not any(label_of(name, options.label_pattern) for name in names)
+        start = tree.start_of(folder)
+        paths = [path[start:] for path, _, _ in Walker(tree).images(folder)]
+        return bool(paths) and not any(label_of(path, options.label_pattern) for path in paths)
     if set(tree.folders(folder)) & set(classes):
         return False
     inner = _images_alone(tree, folder)

@@ -112,6 +112,10 @@ class Tree:
         """Returns a path relative to the root, with forward slashes."""
         return path.relative_to(self.root).as_posix()
 
+    def start_of(self, folder: Path) -> int:
+        """Returns where paths, relative to the root, begin to be relative to a folder in it."""
+        return 0 if folder == self.root else len(self.relative(folder)) + 1
+
     def check(self) -> None:
         """Raises the problems that were met so far.
 

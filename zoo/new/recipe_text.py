@@ -71,7 +71,7 @@ def _data(findings: Findings, choices: Choices) -> list[str]:
     height, width = choices.image_size
     lines = [
         "data:",
-        f"  source: {_flow(findings.source)}",
+        *_source(findings.source),
         _line(f"  image_size: [{height}, {width}]", _size_reason(findings, choices)),
     ]
     if choices.crop_to_aspect_ratio:
@@ -92,6 +92,14 @@ def _data(findings: Findings, choices: Choices) -> list[str]:
         )
         lines.append("  # on_bad_image: skip")
     return lines
+
+
+def _source(source: Any) -> list[str]:
+    """Returns the lines of the source; a table has a line for each of its options."""
+    if not isinstance(source, dict) or "csv" not in source:
+        return [f"  source: {_flow(source)}"]
+    options = [f"      {key}: {_flow(value)}" for key, value in source["csv"].items()]
+    return ["  source:", "    csv:", *options]
 
 
 def _grey_reason(choices: Choices) -> str:

@@ -64,8 +64,8 @@ class Folder(Model):
         None,
         min_length=1,
         max_length=MAX_TEXT,
-        description="Regular expression, searched in a file's name; its first group is the class. "
-        "Needs labels_from: filename.",
+        description="Regular expression, searched in a file's name, or if it holds a slash in its "
+        "path within its split; its first group is the class. Needs labels_from: filename.",
     )
     group: str | None = Field(
         None,
