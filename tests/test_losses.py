@@ -15,7 +15,9 @@ from hypothesis import strategies as st
 from zoo import backend, losses
 from zoo.losses import (
     Accuracy,
+    ExactMatch,
     FocalCrossEntropy,
+    SigmoidCrossEntropy,
     SoftmaxCrossEntropy,
     WestonWatkins,
     make_loss,
@@ -248,3 +250,71 @@ def test_accuracy_serialisation() -> None:
     restored = keras.metrics.deserialize(keras.metrics.serialize(Accuracy(name="hits")))
     assert isinstance(restored, Accuracy)
     assert restored.name == "hits"
+
+
+MULTI_LABELS = np.array([[1, 0, 1], [0, 0, 0], [1, 1, 1], [0, 1, 0]], np.uint8)
+MULTI_LOGITS = np.array(
+    [[2.0, -1.0, 0.3], [-0.2, -3.0, 4.0], [1.0, 0.5, 0.1], [0.0, 9.0, -30.0]], np.float32
+)
+
+
+@pytest.mark.parametrize("smoothing", [0.0, 0.2])
+@pytest.mark.parametrize("gamma", [0.0, 0.5, 2.0])
+def test_sigmoid_is_keras_s(smoothing: float, gamma: float) -> None:
+    keras_loss = keras.losses.BinaryCrossentropy(from_logits=True, label_smoothing=smoothing)
+    if gamma:
+        keras_loss = keras.losses.BinaryFocalCrossentropy(
+            gamma=gamma, from_logits=True, label_smoothing=smoothing
+        )
+    own = SigmoidCrossEntropy(smoothing, gamma)
+    for scale in (1.0, 0.1):
+        logits = MULTI_LOGITS * scale
+        expected = float(keras_loss(MULTI_LABELS.astype(np.float32), logits))
+        assert float(own(MULTI_LABELS, logits)) == pytest.approx(expected, rel=1e-5, abs=1e-6)
+
+
+def test_sigmoid_takes_one_class_against_the_rest() -> None:
+    numbers = np.array([2, 0, 1, 1], np.int32)
+    loss = SigmoidCrossEntropy(0.1)
+    rows = np.eye(3, dtype=np.uint8)[numbers]
+    assert float(loss(numbers, MULTI_LOGITS)) == float(loss(rows, MULTI_LOGITS))
+    # A weight of an image counts for all of its classes.
+    weights = np.array([1.0, 0.0, 2.0, 0.5], np.float32)
+    expected = (loss.call(rows, MULTI_LOGITS).numpy().mean(axis=1) * weights).mean()
+    assert float(loss(numbers, MULTI_LOGITS, sample_weight=weights)) == pytest.approx(expected)
+
+
+def test_balanced_weights_of_multi_label_images_are_no_over_yes() -> None:
+    choice = load_class_weight("balanced")
+    weights = losses.class_weights(choice, MULTI_LABELS, 4 - 1)
+    np.testing.assert_allclose(weights, [2 / 2, 2 / 2, 2 / 2])
+    rare = np.array([[1, 0], [0, 0], [0, 0], [0, 0]], np.uint8)
+    weights = losses.class_weights(choice, rare, 2)
+    np.testing.assert_allclose(weights, [3, 1])
+    each = losses.loss_weights(weights, rare)
+    np.testing.assert_array_equal(each, [[3, 1], [1, 1], [1, 1], [1, 1]])
+    assert losses.mean_weight(weights, rare) == pytest.approx(10 / 8)
+    # As TensorFlow weighs what is there.
+    logits = MULTI_LOGITS[:, :2]
+    expected = tf.nn.weighted_cross_entropy_with_logits(
+        rare[:, :1].astype(np.float32), logits[:, :1], 3.0
+    )
+    own = SigmoidCrossEntropy()(rare[:, :1], logits[:, :1], sample_weight=each[:, :1])
+    assert float(own) == pytest.approx(float(tf.reduce_mean(expected)), rel=1e-6)
+
+
+def load_class_weight(word: str) -> Any:
+    from zoo.recipe.train_block import ClassWeight
+
+    return ClassWeight.model_validate(word)
+
+
+def test_an_image_is_right_if_all_of_its_classes_are() -> None:
+    metric = losses.make_accuracy(multi_label=True)
+    metric.update_state(MULTI_LABELS, MULTI_LOGITS)
+    right = ((MULTI_LOGITS >= 0) == MULTI_LABELS).all(axis=1)
+    assert 0 < right.sum() < 4
+    assert float(metric.result()) == pytest.approx(right.mean())
+    again = keras.metrics.deserialize(keras.metrics.serialize(metric))
+    assert isinstance(again, ExactMatch)
+    assert isinstance(losses.make_accuracy(multi_label=False), Accuracy)

@@ -134,10 +134,15 @@ class Coordinator:
         if self._tune.objective == "auto":
             self._scheduler.wait_for_a_worker()
             objective = self._state.info.get("objective", "val_accuracy")
+            if objective == "val_accuracy" and self._tune.searches_class_weights:
+                objective = "val_balanced_accuracy"
             self._tune = self._tune.model_copy(update={"objective": objective})
             self._kept_runs.objective = objective
+            reason = "classes are weighted or unbalanced"
+            if self._state.info.get("data", {}).get("multi_label"):
+                reason = "images have any number of classes"
             if weighs_classes_alike(objective):
-                self._listener.note(f"objective {objective}: classes are weighted or unbalanced")
+                self._listener.note(f"objective {objective}: {reason}")
         self._state.update(objective=self._tune.objective)
 
     def _confirmation_seconds(self) -> float:
@@ -329,7 +334,8 @@ class Coordinator:
                     self._folder.trial(record.trial).remove()
         else:
             winner = unconfirmed_winner(best, tune)
-        winner = naming_all(winner, records, self._template.recipe, tune.objective)
+        data = self._state.info.get("data", {})
+        winner = naming_all(winner, records, self._template.recipe, tune.objective, data)
         verdicts = [
             edge["words"] for entry in self._state.info["stages"] for edge in entry.get("edges", ())
         ]

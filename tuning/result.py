@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from copy import deepcopy
 from dataclasses import dataclass, replace
@@ -119,7 +119,11 @@ def confirmed_winner(
 
 
 def naming_all(
-    winner: Winner, records: Sequence[TrialRecord], recipe: Recipe, objective: str
+    winner: Winner,
+    records: Sequence[TrialRecord],
+    recipe: Recipe,
+    objective: str,
+    data: Mapping[str, Any] | None = None,
 ) -> Winner:
     """Adds to a winner the classes that it takes no validation image for, with a warning.
 
@@ -128,6 +132,7 @@ def naming_all(
         records: all finished trials.
         recipe: that was searched.
         objective: metric that trials are compared by.
+        data: what tune.json says of the data.
     """
     trial = winner.info["trial"]
     confirming = {confirmation_name(trial, number) for number in range(len(records))}
@@ -145,7 +150,9 @@ def naming_all(
     if recipe.train.class_weight is None:
         remedies.append("train.class_weight: balanced")
     if not weighs_classes_alike(objective):
-        remedies.append("tune.objective: val_balanced_accuracy")
+        multi_label = (data or {}).get("multi_label")
+        better = "mean_average_precision" if multi_label else "balanced_accuracy"
+        remedies.append(f"tune.objective: val_{better}")
     remedies.append("more epochs")
     seeds = f" with {len(lacking)} of {len(trainings)} seeds" if len(trainings) > 1 else ""
     warning = (

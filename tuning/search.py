@@ -251,11 +251,7 @@ def _objective(info: dict[str, Any], recipe: Recipe, tune: Tune) -> str:
         return tune.objective
     if "data" in info:  # A search of an older version compared accuracies.
         return str(info.get("objective", "val_accuracy"))
-    if recipe.train.monitor != "auto":
-        return recipe.train.monitor
-    path = "train.class_weight"
-    weighted = any(key == path or key.startswith(f"{path}.") for key in tune.space)
-    return "val_balanced_accuracy" if weighted else "auto"
+    return recipe.train.monitor
 
 
 def _has_more_time(info: dict[str, Any], tune: Tune | None) -> bool:

@@ -50,7 +50,7 @@ class SearchState:
             data = {
                 "fingerprint": worker.fingerprint, "train": worker.train,
                 "validation": worker.validation, "classes": worker.classes,
-                "balanced_images": worker.balanced_images,
+                "balanced_images": worker.balanced_images, "multi_label": worker.multi_label,
             }  # fmt: skip
             machine = {
                 "backend": worker.backend, "device": worker.device,

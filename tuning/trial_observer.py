@@ -10,11 +10,13 @@ import numpy as np
 
 from tuning import pruning
 from tuning.trials import TrialSpec, sign
-from zoo import class_metrics, losses
-from zoo.check.judge.chance import balanced_guessing_bound, guessing_bound
+from zoo import class_metrics, losses, multi_label_metrics
+from zoo.check.judge.chance import area_guessing_bound, balanced_guessing_bound, guessing_bound
 from zoo.data.splits import Split
+from zoo.labels import class_counts, is_multi_label
 from zoo.recipe import Recipe
 from zoo.recipe.monitors import weighs_classes_alike
+from zoo.train.class_weights import weighted_shares
 from zoo.train.observers import Observer, StepCounter, StopTraining
 
 RUNG_IMAGES = 1000  # Validation images that a rung is scored on.
@@ -47,7 +49,8 @@ class RungScorer:
         self.classes = classes
         self.images = validation.images(chosen)
         self.labels = np.asarray(validation.labels)[chosen]
-        self._counts = np.bincount(self.labels, minlength=classes)
+        self._counts = class_counts(self.labels, classes)
+        self._largest_share = float(weighted_shares(None, self.labels, classes).max())
 
     def score(self, model: keras.Model, objective: str, recipe: Recipe) -> float:
         """Scores the model on the sample, at most `RUNG_IMAGES` images.
@@ -66,10 +69,13 @@ class RungScorer:
                 for first in range(0, len(self.labels), RUNG_BATCH_SIZE)
             ]
         )
+        if objective != "val_loss" and is_multi_label(self.labels):
+            return self._multi_label_score(logits, objective)
         if objective == "val_accuracy":
             return float(np.mean(logits.argmax(axis=1) == self.labels))
         if objective == "val_auc":
-            return class_metrics.auc(self.labels, logits)
+            by_sigmoid = recipe.train.loss.word == "sigmoid"
+            return class_metrics.auc(self.labels, logits, by_sigmoid)
         if weighs_classes_alike(objective):
             predicted = logits.argmax(axis=1)
             table = class_metrics.confusion_matrix(self.labels, predicted, self.classes)
@@ -77,11 +83,31 @@ class RungScorer:
         loss = losses.make_loss(recipe.train.loss)
         return sign(objective) * float(loss(self.labels, logits.astype(np.float32)))
 
+    def _multi_label_score(self, logits: np.ndarray, objective: str) -> float:
+        answers = multi_label_metrics.decisions(logits)
+        if objective == "val_accuracy":
+            return float(np.mean((answers == self.labels).all(axis=1)))
+        by_class = {
+            "val_mean_average_precision": multi_label_metrics.average_precision,
+            "val_auc": multi_label_metrics.roc_areas,
+        }
+        if objective in by_class:
+            return multi_label_metrics.mean_of_defined(by_class[objective](self.labels, logits))
+        means = multi_label_metrics.Counts(self.labels, answers).means()
+        return means[objective.removeprefix("val_")]
+
     def guessing_score(self, objective: str, recipe: Recipe) -> float:
         """The score that guessing reaches; see `score`."""
         counts = self._counts
         if objective == "val_accuracy":
-            return guessing_bound(float(counts.max() / counts.sum()), len(self.labels))
+            return guessing_bound(self._largest_share, len(self.labels))
+        if objective != "val_loss" and is_multi_label(self.labels):
+            images = len(self.labels)
+            if objective == "val_auc":
+                return area_guessing_bound(counts.tolist(), images)
+            if objective == "val_mean_average_precision":  # Of a guess it is a class's share.
+                return float(np.mean([guessing_bound(n / images, images) for n in counts if n]))
+            return 0.0  # Yes to everything recalls everything: no score shows a guess.
         if weighs_classes_alike(objective):
             return balanced_guessing_bound(counts.tolist(), 0.5 if objective == "val_auc" else None)
         return sign(objective) * losses.uniform_loss(recipe.train.loss, self.classes)

@@ -284,8 +284,9 @@ class _SharedNetwork:
         batches = components.training_batches(recipe, trainer.data)
         steps = batches.steps_per_epoch
         self.model = components.compiled(
-            _with_unit_rate(recipe), planned, trainer.scaling(recipe, planned), steps
-        )
+            _with_unit_rate(recipe), planned, trainer.scaling(recipe, planned), steps,
+            multi_label=trainer.data.multi_label,
+        )  # fmt: skip
         self._optimizer = self.model.optimizer
         self.hyperparameters = HyperparameterVariables(self.model, recipe, planned)
         self.validated = ValidationMetrics(self.model, trainer.data.validation, recipe)

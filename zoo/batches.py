@@ -22,14 +22,16 @@ from zoo import seeds
 from zoo.augment import AugmentRng, apply_augmentations, draw_augmentations, with_mean_levels
 from zoo.data.normalise import channel_means
 from zoo.data.splits import Split, pixel_statistics
-from zoo.losses import mean_weight
+from zoo.labels import as_matrix, is_multi_label
+from zoo.losses import loss_weights, loss_weights_of_mixed, mean_weight
 from zoo.recipe import words
 from zoo.recipe.fields import Choice
 
 # (images, labels) or, with class weights, (images, labels, weights):
 # - images: uint8 (batch, height, width, channels)
-# - labels: int32 (batch,); float32 (batch, classes) where an augmentation mixes labels
-# - weights: float32 (batch,)
+# - labels: int32 (batch,), or multi-label uint8 (batch, classes); float32 (batch, classes) where an
+#   augmentation mixes labels
+# - weights: float32 (batch,), or multi-label (batch, classes)
 Batch = tuple[np.ndarray, ...]
 
 EVALUATION_BATCH_SIZE = 256
@@ -46,7 +48,8 @@ class Batches:
         augment: the recipe's augmentations, in their order.
         drop_remainder: whether a pass leaves out a last batch that is not full.
         num_classes: number of classes; needed where an augmentation mixes labels.
-        class_weights: float (classes,), weight of each class; None for no weights.
+        class_weights: float (classes,), weight of each class; None for no weights. Of multi-label
+            images it counts where the image has the class.
         steps_per_epoch: number of batches of an epoch; None for those of a pass. Where they differ,
             passes follow each other without regard to epochs.
 
@@ -54,6 +57,7 @@ class Batches:
         steps_per_epoch: number of batches of an epoch.
         steps_per_pass: number of batches in which each image comes once.
         mixes_labels: whether an augmentation mixes labels.
+        multi_label: whether images have any number of classes.
         error: the last error of a call, since Keras or tf.data may wrap the one that is raised.
     """
 
@@ -73,6 +77,7 @@ class Batches:
         self.seed = seed
         self.augment = with_mean_levels(augment, lambda: channel_means(pixel_statistics(split)))
         self.mixes_labels = any(step.word in words.MIXING for step in self.augment)
+        self.multi_label = is_multi_label(split.labels)
         self.num_classes = num_classes
         self.class_weights = class_weights
         full, remainder = divmod(len(split), batch_size)
@@ -98,16 +103,16 @@ class Batches:
             indices = self.indices(step)
             images, labels = self.split.images(indices), self.split.labels[indices]
             if self.mixes_labels:
-                labels = np.eye(self.num_classes, dtype=np.float32)[labels]
+                labels = as_matrix(labels, self.num_classes).astype(np.float32)
             if self.augment:
                 rng = self._augment_rng(step, indices)
                 images, labels = apply_augmentations(images, labels, self.augment, rng)
             if self.class_weights is None:
                 return images, labels
-            weights = self.class_weights
-            # The weight of a mixed label is the mean over its classes.
-            weights = labels @ weights if self.mixes_labels else weights[labels]
-            return images, labels, weights.astype(np.float32)
+            if self.mixes_labels:
+                mixed = loss_weights_of_mixed(self.class_weights, labels, self.multi_label)
+                return images, labels, mixed
+            return images, labels, loss_weights(self.class_weights, labels)
         except Exception as error:
             self.error = error
             raise

@@ -54,7 +54,7 @@ def from_confusion_matrix(table: np.ndarray) -> dict[str, float]:
     }
 
 
-def auc(labels: np.ndarray, logits: np.ndarray) -> float:
+def auc(labels: np.ndarray, logits: np.ndarray, by_sigmoid: bool = False) -> float:
     """Area under the ROC curve, one class against the rest, mean over the classes.
 
     The area is the share of pairs of an image of the class and another image in which the former
@@ -64,6 +64,8 @@ def auc(labels: np.ndarray, logits: np.ndarray) -> float:
     Args:
         labels: int (images,).
         logits: (images, classes).
+        by_sigmoid: whether probabilities are the sigmoid of a logit, which then are ranked as they
+            are, not the softmax of all.
 
     Returns:
         From 0 to 1; NaN if all images are of one class, or if a logit is not finite.
@@ -75,7 +77,7 @@ def auc(labels: np.ndarray, logits: np.ndarray) -> float:
         return float("nan")
     from scipy.stats import rankdata  # type: ignore[import-untyped]
 
-    ranks = rankdata(_log_odds(logits), axis=0)
+    ranks = rankdata(logits if by_sigmoid else _log_odds(logits), axis=0)
     is_class = labels[:, None] == np.arange(logits.shape[1])
     ranked = (ranks * is_class).sum(axis=0) - counts * (counts + 1) / 2
     return float((ranked[defined] / (counts * others)[defined]).mean())

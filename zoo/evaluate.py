@@ -8,15 +8,17 @@ from typing import Any
 import numpy as np
 from sklearn import metrics
 
-from zoo import class_metrics, losses
-from zoo.artifact.trained_run import TrainedRun, softmax
+from zoo import class_metrics, losses, multi_label_metrics
+from zoo.artifact.trained_run import TrainedRun, sigmoid, softmax
 from zoo.data.load import load as load_data
 from zoo.errors import DataError, StorageFault
+from zoo.labels import is_multi_label
 from zoo.progress import Progress, no_progress
-from zoo.recipe.monitors import CLASS_METRICS
+from zoo.recipe.monitors import CLASS_METRICS, MULTI_LABEL_METRICS
 from zoo.rundir import write_json
 
 OVERALL = ("accuracy", "top5_accuracy", "loss", "ece", *CLASS_METRICS)
+OVERALL_MULTI_LABEL = ("accuracy", "hamming_loss", "loss", "ece", *MULTI_LABEL_METRICS)
 BINS = 15  # Of the calibration error, as in Guo et al. 2017.
 
 
@@ -40,7 +42,11 @@ def evaluate(
         which weigh classes alike (see `zoo.class_metrics`); never_predicted (names of the classes
         that have images, but that none was taken for), per_class, confusion_matrix (rows are true
         classes); for `test` also test_evaluations, the number of evaluations so far; with test-time
-        augmentation also `tta`: its kind, and its metrics up to auc.
+        augmentation also `tta`: its kind, and its metrics up to auc. Of images with any number of
+        classes accuracy is the share of images of which all classes are right from 0.5 on, and
+        there are multi_label (true), hamming_loss, mean_average_precision, micro_f1,
+        multilabel_confusion_matrix (of each class, as scikit-learn's), and average_precision and
+        auc in per_class; top5_accuracy, balanced_accuracy and confusion_matrix are None.
 
     Raises:
         DataError: the split does not exist, or the data or their classes are not those of the run.
@@ -65,13 +71,16 @@ def evaluate(
 
     def metrics_of(logits: np.ndarray) -> dict[str, Any]:
         loss = _mean_loss(recipe.train.loss, logits, images.labels)
-        return {**compute_metrics(logits, images.labels, trained.class_names), "loss": loss}
+        by_sigmoid = trained.activation == "sigmoid"
+        values = compute_metrics(logits, images.labels, trained.class_names, by_sigmoid)
+        return {**values, "loss": loss}
 
     result = {"split": split, **metrics_of(trained.logits(images))}
     kind = tta or recipe.evaluate.tta
     if kind:
+        keys = OVERALL_MULTI_LABEL if trained.multi_label else OVERALL
         with_tta = metrics_of(trained.logits(images, kind))
-        result["tta"] = {"kind": kind, **{key: with_tta[key] for key in OVERALL}}
+        result["tta"] = {"kind": kind, **{key: with_tta[key] for key in keys}}
     if split == "test":
         # `trained.info` may be stale: this object may have evaluated before.
         count = int(trained.run.info().get("test_evaluations", 0)) + 1
@@ -90,7 +99,10 @@ def evaluate(
 
 def _mean_loss(choice: Any, logits: np.ndarray, labels: np.ndarray) -> float:
     """The mean data loss. Comparable between recipes: no label smoothing and no penalties."""
-    loss = losses.SoftmaxCrossEntropy() if choice.word == "softmax" else losses.make_loss(choice)
+    plain = {"softmax": losses.SoftmaxCrossEntropy, "sigmoid": losses.SigmoidCrossEntropy}
+    gamma = getattr(choice.options, "gamma", 0.0)
+    smoothed = choice.word in plain and not gamma
+    loss = plain[choice.word]() if smoothed else losses.make_loss(choice)
     values = [
         np.asarray(loss(labels[i : i + 4096], logits[i : i + 4096])) * len(labels[i : i + 4096])
         for i in range(0, len(labels), 4096)
@@ -99,17 +111,27 @@ def _mean_loss(choice: Any, logits: np.ndarray, labels: np.ndarray) -> float:
 
 
 def compute_metrics(
-    logits: np.ndarray, labels: np.ndarray, class_names: list[str]
+    logits: np.ndarray, labels: np.ndarray, class_names: list[str], by_sigmoid: bool = False
 ) -> dict[str, Any]:
-    """All metrics but the loss, from logits (images, classes) and labels (images,)."""
+    """All metrics but the loss.
+
+    Args:
+        logits: (images, classes).
+        labels: in either form of `zoo.labels`.
+        class_names: by number.
+        by_sigmoid: whether probabilities are the sigmoid of each logit, not the softmax of all.
+    """
+    if is_multi_label(labels):
+        ece = multi_label_metrics.calibration_error(sigmoid(logits), labels, BINS)
+        return {**multi_label_metrics.evaluation(logits, labels, class_names), "ece": ece}
     classes = list(range(len(class_names)))
     predictions = logits.argmax(axis=1)
-    probabilities = softmax(logits)
+    probabilities = sigmoid(logits) if by_sigmoid else softmax(logits)
     k = min(5, len(classes))
     # Ties go to the first classes, as in argmax: equal logits are right for k classes, not for all.
     top = np.argsort(-logits, axis=1, kind="stable")[:, :k]
     table = class_metrics.confusion_matrix(labels, predictions, len(classes))
-    area = class_metrics.auc(labels, logits)
+    area = class_metrics.auc(labels, logits, by_sigmoid)
     precision, recall, f1, support = metrics.precision_recall_fscore_support(
         labels, predictions, labels=classes, zero_division=0.0
     )

@@ -1,4 +1,4 @@
-"""Losses and accuracy, for integer labels and for distributions over the classes.
+"""Losses and accuracy, for integer labels, distributions over the classes, and sets of classes.
 
 Keras lacks a Weston-Watkins loss (its CategoricalHinge starts at 1, not at C - 1), label smoothing
 in its sparse cross-entropy, and an accuracy for both forms of labels: training labels may be mixed,
@@ -14,6 +14,7 @@ import keras
 import numpy as np
 from keras import ops
 
+from zoo.labels import class_counts, is_multi_label
 from zoo.recipe.fields import Choice
 
 MIN_WRONG = 1e-7  # Least 1 - p in the focal loss, of which a power is taken.
@@ -30,6 +31,7 @@ def make_loss(choice: Choice, dtype: str | None = None) -> keras.losses.Loss:
         "softmax": SoftmaxCrossEntropy,
         "focal": FocalCrossEntropy,
         "svm": WestonWatkins,
+        "sigmoid": SigmoidCrossEntropy,
     }[choice.word]
     return loss_class(**choice.options.model_dump(), dtype=dtype)
 
@@ -37,7 +39,8 @@ def make_loss(choice: Choice, dtype: str | None = None) -> keras.losses.Loss:
 def uniform_loss(choice: Choice, num_classes: int) -> float:
     """Returns the loss of uniform predictions: ln C for softmax, margin * (C - 1) for SVM.
 
-    For the focal loss it is alpha * (1 - 1 / C)^gamma * ln C.
+    For the focal loss it is alpha * (1 - 1 / C)^gamma * ln C. For sigmoid it is that of zero
+    logits, (1 / 2)^gamma * ln 2 whatever the number of classes: the mean over them.
 
     A network should start near it. Source: CS231n, lecture 6, "is the loss reasonable?".
     """
@@ -46,6 +49,8 @@ def uniform_loss(choice: Choice, num_classes: int) -> float:
     if choice.word == "focal":
         options = choice.options
         return float(options.alpha * (1 - 1 / num_classes) ** options.gamma * log(num_classes))
+    if choice.word == "sigmoid":
+        return float(0.5**choice.options.gamma * log(2))
     return log(num_classes)
 
 
@@ -54,9 +59,31 @@ def mean_weight(weights: np.ndarray | None, labels: np.ndarray) -> float:
 
     Args:
         weights: as `class_weights` returns them.
-        labels: int (images,).
+        labels: of the images, in either form of `zoo.labels`.
     """
-    return 1.0 if weights is None else float(weights[labels].mean())
+    return 1.0 if weights is None else float(loss_weights(weights, labels).mean())
+
+
+def loss_weights(weights: np.ndarray, labels: np.ndarray) -> np.ndarray:
+    """The weight of each image in the loss, or of each class of each image.
+
+    Args:
+        weights: as `class_weights` returns them.
+        labels: int (images,), or multi-label uint8 (images, classes).
+
+    Returns:
+        float32 (images,); multi-label (images, classes): the class's weight where the image has
+        the class, else 1.
+    """
+    if is_multi_label(labels):
+        return np.where(labels > 0, weights, 1).astype(np.float32)
+    return np.asarray(weights[labels], np.float32)
+
+
+def loss_weights_of_mixed(weights: np.ndarray, labels: np.ndarray, multi_label: bool) -> np.ndarray:
+    """As `loss_weights` for mixed labels, float32 (images, classes): means over their shares."""
+    mixed = 1 + labels * (weights - 1) if multi_label else labels @ weights
+    return np.asarray(mixed, np.float32)
 
 
 def class_weights(choice: Choice | None, labels: np.ndarray, num_classes: int) -> np.ndarray | None:
@@ -64,18 +91,23 @@ def class_weights(choice: Choice | None, labels: np.ndarray, num_classes: int) -
 
     Args:
         choice: the recipe's `train.class_weight`; `values` gives a weight for each class.
-        labels: of the training images, int (images,).
+        labels: of the training images, in either form of `zoo.labels`.
         num_classes: number of classes.
 
     Returns:
-        float32 (classes,); None if all classes have the same weight.
+        float32 (classes,); None if all classes have the same weight. Of multi-label images a weight
+        counts where the image has the class: `balanced` is images without the class over images
+        with it, so that both weigh the same (`pos_weight` of PyTorch's BCEWithLogitsLoss).
     """
     if choice is None:
         return None
     if choice.word == "values":
         return np.array(choice.options.weights, np.float32)
-    counts = np.bincount(labels, minlength=num_classes)
+    counts = class_counts(labels, num_classes)
     present = counts > 0
+    if is_multi_label(labels):
+        others = np.maximum(len(labels) - counts, 1)
+        return np.where(present, others / np.maximum(counts, 1), 1).astype(np.float32)
     balanced = counts.sum() / (present.sum() * np.maximum(counts, 1))
     return np.where(present, balanced, 1).astype(np.float32)
 
@@ -174,6 +206,57 @@ class FocalCrossEntropy(keras.losses.Loss):
 
 
 @keras.saving.register_keras_serializable("zoo")
+class SigmoidCrossEntropy(keras.losses.Loss):
+    """Binary cross-entropy of each class's logit: -(y ln p + (1 - y) ln(1 - p)), p its sigmoid.
+
+    The loss of a batch is the mean over images and classes, as that of Keras's BinaryCrossentropy
+    (from_logits); with gamma it is its BinaryFocalCrossentropy: each class's loss times
+    (1 - q)^gamma, q the probability of the right answer.
+
+    Args:
+        label_smoothing: s; labels y become y (1 - s) + s / 2.
+        gamma: exponent of the focal loss (Lin et al. 2017); 0: none.
+        name: name of the loss.
+        **kwargs: options of `keras.losses.Loss`.
+    """
+
+    def __init__(
+        self,
+        label_smoothing: float = 0.0,
+        gamma: float = 0.0,
+        name: str = "sigmoid_cross_entropy",
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(name=name, **kwargs)
+        self.label_smoothing = label_smoothing
+        self.gamma = gamma
+
+    def __call__(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> Any:
+        """Returns the mean loss; weights are (batch,), or (batch, classes)."""
+        if sample_weight is not None and len(sample_weight.shape) == 1:
+            sample_weight = sample_weight[:, None]
+        return super().__call__(y_true, y_pred, sample_weight)
+
+    def call(self, y_true: Any, y_pred: Any) -> Any:
+        """Returns the loss of each class of each image, (batch, classes)."""
+        target = _one_hot(y_true, y_pred)
+        if self.label_smoothing:
+            target = target * (1.0 - self.label_smoothing) + 0.5 * self.label_smoothing
+        values = ops.binary_crossentropy(target, y_pred, from_logits=True)
+        if not self.gamma:
+            return values
+        yes = ops.sigmoid(y_pred)
+        # Above 0: the gradient of a power below 1 is infinite there.
+        wrong = ops.maximum(target + yes - 2.0 * target * yes, MIN_WRONG)
+        return ops.power(wrong, self.gamma) * values
+
+    def get_config(self) -> dict[str, Any]:
+        """Returns the arguments of `__init__`."""
+        config = super().get_config()
+        return {**config, "label_smoothing": self.label_smoothing, "gamma": self.gamma}
+
+
+@keras.saving.register_keras_serializable("zoo")
 class WestonWatkins(keras.losses.Loss):
     """Multiclass hinge: the sum over wrong classes j of max(0, s_j - s_y + margin).
 
@@ -209,6 +292,40 @@ def _is_correct(y_true: Any, y_pred: Any) -> Any:
     else:
         target = _integers(y_true)
     return ops.cast(ops.equal(predicted, target), "float32")
+
+
+def _is_exact(y_true: Any, y_pred: Any) -> Any:
+    """Returns float32 (batch,): 1 where the probabilities of 0.5 and more are those of the label.
+
+    A class belongs to a mixed label from a share of 0.5 on.
+    """
+    same = ops.equal(ops.greater_equal(y_pred, 0.0), ops.greater_equal(y_true, 0.5))
+    return ops.cast(ops.all(same, axis=-1), "float32")
+
+
+@keras.saving.register_keras_serializable("zoo")
+class ExactMatch(keras.metrics.MeanMetricWrapper):
+    """Fraction of multi-label images of which every class is answered right, at 0.5.
+
+    scikit-learn's `accuracy_score` of a matrix of labels, also called subset accuracy.
+
+    Args:
+        name: name of the metric.
+        dtype: dtype of its sums.
+    """
+
+    def __init__(self, name: str = "accuracy", dtype: Any = None) -> None:
+        super().__init__(_is_exact, name=name, dtype=dtype)
+        self._direction = "up"  # Keras's callbacks ask which way is better.
+
+    def get_config(self) -> dict[str, Any]:
+        """Returns the arguments of `__init__`."""
+        return {"name": self.name, "dtype": self.dtype}
+
+
+def make_accuracy(multi_label: bool) -> keras.metrics.Metric:
+    """The metric `accuracy` of images with one class each, or of multi-label images."""
+    return ExactMatch() if multi_label else Accuracy()
 
 
 @keras.saving.register_keras_serializable("zoo")

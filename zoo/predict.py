@@ -29,7 +29,7 @@ class Prediction:
 
     Attributes:
         path: of the file.
-        classes: class names, the likeliest first.
+        classes: class names, the likeliest first; empty if none reaches the threshold.
         probabilities: of `classes`.
         error: why the file could not be read; then `classes` is empty.
     """
@@ -55,6 +55,10 @@ class Classifier(Protocol):
     @property
     def class_names(self) -> list[str]:
         """Class names in the order of the probabilities."""
+
+    @property
+    def multi_label(self) -> bool:
+        """Whether an image has any number of classes."""
 
     @property
     def spec(self) -> ImageSpec:
@@ -88,7 +92,10 @@ class ExportedModel:
             self.spec = ImageSpec.from_json(manifest["image"])
             ranges = manifest.get("image_ranges")
             self.image_ranges = ranges and ImageRanges.from_json(ranges)
-            self.class_names, calls = readers.READERS[artifact.format](model)
+            self.multi_label = bool(manifest.get("multi_label"))
+            # Exports of older versions do not name it.
+            activation = manifest.get("activation") or "softmax"
+            self.class_names, calls = readers.open_export(artifact.format, model, activation)
         except ImportError as error:
             package = {"onnx": '"zoo-keras[onnx]"', "litert": '"zoo-keras[litert]"'}
             raise EnvironmentFault(
@@ -139,9 +146,10 @@ class ExportedModel:
 def predict(
     classifier: Classifier,
     paths: Sequence[Path],
-    top: int = 5,
+    top: int | None = 5,
     progress: Progress = no_progress,
     odd: OddFiles | None = None,
+    threshold: float = 0.0,
 ) -> Iterator[Prediction]:
     """Predicts image files in order. A file that cannot be read yields an error and no more.
 
@@ -150,9 +158,10 @@ def predict(
     Args:
         classifier: a run or an export.
         paths: the files.
-        top: number of classes a file.
+        top: number of classes a file, at most; None for all.
         progress: called with the number of files done.
         odd: receives the files whose predictions deserve doubt; None: not measured.
+        threshold: probability below which a class is left out.
 
     Yields:
         One prediction a file.
@@ -177,12 +186,17 @@ def predict(
         for start in range(0, len(paths), BATCH_SIZE):
             current, upcoming = upcoming, start_reading(start + BATCH_SIZE)
             contents = [future.result() for future in current]
-            yield from _predictions(classifier, paths[start : start + BATCH_SIZE], contents, top)
+            batch = paths[start : start + BATCH_SIZE]
+            yield from _predictions(classifier, batch, contents, top, threshold)
             progress(min(start + BATCH_SIZE, len(paths)), len(paths), "predicting")
 
 
 def _predictions(
-    classifier: Classifier, paths: Sequence[Path], contents: list[np.ndarray | str], top: int
+    classifier: Classifier,
+    paths: Sequence[Path],
+    contents: list[np.ndarray | str],
+    top: int | None,
+    threshold: float,
 ) -> Iterator[Prediction]:
     """Predictions of one batch; `contents` holds each file's pixels or its error."""
     images = [content for content in contents if not isinstance(content, str)]
@@ -194,5 +208,6 @@ def _predictions(
             continue
         row = next(rows)
         best = np.argsort(-row, kind="stable")[:top]
+        best = best[row[best] >= threshold]
         classes = tuple(names[i] for i in best)
         yield Prediction(str(path), classes, tuple(float(row[i]) for i in best))

@@ -20,7 +20,12 @@ def make_recipe(source: Any, **data: Any) -> Recipe:
     """A recipe of 8 x 6 images (height x width) from `source`."""
     data = {"source": source, "image_size": [8, 6], **data}
     return Recipe.model_validate(
-        {"name": "x", "data": data, "model": {"stack": ["flatten"]}, "train": {"epochs": 1}}
+        {
+            "name": "x",
+            "data": data,
+            "model": {"stack": ["flatten"]},
+            "train": {"epochs": 1, "loss": "sigmoid"},
+        }
     )
 
 

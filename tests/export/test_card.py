@@ -17,8 +17,8 @@ from zoo.recipe import load
 EVERY = pytest.mark.parametrize("format", FORMATS)
 SIGNATURES = ("serving_default", "serve_uint8", "serve_float")
 MANIFEST = {
-    "name", "version", "format", "classes", "image", "image_ranges", "signatures", "made",
-    "versions", "run", "test", "parity", "files",
+    "name", "version", "format", "classes", "multi_label", "activation", "image", "image_ranges",
+    "signatures", "made", "versions", "run", "test", "parity", "files",
 }  # fmt: skip
 
 

@@ -65,7 +65,7 @@ def test_all_problems_at_once_by_line(tmp_path: Path) -> None:
             "epochs: 2",
             "epochs: 2\n  loss: binary_crossentropy",
             "train.loss",
-            "softmax",
+            "sigmoid",
         ),
     ],
 )

@@ -42,6 +42,7 @@ class Ready:
         versions: versions of the libraries that affect results, by name.
         monitor: what selects the best epoch of the recipe, on these data.
         balanced_images: see `zoo.check.judge.chance`, of the validation images; None: unknown.
+        multi_label: whether images have any number of classes.
     """
 
     fingerprint: str
@@ -54,6 +55,7 @@ class Ready:
     versions: Mapping[str, str]
     monitor: str = "val_accuracy"
     balanced_images: float | None = None
+    multi_label: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)

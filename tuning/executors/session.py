@@ -118,8 +118,10 @@ def _ready(recipe: Recipe, data: Splits) -> Ready:
 
     from zoo import backend
     from zoo.check.judge.chance import balanced_images
+    from zoo.labels import class_counts
     from zoo.train.selection import choose_monitor
 
+    counts = class_counts(np.asarray(data.validation.labels), len(data.class_names))
     return Ready(
         fingerprint=data.fingerprint,
         train=len(data.train),
@@ -130,7 +132,9 @@ def _ready(recipe: Recipe, data: Splits) -> Ready:
         device=backend.device(),
         versions=backend.versions(),
         monitor=choose_monitor(recipe, data.train)[0],
-        balanced_images=balanced_images(np.bincount(data.validation.labels).tolist()),
+        # Nothing if no image has any class.
+        balanced_images=balanced_images(counts.tolist()) or None,
+        multi_label=data.multi_label,
     )
 
 

@@ -3,9 +3,11 @@
 `zoo predict` imports this module. The parity gate runs a copy of it as a script, where `import zoo`
 fails, and except for .keras files `import keras` too:
 
-usage: readers.py FORMAT MODEL WORK
+usage: readers.py FORMAT MODEL WORK [ACTIVATION]
 
-WORK holds `pixels.npy`, uint8 (n, height, width, channels), and encoded images `files/0`,
+ACTIVATION, `softmax` or `sigmoid`, makes probabilities of all classes of a SavedModel's logits; its
+own probabilities are those of the likeliest classes. WORK holds `pixels.npy`, uint8 (n, height,
+width, channels), and encoded images `files/0`,
 `files/1`, ... The script writes `out.npz`: `labels`, and for each signature
 
     SIGNATURE/probabilities       (n, classes), in the order of the labels
@@ -41,18 +43,19 @@ def main() -> None:
     blocked = {"keras": ("zoo",), "onnx": ("zoo", "keras", "tensorflow")}
     for name in blocked.get(format, ("zoo", "keras")):
         sys.modules[name] = None  # type: ignore[assignment]
-    write_answers(format, model, work)
+    write_answers(format, model, work, *sys.argv[4:])
 
 
-def write_answers(format: str, model: Path, work: Path) -> None:
+def write_answers(format: str, model: Path, work: Path, activation: str = "softmax") -> None:
     """Opens an export and writes its answers to the files in WORK, as said above.
 
     Args:
         format: a key of `READERS`.
         model: its file or folder.
         work: a folder with `pixels.npy` and `files`; it receives `out.npz`.
+        activation: what makes probabilities of logits.
     """
-    labels, calls = READERS[format](model)
+    labels, calls = open_export(format, model, activation)
     pixels = np.load(work / "pixels.npy")
     count = len(list((work / "files").glob("*")))
     files = [(work / "files" / str(i)).read_bytes() for i in range(count)]
@@ -67,6 +70,19 @@ def write_answers(format: str, model: Path, work: Path) -> None:
     np.savez(work / "out.npz", **results)  # type: ignore[arg-type]
 
 
+def open_export(format: str, model: Path, activation: str) -> OpenedExport:
+    """Opens an export.
+
+    Args:
+        format: a key of `READERS`.
+        model: its file or folder.
+        activation: `softmax` or `sigmoid`: what makes probabilities of its logits.
+    """
+    if format == "saved_model" and activation == "sigmoid":
+        return saved_model(model, sigmoid)
+    return READERS[format](model)
+
+
 def in_batches(call: Call, images: np.ndarray, size: int) -> dict[str, np.ndarray]:
     """Calls a model on batches of `size` images and joins the outputs."""
     outputs = [call(images[i : i + size]) for i in range(0, len(images), size)]
@@ -77,6 +93,12 @@ def softmax(logits: np.ndarray) -> np.ndarray:
     """Probabilities of logits (batch, classes), in float64."""
     powers = np.exp(np.float64(logits) - np.max(logits, axis=-1, keepdims=True))
     probabilities: np.ndarray = powers / powers.sum(axis=-1, keepdims=True)
+    return probabilities
+
+
+def sigmoid(logits: np.ndarray) -> np.ndarray:
+    """Probabilities of logits (batch, classes), each by itself, in float64."""
+    probabilities: np.ndarray = np.exp(-np.logaddexp(0.0, -np.float64(logits)))
     return probabilities
 
 
@@ -102,8 +124,10 @@ def plain_path(folder: Path) -> Iterator[str]:
         yield str(link)
 
 
-def saved_model(folder: Path) -> OpenedExport:
-    """Opens a SavedModel with TensorFlow."""
+def saved_model(
+    folder: Path, activation: Callable[[np.ndarray], np.ndarray] = softmax
+) -> OpenedExport:
+    """Opens a SavedModel with TensorFlow; `activation` makes probabilities of its logits."""
     import tensorflow as tf
 
     # TF32 keeps 10 bits: on a GPU, two computations would differ by more than the tolerance.
@@ -120,7 +144,7 @@ def saved_model(folder: Path) -> OpenedExport:
             return {
                 "top_classes": np.char.decode(out["classes"].numpy().astype("S"), "utf-8"),
                 "top_probabilities": out["probabilities"].numpy(),
-                "probabilities": softmax(out["logits"].numpy()),
+                "probabilities": activation(out["logits"].numpy()),
             }
 
         return call

@@ -61,6 +61,16 @@ class TrainedRun:
         """Class names in the order of the logits."""
         return list(self.info["class_names"])
 
+    @property
+    def multi_label(self) -> bool:
+        """Whether an image has any number of classes."""
+        return bool(self.info.get("multi_label"))
+
+    @cached_property
+    def activation(self) -> str:
+        """What makes probabilities of the logits: `softmax`, or `sigmoid` of each."""
+        return "sigmoid" if self.recipe.train.loss.word == "sigmoid" else "softmax"
+
     @cached_property
     def spec(self) -> ImageSpec:
         """How to decode and resize images for the model."""
@@ -129,7 +139,11 @@ class TrainedRun:
 
     def probabilities(self, images: np.ndarray) -> np.ndarray:
         """Probabilities (n, classes) of uint8 images (n, height, width, channels)."""
-        return softmax(self._finite(self.model.predict_on_batch(images)))
+        return self.as_probabilities(self._finite(self.model.predict_on_batch(images)))
+
+    def as_probabilities(self, logits: np.ndarray) -> np.ndarray:
+        """Probabilities of logits (n, classes), in float64."""
+        return sigmoid(logits) if self.activation == "sigmoid" else softmax(logits)
 
     def _finite(self, logits: np.ndarray) -> np.ndarray:
         """The logits, if all of them are finite.
@@ -174,3 +188,8 @@ def softmax(logits: Any) -> np.ndarray:
     shifted = shifted - shifted.max(axis=-1, keepdims=True)
     powers = np.exp(shifted)
     return np.asarray(powers / powers.sum(axis=-1, keepdims=True))
+
+
+def sigmoid(logits: Any) -> np.ndarray:
+    """Probabilities of logits (batch, classes), each by itself, in float64."""
+    return np.asarray(np.exp(-np.logaddexp(0.0, -np.asarray(logits, np.float64))))

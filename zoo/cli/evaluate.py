@@ -60,12 +60,17 @@ def evaluate(
         out.result(result)
         if result["never_predicted"]:
             sentence = say_never_predicted(result["never_predicted"], f"{split} image")
-            out.note(f"warning: {sentence}. See train.class_weight and train.monitor.")
+            advice = "See train.class_weight and train.monitor"
+            if result.get("multi_label"):
+                advice += "; zoo predict --threshold takes another probability than 0.5"
+            out.note(f"warning: {sentence}. {advice}.")
         out.text("\n".join(lines(split, result)))
 
 
 def lines(split: str, result: dict[str, Any]) -> list[str]:
     """Say an evaluation to people, in lines."""
+    if result.get("multi_label"):
+        return _multi_label_lines(split, result)
     per_class = [["class", "precision", "recall", "f1", "images"]]
     for entry in result["per_class"]:
         scores = [f"{entry[key]:.4f}" for key in ("precision", "recall", "f1")]
@@ -92,6 +97,40 @@ def lines(split: str, result: dict[str, Any]) -> list[str]:
     names = [entry["class"] for entry in result["per_class"]]
     confusions = _confusions(names, result["confusion_matrix"])
     return [*overall, "", columns(per_class, right=(1, 2, 3, 4)), "", *confusions]
+
+
+def _multi_label_lines(split: str, result: dict[str, Any]) -> list[str]:
+    """Say an evaluation of images with any number of classes."""
+    keys = ("precision", "recall", "f1", "average_precision", "auc")
+    per_class = [["class", "precision", "recall", "f1", "average precision", "AUC", "images"]]
+    for entry in result["per_class"]:
+        per_class.append(
+            [entry["class"], *(_score(entry[key]) for key in keys), str(entry["images"])]
+        )
+    precision = result["mean_average_precision"]
+    lines = [
+        f"{split}: {result['images']:,} images, each with any number of classes",
+        f"mean average precision  {_score(precision)}, each class counts the same",
+        f"F1 at 0.5               {result['f1']:.4f} macro, {result['micro_f1']:.4f} micro",
+        f"recall at 0.5           {result['recall']:.4f} macro",
+        f"AUC                     {_score(result['auc'])} macro",
+        f"all classes right       {result['accuracy']:.4f} of the images (accuracy)",
+        f"wrong answers           {result['hamming_loss']:.4f} of all (Hamming loss)",
+        f"loss                    {result['loss']:.4f}",
+        f"calibration             ECE {result['ece']:.4f} (expected calibration error, 15 bins)",
+    ]
+    if "tta" in result:
+        tta = result["tta"]
+        lines.append(
+            f"with {tta['kind']}  mean average precision {_score(tta['mean_average_precision'])}, "
+            f"F1 {tta['f1']:.4f} macro, {tta['micro_f1']:.4f} micro, loss {tta['loss']:.4f}"
+        )
+    return [*lines, "", columns(per_class, right=range(1, 7))]
+
+
+def _score(value: float | None) -> str:
+    """A metric; of classes without images some are undefined."""
+    return "undefined" if value is None else f"{value:.4f}"
 
 
 def _area(result: dict[str, Any]) -> str:

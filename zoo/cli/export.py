@@ -146,6 +146,8 @@ def tensorflow_installed() -> bool:
 
 def print_export(out: Output, result: dict[str, Any]) -> None:
     """Print where an export is, its size, and how far its predictions differ from the model's."""
+    from zoo.export.limits import agreement, disagreement
+
     parity = result["parity"]
     line = f"{result['path']}: {size_text(result['bytes'])}; differs by "
     if "quantization" not in result:
@@ -154,8 +156,8 @@ def print_export(out: Output, result: dict[str, Any]) -> None:
     accuracy = parity["accuracy"]
     out.text(
         f"export    {line}{parity['mean_diff']:.1e} on average, at most "
-        f"{parity['max_abs_diff']:.1e}, on {parity['images']} images: the same class for "
-        f"{parity['top1_agreement']:.2%}, accuracy {accuracy['export']:.4f} (before: "
+        f"{parity['max_abs_diff']:.1e}, on {parity['images']} images: {agreement(parity)}, "
+        f"accuracy {accuracy['export']:.4f} (before: "
         f"{accuracy['run']:.4f})"
     )
     quantization = result["quantization"]
@@ -164,8 +166,7 @@ def print_export(out: Output, result: dict[str, Any]) -> None:
         out.note(f"note: in float32, since they have no form in integers: {operators}")
     if parity["doubtful"]:
         message = (
-            f"{quantization['kind']}: another class comes first for "
-            f"{1 - parity['top1_agreement']:.2%} of {parity['images']} images; test the export "
-            "before you use it, or take --quantize float16"
+            f"{quantization['kind']}: {disagreement(parity)}; test the export before you use it, "
+            "or take --quantize float16"
         )
         out.warn(Problem(file=result["path"], message=message))

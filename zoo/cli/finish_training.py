@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from zoo.cli.output import Output
 from zoo.errors import StorageFault
@@ -58,6 +58,9 @@ def _evaluate(out: Output, trained: TrainedRun) -> None:
     from zoo.recipe.monitors import weighs_classes_alike
 
     result = evaluate(trained)
+    if result.get("multi_label"):
+        _print_multi_label(out, result)
+        return
     out.result({key: result[key] for key in ("accuracy", "balanced_accuracy")})
     out.result({"test_loss": result["loss"]})
     with_tta = ""
@@ -69,6 +72,21 @@ def _evaluate(out: Output, trained: TrainedRun) -> None:
     with_balanced = f", balanced accuracy {balanced:.4f}" if by_class else ""
     out.text(
         f"test      accuracy {result['accuracy']:.4f}{with_tta}{with_balanced} on "
+        f"{result['images']:,} images"
+    )
+
+
+def _print_multi_label(out: Output, result: dict[str, Any]) -> None:
+    """Print the test metrics of images with any number of classes."""
+    keys = ("accuracy", "mean_average_precision", "f1", "micro_f1")
+    out.result({**{key: result[key] for key in keys}, "test_loss": result["loss"]})
+    if "tta" in result:
+        out.result({"tta": result["tta"]})
+    precision = result["mean_average_precision"]
+    shown = "undefined" if precision is None else f"{precision:.4f}"
+    out.text(
+        f"test      mean average precision {shown}, F1 {result['f1']:.4f} (macro) and "
+        f"{result['micro_f1']:.4f} (micro), all classes right for {result['accuracy']:.4f} of "
         f"{result['images']:,} images"
     )
 

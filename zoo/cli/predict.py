@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from zoo.predict import Classifier
 
 MAX_PATH_WIDTH = 60
+TOP = 3
+THRESHOLD = 0.5  # For images with any number of classes; as `zoo.multi_label_metrics` has it.
 
 
 @app.command()
@@ -36,8 +38,19 @@ def predict(
         typer.Argument(metavar="IMAGE...", help="Image files, folders of them, or globs."),
     ],
     top: Annotated[
-        int, typer.Option("--top", min=1, help="Number of classes to print per image.")
-    ] = 3,
+        int | None,
+        typer.Option("--top", min=1, help=f"Number of classes to print per image; without: {TOP}."),
+    ] = None,
+    threshold: Annotated[
+        float | None,
+        typer.Option(
+            "--threshold",
+            min=0.0,
+            max=1.0,
+            help="Print all classes of at least this probability; for images with any number of "
+            f"classes it is {THRESHOLD:g} unless given.",
+        ),
+    ] = None,
     csv: Annotated[
         Path | None,
         typer.Option(
@@ -62,12 +75,18 @@ def predict(
         from zoo.data.odd_files import OddFiles
 
         odd = OddFiles(classifier.image_ranges)
+        if threshold is None and top is None:
+            top, threshold = (None, THRESHOLD) if classifier.multi_label else (TOP, None)
+        shown = Shown(top, threshold or 0.0)
         rows = _predict(
-            out, classifier, found.files, found.problems, top, odd, printing=csv is None
+            out, classifier, found.files, found.problems, shown, odd, printing=csv is None
         )
         found.notes += odd.notes(len(rows))
         if csv is not None:
-            _write_csv(csv, rows, min(top, len(classifier.class_names)))
+            most = max(len(row["classes"]) for row in rows)
+            if threshold is None and top is not None:
+                most = min(top, len(classifier.class_names))
+            _write_csv(csv, rows, most)
             if str(csv) != "-":
                 out.text(f"written   {csv}: {len(rows):,} files")
         for note in found.notes:
@@ -75,6 +94,8 @@ def predict(
         out.result(
             {
                 "predictions": rows,
+                "multi_label": classifier.multi_label,
+                "threshold": threshold,
                 "notes": found.notes,
                 "unlike_training": odd.unlike_as_json(),
             }
@@ -82,6 +103,19 @@ def predict(
         failed = sum(row["error"] is not None for row in rows)
         if failed:
             raise DataError(f"{failed} of {len(rows)} files could not be read.")
+
+
+@dataclass(frozen=True)
+class Shown:
+    """Which classes of an image are printed.
+
+    Attributes:
+        top: how many at most; None for all.
+        threshold: from which probability on.
+    """
+
+    top: int | None
+    threshold: float
 
 
 def _require_csv(out: Output, file: Path | None) -> None:
@@ -202,7 +236,7 @@ def _predict(
     classifier: Classifier,
     files: Sequence[Path],
     problems: Sequence[Problem],
-    top: int,
+    shown: Shown,
     odd: OddFiles,
     *,
     printing: bool,
@@ -218,28 +252,38 @@ def _predict(
     def add(row: dict[str, Any]) -> None:
         rows.append(row)
         if printing:
-            out.text(_line(row, path_width, name_width))
+            out.text(_line(row, path_width, name_width, shown.threshold))
             if reader_is_gone():  # As in `zoo predict ... | head`.
                 raise typer.Exit(0)
 
     for problem in problems:
         add({"path": problem.file, "classes": [], "probabilities": [], "error": problem.message})
     with progress_bar(out.console()) as progress:
-        for prediction in predict_files(classifier, files, top, progress, odd):
+        for prediction in predict_files(
+            classifier, files, shown.top, progress, odd, shown.threshold
+        ):
             add(prediction.as_json())
     return rows
 
 
-def _line(row: dict[str, Any], path_width: int, name_width: int) -> str:
+def _line(row: dict[str, Any], path_width: int, name_width: int, threshold: float) -> str:
     path = quoted(row["path"]).ljust(path_width)
     if row["error"]:
         return f"{path}  {one_line(row['error'])}"
+    if not row["classes"]:
+        return f"{path}  no class from {threshold:g} on"
     pairs = zip(map(quoted, row["classes"]), row["probabilities"], strict=True)
     return "  ".join([path, *(f"{name.ljust(name_width)} {value:.4f}" for name, value in pairs)])
 
 
 def _write_csv(file: Path, rows: Sequence[dict[str, Any]], top: int) -> None:
-    """Write one row per file: path, class_1, probability_1, ..., error."""
+    """Write one row per file: path, class_1, probability_1, ..., error.
+
+    Args:
+        file: the CSV file; - for stdout.
+        rows: the predictions.
+        top: number of columns of classes: the most that a row has.
+    """
     import csv
     import sys
 

@@ -200,7 +200,7 @@ def _train_seeds(
         out.result({"seeds": rows})  # What is done is told, whatever comes.
     diverged = [row["seed"] for row in rows if row["status"] != "done"]
     for key, name in _summarized(rows):
-        values = [row[key] for row in rows if row["status"] == "done" and key in row]
+        values = [row[key] for row in rows if row["status"] == "done" and row.get(key) is not None]
         if len(values) > 1:
             mean, deviation = statistics.mean(values), statistics.stdev(values)
             out.result({key: mean, f"{key}_sd": deviation})
@@ -233,6 +233,8 @@ def _summarized(rows: Sequence[dict[str, Any]]) -> list[tuple[str, str]]:
     monitors = {str(row["monitor"]) for row in rows if row.get("monitor")}
     if monitors - {"val_accuracy", "val_loss"}:
         metrics.append(("balanced_accuracy", "test balanced accuracy"))
+        metrics.append(("mean_average_precision", "test mean average precision"))
+        metrics.append(("mean_average_precision", "test mean average precision"))
         metrics += [(key, key) for key in sorted(monitors - {"val_accuracy"})]
     return metrics
 

@@ -255,6 +255,7 @@ class _Folds:
         diverged = [row["fold"] for row in self.rows if row["status"] != "done"]
         monitor = next((str(row["monitor"]) for row in good), None)
         keys = [monitor, "val_accuracy", "val_loss", "accuracy", "balanced_accuracy"]
+        keys.append("mean_average_precision")
         measured: dict[str, list[float]] = {}
         for key in dict.fromkeys(key for key in keys if key is not None):
             values = [row[key] for row in good if row.get(key) is not None]
@@ -291,6 +292,7 @@ _NAMES = {
     "val_loss": "validation loss",
     "accuracy": "test accuracy",
     "balanced_accuracy": "test balanced accuracy",
+    "mean_average_precision": "test mean average precision",
 }
 
 

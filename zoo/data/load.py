@@ -15,7 +15,9 @@ from zoo.data import csv_source, digits, folder, tfds
 from zoo.data.images import ImageSpec
 from zoo.data.names import require_usable
 from zoo.data.splits import Splits
+from zoo.errors import Problem, RecipeError
 from zoo.progress import Progress, no_progress
+from zoo.recipe.combinations import needs_one_class
 from zoo.recipe.data_block import Data
 from zoo.recipe.schema import Recipe
 
@@ -41,6 +43,7 @@ def load(
     Raises:
         DataError: the data is missing or unusable, as are names of classes that no export holds;
             names all bad images at once.
+        RecipeError: the images have any number of classes, and `train.loss` needs one for each.
         EnvironmentFault: a package is not installed, or the cache cannot be written.
     """
     source = recipe.data.source
@@ -49,4 +52,20 @@ def load(
     )
     # An export would refuse them after the training; those of folders are checked earlier still.
     require_usable(splits.class_names, f"data.source.{source.word}")
+    require_fitting_loss(recipe, splits)
     return splits
+
+
+def require_fitting_loss(recipe: Recipe, splits: Splits) -> None:
+    """Refuses a loss that needs one class an image for images with any number of classes.
+
+    The other way round all is well: sigmoid takes one class an image, one against the rest.
+
+    Raises:
+        RecipeError: says what to write.
+    """
+    loss = recipe.train.loss.word
+    if not splits.multi_label or loss == "sigmoid":
+        return
+    message = needs_one_class(loss, recipe.data.source.word)
+    raise RecipeError([Problem(path="train.loss", message=message)])

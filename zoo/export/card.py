@@ -21,10 +21,14 @@ from zoo.data.images import ImageSpec
 from zoo.data.spec import ALPHA, DROP
 from zoo.export import litert
 from zoo.export.formats import DEFAULT_OPSET
+from zoo.export.limits import agreement
 from zoo.rundir import write_json, write_text
 
 TIME_FORMAT = "%Y-%m-%dT%H:%M:%SZ"
-RUN_KEYS = ("val_accuracy", "best_epoch", "epochs", "steps", "seconds", "device", "git_commit")
+RUN_KEYS = (
+    "val_accuracy", "val_mean_average_precision", "best_epoch", "epochs", "steps", "seconds",
+    "device", "git_commit",
+)  # fmt: skip
 
 
 def write(
@@ -63,6 +67,8 @@ def manifest(
         "version": int(artifact.folder.name),
         "format": artifact.format,
         "classes": trained.class_names,
+        "multi_label": trained.multi_label,
+        "activation": trained.activation,
         "image": asdict(ImageSpec.of(trained.recipe)),
         "image_ranges": info.get("image_ranges"),
         "signatures": list(parity["signatures"]),
@@ -128,7 +134,9 @@ def _test_metrics(trained: TrainedRun) -> dict[str, Any] | None:
     evaluation = trained.run.evaluation()
     if evaluation is None:
         return None
-    keys = ("accuracy", "top5_accuracy", "loss", "ece", "images", "test_evaluations")
+    keys = ["accuracy", "top5_accuracy", "loss", "ece", "images", "test_evaluations"]
+    if trained.multi_label:
+        keys += ["mean_average_precision", "f1", "micro_f1", "hamming_loss"]
     return {key: evaluation[key] for key in keys if key in evaluation}
 
 
@@ -143,8 +151,16 @@ def card(trained: TrainedRun, description: dict[str, Any]) -> str:
     parity = description["parity"]
     classes = [html.escape(name) for name in description["classes"]]
     size = f"{image['height']} x {image['width']} x {image['channels']}"
+    multi_label = description["multi_label"]
     measured = "not measured on a test split"
-    if test:
+    if test and multi_label:
+        measured = (
+            f"{test['mean_average_precision'] or 0.0:.4f} mean average precision on "
+            f"{test['images']:,} test images, F1 {test['f1']:.4f} (macro) and "
+            f"{test['micro_f1']:.4f} (micro) at 0.5, all classes right for {test['accuracy']:.4f} "
+            f"of the images, expected calibration error {test['ece']:.4f}"
+        )
+    elif test:
         # Evaluations of older versions lack it.
         mean_recall = test.get("balanced_accuracy")
         balanced = "" if mean_recall is None else f" {mean_recall:.4f} balanced accuracy,"
@@ -157,7 +173,8 @@ def card(trained: TrainedRun, description: dict[str, Any]) -> str:
     lines = [
         f"# {description['name']}, version {description['version']}",
         "",
-        f"An image classifier of {len(classes)} classes, made by {description['made']['by']} at "
+        f"An image classifier of {len(classes)} classes{_any_number(description)}, made by "
+        f"{description['made']['by']} at "
         f"{description['made']['at']}; format: {description['format']}{_kind(description)}.",
         "",
         "## Use",
@@ -167,11 +184,11 @@ def card(trained: TrainedRun, description: dict[str, Any]) -> str:
         "",
         "## Measured",
         f"- Test{', before quantizing' if quantized else ''}: {measured}.",
-        f"- Validation: {run.get('val_accuracy', float('nan')):.4f} accuracy at epoch "
+        f"- Validation: {_validation(description)} at epoch "
         f"{run.get('best_epoch')} of {run.get('epochs')}, whose weights these are.",
         f"- Parity with the trained model, in a fresh process: probabilities differ by at most "
         f"{parity['max_abs_diff']:.1e} on {parity['images']} validation images and odd sizes and "
-        f"kinds of file; the same first class for {parity['top1_agreement']:.2%}."
+        f"kinds of file; {agreement(parity)}."
         + ("" if same else " These images were others than those of the training."),
         *_quantized(description),
         "",
@@ -184,7 +201,10 @@ def card(trained: TrainedRun, description: dict[str, Any]) -> str:
         f"- Versions: {', '.join(f'{k} {v}' for k, v in description['versions'].items())}.",
         "",
         "## Limits",
-        "- It names one of its classes for any image, also for one that shows none of them.",
+        "- Each class is a question of its own, and an image may have none: take a class for there "
+        "from a probability of 0.5 on, or from a threshold that was measured for your use."
+        if multi_label
+        else "- It names one of its classes for any image, also for one that shows none of them.",
         *_never_predicted(trained.info.get("never_predicted") or ()),
         "- Its probabilities are as well calibrated as the error above says, on images like those "
         "it was trained on, and on no others.",
@@ -192,6 +212,19 @@ def card(trained: TrainedRun, description: dict[str, Any]) -> str:
         "",
     ]
     return "\n".join(lines)
+
+
+def _any_number(description: dict[str, Any]) -> str:
+    return ", of which an image may have any number" if description["multi_label"] else ""
+
+
+def _validation(description: dict[str, Any]) -> str:
+    """What the model reached on validation images."""
+    run = description["run"]
+    key = "val_mean_average_precision" if description["multi_label"] else "val_accuracy"
+    value = run.get(key)
+    name = key.removeprefix("val_").replace("_", " ")
+    return f"{float('nan') if value is None else value:.4f} {name}"
 
 
 def _undecodable(description: dict[str, Any]) -> list[str]:
@@ -265,7 +298,8 @@ def _use(description: dict[str, Any]) -> list[str]:
             "- `serving_default`: `image_bytes` (batch,): JPEG, PNG, GIF, BMP or WebP files.",
             *_undecodable(description),
             f"- `serve_uint8`, `serve_float`: `images` {shape}, {colours}, values 0 to 255.",
-            "- Out: `classes` and `probabilities`, the likeliest first; `logits`.",
+            "- Out: `classes` and `probabilities`, the likeliest first; `logits`, whose "
+            f"{description['activation']} the probabilities are.",
             "",
             "```sh",
             """(printf '{"instances": [{"b64": "'; base64 -w0 image.jpg; printf '"}]}') |""",

@@ -57,14 +57,18 @@ def saved_model(trained: TrainedRun, folder: Path) -> None:
     or WebP. `serve_uint8` and `serve_float` take images (batch, height, width, channels) with
     values 0 to 255. All return `classes` (batch, k), string, and `probabilities` (batch, k), the
     likeliest first, k = min(5, classes), and `logits` (batch, classes) in the order of labels.txt.
+    For images with any number of classes k is the number of classes.
     """
     model, classes = trained.model, tf.constant(trained.class_names)
     spec = ImageSpec.of(trained.recipe)
-    top = min(TOP_CLASSES, len(trained.class_names))
+    top = len(trained.class_names)
+    if not trained.multi_label:
+        top = min(TOP_CLASSES, top)
+    activation = litert.ACTIVATIONS[trained.activation]
 
     def from_pixels(images: Any) -> dict[str, Any]:
         logits = tf.cast(model(tf.cast(images, tf.float32), training=False), tf.float32)
-        probabilities, order = tf.math.top_k(tf.nn.softmax(logits), top)
+        probabilities, order = tf.math.top_k(activation(logits), top)
         return {
             "classes": tf.gather(classes, order),
             "probabilities": probabilities,
@@ -108,8 +112,8 @@ def keras_file(trained: TrainedRun, folder: Path) -> None:
     The archive also holds the class names as labels.txt, which Keras ignores.
     """
     logits = keras_only(trained.model)
-    softmax = keras.layers.Activation("softmax", name="probabilities", dtype="float32")
-    model = keras.Model(logits.inputs[0], softmax(logits.outputs[0]), name=logits.name)
+    activation = keras.layers.Activation(trained.activation, name="probabilities", dtype="float32")
+    model = keras.Model(logits.inputs[0], activation(logits.outputs[0]), name=logits.name)
     file = Artifact(folder, "keras").model_file
     model.save(file)
     with zipfile.ZipFile(file, "a") as archive:
@@ -119,8 +123,9 @@ def keras_file(trained: TrainedRun, folder: Path) -> None:
 def onnx(trained: TrainedRun, folder: Path, opset: int = DEFAULT_OPSET) -> None:
     """Writes an ONNX file: `images`, float32, to `probabilities` and `logits`.
 
-    Its metadata `class_names` is a JSON list, and `image` a JSON object that says what `images`
-    takes: layout, order of the channels and range of values.
+    Its metadata `class_names` is a JSON list, `image` a JSON object that says what `images` takes:
+    layout, order of the channels and range of values; `multi_label` says whether an image has any
+    number of classes.
 
     Args:
         trained: the run.
@@ -131,11 +136,12 @@ def onnx(trained: TrainedRun, folder: Path, opset: int = DEFAULT_OPSET) -> None:
     import tf2onnx
 
     model = keras_only(trained.model, full_precision=True)
+    activation = litert.ACTIVATIONS[trained.activation]
 
     def function(images: Any) -> dict[str, Any]:
         logits = tf.cast(model(images, training=False), tf.float32)
         return {
-            "probabilities": tf.identity(tf.nn.softmax(logits), name="probabilities"),
+            "probabilities": tf.identity(activation(logits), name="probabilities"),
             "logits": tf.identity(logits, name="logits"),
         }
 
@@ -153,7 +159,12 @@ def onnx(trained: TrainedRun, folder: Path, opset: int = DEFAULT_OPSET) -> None:
         "channels": "RGB" if shape[-1] == 3 else "grey",
         "values": [0, 255],
     }
-    for key, value in (("class_names", trained.class_names), ("image", image)):
+    metadata = {
+        "class_names": trained.class_names,
+        "image": image,
+        "multi_label": trained.multi_label,
+    }
+    for key, value in metadata.items():
         entry = converted.metadata_props.add()
         entry.key, entry.value = key, json.dumps(value)
     converted.producer_name = "zoo"

@@ -26,8 +26,9 @@ class Limits:
         tolerance: of the largest difference of a probability, between export and run, and between
             two answers of the export to the same images.
         mean_diff: of the mean, over images, of an image's largest difference.
-        disagreement: of the fraction of images with another most probable class.
-        warning: fraction of such images above which the export passes with a warning.
+        disagreement: of the fraction of images with another most probable class; for images with
+            any number of classes, of answers that differ from 0.5 on.
+        warning: such a fraction above which the export passes with a warning.
     """
 
     tolerance: float
@@ -54,10 +55,7 @@ class Limits:
                 f"{self.mean_diff:g}"
             )
         if _disagrees(parity, self.disagreement):
-            clauses.append(
-                f"another class comes first for {1 - parity['top1_agreement']:.2%} of "
-                f"{parity['images']} images. Expected at most {self.disagreement:.0%}"
-            )
+            clauses.append(f"{disagreement(parity)}. Expected at most {self.disagreement:.0%}")
         return clauses
 
     def doubtful(self, parity: dict[str, Any]) -> bool:
@@ -65,9 +63,34 @@ class Limits:
         return _disagrees(parity, self.warning)
 
 
+def agreement(parity: dict[str, Any]) -> str:
+    """Says how often an export and its run give the same answer.
+
+    Args:
+        parity: see `zoo.export.parity.compare`.
+    """
+    if "label_agreement" in parity:
+        return f"the same yes or no for {parity['label_agreement']:.2%}"
+    return f"the same class for {parity['top1_agreement']:.2%}"
+
+
+def disagreement(parity: dict[str, Any]) -> str:
+    """Says how often an export and its run answer differently.
+
+    Args:
+        parity: see `zoo.export.parity.compare`.
+    """
+    if "label_agreement" in parity:
+        share = 1 - parity["label_agreement"]
+        return f"{share:.2%} of the answers of yes or no differ on {parity['images']} images"
+    share = 1 - parity["top1_agreement"]
+    return f"another class comes first for {share:.2%} of {parity['images']} images"
+
+
 def _disagrees(parity: dict[str, Any], fraction: float) -> bool:
     images = parity["images"]
-    others = round((1 - parity["top1_agreement"]) * images)
+    agreement = parity.get("label_agreement", parity["top1_agreement"])
+    others = round((1 - agreement) * images)
     return bool(others > max(FEW_IMAGES, fraction * images))
 
 

@@ -28,6 +28,7 @@ from zoo.export.probes import spread_indices
 
 CALIBRATION_IMAGES = 256  # Training images that give the ranges of int8 values.
 SIGNATURE = "serving_default"
+ACTIVATIONS = {"softmax": tf.nn.softmax, "sigmoid": tf.nn.sigmoid}
 
 
 def write(
@@ -44,11 +45,13 @@ def write(
         train: training images, of which `int8` takes some to measure the ranges of values.
     """
     model = keras_only(trained.model, full_precision=True)
+    activation = ACTIVATIONS[trained.activation]
     height, width, channels = ImageSpec.of(trained.recipe).shape
 
     def function(images: Any) -> dict[str, Any]:
         pixels = images if channels == 3 else _luma(images, quantize != "int8")
-        return {"probabilities": tf.nn.softmax(tf.cast(model(pixels, training=False), tf.float32))}
+        logits = tf.cast(model(pixels, training=False), tf.float32)
+        return {"probabilities": activation(logits)}
 
     signature = [tf.TensorSpec((None, height, width, 3), tf.float32, name="images")]
     archive = keras.export.ExportArchive()
@@ -66,7 +69,9 @@ def write(
             _set_int8(converter, train)
         content = _convert(converter)
     name, classes = trained.recipe.name, trained.class_names
-    complete = tflite_metadata.attach(content, name, classes, (height, width))
+    complete = tflite_metadata.attach(
+        content, name, classes, (height, width), sum_is_1=trained.activation == "softmax"
+    )
     Artifact(folder, "litert").model_file.write_bytes(complete)
 
 

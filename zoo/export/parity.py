@@ -15,7 +15,7 @@ import numpy as np
 
 from zoo.artifact import readers
 from zoo.artifact.layout import Artifact
-from zoo.artifact.trained_run import TrainedRun, softmax
+from zoo.artifact.trained_run import TrainedRun
 from zoo.data.images import ImageSpec, as_png
 from zoo.data.spec import ALPHA
 from zoo.data.splits import Split, Splits
@@ -25,6 +25,8 @@ from zoo.export.formats import FORMATS
 from zoo.export.limits import limits
 from zoo.export.probes import Probes, make_probes, validation_indices
 from zoo.files.storage import code_in
+from zoo.labels import is_multi_label
+from zoo.multi_label_metrics import THRESHOLD
 from zoo.text.shortened import process_ending
 
 
@@ -51,6 +53,8 @@ def compare(
         - max_repeat_diff: largest difference between two answers of the export to the same images.
         - mean_diff: mean over images of an image's largest difference.
         - top1_agreement: fraction of images with the same most probable class, from 0 to 1.
+        - label_agreement: for images with any number of classes only: fraction of equal answers
+          from a probability of 0.5 on, all classes of all images counted.
         - images: number of validation images compared.
         - data_fingerprint: fingerprint of the data.
         - substituted: with encoded images only: number of files that training reads and a graph
@@ -60,7 +64,7 @@ def compare(
         - passed: whether the labels agree and no limit is exceeded (`zoo.export.limits`).
         - exceeded: the limits that are exceeded, as text; only where there are any.
         - accuracy: of quantized exports only: `run` and `export`, the fractions of the images
-          whose most probable class is right.
+          whose most probable class is right; for images with any number of classes, all classes.
         - doubtful: of those, whether so many images disagree that a warning is due.
         - signatures: by name, the first four values and `images` for each signature; for encoded
           images also `cases`, the largest difference for each unusual size and kind of image.
@@ -75,7 +79,7 @@ def compare(
     probes = make_probes(data.validation, ImageSpec.of(trained.recipe))
     substituted = _substitute_undecodable(probes, trained.spec) if takes_files else 0
     expected = _predict(trained, np.concatenate([probes.pixels, probes.variant_pixels]))
-    answers = _answers(artifact, probes, work)
+    answers = _answers(artifact, probes, work, trained.activation)
     signatures = _compare_signatures(answers, format.signatures, expected, probes, trained)
     allowed = limits(format.full_precision, trained.recipe.train.dtype_policy, quantize)
     same_labels = answers["labels"].tolist() == trained.class_names
@@ -83,6 +87,7 @@ def compare(
     parity = {
         **{key: max(values[key] for values in signatures.values()) for key in keys},
         "top1_agreement": min(values["top1_agreement"] for values in signatures.values()),
+        **_label_agreement(signatures),
         "images": len(probes.pixels),
         "data_fingerprint": data.fingerprint,
         **({"substituted": substituted} if takes_files else {}),
@@ -99,6 +104,14 @@ def compare(
     return {**parity, "passed": same_labels and not exceeded, "signatures": signatures}
 
 
+def _label_agreement(signatures: dict[str, Any]) -> dict[str, float]:
+    """The least agreement of labels over the signatures, where it was measured."""
+    measured = [
+        values["label_agreement"] for values in signatures.values() if "label_agreement" in values
+    ]
+    return {"label_agreement": min(measured)} if measured else {}
+
+
 def _compare_signatures(
     answers: dict[str, np.ndarray],
     kinds: dict[str, str],
@@ -111,6 +124,9 @@ def _compare_signatures(
     for name, kind in kinds.items():
         wanted = expected if kind == "files" else expected[: len(probes.pixels)]
         signatures[name] = _compare_signature(answers, name, wanted, trained.class_names)
+        if trained.multi_label:
+            same = (answers[f"{name}/probabilities"] >= THRESHOLD) == (wanted >= THRESHOLD)
+            signatures[name]["label_agreement"] = float(same.mean())
         if kind == "files":
             probabilities = answers[f"{name}/probabilities"]
             signatures[name]["cases"] = _variant_differences(probabilities, expected, probes)
@@ -144,7 +160,7 @@ def _predict(trained: TrainedRun, images: np.ndarray) -> np.ndarray:
     logits = trained.model.predict(images, batch_size=64, verbose=0)
     if not np.isfinite(logits).all():
         raise ParityError("the model answers NaN or infinity to images of the run's data.")
-    return softmax(logits)
+    return trained.as_probabilities(logits)
 
 
 def _compare_signature(
@@ -188,6 +204,11 @@ def _variant_differences(
 def _accuracies(split: Split, **probabilities: np.ndarray) -> dict[str, float]:
     """Accuracy, by name, of probabilities of the validation images that are compared."""
     right = split.labels[validation_indices(split)]
+    if is_multi_label(right):
+        return {
+            name: float(np.mean(((values[: len(right)] >= THRESHOLD) == right).all(axis=1)))
+            for name, values in probabilities.items()
+        }
     return {
         name: float(np.mean(values[: len(right)].argmax(axis=1) == right))
         for name, values in probabilities.items()
@@ -206,7 +227,9 @@ def _image_differences(a: np.ndarray, b: np.ndarray) -> np.ndarray:
     return np.asarray(differences.max(axis=tuple(range(1, differences.ndim))))
 
 
-def _answers(artifact: Artifact, probes: Probes, work: Path) -> dict[str, np.ndarray]:
+def _answers(
+    artifact: Artifact, probes: Probes, work: Path, activation: str = "softmax"
+) -> dict[str, np.ndarray]:
     """Runs the export in a process that cannot import zoo; see `zoo.artifact.readers`."""
     np.save(work / "pixels.npy", probes.pixels)
     (work / "files").mkdir()
@@ -218,6 +241,7 @@ def _answers(artifact: Artifact, probes: Probes, work: Path) -> dict[str, np.nda
     # Relative: the folders above may have names that a runtime takes for patterns, or cannot hold.
     path = os.path.relpath(model.absolute(), work.absolute())
     command = [sys.executable, "readers.py", artifact.format, path, "."]
+    command += [activation] if activation != "softmax" else []
     process = subprocess.run(command, capture_output=True, text=True, cwd=work)
     if process.returncode:
         code = code_in(process.stderr)

@@ -34,7 +34,9 @@ RGB, TENSOR_AXIS_LABELS = np.int8(1), np.int8(2)
 Table = dict[int, Any]  # A table's values by the number of their field in the schema.
 
 
-def attach(content: bytes, name: str, classes: list[str], size: tuple[int, int]) -> bytes:
+def attach(
+    content: bytes, name: str, classes: list[str], size: tuple[int, int], *, sum_is_1: bool = True
+) -> bytes:
     """Adds metadata and the class names to an image classifier.
 
     Args:
@@ -43,6 +45,7 @@ def attach(content: bytes, name: str, classes: list[str], size: tuple[int, int])
         name: the model's name.
         classes: class names in the order of the probabilities.
         size: height and width of the images.
+        sum_is_1: whether the probabilities of an image add up to 1; else each is by itself.
 
     Returns:
         The same model with metadata, with tensors named `images` and `probabilities`, and with
@@ -55,7 +58,7 @@ def attach(content: bytes, name: str, classes: list[str], size: tuple[int, int])
         subgraph.tensors[index].name = tensor_name
     entry, buffer = schema.MetadataT(), schema.BufferT()
     entry.name, entry.buffer = BUFFER, len(model.buffers)
-    buffer.data = np.frombuffer(_pack(_classifier(name, size)), np.uint8)
+    buffer.data = np.frombuffer(_pack(_classifier(name, size, sum_is_1)), np.uint8)
     model.buffers.append(buffer)
     model.metadata = [*(model.metadata or ()), entry]
     builder = _AlignedBuilder()
@@ -63,7 +66,7 @@ def attach(content: bytes, name: str, classes: list[str], size: tuple[int, int])
     return bytes(builder.Output()) + _archive(classes)
 
 
-def _classifier(name: str, size: tuple[int, int]) -> Table:
+def _classifier(name: str, size: tuple[int, int], sum_is_1: bool) -> Table:
     """ModelMetadata of an image classifier."""
     height, width = size
     images = {
@@ -76,7 +79,7 @@ def _classifier(name: str, size: tuple[int, int]) -> Table:
     }
     probabilities = {
         0: "probabilities",
-        1: "Probabilities of the classes; their sum is 1.",
+        1: f"Probabilities of the classes; {'their sum is 1' if sum_is_1 else 'each by itself'}.",
         3: {0: FEATURE_PROPERTIES, 1: {}},
         5: {0: _floats(1), 1: _floats(0)},
         6: [{0: LABELS, 1: "Class names, one a line.", 2: TENSOR_AXIS_LABELS}],

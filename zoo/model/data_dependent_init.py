@@ -12,6 +12,7 @@ import numpy as np
 
 from zoo import backend, losses, seeds
 from zoo.data.splits import Split
+from zoo.labels import class_counts, is_multi_label
 from zoo.model import backbone_weights, introspect
 from zoo.plan import Layer, Plan, plan
 from zoo.plan.backbones import PREFIX
@@ -119,10 +120,17 @@ def whitening(images: np.ndarray, kernel_size: tuple[int, int], epsilon: float) 
 def _class_priors(model: keras.Model, recipe: Recipe, train: Split) -> None:
     """Sets the head's bias to ln of each class's share; a class without images counts as one.
 
+    With sigmoid it is ln of the share over that of the other images.
+
     With class weights the shares are those of the weight: they are what the loss takes for the
     answer that ignores the image. With `class_weight: balanced` all are equal.
     """
     classes = model.output_shape[-1]
+    if recipe.train.loss.word == "sigmoid":
+        weights = losses.class_weights(recipe.train.class_weight, train.labels, classes)
+        priors = sigmoid_priors(np.asarray(train.labels), weights, classes)
+        model.get_layer("logits").bias.assign(priors / recipe.model.head.scale)
+        return
     counts = np.maximum(np.bincount(train.labels, minlength=classes), 1)
     weights = losses.class_weights(recipe.train.class_weight, train.labels, classes)
     if weights is not None:
@@ -130,6 +138,26 @@ def _class_priors(model: keras.Model, recipe: Recipe, train: Split) -> None:
         counts = np.maximum(counts * weights, 1e-3)
     priors = np.log(counts / (counts.sum() if weights is not None else len(train.labels)))
     model.get_layer(HEAD).bias.assign(priors / recipe.model.head.scale)
+
+
+def sigmoid_priors(labels: np.ndarray, weights: np.ndarray | None, classes: int) -> np.ndarray:
+    """ln(yes / no) of each class, float64 (classes,), counting at least one image of each.
+
+    With weights of classes it counts their weight, but at least a thousandth of an image. Source:
+    Lin et al. 2017, "Focal loss for dense object detection", section 3.3.
+
+    Args:
+        labels: of the training images, in either form of `zoo.labels`.
+        weights: as `zoo.losses.class_weights` returns them.
+        classes: number of classes.
+    """
+    counts = class_counts(labels, classes)
+    yes, no = np.maximum(counts, 1.0), np.maximum(len(labels) - counts, 1.0)
+    if weights is not None:
+        yes = np.maximum(yes * weights, 1e-3)
+        if not is_multi_label(labels):
+            no = np.maximum((counts * weights).sum() - counts * weights, 1e-3)
+    return np.asarray(np.log(yes / no), np.float64)
 
 
 def _lsuv(model: keras.Model, layers: list[Layer], recipe: Recipe, train: Split) -> list[str]:

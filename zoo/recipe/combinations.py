@@ -49,6 +49,7 @@ def combinations(recipe: Recipe) -> Iterator[tuple[KeyPath, str]]:
     yield from _initializers(recipe)
     yield from _class_priors(recipe)
     yield from _backbone(recipe)
+    yield from _many_labels(recipe)
 
 
 def _backbone(recipe: Recipe) -> Iterator[tuple[KeyPath, str]]:
@@ -61,6 +62,26 @@ def _backbone(recipe: Recipe) -> Iterator[tuple[KeyPath, str]]:
             "a backbone scales images by itself, as its weights want them. Expected none, or no "
             f"such key. Received {data.preprocess}.",
         )
+
+
+def _many_labels(recipe: Recipe) -> Iterator[tuple[KeyPath, str]]:
+    """A loss that needs one class an image, for a source that gives any number of them."""
+    source, loss = recipe.data.source, recipe.train.loss.word
+    if loss != "sigmoid" and getattr(source.options, "has_many_labels", False):
+        yield ("train", "loss"), needs_one_class(loss, source.word)
+
+
+def needs_one_class(loss: str, source: str) -> str:
+    """Says that a loss does not fit images with any number of classes, and what does.
+
+    Args:
+        loss: word of `train.loss`.
+        source: word of `data.source`.
+    """
+    return (
+        f"{loss} needs one class an image, and the images of data.source.{source} have any number "
+        f"of classes. Expected train.loss: sigmoid. Received {loss}."
+    )
 
 
 def _orders(recipe: Recipe) -> Iterator[tuple[KeyPath, str]]:
@@ -131,8 +152,9 @@ def _class_priors(recipe: Recipe) -> Iterator[tuple[KeyPath, str]]:
         return
     if not head.use_bias:
         yield path, "class_priors needs a bias: drop use_bias: false, or this."
-    if recipe.train.loss.word != "softmax":
-        yield path, f"class_priors are for loss: softmax. Received loss: {recipe.train.loss.word}."
+    if recipe.train.loss.word not in ("softmax", "sigmoid"):
+        loss = recipe.train.loss.word
+        yield path, f"class_priors are for loss: softmax or sigmoid. Received loss: {loss}."
 
 
 def _repeats(stack: tuple[Stage, ...], path: KeyPath, most: int) -> Iterator[tuple[KeyPath, str]]:

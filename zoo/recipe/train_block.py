@@ -104,8 +104,11 @@ class Train(Model):
         "auto",
         description="Metric that selects the best epoch; val_loss breaks ties, and val_accuracy "
         "those of val_loss. val_balanced_accuracy, val_f1, val_recall and val_auc weigh classes "
-        "alike. auto: val_balanced_accuracy with class weights, or if the largest class has more "
-        "than 9 times the training images of the smallest; else val_accuracy.",
+        "alike. val_mean_average_precision and val_micro_f1 are for images with any number of "
+        "classes, val_balanced_accuracy for one class an image. auto: val_mean_average_precision "
+        "for images with any number of classes; val_balanced_accuracy with class weights, or if "
+        "the largest class has more than 9 times the training images of the smallest; else "
+        "val_accuracy.",
     )
     early_stopping: EarlyStopping | None = Field(
         None, description="Stop when the monitored metric has stopped improving, or none."

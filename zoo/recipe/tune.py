@@ -172,6 +172,12 @@ class Tune(Model):
                 )
         return self
 
+    @property
+    def searches_class_weights(self) -> bool:
+        """Whether trials differ in the weights of their classes."""
+        path = "train.class_weight"
+        return any(key == path or key.startswith(f"{path}.") for key in self.space)
+
 
 # Ranges of weight decay by optimizer. Decoupled decay is multiplied by the learning rate, which is
 # about a thousandth for all but these two, so there it must be large.

@@ -117,6 +117,7 @@ class RunInfo(Stored):
     data: DataInfo | None = None
     class_names: Annotated[list[str], Field(min_length=1)] | None = None
     class_names_sha256: str | None = None  # Runs of older versions lack it.
+    multi_label: bool = False  # Runs of older versions have one class an image.
     normalisation: NormalisationInfo | None = None
     value_range: Pair | None = None
     image_ranges: ImageRangesInfo | None = None
@@ -133,6 +134,8 @@ class RunInfo(Stored):
     val_f1: Fraction | None = None
     val_recall: Fraction | None = None
     val_auc: Fraction | None = None
+    val_mean_average_precision: Fraction | None = None
+    val_micro_f1: Fraction | None = None
     never_predicted: list[str] | None = None
     parameters: Count | None = None
     seconds: Seconds | None = None
@@ -192,6 +195,8 @@ class EpochRow(Stored):
     val_f1: float | None = None
     val_recall: float | None = None
     val_auc: float | None = None
+    val_mean_average_precision: float | None = None
+    val_micro_f1: float | None = None
     learning_rate: float | None = None
     seconds: Seconds | None = None
 
@@ -202,7 +207,7 @@ class Evaluation(Stored):
     split: str
     images: Count
     accuracy: Fraction
-    top5_accuracy: Fraction
+    top5_accuracy: Fraction | None
     loss: float | None
     ece: Fraction
     test_evaluations: Count

@@ -55,6 +55,7 @@ class SearchData(Stored):
     train: Count
     validation: Count
     balanced_images: Annotated[float, Field(ge=1)] | None = None
+    multi_label: bool = False
 
 
 class AddedTrials(Stored):

@@ -165,6 +165,7 @@ class App:
                 "signatures": list(newest.signatures),
                 "labels": newest.labels,
                 "image": newest.image,
+                "multi_label": newest.multi_label,
             }
             models.append(entry)
         return Answer(protocol.dump({"models": models}))

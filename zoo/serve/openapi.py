@@ -58,8 +58,13 @@ _MODEL: Schema = {
         "signatures": {"type": "array", "items": {"type": "string"}},
         "labels": {"type": ["array", "null"], "items": {"type": "string"}},
         "image": {"type": ["object", "null"]},
+        "multi_label": {
+            "type": "boolean",
+            "description": "Whether an image has any number of classes: each probability is by "
+            "itself, and all classes are answered.",
+        },
     },
-    "required": ["name", "version", "signatures", "labels", "image"],
+    "required": ["name", "version", "signatures", "labels", "image", "multi_label"],
 }
 
 

@@ -80,7 +80,10 @@ class Servable:
         self.runners = {key: self._runner(signature) for key, signature in self.signatures.items()}
         self.metadata = _metadata(graph, name, version)
         self.labels = _labels(folder)
-        self.image = _image(folder)
+        manifest = _manifest(folder)
+        image = manifest.get("image")
+        self.image = image if isinstance(image, dict) else None
+        self.multi_label = manifest.get("multi_label") is True
 
     def __str__(self) -> str:
         return f"{self.name} version {self.version}"
@@ -298,11 +301,11 @@ def _labels(folder: Path) -> list[str] | None:
     return text.removesuffix("\n").split("\n") if text else []
 
 
-def _image(folder: Path) -> dict[str, Any] | None:
-    """`image` of the export's manifest, if there is one."""
+def _manifest(folder: Path) -> dict[str, Any]:
+    """The export's manifest; empty if there is none."""
     try:
         text = Artifact(folder, "saved_model").manifest_file.read_text(encoding="utf-8")
-        image = json.loads(text).get("image")
-    except (OSError, ValueError, AttributeError, RecursionError):
-        return None
-    return image if isinstance(image, dict) else None
+        manifest = json.loads(text)
+    except (OSError, ValueError, RecursionError):
+        return {}
+    return manifest if isinstance(manifest, dict) else {}

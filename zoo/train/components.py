@@ -50,7 +50,12 @@ def training_batches(recipe: Recipe, data: Splits) -> Batches:
 
 
 def compiled(
-    recipe: Recipe, planned: Plan, scaling: Normalisation, steps_per_epoch: int, epochs: int = 0
+    recipe: Recipe,
+    planned: Plan,
+    scaling: Normalisation,
+    steps_per_epoch: int,
+    epochs: int = 0,
+    multi_label: bool = False,
 ) -> keras.Model:
     """A recipe's model with its optimizer, loss and metrics.
 
@@ -62,6 +67,7 @@ def compiled(
         scaling: normalisation of the images.
         steps_per_epoch: steps of an epoch, which schedules are laid over.
         epochs: epochs made, after which layers may have been unfrozen.
+        multi_label: whether images have any number of classes.
 
     Raises:
         RecipeError: an epoch has too few steps to accumulate gradients over.
@@ -72,7 +78,7 @@ def compiled(
     model.compile(
         optimizer=optimizer(recipe, planned, steps_per_epoch, model, epochs),
         loss=losses.make_loss(config.loss, "float64" if config.dtype_policy == "float64" else None),
-        metrics=[losses.Accuracy()],
+        metrics=[losses.make_accuracy(multi_label)],
         jit_compile=_jit(recipe),
     )
     return model

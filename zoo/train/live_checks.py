@@ -21,13 +21,16 @@ from zoo.check.judge.finding import finding
 from zoo.check.judge.overfit import smoothing_floor
 from zoo.check.judge.reconcile import reconcile
 from zoo.data.splits import Splits, Subset
+from zoo.entropy import constant_loss
 from zoo.errors import StorageFault
+from zoo.labels import class_counts
 from zoo.model import introspect
 from zoo.plan import Layer, graph
 from zoo.recipe import Recipe
 from zoo.recipe.words import MIXING
 from zoo.rundir import Run
 from zoo.train import components
+from zoo.train.class_weights import weighted_shares
 from zoo.train.dead_units import DeadUnitCounter
 from zoo.train.observers import Observer, StepCounter
 from zoo.train.update_ratio import UpdateRatios
@@ -195,12 +198,14 @@ class LiveChecks(Observer):
         """C17: the loss stays at that of uniform predictions, and answers are guesses."""
         if self.counter.step < max(PLATEAU_SHARE * self.counter.steps, PLATEAU_STEPS):
             return
-        counts = np.bincount(np.asarray(self.data.train.labels))
-        chance = guessing_bound(float(counts.max() / counts.sum()), len(self.data.train))
+        labels, classes = np.asarray(self.data.train.labels), len(self.data.class_names)
+        share = float(weighted_shares(None, labels, classes).max())
+        chance = guessing_bound(share, len(labels))
         accuracy = logs["accuracy"]
-        if self.batches.class_weights is not None:
+        if self.batches.class_weights is not None and not self.data.multi_label:
             # What a weighted loss teaches may be wrong more often, but not about some class alone.
-            counts_of_validation = np.bincount(np.asarray(self.data.validation.labels)).tolist()
+            validation_labels = np.asarray(self.data.validation.labels)
+            counts_of_validation = class_counts(validation_labels, classes).tolist()
             chance = balanced_guessing_bound(counts_of_validation)
             accuracy = logs.get("val_balanced_accuracy", accuracy)
         self._note(
@@ -208,22 +213,17 @@ class LiveChecks(Observer):
                 curves.LossPlateau(
                     loss=logs["loss"],
                     accuracy=accuracy,
-                    guessing_loss=self._guessing_loss(counts),
+                    guessing_loss=self._guessing_loss(labels),
                     chance=chance,
                 )
             )
         )
 
-    def _guessing_loss(self, counts: np.ndarray) -> float:
-        """The least loss of one answer for every image: for softmax, an entropy of shares."""
-        if self.recipe.train.loss.word != "softmax":
-            return self.uniform_loss
-        shares = counts / counts.sum()
-        if self.batches.class_weights is not None:
-            shares = shares * self.batches.class_weights[: len(counts)]
-        shares = shares[shares > 0]
-        entropy = float(-(shares * np.log(shares / shares.sum())).sum())
-        return min(self.uniform_loss, entropy)
+    def _guessing_loss(self, labels: np.ndarray) -> float:
+        """The least loss of one answer for every image."""
+        loss, weights = self.recipe.train.loss, self.batches.class_weights
+        constant = constant_loss(loss, labels, weights, len(self.data.class_names))
+        return min(self.uniform_loss, constant)
 
     def _update_ratios(self) -> updates.UpdateRatio:
         normed, tuned = (
@@ -278,8 +278,12 @@ class LiveChecks(Observer):
         """C18: the shape of the loss curve."""
         if any(step.word in MIXING for step in self.recipe.data.augment) or not self.losses:
             return  # Mixed labels keep the loss up, by how much nobody knows.
-        smoothing = getattr(self.recipe.train.loss.options, "label_smoothing", 0.0)
-        floor = smoothing_floor(len(self.data.class_names), smoothing)
+        loss = self.recipe.train.loss
+        smoothing = getattr(loss.options, "label_smoothing", 0.0)
+        if getattr(loss.options, "gamma", 0.0):
+            smoothing = 0.0  # The focal loss has another floor.
+        answers = 2 if loss.word == "sigmoid" else len(self.data.class_names)
+        floor = smoothing_floor(answers, smoothing)
         self._note(
             curves.judge_curve_shape(
                 curves.CurveShape(

@@ -71,6 +71,7 @@ def at_start(
             "streamed": data.train.streamed,
             "notes": list(data.notes),
         },
+        "multi_label": data.multi_label,
         "class_names": list(data.class_names),
         "class_names_sha256": names_digest(data.class_names),
         "normalisation": scaling.as_json(),

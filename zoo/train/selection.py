@@ -9,8 +9,9 @@ import numpy as np
 from zoo.class_metrics import say_never_predicted
 from zoo.data.splits import Split
 from zoo.errors import Problem, RecipeError
+from zoo.labels import class_counts, is_multi_label
 from zoo.recipe import Recipe
-from zoo.recipe.monitors import weighs_classes_alike
+from zoo.recipe.monitors import MULTI_LABEL_ONLY, SINGLE_LABEL_ONLY, weighs_classes_alike
 from zoo.recipe.schedules import monitors
 
 # Largest class over smallest from which a split is strongly unbalanced. Fernandez et al. 2008 ("A
@@ -26,11 +27,11 @@ def imbalance(labels: np.ndarray) -> float:
     """Images of the largest class over those of the smallest that has any.
 
     Args:
-        labels: int (images,), with at least one image.
+        labels: in either form of `zoo.labels`, with at least one image.
     """
-    counts = np.bincount(np.asarray(labels))
+    counts = class_counts(np.asarray(labels), 0)
     counts = counts[counts > 0]
-    return float(counts.max() / counts.min())
+    return float(counts.max() / counts.min()) if len(counts) else 1.0
 
 
 def choose_monitor(recipe: Recipe, train: Split) -> tuple[str, str | None]:
@@ -47,6 +48,8 @@ def choose_monitor(recipe: Recipe, train: Split) -> tuple[str, str | None]:
     monitor = recipe.train.monitor
     if monitor != "auto":
         return monitor, None
+    if is_multi_label(train.labels):
+        return "val_mean_average_precision", "images have any number of classes"
     if recipe.train.class_weight is not None:
         return "val_balanced_accuracy", "train.class_weight is set"
     ratio = imbalance(train.labels)
@@ -64,9 +67,15 @@ def require_defined(recipe: Recipe, validation: Split) -> None:
         validation: the validation split.
 
     Raises:
-        RecipeError: a monitor is `val_auc`, and all validation images are of one class.
+        RecipeError: a monitor is for images with one class each, or for images with any number
+            of classes, and the images have the other kind; or it is `val_auc`, and all validation
+            images are of one class, or have the same classes; or no validation image has a class.
     """
-    if len(np.unique(validation.labels)) > 1:
+    _require_kind(recipe, is_multi_label(validation.labels))
+    if is_multi_label(validation.labels) and not np.any(validation.labels):
+        message = "no validation image has any class, so that nothing can be measured on them."
+        raise RecipeError([Problem(path="data.source", message=message)])
+    if len(np.unique(validation.labels, axis=0)) > 1:
         return
     problems = [
         Problem(
@@ -76,6 +85,26 @@ def require_defined(recipe: Recipe, validation: Split) -> None:
         )
         for path, monitor in monitors(recipe.train).items()
         if monitor == "val_auc"
+    ]
+    if problems:
+        raise RecipeError(problems)
+
+
+def _require_kind(recipe: Recipe, multi_label: bool) -> None:
+    """Refuses monitors that are not defined for this kind of labels."""
+    images, wrong, advice = (
+        ("have any number of classes", SINGLE_LABEL_ONLY, "val_mean_average_precision or val_f1")
+        if multi_label
+        else ("have one class each", MULTI_LABEL_ONLY, "val_balanced_accuracy or val_f1")
+    )
+    problems = [
+        Problem(
+            path=path,
+            message=f"{monitor}: undefined, as the images {images}. Expected {advice}, for "
+            f"example. Received {monitor}.",
+        )
+        for path, monitor in monitors(recipe.train).items()
+        if monitor in wrong
     ]
     if problems:
         raise RecipeError(problems)
@@ -112,7 +141,8 @@ def unnamed_classes(recipe: Recipe, train: Split, class_names: Sequence[str], ep
     if recipe.train.class_weight is None and imbalance(train.labels) > UNEVEN:
         remedies.append("set train.class_weight: balanced")
     if not weighs_classes_alike(recipe.train.monitor):
-        remedies.append("set train.monitor: val_balanced_accuracy")
+        better = "mean_average_precision" if is_multi_label(train.labels) else "balanced_accuracy"
+        remedies.append(f"set train.monitor: val_{better}")
     remedies.append("train for more epochs")
     *others, last = remedies
     advice = f"{', '.join(others)}, or {last}" if others else last

@@ -170,14 +170,12 @@ class Training:
                 steps = self.batches.steps_per_epoch
                 epochs = int(saved[0].get("step", 0)) // steps if saved else 0
                 self.model = components.compiled(
-                    self.recipe, self.plan, self.scaling, steps, epochs
+                    self.recipe, self.plan, self.scaling, steps, epochs, self.data.multi_label
                 )
                 self.validated = ValidationMetrics(self.model, self.data.validation, self.recipe)
                 if saved is None:
-                    notes = set_start(
-                        self.model, self.recipe, self.data.train, self.plan, self.warm
-                    )
-                    self._print_notes(notes)
+                    start = (self.recipe, self.data.train, self.plan, self.warm)
+                    self._print_notes(set_start(self.model, *start))
                 self._fit(saved, signals)
         except (KeyboardInterrupt, Exception) as error:
             raised = record_failure(self.run, self.recipe, self.plan, error, self.batches.error)

@@ -12,8 +12,9 @@ import keras
 import numpy as np
 from keras import ops
 
-from zoo import backend, class_metrics
+from zoo import backend, class_metrics, multi_label_metrics
 from zoo.data.splits import Split
+from zoo.labels import is_multi_label
 from zoo.recipe import Recipe
 from zoo.recipe.schedules import monitors
 
@@ -78,6 +79,8 @@ class Predictions(keras.metrics.Metric):
 class ValidationMetrics:
     """Computes, after each validation of a model, the metrics that weigh classes alike.
 
+    Of images with any number of classes it computes those of `zoo.multi_label_metrics`.
+
     Args:
         model: compiled, and not yet traced.
         validation: the validation split, in whose order images are evaluated.
@@ -90,9 +93,12 @@ class ValidationMetrics:
     def __init__(self, model: keras.Model, validation: Split, recipe: Recipe) -> None:
         self.labels = np.asarray(validation.labels)
         self.classes = int(model.output_shape[-1])
+        self.multi_label = is_multi_label(self.labels)
+        self.by_sigmoid = recipe.train.loss.word == "sigmoid"
         asked = "val_auc" in monitors(recipe.train).values()
-        with_auc = asked or len(self.labels) * self.classes <= SCORES_UNASKED
-        self.predictions = Predictions(len(self.labels), self.classes, with_auc)
+        self.with_auc = asked or len(self.labels) * self.classes <= SCORES_UNASKED
+        with_logits = self.with_auc or self.multi_label
+        self.predictions = Predictions(len(self.labels), self.classes, with_logits)
         self.never_predicted: list[int] = []
         _hand_over(model, self.predictions)
 
@@ -101,15 +107,30 @@ class ValidationMetrics:
 
         Returns:
             `val_balanced_accuracy`, `val_f1`, `val_recall` and, unless the split is too large for
-            it and nobody asked, `val_auc`.
+            it and nobody asked, `val_auc`. Of images with any number of classes
+            `val_mean_average_precision` and `val_micro_f1` instead of the first.
         """
+        if self.multi_label:
+            return self._of_multi_label(backend.to_numpy(self.predictions.logits))
         predicted = backend.to_numpy(self.predictions.predicted)
         table = class_metrics.confusion_matrix(self.labels, predicted, self.classes)
         self.never_predicted = class_metrics.never_predicted(table)
         metrics = class_metrics.from_confusion_matrix(table)
         if self.predictions.logits is not None:
             logits = backend.to_numpy(self.predictions.logits)
-            metrics["auc"] = class_metrics.auc(self.labels, logits)
+            metrics["auc"] = class_metrics.auc(self.labels, logits, self.by_sigmoid)
+        return {f"val_{name}": value for name, value in metrics.items()}
+
+    def _of_multi_label(self, logits: np.ndarray) -> dict[str, float]:
+        answers = multi_label_metrics.decisions(logits)
+        counts = multi_label_metrics.Counts(self.labels, answers)
+        self.never_predicted = counts.never_predicted
+        precisions = multi_label_metrics.average_precision(self.labels, logits)
+        mean = multi_label_metrics.mean_of_defined(precisions)
+        metrics = {"mean_average_precision": mean, **counts.means()}
+        if self.with_auc:
+            areas = multi_label_metrics.roc_areas(self.labels, logits)
+            metrics["auc"] = multi_label_metrics.mean_of_defined(areas)
         return {f"val_{name}": value for name, value in metrics.items()}
 
 

@@ -104,3 +104,31 @@ def test_uneven_classes(train: list[int], weighted: bool, verdict: str) -> None:
     assert finding.verdict == verdict, finding
     assert ("train.class_weight: balanced" in finding.advice) == (verdict == "WARN")
     assert "class_priors" not in finding.advice
+
+
+@pytest.mark.parametrize(
+    "changes, verdict, words",
+    [
+        ({}, "PASS", "in the mean"),
+        ({"unlabelled": 40}, "PASS", "40 images have none"),
+        ({"train": [900, 30, 60]}, "PASS", "rarest is in 3.0%"),
+        ({"train": [500, 3, 60]}, "WARN", "class_weight: balanced"),
+        ({"train": [500, 3, 60], "weighted": True}, "WARN", "add images"),
+        ({"train": [1000, 30, 60]}, "WARN", "nothing to learn"),
+        ({"train": [500, 0, 60]}, "FAIL", "no image in train of b"),
+        ({"validation": [50, 0, 6]}, "WARN", "no image in validation of b"),
+    ],
+)
+def test_labels_of_images_with_any_number_of_classes(
+    changes: dict[str, object], verdict: str, words: str
+) -> None:
+    """Shares need not be alike, but each class needs images with and without it."""
+    numbers = {
+        "classes": ["a", "b", "c"], "train": [500, 200, 600], "validation": [50, 20, 60],
+        "train_images": 1000,
+    }  # fmt: skip
+    finding = judge_labels(ClassCounts(**{**numbers, **changes}))  # type: ignore[arg-type]
+    assert finding.verdict.value == verdict
+    assert words in finding.advice
+    if changes.get("weighted"):
+        assert "class_weight" not in finding.advice

@@ -42,3 +42,21 @@ def balanced_guessing_bound(counts: Sequence[int], share: float | None = None) -
     classes = sum(count > 0 for count in counts)
     share = 1 / max(classes, 1) if share is None else share
     return share + 3 * math.sqrt(share * (1 - share) / max(balanced_images(counts), 1e-9))
+
+
+def area_guessing_bound(positives: Sequence[int], images: int) -> float:
+    """Mean AUC over the classes that guessing stays below: 1 / 2 plus three standard deviations.
+
+    Of a class with n1 images and n0 others the variance of a guess is (n1 + n0 + 1) / (12 n1 n0)
+    (Mann & Whitney 1947). The classes may all be guessed alike, so that their deviations add up.
+
+    Args:
+        positives: images of each class; a class that no image or each image has does not count.
+        images: number of images.
+    """
+    deviations = [
+        math.sqrt((images + 1) / (12 * count * (images - count)))
+        for count in positives
+        if 0 < count < images
+    ]
+    return 0.5 + 3 * sum(deviations) / len(deviations) if deviations else 1.0

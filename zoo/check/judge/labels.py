@@ -35,6 +35,9 @@ class ClassCounts:
         test: test images of each class (classes,), or None.
         invalid: number of labels outside [0, classes).
         weighted: whether the recipe weighs classes (`train.class_weight`).
+        train_images: number of training images, if images have any number of classes (multi-label);
+            None: each has one.
+        unlabelled: training images of no class, of multi-label images.
     """
 
     classes: Sequence[str]
@@ -43,6 +46,8 @@ class ClassCounts:
     test: Sequence[int] | None = None
     invalid: int = 0
     weighted: bool = False
+    train_images: int | None = None
+    unlabelled: int = 0
 
 
 def judge_labels(numbers: ClassCounts) -> Finding:
@@ -52,6 +57,8 @@ def judge_labels(numbers: ClassCounts) -> Finding:
     head's bias is no remedy beside weights: it starts from the shares of the classes, which weights
     make equal.
     """
+    if numbers.train_images is not None:
+        return _judge_label_sets(numbers, numbers.train_images)
     check, count, images = "C03", len(numbers.classes), sum(numbers.train)
     share = max(numbers.train, default=0) / images if images else 0.0
     most = min(IMBALANCE_WARN / max(count, 1), MAJORITY_WARN)
@@ -87,6 +94,47 @@ def judge_labels(numbers: ClassCounts) -> Finding:
         advice += "training images."
         parts.append(finding(check, PASS, share, threshold, advice))
     return merge([*parts, finding(check, PASS, share, threshold, "", classes=count, share=share)])
+
+
+# Training images from which a class of multi-label images can be learned: of fewer, a tenth is less
+# than one image in validation.
+RARE_CLASS_WARN = 10
+
+
+def _judge_label_sets(numbers: ClassCounts, images: int) -> Finding:
+    """C03 of multi-label images: each class is a question of its own, with images for yes and no.
+
+    Shares of different classes need not be alike, so no largest class is looked for. WARN if a
+    class is rare, unless the recipe weighs classes.
+    """
+    check, count = "C03", len(numbers.classes)
+    threshold = f"each class in {RARE_CLASS_WARN} training images or more, and not in all"
+    share = min(numbers.train, default=0) / max(images, 1)
+    parts = _missing_classes(numbers.classes, "train", numbers.train)
+    parts += _missing_classes(numbers.classes, "validation", numbers.validation)
+    parts += _missing_classes(numbers.classes, "test", numbers.test)
+    pairs = list(zip(numbers.classes, numbers.train, strict=True))
+    always = [name for name, own in pairs if own == images]
+    if always:
+        advice = f"every training image has {join_names(always)}, which is nothing to learn: check "
+        advice += "data.source, or leave the class out."
+        parts.append(finding(check, WARN, float(len(always)), threshold, advice, always=always))
+    rare = [name for name, own in pairs if 0 < own < RARE_CLASS_WARN]
+    if rare:
+        advice = f"{join_names(rare)}: fewer than {RARE_CLASS_WARN} training images"
+        remedies = [Remedy("add images of them (data.source)")]
+        if not numbers.weighted:
+            remedies.append(Remedy("set train.class_weight: balanced", {CLASS_WEIGHT: USE}))
+        parts.append(finding(check, WARN, share, threshold, advice, remedies, rare=rare))
+    unlabelled = f"; {numbers.unlabelled:,} images have none" if numbers.unlabelled else ""
+    if not parts:
+        advice = (
+            f"{count} classes, each in every split; an image has {sum(numbers.train) / images:.3g} "
+            f"of them in the mean{unlabelled}; the rarest is in {share:.1%} of the training images."
+        )
+        parts.append(finding(check, PASS, share, threshold, advice))
+    details = {"classes": count, "share": share, "unlabelled": numbers.unlabelled}
+    return merge([*parts, finding(check, PASS, share, threshold, "", **details)])
 
 
 def _missing_classes(

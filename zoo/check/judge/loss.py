@@ -18,7 +18,7 @@ from zoo.check.judge.finding import (
 )
 from zoo.check.judge.remedies import HEAD_SCALE, LOWER, Remedy
 
-LossName = Literal["softmax", "focal", "svm"]
+LossName = Literal["softmax", "focal", "svm", "sigmoid"]
 SAME_LOSS_TOLERANCE = 1e-3  # Two computations of one loss in float32, relative.
 # Standard errors; more than 3, since images of a class are alike (measured: 17 networks, 3 seeds).
 SHUFFLED_WARN = 4.0

@@ -41,6 +41,8 @@ class InputIndependent:
             the accuracy is weighted, too.
         images: number of images; with class weights, of equal images that tell as much.
         shortened: steps were slow, and too few to be sure of a network that starts slowly.
+        measure: what `accuracy` is, if it is none: of multi-label images the mean AUC.
+        bound: what guessing stays below; None: computed from majority and images.
     """
 
     loss: float
@@ -50,6 +52,8 @@ class InputIndependent:
     majority: float = 1.0
     images: float = 1
     shortened: bool = False
+    measure: str = "accuracy"
+    bound: float | None = None
 
 
 def judge_input_independent(numbers: InputIndependent) -> Finding:
@@ -71,19 +75,21 @@ def _judge_training_loss(numbers: InputIndependent) -> Finding:
     if numbers.loss < limit:
         advice = f"the loss, {numbers.loss:.4g}, is below that of any constant answer."
         return finding(check, PASS, numbers.loss, threshold, advice)
-    bound = guessing_bound(min(max(numbers.majority, 0.0), 1.0), max(numbers.images, 1))
+    bound = numbers.bound
+    if bound is None:
+        bound = guessing_bound(min(max(numbers.majority, 0.0), 1.0), max(numbers.images, 1))
     if bound < numbers.accuracy <= 1:
         # With a head of small kernels the right class is first long before it is confident.
         advice = (
             f"the loss, {numbers.loss:.4g}, is no better than a constant answer's yet, but "
-            f"accuracy, {numbers.accuracy:.2f}, is above guessing, a slow start"
+            f"{numbers.measure}, {numbers.accuracy:.2f}, is above guessing, a slow start"
         )
         remedies = [
             Remedy("warm up (train.schedule)"),
             Remedy("use batch_norm", {BATCH_NORM: USE}),
             Remedy("use less dropout in model.stack", {REGULARISATION: LOWER}),
         ]
-        details = {"accuracy": numbers.accuracy}
+        details = {numbers.measure: numbers.accuracy}
         return finding(check, WARN, numbers.loss, threshold, advice, remedies, **details)
     advice = (
         f"the loss, {numbers.loss:.4g}, is no better than a constant answer's: the network ignores "
@@ -110,6 +116,8 @@ class ShortTrainingAccuracy:
             know more.
         augmented: whether training images were changed at random.
         shortened: steps were slow, and too few to be sure of a network that starts slowly.
+        measure: what `accuracy` is, if it is none: of multi-label images the mean AUC.
+        bound: what guessing stays below; None: computed from majority and images.
     """
 
     accuracy: float
@@ -121,6 +129,8 @@ class ShortTrainingAccuracy:
     weighted: bool = False
     augmented: bool = False
     shortened: bool = False
+    measure: str = "accuracy"
+    bound: float | None = None
 
 
 def judge_better_than_guessing(numbers: ShortTrainingAccuracy) -> Finding:
@@ -139,11 +149,13 @@ def judge_better_than_guessing(numbers: ShortTrainingAccuracy) -> Finding:
 
 def _judge_accuracy(numbers: ShortTrainingAccuracy) -> Finding:
     check = "C16"
-    bound = guessing_bound(numbers.majority, numbers.images)
-    threshold = f"validation accuracy > {bound:.3f}, what guessing stays below"
+    bound = numbers.bound
+    if bound is None:
+        bound = guessing_bound(numbers.majority, numbers.images)
+    threshold = f"validation {numbers.measure} > {bound:.3f}, what guessing stays below"
     details = {"images": numbers.images, "steps": numbers.steps, "majority": numbers.majority}
     remedies: list[Remedy] = []
-    result = f"accuracy {numbers.accuracy:.3f} after {numbers.steps} steps"
+    result = f"{numbers.measure} {numbers.accuracy:.3f} after {numbers.steps} steps"
     if numbers.accuracy > bound or (numbers.majority < 1 <= numbers.accuracy):
         verdict, advice = PASS, f"{result}."
     elif (numbers.weighted or numbers.majority > MAJORITY_WARN) and _is_balanced(numbers):
@@ -151,9 +163,10 @@ def _judge_accuracy(numbers: ShortTrainingAccuracy) -> Finding:
         advice = f"{result}, balanced accuracy {numbers.balanced_accuracy:.3f}: above guessing."
     elif bound >= 1:
         verdict = INFO
+        largest = f", the largest class {numbers.majority:.0%} of them,"
         advice = (
-            f"{numbers.images} validation images, the largest class {numbers.majority:.0%} of "
-            "them, are too few to tell an answer from a guess (data.source)."
+            f"{numbers.images} validation images{largest if numbers.majority else ''} are too few "
+            "to tell an answer from a guess (data.source)."
         )
     elif numbers.majority > MAJORITY_WARN:
         verdict = WARN

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections import Counter, defaultdict
-from math import log
+from collections import defaultdict
 
 import numpy as np
 
@@ -13,6 +12,8 @@ from zoo.check.judge.labels import ClassCounts, DuplicateCounts
 from zoo.check.measure.subject import Subject
 from zoo.data.normalise import Normalisation, normalisation
 from zoo.data.splits import FileSplit, Split
+from zoo.entropy import label_entropy
+from zoo.labels import class_counts, label_sets
 from zoo.model import introspect
 from zoo.plan.options import BackboneOptions
 
@@ -95,6 +96,9 @@ def labels(subject: Subject) -> ClassCounts:
         if split is None:
             continue
         all_labels = np.asarray(split.labels)
+        if data.multi_label:
+            counts[name] = class_counts(all_labels, classes).tolist()
+            continue
         valid = (all_labels >= 0) & (all_labels < classes)
         invalid += int((~valid).sum())
         counts[name] = np.bincount(all_labels[valid], minlength=classes).tolist()
@@ -105,6 +109,8 @@ def labels(subject: Subject) -> ClassCounts:
         test=counts.get("test"),
         invalid=invalid,
         weighted=subject.recipe.train.class_weight is not None,
+        train_images=len(data.train) if data.multi_label else None,
+        unlabelled=int((~np.any(data.train.labels, axis=1)).sum()) if data.multi_label else 0,
     )
 
 
@@ -115,23 +121,25 @@ def duplicates(subject: Subject) -> DuplicateCounts:
     """
     data = subject.data
     train = _digests(data.train)
-    train_labels: dict[bytes, Counter[int]] = defaultdict(Counter)
-    for digest, label in zip(train, np.asarray(data.train.labels).tolist(), strict=False):
-        train_labels[digest][label] += 1
+    labels = np.asarray(data.train.labels)
+    numbers, _ = label_sets(labels, subject.classes)
+    copies: dict[bytes, list[int]] = defaultdict(list)
+    for position, digest in enumerate(train):
+        copies[digest].append(position)
     floor, conflicting = 0.0, 0
-    for label_counts in train_labels.values():
-        if len(label_counts) > 1:
-            count = sum(label_counts.values())
-            conflicting += count
-            floor -= sum(n * log(n / count) for n in label_counts.values())
+    for group in copies.values():
+        if len(group) > 1 and len(set(numbers[group].tolist())) > 1:
+            conflicting += len(group)
+            choice = subject.recipe.train.loss
+            floor += len(group) * label_entropy(choice, labels[group], subject.classes)
     validation = _digests(data.validation)
     test = _digests(data.test) if data.test is not None else []
     return DuplicateCounts(
         train=len(train),
         validation=len(validation),
-        in_train=sum(digest in train_labels for digest in validation),
+        in_train=sum(digest in copies for digest in validation),
         test=len(test),
-        test_in_train=sum(digest in train_labels for digest in test),
+        test_in_train=sum(digest in copies for digest in test),
         conflicting=conflicting,
         entropy_floor=floor / len(train),
     )

@@ -15,7 +15,9 @@ from zoo.check.judge.loss import HeadConfidence, LossName, LossWiring
 from zoo.check.judge.regularisation import Regularisation
 from zoo.check.measure.subject import Subject
 from zoo.check.measure.trainer import Trainer
+from zoo.labels import is_multi_label, label_sets
 from zoo.model import introspect
+from zoo.model.data_dependent_init import sigmoid_priors
 from zoo.plan import Layer
 from zoo.recipe.train_block import Loss, Optimizer
 
@@ -32,7 +34,7 @@ def logits(subject: Subject) -> tuple[np.ndarray, np.ndarray]:
     """Logits of the probe images, batch norm in training mode.
 
     Returns:
-        Logits, float64 (n, classes), and labels (n,).
+        Logits, float64 (n, classes), and labels, in either form of `zoo.labels`.
     """
     images, labels = subject.probe
     (scores,) = introspect.outputs(subject.start, [subject.start.layers[-1].name], images)
@@ -44,17 +46,19 @@ def loss_wiring(subject: Subject) -> LossWiring:
 
     With l_ij the loss of image i under label j and p the shares of the labels, a network that knows
     nothing has E0 = mean_i sum_j p_j l_ij, with variance V0 = n^-2 sum_i var_j(l_ij), or the
-    variance between classes if that is larger.
+    variance between classes if that is larger. Of multi-label images the whole sets of classes are
+    shuffled.
     """
     scores, labels = logits(subject)
     choice = subject.unregularized.train.loss
     compiled = subject.make_loss(choice)
-    per_label = loss_per_label(choice, scores)
-    own = per_label[np.arange(len(labels)), labels]
-    shares = np.bincount(labels, minlength=subject.classes) / len(labels)
+    numbers, sets = label_sets(labels, subject.classes)
+    per_label = loss_per_label(choice, scores, sets)
+    own = per_label[np.arange(len(numbers)), numbers]
+    shares = np.bincount(numbers, minlength=len(sets)) / len(numbers)
     mean = per_label @ shares
     variance = (((per_label - mean[:, None]) ** 2) @ shares).sum() / len(labels) ** 2
-    variance = max(variance, _variance_between_classes(own - mean, labels, subject.classes))
+    variance = max(variance, _variance_between_classes(own - mean, numbers, len(sets)))
     return LossWiring(
         compiled=float(compiled(labels, scores.astype(np.float32))),
         own=float(own.mean()),
@@ -82,11 +86,45 @@ def _variance_between_classes(values: np.ndarray, labels: np.ndarray, classes: i
 
 def loss_name(choice: Loss) -> LossName:
     """Name of a loss, as the checks know it."""
-    names: dict[str, LossName] = {"svm": "svm", "focal": "focal"}
+    names: dict[str, LossName] = {"svm": "svm", "focal": "focal", "sigmoid": "sigmoid"}
     return names.get(choice.word, "softmax")
 
 
-def loss_per_label(choice: Loss, scores: np.ndarray) -> np.ndarray:
+def data_losses(
+    choice: Loss, scores: np.ndarray, labels: np.ndarray, weights: np.ndarray | None = None
+) -> np.ndarray:
+    """Data loss of each image.
+
+    Args:
+        choice: `train.loss` of a recipe.
+        scores: logits, float64 (n, classes).
+        labels: in either form of `zoo.labels`.
+        weights: of the classes, as `zoo.losses.class_weights` returns them.
+
+    Returns:
+        Losses, float64 (n,).
+    """
+    if not is_multi_label(labels):
+        own = loss_per_label(choice, scores)[np.arange(len(labels)), labels]
+        return own if weights is None else np.asarray(own * weights[labels])
+    yes, no = _sigmoid_losses(choice, scores)
+    own = np.where(labels > 0, yes, no)
+    if weights is not None:
+        own = own * losses.loss_weights(weights, labels)
+    return np.asarray(own.mean(axis=1))
+
+
+def _sigmoid_losses(choice: Loss, scores: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The sigmoid loss of each logit if its class is there, and if it is not."""
+    both = []
+    for right in (scores, -scores):
+        cross_entropy = np.logaddexp(0.0, -right)
+        wrong = np.exp(-np.logaddexp(0.0, right))
+        both.append(np.asarray(wrong**choice.options.gamma * cross_entropy))
+    return both[0], both[1]
+
+
+def loss_per_label(choice: Loss, scores: np.ndarray, sets: np.ndarray | None = None) -> np.ndarray:
     """Data loss of each image under each label.
 
     By hand: scipy's `logsumexp` rounds differently, which would change recorded losses.
@@ -94,10 +132,16 @@ def loss_per_label(choice: Loss, scores: np.ndarray) -> np.ndarray:
     Args:
         choice: `train.loss` of a recipe.
         scores: logits, float64 (n, classes).
+        sets: the labels, (labels, classes) of 0 and 1; None: each class alone. Others than these
+            are for sigmoid.
 
     Returns:
-        Losses, float64 (n, classes).
+        Losses, float64 (n, labels).
     """
+    if choice.word == "sigmoid":
+        sets = np.eye(scores.shape[1]) if sets is None else sets.astype(np.float64)
+        yes, no = _sigmoid_losses(choice, scores)
+        return np.asarray((yes @ sets.T + no @ (1 - sets).T) / scores.shape[1])
     if choice.word == "svm":
         margin = choice.options.margin
         columns = [
@@ -124,8 +168,10 @@ def head_confidence(subject: Subject) -> HeadConfidence | None:
         return None
     scores, labels = logits(subject)
     choice = subject.unregularized.train.loss
-    own = loss_per_label(choice, scores)[np.arange(len(labels)), labels].mean()
+    own = data_losses(choice, scores, labels).mean()
     spread = scores.var(axis=1).mean() * subject.classes / max(subject.classes - 1, 1)
+    if subject.classes == 1:
+        spread = np.square(scores).mean()
     return HeadConfidence(
         loss=float(own),
         num_classes=subject.classes,
@@ -152,6 +198,10 @@ def _equal_scores_loss(subject: Subject, labels: np.ndarray) -> float:
     choice, head = subject.recipe.train.loss, subject.recipe.model.head
     if head.bias_initializer.word != "class_priors":
         return losses.uniform_loss(choice, subject.classes)
+    if choice.word == "sigmoid":
+        biases = sigmoid_priors(np.asarray(subject.data.train.labels), None, subject.classes)
+        scores = np.broadcast_to(biases, (len(labels), subject.classes))
+        return float(data_losses(choice, scores, labels).mean())
     counts = np.bincount(subject.data.train.labels, minlength=subject.classes)
     shares = np.maximum(counts, 1) / counts.sum()
     return float(-np.log(shares)[labels].mean())
@@ -161,7 +211,7 @@ def regularisation(subject: Subject) -> Regularisation:
     """The penalty of the network as it is trained, and what weight decay does in one step."""
     scores, labels = logits(subject)
     choice = subject.recipe.train.loss
-    data_loss = float(loss_per_label(choice, scores)[np.arange(len(labels)), labels].mean())
+    data_loss = float(data_losses(choice, scores, labels).mean())
     trainer = Trainer(subject, subject.recipe)
     network = trainer.network
     in_loss = float(sum(float(value) for value in network.losses))

@@ -10,10 +10,13 @@ import numpy as np
 
 from zoo import backend, losses
 from zoo.check.judge.overfit import OVERFIT_WARN, Overfit
-from zoo.check.measure.loss import loss_name, loss_per_label
+from zoo.check.measure.loss import data_losses, loss_name
 from zoo.check.measure.subject import Subject
 from zoo.check.measure.trainer import LossCurve, Trainer
+from zoo.entropy import label_entropy
+from zoo.labels import label_sets
 from zoo.model import introspect
+from zoo.recipe.train_block import Loss
 from zoo.recipe.without_regularization import without_freezing
 
 MIN_IMAGES, IMAGES_PER_CLASS, MAX_IMAGES = 20, 2, 128
@@ -53,26 +56,25 @@ def _learned(accuracy: float, loss: float, floor: float) -> bool:
     return accuracy == 1.0 and loss <= floor + OVERFIT_WARN
 
 
-def _labels_of_equal_images(images: np.ndarray, labels: np.ndarray) -> list[list[int]]:
+def _equal_images(images: np.ndarray) -> list[list[int]]:
+    """Positions of images, in lists of equal ones."""
     groups: dict[bytes, list[int]] = {}
-    for image, label in zip(images, labels.tolist(), strict=True):
-        groups.setdefault(image.tobytes(), []).append(label)
+    for position, image in enumerate(images):
+        groups.setdefault(image.tobytes(), []).append(position)
     return list(groups.values())
 
 
-def _conflicting(images: np.ndarray, labels: np.ndarray) -> int:
+def _conflicting(images: np.ndarray, labels: np.ndarray, classes: int) -> int:
     """Number of images that cannot be right, as equal images more often have another label."""
-    groups = _labels_of_equal_images(images, labels)
-    return sum(len(group) - int(np.bincount(group).max()) for group in groups)
+    numbers, _ = label_sets(labels, classes)
+    groups = _equal_images(images)
+    return sum(len(group) - int(np.bincount(numbers[group]).max()) for group in groups)
 
 
-def _floor(images: np.ndarray, labels: np.ndarray) -> float:
+def _floor(choice: Loss, images: np.ndarray, labels: np.ndarray, classes: int) -> float:
     """The least possible loss: the mean entropy of the labels of equal images."""
-    total = 0.0
-    for group in _labels_of_equal_images(images, labels):
-        shares = np.bincount(group) / len(group)
-        shares = shares[shares > 0]
-        total -= len(group) * float((shares * np.log(shares)).sum())
+    groups = _equal_images(images)
+    total = sum(len(group) * label_entropy(choice, labels[group], classes) for group in groups)
     return total / len(labels)
 
 
@@ -85,7 +87,7 @@ def _train(
         subject, without_freezing(subject.unregularized), {"Adam": {"learning_rate": rate}}
     )
     trainer.restart()
-    floor = _floor(images, labels)
+    floor = _floor(subject.recipe.train.loss, images, labels, subject.classes)
 
     def ended(observed: LossCurve) -> bool:
         if _learned(observed.accuracies[-1], observed.losses[-1], floor):
@@ -112,7 +114,7 @@ def _train(
         initial_loss=curve[0],
         penalty=penalty,
         diverged=not isfinite(curve[-1]) or curve[-1] > DIVERGED_LOSS * curve[0],
-        conflicting=_conflicting(images, labels),
+        conflicting=_conflicting(images, labels, subject.classes),
         loss_word=loss_name(choice),
         at_start=losses.uniform_loss(choice, subject.classes),
         own_loss=own_loss,
@@ -129,6 +131,5 @@ def _own_loss_and_noise(
         passes = [
             backend.to_numpy(network(images, training=True)).astype(np.float64) for _ in range(2)
         ]
-    rows = np.arange(len(labels))
-    first, second = (float(loss_per_label(choice, z)[rows, labels].mean()) for z in passes)
+    first, second = (float(data_losses(choice, z, labels).mean()) for z in passes)
     return first, abs(first - second)

@@ -2,22 +2,25 @@
 
 from __future__ import annotations
 
-from math import sqrt
+from math import isnan, sqrt
+from typing import Any
 
 import numpy as np
 
-from zoo import backend, class_metrics, losses, optimize
+from zoo import backend, class_metrics, multi_label_metrics, optimize
 from zoo.check.judge import filters as first_filters
 from zoo.check.judge import short_training, updates
-from zoo.check.judge.chance import balanced_guessing_bound
+from zoo.check.judge.chance import area_guessing_bound, balanced_guessing_bound
 from zoo.check.judge.rates import NEIGHBOUR_FACTOR
 from zoo.check.judge.signals import DeadUnits
 from zoo.check.measure import start
 from zoo.check.measure.cache import ShortTraining
-from zoo.check.measure.loss import loss_per_label
+from zoo.check.measure.loss import data_losses
 from zoo.check.measure.subject import Subject
 from zoo.check.measure.trainer import LossCurve
 from zoo.data.splits import Split
+from zoo.entropy import constant_loss
+from zoo.labels import is_multi_label
 from zoo.plan import graph
 from zoo.plan.options import ConvOptions
 from zoo.train.batch_norm_statistics import reestimate
@@ -88,7 +91,7 @@ def _float32_norm(values: np.ndarray) -> float:
 def _scored(
     subject: Subject, training: ShortTraining, split: Split, images: int
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Logits (n, classes) in float64 and labels (n,) of at most `images` images of a split."""
+    """Logits (n, classes) in float64 and labels of at most `images` images of a split."""
     if training.shortened:
         # The forward pass is a third of a step.
         seconds_per_image = subject.trainer.step_seconds / subject.trainer.full_batch_size / 3
@@ -102,23 +105,25 @@ def input_independent(subject: Subject) -> short_training.InputIndependent:
     """Data loss of training images after the short training, and the entropy of their labels."""
     training = train_briefly(subject)
     scores, labels = _scored(subject, training, subject.data.train, TRAINING_IMAGES)
-    count = len(labels)
     choice = subject.unregularized.train.loss
     weights = class_weights(subject.recipe, subject.data)
-    own = loss_per_label(choice, scores)[np.arange(count), labels]
-    best = losses.uniform_loss(choice, subject.classes)
-    shares = np.bincount(labels, minlength=subject.classes) / count
+    own = data_losses(choice, scores, labels, weights)
+    entropy = constant_loss(choice, labels, weights, subject.classes)
+    se = float(own.std() / sqrt(len(labels)))
+    if is_multi_label(labels):
+        return short_training.InputIndependent(
+            loss=float(own.mean()),
+            entropy=entropy,
+            se=se,
+            images=len(labels),
+            shortened=training.unsure,
+            **_ranking(scores, labels),
+        )
     correct = scores.argmax(axis=1) == labels
-    if weights is not None:
-        own = own * weights[labels]
-        shares = shares * weights
-    if choice.word == "softmax":
-        present = shares[shares > 0]
-        best = float(-(present * np.log(present / present.sum())).sum())
     return short_training.InputIndependent(
         loss=float(own.mean()),
-        entropy=best,
-        se=float(own.std() / sqrt(count)),
+        entropy=entropy,
+        se=se,
         accuracy=float(np.average(correct, weights=None if weights is None else weights[labels])),
         majority=float(weighted_shares(weights, labels, subject.classes).max()),
         images=effective_images(weights, labels),
@@ -126,11 +131,32 @@ def input_independent(subject: Subject) -> short_training.InputIndependent:
     )
 
 
+def _ranking(scores: np.ndarray, labels: np.ndarray) -> dict[str, Any]:
+    """How well multi-label images are ranked, which guessing can be compared with for each class.
+
+    How often all classes are right says little after a few hundred steps.
+    """
+    areas = multi_label_metrics.roc_areas(labels, scores)
+    area = multi_label_metrics.mean_of_defined(areas)
+    positives = labels.sum(axis=0, dtype=np.int64)
+    bound = area_guessing_bound(positives.tolist(), len(labels))
+    return {"accuracy": 0.0 if isnan(area) else area, "bound": bound, "measure": "AUC"}
+
+
 def better_than_guessing(subject: Subject) -> short_training.ShortTrainingAccuracy:
     """Validation accuracy after the short training, and the share of the largest class."""
     training = train_briefly(subject)
     scores, labels = _scored(subject, training, subject.data.validation, VALIDATION_IMAGES)
     count = len(labels)
+    if is_multi_label(labels):
+        return short_training.ShortTrainingAccuracy(
+            images=count,
+            majority=0.0,
+            steps=training.steps,
+            augmented=bool(subject.recipe.data.augment),
+            shortened=training.unsure,
+            **_ranking(scores, labels),
+        )
     counts = np.bincount(labels, minlength=subject.classes)
     table = class_metrics.confusion_matrix(labels, scores.argmax(axis=1), subject.classes)
     return short_training.ShortTrainingAccuracy(

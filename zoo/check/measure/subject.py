@@ -16,6 +16,7 @@ from zoo.check.measure.cache import MeasurementCache
 from zoo.check.measure.trainer import Trainer
 from zoo.data.normalise import Normalisation, normalisation
 from zoo.data.splits import Split, Splits
+from zoo.labels import label_sets
 from zoo.model import builder
 from zoo.model.start import scaling_of, set_start
 from zoo.plan import Layer, plan
@@ -132,7 +133,8 @@ class Subject:
     def stratified(self, split: Split, count: int, name: str) -> tuple[np.ndarray, np.ndarray]:
         """Draw images of a split, the same number of each class as long as there are any.
 
-        scikit-learn's stratified splits keep the classes' shares instead.
+        Of multi-label images it is the same number of each set of classes. scikit-learn's
+        stratified splits keep the classes' shares instead.
 
         Args:
             split: to draw from.
@@ -140,10 +142,11 @@ class Subject:
             name: of the draw, for its random numbers.
 
         Returns:
-            Images, uint8 (count, height, width, channels), and labels, int32 (count,).
+            Images, uint8 (count, height, width, channels), and their labels, in either form of
+            `zoo.labels`.
         """
         order = self.rng(name).permutation(len(split))
-        labels = np.asarray(split.labels)[order]
+        labels = label_sets(np.asarray(split.labels), self.classes)[0][order]
         # Position of each image within its class: the k-th of each class precede all (k+1)-th.
         rank = np.zeros(len(order), np.int64)
         for label in np.unique(labels):

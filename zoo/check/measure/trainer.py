@@ -143,12 +143,15 @@ class Trainer:
     def prepare(self) -> None:
         """Compile the network; its state is the start of seed 0."""
         is_float64 = self.recipe.train.dtype_policy == "float64"
-        # With class weights the accuracy is weighted as the loss is.
-        kind = "metrics" if self.batches.class_weights is None else "weighted_metrics"
+        # With class weights the accuracy is weighted as the loss is; multi-label images have
+        # weights for each class, and an accuracy for all of them together.
+        multi_label = self.batches.multi_label
+        weighted = self.batches.class_weights is not None and not multi_label
+        kind = "weighted_metrics" if weighted else "metrics"
         self.network.compile(
             optimize.optimizer(self.recipe, self.network, self.batches.steps_per_epoch),
             self.subject.make_loss(self.recipe.train.loss, "float64" if is_float64 else None),
-            **{kind: [losses.Accuracy()]},
+            **{kind: [losses.make_accuracy(multi_label)]},
             jit_compile=keras.backend.backend() == "jax",
         )
         # One batch makes the metrics' variables.

@@ -89,15 +89,28 @@ SYNONYMS: dict[str, str | tuple[str, ...]] = {
     "val_auroc": "val_auc",
     "roc_auc": "val_auc",
     "roc_auc_ovr": "val_auc",
+    "map": "val_mean_average_precision",
+    "val_map": "val_mean_average_precision",
+    "mean_average_precision": "val_mean_average_precision",
+    "average_precision": "val_mean_average_precision",
+    "f1_micro": "val_micro_f1",
+    "micro_f1": "val_micro_f1",
     "cross_entropy": "softmax",
     "crossentropy": "softmax",
     "categorical_crossentropy": "softmax",
     "sparse_categorical_crossentropy": "softmax",
-    "binary_crossentropy": "softmax",
+    "binary_crossentropy": "sigmoid",
+    "binarycrossentropy": "sigmoid",
+    "binary_focal_crossentropy": "sigmoid",
+    "binaryfocalcrossentropy": "sigmoid",
+    "sigmoid_cross_entropy": "sigmoid",
+    "bcewithlogitsloss": "sigmoid",
+    "multi_label": "sigmoid",
+    "multilabel": "sigmoid",
     "categoricalcrossentropy": "softmax",
     "sparsecategoricalcrossentropy": "softmax",
     "crossentropyloss": "softmax",
-    "bce": "softmax",
+    "bce": "sigmoid",
     "nll": "softmax",
     "focal_loss": "focal",
     "categorical_focal_crossentropy": "focal",
@@ -151,7 +164,7 @@ SYNONYMS: dict[str, str | tuple[str, ...]] = {
 }
 
 _CLASSES = "; the number of classes is that of the images"
-_ENDS = "; the head ends in logits, and train.loss: softmax makes probabilities of them"
+_ENDS = "; the head ends in logits, and train.loss, softmax or sigmoid, makes probabilities of them"
 # Keys of other tools that have no counterpart -> the end of a sentence that says why.
 REMARKS: dict[str, str] = {
     "num_classes": _CLASSES,
@@ -162,4 +175,5 @@ REMARKS: dict[str, str] = {
     "head.units": _CLASSES,
     "head.activation": _ENDS,
     "head.softmax": _ENDS,
+    "head.sigmoid": _ENDS,
 }

@@ -180,6 +180,22 @@ LOSSES: dict[str, Word] = {
             ),
         },
     ),
+    "sigmoid": Word(
+        "Cross-entropy of each class's sigmoid, mean over the classes: for images with any number "
+        "of classes (multi-label), or one class against the rest",
+        options={
+            "label_smoothing": Option(
+                float, 0.0, "Share of each yes and no that is taken for undecided.", FROM_0_BELOW_1
+            ),
+            "gamma": Option(
+                float,
+                0.0,
+                "Exponent of the focal loss, (1 - q)^gamma with q the probability of the right "
+                "answer; 0: none.",
+                {"ge": 0.0, "le": 100.0},
+            ),
+        },
+    ),
     "svm": Word(
         "Weston-Watkins multiclass hinge: sum over wrong classes of max(0, s_j - s_y + margin)",
         options={"margin": Option(float, 1.0, "Lead that the right score must have.", POSITIVE)},
@@ -188,7 +204,8 @@ LOSSES: dict[str, Word] = {
 
 CLASS_WEIGHTS: dict[str, Word] = {
     "balanced": Word(
-        "n / (classes * n of the class), n counting training images: all classes count alike"
+        "n / (classes * n of the class), n counting training images: all classes count alike. "
+        "Multi-label: images without the class over those with it, for the latter"
     ),
     "values": Word(
         "A weight for each class",

@@ -197,9 +197,15 @@ class DeviceLoop:
         batches = self.batches
         images, labels = self.images.take(constants, inputs)
         if batches.mixes_labels:
-            labels = ops.one_hot(labels, batches.num_classes, dtype="float32")
+            labels = (
+                ops.cast(labels, "float32")
+                if batches.multi_label
+                else ops.one_hot(labels, batches.num_classes, dtype="float32")
+            )
         images, labels = apply_on_device(images, labels, batches.augment, inputs["augment"])
         if batches.class_weights is None:
             return images, labels
         weights = ops.convert_to_tensor(batches.class_weights, "float32")
+        if batches.multi_label:
+            return images, labels, ops.where(labels > 0, weights, ops.ones_like(weights))
         return images, labels, ops.take(weights, labels, axis=0)

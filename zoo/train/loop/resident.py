@@ -11,6 +11,7 @@ import numpy as np
 from keras import ops
 
 from zoo.data.splits import Split
+from zoo.labels import is_multi_label
 from zoo.train.loop.draws import steps_together
 
 
@@ -20,7 +21,7 @@ class ResidentSplit:
 
     Attributes:
         images: uint8 (n, height, width, channels), a tensor of the backend.
-        labels: int32 (n,), likewise.
+        labels: int32 (n,), or multi-label uint8 (n, classes), likewise.
         ahead: blocks of draws that the next steps wait for.
         threads: threads that make them.
     """
@@ -39,7 +40,7 @@ class ResidentSplit:
             DataError: an image can no longer be decoded.
         """
         images = split.images(np.arange(len(split)))
-        labels = np.asarray(split.labels, np.int32)
+        labels = label_array(split)
         if keras.backend.backend() == "jax":
             import jax
 
@@ -76,4 +77,10 @@ class ResidentSplit:
 
 def size(split: Split, image_shape: tuple[int, int, int]) -> int:
     """Bytes that a split takes on the device."""
-    return len(split) * (int(np.prod(image_shape)) + 4)
+    return len(split) * int(np.prod(image_shape)) + label_array(split).nbytes
+
+
+def label_array(split: Split) -> np.ndarray:
+    """The labels as the device takes them: int32 (n,), or multi-label uint8 (n, classes)."""
+    labels = np.asarray(split.labels)
+    return labels.astype(np.uint8 if is_multi_label(labels) else np.int32, copy=False)

@@ -7,11 +7,11 @@ from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
 import keras
-import numpy as np
 from keras import ops
 
 from zoo import backend
 from zoo.data.splits import Split
+from zoo.train.loop.resident import label_array
 
 MOST_UNDERWAY = 2  # Calls that the device has not ended yet when the next one is started.
 MOST_STEPS, MOST_BYTES = 4, 2**23  # Of a call on TensorFlow.
@@ -37,7 +37,7 @@ class StreamedSplit:
 
     def __init__(self, split: Split) -> None:
         self.split = split
-        self._labels = np.asarray(split.labels, np.int32)
+        self._labels = label_array(split)
 
     def __len__(self) -> int:
         return len(self.split)
@@ -50,7 +50,8 @@ class StreamedSplit:
 
         Returns:
             The draws, with `images`, uint8 (batch, height, width, channels), and `labels`, int32
-            (batch,), both on the device, instead of the indices.
+            (batch,) or multi-label uint8 (batch, classes), both on the device, instead of the
+            indices.
 
         Raises:
             DataError: an image can no longer be decoded.
@@ -58,7 +59,8 @@ class StreamedSplit:
         inputs = dict(draws)
         indices = inputs.pop("indices")
         inputs["images"] = ops.convert_to_tensor(self.split.images(indices), "uint8")
-        inputs["labels"] = ops.convert_to_tensor(self._labels[indices], "int32")
+        labels = self._labels[indices]
+        inputs["labels"] = ops.convert_to_tensor(labels, labels.dtype.name)
         return inputs
 
     def take(self, constants: Any, inputs: Mapping[str, Any]) -> tuple[Any, Any]:
