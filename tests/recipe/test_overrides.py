@@ -38,6 +38,26 @@ from zoo.recipe import load
         (["model.stack[0]=flatten"], lambda r: r.model.stack[0].word, "flatten"),
         (["model.stack=[{fc: 3}, {fc: 4}]"], lambda r: r.model.stack[1].options.units, 4),
         (
+            [
+                "model.stack=[{residual: [{conv: 4}]}]",
+                "model.stack[0].residual.stack[0].conv.filters=3",
+                "model.stack[0].residual.shortcut=projection",
+            ],
+            lambda r: (
+                r.model.stack[0].options.stack[0].options.filters,
+                r.model.stack[0].options.shortcut,
+            ),
+            (3, "projection"),
+        ),
+        (
+            [
+                "model.stack=[{branches: [[], [{conv: 4}]]}]",
+                "model.stack[0].branches.stacks[1][0].conv.filters=3",
+            ],
+            lambda r: r.model.stack[0].options.stacks[1][0].options.filters,
+            3,
+        ),
+        (
             ["model.defaults.batch_norm.momentum=0.5"],
             lambda r: r.model.stack[0].options.batch_norm.momentum,
             0.5,
@@ -99,3 +119,9 @@ def test_not_a_change(minimal: Path, change: str) -> None:
     ) as caught:
         load(str(minimal), [change])
     assert caught.value.exit_code == 2
+
+
+def test_a_list_for_a_word_is_short_for_its_first_option(minimal: Path) -> None:
+    changes = ["model.stack=[{residual: [{conv: 4}]}]", "model.stack[0].residual[0].conv=3"]
+    with pytest.raises(UsageError, match=r"is short for model.stack\[0\].residual.stack. Expected"):
+        load(str(minimal), changes)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,7 @@ import yaml
 from tests.conftest import MINIMAL
 from tests.recipe.files import write
 from zoo.errors import RecipeError
-from zoo.recipe import Template
+from zoo.recipe import Template, load
 from zoo.recipe.space import takes_whole_numbers
 
 RATE = "train.optimizer.SGD.learning_rate"
@@ -42,6 +43,25 @@ def test_whole_numbers_are_known_by_their_place(
     template = Template(write(minimal.parent, yaml.safe_dump(data)))
     assert template.recipe.tune is not None
     assert takes_whole_numbers(template.data, template.recipe.tune, path) is expected
+
+
+def test_paths_lead_into_branches_and_blocks(minimal: Path) -> None:
+    """A search reaches every number of a nested stack, and refuses values that do not fit."""
+    block = "{stochastic_depth: {rate: 0.2}, stack: [{conv: 4}]}"
+    inner = f"model.stack=[{{branches: [[], [{{squeeze_excite: 8}}, {{residual: {block}}}]]}}]"
+    path = "model.stack[0].branches.stacks[1][1].residual.stochastic_depth.rate"
+    entries = {
+        path: {"min_value": 0.1, "max_value": 0.5},
+        "model.stack[0].branches.merge": {"values": ["concat", "add"]},
+        "model.stack[0].branches.stacks[1][0].squeeze_excite.ratio": {"values": [4, 16]},
+    }
+    stages = "stages: [{name: one, trials: 2, epochs: 1}]"
+    loaded = load(str(minimal), [inner, f"tune={{space: {json.dumps(entries)}, {stages}}}"])
+    assert loaded.tune is not None
+    assert list(loaded.tune.space) == list(entries)
+    entries = {path: {"values": [0.5, 1.0]}}
+    with pytest.raises(RecipeError, match="out of range"):
+        load(str(minimal), [inner, f"tune={{space: {json.dumps(entries)}, {stages}}}"])
 
 
 def test_a_path_holds_where_its_parent_opens_it(minimal: Path) -> None:

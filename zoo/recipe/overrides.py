@@ -36,6 +36,15 @@ def fault(data: Any, path: KeyPath) -> tuple[KeyPath, str] | None:
     node = data
     for index, part in enumerate(path):
         block, at = path[:index], path[: index + 1]
+        short = _of_first_option(node, block) if isinstance(node, list) else None
+        if short is not None and isinstance(part, int):
+            ((key, _),) = short.items()
+            longer = (*block, key)
+            return at, (
+                f"{dotted(block)} is short for {dotted(longer)}. Expected "
+                f"{dotted((*longer, part))}."
+            )
+        node = node if short is None else short
         if isinstance(node, list):
             if not isinstance(part, int):
                 return at, f"{dotted(block)} is a list; write its items as {dotted(block)}[0]."
@@ -98,8 +107,23 @@ def put(data: Any, path: KeyPath, value: Any) -> None:
             alone = places.given_alone(data, path[: index + 1], child)
             child = _expanded(child, path[: index + 1]) if alone is None else alone
             node[part] = child
+        elif isinstance(child, list) and isinstance(path[index + 1], str):
+            child = _of_first_option(child, path[: index + 1]) or child
+            node[part] = child
         node = child
     node[path[-1]] = value
+
+
+def _of_first_option(items: list[Any], path: KeyPath) -> dict[str, Any] | None:
+    """A list that stands for the first option of a word, with that option's name; or None.
+
+    `residual: [...]` is `residual: {stack: [...]}`.
+    """
+    model, parent = model_at(path), model_at(path[:-1])
+    if model is None or parent is None or not issubclass(parent, Choice):
+        return None
+    is_word = issubclass(model, Choice) or not model.model_fields
+    return None if is_word else {first_option(model): items}
 
 
 def _expanded(value: Any, path: KeyPath) -> dict[str, Any]:
