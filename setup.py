@@ -41,6 +41,7 @@ REQUIRES = [
     "scipy>=1.11.2",  # Student's t and ranks; scikit-learn needs it too. The first for numpy 1.26.
     "numpy>=1.26",  # Images and statistics; TensorFlow's own lower bound.
     "pillow>=12.2",  # Decodes image files; 11.2 reads no AVIF, and up to 12.1 it prints errors.
+    "pyarrow>=18.1",  # Parquet tables of `data.source: csv`; TensorFlow Datasets needs it too.
     "flatbuffers>=24.3.25",  # Metadata of .tflite files; TensorFlow needs it too, from there on.
     "tensorboard>=2.20",  # KerasTuner imports it without declaring it, and fails every trial.
     "importlib_resources>=6",  # TensorFlow Datasets 4.9.10 imports it without declaring it.

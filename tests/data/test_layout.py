@@ -126,6 +126,8 @@ def test_missing_or_no_folder(tmp_path: Path) -> None:
             read(tmp_path / path)
     with pytest.raises(DataError, match="is not a folder"):
         read(touch(tmp_path, "file") / "file")
+    with pytest.raises(DataError, match=r"a table; read it with data.source: \{csv: "):
+        read(touch(tmp_path, "l.csv") / "l.csv")
     with pytest.raises(DataError, match="does not exist"):
         class_names(tmp_path / "none")
 

@@ -103,6 +103,30 @@ def test_a_path_that_no_recipe_can_name(recipe: Path, monkeypatch: pytest.Monkey
         load("recipe.yaml")
 
 
+def test_a_table_and_its_images(recipe: Path, tmp_path: Path) -> None:
+    """The images are looked for beside the table; moved together, the table alone is named."""
+    text = recipe.read_text(encoding="utf-8")
+    source = "{csv: {file: data/l.csv, image: path, label: class, root: images}}"
+    recipe.write_text(text.replace("{folder: pets}", source), encoding="utf-8")
+    (tmp_path / "home/data/images").mkdir(parents=True)
+    (tmp_path / "home/data/l.csv").touch()
+    options = load(str(recipe)).data.source.options
+    assert (options.file, options.root) == (str(tmp_path / "home/data/l.csv"), "images")
+    run = tmp_path / "run.yaml"
+    run.write_text(dump(load(str(recipe))), encoding="utf-8")
+    (tmp_path / "home/data").rename(tmp_path / "moved")
+    again = reload(run, [f"data.source.csv.file={tmp_path}/moved/l.csv"]).data.source.options
+    assert (again.file, again.root) == (str(tmp_path / "moved/l.csv"), "images")
+    (tmp_path / "moved").rename(tmp_path / "home/data")
+    (tmp_path / "home/data/images").rename(tmp_path / "home/images")
+    notes: list[str] = []
+    options = load(str(recipe), say=notes.append).data.source.options
+    assert options.root == str(tmp_path / "home/images")
+    assert notes[-1] == (
+        f"data.source.csv.root: images is {tmp_path}/home/images, found from the recipe's folder"
+    )
+
+
 def test_trained_weights(recipe: Path, tmp_path: Path) -> None:
     """A path in the recipe, one that was typed, and those of a search and of a run."""
     (tmp_path / "home/old").mkdir()

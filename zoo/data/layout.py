@@ -22,7 +22,7 @@ from zoo.data.file_groups import with_groups
 from zoo.data.files import unreachable
 from zoo.data.image_files import Files, ImageFile, Layout, shares_of
 from zoo.data.listing import Groups, Walker
-from zoo.data.names import differ_in_case, is_archive
+from zoo.data.names import differ_in_case, is_archive, is_label_table
 from zoo.data.structure import EXPECTED, WORD, Structure, find_splits
 from zoo.data.tree import Tree, in_words
 from zoo.errors import DataError
@@ -213,6 +213,11 @@ def _unpack(path: Path) -> str:
     """What a file that is given for a folder is, and what to do with it."""
     if is_archive(path.name):
         return " but an archive; unpack it and give the folder"
+    if is_label_table(path.name):
+        return (
+            " but a table; read it with data.source: {csv: {file: ..., image: COLUMN, label: COLUMN"
+            "}}, which zoo new writes"
+        )
     return " but a file; give the folder that holds the images"
 
 
