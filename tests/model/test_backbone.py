@@ -11,12 +11,14 @@ import numpy as np
 import pytest
 
 from tests.conftest import ROOT
+from tests.runs import same, weights
 from zoo import backend
 from zoo.artifact import model_file
 from zoo.data.normalise import Normalisation
 from zoo.errors import EnvironmentFault, RecipeError
-from zoo.model import backbone, backbone_weights, unbuilt
+from zoo.model import backbone, backbone_weights, freezing, unbuilt
 from zoo.model.builder import agrees, build, decayed
+from zoo.model.parts import trained_parts
 from zoo.plan import plan
 from zoo.plan.backbones import backbone as known_backbone
 from zoo.recipe import Recipe, load
@@ -24,8 +26,8 @@ from zoo.recipe.words.backbones import BACKBONES
 
 NAME = "MobileNetV3Small"  # It has operations that are no layers, and squeeze-and-excitation.
 RAW = Normalisation("none", 1.0, 0.0)
-PIXELS = np.random.default_rng(0).integers(0, 256, (2, 32, 40, 3)).astype(np.uint8)
-LATE = "expanded_conv_10_expand"
+GREY = np.random.default_rng(0).integers(0, 256, (2, 32, 40, 1)).astype(np.uint8)
+BEFORE, LATE = "expanded_conv_9_expand", "expanded_conv_10_expand"
 
 
 def recipe(folder: Path, options: str = "weights: none", more: str = "") -> Recipe:
@@ -37,21 +39,6 @@ def recipe(folder: Path, options: str = "weights: none", more: str = "") -> Reci
         encoding="utf-8",
     )
     return load(str(file))
-
-
-def built(made: Recipe) -> keras.Model:
-    return build(made, 4, RAW)
-
-
-def output(model: keras.Model, training: bool = False) -> np.ndarray:
-    part = keras.Model(model.inputs[0], model.get_layer("backbone").output)
-    return backend.to_numpy(part(PIXELS, training=training))
-
-
-@pytest.fixture(scope="module")
-def scratch(tmp_path_factory: pytest.TempPathFactory) -> tuple[Recipe, keras.Model]:
-    made = recipe(tmp_path_factory.mktemp("scratch"))
-    return made, built(made)
 
 
 @pytest.fixture(scope="module")
@@ -71,79 +58,81 @@ def weights_file(keras_network: keras.Model, tmp_path_factory: pytest.TempPathFa
     return file
 
 
-def test_network_is_as_planned_and_can_be_read_again(
-    scratch: tuple[Recipe, keras.Model], tmp_path: Path
-) -> None:
-    made, model = scratch
-    planned = plan(made, 4)
-    assert agrees(model, planned) == []
-    trained = [path for layer in planned.layers for path in layer.trained_paths]
-    assert sorted(trained) == sorted(variable.path for variable in model.trainable_variables)
-    model.save(tmp_path / "model.keras")
-    again = model_file.load(tmp_path / "model.keras", planned, unbuilt.layers(made, planned))
-    np.testing.assert_array_equal(output(again), output(model))
+@pytest.fixture(scope="module")
+def drawn_and_trained(
+    weights_file: Path, tmp_path_factory: pytest.TempPathFactory
+) -> tuple[Recipe, keras.Model, dict[str, np.ndarray]]:
+    """A network of grey images with trained weights, and the weights that it was built with."""
+    folder = tmp_path_factory.mktemp("network")
+    made = recipe(folder, f"weights: {weights_file}", ", color_mode: grayscale")
+    model = build(made, 4, RAW)
+    drawn = weights(model)
+    backbone_weights.require(made)
+    backbone_weights.assign(model, made)
+    return made, model, drawn
 
 
-def test_weights_follow_the_seed_of_the_recipe(scratch: tuple[Recipe, keras.Model]) -> None:
-    made, model = scratch
-    (options,) = (layer.options for layer in plan(made, 4).layers if layer.kind == "backbone")
-    kernel = model.get_layer("backbone_conv").get_weights()[0]
-    for seed in (made.seed, made.seed + 1):
-        layer = backbone.unbuilt(options, seed, "float32")["backbone_conv"]
-        layer.build((None, 32, 40, 3))
-        assert np.array_equal(layer.get_weights()[0], kernel) == (seed == made.seed)
-
-
-def test_weight_decay_reaches_kernels_alone(scratch: tuple[Recipe, keras.Model]) -> None:
-    kernels, others = decayed(scratch[1])
-    assert all(variable.path.endswith("kernel") for variable in kernels)
-    assert not any(variable.path.endswith("kernel") for variable in others)
-    assert "backbone_expanded_conv_depthwise/kernel" in {variable.path for variable in kernels}
+Network = tuple[Recipe, keras.Model, dict[str, np.ndarray]]
 
 
 def test_trained_weights_give_what_keras_gives(
-    keras_network: keras.Model, weights_file: Path, tmp_path: Path
+    keras_network: keras.Model, drawn_and_trained: Network
 ) -> None:
-    made = recipe(tmp_path, f"weights: {weights_file}")
-    backbone_weights.require(made)
-    model = built(made)
-    backbone_weights.assign(model, made)
-    expected = backend.to_numpy(keras_network(PIXELS / np.float32(127.5) - 1, training=False))
-    # Frozen, it computes in inference mode in training, too.
-    np.testing.assert_allclose(output(model, training=True), expected, rtol=1e-4, atol=1e-5)
-    assert [v.path for v in model.trainable_variables] == ["logits/kernel", "logits/bias"]
-    # A network of ours is taken as well, with the head that it has.
-    model.save(tmp_path / "best.keras")
-    from_ours = recipe(tmp_path, f"weights: {tmp_path / 'best.keras'}")
-    other = built(from_ours)
-    backbone_weights.assign(other, from_ours)
-    np.testing.assert_array_equal(output(other), output(model))
-
-
-def test_layers_from_one_on_train(weights_file: Path, tmp_path: Path) -> None:
-    for frozen in ("true", "false"):
-        more = f"trainable: {{from: {LATE}}}, freeze_batch_norm: {frozen}"
-        made = recipe(tmp_path, f"weights: {weights_file}, {more}")
-        (layer,) = (layer for layer in plan(made, 4).layers if layer.kind == "backbone")
-        layers = backbone.unbuilt(layer.options, made.seed, "float32")
-        assert layers[f"backbone_{LATE}"].trainable
-        assert not layers["backbone_expanded_conv_9_expand"].trainable
-        assert not layers["backbone_expanded_conv_9_expand_bn"].trainable
-        assert layers[f"backbone_{LATE}_bn"].trainable == (frozen == "false")
-        paths = {path.partition("/")[0] for path in layer.trained_paths}
-        assert all(layers[name].trainable for name in paths)
-
-
-def test_grey_images_are_repeated_in_three_channels(
-    scratch: tuple[Recipe, keras.Model], tmp_path: Path
-) -> None:
-    made = recipe(tmp_path, more=", color_mode: grayscale")
-    model = built(made)
+    """With raw images, and grey ones repeated in three channels."""
+    made, model, _ = drawn_and_trained
     assert agrees(model, plan(made, 4)) == []
-    grey = PIXELS[..., :1]
-    logits = backend.to_numpy(model(grey, training=False))
-    expected = scratch[1](np.repeat(grey, 3, axis=-1), training=False)
-    np.testing.assert_array_equal(logits, backend.to_numpy(expected))
+    part = keras.Model(model.inputs[0], model.get_layer("backbone").output)
+    # Frozen, it computes in inference mode in training, too.
+    found = backend.to_numpy(part(GREY, training=True))
+    images = np.repeat(GREY, 3, axis=-1) / np.float32(127.5) - 1
+    expected = backend.to_numpy(keras_network(images, training=False))
+    np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-5)
+    assert [v.path for v in model.trainable_variables] == ["logits/kernel", "logits/bias"]
+
+
+def test_files_of_ours_hold_a_backbone_too(drawn_and_trained: Network, tmp_path: Path) -> None:
+    """As a run's model, which is compared with the plan, and as weights of another run."""
+    made, model, drawn = drawn_and_trained
+    planned, trained = plan(made, 4), weights(model)
+    model.save(tmp_path / "best.keras")
+    again = model_file.load(tmp_path / "best.keras", planned, unbuilt.layers(made, planned))
+    assert same(weights(again), trained)
+    for variable in model.weights:
+        variable.assign(drawn[variable.path])
+    assert not same(weights(model), trained)
+    backbone_weights.assign(model, recipe(tmp_path, f"weights: {tmp_path / 'best.keras'}"))
+    assert same(weights(model), trained)
+
+
+def test_weights_follow_the_seed_of_the_recipe(drawn_and_trained: Network) -> None:
+    made, _, drawn = drawn_and_trained
+    (options,) = (layer.options for layer in plan(made, 4).layers if layer.kind == "backbone")
+    for seed in (made.seed, made.seed + 1):
+        layer = backbone.unbuilt(options, seed, "float32")["backbone_conv"]
+        layer.build((None, 32, 40, 3))
+        equal = np.array_equal(layer.get_weights()[0], drawn["backbone_conv/kernel"])
+        assert equal == (seed == made.seed)
+
+
+def test_layers_from_one_on_train(drawn_and_trained: Network, tmp_path: Path) -> None:
+    made, model, _ = drawn_and_trained
+    for frozen in ("true", "false"):
+        more = f"trainable: {{from: {LATE}}}, freeze_batch_norm: {frozen}, unfreeze_at_epoch: 2"
+        made = recipe(tmp_path, f"weights: a.h5, {more}")
+        planned = plan(made, 4)
+        (layer,) = (layer for layer in planned.layers if layer.kind == "backbone")
+        trained = {part.name for part in trained_parts(model, layer)}
+        assert f"backbone_{LATE}" in trained
+        assert f"backbone_{BEFORE}" not in trained
+        assert (f"backbone_{LATE}_bn" in trained) == (frozen == "false")
+        freezing.set_trainable(model, planned, 1)
+        kernels, others = decayed(model)
+        paths = {variable.path for variable in (*kernels, *others)}
+        assert paths == {path for each in planned.layers for path in each.trained_paths}
+        assert all(variable.path.endswith("kernel") for variable in kernels)
+        assert not any(variable.path.endswith("kernel") for variable in others)
+        freezing.set_trainable(model, planned, 0)
+        assert len(model.trainable_variables) == 2
 
 
 @pytest.mark.parametrize("name", BACKBONES)
@@ -167,9 +156,12 @@ def test_images_are_scaled_as_keras_scales_them(name: str) -> None:
 
 def test_table_is_what_keras_has() -> None:
     """One network counted anew; `make backbones` compares all of them."""
-    made = runpy.run_path(str(ROOT / "docs" / "make_backbones.py"))
-    entry = made["describe"](NAME)
     known = known_backbone(NAME)
+    with pytest.raises(ValueError, match="at least 32x32"):
+        backbone.application(NAME, (known.smallest - 1, known.smallest))
+    made = runpy.run_path(str(ROOT / "docs" / "make_backbones.py"))
+    made["describe"].__globals__["smallest"] = lambda _: known.smallest
+    entry = made["describe"](NAME)
     assert [list(level) for level in known.levels] == [list(level) for level in entry["levels"]]
     assert list(known.flops) == entry["flops"]
     assert list(known.values) == entry["values"]

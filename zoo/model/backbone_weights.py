@@ -24,7 +24,7 @@ import keras
 import numpy as np
 
 from zoo.errors import EnvironmentFault, Problem, RecipeError
-from zoo.model.backbone import application, layers
+from zoo.model.backbone import application, blueprint, layers
 from zoo.plan.backbones import PREFIX, backbone
 from zoo.recipe import Recipe
 from zoo.recipe.backbone import backbone_of
@@ -258,7 +258,7 @@ def _matched(name: str, file: Path, found: Mapping[str, list[np.ndarray]]) -> Ar
     Raises:
         RecipeError: some are missing or of other shapes; names the first ones.
     """
-    network = application(name, _smallest(name))
+    network = blueprint(name, _smallest(name))
     values, differences = {}, []
     for called, layer in layers(network):
         wanted = [tuple(weight.shape) for weight in getattr(layer, "weights", ())]
