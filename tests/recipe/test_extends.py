@@ -123,7 +123,7 @@ def test_blocks_are_merged(vary: Vary, tmp_path: Path) -> None:
     (tmp_path / "base.yaml").write_text(
         text.replace("kernel_size:", "kernel_siz:"), encoding="utf-8"
     )
-    assert problems(vary("model: {stack: [basic]}"))[0][:2] == ("base.yaml", 6)
+    assert problems(vary("model: {stack: [basic]}"))[0][:2] == ("base.yaml", 7)
 
 
 def test_set_comes_after_presets_and_outer_paths_first(vary: Vary) -> None:
