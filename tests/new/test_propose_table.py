@@ -82,3 +82,32 @@ def test_a_rare_class_gets_a_larger_weight(draw: Draw, tmp_path: Path) -> None:
     _, loaded, text = write_recipe(folder, tmp_path / "out.yaml")
     assert loaded.train.class_weight.word == "balanced"
     assert "the largest class has 4.8 times the smallest" in text
+
+
+def test_lists_of_labels(draw: Draw, tmp_path: Path) -> None:
+    folder = draw("pets", 20)
+    rows = [f"{n}.png,{('red', 'red big', 'big', 'old', 'old red')[n % 5]}" for n in range(20)]
+    (folder / "labels.csv").write_text("\n".join(["image,tags", *rows]), encoding="utf-8")
+    result, loaded, text = write_recipe(folder, tmp_path / "out.yaml")
+    assert loaded.data.source.options.label_separator == " "
+    assert loaded.train.loss.word == "sigmoid"
+    assert "20 in 3 classes (any number for each image): " in text
+    assert sum(result.findings.images.values()) == 20
+    assert result.findings.per_class["train"].keys() == {"big", "old", "red"}
+
+
+def test_few_images_are_told_of_trained_networks(draw: Draw, tmp_path: Path) -> None:
+    for name in ("cat", "dog"):
+        folder = draw(f"pets/{name}", 6, (40, 40))
+    _, loaded, text = write_recipe(folder, tmp_path / "out.yaml")
+    assert loaded.data.preprocess == "channel_meanstd"
+    lines = text.splitlines()
+    place = next(i for i, line in enumerate(lines) if line.startswith("  stack:"))
+    end = lines.index("train:")
+    other = lines.index("  # stack:")
+    kept = [line.replace("  # ", "  ", 1) for line in lines[other : other + 4]]
+    backbone = "\n".join([*lines[:place], *kept, *lines[end:]])
+    (tmp_path / "backbone.yaml").write_text(backbone, encoding="utf-8")
+    stack = recipes.load(str(tmp_path / "backbone.yaml")).model.stack
+    assert stack[0].backbone is not None
+    assert "# weights: {from: runs/NAME/RUN, exclude: [logits]}" in text

@@ -13,6 +13,7 @@ from zoo.new.pixel_findings import PixelFindings
 from zoo.text.printable import quoted
 
 IMBALANCE_NOTED = 3.0  # Ratio of the largest class to the smallest above which a note is given.
+FEW_IMAGES = 1000  # Below it, a network that was trained on other images is proposed.
 ASSUMED_IMAGES = 10_000
 ASSUMED_SIDE = 64
 MAX_ASPECT_SPREAD = 1.05  # Ratio of the widest shape to the narrowest that counts as one shape.
@@ -58,6 +59,11 @@ class Findings:
     def train(self) -> int:
         """Number of training images; a guess if it is not known."""
         return self.images.get("train", ASSUMED_IMAGES)
+
+    @property
+    def few_images(self) -> bool:
+        """Whether so few images are to be trained on that trained weights would help most."""
+        return self.train < FEW_IMAGES
 
     @property
     def imbalance(self) -> float | None:
@@ -131,8 +137,13 @@ class Findings:
         )
 
     def all_notes(self) -> list[str]:
-        """Returns the notes, with one on imbalance if classes are uneven."""
+        """Returns the notes, with one on few images, and on imbalance if classes are uneven."""
         notes = [*self.notes, *self.pixels.notes()]
+        if self.few_images:
+            notes.append(
+                f"{self.train:,} training images are few: the recipe tells, below its stack, how "
+                "to start from weights that were trained on more"
+            )
         if self.imbalance is not None and self.imbalance > IMBALANCE_NOTED:
             notes.append(
                 f"uneven classes: the largest has {self.imbalance:.1f} times the images of the "

@@ -16,6 +16,8 @@ from zoo.text.printable import one_line, quoted
 WIDTH = 100
 REASON_COLUMN = 46  # Column in which reasons start, if they fit.
 MAX_BAD_LISTED = 10
+PREPROCESS = "statistics of the training images alone"
+MIN_BACKBONE_SIDE = 32  # Pixels, below which most networks of keras.applications take no images.
 
 
 def recipe_text(findings: Findings, choices: Choices, file: str) -> str:
@@ -31,7 +33,7 @@ def recipe_text(findings: Findings, choices: Choices, file: str) -> str:
         f"name: {_scalar(findings.name)}",
         _line("seed: 0", "the same seed gives the same weights on the same machine"),
         *_data(findings, choices),
-        *_model(choices),
+        *_model(findings, choices),
         *_train(findings, choices),
     ]
     return "\n".join(lines) + "\n"
@@ -81,7 +83,8 @@ def _data(findings: Findings, choices: Choices) -> list[str]:
         if choices.grey
         else _line("  color_mode: rgb", ""),
         *_pixels(findings, choices),
-        _line("  preprocess: channel_meanstd", "statistics of the training images alone"),
+        # A backbone wants none, and this is the default without one.
+        *([] if findings.few_images else [_line("  preprocess: channel_meanstd", PREPROCESS)]),
         *_augment(choices),
     ]
     if findings.bad:
@@ -149,7 +152,7 @@ def _augment(choices: Choices) -> list[str]:
     return lines
 
 
-def _model(choices: Choices) -> list[str]:
+def _model(findings: Findings, choices: Choices) -> list[str]:
     height, width = choices.last_map
     last = f"the last map is {height} x {width}"
     lines = [
@@ -163,7 +166,29 @@ def _model(choices: Choices) -> list[str]:
     if choices.dropout:
         text = f"    - dropout: {choices.dropout:g}"
         lines.append(_line(text, "the fewer images, the more"))
-    return lines
+    return lines + (_trained_before(choices) if findings.few_images else [])
+
+
+def _trained_before(choices: Choices) -> list[str]:
+    """Returns comments on networks that were trained before, from which few images gain most."""
+    lines = []
+    if min(choices.image_size) >= MIN_BACKBONE_SIDE:
+        lines += _comment(
+            "Few images: a network that was trained on many others learns more from them. In the "
+            "place of the stack above, with image_size: [224, 224] (Keras downloads the weights "
+            "of ImageNet once):",
+            "  # ",
+        )
+        lines += [
+            "  # stack:",
+            "  #   - backbone: {name: EfficientNetB0, weights: imagenet, trainable: false}",
+            "  #   - global_pool: average",
+            "  #   - dropout: 0.2",
+        ]
+    lines += _comment(
+        "A run of yours on similar images, with the same stack, is a start, too:", "  # "
+    )
+    return [*lines, "  # weights: {from: runs/NAME/RUN, exclude: [logits]}"]
 
 
 def _conv(conv: Conv) -> str:
