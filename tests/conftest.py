@@ -129,6 +129,22 @@ def trained(share: Share) -> Any:
 
 
 @pytest.fixture(scope="session")
+def collages(share: Share) -> Any:
+    """A finished run of the collages of tests/collages.py: images with any number of classes."""
+    from tests import collages
+    from tests.runs import LINEAR
+    from zoo.rundir import Run
+    from zoo.train import train
+
+    def make(folder: Path) -> None:
+        with collages.as_digits():
+            train(collages.recipe(folder, LINEAR, "train.epochs=8"), folder / "runs")
+
+    (run_file,) = share("collages", make).glob("runs/*/*/run.json")
+    return Run(run_file.parent)
+
+
+@pytest.fixture(scope="session")
 def exports(share: Share, trained: Any) -> Any:
     """That run, exported in every format: `tests.exports.Exports`. Not to be written to."""
     from tests.exports import export_all, open_exports

@@ -22,7 +22,9 @@ if TYPE_CHECKING:
 CLASSES = list("0123456789")
 
 
-def answers_here(artifact: Artifact, probes: Probes, work: Path) -> dict[str, np.ndarray]:
+def answers_here(
+    artifact: Artifact, probes: Probes, work: Path, activation: str = "softmax"
+) -> dict[str, np.ndarray]:
     """In place of `parity._answers`: opens an export in this process, which takes less time."""
     labels, calls = readers.READERS[artifact.format](artifact.model_file)
     ((name, (kind, call)),) = calls.items()

@@ -161,3 +161,55 @@ def test_changed_data_are_refused(run: Run, model: Any) -> None:
     run.update(data={**info["data"], "fingerprint": "0" * 64})
     with pytest.raises(DataError, match="the data changed since"):
         evaluate(opened(run, model))
+
+
+def test_images_with_any_number_of_classes(collages: Run, tmp_path: Path) -> None:
+    """Against scikit-learn, from the model's own logits; what makes no sense is None."""
+    from tests.collages import as_digits
+
+    trained = TrainedRun(copied(collages, tmp_path))
+    with as_digits():
+        result = evaluate(trained, tta="mirror")
+        split = load_data(trained.recipe).test
+    assert split is not None
+    labels, logits = split.labels, trained.logits(split)
+    answers = logits >= 0
+    assert result["mean_average_precision"] == pytest.approx(
+        metrics.average_precision_score(labels, logits, average="macro")
+    )
+    assert result["auc"] == pytest.approx(metrics.roc_auc_score(labels, logits))
+    assert result["f1"] == pytest.approx(metrics.f1_score(labels, answers, average="macro"))
+    assert result["micro_f1"] == pytest.approx(metrics.f1_score(labels, answers, average="micro"))
+    assert result["accuracy"] == pytest.approx(metrics.accuracy_score(labels, answers))
+    assert result["hamming_loss"] == pytest.approx(metrics.hamming_loss(labels, answers))
+    tables = metrics.multilabel_confusion_matrix(labels, answers)
+    assert result["multilabel_confusion_matrix"] == tables.tolist()
+    probabilities = 1 / (1 + np.exp(-logits.astype(np.float64)))
+    expected = metrics.log_loss(labels.ravel(), probabilities.ravel())
+    assert result["loss"] == pytest.approx(expected, rel=1e-5)
+    assert 0 < result["ece"] < 0.2
+    assert result["confusion_matrix"] is result["top5_accuracy"] is None
+    precisions = [entry["average_precision"] for entry in result["per_class"]]
+    assert np.mean(precisions) == pytest.approx(result["mean_average_precision"])
+    assert [entry["images"] for entry in result["per_class"]] == labels.sum(axis=0).tolist()
+    assert result["tta"].keys() > {"kind", "mean_average_precision", "micro_f1", "loss"}
+    stored = trained.run.evaluation()
+    assert stored is not None
+    assert stored["multi_label"] is True
+    from zoo.cli.evaluate import lines
+
+    text = "\n".join(lines("test", result))
+    assert f"mean average precision  {result['mean_average_precision']:.4f}" in text
+    assert "with mirror" in text
+
+
+def test_one_class_against_the_rest() -> None:
+    """With sigmoid the likeliest class is the answer; its probability needs no others."""
+    result = compute_metrics(LOGITS, LABELS, NAMES, by_sigmoid=True)
+    softmaxed = compute_metrics(LOGITS, LABELS, NAMES)
+    assert result["confusion_matrix"] == softmaxed["confusion_matrix"]
+    assert result["auc"] == pytest.approx(
+        np.mean([metrics.roc_auc_score(i == LABELS, LOGITS[:, i]) for i in range(3)])
+    )
+    probabilities = 1 / (1 + np.exp(-LOGITS.astype(np.float64)))
+    assert result["ece"] == pytest.approx(calibration_error(probabilities, LABELS))

@@ -168,3 +168,57 @@ def test_predict_large_colour_pictures(trained: Run, tmp_path: Path) -> None:
     pixels = np.random.default_rng(0).integers(0, 256, (30, 50, 4)).astype(np.uint8)
     Image.fromarray(pixels, "RGBA").save(tmp_path / "large.png")
     assert call("predict", trained, tmp_path / "large.png").exit_code == 0
+
+
+@pytest.fixture
+def pairs(tmp_path: Path) -> Path:
+    """Four collages as PNG files, and a black one."""
+    from tests import collages
+    from zoo.data.load import load
+
+    with collages.as_digits():
+        pixels = load(collages.recipe(tmp_path)).validation.images(np.arange(4))[..., 0]
+    folder = tmp_path / "pairs"
+    folder.mkdir()
+    for number, image in enumerate([*pixels, np.zeros_like(pixels[0])]):
+        Image.fromarray(image).save(folder / f"{number}.png")
+    return folder
+
+
+def test_all_classes_from_a_probability_on(collages: Run, pairs: Path, tmp_path: Path) -> None:
+    """Of images with any number of classes those of 0.5 and more, unless another is given."""
+    every = document(call("predict", collages, pairs, "--json", "--threshold", "0"))
+    assert every["multi_label"] is True
+    rows = [
+        dict(zip(row["classes"], row["probabilities"], strict=True)) for row in every["predictions"]
+    ]
+    assert all(sorted(row) == list("0123456789") for row in rows)
+    assert any(abs(sum(row.values()) - 1) > 0.05 for row in rows)  # Each is by itself.
+    plain = document(call("predict", collages, pairs, "--json"))
+    assert plain["threshold"] == 0.5
+    for row, wanted in zip(plain["predictions"], rows, strict=True):
+        assert set(row["classes"]) == {name for name, value in wanted.items() if value >= 0.5}
+        assert row["probabilities"] == sorted(row["probabilities"], reverse=True)
+        assert row["error"] is None
+    few = document(call("predict", collages, pairs, "--json", "--top", "2"))
+    assert few["threshold"] is None
+    assert all(len(row["classes"]) == 2 for row in few["predictions"])
+    text = call("predict", collages, pairs, "--threshold", "1")
+    assert text.exit_code == 0
+    assert text.stdout.count("no class from 1 on") == 5
+    table = tmp_path / "predicted.csv"
+    call("predict", collages, pairs, "--csv", table)
+    head, *lines = table.read_text(encoding="utf-8").splitlines()
+    most = max(len(row["classes"]) for row in plain["predictions"])
+    assert head == ",".join(
+        ["path", *(f"{word}_{i + 1}" for i in range(most) for word in ("class", "probability")),
+         "error"]
+    )  # fmt: skip
+    assert len(lines) == 5
+
+
+def test_a_threshold_for_one_class_an_image(trained: Run, pictures: Path) -> None:
+    file = next(pictures.glob("0-*.png"))
+    result = document(call("predict", trained, file, "--json", "--threshold", "0.0"))
+    assert len(result["predictions"][0]["classes"]) == 10
+    assert result["multi_label"] is False

@@ -26,6 +26,7 @@ from zoo.data.normalise import normalisation
 from zoo.export import FORMATS, formats
 from zoo.model.builder import build
 from zoo.recipe import Recipe, words
+from zoo.rundir import Run
 
 EVERY = pytest.mark.parametrize("format", FORMATS)
 
@@ -80,7 +81,9 @@ def untrained(recipe: Recipe, pixels: np.ndarray) -> Any:
     layer = model.get_layer("logits")
     factor = 1 / np.std(np.asarray(model(pixels), np.float64))  # So that no class is certain.
     layer.set_weights([factor * weight for weight in layer.get_weights()])
-    return SimpleNamespace(recipe=recipe, model=model, class_names=CLASSES)
+    return SimpleNamespace(
+        recipe=recipe, model=model, class_names=CLASSES, multi_label=False, activation="softmax"
+    )
 
 
 def require_all(folder: Path, recipe: Recipe, pixels: np.ndarray, tolerance: Any) -> None:
@@ -277,3 +280,35 @@ def test_a_saved_model_in_an_odd_place(exports: Exports, tmp_path: Path) -> None
     images = exports.pixels[:2]
     answer = calls["serve_uint8"][1](images)["probabilities"]
     assert np.abs(answer - exports.expected[:2]).max() < 1e-4
+
+
+@EVERY
+def test_images_with_any_number_of_classes(
+    collages: Run, tmp_path: Path, png_alone: None, format: str
+) -> None:
+    """Every format answers the sigmoid of each class; the gate compares that."""
+    from tests.collages import collage
+    from zoo.data.digits import raw
+    from zoo.data.splits import ArraySplit
+
+    trained = TrainedRun(collages)
+    pixels = collage(ArraySplit(*raw()["test"]), 20).pixels
+    expected = trained.probabilities(pixels)
+    assert expected.sum(axis=1).max() > 1.2
+    artifact = Artifact(tmp_path / "1", format)
+    artifact.folder.mkdir()
+    FORMATS[format].write(trained, artifact.folder)
+    model = artifact.folder if format == "saved_model" else artifact.model_file
+    labels, calls = readers.open_export(format, model, trained.activation)
+    assert labels == CLASSES
+    for kind, call in calls.values():
+        files = np.array([as_png(image) for image in pixels], object)
+        answers = call(files if kind == "files" else pixels.astype(kind))
+        np.testing.assert_allclose(answers["probabilities"], expected, atol=1e-5)
+        if format == "saved_model":  # All classes are answered, the likeliest first.
+            assert answers["top_classes"].shape == (20, 10)
+            order = np.argsort(-answers["top_probabilities"], axis=1, kind="stable")
+            assert (order == np.arange(10)).all()
+            np.testing.assert_allclose(
+                answers["top_probabilities"], -np.sort(-expected, axis=1), atol=1e-5
+            )

@@ -96,7 +96,9 @@ def untrained(recipe: Recipe, scaling: Normalisation = UNIT) -> keras.Model:
 
 def stub(recipe: Recipe, model: keras.Model) -> Any:
     """The parts of a run that writers use."""
-    return SimpleNamespace(recipe=recipe, model=model, class_names=[*"abcd"])
+    return SimpleNamespace(
+        recipe=recipe, model=model, class_names=[*"abcd"], multi_label=False, activation="softmax"
+    )
 
 
 def ours(model: keras.Model) -> list[str]:
