@@ -28,7 +28,8 @@ from sklearn.metrics import average_precision_score, f1_score
 RECIPE = """\
 name: collages
 data:
-  source: {{csv: {{file: labels.csv, image: path, label: classes, label_separator: "|", split: split}}}}
+  source:
+    csv: {{file: labels.csv, image: path, label: classes, label_separator: "|", split: split}}
   image_size: [{height}, {width}]
   augment: [{{random_flip: horizontal}}]
 model:
@@ -46,6 +47,7 @@ train:
   schedule: {{one_cycle: {{warmup_epochs: 2}}}}
 """
 EMPTY = 0.25  # Share of the cells that show nothing.
+SHOWN = ("epoch", "val_loss", "val_mean_average_precision", "val_f1", "val_accuracy")
 FORMATS = ("saved_model", "keras", "onnx", "litert")
 
 
@@ -135,19 +137,20 @@ def main() -> None:
     trained = zoo("train", "collages.yaml", "--no-export", "--out", "runs", cwd=out)
     run = str(out / trained["run"])
     for row in map(json.loads, (Path(run) / "metrics.jsonl").read_text().splitlines()):
-        print({key: round(row[key], 4) for key in
-               ("epoch", "val_loss", "val_mean_average_precision", "val_f1", "val_accuracy")})  # fmt: skip
+        print({key: round(row[key], 4) for key in SHOWN})
     measured = zoo("evaluate", run, cwd=out)
     names = [entry["class"] for entry in measured["per_class"]]
     answers = zoo("predict", run, str(out / "test"), "--threshold", "0", cwd=out)["predictions"]
     truth, scores = truth_and_scores(table, answers, names)
     own = [entry["average_precision"] for entry in measured["per_class"]]
     theirs = average_precision_score(truth, scores, average=None)
-    print(f"mean average precision: {measured['mean_average_precision']:.6f}, of scikit-learn "
-          f"{theirs.mean():.6f}; largest difference of a class {np.abs(own - theirs).max():.1e}")  # fmt: skip
+    print(
+        f"mean average precision: {measured['mean_average_precision']:.6f}, of scikit-learn "
+        f"{theirs.mean():.6f}; largest difference of a class {np.abs(own - theirs).max():.1e}"
+    )
     for key, average in (("f1", "macro"), ("micro_f1", "micro")):
-        print(f"{key}: {measured[key]:.6f}, of scikit-learn "
-              f"{f1_score(truth, scores >= 0.5, average=average):.6f}")  # fmt: skip
+        theirs = f1_score(truth, scores >= 0.5, average=average)
+        print(f"{key}: {measured[key]:.6f}, of scikit-learn {theirs:.6f}")
     exports = {}
     for format in FORMATS:
         exports[format] = zoo("export", run, "--format", format, cwd=out)

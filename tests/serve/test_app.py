@@ -41,6 +41,7 @@ def test_models_are_listed(pictures: Client) -> None:
         "signatures": ["serve_uint8", "serving_default"],
         "labels": list(CLASSES),
         "image": None,
+        "multi_label": False,
     }
 
 
