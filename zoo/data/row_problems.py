@@ -7,6 +7,7 @@ from itertools import groupby
 
 from zoo.errors import DataError, Problem
 from zoo.text.counted import counted
+from zoo.text.printable import quoted
 
 SHOWN = 20  # Problems of one kind that are told one by one; of the others the rows are listed.
 IN_LINE = 100  # Ranges of lines that one problem lists.
@@ -17,7 +18,7 @@ class RowProblems:
     """What is wrong with the rows of a table, by kind.
 
     Args:
-        file: the table, as messages name it.
+        file: the table.
     """
 
     def __init__(self, file: str) -> None:
@@ -60,7 +61,7 @@ class RowProblems:
             ]
             problems += self._listed(kind, [line for line, _ in found[len(shown) :]])
         return DataError(
-            f"{self.file}: {counted(total, 'problem')} in {counted(rows, 'row')}: {kinds}. "
+            f"{quoted(self.file)}: {counted(total, 'problem')} in {counted(rows, 'row')}: {kinds}. "
             f"{advised[0].upper()}{advised[1:]}",
             problems,
         )

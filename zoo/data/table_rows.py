@@ -167,7 +167,7 @@ def read_rows(options: Csv, paths: ImagePaths) -> Rows:
         header=options.header,
     )
     labels, splits = LabelReader(options), SplitReader(options)
-    result = Rows([], [], RowProblems(quoted(file)), 0, columns=labels.columns)
+    result = Rows([], [], RowProblems(str(file)), 0, columns=labels.columns)
     problems = result.problems
     for line, cells, count in table.rows():
         result.count += 1
