@@ -45,6 +45,7 @@ PARAMETERS = {
     "resnet56": 853_018,
     "resnet9": 6_573_120,
     "senet20": 274_490,
+    "tensorflow-flowers": 3_989_285,
     "vgg11-bn": 9_228_362,
     "vgg16-bn": 14_724_042,
     "wide-resnet-28-10": 36_479_194,
