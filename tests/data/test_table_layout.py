@@ -301,6 +301,9 @@ def test_chosen_classes_and_groups(tmp_path: Path) -> None:
     lines[3] = lines[3].rpartition(",")[0] + ","
     with pytest.raises(DataError, match=r"1 missing group"):
         read(table(tmp_path, lines, "path,class,patient"), group="patient")
+    given = [f"{row},p{n // 3},{'train' if n < 20 else 'test'}" for n, row in enumerate(rows(ABC))]
+    with pytest.raises(DataError, match=r"1 group of 10 have images in several splits"):
+        read(table(tmp_path, given, "path,class,patient,set"), group="patient", split="set")
     chosen = table_layout.read(options(file := table(tmp_path, rows(ABC))), ("c", "a"))
     assert chosen.class_names == ("c", "a")
     assert [file.label for file in chosen.train] == [0] * 8 + [1] * 8

@@ -68,8 +68,9 @@ def require_apart(groups: Mapping[str, Sequence[str | None]], where: str) -> Non
     raise DataError(
         f"{where}: {counted(len(shared), 'group')} of {len(set().union(*counts.values())):,} "
         "have images in several splits, so that what is measured flatters. Expected each group in "
-        "one split: move its images, or put all images into class folders, which zoo divides by "
-        "groups. If these are no groups, change data.source's group",
+        "one split: move its images, or give no splits (class folders alone, or a table without "
+        "data.source.csv.split), and zoo divides by groups. If these are no groups, "
+        "change data.source's group",
         problems,
     )
 
