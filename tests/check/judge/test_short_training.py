@@ -87,3 +87,30 @@ def test_smoke(accuracy: float, majority: float, verdict: str, words: str) -> No
     finding = judge_better_than_guessing(replace(numbers, shortened=True))
     assert finding.verdict == {"FAIL": "WARN", "WARN": "INFO"}.get(verdict, verdict)
     assert finding.advice.endswith("Too few steps to be sure.") == (verdict != "PASS")
+
+
+@pytest.mark.parametrize(
+    "area, bound, verdict, words",
+    [
+        (0.9, 0.6, "PASS", "AUC 0.900 after 300 steps"),
+        (0.55, 0.6, "FAIL", "AUC 0.550 after 300 steps is no better than guessing"),
+        (0.55, 1.0, "INFO", "200 validation images are too few"),
+    ],
+)
+def test_images_with_any_number_of_classes(
+    area: float, bound: float, verdict: str, words: str
+) -> None:
+    """They are judged by the area under the ROC curve, which a guess leaves at a half."""
+    numbers = ShortTrainingAccuracy(
+        accuracy=area, images=200, majority=0.0, steps=300, measure="AUC", bound=bound
+    )
+    finding = judge_better_than_guessing(numbers)
+    assert finding.verdict.value == verdict
+    assert words in finding.advice
+    assert f"AUC > {bound:.3f}" in str(finding.threshold)
+    blind = InputIndependent(
+        loss=0.5, entropy=0.45, se=0.01, accuracy=area, images=200, measure="AUC", bound=bound
+    )
+    judged = judge_input_independent(blind)
+    assert judged.verdict.value == ("WARN" if area > bound else "FAIL")
+    assert ("AUC, 0.90, is above guessing" in judged.advice) is (area > bound)

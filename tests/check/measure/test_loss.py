@@ -8,11 +8,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from tests import collages
 from tests.check.planted_faults import healthy_subject
+from zoo.check.judge.loss import judge_loss_wiring
 from zoo.check.measure import loss
+from zoo.entropy import constant_loss
 
 
-@pytest.mark.parametrize("word", ["softmax", "focal", "svm"])
+@pytest.mark.parametrize("word", ["softmax", "focal", "svm", "sigmoid", "{sigmoid: {gamma: 2}}"])
 def test_every_loss_is_the_loss(tmp_path: Path, word: str) -> None:
     """The column of the true label holds what the compiled loss gives."""
     subject = healthy_subject(tmp_path, f"train.loss={word}")
@@ -52,3 +55,30 @@ def test_decay_by_path_is_no_fault(tmp_path: Path) -> None:
     assert numbers.wrongly_decayed == []
     assert numbers.shrink_measured == pytest.approx(1 - 0.1 * 0.01, rel=1e-5)
     assert numbers.shrink_measured == pytest.approx(numbers.shrink_expected, rel=1e-5)
+
+
+@pytest.mark.parametrize("word", ["sigmoid", "{sigmoid: {gamma: 2}}"])
+def test_images_with_any_number_of_classes(tmp_path: Path, word: str) -> None:
+    """The loss is that of the labels of each class; equal scores give ln 2, or its focal part."""
+    with collages.as_digits():
+        subject = healthy_subject(tmp_path, "data.image_size=[8, 16]", f"train.loss={word}")
+    numbers = loss.loss_wiring(subject)
+    assert numbers.compiled == pytest.approx(numbers.own, rel=1e-5)
+    assert abs(numbers.own - numbers.expected) < 4 * numbers.sd + 1e-6
+    assert judge_loss_wiring(numbers).verdict.value == "PASS"
+    confidence = loss.head_confidence(subject)
+    assert confidence.at_zero == pytest.approx(log(2) * (1 if word == "sigmoid" else 0.25))
+    assert confidence.loss == pytest.approx(confidence.at_zero, rel=0.1)
+
+
+def test_priors_of_classes_start_at_the_entropy_of_yes_and_no(tmp_path: Path) -> None:
+    head = "model.head={bias_initializer: class_priors, kernel_initializer: zeros}"
+    with collages.as_digits():
+        subject = healthy_subject(tmp_path, "data.image_size=[8, 16]", "train.loss=sigmoid", head)
+    shares = subject.data.train.labels.mean(axis=0)
+    bias = np.asarray(subject.start.get_layer("logits").bias)
+    np.testing.assert_allclose(1 / (1 + np.exp(-bias)), shares, rtol=1e-4)
+    confidence = loss.head_confidence(subject)
+    assert confidence.loss == pytest.approx(confidence.at_zero, rel=1e-5)
+    expected = constant_loss(subject.recipe.train.loss, subject.data.train.labels, None, 10)
+    assert confidence.loss == pytest.approx(expected, rel=0.05)  # Of other images.
