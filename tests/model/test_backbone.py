@@ -14,11 +14,13 @@ from tests.conftest import ROOT
 from tests.runs import same, weights
 from zoo import backend
 from zoo.artifact import model_file
+from zoo.artifact.warm_start import warm_start
 from zoo.data.normalise import Normalisation
 from zoo.errors import EnvironmentFault, RecipeError
 from zoo.model import backbone, backbone_weights, freezing, unbuilt
 from zoo.model.builder import agrees, build, decayed
 from zoo.model.parts import trained_parts
+from zoo.model.start import load as load_start
 from zoo.plan import plan
 from zoo.plan.backbones import backbone as known_backbone
 from zoo.recipe import Recipe, load
@@ -102,6 +104,28 @@ def test_files_of_ours_hold_a_backbone_too(drawn_and_trained: Network, tmp_path:
     assert not same(weights(model), trained)
     backbone_weights.assign(model, recipe(tmp_path, f"weights: {tmp_path / 'best.keras'}"))
     assert same(weights(model), trained)
+    for variable in model.weights:
+        variable.assign(drawn[variable.path])
+    file = tmp_path / "net.yaml"
+    start = load(str(file), [f"model.weights={{from: {tmp_path / 'best.keras'}}}"])
+    warm = warm_start(start, plan(start, 4))
+    assert warm is not None
+    assert warm.loaded == ("backbone", "logits")
+    load_start(model, warm)
+    assert same(weights(model), trained)
+
+
+def test_layers_are_found_whatever_number_keras_gave_them() -> None:
+    known = known_backbone("Xception")
+    names = [layer.name for layer in known.layers if layer.trainable]
+    shifted = {"conv2d": 57, "batch_normalization": 8}
+    there = {}
+    for name in names:
+        kind, _, number = name.rpartition("_") if name[-1].isdigit() else (name, "", "0")
+        shift = shifted.get(kind)
+        there[name if shift is None else f"{kind}_{shift + int(number)}"] = [np.array(name)]
+    found = backbone_weights._renumbered("Xception", there)
+    assert {name: str(found[name][0]) for name in names} == {name: name for name in names}
 
 
 def test_weights_follow_the_seed_of_the_recipe(drawn_and_trained: Network) -> None:
