@@ -13,7 +13,7 @@ from tests.runs import tiny, weights
 from zoo.artifact.warm_start import WarmStart, warm_start
 from zoo.data.load import load
 from zoo.data.normalise import Normalisation
-from zoo.errors import RecipeError
+from zoo.errors import RecipeError, WrongModel
 from zoo.model import build
 from zoo.model.start import scaling_of, set_start
 from zoo.plan import plan
@@ -118,3 +118,15 @@ def test_a_file_without_its_run(start: WarmStart) -> None:
     unnormalised = replace(alone, stored=replace(alone.stored, normalise=None))
     plain = Normalisation("none", 1.0, 0.0)
     assert scaling_of(plain, unnormalised) == (plain, [])
+
+
+def test_weights_that_are_not_finite(trained: Run, tmp_path: Path) -> None:
+    """They are refused before a run begins, if they would be taken over."""
+    model = keras.saving.load_model(trained.model_file)
+    kernel = model.get_layer("fc1").kernel
+    kernel.assign(np.full(kernel.shape, np.nan))
+    model.save(tmp_path / "nan.keras")
+    file = tmp_path / "nan.keras"
+    with pytest.raises(WrongModel, match="nan.keras: fc1 holds weights that are NaN or infinite"):
+        started(tiny(tmp_path, f"model.weights={{from: {file}}}")).require_finite()
+    started(tiny(tmp_path, f"model.weights={{from: {file}, exclude: [fc1]}}")).require_finite()

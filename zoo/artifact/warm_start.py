@@ -77,6 +77,18 @@ class WarmStart:
             )
         return notes
 
+    def require_finite(self) -> None:
+        """Refuses weights of NaN or infinity.
+
+        Raises:
+            WrongModel: names the first layer with some.
+        """
+        pending = [self.stored.layers[name] for name in self.loaded]
+        while pending:
+            layer = pending.pop(0)
+            self.stored.arrays(layer)
+            pending += layer.inner.values()
+
     def as_json(self) -> dict[str, Any]:
         """Plain data, as run.json keeps it."""
         return {

@@ -8,17 +8,48 @@ import keras
 import numpy as np
 
 from zoo.artifact.stored_weights import NORMALISE, StoredLayer, StoredWeights
-from zoo.artifact.warm_start import WarmStart, own_normalisation_wanted
+from zoo.artifact.warm_start import (
+    WarmStart,
+    absolute,
+    own_normalisation_wanted,
+    warm_start,
+)
 from zoo.data.normalise import Normalisation
 from zoo.data.splits import Split
 from zoo.errors import Problem, RecipeError
 from zoo.model.data_dependent_init import initialise
 from zoo.model.parts import parts
-from zoo.plan import Plan
+from zoo.plan import Plan, plan
 from zoo.recipe import Recipe
 
 # Words of `data.preprocess` whose numbers come from the training images.
 MEASURED = ("mean_image", "channel_mean", "channel_meanstd", "global_mean", "global_meanstd")
+
+
+def prepared(
+    recipe: Recipe, classes: int, own: Normalisation
+) -> tuple[Recipe, WarmStart | None, Normalisation, list[str]]:
+    """Reads the trained weights that a training is to start from.
+
+    Args:
+        recipe: resolved.
+        classes: number of classes.
+        own: normalisation with the statistics of the training images.
+
+    Returns:
+        The recipe, with the absolute path of the weights; the weights, or None; the normalisation
+        that goes with them; and what to say of it.
+
+    Raises:
+        RecipeError: the weights do not fit the recipe.
+        RunError: the run that they are to come from has no model.
+        WrongModel: its file was cut or edited, or holds NaN or infinity.
+    """
+    warm = warm_start(recipe, plan(recipe, classes))
+    if warm is not None:
+        warm.require_finite()
+        recipe = absolute(recipe, warm)
+    return recipe, warm, *scaling_of(own, warm)
 
 
 def set_start(

@@ -16,14 +16,14 @@ import keras
 from zoo import backend, optimize
 from zoo import recipe as recipes
 from zoo.artifact import model_file
-from zoo.artifact.warm_start import WarmStart, absolute, frozen_lines, warm_start
+from zoo.artifact.warm_start import WarmStart, frozen_lines
 from zoo.batches import EvaluationBatches
 from zoo.data.load import load as load_data
 from zoo.data.normalise import Normalisation, normalisation
 from zoo.data.splits import Splits
 from zoo.errors import DamagedFile, Diverged, EnvironmentFault, StorageFault
 from zoo.model import backbone_weights, unbuilt
-from zoo.model.start import scaling_of, set_start
+from zoo.model.start import prepared, set_start
 from zoo.plan import plan
 from zoo.plan.capacity import require_memory
 from zoo.progress import progress_bar
@@ -97,9 +97,7 @@ def train(
     class_weights(recipe, data)
     steps_per_epoch = components.training_batches(recipe, data).steps_per_epoch
     optimize.require_updates(recipe, steps_per_epoch)
-    warm = warm_start(recipe, plan(recipe, len(data.class_names)))
-    scaling, scaling_notes = scaling_of(own_scaling, warm)
-    recipe = absolute(recipe, warm) if warm else recipe
+    recipe, warm, scaling, notes = prepared(recipe, len(data.class_names), own_scaling)
     loop = choose(recipe, data)
     run = Run.create(out, recipe.name) if folder is None else Run.at(folder)
     with run.locked():
@@ -112,7 +110,7 @@ def train(
             run.remove()
             raise error.adding("Nothing was trained yet.") from error
         training = Training(run, recipe, data, scaling, settings, loop, warm)
-        training.notes += scaling_notes
+        training.notes += notes
         return training.go(None)
 
 
@@ -176,6 +174,7 @@ class Training:
                 if saved is None:
                     start = (self.recipe, self.data.train, self.plan, self.warm)
                     self._print_notes(set_start(self.model, *start))
+                    self.warm = None  # Their memory is free again.
                 self._fit(saved, signals)
         except (KeyboardInterrupt, Exception) as error:
             raised = record_failure(self.run, self.recipe, self.plan, error, self.batches.error)
