@@ -13,10 +13,12 @@ import pytest
 tfds = pytest.importorskip("tensorflow_datasets")
 
 from tests.data.conftest import make_recipe  # noqa: E402 - after the skip
-from zoo.data import digits  # noqa: E402
+from zoo.data import digits, tfds_builder  # noqa: E402
 from zoo.data import tfds as source  # noqa: E402
 from zoo.data.load import load  # noqa: E402
 from zoo.errors import DataError  # noqa: E402
+from zoo.recipe.presets import PRESETS  # noqa: E402
+from zoo.recipe.source import Tfds  # noqa: E402
 
 SPLIT_NAMES = ("train", "validation", "test")
 
@@ -174,3 +176,19 @@ def test_without_a_network_the_answer_comes_soon(
         load(recipe_of(str(tmp_path), "cifar10"))
     assert time.monotonic() - began < 30
     assert capsys.readouterr().out == ""
+
+
+@pytest.mark.parametrize("name", [name for name in PRESETS if name != "digits"])
+def test_a_preset_is_what_its_builder_describes(name: str) -> None:
+    """Classes, size and colours; a preset names a size where the images have several."""
+    block = PRESETS[name]
+    options = Tfds(**block["source"]["tfds"])
+    with tfds_builder.quiet():
+        builder = tfds_builder.find(options)
+        classes = tfds_builder.class_names(builder, options)
+    assert classes is not None
+    assert len(classes) == options.num_classes
+    height, width, channels = builder.info.features["image"].shape
+    assert channels == {"rgb": 3, "grayscale": 1}[block["color_mode"]]
+    assert [height, width] in ([None, None], block["image_size"])
+    assert block.get("crop_to_aspect_ratio", False) is (height is None)

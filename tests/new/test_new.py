@@ -46,6 +46,18 @@ def test_default_file(pets: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     assert (tmp_path / "pets.yaml").is_file()
 
 
+def test_the_name_of_a_known_data_set(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A folder of that name is taken all the same."""
+    monkeypatch.chdir(tmp_path)
+    result = call("imagenette")
+    assert result.exit_code == 3
+    assert "zoo new tfds:imagenette/160px-v2; a recipe may also name it, by `data: imagenette`" in (
+        result.stderr
+    )
+    (tmp_path / "imagenette").mkdir()
+    assert "tfds:" not in call("imagenette").stderr
+
+
 def test_never_overwrites(pets: Path, tmp_path: Path) -> None:
     out = tmp_path / "out.yaml"
     out.write_text("mine", encoding="utf-8")

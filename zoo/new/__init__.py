@@ -14,7 +14,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from zoo.errors import StorageFault, UsageError
+from zoo.errors import DataError, StorageFault, UsageError
 from zoo.files.storage import writing
 from zoo.files.user_paths import user_path
 from zoo.new.choose import Choices, choose
@@ -22,6 +22,7 @@ from zoo.new.findings import Findings
 from zoo.new.recipe_name import recipe_name
 from zoo.new.recipe_text import duration, recipe_text
 from zoo.progress import Progress, no_progress
+from zoo.recipe.presets import PRESETS
 from zoo.rundir import write_text
 
 TFDS = "tfds:"
@@ -151,6 +152,12 @@ def _inspect(data: str, progress: Progress, overrides: Sequence[str]) -> Finding
         if data == "digits":
             return inspect_known.inspect_digits()
         return inspect_known.inspect_tfds(data.removeprefix(TFDS), progress)
+    if data in PRESETS and not user_path(data).exists():
+        name = PRESETS[data]["source"]["tfds"]["name"]
+        raise DataError(
+            f"the folder {data} does not exist. The data set of that name is {TFDS}{name}: "
+            f"zoo new {TFDS}{name}; a recipe may also name it, by `data: {data}`."
+        )
     from zoo.new.inspect_folder import inspect_folder
 
     word = (
