@@ -145,7 +145,7 @@ def smaller(name: str) -> list[str]:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", marked(*LARGE))
+@pytest.mark.parametrize("name", marked(*LARGE, "googlenet-small"))
 def test_two_steps(name: str) -> None:
     """With its own loss and optimizer: every loss is finite, and every kernel moves."""
     recipe = recipes.load(name, smaller(name))
