@@ -310,3 +310,30 @@ def test_chosen_classes_and_groups(tmp_path: Path) -> None:
     folds = [table_layout.read(options(file), None, Fold(index=i, of=3)) for i in (1, 2, 3)]
     held = [file.path for layout in folds for file in layout.validation]
     assert len(held) == len(set(held)) == 27
+
+
+def test_classes_and_folds_of_many_labels(tmp_path: Path) -> None:
+    """An image of classes that are left out stays, as one of no class; merged ones count once."""
+    flags = [
+        f"{row},{number % 2},{number % 3 // 2},{number % 5 // 4},p{number // 3}"
+        for number, row in enumerate(rows(ABC))
+    ]
+    file = table(tmp_path, flags, "path,class,a,b,c,patient")
+    given = {"label": ["a", "b", "c"]}
+    plain = read(file, **given)
+    layout = table_layout.read(options(file, **given), {"ab": ("a", "b"), "c": ("c",)})
+    assert layout.class_names == ("ab", "c")
+    assert {file.path for file in layout.train} == {file.path for file in plain.train}
+    for number in range(30):
+        (file_of,) = [f for split in layout.splits.values() for f in split
+                      if f.path == f"{number:02}.png"]  # fmt: skip
+        ab, c = bool(number % 2 or number % 3 // 2), number % 5 // 4
+        assert file_of.labels == (*([0] * ab), *([1] * c))
+    folds = [
+        table_layout.read(options(file, **given, group="patient"), None, Fold(index=i, of=3))
+        for i in (1, 2, 3)
+    ]
+    held = [{file.group for file in layout.validation} for layout in folds]
+    assert sorted(group for groups in held for group in groups) == sorted(set().union(*held))
+    assert all({file.group for file in layout.train}.isdisjoint(groups)
+               for layout, groups in zip(folds, held, strict=True))  # fmt: skip

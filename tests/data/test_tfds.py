@@ -12,11 +12,11 @@ import pytest
 
 tfds = pytest.importorskip("tensorflow_datasets")
 
-from tests.data.conftest import make_recipe  # noqa: E402 - after the skip
+from tests.data.conftest import make_recipe, whole  # noqa: E402 - after the skip
 from zoo.data import digits, tfds_builder  # noqa: E402
 from zoo.data import tfds as source  # noqa: E402
 from zoo.data.load import load  # noqa: E402
-from zoo.errors import DataError  # noqa: E402
+from zoo.errors import DataError, RecipeError  # noqa: E402
 from zoo.recipe.presets import PRESETS  # noqa: E402
 from zoo.recipe.source import Tfds  # noqa: E402
 
@@ -192,3 +192,27 @@ def test_a_preset_is_what_its_builder_describes(name: str) -> None:
     assert channels == {"rgb": 3, "grayscale": 1}[block["color_mode"]]
     assert [height, width] in ([None, None], block["image_size"])
     assert block.get("crop_to_aspect_ratio", False) is (height is None)
+
+
+def test_classes_and_folds(prepared: str) -> None:
+    """As of the source `digits`, which has the same images; train has its own statistics."""
+    choice = {"classes": [8, 3], "fold": {"index": 2, "of": 4}}
+    recipe = of_digits(prepared)
+    recipe = make_recipe(recipe.data.source.model_dump(), image_size=[8, 8],
+                         color_mode="grayscale", **choice)  # fmt: skip
+    splits = load(recipe)
+    same = load(make_recipe("digits", image_size=[8, 8], color_mode="grayscale", **choice))
+    assert splits.class_names == ("8", "3")
+    assert [len(getattr(splits, name)) for name in SPLIT_NAMES] == [
+        len(getattr(same, name)) for name in SPLIT_NAMES
+    ]
+    pixels = [whole(splits.train), whole(splits.validation)]
+    assert rows(np.concatenate(pixels), np.zeros(sum(map(len, pixels)), int)) == rows(
+        np.concatenate([whole(same.train), whole(same.validation)]),
+        np.zeros(sum(map(len, pixels)), int),
+    )
+    sums = whole(splits.train).sum(axis=0, dtype=np.uint64)
+    assert splits.train.statistics is not None
+    assert (splits.train.statistics.sums == sums).all()
+    with pytest.raises(RecipeError, match="no class of the data"):
+        load(make_recipe(recipe.data.source.model_dump(), classes=["8", "x"]))
