@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import random
+
 import pytest
 
-from zoo.data.copies import notes_on_copies, notes_on_sizes
+from zoo.data.copies import notes_on_copies, notes_on_series, notes_on_sizes
 
 
 @pytest.mark.parametrize(
@@ -48,3 +50,41 @@ def test_sizes() -> None:
     assert notes_on_sizes({"train": 20, "validation": 20, "test": 90}) == []
     (note,) = notes_on_sizes({"train": 1000, "validation": 2000})
     assert "2,000 images, more than the 1,000 of train: are the two folders swapped?" in note
+
+
+@pytest.mark.parametrize(
+    "name, is_series",
+    [
+        ("{patient:08}_{number:03}.png", True),  # ChestX-ray14.
+        ("v_Archery_g{patient:02}_frame{number}.jpg", True),
+        ("p{patient} ({number}).jpg", True),
+        ("{patient}-{number}0.jpg", True),  # Every tenth frame.
+        ("cat_{number}{patient:03}.jpg", False),  # One series a class.
+        ("{number}{patient:03}.jpg", False),
+        ("IMG_2019{patient:04}_{odd}.jpg", False),  # Times of the day.
+        ("{odd}_{patient}e{number}.jpg", False),  # Names by hash.
+    ],
+)
+def test_series(name: str, is_series: bool) -> None:
+    draw = random.Random(0)
+    paths = [
+        f"{folder}/" + name.format(patient=patient, number=number, odd=draw.randrange(10**6))
+        for folder in ("a", "b")
+        for patient in range(20)
+        for number in range(5)
+    ]
+    draw.shuffle(paths)
+    notes = notes_on_series("validation", paths[:40], paths[40:], 2)
+    assert len(notes) == is_series
+    if is_series:
+        assert "of 40 images of validation continue" in notes[0]
+        assert "(40 series)" in notes[0]
+
+
+def test_breeds_are_no_series() -> None:
+    """A few kinds of many images each, and series that are not divided."""
+    paths = [f"{folder}/breed{kind}_{number}.jpg" for folder in ("cat", "dog")
+             for kind in range(12) for number in range(200)]  # fmt: skip
+    assert notes_on_series("validation", paths[::10], paths[1::10], 2) == []
+    whole = [f"a/p{patient}_{number}.jpg" for patient in range(40) for number in range(5)]
+    assert notes_on_series("validation", whole[:50], whole[50:], 2) == []

@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 
 from zoo.data import folds
 from zoo.data.class_choice import ClassChoice
+from zoo.data.copies import notes_on_series
 from zoo.data.grouping import divide_groups, notes_on_groups, require_apart
 from zoo.data.image_files import Files, ImageFile, notes_on, split_off
 from zoo.data.tree import in_words
@@ -121,6 +122,9 @@ def arrange(given: Mapping[str, Files], wanted: Wanted) -> Arranged:
     if choice.changes or fold or grouped:
         notes += _missing({split: splits[split] for split in drawn}, choice.names, grouped=grouped)
     notes += notes_on(splits, drawn, choice.names)
+    if drawn and not grouped:
+        last, train = drawn[-1], [file.path for file in splits["train"]]
+        notes += notes_on_series(last, [f.path for f in splits[last]], train, len(choice.names))
     return Arranged(splits, pool, notes)
 
 

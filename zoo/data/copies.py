@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
+from itertools import pairwise
+from math import gcd
 
 from zoo.text.printable import quoted
 
@@ -16,6 +18,13 @@ _ALTERED = re.compile(
     r"|translat(?:ed|ion)|elastic)\d*(?:[\s._()-].*)?",
     re.IGNORECASE,
 )
+# `p012_003.png`, `v_Archery_g01_frame12.jpg`: a series, then the number of an image in it.
+_NUMBER = re.compile(
+    r"(?<![\s._-])[\s._-]++(?:frame|slice|img|image|view)?+[\s._-]*+\(?(\d+)\)?$", re.IGNORECASE
+)
+MIN_SERIES = 10  # For each class, in the mean: breeds and cameras are fewer.
+MAX_IN_SERIES = 100  # In the mean: more are a kind rather than one patient or video.
+IN_SERIES = 0.8  # Share of all images that must lie in series.
 _ROBOFLOW = re.compile(r"(.+)\.rf\.[0-9a-f]{8,}")  # `cat_jpg.rf.0123456789abcdef.jpg`
 
 
@@ -65,6 +74,67 @@ def notes_on_copies(split: str, files: Sequence[str], train: Sequence[str]) -> l
         "the altered copies and set data.augment, which makes them anew in each epoch, or divide "
         "the images into train/, validation/ and test/ yourself"
     ]
+
+
+def notes_on_series(
+    split: str, files: Sequence[str], train: Sequence[str], classes: int
+) -> list[str]:
+    """Notes images that continue, by the numbers in their names, series of training images.
+
+    Meant for a split that was drawn by chance, without groups. Nearly all images must lie in series
+    whose numbers have few gaps, with many series in each class: then they are likely to be
+    patients, videos or bursts of a camera.
+
+    Args:
+        split: its name.
+        files: paths of its images.
+        train: paths of the training images.
+        classes: number of classes.
+    """
+    series: dict[str, list[int]] = {}
+    in_train: dict[str, str] = {}
+    for place, path in enumerate((*train, *files)):
+        name = _series(path)
+        if name is not None:
+            series.setdefault(name[0], []).append(name[1])
+            if place < len(train):
+                in_train.setdefault(name[0], path)
+    long = {name: numbers for name, numbers in series.items() if _counts_up(numbers)}
+    images = sum(map(len, long.values()))
+    if (
+        len(long) < MIN_SERIES * classes
+        or images < IN_SERIES * (len(files) + len(train))
+        or images > MAX_IN_SERIES * len(long)
+    ):
+        return []
+    named = [(path, name[0]) for path in files if (name := _series(path)) is not None]
+    shared = [(path, in_train[name]) for path, name in named if name in long and name in in_train]
+    if not shared:
+        return []
+    example = " and ".join(map(quoted, shared[0]))
+    return [
+        f"{len(shared):,} of {len(files):,} images of {split} continue, by the numbers in their "
+        f"names, series of training images, such as {example} ({len(long):,} series): if a series "
+        "is of one patient or video, measured accuracy flatters; set data.source's group"
+    ]
+
+
+def _series(path: str) -> tuple[str, int] | None:
+    """The series that an image belongs to by its name, and its number; None if it has none."""
+    folder, _, name = _stem(path).rpartition("/")
+    match = _NUMBER.search(name)
+    if match is None or not match.start():
+        return None
+    return f"{folder}/{name[: match.start()]}", int(match[1])
+
+
+def _counts_up(numbers: Sequence[int]) -> bool:
+    """Whether numbers count up with few gaps, in whatever steps; three or more."""
+    different = sorted(set(numbers))
+    if len(different) < 3:
+        return False
+    step = gcd(*(b - a for a, b in pairwise(different)))
+    return (different[-1] - different[0]) // step < 2 * len(different)
 
 
 def _stem(path: str) -> str:
