@@ -138,7 +138,9 @@ def unnamed_classes(recipe: Recipe, train: Split, class_names: Sequence[str], ep
         epoch: that was kept, from 1.
     """
     remedies = []
-    if recipe.train.class_weight is None and imbalance(train.labels) > UNEVEN:
+    # Of many classes each is rare by itself: fewer images have it than have not.
+    uneven = is_multi_label(train.labels) or imbalance(train.labels) > UNEVEN
+    if recipe.train.class_weight is None and uneven:
         remedies.append("set train.class_weight: balanced")
     if not weighs_classes_alike(recipe.train.monitor):
         better = "mean_average_precision" if is_multi_label(train.labels) else "balanced_accuracy"
