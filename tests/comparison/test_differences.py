@@ -90,6 +90,30 @@ def test_stages_are_aligned() -> None:
     ]
 
 
+@pytest.mark.parametrize(
+    "first, second, path, values",
+    [
+        ("pool: max", "pool: average", "model.stack[1].pool", ("max", "average")),
+        ("pool: {max: 3}", "pool: max", "model.stack[1].pool.max.pool_size", ([3, 3], [2, 2])),
+        ("pool: max", "pool: {average: 3}", "model.stack[1].pool",
+         ("max", {"average": {"pool_size": [3, 3]}})),
+        ("activation: relu", "activation: elu", "model.stack[1].activation", ("relu", "elu")),
+        ("dropout: 0.5", "dropout: 0.4", "model.stack[1].dropout.rate", (0.5, 0.4)),
+        ("branches: {stacks: [[], [conv: {filters: 2}]]}",
+         "branches: {stacks: [[], [conv: {filters: 3}]]}",
+         "model.stack[1].branches.stacks[1][0].conv.filters", (2, 3)),
+    ],
+)  # fmt: skip
+def test_stages_without_kernels(
+    first: str, second: str, path: str, values: Any, minimal: Path
+) -> None:
+    recipes = [
+        load(str(minimal), [f"model.stack=[{{conv: {{filters: 4}}}}, {{{stage}}}]"])
+        for stage in (first, second)
+    ]
+    assert entries(*recipes) == [(path, path, *values)]
+
+
 def test_stages_inside_of_stages(tmp_path: Path) -> None:
     files = []
     for filters in (4, 8):

@@ -104,8 +104,9 @@ class _Comparer:
             return
         ((word, ours),) = pair[0].items()
         theirs = pair[1][word]
-        if not (isinstance(ours, Mapping) and isinstance(theirs, Mapping)):
-            yield Difference(a_path, b_path, *given)
+        kind = type_at((*a_path, word))
+        if not isinstance(ours, Mapping) or issubclass(kind, Choice):  # Such as `pool: max`.
+            yield from self.values(ours, theirs, (*a_path, word), (*b_path, word))
             return
         options = [stage[word] if isinstance(stage, Mapping) else {} for stage in given]
         for key in {**ours, **theirs}:
