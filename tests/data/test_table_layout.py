@@ -147,7 +147,7 @@ def test_lines_that_are_far_apart(tmp_path: Path) -> None:
         ({"image_suffix": ".png", "root": "."}, r"with data.source.csv.root: \S+/images;"),
         ({"image_suffix": None, "root": "."}, r"root: \S+/images and data.\S+image_suffix: .png;"),
         ({"image_suffix": ".jpg", "root": "images"}, r"looked for in \S+/images, see data"),
-        ({"image_suffix": ".png", "root": "nowhere"}, r"the folder of the images \S+/nowhere cann"),
+        ({"image_suffix": ".png", "root": "nowhere"}, r"folder of the images \S+/nowhere does not"),
     ],
 )
 def test_advice_on_missing_files(

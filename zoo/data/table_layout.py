@@ -139,8 +139,10 @@ def _require_root(root: Path) -> None:
         is_folder = root.is_dir()
         os.stat(root)
     except (OSError, ValueError) as error:
+        missing = isinstance(error, FileNotFoundError) and not root.is_symlink()
+        reason = "does not exist" if missing else unreachable(root, error)
         raise DataError(
-            f"the folder of the images {quoted(root)} {unreachable(root, error)}; check {WORD}.root"
+            f"the folder of the images {quoted(root)} {reason}; check {WORD}.root"
         ) from None
     if not is_folder:
         raise DataError(f"{quoted(root)} is not a folder; check {WORD}.root")
