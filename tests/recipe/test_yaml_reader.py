@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import time
 from pathlib import Path
 from typing import Any
 
@@ -181,12 +180,10 @@ def bomb(levels: int) -> str:
 
 
 def test_alias_bomb_is_refused_at_once() -> None:
-    start = time.perf_counter()
     line, path, message = problem(bomb(30))
     assert f"more than {MAX_NODES:,} values" in message
-    assert line == 6  # 9^6 values would stand there.
+    assert line == 6  # Where 9^6 values would stand; the reader goes no further.
     assert path is None
-    assert time.perf_counter() - start < 2
 
 
 def test_chained_aliases_do_not_exhaust_the_stack() -> None:
