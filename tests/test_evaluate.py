@@ -17,7 +17,8 @@ from tests.runs import copied
 from zoo.artifact.trained_run import TrainedRun, softmax
 from zoo.data.load import load as load_data
 from zoo.errors import DataError
-from zoo.evaluate import calibration_error, compute_metrics, evaluate
+from zoo.evaluate import calibration_error, compute_metrics, evaluate, mean_loss
+from zoo.recipe import load
 from zoo.rundir import Run
 
 NAMES = ["cat", "dog", "eel"]
@@ -213,3 +214,20 @@ def test_one_class_against_the_rest() -> None:
     )
     probabilities = 1 / (1 + np.exp(-LOGITS.astype(np.float64)))
     assert result["ece"] == pytest.approx(calibration_error(probabilities, LABELS))
+
+
+@pytest.mark.parametrize(
+    "smoothed, plain",
+    [
+        ("{sigmoid: {gamma: 2, label_smoothing: 0.2}}", "{sigmoid: {gamma: 2}}"),
+        ("{sigmoid: {label_smoothing: 0.2}}", "sigmoid"),
+        ("{softmax: {label_smoothing: 0.2}}", "softmax"),
+    ],
+)
+def test_the_loss_has_no_label_smoothing(minimal: Path, smoothed: str, plain: str) -> None:
+    logits, labels = np.array([[2.0, -1.0], [0.5, 1.0]], np.float32), np.array([0, 1])
+    values = [
+        mean_loss(load(str(minimal), [f"train.loss={loss}"]).train.loss, logits, labels)
+        for loss in (smoothed, plain)
+    ]
+    assert values[0] == values[1]

@@ -70,7 +70,7 @@ def evaluate(
         )
 
     def metrics_of(logits: np.ndarray) -> dict[str, Any]:
-        loss = _mean_loss(recipe.train.loss, logits, images.labels)
+        loss = mean_loss(recipe.train.loss, logits, images.labels)
         by_sigmoid = trained.activation == "sigmoid"
         values = compute_metrics(logits, images.labels, trained.class_names, by_sigmoid)
         return {**values, "loss": loss}
@@ -97,12 +97,18 @@ def evaluate(
     return result
 
 
-def _mean_loss(choice: Any, logits: np.ndarray, labels: np.ndarray) -> float:
-    """The mean data loss. Comparable between recipes: no label smoothing and no penalties."""
-    plain = {"softmax": losses.SoftmaxCrossEntropy, "sigmoid": losses.SigmoidCrossEntropy}
-    gamma = getattr(choice.options, "gamma", 0.0)
-    smoothed = choice.word in plain and not gamma
-    loss = plain[choice.word]() if smoothed else losses.make_loss(choice)
+def mean_loss(choice: Any, logits: np.ndarray, labels: np.ndarray) -> float:
+    """The mean data loss. Comparable between recipes: no label smoothing and no penalties.
+
+    Args:
+        choice: the recipe's `train.loss`.
+        logits: (images, classes).
+        labels: in either form of `zoo.labels`.
+    """
+    options = choice.options.model_dump()
+    if "label_smoothing" in options:
+        choice = type(choice).model_validate({choice.word: {**options, "label_smoothing": 0.0}})
+    loss = losses.make_loss(choice)
     values = [
         np.asarray(loss(labels[i : i + 4096], logits[i : i + 4096])) * len(labels[i : i + 4096])
         for i in range(0, len(labels), 4096)

@@ -4,7 +4,8 @@ The definitions are scikit-learn's, for a matrix of labels: `average_precision_s
 `precision_score`, `recall_score`, `f1_score` and `roc_auc_score` of each class, and their means
 (`macro`); `f1_score` with `average="micro"`; `accuracy_score` (all classes of an image must be
 right) and `hamming_loss`. They differ in one thing: a class for which a metric is undefined, such
-as the average precision of a class without images, is left out of the mean.
+as the average precision of a class without images, is left out of the mean. Macro recall alone
+counts a class without images, as 0, if an image was answered yes for it.
 """
 
 from __future__ import annotations

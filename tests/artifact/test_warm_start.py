@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import zipfile
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +12,7 @@ import pytest
 
 from tests.runs import TINY, tiny
 from zoo.artifact import stored_weights
-from zoo.artifact.warm_start import WarmStart, warm_start
+from zoo.artifact.warm_start import WarmStart, frozen_lines, warm_start
 from zoo.errors import RecipeError, RunError, WrongModel
 from zoo.plan import plan
 from zoo.plan.weight_shapes import weight_shapes
@@ -146,3 +147,20 @@ def test_shapes_of_a_plan(trained: Run, tmp_path: Path) -> None:
     planned = plan(tiny(tmp_path), 10)
     stored = stored_weights.read(str(trained.folder)).layers
     assert weight_shapes(planned.layers) == {name: each.shapes for name, each in stored.items()}
+
+
+def test_layers_that_are_unfrozen_at_different_epochs_are_told_apart(tmp_path: Path) -> None:
+    """A backbone has an epoch of its own, beside that of model.weights."""
+    planned = plan(tiny(tmp_path), 10)
+    epochs = {"conv1": 3, "conv1_bn": 3, "fc1": 5, "fc1_bn": None}
+    layers = tuple(
+        replace(layer, frozen=True, unfreeze_at_epoch=epochs[layer.name])
+        if layer.name in epochs
+        else layer
+        for layer in planned.layers
+    )
+    assert [line.partition(" (")[0] for line in frozen_lines(replace(planned, layers=layers))] == [
+        "frozen until epoch 3 begins: conv1, conv1_bn",
+        "frozen until epoch 5 begins: fc1",
+        "frozen to the end: fc1_bn",
+    ]

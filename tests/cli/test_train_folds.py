@@ -14,6 +14,7 @@ from PIL import Image
 import zoo.train
 from tests.cli.calls import call, document, require_error, require_error_document
 from tests.runs import LINEAR, tiny_file
+from zoo.cli.train_folds import table
 from zoo.data.load import load as load_data
 from zoo.errors import Diverged
 from zoo.recipe import load
@@ -123,6 +124,14 @@ def test_folds_that_diverge(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
     assert result.stderr.count("diverged at step 3") == 2
     assert Folds(Path(told["folder"])).info()["status"] == "diverged"
     assert call("train", "--resume", told["folder"]).exit_code == 1
+
+
+def test_a_fold_that_did_not_measure_the_test() -> None:
+    """As after `--resume FOLDS --evaluate`, with folds that were done before."""
+    row = {"train": 9, "validation": 3, "best_epoch": 1, "epochs": 2, "val_loss": 0.5}
+    rows = [{**row, "fold": 1}, {**row, "fold": 2, "accuracy": 0.75}]
+    lines = [line.split() for line in table(rows, ["val_loss", "accuracy"]).splitlines()]
+    assert [line[-2:] for line in lines[1:]] == [["0.5000", "-"], ["0.5000", "0.7500"]]
 
 
 def test_nothing_is_left_of_folds_that_cannot_be(tmp_path: Path) -> None:

@@ -9,11 +9,13 @@ from typing import Any
 import pytest
 
 from zoo.comparison import compare
+from zoo.comparison.facts import RESULTS, TEST
 from zoo.errors import DamagedFile, RunError, UsageError
 from zoo.load import load
 from zoo.recipe import dump
 from zoo.rundir import Run
 from zoo.rundir.recipe_text import text_digest
+from zoo.rundir.schema import RunInfo
 
 ROWS = [{"epoch": 1, "loss": 0.5, "seconds": 2.0}, {"epoch": 2, "loss": 0.25, "seconds": 2.0}]
 VERSIONS = {"python": "3.11.7", "keras": "3.15.1"}
@@ -139,3 +141,11 @@ def test_folders_that_are_no_runs(minimal: Path, tmp_path: Path) -> None:
     (run / "run.json").write_text("{", encoding="utf-8")
     with pytest.raises(DamagedFile, match="run.json"):
         compare(str(run), str(minimal))
+
+
+def test_every_metric_of_a_run_is_compared() -> None:
+    """Images with any number of classes have metrics of their own."""
+    from zoo.evaluate import OVERALL, OVERALL_MULTI_LABEL
+
+    assert {name for name in RunInfo.model_fields if name.startswith("val_")} <= set(RESULTS)
+    assert {*OVERALL, *OVERALL_MULTI_LABEL} <= set(TEST)

@@ -62,6 +62,7 @@ def test_other_encodings_are_told(tmp_path: Path) -> None:
     [
         (b"", "is empty"),
         (b'path,class\n"a,x\nb,y\n', r"l.csv:3: not CSV: unexpected end of data"),
+        (b'"path,class\na.png,x\n', "l.csv: not CSV: its first line cannot be read"),
         (b"PK\x03\x04..", "an Excel workbook or a ZIP archive: save the sheet as CSV"),
         (b"\x1f\x8b..", "compressed by gzip: unpack it"),
         (

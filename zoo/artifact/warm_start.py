@@ -101,19 +101,20 @@ class WarmStart:
 
 
 def frozen_lines(planned: Plan) -> list[str]:
-    """Says which layers are frozen; no line if none is.
+    """Says which layers are frozen, in a line for each epoch that unfreezes some.
 
     Args:
         planned: plan of the network.
     """
     frozen = [layer for layer in planned.layers if layer.frozen]
-    if not frozen:
-        return []
-    epoch = frozen[0].unfreeze_at_epoch
-    until = "to the end" if epoch is None else f"until epoch {epoch} begins"
-    count = sum(layer.parameters for layer in frozen)
-    names = [layer.name for layer in frozen]
-    return [f"frozen {until}: {_shown(names)} ({count:,} of {planned.parameters:,} weights)"]
+    lines = []
+    for epoch in dict.fromkeys(layer.unfreeze_at_epoch for layer in frozen):
+        layers = [layer for layer in frozen if layer.unfreeze_at_epoch == epoch]
+        until = "to the end" if epoch is None else f"until epoch {epoch} begins"
+        count = sum(layer.parameters for layer in layers)
+        names = _shown([layer.name for layer in layers])
+        lines.append(f"frozen {until}: {names} ({count:,} of {planned.parameters:,} weights)")
+    return lines
 
 
 def warm_start(

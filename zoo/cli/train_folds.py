@@ -268,7 +268,7 @@ class _Folds:
         self.out.result({"folder": str(self.folds), "status": status, "monitor": monitor})
         self.out.result({"folds": self._told_rows()})
         if good:
-            self.out.text(_table(good, list(measured) or [str(monitor)]))
+            self.out.text(table(good, list(measured) or [str(monitor)]))
         for key in measured:
             self.out.result({key: mean[key], f"{key}_sd": deviation[key]})
             self.out.text(
@@ -296,13 +296,23 @@ _NAMES = {
 }
 
 
-def _table(rows: Sequence[Mapping[str, Any]], keys: Sequence[str]) -> str:
-    """The folds that are done, with their metrics."""
+def _metric(value: float | None) -> str:
+    """A metric; `-` where a fold lacks it: a resume with `--evaluate` came after that fold."""
+    return "-" if value is None else f"{value:.4f}"
+
+
+def table(rows: Sequence[Mapping[str, Any]], keys: Sequence[str]) -> str:
+    """The folds that are done, with their metrics, as text.
+
+    Args:
+        rows: of folds.json.
+        keys: of the metrics; a fold without one has `-`.
+    """
     head = ["fold", "train", "validation", "best epoch", *keys]
     lines = [
         [
             str(row["fold"]), f"{row['train']:,}", f"{row['validation']:,}",
-            f"{row['best_epoch']} of {row['epochs']}", *(f"{row[key]:.4f}" for key in keys),
+            f"{row['best_epoch']} of {row['epochs']}", *(_metric(row.get(key)) for key in keys),
         ]
         for row in rows
     ]  # fmt: skip

@@ -12,9 +12,13 @@ from zoo.plan import plan
 
 RESULTS = (
     "status", "reason", "epochs", "steps", "stopped_early", "best_epoch", "monitor", "val_accuracy",
-    "val_loss", "val_balanced_accuracy", "val_f1", "val_recall", "val_auc", "never_predicted",
+    "val_loss", "val_balanced_accuracy", "val_f1", "val_recall", "val_auc",
+    "val_mean_average_precision", "val_micro_f1", "never_predicted",
 )  # fmt: skip
-TEST = ("accuracy", "top5_accuracy", "loss", "balanced_accuracy", "f1", "recall", "auc", "ece")
+TEST = (
+    "accuracy", "top5_accuracy", "loss", "balanced_accuracy", "mean_average_precision", "f1",
+    "micro_f1", "recall", "auc", "hamming_loss", "ece",
+)  # fmt: skip
 DATA = ("fingerprint", "train", "validation", "test", "streamed")
 PLACE = ("device", "backend", "loop", "streams", "zoo", "git_commit")
 TIMES = ("seconds", "compile_seconds", "first_step_seconds", "images_per_second")

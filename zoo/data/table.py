@@ -117,20 +117,25 @@ def open_table(
         encoding = next((name for mark, name in _MARKS.items() if head.startswith(mark)), "utf-8")
     if encoding.lower().replace("_", "-") in ("utf-8", "utf8"):
         encoding = "utf-8-sig"  # Leaves out the mark that Excel writes.
-    first: dict[str, list[str]] = {}
+    first: dict[str, list[str] | None] = {}
     for candidate in DELIMITERS if delimiter == "auto" else delimiter:
         first[candidate] = _first_row(path, candidate, encoding)
     if not any(first.values()):
+        if any(cells is None for cells in first.values()):
+            raise DataError(
+                f"{quoted(path)}: not CSV: its first line cannot be read. Expected names of "
+                "columns, and quotes in pairs; see also data.source.csv.delimiter"
+            )
         raise DataError(f"{quoted(path)} is empty. Expected a line for each image")
 
     def fit(candidate: str) -> tuple[int, int, bool]:
-        names = first[candidate]
+        names = first[candidate] or []
         known = {str(i) for i in range(len(names))} if not header else set(names)
         tabs = candidate == "\t" and path.suffix.lower() in (".tsv", ".tab")
         return sum(str(name) in known for name in wanted), len(names), tabs
 
     chosen = max(first, key=fit)
-    cells = first[chosen]
+    cells = first[chosen] or []
     columns = tuple(cells) if header else tuple(map(str, range(len(cells))))
     return Table(
         path, columns, _found(path, columns, wanted, header=header), chosen, encoding, header
@@ -204,15 +209,16 @@ def _reader(file: io.TextIOBase, delimiter: str) -> Any:
     return csv.reader(file, delimiter=delimiter, strict=True, skipinitialspace=True)
 
 
-def _first_row(path: Path, delimiter: str, encoding: str) -> list[str]:
+def _first_row(path: Path, delimiter: str, encoding: str) -> list[str] | None:
+    """The cells of the first row; empty for an empty table, None where no row can be read."""
     with open(path, encoding=encoding, newline="") as file:
         reader = _reader(file, delimiter)
         try:
             cells: list[str] = next((cells for cells in reader if any(cells)), [])
         except UnicodeError as error:
             raise _unreadable(path, error, 1, encoding) from None
-        except csv.Error:  # Text that is quoted for another delimiter.
-            return []
+        except csv.Error:  # Text that is quoted for another delimiter, or a quote left open.
+            return None
     cells = [cell.strip() for cell in cells]
     while cells and not cells[-1]:
         cells.pop()

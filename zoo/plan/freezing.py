@@ -18,7 +18,7 @@ NORMALISE = "normalise"
 def frozen(layers: Sequence[Layer], weights: TrainedWeights | None) -> list[Layer]:
     """Returns the layers, those that `model.weights` freezes marked as frozen.
 
-    A layer that its own stage froze is unfrozen at the same epoch.
+    A layer that its own stage froze keeps the epoch of the stage, if that says one.
 
     Args:
         layers: of the whole network.
@@ -36,7 +36,7 @@ def frozen(layers: Sequence[Layer], weights: TrainedWeights | None) -> list[Laye
 
 
 def _freeze(layer: Layer, until: int | None) -> Layer:
-    """The layer, frozen until an epoch; an epoch that its stage says is kept."""
+    """The layer, frozen until an epoch, or until the one that its stage says."""
     return replace(
         layer,
         frozen=True,
