@@ -249,8 +249,8 @@ def test_one_level(vary: Vary, tmp_path: Path) -> None:
     (tmp_path / "chain.yaml").write_text("extends: resnet20\nname: chain\n", encoding="utf-8")
     ((*_, path, message),) = problems(vary("", "../chain.yaml"))
     assert path == "extends"
-    assert "../chain.yaml extends resnet20 itself" in message
-    assert "Extend resnet20 here, with what ../chain.yaml changes; or write" in message
+    assert "../chain.yaml extends resnet20, and a recipe can extend only" in message
+    assert "Extend resnet20 here, and repeat what ../chain.yaml changes; or save" in message
     ((*_, message),) = problems(vary("", "variant.yaml"))
     assert message == "a recipe cannot extend itself; name another."
 

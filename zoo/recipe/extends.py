@@ -25,8 +25,8 @@ EXTENDS, SET = "extends", "set"
 # In the place of an unknown preset, so that nothing but the preset is reported.
 STAND_IN = {"source": "digits", "image_size": [224, 224]}
 NO_CHAIN = (
-    "a recipe extends one that stands for itself. Extend {further} here, with what {base} changes; "
-    "or write {base} out, with `zoo show {base} --yaml`, and extend that"
+    "a recipe can extend only a recipe that extends none. Extend {further} here, and repeat what "
+    "{base} changes; or save what `zoo show {base} --yaml` prints, and extend that file"
 )
 
 
@@ -136,7 +136,7 @@ def _base(given: Document, variant: Document) -> Document:
             given,
             "a recipe cannot extend itself; name another."
             if is_itself
-            else f"{name} extends {cut(str(further))} itself, and "
+            else f"{name} extends {cut(str(further))}, and "
             f"{NO_CHAIN.format(further=cut(str(further)), base=name)}.",
         )
     base = _without_set(base)

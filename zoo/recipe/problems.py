@@ -295,7 +295,11 @@ def _no_map(value: Any, path: KeyPath) -> str:
         return f"takes no options. Received {received(value)}."
     none = ", or none" if may_be_none(path) else ""
     hint = " Leave out the leading '-'." if isinstance(value, list) and value else ""
-    return f"wrong type. Expected a map with {_or(names)}{none}. Received {received(value)}.{hint}"
+    if isinstance(value, str) and "from" in names:
+        hint = f" Write {{from: {cut(value)}}}."
+    is_whole = model is not None and all(f.is_required() for f in model.model_fields.values())
+    keys = _joined(names, "and" if is_whole else "or")
+    return f"wrong type. Expected a map with {keys}{none}. Received {received(value)}.{hint}"
 
 
 def may_be_none(path: KeyPath) -> bool:
@@ -306,8 +310,8 @@ def may_be_none(path: KeyPath) -> bool:
     return type(None) in get_args(model.model_fields[str(path[-1])].annotation)
 
 
-def _or(names: list[str]) -> str:
-    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} or {names[-1]}"
+def _joined(names: list[str], word: str) -> str:
+    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} {word} {names[-1]}"
 
 
 def _size_hint(value: Any, path: KeyPath) -> str:
@@ -332,7 +336,7 @@ def _wrong_list(kind: str, value: Any, context: Mapping[str, Any], path: KeyPath
         hint = ""
         if isinstance(value, Mapping):
             hint = " Start each item with '-'."
-        elif value is not None:
+        elif value is not None and not isinstance(value, bool):
             hint = f" Write [{cut(str(value))}]."
         return f"wrong type. Expected a list. Received {received(value)}.{hint}"
     bound = context.get("min_length", context.get("max_length"))

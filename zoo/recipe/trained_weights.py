@@ -9,6 +9,7 @@ from pydantic import BeforeValidator, Field, WithJsonSchema, create_model, model
 from pydantic_core import PydanticCustomError
 
 from zoo.recipe.fields import MAX_TEXT, Model, tuple_of
+from zoo.recipe.shown import received
 from zoo.recipe.source_fields import PathText
 from zoo.recipe.words.word import MAX_EPOCHS
 
@@ -24,11 +25,27 @@ def _listed(value: Any) -> Any:
     return (value,) if isinstance(value, str) else value
 
 
+def _frozen(value: Any) -> Any:
+    """As `_listed`; true and false, which Keras's `trainable` takes, are told what to write."""
+    if isinstance(value, bool):
+        raise PydanticCustomError(
+            "freeze",
+            "Expected names of layers, or all, which freezes every layer but the head. "
+            "Received {given}",
+            {"given": received(value)},
+        )
+    return _listed(value)
+
+
 if TYPE_CHECKING:
     Names = tuple[str, ...]
+    FrozenNames = tuple[str, ...]
     _From = Model
 else:
     Names = Annotated[tuple_of(LayerName), BeforeValidator(_listed), WithJsonSchema(NAMES_SCHEMA)]
+    FrozenNames = Annotated[
+        tuple_of(LayerName), BeforeValidator(_frozen), WithJsonSchema(NAMES_SCHEMA)
+    ]
     # `from` is a word of Python: no class body can have a field of that name.
     _From = create_model(
         "_From",
@@ -58,7 +75,7 @@ class TrainedWeights(_From):
         description="Layers that keep their new weights, such as logits; normalise: the images are "
         "normalised by their own statistics, not by those that the weights were trained with.",
     )
-    freeze: Names = Field(
+    freeze: FrozenNames = Field(
         (),
         description="Layers whose weights and statistics stay as they are; all: all but the head "
         "and those in exclude.",

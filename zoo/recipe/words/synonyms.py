@@ -160,7 +160,15 @@ SYNONYMS: dict[str, str | tuple[str, ...]] = {
     "residual_block": "residual",
     "inception": "branches",
     "parallel": "branches",
+    "concat": "branches",
     "concatenate": ("branches", "concat"),
+    "add": "branches",
+    "base_model": "backbone",
+    "encoder": "backbone",
+    "pretrained": "weights",
+    "init_from": "weights",
+    "load_weights": "weights",
+    "warm_start": "weights",
     "sum": "add",
     "se": "squeeze_excite",
     "se_block": "squeeze_excite",
@@ -180,6 +188,12 @@ SYNONYMS: dict[str, str | tuple[str, ...]] = {
 
 _CLASSES = "; the number of classes is that of the images"
 _ENDS = "; the head ends in logits, and train.loss, softmax or sigmoid, makes probabilities of them"
+_FOLDS = "; `zoo train --folds 5` trains all folds, and data.fold: {index: 1, of: 5} is one"
+_START = (
+    "; model.weights: {from: RUN or FILE.keras} starts a training from the weights of another one"
+)
+_RESUME = "; `zoo train --resume RUN` goes on with a run"
+_SOURCE = "; the run folder or the .keras file is 'from'"
 # Keys of other tools that have no counterpart -> the end of a sentence that says why.
 REMARKS: dict[str, str] = {
     "num_classes": _CLASSES,
@@ -187,6 +201,30 @@ REMARKS: dict[str, str] = {
     "nb_classes": _CLASSES,
     "nc": _CLASSES,
     "metrics": "; accuracy and loss are always measured, and train.monitor chooses by others",
+    "folds": _FOLDS,
+    "n_folds": _FOLDS,
+    "num_folds": _FOLDS,
+    "kfold": _FOLDS,
+    "k_fold": _FOLDS,
+    "n_splits": _FOLDS,
+    "cross_validation": _FOLDS,
+    "train.pretrained": _START,
+    "train.init_from": _START,
+    "train.load_weights": _START,
+    "train.warm_start": _START,
+    "train.fine_tune": _START,
+    "train.resume": _RESUME,
+    "train.resume_from": _RESUME,
+    "train.resume_from_checkpoint": _RESUME,
+    "weights.path": _SOURCE,
+    "weights.file": _SOURCE,
+    "weights.run": _SOURCE,
+    "weights.checkpoint": _SOURCE,
+    "weights.skip_mismatch": "; 'exclude' names the layers that start anew",
+    "weights.trainable": "; 'freeze' names the layers that are not trained",
+    "backbone.include_top": "; a backbone has no head, and the network's own follows the stack",
+    "backbone.pooling": "; a stage global_pool behind the backbone does that",
+    "backbone.fine_tune_at": "; trainable: {from: LAYER} names the first layer that trains",
     "csv.path": "; the table is 'file', and the folder of its images 'root'",
     "head.units": _CLASSES,
     "head.activation": _ENDS,
