@@ -126,6 +126,19 @@ def test_a_chosen_file(page: Page, server: Server, files: dict[str, Path]) -> No
         assert wide == pytest.approx(share(row.find_element(By.CLASS_NAME, "value").text), abs=0.01)
 
 
+def test_images_with_any_number_of_classes(page: Page, tmp_path: Path) -> None:
+    """A card names all classes of a half and more, or none."""
+    page.browser.execute_script("model.multiLabel = true")
+    for number, (brightness, title) in enumerate([(5, "dark"), (96, "none of the classes")], 1):
+        file = tmp_path / f"{brightness}.png"
+        file.write_bytes(models.png(brightness, side=40))
+        page.choose(file)
+        card = page.cards(number)[0]
+        assert card.find_element(By.CLASS_NAME, "best").text == title
+        named = [name for name, text in bars(card).items() if share(text) >= 0.5]
+        assert (", ".join(named) or "none of the classes") == title
+
+
 def test_a_dropped_file(page: Page, files: dict[str, Path]) -> None:
     """On the marked area, and beside it, where a browser would leave the page."""
     data = base64.b64encode(files["noon"].read_bytes()).decode()
