@@ -26,8 +26,8 @@ from zoo.errors import Problem, RecipeError, RunError, StorageFault
 from zoo.files.json_files import dumps
 from zoo.plan.capacity import require_memory
 from zoo.recipe import Recipe, Template
-from zoo.recipe.resolve import dump_data
 from zoo.recipe.tune import Tune, proposal
+from zoo.recipe.writing import dump_data
 from zoo.rundir import Search, write_text
 from zoo.text.counted import counted
 

@@ -19,9 +19,9 @@ from zoo.recipe.backbone import backbone_of
 from zoo.recipe.blocks import expand
 from zoo.recipe.draft import Draft
 from zoo.recipe.overrides import put, with_values
-from zoo.recipe.resolve import dump_data
 from zoo.recipe.schema import Recipe
 from zoo.recipe.shipped import find
+from zoo.recipe.writing import dump_data
 from zoo.recipe.yaml_reader import Document, read_text
 
 Warn = Callable[[Problem], None]

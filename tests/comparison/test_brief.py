@@ -12,7 +12,7 @@ from zoo.comparison.brief import Brief
 from zoo.errors import ZooError
 from zoo.load import load, load_text
 from zoo.recipe import Recipe, dump, shipped
-from zoo.recipe.resolve import dump_data
+from zoo.recipe.writing import dump_data
 
 STACK = ("model", "stack")
 

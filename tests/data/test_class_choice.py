@@ -15,8 +15,9 @@ from zoo.data.load import load
 from zoo.errors import DataError, RecipeError
 from zoo.load import load_text
 from zoo.plan import num_classes
-from zoo.recipe.resolve import dump, resolved
+from zoo.recipe.resolve import resolved
 from zoo.recipe.schema import Recipe
+from zoo.recipe.writing import dump
 
 
 def of_digits(classes: Any) -> Recipe:

@@ -269,7 +269,7 @@ def _changed_text(
     """
     from zoo import recipe as recipes
     from zoo.load import load_text
-    from zoo.recipe.resolve import dump_data
+    from zoo.recipe.writing import dump_data
 
     text = recipes.find(recipe).read_text(encoding="utf-8")
     text = re.sub(CLAIM, "", text)  # The claim was measured with the old learning rate.

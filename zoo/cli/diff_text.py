@@ -123,7 +123,7 @@ def _wrapped(mark: str, text: str, width: int = WIDTH) -> list[str]:
 
 
 def _value(value: Any) -> str:
-    from zoo.recipe.resolve import flow
+    from zoo.recipe.writing import flow
 
     return flow(value)
 

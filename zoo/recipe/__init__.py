@@ -7,10 +7,10 @@ it reads this package; so the three stand above both, in `zoo.load`, and are onl
 from typing import TYPE_CHECKING, Any
 
 from zoo.recipe.data_block import Data
-from zoo.recipe.resolve import dump
 from zoo.recipe.schema import Recipe
 from zoo.recipe.shipped import find, shipped
 from zoo.recipe.shorten import with_epochs
+from zoo.recipe.writing import dump
 
 if TYPE_CHECKING:
     from zoo.load import Template, load, reload

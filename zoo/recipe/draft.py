@@ -18,8 +18,9 @@ from zoo.recipe.network import Network
 from zoo.recipe.overrides import fault, parse_path, put
 from zoo.recipe.places import KEYS, place, place_path
 from zoo.recipe.problems import explain
-from zoo.recipe.resolve import resolved, written_size
+from zoo.recipe.resolve import resolved
 from zoo.recipe.schema import Recipe
+from zoo.recipe.writing import written_size
 from zoo.recipe.yaml_reader import (
     MAX_BYTES,
     MAX_NODES,
