@@ -200,7 +200,7 @@ def test_a_group_larger_than_the_share_is_told(tmp_path: Path) -> None:
 
 def test_one_group_cannot_be_divided(tmp_path: Path) -> None:
     touch(tmp_path, *(f"{name}/p1/{frame}.jpg" for name in ("a", "b") for frame in range(6)))
-    with pytest.raises(DataError, match="the validation split has no image"):
+    with pytest.raises(DataError, match="no image. Expected at least one; groups stay"):
         read(tmp_path, group="parent", test="none")
 
 

@@ -108,6 +108,7 @@ def test_near_words(minimal: Path, old: str, new: str, path: str, meant: str) ->
         ),
         ("model:", "model:\n  weights: {trainable: false}", "'freeze' names the layers"),
         ("conv: {filters: 4}", "concat: []", "unknown word 'concat'; did you mean 'branches'?"),
+        ("conv: {filters: 4}", "EfficientNetB0: {}", "did you mean 'backbone'?"),
         ("conv: {filters: 4}", "add: []", "unknown word 'add'; did you mean 'branches'?"),
         (
             "conv: {filters: 4}",

@@ -108,6 +108,21 @@ def shares_of(
     return shares
 
 
+def advice_on_empty(split: str, *, grouped: bool) -> str:
+    """Says how a split that is drawn from train gets an image.
+
+    Args:
+        split: its name.
+        grouped: whether groups of images are kept whole.
+    """
+    if grouped:
+        return (
+            "groups stay whole, and every class keeps one to train; give every class more groups, "
+            "or leave data.source's group out if these are none"
+        )
+    return f"give every class more images, or a larger {split}_split"
+
+
 def split_off(
     splits: dict[str, tuple[ImageFile, ...]],
     shares: Mapping[str, float],

@@ -20,7 +20,7 @@ from zoo.data.classes import class_folders, grouped_by_name
 from zoo.data.doubts import look_into_classes
 from zoo.data.file_groups import with_groups
 from zoo.data.files import unreachable
-from zoo.data.image_files import Files, ImageFile, Layout, shares_of
+from zoo.data.image_files import Files, ImageFile, Layout, advice_on_empty, shares_of
 from zoo.data.listing import Groups, Walker
 from zoo.data.names import differ_in_case, is_archive, is_label_table
 from zoo.data.structure import EXPECTED, WORD, Structure, find_splits
@@ -94,7 +94,7 @@ def read(options: Folder, classes: Any = None, fold: Fold | None = None) -> Layo
     arranged = arrange(files, wanted)
     splits = arranged.splits
     for name, of_name in splits.items():
-        _require_images(path, name, of_name, shares, structure, classes)
+        _require_images(path, name, of_name, shares, structure, options, classes)
     tree.notes += arranged.notes
     return Layout(
         root=path,
@@ -159,6 +159,7 @@ def _require_images(
     files: Files,
     shares: Mapping[str, float],
     structure: Structure,
+    options: Folder,
     classes: Any,
 ) -> None:
     """Requires that a split has an image.
@@ -179,8 +180,8 @@ def _require_images(
             f"Expected {name}/CLASS/*.jpg; add images, or leave it out: {WORD}.{name}: none"
         )
     raise DataError(
-        f"{quoted(path)}: the {name} split has no image. Expected at least one; give "
-        f"every class more images, or a larger {name}_split"
+        f"{quoted(path)}: the {name} split has no image. Expected at least one; "
+        + advice_on_empty(name, grouped=options.group is not None)
     )
 
 

@@ -16,7 +16,7 @@ from typing import Any
 from zoo.data.arrange import Wanted, arrange
 from zoo.data.class_choice import ClassChoice
 from zoo.data.files import unreachable
-from zoo.data.image_files import Files, ImageFile, Layout, shares_of
+from zoo.data.image_files import Files, ImageFile, Layout, advice_on_empty, shares_of
 from zoo.data.image_paths import MISSING, ImagePaths, Unusable, advice_on_missing
 from zoo.data.names import require_usable
 from zoo.data.row_problems import RowProblems
@@ -115,7 +115,7 @@ def _require_images(options: Csv, split: str, files: Files, *, is_drawn: bool) -
     """
     if files:
         return
-    advice = f"give every class more images, or a larger {split}_split"
+    advice = advice_on_empty(split, grouped=options.group is not None)
     if not is_drawn:
         advice = f"add images of the classes in data.classes, or leave it out: {WORD}.{split}: none"
     raise DataError(

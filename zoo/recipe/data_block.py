@@ -48,7 +48,7 @@ class Data(Model):
         "of the source.",
     )
     image_size: Pair | None = Field(
-        None, description="[height, width] in pixels; needed unless the source is digits."
+        None, description="[height, width] in pixels; needed unless a preset or digits give it."
     )
     color_mode: Literal["rgb", "grayscale"] = Field("rgb", description="Channels: 3 or 1.")
     interpolation: Literal["bilinear", "bicubic", "nearest", "area", "lanczos3"] = Field(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from zoo.recipe.words.backbones import BACKBONES
+
 SYNONYMS: dict[str, str | tuple[str, ...]] = {
     "lr": "learning_rate",
     "wd": "weight_decay",
@@ -184,6 +186,8 @@ SYNONYMS: dict[str, str | tuple[str, ...]] = {
     "preactivation": "pre_activation",
     "separable": "separable_conv",
     "depthwise": "depthwise_conv",
+    # A network of keras.applications where a stage is expected.
+    **{name.lower(): "backbone" for name in BACKBONES},
 }
 
 _CLASSES = "; the number of classes is that of the images"
