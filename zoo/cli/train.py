@@ -234,7 +234,6 @@ def _summarized(rows: Sequence[dict[str, Any]]) -> list[tuple[str, str]]:
     if monitors - {"val_accuracy", "val_loss"}:
         metrics.append(("balanced_accuracy", "test balanced accuracy"))
         metrics.append(("mean_average_precision", "test mean average precision"))
-        metrics.append(("mean_average_precision", "test mean average precision"))
         metrics += [(key, key) for key in sorted(monitors - {"val_accuracy"})]
     return metrics
 
