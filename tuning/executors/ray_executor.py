@@ -6,6 +6,7 @@ trial. An actor that hangs raises no error, so the rule of silence holds here as
 
 from __future__ import annotations
 
+import contextlib
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
@@ -158,10 +159,12 @@ class RayExecutor(Pool[_Actor]):
         """Ends the connection; Ray then ends all actors."""
         import ray
 
-        if ray.is_initialized():
-            closing = [worker.handle.close.remote() for worker in self._workers if worker.exists]
-            if closing:
-                ray.wait(closing, num_returns=len(closing), timeout=2.0)
+        # A lost connection is what ends some searches; it must not hide the error that says so.
+        with contextlib.suppress(ConnectionError, ray.exceptions.RayError):
+            if ray.is_initialized():
+                closing = [each.handle.close.remote() for each in self._workers if each.exists]
+                if closing:
+                    ray.wait(closing, num_returns=len(closing), timeout=2.0)
         self._workers = []
         self._data = None
         ray_cluster.disconnect()

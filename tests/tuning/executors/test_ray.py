@@ -11,6 +11,7 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -22,6 +23,7 @@ from tuning.executors import local, ray_cluster, ray_worker
 from tuning.executors.ray_cluster import Demand
 from tuning.search import SearchSettings, begin
 from zoo.errors import EnvironmentFault, UsageError
+from zoo.rundir import Search
 
 ROOT = Path(__file__).resolve().parents[3]
 NAMESPACES = (["unshare", "--net"], ["unshare", "--net", "--map-root-user"])
@@ -121,6 +123,32 @@ def test_a_token_is_sent_if_there_is_one(tmp_path: Path, monkeypatch: pytest.Mon
     (tmp_path / ".ray").mkdir()
     (tmp_path / ".ray" / "auth_token").write_text("secret")
     assert ray_cluster._has_token()
+
+
+def test_a_lost_connection_is_not_hidden_by_the_end(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What ends the workers may fail as what was lost did; the first error is to be told."""
+    from tuning.executors.ray_executor import RayExecutor
+
+    def lost() -> None:
+        raise ConnectionError("the client is gone")
+
+    ended: list[str] = []
+    ray = SimpleNamespace(
+        is_initialized=lambda: True, exceptions=SimpleNamespace(RayError=RuntimeError)
+    )
+    monkeypatch.setitem(sys.modules, "ray", ray)
+    monkeypatch.setattr(ray_cluster, "disconnect", lambda: ended.append("disconnected"))
+    executor = RayExecutor(
+        Search(tmp_path), 1, where="ray", demand=Demand(), load=lambda: None, say=print
+    )
+    close = SimpleNamespace(remote=lost)
+    worker: Any = SimpleNamespace(handle=SimpleNamespace(close=close), exists=True)
+    executor._workers = [worker]
+    executor.stop()
+    assert ended == ["disconnected"]
+    assert executor._workers == []
 
 
 def test_nodes_that_lack_packages_are_named_together(monkeypatch: pytest.MonkeyPatch) -> None:
