@@ -101,8 +101,8 @@ def neutral(recipe: Recipe) -> Recipe:
     # Layers are unfrozen between two epochs, with a step that is traced anew.
     model, weights = recipe.model, recipe.model.weights
     if weights is not None:
-        thawed = weights.model_copy(update={"unfreeze_at_epoch": None})
-        model = model.model_copy(update={"weights": thawed})
+        ever_frozen = weights.model_copy(update={"unfreeze_at_epoch": None})
+        model = model.model_copy(update={"weights": ever_frozen})
     update["model"] = _with_placeholders(model) if in_graph(recipe) else model
     return recipe.model_copy(update=update)
 

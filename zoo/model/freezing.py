@@ -25,7 +25,7 @@ def flat_layers(model: keras.Model) -> Iterator[keras.Layer]:
             yield layer
 
 
-def thawed(planned: Plan, epochs: int) -> list[Layer]:
+def unfrozen(planned: Plan, epochs: int) -> list[Layer]:
     """The layers that are frozen at first and trained after so many epochs.
 
     Args:
@@ -49,7 +49,7 @@ def set_trainable(model: keras.Model, planned: Plan, epochs: int) -> None:
         planned: the plan.
         epochs: epochs made.
     """
-    trained = {layer.name for layer in thawed(planned, epochs)}
+    trained = {layer.name for layer in unfrozen(planned, epochs)}
     for layer in planned.layers:
         if layer.frozen:
             for part in parts(model, layer):
@@ -58,8 +58,12 @@ def set_trainable(model: keras.Model, planned: Plan, epochs: int) -> None:
                 part.trainable = layer.name in trained
 
 
-def thaw_epochs(planned: Plan) -> list[int]:
-    """After how many epochs layers are unfrozen, in order."""
+def unfreezing_epochs(planned: Plan) -> list[int]:
+    """After how many epochs layers are unfrozen, in order.
+
+    Args:
+        planned: plan of the recipe.
+    """
     epochs = {layer.unfreeze_at_epoch for layer in planned.layers if layer.frozen}
     return sorted(epoch - 1 for epoch in epochs if epoch is not None)
 
@@ -76,7 +80,7 @@ def late_variables(model: keras.Model, planned: Plan, epochs: int) -> dict[int, 
         Epochs -> paths of the variables.
     """
     joined: dict[int, frozenset[str]] = {}
-    for layer in thawed(planned, epochs):
+    for layer in unfrozen(planned, epochs):
         since = (layer.unfreeze_at_epoch or 1) - 1
         for part in trained_parts(model, layer):
             paths = {variable.path for variable in part.trainable_variables}
@@ -85,14 +89,14 @@ def late_variables(model: keras.Model, planned: Plan, epochs: int) -> dict[int, 
 
 
 @contextmanager
-def all_thawed(model: keras.Model, planned: Plan) -> Iterator[None]:
+def all_unfrozen(model: keras.Model, planned: Plan) -> Iterator[None]:
     """Unfreezes all layers that are ever trained, for a look at their variables.
 
     Args:
         model: built from the plan.
         planned: the plan.
     """
-    ever = [part for layer in thawed(planned, MAX_EPOCHS) for part in trained_parts(model, layer)]
+    ever = [part for layer in unfrozen(planned, MAX_EPOCHS) for part in trained_parts(model, layer)]
     still_frozen = [layer for layer in ever if not layer.trainable]
     for layer in still_frozen:
         layer.trainable = True

@@ -68,7 +68,7 @@ class LookaheadWeights(Observer):
         self.every = config.every * steps_per_update
         self.decay = config.decay**config.every
         self.power = config.power
-        with freezing.all_thawed(model, planned):
+        with freezing.all_unfrozen(model, planned):
             blended = [
                 *model.trainable_variables,
                 *filter(_is_running, model.non_trainable_variables),

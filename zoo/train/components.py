@@ -163,7 +163,7 @@ def observers(
     config = recipe.train
     floor = weighted_uniform_loss(recipe, data, batches)
     ordered: list[Observer] = [AveragedWeights()] if config.ema else []
-    if freezing.thaw_epochs(planned):
+    if freezing.unfreezing_epochs(planned):
         # After the averages, which are put back first; before all who look at trained variables.
         make = partial(optimizer, recipe, planned, batches.steps_per_epoch)
         ordered.append(Unfreezing(planned, make))

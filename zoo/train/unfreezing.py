@@ -38,7 +38,7 @@ class Unfreezing(Observer):
     def after_stop(self) -> None:
         """Unfreezes what is due, once all others have seen the epoch's model."""
         epochs, self._epochs = self._epochs, 0
-        if epochs in freezing.thaw_epochs(self.planned):
+        if epochs in freezing.unfreezing_epochs(self.planned):
             unfreeze(self.model, self.planned, epochs, self.optimizer)
 
 
