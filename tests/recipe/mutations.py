@@ -18,7 +18,7 @@ import yaml
 
 from zoo.recipe.fields import Choice
 from zoo.recipe.presets import PRESETS
-from zoo.recipe.problems import model_at, type_at
+from zoo.recipe.schema_types import model_at, type_at
 from zoo.recipe.yaml_reader import dotted, read_file
 
 RECIPES = Path(__file__).resolve().parents[2] / "recipes"

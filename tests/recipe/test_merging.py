@@ -11,7 +11,7 @@ import pytest
 from tests.recipe import mutations
 from zoo.recipe.fields import Choice
 from zoo.recipe.merging import merged
-from zoo.recipe.problems import model_at, type_at
+from zoo.recipe.schema_types import model_at, type_at
 from zoo.recipe.yaml_reader import Document, read_text
 
 

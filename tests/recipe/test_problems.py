@@ -94,6 +94,9 @@ def test_near_words(minimal: Path, old: str, new: str, path: str, meant: str) ->
             "metrics: unknown key; accuracy and",
         ),
         ("epochs: 2", "epochs: 2\n  folds: 5", "train.folds: unknown key; `zoo train --folds 5`"),
+        ("epochs: 2", "epochs: 2\n  cosine: {}", "'cosine' is a word of train.schedule."),
+        ("source: digits", "csv: l.csv", "'csv' is a word of data.source."),
+        ("epochs: 2", "epochs: 2\n  loss: {sigmoid: {alpha: 0.5}}", "train.class_weight weighs"),
         ("epochs: 2", "epochs: 2\n  resume: x", "train.resume: unknown key; `zoo train --resume"),
         ("epochs: 2", "epochs: 2\n  pretrained: x", "train.pretrained: unknown key; model.weights"),
         (

@@ -11,8 +11,8 @@ from pydantic import BaseModel
 from zoo.recipe.fields import Choice
 from zoo.recipe.network import Defaults, Stage
 from zoo.recipe.norms import NORMS
-from zoo.recipe.problems import type_at
 from zoo.recipe.resolve import with_defaults
+from zoo.recipe.schema_types import type_at
 from zoo.recipe.yaml_reader import KeyPath
 
 MOST_AFTER = 8  # Stages that follow one; its defaults depend on the next few.

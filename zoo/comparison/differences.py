@@ -13,7 +13,7 @@ from zoo.comparison.brief import Brief
 from zoo.recipe import Recipe
 from zoo.recipe.fields import Choice
 from zoo.recipe.network import Stage, complete
-from zoo.recipe.problems import bare_type, item_type, type_at
+from zoo.recipe.schema_types import bare_type, item_type, type_at
 from zoo.recipe.yaml_reader import KeyPath, dotted
 
 

@@ -12,7 +12,7 @@ from dataclasses import replace
 from typing import Any, get_args
 
 from zoo.recipe.fields import Choice, first_option
-from zoo.recipe.problems import may_be_none, model_at, type_at
+from zoo.recipe.schema_types import may_be_none, model_at, type_at
 from zoo.recipe.yaml_reader import Document, KeyPath
 
 # Path of a key -> keys beside it that belong to its value: another value takes them away.

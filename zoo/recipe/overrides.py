@@ -9,7 +9,8 @@ from typing import Any
 
 from zoo.recipe.blocks import places
 from zoo.recipe.fields import Choice, first_option
-from zoo.recipe.problems import model_at, unknown_key
+from zoo.recipe.problems import unknown_key
+from zoo.recipe.schema_types import model_at
 from zoo.recipe.yaml_reader import KeyPath, dotted
 
 _STEP = re.compile(r"([A-Za-z0-9_]+)((?:\[[0-9]{1,18}\])*)")

@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from functools import lru_cache
-from typing import Annotated, Any, get_args, get_origin
+from typing import Any, get_args, get_origin
 
-from pydantic import BaseModel, ValidationError
+from pydantic import ValidationError
 
 from zoo.recipe.fields import Choice
 from zoo.recipe.near import match, meanings, near
-from zoo.recipe.network import complete
-from zoo.recipe.schema import Recipe
+from zoo.recipe.schema_types import bare_type, item_type, may_be_none, model_at, type_at
 from zoo.recipe.shown import cut, listed, received
 from zoo.recipe.words import REMARKS
 from zoo.recipe.words.word import BELOW_1, SMALLEST
@@ -43,51 +41,6 @@ _YAML11_BOOLEANS = {
     "off": "false",
     "n": "false",
 }
-
-
-def type_at(path: KeyPath) -> Any:
-    """The type that the schema has at a path, without `| None`; None where it has no such path."""
-    # All items of a list have one type; a wrong recipe asks for thousands of them.
-    return _type_at(tuple(0 if isinstance(part, int) else part for part in path))
-
-
-@lru_cache(10_000)
-def _type_at(path: KeyPath) -> Any:
-    complete()
-    annotation: Any = Recipe
-    for part in path:
-        if isinstance(part, int):
-            annotation = item_type(annotation)
-        elif get_origin(annotation) is dict:
-            annotation = get_args(annotation)[1]
-        elif isinstance(annotation, type) and issubclass(annotation, BaseModel):
-            field = annotation.model_fields.get(part)
-            annotation = None if field is None else field.annotation
-        else:
-            return None
-        annotation = bare_type(annotation)
-    return annotation
-
-
-def model_at(path: KeyPath) -> type[BaseModel] | None:
-    """The model that the schema has at a path; None where it has none."""
-    model = type_at(path)
-    return model if isinstance(model, type) and issubclass(model, BaseModel) else None
-
-
-def item_type(annotation: Any) -> Any:
-    """The type of the items of a list; None for other types."""
-    return next(iter(get_args(annotation)), None) if get_origin(annotation) is tuple else None
-
-
-def bare_type(annotation: Any) -> Any:
-    """A type without `| None` and without annotations."""
-    while True:
-        inner = get_args(annotation)
-        if get_origin(annotation) is Annotated or type(None) in inner:
-            annotation = inner[0]
-        else:
-            return annotation
 
 
 def _is_pair(annotation: Any) -> bool:
@@ -199,6 +152,8 @@ def unknown_key(path: KeyPath) -> str:
     if hint == ".":
         hint = near(word, names)
     if hint == ".":
+        hint = _word_of(word, _homes(path[:-1]))
+    if hint == ".":
         wanted = (meanings(word.lower())[:1] or (word,))[0]
         hint = _belongs(wanted, (*_homes(path[:-1]), *_homes(())))
     return f"unknown key{hint} {_one_of(names)}"
@@ -218,6 +173,19 @@ def _belongs(word: str, homes: Iterable[KeyPath]) -> str:
             # Several words of a choice may have the option: name the choice.
             home = path[:-1] if parent and issubclass(parent, Choice) else path
             return f"; '{word}' belongs in {dotted(home)}."
+    return "."
+
+
+def _word_of(word: str, homes: Iterable[KeyPath]) -> str:
+    """The end of a sentence that names the choice of which a key is a word; `.` if there is none.
+
+    Args:
+        word: the key.
+        homes: paths of the blocks that are looked at.
+    """
+    for path in homes:
+        if word in _words(path):
+            return f"; '{word}' is a word of {dotted(path)}."
     return "."
 
 
@@ -300,14 +268,6 @@ def _no_map(value: Any, path: KeyPath) -> str:
     is_whole = model is not None and all(f.is_required() for f in model.model_fields.values())
     keys = _joined(names, "and" if is_whole else "or")
     return f"wrong type. Expected a map with {keys}{none}. Received {received(value)}.{hint}"
-
-
-def may_be_none(path: KeyPath) -> bool:
-    """Whether a key of a block may be left out by `none`; a word of a choice never is."""
-    model = model_at(path[:-1])
-    if model is None or issubclass(model, Choice) or path[-1] not in model.model_fields:
-        return False
-    return type(None) in get_args(model.model_fields[str(path[-1])].annotation)
 
 
 def _joined(names: list[str], word: str) -> str:

@@ -23,7 +23,7 @@ from zoo.recipe.blocks.substitution import Substitution
 from zoo.recipe.fields import Choice, first_option
 from zoo.recipe.near import match
 from zoo.recipe.network import Stage, complete
-from zoo.recipe.problems import bare_type, item_type, model_at
+from zoo.recipe.schema_types import bare_type, item_type, model_at
 from zoo.recipe.shown import received
 from zoo.recipe.yaml_reader import MAX_NODES, KeyPath
 

@@ -15,7 +15,7 @@ from zoo.recipe.blocks.definitions import (
 )
 from zoo.recipe.near import near
 from zoo.recipe.network import Stage
-from zoo.recipe.problems import type_at
+from zoo.recipe.schema_types import type_at
 from zoo.recipe.shown import cut
 from zoo.recipe.yaml_reader import KeyPath, dotted
 

@@ -229,6 +229,7 @@ REMARKS: dict[str, str] = {
     "backbone.include_top": "; a backbone has no head, and the network's own follows the stack",
     "backbone.pooling": "; a stage global_pool behind the backbone does that",
     "backbone.fine_tune_at": "; trainable: {from: LAYER} names the first layer that trains",
+    "sigmoid.alpha": "; train.class_weight weighs the yes of a class against its no",
     "csv.path": "; the table is 'file', and the folder of its images 'root'",
     "head.units": _CLASSES,
     "head.activation": _ENDS,
