@@ -96,3 +96,24 @@ def test_editors_accept_what_ships(schema: dict[str, Any]) -> None:
     validator = pytest.importorskip("jsonschema_rs").validator_for(schema)
     for file in shipped().values():
         assert validator.is_valid(read_file(file).data), file
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        ["data.classes=[1, 7]"],
+        ["data.classes={few: [1, 7], other: 3}"],
+        ["data.value_range=[0, 4095]"],
+        ["data.transparency={background: {color: [1, 2, 3]}}"],
+        ["data.augment=[{random_zoom: {height_factor: [-0.1, 0.2]}}]"],
+        [
+            "data.source={csv: {file: l.csv, image: path, label: [a, b], split: s, train: [x, y]}}",
+            "data.image_size=8",
+            "train.loss=sigmoid",
+        ],
+    ],
+)
+def test_a_recipe_is_json_without_a_warning(minimal: Path, changes: list[str]) -> None:
+    """`zoo show --yaml` and `zoo diff` use it, and would print pydantic's warning."""
+    document = load(str(minimal), changes).model_dump(mode="json")
+    assert json.loads(json.dumps(document)) == document

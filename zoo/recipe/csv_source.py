@@ -8,7 +8,7 @@ from typing import Annotated, Any
 from pydantic import AfterValidator, Field, PlainValidator, WithJsonSchema, model_validator
 from pydantic_core import PydanticCustomError
 
-from zoo.recipe.fields import MAX_TEXT, Model
+from zoo.recipe.fields import AS_READ, MAX_TEXT, Model
 from zoo.recipe.shown import received
 from zoo.recipe.source_fields import AUTO, HERE, PathText, SplitShare
 from zoo.recipe.words.word import MAX_ITEMS
@@ -92,6 +92,7 @@ Column = Annotated[str | int, PlainValidator(_column), WithJsonSchema(_COLUMN_SC
 Columns = Annotated[
     str | int | tuple[str | int, ...],
     PlainValidator(_columns),
+    AS_READ,
     WithJsonSchema(
         {"anyOf": [*_COLUMN_SCHEMA["anyOf"], {"type": "array", "items": _COLUMN_SCHEMA}]}
     ),
@@ -99,6 +100,7 @@ Columns = Annotated[
 SplitValues = Annotated[
     str | tuple[str, ...],
     PlainValidator(_split_values),
+    AS_READ,
     WithJsonSchema({"anyOf": [_VALUE_SCHEMA, {"type": "array", "items": _VALUE_SCHEMA}]}),
 ]
 

@@ -16,6 +16,7 @@ from pydantic import (
     BeforeValidator,
     ConfigDict,
     Field,
+    PlainSerializer,
     PlainValidator,
     WithJsonSchema,
     create_model,
@@ -120,6 +121,9 @@ Count = Annotated[int, Field(ge=1, le=MAX_COUNT)]
 Width = Annotated[int, Field(ge=1, le=MAX_WIDTH)]
 Epochs = Annotated[int, Field(ge=1, le=MAX_EPOCHS)]
 Side = Annotated[int, Field(ge=1, le=MAX_SIDE)]
+# Of a type whose values a PlainValidator reads: pydantic would hold a tuple, which is a list in
+# JSON, against the type, and warn.
+AS_READ = PlainSerializer(lambda value: value, return_type=Any)
 Level = Annotated[
     Literal["mean"] | int,
     PlainValidator(_level),
@@ -174,6 +178,7 @@ def factor_of(limits: Mapping[str, Any]) -> Any:
     return Annotated[
         float | tuple[float, float],
         PlainValidator(read),
+        AS_READ,
         WithJsonSchema({"anyOf": [{**number, "minimum": 0}, items]}),
     ]
 

@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, PlainValidator, WithJsonSchema
 from pydantic_core import PydanticCustomError
 
-from zoo.recipe.fields import Choice, Model, NoOptions
+from zoo.recipe.fields import AS_READ, Choice, Model, NoOptions
 from zoo.recipe.shown import cut
 
 MAX_VALUE, MIN_WIDTH = 1e12, 1e-6
@@ -78,6 +78,7 @@ def as_yaml(value_range: tuple[float, float]) -> str:
 Color = Annotated[
     Literal["white", "black"] | tuple[int, int, int],
     PlainValidator(_color),
+    AS_READ,
     WithJsonSchema(
         {
             "anyOf": [
@@ -95,6 +96,7 @@ Color = Annotated[
 ValueRange = Annotated[
     Literal["auto"] | tuple[float, float],
     PlainValidator(_value_range),
+    AS_READ,
     WithJsonSchema(
         {
             "anyOf": [

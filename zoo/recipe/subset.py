@@ -9,7 +9,7 @@ from typing import Annotated, Any
 from pydantic import Field, PlainValidator, WithJsonSchema, model_validator
 from pydantic_core import PydanticCustomError
 
-from zoo.recipe.fields import MAX_TEXT, Model
+from zoo.recipe.fields import AS_READ, MAX_TEXT, Model
 from zoo.recipe.near import near
 from zoo.recipe.shown import cut, listed, received
 from zoo.recipe.yaml_reader import KeyPath
@@ -94,6 +94,7 @@ _NAMES = {"type": "array", "items": _NAME, "minItems": 1}
 Classes = Annotated[
     tuple[str, ...] | dict[str, tuple[str, ...]],
     PlainValidator(_read_classes),
+    AS_READ,
     WithJsonSchema(
         {
             "anyOf": [
