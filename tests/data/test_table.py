@@ -67,10 +67,26 @@ def test_other_encodings_are_told(tmp_path: Path) -> None:
         (b"\x1f\x8b..", "compressed by gzip: unpack it"),
         (
             b"Path,label\n",
-            r"no columns path, class; did you mean Path\?. Its columns are: Path, lab",
+            r"no columns path, class; did you mean Path\? Its columns are: Path, label; see",
+        ),
+        (
+            b"a.png,cat\n",
+            r"class. Its columns are: a.png, cat; if they are values, not names, set h",
+        ),
+        (
+            b"sep=;\npath;class\n",
+            "Its columns are: sep=;; remove this line, which Excel alone knows",
+        ),
+        (
+            "path,class\n".encode("utf-16-le"),
+            "zero bytes.* set data.source.csv.encoding: utf-16-le",
+        ),
+        (
+            "path,class\n".encode("utf-16-be"),
+            "zero bytes.* set data.source.csv.encoding: utf-16-be",
         ),
         (b"path,class,class\n", "several columns of the name class"),
-        (b"a.png,1,2\n", "if the first line names no columns, set header: false"),
+        (b"a.png,1,2\n", "if they are values, not names, set header: false and number"),
     ],
 )
 def test_what_is_no_table(tmp_path: Path, content: bytes, message: str) -> None:

@@ -146,7 +146,19 @@ def test_lines_that_are_far_apart(tmp_path: Path) -> None:
         ({"image_suffix": None, "root": "images"}, "with data.source.csv.image_suffix: .png;"),
         ({"image_suffix": ".png", "root": "."}, r"with data.source.csv.root: \S+/images;"),
         ({"image_suffix": None, "root": "."}, r"root: \S+/images and data.\S+image_suffix: .png;"),
-        ({"image_suffix": ".jpg", "root": "images"}, r"looked for in \S+/images, see data"),
+        (
+            {"image_suffix": ".jpg", "root": "images"},
+            "There is no 00.jpg, but 00.png: the endings d",
+        ),
+        (
+            {"image_suffix": ".PNG", "root": "images"},
+            "There is no 00.PNG, but 00.png: upper and lo",
+        ),
+        (
+            {"image_suffix": "png", "root": "images"},
+            "There is no 00png, but 00.png: a dot is missi",
+        ),
+        ({"image_suffix": "_a.png", "root": "images"}, r"looked for in \S+/images, see data"),
         ({"image_suffix": ".png", "root": "nowhere"}, r"folder of the images \S+/nowhere does not"),
     ],
 )
@@ -157,6 +169,14 @@ def test_advice_on_missing_files(
     with pytest.raises(DataError, match=advice):
         read(file, **changes)
     assert len(read(file, image_suffix=".png").train) == 24
+
+
+def test_advice_on_an_accent_that_is_a_character_of_its_own(tmp_path: Path) -> None:
+    composed, apart = "b\u00e4r.png", "ba\u0308r.png"
+    file = table(tmp_path, [*rows(ABC), f"{composed},a"])
+    touch(tmp_path / "images", apart)
+    with pytest.raises(DataError, match=f"There is no {composed}, but {apart}: an accent is a"):
+        read(file)
 
 
 def test_missing_files_are_skipped_if_asked_for(tmp_path: Path) -> None:
@@ -208,6 +228,7 @@ def test_links(tmp_path: Path) -> None:
         (["a"] * 30, "only one class, a. Expected at least two; is class the column"),
         (range(30), "each of the 30 images has a label of its own in class, such as 0, 1, 2"),
         (["1", "2", "nan"] * 10, r"10 missing labels"),
+        ([], "no row of a training image. Expected a row for each image below the first line"),
     ],
 )
 def test_refused_labels(tmp_path: Path, labels: list[str], message: str) -> None:
@@ -219,6 +240,12 @@ def test_what_is_told(tmp_path: Path) -> None:
     layout = read(table(tmp_path, [*rows(ABC), "00.png,a", "01.png,b"]))
     assert layout.notes == (
         "2 rows repeat an image with the same labels, which counts once: lines 32, 33",
+    )
+    (note,) = read(table(tmp_path, [*rows(ABC), "00.png,a"])).notes
+    assert note == "1 row repeats an image with the same labels, which counts once: line 32"
+    (note,) = read(table(tmp_path, rows(["cat", "dog", "NA"] * 10))).notes
+    assert note.startswith(
+        "10 images of the class NA: if that is how the table writes a missing la"
     )
     (note,) = read(table(tmp_path, rows(["a|b", "a", "b"] * 10))).notes
     assert "10 labels hold |: if an image has several labels" in note

@@ -9,7 +9,8 @@ import errno
 import os
 import re
 import stat
-from collections.abc import Sequence
+import unicodedata
+from collections.abc import Callable, Sequence
 from pathlib import Path, PurePosixPath
 
 from zoo.data.files import unreachable
@@ -22,6 +23,14 @@ _PLAIN = re.compile(r"[^./\\:\0~][^/\\:\0]*(/[^./\\:\0][^/\\:\0]*)*")
 SUFFIXES = (".jpg", ".png", ".jpeg", ".JPG", ".JPEG", ".PNG", ".tif", ".webp", ".bmp", ".gif")
 TRIED = 5  # Missing files that advice is tried on.
 MAX_FOLDERS = 200  # Folders in the root that advice looks into.
+
+# What two names of one file have in common -> in what they differ.
+_SPELLINGS: tuple[tuple[Callable[[str], str], str], ...] = (
+    (str.casefold, "upper and lower case differ"),
+    (lambda name: unicodedata.normalize("NFC", name), "an accent is a character of its own in one"),
+    (lambda name: os.path.splitext(name)[0], "the endings differ"),
+    (lambda name: name.replace(".", ""), "a dot is missing"),
+)
 
 MISSING, OUTSIDE, UNREADABLE = "missing file{s}", "path{s} outside of root", "unreadable file{s}"
 NO_PATH = "unusable path{s}"
@@ -165,11 +174,11 @@ def advice_on_missing(root: Path, missing: Sequence[str]) -> str | None:
                     words.append(f"data.source.csv.image_suffix: {quoted(suffix)}")
                 return f"the missing files are there with {' and '.join(words)}"
     for path in tried:
-        other = _other_case(root / path)
+        other = _near_name(root / path)
         if other is not None:
+            name, difference = other
             return (
-                f"{quoted(PurePosixPath(path).name)} is there as {quoted(other)}: upper and lower "
-                "case differ"
+                f"there is no {quoted(PurePosixPath(path).name)}, but {quoted(name)}: {difference}"
             )
     return None
 
@@ -184,10 +193,15 @@ def _near(root: Path) -> list[Path]:
     return [*(root / name for name in inner), *list(root.parents)[:2]]
 
 
-def _other_case(path: Path) -> str | None:
-    """The name of a file that differs from a missing one in upper and lower case alone."""
+def _near_name(path: Path) -> tuple[str, str] | None:
+    """The name of a file that differs from a missing one in its spelling, and in what."""
     try:
-        names = os.listdir(path.parent)
+        names = [name for name in os.listdir(path.parent) if looks_like_image(name)]
     except OSError:
         return None
-    return next((name for name in names if name.casefold() == path.name.casefold()), None)
+    for alike, difference in _SPELLINGS:
+        wanted = alike(path.name)
+        found = next((name for name in sorted(names) if alike(name) == wanted), None)
+        if found is not None:
+            return found, difference
+    return None

@@ -16,13 +16,14 @@ from pathlib import Path
 from typing import Any
 
 from zoo.data.files import unreachable
-from zoo.data.tree import in_words
+from zoo.data.tree import in_words, looks_like_image
 from zoo.errors import DataError, EnvironmentFault
 from zoo.text.printable import quoted
 
 Cell = str | list[str]  # A list of labels in Parquet alone.
 DELIMITERS = ",\t;|"
 HEAD_BYTES = 2**16
+ZERO = b"\0"
 PARQUET_ROWS = 2**14  # Rows of a Parquet file that are read at once.
 _MARKS = {b"\xff\xfe\0\0": "utf-32", b"\0\0\xfe\xff": "utf-32", b"\xff\xfe": "utf-16",
           b"\xfe\xff": "utf-16"}  # fmt: skip
@@ -115,6 +116,12 @@ def open_table(
         return Table(path, columns, _found(path, columns, wanted, header=False), "", "", True)
     if encoding == "auto":
         encoding = next((name for mark, name in _MARKS.items() if head.startswith(mark)), "utf-8")
+        if encoding == "utf-8" and ZERO in head[:4]:
+            raise DataError(
+                f"{quoted(path)} holds zero bytes, which no CSV in UTF-8 does. Save the table as "
+                "UTF-8, or, if it is UTF-16 without its mark, set data.source.csv.encoding: "
+                f"{'utf-16-le' if head[1:2] == ZERO else 'utf-16-be'}"
+            )
     if encoding.lower().replace("_", "-") in ("utf-8", "utf8"):
         encoding = "utf-8-sig"  # Leaves out the mark that Excel writes.
     first: dict[str, list[str] | None] = {}
@@ -159,12 +166,10 @@ def _found(
             for name in missing
             for match in get_close_matches(name.casefold(), folded, n=1, cutoff=0.6)
         ]
-        hint = f"; did you mean {in_words(near)}?" if near else ""
-        if header and all(column.replace(".", "").isdigit() for column in columns[1:]):
-            hint += "; if the first line names no columns, set header: false and number them from 0"
+        hint = f"; did you mean {in_words(near)}?" if near else "."
         raise DataError(
-            f"{quoted(path)} has no column{'s' * (len(missing) > 1)} {in_words(missing)}{hint}. "
-            f"Its columns are: {in_words(columns)}; see data.source.csv"
+            f"{quoted(path)} has no column{'s' * (len(missing) > 1)} {in_words(missing)}{hint} "
+            f"Its columns are: {in_words(columns)}; {_advice(columns, header=header)}"
         )
     doubled = [name for name in names if columns.count(name) > 1]
     if doubled:
@@ -173,6 +178,16 @@ def _found(
             "rename the others"
         )
     return tuple(map(columns.index, names))
+
+
+def _advice(columns: Sequence[str], *, header: bool) -> str:
+    """What to do about a first line that names other columns than those that are wanted."""
+    if columns[0].lower().startswith("sep="):
+        return "remove this line, which Excel alone knows"
+    values = [column for column in columns[1:] if not column.replace(".", "").isdigit()]
+    if header and (not values or any(map(looks_like_image, columns))):
+        return "if they are values, not names, set header: false and number the columns from 0"
+    return "see data.source.csv"
 
 
 def _head(path: Path) -> bytes:

@@ -10,6 +10,7 @@ from difflib import get_close_matches
 from zoo.data.table import Cell
 from zoo.data.tree import in_words
 from zoo.recipe.csv_source import Csv
+from zoo.text.counted import counted
 from zoo.text.printable import quoted
 
 Labels = tuple[str, ...]
@@ -175,6 +176,20 @@ def stand_for_nothing(labels: Iterable[str]) -> list[str]:
     given = list(labels)
     nothing = [label for label in given if label.lower() in _NOT_A_NUMBER]
     return nothing if are_numbers(set(given) - set(nothing)) else []
+
+
+def notes_on_nothing(counts: Mapping[str, int]) -> list[str]:
+    """Notes the classes whose names may be how a table writes that a label is missing.
+
+    Args:
+        counts: number of images of each class.
+    """
+    return [
+        f"{counted(count, 'image')} of the class {quoted(name)}: if that is how the table writes a "
+        "missing label, remove these rows, or choose the other classes in data.classes"
+        for name, count in counts.items()
+        if name.lower() in _NOT_A_NUMBER
+    ]
 
 
 def _value(text: str) -> float:

@@ -211,10 +211,10 @@ def _require_classes(options: Csv, rows: Rows, names: Sequence[str], classes: An
     file, column = quoted(options.file), in_words(list(map(str, options.label_columns)))
     counts = Counter(label for row in rows.rows if row.split == "train" for label in row.labels)
     if not any(row.split == "train" for row in rows.rows):
-        raise DataError(
-            f"{file} has no row of a training image. Expected rows of train in "
-            f"{WORD}.split, or name their value: {WORD}.train"
-        )
+        advice = f"rows of train in {WORD}.split, or name their value: {WORD}.train"
+        if options.split is None:
+            advice = "a row for each image below the first line, which names the columns"
+        raise DataError(f"{file} has no row of a training image. Expected {advice}")
     if len(names) < 2:
         raise DataError(
             f"{file}: the training images have only one class, {in_words(names) or 'none'}. "

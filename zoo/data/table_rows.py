@@ -18,6 +18,7 @@ from zoo.data.table_labels import (
     Labels,
     WrongLabel,
     class_names,
+    notes_on_nothing,
     slips,
     stand_for_nothing,
 )
@@ -261,6 +262,7 @@ def _name_classes(result: Rows) -> None:
         row.labels = named[row.labels]
         kept.append(row)
     result.rows = kept
+    result.notes += notes_on_nothing(Counter(label for row in kept for label in row.labels))
     for label, reason in slips(Counter(label for row in kept for label in row.labels)).items():
         lines = [row.line for row in kept if label in row.labels]
         result.notes.append(
@@ -311,9 +313,13 @@ def _merge(result: Rows, options: Csv) -> None:
         lines = ", ".join(map(str, repeated[:EXAMPLES]))
         more = f" and {len(repeated) - EXAMPLES:,} more" if len(repeated) > EXAMPLES else ""
         result.notes.append(
-            f"{counted(len(repeated), 'row')} repeat an image with the same labels, which counts "
-            f"once: line{'s' * (len(repeated) > 1)} {lines}{more}"
+            f"{counted(len(repeated), 'row')} {'repeats' if len(repeated) == 1 else 'repeat'} an "
+            "image with the same labels, which counts once: "
+            f"line{'s' * (len(repeated) > 1)} {lines}{more}"
         )
     if added:
-        result.notes.append(f"{counted(added, 'row')} add labels to images of rows above them")
+        result.notes.append(
+            f"{counted(added, 'row')} {'adds' if added == 1 else 'add'} labels to images of rows "
+            "above them"
+        )
     result.rows = list(first.values())
