@@ -40,7 +40,7 @@ def main() -> None:
     import numpy as np
 
     from zoo.artifact.trained_run import TrainedRun
-    from zoo.data.images import decode
+    from zoo.data.decoding.images import decode
     from zoo.data.threads import THREADS
     from zoo.predict import BATCH_SIZE, ExportedModel, predict
 

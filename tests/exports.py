@@ -118,7 +118,7 @@ GOOD = ("0.png", "1.PNG", "deep/2.png", "deep/er/3.png", "deep/er/4.png")
 def write_pictures(folder: Path, exports: Exports) -> Path:
     """Five digits in three folders, one image of another kind, one broken, one text."""
     from tests.pictures import KINDS, noise
-    from zoo.data.images import as_png
+    from zoo.data.decoding.images import as_png
 
     for i, name in enumerate(GOOD):
         file = folder / name

@@ -23,7 +23,7 @@ from PIL import Image
 
 from tests.conftest import ROOT
 from tests.runs import LINEAR, environment, final, same, tiny_file, weights
-from zoo.data.images import as_png
+from zoo.data.decoding.images import as_png
 from zoo.errors import RunError
 from zoo.rundir import Run
 from zoo.train import resume

@@ -162,7 +162,7 @@ def test_verb_is_light(
 
 LIGHT = [
     "zoo", "zoo.cli", "zoo.load", "zoo.recipe", "zoo.plan",
-    "zoo.rundir", "zoo.artifact.layout", "zoo.check.judge", "zoo.data.layout",
+    "zoo.rundir", "zoo.artifact.layout", "zoo.check.judge", "zoo.data.folders.layout",
     "zoo.comparison", "zoo.serve", "zoo.serve.model_path", "zoo.backend", "zoo.doctor",
     # Of the search all but what trains trials.
     *(".".join(file.relative_to(ROOT).with_suffix("").parts)

@@ -12,10 +12,10 @@ import numpy as np
 
 from zoo.artifact import readers
 from zoo.artifact.layout import Artifact
+from zoo.data.content.image_ranges import ImageRanges
+from zoo.data.content.odd_files import OddFiles
+from zoo.data.decoding.images import ImageSpec, decode
 from zoo.data.files import BadImage
-from zoo.data.image_ranges import ImageRanges
-from zoo.data.images import ImageSpec, decode
-from zoo.data.odd_files import OddFiles
 from zoo.data.threads import THREADS
 from zoo.errors import DamagedFile, EnvironmentFault, WrongModel
 from zoo.progress import Progress, no_progress

@@ -12,9 +12,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.recipe.files import FEW
-from zoo.data import layout
+from zoo.data.folders import layout
+from zoo.data.folders.propose import propose
 from zoo.data.names import is_junk
-from zoo.data.propose import propose
 from zoo.errors import DataError
 from zoo.recipe.source import Folder
 

@@ -10,8 +10,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tests.data.tables import options, table
-from zoo.data import table_layout
+from tests.data.table_files import options, table
+from zoo.data.tables import table_layout
 from zoo.errors import DataError
 from zoo.new.propose_table import find_table
 

@@ -13,8 +13,8 @@ from PIL import Image
 
 from tests.pictures import encoded, noise
 from zoo.data import files as content
+from zoo.data.decoding.images import ImageSpec, decode
 from zoo.data.files import BadImage, image_format, is_image_file, read_image, read_regular
-from zoo.data.images import ImageSpec, decode
 from zoo.errors import StorageFault
 
 
@@ -140,8 +140,8 @@ def test_what_cannot_be_opened_counts_as_an_image(
 
 
 def test_heic(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from zoo.data import heif
-    from zoo.data.images import ImageSpec, decode
+    from zoo.data.decoding import heif
+    from zoo.data.decoding.images import ImageSpec, decode
 
     spec = ImageSpec(60, 40, 3)
     pytest.importorskip("pillow_heif")
@@ -160,7 +160,7 @@ def test_heic(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_avif_is_turned_upright() -> None:
-    from zoo.data.images import ImageSpec, decode
+    from zoo.data.decoding.images import ImageSpec, decode
 
     exif = Image.Exif()
     exif[0x0112] = 6
@@ -170,7 +170,7 @@ def test_avif_is_turned_upright() -> None:
 
 def test_readers_write_nothing_of_their_own(capfd: pytest.CaptureFixture[str]) -> None:
     """A damaged TIFF makes libtiff write to stderr, past Python, unless it is told not to."""
-    from zoo.data.images import ImageSpec, decode
+    from zoo.data.decoding.images import ImageSpec, decode
 
     generator = random.Random(0)
     for compression in ("tiff_lzw", "jpeg"):

@@ -16,7 +16,7 @@ import pytest
 from tests.data.conftest import make_recipe
 from tests.hang import limited
 from tests.mutations import mutated, seeds
-from zoo.data.images import decode
+from zoo.data.decoding.images import decode
 from zoo.data.load import load
 from zoo.data.spec import BadImage, ImageSpec
 from zoo.new.inspect_folder import inspect_folder

@@ -10,7 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from zoo.data import pixel_statistics, splits
+from zoo.data import splits
+from zoo.data.content import pixel_statistics
 from zoo.data.normalise import KINDS, Normalisation, normalisation
 from zoo.data.splits import ArraySplit
 

@@ -20,7 +20,7 @@ from tests.runs import tiny
 from zoo.artifact import readers
 from zoo.artifact.layout import Artifact
 from zoo.artifact.trained_run import TrainedRun, softmax
-from zoo.data.images import ImageSpec, as_png, decode
+from zoo.data.decoding.images import ImageSpec, as_png, decode
 from zoo.data.load import load as load_data
 from zoo.data.normalise import normalisation
 from zoo.export import FORMATS, formats

@@ -27,9 +27,9 @@ from tests.pictures import (
     png,
     scene,
 )
-from zoo.data.exif import orientation
+from zoo.data.decoding.exif import orientation
+from zoo.data.decoding.images import ImageSpec, as_png, decode
 from zoo.data.files import BadImage
-from zoo.data.images import ImageSpec, as_png, decode
 from zoo.export import graph
 
 OWN = ImageSpec(37, 53, 3, max_megapixels=1)  # The size of `scene()`.

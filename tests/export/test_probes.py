@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from zoo.artifact.trained_run import TrainedRun
-from zoo.data.images import ImageSpec, as_png, decode
+from zoo.data.decoding.images import ImageSpec, as_png, decode
 from zoo.data.load import load as load_data
 from zoo.data.splits import ArraySplit
 from zoo.export.probes import KINDS, VARIED_IMAGES, make_probes, spread_indices

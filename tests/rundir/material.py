@@ -19,8 +19,8 @@ from tests.tuning import searches
 from tests.tuning.instant import InstantExecutor
 from tuning import search
 from tuning.search import SearchSettings, begin
+from zoo.data.decoding.images import as_png
 from zoo.data.digits import raw
-from zoo.data.images import as_png
 from zoo.errors import Interrupted
 from zoo.export import parity
 from zoo.rundir import Run, Search

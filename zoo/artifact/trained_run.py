@@ -12,8 +12,8 @@ import numpy as np
 from zoo import recipe as recipes
 from zoo.artifact import model_file
 from zoo.batches import EvaluationBatches
-from zoo.data.image_ranges import ImageRanges
-from zoo.data.images import ImageSpec
+from zoo.data.content.image_ranges import ImageRanges
+from zoo.data.decoding.images import ImageSpec
 from zoo.data.splits import Split, Splits
 from zoo.data.threads import MadeAhead
 from zoo.errors import DataError, WrongModel

@@ -26,8 +26,8 @@ from zipfile import BadZipFile
 import numpy as np
 import PIL
 
-from zoo.data import heif
-from zoo.data.pixel_statistics import PixelStatistics
+from zoo.data.content.pixel_statistics import PixelStatistics
+from zoo.data.decoding import heif
 from zoo.data.splits import ArraySplit
 from zoo.errors import StorageFault
 from zoo.files.storage import fault

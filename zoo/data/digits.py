@@ -9,10 +9,10 @@ from pathlib import Path
 
 import numpy as np
 
-from zoo.data.divide import permutation
-from zoo.data.images import ImageSpec, fit
+from zoo.data.decoding.images import ImageSpec, fit
+from zoo.data.division.divide import permutation
+from zoo.data.division.rearrange import rearrange
 from zoo.data.memory import free_host_memory
-from zoo.data.rearrange import rearrange
 from zoo.data.splits import ArraySplit, Splits
 from zoo.errors import EnvironmentFault
 from zoo.progress import Progress

@@ -15,16 +15,17 @@ from typing import Any
 
 import numpy as np
 
-from zoo.data import cache, content_report, value_range
+from zoo.data import cache
 from zoo.data.cache import Entry
-from zoo.data.content_summary import ContentSummary, summarise
-from zoo.data.image_content import Content
+from zoo.data.content import content_report, value_range
+from zoo.data.content.content_summary import ContentSummary, summarise
+from zoo.data.decoding.image_content import Content
+from zoo.data.decoding.images import ImageSpec
+from zoo.data.division.subsets import rows_of_splits, statistics_of, with_statistics
+from zoo.data.folders.tree import in_words
 from zoo.data.image_files import POOL, ImageFile, Layout
-from zoo.data.images import ImageSpec
 from zoo.data.memory import free_host_memory
 from zoo.data.splits import FileSplit, Split, Splits, Subset
-from zoo.data.subsets import rows_of_splits, statistics_of, with_statistics
-from zoo.data.tree import in_words
 from zoo.data.verify import FileCheck, verify
 from zoo.errors import DataError, Problem, StorageFault
 from zoo.progress import Progress

@@ -9,10 +9,10 @@ from collections.abc import Collection, Container, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from zoo.data.copies import notes_on_copies, notes_on_sizes
-from zoo.data.divide import divide, divide_sets
+from zoo.data.content.copies import notes_on_copies, notes_on_sizes
+from zoo.data.division.divide import divide, divide_sets
+from zoo.data.folders.tree import in_words
 from zoo.data.names import differ_in_case
-from zoo.data.tree import in_words
 
 DEFAULT_SHARE = 0.1
 POOL = "pool"  # Of train and validation in cross-validation, as the cache holds them.

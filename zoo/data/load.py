@@ -11,10 +11,12 @@ from pathlib import Path
 from typing import Any
 
 from zoo.backend.cache_folder import cache_folder
-from zoo.data import csv_source, digits, folder, tfds
-from zoo.data.images import ImageSpec
+from zoo.data import digits, tfds
+from zoo.data.decoding.images import ImageSpec
+from zoo.data.folders import folder
 from zoo.data.names import require_usable
 from zoo.data.splits import Splits
+from zoo.data.tables import csv_source
 from zoo.errors import Problem, RecipeError
 from zoo.progress import Progress, no_progress
 from zoo.recipe.combinations import needs_one_class

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from zoo.data.pixel_statistics import PixelStatistics
+from zoo.data.content.pixel_statistics import PixelStatistics
 from zoo.data.splits import Split, pixel_statistics
 
 Coefficients = float | list[Any]

@@ -51,7 +51,7 @@ class ImageSpec:
         height: in pixels.
         width: in pixels.
         channels: 1 (grey) or 3 (RGB).
-        interpolation: a key of `zoo.data.resizing.RESAMPLING`.
+        interpolation: a key of `zoo.data.decoding.resizing.RESAMPLING`.
         crop_to_aspect_ratio: whether to crop the centre instead of squeezing.
         pad_to_aspect_ratio: whether to pad with black instead of squeezing.
         max_megapixels: limit on the file's own size.

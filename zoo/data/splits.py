@@ -12,11 +12,11 @@ from typing import Protocol
 
 import numpy as np
 
-from zoo.data import image_ranges
+from zoo.data.content import image_ranges
+from zoo.data.content.image_ranges import ImageRanges
+from zoo.data.content.pixel_statistics import PixelStatistics
+from zoo.data.decoding.images import ImageSpec, as_png, decode
 from zoo.data.files import BadImage, read_regular
-from zoo.data.image_ranges import ImageRanges
-from zoo.data.images import ImageSpec, as_png, decode
-from zoo.data.pixel_statistics import PixelStatistics
 from zoo.data.threads import THREADS
 from zoo.errors import DataError, Problem
 from zoo.text.printable import quoted

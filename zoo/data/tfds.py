@@ -15,12 +15,13 @@ from typing import Any
 
 import numpy as np
 
-from zoo.data import cache, content_report, tfds_builder
-from zoo.data.class_choice import ClassChoice
-from zoo.data.content_summary import ContentSummary, joined, summarise
-from zoo.data.image_content import Content
-from zoo.data.images import BadImage, ImageSpec, fit_measured
-from zoo.data.rearrange import rearrange
+from zoo.data import cache, tfds_builder
+from zoo.data.content import content_report
+from zoo.data.content.content_summary import ContentSummary, joined, summarise
+from zoo.data.decoding.image_content import Content
+from zoo.data.decoding.images import BadImage, ImageSpec, fit_measured
+from zoo.data.division.class_choice import ClassChoice
+from zoo.data.division.rearrange import rearrange
 from zoo.data.splits import ArraySplit, Splits, pixel_statistics
 from zoo.errors import DataError, Problem
 from zoo.progress import Progress

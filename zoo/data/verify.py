@@ -11,12 +11,12 @@ from pathlib import Path
 
 import numpy as np
 
-from zoo.data import images
+from zoo.data.content.pixel_statistics import PixelStatistics
+from zoo.data.decoding import images
+from zoo.data.decoding.image_content import Content
+from zoo.data.decoding.images import BadImage, ImageSpec
 from zoo.data.files import read_image
-from zoo.data.image_content import Content
 from zoo.data.image_files import ImageFile, Layout
-from zoo.data.images import BadImage, ImageSpec
-from zoo.data.pixel_statistics import PixelStatistics
 from zoo.data.threads import as_results_arrive
 from zoo.progress import Progress
 

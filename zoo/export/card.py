@@ -17,7 +17,7 @@ from zoo.artifact.readers import plain_path
 from zoo.artifact.trained_run import TrainedRun
 from zoo.artifact.variant import Variant
 from zoo.backend import versions
-from zoo.data.images import ImageSpec
+from zoo.data.decoding.images import ImageSpec
 from zoo.data.spec import ALPHA, DROP
 from zoo.export import litert
 from zoo.export.formats import DEFAULT_OPSET

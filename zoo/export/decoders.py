@@ -9,7 +9,7 @@ from typing import Any
 
 import tensorflow as tf
 
-from zoo.data.levels import table
+from zoo.data.decoding.levels import table
 from zoo.data.spec import ALPHA, DROP, ImageSpec
 
 # The masks of red, green and blue in a 32-bit BMP, as little-endian bytes; no others are decoded.

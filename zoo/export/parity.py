@@ -16,7 +16,7 @@ import numpy as np
 from zoo.artifact import readers
 from zoo.artifact.layout import Artifact
 from zoo.artifact.trained_run import TrainedRun
-from zoo.data.images import ImageSpec, as_png
+from zoo.data.decoding.images import ImageSpec, as_png
 from zoo.data.spec import ALPHA
 from zoo.data.splits import Split, Splits
 from zoo.errors import ParityError

@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 from PIL import Image, features
 
-from zoo.data.images import ImageSpec, decode
-from zoo.data.samples import MAX_16_BITS
+from zoo.data.decoding.images import ImageSpec, decode
+from zoo.data.decoding.samples import MAX_16_BITS
 from zoo.data.spec import ALPHA
 from zoo.data.splits import Split, encoded_images
 

@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 import tensorflow as tf
 
-from zoo.data.images import as_png
+from zoo.data.decoding.images import as_png
 
 
 def write(file: Path, name: str, pixels: np.ndarray) -> None:

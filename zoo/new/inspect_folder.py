@@ -11,13 +11,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from zoo.data import images, layout, table_layout
-from zoo.data.content_report import frames_notes
+from zoo.data.content.content_report import frames_notes
+from zoo.data.decoding import images
+from zoo.data.decoding.image_content import Content
+from zoo.data.decoding.images import BadImage, ImageSpec
 from zoo.data.files import read_image
-from zoo.data.image_content import Content
+from zoo.data.folders import layout
+from zoo.data.folders.propose import propose
 from zoo.data.image_files import ImageFile, Layout
-from zoo.data.images import BadImage, ImageSpec
-from zoo.data.propose import propose
+from zoo.data.tables import table_layout
 from zoo.data.threads import as_results_arrive
 from zoo.errors import DataError, Problem
 from zoo.files.user_paths import user_path

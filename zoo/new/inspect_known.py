@@ -159,7 +159,7 @@ def _first_images(
     builder: Any, split: str, class_names: tuple[str, ...], progress: Progress
 ) -> _Sample:
     """Looks at the first images of a split of a prepared builder."""
-    from zoo.data.images import BadImage, fit_measured
+    from zoo.data.decoding.images import BadImage, fit_measured
     from zoo.data.tfds import examples
     from zoo.new.look import look, summary
 

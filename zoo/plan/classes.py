@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from zoo.data import layout, table_layout
+from zoo.data.folders import layout
+from zoo.data.tables import table_layout
 from zoo.errors import DataError
 from zoo.recipe.schema import Recipe
 

@@ -54,7 +54,7 @@ class NormalisationInfo(Stored):
 
 
 class ImageRangesInfo(Stored):
-    """`image_ranges` of run.json and of manifests: `zoo.data.image_ranges.ImageRanges`."""
+    """`image_ranges` of run.json and of manifests: `zoo.data.content.image_ranges.ImageRanges`."""
 
     images: Annotated[int, Field(ge=1)]
     mean: Pair

@@ -13,7 +13,7 @@ from PIL import Image
 from tests.runs import tiny
 from zoo import backend
 from zoo.batches import Batches, EvaluationBatches
-from zoo.data.images import ImageSpec
+from zoo.data.decoding.images import ImageSpec
 from zoo.data.splits import FileSplit
 from zoo.train.loop import streamed as module
 from zoo.train.loop.device_loop import DeviceLoop

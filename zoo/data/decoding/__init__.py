@@ -1,0 +1,1 @@
+"""Decodes image files: formats, bit depths, alpha, sizes."""

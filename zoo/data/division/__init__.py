@@ -1,0 +1,1 @@
+"""Which images go to which split: draws, groups, folds, chosen classes."""

@@ -1,0 +1,197 @@
+"""Arranges the files of a source into splits: draws splits and folds, then chooses classes.
+
+Splits and folds are drawn before classes are chosen, so that an image lies in the same split
+whichever classes a recipe takes, and what one recipe tests on is never what another one of the same
+source trained on. Light.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from zoo.data.content.copies import notes_on_series
+from zoo.data.division import folds
+from zoo.data.division.class_choice import ClassChoice
+from zoo.data.division.grouping import divide_groups, notes_on_groups, require_apart
+from zoo.data.folders.tree import in_words
+from zoo.data.image_files import Files, ImageFile, notes_on, split_off
+from zoo.recipe.subset import Fold
+
+
+@dataclass(frozen=True, kw_only=True)
+class Wanted:
+    """What a recipe asks for of the files of a source.
+
+    Args:
+        choice: of its classes.
+        shares: fraction of the training images for each split that has no files of its own.
+        seed: of the draws.
+        fold: of cross-validation; None for none.
+        where: the data set, for messages.
+        multi_label: whether an image has any number of classes; one without is not left out.
+    """
+
+    choice: ClassChoice
+    shares: Mapping[str, float]
+    seed: int
+    fold: Fold | None
+    where: str
+    multi_label: bool = False
+
+    def labels(self, file: ImageFile) -> tuple[int, ...] | None:
+        """The network's labels of a file; None if it is left out."""
+        new = {self.choice.labels[label] for label in file.labels} - {None}
+        if not new and not self.multi_label:
+            return None
+        return tuple(sorted(label for label in new if label is not None))
+
+    def source_names(self, file: ImageFile) -> tuple[str, ...]:
+        """The names of a file's classes in the source."""
+        return tuple(self.choice.source_names[label] for label in file.labels)
+
+
+@dataclass(frozen=True)
+class Arranged:
+    """The files of each split.
+
+    Args:
+        splits: {split: its files}, labelled for the network.
+        pool: in cross-validation, the files of train and validation, the same for every fold.
+        notes: sentences that the user should see.
+    """
+
+    splits: dict[str, Files]
+    pool: Files | None
+    notes: list[str]
+
+
+def arrange(given: Mapping[str, Files], wanted: Wanted) -> Arranged:
+    """Arranges files into splits.
+
+    Args:
+        given: {split: its files}, with the source's labels; `train` always.
+        wanted: what the recipe asks for.
+
+    Returns:
+        The splits, of which some may be empty.
+
+    Raises:
+        DataError: a group lies in two of the given splits, a class has no training image, or the
+            folds cannot be drawn.
+    """
+    choice, fold = wanted.choice, wanted.fold
+    splits = dict(given)
+    if fold is not None:
+        splits["train"] = _sorted([*splits["train"], *splits.pop("validation", ())])
+    grouped = any(file.group is not None for files in splits.values() for file in files)
+    if grouped:
+        learned = {
+            split: [file.group for file in files if wanted.labels(file) is not None]
+            for split, files in splits.items()
+        }
+        require_apart(learned, wanted.where)
+    shares = {split: share for split, share in wanted.shares.items() if split not in splits}
+    if fold is not None:
+        shares.pop("validation", None)
+    total, notes = len(splits["train"]), []
+    if shares and grouped:
+        splits |= _with_whole_groups(splits["train"], shares, wanted)
+    elif shares:
+        notes = split_off(
+            splits, shares, wanted.seed, choice.source_names, multi_label=wanted.multi_label
+        )
+    pool = None
+    if fold is not None:
+        pool = splits["train"]
+        splits |= _folded(pool, wanted, fold, grouped=grouped)
+        pool = _chosen(pool, wanted)
+    splits = {name: splits[name] for name in ("train", "validation", "test") if name in splits}
+    if grouped:
+        notes = _group_notes(splits, shares, total)
+    if choice.changes:
+        notes = notes if grouped else []
+        notes += choice.notes({split: _left_out(of, wanted) for split, of in splits.items()})
+        splits = {split: _chosen(files, wanted) for split, files in splits.items()}
+        counts = Counter(label for file in splits["train"] for label in file.labels)
+        choice.require_images(counts, wanted.where)
+    drawn = [*shares, *(["validation"] if fold else [])]
+    if fold is not None:
+        notes.append(folds.note(fold, len(splits["train"]), len(splits["validation"])))
+    if choice.changes or fold or grouped:
+        notes += _missing({split: splits[split] for split in drawn}, choice.names, grouped=grouped)
+    notes += notes_on(splits, drawn, choice.names)
+    if drawn and not grouped:
+        last, train = drawn[-1], [file.path for file in splits["train"]]
+        notes += notes_on_series(last, [f.path for f in splits[last]], train, len(choice.names))
+    return Arranged(splits, pool, notes)
+
+
+def _sorted(files: Sequence[ImageFile]) -> Files:
+    return tuple(sorted(files, key=lambda file: (file.labels, file.path)))
+
+
+def _with_whole_groups(
+    files: Files, shares: Mapping[str, float], wanted: Wanted
+) -> dict[str, Files]:
+    """Divides training files into the splits of `shares` and what remains for train."""
+    labels, groups = [wanted.source_names(file) for file in files], [_group(file) for file in files]
+    positions = divide_groups(labels, groups, shares, wanted.seed)
+    return {split: tuple(files[i] for i in of) for split, of in positions.items()}
+
+
+def _folded(files: Files, wanted: Wanted, fold: Fold, *, grouped: bool) -> dict[str, Files]:
+    """Divides files into the fold that validates and those that train."""
+    groups = [_group(file) for file in files] if grouped else None
+    names = [wanted.source_names(file) for file in files]
+    parts = folds.folds_of(names, groups, fold.of, wanted.seed)
+    learned = [wanted.labels(file) for file in files]
+    folds.require_trainable(
+        [None if of is None else [wanted.choice.names[label] for label in of] for of in learned],
+        parts, fold, grouped=grouped, where=wanted.where,
+    )  # fmt: skip
+    inside = [part == fold.index - 1 for part in parts]
+    return {
+        "train": tuple(file for file, held in zip(files, inside, strict=True) if not held),
+        "validation": tuple(file for file, held in zip(files, inside, strict=True) if held),
+    }
+
+
+def _group(file: ImageFile) -> str:
+    """The file's group; one of its own for a file without."""
+    return f"\0{file.path}" if file.group is None else file.group
+
+
+def _chosen(files: Files, wanted: Wanted) -> Files:
+    """The files of the classes that are chosen, with the network's labels."""
+    labelled = ((file, wanted.labels(file)) for file in files)
+    return _sorted([replace(file, labels=new) for file, new in labelled if new is not None])
+
+
+def _left_out(files: Files, wanted: Wanted) -> Counter[int]:
+    return Counter(file.label for file in files if wanted.labels(file) is None)
+
+
+def _group_notes(splits: Mapping[str, Files], shares: Mapping[str, float], total: int) -> list[str]:
+    asked, left = {}, 1.0
+    for split, share in shares.items():
+        asked[split] = left * share
+        left -= asked[split]
+    named = {split: [f.group for f in of if f.group is not None] for split, of in splits.items()}
+    return notes_on_groups(named, asked, total)
+
+
+def _missing(splits: Mapping[str, Files], names: Sequence[str], *, grouped: bool) -> list[str]:
+    """Notes the classes that a split drawn by zoo has no image of."""
+    notes = []
+    for split, files in splits.items():
+        present = {label for file in files for label in file.labels}
+        missing = [name for label, name in enumerate(names) if label not in present]
+        if missing:
+            few = "too few groups" if grouped else "too few images"
+            notes.append(
+                f"{few} to give one to {split}, class{'es' * (len(missing) > 1)}: "
+                f"{in_words(missing)}"
+            )
+    return notes

@@ -1,0 +1,1 @@
+"""Tables of images, such as CSV files: their rows, labels and paths."""

@@ -1,0 +1,271 @@
+"""Reads a table of images: which file belongs to which class and split. Light.
+
+The order of the rows has no meaning: the same rows in another order give the same layout, and a
+table that says what folders say gives the layout of these folders.
+"""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from zoo.data.division.arrange import Wanted, arrange
+from zoo.data.division.class_choice import ClassChoice
+from zoo.data.files import unreachable
+from zoo.data.folders.structure import SPLITS
+from zoo.data.folders.tree import in_words
+from zoo.data.image_files import Files, ImageFile, Layout, advice_on_empty, shares_of
+from zoo.data.names import require_usable
+from zoo.data.tables.image_paths import MISSING, ImagePaths, Unusable, advice_on_missing
+from zoo.data.tables.row_problems import RowProblems
+from zoo.data.tables.table_labels import notes_on_labels, sorted_classes
+from zoo.data.tables.table_rows import Row, Rows, read_rows
+from zoo.errors import DataError
+from zoo.recipe.csv_source import Csv
+from zoo.recipe.subset import Fold
+from zoo.text.printable import quoted
+
+WORD = "data.source.csv"
+NOT_IN_TRAIN = "image{s} of classes that train lacks"
+FEW_ROWS = 10  # So many rows may all have labels of their own.
+MOSTLY = 0.5  # Share of files that must be there for `on_bad_image: skip`.
+
+
+def class_names(options: Csv, classes: Any = None) -> tuple[str, ...]:
+    """Reads the class names of a table; opens no image, and does not look whether it is there.
+
+    Args:
+        options: of the source.
+        classes: `data.classes` of the recipe, which chooses of these.
+
+    Raises:
+        DataError: the table is missing, or rows of it are wrong.
+    """
+    rows = read_rows(options, _paths(options))
+    names = _class_names(options, rows, classes)
+    if rows.problems:
+        raise rows.problems.error(rows.count, rows.advice)
+    _require_classes(options, rows, names, classes)
+    return names
+
+
+def read(
+    options: Csv, classes: Any = None, fold: Fold | None = None, *, skip_missing: bool = False
+) -> Layout:
+    """Reads a table, and splits images off for splits that no row is in.
+
+    Args:
+        options: of the source.
+        classes: `data.classes` of the recipe.
+        fold: `data.fold` of the recipe.
+        skip_missing: whether rows whose file does not exist are left out, with a note.
+
+    Raises:
+        DataError: the table or the root is missing; or rows are wrong, all of which are told.
+    """
+    paths = _paths(options)
+    rows = read_rows(options, paths)
+    names = _class_names(options, rows, classes)
+    _require_root(paths.root)
+    statuses = _find_files(rows, paths, skip_missing=skip_missing)
+    if rows.problems:
+        raise rows.problems.error(rows.count, rows.advice)
+    _require_classes(options, rows, names, classes)
+    choice = ClassChoice.of(classes, names)
+    # With `classes`, those that train lacks are left out of other splits.
+    more = sorted({label for row in rows.rows for label in row.labels} - set(names))
+    choice = replace(
+        choice, source_names=(*names, *more), labels=(*choice.labels, *[None] * len(more))
+    )
+    files = _files(rows, statuses, choice.source_names)
+    shares = _shares(options, files)
+    wanted = Wanted(
+        choice=choice,
+        shares=shares,
+        seed=options.split_seed,
+        fold=fold,
+        where=quoted(options.file),
+        multi_label=options.has_many_labels,
+    )
+    arranged = arrange(files, wanted)
+    for split, of_split in arranged.splits.items():
+        _require_images(options, split, of_split, is_drawn=split in shares)
+    counts = Counter(row.labels for row in rows.rows)
+    return Layout(
+        root=paths.root,
+        class_names=choice.names,
+        train=arranged.splits["train"],
+        validation=arranged.splits["validation"],
+        test=arranged.splits.get("test"),
+        notes=(*rows.notes, *notes_on_labels(counts, options, names), *arranged.notes),
+        multi_label=options.has_many_labels,
+        pool=arranged.pool,
+    )
+
+
+def _require_images(options: Csv, split: str, files: Files, *, is_drawn: bool) -> None:
+    """Requires that a split has an image.
+
+    Raises:
+        DataError: it has none.
+    """
+    if files:
+        return
+    advice = advice_on_empty(split, grouped=options.group is not None)
+    if not is_drawn:
+        advice = f"add images of the classes in data.classes, or leave it out: {WORD}.{split}: none"
+    raise DataError(
+        f"{quoted(options.file)}: the {split} split has no image. Expected at least one; {advice}"
+    )
+
+
+def root_of(options: Csv) -> Path:
+    """Returns the absolute path of the folder of the images: a relative one is the table's."""
+    table = os.path.abspath(os.path.expanduser(options.file))
+    root = os.path.expanduser(options.root)
+    return Path(os.path.normpath(os.path.join(os.path.dirname(table), root)))
+
+
+def _paths(options: Csv) -> ImagePaths:
+    return ImagePaths(root_of(options), options.image_suffix, follow_links=options.follow_links)
+
+
+def _require_root(root: Path) -> None:
+    try:
+        is_folder = root.is_dir()
+        os.stat(root)
+    except (OSError, ValueError) as error:
+        missing = isinstance(error, FileNotFoundError) and not root.is_symlink()
+        reason = "does not exist" if missing else unreachable(root, error)
+        raise DataError(
+            f"the folder of the images {quoted(root)} {reason}; check {WORD}.root"
+        ) from None
+    if not is_folder:
+        raise DataError(f"{quoted(root)} is not a folder; check {WORD}.root")
+
+
+def _class_names(options: Csv, rows: Rows, classes: Any) -> tuple[str, ...]:
+    """The classes, sorted: those of training images; unless some are chosen, others are wrong."""
+    if rows.columns is not None:
+        return rows.columns
+    in_train = {label for row in rows.rows if row.split == "train" for label in row.labels}
+    if in_train and classes is None:
+        for row in rows.rows:
+            unknown = [label for label in row.labels if label not in in_train]
+            if unknown:
+                rows.problems.add(
+                    NOT_IN_TRAIN,
+                    row.line,
+                    f"{row.split} has an image of {in_words(unknown)}, and train has none",
+                )
+    return sorted_classes(in_train)
+
+
+def _find_files(rows: Rows, paths: ImagePaths, *, skip_missing: bool) -> dict[str, tuple[int, int]]:
+    """Looks at the file of each row; returns {path: (bytes, time in nanoseconds)}."""
+    found: dict[str, tuple[int, int]] = {}
+    missing: list[Row] = []
+    own = RowProblems(rows.problems.file) if skip_missing else rows.problems
+    for row in rows.rows:
+        try:
+            found[row.path] = paths.status(row.path)
+        except Unusable as error:
+            if error.kind == MISSING:
+                missing.append(row)
+            (own if error.kind == MISSING else rows.problems).add(error.kind, row.line, str(error))
+    for line, path in rows.faulty:
+        try:
+            paths.status(path)
+        except Unusable as error:
+            (own if error.kind == MISSING else rows.problems).add(error.kind, line, str(error))
+    if not missing:
+        return found
+    if skip_missing and len(found) > MOSTLY * len(rows.rows):
+        rows.notes.append(
+            f"left out {len(missing):,} of {len(rows.rows):,} rows, whose files do not exist: "
+            f"{in_words([row.path for row in missing])}"
+        )
+        rows.rows = [row for row in rows.rows if row.path in found]
+        return found
+    if skip_missing:
+        for row in missing:
+            rows.problems.add(MISSING, row.line, f"{quoted(row.path)} does not exist in the root")
+    # Where most files are found, the root and the endings are right.
+    hint = advice_on_missing(paths.root, [row.path for row in missing]) if (
+        len(found) < len(missing)
+    ) else None  # fmt: skip
+    rows.advice.append(hint or f"files were looked for in {quoted(paths.root)}, see {WORD}.root")
+    return found
+
+
+def _require_classes(options: Csv, rows: Rows, names: Sequence[str], classes: Any) -> None:
+    """Requires at least two classes, each with a training image, that are shared by images.
+
+    Raises:
+        DataError: otherwise.
+    """
+    file, column = quoted(options.file), in_words(list(map(str, options.label_columns)))
+    counts = Counter(label for row in rows.rows if row.split == "train" for label in row.labels)
+    if not any(row.split == "train" for row in rows.rows):
+        advice = f"rows of train in {WORD}.split, or name their value: {WORD}.train"
+        if options.split is None:
+            advice = "a row for each image below the first line, which names the columns"
+        raise DataError(f"{file} has no row of a training image. Expected {advice}")
+    if len(names) < 2:
+        raise DataError(
+            f"{file}: the training images have only one class, {in_words(names) or 'none'}. "
+            f"Expected at least two; is {column} the column of the classes?"
+        )
+    empty = [name for name in names if not counts[name]]
+    if empty and classes is None:
+        raise DataError(
+            f"{file}: no training image of the class{'es' * (len(empty) > 1)} {in_words(empty)}. "
+            f"Expected at least one; add images, or leave the class out of {WORD}.label"
+        )
+    total = len(rows.rows)
+    if not options.has_many_labels and len(names) == total >= FEW_ROWS and classes is None:
+        raise DataError(
+            f"{file}: each of the {total:,} images has a label of its own in {column}, such as "
+            f"{in_words(names[:3])}. Expected classes that images share; numbers to be predicted "
+            "are not read"
+        )
+    require_usable(names, options.file)
+
+
+def _files(
+    rows: Rows, statuses: Mapping[str, tuple[int, int]], names: Sequence[str]
+) -> dict[str, Files]:
+    """The files of each split that rows are in, sorted as those of folders are."""
+    numbers = {name: number for number, name in enumerate(names)}
+    indices: dict[tuple[str, ...], tuple[int, ...]] = {}
+    given: dict[str, list[ImageFile]] = {}
+    for row in rows.rows:
+        if row.labels not in indices:
+            indices[row.labels] = tuple(sorted(numbers[label] for label in row.labels))
+        size, mtime_ns = statuses[row.path]
+        file = ImageFile(row.path, indices[row.labels], size, mtime_ns, row.group)
+        given.setdefault(row.split, []).append(file)
+    for of_split in given.values():
+        of_split.sort(key=lambda file: (file.labels, file.path))
+    return {split: tuple(given[split]) for split in SPLITS if split in given}
+
+
+def _shares(options: Csv, splits: Mapping[str, Sequence[ImageFile]]) -> dict[str, float]:
+    """The fraction of train for each split that no row is in.
+
+    Raises:
+        DataError: a share is given for a split that has rows.
+    """
+    for name in ("validation", "test"):
+        if getattr(options, f"{name}_split") is not None and name in splits:
+            raise DataError(
+                f"{WORD}.{name}_split is given, but {quoted(options.file)} has rows of {name}; "
+                f"drop one of the two, or leave these rows out: {WORD}.{name}: none"
+            )
+    return shares_of(
+        splits, options.validation_split, options.test_split, draw_test=options.split is None
+    )
