@@ -173,13 +173,25 @@ def advice_on_missing(root: Path, missing: Sequence[str]) -> str | None:
                 if suffix:
                     words.append(f"data.source.csv.image_suffix: {quoted(suffix)}")
                 return f"the missing files are there with {' and '.join(words)}"
-    for path in tried:
+    return advice_on_names(root, tried)
+
+
+def advice_on_names(root: Path, missing: Sequence[str]) -> str | None:
+    """Says which file is there whose name differs from a missing one in its spelling alone.
+
+    Args:
+        root: folder in which they were looked for.
+        missing: their paths, relative to it; the first few are tried.
+
+    Returns:
+        A sentence on the first such file; None if there is none.
+    """
+    for path in missing[:TRIED]:
         other = _near_name(root / path)
         if other is not None:
             name, difference = other
-            return (
-                f"there is no {quoted(PurePosixPath(path).name)}, but {quoted(name)}: {difference}"
-            )
+            missed = quoted(PurePosixPath(path).name)
+            return f"there is no {missed}, but {quoted(name)}: {difference}"
     return None
 
 

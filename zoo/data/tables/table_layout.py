@@ -20,7 +20,13 @@ from zoo.data.folders.structure import SPLITS
 from zoo.data.folders.tree import in_words
 from zoo.data.image_files import Files, ImageFile, Layout, advice_on_empty, shares_of
 from zoo.data.names import require_usable
-from zoo.data.tables.image_paths import MISSING, ImagePaths, Unusable, advice_on_missing
+from zoo.data.tables.image_paths import (
+    MISSING,
+    ImagePaths,
+    Unusable,
+    advice_on_missing,
+    advice_on_names,
+)
 from zoo.data.tables.row_problems import RowProblems
 from zoo.data.tables.table_labels import notes_on_labels, sorted_classes
 from zoo.data.tables.table_rows import Row, Rows, read_rows
@@ -194,10 +200,9 @@ def _find_files(rows: Rows, paths: ImagePaths, *, skip_missing: bool) -> dict[st
     if skip_missing:
         for row in missing:
             rows.problems.add(MISSING, row.line, f"{quoted(row.path)} does not exist in the root")
-    # Where most files are found, the root and the endings are right.
-    hint = advice_on_missing(paths.root, [row.path for row in missing]) if (
-        len(found) < len(missing)
-    ) else None  # fmt: skip
+    # Where most files are found, the root and the suffix are right.
+    advice = advice_on_missing if len(found) < len(missing) else advice_on_names
+    hint = advice(paths.root, [row.path for row in missing])
     rows.advice.append(hint or f"files were looked for in {quoted(paths.root)}, see {WORD}.root")
     return found
 
