@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from zoo.errors import RecipeError
 from zoo.plan import cautions
 from zoo.recipe import load
 
@@ -38,3 +39,21 @@ def test_cautions(
     )
     told = [sentence for _, sentence in cautions(load(str(file)))]
     assert told == [] if words is None else any(words in each for each in told), told
+
+
+def test_no_network_is_advised_for_images_that_are_too_small_for_all(tmp_path: Path) -> None:
+    file = tmp_path / "net.yaml"
+    for size, name, end in (
+        (16, "MobileNetV2", "images are enlarged"),
+        (40, "Xception", "a network for smaller ones, such as MobileNetV2 (32x32)"),
+    ):
+        file.write_text(
+            f"name: net\ndata: {{source: digits, image_size: {size}}}\n"
+            f"model: {{stack: [backbone: {{name: {name}, weights: none}}]}}\n"
+            "train: {epochs: 1}\n",
+            encoding="utf-8",
+        )
+        with pytest.raises(RecipeError) as caught:
+            load(str(file))
+        (problem,) = caught.value.problems
+        assert problem.message.endswith(end)

@@ -253,6 +253,9 @@ def test_one_level(vary: Vary, tmp_path: Path) -> None:
     assert "Extend resnet20 here, and repeat what ../chain.yaml changes; or save" in message
     ((*_, message),) = problems(vary("", "variant.yaml"))
     assert message == "a recipe cannot extend itself; name another."
+    (tmp_path / "chain.yaml").write_text("extends: own/variant.yaml\n", encoding="utf-8")
+    ((*_, message),) = problems(vary("", "../chain.yaml"))
+    assert message.startswith("../chain.yaml extends this recipe, and neither can be read first")
 
 
 @pytest.mark.parametrize(

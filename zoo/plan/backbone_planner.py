@@ -14,6 +14,7 @@ from zoo.recipe.shown import cut
 from zoo.recipe.words.backbones import BACKBONES
 
 CHANNELS = 3
+SMALL = "MobileNetV2"  # The small network that takes the smallest images.
 
 
 class BackbonePlanner(BlockPlanner):
@@ -27,12 +28,12 @@ class BackbonePlanner(BlockPlanner):
         size = self.shape[:2]
         first_trained = self._first_trained(stage, known)
         if min(size) < known.smallest:
-            side = known.smallest
+            side, other = known.smallest, backbone(SMALL).smallest
+            advice = f", or a network for smaller ones, such as {SMALL} ({other}x{other})"
             self.fail(
                 f"{stage.name} takes images of {side}x{side} pixels and more, and gets "
                 f"{times(size)}. Expected data.image_size: [{side}, {side}] or more, to which "
-                "images are enlarged, or a network for smaller ones, such as MobileNetV2 "
-                f"({backbone('MobileNetV2').smallest}x{backbone('MobileNetV2').smallest})",
+                f"images are enlarged{advice if min(size) >= other else ''}",
                 "name",
             )
         if self.stopped:

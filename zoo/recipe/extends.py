@@ -105,6 +105,24 @@ def with_preset(document: Document) -> Document:
     return replace(whole, data={key: whole.data[key] for key in document.data})
 
 
+def _chain(given: Document, file: Path, base: Document) -> str:
+    """What is wrong with a document whose base, in a file, extends another recipe."""
+    name, further = given.data[EXTENDS], cut(str(base.data[EXTENDS]))
+    if _is_file_of(given, file):
+        return "a recipe cannot extend itself; name another."
+    try:
+        again = base_file(base)
+    except UsageError:
+        again = None
+    if again is not None and _is_file_of(given, again):
+        return f"{name} extends this recipe, and neither can be read first; name another."
+    return f"{name} extends {further}, and {NO_CHAIN.format(further=further, base=name)}."
+
+
+def _is_file_of(document: Document, file: Path) -> bool:
+    return document.file is not None and os.path.realpath(file) == os.path.realpath(document.file)
+
+
 def _base(given: Document, variant: Document) -> Document:
     """The recipe that a document extends, without what the variant says anew as a whole.
 
@@ -128,17 +146,7 @@ def _base(given: Document, variant: Document) -> Document:
         message = "not a recipe. Expected a map with name, data, model and train."
         raise RecipeError([*given.problems, Problem(message=message, file=base.file)])
     if base.data.get(EXTENDS) not in (None, "none"):
-        further = base.data[EXTENDS]
-        is_itself = given.file is not None and os.path.realpath(file) == os.path.realpath(
-            given.file
-        )
-        raise _refused(
-            given,
-            "a recipe cannot extend itself; name another."
-            if is_itself
-            else f"{name} extends {cut(str(further))}, and "
-            f"{NO_CHAIN.format(further=cut(str(further)), base=name)}.",
-        )
+        raise _refused(given, _chain(given, file, base))
     base = _without_set(base)
     data = {key: value for key, value in base.data.items() if key != "name"}
     block, own = presets.as_map(data.get("data")), presets.as_map(variant.data.get("data"))
