@@ -69,7 +69,7 @@ def test_overrides_come_after_the_preset(tmp_path: Path) -> None:
 
 def test_an_override_may_be_a_preset(tmp_path: Path) -> None:
     """By its key it changes what images are read, and as what; the other keys stay."""
-    given = "{preset: cifar10, preprocess: mean_image, augment: [{cutout: 8}]}"
+    given = "{preset: cifar10, classes: [cat, dog], preprocess: mean_image, augment: [{cutout: 8}]}"
     whole = loaded(tmp_path, given, "data=mnist")
     assert whole == loaded(tmp_path, "mnist")
     by_key = loaded(tmp_path, given, "data.preset=mnist")

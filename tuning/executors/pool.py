@@ -154,7 +154,7 @@ class Pool(Executor, Generic[W]):
         # The caller has decided by now whether the last trial is kept.
         if worker.idle and worker.networks > MAX_NETWORKS:
             worker.send(Stop())
-            self._replace(worker)
+            self._replace(worker)  # No trial was lost, so there is nothing to report.
 
     def _hung(self) -> Iterator[Event]:
         """Replaces each worker that has been silent for too long."""

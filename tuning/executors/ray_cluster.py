@@ -185,7 +185,7 @@ def inspect_nodes() -> list[str]:
     """Compares the packages of all nodes with those of this process.
 
     Returns:
-        Remarks on versions that differ.
+        Remarks on versions that differ, and on nodes that do not answer.
 
     Raises:
         EnvironmentFault: nodes lack packages; names all of them.
@@ -199,11 +199,16 @@ def inspect_nodes() -> list[str]:
             num_cpus=0,
             max_retries=0,
             scheduling_strategy=NodeAffinitySchedulingStrategy(node["NodeID"], soft=False),
-        ).remote(): node["NodeName"]
+        ).remote(): f"{node['NodeName']} ({node['NodeID'][:8]})"
         for node in ray.nodes()
         if node["Alive"]
     }
-    done, _ = ray.wait(list(asked), num_returns=len(asked), timeout=INSPECTION_SECONDS)
+    done, silent = ray.wait(list(asked), num_returns=len(asked), timeout=INSPECTION_SECONDS)
+    remarks = [
+        f"warning: node {asked[answer]} did not say in {INSPECTION_SECONDS:.0f} s which packages "
+        "it has"
+        for answer in silent
+    ]
     found: dict[str, dict[str, str]] = {}
     for answer in done:
         try:
@@ -211,7 +216,7 @@ def inspect_nodes() -> list[str]:
         except ray.exceptions.RayError as error:
             last = str(error).strip().splitlines()[-1]
             raise EnvironmentFault(f"node {asked[answer]} cannot run our code: {last}") from None
-    return compare_nodes(found, node_versions())
+    return [*remarks, *compare_nodes(found, node_versions())]
 
 
 def node_versions() -> dict[str, str]:

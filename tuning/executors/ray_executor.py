@@ -26,6 +26,7 @@ from zoo.rundir import Search
 if TYPE_CHECKING:
     from zoo.data.splits import Splits
 
+CLOSE_SECONDS = 2.0  # For an actor to remove its files.
 REPLY_SECONDS = 30.0  # An actor answers after this time even if it has nothing to say.
 # Ray's error -> how an actor ended, for the user.
 ENDINGS = {
@@ -164,7 +165,7 @@ class RayExecutor(Pool[_Actor]):
             if ray.is_initialized():
                 closing = [each.handle.close.remote() for each in self._workers if each.exists]
                 if closing:
-                    ray.wait(closing, num_returns=len(closing), timeout=2.0)
+                    ray.wait(closing, num_returns=len(closing), timeout=CLOSE_SECONDS)
         self._workers = []
         self._data = None
         ray_cluster.disconnect()
@@ -214,6 +215,9 @@ class RayExecutor(Pool[_Actor]):
     def _end(self, worker: _Actor, *, kill: bool) -> str:
         import ray
 
+        if worker.idle and not kill:
+            # It has built many networks: its files on the node go with it.
+            ray.wait([worker.handle.close.remote()], timeout=CLOSE_SECONDS)
         # Ray kills an actor that is thought lost, too: its host may only be out of reach.
         ray.kill(worker.handle, no_restart=True)
         return worker.ending

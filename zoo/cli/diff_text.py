@@ -155,8 +155,12 @@ def _growth(fact: Fact) -> str:
     if not all(isinstance(n, int | float) and not isinstance(n, bool) for n in (a, b)):
         return ""
     if fact.section == "network" or fact.is_time:
-        if not a or 0.5 < b / a < 2:
-            return f" ({b / a - 1:+.1%})".replace("%", " %") if a else ""
+        if not a:
+            return ""
+        if 0.5 < b / a < 2:
+            share = f"{b / a - 1:+.1%}".replace("%", " %")
+            # Of sizes that differ by less than what is shown.
+            return f" ({b - a:+,})" if share.strip("+-") == "0.0 %" else f" ({share})"
         return f" (x {b / a:.3g})"
     return f" ({b - a:+.4g})"
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from zoo.comparison.sides import Side
-from zoo.errors import DamagedFile, DataError
+from zoo.errors import DataError
 from zoo.plan import plan
 
 RESULTS = (
@@ -133,9 +133,10 @@ def curves(a: Side, b: Side) -> Curves:
 
     Raises:
         DamagedFile: a row holds something else than zoo wrote.
+        ValueError: one of them is no run.
     """
     if a.run is None or b.run is None:
-        raise DamagedFile("only runs have curves.")
+        raise ValueError("only runs have curves")
     rows = [[_metrics(row) for row in side.rows()] for side in (a.run, b.run)]
     equal = 0
     for ours, theirs in zip(*rows, strict=False):

@@ -133,7 +133,8 @@ def cautions(recipe: Recipe, layers: Sequence[Layer]) -> Iterator[tuple[KeyPath,
     weights, epochs = recipe.model.weights, recipe.train.epochs
     if weights is None or weights.unfreeze_at_epoch is None:
         return
-    if weights.unfreeze_at_epoch > epochs and any(layer.frozen for layer in layers):
+    epoch = weights.unfreeze_at_epoch
+    if epoch > epochs and any(layer.unfreeze_at_epoch == epoch for layer in layers):
         yield (
             (*AT, "unfreeze_at_epoch"),
             f"the training ends after epoch {epochs:,}: what is frozen stays so to its end.",

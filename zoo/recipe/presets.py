@@ -77,8 +77,9 @@ PRESETS: dict[str, dict[str, Any]] = {
     ),
 }
 PATH: KeyPath = ("data", "preset")
-# What images are read from, and as what: a preset given later replaces these keys.
-IDENTITY = ("source", "image_size", "color_mode", "crop_to_aspect_ratio")
+# What images are read from, and as what: a preset given later replaces these keys. Chosen classes
+# are those of the data set that is replaced.
+IDENTITY = ("source", "image_size", "color_mode", "crop_to_aspect_ratio", "classes")
 
 
 def as_map(block: Any) -> Any:

@@ -203,6 +203,13 @@ def test_paths_in_other_spellings(tmp_path: Path) -> None:
         read(table(tmp_path, [row.replace("/", "\\").lstrip("\\") for row in windows]), root=".")
 
 
+def test_a_root_that_is_a_link_to_the_folder_of_the_paths(tmp_path: Path) -> None:
+    plain = read(table(tmp_path, rows(ABC)))
+    (tmp_path / "link").symlink_to(tmp_path / "images")
+    whole = [f"{tmp_path}/images/{row}" for row in rows(ABC)]
+    assert read(table(tmp_path, whole), root="link").splits == plain.splits
+
+
 def test_links(tmp_path: Path) -> None:
     file = table(tmp_path / "a", rows(ABC))
     touch(tmp_path, "b/x.png", "b/y.png")

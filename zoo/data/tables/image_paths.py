@@ -118,9 +118,12 @@ class ImagePaths:
         path = os.path.normpath(text)
         if absolute:
             path = "/" + path.lstrip("/")
-            if not path.startswith(self._prefix):
+            # The root may be given by a link, and the path by its target.
+            prefixes = (self._prefix, self._real_root.rstrip("/") + "/")
+            prefix = next((prefix for prefix in prefixes if path.startswith(prefix)), None)
+            if prefix is None:
                 raise self._outside(text, "an absolute path")
-            path = path[len(self._prefix) :]
+            path = path[len(prefix) :]
         if path == ".." or path.startswith("../"):
             raise self._outside(text, "leads out by ..")
         if path in ("", "."):

@@ -24,7 +24,7 @@ from zoo.recipe.fields import Choice, first_option
 from zoo.recipe.near import match
 from zoo.recipe.network import Stage, complete
 from zoo.recipe.schema_types import bare_type, item_type, model_at
-from zoo.recipe.shown import received
+from zoo.recipe.shown import listed, received
 from zoo.recipe.yaml_reader import MAX_NODES, KeyPath
 
 STACK: KeyPath = ("model", "stack")
@@ -209,7 +209,10 @@ class _Expander:
         """The stages of a stack, uses of blocks written out."""
         for item in items:
             word, options = _word(item)
-            if word is None or word in Stage.model_fields:
+            beside = _keys_beside_a_use(item, self.blocks)
+            if beside is not None:
+                yield self._failed(item, item.origin, beside)
+            elif word is None or word in Stage.model_fields:
                 yield self._expanded(item, Stage, level)
             elif word in self.blocks:
                 yield from self._use(self.blocks[word], item, options, level)
@@ -308,6 +311,19 @@ def _word(item: Node) -> tuple[str | None, Node | None]:
         ((word, options),) = item.value.items()
         return word, options
     return None, None
+
+
+def _keys_beside_a_use(item: Node, blocks: dict[str, Definition]) -> str | None:
+    """What is wrong with `{basic: {filters: 16}, repeat: 3}`; None: no use with keys beside it."""
+    keys = list(item.value) if isinstance(item.value, dict) else []
+    name = next((key for key in keys if key in blocks), None)
+    if len(keys) < 2 or name is None:
+        return None
+    others = [key for key in keys if key != name]
+    return (
+        f"the parameters of a block, and repeat, stand in its map: {name}: "
+        f"{{{', '.join(f'{key}: ...' for key in others)}}}. Received beside it: {listed(others)}."
+    )
 
 
 def _limit(path: KeyPath, blocks: dict[str, Definition]) -> Definition | None:
