@@ -90,6 +90,18 @@ def require_summary(folds: Folds, told: Any) -> None:
     assert [row["train"] for row in info["folds"]] == [718, 719]
 
 
+def test_a_single_fold_of_the_recipe_is_left_aside(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begun = recording(monkeypatch, stop_at=1)
+    fold = "data.fold={index: 2, of: 4}"
+    result = call(
+        "train", tiny_file(tmp_path), "--folds", "3", "--set", fold, "--out", tmp_path, *QUICK
+    )
+    assert begun == ["fold-1"]
+    assert "note: data.fold (2 of 4) is left aside: --folds trains all 3" in result.stderr
+
+
 @pytest.mark.parametrize(
     "arguments, message",
     [

@@ -198,6 +198,7 @@ def test_table_is_what_keras_has() -> None:
     "file, message",
     [
         ("none.keras", "there is no such file"),
+        (".", "it is a folder. Expected imagenet, none, or a file that ends in .keras"),
         ("words.txt", "is no file of weights"),
         ("broken.keras", "cannot be read"),
         ("other.weights.h5", f"does not hold the weights of {NAME}: .*has .*not"),

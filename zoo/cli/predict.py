@@ -17,6 +17,7 @@ from zoo.data.folders.tree import in_words
 from zoo.errors import DataError, Problem, RunError, UsageError
 from zoo.files.streams import reader_is_gone
 from zoo.files.user_paths import user_path
+from zoo.text.counted import counted
 from zoo.text.printable import one_line, quoted
 
 if TYPE_CHECKING:
@@ -88,7 +89,7 @@ def predict(
                 most = min(top, len(classifier.class_names))
             _write_csv(csv, rows, most)
             if str(csv) != "-":
-                out.text(f"written   {csv}: {len(rows):,} files")
+                out.text(f"written   {csv}: {counted(len(rows), 'file')}")
         for note in found.notes:
             out.remark(f"note: {note}")
         out.result(

@@ -55,6 +55,12 @@ def begin(
     changes = [*overrides, "data.fold=none"]
     loaded = recipes.load(recipe, changes, out.warn, out.note)
     recipes.load(recipe, [*changes, _fold(1, count)])
+    single = recipes.load(recipe, overrides).data.fold
+    if single is not None:
+        out.note(
+            f"note: data.fold ({single.index} of {single.of}) is left aside: "
+            f"--folds trains all {count}"
+        )
     require_memory(loaded)
     require_writable(folder or RUNS)
     flags = FLAGS | {name: value for name, value in given.items() if value is not None}

@@ -80,8 +80,9 @@ def _values(stage: BackboneStage) -> Arrays:
     file = Path(stage.file).expanduser()
     if not file.is_file():
         raise _problem(
-            f"there is no such file. Expected a file that ends in {', '.join(ENDINGS)}, "
-            f"{IMAGENET} or none. Received '{stage.file}'"
+            f"{'it is a folder' if file.is_dir() else 'there is no such file'}. Expected "
+            f"{IMAGENET}, none, or a file that ends in {', '.join(ENDINGS[:-1])} or {ENDINGS[-1]}, "
+            f"such as the best.keras of a run. Received '{stage.file}'"
         )
     return _of_file(stage.name, file, file.stat().st_mtime_ns)
 

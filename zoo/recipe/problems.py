@@ -257,8 +257,8 @@ def _no_map(value: Any, path: KeyPath) -> str:
     if model is not None and issubclass(model, Choice):
         return f"wrong type. {_one_of(names)} Received {received(value)}."
     if get_origin(type_at(path)) is dict:
-        of = "names" if path[0] == "model" else "paths, such as train.optimizer"
-        return f"wrong type. Expected a map of {of}: .... Received {received(value)}."
+        of = f"names of {path[-1]}" if path[0] == "model" else "paths, such as train.optimizer"
+        return f"wrong type. Expected a map of {of}. Received {received(value)}."
     if not names:
         return f"takes no options. Received {received(value)}."
     none = ", or none" if may_be_none(path) else ""

@@ -92,7 +92,7 @@ def test_set(file: str, override: str, expected: list[int] | None) -> None:
         ("model.stack[1].basic.strides=0", "model.stack[1].basic.strides", "out of range"),
         ("model.stack[3].basic.repeat=none", "model.stack[3].basic.repeat", "whole number"),
         (f"{STRIDES}=far", STRIDES, "Expected [height, width] or one whole number"),
-        ("model.blocks=[1]", "model.blocks", "Expected a map of names"),
+        ("model.blocks=[1]", "model.blocks", "Expected a map of names of blocks. R"),
         ("model.blocks.basic.stack=flatten", "model.blocks.basic.stack", "Expected a list"),
     ],
 )  # fmt: skip

@@ -74,7 +74,8 @@ def fault(text: str, is_key: bool, block: str, names: Iterable[str]) -> str | No
     product = read(text)
     if is_key:
         return f"a parameter cannot be a key; write the key out. Received {received(text)}."
-    example = f"${known[0]}" if known else "$filters"
+    usable = next(filter(NAME.fullmatch, known), "filters")
+    example = f"{SIGN}{usable}"
     if product is None:
         return (
             f"'$' stands for a parameter, alone or in a product: {example} or {example} * 4. "
