@@ -94,8 +94,10 @@ def test_another_number_of_classes(trained: Run, tmp_path: Path) -> None:
 
 def test_nothing_matches(trained: Run, tmp_path: Path) -> None:
     (fault,) = faults(tmp_path, trained.folder, "model.weights.exclude=[logits, conv1, fc1]")
-    assert "no layer of" in fault
-    assert fault.endswith("Received conv1, conv1_bn, fc1, fc1_bn, logits.")
+    assert "model.weights.exclude names every layer that " in fault
+    assert "best.keras has (conv1, conv1_bn, fc1, fc1_bn, logits), so that nothing" in fault
+    stack = "model.stack=[{depthwise_conv: {}}]"
+    (fault,) = faults(tmp_path, trained.folder, stack, "model.weights.exclude=[logits]")
 
 
 def test_frozen_and_new(trained: Run, tmp_path: Path) -> None:

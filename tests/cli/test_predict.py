@@ -222,3 +222,9 @@ def test_a_threshold_for_one_class_an_image(trained: Run, pictures: Path) -> Non
     result = document(call("predict", trained, file, "--json", "--threshold", "0.0"))
     assert len(result["predictions"][0]["classes"]) == 10
     assert result["multi_label"] is False
+
+
+def test_a_fold_is_asked_for(tmp_path: Path, pictures: Path) -> None:
+    (tmp_path / "folds.json").write_text("{}", encoding="utf-8")
+    message = f"Expected one of its runs, such as {tmp_path / 'fold-1'}"
+    require_error(call("predict", tmp_path, pictures), 2, message)

@@ -41,6 +41,16 @@ def test_open_what_is_no_run(tmp_path: Path, name: str, reason: str) -> None:
         Run.open(tmp_path / name)
 
 
+def test_open_where_only_folds_were_trained(tmp_path: Path) -> None:
+    for name in ("folds-20260101-000000-aaaa", "folds-20260102-000000-aaaa"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "folds.json").write_text("{}", encoding="utf-8")
+    with pytest.raises(
+        RunError, match="those of folds, such as .*/folds-20260102-\\S+/fold-1. Exp"
+    ):
+        Run.open(tmp_path)
+
+
 def test_update_keeps_other_values(tmp_path: Path) -> None:
     run = Run.at(tmp_path)
     run.update(status="running", seed=3)

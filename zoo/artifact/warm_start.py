@@ -189,6 +189,12 @@ def _misfit(name: str, shapes: tuple[Shape, ...] | None, size: int, there: Store
 
 def _nothing(planned: Plan, stored: StoredWeights) -> str:
     ours = [layer.name for layer in planned.layers if layer.parameters]
+    common = [name for name in ours if name in stored.layers]
+    if common:
+        return (
+            f"{AT}.exclude names every layer that {stored.file} has ({_shown(common)}), so that "
+            f"nothing is taken over. Leave one out of it, or drop {AT}."
+        )
     return (
         f"no layer of {stored.file} matches. Expected some of {_shown(ours)}, less those in "
         f"{AT}.exclude. Received {_shown(list(stored.layers))}."

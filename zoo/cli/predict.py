@@ -207,7 +207,7 @@ def _open_classifier(path: str, say: Callable[[str], None]) -> Classifier:
     """Open a run or an export, after deciding which it is without loading a framework."""
     from zoo import backend
     from zoo.artifact import layout
-    from zoo.rundir import Run
+    from zoo.rundir import Folds, Run
 
     if not Run.is_run(path):
         artifact = layout.find_export(path)
@@ -224,6 +224,8 @@ def _open_classifier(path: str, say: Callable[[str], None]) -> Classifier:
     try:
         Run.open(path)
     except RunError:
+        if Folds.is_folds(path):
+            raise  # It says which run to take.
         exists = user_path(path).exists()
         raise RunError(
             f"{path}: {'neither a run nor an export' if exists else 'does not exist'}. Expected a "

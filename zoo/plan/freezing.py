@@ -118,7 +118,8 @@ def _nothing_left(
     if excluded:
         yield (
             (*AT, key),
-            f"{', '.join(excluded[:3])} is in exclude, too: its weights would be new and stay so. "
+            f"{', '.join(excluded[:3])} {'is' if len(excluded) == 1 else 'are'} in "
+            "exclude, too: the weights would be new and stay so. "
             "Keep it in one of both.",
         )
 

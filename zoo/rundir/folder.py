@@ -112,6 +112,11 @@ class Folder(ABC):
             return "does not exist"
         if not folder.is_dir():
             return f"is a file, not {cls.NOUN}"
+        crossed = max(folder.glob(f"*/{FOLDS}"), default=None)
+        if crossed is not None:
+            return (
+                f"is not {cls.NOUN}: its runs are those of folds, such as {crossed.parent}/fold-1"
+            )
         empty = next(folder.iterdir(), None) is None
         return f"is not {cls.NOUN}" + (": it is empty" if empty else "")
 
