@@ -82,3 +82,13 @@ def test_show_trained_weights(trained: Run, tmp_path: Path) -> None:
     assert gone.exit_code == 0
     assert "model.weights.from: does not exist" in gone.stderr
     assert "parameters  686 (662 trained, 24 not)" in gone.stdout
+
+
+def test_a_file_of_weights_that_is_not_there_is_warned_of(minimal: Path) -> None:
+    stack = "model.stack=[{backbone: {name: MobileNetV2, weights: gone.h5}}]"
+    result = call("show", minimal, "--set", stack, "--set", "data.image_size=32")
+    assert result.exit_code == 0
+    assert "warning: model.stack[0].backbone.weights: there is no such file" in result.stderr
+    none = stack.replace("gone.h5", "none")
+    told = call("show", minimal, "--set", none, "--set", "data.image_size=32")
+    assert "no such file" not in told.stderr

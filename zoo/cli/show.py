@@ -43,9 +43,21 @@ def show(
         lacking = shortage(loaded, planned)
         if lacking:
             out.warn(Problem(message=lacking, path="model"))
+        _warn_of_missing_weights(loaded, out)
         warm = _warm_start(loaded, planned, out)
         out.result(_plan_json(loaded, planned, warm))
         out.text(_layer_table(loaded, planned, warm))
+
+
+def _warn_of_missing_weights(recipe: Recipe, out: Output) -> None:
+    """Warns of a backbone whose file of weights is not there; a training would refuse it."""
+    from zoo.files.user_paths import user_path
+    from zoo.recipe.backbone import backbone_of
+
+    stage = backbone_of(recipe.model)
+    if stage is not None and stage.file is not None and not user_path(stage.file).is_file():
+        message = f"there is no such file. Received '{stage.file}'."
+        out.warn(Problem(path="model.stack[0].backbone.weights", message=message))
 
 
 def _warm_start(recipe: Recipe, planned: Plan, out: Output) -> WarmStart | None:
