@@ -73,8 +73,8 @@ def longer(run: Run, recipe: Recipe, info: Mapping[str, Any], changes: Sequence[
     if epochs == recipe.train.epochs:
         return recipe
     new_run = (
-        "Begin a new run, which starts from the beginning (no run starts from another one's "
-        f"weights): zoo train {run.recipe_file} --set {KEY}={epochs}"
+        "Begin a new run, which starts from the beginning, with this run's weights only if "
+        f"model.weights names it: zoo train {run.recipe_file} --set {KEY}={epochs}"
     )
     if epochs < recipe.train.epochs:
         raise RunError(
