@@ -103,6 +103,15 @@ def test_no_file(tmp_path: Path) -> None:
         cells(tmp_path, "path")
 
 
+def test_parquet_without_columns(tmp_path: Path) -> None:
+    arrow = pytest.importorskip("pyarrow")
+    from pyarrow import parquet
+
+    parquet.write_table(arrow.table({}), tmp_path / "l.parquet")
+    with pytest.raises(DataError, match="has no column path"):
+        open_table(tmp_path / "l.parquet", ("path",))
+
+
 def test_parquet(tmp_path: Path) -> None:
     arrow = pytest.importorskip("pyarrow")
     from pyarrow import parquet

@@ -182,7 +182,7 @@ def _found(
 
 def _advice(columns: Sequence[str], *, header: bool) -> str:
     """What to do about a first line that names other columns than those that are wanted."""
-    if columns[0].lower().startswith("sep="):
+    if columns and columns[0].lower().startswith("sep="):
         return "remove this line, which Excel alone knows"
     values = [column for column in columns[1:] if not column.replace(".", "").isdigit()]
     if header and (not values or any(map(looks_like_image, columns))):
