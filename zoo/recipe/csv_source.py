@@ -72,10 +72,16 @@ def _encoding(name: str) -> str:
     return name
 
 
+_NAMED = {"tab": "\t", "comma": ",", "semicolon": ";", "space": " ", "pipe": "|"}
+
+
+def _separator(text: str) -> str:
+    return _NAMED.get(text, text)
+
+
 def _delimiter(text: str) -> str:
-    named = {"tab": "\t", "comma": ",", "semicolon": ";", "space": " ", "pipe": "|"}
-    if text == AUTO or text in named:
-        return named.get(text, text)
+    if text == AUTO or text in _NAMED:
+        return _separator(text)
     if len(text) != 1 or text in '\r\n"':
         raise PydanticCustomError(
             "delimiter",
@@ -127,11 +133,12 @@ class Csv(Model):
         HERE,
         description="Folder of the images; a relative one is looked for beside the table first.",
     )
-    label_separator: str | None = Field(
+    label_separator: Annotated[str, AfterValidator(_separator)] | None = Field(
         None,
         min_length=1,
         max_length=10,
-        description="Stands between the labels of one image, as in cat|dog: multi-label.",
+        description="Stands between the labels of one image, as in cat|dog: multi-label; also "
+        "space, tab, comma, semicolon, pipe.",
     )
     multi_label: bool | None = Field(
         None,

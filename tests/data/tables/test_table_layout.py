@@ -256,6 +256,16 @@ def test_what_is_told(tmp_path: Path) -> None:
     )
     (note,) = read(table(tmp_path, rows(["a|b", "a", "b"] * 10))).notes
     assert "10 labels hold |: if an image has several labels" in note
+    (note,) = read(table(tmp_path, rows(["a b", "a", "b"] * 10))).notes
+    assert note == (
+        "10 labels hold spaces: if an image has several labels, set "
+        "data.source.csv.label_separator: space"
+    )
+    for word, apart in (("space", " "), ("pipe", "|"), ("and", "and")):
+        file = table(tmp_path, rows([f"a{apart}b", "a", "b"] * 10))
+        assert read(file, label_separator=word).notes == ()
+    (note,) = read(file, label_separator="space").notes
+    assert note.startswith("no image has several labels: data.source.csv.label_separator is ' '")
     (note,) = read(table(tmp_path, rows([str(i // 2) for i in range(29)] + ["99"]))).notes[:1]
     assert note == "16 classes for 30 images: is class the column of the classes?"
 

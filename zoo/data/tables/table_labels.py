@@ -238,6 +238,11 @@ def notes_on_labels(
         empty = counts.get((), 0)
         if empty:
             notes.append(f"{empty:,} of {images:,} images have no label: none of the classes")
+        if options.label_separator is not None and all(len(labels) < 2 for labels in counts):
+            notes.append(
+                f"no image has several labels: data.source.csv.label_separator is "
+                f"{options.label_separator!r}, which stands between none of them"
+            )
         if isinstance(options.label, tuple) and not empty and all(len(k) == 1 for k in counts):
             notes.append(
                 "each row has 1 in exactly one of the columns of labels: if the classes exclude "
@@ -250,12 +255,15 @@ def notes_on_labels(
             f"{quoted(options.label)} the column of the classes?"
         )
     single = {label: count for (label,), count in counts.items()}
-    for separator in "|;,":
+    for separator in "|;, ":
         parts = {part.strip() for label in single for part in label.split(separator)}
         if len(parts) < len(single):
             count = sum(images for label, images in single.items() if separator in label)
+            held, word = (
+                ("spaces", "space") if separator == " " else (quoted(separator), repr(separator))
+            )
             notes.append(
-                f"{count:,} labels hold {quoted(separator)}: if an image has several labels, set "
-                f"data.source.csv.label_separator: '{separator}'"
+                f"{count:,} labels hold {held}: if an image has several labels, set "
+                f"data.source.csv.label_separator: {word}"
             )
     return notes
