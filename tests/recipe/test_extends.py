@@ -11,6 +11,7 @@ import pytest
 from zoo.catalogue import describe, seedless_digest
 from zoo.errors import RecipeError
 from zoo.load import Template, load, load_text
+from zoo.plan import plan
 from zoo.recipe import Recipe, dump
 from zoo.recipe import shipped as shipped_files
 from zoo.recipe.yaml_reader import read_file
@@ -229,6 +230,21 @@ def test_a_description_knows_that_the_base_changed(vary: Vary, tmp_path: Path) -
     after = describe(variant)
     assert after["sha256"] != before["sha256"]
     assert (after["data"], after["recipe_hash"]) == ("mnist", before["recipe_hash"])
+
+
+def test_a_use_in_another_file_than_its_block_names_its_file(vary: Vary, tmp_path: Path) -> None:
+    stage = "{residual: {shortcut: pad, stack: [{conv: {filters: $filters}}]}}"
+    block = f"  blocks: {{short: {{parameters: {{filters: }}, stack: [{stage}]}}}}\n"
+    use = "  stack:\n    - conv: 8\n    - short: {filters: 4}\n"
+    base = tmp_path / "base.yaml"
+    base.write_text(BASE.split("  stack")[0] + block + use, encoding="utf-8")
+    variant = vary("model:\n" + use)
+    for file, place in ((base, "line 7"), (variant, f"{variant}:6")):
+        with pytest.raises(RecipeError) as caught:
+            plan(load(str(file)), 10)
+        problem = caught.value.problems[-1]
+        assert (Path(problem.file or "").name, problem.line) == ("base.yaml", 4), caught.value
+        assert problem.use == f"used at model.stack[1].short, {place}"
 
 
 def test_no_such_base(vary: Vary) -> None:

@@ -121,9 +121,11 @@ class Draft:
 
     def _problem(self, origin: Origin, message: str) -> Problem:
         file, line = self._place(origin.path)
-        uses = [f"used at {self._named(use)}" for use in origin.uses]
+        # A line without a file is one of the file that the problem itself names.
+        near = file if line is not None else self.document.file
+        uses = [f"used at {self._named(use, near)}" for use in origin.uses]
         if origin.place:
-            uses.insert(0, f"{origin.text} at {self._named(origin.place)}")
+            uses.insert(0, f"{origin.text} at {self._named(origin.place, near)}")
         return Problem(
             message=message,
             file=file,
@@ -139,10 +141,15 @@ class Draft:
             return override, None
         return self.document.place(path)
 
-    def _named(self, path: KeyPath) -> str:
-        """A place of the recipe as given, with its line or override."""
+    def _named(self, path: KeyPath, near: str | None) -> str:
+        """A place of the recipe as given, with its line or override.
+
+        Args:
+            path: the place.
+            near: the file whose lines need no name.
+        """
         file, line = self._place(path)
-        own = f"line {line}" if file == self.document.file else f"{file}:{line}"
+        own = f"line {line}" if file == near else f"{file}:{line}"
         place = file if line is None else own
         return f"{dotted(path)}, {place}" if place else dotted(path)
 
