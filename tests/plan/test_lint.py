@@ -44,6 +44,11 @@ CASES = [
     (DEEP, NO_NORM + "kernel_initializer: {RandomUniform: {minval: -1, maxval: 1}}}\n", "grow"),
     ("[{conv: {filters: 4, dilation_rate: 8}}]", "", "as many as its input has, or more"),
     ("[{depthwise_conv: {dilation_rate: [1, 15]}}]", "", "Use less than 8"),
+    (
+        "[{pool: {max: {pool_size: [8, 1]}}}, {conv: {filters: 4, repeat: 3}}]",
+        "",
+        "conv1_1: its input is one pixel high, and so are those of 2 more layers: all but the",
+    ),
 ]
 
 DEEP_BRANCH = "[{branches: [[], [{conv: {filters: 4, repeat: 8, kernel_size: 1}}]]}]"

@@ -111,21 +111,38 @@ def _stage(path: KeyPath, stage: Any) -> Iterator[Caution]:
 
 
 def _dilated(layers: tuple[Layer, ...]) -> Iterator[Caution]:
-    """Cautions for kernels of which all but the middle lies in the padding, at every position."""
+    """Cautions for kernels of which all but the middle lies in the padding, at every position.
+
+    Inputs of one pixel are told once, at the first layer that has one.
+    """
     shapes = {layer.name: layer.output_shape for layer in layers}
+    lonely: list[tuple[Layer, str]] = []
     for layer in layers:
         if not isinstance(layer.options, ConvOptions | DepthwiseConvOptions):
             continue
         for axis, side in enumerate(shapes[layer.inputs[0]][:2]):
             dilation = layer.options.dilation_rate[axis]
-            if layer.options.kernel_size[axis] > 1 and dilation >= side:
+            if layer.options.kernel_size[axis] == 1 or dilation < side:
+                continue
+            if dilation == 1:
+                lonely.append((layer, ("high", "wide")[axis]))
+            else:
                 yield (
                     (*layer.path, "dilation_rate"),
                     f"{layer.name}: points of the kernel are {dilation} pixels apart, as many as "
                     "its input has, or more: all but the middle lies in the padding. Use less than "
                     f"{side}",
                 )
-                break
+            break
+    if lonely:
+        layer, way = lonely[0]
+        more = f", and so are those of {len(lonely) - 1} more layers" if len(lonely) > 1 else ""
+        yield (
+            (*layer.path, "kernel_size"),
+            f"{layer.name}: its input is one pixel {way}{more}: all but the middle of the kernel "
+            "lies in the padding. Stride or pool less before it, take a larger data.image_size, or "
+            "kernel_size: 1",
+        )
 
 
 # A layer without a norm, its options, and the factor by which it scales signals.
