@@ -20,6 +20,18 @@ def test_near_recipe_name() -> None:
         find("digits-tinny")
 
 
+@pytest.mark.parametrize("name", ["pets", "pets.yml", "pet", "pests.yaml", "resnet21.yaml"])
+def test_a_file_nearby_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    (tmp_path / "pets.yaml").touch()
+    monkeypatch.chdir(tmp_path)
+    meant = "resnet20" if name.startswith("res") else "pets.yaml"
+    with pytest.raises(UsageError, match=f"Did you mean '{meant}'"):
+        find(name)
+    if meant == "pets.yaml":
+        with pytest.raises(UsageError, match=f"Did you mean '{tmp_path / meant}'"):
+            find(str(tmp_path / name))
+
+
 def test_no_such_recipe() -> None:
     with pytest.raises(UsageError, match="Expected a YAML file or one of: .*digits-tiny"):
         find("nothing/like/it.yaml")

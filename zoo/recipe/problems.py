@@ -146,6 +146,11 @@ def unknown_key(path: KeyPath) -> str:
     if colon and name in names:
         return f"unknown key; write a space after the colon: {name}: {cut(value)}."
     word = str(path[-1])
+    if (start := re.match(r"\w+(?=[.\[])", word)) and start[0] in names:
+        return (
+            "unknown key. Single values of a recipe that this one extends are set by their paths: "
+            f'set: {{"{cut(dotted((*path[:-1], word)))}": ...}}.'
+        )
     block = str(path[-2]) if len(path) > 1 else ""
     remark = REMARKS.get(word.lower()) or REMARKS.get(f"{block}.{word.lower()}")
     hint = f"{remark}." if remark else _belongs(word, _homes(path[:-1]))
@@ -232,6 +237,15 @@ def _one_word(value: Mapping[Any, Any], path: KeyPath) -> str:
     sentence += f" Received: {listed(given)}; "
     if path[-1] == "class_weight":
         return f"{sentence}write {{values: [...]}}, a weight for each class in their order."
+    words = _words(path)
+    if not set(given) & set(words):
+        # `pool: {kind: max, size: 2}`: the word is given as a value.
+        word = next((str(text) for text in value.values() if str(text) in words), words[0])
+        fields = getattr(model_at((*path, word)), "model_fields", None)
+        inside = (
+            f"{{{', '.join(f'{name}: ...' for name in list(fields)[:2])}}}" if fields else "..."
+        )
+        return f"{sentence}write the word first, and below it what it takes: {{{word}: {inside}}}."
     options = model_at((*path, given[0]))
     if options is not None and all(key in options.model_fields for key in given[1:]):
         # `- conv:` and, too little indented, `filters: 4` below it.

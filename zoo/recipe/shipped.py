@@ -44,8 +44,13 @@ def find(recipe: str) -> Path:
         raise UsageError(
             f"{recipe} is a folder. Expected a recipe: a YAML file or a shipped name; {hint}."
         )
-    close = get_close_matches(recipe, names, n=1)
-    hint = f" Did you mean '{close[0]}'?" if close else ""
+    beside = path.parent.glob("*.y*ml") if path.parent.is_dir() else ()
+    files = {file.stem: str(file) for file in beside}
+    stem = path.name.removesuffix(".yaml").removesuffix(".yml")
+    close = [stem] if stem in files else []
+    close += get_close_matches(recipe, names, n=1) + get_close_matches(stem, files, n=1)
+    meant = files.get(close[0], close[0]) if close else None
+    hint = f" Did you mean '{meant}'?" if meant else ""
     raise UsageError(
         f"no recipe '{recipe}'.{hint} Expected a YAML file or one of: {', '.join(names)}."
     )
