@@ -90,7 +90,8 @@ def _sentence(kind: str, value: Any, item: Any, path: KeyPath) -> str:
     if kind == "missing":
         return f"required key is missing{_meaning(path)}."
     if kind == "unknown_word":
-        return _unknown_word(context["word"], path)
+        given = value.get(context["word"]) if isinstance(value, Mapping) else None
+        return _unknown_word(context["word"], path, given)
     if kind == "one_word":
         return _one_word(value, path)
     if kind == "literal_error":
@@ -154,6 +155,10 @@ def unknown_key(path: KeyPath) -> str:
     block = str(path[-2]) if len(path) > 1 else ""
     remark = REMARKS.get(word.lower()) or REMARKS.get(f"{block}.{word.lower()}")
     hint = f"{remark}." if remark else _belongs(word, _homes(path[:-1]))
+    if hint == "." and path[:-1] == ("model",) and word in _words((*path[:-1], "stack", 0)):
+        hint = f"; '{word}' is a stage: an item of model.stack."
+    if hint == "." and len(path) == 2:  # All of a word elsewhere is nearer than half of one here.
+        hint = _belongs(word, [home for home in _homes(()) if len(home) < 2])
     if hint == ".":
         hint = near(word, names)
     if hint == ".":
@@ -177,7 +182,7 @@ def _belongs(word: str, homes: Iterable[KeyPath]) -> str:
             parent = model_at(path[:-1])
             # Several words of a choice may have the option: name the choice.
             home = path[:-1] if parent and issubclass(parent, Choice) else path
-            return f"; '{word}' belongs in {dotted(home)}."
+            return f"; '{word}' belongs in {dotted(home) or 'the recipe itself, at no indent'}."
     return "."
 
 
@@ -224,9 +229,11 @@ def _words(path: KeyPath) -> list[str]:
     return list(model.model_fields) if model and issubclass(model, Choice) else []
 
 
-def _unknown_word(word: str, path: KeyPath) -> str:
+def _unknown_word(word: str, path: KeyPath, given: object = None) -> str:
     allowed = _words(path)
-    return f"unknown word '{cut(word)}'{near(word, allowed)} {_one_of(allowed)}"
+    # `optimizer: {type: Adam}`: the word is given as a value.
+    meant = f"; write {path[-1]}: {given}." if given in allowed else near(word, allowed)
+    return f"unknown word '{cut(word)}'{meant} {_one_of(allowed)}"
 
 
 def _one_word(value: Mapping[Any, Any], path: KeyPath) -> str:
