@@ -48,7 +48,8 @@ def tune(
         typer.Option(
             "--on",
             metavar="local|ray|ray://HOST:PORT",
-            help="Where trials run: processes here, or actors on a Ray cluster.",
+            help="Where trials run: processes here, or actors on a Ray cluster (`ray` starts one "
+            "here if none runs).",
         ),
     ] = "local",
     cpus: Annotated[
