@@ -81,7 +81,7 @@ def watched(
     first_step: int = 0,
 ) -> FitCallbacks:
     """Callbacks around a model that is never trained: `run` plays the part of Keras."""
-    model: Any = SimpleNamespace(stop_training=False)
+    model: Any = SimpleNamespace(stop_training=False, optimizer=None)
     counter = StepCounter(STEPS, epochs, first_step)
     return FitCallbacks(observers, callbacks, model, counter, StepLosses(lambda step: IMAGES))
 

@@ -434,8 +434,10 @@ def test_dtype_policies_learn(tmp_path: Path, policy: str) -> None:
 
 @pytest.mark.parametrize("word", words.LOSSES)
 def test_losses_learn(tmp_path: Path, word: str) -> None:
-    rows = train(tiny(tmp_path, f"train.loss={word}"), tmp_path / "runs").rows()
-    assert rows[1]["val_accuracy"] > 0.2
+    # The mean over the classes of sigmoid has smaller gradients than a sum.
+    epochs = 5 if word == "sigmoid" else 2
+    recipe = tiny(tmp_path, f"train.loss={word}", f"train.epochs={epochs}")
+    assert train(recipe, tmp_path / "runs").rows()[-1]["val_accuracy"] > 0.2
 
 
 @pytest.mark.parametrize("word", words.PREPROCESSINGS)
@@ -490,6 +492,7 @@ def test_notes_on_flipped_digits_and_on_the_batch_size(tmp_path: Path) -> None:
     training = SimpleNamespace(
         recipe=tiny(tmp_path, "data.augment=[random_flip]"),
         data=data,
+        warm=None,
         _batch_warnings=lambda: ["of the batch"],
     )
     flipped, of_the_batch = Training._warnings(training)  # type: ignore[arg-type]

@@ -46,7 +46,7 @@ def test_batches_equal_those_of_the_host(
     recipe = tiny(tmp_path, "data.color_mode=rgb", *overrides)
     weights = None if overrides else np.array([1.0, 2.0, 0.5])
     batches = Batches(photos, 4, 7, recipe.data.augment, False, 3, weights)
-    loop = DeviceLoop(SimpleNamespace(), StreamedSplit(photos))  # type: ignore[arg-type]
+    loop = DeviceLoop(SimpleNamespace(optimizer=None), StreamedSplit(photos))  # type: ignore[arg-type]
     loop.batches = batches
     for step in (0, 4, 5):
         expected = batches(step)
