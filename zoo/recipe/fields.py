@@ -7,7 +7,7 @@ word and exactly one is set, so that a problem has the path that the user wrote.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Annotated, Any, Literal, get_args
 
 from pydantic import (
@@ -183,9 +183,16 @@ def factor_of(limits: Mapping[str, Any]) -> Any:
     ]
 
 
-def tuple_of(item: Any, most: int = MAX_ITEMS) -> Any:
-    """The type of a YAML list of at most so many items, kept as a tuple."""
-    return Annotated[tuple[item, ...], Field(max_length=most), BeforeValidator(as_tuple)]
+def tuple_of(item: Any, most: int = MAX_ITEMS, read: Callable[[Any], Any] = as_tuple) -> Any:
+    """The type of a YAML list of at most so many items, kept as a tuple.
+
+    Args:
+        item: type of an item.
+        most: items at most.
+        read: makes a tuple of what the recipe gives. Pydantic 2.10 takes one validator of this kind
+            alone: of a second one around this type it would forget the first.
+    """
+    return Annotated[tuple[item, ...], Field(max_length=most), BeforeValidator(read)]
 
 
 class Choice(Model):

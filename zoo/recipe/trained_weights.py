@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Annotated, Any
 
-from pydantic import BeforeValidator, Field, WithJsonSchema, create_model, model_validator
+from pydantic import Field, WithJsonSchema, create_model, model_validator
 from pydantic_core import PydanticCustomError
 
-from zoo.recipe.fields import MAX_TEXT, Model, tuple_of
+from zoo.recipe.fields import MAX_TEXT, Model, as_tuple, tuple_of
 from zoo.recipe.shown import received
 from zoo.recipe.source_fields import PathText
 from zoo.recipe.words.word import MAX_EPOCHS
@@ -22,7 +22,7 @@ NAMES_SCHEMA = {"anyOf": [{"type": "string"}, {"type": "array", "items": {"type"
 
 def _listed(value: Any) -> Any:
     """Lets `freeze: conv1` stand for `freeze: [conv1]`."""
-    return (value,) if isinstance(value, str) else value
+    return (value,) if isinstance(value, str) else as_tuple(value)
 
 
 def _frozen(value: Any) -> Any:
@@ -42,10 +42,8 @@ if TYPE_CHECKING:
     FrozenNames = tuple[str, ...]
     _From = Model
 else:
-    Names = Annotated[tuple_of(LayerName), BeforeValidator(_listed), WithJsonSchema(NAMES_SCHEMA)]
-    FrozenNames = Annotated[
-        tuple_of(LayerName), BeforeValidator(_frozen), WithJsonSchema(NAMES_SCHEMA)
-    ]
+    Names = Annotated[tuple_of(LayerName, read=_listed), WithJsonSchema(NAMES_SCHEMA)]
+    FrozenNames = Annotated[tuple_of(LayerName, read=_frozen), WithJsonSchema(NAMES_SCHEMA)]
     # `from` is a word of Python: no class body can have a field of that name.
     _From = create_model(
         "_From",
