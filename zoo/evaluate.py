@@ -43,7 +43,7 @@ def evaluate(
         that have images, but that none was taken for), per_class, confusion_matrix (rows are true
         classes); for `test` also test_evaluations, the number of evaluations so far; with test-time
         augmentation also `tta`: its kind, and its metrics up to auc. Of images with any number of
-        classes accuracy is the share of images of which all classes are right from 0.5 on, and
+        classes accuracy is the share of images with all classes right at a threshold of 0.5, and
         there are multi_label (true), hamming_loss, mean_average_precision, micro_f1,
         multilabel_confusion_matrix (of each class, as scikit-learn's), and average_precision and
         auc in per_class; top5_accuracy, balanced_accuracy and confusion_matrix are None.

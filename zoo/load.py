@@ -67,7 +67,7 @@ def load_text(text: str, file: Path) -> Recipe:
 
 
 def written_out(file: Path) -> Any:
-    """The data of a recipe's file, with all that it leaves to others in their place.
+    """The data of a recipe's file, with its base, preset, `set` and blocks written out.
 
     That is what `extends`, `set`, the preset of data and blocks stand for; not defaults.
 

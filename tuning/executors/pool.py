@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from abc import abstractmethod
+from abc import ABC, abstractmethod
 from collections import deque
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -20,7 +20,7 @@ MAX_FAILED_STARTS = 3  # In a row.
 MAX_NETWORKS = 60  # Per process: TensorFlow leaks some megabytes with each.
 
 
-class Worker:
+class Worker(ABC):
     """A worker and its state.
 
     Attributes:
@@ -47,9 +47,9 @@ class Worker:
         """Whether it is ready and runs nothing."""
         return self.ready and self.trial is None
 
+    @abstractmethod
     def send(self, command: Command) -> None:
         """Sends a command; a worker that has died is noticed when its replies are read."""
-        raise NotImplementedError
 
     def note(self, reply: Reply) -> None:
         """Updates the worker's state from a reply."""

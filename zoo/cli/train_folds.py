@@ -165,7 +165,7 @@ class _Folds:
         self.rows: list[dict[str, Any]] = list(info["folds"])
 
     def train(self) -> None:
-        """Train what is not done yet, then tell the summary."""
+        """Train the folds that are not done yet, then print the summary."""
         with self.folds.locked():
             self.folds.update(status="running", pid=os.getpid(), flags=self.flags)
             done = {row["fold"] for row in self.rows}

@@ -101,7 +101,7 @@ class BackboneStage(Model):
         None,
         ge=2,
         le=MAX_EPOCHS,
-        description="Epoch, counted from 1, from which on the layers of trainable are trained; "
+        description="First epoch, counted from 1, in which the layers of trainable are trained; "
         "until then none is. none: from the first on.",
     )
 

@@ -85,7 +85,7 @@ class TrainedWeights(_From):
         None,
         ge=2,
         le=MAX_EPOCHS,
-        description="Epoch, counted from 1, from which on frozen layers are trained; none: never.",
+        description="First epoch, counted from 1, in which frozen layers are trained; none: never.",
     )
 
     @property

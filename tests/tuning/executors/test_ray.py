@@ -40,14 +40,12 @@ def namespace() -> list[str] | None:
     return None
 
 
-@pytest.fixture(scope="module")
-def outcomes(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+def searches(folder: Path) -> dict[str, Any]:
     """What the searches of ray_searches.py came to."""
     pytest.importorskip("ray")
     inside = namespace()
     if inside is None:
         pytest.skip("no network namespace can be made here")
-    folder = tmp_path_factory.mktemp("ray")
     done = subprocess.run(
         [*inside, sys.executable, "-m", "tests.tuning.executors.ray_searches", str(folder)],
         cwd=ROOT,
@@ -68,33 +66,26 @@ def stand_in_search(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
     return begin(template(folder), folder, SearchSettings(workers=2)).folder
 
 
-@pytest.mark.slow
-@pytest.mark.timeout(600)
-def test_trials_equal_those_of_the_local_pool(outcomes: dict[str, Any], tmp_path: Path) -> None:
-    """Row by row, but times; and the best recipe."""
-    folder = begin(template(tmp_path), tmp_path, SearchSettings(workers=2)).folder
-    assert outcomes["real"]["rows"] == json.loads(json.dumps(lasting(folder)))
-    assert outcomes["real"]["best"] == folder.best_file.read_text(encoding="utf-8")
-    assert outcomes["real"]["kept"] == sorted(folder.kept_trials())
+def require_equal(outcome: dict[str, Any], folder: Search) -> None:
+    """Requires the trials of a search, row by row, its best recipe and its kept runs."""
+    assert outcome["rows"] == json.loads(json.dumps(lasting(folder)))
+    assert outcome["best"] == folder.best_file.read_text(encoding="utf-8")
+    assert outcome["kept"] == sorted(folder.kept_trials())
 
 
 @pytest.mark.slow
 @pytest.mark.timeout(600)
-@pytest.mark.parametrize("name", ["disturbed", "killed_driver"])
-def test_losses_change_nothing(
-    outcomes: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+def test_trials_equal_those_of_the_local_pool_whatever_is_lost(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Of actors, a node, and the search itself."""
-    folder = stand_in_search(tmp_path, monkeypatch)
-    disturbed = outcomes[name]
-    assert disturbed["rows"] == json.loads(json.dumps(lasting(folder)))
-    assert disturbed["best"] == folder.best_file.read_text(encoding="utf-8")
-    assert disturbed["kept"] == sorted(folder.kept_trials())
-    assert disturbed["attempts"] > len(disturbed["rows"])  # Something was lost, and run again.
-
-
-@pytest.mark.slow
-def test_what_was_lost_is_told(outcomes: dict[str, Any]) -> None:
+    """Actors, a node, the search. One test: each process of pytest would make its cluster."""
+    outcomes = searches(tmp_path / "ray")
+    real = begin(template(tmp_path / "real"), tmp_path / "real", SearchSettings(workers=2)).folder
+    require_equal(outcomes["real"], real)
+    undisturbed = stand_in_search(tmp_path / "stand_in", monkeypatch)
+    for name in ("disturbed", "killed_driver"):
+        require_equal(outcomes[name], undisturbed)
+        assert outcomes[name]["attempts"] > len(outcomes[name]["rows"])  # Some ran again.
     lost = [note for note in outcomes["disturbed"]["notes"] if "was lost" in note]
     assert len(lost) == 7, lost  # Five kills, one freeze, one node.
     assert sum("was silent for 4 s" in note for note in lost) == 1

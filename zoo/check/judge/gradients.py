@@ -36,7 +36,7 @@ class KernelGradient:
         zero: the gradient is exactly zero in every batch, at the start and after five steps.
         finite: the gradient has no NaN and no infinity; `gradient` may be anything if it has.
         head: the kernel of the logits, small on purpose: its gradient is large for its size.
-        given: the kernel of a backbone, of which the recipe chooses neither initializers nor norms.
+        given: whether the kernel is a backbone's: the recipe chooses no initializer or norm of it.
     """
 
     path: str

@@ -75,7 +75,7 @@ def arrange(given: Mapping[str, Files], wanted: Wanted) -> Arranged:
         wanted: what the recipe asks for.
 
     Returns:
-        The splits, of which some may be empty.
+        The splits; some may be empty.
 
     Raises:
         DataError: a group lies in two of the given splits, a class has no training image, or the

@@ -71,7 +71,7 @@ def read(
         skip_missing: whether rows whose file does not exist are left out, with a note.
 
     Raises:
-        DataError: the table or the root is missing; or rows are wrong, all of which are told.
+        DataError: the table or the root is missing; or rows are wrong (names all of them).
     """
     paths = _paths(options)
     rows = read_rows(options, paths)
