@@ -202,7 +202,7 @@ def channel_means(images: np.ndarray) -> keras.Layer:
 def pixel_means(images: np.ndarray) -> keras.Layer:
     """Subtract each pixel's mean over the training images, from values of 0 to 1."""
     mean = (images / 255).mean(axis=0)
-    return layers.Normalization(mean=255 * mean, variance=np.full(mean.shape, 255.0**2))
+    return layers.Normalization((1, 2, 3), 255 * mean, np.full(mean.shape, 255.0**2))
 
 
 def one_mean_and_std(images: np.ndarray) -> keras.Layer:
