@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import errno
+import fcntl
 import os
 import shutil
+import threading
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
 from tests.data.conftest import make_recipe, whole
 from tests.disks import file_size_limit
+from zoo.data import build_lock
 from zoo.data import cache as cache_module
 from zoo.data import file_source as source
 from zoo.data.load import load
@@ -32,6 +36,12 @@ def test_a_broken_cache_is_built_again(pets: Path, cache: Path, name: str) -> No
 
 
 def test_two_builders_at_once(pets: Path, cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """On a disk without locks both build, and the first that is done wins."""
+
+    def no_locks(handle: int, operation: int) -> None:
+        raise OSError(errno.ENOLCK, os.strerror(errno.ENOLCK))
+
+    monkeypatch.setattr(fcntl, "flock", no_locks)
     recipe = make_recipe({"folder": str(pets)}, loading="resident")
     fill = source._fill
     inner = []
@@ -45,6 +55,34 @@ def test_two_builders_at_once(pets: Path, cache: Path, monkeypatch: pytest.Monke
     outer = load(recipe)
     assert (whole(outer.train) == whole(inner[0].train)).all()
     assert len(list(cache.iterdir())) == 1
+
+
+def test_one_of_several_at_once_builds(
+    pets: Path, cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Locks are of open files, so threads stand for processes here."""
+    monkeypatch.setattr(build_lock, "POLL_SECONDS", 0.01)
+    recipe = make_recipe({"folder": str(pets)}, loading="resident")
+    fill = source._fill
+    builds, waited = [], threading.Event()
+
+    def counted(*arguments: object, **options: object) -> object:
+        builds.append(arguments)
+        assert waited.wait(20)  # until another one waits for this one
+        return fill(*arguments, **options)  # type: ignore[arg-type]
+
+    def progress(done: int, total: int, what: str) -> None:
+        if what == build_lock.WAITING:
+            waited.set()
+
+    monkeypatch.setattr(source, "_fill", counted)
+    with ThreadPoolExecutor(3) as threads:
+        loaded = list(threads.map(lambda _: load(recipe, progress=progress), range(3)))
+    assert len(builds) == 1
+    assert len({splits.fingerprint for splits in loaded}) == 1
+    assert [path.name for path in cache.iterdir()] == [
+        path.name for path in cache.glob("[0-9a-f]*")
+    ]
 
 
 @pytest.mark.parametrize("error", [KeyboardInterrupt, RuntimeError])

@@ -1,9 +1,10 @@
 """Keeps decoded or verified data sets on disk, so that the work is done once.
 
 An entry is a folder named by a hash of everything that it was made from. It is built under a
-temporary name and then renamed, so a killed build leaves nothing that is used and two concurrent
-builds both succeed. An entry is built again if its manifest was edited, or if a file is of another
-size than it says or cannot be read.
+temporary name and then renamed, so a killed build leaves nothing that is used. One process of a
+host builds an entry, and others that want it wait (`zoo.data.build_lock`); on disks without locks
+both build, and both succeed. An entry is built again if its manifest was edited, or if a file is of
+another size than it says or cannot be read.
 """
 
 from __future__ import annotations
@@ -26,17 +27,18 @@ from zipfile import BadZipFile
 import numpy as np
 import PIL
 
+from zoo.data.build_lock import BUILDING, building
 from zoo.data.content.pixel_statistics import PixelStatistics
 from zoo.data.decoding import heif
 from zoo.data.splits import ArraySplit
 from zoo.errors import StorageFault
 from zoo.files.storage import fault
+from zoo.progress import Progress, no_progress
 from zoo.text.sizes import size_text
 
 FORMAT = 4  # Version of an entry's files and of how images are decoded.
 MANIFEST = "manifest.json"
 STATISTICS = "statistics.npz"
-BUILDING = ".building-"
 ABANDONED_SECONDS = 24 * 3600
 SPARE_BYTES = 64 * 2**20  # Free space that an entry leaves on the disk.
 
@@ -126,39 +128,72 @@ def _require_readable(entry: Entry) -> None:
     _ = entry.statistics
 
 
-def store(cache: Path, key: str, fill: Callable[[Path], dict[str, Any]], needed: int) -> Entry:
-    """Builds the entry of a key.
+def obtain(
+    cache: Path,
+    key: str,
+    fill: Callable[[Path], dict[str, Any]],
+    needed: int,
+    progress: Progress = no_progress,
+    *,
+    resumable: bool = False,
+) -> Entry:
+    """Returns the entry of a key, built if it is not there: by one process of the host.
 
     Args:
         cache: folder of the cache.
         key: key of the entry.
         fill: writes files into a folder and returns the manifest.
         needed: bytes of pixels that it will write.
+        progress: told while another process builds the entry.
+        resumable: whether `fill` goes on with what a killed build left in the folder.
 
     Raises:
         StorageFault: the cache cannot be written, or the disk lacks the space.
     """
+    entry = find(cache, key)
+    if entry is not None:
+        return entry
     try:
         cache.mkdir(parents=True, exist_ok=True)
-        _remove_abandoned(cache)
-        check_space(cache, needed)
-        building = Path(tempfile.mkdtemp(prefix=BUILDING, dir=cache))
+        _remove_abandoned(cache, key)
+        with building(cache, key, lambda: find(cache, key) is not None, progress) as folder:
+            if folder is not None:
+                if not resumable:
+                    _empty(folder)
+                check_space(cache, needed)
+                return _build(folder, cache, key, fill, keep=resumable)
     except OSError as error:
         raise _unwritable(cache, error, needed) from None
+    return find(cache, key) or obtain(cache, key, fill, needed, progress, resumable=resumable)
+
+
+def _build(
+    folder: Path, cache: Path, key: str, fill: Callable[[Path], dict[str, Any]], *, keep: bool
+) -> Entry:
+    """Fills a folder and renames it; one that is interrupted is removed unless it is to be kept."""
+    keeps = False
     try:
-        manifest = fill(building)
-        sizes = {path.name: path.stat().st_size for path in building.iterdir()}
+        manifest = fill(folder)
+        sizes = {path.name: path.stat().st_size for path in folder.iterdir()}
         manifest = {**manifest, "format": FORMAT, "sizes": sizes}
         manifest["digest"] = _digest(manifest)
-        with open(building / MANIFEST, "w", encoding="ascii") as file:
+        with open(folder / MANIFEST, "w", encoding="ascii") as file:
             json.dump(manifest, file)
             file.flush()
             os.fsync(file.fileno())
-        return _publish(building, cache, key, manifest)
-    except OSError as error:
-        raise _unwritable(cache, error, needed) from None
+        return _publish(folder, cache, key, manifest)
+    except (KeyboardInterrupt, SystemExit):
+        keeps = keep
+        raise
     finally:
-        shutil.rmtree(building, ignore_errors=True)
+        if not keeps:
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+def _empty(folder: Path) -> None:
+    """Removes what a killed build left."""
+    for path in folder.iterdir():
+        path.unlink()
 
 
 def check_space(cache: Path, needed: int) -> None:
@@ -233,12 +268,12 @@ def save_statistics(folder: Path, statistics: PixelStatistics) -> None:
     )
 
 
-def _publish(building: Path, cache: Path, key: str, manifest: dict[str, Any]) -> Entry:
+def _publish(folder: Path, cache: Path, key: str, manifest: dict[str, Any]) -> Entry:
     """Renames a finished folder to its key; if another process was first, returns its entry."""
     final = cache / key
     for _ in range(3):
         with contextlib.suppress(OSError):
-            os.rename(building, final)
+            os.rename(folder, final)
             return Entry(final, manifest)
         other = find(cache, key)
         if other is not None:
@@ -252,10 +287,12 @@ def _publish(building: Path, cache: Path, key: str, manifest: dict[str, Any]) ->
     raise OSError(f"{final} cannot be replaced")
 
 
-def _remove_abandoned(cache: Path) -> None:
-    """Removes the folders of killed builds once nothing in them has changed for a day."""
+def _remove_abandoned(cache: Path, key: str) -> None:
+    """Removes the folders of other killed builds once nothing in them has changed for a day."""
     oldest = time.time() - ABANDONED_SECONDS
     for folder in cache.glob(f"{BUILDING}*"):
+        if folder.name == f"{BUILDING}{key}":
+            continue
         with contextlib.suppress(OSError):
             if max(path.stat().st_mtime for path in (folder, *folder.iterdir())) < oldest:
                 shutil.rmtree(folder, ignore_errors=True)

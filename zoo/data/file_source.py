@@ -87,12 +87,12 @@ def _store(
         DataError: images are bad.
         StorageFault: the cache cannot be written.
     """
-    key = _key(folder, spec, resident=resident)
-    return cache.find(cache_dir, key) or cache.store(
+    return cache.obtain(
         cache_dir,
-        key,
+        _key(folder, spec, resident=resident),
         lambda entry_dir: _fill(entry_dir, folder, data, spec, progress, resident=resident),
         _decoded_bytes(folder, spec) if resident else 0,
+        progress,
     )
 
 

@@ -65,15 +65,14 @@ def _load(
     if data.value_range == "auto":
         spec = replace(spec, value_range=_value_range(builder, split_strings["train"], progress))
     key = _key(builder, split_strings, counts, spec)
-    entry = cache.find(cache_dir, key)
-    if entry is None:
-        height, width, channels = spec.shape
-        entry = cache.store(
-            cache_dir,
-            key,
-            lambda folder: _fill(folder, builder, split_strings, counts, spec, data, progress),
-            sum(counts.values()) * height * width * channels,
-        )
+    height, width, channels = spec.shape
+    entry = cache.obtain(
+        cache_dir,
+        key,
+        lambda folder: _fill(folder, builder, split_strings, counts, spec, data, progress),
+        sum(counts.values()) * height * width * channels,
+        progress,
+    )
     _require_usable(entry.manifest, data, builder)
     names = names or _numbers_as_names(entry.manifest, options)
     _check_labels(entry.manifest, names, options)

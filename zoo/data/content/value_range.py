@@ -42,13 +42,11 @@ def of_files(folder: Layout, spec: ImageSpec, cache_dir: Path, progress: Progres
     """
     files = [(file.path, file.size, file.mtime_ns) for file in folder.train]
     key = cache.key_of({"measured": "value_range", "root": str(folder.root), "files": files})
-    entry = cache.find(cache_dir, key)
-    if entry is None:
 
-        def fill(_: Path) -> dict[str, Any]:
-            return {"value_range": _measure(folder, spec, progress)}
+    def fill(_: Path) -> dict[str, Any]:
+        return {"value_range": _measure(folder, spec, progress)}
 
-        entry = cache.store(cache_dir, key, fill, 0)
+    entry = cache.obtain(cache_dir, key, fill, 0, progress)
     found = entry.manifest["value_range"]
     if found is None:
         return None

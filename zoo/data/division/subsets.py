@@ -84,5 +84,5 @@ def statistics_of(split: Split, rows: np.ndarray, entry: Entry, cache_dir: Path)
         return {}
 
     with contextlib.suppress(StorageFault):
-        cache.store(cache_dir, key, fill, 0)
+        cache.obtain(cache_dir, key, fill, 0)
     return statistics
