@@ -2,8 +2,9 @@
 
 Training batches are a pure function of (seed, step), so a killed run resumes exactly and any thread
 may make any step's batch at any time. Step `s` lies in pass `s // steps_per_pass` over the images.
-A generator keyed by a hash of (seed, pass) draws the order of the pass; one keyed by (seed, step)
-draws the augmentation. `Batches.__call__` builds a training batch from start to end.
+A generator keyed by a hash of (seed, pass) draws the order of the pass, of images in shards within
+windows (`zoo.data.window_order`); one keyed by (seed, step) draws the augmentation.
+`Batches.__call__` builds a training batch from start to end.
 """
 
 from __future__ import annotations
@@ -161,7 +162,8 @@ class Batches:
         return self._order(number)[position * self.batch_size : (position + 1) * self.batch_size]
 
     def _draw_order(self, number: int) -> np.ndarray:
-        return self._generator("order", number).permutation(len(self.split))
+        generator, order = self._generator("order", number), self.split.order
+        return generator.permutation(len(self.split)) if order is None else order.draw(generator)
 
     def _augment_rng(self, step: int, indices: np.ndarray) -> AugmentRng:
         number = step // self.steps_per_pass

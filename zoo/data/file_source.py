@@ -27,6 +27,7 @@ from zoo.data.image_files import POOL, ImageFile, Layout
 from zoo.data.memory import free_host_memory
 from zoo.data.splits import FileSplit, Split, Splits, Subset
 from zoo.data.verify import FileCheck, verify
+from zoo.data.window_order import WindowOrder
 from zoo.errors import DataError, Problem, StorageFault
 from zoo.progress import Progress
 from zoo.recipe.data_block import Data
@@ -273,17 +274,23 @@ def _splits(
         of_entry = name if rows is None else POOL
         labels = entry.labels(of_entry)
         labels = labels if rows is None else labels[rows]
+        # Of both ways of loading, so that both train on the same batches.
+        order = window_order(folder, columns["files"]) if name == "train" else None
         if not resident:
             known = entry.statistics if name == "train" else None
-            files = FileSplit(folder.root, columns["files"], labels, spec, known)
+            files = FileSplit(
+                folder.root, columns["files"], labels, spec, known, order=order, store=folder.shards
+            )
             if name != "train" or rows is None:
                 return files
             return replace(files, statistics=statistics_of(files, rows, entry, cache_dir))
         array = entry.array_split(of_entry)
-        array = replace(array, root=folder.root, files=stored[of_entry]["files"])
+        array = replace(
+            array, root=folder.root, files=stored[of_entry]["files"], store=folder.shards
+        )
         if rows is None:
-            return array
-        subset = Subset(array, rows, new_labels=labels)
+            return replace(array, order=order)
+        subset = Subset(array, rows, new_labels=labels, order=order)
         return subset if name != "train" else with_statistics(subset, entry, cache_dir)
 
     return Splits(
@@ -299,6 +306,19 @@ def _splits(
         value_range=spec.value_range,
         multi_label=folder.multi_label,
     )
+
+
+def window_order(folder: Layout, paths: Sequence[str]) -> WindowOrder | None:
+    """The order in which a training pass over images in shards is drawn; None: any permutation.
+
+    Args:
+        folder: the data set.
+        paths: of the training images, in their order.
+    """
+    shards = folder.shards
+    if shards is None or shards.window is None or shards.window >= len(paths):
+        return None
+    return WindowOrder(np.asarray(shards.starts(paths)), len(paths), shards.window)
 
 
 def _notes(manifest: Mapping[str, Any], splits: Mapping[str, Mapping[str, list[Any]]]) -> list[str]:

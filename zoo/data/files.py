@@ -142,10 +142,23 @@ def read_image(path: Path, max_megapixels: float) -> bytes:
         BadImage: as `read_regular`, or the file is of a format that is not read, by its ending.
     """
     content = read_regular(path, file_limit(max_megapixels))
-    named = UNREAD_ENDINGS.get(os.path.splitext(path.name)[1].lower())
+    require_readable(path.name, content)
+    return content
+
+
+def require_readable(name: str, content: bytes) -> None:
+    """Refuses an image whose ending says that its format is not read, unless its content differs.
+
+    Args:
+        name: of the file.
+        content: of the file.
+
+    Raises:
+        BadImage: names the format.
+    """
+    named = UNREAD_ENDINGS.get(os.path.splitext(name)[1].lower())
     if named and content and image_format(content[:HEAD_BYTES]) in (None, "TIFF", named):
         raise unread_format(named)
-    return content
 
 
 def unread_format(name: str) -> BadImage:

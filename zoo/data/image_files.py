@@ -8,11 +8,13 @@ from __future__ import annotations
 from collections.abc import Collection, Container, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
 from zoo.data.content.copies import notes_on_copies, notes_on_sizes
 from zoo.data.division.divide import divide, divide_sets
 from zoo.data.folders.tree import in_words
 from zoo.data.names import differ_in_case
+from zoo.data.stores import FileStore, ImageStore
 
 DEFAULT_SHARE = 0.1
 POOL = "pool"  # Of train and validation in cross-validation, as the cache holds them.
@@ -45,6 +47,17 @@ class ImageFile:
 Files = tuple[ImageFile, ...]
 
 
+class Shards(ImageStore, Protocol):
+    """A store in which images lie in a row in each of several files."""
+
+    @property
+    def window(self) -> int | None:
+        """Images of a window that a pass shuffles; None: it shuffles all."""
+
+    def starts(self, paths: Sequence[str]) -> list[int]:
+        """Returns the positions at which a shard begins in a list of paths, in their order."""
+
+
 @dataclass(frozen=True)
 class Layout:
     """The image files of each split.
@@ -58,6 +71,7 @@ class Layout:
         notes: sentences that the user should see.
         multi_label: whether an image has any number of classes, none too.
         pool: in cross-validation, the files of train and validation, the same for every fold.
+        shards: where the images are, if they lie in shards; None: each is a file below `root`.
     """
 
     root: Path
@@ -68,6 +82,12 @@ class Layout:
     notes: tuple[str, ...]
     multi_label: bool = False
     pool: Files | None = None
+    shards: Shards | None = None
+
+    @property
+    def store(self) -> ImageStore:
+        """Where the images are read from."""
+        return self.shards or FileStore(self.root)
 
     @property
     def splits(self) -> dict[str, Files]:

@@ -16,8 +16,10 @@ from zoo.data.content import image_ranges
 from zoo.data.content.image_ranges import ImageRanges
 from zoo.data.content.pixel_statistics import PixelStatistics
 from zoo.data.decoding.images import ImageSpec, as_png, decode
-from zoo.data.files import BadImage, read_regular
+from zoo.data.files import BadImage
+from zoo.data.stores import FileStore, ImageStore
 from zoo.data.threads import THREADS
+from zoo.data.window_order import WindowOrder
 from zoo.errors import DataError, Problem
 from zoo.text.printable import quoted
 
@@ -40,6 +42,10 @@ class Split(Protocol):
     def statistics(self) -> PixelStatistics | None:
         """Statistics over all images, if they are known already."""
 
+    @property
+    def order(self) -> WindowOrder | None:
+        """How a training pass over the images is drawn; None: any permutation."""
+
     def __len__(self) -> int: ...
 
     def images(self, indices: np.ndarray) -> np.ndarray:
@@ -57,6 +63,8 @@ class ArraySplit:
         streamed: always False.
         root: folder of the files that the pixels were decoded from; None for none.
         files: paths of these files, relative to `root`.
+        order: how a training pass is drawn; None: any permutation.
+        store: where the files are, if they lie in shards.
     """
 
     pixels: np.ndarray
@@ -65,6 +73,8 @@ class ArraySplit:
     streamed: bool = False
     root: Path | None = None
     files: Sequence[str] = ()
+    order: WindowOrder | None = None
+    store: ImageStore | None = None
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -85,6 +95,8 @@ class FileSplit:
         spec: size and channels that images are brought to.
         statistics: of all images, if known.
         streamed: always True.
+        order: how a training pass is drawn; None: any permutation.
+        store: where the files are, if they lie in shards.
     """
 
     root: Path
@@ -93,6 +105,8 @@ class FileSplit:
     spec: ImageSpec
     statistics: PixelStatistics | None = None
     streamed: bool = True
+    order: WindowOrder | None = None
+    store: ImageStore | None = None
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -116,13 +130,13 @@ class FileSplit:
         return images
 
     def _decode(self, file: str) -> np.ndarray:
-        path = self.root / file
         try:
-            return decode(path, self.spec).pixels
+            content = file_content(self, file, self.spec.max_megapixels)
+            return decode(content, self.spec).pixels
         except BadImage as error:
             raise DataError(
                 "an image can no longer be decoded; restore the file",
-                [Problem(file=str(path), message=str(error))],
+                [Problem(file=str(self.root / file), message=str(error))],
             ) from None
 
 
@@ -135,12 +149,14 @@ class Subset:
         indices: int (n,), indices of the subset's images in the whole split.
         statistics: of the subset's images, if known.
         new_labels: of the subset's images, in place of those in the whole split; None: the same.
+        order: how a training pass over the subset is drawn; None: any permutation.
     """
 
     split: Split
     indices: np.ndarray
     statistics: PixelStatistics | None = None
     new_labels: np.ndarray | None = None
+    order: WindowOrder | None = None
 
     @property
     def labels(self) -> np.ndarray:
@@ -171,11 +187,13 @@ class Joined:
         first: comes first.
         second: comes after it.
         statistics: of all images, if known.
+        order: how a training pass is drawn; None: any permutation.
     """
 
     first: Split
     second: Split
     statistics: PixelStatistics | None = None
+    order: WindowOrder | None = None
 
     @cached_property
     def labels(self) -> np.ndarray:
@@ -281,15 +299,32 @@ def encoded_images(split: Split, indices: np.ndarray, *, as_alpha: bool = False)
     if isinstance(split, Subset):
         return encoded_images(split.split, split.indices[indices], as_alpha=as_alpha)
     if isinstance(split, ArraySplit | FileSplit) and split.root and split.files:
-        return [_file_bytes(split.root / split.files[index]) for index in indices]
+        return [_file_bytes(split, split.files[index]) for index in indices]
     return [as_png(pixels, as_alpha=as_alpha) for pixels in split.images(indices)]
 
 
-def _file_bytes(path: Path) -> bytes:
+def file_content(
+    split: ArraySplit | FileSplit, file: str, max_megapixels: float | None = None
+) -> bytes:
+    """Returns the bytes of the file that an image of a split was decoded from.
+
+    Args:
+        split: has files.
+        file: one of them.
+        max_megapixels: limit on the image's size; None for none.
+
+    Raises:
+        BadImage: it cannot be read, or is too large.
+    """
+    store = split.store or FileStore(split.root or Path())
+    return store.read(file, max_megapixels)
+
+
+def _file_bytes(split: ArraySplit | FileSplit, file: str) -> bytes:
     try:
-        return read_regular(path, None)
+        return file_content(split, file)
     except BadImage as error:
-        raise DataError(f"{quoted(path)}: {error}") from None
+        raise DataError(f"{quoted((split.root or Path()) / file)}: {error}") from None
 
 
 @cache

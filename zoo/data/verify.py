@@ -7,7 +7,6 @@ import math
 from collections.abc import Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 
@@ -15,8 +14,8 @@ from zoo.data.content.pixel_statistics import PixelStatistics
 from zoo.data.decoding import images
 from zoo.data.decoding.image_content import Content
 from zoo.data.decoding.images import BadImage, ImageSpec
-from zoo.data.files import read_image
 from zoo.data.image_files import ImageFile, Layout
+from zoo.data.stores import ImageStore
 from zoo.data.threads import as_results_arrive
 from zoo.progress import Progress
 
@@ -71,7 +70,7 @@ def verify(
         files = layout.stored[split][start : start + CHUNK]
         array = arrays[split]
         rows = None if array is None else array[start : start + CHUNK]
-        return split, start, *_verify_files(layout.root, files, rows, spec, sums=split == "train")
+        return split, start, *_verify_files(layout.store, files, rows, spec, sums=split == "train")
 
     jobs = (
         (split, start)
@@ -92,7 +91,12 @@ def verify(
 
 
 def _verify_files(
-    root: Path, files: Sequence[ImageFile], rows: np.ndarray | None, spec: ImageSpec, *, sums: bool
+    store: ImageStore,
+    files: Sequence[ImageFile],
+    rows: np.ndarray | None,
+    spec: ImageSpec,
+    *,
+    sums: bool,
 ) -> tuple[list[FileCheck], PixelStatistics | None]:
     """Decodes some files of one split, into `rows` if given; sums up pixels if asked to."""
     checks = []
@@ -102,7 +106,7 @@ def _verify_files(
     for i, file in enumerate(files):
         digest, frames, reason, found = ABSENT, 1, None, None
         try:
-            content = read_image(root / file.path, spec.max_megapixels)
+            content = store.read(file.path, spec.max_megapixels)
             digest = hashlib.sha256(content).hexdigest()
             decoded = images.decode(content, spec, measure=True)
         except BadImage as error:

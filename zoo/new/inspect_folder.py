@@ -15,10 +15,10 @@ from zoo.data.content.content_report import frames_notes
 from zoo.data.decoding import images
 from zoo.data.decoding.image_content import Content
 from zoo.data.decoding.images import BadImage, ImageSpec
-from zoo.data.files import read_image
 from zoo.data.folders import layout
 from zoo.data.folders.propose import propose
 from zoo.data.image_files import ImageFile, Layout
+from zoo.data.stores import ImageStore
 from zoo.data.tables import table_layout
 from zoo.data.threads import as_results_arrive
 from zoo.errors import DataError, Problem
@@ -193,7 +193,7 @@ def _inspect_files(folder: Layout, progress: Progress) -> list[FileFacts]:
 
     def inspect_chunk(split: str, start: int) -> list[FileFacts]:
         files = folder.splits[split][start : start + CHUNK]
-        return [_inspect_file(folder.root, split, file) for file in files]
+        return [_inspect_file(folder.store, split, file) for file in files]
 
     jobs = [
         (split, start)
@@ -209,7 +209,7 @@ def _inspect_files(folder: Layout, progress: Progress) -> list[FileFacts]:
     return [facts[split, file.path] for split, files in folder.splits.items() for file in files]
 
 
-def _inspect_file(root: Path, split: str, file: ImageFile) -> FileFacts:
+def _inspect_file(store: ImageStore, split: str, file: ImageFile) -> FileFacts:
     found: list[images.Decoded] = []
 
     def decode(spec: ImageSpec) -> tuple[Any, Content | None]:
@@ -217,7 +217,7 @@ def _inspect_file(root: Path, split: str, file: ImageFile) -> FileFacts:
         return found[-1].pixels, found[-1].content
 
     try:
-        content = read_image(root / file.path, ImageSpec(1, 1, 3).max_megapixels)
+        content = store.read(file.path, ImageSpec(1, 1, 3).max_megapixels)
         pixels = look(decode)
     except BadImage as error:
         return FileFacts(split, file, reason=str(error))

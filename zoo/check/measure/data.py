@@ -11,7 +11,7 @@ from zoo.check.judge.data import InputScale, NormalizationStatistics
 from zoo.check.judge.labels import ClassCounts, DuplicateCounts
 from zoo.check.measure.subject import Subject
 from zoo.data.normalise import Normalisation, normalisation
-from zoo.data.splits import FileSplit, Split
+from zoo.data.splits import FileSplit, Split, file_content
 from zoo.entropy import label_entropy
 from zoo.labels import class_counts, label_sets
 from zoo.model import introspect
@@ -148,7 +148,7 @@ def duplicates(subject: Subject) -> DuplicateCounts:
 def _digests(split: Split) -> list[bytes]:
     """Digest of each image's pixels, or of its file if images are decoded as needed."""
     if isinstance(split, FileSplit):
-        return [_digest((split.root / file).read_bytes()) for file in split.files]
+        return [_digest(file_content(split, file)) for file in split.files]
     digests = []
     for first in range(0, len(split), CHUNK):
         for image in split.images(np.arange(first, min(first + CHUNK, len(split)))):

@@ -14,9 +14,9 @@ from zoo.data.content.content_summary import joined
 from zoo.data.decoding.levels import value_limits
 from zoo.data.decoding.opening import opened
 from zoo.data.decoding.samples import is_deep, read
-from zoo.data.files import read_image
 from zoo.data.image_files import Layout
 from zoo.data.spec import ImageSpec, Range
+from zoo.data.stores import ImageStore
 from zoo.data.threads import as_results_arrive
 from zoo.progress import Progress
 from zoo.recipe.pixels import usable_range
@@ -59,7 +59,7 @@ def _measure(folder: Layout, spec: ImageSpec, progress: Progress) -> Range | Non
 
     def measure_chunk(start: int) -> list[Range | None]:
         files = folder.train[start : start + CHUNK]
-        return [_file_limits(folder.root / file.path, spec) for file in files]
+        return [_file_limits(folder.store, file.path, spec) for file in files]
 
     jobs = ((start,) for start in range(0, total, CHUNK))
     with closing(as_results_arrive(measure_chunk, jobs, "zoo-range")) as results:
@@ -70,9 +70,9 @@ def _measure(folder: Layout, spec: ImageSpec, progress: Progress) -> Range | Non
     return joined(ranges)
 
 
-def _file_limits(path: Path, spec: ImageSpec) -> Range | None:
+def _file_limits(store: ImageStore, path: str, spec: ImageSpec) -> Range | None:
     try:
-        content = read_image(path, spec.max_megapixels)
+        content = store.read(path, spec.max_megapixels)
         with opened(content) as image:
             if not is_deep(image) or image.width * image.height > spec.max_megapixels * 1e6:
                 return None
