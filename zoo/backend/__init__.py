@@ -18,6 +18,8 @@ from typing import TYPE_CHECKING, Any
 from zoo import interrupts
 from zoo.backend import compilation_cache
 from zoo.backend.choice import BACKENDS, keras_json, settle
+from zoo.backend.devices import Request, divide_cpu
+from zoo.backend.hardware import gpus, processor
 from zoo.errors import EnvironmentFault
 from zoo.text.shortened import in_one_line
 
@@ -30,6 +32,7 @@ def prepare(
     seed: int | None = None,
     preferred: str | None = None,
     say: Callable[[str], None] | None = None,
+    devices: Request = None,
 ) -> Any:
     """Imports Keras on the backend that `zoo.backend.choice` decides on, without its messages.
 
@@ -40,6 +43,7 @@ def prepare(
         seed: seed for Python, numpy and the backend; None to leave them alone.
         preferred: the backend of what is resumed or opened; $KERAS_BACKEND wins over it.
         say: told in a line which backend was taken, if that is news to the user.
+        devices: devices that will be asked for: on a machine that has only its CPU, parts of it.
 
     Returns:
         The module `keras`.
@@ -69,8 +73,10 @@ def prepare(
                 import tensorflow as tf
 
                 tf.config.list_physical_devices()  # Looks for GPUs while messages are held back.
+                divide_cpu(name, devices)
             else:
                 _keep_tensorflow_out(keras)
+                divide_cpu(name, devices)
                 _require_platforms()
                 compilation_cache.enable()
     except ImportError as error:
@@ -246,9 +252,9 @@ def has_float64() -> bool:
 
 def device() -> str:
     """Describes the device that computes: `cpu: AMD EPYC, 2 cores` or `gpu: NVIDIA ...`."""
-    gpus = _gpus()
-    if gpus:
-        return f"gpu: {gpus[0]}" + (f" x{len(gpus)}" if len(gpus) > 1 else "")
+    found = gpus()
+    if found:
+        return f"gpu: {found[0]}" + (f" x{len(found)}" if len(found) > 1 else "")
     return f"cpu: {processor()}, {os.cpu_count()} cores"
 
 
@@ -261,35 +267,7 @@ def has_onednn() -> bool:
 
 def on_gpu() -> bool:
     """Whether a GPU (or another accelerator of JAX) computes."""
-    return bool(_gpus())
-
-
-def _gpus() -> list[str]:
-    """Names of the accelerators that the backend sees."""
-    import keras
-
-    if keras.backend.backend() == "tensorflow":
-        import tensorflow as tf
-
-        return [
-            tf.config.experimental.get_device_details(gpu).get("device_name", "GPU")
-            for gpu in tf.config.list_physical_devices("GPU")
-        ]
-    import jax
-
-    return [device.device_kind for device in jax.devices() if device.platform != "cpu"]
-
-
-def processor() -> str:
-    """Returns the name of the CPU; platform.processor() is empty on most Linux systems."""
-    try:
-        with open("/proc/cpuinfo", encoding="utf-8") as file:
-            for line in file:
-                if line.startswith("model name"):
-                    return line.partition(":")[2].strip()
-    except OSError:
-        pass
-    return platform.processor() or platform.machine()
+    return bool(gpus())
 
 
 def versions() -> dict[str, str]:

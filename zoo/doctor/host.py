@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from zoo.backend import processor
+from zoo.backend.hardware import processor
 
 KIBI = 1024
 UNLIMITED = 2**60  # Control groups of version 1 write a huge number where there is no limit.

@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from zoo import backend
+from zoo.backend.hardware import processor
 from zoo.errors import EnvironmentFault
 from zoo.files.json_files import dumps
 
@@ -107,7 +108,7 @@ def backend_devices() -> list[dict[str, Any]]:
 
         return [_jax_device(device) for device in jax.devices()]
     if not backend.on_gpu():
-        return [_device(backend.processor(), "cpu")]
+        return [_device(processor(), "cpu")]
     import tensorflow as tf
 
     details = map(tf.config.experimental.get_device_details, tf.config.list_physical_devices("GPU"))
@@ -116,7 +117,7 @@ def backend_devices() -> list[dict[str, Any]]:
 
 def _jax_device(device: Any) -> dict[str, Any]:
     if device.platform == "cpu":
-        return _device(backend.processor(), "cpu")
+        return _device(processor(), "cpu")
     memory = device.memory_stats() or {}
     total, used = memory.get("bytes_limit"), memory.get("bytes_in_use", 0)
     free = None if total is None else total - used

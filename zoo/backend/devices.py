@@ -1,0 +1,350 @@
+"""The devices that train together: how many there are, and how a batch is laid over them.
+
+The one module that knows them. Importing it is light. `set_up` is called once a training, after
+`zoo.backend.prepare` and before a model is made; `current` tells all others what is there.
+
+- On JAX, `keras.distribution.DataParallel` keeps a copy of each variable on every device. Programs
+  are written for the whole batch; arrays that `place` laid over the devices make XLA part the work
+  and add what must be added. Batch norm and random numbers are those of the whole batch.
+- On TensorFlow, `tf.distribute.MirroredStrategy` does; `zoo.train.loop.mirrored` makes its steps.
+
+A batch that the devices do not divide, such as the last one of an epoch, is made whole on each of
+them, so that it gives what one device gives. With one device and one process nothing is set up.
+"""
+
+from __future__ import annotations
+
+import os
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from zoo.backend.hardware import gpus, processor
+from zoo.errors import EnvironmentFault, UsageError
+
+Request = int | Literal["all"] | None
+
+MOST_LOGICAL = 16  # Parts of a CPU that a training may ask for.
+AXIS = "batch"  # Name of the only axis of the devices.
+FORCE_COUNT = "--xla_force_host_platform_device_count"
+
+
+@dataclass(frozen=True)
+class Devices:
+    """The devices of a training.
+
+    Args:
+        count: devices that train, over all processes.
+        processes: number of processes that train together.
+        process: index of this process.
+        logical: whether they are parts of one CPU, which are no faster than the whole.
+        kind: what one device is called, such as `NVIDIA H100`; empty for one device.
+    """
+
+    count: int = 1
+    processes: int = 1
+    process: int = 0
+    logical: bool = False
+    kind: str = ""
+
+    @property
+    def is_first(self) -> bool:
+        """Whether this process owns the run folder."""
+        return self.process == 0
+
+    @property
+    def several(self) -> bool:
+        """Whether anything is shared out at all."""
+        return self.count > 1
+
+    def divide(self, batch_size: int) -> bool:
+        """Whether the rows of a batch can be shared out evenly; else each device takes them all."""
+        return self.several and batch_size % self.count == 0
+
+    def rows(self, batch_size: int) -> slice:
+        """The rows of a global batch that this process makes: all of them where it is not shared.
+
+        Args:
+            batch_size: rows of the global batch.
+        """
+        if self.processes == 1 or not self.divide(batch_size):
+            return slice(0, batch_size)
+        share = batch_size // self.processes
+        return slice(self.process * share, (self.process + 1) * share)
+
+
+ONE = Devices()
+
+_current = ONE
+_mesh: Any = None  # JAX's mesh of the devices.
+_strategy: Any = None  # TensorFlow's.
+
+
+def parse(text: str | None) -> Request:
+    """Reads the value of `--devices`.
+
+    Raises:
+        UsageError: it is neither a number from 1 on nor `all`.
+    """
+    if text is None or text == "all":
+        return text  # type: ignore[return-value]  # mypy does not narrow to the literal.
+    try:
+        number = int(text)
+    except ValueError:
+        number = 0
+    if number < 1:
+        raise UsageError(f"--devices: Expected a number from 1 on, or `all`. Received {text!r}.")
+    return number
+
+
+def require_batch(batch_size: int, count: int) -> None:
+    """Requires that a batch can be shared out over the devices.
+
+    Args:
+        batch_size: the recipe's `train.batch_size`.
+        count: number of devices.
+
+    Raises:
+        UsageError: it cannot.
+    """
+    if batch_size % count == 0:
+        return
+    lower = batch_size // count * count
+    nearest = [str(number) for number in (lower, lower + count) if number]
+    raise UsageError(
+        f"--devices {count}: train.batch_size is the number of images of all devices together. "
+        f"Expected a multiple of {count}. Received {batch_size}; set it to the nearest: "
+        + " or ".join(f"--set train.batch_size={number}" for number in nearest)
+    )
+
+
+def divide_cpu(name: str, request: Request) -> None:
+    """Divides the CPU into logical devices, for a machine that has nothing else.
+
+    It must come before the backend looks at its devices for the first time; later it does nothing.
+
+    Args:
+        name: the backend, which is imported.
+        request: as for `set_up`.
+    """
+    if not isinstance(request, int) or not 1 < request <= MOST_LOGICAL:
+        return
+    if name == "jax":
+        _divide_cpu_for_jax(request)
+        return
+    import tensorflow as tf
+
+    cpus = tf.config.list_physical_devices("CPU")
+    if not cpus or tf.config.list_physical_devices("GPU"):
+        return
+    if not tf.config.get_logical_device_configuration(cpus[0]):
+        parts = [tf.config.LogicalDeviceConfiguration()] * request
+        try:
+            tf.config.set_logical_device_configuration(cpus[0], parts)
+        except RuntimeError:
+            return  # The devices are in use already; `set_up` counts them.
+
+
+def _divide_cpu_for_jax(count: int) -> None:
+    import jax
+
+    if FORCE_COUNT in os.environ.get("XLA_FLAGS", ""):
+        return  # The user's number.
+    try:
+        jax.config.update("jax_num_cpu_devices", count)
+    except RuntimeError:
+        return  # The devices are in use already.
+    except AttributeError:  # Before JAX 0.5.
+        flags = f"{os.environ.get('XLA_FLAGS', '')} {FORCE_COUNT}={count}".strip()
+        os.environ["XLA_FLAGS"] = flags
+
+
+def set_up(request: Request) -> Devices:
+    """Sets up the devices of a training, before a model is made.
+
+    Args:
+        request: number of devices; `all`: those that the backend finds; None: one.
+
+    Returns:
+        The devices, which `current` returns from now on.
+
+    Raises:
+        EnvironmentFault: there are fewer devices than asked for.
+    """
+    import keras
+
+    global _current
+    tear_down()
+    if request in (None, 1):
+        return _current
+    name = str(keras.backend.backend())
+    divide_cpu(name, request)
+    found, kinds, on_cpu = _found(name)
+    count = found if request == "all" else int(request or 1)
+    if count > found:
+        raise _too_few(count, found, kinds, on_cpu)
+    if count == 1:
+        return _current
+    if name == "jax":
+        _set_up_jax(count)
+    else:
+        _set_up_tensorflow(count, on_cpu)
+    _current = Devices(count, logical=on_cpu, kind=kinds[0])
+    return _current
+
+
+def current() -> Devices:
+    """The devices that `set_up` set up last; one, where it was not called."""
+    return _current
+
+
+def tear_down() -> None:
+    """Ends a training's hold on its devices: models that are made now live on one."""
+    global _current, _mesh, _strategy
+    if _mesh is not None:
+        import keras
+
+        keras.distribution.set_distribution(None)
+    _current, _mesh, _strategy = ONE, None, None
+
+
+def scope() -> AbstractContextManager[Any]:
+    """A context in which models of the training are built and compiled."""
+    return nullcontext() if _strategy is None else _strategy.scope()
+
+
+def strategy() -> Any:
+    """TensorFlow's strategy; None with one device, and on JAX."""
+    return _strategy
+
+
+def _found(name: str) -> tuple[int, list[str], bool]:
+    """Number of devices, the kind of each, and whether they are parts of the CPU."""
+    if name == "jax":
+        import jax
+
+        found = jax.devices()
+        on_cpu = found[0].platform == "cpu"
+        return len(found), [processor() if on_cpu else d.device_kind for d in found], on_cpu
+    import tensorflow as tf
+
+    names = gpus()
+    if names:
+        return len(names), names, False
+    count = len(tf.config.list_logical_devices("CPU"))
+    return count, [processor()] * count, True
+
+
+def _too_few(count: int, found: int, kinds: list[str], on_cpu: bool) -> EnvironmentFault:
+    """The error of a machine with fewer devices than asked for."""
+    import keras
+
+    name = keras.backend.backend()
+    there = f"{name} finds {found} device{'s' if found > 1 else ''} here ({kinds[0]})"
+    if not on_cpu:
+        expected = f"Expected at most {found}, or `all`"
+    elif count > MOST_LOGICAL:
+        expected = f"Expected at most {MOST_LOGICAL}, the parts that zoo divides a CPU into"
+    else:
+        expected = (
+            "It was started before they were asked for, and divides its CPU no more: ask for them "
+            "in a new process"
+        )
+    return EnvironmentFault(f"--devices {count}: {there}. {expected}.")
+
+
+def _set_up_jax(count: int) -> None:
+    import jax
+    import keras
+    import numpy as np
+
+    global _mesh
+    chosen = jax.devices()[:count]
+    names = [f"{device.platform}:{device.id}" for device in chosen]
+    keras.distribution.set_distribution(
+        keras.distribution.DataParallel(devices=names, auto_shard_dataset=False)
+    )
+    _mesh = jax.sharding.Mesh(np.array(chosen), (AXIS,))
+
+
+def _set_up_tensorflow(count: int, on_cpu: bool) -> None:
+    import tensorflow as tf
+
+    global _strategy
+    kind = "CPU" if on_cpu else "GPU"
+    _strategy = tf.distribute.MirroredStrategy([f"/{kind}:{index}" for index in range(count)])
+
+
+def _sharding(shape: tuple[int, ...], batch_size: int, axis: int) -> Any:
+    """How JAX lays an array over the devices: by rows of the batch, or the whole on each."""
+    import jax
+
+    spec: tuple[Any, ...] = ()
+    if len(shape) > axis and shape[axis] == batch_size and _current.divide(batch_size):
+        spec = (*[None] * axis, AXIS)
+    return jax.sharding.NamedSharding(_mesh, jax.sharding.PartitionSpec(*spec))
+
+
+def place(tree: Any, batch_size: int, axis: int = 0) -> Any:
+    """Lays arrays of the host over JAX's devices; with one device they stay as they are.
+
+    Args:
+        tree: a tree of arrays, the same ones in every process.
+        batch_size: rows of the global batch. An array that has as many along `axis` is shared out
+            by rows, if the devices divide it; any other one is copied to each device.
+        axis: of the batch's rows; 1 where draws of several steps are stacked.
+    """
+    if _mesh is None:
+        return tree
+    import jax
+    import numpy as np
+
+    def placed(leaf: Any) -> Any:
+        layout = _sharding(np.shape(leaf), batch_size, axis)
+        if _current.processes == 1:
+            return jax.device_put(leaf, layout)
+        values = np.asarray(leaf)
+        return jax.make_array_from_callback(values.shape, layout, lambda index: values[index])
+
+    return jax.tree.map(placed, tree)
+
+
+def place_rows(tree: Any, batch_size: int) -> Any:
+    """As `place`, for arrays that hold only the rows that `Devices.rows` gives this process.
+
+    Args:
+        tree: a tree of arrays; the first axis of each is that of the rows.
+        batch_size: rows of the global batch.
+    """
+    if _mesh is None or _current.processes == 1 or not _current.divide(batch_size):
+        return place(tree, batch_size)
+    import jax
+
+    def placed(leaf: Any) -> Any:
+        shape = (batch_size, *leaf.shape[1:])
+        layout = _sharding(shape, batch_size, 0)
+        return jax.make_array_from_process_local_data(layout, leaf, shape)
+
+    return jax.tree.map(placed, tree)
+
+
+def replicate(tree: Any) -> Any:
+    """Copies arrays of the host to each of JAX's devices; with one device they stay as they are."""
+    return place(tree, batch_size=-1)
+
+
+def constrain(tree: Any, batch_size: int) -> Any:
+    """Within a program of JAX, says how values are laid over the devices, as `place` lays them.
+
+    Args:
+        tree: a tree of traced values.
+        batch_size: as for `place`; -1: each device holds the whole of each.
+    """
+    if _mesh is None:
+        return tree
+    import jax
+
+    return jax.tree.map(
+        lambda leaf: jax.lax.with_sharding_constraint(leaf, _sharding(leaf.shape, batch_size, 0)),
+        tree,
+    )
