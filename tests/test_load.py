@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import textwrap
 from pathlib import Path
 from typing import Any
 
@@ -11,8 +12,8 @@ import yaml
 
 from tests.conftest import MINIMAL
 from tests.recipe.files import write
-from zoo.errors import RecipeError
-from zoo.recipe import Template, load
+from zoo.errors import Problem, RecipeError
+from zoo.recipe import Template, load, locator
 
 RATE = "train.optimizer.SGD.learning_rate"
 
@@ -74,3 +75,29 @@ def test_values_without_a_place_are_a_problem_of_the_recipe(minimal: Path) -> No
 def test_values_that_make_no_network_are_a_problem_of_the_recipe(minimal: Path) -> None:
     with pytest.raises(RecipeError, match="model.stack"):
         Template(str(minimal)).filled({"model.stack[0].conv.pool": {"max": {"pool_size": 20}}})
+
+
+def test_places_of_problems_that_are_found_later(tmp_path: Path) -> None:
+    """In the file, in its base, in a block and on the command line."""
+    (tmp_path / "base.yaml").write_text(f"seed: 3\n{MINIMAL}")
+    blocks = {"small": {"parameters": {"filters": 4}, "stack": [{"conv": {"filters": "$filters"}}]}}
+    model = yaml.safe_dump({"blocks": blocks, "stack": ["small", {"global_pool": "average"}]})
+    file = tmp_path / "variant.yaml"
+    file.write_text(f"name: variant\nextends: base.yaml\nmodel:\n{textwrap.indent(model, '  ')}")
+    locate = locator(str(file), ["train.epochs=2"])
+
+    def told(path: str) -> str:
+        return str(locate(Problem(path=path, message="is gone.")))
+
+    lines = file.read_text().splitlines()
+    conv = next(number for number, line in enumerate(lines, 1) if "conv:" in line)
+    assert told("model.stack[1]") == f"{file}:{len(lines)}: model.stack[1]: is gone."
+    assert told("seed") == f"{tmp_path / 'base.yaml'}:1: seed: is gone."
+    assert told("train.epochs") == "--set train.epochs=2: train.epochs: is gone."
+    in_block = told("model.stack[0].conv.dropout")
+    assert in_block.startswith(f"{file}:{conv}: model.blocks.small.stack[0].conv.dropout (used")
+    elsewhere = Problem(path="data.source", file="table.csv", line=7, message="is gone.")
+    assert locate(elsewhere) == elsewhere
+    file.unlink()
+    lost = Problem(path="seed", message="is gone.")
+    assert locator(str(file))(lost) == lost

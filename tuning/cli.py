@@ -17,7 +17,7 @@ from tuning.search import SearchResult, SearchSettings, begin, resume, with_prop
 from zoo.cli.options import RUNS, require_no_move
 from zoo.cli.output import Output
 from zoo.errors import StorageFault, UsageError
-from zoo.recipe import Template
+from zoo.recipe import Template, locator
 from zoo.recipe.monitors import lower_is_better
 from zoo.report import search_figures
 from zoo.rundir import Search
@@ -83,6 +83,7 @@ def tune(
     with _sigterm_as_ctrl_c():
         if resumed is None:
             template, proposed = with_proposal(str(recipe), overrides, out.warn, out.note)
+            out.locate = locator(str(recipe), overrides)
             if proposed:
                 out.note(
                     f"note: the recipe has no tune: block; {_searched(template)}. "
@@ -93,6 +94,7 @@ def tune(
             result = resume(resumed, settings, overrides=overrides, more_trials=more_trials)
         else:
             given, _ = with_proposal(recipe, overrides, out.warn)
+            out.locate = locator(recipe, overrides)
             moved = [change for change in overrides if change.startswith("data.source")]
             result = resume(resumed, settings, given, moved, more_trials)
     out.result(result.as_json())

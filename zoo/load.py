@@ -2,23 +2,24 @@
 
 Here `zoo.recipe`, which knows words, and `zoo.plan`, which knows networks, meet: a recipe may be
 valid word by word and yet describe a network that cannot be built. Scripts import these names as
-`zoo.recipe.load`, `zoo.recipe.reload` and `zoo.recipe.Template`.
+`zoo.recipe.load`, `zoo.recipe.reload`, `zoo.recipe.locator` and `zoo.recipe.Template`.
 """
 
 from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping, Sequence
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 from zoo import plan
-from zoo.errors import Problem, RecipeError, UsageError
+from zoo.errors import Problem, RecipeError, UsageError, ZooError
 from zoo.recipe import foreign
 from zoo.recipe.backbone import backbone_of
 from zoo.recipe.blocks import expand
 from zoo.recipe.draft import Draft
-from zoo.recipe.overrides import put, with_values
+from zoo.recipe.overrides import parse_path, put, with_values
 from zoo.recipe.schema import Recipe
 from zoo.recipe.shipped import find
 from zoo.recipe.writing import dump_data
@@ -113,6 +114,36 @@ def require_source_alone(file: Path, overrides: Sequence[str]) -> None:
                 "for data that were moved, and with `zoo train --resume` train.epochs, for more of "
                 f"them. Start a new run: zoo train {file} --set ..."
             )
+
+
+def locator(recipe: str, overrides: Sequence[str] = ()) -> Callable[[Problem], Problem]:
+    """Returns a function that finds the place of a problem in a recipe.
+
+    Some problems are found long after a recipe was loaded, such as trained weights that are not
+    there. They know their key alone, as `path`; the function adds file and line, or the override.
+
+    Args:
+        recipe: as `load` takes it; it is read again for the first such problem.
+        overrides: as `load` takes them.
+    """
+
+    @cache
+    def draft() -> Draft | None:
+        try:
+            found = _draft(recipe, overrides)
+        except ZooError:  # The recipe was moved or edited since it was loaded.
+            return None
+        found.expansion = expand(found.data)
+        return found
+
+    def locate(problem: Problem) -> Problem:
+        path = parse_path(problem.path or "")
+        if problem.file is not None or path is None:
+            return problem
+        found = draft()
+        return problem if found is None else found.located(path, problem.message)
+
+    return locate
 
 
 class Template:

@@ -13,7 +13,7 @@ import pytest
 from tests.runs import TINY, tiny
 from zoo.artifact import stored_weights
 from zoo.artifact.warm_start import WarmStart, frozen_lines, warm_start
-from zoo.errors import RecipeError, RunError, WrongModel
+from zoo.errors import DataError, RecipeError, WrongModel
 from zoo.plan import plan
 from zoo.plan.weight_shapes import weight_shapes
 from zoo.rundir import Run
@@ -108,13 +108,16 @@ def test_frozen_and_new(trained: Run, tmp_path: Path) -> None:
 
 
 def test_no_such_source(trained: Run, tmp_path: Path) -> None:
-    (fault,) = faults(tmp_path, tmp_path / "nowhere")
-    assert "model.weights.from: does not exist. Expected a folder made by `zoo train`" in fault
-    with pytest.raises(RunError, match="is not a run folder"):
+    message = "model.weights.from: does not exist. Expected a folder made by `zoo train`"
+    with pytest.raises(DataError, match=message):
+        started(tmp_path, tmp_path / "nowhere", "model.weights={}")
+    with pytest.raises(DataError, match="model.weights.from: .* is not a run folder"):
         started(tmp_path, tmp_path, "model.weights={}")
+    with pytest.raises(DataError, match="model.weights.from: .*: cannot be looked at"):
+        stored_weights.read("x" * 300)
     text = tmp_path / "text.keras"
     text.write_text("no model")
-    with pytest.raises(WrongModel, match="cannot be read as a .keras file"):
+    with pytest.raises(WrongModel, match="model.weights.from: .* cannot be read as a .keras"):
         started(tmp_path, text, "model.weights={}")
 
 

@@ -88,7 +88,8 @@ def test_a_file_of_weights_that_is_not_there_is_warned_of(minimal: Path) -> None
     stack = "model.stack=[{backbone: {name: MobileNetV2, weights: gone.h5}}]"
     result = call("show", minimal, "--set", stack, "--set", "data.image_size=32")
     assert result.exit_code == 0
-    assert "warning: model.stack[0].backbone.weights: there is no such file" in result.stderr
+    place = f"warning: --set {stack}: model.stack[0].backbone.weights"
+    assert f"{place}: there is no such file. Expected imagenet, none, or" in result.stderr
     none = stack.replace("gone.h5", "none")
     told = call("show", minimal, "--set", none, "--set", "data.image_size=32")
     assert "no such file" not in told.stderr

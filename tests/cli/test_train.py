@@ -35,6 +35,22 @@ def test_train(recipe: Path, tmp_path: Path) -> None:
     assert run.evaluation_file.exists()
 
 
+@pytest.mark.parametrize("verb", ["train", "check"])
+def test_weights_that_are_missing_are_reported_with_their_line(tmp_path: Path, verb: str) -> None:
+    """As missing images are, with 3."""
+    file = tiny_file(tmp_path)
+    text = file.read_text()
+    file.write_text(text.replace("model:\n", "model:\n  weights: {from: gone.keras}\n"))
+    line = next(
+        number for number, text in enumerate(file.read_text().splitlines(), 1) if "gone" in text
+    )
+    place = f"{file}:{line}: model.weights.from: does not exist. Expected a folder made by"
+    require_error(call(verb, file), 3, place)
+    given = call(verb, file, "--set", "model.weights.from=lost.keras", "--json")
+    error = require_error_document(given, 3, "data", "does not exist")
+    assert error["problems"][0]["file"] == "--set model.weights.from=lost.keras"
+
+
 def test_train_json(recipe: Path, tmp_path: Path) -> None:
     arguments = ("train", recipe, "--out", tmp_path / "runs", "--no-export", "--no-evaluate")
     result = call(*arguments, "--json", "-q")

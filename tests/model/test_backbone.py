@@ -16,7 +16,7 @@ from zoo import backend
 from zoo.artifact import model_file
 from zoo.artifact.warm_start import warm_start
 from zoo.data.normalise import Normalisation
-from zoo.errors import EnvironmentFault, RecipeError
+from zoo.errors import DataError, EnvironmentFault, RecipeError, ZooError
 from zoo.model import backbone, backbone_weights, freezing, unbuilt
 from zoo.model.builder import agrees, build, decayed
 from zoo.model.parts import trained_parts
@@ -195,21 +195,24 @@ def test_table_is_what_keras_has() -> None:
 
 
 @pytest.mark.parametrize(
-    "file, message",
+    "file, error, message",
     [
-        ("none.keras", "there is no such file"),
-        (".", "it is a folder. Expected imagenet, none, or a file that ends in .keras"),
-        ("words.txt", "is no file of weights"),
-        ("broken.keras", "cannot be read"),
-        ("other.weights.h5", f"does not hold the weights of {NAME}: .*has .*not"),
+        ("none.keras", DataError, "there is no such file"),
+        (".", DataError, "it is a folder. Expected imagenet, none, or a file that ends in .keras"),
+        ("words.txt", DataError, "is no file of weights"),
+        ("broken.keras", DataError, "cannot be read"),
+        (f"{'x' * 300}.h5", DataError, "cannot be looked at: File name too long"),
+        ("other.weights.h5", RecipeError, f"does not hold the weights of {NAME}: .*has .*not"),
     ],
 )
-def test_files_that_do_not_fit(tmp_path: Path, file: str, message: str) -> None:
+def test_files_that_do_not_fit(
+    tmp_path: Path, file: str, error: type[ZooError], message: str
+) -> None:
     for name in ("words.txt", "broken.keras"):
         (tmp_path / name).write_text("no weights")
     other = keras.Sequential([keras.Input((8, 8, 3)), keras.layers.Conv2D(4, 3, name="conv")])
     other.save_weights(tmp_path / "other.weights.h5")
-    with pytest.raises(RecipeError, match=message) as caught:
+    with pytest.raises(error, match=message) as caught:
         backbone_weights.require(recipe(tmp_path, f"weights: {tmp_path / file}"))
     assert caught.value.problems[0].path == "model.stack[0].backbone.weights"
 

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import json
 import traceback
-from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, fields
 from typing import Any
 
 from tuning.executors.base import Failed, Finished, Kept, Progress, Ready
@@ -88,15 +88,16 @@ def _to_json(value: Any) -> Any:
     if isinstance(value, TrialSpec | TrialResult):
         return value.to_json()
     if isinstance(value, errors.ZooError):
-        return {"kind": type(value).__name__, "message": str(value)}
+        problems = [asdict(problem) for problem in value.problems]
+        return {"kind": type(value).__name__, "message": value.message, "problems": problems}
     return {"kind": "bug", "message": "".join(traceback.format_exception(value))}
 
 
-def _error(kind: str, message: str) -> Exception:
+def _error(kind: str, message: str, problems: Sequence[Mapping[str, Any]] = ()) -> Exception:
     """The error of a worker; a bug becomes a RuntimeError with the worker's traceback."""
     cls = getattr(errors, kind, None)
-    if isinstance(cls, type) and issubclass(cls, errors.RecipeError):
-        return errors.RecipeError([errors.Problem(message=message)])
     if isinstance(cls, type) and issubclass(cls, errors.ZooError):
-        return cls(message)
+        error = cls([]) if issubclass(cls, errors.RecipeError) else cls(message)
+        error.problems = tuple(errors.Problem(**problem) for problem in problems)
+        return error
     return RuntimeError(f"a worker met a fault of zoo's; please report it:\n{message}")

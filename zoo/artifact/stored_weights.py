@@ -17,7 +17,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from zoo.errors import Problem, RecipeError, WrongModel
+from zoo.errors import DataError, Problem, RunError, UsageError, WrongModel
+from zoo.files.user_paths import user_path
 from zoo.plan.backbones import PREFIX
 from zoo.rundir import Run
 
@@ -96,7 +97,7 @@ class StoredWeights:
             values = [np.asarray(stored[dataset]) for dataset in layer.datasets]
         for value in values:
             if value.dtype.kind == "f" and not np.isfinite(value).all():
-                raise WrongModel(
+                raise _wrong_model(
                     f"{self.file}: {layer.name} holds weights that are NaN or infinite. Take those "
                     "of another run."
                 )
@@ -111,27 +112,14 @@ def read(source: str) -> StoredWeights:
             .keras file.
 
     Raises:
-        RecipeError: there is no such run or file.
-        RunError: the run has no model.
+        DataError: there is no such run or file, or the run has no model.
         WrongModel: the file is no model file, was cut or edited.
     """
-    path = Path(source).expanduser()
-    if path.is_dir():
-        run: Run | None = Run.open(path)
-        file = run.require_model() if run else path
-    elif path.is_file():
-        run = Run(path.parent) if path.name == "best.keras" and Run.is_run(path.parent) else None
-        file = path
-    else:
-        message = (
-            "does not exist. Expected a folder made by `zoo train`, or a .keras file. Received "
-            f"'{source}'."
-        )
-        raise RecipeError([Problem(path=AT, message=message)])
+    run, file = _found(source)
     info = run.info() if run else {}
     digest = _digest(file)
     if info.get("status") == "done" and info.get("model_sha256") not in (None, digest):
-        raise WrongModel(
+        raise _wrong_model(
             f"{file}: is not the file that this run's training ended with: its SHA-256 differs "
             "from model_sha256 in run.json. Bring back the file, or train again."
         )
@@ -153,6 +141,34 @@ def read(source: str) -> StoredWeights:
     )
 
 
+def _found(source: str) -> tuple[Run | None, Path]:
+    """The run that a path names, if it is one, and its .keras file."""
+    try:
+        path = user_path(source)
+    except UsageError as error:
+        raise DataError("", [Problem(path=AT, message=error.message)]) from error
+    if path.is_dir():
+        try:
+            run = Run.open(path)
+            return run, run.require_model()
+        except WrongModel as error:
+            raise _wrong_model(error.message) from error
+        except RunError as error:
+            raise DataError("", [Problem(path=AT, message=error.message)]) from error
+    if not path.is_file():
+        message = (
+            "does not exist. Expected a folder made by `zoo train`, or a .keras file. Received "
+            f"'{source}'."
+        )
+        raise DataError("", [Problem(path=AT, message=message)])
+    is_of_run = path.name == "best.keras" and Run.is_run(path.parent)
+    return (Run(path.parent) if is_of_run else None), path
+
+
+def _wrong_model(message: str) -> WrongModel:
+    return WrongModel("", [Problem(path=AT, message=message)])
+
+
 def _digest(file: Path) -> str:
     with file.open("rb") as opened:
         return hashlib.file_digest(opened, "sha256").hexdigest()
@@ -167,7 +183,7 @@ def _readable(file: Path) -> Iterator[None]:
         raise
     except Exception as error:  # Each part of such a file has its own errors in HDF5.
         reason = str(error).strip().splitlines()[:1] or [type(error).__name__]
-        raise WrongModel(
+        raise _wrong_model(
             f"{file}: cannot be read as a .keras file: {reason[0][:200]}. Expected the best.keras "
             "of a run, or a model that Keras 3 saved."
         ) from None
@@ -176,7 +192,7 @@ def _readable(file: Path) -> Iterator[None]:
 def _member(file: Path, archive: zipfile.ZipFile, name: str) -> bytes:
     size, most = archive.getinfo(name).file_size, MOST_UNPACKED * file.stat().st_size + SPARE_BYTES
     if size > most:
-        raise WrongModel(f"{file}: {name} in it unpacks to {size:,} bytes. Expected {most:,}.")
+        raise _wrong_model(f"{file}: {name} in it unpacks to {size:,} bytes. Expected {most:,}.")
     return archive.read(name)
 
 
@@ -246,7 +262,7 @@ def _children(file: Path, group: Any) -> dict[str, StoredLayer]:
         for key in datasets:
             dataset = variables[key]
             if not isinstance(dataset, h5py.Dataset) or dataset.external or dataset.is_virtual:
-                raise WrongModel(f"{file}: takes weights of {name[:100]} from another file.")
+                raise _wrong_model(f"{file}: takes weights of {name[:100]} from another file.")
         inner = _children(file, child["layers"]) if "layers" in child else {}
         if name and (datasets or inner):
             layers[name] = StoredLayer(

@@ -131,9 +131,9 @@ def warm_start(
         What is taken over; None if the recipe names no weights.
 
     Raises:
-        RecipeError: there is no such run or file; layers of the same name have other shapes; no
-            layer matches; or a frozen layer would be new. All that does not match is named.
-        RunError: the run has no model.
+        DataError: there is no such run or file, or the run has no model.
+        RecipeError: layers of the same name have other shapes; no layer matches; or a frozen layer
+            would be new. All that does not match is named.
         WrongModel: the file is no model file, was cut or edited.
     """
     config = recipe.model.weights

@@ -120,6 +120,7 @@ def _run(
     from zoo.plan.capacity import require_memory
 
     loaded = recipes.load(recipe, overrides, out.warn, out.note)
+    out.locate = recipes.locator(recipe, overrides)
     require_memory(loaded)
     if write is not None and write.exists():
         raise UsageError(f"{write}: exists already; --write takes the name of a new file.")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
@@ -36,6 +36,8 @@ class Output:
         self.quiet = quiet
         self.document: dict[str, Any] | None = None
         self.warnings: list[Problem] = []
+        # Gives a problem with a value of the recipe its file and line (`zoo.recipe.locator`).
+        self.locate: Callable[[Problem], Problem] = lambda problem: problem
 
     def __enter__(self) -> Output:
         return self
@@ -70,6 +72,7 @@ class Output:
             print(dumps({**self.document, **({"warnings": warnings} if warnings else {})}))
 
     def _fail(self, error: ZooError) -> None:
+        error.problems = tuple(map(self.locate, error.problems))
         if self.as_json:
             document = {**(self.document or {}), **error.facts, "error": error.as_json()}
             print(dumps(document))
@@ -98,6 +101,7 @@ class Output:
 
     def warn(self, problem: Problem) -> None:
         """Report a problem that does not stop the verb: a line on stderr, an entry of `--json`."""
+        problem = self.locate(problem)
         self.warnings.append(problem)
         if not self.quiet and not self.as_json:
             print(f"warning: {problem}", file=sys.stderr)

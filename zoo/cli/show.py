@@ -35,6 +35,7 @@ def show(
         from zoo.plan.capacity import shortage
 
         loaded = recipes.load(recipe, overrides or (), out.warn, out.remark)
+        out.locate = recipes.locator(recipe, overrides or ())
         if yaml:
             out.result({"recipe": loaded.model_dump(mode="json")})
             out.text(recipes.dump(loaded).rstrip())
@@ -51,13 +52,12 @@ def show(
 
 def _warn_of_missing_weights(recipe: Recipe, out: Output) -> None:
     """Warns of a backbone whose file of weights is not there; a training would refuse it."""
-    from zoo.files.user_paths import user_path
-    from zoo.recipe.backbone import backbone_of
+    from zoo.recipe.backbone import WEIGHTS_PATH, backbone_of, missing_weights
 
     stage = backbone_of(recipe.model)
-    if stage is not None and stage.file is not None and not user_path(stage.file).is_file():
-        message = f"there is no such file. Received '{stage.file}'."
-        out.warn(Problem(path="model.stack[0].backbone.weights", message=message))
+    fault = None if stage is None else missing_weights(stage)
+    if fault:
+        out.warn(Problem(path=WEIGHTS_PATH, message=fault))
 
 
 def _warm_start(recipe: Recipe, planned: Plan, out: Output) -> WarmStart | None:

@@ -188,6 +188,7 @@ def _train_seeds(
     for seed in numbers:
         out.text(f"seed      {seed}")
         part = Output(out.as_json, out.debug, out.quiet)
+        out.locate = recipes.locator(recipe, changes[seed])
         try:
             one(part, changes[seed])
         except Diverged as error:
@@ -273,6 +274,7 @@ def _train(
     if resume is None:
         tell = () if told else (out.warn, out.note)
         loaded = recipes.load(str(recipe), overrides, *tell)
+        out.locate = recipes.locator(str(recipe), overrides)
         require_memory(loaded)
         require_writable(folder or RUNS)
     else:
@@ -281,6 +283,7 @@ def _train(
         info = resumed.started_info()
         read_recipe_text(resumed)  # Refuses all but a regular file. Edits are looked for later.
         loaded = recipes.load(str(resumed.recipe_file))
+        out.locate = recipes.locator(str(resumed.recipe_file), overrides)
         begun_with = info["backend"]
         flags |= info.get("flags") or {}
     flags |= {name: value for name, value in given.items() if value is not None}

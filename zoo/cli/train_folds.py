@@ -54,6 +54,7 @@ def begin(
 
     changes = [*overrides, "data.fold=none"]
     loaded = recipes.load(recipe, changes, out.warn, out.note)
+    out.locate = recipes.locator(recipe, overrides)
     recipes.load(recipe, [*changes, _fold(1, count)])
     single = recipes.load(recipe, overrides).data.fold
     if single is not None:
@@ -114,6 +115,7 @@ def resume(
             )
     require_unchanged(folds, info)
     loaded = recipes.load(str(folds.recipe_file), overrides)
+    out.locate = recipes.locator(str(folds.recipe_file), overrides)
     flags = FLAGS | (info.get("flags") or {})
     flags |= {name: value for name, value in given.items() if value is not None}
     _prepare(out, loaded, info["backend"])

@@ -23,18 +23,18 @@ import h5py
 import keras
 import numpy as np
 
-from zoo.errors import EnvironmentFault, Problem, RecipeError
+from zoo.errors import DataError, EnvironmentFault, Problem, RecipeError
+from zoo.files.user_paths import user_path
 from zoo.model.backbone import application, blueprint, layers
 from zoo.plan.backbones import PREFIX, backbone
 from zoo.recipe import Recipe
-from zoo.recipe.backbone import backbone_of
+from zoo.recipe.backbone import WEIGHTS_ENDINGS, backbone_of, missing_weights
+from zoo.recipe.backbone import WEIGHTS_PATH as AT
 from zoo.recipe.backbone_stage import IMAGENET, BackboneStage
 from zoo.recipe.trained_weights import named
 from zoo.recipe.words.backbones import BACKBONES
 
-AT = "model.stack[0].backbone.weights"
 MEMBER = "model.weights.h5"  # Of a .keras file.
-ENDINGS = (".keras", ".weights.h5", ".h5", ".hdf5")
 MAX_DIFFERENCES = 3  # That an error names.
 Arrays = dict[str, list[np.ndarray]]
 
@@ -45,7 +45,8 @@ def require(recipe: Recipe) -> None:
     They are kept for `assign`. Where `model.weights` names a run, that is likely to have them.
 
     Raises:
-        RecipeError: there is no such file, or it holds the weights of another network.
+        DataError: there is no such file, it cannot be read, or holds NaN or infinity.
+        RecipeError: it holds the weights of another network.
         EnvironmentFault: Keras's own are neither here nor can they be downloaded.
     """
     stage, start = backbone_of(recipe.model), recipe.model.weights
@@ -62,6 +63,7 @@ def assign(model: keras.Model, recipe: Recipe) -> None:
         recipe: resolved.
 
     Raises:
+        DataError: see `require`.
         RecipeError: see `require`.
         EnvironmentFault: see `require`.
     """
@@ -77,17 +79,18 @@ def assign(model: keras.Model, recipe: Recipe) -> None:
 def _values(stage: BackboneStage) -> Arrays:
     if stage.file is None:
         return _imagenet(stage.name)
-    file = Path(stage.file).expanduser()
-    if not file.is_file():
-        raise _problem(
-            f"{'it is a folder' if file.is_dir() else 'there is no such file'}. Expected "
-            f"{IMAGENET}, none, or a file that ends in {', '.join(ENDINGS[:-1])} or {ENDINGS[-1]}, "
-            f"such as the best.keras of a run. Received '{stage.file}'"
-        )
+    fault = missing_weights(stage)
+    if fault:
+        raise DataError("", [Problem(path=AT, message=fault)])
+    file = user_path(stage.file)
     return _of_file(stage.name, file, file.stat().st_mtime_ns)
 
 
-def _problem(message: str) -> RecipeError:
+def _unusable(message: str) -> DataError:
+    return DataError("", [Problem(path=AT, message=f"{message}.")])
+
+
+def _unfit(message: str) -> RecipeError:
     return RecipeError([Problem(path=AT, message=f"{message}.")])
 
 
@@ -100,11 +103,12 @@ def _imagenet(name: str) -> Arrays:
     except Exception as error:  # Whatever urllib, a proxy or a disk may raise.
         reason = " ".join(str(error).split())[:300] or type(error).__name__
         folder = Path(os.environ.get("KERAS_HOME") or "~/.keras") / "models"
-        raise EnvironmentFault(
-            f"{AT}: imagenet: Keras has no weights of {name} in {folder}, and cannot download "
-            f"them: {reason}. Download that file on a machine that can, copy it into the folder "
-            "or give its path as weights, or train from the start with weights: none."
-        ) from error
+        message = (
+            f"imagenet: Keras has no weights of {name} in {folder}, and cannot download them: "
+            f"{reason}. Download that file on a machine that can, copy it into the folder or give "
+            "its path as weights, or train from the start with weights: none."
+        )
+        raise EnvironmentFault("", [Problem(path=AT, message=message)]) from error
     return _red_first(name, _of_layers(network))
 
 
@@ -144,11 +148,12 @@ def _of_file(name: str, file: Path, changed: int) -> Arrays:
     """The weights in a file; `changed` is the time of its last change.
 
     Raises:
-        RecipeError: it cannot be read, or holds other weights.
+        DataError: it cannot be read, or holds NaN or infinity.
+        RecipeError: it holds the weights of another network.
     """
-    if not file.name.endswith(ENDINGS):
-        raise _problem(
-            f"{file} is no file of weights. Expected one that ends in {', '.join(ENDINGS)}"
+    if not file.name.endswith(WEIGHTS_ENDINGS):
+        raise _unusable(
+            f"{file} is no file of weights. Expected one that ends in " + ", ".join(WEIGHTS_ENDINGS)
         )
     try:
         content = _hdf5(file)
@@ -156,7 +161,7 @@ def _of_file(name: str, file: Path, changed: int) -> Arrays:
             by_name = _by_name(stored)
     except Exception as error:  # Each part of such a file has its own errors in HDF5.
         reason = " ".join(str(error).split())[:200] or type(error).__name__
-        raise _problem(f"{file} cannot be read: {reason}") from None
+        raise _unusable(f"{file} cannot be read: {reason}") from None
     ours = {
         keras_name.removeprefix(f"{PREFIX}_"): arrays
         for keras_name, arrays in by_name.items()
@@ -216,7 +221,7 @@ def _of_keras(name: str, file: Path, content: bytes, by_name: Arrays) -> Arrays:
         if by_name:
             return _matched(name, file, _renumbered(name, by_name))
         reason = " ".join(str(error).split())[:300]
-        raise _problem(f"{file} does not hold the weights of {name}: {reason}") from None
+        raise _unfit(f"{file} does not hold the weights of {name}: {reason}") from None
     _require_scaling(name, file, network)
     return _of_layers(network)
 
@@ -227,7 +232,7 @@ def _require_scaling(name: str, file: Path, network: keras.Model) -> None:
         if isinstance(layer, keras.layers.Normalization) and layer.weights:
             mean, variance, *_ = layer.get_weights()
             if not np.any(mean) and np.all(variance == 1):
-                raise _problem(
+                raise _unfit(
                     f"{file} holds an {name} that Keras trained from the start, on pixels over "
                     "255: this stage subtracts ImageNet's mean and divides by its deviation, with "
                     "which these weights do not work. Expected weights of imagenet, or of a run"
@@ -272,14 +277,14 @@ def _matched(name: str, file: Path, found: Mapping[str, list[np.ndarray]]) -> Ar
     if differences:
         more = len(differences) - MAX_DIFFERENCES
         shown = "; ".join(differences[:MAX_DIFFERENCES]) + (f"; and {more} more" * (more > 0))
-        raise _problem(f"{file} does not hold the weights of {name}: {shown}")
+        raise _unfit(f"{file} does not hold the weights of {name}: {shown}")
     return values
 
 
 def _require_finite(file: Path, values: Arrays) -> None:
     wrong = [name for name, arrays in values.items() if not all(map(_is_finite, arrays))]
     if wrong:
-        raise _problem(f"{file}: {wrong[0]} holds weights that are NaN or infinite")
+        raise _unusable(f"{file}: {wrong[0]} holds weights that are NaN or infinite")
 
 
 def _is_finite(array: np.ndarray) -> bool:

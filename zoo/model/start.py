@@ -42,7 +42,7 @@ def prepared(
 
     Raises:
         RecipeError: the weights do not fit the recipe.
-        RunError: the run that they are to come from has no model.
+        DataError: the run or the file that they are to come from is missing, or has no model.
         WrongModel: its file was cut or edited, or holds NaN or infinity.
     """
     warm = warm_start(recipe, plan(recipe, classes))

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
-from zoo.recipe.backbone_stage import BackboneStage
+from zoo.errors import UsageError
+from zoo.files.user_paths import user_path
+from zoo.recipe.backbone_stage import IMAGENET, BackboneStage
 from zoo.recipe.nested_stages import stages
 from zoo.recipe.network import Network
+
+WEIGHTS_PATH = "model.stack[0].backbone.weights"  # Of a recipe.
+WEIGHTS_ENDINGS = (".keras", ".weights.h5", ".h5", ".hdf5")
 
 
 def backbone_of(network: Network) -> BackboneStage | None:
@@ -19,6 +24,24 @@ def with_backbone_file(network: Network, path: str) -> Network:
     options = stage.options.model_copy(update={"weights": path})
     stack = (stage.model_copy(update={stage.word: options}), *network.stack[1:])
     return network.model_copy(update={"stack": stack})
+
+
+def missing_weights(stage: BackboneStage) -> str | None:
+    """Why the file with a backbone's weights is not there; None if it is, or there is none."""
+    if stage.file is None:
+        return None
+    try:
+        path = user_path(stage.file)
+        if path.is_file():
+            return None
+        fault = "it is a folder" if path.is_dir() else "there is no such file"
+    except UsageError as error:
+        return error.message
+    *others, last = WEIGHTS_ENDINGS
+    return (
+        f"{fault}. Expected {IMAGENET}, none, or a file that ends in {', '.join(others)} or "
+        f"{last}, such as the best.keras of a run. Received '{stage.file}'."
+    )
 
 
 def learns_from_batches(network: Network) -> bool:

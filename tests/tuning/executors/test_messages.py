@@ -10,7 +10,7 @@ import pytest
 from tuning.executors.base import Failed, Finished, Kept, Progress, Ready
 from tuning.executors.messages import Alive, Keep, Run, Setup, Stop, decode, encode
 from tuning.trials import TrialResult, TrialSpec
-from zoo.errors import DataError, Problem, RecipeError
+from zoo.errors import DataError, Problem, RecipeError, StorageFault
 
 SPEC = TrialSpec(
     trial="größe-001", stage="größe", index=1, seed=3, epochs=None, objective="val_loss",
@@ -62,6 +62,12 @@ def test_types_of_values_come_back() -> None:
     [
         (DataError("no such folder"), DataError, "no such folder"),
         (RecipeError([Problem(message="it is wrong")]), RecipeError, "it is wrong"),
+        (
+            DataError("", [Problem(path="model.weights.from", line=3, message="does not exist")]),
+            DataError,
+            "3: model.weights.from: does not exist",
+        ),
+        (StorageFault("the disk is full", 28), StorageFault, "the disk is full"),
         (TypeError("it is ours"), RuntimeError, "please report it:\nTypeError: it is ours"),
     ],
 )
