@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import keras
@@ -35,8 +36,24 @@ def mnist_convnet(shape: Shape, classes: int) -> keras.Model:
     )
 
 
-def mini_xception(shape: Shape, classes: int) -> keras.Model:
-    """keras.io, "Image classification from scratch" (F. Chollet, 2020): a small Xception."""
+def mini_xception(shape: Shape, classes: int, one_channel: bool = False) -> keras.Model:
+    """keras.io, "Image classification from scratch" (F. Chollet, 2020): a small Xception.
+
+    Args:
+        shape: of an image.
+        classes: number of logits.
+        one_channel: whether the fan_in of a depthwise kernel counts the one channel that an output
+            sees, as recipes do. Keras counts all channels, so its kernels begin smaller.
+    """
+
+    def separable(x: Any, filters: int) -> Any:
+        initial: Any = "glorot_uniform"
+        if one_channel:
+            scale = (x.shape[-1] + 1) / 2
+            initial = keras.initializers.VarianceScaling(scale, "fan_avg", "uniform")
+        conv = layers.SeparableConv2D(filters, 3, padding="same", depthwise_initializer=initial)
+        return layers.BatchNormalization()(conv(x))
+
     inputs = keras.Input(shape)
     x = layers.Rescaling(1 / 255)(inputs)
     for filters, strides in ((32, 2), (64, 1)):
@@ -46,14 +63,10 @@ def mini_xception(shape: Shape, classes: int) -> keras.Model:
     for filters in (128, 256, 512, 728):
         block = x
         for _ in range(2):
-            x = layers.Activation("relu")(x)
-            x = layers.SeparableConv2D(filters, 3, padding="same")(x)
-            x = layers.BatchNormalization()(x)
+            x = separable(layers.Activation("relu")(x), filters)
         x = layers.MaxPooling2D(3, strides=2, padding="same")(x)
         x = layers.add([x, layers.Conv2D(filters, 1, strides=2, padding="same")(block)])
-    x = layers.SeparableConv2D(1024, 3, padding="same")(x)
-    x = layers.BatchNormalization()(x)
-    x = layers.Activation("relu")(x)
+    x = layers.Activation("relu")(separable(x, 1024))
     x = layers.GlobalAveragePooling2D()(x)
     x = layers.Dropout(0.25)(x)
     return keras.Model(inputs, layers.Dense(classes)(x))
@@ -255,6 +268,9 @@ def _crop_and_flip() -> list[keras.Layer]:
         layers.RandomFlip("horizontal"),
     ]
 
+
+# Networks of scripts with depthwise kernels that begin as those of recipes do.
+ONE_CHANNEL = {"keras-mini-xception": partial(mini_xception, one_channel=True)}
 
 # Name of the recipe -> the script.
 SCRIPTS = {

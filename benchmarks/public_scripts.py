@@ -7,9 +7,10 @@ CIFAR10 is a folder with train/CLASS/*.jpg and test/CLASS/*.jpg. Both sides trai
 images at 32 x 32 pixels, with the script's optimizer, batch size and augmentation: the script with
 `model.fit` of Keras, the recipe with `zoo train`. The table gives the accuracy of training and of
 validation in each epoch, mean and standard deviation over the seeds. Where batch norm's momentum is
-0.99, validation says little before some hundred steps: its statistics still begin. Recipes that do
-not ship stand in benchmarks/public_recipes/: they say what their scripts do, redundant biases
-included.
+0.99, validation says little before some hundred steps: its statistics still begin. A recipe starts
+depthwise kernels larger than Keras does (docs/network.md); `--one-channel` starts those of the
+script alike. Recipes that do not ship stand in benchmarks/public_recipes/: they say what their
+scripts do, redundant biases included.
 """
 
 from __future__ import annotations
@@ -20,13 +21,14 @@ import shutil
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 from statistics import mean, stdev
 from tempfile import TemporaryDirectory
 
 import keras
 import numpy as np
-from public_networks import SCRIPTS, Script
+from public_networks import ONE_CHANNEL, SCRIPTS, Script
 
 from zoo import plan, recipe
 from zoo.data import load as data
@@ -158,8 +160,11 @@ def compare_curves(args: argparse.Namespace) -> None:
             splits = data.load(loaded)
             sides: list[list[list[float]]] = [[], []]
             started = time.time()
+            script = SCRIPTS[name]
+            if args.one_channel and name in ONE_CHANNEL:
+                script = replace(script, network=ONE_CHANNEL[name])
             for seed in range(args.seeds):
-                sides[0].append(script_curve(SCRIPTS[name], splits, args.epochs, seed))
+                sides[0].append(script_curve(script, splits, args.epochs, seed))
                 sides[1].append(recipe_curve(name, folder, args.epochs, seed))
             seconds = time.time() - started
             print(f"| {name} | {summary(sides[0])} | {summary(sides[1])} | {seconds:.0f} |")
@@ -173,6 +178,9 @@ def main() -> None:
     parser.add_argument("--images", type=int, default=10_000, help="training images")
     parser.add_argument("--epochs", type=int, default=2)
     parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument(
+        "--one-channel", action="store_true", help="depthwise kernels as a recipe's"
+    )
     args = parser.parse_args()
     equal = compare_parameters(args.names)
     if args.cifar10 is not None:
