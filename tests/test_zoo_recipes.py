@@ -141,7 +141,7 @@ LARGE = ("airbench96", "densenet-40-12", "resnet18", "resnet50", "wide-resnet-28
 
 def smaller(name: str) -> list[str]:
     """Overrides with which networks of large images take small ones: they see any size."""
-    return ["data.image_size=64"] if name in OF_IMAGENET else []
+    return ["data.image_size=64"] if name in (*OF_IMAGENET, "tensorflow-flowers") else []
 
 
 @pytest.mark.slow

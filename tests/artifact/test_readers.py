@@ -33,7 +33,8 @@ def test_the_script_blocks_imports(
                 blocked.append(name)
         return ["a"], {"call": ("uint8", lambda images: {"probabilities": images[:, :1]})}
 
-    for name in ("zoo", "keras", "tensorflow"):  # Restored after the test.
+    # Restored after the test.
+    for name in ("zoo", "keras", "tensorflow", "jax", "sklearn", "matplotlib"):
         monkeypatch.setitem(sys.modules, name, sys.modules.get(name))  # type: ignore[arg-type]
         if sys.modules[name] is None:
             del sys.modules[name]

@@ -142,6 +142,21 @@ def test_an_unknown_backend_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
         backend.prepare()
 
 
+def test_keras_is_imported_without_what_zoo_does_not_use_by_it() -> None:
+    """They took a third of the time. They stay there to be imported, as zoo's metrics do."""
+    code = (
+        "import sys; from zoo import backend; backend.prepare()\n"
+        "print([name for name in ('sklearn', 'matplotlib', 'jax') if name in sys.modules])\n"
+        "import sklearn.metrics, matplotlib.figure, tensorflow as tf\n"
+        "print(tf.lite.TFLiteConverter is not None)\n"
+    )
+    variables = environment(KERAS_BACKEND="tensorflow")
+    done = subprocess.run(
+        [sys.executable, "-c", code], env=variables, capture_output=True, text=True
+    )
+    assert (done.stdout, done.stderr) == ("[]\nTrue\n", "")
+
+
 def test_keras_on_jax_does_not_import_tensorflow(tmp_path: Path) -> None:
     """Not even to seed and to save, though TensorFlow stays there to be imported."""
     pytest.importorskip("jax", reason="pip install jax")

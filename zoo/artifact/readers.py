@@ -40,7 +40,11 @@ def main() -> None:
     os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
     format, model, work = sys.argv[1], Path(sys.argv[2]), Path(sys.argv[3])
     # A blocked import proves that the export does not need the package.
-    blocked = {"keras": ("zoo",), "onnx": ("zoo", "keras", "tensorflow")}
+    blocked = {
+        "keras": ("zoo", "sklearn", "matplotlib"),
+        "onnx": ("zoo", "keras", "tensorflow"),
+        "saved_model": ("zoo", "keras", "jax"),  # TensorFlow imports JAX if it can: a second.
+    }
     for name in blocked.get(format, ("zoo", "keras")):
         sys.modules[name] = None  # type: ignore[assignment]
     write_answers(format, model, work, *sys.argv[4:])

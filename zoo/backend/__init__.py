@@ -68,7 +68,7 @@ def prepare(
         os.environ["XLA_FLAGS"] = f"{os.environ.get('XLA_FLAGS', '')} {flag}".strip()
     try:
         with quiet():
-            keras = _keras()
+            keras = _keras(name)
             if name == "tensorflow":
                 import tensorflow as tf
 
@@ -98,15 +98,20 @@ def prepare(
     return keras
 
 
-def _keras() -> Any:
-    """Imports Keras.
+def _keras(backend: str) -> Any:
+    """Imports Keras, if it is not imported yet, without packages that it imports for others.
+
+    Those take a third of the time: scikit-learn and matplotlib, for which Keras has wrappers, and
+    JAX, for a converter of TensorFlow. In this process the wrappers then say that they are missing.
 
     Raises:
         EnvironmentFault: its keras.json holds what it does not know.
         ImportError: Keras or its backend is missing.
     """
+    unused = ("sklearn", "matplotlib", *(["jax"] if backend == "tensorflow" else []))
     try:
-        import keras
+        with hidden(*unused):
+            import keras
     except ImportError:
         raise
     except Exception as error:
@@ -163,13 +168,25 @@ def _keep_tensorflow_out(keras: Any) -> None:
     """
     import numpy as np
 
-    if "tensorflow" in sys.modules:
-        return
-    sys.modules["tensorflow"] = None  # type: ignore[assignment]  # Python: not to be found.
-    try:
+    with hidden("tensorflow"):
         keras.saving.serialize_keras_object(np.float32(0))
+
+
+@contextmanager
+def hidden(*packages: str) -> Iterator[None]:
+    """Lets the code of the block believe that packages are not installed, unless they are imported.
+
+    They can be imported afterwards. Hiding JAX from `import tensorflow` saves a second: a converter
+    of TensorFlow imports it.
+    """
+    hidden = [package for package in packages if package not in sys.modules]
+    for package in hidden:
+        sys.modules[package] = None  # type: ignore[assignment]  # Python: not to be found.
+    try:
+        yield
     finally:
-        del sys.modules["tensorflow"]
+        for package in hidden:
+            del sys.modules[package]
 
 
 @contextmanager

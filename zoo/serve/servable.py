@@ -40,7 +40,7 @@ API_DTYPES = {"float16": "half", "float32": "float", "float64": "double"}  # By 
 
 def prepare() -> None:
     """Imports TensorFlow, without the messages that its libraries print at the start."""
-    with backend.quiet():
+    with backend.quiet(), backend.hidden("jax"):
         import tensorflow as tf
 
         tf.config.list_physical_devices()
