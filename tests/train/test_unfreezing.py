@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import shutil
 from pathlib import Path
 from typing import Any
@@ -9,6 +10,7 @@ from typing import Any
 import keras
 import numpy as np
 import pytest
+from rich.console import Console
 
 from tests.runs import final, same, tiny, weights
 from tests.train.test_resume import interrupted, require_same
@@ -110,7 +112,11 @@ def test_resume(trained: Run, undisturbed: Seen, tmp_path: Path, step: int) -> N
     assert state is not None
     joined = any("joined_1" in path for path, *_ in state[0]["variables"])
     assert joined is (step >= 5), "the state of an epoch's end belongs to what the next one trains"
-    require_same(final(resume(run.folder)), final(undisturbed[0]))
+    lines = io.StringIO()
+    resumed = resume(run.folder, Settings(console=Console(file=lines, width=200)))
+    require_same(final(resumed), final(undisturbed[0]))
+    state_line = "trained since epoch 2 began" if step >= 5 else "frozen until epoch 2 begins"
+    assert f"{state_line}: conv1, conv1_bn (52 of 686 weights)\n" in lines.getvalue()
 
 
 @pytest.mark.laws

@@ -100,20 +100,27 @@ class WarmStart:
         }
 
 
-def frozen_lines(planned: Plan) -> list[str]:
+def frozen_lines(planned: Plan, epoch: int = 1) -> list[str]:
     """Says which layers are frozen, in a line for each epoch that unfreezes some.
 
     Args:
         planned: plan of the network.
+        epoch: from 1, in which the training begins or goes on: layers that were unfrozen by then
+            are trained.
     """
     frozen = [layer for layer in planned.layers if layer.frozen]
     lines = []
-    for epoch in dict.fromkeys(layer.unfreeze_at_epoch for layer in frozen):
-        layers = [layer for layer in frozen if layer.unfreeze_at_epoch == epoch]
-        until = "to the end" if epoch is None else f"until epoch {epoch} begins"
+    for first in dict.fromkeys(layer.unfreeze_at_epoch for layer in frozen):
+        layers = [layer for layer in frozen if layer.unfreeze_at_epoch == first]
+        if first is None:
+            state = "frozen to the end"
+        elif first > epoch:
+            state = f"frozen until epoch {first} begins"
+        else:
+            state = f"trained since epoch {first} began"
         count = sum(layer.parameters for layer in layers)
         names = _shown([layer.name for layer in layers])
-        lines.append(f"frozen {until}: {names} ({count:,} of {planned.parameters:,} weights)")
+        lines.append(f"{state}: {names} ({count:,} of {planned.parameters:,} weights)")
     return lines
 
 

@@ -189,9 +189,10 @@ class Training:
 
     def _start_lines(self, saved: Saved | None) -> list[str]:
         """Returns what is taken over of trained weights, and what is frozen."""
-        if self.warm is None or saved is not None:
-            return frozen_lines(self.plan)
-        return self.warm.lines()
+        if self.warm is not None and saved is None:
+            return self.warm.lines()
+        step = int(saved[0].get("step", 0)) if saved else 0
+        return frozen_lines(self.plan, step // self.batches.steps_per_epoch + 1)
 
     def _warnings(self) -> list[str]:
         """Returns warnings about this recipe combined with these data."""
