@@ -42,7 +42,31 @@ def facts(**changes: Any) -> dict[str, Any]:
             {"dtype": "float32", "flops_per_second": 7.0e10, "batch": 128, "skipped": None},
             {"dtype": "bfloat16", "flops_per_second": None, "batch": None, "skipped": "no kernel"},
         ],
+        "all_reduce": [],
+        "cluster": None,
+        "together_error": None,
         "folders": FOLDERS,
         "missing_extras": {},
         **changes,
+    }  # fmt: skip
+
+
+def member(process: int, **changes: Any) -> dict[str, Any]:
+    """A process of a cluster, as `zoo.doctor.meeting` describes it."""
+    return {
+        "process": process,
+        "host": f"tux{process}",
+        "devices": [CPU],
+        "speed": facts()["speed"],
+        "versions": {"python": "3.11.9", **facts()["packages"]},
+        "clock": {"seconds": 0.001 * process, "uncertainty": 0.002},
+        **changes,
+    }
+
+
+def cluster(*members: dict[str, Any]) -> dict[str, Any]:
+    """Processes that Slurm started."""
+    return {
+        "found_by": "slurm", "coordinator": "tux0:61440", "size": len(members) or 2, "process": 0,
+        "processes": list(members),
     }  # fmt: skip

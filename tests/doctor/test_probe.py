@@ -4,10 +4,27 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from zoo.doctor import probe
+from zoo.backend.launch import Launch
+from zoo.doctor import all_reduce, probe
+from zoo.doctor.question import Question
+
+QUICK = Question(quick=True)
+
+
+def require_all_reduce(answer: dict[str, Any], devices: int, processes: int) -> None:
+    """Require that each size was added up and timed, or left out for being slow."""
+    rows = answer["all_reduce"]
+    assert answer.get("together_error") is None
+    assert [row["bytes"] for row in rows] == list(all_reduce.SIZES)
+    assert all((row["devices"], row["processes"]) == (devices, processes) for row in rows)
+    assert rows[0]["seconds"] > 0
+    for row in rows:
+        if row["skipped"] is None:
+            assert row["bytes_per_second"] == pytest.approx(row["bytes"] / row["seconds"])
 
 
 def executable(folder: Path, script: str) -> str:
@@ -32,19 +49,37 @@ def test_how_it_may_end(
 ) -> None:
     monkeypatch.setattr(sys, "executable", executable(tmp_path, script))
     monkeypatch.setattr(probe, "SECONDS", 1.0 if "sleep" in script else 60.0)
-    assert probe.probe("jax", quick=True) == {"error": error}
+    assert probe.probe("jax", QUICK) == {"error": error}
+
+
+@pytest.mark.parametrize(
+    "last_words, error",
+    [
+        ("RPC: RegisterTask", "the 2 processes did not all come within 300 s"),
+        ("connection closed", "the 2 processes lost each other"),
+    ],
+)
+def test_how_it_may_end_beside_others(
+    last_words: str, error: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """JAX's runtime aborts a process that misses another one."""
+    script = f"echo {last_words} >&2; kill -ABRT $$"
+    monkeypatch.setattr(sys, "executable", executable(tmp_path, script))
+    question = Question(quick=True, launch=Launch("127.0.0.1:9", 2, 1))
+    assert probe.probe("jax", question) == {"together_error": error}
 
 
 def test_a_backend_on_which_zoo_does_not_train() -> None:
-    assert "KERAS_BACKEND=torch" in probe.probe("torch", quick=True)["error"]
+    assert "KERAS_BACKEND=torch" in probe.probe("torch", QUICK)["error"]
 
 
 def test_jax() -> None:
     pytest.importorskip("jax", reason="pip install jax")
-    answer = probe.probe("jax", quick=True)
+    answer = probe.probe("jax", Question(quick=True, devices=2))
     assert answer["seconds"] > 0
     assert answer["speed"] == []
-    assert answer["devices"]
+    assert len(answer["devices"]) >= 2
+    require_all_reduce(answer, devices=2, processes=1)
     assert all(
         entry.keys() == {"name", "kind", "memory_total", "memory_free"}
         for entry in answer["devices"]

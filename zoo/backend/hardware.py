@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import platform
+from collections.abc import Mapping
+from pathlib import Path
 
 
 def gpus() -> list[str]:
@@ -31,3 +33,24 @@ def processor() -> str:
     except OSError:
         pass
     return platform.processor() or platform.machine()
+
+
+def count_nvidia(environ: Mapping[str, str], root: Path = Path("/")) -> int:
+    """Counts NVIDIA's GPUs that this process may see, without a backend.
+
+    Args:
+        environ: the environment variables; CUDA_VISIBLE_DEVICES limits the GPUs.
+        root: the folder that holds /proc, where the driver lists the GPUs.
+    """
+    folder = root / "proc/driver/nvidia/gpus"
+    there = len(list(folder.iterdir())) if folder.is_dir() else 0
+    wish = environ.get("CUDA_VISIBLE_DEVICES")
+    if wish is None:
+        return there
+    # CUDA stops at the first entry that names none, such as -1.
+    named = 0
+    for entry in wish.split(","):
+        if not entry.strip() or entry.strip().startswith("-"):
+            break
+        named += 1
+    return min(named, there)

@@ -2,40 +2,95 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from zoo.cli.app import app
-from zoo.cli.options import DebugOption, JsonOption, QuietOption
+from zoo.cli.options import (
+    CoordinatorOption,
+    DebugOption,
+    DistributedOption,
+    JsonOption,
+    NumProcessesOption,
+    ProcessIdOption,
+    QuietOption,
+)
 from zoo.cli.output import Output, columns
-from zoo.errors import EnvironmentFault
+from zoo.doctor.cluster_problems import flops_per_second
+from zoo.errors import EnvironmentFault, UsageError
 from zoo.text.sizes import size_text
 
 if TYPE_CHECKING:
-    from zoo.doctor import Report
+    from zoo.backend.launch import Launch
+    from zoo.doctor import Question, Report
 
 LABEL_WIDTH = 10
+MAX_PROCESSES = 32  # That the text lists.
 
 
 @app.command()
 def doctor(
     quick: Annotated[bool, typer.Option("--quick", help="Do not measure the speed.")] = False,
+    devices: Annotated[
+        str | None,
+        typer.Option(
+            "--devices",
+            metavar="N|all",
+            help="Also time an all-reduce over N devices of this machine, as `zoo train "
+            "--devices` would use them.",
+        ),
+    ] = None,
+    distributed: DistributedOption = None,
+    coordinator: CoordinatorOption = None,
+    num_processes: NumProcessesOption = None,
+    process_id: ProcessIdOption = None,
     quiet: QuietOption = False,
     as_json: JsonOption = False,
     debug: DebugOption = False,
 ) -> None:
-    """Show versions, devices, memory, speed and caches; what is missing, and what mends it."""
-    with Output(as_json, debug, quiet) as out:
-        from zoo.doctor import examine
+    """Show versions, devices, memory, speed and caches; what is missing, and what mends it.
 
-        with out.console().status("importing the backend" + ("" if quick else ", measuring")):
-            report = examine(quick)
-        out.result(report.as_json())
-        out.text("\n".join(_lines(report)))
+    Started in several processes, as a training over several hosts would be, it also shows what
+    each of them has, how far their clocks are apart, and how fast they exchange numbers.
+    """
+    with Output(as_json, debug, quiet) as out:
+        from zoo.backend.devices import parse
+        from zoo.backend.launch import launch
+        from zoo.doctor import Question, examine
+
+        found = launch(distributed, coordinator, num_processes, process_id, os.environ)
+        if found is not None and devices is not None:
+            raise UsageError(
+                "--devices: a doctor of several processes looks at all their devices. Leave "
+                "--devices out, or the options of several processes."
+            )
+        question = Question(quick, parse(devices), found)
+        with out.console().status(_status(question)):
+            report = examine(question)
+        if found is None or found.process == 0:
+            out.result(report.as_json())
+            out.text("\n".join(_lines(report)))
+        elif not report.ready:  # Process 0 may not have heard of it.
+            for problem in report.problems:
+                if problem.severity == "error":
+                    out.remark(f"{_of(found)}: {problem.message}; to mend it: {problem.fix}")
         if not report.ready:
             raise typer.Exit(EnvironmentFault.exit_code)
+
+
+def _of(launch: Launch) -> str:
+    return f"zoo doctor in process {launch.process} of {launch.processes}"
+
+
+def _status(question: Question) -> str:
+    text = "importing the backend" + ("" if question.quick else ", measuring")
+    launch = question.launch
+    if launch is None:
+        return text
+    return f"{text}; waiting for {launch.processes} processes at {launch.coordinator}"
 
 
 def _lines(report: Report) -> Iterator[str]:
@@ -52,6 +107,9 @@ def _lines(report: Report) -> Iterator[str]:
     ]
     yield from (_line(label, text) for label, text in rows)
     yield from _table("speed", list(map(_speed, facts["speed"])), (1,))
+    if facts["cluster"] is not None:
+        yield from _cluster(facts["cluster"])
+    yield from _table("together", list(map(_all_reduce, facts["all_reduce"])), (1, 2))
     yield from _table("folder", list(map(_folder, facts["folders"])), (2,))
     for problem in report.problems:
         yield _line(problem.severity, problem.message)
@@ -74,6 +132,8 @@ def _backend(backend: dict[str, Any]) -> str:
     text = f"{backend['name']}: {backend['reason']}"
     if backend["error"]:
         return f"{text}; {backend['error']}"
+    if backend["import_seconds"] is None:
+        return f"{text}; not imported"
     return f"{text}; imported in {backend['import_seconds']:.1f} s"
 
 
@@ -109,6 +169,45 @@ def _speed(row: dict[str, Any]) -> list[str]:
         return [row["dtype"], "", f"skipped: {row['skipped']}"]
     speed = f"{row['flops_per_second'] / 1e9:,.0f} GFLOP/s"
     return [row["dtype"], speed, f"3x3 convolution, forward and backward, batch {row['batch']}"]
+
+
+def _cluster(cluster: dict[str, Any]) -> Iterator[str]:
+    """Yield what several processes have: a line of them all, then one of each."""
+    processes = cluster["processes"]
+    hosts = len({process["host"] for process in processes})
+    if processes:
+        number = f"{cluster['size']:,} processes on {hosts:,} host{'s' if hosts > 1 else ''}"
+        where = f"found by {cluster['found_by']}; they meet at {cluster['coordinator']}"
+        yield _line("cluster", f"{number}, {where}")
+    yield from _table("process", list(map(_process, processes[:MAX_PROCESSES])), (0, 3))
+    if len(processes) > MAX_PROCESSES:
+        yield _line("", f"and {len(processes) - MAX_PROCESSES:,} more, which --json shows")
+
+
+def _process(process: dict[str, Any]) -> list[str]:
+    devices = process["devices"]
+    memory = devices[0]["memory_total"]
+    named = f"{len(devices)} x {devices[0]['kind']}: {devices[0]['name']}"
+    speed = flops_per_second(process["speed"])
+    clock = process["clock"]
+    text = "clock of reference" if not process["process"] else (
+        f"clock {1e3 * clock['seconds']:+.2f} ms, ± {1e3 * clock['uncertainty']:.2f}"
+    )  # fmt: skip
+    return [
+        str(process["process"]),
+        process["host"],
+        named + ("" if memory is None else f", {_size(memory)} each"),
+        "" if speed is None else f"{speed / 1e9:,.0f} GFLOP/s",
+        text,
+    ]
+
+
+def _all_reduce(row: dict[str, Any]) -> list[str]:
+    what = f"all-reduce of {_size(row['bytes'])} over {row['devices']:,} devices"
+    if row["skipped"]:
+        return [what, "", "", f"skipped: {row['skipped']}"]
+    speed = f"{_size(row['bytes_per_second'])}/s"
+    return [what, f"{1e3 * row['seconds']:.2f} ms", speed, ""]
 
 
 def _folder(folder: dict[str, Any]) -> list[str]:

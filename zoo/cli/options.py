@@ -47,6 +47,33 @@ NewOutOption = Annotated[
     typer.Option("--out", help="Folder in which the run folder is created.", show_default="runs"),
 ]
 RUNS = Path("runs")
+DistributedOption = Annotated[
+    str | None,
+    typer.Option(
+        "--distributed",
+        metavar="auto",
+        help="This process is one of several, which Slurm (srun), Open MPI (mpirun) or an indexed "
+        "Job of Kubernetes started: ask its environment variables. The next three options win "
+        "over these.",
+    ),
+]
+CoordinatorOption = Annotated[
+    str | None,
+    typer.Option(
+        "--coordinator",
+        metavar="HOST:PORT",
+        help="Where process 0 waits for the others: a name or address of its host that the others "
+        "reach, and a free port.",
+    ),
+]
+NumProcessesOption = Annotated[
+    int | None,
+    typer.Option("--num-processes", metavar="N", help="Number of processes, over all hosts."),
+]
+ProcessIdOption = Annotated[
+    int | None,
+    typer.Option("--process-id", metavar="I", help="Index of this process, from 0."),
+]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON document on stdout.")]
 DebugOption = Annotated[bool, typer.Option("--debug", help="Show the traceback of every error.")]
 QuietOption = Annotated[bool, typer.Option("-q", "--quiet", help="Print only results and errors.")]

@@ -12,7 +12,11 @@ from zoo.backend.choice import BACKENDS, choose
 from zoo.backend.installation import look
 from zoo.doctor import folders, gpus, host, packages
 from zoo.doctor.probe import probe
-from zoo.doctor.problems import Problem, find
+from zoo.doctor.problem import Problem
+from zoo.doctor.problems import find
+from zoo.doctor.question import Question
+
+_ALONE = Question()
 
 
 @dataclass(frozen=True)
@@ -38,11 +42,11 @@ class Report:
         return {"ready": self.ready, **self.facts, "problems": problems}
 
 
-def examine(quick: bool = False, runs: Path = Path("runs")) -> Report:
-    """Examine this machine and this installation.
+def examine(question: Question = _ALONE, runs: Path = Path("runs")) -> Report:
+    """Examine this machine and this installation, and what it would train with.
 
     Args:
-        quick: measure no speed.
+        question: what to look at.
         runs: where run folders would go.
     """
     installation = look()
@@ -55,8 +59,10 @@ def examine(quick: bool = False, runs: Path = Path("runs")) -> Report:
         found["error"] = "zoo does not train on it"
     elif not installed[choice.backend]:
         found["error"] = "not installed"
+    elif question.launch is not None and choice.backend != "jax":
+        found["together_error"] = "several processes train together on JAX alone"
     else:
-        found = probe(choice.backend, quick)
+        found = probe(choice.backend, question)
     facts = {
         "python": {
             "version": platform.python_version(),
@@ -83,9 +89,26 @@ def examine(quick: bool = False, runs: Path = Path("runs")) -> Report:
         },
         "devices": found.get("devices", []),
         "speed": found.get("speed", []),
+        "all_reduce": found.get("all_reduce", []),
+        "cluster": _cluster(question, found.get("processes", [])),
+        "together_error": found.get("together_error"),
         "folders": folders.describe(runs),
         "missing_extras": {
             name: list(lacking) for name, lacking in packages.missing_extras().items()
         },
     }
     return Report(facts, find(facts))
+
+
+def _cluster(question: Question, processes: list[dict[str, Any]]) -> dict[str, Any] | None:
+    """Describe the processes that the launcher started; None for one alone."""
+    launch = question.launch
+    if launch is None:
+        return None
+    return {
+        "found_by": launch.found_by,
+        "coordinator": launch.coordinator,
+        "size": launch.processes,
+        "process": launch.process,
+        "processes": processes,
+    }

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import importlib.metadata
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
@@ -12,6 +14,8 @@ from zoo.backend.installation import installed_version
 REQUIRED = ("keras", "numpy", "pydantic", "pyyaml", "pillow", "scikit-learn", "rich", "typer")
 # What else is worth a line, in this order.
 OTHERS = ("tensorflow", "jax", "jaxlib", "tensorflow-datasets", "keras-tuner")
+
+_PLUGIN = re.compile(r"jax-(cuda|rocm)\d+-(plugin|pjrt)|libtpu", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -45,6 +49,13 @@ def versions(version: Callable[[str], str | None] = installed_version) -> dict[s
     """Return {package: version, None if it is not installed}, of zoo and of what it uses."""
     named = {name: version(name) for name in (*REQUIRED, *OTHERS)}
     return {"zoo": zoo.__version__, **named}
+
+
+def plugin_versions() -> dict[str, str]:
+    """Return {package: version} of JAX's installed plugins for accelerators."""
+    names = (str(found.metadata["Name"] or "") for found in importlib.metadata.distributions())
+    plugins = sorted({name.lower() for name in names if _PLUGIN.fullmatch(name)})
+    return {name: importlib.metadata.version(name) for name in plugins}
 
 
 def missing_extras(

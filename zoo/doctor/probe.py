@@ -1,9 +1,10 @@
 """Imports the backend and asks it for its devices and speed, in a process of its own.
 
-    python -m zoo.doctor.probe [--quick]
+    python -m zoo.doctor.probe QUESTION
 
-A backend may crash or hang while it is imported; the doctor must not. The answer is a JSON document
-in the last line on stdout. Importing this module is light.
+A backend may crash or hang while it is imported; the doctor must not. QUESTION is what
+`zoo.doctor.question.Question.as_text` writes. The answer is a JSON document in the last line on
+stdout. Importing this module is light.
 """
 
 from __future__ import annotations
@@ -19,8 +20,11 @@ from pathlib import Path
 from typing import Any
 
 from zoo import backend
+from zoo.backend import devices
 from zoo.backend.hardware import processor
-from zoo.errors import EnvironmentFault
+from zoo.doctor import all_reduce, meeting
+from zoo.doctor.question import Question
+from zoo.errors import EnvironmentFault, ZooError
 from zoo.files.json_files import dumps
 
 SECONDS = 300.0  # After that the process counts as hung.
@@ -36,33 +40,47 @@ MAX_ERROR = 200  # Characters.
 Step = Callable[[Any, Any, Any], tuple[Any, Any, Any]]
 
 
-def probe(name: str, quick: bool) -> dict[str, Any]:
+def probe(name: str, question: Question) -> dict[str, Any]:
     """Run this module in a process of its own.
 
     Args:
         name: the Keras backend.
-        quick: measure nothing.
+        question: what to look at.
 
     Returns:
-        {seconds, devices, speed} as `answer` returns it, or {error} with the reason, for people.
+        What `answer` returns, or {error} with the reason, for people.
     """
-    command = [sys.executable, "-m", "zoo.doctor.probe", *(["--quick"] if quick else [])]
+    command = [sys.executable, "-m", "zoo.doctor.probe", question.as_text()]
     path = os.pathsep.join(
         filter(None, (str(Path(__file__).resolve().parents[2]), os.environ.get("PYTHONPATH", "")))
     )
     environment = {**os.environ, "KERAS_BACKEND": name, "PYTHONPATH": path}
+    seconds = SECONDS if question.launch is None else SECONDS + 2 * meeting.MEETING_SECONDS
     try:
         done = subprocess.run(
-            command, env=environment, capture_output=True, text=True, timeout=SECONDS
+            command, env=environment, capture_output=True, text=True, timeout=seconds
         )
     except subprocess.TimeoutExpired:
-        return {"error": f"{name} did not answer in {SECONDS:.0f} s"}
+        return {"error": f"{name} did not answer in {seconds:.0f} s"}
     lines = done.stdout.splitlines()
     try:
         answered = json.loads(lines[-1])
     except (IndexError, ValueError):
-        return {"error": f"{name} crashed: {_ending(done)}"}
+        return _lost(question, done) or {"error": f"{name} crashed: {_ending(done)}"}
     return answered if isinstance(answered, dict) else {"error": f"{name} answered nonsense"}
+
+
+def _lost(question: Question, done: subprocess.CompletedProcess[str]) -> dict[str, Any] | None:
+    """The answer where JAX's distributed runtime ended the process, with a message in C++."""
+    launch = question.launch
+    if launch is None or done.returncode != -signal.SIGABRT:
+        return None
+    absent = "RegisterTask" in done.stderr
+    what = "did not all come" if absent else "lost each other"
+    return {
+        "together_error": f"the {launch.processes} processes {what}"
+        + (f" within {meeting.MEETING_SECONDS} s" if absent else "")
+    }
 
 
 def _ending(done: subprocess.CompletedProcess[str]) -> str:
@@ -73,30 +91,60 @@ def _ending(done: subprocess.CompletedProcess[str]) -> str:
     return _short(lines[-1]) if lines else f"exit code {done.returncode}"
 
 
-def answer(quick: bool) -> dict[str, Any]:
+def answer(question: Question) -> dict[str, Any]:
     """Import Keras on $KERAS_BACKEND, list the devices, and measure.
 
     Args:
-        quick: measure nothing.
+        question: what to look at.
 
     Returns:
         seconds: of the import;
-        devices: {name, kind, memory_total, memory_free} of each, bytes or None;
-        speed: what `measure` returns for each dtype; empty if quick.
+        devices: {name, kind, memory_total, memory_free} of each of this process, bytes or None;
+        speed: what `measure` returns for each dtype; empty if quick;
+        all_reduce: what `measure_all_reduce` returns, if several devices were asked for;
+        processes: what `meeting.exchange` returns, if there are several;
+        together_error: why the devices or processes cannot train together.
         {error: ...} alone if the backend cannot be used.
     """
+    launch = question.launch
+    if launch is not None and launch.process:
+        reason = meeting.wait_for_first(launch)
+        if reason is not None:
+            return {"together_error": reason}
     start = time.perf_counter()
     try:
-        backend.prepare()
-        devices = backend_devices()
+        backend.prepare(devices=question.devices)
+        if launch is not None:
+            reason = meeting.join(launch)
+            if reason is not None:
+                return {"together_error": reason}
+        listed = backend_devices()
     except EnvironmentFault as fault:
         return {"error": fault.message}
     except Exception as error:  # Whatever a broken installation raises.
         text = _short(f"{type(error).__name__}: {error}")
         return {"error": f"the backend {os.environ['KERAS_BACKEND']} cannot be used: {text}"}
     seconds = time.perf_counter() - start
-    speed = [] if quick else [measure(dtype) for dtype in DTYPES]
-    return {"seconds": seconds, "devices": devices, "speed": speed}
+    speed = [] if question.quick else [measure(dtype) for dtype in DTYPES]
+    facts = {"seconds": seconds, "devices": listed, "speed": speed}
+    return {**facts, **_together(question, listed, speed)}
+
+
+def _together(question: Question, listed: list[Any], speed: list[Any]) -> dict[str, Any]:
+    """What several devices or processes do together."""
+    found: dict[str, Any] = {}
+    launch = question.launch
+    try:
+        if launch is not None:
+            own = meeting.describe(launch, listed, speed)
+            found["processes"] = meeting.exchange(meeting.KeyValueStore(), launch, own)
+        devices.set_up(question.devices if launch is None else "all")
+        found["all_reduce"] = all_reduce.measure_all_reduce(launch.processes if launch else 1)
+    except ZooError as fault:
+        found["together_error"] = fault.message
+    except Exception as error:  # Of the runtime, the network or the driver.
+        found["together_error"] = _short(f"{type(error).__name__}: {error}")
+    return found
 
 
 def backend_devices() -> list[dict[str, Any]]:
@@ -106,11 +154,12 @@ def backend_devices() -> list[dict[str, Any]]:
     if keras.backend.backend() == "jax":
         import jax
 
-        return [_jax_device(device) for device in jax.devices()]
-    if not backend.on_gpu():
-        return [_device(processor(), "cpu")]
+        return [_jax_device(device) for device in jax.local_devices()]
     import tensorflow as tf
 
+    if not backend.on_gpu():
+        count = len(tf.config.list_logical_devices("CPU"))
+        return [_device(processor(), "cpu")] * count
     details = map(tf.config.experimental.get_device_details, tf.config.list_physical_devices("GPU"))
     return [_device(detail.get("device_name", "GPU"), "gpu") for detail in details]
 
@@ -228,4 +277,4 @@ def _short(text: str) -> str:
 
 
 if __name__ == "__main__":
-    print("\n" + dumps(answer("--quick" in sys.argv[1:])))
+    print("\n" + dumps(answer(Question.from_text(sys.argv[1]))))

@@ -7,13 +7,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass
-from typing import Any, Literal
+from typing import Any
 
 from zoo.backend.choice import BACKENDS, VARIABLE
 from zoo.backend.installation import OLDEST_DRIVER
+from zoo.doctor import cluster_problems
 from zoo.doctor.host import usable_memory
 from zoo.doctor.packages import EXTRAS, install, missing_required
+from zoo.doctor.problem import Problem
 from zoo.text.sizes import size_text
 
 Facts = Mapping[str, Any]
@@ -23,29 +24,9 @@ MIN_DISK = 2**30
 GPU_EXTRAS = {"tensorflow": "gpu", "jax": "gpu-jax"}
 
 
-@dataclass(frozen=True)
-class Problem:
-    """Something that is wrong.
-
-    Args:
-        severity: `error` if no training can start, `warning` if it starts but is slow or may fail,
-            `info` for a feature that is not installed.
-        message: what is wrong.
-        fix: a command or an action that mends it.
-    """
-
-    severity: Literal["error", "warning", "info"]
-    message: str
-    fix: str
-
-    def as_json(self) -> dict[str, str]:
-        """Return the entry of `problems` under `--json`."""
-        return asdict(self)
-
-
 def find(facts: Facts) -> list[Problem]:
     """Return all problems, the worst first."""
-    judges = (_packages, _backend, _accelerator, _folders, _memory, _extras)
+    judges = (_packages, _backend, _accelerator, _folders, _memory, _extras, cluster_problems.judge)
     problems = [problem for judge in judges for problem in judge(facts)]
     order = ("error", "warning", "info")
     return sorted(problems, key=lambda problem: order.index(problem.severity))
