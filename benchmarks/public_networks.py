@@ -156,7 +156,9 @@ def _normed_relu(x: Any) -> Any:
     return layers.Activation("relu")(layers.BatchNormalization(momentum=0.9)(x))
 
 
-def _decayed_conv(x: Any, filters: int, size: int = 3, strides: int = 1) -> Any:
+def _decayed_conv(
+    x: Any, filters: int, size: int = 3, strides: int = 1, initial: str = "he_normal"
+) -> Any:
     """A convolution without a bias, with a weight decay of 1e-4: half of it is the penalty."""
     return layers.Conv2D(
         filters,
@@ -164,46 +166,70 @@ def _decayed_conv(x: Any, filters: int, size: int = 3, strides: int = 1) -> Any:
         strides=strides,
         padding="same",
         use_bias=False,
-        kernel_initializer="he_normal",
+        kernel_initializer=initial,
+        kernel_regularizer=regularizers.L2(0.5e-4),
+    )(x)
+
+
+def _decayed_logits(x: Any, classes: int) -> Any:
+    """A head as recipes begin it, with a weight decay of 1e-4."""
+    return layers.Dense(
+        classes,
+        kernel_initializer=keras.initializers.RandomNormal(stddev=0.01),
         kernel_regularizer=regularizers.L2(0.5e-4),
     )(x)
 
 
 def densenet(shape: Shape, classes: int) -> keras.Model:
-    """DenseNet of 40 layers, growth rate 12, as in T. de Boissiere's DenseNet for Keras (2016)."""
+    """DenseNet of 40 layers, growth rate 12, as in T. de Boissiere's DenseNet for Keras (2016).
+
+    Kernels begin as the recipe's do.
+    """
     inputs = keras.Input(shape)
-    x = _decayed_conv(inputs, 16)
+    x = _decayed_conv(inputs, 16, initial="lecun_normal")
     for block in range(3):
         for _ in range(12):
             x = layers.concatenate([x, _decayed_conv(_normed_relu(x), 12)])
         if block < 2:
             x = layers.AveragePooling2D(2)(_decayed_conv(_normed_relu(x), x.shape[-1], 1))
     x = layers.GlobalAveragePooling2D()(_normed_relu(x))
-    decay = regularizers.L2(0.5e-4)
-    return keras.Model(inputs, layers.Dense(classes, kernel_regularizer=decay)(x))
+    return keras.Model(inputs, _decayed_logits(x, classes))
 
 
 def se_resnet20(shape: Shape, classes: int) -> keras.Model:
-    """SE-ResNet-20 of moskomule's senet.pytorch (2017)."""
-    decay = regularizers.L2(0.5e-4)
+    """SE-ResNet-20 of moskomule's senet.pytorch (2017).
 
-    def gate(x: Any, units: int, activation: str) -> Any:
-        return layers.Dense(units, activation, use_bias=False, kernel_regularizer=decay)(x)
+    Kernels begin as the recipe's do: he_normal before a ReLU, else lecun_normal.
+    """
+
+    def gate(x: Any, units: int, activation: str, initial: str) -> Any:
+        return layers.Dense(
+            units,
+            activation,
+            use_bias=False,
+            kernel_initializer=initial,
+            kernel_regularizer=regularizers.L2(0.5e-4),
+        )(x)
+
+    def linear_conv(x: Any, filters: int, size: int, strides: int) -> Any:
+        x = _decayed_conv(x, filters, size, strides, initial="lecun_normal")
+        return layers.BatchNormalization(momentum=0.9)(x)
 
     inputs = keras.Input(shape)
     x = _normed_relu(_decayed_conv(inputs, 16))
     for filters in (16, 32, 64):
         for block in range(3):
             strides = 2 if filters > 16 and block == 0 else 1
-            y = _decayed_conv(_normed_relu(_decayed_conv(x, filters, strides=strides)), filters)
-            y = layers.BatchNormalization(momentum=0.9)(y)
+            y = _normed_relu(_decayed_conv(x, filters, strides=strides))
+            y = linear_conv(y, filters, 3, 1)
             means = layers.GlobalAveragePooling2D(keepdims=True)(y)
-            gates = gate(gate(means, filters // 16, "relu"), filters, "sigmoid")
+            squeezed = gate(means, filters // 16, "relu", "he_normal")
+            gates = gate(squeezed, filters, "sigmoid", "lecun_normal")
             if strides > 1:
-                x = layers.BatchNormalization(momentum=0.9)(_decayed_conv(x, filters, 1, strides))
+                x = linear_conv(x, filters, 1, strides)
             x = layers.Activation("relu")(layers.add([x, layers.multiply([y, gates])]))
     x = layers.GlobalAveragePooling2D()(x)
-    return keras.Model(inputs, layers.Dense(classes, kernel_regularizer=decay)(x))
+    return keras.Model(inputs, _decayed_logits(x, classes))
 
 
 def channel_means(images: np.ndarray) -> keras.Layer:
