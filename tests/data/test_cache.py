@@ -17,13 +17,15 @@ from tests.data.conftest import make_recipe, whole
 from tests.disks import file_size_limit
 from zoo.data import build_lock
 from zoo.data import cache as cache_module
-from zoo.data import file_source as source
+from zoo.data.file_entry import Builder
 from zoo.data.load import load
 from zoo.errors import EnvironmentFault, StorageFault
 from zoo.files import storage
 
 
-@pytest.mark.parametrize("name", ["train.npy", "manifest.json", "statistics.npz"])
+@pytest.mark.parametrize(
+    "name", ["train.npy", "manifest.json", "statistics.npz", "train.files.npy", "test.paths.npy"]
+)
 def test_a_broken_cache_is_built_again(pets: Path, cache: Path, name: str) -> None:
     recipe = make_recipe({"folder": str(pets)}, loading="resident")
     pixels = whole(load(recipe).train)
@@ -43,15 +45,15 @@ def test_two_builders_at_once(pets: Path, cache: Path, monkeypatch: pytest.Monke
 
     monkeypatch.setattr(fcntl, "flock", no_locks)
     recipe = make_recipe({"folder": str(pets)}, loading="resident")
-    fill = source._fill
+    fill = Builder.fill
     inner = []
 
     def slow(*arguments: object, **options: object) -> object:
-        monkeypatch.setattr(source, "_fill", fill)
+        monkeypatch.setattr(Builder, "fill", fill)
         inner.append(load(recipe))  # the other builder is done first
         return fill(*arguments, **options)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(source, "_fill", slow)
+    monkeypatch.setattr(Builder, "fill", slow)
     outer = load(recipe)
     assert (whole(outer.train) == whole(inner[0].train)).all()
     assert len(list(cache.iterdir())) == 1
@@ -63,7 +65,7 @@ def test_one_of_several_at_once_builds(
     """Locks are of open files, so threads stand for processes here."""
     monkeypatch.setattr(build_lock, "POLL_SECONDS", 0.01)
     recipe = make_recipe({"folder": str(pets)}, loading="resident")
-    fill = source._fill
+    fill = Builder.fill
     builds, waited = [], threading.Event()
 
     def counted(*arguments: object, **options: object) -> object:
@@ -75,7 +77,7 @@ def test_one_of_several_at_once_builds(
         if what == build_lock.WAITING:
             waited.set()
 
-    monkeypatch.setattr(source, "_fill", counted)
+    monkeypatch.setattr(Builder, "fill", counted)
     with ThreadPoolExecutor(3) as threads:
         loaded = list(threads.map(lambda _: load(recipe, progress=progress), range(3)))
     assert len(builds) == 1
@@ -124,7 +126,7 @@ def test_a_cache_that_cannot_be_made(pets: Path, tmp_path: Path) -> None:
     "damage",
     [
         lambda text: text.replace('"fingerprint": "', '"fingerprint": "0'),
-        lambda text: text.replace('"labels": [0', '"labels": ["x"'),
+        lambda text: text.replace('"count": ', '"number": '),
         lambda text: text.replace('"splits"', '"parts"'),
         lambda text: "[" * 100_000,
         lambda text: "[]",

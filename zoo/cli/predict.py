@@ -194,7 +194,7 @@ def _add_images_below(found: FoundImages, folder: Path, follow_links: bool) -> N
     from zoo.data.folders.tree import Tree
 
     tree = Tree(folder, follow_links, word="--follow-links")
-    found.files += [folder / path for path, _, _ in Walker(tree).images(folder)]
+    found.files += [folder / path for path in Walker(tree).images(folder).paths]
     found.problems += tree.unreachable
     found.problems += [
         replace(link, message=f"{link.message}, out of the folder; --follow-links reads it")

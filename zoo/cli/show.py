@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -10,7 +11,8 @@ from zoo.cli.app import app
 from zoo.cli.options import DebugOption, JsonOption, RecipeArgument, SetOption
 from zoo.cli.output import Output, columns
 from zoo.errors import Problem, ZooError
-from zoo.text.counted import amount
+from zoo.text.counted import amount, counted
+from zoo.text.printable import quoted
 
 if TYPE_CHECKING:
     from zoo.artifact.warm_start import WarmStart
@@ -25,6 +27,15 @@ def show(
     yaml: Annotated[
         bool, typer.Option("--yaml", help="Print the recipe with every default written out.")
     ] = False,
+    write_manifest: Annotated[
+        Path | None,
+        typer.Option(
+            "--write-manifest",
+            metavar="FILE",
+            help="Verify the recipe's images, and write their names, sizes and hashes to FILE. "
+            "Other hosts name it in data.source.folder.manifest (or csv) and verify nothing.",
+        ),
+    ] = None,
     as_json: JsonOption = False,
     debug: DebugOption = False,
 ) -> None:
@@ -36,6 +47,9 @@ def show(
 
         loaded = recipes.load(recipe, overrides or (), out.warn, out.remark)
         out.locate = recipes.locator(recipe, overrides or ())
+        if write_manifest is not None:
+            _write_manifest(loaded, write_manifest, out)
+            return
         if yaml:
             out.result({"recipe": loaded.model_dump(mode="json")})
             out.text(recipes.dump(loaded).rstrip())
@@ -48,6 +62,29 @@ def show(
         warm = _warm_start(loaded, planned, out)
         out.result(_plan_json(loaded, planned, warm))
         out.text(_layer_table(loaded, planned, warm))
+
+
+def _write_manifest(recipe: Recipe, file: Path, out: Output) -> None:
+    """Verifies the images of a recipe and writes their manifest."""
+    from zoo.data.write_manifest import write_manifest
+    from zoo.progress import progress_bar
+
+    with progress_bar(out.console()) as progress:
+        written = write_manifest(recipe, file, progress=progress)
+    out.result(
+        {
+            "manifest": str(written.file),
+            "files": written.files,
+            "unusable": written.unusable,
+            "fingerprint": written.fingerprint,
+        }
+    )
+    unusable = f", {written.unusable:,} of which cannot be used" if written.unusable else ""
+    out.text(
+        f"{written.file}: {counted(written.files, 'file')}{unusable}\nfingerprint "
+        f"{written.fingerprint}\nuse it with --set data.source.{recipe.data.source.word}.manifest="
+        f"{quoted(written.file)}"
+    )
 
 
 def _warn_of_missing_weights(recipe: Recipe, out: Output) -> None:

@@ -27,6 +27,7 @@ from zipfile import BadZipFile
 import numpy as np
 import PIL
 
+from zoo.data import stored_files
 from zoo.data.build_lock import BUILDING, building
 from zoo.data.content.pixel_statistics import PixelStatistics
 from zoo.data.decoding import heif
@@ -39,6 +40,7 @@ from zoo.text.sizes import size_text
 FORMAT = 4  # Version of an entry's files and of how images are decoded.
 MANIFEST = "manifest.json"
 STATISTICS = "statistics.npz"
+UNFINISHED = "unfinished"
 ABANDONED_SECONDS = 24 * 3600
 SPARE_BYTES = 64 * 2**20  # Free space that an entry leaves on the disk.
 
@@ -67,8 +69,11 @@ class Entry:
 
     def labels(self, split: str) -> np.ndarray:
         """Returns the labels of a split: int32 (n,), or of multi-label data uint8 (n, classes)."""
-        labels = self.manifest["splits"][split]["labels"]
+        stored = self.manifest["splits"][split]
         classes = self.manifest.get("classes")
+        if "labels" not in stored:
+            return stored_files.read(self.folder, split, stored).labels(classes)
+        labels = stored["labels"]
         if classes is None:
             return np.asarray(labels, np.int32)
         table = np.zeros((len(labels), classes), np.uint8)
@@ -120,12 +125,17 @@ def _require_readable(entry: Entry) -> None:
         ValueError: an array cannot be read, or has not one image per label.
     """
     for name in entry.manifest["sizes"]:
-        split = name.removesuffix(".npy")
-        if split != name and len(np.load(entry.folder / name, mmap_mode="r")) != len(
-            entry.manifest["splits"][split]["labels"]
-        ):
-            raise ValueError(f"{name}: another number of images than of labels")
+        split, _, rest = name.partition(".")
+        if rest.endswith("npy"):
+            rows = len(np.load(entry.folder / name, mmap_mode="r"))
+            if f".{rest}" != stored_files.PATHS and rows != _count(entry.manifest["splits"][split]):
+                raise ValueError(f"{name}: another number of images than of labels")
     _ = entry.statistics
+
+
+def _count(stored: Mapping[str, Any]) -> int:
+    """The number of images of a split, as the manifest has it."""
+    return len(stored["labels"]) if "labels" in stored else int(stored["count"])
 
 
 def obtain(
@@ -134,18 +144,17 @@ def obtain(
     fill: Callable[[Path], dict[str, Any]],
     needed: int,
     progress: Progress = no_progress,
-    *,
-    resumable: bool = False,
 ) -> Entry:
     """Returns the entry of a key, built if it is not there: by one process of the host.
 
     Args:
         cache: folder of the cache.
         key: key of the entry.
-        fill: writes files into a folder and returns the manifest.
+        fill: writes files into a folder and returns the manifest. If it leaves a file named
+            `UNFINISHED` there when it is interrupted or killed, the folder is kept, and the next
+            `fill` finds it; it removes that file when it is done.
         needed: bytes of pixels that it will write.
         progress: told while another process builds the entry.
-        resumable: whether `fill` goes on with what a killed build left in the folder.
 
     Raises:
         StorageFault: the cache cannot be written, or the disk lacks the space.
@@ -158,24 +167,23 @@ def obtain(
         _remove_abandoned(cache, key)
         with building(cache, key, lambda: find(cache, key) is not None, progress) as folder:
             if folder is not None:
-                if not resumable:
+                if not (folder / UNFINISHED).exists():
                     _empty(folder)
-                check_space(cache, needed)
-                return _build(folder, cache, key, fill, keep=resumable)
+                    check_space(cache, needed)
+                return _build(folder, cache, key, fill)
     except OSError as error:
         raise _unwritable(cache, error, needed) from None
-    return find(cache, key) or obtain(cache, key, fill, needed, progress, resumable=resumable)
+    return find(cache, key) or obtain(cache, key, fill, needed, progress)
 
 
-def _build(
-    folder: Path, cache: Path, key: str, fill: Callable[[Path], dict[str, Any]], *, keep: bool
-) -> Entry:
-    """Fills a folder and renames it; one that is interrupted is removed unless it is to be kept."""
+def _build(folder: Path, cache: Path, key: str, fill: Callable[[Path], dict[str, Any]]) -> Entry:
+    """Fills a folder and renames it; removes it after an error, unless it can be resumed."""
     keeps = False
     try:
         manifest = fill(folder)
         sizes = {path.name: path.stat().st_size for path in folder.iterdir()}
-        manifest = {**manifest, "format": FORMAT, "sizes": sizes}
+        # As it is read back: JSON makes text of the labels that are keys, and sorts them otherwise.
+        manifest = json.loads(json.dumps({**manifest, "format": FORMAT, "sizes": sizes}))
         manifest["digest"] = _digest(manifest)
         with open(folder / MANIFEST, "w", encoding="ascii") as file:
             json.dump(manifest, file)
@@ -183,7 +191,7 @@ def _build(
             os.fsync(file.fileno())
         return _publish(folder, cache, key, manifest)
     except (KeyboardInterrupt, SystemExit):
-        keeps = keep
+        keeps = (folder / UNFINISHED).exists()
         raise
     finally:
         if not keeps:

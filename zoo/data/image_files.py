@@ -5,13 +5,16 @@ Light.
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Collection, Container, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-from zoo.data.content.copies import notes_on_copies, notes_on_sizes
+from zoo.data.content.copies import may_be_altered, notes_on_copies, notes_on_sizes
 from zoo.data.division.divide import divide, divide_sets
+from zoo.data.file_list import FileList
+from zoo.data.folders.manifest import Manifest
 from zoo.data.folders.tree import in_words
 from zoo.data.names import differ_in_case
 from zoo.data.stores import FileStore, ImageStore
@@ -20,31 +23,7 @@ DEFAULT_SHARE = 0.1
 POOL = "pool"  # Of train and validation in cross-validation, as the cache holds them.
 
 
-@dataclass(frozen=True, slots=True)
-class ImageFile:
-    """One image file.
-
-    Args:
-        path: relative to the root, with forward slashes.
-        labels: indices of its classes, rising; exactly one unless the data are multi-label.
-        size: in bytes.
-        mtime_ns: time of its last change in nanoseconds.
-        group: name of the group that it belongs to; None where images have none.
-    """
-
-    path: str
-    labels: tuple[int, ...]
-    size: int
-    mtime_ns: int
-    group: str | None = None
-
-    @property
-    def label(self) -> int:
-        """Index of its class, where it has one label."""
-        return self.labels[0]
-
-
-Files = tuple[ImageFile, ...]
+Files = FileList
 
 
 class Shards(ImageStore, Protocol):
@@ -72,6 +51,7 @@ class Layout:
         multi_label: whether an image has any number of classes, none too.
         pool: in cross-validation, the files of train and validation, the same for every fold.
         shards: where the images are, if they lie in shards; None: each is a file below `root`.
+        manifest: which named the files; None where they were looked for.
     """
 
     root: Path
@@ -83,6 +63,7 @@ class Layout:
     multi_label: bool = False
     pool: Files | None = None
     shards: Shards | None = None
+    manifest: Manifest | None = None
 
     @property
     def store(self) -> ImageStore:
@@ -144,7 +125,7 @@ def advice_on_empty(split: str, *, grouped: bool) -> str:
 
 
 def split_off(
-    splits: dict[str, tuple[ImageFile, ...]],
+    splits: dict[str, Files],
     shares: Mapping[str, float],
     seed: int,
     names: tuple[str, ...],
@@ -163,25 +144,26 @@ def split_off(
     Returns:
         Notes on classes that are too small to give an image to a split.
     """
+    train = splits["train"]
     if multi_label:
-        train = splits["train"]
-        sets = divide_sets([file.labels for file in train], shares, seed)
-        splits |= {name: tuple(train[i] for i in places) for name, places in sets.items()}
+        sets = divide_sets(list(train.labels()), shares, seed)
+        splits |= {name: train.take(places) for name, places in sets.items()}
         return _too_small({name: splits[name] for name in sets}, names)
-    by_class: dict[str, list[ImageFile]] = {name: [] for name in names}
-    for file in splits["train"]:
-        by_class[names[file.label]].append(file)
+    by_class = {name: array("q") for name in names}
+    for position, labels in enumerate(train.labels()):
+        by_class[names[labels[0]]].append(position)
     divided = divide({name: len(files) for name, files in by_class.items()}, shares, seed)
     for split, positions in divided.items():
-        splits[split] = tuple(by_class[name][i] for name in names for i in positions[name])
+        places = array("q", (by_class[name][i] for name in names for i in positions[name]))
+        splits[split] = train.take(places)
     return _too_small({split: splits[split] for split in divided}, names)
 
 
-def _too_small(splits: Mapping[str, Sequence[ImageFile]], names: tuple[str, ...]) -> list[str]:
+def _too_small(splits: Mapping[str, Files], names: tuple[str, ...]) -> list[str]:
     """Notes classes that are too small to give an image to a split."""
     notes = []
     for split, files in splits.items():
-        present = {label for file in files for label in file.labels}
+        present = files.label_counts()
         too_small = [name for label, name in enumerate(names) if label not in present]
         if too_small:
             notes.append(
@@ -192,7 +174,7 @@ def _too_small(splits: Mapping[str, Sequence[ImageFile]], names: tuple[str, ...]
 
 
 def notes_on(
-    splits: Mapping[str, Sequence[ImageFile]], drawn: Collection[str], names: tuple[str, ...]
+    splits: Mapping[str, Files], drawn: Collection[str], names: tuple[str, ...]
 ) -> list[str]:
     """Notes what may be a slip in the names of classes, or in the sizes and images of splits.
 
@@ -207,12 +189,13 @@ def notes_on(
         notes.append(f"classes whose names differ in case alone, which may be a slip: {alike}")
     if "validation" not in drawn:
         notes += notes_on_sizes({name: len(files) for name, files in splits.items()})
-    for name in drawn:
-        notes += notes_on_copies(name, *([f.path for f in splits[s]] for s in (name, "train")))
+    if drawn and any(may_be_altered(files.paths) for files in splits.values()):
+        for name in drawn:
+            notes += notes_on_copies(name, splits[name].paths, splits["train"].paths)
     for split, files in splits.items():
         if split in drawn:
             continue
-        present = {label for file in files for label in file.labels}
+        present = files.label_counts()
         missing = [name for label, name in enumerate(names) if label not in present]
         if missing:
             notes.append(f"no image in {split} of: {in_words(missing)}")

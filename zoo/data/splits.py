@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cache, cached_property
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -17,6 +17,7 @@ from zoo.data.content.image_ranges import ImageRanges
 from zoo.data.content.pixel_statistics import PixelStatistics
 from zoo.data.decoding.images import ImageSpec, as_png, decode
 from zoo.data.files import BadImage
+from zoo.data.folders.manifest import Trusted
 from zoo.data.stores import FileStore, ImageStore
 from zoo.data.threads import THREADS
 from zoo.data.window_order import WindowOrder
@@ -97,6 +98,7 @@ class FileSplit:
         streamed: always True.
         order: how a training pass is drawn; None: any permutation.
         store: where the files are, if they lie in shards.
+        trusted: the hashes that the files must have, where a manifest says them; else None.
     """
 
     root: Path
@@ -107,6 +109,7 @@ class FileSplit:
     streamed: bool = True
     order: WindowOrder | None = None
     store: ImageStore | None = None
+    trusted: Trusted | None = None
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -115,23 +118,27 @@ class FileSplit:
         """Decodes the images of int indices (k,), in their order.
 
         Raises:
-            DataError: a file has been removed or broken since it was verified.
+            DataError: a file has been removed or broken since it was verified, or is not the one
+                that its manifest names.
         """
         indices = np.asarray(indices, dtype=np.int64)
         images = np.empty((len(indices), *self.spec.shape), np.uint8)
 
         def decode_rows(rows: range) -> None:
             for row in rows:
-                images[row] = self._decode(self.files[indices[row]])
+                images[row] = self._decode(int(indices[row]))
 
         shares = [range(i, len(images), THREADS) for i in range(THREADS)]
         for _ in _decode_pool().map(decode_rows, shares):
             pass
         return images
 
-    def _decode(self, file: str) -> np.ndarray:
+    def _decode(self, index: int) -> np.ndarray:
+        file = self.files[index]
         try:
             content = file_content(self, file, self.spec.max_megapixels)
+            if self.trusted is not None:
+                self.trusted.require(index, self.root / file, content)
             return decode(content, self.spec).pixels
         except BadImage as error:
             raise DataError(
@@ -237,6 +244,8 @@ class Splits:
         value_range: the range that `data.value_range` gave, or `auto` measured; None for none.
         multi_label: whether an image has any number of classes, none too; the labels of the splits
             then are uint8 (n, classes), 1 for the classes of the image, else int32 (n,).
+        manifest: what is known of the manifest whose names and hashes were trusted; None where the
+            images were verified.
     """
 
     train: Split
@@ -248,6 +257,7 @@ class Splits:
     notes: tuple[str, ...] = ()
     value_range: tuple[float, float] | None = None
     multi_label: bool = False
+    manifest: Mapping[str, Any] | None = None
 
 
 def pixel_statistics(split: Split) -> PixelStatistics:
@@ -294,12 +304,13 @@ def encoded_images(split: Split, indices: np.ndarray, *, as_alpha: bool = False)
         as_alpha: whether PNGs hold the pixels as alpha, for `transparency: alpha`.
 
     Raises:
-        DataError: a file has been removed since it was verified.
+        DataError: a file has been removed since it was verified, or is not the one that its
+            manifest names.
     """
     if isinstance(split, Subset):
         return encoded_images(split.split, split.indices[indices], as_alpha=as_alpha)
     if isinstance(split, ArraySplit | FileSplit) and split.root and split.files:
-        return [_file_bytes(split, split.files[index]) for index in indices]
+        return [_file_bytes(split, int(index)) for index in indices]
     return [as_png(pixels, as_alpha=as_alpha) for pixels in split.images(indices)]
 
 
@@ -320,9 +331,13 @@ def file_content(
     return store.read(file, max_megapixels)
 
 
-def _file_bytes(split: ArraySplit | FileSplit, file: str) -> bytes:
+def _file_bytes(split: ArraySplit | FileSplit, index: int) -> bytes:
+    file = split.files[index]
     try:
-        return file_content(split, file)
+        content = file_content(split, file)
+        if isinstance(split, FileSplit) and split.trusted is not None:
+            split.trusted.require(index, split.root / file, content)
+        return content
     except BadImage as error:
         raise DataError(f"{quoted((split.root or Path()) / file)}: {error}") from None
 

@@ -3,13 +3,20 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Generator, Iterable
-from concurrent.futures import Future, ThreadPoolExecutor, as_completed, wait
+import time
+from collections import deque
+from collections.abc import Callable, Generator, Iterable, Iterator
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from itertools import islice
 from typing import Any
 
 # More threads would only wait for the global lock: opening a small file costs more Python time
 # than decoding it.
 THREADS = min(16, os.cpu_count() or 1)
+AHEAD = 4  # Jobs that wait for each thread: results that are not used yet take memory.
+TRIED = 64  # Calls whose time says whether the disk is slow.
+SLOW_SECONDS = 100e-6  # A call that takes longer waits, as for a network disk; a local one takes 2.
+WAITING_THREADS = 32  # They wait rather than compute.
 CLOSE_SECONDS = 5.0  # How long an end waits for what threads are making.
 
 
@@ -22,12 +29,36 @@ def as_results_arrive(
     iterator if it is not exhausted.
     """
     pool = ThreadPoolExecutor(THREADS, thread_name_prefix=thread_name)
+    remaining = iter(jobs)
+    running = {pool.submit(call, *job) for job in islice(remaining, THREADS * AHEAD)}
     try:
-        # No list of the futures is kept, so each result is freed once it is used.
-        for future in as_completed(pool.submit(call, *job) for job in jobs):
-            yield future.result()
+        while running:
+            done, running = wait(running, return_when=FIRST_COMPLETED)
+            running |= {pool.submit(call, *job) for job in islice(remaining, len(done))}
+            while done:
+                yield done.pop().result()  # Each result is freed once it is used.
     finally:
         pool.shutdown(wait=True, cancel_futures=True)
+
+
+def in_threads_if_slow(call: Callable[[Any], Any], items: Iterable[Any]) -> Iterator[Any]:
+    """Yields `call(item)` of every item, in order; in threads if the calls wait, as for a network.
+
+    On a local disk threads would only wait for Python's global lock.
+    """
+    remaining = iter(items)
+    start = time.perf_counter()
+    first = [call(item) for item in islice(remaining, TRIED)]
+    seconds = time.perf_counter() - start
+    yield from first
+    if seconds <= TRIED * SLOW_SECONDS:
+        yield from map(call, remaining)
+        return
+    with ThreadPoolExecutor(WAITING_THREADS, thread_name_prefix="zoo-stat") as pool:
+        ahead = deque(pool.submit(call, i) for i in islice(remaining, AHEAD * WAITING_THREADS))
+        while ahead:
+            yield ahead.popleft().result()
+            ahead.extend(pool.submit(call, item) for item in islice(remaining, 1))
 
 
 class MadeAhead:

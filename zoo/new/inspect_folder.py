@@ -15,9 +15,10 @@ from zoo.data.content.content_report import frames_notes
 from zoo.data.decoding import images
 from zoo.data.decoding.image_content import Content
 from zoo.data.decoding.images import BadImage, ImageSpec
+from zoo.data.file_list import ImageFile
 from zoo.data.folders import layout
 from zoo.data.folders.propose import propose
-from zoo.data.image_files import ImageFile, Layout
+from zoo.data.image_files import Layout
 from zoo.data.stores import ImageStore
 from zoo.data.tables import table_layout
 from zoo.data.threads import as_results_arrive

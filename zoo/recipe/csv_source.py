@@ -184,6 +184,11 @@ class Csv(Model):
     follow_links: bool = Field(
         False, description="Whether links may lead out of root; if not, they are errors."
     )
+    manifest: PathText | None = Field(
+        None,
+        description="File of the names, sizes and hashes of all images, which are then neither "
+        "looked for nor verified; zoo show --write-manifest writes it; none: images are verified.",
+    )
 
     @property
     def label_columns(self) -> tuple[str | int, ...]:

@@ -96,6 +96,11 @@ def place(source: Choice, file: str | None, *, typed: bool) -> Placed:
     if source.word == "csv":
         root, root_note = _root(source.options.root, placed.path, file, typed=typed)
         changes["root"] = root
+    if getattr(source.options, "manifest", None) is not None:
+        manifest = place_path(source.options.manifest, file, typed=typed)
+        if manifest.fault:
+            return Placed(source, (*key[:-1], "manifest"), fault=manifest.fault)
+        changes["manifest"] = manifest.path
     options = source.options.model_copy(update=changes)
     moved = source.model_copy(update={source.word: options})
     return Placed(moved, key, placed.note, root_note=root_note)

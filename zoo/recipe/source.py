@@ -78,6 +78,11 @@ class Folder(Model):
     follow_links: bool = Field(
         False, description="Whether links may lead out of path; if not, they are errors."
     )
+    manifest: PathText | None = Field(
+        None,
+        description="File of the names, sizes and hashes of all images, which are then neither "
+        "listed nor verified; zoo show --write-manifest writes it; none: images are verified.",
+    )
 
     @field_validator("label_pattern")
     @classmethod

@@ -43,6 +43,7 @@ class DataInfo(Stored):
     test: Count | None = None
     streamed: bool = False
     notes: list[str] = []
+    manifest: dict[str, Any] | None = None
 
 
 class NormalisationInfo(Stored):

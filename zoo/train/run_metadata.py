@@ -70,6 +70,7 @@ def at_start(
             "test": None if data.test is None else len(data.test),
             "streamed": data.train.streamed,
             "notes": list(data.notes),
+            **({} if data.manifest is None else {"manifest": dict(data.manifest)}),
         },
         "multi_label": data.multi_label,
         "class_names": list(data.class_names),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import chain
+
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -21,7 +23,7 @@ def test_divide_is_a_stratified_partition(
     parts = divide(sizes, wanted, seed)
     assert divide(dict(reversed(sizes.items())), wanted, seed) == parts
     for name, size in sizes.items():
-        assert sorted(sum((parts[split][name] for split in parts), [])) == list(range(size))
+        assert sorted(chain(*(parts[split][name] for split in parts))) == list(range(size))
         assert parts["train"][name]
     left = dict(sizes)
     for split, share in wanted.items():

@@ -80,7 +80,7 @@ def test_folds_of_a_folder(
         decoded.append(1)
         return plain(*arguments)
 
-    monkeypatch.setattr("zoo.data.file_source.verify", counted)
+    monkeypatch.setattr("zoo.data.file_entry.verify", counted)
     splits = folds({"folder": str(pets)}, 3, loading=loading)
     assert decoded == [1]
     pool = sorted(str(file.relative_to(pets)) for split in ("train", "val")

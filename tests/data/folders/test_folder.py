@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import shutil
@@ -14,6 +15,7 @@ from PIL import Image
 from tests.data.conftest import Maker, make_recipe, whole
 from tests.data.decoding.test_images import encoded, noise, png
 from zoo.data import file_source as source
+from zoo.data import stored_files
 from zoo.data.decoding import images as decoder
 from zoo.data.load import load
 from zoo.data.normalise import normalisation
@@ -190,8 +192,27 @@ def test_odd_names(tmp_path: Path, images: Maker) -> None:
     assert load(recipe).fingerprint == load(recipe).fingerprint
 
 
-def test_the_manifest_names_every_file(pets: Path, cache: Path) -> None:
+def test_an_entry_names_every_file(pets: Path, cache: Path) -> None:
     load(make_recipe({"folder": str(pets)}, loading="streamed"))
     (entry,) = cache.iterdir()
-    stored = json.loads((entry / "manifest.json").read_text())["splits"]
-    assert [len(stored[name]["sha256"]) for name in ("train", "validation", "test")] == [18, 2, 4]
+    parts = json.loads((entry / "manifest.json").read_text())["splits"]
+    test = stored_files.read(entry, "test", parts["test"])
+    paths = sorted(pets.glob("test/*/*.png"))
+    assert list(test.paths) == [str(path.relative_to(pets)) for path in paths]
+    hashes = [hashlib.sha256(path.read_bytes()).digest() for path in paths]
+    assert [row.tobytes() for row in test.sha256] == hashes
+    assert {name: part["count"] for name, part in parts.items()} == {
+        "train": 18, "validation": 2, "test": 4,
+    }  # fmt: skip
+
+
+def test_many_classes_are_decoded_once(
+    images: Maker, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """JSON sorts the labels 9 and 10 as text, unlike Python."""
+    for label in range(12):
+        images(f"class{label}", 20 if label < 2 else 2)
+    recipe = make_recipe({"folder": str(tmp_path / "pets")})
+    first = load(recipe)
+    forbid_decoding(monkeypatch)
+    assert load(recipe).fingerprint == first.fingerprint

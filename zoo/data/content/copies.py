@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
-from itertools import pairwise
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import chain, pairwise
 from math import gcd
 
 from zoo.text.printable import quoted
@@ -21,6 +22,12 @@ _ALTERED = re.compile(
 # `p012_003.png`, `v_Archery_g01_frame12.jpg`: a series, then the number of an image in it.
 _NUMBER = re.compile(
     r"(?<![\s._-])[\s._-]++(?:frame|slice|img|image|view)?+[\s._-]*+\(?(\d+)\)?$", re.IGNORECASE
+)
+# Without one of these in a name no pattern above matches, and a search for them is quicker.
+_HINT = re.compile(
+    r"aug|flip|mirror|rot|bright|dark|contrast|nois|blur|crop|zoom|shift|shear|jitter|copy|hue"
+    r"|saturation|translat|elastic|\.rf\.",
+    re.IGNORECASE,
 )
 MIN_SERIES = 10  # For each class, in the mean: breeds and cameras are fewer.
 MAX_IN_SERIES = 100  # In the mean: more are a kind rather than one patient or video.
@@ -43,6 +50,11 @@ def notes_on_sizes(sizes: Mapping[str, int]) -> list[str]:
     ]
 
 
+def may_be_altered(paths: Iterable[str]) -> bool:
+    """Whether the name of any image may be that of an altered copy of another."""
+    return any(_HINT.search(path) for path in paths)
+
+
 def notes_on_copies(split: str, files: Sequence[str], train: Sequence[str]) -> list[str]:
     """Notes images that are, by their names, altered copies of training images, or these of them.
 
@@ -54,10 +66,16 @@ def notes_on_copies(split: str, files: Sequence[str], train: Sequence[str]) -> l
         files: paths of its images.
         train: paths of the training images.
     """
-    originals = {_stem(path) for path in (*files, *train)}
+    bases = _bases(chain(files, train))
+    if not bases:
+        return []
+    # An original that no altered name asks for would match files of its own name alone.
+    originals = {stem for path in chain(files, train) if (stem := _stem(path)) in bases}
     in_train: dict[str, str] = {}
     for path in train:
-        in_train.setdefault(_original(path, originals), path)
+        original = _original(path, originals)
+        if original in bases:
+            in_train.setdefault(original, path)
     copies = [
         (path, in_train[original])
         for path in files
@@ -91,11 +109,15 @@ def notes_on_series(
         train: paths of the training images.
         classes: number of classes.
     """
+    counts = Counter(name[0] for path in chain(train, files) if (name := _series(path)))
+    likely = {name for name, count in counts.items() if count >= 3}
+    if len(likely) < MIN_SERIES * classes:
+        return []  # Without the numbers, which take memory.
     series: dict[str, list[int]] = {}
     in_train: dict[str, str] = {}
-    for place, path in enumerate((*train, *files)):
+    for place, path in enumerate(chain(train, files)):
         name = _series(path)
-        if name is not None:
+        if name is not None and name[0] in likely:
             series.setdefault(name[0], []).append(name[1])
             if place < len(train):
                 in_train.setdefault(name[0], path)
@@ -142,9 +164,23 @@ def _stem(path: str) -> str:
     return f"{folder}/{name.rpartition('.')[0] or name}"
 
 
+def _bases(paths: Iterable[str]) -> set[str]:
+    """The paths of the images, without endings, that files may have been made of by their names."""
+    bases = set()
+    for path in paths:
+        if _HINT.search(path):
+            folder, _, name = _stem(path).rpartition("/")
+            match = _ROBOFLOW.fullmatch(name) or _ALTERED.fullmatch(name)
+            if match:
+                bases.add(f"{folder}/{match[1]}")
+    return bases
+
+
 def _original(path: str, originals: set[str]) -> str:
     """The path, without its ending, of the image that a file was made of; its own if of none."""
     stem = _stem(path)
+    if not _HINT.search(path):
+        return stem
     folder, _, name = stem.rpartition("/")
     if match := _ROBOFLOW.fullmatch(name):
         return f"{folder}/{match[1]}"

@@ -57,3 +57,12 @@ class PixelStatistics:
             self.squares + other.squares,
             self.histograms + other.histograms,
         )
+
+    def __sub__(self, other: PixelStatistics) -> PixelStatistics:
+        """Takes out images that were added before."""
+        return PixelStatistics(
+            self.count - other.count,
+            self.sums - other.sums,
+            self.squares - other.squares,
+            self.histograms - other.histograms,
+        )

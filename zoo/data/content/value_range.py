@@ -40,7 +40,7 @@ def of_files(folder: Layout, spec: ImageSpec, cache_dir: Path, progress: Progres
     Raises:
         EnvironmentFault: the cache cannot be written.
     """
-    files = [(file.path, file.size, file.mtime_ns) for file in folder.train]
+    files = folder.train.hashed()
     key = cache.key_of({"measured": "value_range", "root": str(folder.root), "files": files})
 
     def fill(_: Path) -> dict[str, Any]:

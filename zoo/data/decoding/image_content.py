@@ -23,7 +23,7 @@ HUE_SIDE = 4  # Pixels along each side that are looked at to tell the hue.
 FLAT_SPREAD = 0.03  # Of the range of 8 bits: noise within it makes no content.
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Content:
     """What a file holds and what decoding makes of it.
 

@@ -7,16 +7,17 @@ source trained on. Light.
 
 from __future__ import annotations
 
+from array import array
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from zoo.data.content.copies import notes_on_series
 from zoo.data.division import folds
 from zoo.data.division.class_choice import ClassChoice
 from zoo.data.division.grouping import divide_groups, notes_on_groups, require_apart
 from zoo.data.folders.tree import in_words
-from zoo.data.image_files import Files, ImageFile, notes_on, split_off
+from zoo.data.image_files import Files, notes_on, split_off
 from zoo.recipe.subset import Fold
 
 
@@ -40,16 +41,21 @@ class Wanted:
     where: str
     multi_label: bool = False
 
-    def labels(self, file: ImageFile) -> tuple[int, ...] | None:
-        """The network's labels of a file; None if it is left out."""
-        new = {self.choice.labels[label] for label in file.labels} - {None}
+    def labels(self, files: Files) -> list[tuple[int, ...] | None]:
+        """The network's labels for each of `label_sets`; None: such files are left out."""
+        return [self._labels(labels) for labels in files.label_sets]
+
+    def _labels(self, labels: Sequence[int]) -> tuple[int, ...] | None:
+        new = {self.choice.labels[label] for label in labels} - {None}
         if not new and not self.multi_label:
             return None
         return tuple(sorted(label for label in new if label is not None))
 
-    def source_names(self, file: ImageFile) -> tuple[str, ...]:
-        """The names of a file's classes in the source."""
-        return tuple(self.choice.source_names[label] for label in file.labels)
+    def source_names(self, files: Files) -> list[tuple[str, ...]]:
+        """The names of each file's classes in the source."""
+        names = [tuple(self.choice.source_names[label] for label in labels)
+                 for labels in files.label_sets]  # fmt: skip
+        return [names[label] for label in files.label_ids]
 
 
 @dataclass(frozen=True)
@@ -84,11 +90,12 @@ def arrange(given: Mapping[str, Files], wanted: Wanted) -> Arranged:
     choice, fold = wanted.choice, wanted.fold
     splits = dict(given)
     if fold is not None:
-        splits["train"] = _sorted([*splits["train"], *splits.pop("validation", ())])
-    grouped = any(file.group is not None for files in splits.values() for file in files)
+        both = splits["train"] + splits.pop("validation", Files.of(()))
+        splits["train"] = both.ordered()
+    grouped = any(files.has_groups for files in splits.values())
     if grouped:
         learned = {
-            split: [file.group for file in files if wanted.labels(file) is not None]
+            split: list(files.relabelled(wanted.labels(files)).groups())
             for split, files in splits.items()
         }
         require_apart(learned, wanted.where)
@@ -114,8 +121,7 @@ def arrange(given: Mapping[str, Files], wanted: Wanted) -> Arranged:
         notes = notes if grouped else []
         notes += choice.notes({split: _left_out(of, wanted) for split, of in splits.items()})
         splits = {split: _chosen(files, wanted) for split, files in splits.items()}
-        counts = Counter(label for file in splits["train"] for label in file.labels)
-        choice.require_images(counts, wanted.where)
+        choice.require_images(splits["train"].label_counts(), wanted.where)
     drawn = [*shares, *(["validation"] if fold else [])]
     if fold is not None:
         notes.append(folds.note(fold, len(splits["train"]), len(splits["validation"])))
@@ -123,54 +129,53 @@ def arrange(given: Mapping[str, Files], wanted: Wanted) -> Arranged:
         notes += _missing({split: splits[split] for split in drawn}, choice.names, grouped=grouped)
     notes += notes_on(splits, drawn, choice.names)
     if drawn and not grouped:
-        last, train = drawn[-1], [file.path for file in splits["train"]]
-        notes += notes_on_series(last, [f.path for f in splits[last]], train, len(choice.names))
+        last, train = drawn[-1], splits["train"].paths
+        notes += notes_on_series(last, splits[last].paths, train, len(choice.names))
     return Arranged(splits, pool, notes)
-
-
-def _sorted(files: Sequence[ImageFile]) -> Files:
-    return tuple(sorted(files, key=lambda file: (file.labels, file.path)))
 
 
 def _with_whole_groups(
     files: Files, shares: Mapping[str, float], wanted: Wanted
 ) -> dict[str, Files]:
     """Divides training files into the splits of `shares` and what remains for train."""
-    labels, groups = [wanted.source_names(file) for file in files], [_group(file) for file in files]
-    positions = divide_groups(labels, groups, shares, wanted.seed)
-    return {split: tuple(files[i] for i in of) for split, of in positions.items()}
+    positions = divide_groups(wanted.source_names(files), _groups(files), shares, wanted.seed)
+    return {split: files.take(of) for split, of in positions.items()}
 
 
 def _folded(files: Files, wanted: Wanted, fold: Fold, *, grouped: bool) -> dict[str, Files]:
     """Divides files into the fold that validates and those that train."""
-    groups = [_group(file) for file in files] if grouped else None
-    names = [wanted.source_names(file) for file in files]
-    parts = folds.folds_of(names, groups, fold.of, wanted.seed)
-    learned = [wanted.labels(file) for file in files]
+    groups = _groups(files) if grouped else None
+    parts = folds.folds_of(wanted.source_names(files), groups, fold.of, wanted.seed)
+    names = [None if of is None else [wanted.choice.names[label] for label in of]
+             for of in wanted.labels(files)]  # fmt: skip
     folds.require_trainable(
-        [None if of is None else [wanted.choice.names[label] for label in of] for of in learned],
+        [names[label] for label in files.label_ids],
         parts, fold, grouped=grouped, where=wanted.where,
     )  # fmt: skip
-    inside = [part == fold.index - 1 for part in parts]
+    held = fold.index - 1
     return {
-        "train": tuple(file for file, held in zip(files, inside, strict=True) if not held),
-        "validation": tuple(file for file, held in zip(files, inside, strict=True) if held),
+        "train": files.take(array("q", (i for i, part in enumerate(parts) if part != held))),
+        "validation": files.take(array("q", (i for i, part in enumerate(parts) if part == held))),
     }
 
 
-def _group(file: ImageFile) -> str:
-    """The file's group; one of its own for a file without."""
-    return f"\0{file.path}" if file.group is None else file.group
+def _groups(files: Files) -> list[str]:
+    """Each file's group; one of its own for a file without."""
+    return [f"\0{file.path}" if file.group is None else file.group for file in files]
 
 
 def _chosen(files: Files, wanted: Wanted) -> Files:
     """The files of the classes that are chosen, with the network's labels."""
-    labelled = ((file, wanted.labels(file)) for file in files)
-    return _sorted([replace(file, labels=new) for file, new in labelled if new is not None])
+    return files.relabelled(wanted.labels(files)).ordered()
 
 
 def _left_out(files: Files, wanted: Wanted) -> Counter[int]:
-    return Counter(file.label for file in files if wanted.labels(file) is None)
+    counts: Counter[int] = Counter()
+    kept = wanted.labels(files)
+    for label, count in Counter(files.label_ids).items():
+        if kept[label] is None:
+            counts[files.label_sets[label][0]] += count
+    return counts
 
 
 def _group_notes(splits: Mapping[str, Files], shares: Mapping[str, float], total: int) -> list[str]:
@@ -178,7 +183,7 @@ def _group_notes(splits: Mapping[str, Files], shares: Mapping[str, float], total
     for split, share in shares.items():
         asked[split] = left * share
         left -= asked[split]
-    named = {split: [f.group for f in of if f.group is not None] for split, of in splits.items()}
+    named = {split: [g for g in of.groups() if g is not None] for split, of in splits.items()}
     return notes_on_groups(named, asked, total)
 
 
@@ -186,7 +191,7 @@ def _missing(splits: Mapping[str, Files], names: Sequence[str], *, grouped: bool
     """Notes the classes that a split drawn by zoo has no image of."""
     notes = []
     for split, files in splits.items():
-        present = {label for file in files for label in file.labels}
+        present = files.label_counts()
         missing = [name for label, name in enumerate(names) if label not in present]
         if missing:
             few = "too few groups" if grouped else "too few images"

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import random
+from array import array
 from collections.abc import Iterable, Mapping, Sequence
 
 
@@ -22,7 +23,7 @@ def permutation(count: int, seed: int, name: str) -> list[int]:
 
 def divide(
     sizes: Mapping[str, int], shares: Mapping[str, float], seed: int
-) -> dict[str, dict[str, list[int]]]:
+) -> dict[str, dict[str, array[int]]]:
     """Divides the images of each class into splits, stratified.
 
     Each share in turn takes round-half-up(share * remaining images), spread over the classes by
@@ -37,14 +38,19 @@ def divide(
     Returns:
         {split: {class: sorted positions of its images}}, with the remainder in "train".
     """
-    splits: dict[str, dict[str, list[int]]] = {name: {} for name in (*shares, "train")}
-    remaining = {name: permutation(size, seed, name) for name, size in sizes.items()}
+    left = dict(sizes)
+    counts: dict[str, dict[str, int]] = {}
     for split, share in shares.items():
-        left = {name: len(positions) for name, positions in remaining.items()}
-        for name, count in _counts(left, share, seed).items():
-            splits[split][name] = sorted(remaining[name][:count])
-            remaining[name] = remaining[name][count:]
-    splits["train"] = {name: sorted(positions) for name, positions in remaining.items()}
+        counts[split] = _counts(left, share, seed)
+        left = {name: count - counts[split][name] for name, count in left.items()}
+    splits: dict[str, dict[str, array[int]]] = {name: {} for name in (*shares, "train")}
+    for name, size in sizes.items():  # One class at a time: a permutation takes much memory.
+        order = permutation(size, seed, name)
+        start = 0
+        for split in splits:
+            end = size if split == "train" else start + counts[split][name]
+            splits[split][name] = array("q", sorted(order[start:end]))
+            start = end
     return splits
 
 

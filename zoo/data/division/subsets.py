@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
-from collections.abc import Mapping
-from dataclasses import replace
+from array import array
+from collections.abc import Container, Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -19,31 +20,52 @@ from zoo.data.cache import Entry
 from zoo.data.content.pixel_statistics import PixelStatistics
 from zoo.data.image_files import POOL, Layout
 from zoo.data.splits import Split, Subset, pixel_statistics
+from zoo.data.stored_files import StoredFiles
 from zoo.errors import StorageFault
 
-Rows = dict[str, list[Any]]
 
-
-def rows_of_splits(stored: Mapping[str, Rows], folder: Layout) -> dict[str, Rows]:
-    """Returns the rows of each split, from those of the cache.
+@dataclass(frozen=True, eq=False)
+class Part:
+    """The usable files of a split.
 
     Args:
-        stored: {split or `POOL`: its columns, among them `files`}.
-        folder: the files.
+        files: these files.
+        rows: int64 (n,), their places in the pool of a cross-validation; None without one.
+    """
 
-    Returns:
-        {split: the same columns}; where there is a pool, also `rows`: their places in it.
+    files: StoredFiles
+    rows: np.ndarray | None = None
+
+
+def parts_of(
+    stored: Mapping[str, StoredFiles], folder: Layout, bad: Container[str]
+) -> dict[str, Part]:
+    """Returns the files of each split, from those of the cache.
+
+    Args:
+        stored: {split or `POOL`: its usable files}.
+        folder: the files; in cross-validation those of train and validation, in the same order, are
+            those of the pool.
+        bad: paths of files that cannot be used.
     """
     if folder.pool is None:
-        return dict(stored)
+        return {split: Part(files) for split, files in stored.items()}
     pool = stored[POOL]
-    place = {file: row for row, file in enumerate(pool["files"])}
-    splits: dict[str, Rows] = {}
-    for split in ("train", "validation"):
-        rows = [place[f.path] for f in folder.splits[split] if f.path in place]  # Bad ones are not.
-        splits[split] = {key: [column[row] for row in rows] for key, column in pool.items()}
-        splits[split]["rows"] = rows
-    return splits | {split: stored[split] for split in stored if split != POOL}
+    rows: dict[str, array[int]] = {"train": array("q"), "validation": array("q")}
+    left = {split: iter(folder.splits[split].paths) for split in rows}
+    following = {split: next(paths, None) for split, paths in left.items()}
+    place = 0
+    for path in folder.pool.paths:
+        split = "train" if following["train"] == path else "validation"
+        following[split] = next(left[split], None)
+        if path not in bad:
+            rows[split].append(place)
+            place += 1
+    parts = {}
+    for split, of_split in rows.items():
+        places = np.asarray(of_split, np.int64)
+        parts[split] = Part(pool.take(places), places)
+    return parts | {split: Part(files) for split, files in stored.items() if split != POOL}
 
 
 def with_statistics(subset: Subset, entry: Entry, cache_dir: Path) -> Subset:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -107,18 +108,18 @@ def grouped_by_name(
         if not files:
             tree.check()
             raise DataError(f"{quoted(folder)} has no image. Expected CLASS.NUMBER.jpg")
-        groups: Groups = {}
+        positions: dict[str, array[int]] = {}
         unlabelled: list[str] = []
         start = tree.start_of(folder)
-        for file in files:
-            label = label_of(file[0][start:], options.label_pattern)
+        for position, path in enumerate(files.paths):
+            label = label_of(path[start:], options.label_pattern)
             if label is None:
-                unlabelled.append(file[0])
+                unlabelled.append(path)
             else:
-                groups.setdefault(label, []).append(file)
+                positions.setdefault(label, array("q")).append(position)
         if unlabelled:
             raise _unlabelled(folder, split, unlabelled, len(files), options)
-        given[split] = groups
+        given[split] = {label: files.take(of_label) for label, of_label in positions.items()}
     names = tuple(sorted(given["train"]))
     if len(names) == 1:
         raise _one_class(tree, structure.folders["train"], names[0], ())

@@ -73,8 +73,9 @@ def look_into_classes(
     for split, of_split in folders.items():
         for name, folder in of_split.items():
             start = len(tree.relative(folder)) + 1
-            files = given[split].get(name, ())
-            inner = {file[0][start:].rpartition("/")[0] for file in files} - {""}
+            files = given[split].get(name)
+            paths = files.paths if files is not None else ()
+            inner = {path[start:].rpartition("/")[0] for path in paths} - {""}
             top = sorted({path.partition("/")[0] for path in inner})
             if not structure.explicit:
                 _require_no_splits_within(tree, folder, top, structure.train)

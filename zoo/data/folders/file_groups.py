@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
 from pathlib import Path
 
 from zoo.data.division.class_choice import ClassChoice
@@ -39,14 +38,14 @@ def with_groups(
     without: list[str] = []
     for split, of_split in files.items():
         top = structure.folders[split]
-        named = []
+        names: list[str | None] = []
         for file in of_split:
             base = folders.get(split, {}).get(choice.source_names[file.label], top)
             group = group_of(_within(tree, top, file.path), _within(tree, base, file.path), word)
             if group is None and choice.labels[file.label] is not None:
                 without.append(file.path)
-            named.append(replace(file, group=group))
-        grouped[split] = tuple(named)
+            names.append(group)
+        grouped[split] = of_split.in_groups(names)
     if without:
         raise unnamed(without, sum(map(len, files.values())), word, quoted(tree.root))
     return grouped

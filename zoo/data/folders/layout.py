@@ -16,14 +16,17 @@ from typing import Any
 
 from zoo.data.division.arrange import Wanted, arrange
 from zoo.data.division.class_choice import ClassChoice
+from zoo.data.file_list import joined
 from zoo.data.files import unreachable
+from zoo.data.folders import manifest as manifests
 from zoo.data.folders.classes import class_folders, grouped_by_name
 from zoo.data.folders.doubts import look_into_classes
 from zoo.data.folders.file_groups import with_groups
 from zoo.data.folders.listing import Groups, Walker
+from zoo.data.folders.manifest import ManifestTree
 from zoo.data.folders.structure import EXPECTED, WORD, Structure, find_splits
 from zoo.data.folders.tree import Tree, in_words
-from zoo.data.image_files import Files, ImageFile, Layout, advice_on_empty, shares_of
+from zoo.data.image_files import Files, Layout, advice_on_empty, shares_of
 from zoo.data.names import differ_in_case, is_archive, is_label_table
 from zoo.errors import DataError
 from zoo.recipe.source import Folder
@@ -96,14 +99,16 @@ def read(options: Folder, classes: Any = None, fold: Fold | None = None) -> Layo
     for name, of_name in splits.items():
         _require_images(path, name, of_name, shares, structure, options, classes)
     tree.notes += arranged.notes
+    manifest = tree.manifest if isinstance(tree, ManifestTree) else None
     return Layout(
         root=path,
         class_names=choice.names,
         train=splits["train"],
         validation=splits["validation"],
         test=splits.get("test"),
-        notes=tuple(tree.all_notes()),
+        notes=(*(() if manifest is None else (manifest.note,)), *tree.all_notes()),
         pool=arranged.pool,
+        manifest=manifest,
     )
 
 
@@ -207,7 +212,9 @@ def open_tree(options: Folder) -> Tree:
         raise DataError(
             f"{quoted(path)} is not a folder{_unpack(path)}. {EXPECTED}; check data.source.folder"
         )
-    return Tree(path, options.follow_links)
+    if options.manifest is None:
+        return Tree(path, options.follow_links)
+    return ManifestTree(path, options.follow_links, manifest=manifests.read(options.manifest))
 
 
 def _unpack(path: Path) -> str:
@@ -274,8 +281,5 @@ def _shares(
 
 
 def _files(groups: Groups, names: tuple[str, ...]) -> Files:
-    return tuple(
-        ImageFile(path, labels, size, mtime_ns)
-        for labels, name in (((label,), name) for label, name in enumerate(names))
-        for path, size, mtime_ns in groups.get(name, ())
-    )
+    """The files of each class with its label, in the order of the classes."""
+    return joined({label: groups[name] for label, name in enumerate(names) if name in groups})

@@ -9,12 +9,12 @@ import os
 from collections.abc import Collection, Iterable, Iterator
 from pathlib import Path
 
-from zoo.data.files import is_image_file
-from zoo.data.folders.tree import Entry, Tree, contains, looks_like_image
+from zoo.data.file_list import FileList
+from zoo.data.folders.tree import Entry, Tree, contains
+from zoo.data.threads import in_threads_if_slow
 from zoo.text.printable import quoted
 
-Group = list[tuple[str, int, int]]  # Path relative to the root, bytes, mtime in nanoseconds.
-Groups = dict[str, Group]  # By class name.
+Groups = dict[str, FileList]  # By class name; the files have no labels yet.
 
 
 class Walker:
@@ -30,21 +30,28 @@ class Walker:
         self._tree = tree
         self._apart = sorted({os.path.realpath(folder) for folder in apart})
 
-    def images(self, folder: Path, left_out: Collection[Path] = ()) -> Group:
+    def images(self, folder: Path, left_out: Collection[Path] = ()) -> FileList:
         """Lists the images in a folder and the folders in it, sorted by path.
 
         Each folder is walked once, however many links lead to it. Other files, and links that are
-        not walked, are noted in the tree.
+        not walked, are noted in the tree. The files have no labels.
 
         Args:
             folder: where to begin.
             left_out: folders in it that are not walked.
         """
-        files = self._walk(folder, left_out)
-        return sorted((path, *entry.size_and_time()) for path, entry in files)
+        known = self._tree.images(folder, left_out)
+        if known is not None:
+            return known
+        paths = sorted(self._walk(folder, left_out))
+        root = f"{self._tree.root}/"
+        statuses = in_threads_if_slow(_size_and_time, (root + path for path in paths))
+        return FileList.of(
+            (path, (), size, time, None) for path, (size, time) in zip(paths, statuses, strict=True)
+        )
 
-    def _walk(self, top: Path, left_out: Collection[Path]) -> Iterator[tuple[str, Entry]]:
-        """Yields each image, with its path relative to the root."""
+    def _walk(self, top: Path, left_out: Collection[Path]) -> Iterator[str]:
+        """Yields the path of each image, relative to the root."""
         tree = self._tree
         walked = {_identity(top)}
         # Not recursive: folders may be nested deeper than Python's stack.
@@ -58,8 +65,8 @@ class Walker:
                         remaining.append(entry.path)
                 elif not tree.may_read(entry):
                     continue
-                elif looks_like_image(entry.name) or is_image_file(entry.path):
-                    yield prefix + entry.name, entry
+                elif tree.is_image(entry):
+                    yield prefix + entry.name
                 else:
                     tree.ignored.append(prefix + entry.name)
             tree.forget(folder)
@@ -86,3 +93,12 @@ def _identity(folder: Path) -> tuple[int, int] | None:
     except OSError:
         return None
     return (status.st_dev, status.st_ino)
+
+
+def _size_and_time(path: str) -> tuple[int, int]:
+    """The bytes of a file, and the time of its last change in nanoseconds; zeros if it is gone."""
+    try:
+        status = os.stat(path)
+    except OSError:
+        return 0, 0  # Its reader says what is wrong.
+    return status.st_size, status.st_mtime_ns

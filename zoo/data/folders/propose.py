@@ -84,7 +84,7 @@ def _unlabelled(
     """Whether no image in the folder of a split has a label."""
     if by_name:
         start = tree.start_of(folder)
-        paths = [path[start:] for path, _, _ in Walker(tree).images(folder)]
+        paths = [path[start:] for path in Walker(tree).images(folder).paths]
         return bool(paths) and not any(label_of(path, options.label_pattern) for path in paths)
     if set(tree.folders(folder)) & set(classes):
         return False

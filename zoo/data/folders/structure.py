@@ -11,7 +11,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from zoo.data.files import is_image_file
 from zoo.data.folders.tree import Tree, in_words
 from zoo.data.names import SplitName, guessed_split, labels_in_names, split_name
 from zoo.errors import DataError
@@ -119,9 +118,7 @@ def _step_in(
 def images_in(tree: Tree, folder: Path) -> list[str]:
     """Returns the names of the images that lie directly in a folder."""
     return [
-        entry.name
-        for entry in tree.entries(folder)
-        if not entry.is_folder and is_image_file(entry.path)
+        entry.name for entry in tree.entries(folder) if not entry.is_folder and tree.is_image(entry)
     ]
 
 

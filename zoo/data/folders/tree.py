@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from zoo.data.files import IMAGE_ENDINGS, unreachable
+from zoo.data.file_list import FileList
+from zoo.data.files import IMAGE_ENDINGS, is_image_file, unreachable
 from zoo.data.names import is_junk
 from zoo.errors import DataError, Problem
 from zoo.rundir.folder import holds_results
@@ -22,7 +23,7 @@ NAMED_IN_NOTES = 10
 NAMED_IN_ERRORS = 20
 
 
-@dataclass(frozen=True)
+@dataclass(slots=True)
 class Entry:
     """One entry of a folder.
 
@@ -30,28 +31,18 @@ class Entry:
         name: its name.
         folder: the folder.
         is_folder: whether it is, or leads to, a folder.
-        scanned: what the system says about it, read when it is asked for.
         target: real path of what it leads to, if it is a link.
     """
 
     name: str
     folder: Path
     is_folder: bool
-    scanned: os.DirEntry[str]
     target: str | None = None
 
     @property
     def path(self) -> Path:
         """Its path, links in it not resolved."""
         return self.folder / self.name
-
-    def size_and_time(self) -> tuple[int, int]:
-        """Its bytes, and the time of its last change in nanoseconds; zeros if it is not there."""
-        try:
-            status = self.scanned.stat()
-        except OSError:
-            return 0, 0  # Its reader says what is wrong.
-        return status.st_size, status.st_mtime_ns
 
 
 @dataclass
@@ -97,6 +88,14 @@ class Tree:
     def folders(self, folder: Path) -> list[str]:
         """Returns the names of the folders in a folder, sorted."""
         return [entry.name for entry in self.entries(folder) if entry.is_folder]
+
+    def images(self, folder: Path, left_out: Collection[Path]) -> FileList | None:
+        """Returns the images below a folder, if they are known without a walk; else None."""
+        return None
+
+    def is_image(self, entry: Entry) -> bool:
+        """Whether an entry is an image: by its ending, else by its content."""
+        return looks_like_image(entry.name) or is_image_file(entry.path)
 
     def forget(self, folder: Path) -> None:
         """Drops the list of a folder that has been walked: a large one need not be kept."""
@@ -177,15 +176,15 @@ class Tree:
         """Follows an entry; None for one that is not to be used, which is noted."""
         try:
             if not entry.is_symlink():
-                return Entry(entry.name, folder, entry.is_dir(), entry)
+                return Entry(entry.name, folder, entry.is_dir())
             is_folder = stat.S_ISDIR(entry.stat().st_mode)
         except OSError as error:
             if looks_like_image(entry.name):
-                return Entry(entry.name, folder, False, entry)  # Its reader says what is wrong.
+                return Entry(entry.name, folder, False)  # Its reader says what is wrong.
             self._unreachable(folder / entry.name, error)
             return None
         target = os.path.realpath(folder / entry.name)
-        checked = Entry(entry.name, folder, is_folder, entry, target)
+        checked = Entry(entry.name, folder, is_folder, target)
         if checked.is_folder and (
             contains(target, os.path.realpath(folder)) or contains(target, self._real_root)
         ):

@@ -7,6 +7,7 @@ table that says what folders say gives the layout of these folders.
 from __future__ import annotations
 
 import os
+from array import array
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -15,10 +16,13 @@ from typing import Any
 
 from zoo.data.division.arrange import Wanted, arrange
 from zoo.data.division.class_choice import ClassChoice
+from zoo.data.file_list import FileList
 from zoo.data.files import unreachable
+from zoo.data.folders import manifest as manifests
+from zoo.data.folders.manifest import RENEW, Manifest
 from zoo.data.folders.structure import SPLITS
 from zoo.data.folders.tree import in_words
-from zoo.data.image_files import Files, ImageFile, Layout, advice_on_empty, shares_of
+from zoo.data.image_files import Files, Layout, advice_on_empty, shares_of
 from zoo.data.names import require_usable
 from zoo.data.tables.image_paths import (
     MISSING,
@@ -30,6 +34,7 @@ from zoo.data.tables.image_paths import (
 from zoo.data.tables.row_problems import RowProblems
 from zoo.data.tables.table_labels import notes_on_labels, sorted_classes
 from zoo.data.tables.table_rows import Row, Rows, read_rows
+from zoo.data.threads import in_threads_if_slow
 from zoo.errors import DataError
 from zoo.recipe.csv_source import Csv
 from zoo.recipe.subset import Fold
@@ -77,7 +82,8 @@ def read(
     rows = read_rows(options, paths)
     names = _class_names(options, rows, classes)
     _require_root(paths.root)
-    statuses = _find_files(rows, paths, skip_missing=skip_missing)
+    manifest = None if options.manifest is None else manifests.read(options.manifest)
+    sizes, times = _find_files(rows, paths, manifest, skip_missing=skip_missing)
     if rows.problems:
         raise rows.problems.error(rows.count, rows.advice)
     _require_classes(options, rows, names, classes)
@@ -87,7 +93,9 @@ def read(
     choice = replace(
         choice, source_names=(*names, *more), labels=(*choice.labels, *[None] * len(more))
     )
-    files = _files(rows, statuses, choice.source_names)
+    files = _files(rows, sizes, times, choice.source_names)
+    if manifest is not None:
+        files = {split: manifest.described(of) for split, of in files.items()}
     shares = _shares(options, files)
     wanted = Wanted(
         choice=choice,
@@ -107,9 +115,15 @@ def read(
         train=arranged.splits["train"],
         validation=arranged.splits["validation"],
         test=arranged.splits.get("test"),
-        notes=(*rows.notes, *notes_on_labels(counts, options, names), *arranged.notes),
+        notes=(
+            *(() if manifest is None else (manifest.note,)),
+            *rows.notes,
+            *notes_on_labels(counts, options, names),
+            *arranged.notes,
+        ),
         multi_label=options.has_many_labels,
         pool=arranged.pool,
+        manifest=manifest,
     )
 
 
@@ -171,40 +185,63 @@ def _class_names(options: Csv, rows: Rows, classes: Any) -> tuple[str, ...]:
     return sorted_classes(in_train)
 
 
-def _find_files(rows: Rows, paths: ImagePaths, *, skip_missing: bool) -> dict[str, tuple[int, int]]:
-    """Looks at the file of each row; returns {path: (bytes, time in nanoseconds)}."""
-    found: dict[str, tuple[int, int]] = {}
+def _find_files(
+    rows: Rows, paths: ImagePaths, manifest: Manifest | None, *, skip_missing: bool
+) -> tuple[array[int], array[int]]:
+    """Looks at the file of each row; returns the bytes and the times in nanoseconds."""
+    sizes, times = array("q"), array("q")
     missing: list[Row] = []
+    found: list[Row] = []
+    named = None if manifest is None else frozenset(manifest.files.paths)
     own = RowProblems(rows.problems.file) if skip_missing else rows.problems
-    for row in rows.rows:
+
+    def status(path: str) -> tuple[int, int] | Unusable:
+        if named is not None:
+            if path in named:
+                return 0, 0
+            return Unusable(MISSING, f"{quoted(path)} is not in the manifest")
         try:
-            found[row.path] = paths.status(row.path)
+            return paths.status(path)
         except Unusable as error:
-            if error.kind == MISSING:
+            return error
+
+    def add(error: Unusable, line: int) -> None:
+        (own if error.kind == MISSING else rows.problems).add(error.kind, line, str(error))
+
+    statuses = in_threads_if_slow(status, (row.path for row in rows.rows))
+    for row, answer in zip(rows.rows, statuses, strict=True):
+        if isinstance(answer, Unusable):
+            if answer.kind == MISSING:
                 missing.append(row)
-            (own if error.kind == MISSING else rows.problems).add(error.kind, row.line, str(error))
+            add(answer, row.line)
+        else:
+            found.append(row)
+            sizes.append(answer[0])
+            times.append(answer[1])
     for line, path in rows.faulty:
-        try:
-            paths.status(path)
-        except Unusable as error:
-            (own if error.kind == MISSING else rows.problems).add(error.kind, line, str(error))
+        answer = status(path)
+        if isinstance(answer, Unusable):
+            add(answer, line)
     if not missing:
-        return found
+        return sizes, times
     if skip_missing and len(found) > MOSTLY * len(rows.rows):
         rows.notes.append(
             f"left out {len(missing):,} of {len(rows.rows):,} rows, whose files do not exist: "
             f"{in_words([row.path for row in missing])}"
         )
-        rows.rows = [row for row in rows.rows if row.path in found]
-        return found
+        rows.rows = found
+        return sizes, times
     if skip_missing:
         for row in missing:
             rows.problems.add(MISSING, row.line, f"{quoted(row.path)} does not exist in the root")
     # Where most files are found, the root and the suffix are right.
+    if manifest is not None:
+        rows.advice.append(RENEW)
+        return sizes, times
     advice = advice_on_missing if len(found) < len(missing) else advice_on_names
     hint = advice(paths.root, [row.path for row in missing])
     rows.advice.append(hint or f"files were looked for in {quoted(paths.root)}, see {WORD}.root")
-    return found
+    return sizes, times
 
 
 def _require_classes(options: Csv, rows: Rows, names: Sequence[str], classes: Any) -> None:
@@ -242,24 +279,26 @@ def _require_classes(options: Csv, rows: Rows, names: Sequence[str], classes: An
 
 
 def _files(
-    rows: Rows, statuses: Mapping[str, tuple[int, int]], names: Sequence[str]
+    rows: Rows, sizes: Sequence[int], times: Sequence[int], names: Sequence[str]
 ) -> dict[str, Files]:
     """The files of each split that rows are in, sorted as those of folders are."""
     numbers = {name: number for number, name in enumerate(names)}
     indices: dict[tuple[str, ...], tuple[int, ...]] = {}
-    given: dict[str, list[ImageFile]] = {}
     for row in rows.rows:
         if row.labels not in indices:
             indices[row.labels] = tuple(sorted(numbers[label] for label in row.labels))
-        size, mtime_ns = statuses[row.path]
-        file = ImageFile(row.path, indices[row.labels], size, mtime_ns, row.group)
-        given.setdefault(row.split, []).append(file)
-    for of_split in given.values():
-        of_split.sort(key=lambda file: (file.labels, file.path))
-    return {split: tuple(given[split]) for split in SPLITS if split in given}
+    given = {
+        split: FileList.of(
+            (row.path, indices[row.labels], size, time, row.group)
+            for row, size, time in zip(rows.rows, sizes, times, strict=True)
+            if row.split == split
+        )
+        for split in SPLITS
+    }
+    return {split: files.ordered() for split, files in given.items() if len(files)}
 
 
-def _shares(options: Csv, splits: Mapping[str, Sequence[ImageFile]]) -> dict[str, float]:
+def _shares(options: Csv, splits: Mapping[str, Files]) -> dict[str, float]:
     """The fraction of train for each split that no row is in.
 
     Raises:
