@@ -381,3 +381,18 @@ def test_classes_and_folds_of_many_labels(tmp_path: Path) -> None:
     assert sorted(group for groups in held for group in groups) == sorted(set().union(*held))
     assert all({file.group for file in layout.train}.isdisjoint(groups)
                for layout, groups in zip(folds, held, strict=True))  # fmt: skip
+
+
+def test_class_names_are_read_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A command asks several times; a table that changed is read again."""
+    file = table(tmp_path, rows(ABC))
+    assert table_layout.class_names(options(file)) == ("a", "b", "c")
+    reads = []
+    plain = table_layout.read_rows
+    monkeypatch.setattr(table_layout, "read_rows", lambda *given: reads.append(1) or plain(*given))
+    assert table_layout.class_names(options(file)) == ("a", "b", "c")
+    assert reads == []
+    assert table_layout.class_names(options(file), ("a", "b")) == ("a", "b", "c")
+    assert len(reads) == 1
+    table(tmp_path, rows([*ABC, "d"]))
+    assert table_layout.class_names(options(file)) == ("a", "b", "c", "d")

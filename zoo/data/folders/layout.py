@@ -14,6 +14,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from zoo.data import remembered
 from zoo.data.division.arrange import Wanted, arrange
 from zoo.data.division.class_choice import ClassChoice
 from zoo.data.file_list import joined
@@ -49,14 +50,19 @@ def class_names(options: Folder) -> tuple[str, ...]:
     Raises:
         DataError: the folder is missing or not laid out as `EXPECTED`.
     """
-    tree = open_tree(options)
-    structure = find_splits(tree, options)
-    if options.labels_from == "filename":
-        names = grouped_by_name(tree, structure, options)[1]
-    else:
-        names = class_folders(tree, structure, options).names
-    tree.check()
-    return names
+
+    def read_names() -> tuple[str, ...]:
+        tree = open_tree(options)
+        structure = find_splits(tree, options)
+        if options.labels_from == "filename":
+            names = grouped_by_name(tree, structure, options)[1]
+        else:
+            names = class_folders(tree, structure, options).names
+        tree.check()
+        return names
+
+    files = [] if options.manifest is None else [options.manifest]
+    return remembered.class_names(files, options.model_dump_json(), read_names)
 
 
 def read(options: Folder, classes: Any = None, fold: Fold | None = None) -> Layout:

@@ -14,6 +14,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from zoo.data import remembered
 from zoo.data.division.arrange import Wanted, arrange
 from zoo.data.division.class_choice import ClassChoice
 from zoo.data.file_list import FileList
@@ -56,12 +57,17 @@ def class_names(options: Csv, classes: Any = None) -> tuple[str, ...]:
     Raises:
         DataError: the table is missing, or rows of it are wrong.
     """
-    rows = read_rows(options, _paths(options))
-    names = _class_names(options, rows, classes)
-    if rows.problems:
-        raise rows.problems.error(rows.count, rows.advice)
-    _require_classes(options, rows, names, classes)
-    return names
+
+    def read_names() -> tuple[str, ...]:
+        rows = read_rows(options, _paths(options))
+        names = _class_names(options, rows, classes)
+        if rows.problems:
+            raise rows.problems.error(rows.count, rows.advice)
+        _require_classes(options, rows, names, classes)
+        return names
+
+    key = f"{options.model_dump_json()} {classes!r}"
+    return remembered.class_names([options.file], key, read_names)
 
 
 def read(
