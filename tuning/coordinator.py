@@ -17,6 +17,7 @@ from tuning.confirm import Confirmed
 from tuning.executors.base import Executor
 from tuning.journal import TrialJournal
 from tuning.kept_runs import KeptRuns
+from tuning.leading import LeadingTrials
 from tuning.listener import SearchListener
 from tuning.refine.narrow import Narrowed, narrow
 from tuning.result import (
@@ -69,6 +70,9 @@ class Coordinator:
         self._listener = listener
         self._journal = TrialJournal(self._folder, listener.note)
         self._kept_runs = KeptRuns(self._folder, self._journal, tune.keep, tune.objective)
+        # The trials that may be confirmed, and how many of the journal's records it has seen.
+        self._leading: LeadingTrials | None = None
+        self._seen = 0
         self._budget = TimeBudget(
             None if tune.max_minutes is None else tune.max_minutes * 60,
             elapsed=lambda: state.seconds,
@@ -147,8 +151,16 @@ class Coordinator:
 
     def _confirmation_seconds(self) -> float:
         """How long the confirmation will take."""
+        if self._tune.confirm is None:
+            return 0.0
+        if self._leading is None:
+            self._leading = LeadingTrials(self._tune.confirm.top, self._tune.objective)
+        for record in self._journal.records[self._seen :]:
+            if record.status == "done" and record.epochs:
+                self._leading.add(record)
+        self._seen = len(self._journal.records)
         epochs, workers = self._template.recipe.train.epochs, self._executor.capacity
-        return confirmation_seconds(self._journal.records, self._tune, epochs, workers)
+        return confirmation_seconds(self._leading.records, self._tune, epochs, workers)
 
     def _run_stages(self) -> None:
         """Runs the stages, each on the ranges that the one before it left.
@@ -276,9 +288,11 @@ class Coordinator:
         done.sort(key=lambda record: -sign(self._tune.objective) * (record.score or 0.0))
         different: list[TrialRecord] = []
         for record in done:
+            if len(different) == count:
+                break
             if all(record.values != other.values for other in different):
                 different.append(record)
-        return different[:count]
+        return different
 
     def _confirm(self) -> list[Confirmed]:
         """Trains the best trials again with fresh seeds; none if there is no time.

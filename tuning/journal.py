@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +24,7 @@ from zoo.rundir import Search
 from zoo.rundir.schema import Stored
 from zoo.rundir.search_schema import AttemptRow, TrialRow
 
+NO_CURVE: Sequence[Mapping[str, Any]] = []
 ADVICE = "Was the file edited? Remove that line, and its trial is run again."
 
 
@@ -33,35 +36,49 @@ class TrialJournal:
         note: told in a line of each torn last line, which a crash leaves and which is cut off.
 
     Attributes:
-        records: finished trials, oldest first.
+        records: finished trials, oldest first, without their curves: those of 100,000 trials are
+            half a gigabyte, and no decision of a search needs them.
 
     Raises:
         DamagedFile: a file was edited and cannot be read.
     """
 
     def __init__(self, folder: Search, note: Callable[[str], None] | None = None) -> None:
-        self._trials = JsonLines(folder.trials_file, TrialRow, note)
-        self._attempts = JsonLines(folder.attempts_file, AttemptRow, note)
-        _require_different(folder.trials_file, self._trials.rows)
-        self.records = [TrialRecord.from_json(row) for row in self._trials.rows]
+        self.records: list[TrialRecord] = []
+        self._stages: dict[str, list[TrialRecord]] = {}
+        self._begun: Counter[str] = Counter()
+        self._trials = JsonLines(folder.trials_file)
+        self._attempts = JsonLines(folder.attempts_file)
+        for record in _records(folder.trials_file, self._trials.read(TrialRow, note)):
+            self._hold(record)
+        for row in self._attempts.read(AttemptRow, note):
+            self._begun[row["trial"]] += 1
 
     @property
     def is_empty(self) -> bool:
         """Whether no trial was ever begun."""
-        return not (self._attempts.rows or self.records)
+        return not (self._begun or self.records)
 
-    def begin(self, trial: str) -> None:
-        """Records that a trial is begun."""
-        self._attempts.append({"trial": trial, "at": time.time()})
+    def begin(self, *trials: str) -> None:
+        """Records that trials are begun."""
+        self._attempts.append(*({"trial": trial, "at": time.time()} for trial in trials))
+        self._begun.update(trials)
 
     def attempts(self, trial: str) -> int:
         """How often a trial was begun."""
-        return sum(row["trial"] == trial for row in self._attempts.rows)
+        return self._begun[trial]
 
-    def append(self, record: TrialRecord) -> None:
-        """Adds a finished trial; it is on the disk when this returns."""
-        self._trials.append(record.to_json())
+    def append(self, *records: TrialRecord) -> None:
+        """Adds finished trials; they are on the disk when this returns."""
+        self._trials.append(*(record.to_json() for record in records))
+        for record in records:
+            self._hold(record)
+
+    def _hold(self, record: TrialRecord) -> None:
+        if record.curve:
+            record = replace(record, curve=NO_CURVE)
         self.records.append(record)
+        self._stages.setdefault(record.stage, []).append(record)
 
     def require_count(self, stage: str, finished: int | None) -> None:
         """Requires that a stage that is over has all of its trials: others were drawn from them.
@@ -81,9 +98,9 @@ class TrialJournal:
                 "or begin a new search."
             )
 
-    def stage(self, name: str) -> list[TrialRecord]:
-        """The finished trials of a stage."""
-        return [record for record in self.records if record.stage == name]
+    def stage(self, name: str) -> Sequence[TrialRecord]:
+        """The finished trials of a stage, oldest first; grows as trials finish."""
+        return self._stages.get(name, [])
 
 
 def read_trials(folder: Search) -> list[TrialRecord]:
@@ -92,42 +109,40 @@ def read_trials(folder: Search) -> list[TrialRecord]:
     Raises:
         DamagedFile: trials.jsonl was edited and cannot be read.
     """
-    rows = read(folder.trials_file, TrialRow)
-    _require_different(folder.trials_file, rows)
-    return [TrialRecord.from_json(row) for row in rows]
+    return list(_records(folder.trials_file, read(folder.trials_file, TrialRow)))
 
 
 class JsonLines:
     """A file of JSON objects, one per line, that is only ever appended to.
 
     Args:
-        file: it need not exist. A torn last line is cut off.
-        schema: see `read`; likewise `note`.
-        note: see `read`.
-
-    Attributes:
-        rows: its objects, oldest first.
-
-    Raises:
-        DamagedFile: see `read`.
+        file: it need not exist.
     """
 
-    def __init__(
-        self,
-        file: Path,
-        schema: type[BaseModel] = Stored,
-        note: Callable[[str], None] | None = None,
-    ) -> None:
+    def __init__(self, file: Path) -> None:
         self.file = file
-        self.rows = read(file, schema, repair=True, note=note)
 
-    def append(self, row: dict[str, Any]) -> None:
-        """Adds a row, NaN and infinity as null; it is on the disk when this returns.
+    def read(
+        self, schema: type[BaseModel] = Stored, note: Callable[[str], None] | None = None
+    ) -> Iterator[dict[str, Any]]:
+        """Yields the rows, oldest first, then cuts off a torn last line; see the function `read`.
+
+        Call it before the first `append`.
 
         Raises:
-            StorageFault: the disk did not take the row; the file is as it was.
+            DamagedFile: see the function `read`.
         """
-        data = (json_files.dumps(row) + "\n").encode()
+        return read(self.file, schema, repair=True, note=note)
+
+    def append(self, *rows: dict[str, Any]) -> None:
+        """Adds rows, NaN and infinity as null; they are on the disk when this returns.
+
+        Raises:
+            StorageFault: the disk did not take the rows; the file is as it was.
+        """
+        if not rows:
+            return
+        data = "".join(f"{json_files.dumps(row)}\n" for row in rows).encode()
         with writing(self.file, len(data)):
             handle = os.open(self.file, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
             size = os.fstat(handle).st_size
@@ -140,7 +155,6 @@ class JsonLines:
                 raise
             finally:
                 os.close(handle)
-        self.rows.append(row)
 
 
 def read(
@@ -148,8 +162,8 @@ def read(
     schema: type[BaseModel] = Stored,
     repair: bool = False,
     note: Callable[[str], None] | None = None,
-) -> list[dict[str, Any]]:
-    """Reads a file of JSON objects, oldest first; a missing file has none.
+) -> Iterator[dict[str, Any]]:
+    """Yields the rows of a file of JSON objects, oldest first; a missing file has none.
 
     Args:
         file: the file.
@@ -161,8 +175,11 @@ def read(
         DamagedFile: a line other than a torn last one is no such object.
     """
     if not os.path.lexists(file):
-        return []
-    rows, whole = json_files.read_lines(file, schema, ADVICE)
+        return
+    whole = 0
+    for row, end in json_files.lines(file, schema, ADVICE):
+        yield row
+        whole = end
     torn = file.stat().st_size - whole
     if torn and note:
         note(
@@ -173,14 +190,13 @@ def read(
         with file.open("rb+") as handle:
             handle.truncate(whole)
             os.fsync(handle.fileno())
-    return rows
 
 
-def _require_different(file: Path, rows: Sequence[dict[str, Any]]) -> None:
-    """Refuses a trial that is there twice.
+def _records(file: Path, rows: Iterable[dict[str, Any]]) -> Iterator[TrialRecord]:
+    """Yields the records of rows.
 
     Raises:
-        DamagedFile: names its second line.
+        DamagedFile: a trial is there twice; names its second line.
     """
     seen: set[str] = set()
     for number, row in enumerate(rows, 1):
@@ -190,3 +206,4 @@ def _require_different(file: Path, rows: Sequence[dict[str, Any]]) -> None:
                 "that line."
             )
         seen.add(row["trial"])
+        yield TrialRecord.from_json(row)

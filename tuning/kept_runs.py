@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from tuning.journal import TrialJournal
-from tuning.trials import TrialRecord, best_first
+from tuning.leading import LeadingTrials
+from tuning.trials import TrialRecord
 from zoo.rundir import Run, Search
 
 
@@ -25,6 +26,9 @@ class KeptRuns:
         self._journal = journal
         self._count = count
         self.objective = objective
+        self._groups: dict[str, LeadingTrials] = {}
+        self._done: set[str] = set()  # Names of the trials in the groups, also of those displaced.
+        self._seen = 0  # Number of the journal's records that are in the groups.
 
     def folder(self, trial: str) -> Run:
         """The run folder of a trial; it need not exist."""
@@ -32,10 +36,7 @@ class KeptRuns:
 
     def is_wanted(self, record: TrialRecord) -> bool:
         """Whether a trial that has just finished is among the best of its group."""
-        if record.status != "done":
-            return False
-        best = best_first([*self._group(record.trial), record], self.objective)
-        return record in best[: self._count]
+        return record.status == "done" and self._best(record.trial).admits(record)
 
     def tidy(self, trial: str) -> None:
         """Removes the run folders of all but the best trials of a group.
@@ -44,17 +45,24 @@ class KeptRuns:
             trial: name of any trial of the group: what precedes its last dash names the group, so
                 that `coarse-` stands for the stage `coarse`.
         """
-        best = best_first(self._group(trial), self.objective)
-        stored_trials = self._folder.kept_trials()
-        for record in best[self._count :]:
-            if record.trial in stored_trials:
-                self.folder(record.trial).remove()
+        best = {record.trial for record in self._best(trial).records}
+        group = _group(trial)
+        for name in self._folder.kept_trials():
+            if _group(name) == group and name in self._done and name not in best:
+                self.folder(name).remove()
 
-    def _group(self, trial: str) -> list[TrialRecord]:
-        """The finished trials that a trial is compared with: its stage, or its other seeds."""
-        prefix = trial.rpartition("-")[0]
-        return [
-            record
-            for record in self._journal.records
-            if record.trial.rpartition("-")[0] == prefix and record.status == "done"
-        ]
+    def _best(self, trial: str) -> LeadingTrials:
+        """The best finished trials of a trial's group: its stage, or its other seeds."""
+        for record in self._journal.records[self._seen :]:
+            if record.status == "done":
+                self._done.add(record.trial)
+                self._of(record.trial).add(record)
+        self._seen = len(self._journal.records)
+        return self._of(trial)
+
+    def _of(self, trial: str) -> LeadingTrials:
+        return self._groups.setdefault(_group(trial), LeadingTrials(self._count, self.objective))
+
+
+def _group(trial: str) -> str:
+    return trial.rpartition("-")[0]

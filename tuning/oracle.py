@@ -27,7 +27,13 @@ class Waiting(Exception):
 
 
 class Oracle(Protocol):
-    """Draws the values of trials and learns from their scores."""
+    """Draws the values of trials and learns from their scores.
+
+    Attributes:
+        learns: whether scores change its draws.
+    """
+
+    learns: bool
 
     def draw(self) -> tuple[str, dict[str, Any]] | None:
         """Draws the values of a new trial.
@@ -118,9 +124,12 @@ class _KerasTunerOracle:
         self, kind: str, space: Space, conditions: Conditions, seed: int, epochs: int
     ) -> None:
         tuner = import_keras_tuner()
+        self.learns = kind != "random"
         self._space = space
-        self._scores: dict[str, float | None] = {}
+        self._draws = 0
         self._trials: dict[str, Any] = {}
+        self._unscored: list[Any] = []  # Trials without a score.
+        self._worst: float | None = None  # Of the scores.
         options: dict[str, Any] = {
             "objective": tuner.Objective("score", "max"),
             "hyperparameters": _hyperparameters(tuner, space, conditions),
@@ -140,9 +149,12 @@ class _KerasTunerOracle:
 
     def draw(self) -> tuple[str, dict[str, Any]] | None:
         """See `Oracle`."""
+        self._draws += 1
+        if not self.learns:
+            return self._random_draw()
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # The fit of the Gaussian process may not converge.
-            trial = self._oracle.create_trial(f"tuner{len(self._trials)}")
+            trial = self._oracle.create_trial(f"tuner{self._draws}")
         if trial.status == "STOPPED":
             return None
         if trial.status == "IDLE":
@@ -154,23 +166,44 @@ class _KerasTunerOracle:
             for parameter in sample.space
             if parameter.name in self._space and sample.is_active(parameter)
         }
-        values = {path: _value(self._space[path], active[path]) for path in active}
-        return trial.trial_id, values
+        return trial.trial_id, self._values(active)
+
+    def _random_draw(self) -> tuple[str, dict[str, Any]] | None:
+        """The draw of KerasTuner's `create_trial`, which also copies the space for each trial.
+
+        A search of 100,000 trials would hold those copies, and draw them again when it is resumed.
+        """
+        sample = self._oracle._random_values()
+        if sample is None:
+            return None
+        self._oracle._tried_so_far.add(self._oracle._compute_values_hash(sample))
+        names = [parameter.name for parameter in self._oracle.hyperparameters.space]
+        active = {name: sample[name] for name in names if name in sample and name in self._space}
+        return str(self._draws), self._values(active)
+
+    def _values(self, sample: dict[str, Any]) -> dict[str, Any]:
+        return {path: _value(self._space[path], sample[path]) for path in sample}
 
     def tell(self, name: str, score: float | None) -> None:
         """See `Oracle`."""
+        if not self.learns:
+            return
         trial = self._trials[name]
-        self._scores[name] = score
         self._oracle.update_trial(name, {"score": score or 0.0})
         trial.status = "COMPLETED"
         self._oracle.end_trial(trial)
         # A trial without a score is as bad as the worst one, which changes as scores come in. An
         # infinite score would do, but KerasTuner stops a search after a few of those.
-        scores = [score for score in self._scores.values() if score is not None]
-        worst = min(scores, default=0.0)
-        for other, other_score in self._scores.items():
-            if other_score is None:
-                self._oracle.trials[other].score = worst
+        changed = self._unscored
+        if score is None:
+            self._unscored.append(trial)
+            changed = [trial]
+        elif self._worst is None or score < self._worst:
+            self._worst = score
+        else:
+            return
+        for other in changed:
+            other.score = 0.0 if self._worst is None else self._worst
 
     def discard(self, name: str) -> None:
         """See `Oracle`."""
@@ -180,6 +213,8 @@ class _KerasTunerOracle:
 
     def epochs(self, name: str) -> int | None:
         """See `Oracle`."""
+        if not self.learns:
+            return None
         epochs = self._trials[name].hyperparameters.values.get("tuner/epochs")
         return None if epochs is None else int(epochs)
 
@@ -192,6 +227,9 @@ class _Unsaved:
 
     def _save_trial(self, *_: Any) -> None:
         """Does nothing."""
+
+    def _check_consecutive_failures(self) -> None:
+        """Does nothing: no trial is reported as failed, and this looks at all of them."""
 
 
 def _hyperparameters(tuner: Any, space: Space, conditions: Conditions) -> Any:

@@ -6,7 +6,7 @@ import time
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from rich.console import Console, Group
+from rich.console import Console, Group, RenderableType
 from rich.live import Live
 from rich.table import Table
 from rich.text import Text
@@ -22,6 +22,8 @@ from zoo.text.counted import counted
 from zoo.text.printable import escaped
 
 TOP_FRACTION = 0.05  # Of the space: a stage's line says how likely a trial lies in it.
+
+LINES_BESIDE_TABLE = 4  # Of the terminal.
 
 
 class SearchProgress(SearchListener):
@@ -46,7 +48,12 @@ class SearchProgress(SearchListener):
         self._objective, self._workers = tune.objective, workers
         self._print(f"search    {folder}: {workers} worker{'s' * (workers > 1)}")
         if self._console.is_terminal and not self._console.quiet:
-            self._live = Live(console=self._console, refresh_per_second=4, transient=True)
+            self._live = Live(
+                get_renderable=self._table,
+                console=self._console,
+                refresh_per_second=4,
+                transient=True,
+            )
             self._live.start()
 
     def stage(
@@ -82,18 +89,17 @@ class SearchProgress(SearchListener):
     def step(self, spec: TrialSpec, step: int, steps: int) -> None:
         """Updates the table."""
         self._running[spec.trial] = (spec, step, steps)
-        self._refresh()
 
     def finished(self, record: TrialRecord, total: int, left: float | None) -> None:
         """Prints the trial's line, above the table if there is one."""
         self._running.pop(record.trial, None)
         self._done += 1
         self._total, self._left = total, left
-        self._seconds.append(record.seconds + record.setup_seconds)
+        self._timed += 1
+        self._seconds += record.seconds + record.setup_seconds
         self._compare(record)
         status = self._status() if self._live is None else ""
         self._print(f"{record.trial:<14} {_line(record)}{status}")
-        self._refresh()
 
     def note(self, text: str) -> None:
         """Prints a message."""
@@ -113,7 +119,7 @@ class SearchProgress(SearchListener):
     def _begin_stage(self, name: str, total: int, done: int) -> None:
         self._name, self._total = name, total
         self._done = done
-        self._seconds: list[float] = []
+        self._timed, self._seconds = 0, 0.0  # Trials that ended since then; the sum of theirs.
         self._best: TrialRecord | None = None
 
     def _compare(self, record: TrialRecord) -> None:
@@ -131,23 +137,27 @@ class SearchProgress(SearchListener):
         """Number of trials, the best score, and the time left."""
         best = "" if self._best is None else f"  best {self._best.score:.4f}"
         text = f"{self._done}/{self._total}{best}"
-        if self._seconds and self._total > self._done:
-            mean = sum(self._seconds) / len(self._seconds)
+        if self._timed and self._total > self._done:
+            mean = self._seconds / self._timed
             text += f", {_clock(mean * (self._total - self._done) / self._workers)} to go"
         if self._left is not None:
             text += f", {_clock(max(self._left, 0.0))} of the limit left"
         return f"  [{text}]"
 
-    def _refresh(self) -> None:
-        """Draws the table of the running trials."""
-        if self._live is None:
-            return
+    def _table(self) -> RenderableType:
+        """The table of the running trials, as many as the terminal has room for.
+
+        A thread asks for it four times a second: a thousand workers send many more messages.
+        """
+        running = list(self._running.values())
+        shown = running[: max(self._console.height - LINES_BESIDE_TABLE, 1)]
         table = Table(box=None, pad_edge=False, show_header=False)
-        for spec, step, steps in self._running.values():
+        for spec, step, steps in shown:
             fraction = f"{step / steps:.0%}" if steps else "begins"
             table.add_row(spec.trial, fraction, _values(spec.values))
         heading = f"{self._name}  {time.strftime('%H:%M:%S')}{self._status()}"
-        self._live.update(Group(Text(heading), table))
+        more = len(running) - len(shown)
+        return Group(Text(heading), table, *([Text(f"and {more} more")] if more else []))
 
 
 def _line(record: TrialRecord) -> str:

@@ -79,6 +79,8 @@ class Scheduler:
         self._queue: deque[TrialSpec] = deque()
         self._running: dict[str, _Running] = {}
         self._lost_workers: Counter[str] = Counter()
+        self._ended: list[TrialRecord] = []  # Trials that are not yet in the journal.
+        self._time_is_up = False
 
     def run(self, source: TrialSource, trial_seconds: float | None = None) -> None:
         """Runs the trials of a source until it has no more, or time is up.
@@ -93,17 +95,20 @@ class Scheduler:
             EnvironmentFault: the workers cannot be started.
             RuntimeError: a bug in a worker, with its traceback.
         """
+        self._time_is_up = False
         while True:
-            if self._budget.is_spent(source.confirming):
+            if self._time_is_up or self._budget.is_spent(source.confirming):
                 self._queue.clear()
             else:
                 self._fill_queue(source)
             if not self._queue and not self._running:
                 return
-            while self._queue and self._executor.free:
-                self._submit(self._queue.popleft(), trial_seconds, source)
-            for event in self._executor.events(POLL_SECONDS):
-                self._handle(event, source)
+            self._submit_queue(trial_seconds, source)
+            try:
+                for event in self._executor.events(POLL_SECONDS):
+                    self._handle(event, source)
+            finally:
+                self._write_ended(source)
 
     def wait_for_a_worker(self) -> None:
         """Waits until a worker has loaded the data, or the search's time is up.
@@ -123,12 +128,19 @@ class Scheduler:
                 return
             self._queue.append(spec)
 
+    def _submit_queue(self, trial_seconds: float | None, source: TrialSource) -> None:
+        """Gives trials to all free workers."""
+        count = min(len(self._queue), self._executor.free)
+        specs = [self._queue.popleft() for _ in range(count)]
+        self._journal.begin(*(spec.trial for spec in specs))
+        for spec in specs:
+            self._submit(spec, trial_seconds, source)
+
     def _submit(self, spec: TrialSpec, trial_seconds: float | None, source: TrialSource) -> None:
         left = self._budget.left(source.confirming)
         limits = [seconds for seconds in (trial_seconds, left) if seconds is not None]
         limit = max(min(limits), 0.0) if limits else None
         search_limit = left is not None and (trial_seconds is None or left < trial_seconds)
-        self._journal.begin(spec.trial)
         self._running[spec.trial] = _Running(spec, time.time(), search_limit)
         self._executor.submit(replace(spec, seconds=limit))
 
@@ -163,26 +175,27 @@ class Scheduler:
             case Progress():
                 self._listener.step(self._running[event.trial].spec, event.step, event.steps)
             case Finished():
-                self._finished(self._running[event.trial], event.result, source)
+                self._finished(self._running[event.trial], event.result)
             case Kept():
                 record = self._running[event.trial].record
                 if record is not None:
-                    self._write(record, source)
+                    self._end(record)
             case Lost():
-                self._lost(event, source)
+                self._lost(event)
 
-    def _finished(self, running: _Running, result: TrialResult, source: TrialSource) -> None:
-        """Asks for the run folder of a good trial; writes any other to the journal."""
+    def _finished(self, running: _Running, result: TrialResult) -> None:
+        """Asks for the run folder of a good trial; any other has ended."""
         trial = running.spec.trial
         if result.status == "timeout" and running.search_limit:
-            del self._running[trial]  # The search's time is up: nothing is known of the trial.
+            del self._running[trial]  # Nothing is known of the trial.
+            self._time_is_up = True
             return
         record = self._record(running.spec, running.started, result)
         if self._kept_runs.is_wanted(record):
             self._running[trial] = replace(running, record=record)
             self._executor.keep(trial, self._kept_runs.folder(trial).folder)
         else:
-            self._write(record, source)
+            self._end(record)
 
     def _record(self, spec: TrialSpec, started: float, result: TrialResult) -> TrialRecord:
         """Makes the journal's row of a trial that has just ended."""
@@ -219,16 +232,29 @@ class Scheduler:
             curve=result.curve,
         )
 
-    def _write(self, record: TrialRecord, source: TrialSource) -> None:
-        """Writes a finished trial to the journal, and removes run folders that are not kept."""
+    def _end(self, record: TrialRecord) -> None:
+        """Takes a trial from those that run; it counts once it is in the journal."""
         self._running.pop(record.trial)
-        self._journal.append(record)
-        source.add(record)
-        self._kept_runs.tidy(record.trial)
-        self._state.update()  # The time that was spent, whatever happens next.
-        self._listener.finished(record, source.total, self._budget.left())
+        self._ended.append(record)
 
-    def _lost(self, event: Lost, source: TrialSource) -> None:
+    def _write_ended(self, source: TrialSource) -> None:
+        """Writes the trials that have ended to the journal; removes run folders that are not kept.
+
+        All at once, since flushing a file takes as long for many rows as for one.
+        """
+        if not self._ended:
+            return
+        records, self._ended = self._ended, []
+        self._journal.append(*records)
+        for record in records:
+            source.add(record)
+            if record.status == "done":
+                self._kept_runs.tidy(record.trial)
+        self._state.tick()  # The time that was spent, whatever happens next.
+        for record in records:
+            self._listener.finished(record, source.total, self._budget.left())
+
+    def _lost(self, event: Lost) -> None:
         """Runs the trial of a lost worker again, unless too many workers were lost with it."""
         self._handle_worker(event)
         if event.trial is None:
@@ -244,4 +270,4 @@ class Scheduler:
             "out of memory?"
         )
         result = TrialResult(status="failed", reason=reason)
-        self._write(self._record(spec, time.time(), result), source)
+        self._end(self._record(spec, time.time(), result))

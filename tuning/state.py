@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import math
 import time
 from typing import Any
 
 from tuning.executors.base import Ready
 from zoo.errors import DataError, RunError
 from zoo.rundir import Search
+
+SECONDS_BETWEEN_TICKS = 1.0
 
 
 class SearchState:
@@ -23,6 +26,7 @@ class SearchState:
         self.info = info
         self._seconds_before = float(info["seconds"])
         self._started = time.monotonic()
+        self._written = -math.inf  # When tune.json was written.
         self._warned = False
 
     @property
@@ -32,8 +36,14 @@ class SearchState:
 
     def update(self, **values: Any) -> None:
         """Writes tune.json with new values and the time that was spent."""
+        self._written = time.monotonic()
         self.info |= values | {"seconds": round(self.seconds, 1)}
         self.folder.write_info(self.info)
+
+    def tick(self) -> None:
+        """Writes the time that was spent, unless that was done less than a second ago."""
+        if time.monotonic() - self._written >= SECONDS_BETWEEN_TICKS:
+            self.update()
 
     def check_worker(self, worker: Ready) -> list[str]:
         """Compares a worker with the first one of the search, whose data and machine are recorded.

@@ -171,7 +171,7 @@ class TrialObserver(Observer):
         score = self.scorer.score(self.model, objective, self.recipe)
         self.rung_scores[step] = score
         guessing = self.scorer.guessing_score(objective, self.recipe)
-        rivals = self.spec.rivals.get(step, ())
-        reason = pruning.reason_to_prune(self.spec.rule, score, rivals, guessing)
+        rule, to_reach = self.spec.rule, self.spec.limits.get(step)
+        reason = pruning.reason_to_prune(rule, score, to_reach, guessing)
         if reason:
             raise TrialStopped("pruned", f"at step {step} of {steps} {reason}")

@@ -11,6 +11,7 @@ from collections.abc import Container, Sequence
 from typing import Any, Protocol
 
 from tuning import oracle as oracles
+from tuning.pruning import Limit, RungScores
 from tuning.space import Choice, Dimension, Range, Space
 from tuning.trials import TrialRecord, TrialSpec, sign
 from zoo import seeds
@@ -101,14 +102,17 @@ class StageSource:
             oracles.oracle_seed(template.recipe.seed, stage.name, space),
             stage.epochs,
         )
-        self._specs: list[TrialSpec] = []
+        self._drawn = 0  # Number of trials.
         self._oracle_names: list[str] = []
         self._scores_reported = 0  # The oracle has the scores of the trials before this index.
+        # Scores of the trials before an index, by the length of their training and by step.
+        self._rung_scores: dict[int | None, dict[int, RungScores]] = {}
+        self._compared = 0
 
     @property
     def total(self) -> int:
         """Number of trials of the stage, as far as it is known."""
-        return len(self._specs) if self.exhausted else self._stage.trials
+        return self._drawn if self.exhausted else self._stage.trials
 
     def add(self, record: TrialRecord) -> None:
         """Takes note of a finished trial."""
@@ -121,13 +125,14 @@ class StageSource:
             RecipeError: no values of the space make a network.
             RunError: a finished trial is not the one that is drawn.
         """
-        while not self.exhausted and len(self._specs) < self._stage.trials:
-            if not self._report_scores(len(self._specs) - self._lag):
+        while not self.exhausted and self._drawn < self._stage.trials:
+            known = self._report_scores(self._drawn - self._lag)
+            if not known and self._depends_on_scores:
                 return None
             spec = self._draw()
             if spec is None:
                 return None
-            self._specs.append(spec)
+            self._drawn += 1
             record = self._records.get(spec.index)
             if record is None:
                 return spec
@@ -138,6 +143,11 @@ class StageSource:
                     "KerasTuner? Start a new search."
                 )
         return None
+
+    @property
+    def _depends_on_scores(self) -> bool:
+        """Whether the scores of earlier trials change a trial."""
+        return self._oracle.learns or self._rule != "none"
 
     def _report_scores(self, last: int) -> bool:
         """Reports the scores of all trials up to `last`; False if one of them is not finished."""
@@ -170,9 +180,9 @@ class StageSource:
                 return None
             name, values = draw
             epochs = min(self._oracle.epochs(name) or self._stage.epochs, self._stage.epochs)
-            spec = self._spec(len(self._specs), values, epochs)
+            spec = self._spec(self._drawn, values, epochs)
             try:
-                spec.recipe(self._template)
+                self._require_network(spec)
             except RecipeError as error:
                 problem = error
                 self.redrawn += 1
@@ -181,6 +191,16 @@ class StageSource:
             self._oracle_names.append(name)
             return spec
         raise RecipeError(problem.problems if problem else ()) from problem
+
+    def _require_network(self, spec: TrialSpec) -> None:
+        """Checks that a trial's values make a network; if the journal has it, they do.
+
+        Raises:
+            RecipeError: they make none.
+        """
+        record = self._records.get(spec.index)
+        if record is None or record.values != spec.values:
+            spec.recipe(self._template)
 
     def _spec(self, index: int, values: dict[str, Any], epochs: int) -> TrialSpec:
         return TrialSpec(
@@ -192,18 +212,24 @@ class StageSource:
             epochs=epochs,
             objective=self._tune.objective,
             rule=self._rule,
-            rivals=self._rivals(index, epochs) if self._rule != "none" else {},
+            limits=self._limits(index, epochs) if self._rule != "none" else {},
         )
 
-    def _rivals(self, index: int, epochs: int) -> dict[int, list[float]]:
-        """Scores at each rung, by step, of the trials that trial `index` is compared with."""
-        rivals: dict[int, list[float]] = {}
-        for other in range(index - self._lag + 1):
-            record = self._records[other]
-            if record.status in ("done", "pruned") and record.wanted_epochs == epochs:
+    def _limits(self, index: int, epochs: int) -> dict[int, Limit]:
+        """What trial `index` is compared with at each rung, by step."""
+        while self._compared < index - self._lag + 1:
+            record = self._records[self._compared]
+            self._compared += 1
+            if record.status in ("done", "pruned"):
+                at_rungs = self._rung_scores.setdefault(record.wanted_epochs, {})
                 for step, score in record.rungs.items():
-                    rivals.setdefault(step, []).append(score)
-        return rivals
+                    at_rungs.setdefault(step, RungScores(self._rule)).add(score)
+        limits = {}
+        for step, scores in self._rung_scores.get(epochs, {}).items():
+            limit = scores.limit()
+            if limit is not None:
+                limits[step] = limit
+        return limits
 
 
 class ConfirmationSource:

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields
 from typing import TYPE_CHECKING, Any
 
+from tuning.pruning import Limit
 from tuning.refine.edges import ScoredTrial
 from zoo.recipe.monitors import lower_is_better
 
@@ -32,7 +33,7 @@ class TrialSpec:
         epochs: length of the training; None for the recipe's own epochs.
         objective: metric that the search compares trials by; never `auto`.
         rule: pruning rule: `median`, `asha` or `none`.
-        rivals: by step of a rung, the scores there of the trials it is compared with.
+        limits: by step of a rung, what the trial is compared with there.
         seconds: time limit of the training; None for no limit.
     """
 
@@ -44,7 +45,7 @@ class TrialSpec:
     epochs: int | None
     objective: str = "val_accuracy"
     rule: str = "none"
-    rivals: Mapping[int, Sequence[float]] = field(default_factory=dict)
+    limits: Mapping[int, Limit] = field(default_factory=dict)
     seconds: float | None = None
 
     def recipe(self, template: Template) -> Recipe:
@@ -67,7 +68,8 @@ class TrialSpec:
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> TrialSpec:
         """The spec whose `to_json` went through JSON, which turns steps into text."""
-        return cls(**{**data, "rivals": _by_step(data["rivals"])})
+        limits = {step: Limit(**limit) for step, limit in _by_step(data["limits"]).items()}
+        return cls(**{**data, "limits": limits})
 
 
 @dataclass(frozen=True, kw_only=True)

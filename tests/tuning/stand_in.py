@@ -50,7 +50,7 @@ def train(spec: TrialSpec) -> TrialResult:
     scores: dict[int, float] = {}
     for step in rungs(spec.rule, steps):
         part = scores[step] = round(score * step / steps, 6)
-        reason = reason_to_prune(spec.rule, part, spec.rivals.get(step, ()), 0.0)
+        reason = reason_to_prune(spec.rule, part, spec.limits.get(step), 0.0)
         if reason:
             return TrialResult(
                 status="pruned", score=part, reason=reason, epochs=step // STEPS, steps=step,
@@ -123,6 +123,8 @@ def work() -> None:
 
 class RandomOracle:
     """Draws as `tuning.oracle` does, without KerasTuner, which takes seconds to import."""
+
+    learns = False
 
     def __init__(
         self, kind: str, space: Space, conditions: Conditions, seed: int, epochs: int

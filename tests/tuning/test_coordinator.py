@@ -47,7 +47,7 @@ def test_result(undisturbed: SearchResult) -> None:
     assert max(row["score"] for row in done) <= best["score"] + 1e-3
     assert folder.info()["status"] == "done"
     assert folder.info()["best"] == best
-    attempts = [row["trial"] for row in read(folder.attempts_file)]
+    attempts = [row["trial"] for row in list(read(folder.attempts_file))]
     assert sorted(attempts) == [row["trial"] for row in rows]
 
 

@@ -50,6 +50,20 @@ def test_the_same_again(kind: str) -> None:
     assert draws(kind, 12345) == draws(kind, 12345)
 
 
+def test_random_values_are_those_of_keras_tuner() -> None:
+    """Its search loop makes a trial of each draw; the same seed then gives the same values."""
+    conditions = {STEP: {WORD: ("SGD",)}}
+    oracle: Any = make("random", SPACE, conditions, 77, 4)
+    given = [draw for draw in (oracle.draw() for _ in range(60)) if draw is not None]
+    its_own: Any = make("random", SPACE, conditions, 77, 4)
+    its_own.learns = True  # As others are drawn.
+    expected = draw_and_tell(its_own, 60)
+    assert [values for _, values in given] == [values for _, values in expected]
+    assert [list(values) for _, values in given] == [list(values) for _, values in expected]
+    assert len({name for name, _ in given}) == 60
+    assert {STEP in values for _, values in given} == {True, False}
+
+
 @pytest.mark.parametrize("kind", KINDS)
 def test_seeds_differ(kind: str) -> None:
     """Also 0, which KerasTuner takes for no seed."""

@@ -2,14 +2,25 @@
 
 from __future__ import annotations
 
+from statistics import median
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tuning.pruning import MIN_TRIALS_FOR_MEDIAN, REDUCTION_FACTOR, RUNGS, reason_to_prune, rungs
+from tuning import pruning
+from tuning.pruning import MIN_TRIALS_FOR_MEDIAN, REDUCTION_FACTOR, RUNGS, RungScores, rungs
 
 RULES = sorted(RUNGS)
 SCORES = st.floats(0.0, 1.0)
+
+
+def reason_to_prune(rule: str, score: float, others: list[float], guessing: float) -> str | None:
+    """Why a trial is pruned that is compared with others of these scores."""
+    scores = RungScores(rule)
+    for other in others:
+        scores.add(other)
+    return pruning.reason_to_prune(rule, score, scores.limit(), guessing)
 
 
 @given(st.sampled_from(RULES), st.integers(1, 10_000))
@@ -43,6 +54,46 @@ def test_nothing_is_stopped_while_others_guess(
     rule: str, score: float, others: list[float]
 ) -> None:
     assert reason_to_prune(rule, score, others, guessing=1.0) is None
+
+
+@given(st.sampled_from(["median", "asha"]), st.lists(st.floats(-3.0, 3.0), max_size=40))
+def test_the_limit_is_that_of_all_scores_sorted(rule: str, scores: list[float]) -> None:
+    """After each score, to the bit; and equal scores count as often as they come."""
+    running = RungScores(rule)
+    for count, score in enumerate([*scores, *scores[:3]], 1):
+        running.add(score)
+        so_far = sorted([*scores, *scores[:3]][:count], reverse=True)
+        limit = running.limit()
+        if count < (5 if rule == "median" else 3):
+            assert limit is None
+            continue
+        expected = median(so_far) if rule == "median" else so_far[count // 3 - 1]
+        assert limit is not None
+        assert (limit.score, limit.rivals) == (expected, count)
+
+
+class Counted(float):
+    """A score that counts how often scores are compared."""
+
+    comparisons = 0
+
+    def __lt__(self, other: float) -> bool:
+        Counted.comparisons += 1
+        return float(self) < float(other)
+
+    def __neg__(self) -> Counted:
+        return Counted(-float(self))
+
+
+@pytest.mark.parametrize("rule", ["median", "asha"])
+def test_a_limit_costs_no_more_after_many_scores(rule: str) -> None:
+    """Comparisons of scores a trial, which a sort of all scores would need thousands of."""
+    scores = RungScores(rule)
+    for index in range(4000):
+        Counted.comparisons = 0
+        scores.add(Counted(index * 7919 % 4001))
+        scores.limit()
+        assert Counted.comparisons <= 3 * 2 * 12  # Three heap operations, of two a level.
 
 
 def test_below_the_median() -> None:

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import itertools
 import random
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from tests.tuning import stand_in
 from tests.tuning.instant import InstantExecutor
 from tests.tuning.searches import TOTAL, Recorder, lasting, template
 from tests.tuning.stand_in import RATE
-from tuning import search
+from tuning import oracle, search
 from tuning.executors.base import Event, Failed, Finished
 from tuning.journal import read_trials
 from tuning.search import SearchSettings, begin
@@ -118,3 +121,38 @@ def test_a_trial_over_the_limit_of_the_search_does_not_count(
     of_search = template(tmp_path, stages=stages, max_minutes=60, extend=0, confirm="none")
     records = read_trials(begin(of_search, tmp_path / "other").folder)
     assert [record.index for record in records] == [0, 1]
+
+
+def calls_per_trial(folder: Path, trials: int, **stage: Any) -> list[int]:
+    """Calls of functions, those in C too, in each quarter of a stage."""
+    counts: list[int] = []
+    total = 0
+
+    class Counting(Recorder):
+        def finished(self, record: Any, total_: int, left: Any) -> None:
+            if record.stage == "only" and (record.index + 1) % (trials // 4) == 0:
+                counts.append(total)
+
+    def count(frame: Any, event: str, argument: Any) -> None:
+        nonlocal total
+        total += event in ("call", "c_call")
+
+    only = {"name": "only", "trials": trials, "epochs": 4, **stage}
+    given = template(folder, stages=[only], extend=0, max_minutes=1e6, confirm="none")
+    settings = SearchSettings(workers=1, listener=Counting())
+    sys.setprofile(count)
+    try:
+        begin(given, folder, settings)
+    finally:
+        sys.setprofile(None)
+    return [after - before for before, after in itertools.pairwise(counts)]
+
+
+def test_a_trial_costs_no_more_after_many_others(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of 100,000 trials none may cost 100,000 of anything: the journal, the limits, the budget."""
+    monkeypatch.setattr(oracle, "make", stand_in.RandomOracle)
+    monkeypatch.setattr(TrialSpec, "recipe", lambda *_: None)  # Costs the same each time.
+    second, _, fourth = calls_per_trial(tmp_path, 160, prune="median")
+    assert fourth < 1.05 * second

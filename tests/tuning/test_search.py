@@ -42,7 +42,7 @@ def test_a_model_left_over_goes(tmp_path: Path, undisturbed: SearchResult, after
     with pytest.raises(Interrupted):
         begin(template(tmp_path), tmp_path, SearchSettings(listener=Recorder(after)))
     folder = Search.open(tmp_path / "tiny")
-    rows = read(folder.trials_file)
+    rows = list(read(folder.trials_file))
     stage = {row["trial"] for row in rows if row["stage"] == rows[-1]["stage"]}
     Run.at(folder.trial(min(stage - set(folder.kept_trials()))).folder)
     resume(folder.folder)
@@ -57,14 +57,14 @@ def test_a_torn_row_is_run_again(interrupted: Search, undisturbed: SearchResult)
 
 def test_unknown_keys_of_a_row_are_ignored(interrupted: Search, undisturbed: SearchResult) -> None:
     """Such as those of another version."""
-    rows = read(interrupted.trials_file)
+    rows = list(read(interrupted.trials_file))
     write_rows(interrupted, [{**row, "from_another_version": 1} for row in rows])
     resume(interrupted.folder)
     assert lasting(interrupted) == lasting(undisturbed.folder)
 
 
 def test_rows_of_other_values_are_refused(interrupted: Search) -> None:
-    rows = read(interrupted.trials_file)
+    rows = list(read(interrupted.trials_file))
     rows[1]["values"][RATE] = 0.5
     write_rows(interrupted, rows)
     with pytest.raises(RunError, match="trial coarse-001 of the journal has other values"):
@@ -194,7 +194,7 @@ def test_a_search_out_of_time_goes_on_with_more(tmp_path: Path, undisturbed: Sea
     """As if no trial of the second stage had been begun."""
     result = begin(template(tmp_path), tmp_path)
     folder = result.folder
-    rows = read(folder.trials_file)
+    rows = list(read(folder.trials_file))
     coarse = [row for row in rows if row["stage"] == "coarse"]
     write_rows(folder, coarse)
     folder.write_info({**folder.info(), "out_of_time": True, "seconds": 60.0})
@@ -203,7 +203,7 @@ def test_a_search_out_of_time_goes_on_with_more(tmp_path: Path, undisturbed: Sea
     unchanged = resume(folder.folder, SearchSettings(listener=recorder), short)
     assert unchanged.trials == len(rows)
     assert "--set tune.max_minutes=" in recorder.notes[0]
-    assert len(read(folder.trials_file)) == len(coarse)
+    assert len(list(read(folder.trials_file))) == len(coarse)
     resume(folder.folder, given=template(tmp_path / "long", max_minutes=60))
     assert lasting(folder) == lasting(undisturbed.folder)
 
@@ -217,9 +217,9 @@ def test_more_trials_for_a_finished_search(tmp_path: Path) -> None:
     calm = {"extend": 0, "confirm": None}
     few, many = ([TUNE["stages"][0], {**TUNE["stages"][1], "trials": trials}] for trials in (6, 9))
     result = begin(template(tmp_path / "few", stages=few, **calm), tmp_path / "few")
-    done = read(result.folder.trials_file)
+    done = list(read(result.folder.trials_file))
     more = resume(result.folder.folder, more_trials=3)
-    assert read(more.folder.trials_file)[: len(done)] == done
+    assert list(read(more.folder.trials_file))[: len(done)] == done
     planned = begin(template(tmp_path / "many", stages=many, **calm), tmp_path / "many")
     assert lasting(more.folder) == lasting(planned.folder)
     assert (more.best, more.trials) == (planned.best, planned.trials)

@@ -99,7 +99,7 @@ def test_the_order_in_which_trials_end_changes_nothing(
     specs = play(template, number, lambda count: data.draw(st.integers(0, count - 1), label="ends"))
     assert len(expected) == TRIALS
     assert specs == expected
-    assert number or any(spec.rivals for spec in expected.values())
+    assert number or any(spec.limits for spec in expected.values())
 
 
 @settings(max_examples=25, deadline=None)

@@ -13,7 +13,7 @@ import pytest
 
 from tests.runs import tiny, weights
 from tuning.hyperparameter_variables import signature
-from tuning.pruning import rungs
+from tuning.pruning import Limit, rungs
 from tuning.trial_trainer import TrialTrainer
 from tuning.trials import TrialResult, TrialSpec
 from zoo import backend
@@ -294,15 +294,17 @@ def test_left_behind_by_others(bench: TrialTrainer, tmp_path: Path, objective: s
     alone = ran(bench, recipe, objective=objective, rule="median")
     assert (alone.status, list(alone.rungs)) == ("done", steps)
     better = -0.01 if objective == "val_loss" else 1.0
-    rivals = {step: [better] * 5 for step in steps}
-    lost = ran(bench, recipe, objective=objective, rule="median", rivals=rivals)
+    limit = Limit(score=better, rivals=5)
+    lost = ran(
+        bench, recipe, objective=objective, rule="median", limits=dict.fromkeys(steps, limit)
+    )
     assert (lost.status, lost.steps) == ("pruned", steps[0])
     assert lost.rungs == {steps[0]: alone.rungs[steps[0]]}
     assert lost.score == alone.rungs[steps[0]]
     assert lost.reason is not None
     assert lost.reason.startswith(f"at step {steps[0]} of {steps_of(recipe, bench.data)} ")
     # In the second epoch, its score is that of the first.
-    late = ran(bench, recipe, objective=objective, rule="median", rivals={steps[-1]: [better] * 5})
+    late = ran(bench, recipe, objective=objective, rule="median", limits={steps[-1]: limit})
     assert (late.status, late.steps, late.epochs) == ("pruned", steps[-1], 1)
     sign = -1 if objective == "val_loss" else 1
     assert late.score == sign * alone.curve[0][objective]

@@ -6,6 +6,7 @@ Source: CS231n notes 3, "careful with best values on border".
 from __future__ import annotations
 
 import math
+from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal
@@ -266,8 +267,7 @@ def _scores_rise(path: str, old: Range, ranked: Sequence[ScoredTrial], side: Sid
 def _ranks(values: Sequence[float]) -> list[float]:
     """Ranks from 0; equal values share their mean rank."""
     order = sorted(values)
-    first = {value: order.index(value) for value in set(values)}
-    return [first[value] + (order.count(value) - 1) / 2 for value in values]
+    return [(bisect_left(order, value) + bisect_right(order, value) - 1) / 2 for value in values]
 
 
 def _correlation(xs: Sequence[float], ys: Sequence[float]) -> float:

@@ -12,13 +12,16 @@ what was expected, what was received and what to do.
 
 from __future__ import annotations
 
+import itertools
 import json
 import math
+import os
 import re
 import stat
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 from zoo.errors import DamagedFile
 
@@ -95,18 +98,33 @@ def read_bytes(file: Path, advice: str) -> bytes:
     Raises:
         DamagedFile: there is no such file, or it cannot be read.
     """
+    with _opened(file, advice) as stream:
+        size = os.fstat(stream.fileno()).st_size
+        if size > MAX_BYTES:
+            raise _too_large(str(file), size, advice)
+        return stream.read()
+
+
+@contextmanager
+def _opened(file: Path, advice: str) -> Iterator[BinaryIO]:
+    """Opens a regular file.
+
+    Raises:
+        DamagedFile: there is no such file, or it cannot be read.
+    """
     try:
-        status = file.stat()
-        if not stat.S_ISREG(status.st_mode):
+        if not stat.S_ISREG(file.stat().st_mode):
             raise DamagedFile(f"{file}: cannot be read: it is no regular file. {advice}")
-        if status.st_size > MAX_BYTES:
-            raise DamagedFile(
-                f"{file}: too large. Expected at most {MAX_BYTES:,} bytes. Received "
-                f"{status.st_size:,}. {advice}"
-            )
-        return file.read_bytes()
+        with file.open("rb") as stream:
+            yield stream
     except OSError as error:
         raise DamagedFile(f"{file}: cannot be read: {error.strerror}. {advice}") from None
+
+
+def _too_large(place: str, size: int, advice: str) -> DamagedFile:
+    return DamagedFile(
+        f"{place}: too large. Expected at most {MAX_BYTES:,} bytes. Received {size:,}. {advice}"
+    )
 
 
 def parse(content: bytes, place: str, advice: str, strict: bool = True) -> Any:
@@ -125,7 +143,8 @@ def parse(content: bytes, place: str, advice: str, strict: bool = True) -> Any:
         raise DamagedFile(f"{place}: cannot be read: it is empty. {advice}")
     try:
         value = json.loads(content, parse_constant=(lambda _: None) if strict else None)
-        json.dumps(value, ensure_ascii=False).encode()  # Refuses halves of surrogate pairs.
+        if not content.isascii() or b"\\u" in content or b"\0" in content:
+            json.dumps(value, ensure_ascii=False).encode()  # Refuses halves of surrogate pairs.
     except (ValueError, RecursionError) as error:
         reason = "nested too deeply" if isinstance(error, RecursionError) else str(error)
         raise DamagedFile(
@@ -209,11 +228,30 @@ def read_lines(
     Raises:
         DamagedFile: a line other than a torn last one is no such object.
     """
-    content = read_bytes(file, advice)
-    whole = content.rfind(b"\n") + 1
-    rows = []
-    # Not str.splitlines, which would also split at characters inside of a text.
-    for number, line in enumerate(content[:whole].split(b"\n")[:-1], 1):
-        place = f"{file}:{number}"
-        rows.append(checked(parse(line, place, advice), schema, place, advice))
+    rows, whole = [], 0
+    for row, end in lines(file, schema, advice):
+        rows.append(row)
+        whole = end
     return rows, whole
+
+
+def lines(file: Path, schema: type[BaseModel], advice: str) -> Iterator[tuple[dict[str, Any], int]]:
+    """Yield the objects of a journal and where each line ends; see `read_lines`.
+
+    A journal may be of any size, and is never in memory as a whole; a line has at most `MAX_BYTES`.
+
+    Raises:
+        DamagedFile: as `read_lines`, when it comes to the line.
+    """
+    end = 0
+    with _opened(file, advice) as stream:
+        # Not str.splitlines, which would also split at characters inside of a text.
+        for number in itertools.count(1):
+            line = stream.readline(MAX_BYTES + 1)
+            if len(line) > MAX_BYTES:
+                raise _too_large(f"{file}:{number}", len(line), advice)
+            if not line.endswith(b"\n"):
+                return
+            end += len(line)
+            place = f"{file}:{number}"
+            yield checked(parse(line[:-1], place, advice), schema, place, advice), end

@@ -9,13 +9,14 @@ import pytest
 
 from tuning.executors.base import Failed, Finished, Kept, Progress, Ready
 from tuning.executors.messages import Alive, Keep, Run, Setup, Stop, decode, encode
+from tuning.pruning import Limit
 from tuning.trials import TrialResult, TrialSpec
 from zoo.errors import DataError, Problem, RecipeError, StorageFault
 
 SPEC = TrialSpec(
     trial="größe-001", stage="größe", index=1, seed=3, epochs=None, objective="val_loss",
     values={"a.b[0]": 0.1 + 0.2, "c": {"max": {"pool_size": 2}}, "d": None, "e": True, "f": 1.0},
-    rule="median", rivals={20: [0.5, -1e-300], 3: []}, seconds=1.5,
+    rule="median", limits={20: Limit(score=-1e-300, rivals=7)}, seconds=1.5,
 )  # fmt: skip
 RESULT = TrialResult(
     status="pruned", score=0.1, reason="two\nlines", epochs=1, steps=9, seconds=0.3,
