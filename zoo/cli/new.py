@@ -25,7 +25,8 @@ def new(
     data: Annotated[
         str,
         typer.Argument(
-            metavar="DATA", help="A folder of images, a CSV file, digits, or tfds:NAME."
+            metavar="DATA",
+            help="A folder of images or of tar files, a CSV file, digits, or tfds:NAME.",
         ),
     ],
     out: Annotated[

@@ -15,6 +15,7 @@ from zoo.data import digits, tfds
 from zoo.data.decoding.images import ImageSpec
 from zoo.data.folders import folder
 from zoo.data.names import require_usable
+from zoo.data.shards import shards
 from zoo.data.splits import Splits
 from zoo.data.tables import csv_source
 from zoo.errors import Problem, RecipeError
@@ -28,6 +29,7 @@ SOURCES: dict[str, Callable[[Any, Data, ImageSpec, Path, Progress], Splits]] = {
     "csv": csv_source.load,
     "digits": digits.load,
     "folder": folder.load,
+    "shards": shards.load,
     "tfds": tfds.load,
 }
 

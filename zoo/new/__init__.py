@@ -160,14 +160,13 @@ def _inspect(data: str, progress: Progress, overrides: Sequence[str]) -> Finding
         )
     from zoo.new.inspect_folder import inspect_folder
 
-    word = (
-        "csv" if any(text.strip().startswith(f"{SOURCE}csv.") for text in overrides) else "folder"
-    )
+    words = [text.strip().removeprefix(SOURCE).partition(".")[0] for text in overrides]
+    word = next((word for word in ("csv", "shards") if word in words), "folder")
     return inspect_folder(data, progress, _options(data, overrides, word), word)
 
 
 def _options(data: str, overrides: Sequence[str], word: str) -> dict[str, Any]:
-    """The options of `data.source.folder` or `csv` that overrides give, checked as in a recipe.
+    """The options of a source that overrides give, checked as in a recipe.
 
     Raises:
         UsageError: an override of anything else.
@@ -177,7 +176,7 @@ def _options(data: str, overrides: Sequence[str], word: str) -> dict[str, Any]:
     from zoo.recipe.yaml_reader import Document
 
     start = f"{SOURCE}{word}."
-    path = "path" if word == "folder" else "file"
+    path = "file" if word == "csv" else "path"
     if not overrides:
         return {}
     for override in overrides:

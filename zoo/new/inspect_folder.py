@@ -1,4 +1,4 @@
-"""Looks at every image of a folder or table: decodes it in full, keeps its size, mode and hash."""
+"""Looks at every image of a folder, table or shards: decodes it, keeps its size, mode and hash."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from zoo.backend.cache_folder import cache_folder
 from zoo.data.content.content_report import frames_notes
 from zoo.data.decoding import images
 from zoo.data.decoding.image_content import Content
@@ -19,6 +20,8 @@ from zoo.data.file_list import ImageFile
 from zoo.data.folders import layout
 from zoo.data.folders.propose import propose
 from zoo.data.image_files import Layout
+from zoo.data.shards.find import ENDING
+from zoo.data.shards.layout import read as read_shards
 from zoo.data.stores import ImageStore
 from zoo.data.tables import table_layout
 from zoo.data.threads import as_results_arrive
@@ -26,15 +29,17 @@ from zoo.errors import DataError, Problem
 from zoo.files.user_paths import user_path
 from zoo.new.findings import Findings, Size
 from zoo.new.look import PixelFacts, look, summary
+from zoo.new.propose_shards import find_shards
 from zoo.new.propose_table import find_table
 from zoo.new.recipe_name import recipe_name
 from zoo.progress import Progress
 from zoo.recipe.csv_source import Csv
+from zoo.recipe.shards_source import Shards
 from zoo.recipe.source import Folder
 from zoo.text.counted import counted
 from zoo.text.printable import quoted
 
-FOLDER, CSV = "folder", "csv"  # Words of sources.
+FOLDER, CSV, SHARDS = "folder", "csv", "shards"  # Words of sources.
 CHUNK = 64  # Files a thread looks at at once.
 EXAMPLES = 5  # Examples in a note.
 
@@ -67,13 +72,13 @@ class FileFacts:
 def inspect_folder(
     path: str, progress: Progress, given: Mapping[str, Any] | None = None, word: str = FOLDER
 ) -> Findings:
-    """Looks at the images of a folder, or of a table.
+    """Looks at the images of a folder, of a table, or of shards.
 
     Args:
-        path: the folder, or the table.
+        path: the folder, the table, or a shard.
         progress: called with (images done, images in all, what is being done).
         given: options of the source that the user gives, such as {"test": "eval"}.
-        word: of the source that these are options of: `folder` or `csv`.
+        word: of the source that these are options of: `folder`, `csv` or `shards`.
 
     Raises:
         DataError: the folder is not laid out as expected, no image can be used, or the path is not
@@ -86,7 +91,7 @@ def inspect_folder(
         raise DataError(
             f"{quoted(root)}: the path is not UTF-8, so no recipe can name it; rename the folder"
         ) from None
-    folder, source, reasons = _read(root, given or {}, word)
+    folder, source, reasons = _read(root, given or {}, word, progress)
     facts = _inspect_files(folder, progress)
     good = [fact for fact in facts if fact.reason is None]
     bad = tuple((fact.file.path, fact.reason) for fact in facts if fact.reason is not None)
@@ -124,23 +129,29 @@ def inspect_folder(
 
 
 def _read(
-    root: Path, given: Mapping[str, Any], word: str
+    root: Path, given: Mapping[str, Any], word: str, progress: Progress
 ) -> tuple[Layout, dict[str, Any], list[str]]:
-    """Reads class folders, or else a table beside the images.
+    """Reads class folders, or else shards, or a table beside the images.
 
     Returns:
         The files, the source as a recipe gives it, and sentences on what was proposed.
 
     Raises:
-        DataError: neither can be read.
+        DataError: none of them can be read.
     """
+    if word == SHARDS or (root.is_file() and root.suffix.lower() == ENDING):
+        return _read_shards(root, given, progress)
     if word == CSV or root.is_file():
         return _read_table(root, given)
     try:
         options, reasons = _options(root, given)
         folder = layout.read(options)
     except DataError:
-        if given or find_table(root) is None:
+        if given:
+            raise
+        if find_shards(root) is not None:
+            return _read_shards(root, {}, progress)
+        if find_table(root) is None:
             raise
         return _read_table(root, {})
     found = None if given else find_table(root)
@@ -153,6 +164,22 @@ def _read(
             f"{quoted(found[0]['file'])}"
         )
     return folder, {FOLDER: _as_given(options)}, reasons
+
+
+def _read_shards(
+    root: Path, given: Mapping[str, Any], progress: Progress
+) -> tuple[Layout, dict[str, Any], list[str]]:
+    """Reads shards; what is not given is proposed.
+
+    Raises:
+        DataError: shards are missing or damaged, or labels are wrong.
+    """
+    proposed, reasons = find_shards(root) or ({"path": str(root)}, [])
+    values = {**proposed, **given}
+    folder = read_shards(
+        Shards.model_validate(values), cache_dir=cache_folder(None), progress=progress
+    )
+    return folder, {SHARDS: values if len(values) > 1 else values["path"]}, reasons
 
 
 def _read_table(root: Path, given: Mapping[str, Any]) -> tuple[Layout, dict[str, Any], list[str]]:

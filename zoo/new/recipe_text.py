@@ -98,11 +98,12 @@ def _data(findings: Findings, choices: Choices) -> list[str]:
 
 
 def _source(source: Any) -> list[str]:
-    """Returns the lines of the source; a table has a line for each of its options."""
-    if not isinstance(source, dict) or "csv" not in source:
+    """Returns the lines of the source; a table and shards have a line for each of their options."""
+    word = next(iter(source)) if isinstance(source, dict) else source
+    if word not in ("csv", "shards") or not isinstance(source[word], dict):
         return [f"  source: {_flow(source)}"]
-    options = [f"      {key}: {_flow(value)}" for key, value in source["csv"].items()]
-    return ["  source:", "    csv:", *options]
+    options = [f"      {key}: {_flow(value)}" for key, value in source[word].items()]
+    return ["  source:", f"    {word}:", *options]
 
 
 def _grey_reason(choices: Choices) -> str:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from zoo.backend.cache_folder import cache_folder
 from zoo.data.folders import layout
+from zoo.data.shards.layout import read_class_names
 from zoo.data.tables import table_layout
 from zoo.errors import DataError
 from zoo.recipe.schema import Recipe
@@ -19,9 +21,11 @@ def source_classes(recipe: Recipe) -> tuple[str, ...] | None:
     source = recipe.data.source
     if source.word == "digits":
         return DIGITS
-    if source.word not in ("folder", "csv"):
+    if source.word not in ("folder", "csv", "shards"):
         return None
     try:
+        if source.word == "shards":
+            return read_class_names(source.options, cache_folder(None))
         if source.word == "csv":
             return table_layout.class_names(source.options, recipe.data.classes)
         return layout.class_names(source.options)
@@ -30,12 +34,12 @@ def source_classes(recipe: Recipe) -> tuple[str, ...] | None:
 
 
 def num_classes(recipe: Recipe) -> int:
-    """The number of classes, from the recipe, the names of its class folders, or its table.
+    """The number of classes, from the recipe, names of class folders, its table or its shards.
 
     Classes that `data.classes` merges count once, those that it leaves out do not.
 
     Raises:
-        DataError: it is not known without loading the data, or the folder or table cannot be used.
+        DataError: it is not known without loading the data, or the source cannot be used.
     """
     if recipe.data.classes is not None:
         return len(recipe.data.classes)
@@ -51,4 +55,6 @@ def num_classes(recipe: Recipe) -> int:
         return int(source.options.num_classes)
     if source.word == "csv":
         return len(table_layout.class_names(source.options))
+    if source.word == "shards":
+        return len(read_class_names(source.options, cache_folder(None)))
     return len(layout.class_names(source.options))

@@ -36,7 +36,9 @@ class Data(Model):
         description="A known data set, with its source, image_size and color_mode; "
         "keys beside it win. `data: cifar10` is `data: {preset: cifar10}`.",
     )
-    source: Source = Field(description="digits, {folder: PATH}, {csv: {...}} or {tfds: NAME}.")
+    source: Source = Field(
+        description="digits, {folder: PATH}, {csv: {...}}, {shards: PATH} or {tfds: NAME}."
+    )
     classes: Classes | None = Field(
         None,
         description="Classes to learn, in the order of their labels: [cat, dog], or merged ones: "

@@ -18,6 +18,7 @@ from zoo.text.printable import quoted
 KEYS = {
     "folder": "path",
     "csv": "file",
+    "shards": "path",
     "tfds": "data_dir",
 }  # Word of `data.source` -> its option with a path.
 

@@ -10,6 +10,7 @@ from pydantic_core import PydanticCustomError
 
 from zoo.recipe.csv_source import Csv
 from zoo.recipe.fields import MAX_TEXT, Choice, Model
+from zoo.recipe.shards_source import Shards
 from zoo.recipe.shown import cut
 from zoo.recipe.slow_pattern import checked_pattern
 from zoo.recipe.source_fields import AUTO, FolderName, PathText, SplitShare
@@ -143,4 +144,5 @@ class Source(Choice):
     digits: Digits | None = Field(None, description="scikit-learn's digits, offline.")
     folder: Folder | None = Field(None, description="A folder of image files.")
     csv: Csv | None = Field(None, description="A table with a row for each image.")
+    shards: Shards | None = Field(None, description="Tar files of images, as of WebDataset.")
     tfds: Tfds | None = Field(None, description="A TensorFlow Datasets builder.")

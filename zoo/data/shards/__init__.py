@@ -1,0 +1,1 @@
+"""Images in shards: tar files of images and labels, read in place."""

@@ -1,0 +1,212 @@
+"""Reads the layout of a data set in shards: its classes, and the images of each split. Light.
+
+Images keep the order that they have in the shards, so that a pass in that order, and one within
+windows, reads each shard from its start to its end.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from itertools import chain
+from pathlib import Path
+from typing import Any
+
+from zoo.data.division.arrange import Wanted as WantedSplits
+from zoo.data.division.arrange import arrange
+from zoo.data.division.class_choice import ClassChoice
+from zoo.data.file_list import FileList
+from zoo.data.image_files import Files, Layout, advice_on_empty, shares_of
+from zoo.data.shards.find import WORD, Found, find
+from zoo.data.shards.index import Shard, read_shards
+from zoo.data.shards.problems import CUT, ShardProblems
+from zoo.data.shards.scan import Wanted
+from zoo.data.shards.shard_labels import Classes, read_classes, read_names, require_classes
+from zoo.data.shards.store import ShardStore
+from zoo.errors import DataError
+from zoo.progress import Progress, no_progress
+from zoo.recipe.shards_source import Shards
+from zoo.recipe.subset import Fold
+from zoo.text.printable import quoted
+
+
+def read_class_names(options: Shards, cache_dir: Path) -> tuple[str, ...]:
+    """Reads the class names of a data set; decodes no image.
+
+    Args:
+        options: of the source.
+        cache_dir: folder of the cache, where lists of what shards hold are kept.
+
+    Raises:
+        DataError: shards are missing or damaged, or labels are wrong.
+    """
+    found = find(options)
+    names = read_names(options, found.root)
+    if names is not None:
+        return names
+    train = replace(found, splits={"train": found.splits["train"]})
+    shards, _ = _contents(train, options, cache_dir, no_progress, skip=True)
+    return read_classes(shards, None, ShardProblems(found.root), choosing=True).names
+
+
+def read(
+    options: Shards,
+    classes: Any = None,
+    fold: Fold | None = None,
+    *,
+    cache_dir: Path,
+    progress: Progress = no_progress,
+    skip: bool = False,
+) -> Layout:
+    """Lists the images of shards, and splits images off for splits that have no shards.
+
+    Args:
+        options: of the source.
+        classes: `data.classes` of the recipe.
+        fold: `data.fold` of the recipe.
+        cache_dir: folder of the cache, where lists of what shards hold are kept.
+        progress: called with (shards done, shards in all, what is being done).
+        skip: whether what is whole of damaged shards is read, with a note.
+
+    Raises:
+        DataError: shards are missing or damaged, members lack, or labels are wrong (names all).
+        RecipeError: `classes` names one that the data set does not have.
+    """
+    found = find(options)
+    names = read_names(options, found.root)
+    shards, notes = _contents(found, options, cache_dir, progress, skip=skip)
+    problems = ShardProblems(found.root)
+    choosing = classes is not None
+    known = read_classes(shards, names, problems, choosing=choosing)
+    if problems:
+        raise problems.error()
+    require_classes(known, shards["train"], found.root, choosing=choosing)
+    choice = ClassChoice.of(classes, known.names)
+    # With `classes`, those that train lacks are left out of other splits.
+    more = sorted(set(known.by_label.values()) - set(known.names))
+    choice = replace(
+        choice,
+        source_names=(*known.names, *more),
+        labels=(*choice.labels, *[None] * len(more)),
+    )
+    files = _files(shards, known, choice.source_names)
+    shares = _shares(options, found)
+    wanted = WantedSplits(
+        choice=choice,
+        shares=shares,
+        seed=options.split_seed,
+        fold=fold,
+        where=quoted(found.root),
+    )
+    arranged = arrange(files, wanted)
+    for split, of_split in arranged.splits.items():
+        _require_images(found.root, split, of_split, is_drawn=split in shares)
+    splits, pool = arranged.splits, arranged.pool
+    if shares or fold or choice.changes:
+        splits, pool = _in_order(files, splits, pool)
+    window = options.shuffle_window
+    every = [shard for of_split in shards.values() for shard in of_split]
+    return Layout(
+        root=found.root,
+        class_names=choice.names,
+        train=splits["train"],
+        validation=splits["validation"],
+        test=splits.get("test"),
+        notes=(*found.notes, *notes, *arranged.notes),
+        pool=pool,
+        shards=ShardStore(found.root, every, None if isinstance(window, str) else window),
+    )
+
+
+def _contents(
+    found: Found, options: Shards, cache_dir: Path, progress: Progress, *, skip: bool
+) -> tuple[dict[str, list[Shard]], list[str]]:
+    """Lists what the shards hold; returns it with notes on what was left out.
+
+    Raises:
+        DataError: anything is wrong with a shard.
+    """
+    names = [name for of_split in found.splits.values() for name in of_split]
+    wanted = Wanted(options.image, options.label_ending, options.label_key)
+    by_name = {s.name: s for s in read_shards(found.root, names, wanted, cache_dir, progress)}
+    problems, notes = ShardProblems(found.root), []
+    for shard in by_name.values():
+        told = shard.content.problems
+        if skip:
+            cuts = [message for kind, _, message in told if kind == CUT]
+            notes += [f"read what is whole of {quoted(shard.name)}: {cut}" for cut in cuts]
+            told = [problem for problem in told if problem[0] != CUT]
+        problems.add_all(told, shard.name)
+    if problems:
+        raise problems.error()
+    return {
+        split: [by_name[n] for n in of_split] for split, of_split in found.splits.items()
+    }, notes
+
+
+def _files(
+    shards: Mapping[str, Sequence[Shard]], classes: Classes, names: Sequence[str]
+) -> dict[str, Files]:
+    """The images of each split, in the order of the shards."""
+    numbers = {name: (number,) for number, name in enumerate(names)}
+    labels = {label: numbers[name] for label, name in classes.by_label.items()}
+    return {
+        split: FileList.of(
+            (f"{shard.name}/{member}", labels[label], size, shard.mtime_ns, None)
+            for shard in of_split
+            for member, label, size in zip(
+                shard.content.members, shard.content.labels, shard.content.sizes, strict=True
+            )
+        )
+        for split, of_split in shards.items()
+    }
+
+
+def _in_order(
+    files: Mapping[str, Files], splits: Mapping[str, Files], pool: Files | None
+) -> tuple[dict[str, Files], Files | None]:
+    """Sorts the images of each split, and of the pool, as the shards hold them."""
+    paths = chain.from_iterable(of_split.paths for of_split in files.values())
+    place = {path: number for number, path in enumerate(paths)}
+
+    def in_order(of_split: Files) -> Files:
+        places = [place[path] for path in of_split.paths]
+        return of_split.take(sorted(range(len(places)), key=places.__getitem__))
+
+    return (
+        {split: in_order(of_split) for split, of_split in splits.items()},
+        None if pool is None else in_order(pool),
+    )
+
+
+def _shares(options: Shards, found: Found) -> dict[str, float]:
+    """The fraction of train for each split that has no shards.
+
+    Raises:
+        DataError: a share is given for a split that has shards.
+    """
+    for name in ("validation", "test"):
+        if getattr(options, f"{name}_split") is not None and name in found.splits:
+            raise DataError(
+                f"{WORD}.{name}_split is given, but {quoted(found.root)} has shards of {name}; "
+                f"drop one of the two, or leave these shards out: {WORD}.{name}: none"
+            )
+    return shares_of(
+        found.splits, options.validation_split, options.test_split, draw_test=not found.named
+    )
+
+
+def _require_images(root: Path, split: str, files: Files, *, is_drawn: bool) -> None:
+    """Requires that a split has an image.
+
+    Raises:
+        DataError: it has none.
+    """
+    if files:
+        return
+    advice = advice_on_empty(split, grouped=False)
+    if not is_drawn:
+        advice = f"add images of the classes in data.classes, or leave it out: {WORD}.{split}: none"
+    raise DataError(
+        f"{quoted(root)}: the {split} split has no image. Expected at least one; {advice}"
+    )
