@@ -81,7 +81,7 @@ def compiled(steps: str, shape: tuple[int, ...]) -> Any:
         return jax.jit(apply)
     import tensorflow as tf
 
-    return tf.function(apply, reduce_retracing=True)
+    return tf.function(apply, reduce_retracing=True, autograph=False)
 
 
 def difference(

@@ -47,7 +47,7 @@ def _seeds() -> None:
 def decoder(spec: ImageSpec) -> Callable[[bytes], np.ndarray]:
     """`graph.decode`, traced once for each spec."""
     text = tf.TensorSpec((), tf.string)
-    function = tf.function(lambda content: graph.decode(content, spec), input_signature=[text])
+    function = tf.function(lambda content: graph.decode(content, spec), [text], autograph=False)
     return lambda content: function(content).numpy()
 
 
@@ -169,7 +169,7 @@ def test_malformed_exif(fault: str, order: str) -> None:
 
 @cache
 def orienter() -> Any:
-    return tf.function(graph.orientation, input_signature=[tf.TensorSpec((), tf.string)])
+    return tf.function(graph.orientation, [tf.TensorSpec((), tf.string)], autograph=False)
 
 
 def oriented(content: bytes) -> int:

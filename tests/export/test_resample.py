@@ -30,7 +30,7 @@ def _seeds() -> None:
 def resizer(spec: ImageSpec) -> Callable[[np.ndarray], np.ndarray]:
     """`graph.resize`, traced once."""
     image = tf.TensorSpec((None, None, spec.channels), tf.uint8)
-    function = tf.function(lambda pixels: graph.resize(pixels, spec), input_signature=[image])
+    function = tf.function(lambda pixels: graph.resize(pixels, spec), [image], autograph=False)
     return lambda pixels: function(pixels).numpy()
 
 

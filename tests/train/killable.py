@@ -1,6 +1,7 @@
 """A training in a process of its own, which notes every step in a file and can be killed.
 
-The processes are forked by a server that has imported TensorFlow once and computed nothing.
+The processes are forked by a server that has imported TensorFlow and read the digits, once, and has
+computed nothing.
 """
 
 from __future__ import annotations
@@ -18,7 +19,10 @@ backend.prepare()
 import keras  # noqa: E402
 
 from zoo import recipe  # noqa: E402
+from zoo.data import digits  # noqa: E402
 from zoo.train import Settings, resume, train  # noqa: E402
+
+digits.raw()
 
 
 class StepLog(keras.callbacks.Callback):

@@ -85,7 +85,7 @@ def saved_model(trained: TrainedRun, folder: Path) -> None:
 
     def signature(function: Any, shape: tuple[int | None, ...], dtype: Any, name: str) -> Any:
         tensor = tf.TensorSpec(shape, dtype, name=name)
-        return tf.function(function, input_signature=[tensor]).get_concrete_function()
+        return tf.function(function, [tensor], autograph=False).get_concrete_function()
 
     shape = (None, *spec.shape)
     module = tf.Module()
@@ -148,7 +148,7 @@ def onnx(trained: TrainedRun, folder: Path, opset: int = DEFAULT_OPSET) -> None:
     shape = (None, *ImageSpec.of(trained.recipe).shape)
     signature = [tf.TensorSpec(shape, tf.float32, name="images")]
     converted, _ = tf2onnx.convert.from_function(
-        tf.function(function, input_signature=signature),
+        tf.function(function, signature, autograph=False),
         signature,
         opset=opset,
         custom_op_handlers={"Erfc": (_convert_erfc, [])},

@@ -140,7 +140,7 @@ def _substitute_undecodable(probes: Probes, spec: ImageSpec) -> int:
     def traced(content: Any) -> Any:
         return graph.decode(content, spec)
 
-    decode = tf.function(traced, input_signature=[tf.TensorSpec((), tf.string)])
+    decode = tf.function(traced, [tf.TensorSpec((), tf.string)], autograph=False)
     substituted = 0
     for i, content in enumerate(probes.files[: len(probes.pixels)]):
         try:

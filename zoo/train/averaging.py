@@ -156,7 +156,7 @@ class LookaheadWeights(Observer):
         if keras.backend.backend() == "tensorflow":
             import tensorflow as tf
 
-            return tf.function(self._in_place)
+            return tf.function(self._in_place, autograph=False)
         import jax
 
         return jax.jit(_mixed)

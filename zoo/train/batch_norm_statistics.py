@@ -61,7 +61,7 @@ def training_mode(model: keras.Model) -> Any:
     if keras.backend.backend() == "tensorflow":
         import tensorflow as tf
 
-        return tf.function(forward, reduce_retracing=True)
+        return tf.function(forward, reduce_retracing=True, autograph=False)
     return forward
 
 

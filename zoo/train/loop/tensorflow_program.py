@@ -24,7 +24,8 @@ class TensorFlowProgram:
     def __init__(self, step: Callable[[Any, Any], dict[str, Any]], jit_compile: bool) -> None:
         import tensorflow as tf
 
-        self.step = tf.function(step, jit_compile=jit_compile)
+        # The code is for every backend: nothing in it is left to AutoGraph, which takes a second.
+        self.step = tf.function(step, jit_compile=jit_compile, autograph=False)
         self.compile_seconds = 0.0
         self._traced: dict[Any, Any] = {}
 
@@ -60,7 +61,9 @@ class TensorFlowProgram:
                 lambda tensor: tf.TensorSpec((None, *tensor.shape[1:]), tensor.dtype), rows
             )
             fixed = tf.nest.map_structure(tf.TensorSpec.from_tensor, constants)
-            self._traced[key] = tf.function(self._loop).get_concrete_function(fixed, spec)
+            self._traced[key] = tf.function(self._loop, autograph=False).get_concrete_function(
+                fixed, spec
+            )
             self.compile_seconds += time.perf_counter() - began
         return self._traced[key]
 
