@@ -85,7 +85,7 @@ def load(config: Config) -> tuple[Any, Any, Any]:
     from zoo import recipe as recipes
     from zoo.data.load import load as load_data
     from zoo.train import components
-    from zoo.train.training import prepare_keras
+    from zoo.train.preparing import prepare_keras
 
     recipe = recipes.load(config["recipe"], config["overrides"])
     prepare_keras(recipe)

@@ -14,7 +14,7 @@ from PIL import Image
 import zoo.train
 from tests.cli.calls import call, document, require_error, require_error_document
 from tests.runs import LINEAR, tiny_file
-from zoo.cli.train_folds import table
+from zoo.cli.fold_table import table
 from zoo.data.load import load as load_data
 from zoo.errors import Diverged
 from zoo.recipe import load

@@ -6,7 +6,8 @@ The one module that knows them. Importing it is light. `set_up` is called once a
 - On JAX, `keras.distribution.DataParallel` keeps a copy of each variable on every device. Programs
   are written for the whole batch; arrays that `place` laid over the devices make XLA part the work
   and add what must be added. Batch norm and random numbers are those of the whole batch.
-- On TensorFlow, `tf.distribute.MirroredStrategy` does; `zoo.train.loop.mirrored` makes its steps.
+- On TensorFlow, `tf.distribute.MirroredStrategy` does, and `zoo.train.loop.mirrored_program` makes
+  the steps.
 
 A batch that the devices do not divide, such as the last one of an epoch, is made whole on each of
 them, so that it gives what one device gives. With one device and one process nothing is set up.
@@ -15,17 +16,18 @@ them, so that it gives what one device gives. With one device and one process no
 from __future__ import annotations
 
 import os
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
+from zoo.backend.device_request import Request
 from zoo.backend.hardware import gpus, processor
-from zoo.errors import EnvironmentFault, UsageError
-
-Request = int | Literal["all"] | None
+from zoo.errors import EnvironmentFault
 
 MOST_LOGICAL = 16  # Parts of a CPU that a training may ask for.
 AXIS = "batch"  # Name of the only axis of the devices.
+WHOLE = -1  # As a batch size: arrays that no device has only rows of.
 FORCE_COUNT = "--xla_force_host_platform_device_count"
 
 
@@ -46,6 +48,10 @@ class Devices:
     process: int = 0
     logical: bool = False
     kind: str = ""
+
+    def __str__(self) -> str:
+        """What follows the machine's description: nothing for one device."""
+        return f", on {self.count} {'logical ' * self.logical}devices" if self.several else ""
 
     @property
     def is_first(self) -> bool:
@@ -78,44 +84,6 @@ ONE = Devices()
 _current = ONE
 _mesh: Any = None  # JAX's mesh of the devices.
 _strategy: Any = None  # TensorFlow's.
-
-
-def parse(text: str | None) -> Request:
-    """Reads the value of `--devices`.
-
-    Raises:
-        UsageError: it is neither a number from 1 on nor `all`.
-    """
-    if text is None or text == "all":
-        return text  # type: ignore[return-value]  # mypy does not narrow to the literal.
-    try:
-        number = int(text)
-    except ValueError:
-        number = 0
-    if number < 1:
-        raise UsageError(f"--devices: Expected a number from 1 on, or `all`. Received {text!r}.")
-    return number
-
-
-def require_batch(batch_size: int, count: int) -> None:
-    """Requires that a batch can be shared out over the devices.
-
-    Args:
-        batch_size: the recipe's `train.batch_size`.
-        count: number of devices.
-
-    Raises:
-        UsageError: it cannot.
-    """
-    if batch_size % count == 0:
-        return
-    lower = batch_size // count * count
-    nearest = [str(number) for number in (lower, lower + count) if number]
-    raise UsageError(
-        f"--devices {count}: train.batch_size is the number of images of all devices together. "
-        f"Expected a multiple of {count}. Received {batch_size}; set it to the nearest: "
-        + " or ".join(f"--set train.batch_size={number}" for number in nearest)
-    )
 
 
 def divide_cpu(name: str, request: Request) -> None:
@@ -208,9 +176,38 @@ def tear_down() -> None:
     _current, _mesh, _strategy = ONE, None, None
 
 
+@contextmanager
+def held_until_end() -> Iterator[None]:
+    """Calls `tear_down` at the end of the block, or of the function that it decorates."""
+    try:
+        yield
+    finally:
+        tear_down()
+
+
 def scope() -> AbstractContextManager[Any]:
     """A context in which models of the training are built and compiled."""
     return nullcontext() if _strategy is None else _strategy.scope()
+
+
+def hide_strategy(model: Any) -> None:
+    """Lets Keras treat a model that was made in `scope` as one of a single device.
+
+    Its variables then look so to all code but a step under the strategy, which
+    `zoo.train.loop.mirrored_program` makes.
+    """
+    if _strategy is not None:
+        model._distribute_strategy = None
+
+
+def in_host_memory() -> AbstractContextManager[Any]:
+    """A context in which tensors stay in the host's memory, where devices fetch their rows."""
+    if _strategy is None:
+        return nullcontext()
+    import tensorflow as tf
+
+    device: AbstractContextManager[Any] = tf.device("/CPU:0")
+    return device
 
 
 def strategy() -> Any:
@@ -301,6 +298,8 @@ def place(tree: Any, batch_size: int, axis: int = 0) -> Any:
 
     def placed(leaf: Any) -> Any:
         layout = _sharding(np.shape(leaf), batch_size, axis)
+        if isinstance(leaf, jax.Array) and leaf.sharding.is_equivalent_to(layout, leaf.ndim):
+            return leaf
         if _current.processes == 1:
             return jax.device_put(leaf, layout)
         values = np.asarray(leaf)
@@ -316,7 +315,7 @@ def place_rows(tree: Any, batch_size: int) -> Any:
         tree: a tree of arrays; the first axis of each is that of the rows.
         batch_size: rows of the global batch.
     """
-    if _mesh is None or _current.processes == 1 or not _current.divide(batch_size):
+    if _current.processes == 1 or not _current.divide(batch_size):
         return place(tree, batch_size)
     import jax
 
@@ -330,7 +329,7 @@ def place_rows(tree: Any, batch_size: int) -> Any:
 
 def replicate(tree: Any) -> Any:
     """Copies arrays of the host to each of JAX's devices; with one device they stay as they are."""
-    return place(tree, batch_size=-1)
+    return place(tree, batch_size=WHOLE)
 
 
 def constrain(tree: Any, batch_size: int) -> Any:
@@ -338,7 +337,7 @@ def constrain(tree: Any, batch_size: int) -> Any:
 
     Args:
         tree: a tree of traced values.
-        batch_size: as for `place`; -1: each device holds the whole of each.
+        batch_size: as for `place`; `WHOLE`: each device holds the whole of each.
     """
     if _mesh is None:
         return tree

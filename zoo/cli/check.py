@@ -135,7 +135,7 @@ def _run(
     from zoo.data.load import load as load_data
     from zoo.model import backbone_weights
     from zoo.progress import progress_bar
-    from zoo.train.training import prepare_keras
+    from zoo.train.preparing import prepare_keras
 
     prepare_keras(loaded)
     backbone_weights.require(loaded)

@@ -74,6 +74,24 @@ ProcessIdOption = Annotated[
     int | None,
     typer.Option("--process-id", metavar="I", help="Index of this process, from 0."),
 ]
+DevicesOption = Annotated[
+    str | None,
+    typer.Option(
+        "--devices",
+        metavar="N|all",
+        help="Train on N devices of this machine, each with its share of every batch; `all`: on "
+        "all of them. Without GPUs, N parts of the CPU stand in for them, and are no faster.",
+        show_default="1; with --resume, as the run was begun",
+    ),
+]
+OtherDevicesOption = Annotated[
+    bool,
+    typer.Option(
+        "--allow-other-devices",
+        help="Resume with another number of devices than the run was begun with: its weights will "
+        "differ in their last bits.",
+    ),
+]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON document on stdout.")]
 DebugOption = Annotated[bool, typer.Option("--debug", help="Show the traceback of every error.")]
 QuietOption = Annotated[bool, typer.Option("-q", "--quiet", help="Print only results and errors.")]

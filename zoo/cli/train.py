@@ -9,14 +9,23 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from zoo.backend.device_request import (
+    Asked,
+    Request,
+    parse,
+    require_batch,
+    require_devices,
+)
 from zoo.cli.app import app
 from zoo.cli.finish_training import finish, report_training
 from zoo.cli.options import (
     RUNS,
     DebugOption,
+    DevicesOption,
     JsonOption,
     NewOutOption,
     OptionalRecipeArgument,
+    OtherDevicesOption,
     QuietOption,
     SetOption,
     require_no_move,
@@ -28,6 +37,7 @@ from zoo.errors import Diverged, StorageFault, UsageError
 FLAGS = {"evaluate": True, "export": True, "tensorboard": False}
 
 if TYPE_CHECKING:
+    from zoo.recipe import Recipe
     from zoo.rundir import Run
 
 
@@ -65,6 +75,8 @@ def train(
             "validation to validate on; tell mean and standard deviation.",
         ),
     ] = None,
+    devices: DevicesOption = None,
+    allow_other_devices: OtherDevicesOption = False,
     out: NewOutOption = None,
     tensorboard: Annotated[
         bool | None,
@@ -100,12 +112,17 @@ def train(
             raise UsageError("Expected either a RECIPE or --resume RUN, and not both.")
 
         given = {"evaluate": evaluate, "export": export, "tensorboard": tensorboard}
-        if _trained_in_folds(output, recipe, resume, overrides or (), (seeds, folds), out, given):
+        asked = Asked(parse(devices), allow_other_devices)
+        if allow_other_devices and resume is None:
+            raise UsageError("--allow-other-devices belongs to --resume. Leave it out.")
+        if _trained_in_folds(
+            output, recipe, resume, overrides or (), (seeds, folds), out, given, asked
+        ):
             return
 
         def one(part: Output, changes: Sequence[str]) -> None:
             told = seeds is not None  # `_train_seeds` tells what holds for all of them.
-            run, flags = _train(part, recipe, changes, resume, out, given, told=told)
+            run, flags = _train(part, recipe, changes, resume, out, given, asked, told=told)
             from zoo.artifact.trained_run import TrainedRun
 
             moved = [change for change in changes if change.startswith("data.source")]
@@ -131,6 +148,7 @@ def _trained_in_folds(
     numbers: tuple[int | None, int | None],
     out: Path | None,
     given: Mapping[str, bool | None],
+    asked: Asked,
 ) -> bool:
     """Cross-validate, if the command line asks for it; return whether it does.
 
@@ -142,6 +160,7 @@ def _trained_in_folds(
         numbers: of seeds and of folds; None where not given.
         out: where run folders go; None for the default.
         given: flags of what to do at the end; None where the command line leaves them out.
+        asked: the devices.
 
     Raises:
         UsageError: flags that exclude each other.
@@ -160,12 +179,22 @@ def _trained_in_folds(
             )
         if not Folds.is_folds(resume) or seeds is not None:
             return False
-        train_folds.resume(output, resume, overrides, out, given)
+        train_folds.resume(output, resume, overrides, out, given, asked)
         return True
     if folds is None:
         return False
-    train_folds.begin(output, str(recipe), overrides, folds, out, given)
+    train_folds.begin(output, str(recipe), overrides, folds, out, given, asked.request)
     return True
+
+
+def require_batch_of(request: Request, recipe: Recipe) -> None:
+    """Requires that a number of devices divides a recipe's batches; of `all` it is known later.
+
+    Raises:
+        UsageError: it does not.
+    """
+    if isinstance(request, int):
+        require_batch(recipe.train.batch_size, request)
 
 
 def _train_seeds(
@@ -246,6 +275,7 @@ def _train(
     resume: str | None,
     folder: Path | None,
     given: Mapping[str, bool | None],
+    asked: Asked,
     *,
     told: bool = False,
 ) -> tuple[Run, dict[str, bool]]:
@@ -258,6 +288,7 @@ def _train(
         resume: the run to resume; None to train.
         folder: where run folders go; None for the default.
         given: flags of what to do at the end; None where the command line leaves them out.
+        asked: the devices.
         told: whether the user knows already what a recipe's loading tells.
 
     Returns:
@@ -275,6 +306,8 @@ def _train(
         tell = () if told else (out.warn, out.note)
         loaded = recipes.load(str(recipe), overrides, *tell)
         out.locate = recipes.locator(str(recipe), overrides)
+        request = asked.request
+        require_batch_of(request, loaded)
         require_memory(loaded)
         require_writable(folder or RUNS)
     else:
@@ -286,13 +319,22 @@ def _train(
         out.locate = recipes.locator(str(resumed.recipe_file), overrides)
         begun_with = info["backend"]
         flags |= info.get("flags") or {}
+        begun = int(info.get("devices") or 1)
+        request = require_devices(begun, asked.request, asked.allow_others, str(resumed))
+        require_batch_of(request, loaded)
     flags |= {name: value for name, value in given.items() if value is not None}
-    backend.prepare(deterministic=loaded.train.deterministic, preferred=begun_with, say=out.note)
+    backend.prepare(
+        deterministic=loaded.train.deterministic, preferred=begun_with, say=out.note,
+        devices=request,
+    )  # fmt: skip
     from zoo.train import Settings
     from zoo.train import resume as resume_training
     from zoo.train import train as begin_training
 
-    settings = Settings(console=out.console(), tensorboard=flags["tensorboard"], flags=flags)
+    settings = Settings(
+        console=out.console(), tensorboard=flags["tensorboard"], flags=flags,
+        devices=asked.request, allow_other_devices=asked.allow_others,
+    )  # fmt: skip
     if resume is None:
         run = begin_training(loaded, folder or RUNS, settings)
     else:

@@ -10,9 +10,11 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from zoo.backend.device_request import Asked, Request, require_batch, require_devices
 from zoo.cli.finish_training import finish, report_training
+from zoo.cli.fold_table import NAMES, table
 from zoo.cli.options import RUNS, require_no_move
-from zoo.cli.output import Output, columns
+from zoo.cli.output import Output
 from zoo.errors import Diverged, Interrupted, RunError, StorageFault, UsageError, ZooError
 
 if TYPE_CHECKING:
@@ -30,6 +32,7 @@ def begin(
     count: int,
     folder: Path | None,
     given: Mapping[str, bool | None],
+    request: Request = None,
 ) -> None:
     """Train every fold of a recipe in turn, and tell mean and standard deviation.
 
@@ -40,6 +43,7 @@ def begin(
         count: number of folds.
         folder: where run folders go; None for the default.
         given: flags of what to do at the end of each fold; None where they are left out.
+        request: the devices.
 
     Raises:
         RecipeError: the recipe is wrong.
@@ -62,19 +66,21 @@ def begin(
             f"note: data.fold ({single.index} of {single.of}) is left aside: "
             f"--folds trains all {count}"
         )
+    if isinstance(request, int):
+        require_batch(loaded.train.batch_size, request)
     require_memory(loaded)
     require_writable(folder or RUNS)
     flags = FLAGS | {name: value for name, value in given.items() if value is not None}
-    backend = _prepare(out, loaded, None)
+    backend, count = _prepare(out, loaded, None, request)
     folds = Folds.create(folder or RUNS, loaded.name)
     text = recipes.dump(loaded)
     write_text(folds.recipe_file, text)
     folds.update(
         status="running", name=loaded.name, of=count, recipe_hash=text_digest(text),
         backend=backend, started=time.strftime("%Y-%m-%dT%H:%M:%S%z"), zoo=__version__,
-        pid=os.getpid(), flags=flags, folds=[],
+        pid=os.getpid(), flags=flags, folds=[], devices=count,
     )  # fmt: skip
-    _Folds(out, folds, (), flags).train()
+    _Folds(out, folds, (), flags, Asked(count)).train()
 
 
 def resume(
@@ -83,6 +89,7 @@ def resume(
     overrides: Sequence[str],
     folder: Path | None,
     given: Mapping[str, bool | None],
+    asked: Asked,
 ) -> None:
     """Go on with a cross-validation: folds that are done stay, the others are resumed or begun.
 
@@ -92,9 +99,11 @@ def resume(
         overrides: changes of `data.source`, for data that were moved.
         folder: `--out`, which must not say another place.
         given: flags of what to do at the end of each fold; None: as it was begun.
+        asked: the devices.
 
     Raises:
         UsageError: a change of anything else.
+        RunError: another number of devices.
         DamagedFile: folds.json or recipe.yaml was edited.
         Diverged: as for `begin`.
         Interrupted: as for `begin`.
@@ -118,23 +127,35 @@ def resume(
     out.locate = recipes.locator(str(folds.recipe_file), overrides)
     flags = FLAGS | (info.get("flags") or {})
     flags |= {name: value for name, value in given.items() if value is not None}
-    _prepare(out, loaded, info["backend"])
-    _Folds(out, folds, overrides, flags).train()
+    begun = int(info.get("devices") or 1)
+    request = require_devices(begun, asked.request, asked.allow_others, str(folds))
+    _, count = _prepare(out, loaded, info["backend"], request)
+    require_devices(begun, count, asked.allow_others, str(folds))
+    folds.update(devices=count)
+    _Folds(out, folds, overrides, flags, Asked(count, asked.allow_others)).train()
 
 
 def _fold(index: int, count: int) -> str:
     return f"data.fold={{index: {index}, of: {count}}}"
 
 
-def _prepare(out: Output, recipe: Recipe, begun_with: str | None) -> str:
-    """Set the backend up; return its name.
+def _prepare(
+    out: Output, recipe: Recipe, begun_with: str | None, request: Request
+) -> tuple[str, int]:
+    """Set the backend up; return its name, and the number of devices.
 
     Raises:
         RunError: it is not the one that the folds were begun with.
+        EnvironmentFault: there are fewer devices.
+        UsageError: the devices do not divide a batch.
     """
     from zoo import backend
+    from zoo.backend import devices
 
-    backend.prepare(deterministic=recipe.train.deterministic, preferred=begun_with, say=out.note)
+    backend.prepare(
+        deterministic=recipe.train.deterministic, preferred=begun_with, say=out.note,
+        devices=request,
+    )  # fmt: skip
     import keras
 
     name = str(keras.backend.backend())
@@ -142,7 +163,10 @@ def _prepare(out: Output, recipe: Recipe, begun_with: str | None) -> str:
         raise RunError(
             f"the folds were begun with KERAS_BACKEND={begun_with}; resume them with that backend."
         )
-    return name
+    with devices.held_until_end():
+        count = devices.set_up(request).count
+    require_batch(recipe.train.batch_size, count)
+    return name, count
 
 
 class _Folds:
@@ -153,14 +177,21 @@ class _Folds:
         folds: the folder, with recipe.yaml and folds.json.
         moved: changes of `data.source`.
         flags: what to do at the end of each fold.
+        asked: the devices.
     """
 
     def __init__(
-        self, out: Output, folds: Folds, moved: Sequence[str], flags: Mapping[str, bool]
+        self,
+        out: Output,
+        folds: Folds,
+        moved: Sequence[str],
+        flags: Mapping[str, bool],
+        asked: Asked,
     ) -> None:
         self.out = out
         self.folds = folds
         self.moved = moved
+        self.asked = asked
         self.flags = dict(flags)
         info = folds.info()
         self.count = int(info["of"])
@@ -208,7 +239,10 @@ class _Folds:
         from zoo.train import train as begin_training
 
         console, tensorboard = part.console(), self.flags["tensorboard"]
-        settings = Settings(console=console, tensorboard=tensorboard, flags=self.flags)
+        settings = Settings(
+            console=console, tensorboard=tensorboard, flags=self.flags,
+            devices=self.asked.request, allow_other_devices=self.asked.allow_others,
+        )  # fmt: skip
         run = self.folds.run(index)
         if not Run.is_run(run.folder):
             file = str(self.folds.recipe_file)
@@ -280,7 +314,7 @@ class _Folds:
         for key in measured:
             self.out.result({key: mean[key], f"{key}_sd": deviation[key]})
             self.out.text(
-                f"{_NAMES.get(key, key)} {mean[key]:.4f} ± {deviation[key]:.4f} (standard "
+                f"{NAMES.get(key, key)} {mean[key]:.4f} ± {deviation[key]:.4f} (standard "
                 f"deviation, n={len(measured[key])})"
             )
         self.out.text(f"folds     {self.folds}")
@@ -293,35 +327,3 @@ class _Folds:
                     else "Lower train.optimizer's learning_rate."
                 )
             )
-
-
-_NAMES = {
-    "val_accuracy": "validation accuracy",
-    "val_loss": "validation loss",
-    "accuracy": "test accuracy",
-    "balanced_accuracy": "test balanced accuracy",
-    "mean_average_precision": "test mean average precision",
-}
-
-
-def _metric(value: float | None) -> str:
-    """A metric; `-` where a fold lacks it: a resume with `--evaluate` came after that fold."""
-    return "-" if value is None else f"{value:.4f}"
-
-
-def table(rows: Sequence[Mapping[str, Any]], keys: Sequence[str]) -> str:
-    """The folds that are done, with their metrics, as text.
-
-    Args:
-        rows: of folds.json.
-        keys: of the metrics; a fold without one has `-`.
-    """
-    head = ["fold", "train", "validation", "best epoch", *keys]
-    lines = [
-        [
-            str(row["fold"]), f"{row['train']:,}", f"{row['validation']:,}",
-            f"{row['best_epoch']} of {row['epochs']}", *(_metric(row.get(key)) for key in keys),
-        ]
-        for row in rows
-    ]  # fmt: skip
-    return columns([head, *lines], right=range(len(head)))

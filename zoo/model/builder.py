@@ -12,8 +12,9 @@ from typing import Any
 
 import keras
 
+from zoo.backend import devices
 from zoo.data.normalise import Normalisation
-from zoo.model import backbone
+from zoo.model import backbone, mirrored_layers
 from zoo.model.fast_layers import accelerate
 from zoo.model.layer_makers import BUILD, Context, finish_kernel
 from zoo.model.parts import kernels, parts
@@ -64,6 +65,8 @@ def build(
         if isinstance(layer.options, KernelOptions):
             finish_kernel(keras_layer, layer.options)
     model = keras.Model(image, outputs[layers[-1].name], name=_identifier(recipe.name))
+    if devices.strategy() is not None:
+        mirrored_layers.look_beyond(model)
     for layer in layers:
         for part in parts(model, layer) if layer.frozen else ():
             part.trainable = False

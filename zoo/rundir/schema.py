@@ -73,6 +73,15 @@ class Extension(Stored):
     recipe_hash_before: str
 
 
+class DevicesChange(Stored):
+    """An entry of `devices_changed` in run.json: a resume with another number of devices."""
+
+    at: str
+    from_devices: Annotated[int, Field(ge=1)]
+    to_devices: Annotated[int, Field(ge=1)]
+    after_step: Count
+
+
 class WarmStartInfo(Stored):
     """`warm_start` of run.json: the trained weights that the run began with."""
 
@@ -108,6 +117,8 @@ class RunInfo(Stored):
     loop: Literal["device", "host"] | None = None
     streams: bool | None = None
     device: str | None = None
+    devices: Annotated[int, Field(ge=1)] = 1  # Runs of older versions had one.
+    devices_changed: list[DevicesChange] | None = None
     versions: Versions | None = None
     started: str | None = None
     zoo: str | None = None

@@ -12,6 +12,7 @@ from typing import Any
 import keras
 
 from zoo import backend, losses, optimize
+from zoo.backend import devices
 from zoo.batches import Batches, EvaluationBatches, training_dataset
 from zoo.data.normalise import Normalisation
 from zoo.data.splits import Splits
@@ -24,9 +25,12 @@ from zoo.train.batch_norm_statistics import BatchNormStatistics
 from zoo.train.class_weights import class_weights
 from zoo.train.divergence import DivergenceGuard
 from zoo.train.fit_callbacks import FitCallbacks
+from zoo.train.loop.choose import LoopChoice
 from zoo.train.loop.device_data import DeviceData
 from zoo.train.loop.device_loop import DeviceLoop
 from zoo.train.loop.device_validation import DeviceValidation
+from zoo.train.loop.host_loop import HostLoop
+from zoo.train.loop.streamed import StreamedSplit
 from zoo.train.observers import Observer
 from zoo.train.unfreezing import Unfreezing
 
@@ -73,7 +77,9 @@ def compiled(
         RecipeError: an epoch has too few steps to accumulate gradients over.
     """
     config = recipe.train
-    model = builder.build(recipe, planned.num_classes, scaling, planned)
+    with devices.scope():
+        model = builder.build(recipe, planned.num_classes, scaling, planned)
+    devices.hide_strategy(model)
     freezing.set_trainable(model, planned, epochs)
     model.compile(
         optimizer=optimizer(recipe, planned, steps_per_epoch, model, epochs),
@@ -97,7 +103,8 @@ def optimizer(
         epochs: epochs made.
     """
     late = freezing.late_variables(model, planned, epochs)
-    return optimize.optimizer(recipe, model, steps_per_epoch, late)
+    with devices.scope():
+        return optimize.optimizer(recipe, model, steps_per_epoch, late)
 
 
 def create_metrics(model: keras.Model, batch: tuple[Any, ...]) -> None:
@@ -122,6 +129,30 @@ def device_loop(
     """
     example = EvaluationBatches(data.validation)[0]
     return DeviceLoop(model, images.train), DeviceValidation(model, images.validation, example)
+
+
+def loops(
+    model: keras.Model, batches: Batches, data: Splits, loop: LoopChoice
+) -> tuple[DeviceLoop | None, Any]:
+    """What makes the steps of a training, None for Keras itself, and the validation.
+
+    Makes the variables of the metrics, too.
+
+    Args:
+        model: compiled.
+        batches: training batches.
+        data: the splits.
+        loop: as chosen.
+    """
+    if loop.loop == "host" and not devices.current().several:
+        validation = EvaluationBatches(data.validation)
+        model.evaluate(validation, steps=1, verbose=0)
+        return None, validation
+    create_metrics(model, batches(0))
+    if loop.loop == "device":
+        return device_loop(model, data, DeviceData.of(data, loop.streams))
+    example = EvaluationBatches(data.validation)[0]
+    return HostLoop(model), DeviceValidation(model, StreamedSplit(data.validation), example)
 
 
 def weighted_uniform_loss(recipe: Recipe, data: Splits, batches: Batches) -> float:
@@ -255,4 +286,4 @@ def _jit(recipe: Recipe) -> bool:
         return asked == "true"
     if keras.backend.backend() == "jax":
         return True
-    return backend.on_gpu() and not backend.deterministic()
+    return backend.on_gpu() and not backend.deterministic() and not devices.current().several

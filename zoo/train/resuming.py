@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import socket
+import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -16,10 +17,12 @@ import keras
 from zoo import recipe as recipes
 from zoo.artifact.trained_run import require_same_classes
 from zoo.artifact.warm_start import warm_start
+from zoo.backend import devices
+from zoo.backend.device_request import require_devices
 from zoo.data.load import load as load_data
 from zoo.data.normalise import Normalisation, normalisation
 from zoo.data.splits import Splits
-from zoo.errors import DataError, RunError
+from zoo.errors import DataError, EnvironmentFault, RunError
 from zoo.load import require_source_alone
 from zoo.plan import plan
 from zoo.progress import progress_bar
@@ -27,10 +30,13 @@ from zoo.recipe import Recipe
 from zoo.rundir import Run
 from zoo.train import checkpoint, extension, run_metadata
 from zoo.train.loop.choose import begun, choose
+from zoo.train.preparing import prepare_keras
 from zoo.train.settings import TrainingSettings
-from zoo.train.training import Training, prepare_keras, recorded_flags
+from zoo.train.state_file import Saved
+from zoo.train.training import Training, recorded_flags
 
 
+@devices.held_until_end()
 def resume(
     path: str | Path, settings: TrainingSettings | None = None, overrides: Sequence[str] = ()
 ) -> Run:
@@ -50,7 +56,9 @@ def resume(
     Raises:
         UsageError: a change of anything but `data.source` and `train.epochs`.
         RecipeError: a change that does not make a valid recipe.
-        RunError: there is no such run, it is still running, or it cannot have more epochs.
+        RunError: there is no such run, it is still running, it cannot have more epochs, or it was
+            begun with another number of devices.
+        EnvironmentFault: there are fewer devices here than it was begun with.
         DamagedFile: a file of the run was cut, edited, or is another run's.
         DataError: the data are no longer those that the run began with.
         Diverged: as for `train`.
@@ -88,7 +96,7 @@ def _resumed(
     if info["status"] == "done" and recipe is planned:
         settings.print_line(f"{run} is done already, with as many epochs: nothing to resume.")
         return run
-    prepare_keras(recipe)
+    count = _prepared(run, recipe, info, settings)
     if info["backend"] != keras.backend.backend():
         raise RunError(
             f"{run}: was begun with KERAS_BACKEND={info['backend']}; resume it with that backend."
@@ -107,8 +115,11 @@ def _resumed(
     warning = run_metadata.changed_versions(info)
     if warning:
         settings.print_line(warning)
-    loop = choose(recipe, data, begun(info))
+    before = _devices_of(info)
+    loop = choose(recipe, data, begun(info) if count == before else None)
     saved = checkpoint.newest(run, settings.print_line)
+    if count != before:
+        _note_devices(run, settings, before, count, saved)
     if recipe is not planned:
         extension.write(run, planned, recipe, saved)
     run.update(
@@ -118,6 +129,50 @@ def _resumed(
     if saved is None:  # Else the state holds all weights, and nobody needs the file any more.
         warm = warm_start(recipe, plan(recipe, len(data.class_names)))
     return Training(run, recipe, data, scaling, settings, loop, warm).go(saved)
+
+
+def _devices_of(info: dict[str, Any]) -> int:
+    return int(info.get("devices") or 1)
+
+
+def _prepared(run: Run, recipe: Recipe, info: dict[str, Any], settings: TrainingSettings) -> int:
+    """Prepares Keras and the devices of a resumed run; returns how many devices there are.
+
+    Raises:
+        RunError: it was begun with another number, or with another backend.
+        EnvironmentFault: there are fewer.
+    """
+    before, allowed = _devices_of(info), settings.allow_other_devices
+    request = require_devices(before, settings.devices, allowed, str(run))
+    try:
+        count = prepare_keras(recipe, request, settings.print_note).count
+    except EnvironmentFault as error:
+        if request is None or settings.devices is not None or before == 1:
+            raise
+        raise EnvironmentFault(
+            f"{run}: was begun with {before} devices. {error.message} To go on with another "
+            "number, and other last bits, add --devices N --allow-other-devices."
+        ) from None
+    require_devices(before, count, allowed, str(run))
+    return count
+
+
+def _note_devices(
+    run: Run, settings: TrainingSettings, before: int, count: int, saved: Saved | None
+) -> None:
+    """Writes down, and tells, that a run goes on with another number of devices."""
+    entry = {
+        "at": time.strftime("%Y-%m-%dT%H:%M:%S%z"),
+        "from_devices": before,
+        "to_devices": count,
+        "after_step": int(saved[0]["step"]) if saved else 0,
+    }
+    changes = [*(run.info().get("devices_changed") or []), entry]
+    run.update(devices=count, devices_changed=changes)
+    settings.print_note(
+        f"the run was begun with {before} of these devices and goes on with {count}: its weights "
+        "will differ in their last bits from those of a run that nothing interrupted"
+    )
 
 
 def _scaling(recipe: Recipe, data: Splits, info: dict[str, Any]) -> Normalisation:

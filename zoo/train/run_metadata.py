@@ -12,6 +12,7 @@ from typing import Any, get_args
 import keras
 
 from zoo import __version__, backend
+from zoo.backend import devices
 from zoo.data.normalise import Normalisation
 from zoo.data.splits import Splits, ranges_of
 from zoo.recipe import Recipe, dump
@@ -57,6 +58,7 @@ def at_start(
         "zoo": __version__,
         "backend": keras.backend.backend(),
         "device": backend.device(),
+        "devices": devices.current().count,
         "loop": loop.loop,
         "streams": loop.streams,
         "versions": backend.versions(),

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 import keras
 from rich.console import Console
 
+from zoo.backend.device_request import Request
 from zoo.text.printable import escaped, one_line
 
 
@@ -22,6 +23,10 @@ class TrainingSettings:
         watch: whether the live checks run.
         flags: what `zoo train` does at the end, for run.json, so that a resumed run does the same:
             `evaluate`, `export` and `tensorboard`. None: leave run.json as it is.
+        devices: number of devices that train together, or `all`; None: one, or as many as a
+            resumed run began with.
+        allow_other_devices: whether a run may be resumed with another number of devices, which
+            gives other bits.
     """
 
     console: Console = field(default_factory=lambda: Console(quiet=True))
@@ -29,6 +34,8 @@ class TrainingSettings:
     callbacks: Sequence[keras.callbacks.Callback] = ()
     watch: bool = True
     flags: Mapping[str, bool] | None = None
+    devices: Request = None
+    allow_other_devices: bool = False
 
     def print_line(self, text: str) -> None:
         """Prints a line for the user, as it is but for characters that cannot be printed."""

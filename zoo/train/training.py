@@ -17,11 +17,11 @@ from zoo import backend, optimize
 from zoo import recipe as recipes
 from zoo.artifact import model_file
 from zoo.artifact.warm_start import WarmStart, frozen_lines
-from zoo.batches import EvaluationBatches
+from zoo.backend import devices
 from zoo.data.load import load as load_data
 from zoo.data.normalise import Normalisation, normalisation
 from zoo.data.splits import Splits
-from zoo.errors import DamagedFile, Diverged, EnvironmentFault, StorageFault
+from zoo.errors import DamagedFile, Diverged, StorageFault
 from zoo.model import backbone_weights, unbuilt
 from zoo.model.start import prepared, set_start
 from zoo.plan import plan
@@ -43,15 +43,16 @@ from zoo.train.fit_callbacks import FitCallbacks, StepLosses
 from zoo.train.interrupts import Signals
 from zoo.train.live_checks import LiveChecks
 from zoo.train.loop.choose import LoopChoice, choose
-from zoo.train.loop.device_data import DeviceData
 from zoo.train.loop.device_loop import DeviceLoop
 from zoo.train.observers import Observer, StepCounter
+from zoo.train.preparing import prepare_keras
 from zoo.train.selection import require_defined, unnamed_classes, with_monitor
 from zoo.train.settings import TrainingSettings
 from zoo.train.state_file import Saved
 from zoo.train.validation_metrics import ValidationMetrics
 
 
+@devices.held_until_end()
 def train(
     recipe: Recipe,
     out: Path = Path("runs"),
@@ -75,6 +76,7 @@ def train(
         DataError: the data cannot be used.
         EnvironmentFault: a package or the device is missing, JAX computes in 32 bits only, or no
             memory here can hold the training.
+        UsageError: the devices do not divide a batch.
         StorageFault: the disk has too little room, or failed; the run can be resumed.
         ZooError: out of memory.
         Diverged: the loss diverged; run.json says so too.
@@ -82,7 +84,7 @@ def train(
     """
     settings = settings or TrainingSettings()
     require_memory(recipe)
-    prepare_keras(recipe)
+    prepare_keras(recipe, settings.devices, settings.print_note)
     backbone_weights.require(recipe)
     with progress_bar(settings.console) as report:
         data = load_data(recipe, progress=report)
@@ -119,19 +121,6 @@ def recorded_flags(settings: TrainingSettings) -> dict[str, Any]:
     return {} if settings.flags is None else {"flags": dict(settings.flags)}
 
 
-def prepare_keras(recipe: Recipe) -> None:
-    """Sets the backend up for a recipe: its seed, and determinism where the recipe asks for it.
-
-    Raises:
-        EnvironmentFault: the recipe computes in 64 bits, and JAX is not set up for it.
-    """
-    backend.prepare(deterministic=recipe.train.deterministic, seed=recipe.seed)
-    if recipe.train.dtype_policy == "float64" and not backend.has_float64():
-        raise EnvironmentFault(
-            "train.dtype_policy: float64: JAX computes in 32 bits unless JAX_ENABLE_X64=1 is set."
-        )
-
-
 class Training:
     """Trains one run in this process, from the start or from a saved state."""
 
@@ -162,7 +151,8 @@ class Training:
         self._print_notes([*self.data.notes, *self.notes, *self._warnings()])
         for line in self._start_lines(saved):
             self.settings.print_line(line)
-        self.settings.print_line(f"{keras.backend.backend()} on {backend.device()}; {self.loop}")
+        device = f"{backend.device()}{devices.current()}"
+        self.settings.print_line(f"{keras.backend.backend()} on {device}; {self.loop}")
         try:
             with Signals() as signals:
                 steps = self.batches.steps_per_epoch
@@ -296,17 +286,11 @@ class Training:
         return rows
 
     def _loop(self) -> tuple[DeviceLoop | None, Any]:
-        """The device loop, if it is to be taken, and the validation; makes the metrics' variables.
+        """What makes the steps, None for Keras itself, and the validation.
 
-        A saved state is loaded into these variables.
+        It makes the metrics' variables: a saved state is loaded into them.
         """
-        if self.loop.loop == "device":
-            components.create_metrics(self.model, self.batches(0))
-            images = DeviceData.of(self.data, self.loop.streams)
-            return components.device_loop(self.model, self.data, images)
-        validation = EvaluationBatches(self.data.validation)
-        self.model.evaluate(validation, steps=1, verbose=0)
-        return None, validation
+        return components.loops(self.model, self.batches, self.data, self.loop)
 
     def _live_checks(self) -> LiveChecks | None:
         if not self.settings.watch:

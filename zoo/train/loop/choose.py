@@ -12,6 +12,7 @@ import numpy as np
 
 from zoo import backend
 from zoo.augment.device import DEVICE_WORDS
+from zoo.backend import devices
 from zoo.data.splits import Splits
 from zoo.errors import Problem, RecipeError
 from zoo.recipe import Recipe
@@ -98,6 +99,8 @@ def _device(data: Splits) -> LoopChoice:
 
 def _obstacle(recipe: Recipe) -> str | None:
     """What keeps a training from the device loop; None for nothing."""
+    if devices.strategy() is not None:
+        return "TensorFlow's MirroredStrategy takes batches that the host made"
     words = [step.word for step in recipe.data.augment]
     unknown = [word for word in words if word not in DEVICE_WORDS]
     if unknown:
@@ -125,7 +128,10 @@ def _lack_of_memory(data: Splits) -> str | None:
 
 
 def _needed(data: Splits) -> int:
-    return sum(resident.size(split, data.image_shape) for split in (data.train, data.validation))
+    """Bytes of the images on a device; parts of a CPU hold as many copies in one memory."""
+    copies = devices.current().count if devices.current().logical else 1
+    splits = (data.train, data.validation)
+    return copies * sum(resident.size(split, data.image_shape) for split in splits)
 
 
 def free_memory() -> int | None:

@@ -94,11 +94,10 @@ class DeviceLoop:
         self.batches, self._step, self._steps_to_stop, self.ahead = batches, step, steps_to_stop, 0
         self._change_values = change_values
         self._losses, self._untaken = [], 0
-        self._together = self.images.together(batches.draws(0))
+        self._together = self._steps_together()
         self._inputs = MadeAhead(
-            lambda step: self.images.inputs(batches.draws(step)),
-            end, self._together, self.images.ahead, self.images.threads,
-        )  # fmt: skip
+            self._inputs_of, end, self._together, self.images.ahead, self.images.threads
+        )
         weights = () if batches.class_weights is None else tuple(batches.class_weights.tolist())
         key = (repr(batches.augment), weights, batches.num_classes)
         if key not in self._programs:  # A program contains these as constants.
@@ -110,6 +109,14 @@ class DeviceLoop:
         else:
             self.model.train_function = self._tensorflow_function
         return (batch for batch in itertools.repeat(batches(0)))  # Keras takes generators alone.
+
+    def _steps_together(self) -> int:
+        """How many steps form a block of inputs."""
+        return self.images.together(self.batches.draws(0))
+
+    def _inputs_of(self, step: int) -> dict[str, Any]:
+        """What the program needs of the host for a step."""
+        return self.images.inputs(self.batches.draws(step))
 
     def _make_program(self) -> Any:
         return programs.make(self.model, self._batch, training=True, streamed=self.images.streamed)

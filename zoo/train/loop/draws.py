@@ -14,6 +14,11 @@ MOST_STEPS = 64  # Steps that are drawn, and handed to the program, together.
 MOST_BYTES = 2**26
 
 
+def rows_of(inputs: Any) -> int:
+    """Images of a step, given what a program needs of the host for it."""
+    return len(inputs["indices"] if "indices" in inputs else inputs["images"])
+
+
 def steps_together(draws: Any) -> int:
     """How many steps are drawn, and handed to the program, together.
 

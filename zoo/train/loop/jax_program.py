@@ -9,6 +9,9 @@ XLA's CUDA graphs leave convolutions out. With them in the graph (xla_gpu_enable
 CONVOLUTION, scheduled CONCURRENT) ResNet-20's step on an H100 takes 1.41 ms instead of 1.82, but a
 process that loads such a program from the compilation cache fails: cuDNN status 5003 in the first
 call (JAX 0.11.2). Compiling it anew in each process costs more than it saves.
+
+With several devices each gets its rows of the draws, gathers and changes its own images, and XLA
+adds up what the step needs of all rows: see `zoo.backend.devices`.
 """
 
 from __future__ import annotations
@@ -22,7 +25,8 @@ import jax.numpy as jnp
 import numpy as np
 from jax import lax
 
-from zoo.train.loop.draws import steps_together
+from zoo.backend import devices
+from zoo.train.loop.draws import rows_of, steps_together
 
 State = Any  # Lists of arrays, as Keras's JAX trainer passes them from step to step.
 
@@ -65,14 +69,16 @@ class JaxProgram:
         losses: list[tuple[Any, int]] = []
         logs: dict[str, Any] = {}
         rows = steps_together(draws[0]) if self.in_loop else 1
+        size = rows_of(draws[0])
         for first in range(0, len(draws), rows):
             chunk = draws[first : first + rows]
             if self.in_loop:
                 stacked = jax.tree.map(lambda *each: _stack(rows, *each), *chunk)
+                stacked = devices.place(stacked, size, axis=1)
                 count = np.int32(len(chunk))
                 state, values, logs = self._call(state, constants, stacked, count)
             else:
-                state, values, logs = self._call(state, constants, chunk[0])
+                state, values, logs = self._call(state, constants, devices.place(chunk[0], size))
             losses.append((values, len(chunk)))
         return state, losses, logs
 

@@ -8,6 +8,7 @@ from typing import Any
 import keras
 
 from zoo import backend
+from zoo.backend import devices
 
 Batch = tuple[Any, ...]
 
@@ -26,16 +27,22 @@ def make(
             then starts each step by itself: a program of many steps would copy their images.
 
     Returns:
-        A `JaxProgram` or a `TensorFlowProgram`.
+        A `JaxProgram`, a `TensorFlowProgram` or a `MirroredProgram`.
     """
     step = model.train_step if training else model.test_step
     if keras.backend.backend() == "jax":
         from zoo.train.loop.jax_program import JaxProgram
 
         def jax_step(state: Any, constants: Any, draws: Any) -> Any:
-            return step(state, batch(constants, draws))
+            made = batch(constants, draws)
+            logs, state = step(state, devices.constrain(made, made[0].shape[0]))
+            return logs, devices.constrain(state, devices.WHOLE)
 
         return JaxProgram(jax_step, in_loop=backend.on_gpu() and not streamed)
+    if devices.strategy() is not None:
+        from zoo.train.loop.mirrored_program import MirroredProgram
+
+        return MirroredProgram(model, batch, training)
     from zoo.train.loop.tensorflow_program import TensorFlowProgram
 
     def tensorflow_step(constants: Any, draws: Any) -> Any:

@@ -10,6 +10,7 @@ import keras
 import numpy as np
 from keras import ops
 
+from zoo.backend import devices
 from zoo.data.splits import Split
 from zoo.labels import is_multi_label
 from zoo.train.loop.draws import steps_together
@@ -36,6 +37,8 @@ class ResidentSplit:
     def of(cls, split: Split) -> ResidentSplit:
         """Copies a split to the device, where it stays while the result is referenced.
 
+        Each of several devices gets a copy.
+
         Raises:
             DataError: an image can no longer be decoded.
         """
@@ -44,7 +47,7 @@ class ResidentSplit:
         if keras.backend.backend() == "jax":
             import jax
 
-            return cls(jax.device_put(images), jax.device_put(labels))
+            return cls(*map(jax.device_put, devices.replicate((images, labels))))
         import tensorflow as tf
 
         return cls(tf.constant(images), tf.constant(labels))

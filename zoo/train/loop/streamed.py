@@ -10,6 +10,7 @@ import keras
 from keras import ops
 
 from zoo import backend
+from zoo.backend import devices
 from zoo.data.splits import Split
 from zoo.train.loop.resident import label_array
 
@@ -58,9 +59,12 @@ class StreamedSplit:
         """
         inputs = dict(draws)
         indices = inputs.pop("indices")
-        inputs["images"] = ops.convert_to_tensor(self.split.images(indices), "uint8")
-        labels = self._labels[indices]
-        inputs["labels"] = ops.convert_to_tensor(labels, labels.dtype.name)
+        count = len(indices)
+        images = self.split.images(indices[devices.current().rows(count)])
+        labels = devices.place(self._labels[indices], count)
+        with devices.in_host_memory():
+            inputs["images"] = ops.convert_to_tensor(devices.place_rows(images, count), "uint8")
+            inputs["labels"] = ops.convert_to_tensor(labels, self._labels.dtype.name)
         return inputs
 
     def take(self, constants: Any, inputs: Mapping[str, Any]) -> tuple[Any, Any]:
