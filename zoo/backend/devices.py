@@ -84,6 +84,9 @@ ONE = Devices()
 _current = ONE
 _mesh: Any = None  # JAX's mesh of the devices.
 _strategy: Any = None  # TensorFlow's.
+# By number of devices, kept: TensorFlow numbers the sums of a strategy from the start, and a second
+# strategy's numbers would be taken for the first one's.
+_strategies: dict[int, Any] = {}
 
 
 def divide_cpu(name: str, request: Request) -> None:
@@ -268,8 +271,11 @@ def _set_up_tensorflow(count: int, on_cpu: bool) -> None:
     import tensorflow as tf
 
     global _strategy
-    kind = "CPU" if on_cpu else "GPU"
-    _strategy = tf.distribute.MirroredStrategy([f"/{kind}:{index}" for index in range(count)])
+    if count not in _strategies:
+        kind = "CPU" if on_cpu else "GPU"
+        names = [f"/{kind}:{index}" for index in range(count)]
+        _strategies[count] = tf.distribute.MirroredStrategy(names)
+    _strategy = _strategies[count]
 
 
 def _sharding(shape: tuple[int, ...], batch_size: int, axis: int) -> Any:

@@ -71,16 +71,16 @@ def begin(
     require_memory(loaded)
     require_writable(folder or RUNS)
     flags = FLAGS | {name: value for name, value in given.items() if value is not None}
-    backend, count = _prepare(out, loaded, None, request)
+    backend, devices = _prepare(out, loaded, None, request)
     folds = Folds.create(folder or RUNS, loaded.name)
     text = recipes.dump(loaded)
     write_text(folds.recipe_file, text)
     folds.update(
         status="running", name=loaded.name, of=count, recipe_hash=text_digest(text),
         backend=backend, started=time.strftime("%Y-%m-%dT%H:%M:%S%z"), zoo=__version__,
-        pid=os.getpid(), flags=flags, folds=[], devices=count,
+        pid=os.getpid(), flags=flags, folds=[], devices=devices,
     )  # fmt: skip
-    _Folds(out, folds, (), flags, Asked(count)).train()
+    _Folds(out, folds, (), flags, Asked(devices)).train()
 
 
 def resume(
