@@ -57,7 +57,7 @@ def doctor(
     each of them has, how far their clocks are apart, and how fast they exchange numbers.
     """
     with Output(as_json, debug, quiet) as out:
-        from zoo.backend.devices import parse
+        from zoo.backend.device_request import parse
         from zoo.backend.launch import launch
         from zoo.doctor import Question, examine
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import asdict, dataclass
 
-from zoo.backend.devices import Request
+from zoo.backend.device_request import Request
 from zoo.backend.launch import Launch
 
 
