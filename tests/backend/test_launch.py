@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import os
+import socket
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from zoo.backend.launch import Launch, is_address, launch
+from zoo.backend import launch as launch_module
+from zoo.backend.launch import Launch, is_address, launch, wait_for_name
 from zoo.backend.launchers import FLAGS
 from zoo.errors import UsageError
 
@@ -246,3 +248,22 @@ def test_any_environment_is_a_launch_or_a_refusal(environ: dict[str, str]) -> No
         assert found is not None
         assert 0 <= found.process < found.processes
         assert is_address(found.coordinator)
+
+
+def test_a_name_that_is_known_later(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[tuple[str, int]] = []
+
+    def look(host: str, port: int, **_: Any) -> list[Any]:
+        asked.append((host, port))
+        if len(asked) < 3:
+            raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
+        return []
+
+    monkeypatch.setattr(socket, "getaddrinfo", look)
+    monkeypatch.setattr(launch_module, "NAME_INTERVAL", 0.0)
+    assert wait_for_name("[fe80::1]:80", seconds=30.0) is None
+    assert asked == [("fe80::1", 80)] * 3
+    asked.clear()
+    assert wait_for_name("train-0.train:80", seconds=0.0) == (
+        "train-0.train: Name or service not known"
+    )

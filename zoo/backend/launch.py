@@ -8,11 +8,16 @@ from __future__ import annotations
 
 import ipaddress
 import re
+import socket
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 
 from zoo.backend.launchers import FIRST_PORT, FLAGS, NAMES, Found, detect, whole
 from zoo.errors import UsageError
+
+NAME_SECONDS = 60.0  # Until a name service knows a process that has just been started.
+NAME_INTERVAL = 0.5
 
 _HOST = re.compile(r"[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?\.?")
 
@@ -163,6 +168,32 @@ def _missing(missing: list[str], found: Found) -> str:
         for name in missing
     )
     return f"{NAMES[found.by]} does not say {places}; give what is missing as a flag"
+
+
+def wait_for_name(coordinator: str, seconds: float = NAME_SECONDS) -> str | None:
+    """Waits until the name of the coordinator's host has an address.
+
+    A cluster may start a process before its name service knows the process's name (a headless
+    service of Kubernetes: some seconds).
+
+    Args:
+        coordinator: HOST:PORT.
+        seconds: to wait at most.
+
+    Returns:
+        Why the name has none, for people; None if it has one.
+    """
+    host, _, port = coordinator.rpartition(":")
+    end = time.monotonic() + seconds
+    while True:
+        try:
+            socket.getaddrinfo(host.strip("[]"), int(port), type=socket.SOCK_STREAM)
+        except socket.gaierror as error:
+            if time.monotonic() >= end:
+                return f"{host}: {error.strerror or error}"
+            time.sleep(NAME_INTERVAL)
+        else:
+            return None
 
 
 def is_address(text: str) -> bool:

@@ -14,7 +14,7 @@ import time
 from typing import Any
 
 from zoo.backend import hardware
-from zoo.backend.launch import Launch
+from zoo.backend.launch import NAME_SECONDS, Launch, wait_for_name
 from zoo.doctor import clocks, gpus, packages
 from zoo.errors import EnvironmentFault
 
@@ -45,14 +45,21 @@ class KeyValueStore:
         return text
 
 
-def wait_for_first(launch: Launch, seconds: float = MEETING_SECONDS) -> str | None:
-    """Waits until process 0 listens at the coordinator's address.
+def wait(launch: Launch, seconds: float = MEETING_SECONDS) -> str | None:
+    """Waits until process 0 listens at the coordinator's address, or can, if this is process 0.
 
     JAX would end this process with a message in C++ if it does not.
+
+    Args:
+        launch: the processes.
+        seconds: to wait at most.
 
     Returns:
         Why it cannot be reached, for people; None if it can.
     """
+    if launch.process == 0:
+        reason = wait_for_name(launch.coordinator, min(seconds, NAME_SECONDS))
+        return reason and f"process 0 cannot listen at {launch.coordinator}: {reason}"
     host, _, port = launch.coordinator.rpartition(":")
     reason = "no answer"
     end = time.monotonic() + seconds

@@ -107,8 +107,8 @@ def answer(question: Question) -> dict[str, Any]:
         {error: ...} alone if the backend cannot be used.
     """
     launch = question.launch
-    if launch is not None and launch.process:
-        reason = meeting.wait_for_first(launch)
+    if launch is not None:
+        reason = meeting.wait(launch)
         if reason is not None:
             return {"together_error": reason}
     start = time.perf_counter()
