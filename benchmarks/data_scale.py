@@ -27,6 +27,7 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any
 
+ROOT = Path(__file__).resolve().parent.parent
 CLASSES = 1000
 STEPS = ("list", "start", "bookkeeping", "cached", "verify")
 MAX_LINKS = 60_000  # ext4 allows 65,000 links to a file.
@@ -47,11 +48,15 @@ def main() -> None:
     measure.add_argument("--steps", default=",".join(STEPS[:4]))
     measure.add_argument("--table", action="store_true")
     measure.add_argument("--loading", default="streamed")
+    measure.add_argument("--threads", type=int, default=None)
     measure.set_defaults(run=measured)
     slow = commands.add_parser("slow")
     slow.add_argument("folder", type=Path)
     slow.add_argument("--delay", type=float, default=0.0005)
-    slow.set_defaults(run=lambda a: print(json.dumps(child("list", a.folder, delay=a.delay))))
+    slow.add_argument("--threads", type=int, default=None, help="1: as if the disk were quick")
+    slow.set_defaults(
+        run=lambda a: print(json.dumps(child("list", a.folder, delay=a.delay, threads=a.threads)))
+    )
     step = commands.add_parser("step")
     step.add_argument("options", type=json.loads)
     step.set_defaults(run=lambda a: print(json.dumps(run_step(**a.options))))
@@ -89,26 +94,40 @@ def make_tree(folder: Path, files: int, images: Path, *, table: bool) -> None:
 def measured(arguments: argparse.Namespace) -> None:
     """Prints a line for each step: seconds, peak memory, and both for each file."""
     for name in arguments.steps.split(","):
-        print(json.dumps(child(name, arguments.folder, arguments.table, arguments.loading)),
-              flush=True)  # fmt: skip
+        result = child(
+            name, arguments.folder, arguments.table, arguments.loading, threads=arguments.threads
+        )
+        print(json.dumps(result), flush=True)
 
 
 def child(
-    name: str, folder: Path, table: bool = False, loading: str = "streamed", delay: float = 0.0
+    name: str,
+    folder: Path,
+    table: bool = False,
+    loading: str = "streamed",
+    delay: float = 0.0,
+    threads: int | None = None,
 ) -> Any:
     """Runs a step in a process of its own; returns what it measured."""
     options = {"name": name, "folder": str(folder), "table": table, "loading": loading,
-               "delay": delay}  # fmt: skip
+               "delay": delay, "threads": threads}  # fmt: skip
     command = [sys.executable, __file__, "step", json.dumps(options)]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    environment = {**os.environ, "PYTHONPATH": os.environ.get("PYTHONPATH") or str(ROOT)}
+    done = subprocess.run(
+        command, capture_output=True, text=True, check=False, env=environment
+    )  # fmt: skip
     if done.returncode:
         raise SystemExit(done.stderr[-2000:])
     return json.loads(done.stdout.splitlines()[-1])
 
 
-def run_step(name: str, folder: str, table: bool, loading: str, delay: float) -> dict[str, Any]:
+def run_step(
+    name: str, folder: str, table: bool, loading: str, delay: float, threads: int | None
+) -> dict[str, Any]:
     """Runs one step in this process."""
     work = _prepared(name, folder, table, loading, delay)
+    if threads is not None:
+        _use_threads(threads)
     before = _peak()
     start, cpu = time.perf_counter(), time.process_time()
     files = work()
@@ -182,6 +201,15 @@ def _slow_down(delay: float) -> None:
     os.stat, os.scandir = slow_stat, slow_scandir  # type: ignore[assignment]
 
 
+def _use_threads(count: int) -> None:
+    """Uses so many threads: to verify, and for files on a slow disk."""
+    from zoo.data import threads
+
+    threads.THREADS = threads.WAITING_THREADS = count
+    if count == 1:
+        threads.SLOW_SECONDS = float("inf")
+
+
 def _without_decoding() -> None:
     """Replaces reading and decoding by nothing, so that the rest is what is measured."""
     import numpy as np
@@ -189,9 +217,10 @@ def _without_decoding() -> None:
     from zoo.data import verify
     from zoo.data.decoding.image_content import PLAIN
     from zoo.data.decoding.images import Decoded
+    from zoo.data.stores import FileStore
 
     decoded = Decoded(np.zeros((32, 32, 3), np.uint8), 1, (32, 32), "RGB", PLAIN)
-    verify.read_image = lambda path, _: str(path).encode()  # type: ignore[assignment]
+    FileStore.read = lambda _, path, most=None: path.encode()  # type: ignore[method-assign]
     verify.images.decode = lambda *_, **__: decoded  # type: ignore[assignment]
 
 

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import threading
 import time
+from collections.abc import Iterator
+from contextlib import closing
 from typing import Any
 
 import pytest
 
+from zoo.data import threads as pools
 from zoo.data.threads import MadeAhead
 
 
@@ -104,3 +107,35 @@ def test_a_thread_that_hangs_is_left_behind(monkeypatch: pytest.MonkeyPatch) -> 
     disk_is_back.set()
     while names_of_threads():
         time.sleep(0.001)
+
+
+@pytest.mark.parametrize("seconds", [0.0, 0.001])
+def test_a_slow_disk_is_asked_in_threads(seconds: float) -> None:
+    """In order, each once; a quick one by the thread that asks."""
+    names = set()
+
+    def call(item: int) -> int:
+        names.add(threading.current_thread().name)
+        if seconds:
+            time.sleep(seconds)
+        return -item
+
+    items = list(range(pools.TRIED + 100))
+    assert list(pools.in_threads_if_slow(call, iter(items))) == [-item for item in items]
+    assert (len(names) > 1) == bool(seconds)
+    assert list(pools.in_threads_if_slow(call, [])) == []
+
+
+def test_jobs_are_taken_as_results_are_used() -> None:
+    """Else the results of millions of files would wait in memory."""
+    taken = []
+
+    def jobs() -> Iterator[tuple[int]]:
+        for number in range(1000):
+            taken.append(number)
+            yield (number,)
+
+    with closing(pools.as_results_arrive(lambda number: number, jobs(), "test")) as results:
+        next(results)
+        assert len(taken) <= 2 * pools.THREADS * pools.AHEAD + 1
+        assert len(list(results)) == 999

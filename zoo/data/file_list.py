@@ -150,10 +150,24 @@ class FileList(Sequence[ImageFile]):
             ends.append(len(text))
             ids.append(sets.setdefault(labels, len(sets)))
             sizes.append(size)
-            times.append(mtime_ns if -MAX_TIME <= mtime_ns <= MAX_TIME else MAX_TIME)
+            times.append(_time(mtime_ns))
             groups.append(-1 if group is None else names.setdefault(group, len(names)))
         paths = Paths(bytes(text), ends)
         return cls(paths, ids, list(sets), sizes, times, groups if names else None, list(names))
+
+    @classmethod
+    def at(cls, paths: Paths, statuses: Iterable[tuple[int, int]]) -> FileList:
+        """Makes a list of files without labels.
+
+        Args:
+            paths: of the files.
+            statuses: (bytes, time in nanoseconds) of each.
+        """
+        sizes, times = array("q"), array("q")
+        for size, time in statuses:
+            sizes.append(size)
+            times.append(_time(time))
+        return cls(paths, array("i", bytes(4 * len(paths))), [()], sizes, times)
 
     def __len__(self) -> int:
         return len(self.sizes)
@@ -292,6 +306,10 @@ class FileList(Sequence[ImageFile]):
         if self.group_ids is None or self.group_ids[index] < 0:
             return None
         return self.group_names[self.group_ids[index]]
+
+
+def _time(mtime_ns: int) -> int:
+    return mtime_ns if -MAX_TIME <= mtime_ns <= MAX_TIME else MAX_TIME
 
 
 def joined(lists: Mapping[int, FileList]) -> FileList:

@@ -5,8 +5,18 @@ from __future__ import annotations
 import random
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from zoo.data.content.copies import notes_on_copies, notes_on_series, notes_on_sizes
+from zoo.data.content.copies import (
+    _NUMBER,
+    may_be_altered,
+    notes_on_copies,
+    notes_on_series,
+    notes_on_sizes,
+    split_series,
+)
+from zoo.data.file_list import Paths
 
 
 @pytest.mark.parametrize(
@@ -44,6 +54,11 @@ def test_two_copies_of_an_image_in_a_third_place() -> None:
 )
 def test_no_copies(file: str, other: str) -> None:
     assert notes_on_copies("validation", [file], [other]) == []
+
+
+@pytest.mark.parametrize("name, is_hinted", [("cat/a_FLIP.jpg", True), ("cat/0001.jpg", False)])
+def test_names_without_a_hint_are_not_matched(name: str, is_hinted: bool) -> None:
+    assert may_be_altered(Paths.of(["cat/1.jpg", name])) == is_hinted
 
 
 def test_sizes() -> None:
@@ -88,3 +103,34 @@ def test_breeds_are_no_series() -> None:
     assert notes_on_series("validation", paths[::10], paths[1::10], 2) == []
     whole = [f"a/p{patient}_{number}.jpg" for patient in range(40) for number in range(5)]
     assert notes_on_series("validation", whole[:50], whole[50:], 2) == []
+
+
+@given(
+    st.lists(
+        st.sampled_from(
+            [
+                "a",
+                "b1",
+                "frame",
+                "Frame",
+                "img",
+                "view",
+                "_",
+                "-",
+                " ",
+                ".",
+                "(",
+                ")",
+                "1",
+                "22",
+                "é",
+            ]
+        ),
+        max_size=8,
+    ).map("".join)
+)
+def test_series_are_split_as_the_pattern_says(name: str) -> None:
+    """What reads millions of names is quicker than the regular expression, and says the same."""
+    match = _NUMBER.search(name)
+    expected = (name[: match.start()], int(match[1])) if match and match.start() else None
+    assert split_series(name) == expected

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from itertools import chain, pairwise
 from math import gcd
 
+from zoo.data.file_list import Paths
 from zoo.text.printable import quoted
 
 # What tools and people add to the name of an image that they altered: `0003_flip.jpg`,
@@ -24,11 +25,12 @@ _NUMBER = re.compile(
     r"(?<![\s._-])[\s._-]++(?:frame|slice|img|image|view)?+[\s._-]*+\(?(\d+)\)?$", re.IGNORECASE
 )
 # Without one of these in a name no pattern above matches, and a search for them is quicker.
-_HINT = re.compile(
-    r"aug|flip|mirror|rot|bright|dark|contrast|nois|blur|crop|zoom|shift|shear|jitter|copy|hue"
-    r"|saturation|translat|elastic|\.rf\.",
-    re.IGNORECASE,
-)
+_HINTS = (
+    "aug", "flip", "mirror", "rot", "bright", "dark", "contrast", "nois", "blur", "crop", "zoom",
+    "shift", "shear", "jitter", "copy", "hue", "saturation", "translat", "elastic", ".rf.",
+)  # fmt: skip
+_SEPARATORS, _DIGITS = " \t\n\r\f\v._-", "0123456789"
+_NUMBERED = ("frame", "slice", "img", "image", "view")  # Words between a series and its number.
 MIN_SERIES = 10  # For each class, in the mean: breeds and cameras are fewer.
 MAX_IN_SERIES = 100  # In the mean: more are a kind rather than one patient or video.
 IN_SERIES = 0.8  # Share of all images that must lie in series.
@@ -50,9 +52,10 @@ def notes_on_sizes(sizes: Mapping[str, int]) -> list[str]:
     ]
 
 
-def may_be_altered(paths: Iterable[str]) -> bool:
+def may_be_altered(paths: Paths) -> bool:
     """Whether the name of any image may be that of an altered copy of another."""
-    return any(_HINT.search(path) for path in paths)
+    text = bytes(paths.text).lower()  # All at once: a word across two paths does no harm.
+    return any(hint.encode() in text for hint in _HINTS)
 
 
 def notes_on_copies(split: str, files: Sequence[str], train: Sequence[str]) -> list[str]:
@@ -144,10 +147,30 @@ def notes_on_series(
 def _series(path: str) -> tuple[str, int] | None:
     """The series that an image belongs to by its name, and its number; None if it has none."""
     folder, _, name = _stem(path).rpartition("/")
-    match = _NUMBER.search(name)
-    if match is None or not match.start():
+    found = split_series(name)
+    return None if found is None else (f"{folder}/{found[0]}", found[1])
+
+
+def split_series(name: str) -> tuple[str, int] | None:
+    """Splits a name into a series and a number in it, as `_NUMBER` does, but quicker."""
+    if not name.isascii() or name.endswith("\n"):
+        match = _NUMBER.search(name)
+        return (name[: match.start()], int(match[1])) if match and match.start() else None
+    end = name[:-1] if name.endswith(")") else name
+    head = end.rstrip(_DIGITS)
+    number = end[len(head) :]
+    if not number:
         return None
-    return f"{folder}/{name[: match.start()]}", int(match[1])
+    if head.endswith("("):
+        head = head[:-1]
+    core = head.rstrip(_SEPARATORS)
+    for word in _NUMBERED:
+        if core.lower().endswith(word):
+            before = core[: -len(word)]
+            series = before.rstrip(_SEPARATORS)
+            if series != before:
+                return (series, int(number)) if series else None
+    return (core, int(number)) if core and core != head else None
 
 
 def _counts_up(numbers: Sequence[int]) -> bool:
@@ -168,7 +191,7 @@ def _bases(paths: Iterable[str]) -> set[str]:
     """The paths of the images, without endings, that files may have been made of by their names."""
     bases = set()
     for path in paths:
-        if _HINT.search(path):
+        if _is_hinted(path):
             folder, _, name = _stem(path).rpartition("/")
             match = _ROBOFLOW.fullmatch(name) or _ALTERED.fullmatch(name)
             if match:
@@ -176,10 +199,15 @@ def _bases(paths: Iterable[str]) -> set[str]:
     return bases
 
 
+def _is_hinted(path: str) -> bool:
+    lower = path.lower()
+    return any(hint in lower for hint in _HINTS)
+
+
 def _original(path: str, originals: set[str]) -> str:
     """The path, without its ending, of the image that a file was made of; its own if of none."""
     stem = _stem(path)
-    if not _HINT.search(path):
+    if not _is_hinted(path):
         return stem
     folder, _, name = stem.rpartition("/")
     if match := _ROBOFLOW.fullmatch(name):

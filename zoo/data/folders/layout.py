@@ -137,10 +137,7 @@ def _by_class(
         classes = class_folders(tree, structure, options)
         folders, names = classes.folders, classes.names
         walker = Walker(tree, [path for of in folders.values() for path in of.values()])
-        given = {
-            split: {name: walker.images(folder) for name, folder in of_split.items()}
-            for split, of_split in folders.items()
-        }
+        given = {split: walker.images_of(of_split) for split, of_split in folders.items()}
     tree.check()
     return given, names, folders
 

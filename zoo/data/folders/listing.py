@@ -6,10 +6,11 @@ A file is an image by its ending, else by its content (`zoo.data.files.is_image_
 from __future__ import annotations
 
 import os
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from itertools import islice
 from pathlib import Path
 
-from zoo.data.file_list import FileList
+from zoo.data.file_list import FileList, Paths
 from zoo.data.folders.tree import Entry, Tree, contains
 from zoo.data.threads import in_threads_if_slow
 from zoo.text.printable import quoted
@@ -40,15 +41,26 @@ class Walker:
             folder: where to begin.
             left_out: folders in it that are not walked.
         """
-        known = self._tree.images(folder, left_out)
-        if known is not None:
-            return known
-        paths = sorted(self._walk(folder, left_out))
+        return self.images_of({"": folder}, left_out)[""]
+
+    def images_of(self, folders: Mapping[str, Path], left_out: Collection[Path] = ()) -> Groups:
+        """Lists the images of several folders, as `images` does.
+
+        Args:
+            folders: {name: where to begin}.
+            left_out: folders in them that are not walked.
+        """
+        known = {name: self._tree.images(folder, left_out) for name, folder in folders.items()}
+        if all(files is not None for files in known.values()):
+            return {name: files for name, files in known.items() if files is not None}
+        paths = {
+            name: Paths.of(sorted(self._walk(folder, left_out))) for name, folder in folders.items()
+        }
+        # All at once: a slow disk is asked for many files at a time.
         root = f"{self._tree.root}/"
-        statuses = in_threads_if_slow(_size_and_time, (root + path for path in paths))
-        return FileList.of(
-            (path, (), size, time, None) for path, (size, time) in zip(paths, statuses, strict=True)
-        )
+        every = (root + path for of_folder in paths.values() for path in of_folder)
+        statuses = in_threads_if_slow(_size_and_time, every)
+        return {name: FileList.at(of, islice(statuses, len(of))) for name, of in paths.items()}
 
     def _walk(self, top: Path, left_out: Collection[Path]) -> Iterator[str]:
         """Yields the path of each image, relative to the root."""

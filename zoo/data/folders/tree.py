@@ -227,4 +227,8 @@ def _counted(paths: list[str], sentence: str) -> list[str]:
 
 def looks_like_image(name: str) -> bool:
     """Whether a file has the ending of an image."""
+    dot = name.rfind(".")
+    # `splitext` takes no dots at the beginning of a name for that of an ending; it is slower.
+    if dot > 0 and name[0] != "." and name[dot - 1] not in "./":
+        return name[dot:].lower() in IMAGE_ENDINGS
     return os.path.splitext(name)[1].lower() in IMAGE_ENDINGS
