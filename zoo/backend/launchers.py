@@ -43,7 +43,8 @@ def whole(value: str | int) -> int | None:
     """A whole number from an environment variable or a flag; None if it is none."""
     if isinstance(value, int):
         return value
-    return int(value) if re.fullmatch("[0-9]{1,9}", value.strip()) else None
+    text = value.strip()
+    return int(text) if re.fullmatch("[0-9]{1,9}", text) else None
 
 
 def detect(environ: Mapping[str, str]) -> Found:
