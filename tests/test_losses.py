@@ -133,7 +133,7 @@ def test_svm_of_the_lecture() -> None:
     np.testing.assert_allclose(actual, [2.9, 0.0, 12.9], atol=1e-9)
 
 
-@pytest.mark.parametrize("word", words.LOSSES)
+@pytest.mark.parametrize("word", sorted(set(words.LOSSES) - {"auto"}))
 def test_uniform_loss(word: str) -> None:
     """What divergence is measured against is what the loss gives."""
     choice = Loss.model_validate(word)

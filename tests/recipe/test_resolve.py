@@ -33,6 +33,27 @@ def test_defaults_are_written_out(minimal: Path) -> None:
     assert recipe.train.abort_above == 3.0
 
 
+@pytest.mark.parametrize("key", ["", "auto"])
+@pytest.mark.parametrize(
+    "source, loss",
+    [
+        ("digits", "softmax"),
+        ("{csv: {file: a.csv, image: path, label: class}}", "softmax"),
+        ("{csv: {file: a.csv, image: path, label: [cat, dog]}}", "sigmoid"),
+        ("{csv: {file: a.csv, image: path, label: tags, label_separator: space}}", "sigmoid"),
+        ("{csv: {file: a.csv, image: path, label: [cat, dog], multi_label: false}}", "softmax"),
+    ],
+)
+def test_loss_fits_the_labels(minimal: Path, source: str, loss: str, key: str) -> None:
+    """The recipe that a run keeps says which one it is."""
+    given = [f"train.loss={key}"] if key else []
+    recipe = load(str(minimal), [f"data.source={source}", "data.image_size=8", *given])
+    assert recipe.train.loss.word == loss
+    assert yaml.safe_load(dump(recipe))["train"]["loss"] == {
+        loss: recipe.train.loss.options.model_dump()
+    }
+
+
 def test_no_default_is_left_to_defaults(minimal: Path) -> None:
     """A resolved stage does not change when the defaults do."""
     data = yaml.safe_load(dump(load(str(minimal))))

@@ -432,7 +432,7 @@ def test_dtype_policies_learn(tmp_path: Path, policy: str) -> None:
     assert keras.config.dtype_policy().name == "float32"  # Nothing global is changed.
 
 
-@pytest.mark.parametrize("word", words.LOSSES)
+@pytest.mark.parametrize("word", sorted(set(words.LOSSES) - {"auto"}))
 def test_losses_learn(tmp_path: Path, word: str) -> None:
     # The mean over the classes of sigmoid has smaller gradients than a sum.
     epochs = 5 if word == "sigmoid" else 2

@@ -69,7 +69,7 @@ def require_fitting_loss(recipe: Recipe, splits: Splits) -> None:
         RecipeError: says what to write.
     """
     loss = recipe.train.loss.word
-    if not splits.multi_label or loss == "sigmoid":
+    if not splits.multi_label or loss in ("auto", "sigmoid"):
         return
     message = needs_one_class(loss, recipe.data.source.word)
     raise RecipeError([Problem(path="train.loss", message=message)])

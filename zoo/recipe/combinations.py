@@ -67,7 +67,7 @@ def _backbone(recipe: Recipe) -> Iterator[tuple[KeyPath, str]]:
 def _many_labels(recipe: Recipe) -> Iterator[tuple[KeyPath, str]]:
     """A loss that needs one class an image, for a source that gives any number of them."""
     source, loss = recipe.data.source, recipe.train.loss.word
-    if loss != "sigmoid" and getattr(source.options, "has_many_labels", False):
+    if loss not in ("auto", "sigmoid") and source.has_many_labels:
         yield ("train", "loss"), needs_one_class(loss, source.word)
 
 
@@ -80,7 +80,7 @@ def needs_one_class(loss: str, source: str) -> str:
     """
     return (
         f"{loss} needs one class an image, and the images of data.source.{source} have any number "
-        f"of classes. Expected train.loss: sigmoid. Received {loss}."
+        f"of classes. Expected train.loss: sigmoid, or no such key. Received {loss}."
     )
 
 
@@ -152,7 +152,7 @@ def _class_priors(recipe: Recipe) -> Iterator[tuple[KeyPath, str]]:
         return
     if not head.use_bias:
         yield path, "class_priors needs a bias: drop use_bias: false, or this."
-    if recipe.train.loss.word not in ("softmax", "sigmoid"):
+    if recipe.train.loss.word not in ("auto", "softmax", "sigmoid"):
         loss = recipe.train.loss.word
         yield path, f"class_priors are for loss: softmax or sigmoid. Received loss: {loss}."
 

@@ -19,6 +19,7 @@ from zoo.recipe.network import Branches, Defaults, Residual, Stage
 from zoo.recipe.norms import NORMS, BatchNorm, GroupNorm, LayerNorm, norm_follows_kernel
 from zoo.recipe.places import place, place_path
 from zoo.recipe.schema import Recipe
+from zoo.recipe.train_block import Loss, Train
 from zoo.recipe.words import ACTIVATIONS, ORDER
 
 INHERITED = (
@@ -60,7 +61,16 @@ def resolved(recipe: Recipe) -> Recipe:
     if backbone_of(recipe.model):
         update["preprocess"] = "none"
     data = recipe.data.model_copy(update=update)
-    return recipe.model_copy(update={"model": model, "data": data})
+    return recipe.model_copy(update={"model": model, "data": data, "train": _train(recipe)})
+
+
+def _train(recipe: Recipe) -> Train:
+    """The `train` block with the loss that its source asks for in the place of `auto`."""
+    train = recipe.train
+    if train.loss.word != "auto":
+        return train
+    word = "sigmoid" if recipe.data.source.has_many_labels else "softmax"
+    return train.model_copy(update={"loss": Loss.model_validate(word)})
 
 
 def with_value_range(recipe: Recipe, value_range: tuple[float, float] | None) -> Recipe:

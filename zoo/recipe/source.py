@@ -146,3 +146,8 @@ class Source(Choice):
     csv: Csv | None = Field(None, description="A table with a row for each image.")
     shards: Shards | None = Field(None, description="Tar files of images, as of WebDataset.")
     tfds: Tfds | None = Field(None, description="A TensorFlow Datasets builder.")
+
+    @property
+    def has_many_labels(self) -> bool:
+        """Whether an image has any number of classes."""
+        return bool(getattr(self.options, "has_many_labels", False))

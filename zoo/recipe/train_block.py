@@ -75,7 +75,7 @@ class Train(Model):
         False, description="Leave out the last batch of an epoch if it is not full."
     )
     loss: Loss = Field(
-        default_factory=lambda: Loss.model_validate("softmax"), description="What is minimised."
+        default_factory=lambda: Loss.model_validate("auto"), description="What is minimised."
     )
     class_weight: ClassWeight | None = Field(
         None, description="How much each class counts in the training loss; none: all alike."

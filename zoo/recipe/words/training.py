@@ -154,6 +154,9 @@ SCHEDULES: dict[str, Word] = {
 }
 
 LOSSES: dict[str, Word] = {
+    "auto": Word(
+        "sigmoid for images with any number of classes, else softmax; loading writes it out"
+    ),
     "softmax": Word(
         "Cross-entropy of the softmax of the logits",
         options={
