@@ -126,8 +126,8 @@ def kind_of(kind: Any, metadata: list[Any]) -> str:
     if get_origin(kind) is dict:
         of = "paths" if inner[0] is str else "names"
         return f"map of {of} to {kind_of(inner[1], [])}"
-    if set(inner) == {tuple[str, ...], dict[str, tuple[str, ...]]}:
-        return "list of names, or map of names to names"
+    if set(inner) == {tuple[str, ...], dict[str, tuple[str, ...] | str]}:
+        return "list of names, or map of names to names or all_others"
     if set(inner) == {float, tuple[float, float]}:
         return "number or range"
     if get_origin(kind) in (Union, UnionType):

@@ -214,5 +214,11 @@ def test_classes_and_folds(prepared: str) -> None:
     sums = whole(splits.train).sum(axis=0, dtype=np.uint64)
     assert splits.train.statistics is not None
     assert (splits.train.statistics.sums == sums).all()
+    merged = make_recipe(recipe.data.source.model_dump(), image_size=[8, 8], color_mode="grayscale",
+                         classes={"eight": 8, "other": "all_others"})  # fmt: skip
+    of_digit, with_rest = load(recipe), load(merged)
+    assert with_rest.class_names == ("eight", "other")
+    assert np.bincount(with_rest.train.labels).tolist()[0] > len(of_digit.train) / 3
+    assert len(with_rest.train) == 1257
     with pytest.raises(RecipeError, match="no class of the data"):
         load(make_recipe(recipe.data.source.model_dump(), classes=["8", "x"]))

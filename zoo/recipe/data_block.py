@@ -42,7 +42,8 @@ class Data(Model):
     classes: Classes | None = Field(
         None,
         description="Classes to learn, in the order of their labels: [cat, dog], or merged ones: "
-        "{pet: [cat, dog], other: truck}. Images of other classes are left out; none: all classes.",
+        "{pet: [cat, dog], other: all_others}, where other is every class that is not named. "
+        "Without all_others their images are left out. none: all classes.",
     )
     fold: Fold | None = Field(
         None,

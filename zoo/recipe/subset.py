@@ -16,6 +16,8 @@ from zoo.recipe.yaml_reader import KeyPath
 
 MAX_FOLDS = 1_000
 PATH: KeyPath = ("data", "classes")
+# In the place of a class's members: all classes that are not named.
+OTHERS = "all_others"
 
 
 class Fold(Model):
@@ -61,8 +63,11 @@ def _name(value: Any, at: KeyPath) -> str:
 def _read_classes(value: Any) -> Any:
     """Reads a list of classes, or a map from new names to classes."""
     if isinstance(value, Mapping):
-        classes: dict[str, tuple[str, ...]] = {}
+        classes: dict[str, tuple[str, ...] | str] = {}
         for key, given in value.items():
+            if given == OTHERS:
+                classes[_name(key, (key,))] = OTHERS
+                continue
             items = given if isinstance(given, list | tuple) else [given]
             if not items:
                 raise _fault("a class of nothing. Expected names of classes.", "[]", (key,))
@@ -70,7 +75,10 @@ def _read_classes(value: Any) -> Any:
                 _name(item, (key, place) if items is given else (key,))
                 for place, item in enumerate(items)
             )
-        count, names = len(classes), [name for of in classes.values() for name in of]
+        named = [of for of in classes.values() if of != OTHERS]
+        if len(named) < len(classes) - 1:
+            raise _fault(f"only one class can be {OTHERS}.", f"{len(classes) - len(named)} of them")
+        count, names = len(classes), [name for of in named for name in of]
         result: Any = classes
     elif isinstance(value, list | tuple):
         names = [_name(item, (place,)) for place, item in enumerate(value)]
@@ -78,7 +86,7 @@ def _read_classes(value: Any) -> Any:
     else:
         raise _fault(
             "not a choice of classes. Expected a list of names, such as [cat, dog], or a map that "
-            "merges, such as {pet: [cat, dog], other: truck}.",
+            "merges, such as {pet: [cat, dog], other: all_others}.",
             received(value),
         )
     twice = [name for name in dict.fromkeys(names) if names.count(name) > 1] if count else []
@@ -92,7 +100,7 @@ def _read_classes(value: Any) -> Any:
 _NAME = {"type": ["string", "integer"]}
 _NAMES = {"type": "array", "items": _NAME, "minItems": 1}
 Classes = Annotated[
-    tuple[str, ...] | dict[str, tuple[str, ...]],
+    tuple[str, ...] | dict[str, tuple[str, ...] | str],
     PlainValidator(_read_classes),
     AS_READ,
     WithJsonSchema(
@@ -110,15 +118,28 @@ Classes = Annotated[
 ]
 
 
-def members(classes: Any) -> dict[str, tuple[str, ...]]:
+def members(classes: Any, names: Sequence[str]) -> dict[str, tuple[str, ...]]:
     """The classes of a source that each class of the network stands for.
 
     Args:
         classes: `data.classes`, read.
+        names: of the source's classes.
     """
-    if isinstance(classes, Mapping):
-        return dict(classes)
-    return {name: (name,) for name in classes}
+    if not isinstance(classes, Mapping):
+        return {name: (name,) for name in classes}
+    named = {_key(name) for of in classes.values() if of != OTHERS for name in of}
+    others = tuple(name for name in names if _key(name) not in named)
+    return {key: others if of == OTHERS else of for key, of in classes.items()}
+
+
+def others(classes: Any) -> str | None:
+    """The class of the network that stands for all classes that are not named; None: there is none.
+
+    Args:
+        classes: `data.classes`, read.
+    """
+    found = classes.items() if isinstance(classes, Mapping) else ()
+    return next((name for name, of in found if of == OTHERS), None)
 
 
 def misfits(classes: Any, names: Sequence[str]) -> Iterator[tuple[KeyPath, str]]:
@@ -128,8 +149,14 @@ def misfits(classes: Any, names: Sequence[str]) -> Iterator[tuple[KeyPath, str]]
         classes: `data.classes`, read.
         names: of the source's classes.
     """
+    rest = others(classes)
+    if rest is not None and not members(classes, names)[rest]:
+        yield (
+            (*PATH, rest),
+            f"no class is left for {OTHERS}: the map names all of {listed(names)}. Leave it out.",
+        )
     known = {_key(name) for name in names}
-    for place, (key, of) in enumerate(members(classes).items()):
+    for place, (key, of) in enumerate(members(classes, names).items()):
         for inner, name in enumerate(of):
             if _key(name) not in known:
                 at = (key, inner) if isinstance(classes, Mapping) else (place,)

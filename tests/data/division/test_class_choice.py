@@ -58,6 +58,41 @@ def test_merged_digits() -> None:
     assert splits.notes == ()
 
 
+def test_all_others() -> None:
+    """The word stands for what the map does not name; in a list it is a name."""
+    recipe = of_digits({"other": "all_others", "three": 3})
+    splits = load(recipe)
+    assert splits.class_names == ("other", "three")
+    assert num_classes(recipe) == 2
+    assert (splits.train.labels == (digits.raw()["train"][1] == 3)).all()
+    assert splits.notes == ()
+    written = {"three": [3], "other": [0, 1, 2, 4, 5, 6, 7, 8, 9]}
+    assert load(of_digits({"three": 3, "other": "all_others"})).fingerprint == (
+        load(of_digits(written)).fingerprint
+    )
+    with pytest.raises(RecipeError, match="no class of the data. .* Received 'all_others'"):
+        load(of_digits({"other": ["all_others"], "three": 3}))
+
+
+def test_all_others_of_folders(pets: Path, images: Maker) -> None:
+    """Those that train lacks are among them, and so is a folder without images."""
+    images("train/fox", 10)
+    images("test/elk", 1)
+    (pets / "train" / "empty").mkdir()
+    recipe = make_recipe({"folder": str(pets)}, classes={"fox": "fox", "other": "all_others"})
+    splits = load(recipe)
+    assert splits.class_names == ("fox", "other")
+    assert splits.test is not None
+    assert {p.split("/")[1] for p in paths(splits.test)} == {"cat", "dog", "elk"}
+    assert set(splits.test.labels.tolist()) == {1}
+    drawn = {
+        (path.split("/")[1], label)
+        for split in (splits.train, splits.validation)
+        for path, label in zip(paths(split), split.labels.tolist(), strict=True)
+    }
+    assert drawn == {("cat", 1), ("dog", 1), ("fox", 0)}
+
+
 def test_fingerprints_tell_choices_apart() -> None:
     choices: list[Any] = [None, [3, 8], [8, 3], {"a": 3, "b": 8}, {"a": [3, 1], "b": 8}]
     assert len({load(of_digits(classes)).fingerprint for classes in choices}) == len(choices)
@@ -133,7 +168,15 @@ def test_a_test_without_the_classes(pets: Path, images: Maker) -> None:
         load(make_recipe({"folder": str(pets)}, classes=["fox", "elk"]))
 
 
-@pytest.mark.parametrize("classes", [["1", "no", "true"], {"a b": ["1", "x: y"], "2": ["none"]}])
+@pytest.mark.parametrize(
+    "classes",
+    [
+        ["1", "no", "true"],
+        {"a b": ["1", "x: y"], "2": ["none"]},
+        {"a": "b", "c": "all_others"},
+        {"a": "b", "c": ["all_others"]},
+    ],
+)
 def test_classes_are_written_and_read_again(classes: Any) -> None:
     recipe = resolved(make_recipe({"folder": "/pets"}, classes=classes))
     assert load_text(dump(recipe), Path("x.yaml")).data.classes == recipe.data.classes

@@ -52,6 +52,26 @@ def test_a_column_of_splits(tmp_path: Path) -> None:
         read(file, split="set", test_split=0.1)
 
 
+def test_all_other_classes(tmp_path: Path) -> None:
+    """Of rows with one class, where the test has one more, and with any number of them."""
+    classes = {"a": ("a",), "other": "all_others"}
+    lines = [f"{row},{'test' if row.endswith('d') else 'train'}" for row in rows([*ABC[:28], "d"])]
+    file = table(tmp_path, lines, "path,class,set")
+    layout = table_layout.read(options(file, split="set"), classes)
+    assert layout.class_names == ("a", "other")
+    assert layout.test is not None
+    assert [found.labels for found in layout.test] == [(1,)]
+    labels = {found.path: found.labels for found in (*layout.train, *layout.validation)}
+    assert labels == {f"{n:02}.png": (int(name != "a"),) for n, name in enumerate(ABC[:28])}
+    many = table(tmp_path, rows(["a b", "b c", "a", "", "c"] * 6))
+    layout = table_layout.read(options(many, label_separator="space"), classes)
+    files = [found for split in layout.splits.values() for found in split]
+    expected = [(0, 1), (1,), (0,), (), (1,)]
+    assert {int(found.path[:2]): found.labels for found in files} == {
+        number: expected[number % 5] for number in range(30)
+    }
+
+
 def test_named_splits(tmp_path: Path) -> None:
     lines = [f"{row},{number % 5}" for number, row in enumerate(rows(ABC))]
     file = table(tmp_path, lines, "path,class,fold")

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from zoo.data.folders.tree import in_words
 from zoo.data.names import same_name
 from zoo.errors import DataError, Problem, RecipeError
-from zoo.recipe.subset import members, misfits
+from zoo.recipe.subset import members, misfits, others
 from zoo.recipe.yaml_reader import dotted
 
 
@@ -21,11 +21,13 @@ class ClassChoice:
         names: of the network's classes, by label.
         source_names: of the source's classes, by label.
         labels: the network's label for each label of the source; None for a class left out.
+        others: the network's label for all classes that are not named; None: they are left out.
     """
 
     names: tuple[str, ...]
     source_names: tuple[str, ...]
     labels: tuple[int | None, ...]
+    others: int | None = None
 
     @classmethod
     def of(cls, classes: Any, source_names: Sequence[str]) -> ClassChoice:
@@ -43,14 +45,37 @@ class ClassChoice:
         # A name in the Unicode form of another system is still the same class.
         by_key = {same_name(name): label for label, name in enumerate(source_names)}
         labels: list[int | None] = [None] * len(source_names)
-        chosen = members(classes)
+        chosen = members(classes, source_names)
         problems = list(misfits(classes, source_names))
         if problems:
             raise RecipeError(Problem(path=dotted(path), message=text) for path, text in problems)
         for label, names in enumerate(chosen.values()):
             for name in names:
                 labels[by_key[same_name(name)]] = label
-        return cls(tuple(chosen), tuple(source_names), tuple(labels))
+        rest = others(classes)
+        label_of_rest = None if rest is None else list(chosen).index(rest)
+        return cls(tuple(chosen), tuple(source_names), tuple(labels), label_of_rest)
+
+    def extended(self, names: Sequence[str]) -> ClassChoice:
+        """The same choice for a source with more classes, such as those that train lacks.
+
+        Args:
+            names: of these classes; they are left out, or are among all others.
+        """
+        return replace(
+            self,
+            source_names=(*self.source_names, *names),
+            labels=(*self.labels, *[self.others] * len(names)),
+        )
+
+    @property
+    def named(self) -> tuple[str, ...]:
+        """Names of the source's classes that `data.classes` names, or all without it."""
+        return tuple(
+            name
+            for name, label in zip(self.source_names, self.labels, strict=True)
+            if label is not None and label != self.others
+        )
 
     @property
     def changes(self) -> bool:

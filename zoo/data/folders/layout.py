@@ -10,7 +10,6 @@ import os
 import re
 import stat
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -84,12 +83,8 @@ def read(options: Folder, classes: Any = None, fold: Fold | None = None) -> Layo
     structure = find_splits(tree, options)
     given, names, folders = _by_class(tree, structure, options)
     choice = _choice(classes, names, given)
-    learned = tuple(
-        name for name, label in zip(choice.source_names, choice.labels, strict=True)
-        if label is not None
-    )  # fmt: skip
-    kept = {split: _only(groups, learned) for split, groups in given.items()}
-    _check_classes(path, given if classes is None else kept, learned)
+    kept = {split: _only(groups, choice.named) for split, groups in given.items()}
+    _check_classes(path, given if classes is None else kept, choice.named)
     if folders:
         grouped = options.group is not None
         look_into_classes(tree, structure, folders, given, grouped=grouped)
@@ -143,7 +138,7 @@ def _by_class(
 
 
 def _choice(classes: Any, names: tuple[str, ...], given: Mapping[str, Groups]) -> ClassChoice:
-    """Reads `data.classes`; with it, classes that train lacks are left out of other splits.
+    """Reads `data.classes`; with it, train may lack classes that other splits have.
 
     Raises:
         RecipeError: it names a class that train does not have.
@@ -151,9 +146,8 @@ def _choice(classes: Any, names: tuple[str, ...], given: Mapping[str, Groups]) -
     choice = ClassChoice.of(classes, names)
     if classes is None:
         return choice
-    more = sorted({name for groups in given.values() for name in groups} - set(names))
-    return replace(
-        choice, source_names=(*names, *more), labels=(*choice.labels, *[None] * len(more))
+    return choice.extended(
+        sorted({name for groups in given.values() for name in groups} - set(names))
     )
 
 

@@ -10,7 +10,6 @@ import os
 from array import array
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -94,10 +93,9 @@ def read(
         raise rows.problems.error(rows.count, rows.advice)
     _require_classes(options, rows, names, classes)
     choice = ClassChoice.of(classes, names)
-    # With `classes`, those that train lacks are left out of other splits.
-    more = sorted({label for row in rows.rows for label in row.labels} - set(names))
-    choice = replace(
-        choice, source_names=(*names, *more), labels=(*choice.labels, *[None] * len(more))
+    # With `classes`, those that train lacks are left out of other splits, or among all others.
+    choice = choice.extended(
+        sorted({label for row in rows.rows for label in row.labels} - set(names))
     )
     files = _files(rows, sizes, times, choice.source_names)
     if manifest is not None:
