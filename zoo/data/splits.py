@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from functools import cache, cached_property
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -16,10 +14,10 @@ from zoo.data.content import image_ranges
 from zoo.data.content.image_ranges import ImageRanges
 from zoo.data.content.pixel_statistics import PixelStatistics
 from zoo.data.decoding.images import ImageSpec, as_png, decode
+from zoo.data.decoding.together import decoded_in_threads
 from zoo.data.files import BadImage
 from zoo.data.folders.manifest import Trusted
 from zoo.data.stores import FileStore, ImageStore
-from zoo.data.threads import THREADS
 from zoo.data.window_order import WindowOrder
 from zoo.errors import DataError, Problem
 from zoo.text.printable import quoted
@@ -121,17 +119,7 @@ class FileSplit:
             DataError: a file has been removed or broken since it was verified, or is not the one
                 that its manifest names.
         """
-        indices = np.asarray(indices, dtype=np.int64)
-        images = np.empty((len(indices), *self.spec.shape), np.uint8)
-
-        def decode_rows(rows: range) -> None:
-            for row in rows:
-                images[row] = self._decode(int(indices[row]))
-
-        shares = [range(i, len(images), THREADS) for i in range(THREADS)]
-        for _ in _decode_pool().map(decode_rows, shares):
-            pass
-        return images
+        return decoded_in_threads(self._decode, indices, self.spec.shape)
 
     def _decode(self, index: int) -> np.ndarray:
         file = self.files[index]
@@ -340,13 +328,3 @@ def _file_bytes(split: ArraySplit | FileSplit, index: int) -> bytes:
         return content
     except BadImage as error:
         raise DataError(f"{quoted((split.root or Path()) / file)}: {error}") from None
-
-
-@cache
-def _decode_pool() -> ThreadPoolExecutor:
-    return ThreadPoolExecutor(THREADS, thread_name_prefix="zoo-decode")
-
-
-if hasattr(os, "register_at_fork"):
-    # Threads do not survive a fork; the child makes a pool of its own.
-    os.register_at_fork(after_in_child=_decode_pool.cache_clear)

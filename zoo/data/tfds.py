@@ -1,28 +1,33 @@
-"""The `tfds` source: prepares a TensorFlow Datasets builder and decodes it once into the cache.
+"""The `tfds` source: prepares a TensorFlow Datasets builder, and decodes it once.
 
-The cache is mapped from the disk, so images need not fit into memory. TensorFlow Datasets is
-imported inside functions: the other sources work without it.
+The decoded images are kept in the cache, which is mapped from the disk, so that they need not fit
+into memory; or, if `data.loading` is streamed or the disk has no room, only the places of their
+records are (`zoo.data.tfds_stream`). TensorFlow Datasets is imported inside functions: the other
+sources work without it.
 """
 
 from __future__ import annotations
 
 import hashlib
-import itertools
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from zoo.data import cache, tfds_builder
+from zoo.data import cache, tfds_builder, tfds_stream
+from zoo.data.cache import Entry
 from zoo.data.content import content_report
 from zoo.data.content.content_summary import ContentSummary, joined, summarise
+from zoo.data.content.pixel_statistics import PixelStatistics
 from zoo.data.decoding.image_content import Content
 from zoo.data.decoding.images import BadImage, ImageSpec, fit_measured
 from zoo.data.division.class_choice import ClassChoice
 from zoo.data.division.rearrange import rearrange
-from zoo.data.splits import ArraySplit, Splits, pixel_statistics
+from zoo.data.splits import ArraySplit, Split, Splits, pixel_statistics
+from zoo.data.tfds_splits import require_disjoint, split_strings_of
+from zoo.data.tfds_stream import TfdsSplit
 from zoo.errors import DataError, Problem
 from zoo.progress import Progress
 from zoo.recipe.data_block import Data
@@ -54,35 +59,42 @@ def load(options: Tfds, data: Data, spec: ImageSpec, cache_dir: Path, progress: 
 def _load(
     options: Tfds, data: Data, spec: ImageSpec, cache_dir: Path, progress: Progress
 ) -> Splits:
-    split_strings = _split_strings(options)
+    split_strings = split_strings_of(options)
     builder = tfds_builder.find(options)
     tfds_builder.prepare(builder, options)
     counts = {name: tfds_builder.count(builder, text) for name, text in split_strings.items()}
-    _require_disjoint(
+    require_disjoint(
         {name: tfds_builder.ranges(builder, text) for name, text in split_strings.items()}
     )
     names = tfds_builder.class_names(builder, options)
     if data.value_range == "auto":
         spec = replace(spec, value_range=_value_range(builder, split_strings["train"], progress))
-    key = _key(builder, split_strings, counts, spec)
     height, width, channels = spec.shape
-    entry = cache.obtain(
-        cache_dir,
-        key,
-        lambda folder: _fill(folder, builder, split_strings, counts, spec, data, progress),
-        sum(counts.values()) * height * width * channels,
-        progress,
-    )
+    needed = sum(counts.values()) * height * width * channels
+    key = _key(builder, split_strings, counts, spec)
+    resident = data.loading != "streamed"
+    if not resident:
+        tfds_stream.require_streaming(builder)
+    elif data.loading == "auto" and not cache.has_space(cache_dir, needed):
+        resident = cache.find(cache_dir, key) is not None or not tfds_stream.can_stream(builder)
+    if not resident:
+        key, needed = cache.key_of({"places of": key}), 0
+    filling = Filling(builder, split_strings, counts, spec, data, progress, resident)
+    entry = cache.obtain(cache_dir, key, filling.fill, needed, progress)
     _require_usable(entry.manifest, data, builder)
     names = names or _numbers_as_names(entry.manifest, options)
     _check_labels(entry.manifest, names, options)
     choice = ClassChoice.of(data.classes, names)
     content = ContentSummary.from_json(entry.manifest["content"]).relabelled(choice.labels)
     content_report.require_content(content, data, choice.names, "")
+    splits: dict[str, Split] = {
+        name: entry.array_split(name) if resident else _streamed(entry, builder, name, spec)
+        for name in split_strings
+    }
     loaded = Splits(
-        train=entry.array_split("train"),
-        validation=entry.array_split("validation"),
-        test=entry.array_split("test") if "test" in split_strings else None,
+        train=splits["train"],
+        validation=splits["validation"],
+        test=splits.get("test"),
         class_names=names,
         image_shape=spec.shape,
         fingerprint=entry.manifest["fingerprint"],
@@ -105,51 +117,6 @@ def _value_range(builder: Any, split: str, progress: Progress) -> tuple[float, f
         if row % PROGRESS_EVERY == 0:
             progress(row, row, "measuring values")
     return None if limits is None else usable_range(*limits)
-
-
-def _split_strings(options: Tfds) -> dict[str, str]:
-    """Returns {split: TFDS's split string}.
-
-    Raises:
-        DataError: two splits have the same string.
-    """
-    split_strings = {"train": options.train, "validation": options.validation}
-    if options.test is not None:
-        split_strings["test"] = options.test
-    plain = {name: "".join(text.split()) for name, text in split_strings.items()}
-    if plain.get("test") == plain["validation"]:
-        raise DataError(
-            "the validation split is never the test split. Expected two different splits. "
-            f"Received {options.validation!r} for both; split validation off train, for example "
-            'train: "train[:90%]", validation: "train[90%:]"'
-        )
-    if plain["train"] in (plain["validation"], plain.get("test")):
-        raise DataError(
-            f"the training split {options.train!r} is also the validation or the test split; "
-            "give every split images of its own"
-        )
-    return split_strings
-
-
-def _require_disjoint(ranges: Mapping[str, list[tuple[str, int, int]]]) -> None:
-    """Checks that no two splits share images, however they are written.
-
-    Args:
-        ranges: {split: [(TFDS split, first, last + 1)]}.
-
-    Raises:
-        DataError: two splits share images.
-    """
-    for split, other in itertools.combinations(ranges, 2):
-        for (name, start, stop), (other_name, other_start, other_stop) in itertools.product(
-            ranges[split], ranges[other]
-        ):
-            shared = min(stop, other_stop) - max(start, other_start)
-            if name == other_name and shared > 0:
-                raise DataError(
-                    f"{split} and {other} share {shared:,} images of TFDS's split {name!r}; "
-                    f"give every split images of its own (data.source.tfds.{other})"
-                )
 
 
 def _numbers_as_names(manifest: Mapping[str, Any], options: Tfds) -> tuple[str, ...]:
@@ -197,57 +164,108 @@ def _key(
     )
 
 
-def _fill(
-    folder: Path,
-    builder: Any,
-    split_strings: Mapping[str, str],
-    counts: Mapping[str, int],
-    spec: ImageSpec,
-    data: Data,
-    progress: Progress,
-) -> dict[str, Any]:
-    """Decodes all splits into a cache entry; returns its manifest.
+@dataclass(frozen=True)
+class Filling:
+    """Fills an entry of the cache with the images of a builder, or with the places of its records.
 
-    Raises:
-        DataError: the data set cannot be read, or images are bad.
+    Args:
+        builder: prepared.
+        split_strings: {split: TFDS's split string}.
+        counts: {split: number of images}.
+        spec: size and channels.
+        data: the recipe's `data` block.
+        progress: called with (images done, images in all, what is being done).
+        resident: whether the entry holds decoded images; else places.
     """
-    digest = hashlib.sha256(builder.info.full_name.encode())
-    manifest: dict[str, Any] = {"splits": {}, "bad": []}
-    usable: dict[str, np.ndarray] = {}
-    contents: list[tuple[str, int, str, Content]] = []
-    done = 0
-    for name, split in split_strings.items():
-        digest.update(f"\0{name}\0{split}\0".encode())
-        array = cache.create_array(folder / f"{name}.npy", (counts[name], *spec.shape))
-        usable[name] = np.zeros(counts[name], bool)
-        labels = []
-        for row, (image, label) in enumerate(examples(builder, split)):
-            try:
-                array[row], found = fit_measured(image, spec)
-            except BadImage as error:
-                manifest["bad"].append((f"{split} image {row}", str(error)))
-                continue
-            finally:
+
+    builder: Any
+    split_strings: Mapping[str, str]
+    counts: Mapping[str, int]
+    spec: ImageSpec
+    data: Data
+    progress: Progress
+    resident: bool
+
+    def fill(self, folder: Path) -> dict[str, Any]:
+        """Decodes all splits; returns the manifest of the entry.
+
+        Args:
+            folder: of the entry.
+
+        Raises:
+            DataError: the data set cannot be read, or images are bad.
+        """
+        digest = hashlib.sha256(self.builder.info.full_name.encode())
+        manifest: dict[str, Any] = {"splits": {}, "bad": []}
+        usable: dict[str, np.ndarray] = {}
+        contents: list[tuple[str, int, str, Content]] = []
+        sums: PixelStatistics | None = None
+        done, total = 0, sum(self.counts.values())
+        records = [] if self.resident else tfds_stream.records_of(self.builder)
+        for name, split in self.split_strings.items():
+            digest.update(f"\0{name}\0{split}\0".encode())
+            shape = (self.counts[name], *self.spec.shape)
+            array = cache.create_array(folder / f"{name}.npy", shape) if self.resident else None
+            usable[name] = np.zeros(self.counts[name], bool)
+            labels, ids = [], []
+            for row, (image, label, *place) in enumerate(self._examples(split)):
                 done += 1
                 if done % PROGRESS_EVERY == 0:
-                    progress(done, sum(counts.values()), "decoding images")
-            digest.update(str((image.shape, image.dtype.str, label)).encode())
-            digest.update(image.tobytes())
-            usable[name][row] = True
-            labels.append(label)
-            contents.append((name, label, f"{split} image {row}", found))
-        cache.flush(array)
-        manifest["splits"][name] = {"labels": labels}
-    progress(done, done, "decoding images")
-    _require_usable(manifest, data, builder)
+                    self.progress(done, total, "decoding images")
+                try:
+                    pixels, found = fit_measured(image, self.spec)
+                except BadImage as error:
+                    manifest["bad"].append((f"{split} image {row}", str(error)))
+                    continue
+                digest.update(str((image.shape, image.dtype.str, label)).encode())
+                digest.update(image.tobytes())
+                usable[name][row] = True
+                labels.append(label)
+                contents.append((name, label, f"{split} image {row}", found))
+                ids += place
+                if array is not None:
+                    array[row] = pixels
+                elif name == "train":
+                    added = PixelStatistics.of(pixels[None])
+                    sums = added if sums is None else sums + added
+            if array is not None:
+                cache.flush(array)
+            else:
+                np.save(folder / f"{name}.npy", tfds_stream.places_of(ids, records))
+            manifest["splits"][name] = {"labels": labels}
+        self.progress(done, done, "decoding images")
+        _require_usable(manifest, self.data, self.builder)
+        if self.resident:
+            sums = _keep_usable(folder, usable, manifest)
+        if sums is not None:
+            cache.save_statistics(folder, sums)
+        manifest["content"] = summarise(contents).as_json()
+        manifest["fingerprint"] = digest.hexdigest()
+        return manifest
+
+    def _examples(self, split: str) -> Iterator[tuple[Any, ...]]:
+        if self.resident:
+            return examples(self.builder, split)
+        return placed_examples(self.builder, split)
+
+
+def _keep_usable(
+    folder: Path, usable: Mapping[str, np.ndarray], manifest: Mapping[str, Any]
+) -> PixelStatistics:
+    """Leaves bad images out of the arrays; returns the statistics of the training images."""
     for name, keep in usable.items():
         cache.keep_rows(folder / f"{name}.npy", keep)
     pixels = np.load(folder / "train.npy", mmap_mode="r")
-    train = ArraySplit(pixels, np.asarray(manifest["splits"]["train"]["labels"], np.int32))
-    cache.save_statistics(folder, pixel_statistics(train))
-    manifest["content"] = summarise(contents).as_json()
-    manifest["fingerprint"] = digest.hexdigest()
-    return manifest
+    labels = np.asarray(manifest["splits"]["train"]["labels"], np.int32)
+    return pixel_statistics(ArraySplit(pixels, labels))
+
+
+def _streamed(entry: Entry, builder: Any, name: str, spec: ImageSpec) -> TfdsSplit:
+    """A split whose images stay in the files of the builder."""
+    places = np.load(entry.folder / f"{name}.npy")
+    statistics = entry.statistics if name == "train" else None
+    records, decoder = tfds_stream.records_of(builder), tfds_stream.Decoder(builder)
+    return TfdsSplit(records, places, decoder, entry.labels(name), spec, statistics)
 
 
 def examples(builder: Any, split: str) -> Iterator[tuple[np.ndarray, int]]:
@@ -260,16 +278,38 @@ def examples(builder: Any, split: str) -> Iterator[tuple[np.ndarray, int]]:
     Raises:
         DataError: the prepared data set cannot be read.
     """
+    return ((pixels, label) for pixels, label, _ in _read(builder, split, ids=False))
+
+
+def placed_examples(builder: Any, split: str) -> Iterator[tuple[np.ndarray, int, str]]:
+    """Yields (pixels, label, id) in TFDS's order; the id names a file and a row in it.
+
+    Args:
+        builder: prepared builder.
+        split: TFDS's split string.
+
+    Raises:
+        DataError: the prepared data set cannot be read.
+    """
+    return _read(builder, split, ids=True)
+
+
+def _read(builder: Any, split: str, *, ids: bool) -> Iterator[tuple[np.ndarray, int, str]]:
+    """Yields (pixels, label, id or "")."""
     import tensorflow_datasets as tfds
 
     try:
-        examples = builder.as_dataset(
+        if tfds_stream.file_format(builder) == tfds_stream.ARRAY_RECORD:
+            yield from tfds_stream.array_records(builder, split)
+            return
+        found = builder.as_dataset(
             split=split,
             shuffle_files=False,
             decoders=tfds.decode.PartialDecoding({"image": True, "label": True}),
+            read_config=tfds.ReadConfig(add_tfds_id=ids),
         )
-        for example in tfds.as_numpy(examples):
-            yield example["image"], int(example["label"])
+        for example in tfds.as_numpy(found):
+            yield example["image"], int(example["label"]), example.get("tfds_id", b"").decode()
     except Exception as error:  # TensorFlow's errors have no base class in common.
         raise DataError(
             f"{builder.name} cannot be read from {builder.data_dir}: "
