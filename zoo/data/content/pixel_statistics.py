@@ -11,7 +11,9 @@ import numpy as np
 
 from zoo.data.content import image_ranges
 
-SLICE_BYTES = 2**20  # Images that are squared at once, at four times their size.
+SLICE_BYTES = 2**20  # Images that are squared at once, at twice their size.
+EXACT_IN_16_BITS = 257  # 257 * 255 is 2**16 - 1.
+EXACT_IN_32_BITS = 2**16  # Rows of squares below 2**16.
 
 
 @dataclass(frozen=True, eq=False)
@@ -35,15 +37,19 @@ class PixelStatistics:
     @classmethod
     def of(cls, images: np.ndarray) -> PixelStatistics:
         """Computes the sums of uint8 images (n, height, width, channels)."""
-        sums = images.sum(axis=0, dtype=np.uint64)
         image_sums = np.empty((len(images), images.shape[-1]), np.uint64)
         image_squares = np.empty_like(image_sums)
+        sums = np.zeros(images.shape[1:], np.uint64)
+        for start in range(0, len(images), EXACT_IN_16_BITS):
+            # In 16 bits, which is several times quicker than in 64.
+            sums += images[start : start + EXACT_IN_16_BITS].sum(axis=0, dtype=np.uint16)
         step = max(1, SLICE_BYTES // max(1, sums.size))
         for start in range(0, len(images), step):
-            wide = images[start : start + step].astype(np.uint32)
-            image_sums[start : start + step] = wide.sum(axis=(1, 2), dtype=np.uint64)
-            np.square(wide, out=wide)
-            image_squares[start : start + step] = wide.sum(axis=(1, 2), dtype=np.uint64)
+            part = images[start : start + step]
+            image_sums[start : start + step] = _over_pixels(part)
+            image_squares[start : start + step] = _over_pixels(
+                np.multiply(part, part, dtype=np.uint16)
+            )
         pixels = images.shape[1] * images.shape[2]
         measures = image_ranges.of_sums(image_sums, image_squares, pixels)
         return cls(
@@ -66,3 +72,15 @@ class PixelStatistics:
             self.squares - other.squares,
             self.histograms - other.histograms,
         )
+
+
+def _over_pixels(values: np.ndarray) -> np.ndarray:
+    """Sums values below 2**16, (n, height, width, channels), over the pixels: uint64 (n, channels).
+
+    Along the height in 32 bits, which is quicker than in 64.
+    """
+    total = np.zeros((len(values), values.shape[-1]), np.uint64)
+    for start in range(0, values.shape[1], EXACT_IN_32_BITS):
+        columns = values[:, start : start + EXACT_IN_32_BITS].sum(axis=1, dtype=np.uint32)
+        total += columns.sum(axis=1, dtype=np.uint64)
+    return total
