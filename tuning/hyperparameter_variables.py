@@ -18,6 +18,7 @@ from zoo.optimize.mixins import LearningRateMultipliers
 from zoo.plan import Plan
 from zoo.plan.options import DropoutOptions
 from zoo.recipe import Recipe, dump
+from zoo.recipe.backbone import backbone_of, with_backbone
 
 OPTIMIZER_OPTIONS = ("weight_decay", "momentum")
 DROPOUT_KINDS = ("dropout", "spatial_dropout", "alpha_dropout")
@@ -103,6 +104,9 @@ def neutral(recipe: Recipe) -> Recipe:
     if weights is not None:
         ever_frozen = weights.model_copy(update={"unfreeze_at_epoch": None})
         model = model.model_copy(update={"weights": ever_frozen})
+    stage = backbone_of(model)
+    if stage is not None and stage.unfreeze_at_epoch is not None:
+        model = with_backbone(model, stage.model_copy(update={"unfreeze_at_epoch": 2}))
     update["model"] = _with_placeholders(model) if in_graph(recipe) else model
     return recipe.model_copy(update=update)
 

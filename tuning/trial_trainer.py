@@ -28,7 +28,7 @@ from zoo.artifact.warm_start import WarmStart, warm_start
 from zoo.batches import Batches, evaluation_dataset, training_dataset
 from zoo.data.normalise import Normalisation, normalisation
 from zoo.data.splits import Splits
-from zoo.errors import RecipeError
+from zoo.errors import DataError, RecipeError, WrongModel
 from zoo.model import builder, freezing
 from zoo.model.start import scaling_of, set_start
 from zoo.plan import Plan, plan
@@ -170,14 +170,15 @@ class TrialTrainer:
         try:
             warm = self.warm_start(recipe, planned)
             network = self.network(recipe, planned)
-        except RecipeError as error:  # Trained weights that do not fit this trial's network.
-            return TrialResult(status="failed", reason=str(error.problems[0]))
+            began = time.perf_counter()
+            network.restart(recipe, planned)
+        # Trained weights of this trial that are missing or do not fit its network.
+        except (RecipeError, DataError, WrongModel) as error:
+            return TrialResult(status="failed", reason=str(error).splitlines()[0])
         except Exception as error:
             if not backend.out_of_memory(error):
                 raise
             return TrialResult(status="failed", reason="out of memory")
-        began = time.perf_counter()
-        network.restart(recipe, planned)
         model, config = network.model, recipe.train
         batches = components.training_batches(recipe, self.data)
         counter = StepCounter(batches.steps_per_epoch, config.epochs)

@@ -78,6 +78,12 @@ def test_show_trained_weights(trained: Run, tmp_path: Path) -> None:
     assert output["warm_start"]["loaded"] == ["conv1", "conv1_bn", "fc1", "fc1_bn"]
     frozen = {layer["name"] for layer in output["layers"] if layer["frozen"]}
     assert frozen == {"conv1", "conv1_bn"}
+    assert "note: " not in call("show", file, "--set", start).stderr
+    renamed = ", ".join(f"{name}: {number}" for number, name in enumerate("abcdefghij"))
+    other = f"data.classes={{{renamed}}}"
+    named = call("show", file, "--set", f"model.weights.from={trained}", "--set", other)
+    note = "note: the weights of logits were trained for the classes 0, 1, 2, 3, 4, 5, 6, 7, 8, 9"
+    assert f"{note}; here its outputs are a, b, c, d, e, f, g, h, i, j. To start" in named.stderr
     gone = call("show", file, "--set", f"model.weights={{from: {tmp_path / 'gone.keras'}}}")
     assert gone.exit_code == 0
     assert "model.weights.from: does not exist" in gone.stderr

@@ -76,6 +76,29 @@ def test_columns_are_set(draw: Draw, tmp_path: Path) -> None:
     assert "no table in which one column names image files" in wrong.stderr
 
 
+def test_images_that_are_missing_are_reported_as_that(draw: Draw, tmp_path: Path) -> None:
+    """Their paths may begin elsewhere; with the right root they are found."""
+    draw("far/away/from/it/images", 12)
+    (tmp_path / "tables").mkdir()
+    file = write(tmp_path / "tables" / "labels.csv", "path,species,patient")
+    out = ("-o", tmp_path / "out.yaml")
+    lost = call(file, *out)
+    assert lost.exit_code == 3
+    assert (
+        f"{file}: column path names image files, such as 0.png, and of 12 that were looked for in "
+    ) in lost.stderr
+    assert "none is there. Expected them below the table's folder" in lost.stderr
+    assert lost.stderr.rstrip().endswith("--set data.source.csv.root=FOLDER")
+    root = "../far/away/from/it/images"
+    found = call(file, *out, "--set", f"data.source.csv.root={root}")
+    assert found.exit_code == 0, found.output
+    options = recipes.load(str(tmp_path / "out.yaml")).data.source.options
+    assert (options.image, options.label, options.root) == ("path", "species", root)
+    wrong = call(file, *out, "--force", "--set", "data.source.csv.root=nowhere")
+    assert wrong.exit_code == 3
+    assert f"were looked for in {file.parent / 'nowhere'} none is there" in wrong.stderr
+
+
 def test_a_rare_class_gets_a_larger_weight(draw: Draw, tmp_path: Path) -> None:
     draw("pets/cat", 30)
     folder = draw("pets/dog", 6)

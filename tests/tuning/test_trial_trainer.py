@@ -211,6 +211,11 @@ def test_weights_that_do_not_fit_fail_the_trial(
     result = ran(bench, tiny(tmp_path, start, "model.stack[0].conv.filters=5"))
     assert result.status == "failed"
     assert "conv1: weights of 3 x 3 x 1 x 5 here, of 3 x 3 x 1 x 4 there" in str(result.reason)
+    lost = tiny(tmp_path, f"model.weights={{from: {tmp_path / 'lost.keras'}}}")
+    assert "model.weights.from: does not exist" in str(ran(bench, lost).reason)
+    stack = f"[{{backbone: {{name: MobileNetV2, weights: {tmp_path / 'lost.h5'}}}}}]"
+    lost = tiny(tmp_path, f"model.stack={stack}", "data.image_size=32")
+    assert "backbone.weights: there is no such file" in str(ran(bench, lost).reason)
     other = tiny(tmp_path, start, "data.preprocess=scale01")
     assert "data.preprocess: scale01; the weights were" in str(ran(bench, other).reason)
 
@@ -373,6 +378,20 @@ def test_the_test_split_is_never_read(data: Splits, tmp_path: Path) -> None:
 def test_no_trial_no_run(data: Splits, tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="no trial to keep"):
         TrialTrainer(data).keep(Run.at(tmp_path / "trial"))
+
+
+def test_one_network_for_all_epochs_that_unfreeze_a_backbone(tmp_path: Path) -> None:
+    """One that trains from the first epoch on is traced in another state."""
+    recipes = [
+        tiny(
+            tmp_path,
+            f"model.stack=[{{backbone: {{name: MobileNetV2, weights: none, {key}}}}}]",
+            "data.image_size=32",
+        )
+        for key in ("unfreeze_at_epoch: 2", "unfreeze_at_epoch: 3", "trainable: true")
+    ]
+    first, second, never_frozen = map(signature, recipes)
+    assert first == second != never_frozen
 
 
 def test_few_networks_are_held(bench: TrialTrainer, tmp_path: Path) -> None:

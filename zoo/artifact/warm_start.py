@@ -55,19 +55,20 @@ class WarmStart:
         ]
         return ["; ".join(filter(None, parts)), *frozen_lines(self.planned)]
 
-    def notes(self, class_names: Sequence[str], image_shape: Shape) -> list[str]:
+    def notes(self, class_names: Sequence[str] | None, image_shape: Shape) -> list[str]:
         """Says where the network's task differs from that of the weights.
 
         Args:
-            class_names: of the data.
+            class_names: of the data; None: not known.
             image_shape: (height, width, channels) of the images.
         """
         notes = []
         there, size = list(self.stored.class_names), self.stored.image_shape
-        if HEAD in self.loaded and there and there != list(class_names):
+        here = there if class_names is None else list(class_names)
+        if HEAD in self.loaded and there and there != here:
             notes.append(
                 f"the weights of {HEAD} were trained for the classes {_shown(there)}; here its "
-                f"outputs are {_shown(class_names)}. To start the head anew, put {HEAD} in "
+                f"outputs are {_shown(here)}. To start the head anew, put {HEAD} in "
                 f"{AT}.exclude"
             )
         if size and size[:2] != tuple(image_shape[:2]):

@@ -102,13 +102,18 @@ def _warm_start(recipe: Recipe, planned: Plan, out: Output) -> WarmStart | None:
     if recipe.model.weights is None:
         return None
     from zoo.artifact.warm_start import warm_start
+    from zoo.plan import class_names
 
     try:
-        return warm_start(recipe, planned)
+        warm = warm_start(recipe, planned)
     except ZooError as error:
         for problem in error.problems or [Problem(path="model.weights", message=error.message)]:
             out.warn(problem)
         return None
+    if warm is not None:
+        for note in warm.notes(class_names(recipe), recipe.image_shape):
+            out.remark(f"note: {note}")
+    return warm
 
 
 def _layer_table(recipe: Recipe, planned: Plan, warm: WarmStart | None) -> str:

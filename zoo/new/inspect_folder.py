@@ -30,7 +30,7 @@ from zoo.files.user_paths import user_path
 from zoo.new.findings import Findings, Size
 from zoo.new.look import PixelFacts, look, summary
 from zoo.new.propose_shards import find_shards
-from zoo.new.propose_table import find_table
+from zoo.new.propose_table import find_table, missing_images
 from zoo.new.recipe_name import recipe_name
 from zoo.progress import Progress
 from zoo.recipe.csv_source import Csv
@@ -188,10 +188,17 @@ def _read_table(root: Path, given: Mapping[str, Any]) -> tuple[Layout, dict[str,
     Raises:
         DataError: no table names images and labels, or rows of it are wrong.
     """
-    found = find_table(root)
+    images = given.get("root")
+    found = find_table(root, images)
     proposed, reasons = found or ({"file": str(root)}, [])
     values = {**proposed, **given}
     if not {"image", "label"} <= set(values):
+        missing = missing_images(root, images) if root.is_file() else None
+        if missing:
+            raise DataError(
+                f"{quoted(root)}: {missing}. Expected them below the table's folder; say from "
+                "where its paths begin: --set data.source.csv.root=FOLDER"
+            )
         raise DataError(
             f"{quoted(root)}: no table in which one column names image files and another one their "
             "classes. Expected a CSV, TSV or Parquet file with a line for each image; name the "

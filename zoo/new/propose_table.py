@@ -22,11 +22,12 @@ TRIED = 20  # Cells of a column that are looked for as files.
 ENOUGH = 0.8  # Share of them that must be there.
 
 
-def find_table(place: Path) -> tuple[dict[str, Any], list[str]] | None:
+def find_table(place: Path, root: str | None = None) -> tuple[dict[str, Any], list[str]] | None:
     """Finds a table that names images, and what its columns hold.
 
     Args:
         place: a folder, or a table.
+        root: folder of the images; None: it is looked for near the table.
 
     Returns:
         Options of the source `csv`, and sentences on them; None if there is no such table.
@@ -34,11 +35,39 @@ def find_table(place: Path) -> tuple[dict[str, Any], list[str]] | None:
     tables = [place] if place.is_file() else _tables(place)
     for file in tables:
         try:
-            found = _read(file)
+            found = _read(file, root)
         except ZooError:  # No table, or one without columns that can be read.
             continue
         if found is not None:
             return found
+    return None
+
+
+def missing_images(file: Path, root: str | None = None) -> str | None:
+    """Says that a table names image files that are not where they are looked for.
+
+    Args:
+        file: the table.
+        root: as `find_table` takes it.
+
+    Returns:
+        A sentence; None if no column of the table looks like one of image files.
+    """
+    try:
+        cells = _columns(file)
+    except ZooError:
+        return None
+    for name, of_column in cells.items():
+        tried = _tried(of_column)
+        if tried and all(map(looks_like_image, tried)):
+            roots = _roots(file, root)
+            most = max(sum(os.path.isfile(at / cell) for cell in tried) for at in roots)
+            places = str(roots[0]) if root else f"{roots[0]} and the folders near it"
+            return (
+                f"column {quoted(name)} names image files, such as {quoted(tried[0])}, and of "
+                f"{len(tried):,} that were looked for in {quoted(places)} {most or 'none'} "
+                f"{'is' if most < 2 else 'are'} there"
+            )
     return None
 
 
@@ -72,14 +101,26 @@ def _folders(folder: Path) -> list[Path]:
     return [Path(path) for path in inner[:MAX_FOLDERS] if not Path(path).name.startswith(".")]
 
 
-def _read(file: Path) -> tuple[dict[str, Any], list[str]] | None:
+def _columns(file: Path) -> dict[str, list[str]]:
+    """The cells of the first rows, by the names of columns that are not twice there."""
     columns = [name for name in open_table(file, ()).columns[:MAX_COLUMNS] if name]
     columns = [name for name in columns if columns.count(name) == 1]
-    cells = _cells(open_table(file, columns), columns)
+    return _cells(open_table(file, columns), columns)
+
+
+def _roots(file: Path, root: str | None) -> list[Path]:
+    """The folders in which a table's images may lie."""
+    if root is not None:
+        return [file.parent / root, Path(root)]
     roots = [file.parent, *_folders(file.parent)]
     roots += [inner for folder in roots[1:] for inner in _folders(folder)][:MAX_FOLDERS]
-    roots += [file.parent.parent, *_folders(file.parent.parent)]
-    by_name = sorted(columns, key=lambda name: not words_of(name) & IMAGE_WORDS)
+    return [*roots, file.parent.parent, *_folders(file.parent.parent)]
+
+
+def _read(file: Path, root_given: str | None) -> tuple[dict[str, Any], list[str]] | None:
+    cells = _columns(file)
+    roots = _roots(file, root_given)
+    by_name = sorted(cells, key=lambda name: not words_of(name) & IMAGE_WORDS)
     for image in by_name:
         place = _place(cells[image], roots)
         if place is None:
@@ -112,9 +153,7 @@ def _cells(table: Table, columns: Sequence[str]) -> dict[str, list[str]]:
 
 def _place(cells: Sequence[str], roots: Sequence[Path]) -> tuple[Path, str] | None:
     """The root and the ending with which cells are paths of images; None if they are none."""
-    step = max(1, len(cells) // TRIED)
-    tried = [cell.replace("\\", "/") for cell in cells[::step][:TRIED]]
-    plain = [cell for cell in tried if cell and len(cell) < 300 and "\0" not in cell]
+    plain = _tried(cells)
     if not plain or len(set(plain)) < len(plain) / 2:
         return None
     suffixes: Sequence[str] = ("",) if all(map(looks_like_image, plain)) else ("", *SUFFIXES)
@@ -123,6 +162,13 @@ def _place(cells: Sequence[str], roots: Sequence[Path]) -> tuple[Path, str] | No
             if not any(os.path.isfile(root / (cell + suffix)) for cell in plain[:2]):
                 continue
             found = sum(os.path.isfile(root / (cell + suffix)) for cell in plain)
-            if found >= ENOUGH * len(tried):
+            if found >= ENOUGH * min(len(cells), TRIED):
                 return root, suffix
     return None
+
+
+def _tried(cells: Sequence[str]) -> list[str]:
+    """Some cells of a column, spread over it, that may be paths."""
+    step = max(1, len(cells) // TRIED)
+    tried = [cell.replace("\\", "/") for cell in cells[::step][:TRIED]]
+    return [cell for cell in tried if cell and len(cell) < 300 and "\0" not in cell]

@@ -5,8 +5,8 @@
 """
 
 from zoo.plan.checks import cautions, problems
-from zoo.plan.classes import num_classes
+from zoo.plan.classes import class_names, num_classes
 from zoo.plan.layer import Layer, Plan
 from zoo.plan.planner import plan
 
-__all__ = ["Layer", "Plan", "cautions", "num_classes", "plan", "problems"]
+__all__ = ["Layer", "Plan", "cautions", "class_names", "num_classes", "plan", "problems"]

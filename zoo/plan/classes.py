@@ -33,6 +33,17 @@ def source_classes(recipe: Recipe) -> tuple[str, ...] | None:
         return None  # Loading the data says what is wrong with them.
 
 
+def class_names(recipe: Recipe) -> tuple[str, ...] | None:
+    """The names of the network's classes, in the order of its outputs; None if not known.
+
+    Args:
+        recipe: as given.
+    """
+    if recipe.data.classes is not None:
+        return tuple(recipe.data.classes)
+    return source_classes(recipe)
+
+
 def num_classes(recipe: Recipe) -> int:
     """The number of classes, from the recipe, names of class folders, its table or its shards.
 

@@ -18,11 +18,10 @@ def backbone_of(network: Network) -> BackboneStage | None:
     return options if isinstance(options, BackboneStage) else None
 
 
-def with_backbone_file(network: Network, path: str) -> Network:
-    """The same network whose backbone has its weights from another file."""
+def with_backbone(network: Network, backbone: BackboneStage) -> Network:
+    """The same network with other options of its backbone."""
     stage = network.stack[0]
-    options = stage.options.model_copy(update={"weights": path})
-    stack = (stage.model_copy(update={stage.word: options}), *network.stack[1:])
+    stack = (stage.model_copy(update={stage.word: backbone}), *network.stack[1:])
     return network.model_copy(update={"stack": stack})
 
 

@@ -12,7 +12,7 @@ from pydantic import ValidationError
 
 from zoo.errors import Problem, RecipeError, UsageError
 from zoo.recipe import extends, presets, space, warmup
-from zoo.recipe.backbone import backbone_of, with_backbone_file
+from zoo.recipe.backbone import backbone_of, with_backbone
 from zoo.recipe.blocks import Expansion, Origin, expand
 from zoo.recipe.network import Network
 from zoo.recipe.overrides import fault, parse_path, put
@@ -299,7 +299,8 @@ class Draft:
             model = model.model_copy(update={"weights": weights.with_source(path)})
         if stage is not None and stage.file is not None:
             key = ("model", "stack", 0, "backbone", "weights")
-            model = with_backbone_file(model, self._placed_path(key, stage.file))
+            path = self._placed_path(key, stage.file)
+            model = with_backbone(model, stage.model_copy(update={"weights": path}))
         return model
 
     def _placed_path(self, key: KeyPath, path: str) -> str:
