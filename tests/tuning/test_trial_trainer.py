@@ -20,9 +20,11 @@ from zoo import backend
 from zoo.artifact.trained_run import TrainedRun
 from zoo.data.load import load as load_data
 from zoo.data.splits import Splits
+from zoo.errors import DataError, Problem
 from zoo.evaluate import evaluate
 from zoo.plan import plan
 from zoo.recipe import Recipe, words
+from zoo.recipe.backbone import WEIGHTS_PATH
 from zoo.rundir import Run
 from zoo.train import train
 from zoo.train.components import training_batches
@@ -213,11 +215,25 @@ def test_weights_that_do_not_fit_fail_the_trial(
     assert "conv1: weights of 3 x 3 x 1 x 5 here, of 3 x 3 x 1 x 4 there" in str(result.reason)
     lost = tiny(tmp_path, f"model.weights={{from: {tmp_path / 'lost.keras'}}}")
     assert "model.weights.from: does not exist" in str(ran(bench, lost).reason)
-    stack = f"[{{backbone: {{name: MobileNetV2, weights: {tmp_path / 'lost.h5'}}}}}]"
-    lost = tiny(tmp_path, f"model.stack={stack}", "data.image_size=32")
-    assert "backbone.weights: there is no such file" in str(ran(bench, lost).reason)
     other = tiny(tmp_path, start, "data.preprocess=scale01")
     assert "data.preprocess: scale01; the weights were" in str(ran(bench, other).reason)
+
+
+def test_weights_of_a_backbone_that_are_missing_fail_the_trial(
+    bench: TrialTrainer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """They are read where a network gets its first weights; the next trial trains."""
+    recipe = tiny(tmp_path, "seed=77", "train.epochs=1")
+
+    def missing(*_: object) -> None:
+        raise DataError("", [Problem(path=WEIGHTS_PATH, message="there is no such file.")])
+
+    with monkeypatch.context() as patch:
+        patch.setattr("zoo.model.backbone_weights.assign", missing)
+        result = ran(bench, recipe)
+    assert result.status == "failed"
+    assert result.reason == f"{WEIGHTS_PATH}: there is no such file."
+    assert ran(bench, recipe).status == "done"
 
 
 def test_what_ran_before_makes_no_difference(data: Splits, tmp_path: Path) -> None:
