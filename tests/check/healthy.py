@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from zoo.check.judge.batch_size import BatchAndRate, BatchGrowth
 from zoo.check.judge.curves import CurveShape, LossPlateau, TrainValidationGap
 from zoo.check.judge.data import InputScale, NormalizationStatistics
 from zoo.check.judge.filters import FilterSmoothness
@@ -124,6 +125,10 @@ HEALTHY: dict[str, Any] = {
     "C25": Symmetry(),
     "C26": Momentum(
         optimizer="SGD", option="momentum", value=0.9, learning_rate=0.1, sums=True, updates=4000
+    ),
+    "C27": BatchGrowth(
+        before=BatchAndRate(images=64, learning_rate=0.1, optimizer="SGD", origin="digits-tiny"),
+        now=BatchAndRate(images=128, learning_rate=0.2, optimizer="SGD"),
     ),
     "C21": BatchNormConfig(layers=[LAYER], steps=3520, batch_size=128, last_batch=72),
 }

@@ -12,6 +12,7 @@ import numpy as np
 
 from tests.runs import tiny
 from zoo import losses
+from zoo.check.judge.batch_size import BatchAndRate
 from zoo.check.measure import Subject
 from zoo.data.load import load as load_data
 from zoo.data.normalise import normalisation
@@ -377,6 +378,17 @@ PLANTED_FAULTS = [
         "C26",
         "lower momentum, to 0.9",
         ("train.optimizer={SGD: {learning_rate: 0.1, momentum: 0.999}}",),
+    ),
+    PlantedFault(
+        "batch that grew alone",
+        "C27",
+        "learning_rate 0.006 in train.optimizer, by the rule of square roots",
+        ("train.batch_size=256",),
+        hooks={
+            "before": BatchAndRate(
+                images=64, learning_rate=3e-3, optimizer="Adam", origin="the recipe's file"
+            )
+        },
     ),
     PlantedFault("L2 of 1.0", "C07", "l2", ("model.defaults.kernel_regularizer={l2: 1.0}",)),
     PlantedFault(

@@ -130,6 +130,8 @@ def _run(
         require()
     backend.prepare(deterministic=loaded.train.deterministic, say=out.note)
     from zoo.check.measure import Subject
+    from zoo.check.measure.batch_size import batch_and_rate
+    from zoo.check.origin import origin
     from zoo.check.run import check as run_checks
     from zoo.check.run import select_checks
     from zoo.data.load import load as load_data
@@ -147,7 +149,8 @@ def _run(
         data = load_data(loaded, progress=progress)
     for note in data.notes:
         out.note(f"note: {note}")
-    subject = Subject(loaded, data)
+    known = origin(recipe, overrides)
+    subject = Subject(loaded, data, before=batch_and_rate(*known) if known else None)
     with console.status("checking") as status:
         report = run_checks(
             subject, only, skip, quick, progress=lambda text: status.update(f"checking {text}")

@@ -67,10 +67,12 @@ def look_beyond(model: keras.Model) -> None:
 
 
 def _synchronised(layer: Any, keras_call: Callable[..., Any]) -> Callable[..., Any]:
+    own = layer.synchronized  # Kept here: while one device waits for another, that one sets it.
+
     def call(inputs: Any, training: bool | None = None, mask: Any = None) -> Any:
         if not training or not layer.trainable or _number() is None:
             return keras_call(inputs, training=training, mask=mask)
-        own, layer.synchronized = layer.synchronized, True
+        layer.synchronized = True
         try:
             return type(layer).call(layer, inputs, training=training, mask=mask)
         finally:

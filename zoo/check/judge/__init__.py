@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from zoo.check.judge import (
+    batch_size,
     curves,
     data,
     filters,
@@ -122,6 +123,9 @@ _TABLE: dict[str, tuple[str, str, bool, str, type, Callable[[Any], Finding]]] = 
             f"{LECTURE}; {NOTES} 2", symmetry.Symmetry, symmetry.judge_symmetry),
     "C26": ("Does momentum forget early enough before the training ends?", "nothing", True,
             "Goh 2017", momentum.Momentum, momentum.judge_momentum),
+    "C27": ("Did the learning rate follow a batch that grew?", "nothing", True,
+            "Goyal et al. 2017; Malladi et al. 2022", batch_size.BatchGrowth,
+            batch_size.judge_batch_growth),
 }  # fmt: skip
 
 CHECKS: dict[str, Check] = {

@@ -34,6 +34,7 @@ NAMES = {
     "C21": "batch norm",
     "C25": "symmetry",
     "C26": "momentum",
+    "C27": "batch and rate",
 }
 
 

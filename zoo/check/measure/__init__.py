@@ -10,6 +10,7 @@ from collections.abc import Callable
 from typing import Any
 
 from zoo.check.measure import (
+    batch_size,
     data,
     gradients,
     loss,
@@ -44,4 +45,5 @@ MEASURE: dict[str, Callable[[Subject], Any]] = {
     "C21": start.batch_norm,
     "C25": start.symmetry,
     "C26": momentum.momentum,
+    "C27": batch_size.batch_growth,
 }

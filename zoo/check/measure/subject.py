@@ -12,6 +12,7 @@ import numpy as np
 from zoo import backend, losses, seeds
 from zoo.artifact.warm_start import WarmStart, warm_start
 from zoo.batches import Batches
+from zoo.check.judge.batch_size import BatchAndRate
 from zoo.check.measure.cache import MeasurementCache
 from zoo.check.measure.trainer import Trainer
 from zoo.data.normalise import Normalisation, normalisation
@@ -40,6 +41,7 @@ class Subject:
         build: makes the uncompiled network; None: the recipe's. Pass your own to check another
             network.
         make_loss: makes the loss, as `losses.make_loss`.
+        before: batch and learning rate of the recipe that this one comes from; None: unknown.
         scaling: how images are normalised; computed from the training split, or that of the trained
             weights that the network starts from.
         is_scaled_by_weights: whether it is that of such weights.
@@ -52,6 +54,7 @@ class Subject:
     data: Splits
     build: Callable[[Recipe, int, Normalisation], keras.Model] | None = None
     make_loss: Callable[..., keras.losses.Loss] = losses.make_loss
+    before: BatchAndRate | None = None
     scaling: Normalisation = field(init=False)
     is_scaled_by_weights: bool = field(init=False)
     warm: WarmStart | None = field(init=False)
