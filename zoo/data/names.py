@@ -129,6 +129,20 @@ def is_archive(name: str) -> bool:
     return name.lower().endswith(_ARCHIVES)
 
 
+def in_place(names: Sequence[str]) -> str:
+    """Advice on tar files that may be read as they are; "" if none of the archives is one.
+
+    Args:
+        names: of archives.
+    """
+    if not any(name.lower().endswith(".tar") for name in names):
+        return ""
+    return (
+        "; or, if tar files hold images with their labels beside them (0001.jpg, 0001.cls), as "
+        "WebDataset writes them, read them in place: data.source: {shards: FOLDER}"
+    )
+
+
 def is_label_table(name: str) -> bool:
     """Whether a file's name is that of a table of labels: `labels.csv`, `annotations.json`."""
     stem, _, ending = name.lower().rpartition(".")

@@ -91,6 +91,7 @@ def test_images_beside_their_masks(tmp_path: Path, names: tuple[str, ...]) -> No
     "files, message",
     [
         (["train.zip", "test.tar.gz"], r"no image but archives \(test.tar.gz, train.zip\): unpack"),
+        (["a.tar"], r"archives \(a.tar\): unpack them; or, .* data.source: {shards: FOLDER}"),
         (["x.npz"], "no image, only x.npz"),
         (["batches/data_1"], "one folder, batches, with no image in it, only data_1"),
         (["train/CAT/0.jpg", "train/dog/0.jpg", "test/cat/0.jpg"], "also in upper and lower case"),

@@ -19,6 +19,7 @@ from zoo.data.folders.structure import (
 )
 from zoo.data.folders.tree import Tree, in_words
 from zoo.data.names import (
+    in_place,
     is_archive,
     is_label_table,
     label_of,
@@ -189,7 +190,7 @@ def _others(files: Sequence[str]) -> str:
     """What lies where images should, and what to do with archives."""
     archives = [name for name in files if is_archive(name)]
     if archives:
-        return f" but archives ({in_words(archives)}): unpack them"
+        return f" but archives ({in_words(archives)}): unpack them{in_place(archives)}"
     return f", only {in_words(files)}" if files else ""
 
 

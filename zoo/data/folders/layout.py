@@ -27,7 +27,7 @@ from zoo.data.folders.manifest import ManifestTree
 from zoo.data.folders.structure import EXPECTED, WORD, Structure, find_splits
 from zoo.data.folders.tree import Tree, in_words
 from zoo.data.image_files import Files, Layout, advice_on_empty, shares_of
-from zoo.data.names import differ_in_case, is_archive, is_label_table
+from zoo.data.names import differ_in_case, in_place, is_archive, is_label_table
 from zoo.errors import DataError
 from zoo.recipe.source import Folder
 from zoo.recipe.subset import Fold
@@ -217,7 +217,7 @@ def open_tree(options: Folder) -> Tree:
 def _unpack(path: Path) -> str:
     """What a file that is given for a folder is, and what to do with it."""
     if is_archive(path.name):
-        return " but an archive; unpack it and give the folder"
+        return f" but an archive; unpack it and give the folder{in_place([path.name])}"
     if is_label_table(path.name):
         return (
             " but a table; read it with data.source: {csv: {file: ..., image: COLUMN, label: COLUMN"
