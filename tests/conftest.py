@@ -93,15 +93,29 @@ def minimal(tmp_path: Path) -> Path:
     return file
 
 
+@pytest.fixture(scope="session")
+def base_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder of all workers of this session."""
+    base = tmp_path_factory.getbasetemp()
+    return base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _beside(request: pytest.FixtureRequest, base_folder: Path, _cache: None) -> Iterator[None]:
+    """Start what tests that are marked `beside` wait for."""
+    from tests import beside
+
+    with beside.started(request.session, base_folder):
+        yield
+
+
 Share = Callable[[str, Callable[[Path], Any]], Path]
 
 
 @pytest.fixture(scope="session")
-def share(tmp_path_factory: pytest.TempPathFactory) -> Share:
+def share(base_folder: Path) -> Share:
     """Makes a folder once for all workers of this session: share(name, make) returns it."""
-    base = tmp_path_factory.getbasetemp()
-    if "PYTEST_XDIST_WORKER" in os.environ:
-        base = base.parent  # Of all workers.
+    base = base_folder
 
     def share(name: str, make: Callable[[Path], Any]) -> Path:
         folder, done = base / name, base / f"{name}.done"

@@ -11,6 +11,11 @@ from typer.testing import CliRunner
 
 from zoo.cli import app
 
+TRAIN_KEYS = {
+    "run", "status", "epochs", "best_epoch", "seconds", "images_per_second", "val_accuracy",
+    "monitor", "never_predicted",
+}  # fmt: skip
+
 
 def call(*arguments: str | Path) -> Any:
     """Run the command line in this process."""

@@ -9,15 +9,10 @@ from typing import Any
 
 import pytest
 
-from tests.cli.calls import call, document, require_error, require_error_document
+from tests.cli.calls import TRAIN_KEYS, call, document, require_error, require_error_document
 from tests.runs import LINEAR, tiny_file, zoo
 from zoo.artifact.trained_run import TrainedRun
 from zoo.rundir import Run
-
-TRAIN_KEYS = {
-    "run", "status", "epochs", "best_epoch", "seconds", "images_per_second", "val_accuracy",
-    "monitor", "never_predicted",
-}  # fmt: skip
 
 
 @pytest.fixture
@@ -166,15 +161,3 @@ def test_unknown_backend_is_4(recipe: Path, trained: Run, tmp_path: Path, verb: 
     assert error["kind"] == "environment"
     assert "KERAS_BACKEND=torch" in error["message"]
     assert "tensorflow, jax" in error["message"]
-
-
-@pytest.mark.slow
-def test_all_at_once_in_a_process(recipe: Path, tmp_path: Path) -> None:
-    """Train, evaluate and export: one JSON document, and not a word of a library's on stderr."""
-    done = zoo("train", recipe, "--json", "-q", cwd=tmp_path)
-    assert done.returncode == 0, done.stderr
-    output = json.loads(done.stdout)
-    assert output.keys() == TRAIN_KEYS | {"accuracy", "balanced_accuracy", "test_loss", "export"}
-    assert output["export"].keys() == {"path", "format", "bytes", "parity"}
-    assert output["export"]["parity"]["passed"]
-    assert done.stderr == ""

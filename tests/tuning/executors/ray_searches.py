@@ -32,7 +32,7 @@ from tuning.journal import read_trials
 from tuning.search import SearchSettings, begin, resume
 from zoo.rundir import Search
 
-SILENCE = 4.0
+SILENCE = 8.0
 
 
 class StandIn(TrialWorker):

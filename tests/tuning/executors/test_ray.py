@@ -1,14 +1,12 @@
 """Searches on a Ray cluster of two nodes give the trials of the local pool, whatever is lost.
 
-The cluster runs in a network namespace of its own: Ray listens on the interface of the machine.
+The cluster runs in a network namespace of its own (tests/beside.py): Ray listens on the interface
+of the machine.
 """
 
 from __future__ import annotations
 
 import json
-import os
-import shutil
-import subprocess
 import sys
 from pathlib import Path
 from types import SimpleNamespace
@@ -16,6 +14,7 @@ from typing import Any
 
 import pytest
 
+from tests import beside
 from tests.tuning import stand_in
 from tests.tuning.searches import lasting, template
 from tuning import oracle
@@ -25,38 +24,7 @@ from tuning.search import SearchSettings, begin
 from zoo.errors import EnvironmentFault, UsageError
 from zoo.rundir import Search
 
-ROOT = Path(__file__).resolve().parents[3]
-NAMESPACES = (["unshare", "--net"], ["unshare", "--net", "--map-root-user"])
-LOOPBACK = ["sh", "-c", 'ip link set lo up && exec "$@"', "sh"]
-
-
-def namespace() -> list[str] | None:
-    """A command that runs another in a network namespace of its own; None where none does."""
-    if shutil.which("unshare") is None or shutil.which("ip") is None:
-        return None
-    for command in NAMESPACES:
-        if subprocess.run([*command, *LOOPBACK, "true"], capture_output=True).returncode == 0:
-            return [*command, *LOOPBACK]
-    return None
-
-
-def searches(folder: Path) -> dict[str, Any]:
-    """What the searches of ray_searches.py came to."""
-    pytest.importorskip("ray")
-    inside = namespace()
-    if inside is None:
-        pytest.skip("no network namespace can be made here")
-    done = subprocess.run(
-        [*inside, sys.executable, "-m", "tests.tuning.executors.ray_searches", str(folder)],
-        cwd=ROOT,
-        env={**os.environ, "PYTHONPATH": str(ROOT), "RAY_USAGE_STATS_ENABLED": "0"},
-        capture_output=True,
-        text=True,
-        timeout=540,
-    )
-    assert done.returncode == 0, done.stderr[-4000:]
-    outcomes: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
-    return outcomes
+SEARCHES = "tests.tuning.executors.ray_searches"
 
 
 def stand_in_search(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
@@ -75,11 +43,12 @@ def require_equal(outcome: dict[str, Any], folder: Search) -> None:
 
 @pytest.mark.slow
 @pytest.mark.timeout(600)
+@pytest.mark.beside(SEARCHES, needs="ray")
 def test_trials_equal_those_of_the_local_pool_whatever_is_lost(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, base_folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Actors, a node, the search. One test: each process of pytest would make its cluster."""
-    outcomes = searches(tmp_path / "ray")
+    """Actors, a node, the search. They run beside other tests: mostly they wait for Ray."""
+    outcomes = beside.outcome(SEARCHES, base_folder)
     real = begin(template(tmp_path / "real"), tmp_path / "real", SearchSettings(workers=2)).folder
     require_equal(outcomes["real"], real)
     undisturbed = stand_in_search(tmp_path / "stand_in", monkeypatch)
@@ -88,7 +57,7 @@ def test_trials_equal_those_of_the_local_pool_whatever_is_lost(
         assert outcomes[name]["attempts"] > len(outcomes[name]["rows"])  # Some ran again.
     lost = [note for note in outcomes["disturbed"]["notes"] if "was lost" in note]
     assert len(lost) == 7, lost  # Five kills, one freeze, one node.
-    assert sum("was silent for 4 s" in note for note in lost) == 1
+    assert sum("was silent for 8 s" in note for note in lost) == 1
     assert sum("its process died" in note for note in lost) >= 5
 
 
