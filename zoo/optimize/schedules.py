@@ -122,11 +122,11 @@ class CosineRestarts(keras_schedules.LearningRateSchedule):
         self.alpha = alpha
 
     def __call__(self, step: Any) -> Any:
-        """Returns the learning rate at a step."""
+        """Returns the learning rate at a step, or those at a tensor of steps."""
         step = ops.cast(step, "float32")
         starts = ops.convert_to_tensor(self.starts, "float32")
-        begun = ops.cast(ops.less_equal(starts[1:-1], step), "int32")
-        cycle = ops.sum(begun) if len(self.starts) > 2 else ops.zeros((), "int32")
+        begun = ops.cast(ops.less_equal(starts[1:-1], ops.expand_dims(step, -1)), "int32")
+        cycle = ops.sum(begun, axis=-1)
         first, last = ops.take(starts, cycle), ops.take(starts, cycle + 1)
         share = ops.minimum((step - first) / (last - first), 1.0)
         top = ops.power(ops.cast(self.m_mul, "float32"), ops.cast(cycle, "float32"))
