@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 from pathlib import Path
+
+from PIL import Image
 
 from tests.cli.calls import call, document, require_error, require_error_document
 from tests.runs import tiny_file
@@ -99,3 +102,26 @@ def test_a_file_of_weights_that_is_not_there_is_warned_of(minimal: Path) -> None
     none = stack.replace("gone.h5", "none")
     told = call("show", minimal, "--set", none, "--set", "data.image_size=32")
     assert "no such file" not in told.stderr
+
+
+def test_a_manifest_is_written_and_used(minimal: Path, tmp_path: Path) -> None:
+    """Without the first line, a relative path and all: the recipe's folder is not listed then."""
+    for name in ("cat", "dog"):
+        (tmp_path / f"pets/{name}").mkdir(parents=True)
+        for number in range(4):
+            Image.new("RGB", (8, 8), (number, 0, 0)).save(tmp_path / f"pets/{name}/{number}.png")
+    changes = ["data.source={folder: pets}", "data.image_size=8", "data.color_mode=rgb"]
+    flags = [word for change in changes for word in ("--set", change)]
+    file = tmp_path / "pets.manifest"
+    with contextlib.chdir(tmp_path):
+        told = document(call("show", minimal, *flags, "--write-manifest", file, "--json"))
+        assert (told["files"], told["unusable"], told["manifest"]) == (8, 0, str(file))
+        assert "8 files" in call("show", minimal, *flags, "--write-manifest", file).stdout
+        use = ["--set", "data.source.folder.manifest=pets.manifest"]
+        recipe = call("show", minimal, *flags, *use, "--yaml").stdout
+        assert f"manifest: {file}" in recipe
+        (tmp_path / "pets/emu").mkdir()
+        assert "2 classes" in call("show", minimal, *flags, *use).stdout
+        require_error(call("show", minimal, "--write-manifest", file), 3, "folder or csv")
+        file.write_text("rubbish")
+        require_error(call("show", minimal, *flags, *use), 3, "not a line of a manifest")

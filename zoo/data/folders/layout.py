@@ -90,6 +90,7 @@ def read(options: Folder, classes: Any = None, fold: Fold | None = None) -> Layo
         look_into_classes(tree, structure, folders, given, grouped=grouped)
     shares = _shares(path, given, options, flat=structure.flat)
     files = {split: _files(groups, choice.source_names) for split, groups in given.items()}
+    del given, kept  # Of millions of files, a copy counts.
     if options.group is not None:
         files = with_groups(tree, structure, files, choice, folders, options.group)
     wanted = Wanted(
