@@ -12,7 +12,7 @@ from pydantic_core import PydanticCustomError
 from zoo.recipe.brace_patterns import WrongBraces, expand
 from zoo.recipe.fields import AS_READ, MAX_COUNT, MAX_PATH, MAX_TEXT, Model
 from zoo.recipe.shown import cut, received
-from zoo.recipe.source_fields import AUTO, PathText, SplitShare
+from zoo.recipe.source_fields import AUTO, PathText, SplitShare, checked_group
 from zoo.recipe.words.word import MAX_ITEMS
 
 ALL = "all"
@@ -153,6 +153,14 @@ class Shards(Model):
         None,
         description="Names of the classes in the order of their numbers: a list, or a text file in "
         "path with one a line; none: the labels themselves.",
+    )
+    group: Annotated[str, AfterValidator(checked_group)] | None = Field(
+        None,
+        min_length=1,
+        max_length=MAX_TEXT,
+        description="What keeps images of one patient or video in one split: a regular expression, "
+        "searched in the name of an image in its shard, whose group is the name: "
+        "'(patient[0-9]+)_'.",
     )
     shuffle_window: Window = Field(
         WINDOW,

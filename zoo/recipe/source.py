@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from typing import Annotated, Literal
 
 from pydantic import Field, field_validator, model_validator
@@ -11,9 +10,8 @@ from pydantic_core import PydanticCustomError
 from zoo.recipe.csv_source import Csv
 from zoo.recipe.fields import MAX_TEXT, Choice, Model
 from zoo.recipe.shards_source import Shards
-from zoo.recipe.shown import cut
 from zoo.recipe.slow_pattern import checked_pattern
-from zoo.recipe.source_fields import AUTO, FolderName, PathText, SplitShare
+from zoo.recipe.source_fields import AUTO, FolderName, PathText, SplitShare, checked_group
 
 Name = Annotated[str, Field(max_length=MAX_TEXT)]
 # Enough for any vocabulary: ImageNet-21k has 21,841 classes.
@@ -93,18 +91,7 @@ class Folder(Model):
     @field_validator("group")
     @classmethod
     def _is_group(cls, pattern: str | None) -> str | None:
-        if pattern is None or pattern == PARENT:
-            return pattern
-        checked_pattern(pattern, r"(patient\d+)_")
-        groups = re.compile(pattern).groups
-        if groups > 1:
-            raise PydanticCustomError(
-                "group",
-                "which of {count} groups in ( ) is the name? Expected one; write the others as "
-                "(?: ). Received '{pattern}'",
-                {"count": groups, "pattern": cut(pattern)},
-            )
-        return pattern
+        return pattern if pattern is None or pattern == PARENT else checked_group(pattern)
 
     @model_validator(mode="after")
     def _fits(self) -> Folder:

@@ -10,6 +10,8 @@ from pydantic import AfterValidator, Field
 from pydantic_core import PydanticCustomError
 
 from zoo.recipe.fields import MAX_PATH
+from zoo.recipe.shown import cut
+from zoo.recipe.slow_pattern import checked_pattern
 
 # Of a path: no letter, and easily written by a backslash in double quotes.
 _CONTROL = re.compile("[\x00-\x1f\x7f-\xa0\u2028\u2029]")
@@ -50,3 +52,24 @@ def _inside(name: str) -> str:
 
 
 FolderName = Annotated[str, Field(min_length=1, max_length=MAX_PATH), AfterValidator(_inside)]
+
+
+def checked_group(pattern: str) -> str:
+    """Returns a pattern that names the group of an image, if it has one group in ( ) at most.
+
+    Args:
+        pattern: a regular expression.
+
+    Raises:
+        PydanticCustomError: it is none, takes too long, or has several groups.
+    """
+    checked_pattern(pattern, r"(patient\d+)_")
+    groups = re.compile(pattern).groups
+    if groups > 1:
+        raise PydanticCustomError(
+            "group",
+            "which of {count} groups in ( ) is the name? Expected one; write the others as "
+            "(?: ). Received '{pattern}'",
+            {"count": groups, "pattern": cut(pattern)},
+        )
+    return pattern

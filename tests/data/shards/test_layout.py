@@ -177,3 +177,24 @@ def test_lists_are_made_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
         kept.write_bytes(kept.read_bytes()[:-3] + b'x"}')
     read(root)
     assert len(scanned) == 5
+
+
+def test_groups_stay_whole(tmp_path: Path) -> None:
+    """Whichever shards their images lie in."""
+    root = tmp_path / "d"
+    for shard in range(2):
+        members: list[tuple[str, bytes | str]] = []
+        for patient in range(10):
+            for part in ((".png", png(1)), (".cls", "ab"[patient % 2])):
+                members.append((f"p{patient}_{shard}{part[0]}", part[1]))
+        write(root / f"train-{shard}.tar", members)
+    layout = read(root, group="(p[0-9]+)_", validation_split=0.4)
+    patients = [{f.path.split("/")[1][:2] for f in files} for files in layout.splits.values()]
+    assert patients[0].isdisjoint(patients[1])
+    assert len(layout.validation) == 8
+    assert names(layout.train) == sorted(names(layout.train))
+    with pytest.raises(DataError, match=r"4 of 20 .* or change data\.source\.shards\.group"):
+        read(root, group="(p[2-9])_")
+    (root / "train-1.tar").rename(root / "val-1.tar")
+    with pytest.raises(DataError, match="10 groups"):
+        read(root, group="(p[0-9]+)_")

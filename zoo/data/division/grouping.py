@@ -282,7 +282,9 @@ def notes_on_groups(
     return notes
 
 
-def unnamed(paths: Sequence[str], total: int, word: str, where: str) -> DataError:
+def unnamed(
+    paths: Sequence[str], total: int, word: str, where: str, key: str = "data.source.folder.group"
+) -> DataError:
     """The error of files without a group.
 
     Args:
@@ -290,6 +292,7 @@ def unnamed(paths: Sequence[str], total: int, word: str, where: str) -> DataErro
         total: number of all files.
         word: `data.source.folder.group`.
         where: the data set.
+        key: of the recipe, which has the word.
     """
     expected = (
         "CLASS/GROUP/*.jpg, a folder for each group within that of the class"
@@ -301,6 +304,6 @@ def unnamed(paths: Sequence[str], total: int, word: str, where: str) -> DataErro
     problems += [Problem(message=f"and {more:,} more")] if more else []
     return DataError(
         f"{where}: {len(paths):,} of {total:,} images belong to no group. Expected "
-        f"{expected}; rename or move them, or change data.source.folder.group",
+        f"{expected}; rename or move them, or change {key}",
         problems,
     )

@@ -6,7 +6,7 @@ windows, reads each shard from its start to its end.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from itertools import chain
 from pathlib import Path
@@ -15,6 +15,7 @@ from typing import Any
 from zoo.data.division.arrange import Wanted as WantedSplits
 from zoo.data.division.arrange import arrange
 from zoo.data.division.class_choice import ClassChoice
+from zoo.data.division.grouping import group_of, unnamed
 from zoo.data.file_list import FileList
 from zoo.data.image_files import Files, Layout, advice_on_empty, shares_of
 from zoo.data.shards.find import WORD, Found, find
@@ -81,15 +82,8 @@ def read(
     if problems:
         raise problems.error()
     require_classes(known, shards["train"], found.root, choosing=choosing)
-    choice = ClassChoice.of(classes, known.names)
-    # With `classes`, those that train lacks are left out of other splits.
-    more = sorted(set(known.by_label.values()) - set(known.names))
-    choice = replace(
-        choice,
-        source_names=(*known.names, *more),
-        labels=(*choice.labels, *[None] * len(more)),
-    )
-    files = _files(shards, known, choice.source_names)
+    choice = _choice(classes, known)
+    files = _files(shards, known, choice, options.group, quoted(found.root))
     shares = _shares(options, found)
     wanted = WantedSplits(
         choice=choice,
@@ -100,7 +94,7 @@ def read(
     )
     arranged = arrange(files, wanted)
     for split, of_split in arranged.splits.items():
-        _require_images(found.root, split, of_split, is_drawn=split in shares)
+        _require_images(found.root, split, of_split, options, is_drawn=split in shares)
     splits, pool = arranged.splits, arranged.pool
     if shares or fold or choice.changes:
         splits, pool = _in_order(files, splits, pool)
@@ -144,22 +138,52 @@ def _contents(
     }, notes
 
 
+def _choice(classes: Any, known: Classes) -> ClassChoice:
+    """Reads `data.classes`; with it, classes that train lacks are left out of other splits.
+
+    Raises:
+        RecipeError: it names a class that train does not have.
+    """
+    choice = ClassChoice.of(classes, known.names)
+    more = sorted(set(known.by_label.values()) - set(known.names))
+    return replace(
+        choice,
+        source_names=(*known.names, *more),
+        labels=(*choice.labels, *[None] * len(more)),
+    )
+
+
 def _files(
-    shards: Mapping[str, Sequence[Shard]], classes: Classes, names: Sequence[str]
+    shards: Mapping[str, Sequence[Shard]],
+    classes: Classes,
+    choice: ClassChoice,
+    group: str | None,
+    where: str,
 ) -> dict[str, Files]:
-    """The images of each split, in the order of the shards."""
-    numbers = {name: (number,) for number, name in enumerate(names)}
+    """The images of each split, in the order of the shards.
+
+    Raises:
+        DataError: images have no group; names them.
+    """
+    numbers = {name: number for number, name in enumerate(choice.source_names)}
     labels = {label: numbers[name] for label, name in classes.by_label.items()}
-    return {
-        split: FileList.of(
-            (f"{shard.name}/{member}", labels[label], size, shard.mtime_ns, None)
-            for shard in of_split
-            for member, label, size in zip(
-                shard.content.members, shard.content.labels, shard.content.sizes, strict=True
-            )
-        )
-        for split, of_split in shards.items()
-    }
+    without: list[str] = []
+
+    def rows(of_split: Sequence[Shard]) -> Iterator[tuple[str, tuple[int], int, int, str | None]]:
+        for shard in of_split:
+            held = shard.content
+            for member, label, size in zip(held.members, held.labels, held.sizes, strict=True):
+                path, number = f"{shard.name}/{member}", labels[label]
+                name = None if group is None else group_of(member, member, group)
+                if group is not None and name is None and choice.labels[number] is not None:
+                    without.append(path)
+                yield path, (number,), size, shard.mtime_ns, name
+
+    files = {split: FileList.of(rows(of_split)) for split, of_split in shards.items()}
+    if without and group is not None:
+        total = sum(map(len, files.values()))
+        raise unnamed(without, total, group, where, f"{WORD}.group")
+    return files
 
 
 def _in_order(
@@ -196,7 +220,9 @@ def _shares(options: Shards, found: Found) -> dict[str, float]:
     )
 
 
-def _require_images(root: Path, split: str, files: Files, *, is_drawn: bool) -> None:
+def _require_images(
+    root: Path, split: str, files: Files, options: Shards, *, is_drawn: bool
+) -> None:
     """Requires that a split has an image.
 
     Raises:
@@ -204,7 +230,7 @@ def _require_images(root: Path, split: str, files: Files, *, is_drawn: bool) -> 
     """
     if files:
         return
-    advice = advice_on_empty(split, grouped=False)
+    advice = advice_on_empty(split, grouped=options.group is not None)
     if not is_drawn:
         advice = f"add images of the classes in data.classes, or leave it out: {WORD}.{split}: none"
     raise DataError(
