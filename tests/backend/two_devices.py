@@ -144,7 +144,7 @@ def broken_off_and_resumed(folder: Path, whole: Run) -> dict[str, Any]:
     resume(run.folder)
     answers["same"] = final(run) == final(whole)
     console = Console(file=io.StringIO(), width=500)
-    settings = Settings(devices=1, allow_other_devices=True, console=console)
+    settings = Settings(devices=1, allow_other_devices=True, console=console, watch=False)
     resume(copy.folder, settings)
     answers["note"] = console.file.getvalue()  # type: ignore[attr-defined]
     info = copy.info()
@@ -167,8 +167,7 @@ def noted_shares() -> list[int]:
         run_program = JaxProgram._call
 
         def called(self: Any, state: Any, constants: Any, *draws: Any) -> Any:
-            size = len(draws[0]["indices"])
-            if "augment" in draws[0] and size not in sizes:
+            if "augment" in draws[0] and (size := len(draws[0]["indices"])) not in sizes:
                 sizes.add(size)
                 program = self._program.lower(state, constants, *draws).compile().as_text()
                 found.extend(map(int, re.findall(r"f32\[(\d+),8,8,1\]", program)))
@@ -200,7 +199,7 @@ def main(folder: Path) -> dict[str, Any]:
     folders = {name: folder / name for name in ("first", "other", "broken")}
     for each in folders.values():
         each.mkdir()
-    one = trained(folders["first"], RECIPE, 1)
+    one = trained(folders["first"], RECIPE, 1, watch=False)
     shares = noted_shares()
     two = trained(folders["first"], RECIPE, 2)
     answers: dict[str, Any] = {
@@ -212,7 +211,9 @@ def main(folder: Path) -> dict[str, Any]:
         "predictions": float(np.max(np.abs(predictions(one) - predictions(two)))),
         "synchronized": sorted({layer.synchronized for layer in batch_norms(two)}),
         "broken": broken_off_and_resumed(folders["broken"], two),
-        "other": distance(*(trained(folders["other"], OTHER, count) for count in (1, 2))),
+        "other": distance(
+            *(trained(folders["other"], OTHER, count, watch=False) for count in (1, 2))
+        ),
         "too_many": refused(EnvironmentFault, lambda: devices.set_up(3)),
     }
     return answers

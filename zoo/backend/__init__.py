@@ -19,7 +19,7 @@ from zoo import interrupts
 from zoo.backend import compilation_cache
 from zoo.backend.choice import BACKENDS, keras_json, settle
 from zoo.backend.device_request import Request
-from zoo.backend.devices import divide_cpu
+from zoo.backend.found_devices import divide_cpu
 from zoo.backend.hardware import gpus, processor
 from zoo.errors import EnvironmentFault
 from zoo.text.shortened import in_one_line

@@ -15,20 +15,16 @@ them, so that it gives what one device gives. With one device and one process no
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from typing import Any
 
 from zoo.backend.device_request import Request
-from zoo.backend.hardware import gpus, processor
-from zoo.errors import EnvironmentFault
+from zoo.backend.found_devices import divide_cpu, find, require
 
-MOST_LOGICAL = 16  # Parts of a CPU that a training may ask for.
 AXIS = "batch"  # Name of the only axis of the devices.
 WHOLE = -1  # As a batch size: arrays that no device has only rows of.
-FORCE_COUNT = "--xla_force_host_platform_device_count"
 
 
 @dataclass(frozen=True)
@@ -89,47 +85,6 @@ _strategy: Any = None  # TensorFlow's.
 _strategies: dict[int, Any] = {}
 
 
-def divide_cpu(name: str, request: Request) -> None:
-    """Divides the CPU into logical devices, for a machine that has nothing else.
-
-    It must come before the backend looks at its devices for the first time; later it does nothing.
-
-    Args:
-        name: the backend, which is imported.
-        request: as for `set_up`.
-    """
-    if not isinstance(request, int) or not 1 < request <= MOST_LOGICAL:
-        return
-    if name == "jax":
-        _divide_cpu_for_jax(request)
-        return
-    import tensorflow as tf
-
-    cpus = tf.config.list_physical_devices("CPU")
-    if not cpus or tf.config.list_physical_devices("GPU"):
-        return
-    if not tf.config.get_logical_device_configuration(cpus[0]):
-        parts = [tf.config.LogicalDeviceConfiguration()] * request
-        try:
-            tf.config.set_logical_device_configuration(cpus[0], parts)
-        except RuntimeError:
-            return  # The devices are in use already; `set_up` counts them.
-
-
-def _divide_cpu_for_jax(count: int) -> None:
-    import jax
-
-    if FORCE_COUNT in os.environ.get("XLA_FLAGS", ""):
-        return  # The user's number.
-    try:
-        jax.config.update("jax_num_cpu_devices", count)
-    except RuntimeError:
-        return  # The devices are in use already.
-    except AttributeError:  # Before JAX 0.5.
-        flags = f"{os.environ.get('XLA_FLAGS', '')} {FORCE_COUNT}={count}".strip()
-        os.environ["XLA_FLAGS"] = flags
-
-
 def set_up(request: Request) -> Devices:
     """Sets up the devices of a training, before a model is made.
 
@@ -140,7 +95,8 @@ def set_up(request: Request) -> Devices:
         The devices, which `current` returns from now on.
 
     Raises:
-        EnvironmentFault: there are fewer devices than asked for.
+        EnvironmentFault: there are fewer devices than asked for, or the backend cannot use the
+            accelerator that is there.
     """
     import keras
 
@@ -150,17 +106,16 @@ def set_up(request: Request) -> Devices:
         return _current
     name = str(keras.backend.backend())
     divide_cpu(name, request)
-    found, kinds, on_cpu = _found(name)
-    count = found if request == "all" else int(request or 1)
-    if count > found:
-        raise _too_few(count, found, kinds, on_cpu)
+    found = find(name)
+    count = found.count if request == "all" else int(request or 1)
+    require(name, count, found)
     if count == 1:
         return _current
     if name == "jax":
         _set_up_jax(count)
     else:
-        _set_up_tensorflow(count, on_cpu)
-    _current = Devices(count, logical=on_cpu, kind=kinds[0])
+        _set_up_tensorflow(count, found.on_cpu)
+    _current = Devices(count, logical=found.on_cpu, kind=found.kind)
     return _current
 
 
@@ -216,41 +171,6 @@ def in_host_memory() -> AbstractContextManager[Any]:
 def strategy() -> Any:
     """TensorFlow's strategy; None with one device, and on JAX."""
     return _strategy
-
-
-def _found(name: str) -> tuple[int, list[str], bool]:
-    """Number of devices, the kind of each, and whether they are parts of the CPU."""
-    if name == "jax":
-        import jax
-
-        found = jax.devices()
-        on_cpu = found[0].platform == "cpu"
-        return len(found), [processor() if on_cpu else d.device_kind for d in found], on_cpu
-    import tensorflow as tf
-
-    names = gpus()
-    if names:
-        return len(names), names, False
-    count = len(tf.config.list_logical_devices("CPU"))
-    return count, [processor()] * count, True
-
-
-def _too_few(count: int, found: int, kinds: list[str], on_cpu: bool) -> EnvironmentFault:
-    """The error of a machine with fewer devices than asked for."""
-    import keras
-
-    name = keras.backend.backend()
-    there = f"{name} finds {found} device{'s' if found > 1 else ''} here ({kinds[0]})"
-    if not on_cpu:
-        expected = f"Expected at most {found}, or `all`"
-    elif count > MOST_LOGICAL:
-        expected = f"Expected at most {MOST_LOGICAL}, the parts that zoo divides a CPU into"
-    else:
-        expected = (
-            "It was started before they were asked for, and divides its CPU no more: ask for them "
-            "in a new process"
-        )
-    return EnvironmentFault(f"--devices {count}: {there}. {expected}.")
 
 
 def _set_up_jax(count: int) -> None:

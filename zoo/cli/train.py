@@ -137,7 +137,7 @@ def train(
                 "--seeds trains a recipe anew. Leave it out to resume one of its runs."
             )
         else:
-            _train_seeds(output, str(recipe), overrides or (), seeds, one)
+            _train_seeds(output, str(recipe), overrides or (), seeds, one, asked.request)
 
 
 def _trained_in_folds(
@@ -203,11 +203,13 @@ def _train_seeds(
     overrides: Sequence[str],
     count: int,
     one: Callable[[Output, Sequence[str]], None],
+    request: Request,
 ) -> None:
     """Trains with one seed after the other; a training that diverges does not stop the others."""
     from zoo import recipe as recipes
 
     loaded = recipes.load(recipe, overrides, out.warn, out.note)
+    require_batch_of(request, loaded)
     numbers = range(loaded.seed, loaded.seed + count)
     # All seeds are checked before the first training.
     changes = {seed: [*overrides, f"seed={seed}"] for seed in numbers}

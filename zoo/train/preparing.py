@@ -9,6 +9,7 @@ import keras
 from zoo import backend
 from zoo.backend import devices
 from zoo.backend.device_request import Request, require_batch
+from zoo.backend.hardware import gpus
 from zoo.errors import EnvironmentFault, Problem, RecipeError
 from zoo.recipe import Recipe
 
@@ -41,6 +42,8 @@ def prepare_keras(
         )
     found = devices.set_up(request)
     require_batch(recipe.train.batch_size, found.count)
+    if note and request is None and (here := len(gpus())) > 1:
+        note(f"1 of {here} GPUs trains; --devices all shares each batch out over all of them")
     if found.several:
         _require_compilation(recipe)
         if note and found.logical:
