@@ -110,7 +110,8 @@ def distance(one: Run, other: Run) -> dict[str, float]:
     """The largest differences of variables, as shares of values above 1, and of metrics."""
     (states, rows), (other_states, other_rows) = last(one), last(other)
     pairs = zip(states, other_states, strict=True)
-    keys = [key for key in rows[0] if key not in ("seconds", "images_per_second")]
+    timed = ("seconds", "images_per_second")
+    keys = rows[0].keys() & other_rows[0].keys() - set(timed)  # The watch adds some.
     return {
         "variables": max(
             float(np.max(np.abs(a - b) / np.maximum(np.abs(a), 1), initial=0)) for a, b in pairs
