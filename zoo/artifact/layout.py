@@ -101,7 +101,7 @@ class Artifact:
         if not os.path.lexists(self.manifest_file):
             raise RunError(
                 f"{self.folder}: no export of `zoo export`: it has no "
-                f"{self.manifest_file.relative_to(self.folder)}, which tells classes and image "
+                f"{self.manifest_file.relative_to(self.folder)}, which holds classes and image "
                 "size. Export the run again."
             )
         manifest = json_files.read(self.manifest_file, Manifest, "Copy or export it again.")

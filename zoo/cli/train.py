@@ -60,8 +60,8 @@ def train(
             "--seeds",
             metavar="N",
             min=2,
-            help="Train N times, with the recipe's seed and those after it; tell mean and standard "
-            "deviation.",
+            help="Train N times, with the recipe's seed and those after it; print mean and "
+            "standard deviation.",
         ),
     ] = None,
     folds: Annotated[
@@ -72,7 +72,7 @@ def train(
             min=2,
             max=1_000,
             help="Cross-validate: train K times, each time with another part of train and "
-            "validation to validate on; tell mean and standard deviation.",
+            "validation to validate on; print mean and standard deviation.",
         ),
     ] = None,
     devices: DevicesOption = None,

@@ -10,8 +10,8 @@ from pathlib import Path
 import numpy as np
 
 from zoo.data.decoding.images import ImageSpec, fit
+from zoo.data.division.choose_rows import choose_rows
 from zoo.data.division.divide import permutation
-from zoo.data.division.rearrange import rearrange
 from zoo.data.memory import free_host_memory
 from zoo.data.splits import ArraySplit, Splits
 from zoo.errors import EnvironmentFault
@@ -99,4 +99,4 @@ def load(
         image_shape=spec.shape,
         fingerprint=digest.hexdigest(),
     )
-    return rearrange(loaded, data, "digits", cache_dir)
+    return choose_rows(loaded, data, "digits", cache_dir)

@@ -23,8 +23,8 @@ from zoo.data.content.content_summary import ContentSummary, joined, summarise
 from zoo.data.content.pixel_statistics import PixelStatistics
 from zoo.data.decoding.image_content import Content
 from zoo.data.decoding.images import BadImage, ImageSpec, fit_measured
+from zoo.data.division.choose_rows import choose_rows
 from zoo.data.division.class_choice import ClassChoice
-from zoo.data.division.rearrange import rearrange
 from zoo.data.splits import ArraySplit, Split, Splits, pixel_statistics
 from zoo.data.tfds_splits import require_disjoint, split_strings_of
 from zoo.data.tfds_stream import TfdsSplit
@@ -104,7 +104,7 @@ def _load(
         ),
         value_range=spec.value_range,
     )
-    return rearrange(loaded, data, builder.info.full_name, cache_dir, entry)
+    return choose_rows(loaded, data, builder.info.full_name, cache_dir, entry)
 
 
 def _value_range(builder: Any, split: str, progress: Progress) -> tuple[float, float] | None:

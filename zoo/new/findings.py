@@ -141,7 +141,7 @@ class Findings:
         notes = [*self.notes, *self.pixels.notes()]
         if self.few_images:
             notes.append(
-                f"{self.train:,} training images are few: the recipe tells, below its stack, how "
+                f"{self.train:,} training images are few: the recipe says, below its stack, how "
                 "to start from weights that were trained on more"
             )
         if self.imbalance is not None and self.imbalance > IMBALANCE_NOTED:

@@ -107,7 +107,7 @@ ENDINGS = {
     ".parquet": ("a table", FOLDERS),
     ".txt": ("a list, or another text", START),
     **dict.fromkeys((".jpg", ".jpeg", ".png", ".gif", ".bmp", ".webp", ".tif", ".tiff"), (
-        "an image", f"`zoo predict RUN IMAGE` tells its class; {FOLDERS}")),
+        "an image", f"`zoo predict RUN IMAGE` prints its class; {FOLDERS}")),
     **dict.fromkeys((".zip", ".tar", ".gz", ".tgz", ".7z", ".rar", ".xz"), (
         "an archive", "Unpack it; `zoo new FOLDER` writes a recipe for a folder of images")),
     **dict.fromkeys((".keras", ".h5", ".hdf5", ".onnx", ".tflite", ".pb", ".pt", ".pth", ".ckpt",

@@ -121,6 +121,10 @@ def test_chosen_and_merged_classes(tmp_path: Path) -> None:
     assert [file.label for file in chosen.train[:4]] == [0, 1, 0, 0]
     assert names(chosen.train) == sorted(names(chosen.train))
     assert len(chosen.validation) == 2
+    merged = {"a": "a", "other": "all_others"}
+    with_rest = module.read(options, merged, cache_dir=tmp_path / "cache")
+    assert [file.label for file in with_rest.train[:4]] == [0, 1, 1, 1]
+    assert [file.label for file in with_rest.validation] == [0, 1, 1, 1]
     with pytest.raises(RecipeError):
         module.read(options, ["a", "nosuch"], cache_dir=tmp_path / "cache")
 

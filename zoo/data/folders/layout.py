@@ -14,8 +14,8 @@ from pathlib import Path
 from typing import Any
 
 from zoo.data import remembered
-from zoo.data.division.arrange import Wanted, arrange
 from zoo.data.division.class_choice import ClassChoice
+from zoo.data.division.draw_splits import SplitConfig, draw_splits
 from zoo.data.file_list import joined
 from zoo.data.files import unreachable
 from zoo.data.folders import manifest as manifests
@@ -93,14 +93,14 @@ def read(options: Folder, classes: Any = None, fold: Fold | None = None) -> Layo
     del given, kept  # Of millions of files, a copy counts.
     if options.group is not None:
         files = with_groups(tree, structure, files, choice, folders, options.group)
-    wanted = Wanted(
+    config = SplitConfig(
         choice=choice, shares=shares, seed=options.split_seed, fold=fold, where=quoted(path)
     )
-    arranged = arrange(files, wanted)
-    splits = arranged.splits
+    drawn = draw_splits(files, config)
+    splits = drawn.splits
     for name, of_name in splits.items():
         _require_images(path, name, of_name, shares, structure, options, classes)
-    tree.notes += arranged.notes
+    tree.notes += drawn.notes
     manifest = tree.manifest if isinstance(tree, ManifestTree) else None
     return Layout(
         root=path,
@@ -109,7 +109,7 @@ def read(options: Folder, classes: Any = None, fold: Fold | None = None) -> Layo
         validation=splits["validation"],
         test=splits.get("test"),
         notes=(*(() if manifest is None else (manifest.note,)), *tree.all_notes()),
-        pool=arranged.pool,
+        pool=drawn.pool,
         manifest=manifest,
     )
 

@@ -12,9 +12,8 @@ from itertools import chain
 from pathlib import Path
 from typing import Any
 
-from zoo.data.division.arrange import Wanted as WantedSplits
-from zoo.data.division.arrange import arrange
 from zoo.data.division.class_choice import ClassChoice
+from zoo.data.division.draw_splits import SplitConfig, draw_splits
 from zoo.data.division.grouping import group_of, unnamed
 from zoo.data.file_list import FileList
 from zoo.data.image_files import Files, Layout, advice_on_empty, shares_of
@@ -85,17 +84,17 @@ def read(
     choice = _choice(classes, known)
     files = _files(shards, known, choice, options.group, quoted(found.root))
     shares = _shares(options, found)
-    wanted = WantedSplits(
+    config = SplitConfig(
         choice=choice,
         shares=shares,
         seed=options.split_seed,
         fold=fold,
         where=quoted(found.root),
     )
-    arranged = arrange(files, wanted)
-    for split, of_split in arranged.splits.items():
+    drawn = draw_splits(files, config)
+    for split, of_split in drawn.splits.items():
         _require_images(found.root, split, of_split, options, is_drawn=split in shares)
-    splits, pool = arranged.splits, arranged.pool
+    splits, pool = drawn.splits, drawn.pool
     if shares or fold or choice.changes:
         splits, pool = _in_order(files, splits, pool)
     window = options.shuffle_window
@@ -106,7 +105,7 @@ def read(
         train=splits["train"],
         validation=splits["validation"],
         test=splits.get("test"),
-        notes=(*found.notes, *notes, *arranged.notes),
+        notes=(*found.notes, *notes, *drawn.notes),
         pool=pool,
         shards=ShardStore(found.root, every, None if isinstance(window, str) else window),
     )
@@ -139,18 +138,13 @@ def _contents(
 
 
 def _choice(classes: Any, known: Classes) -> ClassChoice:
-    """Reads `data.classes`; with it, classes that train lacks are left out of other splits.
+    """Reads `data.classes`; with it, train may lack classes that other splits have.
 
     Raises:
         RecipeError: it names a class that train does not have.
     """
     choice = ClassChoice.of(classes, known.names)
-    more = sorted(set(known.by_label.values()) - set(known.names))
-    return replace(
-        choice,
-        source_names=(*known.names, *more),
-        labels=(*choice.labels, *[None] * len(more)),
-    )
+    return choice.extended(sorted(set(known.by_label.values()) - set(known.names)))
 
 
 def _files(

@@ -14,8 +14,8 @@ from pathlib import Path
 from typing import Any
 
 from zoo.data import remembered
-from zoo.data.division.arrange import Wanted, arrange
 from zoo.data.division.class_choice import ClassChoice
+from zoo.data.division.draw_splits import SplitConfig, draw_splits
 from zoo.data.file_list import FileList
 from zoo.data.files import unreachable
 from zoo.data.folders import manifest as manifests
@@ -101,7 +101,7 @@ def read(
     if manifest is not None:
         files = {split: manifest.described(of) for split, of in files.items()}
     shares = _shares(options, files)
-    wanted = Wanted(
+    config = SplitConfig(
         choice=choice,
         shares=shares,
         seed=options.split_seed,
@@ -109,24 +109,24 @@ def read(
         where=quoted(options.file),
         multi_label=options.has_many_labels,
     )
-    arranged = arrange(files, wanted)
-    for split, of_split in arranged.splits.items():
+    drawn = draw_splits(files, config)
+    for split, of_split in drawn.splits.items():
         _require_images(options, split, of_split, is_drawn=split in shares)
     counts = Counter(row.labels for row in rows.rows)
     return Layout(
         root=paths.root,
         class_names=choice.names,
-        train=arranged.splits["train"],
-        validation=arranged.splits["validation"],
-        test=arranged.splits.get("test"),
+        train=drawn.splits["train"],
+        validation=drawn.splits["validation"],
+        test=drawn.splits.get("test"),
         notes=(
             *(() if manifest is None else (manifest.note,)),
             *rows.notes,
             *notes_on_labels(counts, options, names),
-            *arranged.notes,
+            *drawn.notes,
         ),
         multi_label=options.has_many_labels,
-        pool=arranged.pool,
+        pool=drawn.pool,
         manifest=manifest,
     )
 

@@ -18,7 +18,16 @@ from zoo.recipe.blocks.definitions import (
     unknown_stage,
     unused,
 )
-from zoo.recipe.blocks.nodes import MAX_LEVELS, Budget, Fault, Flat, Node, Origin, TooLarge, noted
+from zoo.recipe.blocks.nodes import (
+    MAX_LEVELS,
+    Budget,
+    Fault,
+    Node,
+    Origin,
+    PlainData,
+    TooLarge,
+    as_nodes,
+)
 from zoo.recipe.blocks.substitution import Substitution
 from zoo.recipe.fields import Choice, first_option
 from zoo.recipe.near import match
@@ -111,7 +120,7 @@ def expand(data: Any) -> Expansion:
     for block in blocks.values():
         for path, message in faults(block):
             expander.faults.append(Fault(Origin(path), message))
-    flat = Flat({}, set(), Budget())
+    flat = PlainData({}, set(), Budget())
     model = dict(data["model"])
     try:
         if "stack" in model:
@@ -122,7 +131,7 @@ def expand(data: Any) -> Expansion:
             f"values, or more than {MAX_LEVELS} levels of maps, lists or blocks. Expected less."
         )
         expander.faults.append(Fault(Origin(STACK), message))
-        model["stack"], flat = None, Flat({}, {STACK}, Budget())
+        model["stack"], flat = None, PlainData({}, {STACK}, Budget())
     cautions = [
         caution
         for block in blocks.values()
@@ -154,7 +163,7 @@ class _Expander:
 
     def network(self, stack: Any) -> Node:
         """The network's stack, expanded."""
-        node = noted(stack, Origin(STACK))
+        node = as_nodes(stack, Origin(STACK))
         return self._expanded(self._without_parameters(node), tuple[Stage, ...], 0)
 
     def _without_parameters(self, node: Node) -> Node:

@@ -90,17 +90,17 @@ class Budget:
             raise TooLarge
 
 
-def noted(value: Any, origin: Origin) -> Node:
+def as_nodes(value: Any, origin: Origin) -> Node:
     """Plain data as nodes."""
     if isinstance(value, dict):
-        return Node({key: noted(item, origin.below(key)) for key, item in value.items()}, origin)
+        return Node({key: as_nodes(item, origin.below(key)) for key, item in value.items()}, origin)
     if isinstance(value, list):
-        return Node([noted(item, origin.below(i)) for i, item in enumerate(value)], origin)
+        return Node([as_nodes(item, origin.below(i)) for i, item in enumerate(value)], origin)
     return Node(value, origin)
 
 
 @dataclass
-class Flat:
+class PlainData:
     """Nodes as plain data.
 
     Attributes:

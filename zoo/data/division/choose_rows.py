@@ -22,7 +22,7 @@ from zoo.recipe.data_block import Data
 from zoo.recipe.subset import Fold
 
 
-def rearrange(
+def choose_rows(
     splits: Splits, data: Data, where: str, cache_dir: Path, entry: Entry | None = None
 ) -> Splits:
     """Draws the fold and chooses the classes that a recipe asks for.

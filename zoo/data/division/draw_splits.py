@@ -1,4 +1,4 @@
-"""Arranges the files of a source into splits: draws splits and folds, then chooses classes.
+"""Draws splits and folds from the files of a source, then chooses classes.
 
 Splits and folds are drawn before classes are chosen, so that an image lies in the same split
 whichever classes a recipe takes, and what one recipe tests on is never what another one of the same
@@ -22,7 +22,7 @@ from zoo.recipe.subset import Fold
 
 
 @dataclass(frozen=True, kw_only=True)
-class Wanted:
+class SplitConfig:
     """What a recipe asks for of the files of a source.
 
     Args:
@@ -59,7 +59,7 @@ class Wanted:
 
 
 @dataclass(frozen=True)
-class Arranged:
+class DrawnSplits:
     """The files of each split.
 
     Args:
@@ -73,12 +73,12 @@ class Arranged:
     notes: list[str]
 
 
-def arrange(given: Mapping[str, Files], wanted: Wanted) -> Arranged:
-    """Arranges files into splits.
+def draw_splits(given: Mapping[str, Files], config: SplitConfig) -> DrawnSplits:
+    """Draws the splits that are asked for, and chooses classes.
 
     Args:
         given: {split: its files}, with the source's labels; `train` always.
-        wanted: what the recipe asks for.
+        config: what the recipe asks for.
 
     Returns:
         The splits; some may be empty.
@@ -87,7 +87,7 @@ def arrange(given: Mapping[str, Files], wanted: Wanted) -> Arranged:
         DataError: a group lies in two of the given splits, a class has no training image, or the
             folds cannot be drawn.
     """
-    choice, fold = wanted.choice, wanted.fold
+    choice, fold = config.choice, config.fold
     splits = dict(given)
     if fold is not None:
         both = splits["train"] + splits.pop("validation", Files.of(()))
@@ -95,33 +95,33 @@ def arrange(given: Mapping[str, Files], wanted: Wanted) -> Arranged:
     grouped = any(files.has_groups for files in splits.values())
     if grouped:
         learned = {
-            split: list(files.relabelled(wanted.labels(files)).groups())
+            split: list(files.relabelled(config.labels(files)).groups())
             for split, files in splits.items()
         }
-        require_apart(learned, wanted.where)
-    shares = {split: share for split, share in wanted.shares.items() if split not in splits}
+        require_apart(learned, config.where)
+    shares = {split: share for split, share in config.shares.items() if split not in splits}
     if fold is not None:
         shares.pop("validation", None)
     total, notes = len(splits["train"]), []
     if shares and grouped:
-        splits |= _with_whole_groups(splits["train"], shares, wanted)
+        splits |= _with_whole_groups(splits["train"], shares, config)
     elif shares:
         notes = split_off(
-            splits, shares, wanted.seed, choice.source_names, multi_label=wanted.multi_label
+            splits, shares, config.seed, choice.source_names, multi_label=config.multi_label
         )
     pool = None
     if fold is not None:
         pool = splits["train"]
-        splits |= _folded(pool, wanted, fold, grouped=grouped)
-        pool = _chosen(pool, wanted)
+        splits |= _folded(pool, config, fold, grouped=grouped)
+        pool = _chosen(pool, config)
     splits = {name: splits[name] for name in ("train", "validation", "test") if name in splits}
     if grouped:
         notes = _group_notes(splits, shares, total)
     if choice.changes:
         notes = notes if grouped else []
-        notes += choice.notes({split: _left_out(of, wanted) for split, of in splits.items()})
-        splits = {split: _chosen(files, wanted) for split, files in splits.items()}
-        choice.require_images(splits["train"].label_counts(), wanted.where)
+        notes += choice.notes({split: _left_out(of, config) for split, of in splits.items()})
+        splits = {split: _chosen(files, config) for split, files in splits.items()}
+        choice.require_images(splits["train"].label_counts(), config.where)
     drawn = [*shares, *(["validation"] if fold else [])]
     if fold is not None:
         notes.append(folds.note(fold, len(splits["train"]), len(splits["validation"])))
@@ -131,26 +131,26 @@ def arrange(given: Mapping[str, Files], wanted: Wanted) -> Arranged:
     if drawn and not grouped:
         last, train = drawn[-1], splits["train"].paths
         notes += notes_on_series(last, splits[last].paths, train, len(choice.names))
-    return Arranged(splits, pool, notes)
+    return DrawnSplits(splits, pool, notes)
 
 
 def _with_whole_groups(
-    files: Files, shares: Mapping[str, float], wanted: Wanted
+    files: Files, shares: Mapping[str, float], config: SplitConfig
 ) -> dict[str, Files]:
     """Divides training files into the splits of `shares` and what remains for train."""
-    positions = divide_groups(wanted.source_names(files), _groups(files), shares, wanted.seed)
+    positions = divide_groups(config.source_names(files), _groups(files), shares, config.seed)
     return {split: files.take(of) for split, of in positions.items()}
 
 
-def _folded(files: Files, wanted: Wanted, fold: Fold, *, grouped: bool) -> dict[str, Files]:
+def _folded(files: Files, config: SplitConfig, fold: Fold, *, grouped: bool) -> dict[str, Files]:
     """Divides files into the fold that validates and those that train."""
     groups = _groups(files) if grouped else None
-    parts = folds.folds_of(wanted.source_names(files), groups, fold.of, wanted.seed)
-    names = [None if of is None else [wanted.choice.names[label] for label in of]
-             for of in wanted.labels(files)]  # fmt: skip
+    parts = folds.folds_of(config.source_names(files), groups, fold.of, config.seed)
+    names = [None if of is None else [config.choice.names[label] for label in of]
+             for of in config.labels(files)]  # fmt: skip
     folds.require_trainable(
         [names[label] for label in files.label_ids],
-        parts, fold, grouped=grouped, where=wanted.where,
+        parts, fold, grouped=grouped, where=config.where,
     )  # fmt: skip
     held = fold.index - 1
     return {
@@ -164,14 +164,14 @@ def _groups(files: Files) -> list[str]:
     return [f"\0{file.path}" if file.group is None else file.group for file in files]
 
 
-def _chosen(files: Files, wanted: Wanted) -> Files:
+def _chosen(files: Files, config: SplitConfig) -> Files:
     """The files of the classes that are chosen, with the network's labels."""
-    return files.relabelled(wanted.labels(files)).ordered()
+    return files.relabelled(config.labels(files)).ordered()
 
 
-def _left_out(files: Files, wanted: Wanted) -> Counter[int]:
+def _left_out(files: Files, config: SplitConfig) -> Counter[int]:
     counts: Counter[int] = Counter()
-    kept = wanted.labels(files)
+    kept = config.labels(files)
     for label, count in Counter(files.label_ids).items():
         if kept[label] is None:
             counts[files.label_sets[label][0]] += count
