@@ -64,6 +64,19 @@ def test_every_epoch_is_a_permutation(
         assert sizes[:-1] == [size] * (len(sizes) - 1)
 
 
+@pytest.mark.parametrize("augment", [AUGMENT, MIX])
+@pytest.mark.parametrize("weights", [None, WEIGHTS])
+def test_rows_of_a_batch_are_those_of_the_whole(
+    augment: list[Augmentation], weights: np.ndarray | None
+) -> None:
+    """Each of several processes makes its own; only images that are mixed need the others."""
+    batches = Batches(noise(30), 12, 5, augment, False, 30, weights)
+    for step in range(4):
+        whole, size = batches(step), batches.size(step)
+        for rows in (slice(0, size // 2), slice(size // 2, size)):
+            assert equal(batches(step, rows), [array[rows] for array in whole])
+
+
 @FEW
 @given(st.integers(1, 60), st.integers(1, 70), st.booleans(), st.integers(1, 20))
 def test_epochs_of_other_lengths_have_the_same_batches(

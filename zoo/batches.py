@@ -37,6 +37,7 @@ Batch = tuple[np.ndarray, ...]
 
 EVALUATION_BATCH_SIZE = 256
 AHEAD = 4  # Batches made before they are asked for.
+ALL_ROWS = slice(None)
 
 
 class Batches:
@@ -87,11 +88,13 @@ class Batches:
         self.error: Exception | None = None
         self._order = lru_cache(maxsize=2)(self._draw_order)
 
-    def __call__(self, step: int) -> Batch:
-        """Makes the batch of a step.
+    def __call__(self, step: int, rows: slice = ALL_ROWS) -> Batch:
+        """Makes the batch of a step, or some rows of it.
 
         Args:
             step: global step, from 0.
+            rows: those that are made; their images alone are read, unless an augmentation mixes
+                the images of a batch.
 
         Returns:
             (images, labels), or (images, labels, weights) with class weights; see `Batch`.
@@ -102,21 +105,29 @@ class Batches:
         try:
             step = int(step)
             indices = self.indices(step)
-            images, labels = self.split.images(indices), self.split.labels[indices]
+            if rows == ALL_ROWS:
+                return self._made(step, indices, ALL_ROWS)
             if self.mixes_labels:
-                labels = as_matrix(labels, self.num_classes).astype(np.float32)
-            if self.augment:
-                rng = self._augment_rng(step, indices)
-                images, labels = apply_augmentations(images, labels, self.augment, rng)
-            if self.class_weights is None:
-                return images, labels
-            if self.mixes_labels:
-                mixed = loss_weights_of_mixed(self.class_weights, labels, self.multi_label)
-                return images, labels, mixed
-            return images, labels, loss_weights(self.class_weights, labels)
+                return tuple(array[rows] for array in self._made(step, indices, ALL_ROWS))
+            return self._made(step, indices, rows)
         except Exception as error:
             self.error = error
             raise
+
+    def _made(self, step: int, indices: np.ndarray, rows: slice) -> Batch:
+        """The rows of a batch, given the indices of all its images."""
+        images, labels = self.split.images(indices[rows]), self.split.labels[indices[rows]]
+        if self.mixes_labels:
+            labels = as_matrix(labels, self.num_classes).astype(np.float32)
+        if self.augment:
+            rng = self._augment_rng(step, indices)
+            images, labels = apply_augmentations(images, labels, self.augment, rng, rows)
+        if self.class_weights is None:
+            return images, labels
+        if self.mixes_labels:
+            mixed = loss_weights_of_mixed(self.class_weights, labels, self.multi_label)
+            return images, labels, mixed
+        return images, labels, loss_weights(self.class_weights, labels)
 
     def relative_weight(self, step: int) -> float:
         """Mean class weight of a step's images over that of all images; 1 without class weights.

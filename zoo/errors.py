@@ -9,6 +9,7 @@
     +-- DataError                3   data missing or unusable
     +-- EnvironmentFault         4   no such device, or an extra that is not installed
     |   +-- StorageFault         4   a file that cannot be written: disk full, read-only, broken
+    |   +-- PeerLost             4   another process of a training ended, was lost or froze
     +-- Diverged                 1   the loss diverged
     +-- ParityError              1   an export whose predictions differ from the model's
     +-- Interrupted            130   stopped by a signal; finished work is kept
@@ -75,10 +76,13 @@ class ZooError(Exception):
         message: what is wrong, what was expected and received, what to do, in one line.
         problems: single mistakes, each with its place.
         facts: keys that `--json` prints beside the error, such as `run` and `status`.
+        agreed: whether all processes that train together raise it at the same point, so that one
+            of them tells the user.
     """
 
     exit_code = 1
     kind = "error"
+    agreed = False
 
     def __init__(self, message: str, problems: Iterable[Problem] = ()) -> None:
         self.facts: dict[str, object] = {}
@@ -170,10 +174,17 @@ class StorageFault(EnvironmentFault):
         return error
 
 
+class PeerLost(EnvironmentFault):
+    """A training that cannot go on, since another of its processes ended, was lost or froze."""
+
+    kind = "peer"
+
+
 class Diverged(ZooError):
     """A training whose loss diverged."""
 
     kind = "diverged"
+    agreed = True
 
 
 class ParityError(ZooError):

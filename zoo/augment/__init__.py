@@ -138,7 +138,11 @@ def draw_augmentations(
 
 
 def apply_augmentations(
-    images: Images, labels: np.ndarray, augmentations: Sequence[Choice], rng: AugmentRng
+    images: Images,
+    labels: np.ndarray,
+    augmentations: Sequence[Choice],
+    rng: AugmentRng,
+    rows: slice = slice(None),
 ) -> tuple[Images, np.ndarray]:
     """Draws and applies the augmentations of a recipe in their order, on the host.
 
@@ -147,14 +151,16 @@ def apply_augmentations(
         labels: int32 (batch,), or float32 (batch, classes) where an augmentation mixes labels; not
             written to.
         augmentations: the recipe's `data.augment`.
-        rng: source of the random draws.
+        rng: source of the random draws, of a whole batch.
+        rows: which rows of the batch `images` and `labels` hold, where nothing mixes its images.
 
     Returns:
         Images and labels of the same shapes and dtypes.
     """
-    count, height, width, channels = images.shape
+    count, (height, width, channels) = len(rng.indices), images.shape[1:]
     all_draws = draw_augmentations(augmentations, rng, (count, height, width, channels))
-    for augmentation, draws in zip(augmentations, all_draws, strict=True):
+    for augmentation, all_rows in zip(augmentations, all_draws, strict=True):
+        draws = {name: array[rows] for name, array in all_rows.items()}
         word, options = augmentation.word, augmentation.options
         images = AUGMENTATIONS[word].apply(images, options, draws)
         if word in MIXING:

@@ -16,7 +16,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from zoo import interrupts
-from zoo.backend import compilation_cache
+from zoo.backend import compilation_cache, processes
 from zoo.backend.choice import BACKENDS, keras_json, settle
 from zoo.backend.device_request import Request
 from zoo.backend.found_devices import divide_cpu
@@ -64,7 +64,7 @@ def prepare(
     if name == "tensorflow" and platform.machine() in ("x86_64", "AMD64"):
         # Off by default on processors without AVX-512 VNNI, where it is faster too.
         os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
-    if deterministic and name == "jax" and "jax" not in sys.modules:
+    if deterministic and name == "jax" and not _jax_has_started():
         flag = "--xla_gpu_deterministic_ops=true"
         os.environ["XLA_FLAGS"] = f"{os.environ.get('XLA_FLAGS', '')} {flag}".strip()
     try:
@@ -97,6 +97,17 @@ def prepare(
 
         tf.config.experimental.enable_op_determinism()
     return keras
+
+
+def _jax_has_started() -> bool:
+    """Whether JAX has read its flags: processes that train together import it before that."""
+    if "jax" not in sys.modules:
+        return False
+    if processes.count() == 1:
+        return True
+    from jax._src import xla_bridge
+
+    return bool(xla_bridge.backends_are_initialized())
 
 
 def _keras(backend: str) -> Any:

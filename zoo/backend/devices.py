@@ -15,13 +15,16 @@ them, so that it gives what one device gives. With one device and one process no
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from typing import Any
 
+from zoo.backend import processes
 from zoo.backend.device_request import Request
 from zoo.backend.found_devices import divide_cpu, find, require
+from zoo.backend.hardware import processor
+from zoo.backend.process_devices import of_processes
 
 AXIS = "batch"  # Name of the only axis of the devices.
 WHOLE = -1  # As a batch size: arrays that no device has only rows of.
@@ -95,13 +98,24 @@ def set_up(request: Request) -> Devices:
         The devices, which `current` returns from now on.
 
     Raises:
-        EnvironmentFault: there are fewer devices than asked for, or the backend cannot use the
-            accelerator that is there.
+        EnvironmentFault: there are fewer devices than asked for, the backend cannot use the
+            accelerator that is there, or processes have different numbers of devices.
+        UsageError: processes do not divide the number that was asked for.
     """
     import keras
 
     global _current
     tear_down()
+    if processes.count() > 1:
+        chosen = of_processes(request)
+        _set_up_jax(chosen)
+        on_cpu = chosen[0].platform == "cpu"
+        _current = Devices(
+            len(chosen), processes.count(), processes.index(),
+            logical=on_cpu and len(chosen) > processes.count(),
+            kind=processor() if on_cpu else chosen[0].device_kind,
+        )  # fmt: skip
+        return _current
     if request in (None, 1):
         return _current
     name = str(keras.backend.backend())
@@ -112,7 +126,9 @@ def set_up(request: Request) -> Devices:
     if count == 1:
         return _current
     if name == "jax":
-        _set_up_jax(count)
+        import jax
+
+        _set_up_jax(jax.devices()[:count])
     else:
         _set_up_tensorflow(count, found.on_cpu)
     _current = Devices(count, logical=found.on_cpu, kind=found.kind)
@@ -141,6 +157,22 @@ def held_until_end() -> Iterator[None]:
         yield
     finally:
         tear_down()
+
+
+@contextmanager
+def of_this_process() -> Iterator[None]:
+    """Lets one process of several save a model: making a variable would wait for the others."""
+    if _current.processes == 1:
+        yield
+        return
+    import keras
+
+    before = keras.distribution.distribution()
+    keras.distribution.set_distribution(None)
+    try:
+        yield
+    finally:
+        keras.distribution.set_distribution(before)
 
 
 def scope() -> AbstractContextManager[Any]:
@@ -173,13 +205,12 @@ def strategy() -> Any:
     return _strategy
 
 
-def _set_up_jax(count: int) -> None:
+def _set_up_jax(chosen: Sequence[Any]) -> None:
     import jax
     import keras
     import numpy as np
 
     global _mesh
-    chosen = jax.devices()[:count]
     names = [f"{device.platform}:{device.id}" for device in chosen]
     keras.distribution.set_distribution(
         keras.distribution.DataParallel(devices=names, auto_shard_dataset=False)

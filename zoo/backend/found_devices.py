@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass
 
+from zoo.backend import processes
 from zoo.backend.device_request import Request
 from zoo.backend.hardware import gpus, processor
 from zoo.backend.installation import look
@@ -40,8 +41,10 @@ def divide_cpu(name: str, request: Request) -> None:
 
     Args:
         name: the backend, which is imported.
-        request: as for `set_up`.
+        request: as for `set_up`; each of several processes divides its CPU into its share.
     """
+    if isinstance(request, int):
+        request //= processes.count()
     if not isinstance(request, int) or not 1 < request <= MOST_LOGICAL:
         return
     if name == "jax":

@@ -7,7 +7,9 @@ library at their top; what a verb needs besides is imported when it runs.
 from __future__ import annotations
 
 import sys
+import traceback
 
+from zoo.backend import processes
 from zoo.cli.app import app
 from zoo.errors import StorageFault
 from zoo.files import streams
@@ -30,6 +32,12 @@ def main() -> None:
     except SystemExit as ending:
         if not ending.code:
             _require_written()
+        processes.leave(ending.code if isinstance(ending.code, int) else 0)
+        raise
+    except Exception:  # A fault of zoo: its traceback, before JAX waits for other processes.
+        if processes.connected():
+            traceback.print_exc()
+            processes.leave(1)
         raise
 
 

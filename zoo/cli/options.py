@@ -47,6 +47,7 @@ NewOutOption = Annotated[
     typer.Option("--out", help="Folder in which the run folder is created.", show_default="runs"),
 ]
 RUNS = Path("runs")
+LEAST_HEARTBEAT = 5  # Seconds: a busy machine may be silent for less.
 DistributedOption = Annotated[
     str | None,
     typer.Option(
@@ -90,6 +91,16 @@ OtherDevicesOption = Annotated[
         "--allow-other-devices",
         help="Resume with another number of devices than the run was begun with: its weights will "
         "differ in their last bits.",
+    ),
+]
+HeartbeatOption = Annotated[
+    int | None,
+    typer.Option(
+        "--heartbeat",
+        metavar="S",
+        min=LEAST_HEARTBEAT,
+        help="End all processes once one of them has given no sign of life for S seconds.",
+        show_default="100",
     ),
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON document on stdout.")]

@@ -28,6 +28,11 @@ class Output:
         as_json: print one JSON document on stdout instead of text.
         debug: let expected errors show their traceback.
         quiet: print no progress and no warnings.
+
+    Attributes:
+        on_failure: called with an error before it is reported.
+        follower: one of several processes that prints nothing but its errors, as these name it;
+            None for any other.
     """
 
     def __init__(self, as_json: bool = False, debug: bool = False, quiet: bool = False) -> None:
@@ -38,6 +43,16 @@ class Output:
         self.warnings: list[Problem] = []
         # Gives a problem with a value of the recipe its file and line (`zoo.recipe.locator`).
         self.locate: Callable[[Problem], Problem] = lambda problem: problem
+        self.on_failure: Callable[[ZooError], None] | None = None
+        self.follower: str | None = None
+
+    def follow(self, name: str) -> None:
+        """Print nothing but errors from now on, on stderr, and none that another process prints.
+
+        Args:
+            name: names the process in its errors.
+        """
+        self.follower, self.as_json, self.quiet = name, False, True
 
     def __enter__(self) -> Output:
         return self
@@ -73,7 +88,12 @@ class Output:
 
     def _fail(self, error: ZooError) -> None:
         error.problems = tuple(map(self.locate, error.problems))
-        if self.as_json:
+        if self.on_failure is not None:
+            self.on_failure(error)
+        if self.follower is not None:
+            if not error.agreed:
+                print(f"zoo: {self.follower}: {error}", file=sys.stderr)
+        elif self.as_json:
             document = {**(self.document or {}), **error.facts, "error": error.as_json()}
             print(dumps(document))
         else:
@@ -86,7 +106,7 @@ class Output:
 
     def text(self, text: str) -> None:
         """Print a result as text, unless `--json` is given."""
-        if not self.as_json:
+        if not self.as_json and self.follower is None:
             print(escaped(text))
 
     def note(self, text: str) -> None:
@@ -96,7 +116,7 @@ class Output:
 
     def remark(self, text: str) -> None:
         """Print a line on stderr that belongs to the result: `-q` does not hide it."""
-        if not self.as_json:
+        if not self.as_json and self.follower is None:
             print(one_line(text), file=sys.stderr)
 
     def warn(self, problem: Problem) -> None:

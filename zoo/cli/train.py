@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import statistics
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -16,22 +15,29 @@ from zoo.backend.device_request import (
     require_batch,
     require_devices,
 )
+from zoo.cli import train_processes, train_seeds
 from zoo.cli.app import app
 from zoo.cli.finish_training import finish, report_training
 from zoo.cli.options import (
     RUNS,
+    CoordinatorOption,
     DebugOption,
     DevicesOption,
+    DistributedOption,
+    HeartbeatOption,
     JsonOption,
     NewOutOption,
+    NumProcessesOption,
     OptionalRecipeArgument,
     OtherDevicesOption,
+    ProcessIdOption,
     QuietOption,
     SetOption,
     require_no_move,
 )
 from zoo.cli.output import Output
-from zoo.errors import Diverged, StorageFault, UsageError
+from zoo.cli.train_processes import LaunchFlags
+from zoo.errors import UsageError
 
 # What `zoo train` does at the end if the command line does not say.
 FLAGS = {"evaluate": True, "export": True, "tensorboard": False}
@@ -77,6 +83,11 @@ def train(
     ] = None,
     devices: DevicesOption = None,
     allow_other_devices: OtherDevicesOption = False,
+    distributed: DistributedOption = None,
+    coordinator: CoordinatorOption = None,
+    num_processes: NumProcessesOption = None,
+    process_id: ProcessIdOption = None,
+    heartbeat: HeartbeatOption = None,
     out: NewOutOption = None,
     tensorboard: Annotated[
         bool | None,
@@ -111,6 +122,12 @@ def train(
         if (recipe is None) == (resume is None):
             raise UsageError("Expected either a RECIPE or --resume RUN, and not both.")
 
+        alone = [name for name, value in (("--seeds", seeds), ("--folds", folds)) if value]
+        train_processes.settle(
+            LaunchFlags(distributed, coordinator, num_processes, process_id, heartbeat),
+            devices,
+            alone,
+        )
         given = {"evaluate": evaluate, "export": export, "tensorboard": tensorboard}
         asked = Asked(parse(devices), allow_other_devices)
         if allow_other_devices and resume is None:
@@ -121,7 +138,7 @@ def train(
             return
 
         def one(part: Output, changes: Sequence[str]) -> None:
-            told = seeds is not None  # `_train_seeds` tells what holds for all of them.
+            told = seeds is not None  # `train_seeds` tells what holds for all of them.
             run, flags = _train(part, recipe, changes, resume, out, given, asked, told=told)
             from zoo.artifact.trained_run import TrainedRun
 
@@ -137,7 +154,7 @@ def train(
                 "--seeds trains a recipe anew. Leave it out to resume one of its runs."
             )
         else:
-            _train_seeds(output, str(recipe), overrides or (), seeds, one, asked.request)
+            train_seeds.train(output, str(recipe), overrides or (), seeds, one, asked.request)
 
 
 def _trained_in_folds(
@@ -197,79 +214,6 @@ def require_batch_of(request: Request, recipe: Recipe) -> None:
         require_batch(recipe.train.batch_size, request)
 
 
-def _train_seeds(
-    out: Output,
-    recipe: str,
-    overrides: Sequence[str],
-    count: int,
-    one: Callable[[Output, Sequence[str]], None],
-    request: Request,
-) -> None:
-    """Trains with one seed after the other; a training that diverges does not stop the others."""
-    from zoo import recipe as recipes
-
-    loaded = recipes.load(recipe, overrides, out.warn, out.note)
-    require_batch_of(request, loaded)
-    numbers = range(loaded.seed, loaded.seed + count)
-    # All seeds are checked before the first training.
-    changes = {seed: [*overrides, f"seed={seed}"] for seed in numbers}
-    for each in changes.values():
-        recipes.load(recipe, each)
-    rows: list[dict[str, Any]] = []
-    for seed in numbers:
-        out.text(f"seed      {seed}")
-        part = Output(out.as_json, out.debug, out.quiet)
-        out.locate = recipes.locator(recipe, changes[seed])
-        try:
-            one(part, changes[seed])
-        except Diverged as error:
-            out.note(f"seed {seed}: {error}")
-            part.result(error.facts)
-        except StorageFault as error:
-            out.result({"seeds": [*rows, {"seed": seed, **(part.document or {}), **error.facts}]})
-            raise _with_seeds_left(error, recipe, seed, numbers) from error
-        rows.append({"seed": seed, **(part.document or {})})
-        out.result({"seeds": rows})  # What is done is told, whatever comes.
-    diverged = [row["seed"] for row in rows if row["status"] != "done"]
-    for key, name in _summarized(rows):
-        values = [row[key] for row in rows if row["status"] == "done" and row.get(key) is not None]
-        if len(values) > 1:
-            mean, deviation = statistics.mean(values), statistics.stdev(values)
-            out.result({key: mean, f"{key}_sd": deviation})
-            out.text(f"{name} {mean:.4f} ± {deviation:.4f} (standard deviation, n={len(values)})")
-    if diverged:
-        raise Diverged(
-            f"{len(diverged)} of {count} trainings diverged: seed "
-            f"{', '.join(map(str, diverged))}. "
-            + (
-                "The others are done and kept."
-                if len(diverged) < count
-                else "Lower train.optimizer's learning_rate."
-            )
-        )
-
-
-def _with_seeds_left(error: StorageFault, recipe: str, seed: int, numbers: range) -> StorageFault:
-    """Add to a disk's failure which seeds are done, and how to train those that are left."""
-    done, left = seed - numbers.start, numbers.stop - seed - 1
-    sentence = f"Of {len(numbers)} seeds, {done} are done and kept."
-    if left:
-        seeds = f" --seeds {left}" if left > 1 else ""
-        sentence += f" Those that are left: zoo train {recipe} --set seed={seed + 1}{seeds}"
-    return error.adding(sentence)
-
-
-def _summarized(rows: Sequence[dict[str, Any]]) -> list[tuple[str, str]]:
-    """Metrics whose mean over the seeds is told: accuracies, and what selected the epochs."""
-    metrics = [("accuracy", "test accuracy"), ("val_accuracy", "validation accuracy")]
-    monitors = {str(row["monitor"]) for row in rows if row.get("monitor")}
-    if monitors - {"val_accuracy", "val_loss"}:
-        metrics.append(("balanced_accuracy", "test balanced accuracy"))
-        metrics.append(("mean_average_precision", "test mean average precision"))
-        metrics += [(key, key) for key in sorted(monitors - {"val_accuracy"})]
-    return metrics
-
-
 def _train(
     out: Output,
     recipe: str | None,
@@ -298,8 +242,9 @@ def _train(
     """
     from zoo import backend
     from zoo import recipe as recipes
+    from zoo.backend import processes
     from zoo.plan.capacity import require_memory
-    from zoo.rundir import Run, require_writable
+    from zoo.rundir import require_writable
     from zoo.rundir.recipe_text import read_recipe_text
 
     begun_with = None
@@ -311,9 +256,13 @@ def _train(
         request = asked.request
         require_batch_of(request, loaded)
         require_memory(loaded)
-        require_writable(folder or RUNS)
+        if processes.is_first():
+            require_writable(folder or RUNS)
+        train_processes.meet(out)
+        resumed = None
     else:
-        resumed = Run.open(resume)
+        train_processes.meet(out)
+        resumed = train_processes.opened(resume)
         require_no_move(folder, resumed.folder)
         info = resumed.started_info()
         read_recipe_text(resumed)  # Refuses all but a regular file. Edits are looked for later.
@@ -337,9 +286,10 @@ def _train(
         console=out.console(), tensorboard=flags["tensorboard"], flags=flags,
         devices=asked.request, allow_other_devices=asked.allow_others,
     )  # fmt: skip
-    if resume is None:
+    if resumed is None:
         run = begin_training(loaded, folder or RUNS, settings)
     else:
-        run = resume_training(resume, settings, overrides)
+        run = resume_training(resumed, settings, overrides)
+    train_processes.part(out)
     report_training(out, run)
     return run, flags

@@ -24,6 +24,10 @@ class Run(Folder):
     NOUN = "a run folder"
     MAKER = "zoo train"
 
+    # Whether this process writes states and models into the folder: of processes that train
+    # together one does.
+    owned = True
+
     @classmethod
     def create(cls, out: Path, name: str, kind: str = "") -> Run:
         """Make a new folder `out/name/<kind><time>-<hex>`.

@@ -118,6 +118,7 @@ class RunInfo(Stored):
     streams: bool | None = None
     device: str | None = None
     devices: Annotated[int, Field(ge=1)] = 1  # Runs of older versions had one.
+    processes: Annotated[int, Field(ge=1)] = 1
     devices_changed: list[DevicesChange] | None = None
     versions: Versions | None = None
     started: str | None = None

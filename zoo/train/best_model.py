@@ -9,6 +9,7 @@ from typing import Any
 import keras
 
 from zoo import backend
+from zoo.backend import devices
 from zoo.rundir import Run, atomic_write
 from zoo.train.epoch_records import BestEpoch
 
@@ -37,6 +38,8 @@ class BestModel(BestEpoch):
         self._written = float("-inf")
 
     def _keep(self, model: keras.Model) -> None:
+        if not self.run.owned:
+            return
         if time.monotonic() - self._written >= SECONDS_BETWEEN_WRITES:
             self._weights = None
             self._save(model)
@@ -80,11 +83,11 @@ def save_bare(model: keras.Model, run: Run, name: str | None = None) -> None:
     """
     # Another model around the same layers.
     bare = keras.Model(model.inputs, model.outputs, name=name or model.name)
-    with atomic_write(run.model_file) as aside:
+    with devices.of_this_process(), atomic_write(run.model_file) as aside:
         bare.save(aside)
 
 
 def assign(variables: Sequence[Any], values: Sequence[Any]) -> None:
-    """Gives Keras variables new values, each one its own."""
-    for variable, value in zip(variables, values, strict=True):
+    """Gives Keras variables new values, each one its own; waits for no other process."""
+    for variable, value in zip(variables, devices.replicate(list(values)), strict=True):
         variable.assign(value)

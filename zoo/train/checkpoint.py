@@ -8,6 +8,7 @@ are kept, so that a disk that loses the newest still leaves one.
 
 from __future__ import annotations
 
+import io
 import json
 import time
 from collections.abc import Callable, Sequence
@@ -17,10 +18,12 @@ import keras
 import numpy as np
 
 from zoo import backend
+from zoo.backend import devices, process_arrays, processes
 from zoo.errors import DamagedFile, Interrupted
 from zoo.rundir import Run, atomic_write
 from zoo.rundir.recipe_text import hashes
 from zoo.train import observer_states, state_file
+from zoo.train.agreement import Agreement
 from zoo.train.fit_callbacks import StepLosses
 from zoo.train.interrupts import Signals
 from zoo.train.observers import Observer
@@ -109,6 +112,41 @@ def newest(run: Run, note: Callable[[str], None] | None = None) -> Saved | None:
     return None
 
 
+def newest_of_first(run: Run, note: Callable[[str], None] | None = None) -> Saved | None:
+    """As `newest`, of the run folder that process 0 reads, in all processes that train together.
+
+    Args:
+        run: run folder; that of process 0 counts.
+        note: as for `newest`.
+
+    Raises:
+        DamagedFile: as `newest`, in process 0.
+        PeerLost: another process ended by an error.
+    """
+    if processes.count() == 1:
+        return newest(run, note)
+    packed = None
+    if processes.is_first():
+        saved = newest(run, note)
+        packed = b"" if saved is None else _packed(saved)
+    packed = process_arrays.broadcast(packed)
+    return _unpacked(packed) if packed else None
+
+
+def _packed(saved: Saved) -> bytes:
+    """A state as bytes."""
+    notes, arrays = saved
+    file = io.BytesIO()
+    np.savez(file, notes=np.array(json.dumps(notes)), **{f"v{i}": a for i, a in enumerate(arrays)})  # type: ignore[arg-type]  # its stubs
+    return file.getvalue()
+
+
+def _unpacked(data: bytes) -> Saved:
+    with np.load(io.BytesIO(data)) as stored:
+        notes = json.loads(str(stored["notes"]))
+        return notes, [stored[f"v{i}"] for i in range(len(notes["variables"]))]
+
+
 def restore(model: keras.Model, saved: Saved, more: Sequence[Any] = ()) -> None:
     """Loads saved values into the variables of model, optimizer, metrics and observers.
 
@@ -132,7 +170,7 @@ def restore(model: keras.Model, saved: Saved, more: Sequence[Any] = ()) -> None:
         dtype = backend.to_numpy(variable).dtype
         if array.dtype != dtype and array.dtype == np.uint16:
             array = array.view(dtype)
-        variable.assign(array)
+        variable.assign(devices.replicate(array))
 
 
 class Checkpointer(Observer):
@@ -142,7 +180,7 @@ class Checkpointer(Observer):
 
     Args:
         run: run folder for the state files.
-        signals: records Ctrl-C and SIGTERM.
+        signals: records Ctrl-C and SIGTERM; of several processes what they agreed on.
         observers: all other observers.
         callbacks: Keras callbacks. Those with `get_state` and `set_state` are asked; of others,
             such as Keras's EarlyStopping, the plain numbers and words that they hold are kept.
@@ -156,7 +194,7 @@ class Checkpointer(Observer):
     def __init__(
         self,
         run: Run,
-        signals: Signals,
+        signals: Signals | Agreement,
         observers: Sequence[Observer],
         callbacks: Sequence[keras.callbacks.Callback],
         losses: StepLosses,
@@ -218,17 +256,21 @@ class Checkpointer(Observer):
             return
         if self.signals.received:
             self.save()
-            raise Interrupted(
+            error = Interrupted(
                 f"{self.signals.received} after step {step}; everything is kept. "
-                f"Resume with: zoo train --resume {self.run}"
+                f"Resume with: {processes.resume_command(self.run)}"
             )
+            error.agreed = True
+            raise error
         every = self.every_steps
         steps = every is not None and step // every > self._saved_step // every
         if steps or time.monotonic() - self._saved_at >= self.every_seconds:
             self.save()
 
     def save(self) -> None:
-        """Saves the state after the steps made so far."""
+        """Saves the state after the steps made so far, where this process owns the run folder."""
+        if not self.run.owned:
+            return
         for observer in self.observers:
             observer.before_save()
         named = [(observer_states.name_of(each), each) for each in self.stateful]

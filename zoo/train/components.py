@@ -255,6 +255,8 @@ def fit(
     else:
         data = training_dataset(batches, counter.step)
     callbacks.device_loop = device_loop
+    if device_loop:
+        device_loop.agreement = callbacks.agreement
     if isinstance(validation, DeviceValidation):
         callbacks.device_validation = validation
     try:

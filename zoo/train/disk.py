@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
+from zoo.backend import processes
 from zoo.errors import StorageFault
 from zoo.files import storage
 from zoo.rundir import Run
@@ -24,6 +25,8 @@ def require_room(run: Run, state: Iterable[Any], weights: Iterable[Any]) -> None
     Raises:
         StorageFault: the disk has less room.
     """
+    if not run.owned:
+        return
     present = [*run.state_files(), *([run.model_file] if run.model_file.is_file() else [])]
     needed = _bytes(state) + _bytes(weights)
     needed -= sum(file.stat().st_size for file in present)
@@ -42,7 +45,7 @@ def with_kept(fault: StorageFault, run: Run) -> StorageFault:
     if states:
         step = int(states[0].stem.removeprefix("step-"))
         kept = f"The training up to step {step} is kept."
-    return fault.adding(f"{kept} Then resume with: zoo train --resume {run}")
+    return fault.adding(f"{kept} Then resume with: {processes.resume_command(run)}")
 
 
 def _bytes(variables: Iterable[Any]) -> int:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from contextlib import suppress
 
 from zoo import backend
-from zoo.errors import Diverged, EnvironmentFault, Interrupted, StorageFault, ZooError
+from zoo.backend import processes
+from zoo.errors import Diverged, EnvironmentFault, Interrupted, PeerLost, StorageFault, ZooError
 from zoo.files.storage import fault_of
 from zoo.plan import Plan, capacity
 from zoo.recipe import Recipe
@@ -33,6 +34,7 @@ def record_failure(
         The error that tells the user.
     """
     status, raised = "failed", error
+    lost = error if isinstance(error, PeerLost) else processes.as_lost(error)
     fault = (fault_of(in_batches) if in_batches else None) or fault_of(error)
     if isinstance(in_batches, ZooError):
         raised = in_batches
@@ -43,8 +45,11 @@ def record_failure(
     elif isinstance(error, KeyboardInterrupt):
         status = "interrupted"
         raised = Interrupted(
-            f"stopped at once; the last saved state is kept. Resume with: zoo train --resume {run}"
+            "stopped at once; the last saved state is kept. Resume with: "
+            f"{processes.resume_command(run)}"
         )
+    elif lost is not None:
+        status, raised = "interrupted", lost
     elif fault is not None:
         raised = disk.with_kept(fault, run)
     elif backend.out_of_memory(error):

@@ -9,6 +9,7 @@ from typing import Any
 import keras
 
 from zoo import backend
+from zoo.train.agreement import Agreement
 from zoo.train.loop.device_loop import DeviceLoop
 from zoo.train.loop.device_validation import DeviceValidation
 from zoo.train.observers import Observer, Observers, StepCounter
@@ -74,6 +75,7 @@ class FitCallbacks(keras.callbacks.CallbackList):
         counter: position at which training begins.
         losses: recovers the losses of steps.
         validated: returns metrics of the validation that has just ended, beside those of Keras.
+        agreement: what several processes decide as one; None for one process.
 
     Attributes:
         device_loop: makes the steps; None where Keras makes them one by one.
@@ -88,7 +90,9 @@ class FitCallbacks(keras.callbacks.CallbackList):
         counter: StepCounter,
         losses: StepLosses,
         validated: Callable[[], dict[str, float]] = dict,
+        agreement: Agreement | None = None,
     ) -> None:
+        self.agreement = agreement
         self.device_loop: DeviceLoop | None = None
         self.device_validation: DeviceValidation | None = None
         self.observers = Observers(observers, counter)
@@ -209,9 +213,13 @@ class FitCallbacks(keras.callbacks.CallbackList):
         first = self.counter.step - len(means)
         losses = [self.losses.add(first + i, float(mean)) for i, mean in enumerate(means)]
         self.counter.metrics = {key: float(value) for key, value in logs.items()}
+        if self.agreement:
+            self.agreement.measure(len(means), time.perf_counter() - self._last_stop_time)
         self.observers.on_steps(losses)
 
     def _after_stop(self) -> None:
+        if self.agreement:
+            self.agreement.agree()
         self.observers.tell("after_stop")
         self._next_stop_step = self.observers.next_stop()
         self._next_change_step = self.observers.next_change(self.counter.step)

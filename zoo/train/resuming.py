@@ -14,10 +14,11 @@ from typing import Any
 
 import keras
 
+from zoo import __version__, backend
 from zoo import recipe as recipes
 from zoo.artifact.trained_run import require_same_classes
 from zoo.artifact.warm_start import warm_start
-from zoo.backend import devices
+from zoo.backend import devices, processes, supervisor
 from zoo.backend.device_request import require_devices
 from zoo.data.load import load as load_data
 from zoo.data.normalise import Normalisation, normalisation
@@ -28,7 +29,7 @@ from zoo.plan import plan
 from zoo.progress import progress_bar
 from zoo.recipe import Recipe
 from zoo.rundir import Run
-from zoo.train import checkpoint, extension, run_metadata
+from zoo.train import alike, checkpoint, extension, run_metadata
 from zoo.train.loop.choose import begun, choose
 from zoo.train.preparing import prepare_keras
 from zoo.train.settings import TrainingSettings
@@ -38,14 +39,14 @@ from zoo.train.training import Training, recorded_flags
 
 @devices.held_until_end()
 def resume(
-    path: str | Path, settings: TrainingSettings | None = None, overrides: Sequence[str] = ()
+    path: str | Path | Run, settings: TrainingSettings | None = None, overrides: Sequence[str] = ()
 ) -> Run:
     """Continues an interrupted or killed run to the weights that it would have had.
 
     A run that is done is returned as it is, unless it is given more epochs.
 
     Args:
-        path: the run folder.
+        path: the run folder, or the run.
         settings: as for `train`.
         overrides: changes of `data.source`, for data that were moved; and `train.epochs=N`, for
             more epochs, where a run of N epochs would have been the same so far.
@@ -65,7 +66,8 @@ def resume(
         Interrupted: as for `train`.
     """
     settings = settings or TrainingSettings()
-    run = Run.open(path)
+    run = path if isinstance(path, Run) else Run.open(path)
+    supervisor.tell(resume=processes.resume_command(run))
     info = run.started_info()
     more, moved = extension.split(overrides)
     require_source_alone(run.recipe_file, moved)
@@ -116,15 +118,17 @@ def _resumed(
     if warning:
         settings.print_line(warning)
     before = _devices_of(info)
-    loop = choose(recipe, data, begun(info) if count == before else None)
-    saved = checkpoint.newest(run, settings.print_line)
+    loop = alike.agreed_loop(choose(recipe, data, begun(info) if count == before else None))
+    alike.require_alike({**info, "zoo": __version__, "versions": backend.versions()})
+    saved = checkpoint.newest_of_first(run, settings.print_line)
     if count != before:
         _note_devices(run, settings, before, count, saved)
     if recipe is not planned:
         extension.write(run, planned, recipe, saved)
     run.update(
-        status="running", host=socket.gethostname(), pid=os.getpid(), **recorded_flags(settings)
-    )
+        status="running", host=socket.gethostname(), pid=os.getpid(),
+        processes=processes.count(), **recorded_flags(settings),
+    )  # fmt: skip
     warm = None
     if saved is None:  # Else the state holds all weights, and nobody needs the file any more.
         warm = warm_start(recipe, plan(recipe, len(data.class_names)))

@@ -59,6 +59,7 @@ def at_start(
         "backend": keras.backend.backend(),
         "device": backend.device(),
         "devices": devices.current().count,
+        "processes": devices.current().processes,
         "loop": loop.loop,
         "streams": loop.streams,
         "versions": backend.versions(),

@@ -17,7 +17,7 @@ from zoo import backend, optimize
 from zoo import recipe as recipes
 from zoo.artifact import model_file
 from zoo.artifact.warm_start import WarmStart, frozen_lines
-from zoo.backend import devices
+from zoo.backend import devices, processes, supervisor
 from zoo.data.load import load as load_data
 from zoo.data.normalise import Normalisation, normalisation
 from zoo.data.splits import Splits
@@ -32,7 +32,9 @@ from zoo.recipe.augment import label_changes
 from zoo.recipe.backbone import learns_from_batches
 from zoo.recipe.resolve import with_value_range
 from zoo.rundir import Run, write_text
-from zoo.train import checkpoint, components, disk, run_metadata
+from zoo.rundir.follower import FollowerRun
+from zoo.train import alike, checkpoint, components, disk, run_metadata
+from zoo.train.agreement import agreement
 from zoo.train.best_model import BestModel
 from zoo.train.checkpoint import Checkpointer
 from zoo.train.class_weights import class_weights
@@ -100,11 +102,12 @@ def train(
     steps_per_epoch = components.training_batches(recipe, data).steps_per_epoch
     optimize.require_updates(recipe, steps_per_epoch)
     recipe, warm, scaling, notes = prepared(recipe, len(data.class_names), own_scaling)
-    loop = choose(recipe, data)
-    run = Run.create(out, recipe.name) if folder is None else Run.at(folder)
+    loop = alike.agreed_loop(choose(recipe, data))
+    known = run_metadata.at_start(recipe, data, scaling, loop)
+    known |= {"warm_start": warm.as_json()} if warm else {}
+    alike.require_alike(known)
+    run = _new_run(out, recipe, folder)
     with run.locked():
-        known = run_metadata.at_start(recipe, data, scaling, loop)
-        known |= {"warm_start": warm.as_json()} if warm else {}
         try:
             write_text(run.recipe_file, recipes.dump(recipe))
             run.update(status="running", **known, **recorded_flags(settings))
@@ -114,6 +117,17 @@ def train(
         training = Training(run, recipe, data, scaling, settings, loop, warm)
         training.notes += notes
         return training.go(None)
+
+
+def _new_run(out: Path, recipe: Recipe, folder: Path | None) -> Run:
+    """The folder of a new run; processes that do not own it get a stand-in."""
+    if processes.is_first():
+        run = Run.create(out, recipe.name) if folder is None else Run.at(folder)
+        processes.from_first("run", lambda: str(run))
+    else:
+        run = FollowerRun(processes.from_first("run", str))
+    supervisor.tell(resume=processes.resume_command(run))
+    return run
 
 
 def recorded_flags(settings: TrainingSettings) -> dict[str, Any]:
@@ -227,8 +241,9 @@ class Training:
             timed=True,
         )
         if saved and self.run.model_file.is_file():
-            layers = unbuilt.layers(self.recipe, self.plan)
-            model_file.check(self.run.model_file, self.plan, layers)
+            with devices.of_this_process():
+                layers = unbuilt.layers(self.recipe, self.plan)
+                model_file.check(self.run.model_file, self.plan, layers)
         best = BestModel(self.run, config.monitor, lambda: self.validated.never_predicted)
         watching: list[Observer] = [metrics, best, *([checks] if checks else [])]
         observers = components.observers(
@@ -239,14 +254,15 @@ class Training:
             callbacks.append(keras.callbacks.TensorBoard(str(self.run.tensorboard_folder)))
         losses = StepLosses(self.batches.size)
         lines = EpochLines(self.settings.console, self.batches.images_per_step, config.monitor)
+        agreed = agreement(signals)
         checkpointer = Checkpointer(
-            self.run, signals, observers, callbacks, losses,
+            self.run, agreed or signals, observers, callbacks, losses,
             config.checkpoint_minutes, config.checkpoint_steps, saved, self.recipe_hash,
         )  # fmt: skip
         device_loop, validation = self._loop()
         fit = FitCallbacks(
             [*observers, lines, checkpointer], callbacks, self.model, counter, losses,
-            self.validated,
+            self.validated, agreed,
         )  # fmt: skip
         try:
             if notes.get("stopped") or step >= counter.steps:
@@ -306,7 +322,7 @@ class Training:
                 "diverged: no epoch ended with a finite validation loss. Lower train.optimizer's "
                 "learning_rate (try a third), or warm it up with a schedule."
             )
-        if not self.run.model_file.is_file():
+        if self.run.owned and not self.run.model_file.is_file():
             raise DamagedFile(
                 f"{self.run.model_file}: the model of epoch {best.epoch + 1}, the best one, is "
                 "missing. Bring it back from a copy, or train again."
@@ -324,7 +340,7 @@ class Training:
             compile_seconds=compile_seconds and round(compile_seconds, 3),
             first_step_seconds=counter.first_step_seconds,
             images_per_second=round(median(rates), 1) if rates else None,
-            model_sha256=self.run.model_digest(),
+            model_sha256=self.run.model_digest() if self.run.owned else None,
         )
         if best.unnamed:
             names = [self.data.class_names[number] for number in best.unnamed]

@@ -21,6 +21,7 @@ from zoo import backend
 from zoo.augment.device import apply_on_device
 from zoo.batches import Batches
 from zoo.data.threads import MadeAhead
+from zoo.train.agreement import Agreement
 from zoo.train.loop import jax_state, programs
 from zoo.train.loop.device_data import DeviceSplit
 from zoo.train.loop.streamed import MOST_UNDERWAY, Backlog
@@ -39,6 +40,7 @@ class DeviceLoop:
     Attributes:
         ahead: steps that the device has been told to make and Keras has not counted yet.
         due: whether so many steps were made since their losses were taken that it is time to.
+        agreement: says when it is time, of several processes; None for one.
     """
 
     batches: Batches
@@ -51,6 +53,7 @@ class DeviceLoop:
         self.model = model
         self.images = images
         self.ahead = 0
+        self.agreement: Agreement | None = None
         self._losses: list[tuple[Any, int]] = []
         self._logs: dict[str, Any] = {}
         self._step = 0
@@ -195,6 +198,8 @@ class DeviceLoop:
 
     def _steps_in_time(self) -> int:
         """The most steps that are made before their losses are taken."""
+        if self.agreement:
+            return self.agreement.steps
         if self._seconds_per_step is not None:
             return max(1, int(SECONDS_PER_CALL / self._seconds_per_step))
         return FIRST_CALLS[min(self._takes, len(FIRST_CALLS) - 1)]

@@ -50,8 +50,9 @@ class HostLoop(DeviceLoop):
 
     def _inputs_of(self, step: int) -> dict[str, Any]:
         """The arrays of the step's batch, laid over the devices."""
-        batch = self.batches(step)
-        placed = devices.place(batch, len(batch[0]))
+        count = self.batches.size(step)
+        batch = self.batches(step, devices.current().rows(count))
+        placed = devices.place_rows(batch, count)
         names = dict(zip(NAMES, placed, strict=False))
         # Arrays that lie on their devices stay there.
         with devices.in_host_memory():

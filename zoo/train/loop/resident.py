@@ -47,7 +47,9 @@ class ResidentSplit:
         if keras.backend.backend() == "jax":
             import jax
 
-            return cls(*map(jax.device_put, devices.replicate((images, labels))))
+            if devices.current().several:
+                return cls(*devices.replicate((images, labels)))
+            return cls(jax.device_put(images), jax.device_put(labels))
         import tensorflow as tf
 
         return cls(tf.constant(images), tf.constant(labels))
