@@ -65,8 +65,9 @@ def evaluate(
     images = data.test if split == "test" else data.validation
     if images is None:
         raise DataError(
-            "the data have no test split. Add a test/ folder or rows of test, or set test_split "
-            "of data.source.folder or data.source.csv, or data.source.tfds.test, and train again."
+            "the data have no test split. Add a test/ folder, rows or shards of test, or set "
+            "test_split of data.source.folder, csv or shards, or data.source.tfds.test, and train "
+            "again."
         )
 
     def metrics_of(logits: np.ndarray) -> dict[str, Any]:
