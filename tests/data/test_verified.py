@@ -170,3 +170,19 @@ def test_a_split_drawn_anew_moves_files_between_the_sums(
 def test_a_quick_verification_leaves_no_record(pets: Path, cache: Path) -> None:
     load(make_recipe({"folder": str(pets)}, loading="streamed"))
     assert [path.name for path in cache.iterdir() if path.name == "verified"] == []
+
+
+def test_a_record_that_only_grows_is_removed(
+    pets: Path, cache: Path, tmp_path: Path, decoded: Counter[str]
+) -> None:
+    """Files that change again and again leave a line each time."""
+    recipe = make_recipe({"folder": str(pets)}, loading="streamed")
+    for number in range(verified.STALE):
+        for file in pets.rglob("*.png"):
+            os.utime(file, ns=(number, number))
+        load(recipe)
+        assert list(cache.glob("verified/*"))
+    for file in pets.rglob("*.png"):
+        os.utime(file, ns=(99, 99))
+    require_same(load(recipe), fresh(recipe, tmp_path / "other"))
+    assert not list(cache.glob("verified/*"))

@@ -70,6 +70,7 @@ class Builder:
                     folder, pixels, self.spec, self.progress, record,
                     lambda: _save_pixels(entry_dir, pixels),
                 )  # fmt: skip
+                record.forget_if_stale(sum(map(len, folder.stored.values())))
         manifest = self._manifest(entry_dir, checks)
         require_usable(manifest, entry_dir, self.data, folder)
         for split, of in pixels.items():

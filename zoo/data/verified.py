@@ -31,6 +31,7 @@ except ImportError:  # Windows.
 
 AFTER_SECONDS = 5.0  # A verification that is quicker leaves no record.
 EVERY_SECONDS = 5.0  # What a killed verification loses at most.
+STALE = 4  # Times the files that there are: a larger record is removed.
 ADDED, SAME, TAKEN, CLEARED = 1, 0, -1, "cleared"  # What a line does to the sums.
 
 
@@ -129,6 +130,7 @@ class Record:
         self._started = self._saved = time.monotonic()
         self._lines: list[bytes] = []
         self.known = Known()
+        self._count = 0  # Files in the text, some of them several times.
 
     @property
     def is_due(self) -> bool:
@@ -149,6 +151,7 @@ class Record:
             sums, end = self._read_sums()
             self._read_lines(end)
             self.known.sums = sums
+            self._count = len(self.known.keys)
         except (OSError, ValueError, KeyError, TypeError, IndexError):
             self.known, end = Known(), 0
             self._lines.clear()
@@ -160,6 +163,16 @@ class Record:
         """Lets other processes write the record."""
         if self._file is not None:
             self._file.close()
+
+    def forget_if_stale(self, files: int) -> None:
+        """Removes a record that holds far more files than there are: it only grows.
+
+        Args:
+            files: number of files that there are.
+        """
+        if self._file is not None and self._count > STALE * files:
+            self._path.unlink(missing_ok=True)
+            self._sums_file.unlink(missing_ok=True)
 
     def add(self, change: int, files: Sequence[ImageFile], checks: Sequence[FileCheck]) -> None:
         """Remembers files; those that cannot be used are verified again each time.
@@ -176,6 +189,7 @@ class Record:
             if check.reason is None
         ]  # fmt: skip
         if lines:
+            self._count += len(lines)
             self._append([change, lines])
 
     def take(self, files: Sequence[ImageFile]) -> None:
