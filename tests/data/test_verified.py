@@ -186,3 +186,24 @@ def test_a_record_that_only_grows_is_removed(
         os.utime(file, ns=(99, 99))
     require_same(load(recipe), fresh(recipe, tmp_path / "other"))
     assert not list(cache.glob("verified/*"))
+
+
+def test_images_of_files_that_stay_are_copied(
+    pets: Path, cache: Path, tmp_path: Path, decoded: Counter[str]
+) -> None:
+    """Found by their content: where files lie, and under which names, does not matter."""
+    source = {"path": str(pets), "split_seed": 0}
+    load(make_recipe({"folder": source}, loading="resident"))
+    decoded.clear()
+    Image.new("RGB", (6, 8), "red").save(pets / "test/dog/new.png")
+    os.rename(pets / "test/cat/0.png", pets / "test/cat/00.png")
+    recipe = make_recipe({"folder": {**source, "split_seed": 1}}, loading="resident")
+    splits = load(recipe)
+    assert {"test/dog/new.png"} <= set(decoded) - {"test/cat/00.png"}
+    assert len(decoded) <= 6  # those that moved between the sums too
+    require_same(splits, fresh(recipe, tmp_path / "other"))
+    decoded.clear()
+    for file in cache.glob("*/train.npy"):
+        file.unlink()  # An entry that is damaged gives nothing.
+    (pets / "test/dog/new.png").unlink()
+    require_same(load(recipe), fresh(recipe, tmp_path / "third"))

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from zoo.data import cache, stored_files
+from zoo.data import cache, known_pixels, stored_files
 from zoo.data.content.content_summary import summarise
 from zoo.data.decoding.image_content import Content
 from zoo.data.decoding.images import ImageSpec
@@ -20,7 +20,7 @@ from zoo.data.folders.tree import in_words
 from zoo.data.image_files import POOL, Files, Layout
 from zoo.data.stored_files import StoredFiles
 from zoo.data.verified import Record
-from zoo.data.verify import Checks, Pixels, verify
+from zoo.data.verify import Checks, Pixels, known_hashes, verify
 from zoo.errors import DataError, Problem
 from zoo.progress import Progress
 from zoo.recipe.data_block import Data
@@ -66,6 +66,7 @@ class Builder:
         else:
             with closing(Record(self.record)) as record:
                 record.read()
+                self._copy_known(record, pixels)
                 checks, statistics = verify(
                     folder, pixels, self.spec, self.progress, record,
                     lambda: _save_pixels(entry_dir, pixels),
@@ -79,9 +80,25 @@ class Builder:
                 cache.keep_rows(entry_dir / f"{split}.npy", checks[split].usable)
                 (entry_dir / f"{split}{PRESENT}").unlink(missing_ok=True)
         (entry_dir / cache.UNFINISHED).unlink(missing_ok=True)
+        if self.resident and self.record.exists():
+            known_pixels.remember(self._images_note, entry_dir)
         if statistics is not None and statistics.count:
             cache.save_statistics(entry_dir, statistics)
         return manifest
+
+    @property
+    def _images_note(self) -> Path:
+        return self.record.with_suffix(".images")
+
+    def _copy_known(self, record: Record, pixels: Mapping[str, Pixels | None]) -> None:
+        """Takes images that an older entry holds, where files were added or changed."""
+        wanted = {split: of for split, of in pixels.items() if of is not None}
+        if record.known.keys and wanted:
+            hashes = {
+                split: known_hashes(self.folder.stored[split], record.known) for split in wanted
+            }
+            cache_dir = self.record.parent.parent
+            known_pixels.copy(self._images_note, cache_dir, hashes, wanted)
 
     def _pixels(self, entry_dir: Path, split: str) -> Pixels:
         """The array of a split's images: a new one, or that of a killed build."""

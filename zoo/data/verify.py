@@ -24,7 +24,7 @@ from zoo.data.image_files import Layout
 from zoo.data.stored_files import SHA256_BYTES
 from zoo.data.stores import ImageStore
 from zoo.data.threads import as_results_arrive
-from zoo.data.verified import ADDED, SAME, FileCheck, Record, keys_of
+from zoo.data.verified import ADDED, SAME, FileCheck, Known, Record, keys_of
 from zoo.progress import Progress
 
 CHUNK = 64  # Files a thread verifies at once.
@@ -197,16 +197,30 @@ def _planned(
     return work, known.sums
 
 
-def _known_checks(work: _Work, record: Record) -> Checks:
-    checks = Checks(np.zeros((len(work.files), SHA256_BYTES), np.uint8))
-    rows = np.flatnonzero(work.known >= 0)
+def known_hashes(files: FileList, known: Known, places: np.ndarray | None = None) -> np.ndarray:
+    """Returns the hashes of files that were verified before, uint8 (n, 32); zeros for others.
+
+    Args:
+        files: the files.
+        known: what was verified.
+        places: their rows in it, if they are at hand.
+    """
+    hashes = np.zeros((len(files), SHA256_BYTES), np.uint8)
+    places = known.rows_of(keys_of(files)) if places is None else places
+    rows = np.flatnonzero(places >= 0)
     if len(rows):
-        of_record = np.frombuffer(record.known.sha256, np.uint8).reshape(-1, SHA256_BYTES)
-        checks.sha256[rows] = of_record[work.known[rows]]
-        if record.known.odd:
-            for row in rows.tolist():
-                if int(work.known[row]) in record.known.odd:
-                    checks.put(row, record.known.check(int(work.known[row])))
+        of_record = np.frombuffer(known.sha256, np.uint8).reshape(-1, SHA256_BYTES)
+        hashes[rows] = of_record[places[rows]]
+    return hashes
+
+
+def _known_checks(work: _Work, record: Record) -> Checks:
+    checks = Checks(known_hashes(work.files, record.known, work.known))
+    rows = np.flatnonzero(work.known >= 0)
+    if len(rows) and record.known.odd:
+        for row in rows.tolist():
+            if int(work.known[row]) in record.known.odd:
+                checks.put(row, record.known.check(int(work.known[row])))
     return checks
 
 
