@@ -2,6 +2,9 @@
 
 usage: search_scale_side.py OPTIONS      OPTIONS is a JSON object; see `Options`
 
+With `rows` it makes the folder of a search that was interrupted after so many trials; with `resume`
+it goes on with one; else it runs a search from its beginning.
+
 The coordinator, the scheduler, the journal, the oracle and the pruning are zoo's. The workers are
 stand-ins that train nothing: each answers with the messages of a real one, encoded and decoded as
 they are, after a simulated time that nobody waits for.
@@ -26,10 +29,11 @@ from typing import Any
 from rich.console import Console
 
 import tuning.cli  # As in `zoo tune`: KerasTuner is then imported without TensorFlow.
-from tuning import pruning, search
+from tuning import oracle, pruning, search, tables
 from tuning.executors.base import Event, Finished, Kept, Progress, Ready
 from tuning.executors.messages import Command, Keep, Run, decode, encode
 from tuning.executors.pool import Pool, Worker
+from tuning.journal import read_trials
 from tuning.progress import SearchProgress
 from tuning.search import SearchSettings
 from tuning.trials import TrialRecord, TrialResult, TrialSpec
@@ -55,8 +59,8 @@ class Options:
         folder: for the search, as a path.
         trials: of the stage.
         workers: stand-ins.
-        stop: trials after which the search is interrupted; 0: never.
-        resume: go on with the search of `folder` instead of beginning one.
+        rows: see above.
+        resume: see above.
         oracle: of the stage.
         prune: of the stage.
         progress: messages on the progress of each trial.
@@ -68,7 +72,7 @@ class Options:
     folder: str
     trials: int
     workers: int = 1000
-    stop: int = 0
+    rows: int = 0
     resume: bool = False
     oracle: str = "random"
     prune: str = "median"
@@ -88,10 +92,9 @@ class Counts:
     received: int = 0
     received_bytes: int = 0
     flushes: int = 0
-    first_submit: float | None = None
+    marks: dict[str, tuple[float, float, int]] = field(default_factory=dict)
     idle: float = 0.0  # Simulated seconds in which workers waited for a trial, over all of them.
     busy: float = 0.0
-    curve: list[dict[str, float]] = field(default_factory=list)
 
 
 OPTIONS = Options(**json.loads(sys.argv[1]))
@@ -108,6 +111,13 @@ def memory() -> int:
     """Bytes of this process in memory."""
     pages = int(Path("/proc/self/statm").read_text().split()[1])
     return pages * resource.getpagesize()
+
+
+def mark(name: str) -> None:
+    """Notes the time, the processor time and the memory when something happens first."""
+    if name not in COUNTS.marks:
+        now = time.perf_counter() - BEGAN
+        COUNTS.marks[name] = (now, time.process_time(), memory())
 
 
 def judged(spec: TrialSpec, step: int, score: float) -> str | None:
@@ -204,7 +214,7 @@ class StandInPool(Pool[StandIn]):
             (Path(command.folder) / "run.json").write_text("{}")
             self._reply(worker, 0.0, Kept(trial=worker.last_trial or ""))
         elif isinstance(command, Run):
-            COUNTS.first_submit = COUNTS.first_submit or time.perf_counter() - BEGAN
+            mark("submit")
             COUNTS.idle += self._now - worker.since
             spec = command.spec
             result = result_of(spec)
@@ -236,12 +246,12 @@ def ready() -> Ready:
     """What a worker says of its data."""
     return Ready(
         fingerprint="a" * 64, train=50_000, validation=10_000, classes=10, notes=[],
-        backend=os.environ.get("KERAS_BACKEND", "tensorflow"), device="none", versions={},
+        backend="tensorflow", device="none", versions={},
     )  # fmt: skip
 
 
 class Watch(SearchProgress):
-    """The lines and the table of `zoo tune`; notes the time and the memory now and then."""
+    """The lines and the table of `zoo tune`; notes the time and the memory at each part."""
 
     def __init__(self) -> None:
         terminal = OPTIONS.terminal or None
@@ -249,20 +259,25 @@ class Watch(SearchProgress):
         super().__init__(Console(file=out, force_terminal=terminal, width=160))
         self._finished = 0
 
-    def point(self) -> None:
-        """Adds a point to the curve."""
-        COUNTS.curve.append({
-            "trials": self._finished, "seconds": time.perf_counter() - BEGAN,
-            "cpu": time.process_time(), "memory": memory(),
-        })  # fmt: skip
+    def begin(self, *arguments: Any) -> None:
+        mark("read")
+        super().begin(*arguments)
+
+    def stage(self, *arguments: Any) -> None:
+        mark("stage")
+        super().stage(*arguments)
 
     def finished(self, record: TrialRecord, total: int, left: float | None) -> None:
         super().finished(record, total, left)
         self._finished += 1
-        if self._finished % max(OPTIONS.trials // 20, 1) == 0:
-            self.point()
-        if self._finished == OPTIONS.stop:
-            raise KeyboardInterrupt
+        if self._finished % max(OPTIONS.trials // 10, 1) == 0:
+            mark(f"trial {self._finished}")
+        if record.stage == "only" and self._done == total:
+            mark("last")
+
+    def judged(self, *arguments: Any) -> None:
+        mark("judged")
+        super().judged(*arguments)
 
 
 def recipe() -> Template:
@@ -278,28 +293,70 @@ def recipe() -> Template:
     return Template("digits-tiny", ["train.schedule=cosine", f"tune={json.dumps(tune)}"])
 
 
+def make_journal() -> str:
+    """Makes the folder of an interrupted search; returns its path."""
+    from tuning.journal import TrialJournal
+    from tuning.state import SearchState
+    from tuning.trial_source import StageSource, dimensions
+
+    made: dict[str, Any] = {}
+    search._run = lambda *arguments: made.update(run=arguments)  # type: ignore[assignment]
+    search.begin(recipe(), Path(OPTIONS.folder), SearchSettings(workers=OPTIONS.workers))
+    folder, info, template, tune, _ = made["run"]
+    state = SearchState(folder, info)
+    state.check_worker(ready())
+    journal = TrialJournal(folder)
+    stage, space = tune.stages[0], dimensions(template, tune)
+    source = StageSource(template, tune, stage, space, OPTIONS.prune, info["lag"])
+    TrialSpec.recipe = lambda *_: None  # type: ignore[method-assign,assignment]
+    records = []
+    for number in range(OPTIONS.rows):
+        spec = source.next()
+        assert spec is not None
+        result = result_of(spec)
+        records.append(TrialRecord(
+            trial=spec.trial, stage=spec.stage, index=spec.index, values=spec.values,
+            status=result.status, score=result.score, se=0.003, reason=result.reason,
+            epochs=result.epochs, wanted_epochs=spec.epochs, best_epoch=result.best_epoch,
+            steps=result.steps, seconds=result.seconds, setup_seconds=result.setup_seconds,
+            seed=spec.seed, started=1.7e9 + number, ended=1.7e9 + number + 12.3,
+            rungs=result.rungs, curve=result.curve,
+        ))  # fmt: skip
+        source.add(records[-1])
+        if len(records) == 1000 or number == OPTIONS.rows - 1:
+            journal.begin(*(record.trial for record in records))
+            journal.append(*records)
+            records = []
+    state.update(status="interrupted")
+    return str(folder)
+
+
 def main() -> None:
+    if OPTIONS.rows:
+        print(json.dumps({"folder": make_journal()}))
+        return
+    oracle.import_keras_tuner()
+    mark("imported")
+    os.environ["KERAS_BACKEND"] = "tensorflow"
     os.fsync = real_fsync
     search.LocalExecutor = StandInPool  # type: ignore[misc,assignment]
     search.gpus = list  # type: ignore[assignment]
     watch = Watch()
     settings = SearchSettings(workers=OPTIONS.workers, listener=watch)
     status = "done"
-    imported = time.perf_counter() - BEGAN
-    before = time.process_time()
     try:
         if OPTIONS.resume:
             result = search.resume(OPTIONS.folder, SearchSettings(listener=watch))
         else:
             result = search.begin(recipe(), Path(OPTIONS.folder), settings)
-        folder = str(result.folder)
+        mark("end")
+        tables.write_csv(read_trials(result.folder), result.folder.csv_file)
+        mark("table")
+        best = result.folder.best_file.read_text(encoding="utf-8")
     except Interrupted:
-        status, folder = "interrupted", ""
-    watch.point()
+        status, best = "interrupted", ""
     print(json.dumps({
-        **vars(COUNTS), "status": status, "folder": folder, "seconds": time.perf_counter() - BEGAN,
-        "imported": imported, "cpu": time.process_time() - before,
-        "trials": watch._finished,
+        **vars(COUNTS), "status": status, "best": best, "trials": watch._finished,
         "peak": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024,
     }))  # fmt: skip
 

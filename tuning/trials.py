@@ -63,7 +63,8 @@ class TrialSpec:
 
     def to_json(self) -> dict[str, Any]:
         """The fields, for a message to a worker."""
-        return asdict(self)
+        limits = {step: asdict(limit) for step, limit in self.limits.items()}
+        return {**_fields(self), "limits": limits}
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> TrialSpec:
@@ -105,7 +106,7 @@ class TrialResult:
 
     def to_json(self) -> dict[str, Any]:
         """The fields, for a message from a worker."""
-        return asdict(self)
+        return _fields(self)
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> TrialResult:
@@ -152,7 +153,7 @@ class TrialRecord:
 
     def to_json(self) -> dict[str, Any]:
         """The row of trials.jsonl."""
-        return asdict(self)
+        return _fields(self)
 
     @classmethod
     def from_json(cls, row: Mapping[str, Any]) -> TrialRecord:
@@ -170,6 +171,11 @@ class TrialRecord:
             raise ValueError(f"trial {self.trial} has no score.")
         score = sign(objective) * self.score
         return ScoredTrial(self.values, score, self.se or 0.0, self.trial)
+
+
+def _fields(trial: TrialSpec | TrialResult | TrialRecord) -> dict[str, Any]:
+    """The fields by name; `asdict` would also copy what they hold, which takes most of its time."""
+    return {item.name: getattr(trial, item.name) for item in fields(trial)}
 
 
 def _by_step(table: Mapping[str, Any]) -> dict[int, Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 import pytest
 import yaml
@@ -128,3 +129,18 @@ def test_seeds_of_a_confirmation_take_turns(template: Template) -> None:
     assert trials.total == 4
     seeds = [spec.seed for spec in trials.specs]
     assert seeds[0] == seeds[1] != seeds[2] == seeds[3]
+
+
+def test_random_trials_that_are_not_pruned_wait_for_no_other(template: Template) -> None:
+    """Their values and seeds depend on nothing that ends; with pruning their limits do."""
+    tune = template.recipe.tune
+    assert tune is not None
+    stage, space, lag = tune.stages[0], dimensions(template, tune), 2 * WORKERS - 1
+    free = StageSource(template, tune, stage, space, "none", lag)
+    given = [free.next() for _ in range(TRIALS)]
+    assert None not in given
+    pruned = StageSource(template, tune, stage, space, "median", lag)
+    for spec in given[:lag]:
+        assert spec is not None
+        assert replace(spec, rule="median") == pruned.next()
+    assert pruned.next() is None

@@ -145,7 +145,8 @@ class LocalExecutor(Pool[_Process]):
                 start_new_session=True,  # Ctrl-C reaches the search, which ends its workers.
             )
         worker = _Process(index, process, log)
-        worker.send(Setup(recipe=str(self._folder.recipe_file), overrides=self._overrides))
+        recipe = str(self._folder.recipe_file)
+        worker.send(Setup(recipe=recipe, overrides=self._overrides, heartbeat=self.heartbeat))
         if process.stdout is not None:
             self._selector.register(process.stdout, selectors.EVENT_READ, worker)
         self._workers.append(worker)

@@ -24,10 +24,12 @@ class Setup:
     Attributes:
         recipe: the search's recipe file.
         overrides: changes of `data.source`, if the data were moved.
+        heartbeat: least number of seconds between two messages of progress.
     """
 
     recipe: str
     overrides: Sequence[str]
+    heartbeat: float = 0.5
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -16,6 +16,8 @@ from zoo.errors import EnvironmentFault, Problem
 
 SILENCE_SECONDS = 600.0  # A busy worker that is silent for longer counts as hung.
 STARTUP_FACTOR = 6  # A worker that is not ready yet may be silent this many times as long.
+HEARTBEAT_SECONDS = 0.5  # Between two messages of a worker on the progress of a trial.
+MAX_HEARTBEATS = 200  # A second, of all workers: with more of them each sends fewer.
 MAX_FAILED_STARTS = 3  # In a row.
 MAX_NETWORKS = 60  # Per process: TensorFlow leaks some megabytes with each.
 
@@ -85,6 +87,15 @@ class Pool(Executor, Generic[W]):
         self._workers: list[W] = []
         self._started: deque[Started] = deque()
         self._failed_starts = 0
+
+    @property
+    def heartbeat(self) -> float:
+        """Seconds between two heartbeats of a worker.
+
+        A message costs the search about a millisecond on a cluster, so that a thousand workers that
+        sent two a second would take all of its time.
+        """
+        return min(max(HEARTBEAT_SECONDS, self.capacity / MAX_HEARTBEATS), self._silence / 4)
 
     @abstractmethod
     def _start_worker(self, index: int) -> None:

@@ -155,10 +155,24 @@ def capacity(demand: Demand) -> int:
     """Returns how many workers fit in the cluster as it is now, at least 1."""
     import ray
 
-    total = ray.cluster_resources()
-    shares = [total.get("CPU", 0.0) / demand.cpus] if demand.cpus else []
-    shares += [total.get("GPU", 0.0) / demand.gpus] if demand.gpus else []
-    return max(int(min(shares, default=1.0)), 1)
+    return max(_fitting(ray.cluster_resources(), demand), 1)
+
+
+def _fitting(resources: Mapping[str, float], demand: Demand) -> int:
+    """How many workers resources are enough for."""
+    shares = [resources.get("CPU", 0.0) / demand.cpus] if demand.cpus else []
+    shares += [resources.get("GPU", 0.0) / demand.gpus] if demand.gpus else []
+    return int(min(shares, default=1.0))
+
+
+def room(demand: Demand) -> str:
+    """Returns what is free in the cluster of what workers need, for the user."""
+    import ray
+
+    free, total = ray.available_resources(), ray.cluster_resources()
+    kinds = [kind for kind, needed in (("CPU", demand.cpus), ("GPU", demand.gpus)) if needed]
+    parts = [f"{free.get(kind, 0.0):g} of {total.get(kind, 0.0):g} {kind}s" for kind in kinds]
+    return f"free: {', '.join(parts)}"
 
 
 def remarks(demand: Demand, workers: int) -> list[str]:
@@ -167,11 +181,17 @@ def remarks(demand: Demand, workers: int) -> list[str]:
 
     total = ray.cluster_resources()
     fitting = capacity(demand)
+    free = _fitting(ray.available_resources(), demand)
     lines = []
     if workers > fitting:
         lines.append(
             f"note: {workers} workers are wanted, and {fitting} fit in the cluster as it is now; "
             "the others start when it has grown"
+        )
+    elif workers > free:
+        lines.append(
+            f"note: {workers} workers are wanted, and {free} fit beside what runs in the cluster "
+            "now; the others start when that has ended"
         )
     if total.get("GPU", 0.0) and not demand.gpus:
         lines.append(

@@ -36,6 +36,7 @@ ENDINGS = {
     "OutOfMemoryError": "its node was out of memory",
     "RuntimeEnvSetupError": "its node could not unpack our code",
 }
+FIRST_WORD_SECONDS = 30.0  # Until a line says which workers are still not there.
 LOG_LINES = 12  # Of Ray's account of a lost actor in an error message.
 
 
@@ -123,6 +124,8 @@ class RayExecutor(Pool[_Actor]):
         self._say = say
         self._data: Any = None
         self._actor: Any = None
+        self._missing_since = time.monotonic()  # Since then not all workers are ready.
+        self._next_word = FIRST_WORD_SECONDS
 
     def start(self) -> None:
         """Connects with the cluster, sends the data and starts the actors.
@@ -152,6 +155,7 @@ class RayExecutor(Pool[_Actor]):
             )
             for index in range(self.capacity):
                 self._start_worker(index)
+            self._missing_since = time.monotonic()
         except BaseException:
             ray_cluster.disconnect()
             raise
@@ -201,6 +205,23 @@ class RayExecutor(Pool[_Actor]):
             if any(isinstance(reply, Ready) for reply in replies) and self._is_told(self.ready):
                 self._say(f"workers   {self.ready} of {self.capacity} are ready")
         yield from self._hung()
+        self._tell_missing()
+
+    def _tell_missing(self) -> None:
+        """Says which workers are not there, after half a minute, a minute, two, and so on."""
+        now = time.monotonic()
+        if self.ready == self.capacity:
+            self._missing_since = now
+            self._next_word = FIRST_WORD_SECONDS
+        elif now - self._missing_since >= self._next_word:
+            self._next_word *= 2
+            waiting = sum(not worker.exists for worker in self._workers)
+            loading = self.capacity - self.ready - waiting
+            parts = [f"{loading} load the data"] if loading else []
+            if waiting:
+                parts.append(f"{waiting} wait for room ({ray_cluster.room(self._demand)})")
+            line = f"workers   {self.ready} of {self.capacity} are ready; {', '.join(parts)}"
+            self._say(line)
 
     def _is_told(self, count: int) -> bool:
         """Whether a number of workers is worth a line: 1, 2, 5, 10, 20, ... and all of them."""
@@ -209,7 +230,7 @@ class RayExecutor(Pool[_Actor]):
     def _start_worker(self, index: int) -> None:
         """Starts an actor; it may have to wait for a node."""
         recipe = self._folder.recipe_file.read_text(encoding="utf-8")
-        handle = self._actor.remote(recipe, self._overrides, self._data)
+        handle = self._actor.remote(recipe, self._overrides, self._data, self.heartbeat)
         self._workers.append(_Actor(index, handle))
 
     def _end(self, worker: _Actor, *, kill: bool) -> str:

@@ -11,7 +11,6 @@ import queue
 import shutil
 import socket
 import tarfile
-import tempfile
 import threading
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -21,6 +20,7 @@ from typing import TYPE_CHECKING
 from tuning.executors import session
 from tuning.executors.base import Kept
 from tuning.executors.messages import Command, Keep, Reply, Setup, decode, encode
+from tuning.executors.node_folder import NodeFolder, remove_orphans
 from zoo.recipe import Recipe
 
 if TYPE_CHECKING:
@@ -57,14 +57,19 @@ class TrialWorker:
         recipe: text of the search's recipe.
         overrides: changes of `data.source`, if the data were moved.
         data: the splits of the recipe; None to read them from the node's disks.
+        heartbeat: see `Setup`.
     """
 
-    def __init__(self, recipe: str, overrides: Sequence[str], data: Splits | None) -> None:
-        self._folder = Path(tempfile.mkdtemp(prefix="zoo-tune-"))
-        file = self._folder / "recipe.yaml"
+    def __init__(
+        self, recipe: str, overrides: Sequence[str], data: Splits | None, heartbeat: float
+    ) -> None:
+        remove_orphans()
+        self._folder = NodeFolder()
+        file = self._folder.path / "recipe.yaml"
         file.write_text(recipe, encoding="utf-8")
-        self._queues = Queues(self._folder)
-        self._queues.commands.put(Setup(recipe=str(file), overrides=overrides))
+        self._queues = Queues(self._folder.path)
+        setup = Setup(recipe=str(file), overrides=overrides, heartbeat=heartbeat)
+        self._queues.commands.put(setup)
         load = session.load_data if data is None else _given(data)
         threading.Thread(target=self._work, args=(load,), daemon=True).start()
 
@@ -95,7 +100,7 @@ class TrialWorker:
 
     def close(self) -> None:
         """Removes the files of this worker from the node."""
-        shutil.rmtree(self._folder, ignore_errors=True)
+        self._folder.remove()
 
 
 def _given(data: Splits) -> session.LoadData:

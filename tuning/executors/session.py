@@ -24,15 +24,18 @@ if TYPE_CHECKING:
     from tuning.trial_trainer import TrialTrainer
     from zoo.data.splits import Splits
 
-HEARTBEAT_SECONDS = 0.5
-
 # Loads the data of a recipe; calls the second argument now and then meanwhile.
 LoadData = Callable[[Recipe, Callable[[], None]], "Splits"]
 
 
 class Channel(ABC):
-    """A worker's end of the connection to its executor."""
+    """A worker's end of the connection to its executor.
 
+    Attributes:
+        heartbeat_seconds: least number of seconds between two heartbeats.
+    """
+
+    heartbeat_seconds = 0.5
     _last_heartbeat = 0.0
 
     @abstractmethod
@@ -44,9 +47,9 @@ class Channel(ABC):
         """Waits for the next command."""
 
     def heartbeat(self, reply: Reply) -> None:
-        """Sends a reply that only shows that the worker is alive, twice a second at most."""
+        """Sends a reply that only shows that the worker is alive, unless one was sent just now."""
         now = time.monotonic()
-        if now - self._last_heartbeat >= HEARTBEAT_SECONDS:
+        if now - self._last_heartbeat >= self.heartbeat_seconds:
             self._last_heartbeat = now
             self.send(reply)
 
@@ -77,6 +80,7 @@ def _serve(channel: Channel, load: LoadData) -> None:
     setup = channel.receive()
     if not isinstance(setup, Setup):
         raise TypeError(f"the first command to a worker is Setup, not {type(setup).__name__}")
+    channel.heartbeat_seconds = setup.heartbeat
     template = Template(setup.recipe, setup.overrides)
     recipe = template.recipe
     from zoo import backend
@@ -141,7 +145,7 @@ def _ready(recipe: Recipe, data: Splits) -> Ready:
 def _train(
     trainer: TrialTrainer, template: Template, spec: TrialSpec, channel: Channel
 ) -> Finished:
-    """Trains a trial; sends `Progress` at its stops, twice a second at most."""
+    """Trains a trial; sends `Progress` as heartbeats."""
 
     def on_progress(step: int, steps: int) -> None:
         channel.heartbeat(Progress(trial=spec.trial, step=step, steps=steps))

@@ -1,9 +1,9 @@
 """Searches on a Ray cluster of two nodes, both on this machine; test_ray.py runs it.
 
-usage: ray_searches.py FOLDER                prints one JSON document
+usage: ray_searches.py FOLDER [SCENARIO...]  prints one JSON document
        ray_searches.py --drive ARGUMENTS     `zoo ARGUMENTS`, for a driver that is to be killed
 
-The first search trains. In the others workers are stand-ins that train nothing.
+The search `real` trains. In the others workers are stand-ins that train nothing.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +24,7 @@ from ray.cluster_utils import Cluster
 from tests.tuning import stand_in
 from tests.tuning.searches import Recorder, lasting, recipe_file, template
 from tuning import oracle
-from tuning.executors import ray_executor, session
+from tuning.executors import node_folder, pool, ray_cluster, ray_executor, session
 from tuning.executors.base import Finished, Kept, Progress
 from tuning.executors.messages import Keep, Run, Stop
 from tuning.executors.ray_worker import TrialWorker
@@ -32,6 +32,8 @@ from tuning.journal import read_trials
 from tuning.search import SearchSettings, begin, resume
 from zoo.rundir import Search
 
+# Scenarios of test_ray.py. The others take half a minute each, and are run by hand.
+TESTED = ("real", "disturbed", "killed_driver")
 SILENCE = 8.0
 
 
@@ -92,8 +94,13 @@ def actors() -> list[int]:
     return sorted(found)
 
 
-def settings(listener: Recorder, **options: Any) -> SearchSettings:
-    return SearchSettings(workers=2, place="ray", listener=listener, **options)
+def settings(listener: Recorder, workers: int = 2, **options: Any) -> SearchSettings:
+    return SearchSettings(workers=workers, place="ray", listener=listener, **options)
+
+
+def left() -> list[str]:
+    """The folders of workers on this machine, which is both nodes."""
+    return sorted(path.name for path in Path(os.environ["TMPDIR"]).glob(f"{node_folder.PREFIX}*"))
 
 
 def outcome(folder: Search, notes: list[str]) -> dict[str, Any]:
@@ -104,12 +111,15 @@ def outcome(folder: Search, notes: list[str]) -> dict[str, Any]:
         "kept": sorted(folder.kept_trials()),
         "attempts": sum(record.attempts for record in read_trials(folder)),
         "notes": notes,
+        "left": left(),
     }
 
 
-def search(folder: Path, listener: Recorder, **options: Any) -> dict[str, Any]:
+def search(
+    folder: Path, listener: Recorder, tune: Mapping[str, Any] | None = None, **options: Any
+) -> dict[str, Any]:
     """Runs a search on the cluster."""
-    result = begin(template(folder), folder, settings(listener, **options))
+    result = begin(template(folder, **(tune or {})), folder, settings(listener, **options))
     return outcome(result.folder, listener.notes)
 
 
@@ -130,13 +140,72 @@ def disturbed(folder: Path, cluster: Cluster) -> dict[str, Any]:
     return search(folder, Disturbing(faults), silence=SILENCE)
 
 
+def drive(folder: Path, *options: str) -> subprocess.Popen[str]:
+    """Begins a search in a process of its own."""
+    command = [sys.executable, "-m", "tests.tuning.executors.ray_searches", "--drive", "tune"]
+    command += [str(recipe_file(folder)), "--workers", "2", "--on", "ray", "--out", str(folder)]
+    return subprocess.Popen([*command, *options], stderr=subprocess.PIPE, text=True)
+
+
+def late(folder: Path, cluster: Cluster) -> dict[str, Any]:
+    """Four workers on two nodes of one CPU each; a third node, of two, joins during the search."""
+    ray_executor.FIRST_WORD_SECONDS = 0.5
+
+    def join() -> None:
+        cluster.add_node(num_cpus=2)
+        while len(actors()) < 4:
+            time.sleep(0.1)
+
+    try:
+        return search(folder, Disturbing({8: join}), workers=4)
+    finally:
+        ray_executor.FIRST_WORD_SECONDS = 30.0
+
+
+def two(folder: Path) -> dict[str, Any]:
+    """Another search begins while one has all of the cluster: it waits, and has its own trials."""
+    others: list[subprocess.Popen[str]] = []
+
+    def begin_another() -> None:
+        others.append(drive(folder / "other"))
+        time.sleep(8)  # Until it waits for its workers.
+
+    first = search(folder / "one", Disturbing({3: begin_another}))
+    _, errors = others[0].communicate()
+    other = Search.open(folder / "other" / "tiny")
+    return {**first, "other": outcome(other, errors.splitlines())}
+
+
+def renewed(folder: Path) -> dict[str, Any]:
+    """Each worker is replaced after a trial, as after many networks."""
+    most = pool.MAX_NETWORKS
+    pool.MAX_NETWORKS = 0
+    stages = [{"name": "only", "trials": 4, "epochs": 1}]
+    counts: list[int] = []
+    faults = {number: lambda: counts.append(len(left())) for number in range(1, 5)}
+    tune = {"stages": stages, "confirm": "none", "extend": 0}
+    try:
+        return {**search(folder, Disturbing(faults), tune), "folders": counts}
+    finally:
+        pool.MAX_NETWORKS = most
+
+
+def silent(folder: Path, cluster: Cluster) -> dict[str, Any]:
+    """A node is frozen before the search begins."""
+    node = next(iter(cluster.worker_nodes))
+    raylet = node.all_processes["raylet"][0].process.pid
+    os.kill(raylet, signal.SIGSTOP)
+    seconds, ray_cluster.INSPECTION_SECONDS = ray_cluster.INSPECTION_SECONDS, 3.0
+    try:
+        return search(folder, Recorder(), workers=1)
+    finally:
+        ray_cluster.INSPECTION_SECONDS = seconds
+        os.kill(raylet, signal.SIGCONT)
+
+
 def killed_driver(folder: Path) -> dict[str, Any]:
     """The search itself is killed, and resumed."""
-    command = [sys.executable, "-m", "tests.tuning.executors.ray_searches", "--drive", "tune"]
-    options = ["--workers", "2", "--on", "ray", "--out", str(folder), "-q"]
-    process = subprocess.Popen(
-        [*command, str(recipe_file(folder)), *options], stderr=subprocess.PIPE, text=True
-    )
+    process = drive(folder, "-q")
     while process.poll() is None:
         journal = next(iter((folder / "tiny").glob("tune-*/trials.jsonl")), None)
         if journal is not None and journal.read_bytes().count(b"\n") >= 4:
@@ -152,9 +221,12 @@ def killed_driver(folder: Path) -> dict[str, Any]:
     return outcome(result.folder, listener.notes)
 
 
-def run(folder: Path) -> dict[str, Any]:
+def run(folder: Path, names: Sequence[str]) -> dict[str, Any]:
     """Runs the scenarios on one cluster; returns what each came to, and how long it took."""
     begun = time.monotonic()
+    temporary = folder / "temporary"
+    temporary.mkdir(parents=True, exist_ok=True)
+    os.environ["TMPDIR"] = str(temporary)  # Of the nodes.
     cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 1})
     cluster.add_node(num_cpus=1)
     os.environ["RAY_ADDRESS"] = cluster.address
@@ -162,13 +234,18 @@ def run(folder: Path) -> dict[str, Any]:
         "real": lambda: search(folder / "real", Recorder()),
         "disturbed": lambda: disturbed(folder / "disturbed", cluster),
         "killed_driver": lambda: killed_driver(folder / "killed_driver"),
+        "renewed": lambda: renewed(folder / "renewed"),
+        "two": lambda: two(folder / "two"),
+        "late": lambda: late(folder / "late", cluster),
+        "silent": lambda: silent(folder / "silent", cluster),
     }
     outcomes: dict[str, Any] = {"cluster": {"seconds": time.monotonic() - begun}}
-    for name, scenario in scenarios.items():
+    for name in names:
+        if name != "real":
+            use_stand_ins()
         begun = time.monotonic()
-        outcomes[name] = scenario()
+        outcomes[name] = scenarios[name]()
         outcomes[name]["seconds"] = time.monotonic() - begun
-        use_stand_ins()  # After the real one.
     cluster.shutdown()
     return outcomes
 
@@ -181,7 +258,7 @@ def main() -> None:
 
         zoo()
         return
-    print("\n" + json.dumps(run(Path(sys.argv[1]))))
+    print("\n" + json.dumps(run(Path(sys.argv[1]), sys.argv[2:] or TESTED)))
 
 
 if __name__ == "__main__":

@@ -18,8 +18,9 @@ from tests import beside
 from tests.tuning import stand_in
 from tests.tuning.searches import lasting, template
 from tuning import oracle
-from tuning.executors import local, ray_cluster, ray_worker
+from tuning.executors import local, ray_cluster, ray_executor, ray_worker
 from tuning.executors.ray_cluster import Demand
+from tuning.executors.ray_executor import RayExecutor
 from tuning.search import SearchSettings, begin
 from zoo.errors import EnvironmentFault, UsageError
 from zoo.rundir import Search
@@ -39,6 +40,7 @@ def require_equal(outcome: dict[str, Any], folder: Search) -> None:
     assert outcome["rows"] == json.loads(json.dumps(lasting(folder)))
     assert outcome["best"] == folder.best_file.read_text(encoding="utf-8")
     assert outcome["kept"] == sorted(folder.kept_trials())
+    assert outcome["left"] == [], "workers that were killed left files on their nodes"
 
 
 @pytest.mark.slow
@@ -89,7 +91,6 @@ def test_a_lost_connection_is_not_hidden_by_the_end(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """What ends the workers may fail as what was lost did; the first error is to be told."""
-    from tuning.executors.ray_executor import RayExecutor
 
     def lost() -> None:
         raise ConnectionError("the client is gone")
@@ -151,3 +152,65 @@ def test_run_folders_travel_whole(tmp_path: Path) -> None:
     ray_worker.unpack(files, tmp_path / "received")
     assert (tmp_path / "received" / "run.json").read_text() == "{}"
     assert (tmp_path / "received" / "plots" / "a.png").read_bytes() == b"\x00\x01"
+
+
+def cluster_of(free: float, total: float) -> SimpleNamespace:
+    """Stands in for `ray`, connected with a cluster of so many CPUs."""
+    return SimpleNamespace(
+        cluster_resources=lambda: {"CPU": total}, available_resources=lambda: {"CPU": free}
+    )
+
+
+@pytest.mark.parametrize(
+    "free, total, line",
+    [
+        (8.0, 8.0, None),
+        (2.0, 8.0, "4 workers are wanted, and 1 fit beside what runs in the cluster now"),
+        (0.0, 2.0, "4 workers are wanted, and 1 fit in the cluster as it is now"),
+    ],
+)
+def test_workers_that_must_wait_are_told_before_the_first_trial(
+    monkeypatch: pytest.MonkeyPatch, free: float, total: float, line: str | None
+) -> None:
+    monkeypatch.setitem(sys.modules, "ray", cluster_of(free, total))
+    lines = ray_cluster.remarks(Demand(cpus=2.0), 4)
+    assert len(lines) == (line is not None)
+    assert all(line is not None and line in told for told in lines)
+
+
+def test_workers_that_are_not_there_are_told_ever_more_seldom(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "ray", cluster_of(0.0, 2.0))
+    now = [0.0]
+    monkeypatch.setattr(ray_executor.time, "monotonic", lambda: now[0])
+    lines: list[str] = []
+    executor = RayExecutor(
+        Search(tmp_path), 3, where="ray", demand=Demand(), load=lambda: None, say=lines.append
+    )
+    states = [(True, True), (True, False), (False, False)]
+    workers: list[Any] = [SimpleNamespace(exists=e, ready=r) for e, r in states]
+    executor._workers = workers
+    times = []
+    for now[0] in range(300):
+        before = len(lines)
+        executor._tell_missing()
+        times += [now[0]] * (len(lines) - before)
+    assert times == [30, 60, 120, 240]
+    told = "1 of 3 are ready; 1 load the data, 1 wait for room (free: 0 of 2 CPUs)"
+    assert set(lines) == {f"workers   {told}"}
+    for worker in workers:
+        worker.exists = worker.ready = True
+    executor._tell_missing()
+    assert len(lines) == 4
+
+
+def test_many_workers_send_fewer_heartbeats(tmp_path: Path) -> None:
+    """The search reads about 200 a second, of however many workers."""
+
+    def heartbeat(workers: int, silence: float = 600.0) -> float:
+        return local.LocalExecutor(Search(tmp_path), workers, silence=silence).heartbeat
+
+    assert heartbeat(1) == heartbeat(100) == 0.5
+    assert heartbeat(1000) == 5.0
+    assert heartbeat(1000, silence=4.0) == 1.0
