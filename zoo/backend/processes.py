@@ -21,7 +21,7 @@ from typing import Any
 
 from zoo.backend import supervisor
 from zoo.backend.hardware import count_nvidia
-from zoo.backend.launch import Launch
+from zoo.backend.launch import Launch, wait_for_name
 from zoo.errors import EnvironmentFault, PeerLost
 from zoo.text.shortened import in_one_line
 
@@ -117,7 +117,7 @@ def start(say: Callable[[str], None]) -> None:
     if launch is None:
         return
     if launch.process == 0:
-        _require_address(launch.coordinator)
+        _require_address(launch)
         say(f"{launch.processes} processes meet at {launch.coordinator}")
     import jax
 
@@ -158,12 +158,15 @@ def _local_devices(launch: Launch) -> list[int] | None:
     return launch.devices(count_nvidia(os.environ))
 
 
-def _require_address(coordinator: str) -> None:
-    """Requires that this host can listen on an address: JAX crashes where it cannot.
+def _require_address(launch: Launch) -> None:
+    """Requires that this host can listen on the address: JAX crashes where it cannot.
 
     Raises:
         EnvironmentFault: it cannot.
     """
+    coordinator = launch.coordinator
+    if launch.found_by == "kubernetes":
+        wait_for_name(coordinator)  # Its name service knows a pod some seconds after its start.
     host, _, port = coordinator.rpartition(":")
     try:
         found = socket.getaddrinfo(host.strip("[]"), int(port), type=socket.SOCK_STREAM)

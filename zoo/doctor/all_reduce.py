@@ -21,14 +21,11 @@ MAX_SECONDS = 2.0  # A size that would take longer each time is left out.
 Step = Callable[[], Any]
 
 
-def measure_all_reduce(processes: int = 1) -> list[dict[str, Any]]:
+def measure_all_reduce() -> list[dict[str, Any]]:
     """Times all-reduces over the devices that `zoo.backend.devices` has set up.
 
     Each device holds an array of float32 and gets the sum over all devices. A time is the median of
     five, with the wait for the result; over several processes the mean of their medians.
-
-    Args:
-        processes: those that the devices belong to.
 
     Returns:
         {devices, processes, bytes, seconds, bytes_per_second, skipped} of each size: bytes of the
@@ -44,7 +41,7 @@ def measure_all_reduce(processes: int = 1) -> list[dict[str, Any]]:
     rows: list[dict[str, Any]] = []
     for size in SIZES:
         row: dict[str, Any] = {
-            "devices": there.count, "processes": processes, "bytes": size,
+            "devices": there.count, "processes": there.processes, "bytes": size,
             "seconds": None, "bytes_per_second": None, "skipped": None,
         }  # fmt: skip
         rows.append(row)
@@ -54,7 +51,7 @@ def measure_all_reduce(processes: int = 1) -> list[dict[str, Any]]:
             if expected is None or expected > MAX_SECONDS:
                 row["skipped"] = f"it would take more than {MAX_SECONDS:g} s each time"
                 continue
-        row["seconds"] = _mean(_median_seconds(size // FLOAT_BYTES), processes)
+        row["seconds"] = _mean(_median_seconds(size // FLOAT_BYTES))
         row["bytes_per_second"] = size / row["seconds"]
     return rows
 
@@ -116,9 +113,9 @@ def _tensorflow_step(numbers: int) -> Step:
     return step
 
 
-def _mean(seconds: float, processes: int) -> float:
+def _mean(seconds: float) -> float:
     """The mean over processes, the same number in all of them, so that all decide alike by it."""
-    if processes == 1:
+    if devices.current().processes == 1:
         return seconds
     import numpy as np
     from jax.experimental import multihost_utils

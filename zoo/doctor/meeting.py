@@ -7,19 +7,18 @@ Importing this module is light. It runs in the process that imports the backend
 from __future__ import annotations
 
 import json
-import os
 import platform
 import socket
 import time
 from typing import Any
 
-from zoo.backend import hardware
-from zoo.backend.launch import NAME_SECONDS, Launch, wait_for_name
+from zoo.backend import processes
+from zoo.backend.launch import Launch
 from zoo.doctor import clocks, gpus, packages
 from zoo.errors import EnvironmentFault
 
 # Until the last process is there: a node may have to be started, or an image to be fetched.
-MEETING_SECONDS = 300
+MEETING_SECONDS = processes.START_SECONDS
 STEP_SECONDS = 120  # Until a process that is there answers.
 
 
@@ -45,8 +44,8 @@ class KeyValueStore:
         return text
 
 
-def wait(launch: Launch, seconds: float = MEETING_SECONDS) -> str | None:
-    """Waits until process 0 listens at the coordinator's address, or can, if this is process 0.
+def wait_for_first(launch: Launch, seconds: float = MEETING_SECONDS) -> str | None:
+    """Waits until process 0 listens at the coordinator's address.
 
     JAX would end this process with a message in C++ if it does not.
 
@@ -57,9 +56,6 @@ def wait(launch: Launch, seconds: float = MEETING_SECONDS) -> str | None:
     Returns:
         Why it cannot be reached, for people; None if it can.
     """
-    if launch.process == 0:
-        reason = wait_for_name(launch.coordinator, min(seconds, NAME_SECONDS))
-        return reason and f"process 0 cannot listen at {launch.coordinator}: {reason}"
     host, _, port = launch.coordinator.rpartition(":")
     reason = "no answer"
     end = time.monotonic() + seconds
@@ -76,32 +72,20 @@ def wait(launch: Launch, seconds: float = MEETING_SECONDS) -> str | None:
     )
 
 
-def join(launch: Launch, seconds: float = MEETING_SECONDS) -> str | None:
-    """Joins the processes in JAX's distributed runtime, before JAX looks at its devices.
-
-    Args:
-        launch: the processes.
-        seconds: until all are there. JAX then ends this process (SIGABRT).
+def join() -> str | None:
+    """Joins the processes that `processes.plan` noted, before JAX looks at its devices.
 
     Returns:
-        Why it failed, for people; None if it did not.
+        Why it failed, for people; None if it did not. JAX ends this process (SIGABRT) if not all
+        come in time.
     """
-    import jax
-
     try:
-        jax.distributed.initialize(
-            launch.coordinator,
-            launch.processes,
-            launch.process,
-            local_device_ids=launch.devices(hardware.count_nvidia(os.environ)),
-            initialization_timeout=int(seconds),
-            # The address given, not all interfaces, which is JAX's default.
-            coordinator_bind_address=launch.coordinator,
-        )
+        processes.start(lambda line: None)
+    except EnvironmentFault as fault:
+        return fault.message
     except RuntimeError as error:
-        what = "join the others" if launch.process else "listen"
         reason = str(error).strip().splitlines() or [type(error).__name__]
-        return f"process {launch.process} cannot {what} at {launch.coordinator}: {reason[0]}"
+        return f"{processes.name()} cannot join the others: {reason[0]}"
     return None
 
 

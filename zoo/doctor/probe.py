@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from zoo import backend
-from zoo.backend import devices
+from zoo.backend import devices, processes
 from zoo.backend.hardware import processor
 from zoo.doctor import all_reduce, meeting
 from zoo.doctor.question import Question
@@ -107,15 +107,16 @@ def answer(question: Question) -> dict[str, Any]:
         {error: ...} alone if the backend cannot be used.
     """
     launch = question.launch
-    if launch is not None:
-        reason = meeting.wait(launch)
+    if launch is not None and launch.process:
+        reason = meeting.wait_for_first(launch)
         if reason is not None:
             return {"together_error": reason}
+    processes.plan(launch)
     start = time.perf_counter()
     try:
         backend.prepare(devices=question.devices)
         if launch is not None:
-            reason = meeting.join(launch)
+            reason = meeting.join()
             if reason is not None:
                 return {"together_error": reason}
         listed = backend_devices()
@@ -139,7 +140,7 @@ def _together(question: Question, listed: list[Any], speed: list[Any]) -> dict[s
             own = meeting.describe(launch, listed, speed)
             found["processes"] = meeting.exchange(meeting.KeyValueStore(), launch, own)
         devices.set_up(question.devices if launch is None else "all")
-        found["all_reduce"] = all_reduce.measure_all_reduce(launch.processes if launch else 1)
+        found["all_reduce"] = all_reduce.measure_all_reduce()
     except ZooError as fault:
         found["together_error"] = fault.message
     except Exception as error:  # Of the runtime, the network or the driver.
