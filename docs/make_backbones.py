@@ -2,8 +2,8 @@
 
 A plan of a recipe with a `backbone` is made without Keras (`zoo show` answers at once), so the
 numbers of Keras's networks are kept in a file. They change with Keras alone. `--verify` builds each
-network for a number of image sizes and compares the output's shape with the file; it takes about
-ten minutes.
+network for a number of image sizes and compares the output's shape, the layers and their weights
+with the file; it takes about ten minutes, and ends with 1 if anything differs.
 """
 
 from __future__ import annotations
@@ -179,20 +179,36 @@ def verify(name: str) -> list[str]:
     differences = []
     sizes = [size for size in SIZES if min(size) >= known.smallest]
     for size in [(known.smallest, known.smallest + 1), *sizes]:
-        built = application(name, size).output.shape[1:]
-        if tuple(built) != known.size(size).shape:
+        network = application(name, size)
+        built = tuple(network.output.shape[1:])
+        if built != known.size(size).shape:
             differences.append(f"{name} {size}: {built}, not {known.size(size).shape}")
+        found = [_counts(called, layer) for called, layer in layers(network)]
+        expected = [(layer.name, layer.trainable, layer.fixed) for layer in known.layers]
+        if found != expected:
+            different = sorted({name for name, *_ in {*found} ^ {*expected}})
+            differences.append(f"{name} {size}: other layers or weights: {different[:5]}")
         keras.backend.clear_session()
     return differences
+
+
+def _counts(name: str, layer: Any) -> tuple[str, int, int]:
+    """A layer's name, and its numbers of trained weights and of others."""
+    trained = getattr(layer, "trainable_weights", ())
+    others = getattr(layer, "non_trainable_weights", ())
+    return name, sum(prod(v.shape) for v in trained), sum(prod(v.shape) for v in others)
 
 
 def main() -> None:
     """Writes the table, or with --verify compares it with Keras's networks."""
     names = [word for word in sys.argv[1:] if not word.startswith("-")] or list(BACKBONES)
     if "--verify" in sys.argv:
+        wrong = 0
         for name in names:
-            print(name, verify(name) or "as the table says", flush=True)
-        return
+            differences = verify(name)
+            print(name, differences or "as the table says", flush=True)
+            wrong += bool(differences)
+        sys.exit(1 if wrong else 0)
     table = json.loads(TABLE.read_text(encoding="utf-8")) if TABLE.is_file() else {}
     for name in names:
         print(name, flush=True)

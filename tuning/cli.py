@@ -55,25 +55,12 @@ def tune(
         UsageError: the arguments do not fit together.
         ZooError: see `tuning.search.begin` and `resume`.
     """
-    if recipe is None and resumed is None:
-        raise UsageError("Expected a RECIPE, or --resume FOLDER.")
-    if workers is not None and resumed is not None:
-        raise UsageError(
-            "--workers cannot be changed with --resume, since the results depend on it. Leave "
-            "--workers out."
-        )
-    if resumed is not None:
-        require_no_move(folder, Path(resumed).expanduser())
+    _require_fitting(recipe, resumed, folder, workers, place, demand)
     more_trials = _more_trials(trials, resumed)
     if plots:
         from zoo.report.check_figures import require
 
         require()
-    if place == "local" and demand is not None:
-        raise UsageError(
-            "--cpus-per-trial and --gpus-per-trial are for trials on a cluster. Add --on ray, or "
-            "leave them out: on this machine the workers share its CPUs and GPUs."
-        )
     settings = SearchSettings(
         workers=workers,
         place=require_place(place),
@@ -82,14 +69,7 @@ def tune(
     )
     with _sigterm_as_ctrl_c():
         if resumed is None:
-            template, proposed = with_proposal(str(recipe), overrides, out.warn, out.note)
-            out.locate = locator(str(recipe), overrides)
-            if proposed:
-                out.note(
-                    f"note: the recipe has no tune: block; {_searched(template)}. "
-                    "The proposed block is in recipe.yaml of the search's folder."
-                )
-            result = begin(template, folder or RUNS, settings)
+            result = _begun(out, str(recipe), overrides, folder, settings)
         elif recipe is None:
             result = resume(resumed, settings, overrides=overrides, more_trials=more_trials)
         else:
@@ -107,6 +87,53 @@ def tune(
             f"zoo tune --resume {result.folder}"
         ) from error
     _print(out, result)
+
+
+def _require_fitting(
+    recipe: str | None,
+    resumed: str | None,
+    folder: Path | None,
+    workers: int | None,
+    place: str,
+    demand: Demand | None,
+) -> None:
+    """Refuses arguments of `tune` that do not fit together.
+
+    Raises:
+        UsageError: says which, and what to write.
+    """
+    if recipe is None and resumed is None:
+        raise UsageError("Expected a RECIPE, or --resume FOLDER.")
+    if workers is not None and resumed is not None:
+        raise UsageError(
+            "--workers cannot be changed with --resume, since the results depend on it. Leave "
+            "--workers out."
+        )
+    if resumed is not None:
+        require_no_move(folder, Path(resumed).expanduser())
+    if place == "local" and demand is not None:
+        raise UsageError(
+            "--cpus-per-trial and --gpus-per-trial are for trials on a cluster. Add --on ray, or "
+            "leave them out: on this machine the workers share its CPUs and GPUs."
+        )
+
+
+def _begun(
+    out: Output,
+    recipe: str,
+    overrides: Sequence[str],
+    folder: Path | None,
+    settings: SearchSettings,
+) -> SearchResult:
+    """Runs a new search; a recipe without a `tune:` block gets one."""
+    template, proposed = with_proposal(recipe, overrides, out.warn, out.note)
+    out.locate = locator(recipe, overrides)
+    if proposed:
+        out.note(
+            f"note: the recipe has no tune: block; {_searched(template)}. "
+            "The proposed block is in recipe.yaml of the search's folder."
+        )
+    return begin(template, folder or RUNS, settings)
 
 
 def _more_trials(text: str | None, resumed: str | None) -> int:

@@ -152,22 +152,6 @@ def card(trained: TrainedRun, description: dict[str, Any]) -> str:
     classes = [html.escape(name) for name in description["classes"]]
     size = f"{image['height']} x {image['width']} x {image['channels']}"
     multi_label = description["multi_label"]
-    measured = "not measured on a test split"
-    if test and multi_label:
-        measured = (
-            f"{test['mean_average_precision'] or 0.0:.4f} mean average precision on "
-            f"{test['images']:,} test images, F1 {test['f1']:.4f} (macro) and "
-            f"{test['micro_f1']:.4f} (micro) at 0.5, all classes right for {test['accuracy']:.4f} "
-            f"of the images, expected calibration error {test['ece']:.4f}"
-        )
-    elif test:
-        # Evaluations of older versions lack it.
-        mean_recall = test.get("balanced_accuracy")
-        balanced = "" if mean_recall is None else f" {mean_recall:.4f} balanced accuracy,"
-        measured = (
-            f"{test['accuracy']:.4f} accuracy on {test['images']:,} test images,{balanced} "
-            f"expected calibration error {test['ece']:.4f}"
-        )
     quantized = "quantization" in description
     same = parity["data_fingerprint"] == run["data_fingerprint"]
     lines = [
@@ -183,7 +167,8 @@ def card(trained: TrainedRun, description: dict[str, Any]) -> str:
         f"Classes, in the order of the logits: {', '.join(classes)}.",
         "",
         "## Measured",
-        f"- Test{', before quantizing' if quantized else ''}: {measured}.",
+        f"- Test{', before quantizing' if quantized else ''}: "
+        f"{_measured(test, multi_label=multi_label)}.",
         f"- Validation: {_validation(description)} at epoch "
         f"{run.get('best_epoch')} of {run.get('epochs')}, whose weights these are.",
         f"- Parity with the trained model, in a fresh process: probabilities differ by at most "
@@ -212,6 +197,31 @@ def card(trained: TrainedRun, description: dict[str, Any]) -> str:
         "",
     ]
     return "\n".join(lines)
+
+
+def _measured(test: dict[str, Any] | None, *, multi_label: bool) -> str:
+    """What the model reaches on the test split.
+
+    Args:
+        test: of the manifest; None: it was not measured.
+        multi_label: whether an image has any number of classes.
+    """
+    if not test:
+        return "not measured on a test split"
+    if multi_label:
+        return (
+            f"{test['mean_average_precision'] or 0.0:.4f} mean average precision on "
+            f"{test['images']:,} test images, F1 {test['f1']:.4f} (macro) and "
+            f"{test['micro_f1']:.4f} (micro) at 0.5, all classes right for {test['accuracy']:.4f} "
+            f"of the images, expected calibration error {test['ece']:.4f}"
+        )
+    # Evaluations of older versions lack it.
+    mean_recall = test.get("balanced_accuracy")
+    balanced = "" if mean_recall is None else f" {mean_recall:.4f} balanced accuracy,"
+    return (
+        f"{test['accuracy']:.4f} accuracy on {test['images']:,} test images,{balanced} "
+        f"expected calibration error {test['ece']:.4f}"
+    )
 
 
 def _any_number(description: dict[str, Any]) -> str:
