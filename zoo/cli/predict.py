@@ -76,18 +76,13 @@ def predict(
         from zoo.data.content.odd_files import OddFiles
 
         odd = OddFiles(classifier.image_ranges)
-        if threshold is None and top is None:
-            top, threshold = (None, THRESHOLD) if classifier.multi_label else (TOP, None)
-        shown = Shown(top, threshold or 0.0)
+        shown = Shown.of(top, threshold, multi_label=classifier.multi_label)
         rows = _predict(
             out, classifier, found.files, found.problems, shown, odd, printing=csv is None
         )
         found.notes += odd.notes(len(rows))
         if csv is not None:
-            most = max(len(row["classes"]) for row in rows)
-            if threshold is None and top is not None:
-                most = min(top, len(classifier.class_names))
-            _write_csv(csv, rows, most)
+            _write_csv(csv, rows, shown.columns(rows, len(classifier.class_names)))
             if str(csv) != "-":
                 out.text(f"written   {csv}: {counted(len(rows), 'file')}")
         for note in found.notes:
@@ -96,7 +91,7 @@ def predict(
             {
                 "predictions": rows,
                 "multi_label": classifier.multi_label,
-                "threshold": threshold,
+                "threshold": shown.threshold,
                 "notes": found.notes,
                 "unlike_training": odd.unlike_as_json(),
             }
@@ -112,11 +107,29 @@ class Shown:
 
     Attributes:
         top: how many at most; None for all.
-        threshold: from which probability on.
+        threshold: from which probability on; None: from any.
     """
 
     top: int | None
-    threshold: float
+    threshold: float | None
+
+    @classmethod
+    def of(cls, top: int | None, threshold: float | None, *, multi_label: bool) -> Shown:
+        """What `--top` and `--threshold` ask for; without both, what fits the images."""
+        if top is None and threshold is None:
+            return cls(None, THRESHOLD) if multi_label else cls(TOP, None)
+        return cls(top, threshold)
+
+    def columns(self, rows: Sequence[dict[str, Any]], classes: int) -> int:
+        """How many classes a row of a table has room for.
+
+        Args:
+            rows: the predictions.
+            classes: number of classes of the model.
+        """
+        if self.threshold is None and self.top is not None:
+            return min(self.top, classes)
+        return max(len(row["classes"]) for row in rows)
 
 
 def _require_csv(out: Output, file: Path | None) -> None:
@@ -255,7 +268,7 @@ def _predict(
     def add(row: dict[str, Any]) -> None:
         rows.append(row)
         if printing:
-            out.text(_line(row, path_width, name_width, shown.threshold))
+            out.text(_line(row, path_width, name_width, shown.threshold or 0.0))
             if reader_is_gone():  # As in `zoo predict ... | head`.
                 raise typer.Exit(0)
 
@@ -263,7 +276,7 @@ def _predict(
         add({"path": problem.file, "classes": [], "probabilities": [], "error": problem.message})
     with progress_bar(out.console()) as progress:
         for prediction in predict_files(
-            classifier, files, shown.top, progress, odd, shown.threshold
+            classifier, files, shown.top, progress, odd, shown.threshold or 0.0
         ):
             add(prediction.as_json())
     return rows
