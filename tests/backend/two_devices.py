@@ -110,8 +110,7 @@ def distance(one: Run, other: Run) -> dict[str, float]:
     """The largest differences of variables, as shares of values above 1, and of metrics."""
     (states, rows), (other_states, other_rows) = last(one), last(other)
     pairs = zip(states, other_states, strict=True)
-    timed = ("seconds", "images_per_second")
-    keys = rows[0].keys() & other_rows[0].keys() - set(timed)  # The watch adds some.
+    timed = {"seconds", "images_per_second"}
     return {
         "variables": max(
             float(np.max(np.abs(a - b) / np.maximum(np.abs(a), 1), initial=0)) for a, b in pairs
@@ -119,7 +118,7 @@ def distance(one: Run, other: Run) -> dict[str, float]:
         "metrics": max(
             abs(row[key] - other[key])
             for row, other in zip(rows, other_rows, strict=True)
-            for key in keys
+            for key in row.keys() & other.keys() - timed  # The watch adds some.
         ),
     }
 
