@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from tests.cli.calls import call, require_error
-from tests.conftest import ROOT
+from tests.conftest import ROOT, Share
 from tests.runs import environment, tiny_file
 from zoo.backend import devices
 from zoo.backend.device_request import parse, require_batch, require_devices
@@ -95,20 +95,26 @@ def test_resume_with_other_devices_is_refused(trained: Any) -> None:
 
 
 @pytest.fixture(scope="module", params=["tensorflow", "jax"])
-def answers(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Any:
-    """What the process of `two_devices.py` answers."""
-    if request.param == "jax":
+def answers(request: pytest.FixtureRequest, share: Share) -> Any:
+    """What the process of `two_devices.py` answers, asked once a session."""
+    backend = request.param
+    if backend == "jax":
         pytest.importorskip("jax", reason="pip install jax")
-    done = subprocess.run(
-        [sys.executable, WORKER, tmp_path_factory.mktemp("two-devices")],
-        env=environment(
-            KERAS_BACKEND=request.param, JAX_DISABLE_MOST_OPTIMIZATIONS="1",
-            CUDA_VISIBLE_DEVICES="", JAX_PLATFORMS="cpu", XLA_FLAGS="",
-        ),
-        capture_output=True, text=True, timeout=580,
-    )  # fmt: skip
-    assert done.returncode == 0, done.stderr[-4000:]
-    return json.loads(done.stdout.splitlines()[-1]) | {"backend": request.param}
+
+    def make(folder: Path) -> None:
+        done = subprocess.run(
+            [sys.executable, WORKER, folder],
+            env=environment(
+                KERAS_BACKEND=backend, JAX_DISABLE_MOST_OPTIMIZATIONS="1",
+                CUDA_VISIBLE_DEVICES="", JAX_PLATFORMS="cpu", XLA_FLAGS="",
+            ),
+            capture_output=True, text=True, timeout=580,
+        )  # fmt: skip
+        assert done.returncode == 0, done.stderr[-4000:]
+        (folder / "answers.json").write_text(done.stdout.splitlines()[-1], encoding="utf-8")
+
+    file = share(f"two-devices-{backend}", make) / "answers.json"
+    return json.loads(file.read_text(encoding="utf-8")) | {"backend": backend}
 
 
 @pytest.mark.slow
@@ -122,6 +128,7 @@ def test_two_devices_give_what_one_gives(answers: Any) -> None:
     assert answers["info"] == {"devices": 2, "loop": loop, "steps": 52}
     assert (answers["devices_of_one"], answers["after"]) == (1, 1)
     assert answers["shares"] == [49, 81]  # Rows of a device: of a full batch, and of the last one.
+    assert answers["watch"][-1] == "C19"  # The watch saw the training to its end.
     # Files open on one device, and on the other backend, which knows no synchronized batch norm.
     assert answers["synchronized"] == [False]
 

@@ -28,7 +28,7 @@ from zoo.data.load import load as load_data  # noqa: E402
 from zoo.errors import EnvironmentFault, RunError  # noqa: E402
 from zoo.recipe import load  # noqa: E402
 from zoo.rundir import Run  # noqa: E402
-from zoo.train import Settings, checkpoint, resume, train  # noqa: E402
+from zoo.train import Settings, checkpoint, live_checks, resume, train  # noqa: E402
 
 # 1,257 digits: twelve batches of 98 and one of 81 an epoch; 52 steps.
 RECIPE = """\
@@ -199,6 +199,7 @@ def main(folder: Path) -> dict[str, Any]:
     folders = {name: folder / name for name in ("first", "other", "broken")}
     for each in folders.values():
         each.mkdir()
+    live_checks.GAP_IMAGES = 81  # No batch that two devices divide.
     one = trained(folders["first"], RECIPE, 1, watch=False)
     shares = noted_shares()
     two = trained(folders["first"], RECIPE, 2)
@@ -206,6 +207,7 @@ def main(folder: Path) -> dict[str, Any]:
         "first": distance(one, two),
         "info": {key: two.info()[key] for key in ("devices", "loop", "steps")},
         "devices_of_one": one.info()["devices"],
+        "watch": [each["id"] for each in json.loads(two.checks_file.read_text())["findings"]],
         "shares": sorted(set(shares)),
         "after": devices.current().count,
         "predictions": float(np.max(np.abs(predictions(one) - predictions(two)))),

@@ -162,7 +162,17 @@ def held_until_end() -> Iterator[None]:
 @contextmanager
 def of_this_process() -> Iterator[None]:
     """Lets one process of several save a model: making a variable would wait for the others."""
-    if _current.processes == 1:
+    with whole_batches() if _current.processes > 1 else nullcontext():
+        yield
+
+
+@contextmanager
+def whole_batches() -> Iterator[None]:
+    """Within it, each of JAX's devices computes the whole of a batch that Keras is given.
+
+    Keras would refuse a batch that the devices do not divide.
+    """
+    if _mesh is None:
         yield
         return
     import keras

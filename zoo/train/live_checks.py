@@ -14,6 +14,7 @@ import keras
 import numpy as np
 
 from zoo import optimize
+from zoo.backend import devices
 from zoo.batches import Batches, EvaluationBatches
 from zoo.check.judge import Finding, Verdict, curves, signals, updates, worst_verdict
 from zoo.check.judge.chance import balanced_guessing_bound, guessing_bound
@@ -302,7 +303,8 @@ class LiveChecks(Observer):
             rng = np.random.default_rng(self.recipe.seed)
             subset = Subset(split, np.sort(rng.permutation(len(split))[:count]))
             # By the function of validation, in batches of its sizes: nothing new to compile.
-            with introspect.untouched(self.model, self.model.metrics_variables):
+            kept = introspect.untouched(self.model, self.model.metrics_variables)
+            with kept, devices.whole_batches():
                 metrics = self.model.evaluate(
                     EvaluationBatches(subset), verbose=0, return_dict=True
                 )
