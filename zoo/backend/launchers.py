@@ -107,7 +107,7 @@ def _slurm(environ: Mapping[str, str]) -> Found | None:
         "slurm",
         environ,
         {
-            # Of the step: SLURM_NTASKS is the job's in an interactive shell, which is one process.
+            # The first counts the step's processes; the second may count the job's.
             "--num-processes": ("SLURM_STEP_NUM_TASKS", "SLURM_NTASKS"),
             "--process-id": ("SLURM_PROCID",),
         },
