@@ -37,6 +37,10 @@ def test_flags_come_back_in_the_command_that_resumes(monkeypatch: pytest.MonkeyP
         "zoo train --resume RUN --coordinator 10.0.0.1:61440 --num-processes 3 --process-id ID "
         "--heartbeat 20 --devices 6"
     )
+    processes.plan(Launch("a:1", 2, 0, found_by="kubernetes"))
+    assert processes.resume_command("RUN").endswith(
+        "--distributed auto --coordinator a:1 --num-processes 2"
+    )
     processes.plan(Launch("a:1", 2, 0, found_by="slurm"))
     assert processes.resume_command("RUN") == "srun zoo train --resume RUN --distributed auto"
 

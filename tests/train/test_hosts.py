@@ -19,7 +19,7 @@ import pytest
 from tests.conftest import ROOT
 from zoo.rundir import Run
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(1260)]
 
 NAMESPACES = (["unshare", "--net"], ["unshare", "--net", "--map-root-user"])
 LOOPBACK = ["sh", "-c", 'ip link set lo up && exec "$@"', "sh"]
@@ -45,7 +45,7 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, Any]
         env={**os.environ, "PYTHONPATH": str(ROOT)},
         capture_output=True,
         text=True,
-        timeout=540,
+        timeout=1200,
     )
     assert done.returncode == 0, done.stderr[-4000:]
     outcome: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])

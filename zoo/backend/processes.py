@@ -17,6 +17,7 @@ import socket
 import threading
 import time
 from collections.abc import Callable
+from inspect import signature
 from typing import Any
 
 from zoo.backend import supervisor
@@ -57,13 +58,20 @@ def plan(launch: Launch | None, heartbeat: int = HEARTBEAT, devices: str | None 
 
 def _flags(launch: Launch, heartbeat: int, devices: str | None) -> str:
     """The flags that start the same processes again."""
-    flags = " --distributed auto" if launch.found_by != "flags" else (
-        f" --coordinator {shlex.quote(launch.coordinator)} --num-processes {launch.processes} "
-        "--process-id ID"
-    )  # fmt: skip
+    found = {
+        "flags": f"{_address(launch)} --process-id ID",
+        # A Job tells a process its number and nothing else.
+        "kubernetes": f" --distributed auto{_address(launch)}",
+    }
+    flags = found.get(launch.found_by, " --distributed auto")
     if heartbeat != HEARTBEAT:
         flags += f" --heartbeat {heartbeat}"
     return flags + (f" --devices {devices}" if devices else "")
+
+
+def _address(launch: Launch) -> str:
+    """The flags of the coordinator and of the number of processes."""
+    return f" --coordinator {shlex.quote(launch.coordinator)} --num-processes {launch.processes}"
 
 
 def resume_command(run: Any) -> str:
@@ -111,7 +119,7 @@ def start(say: Callable[[str], None]) -> None:
         say: takes a line for the user.
 
     Raises:
-        EnvironmentFault: process 0 cannot listen on the coordinator's address.
+        EnvironmentFault: process 0 cannot listen on the coordinator's address, or JAX is too old.
     """
     launch = _launch
     if launch is None:
@@ -121,6 +129,7 @@ def start(say: Callable[[str], None]) -> None:
         say(f"{launch.processes} processes meet at {launch.coordinator}")
     import jax
 
+    _require_heartbeat(jax)
     # JAX would take SIGTERM for itself; a training stops at a step that all agree on.
     with contextlib.suppress(AttributeError):  # Of other versions.
         jax.config.update("jax_enable_preemption_service", False)
@@ -136,6 +145,19 @@ def start(say: Callable[[str], None]) -> None:
     )
     supervisor.tell(phase="met")
     threading.Thread(target=_listen, daemon=True).start()
+
+
+def _require_heartbeat(jax: Any) -> None:
+    """Requires a JAX whose coordinator takes a heartbeat.
+
+    Raises:
+        EnvironmentFault: it is an older one.
+    """
+    if "heartbeat_timeout_seconds" not in signature(jax.distributed.initialize).parameters:
+        raise EnvironmentFault(
+            f"several processes need a newer JAX than {jax.__version__}, whose coordinator takes a "
+            "heartbeat: pip install -U jax"
+        )
 
 
 def _listen() -> None:

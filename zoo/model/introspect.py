@@ -11,6 +11,7 @@ import keras
 import numpy as np
 
 from zoo import backend
+from zoo.backend import devices
 from zoo.check.judge.signals import LayerActivity
 from zoo.plan import Layer
 from zoo.plan.options import ActivationOptions
@@ -35,7 +36,7 @@ def untouched(model: keras.Model, others: Sequence[Any] = ()) -> Iterator[None]:
         yield
     finally:
         for variable, value in before:
-            variable.assign(value)
+            variable.assign(devices.replicate(value))
 
 
 @contextmanager

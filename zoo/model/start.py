@@ -14,6 +14,7 @@ from zoo.artifact.warm_start import (
     own_normalisation_wanted,
     warm_start,
 )
+from zoo.backend import devices
 from zoo.data.normalise import Normalisation
 from zoo.data.splits import Split
 from zoo.errors import Problem, RecipeError
@@ -97,7 +98,7 @@ def _load_layer(layer: keras.Layer, there: StoredLayer, stored: StoredWeights) -
     if shapes != there.shapes:
         raise _misfit(f"{layer.name}: weights of {shapes} here, of {there.shapes} there")
     for variable, value in zip(layer.weights, stored.arrays(there), strict=True):
-        variable.assign(value)
+        variable.assign(devices.replicate(value))
 
 
 def _load_inner(
