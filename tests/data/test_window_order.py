@@ -14,7 +14,7 @@ from zoo.data.splits import ArraySplit
 from zoo.data.window_order import WindowOrder
 
 SIZES = st.lists(st.integers(1, 30), min_size=1, max_size=12)
-FEW = settings(max_examples=60, deadline=None)
+FEW = settings(max_examples=30, deadline=None)
 
 
 def of_sizes(sizes: Sequence[int], window: int) -> WindowOrder:
