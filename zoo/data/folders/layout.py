@@ -91,6 +91,9 @@ def read(options: Folder, classes: Any = None, fold: Fold | None = None) -> Layo
     shares = _shares(path, given, options, flat=structure.flat)
     files = {split: _files(groups, choice.source_names) for split, groups in given.items()}
     del given, kept  # Of millions of files, a copy counts.
+    manifest = None
+    if isinstance(tree, ManifestTree) and tree.manifest is not None:
+        tree.manifest = manifest = tree.manifest.without_files()
     if options.group is not None:
         files = with_groups(tree, structure, files, choice, folders, options.group)
     config = SplitConfig(
@@ -101,7 +104,6 @@ def read(options: Folder, classes: Any = None, fold: Fold | None = None) -> Layo
     for name, of_name in splits.items():
         _require_images(path, name, of_name, shares, structure, options, classes)
     tree.notes += drawn.notes
-    manifest = tree.manifest if isinstance(tree, ManifestTree) else None
     return Layout(
         root=path,
         class_names=choice.names,

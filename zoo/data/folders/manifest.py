@@ -15,7 +15,7 @@ import json
 from array import array
 from bisect import bisect_left
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -49,17 +49,23 @@ class Manifest:
         files: the files, sorted by path, without labels. Their times are numbers made of the
             hashes: a file with another hash is another file.
         head: what zoo measured when it wrote the manifest; empty for one that others wrote.
+        count: number of files that it names.
     """
 
     file: Path
     files: FileList
-    head: Mapping[str, Any] = field(default_factory=dict)
+    head: Mapping[str, Any]
+    count: int
+
+    def without_files(self) -> Manifest:
+        """Returns what is needed once the files are known: they take memory."""
+        return replace(self, files=FileList.of(()))
 
     @property
     def note(self) -> str:
         """Says what is trusted."""
         return (
-            f"the names, sizes and hashes of {counted(len(self.files), 'file')} are those of the "
+            f"the names, sizes and hashes of {counted(self.count, 'file')} are those of the "
             f"manifest {quoted(self.file)}: the folder is not listed, and a file is compared with "
             "its hash when it is first read"
         )
@@ -68,7 +74,7 @@ class Manifest:
         """Returns what run.json says of the manifest."""
         return {
             "file": str(self.file),
-            "files": len(self.files),
+            "files": self.count,
             "written": self.head.get("written"),
         }
 
@@ -80,12 +86,6 @@ class Manifest:
             files.paths, files.label_ids, files.label_sets, own.sizes, own.times, files.group_ids,
             files.group_names, own.digests,
         )  # fmt: skip
-
-    def position(self, path: str) -> int | None:
-        """Returns the place of a file; None if the manifest does not name it."""
-        place = bisect_left(self.files.paths, path)
-        found = place < len(self.files) and self.files.paths[place] == path
-        return place if found else None
 
     def measured(self, fingerprint: str, spec: Mapping[str, Any]) -> Mapping[str, Any] | None:
         """Returns what zoo measured, if it is of these images, decoded in this way."""
@@ -117,7 +117,7 @@ class Manifest:
         changed = [problem for problem in problems if problem.message == CHANGED]
         if changed:
             raise DataError(
-                f"{counted(len(changed), 'file')} of {len(self.files):,} in the manifest "
+                f"{counted(len(changed), 'file')} of {self.count:,} in the manifest "
                 f"{quoted(self.file)} changed since it was written. Restore the files, or {RENEW}",
                 changed,
             )
@@ -199,7 +199,7 @@ def read(path: str) -> Manifest:
     paths = Paths(bytes(text), ends)
     labels = array("i", bytes(4 * len(sizes)))
     files = FileList(paths, labels, [()], sizes, times, digests=bytes(digests))
-    return Manifest(file, _sorted(files, file), head)
+    return Manifest(file, _sorted(files, file), head, len(files))
 
 
 def _sorted(files: FileList, file: Path) -> FileList:

@@ -127,7 +127,7 @@ def read(
         ),
         multi_label=options.has_many_labels,
         pool=drawn.pool,
-        manifest=manifest,
+        manifest=None if manifest is None else manifest.without_files(),
     )
 
 
