@@ -151,3 +151,10 @@ def test_resumed_bit_equal_or_told_otherwise(answers: Any) -> None:
 @pytest.mark.slow
 def test_more_devices_than_there_are(answers: Any) -> None:
     assert f"{answers['backend']} finds 2 devices here" in answers["too_many"]
+
+
+@pytest.mark.slow
+def test_the_doctor_times_an_all_reduce(answers: Any) -> None:
+    rows = answers["all_reduces"]
+    assert [(row["devices"], row["bytes"]) for row in rows] == [(2, 4_000), (2, 1_000_000)]
+    assert rows[0]["seconds"] > 0

@@ -25,6 +25,7 @@ from tests.runs import final  # noqa: E402
 from zoo.artifact.trained_run import TrainedRun  # noqa: E402
 from zoo.backend import devices  # noqa: E402
 from zoo.data.load import load as load_data  # noqa: E402
+from zoo.doctor import all_reduce  # noqa: E402
 from zoo.errors import EnvironmentFault, RunError  # noqa: E402
 from zoo.recipe import load  # noqa: E402
 from zoo.rundir import Run  # noqa: E402
@@ -195,6 +196,16 @@ def predictions(run: Run) -> Any:
     return model.logits(load_data(model.recipe).test)
 
 
+def all_reduces() -> list[dict[str, Any]]:
+    """What `zoo doctor --devices 2` measures; each sum is checked on the way."""
+    devices.set_up(2)
+    all_reduce.SIZES = (4_000, 1_000_000)
+    try:
+        return all_reduce.measure_all_reduce()
+    finally:
+        devices.tear_down()
+
+
 def main(folder: Path) -> dict[str, Any]:
     folders = {name: folder / name for name in ("first", "other", "broken")}
     for each in folders.values():
@@ -216,6 +227,7 @@ def main(folder: Path) -> dict[str, Any]:
         "other": distance(
             *(trained(folders["other"], OTHER, count, watch=False) for count in (1, 2))
         ),
+        "all_reduces": all_reduces(),
         "too_many": refused(EnvironmentFault, lambda: devices.set_up(3)),
     }
     return answers

@@ -15,6 +15,7 @@ from zoo.backend import devices
 FLOAT_BYTES = 4
 # What waits for the network's delay; a small network's gradients; those of 16 million parameters.
 SIZES = (4_000, 1_000_000, 64_000_000)
+MIN_BYTES_OF_SPEED = 100_000  # Less takes the network's delay, whatever its speed.
 REPEATS = 5
 MAX_SECONDS = 2.0  # A size that would take longer each time is left out.
 
@@ -46,14 +47,21 @@ def measure_all_reduce() -> list[dict[str, Any]]:
         }  # fmt: skip
         rows.append(row)
         if len(rows) > 1:
-            before = rows[-2]
-            expected = None if before["skipped"] else before["seconds"] * size / before["bytes"]
+            expected = _expected(rows[-2], size)
             if expected is None or expected > MAX_SECONDS:
                 row["skipped"] = f"it would take more than {MAX_SECONDS:g} s each time"
                 continue
         row["seconds"] = _mean(_median_seconds(size // FLOAT_BYTES))
         row["bytes_per_second"] = size / row["seconds"]
     return rows
+
+
+def _expected(before: dict[str, Any], size: int) -> float | None:
+    """Seconds that a size will take about, by the one before it; None where that was left out."""
+    if before["skipped"]:
+        return None
+    seconds: float = before["seconds"]
+    return seconds if before["bytes"] < MIN_BYTES_OF_SPEED else seconds * size / before["bytes"]
 
 
 def _median_seconds(numbers: int) -> float:
