@@ -219,7 +219,7 @@ class RayExecutor(Pool[_Actor]):
             loading = self.capacity - self.ready - waiting
             parts = [f"{loading} load the data"] if loading else []
             if waiting:
-                parts.append(f"{waiting} wait for room ({ray_cluster.room(self._demand)})")
+                parts.append(f"{waiting} wait for room or start ({ray_cluster.room(self._demand)})")
             line = f"workers   {self.ready} of {self.capacity} are ready; {', '.join(parts)}"
             self._say(line)
 

@@ -165,15 +165,17 @@ def late(folder: Path, cluster: Cluster) -> dict[str, Any]:
 def two(folder: Path) -> dict[str, Any]:
     """Another search begins while one has all of the cluster: it waits, and has its own trials."""
     others: list[subprocess.Popen[str]] = []
+    notes: list[str] = []
 
     def begin_another() -> None:
         others.append(drive(folder / "other"))
-        time.sleep(8)  # Until it waits for its workers.
+        lines = iter(others[0].stderr or ())
+        notes.append(next(line for line in lines if "fit beside what runs" in line))
 
     first = search(folder / "one", Disturbing({3: begin_another}))
     _, errors = others[0].communicate()
     other = Search.open(folder / "other" / "tiny")
-    return {**first, "other": outcome(other, errors.splitlines())}
+    return {**first, "other": outcome(other, [*notes, *errors.splitlines()])}
 
 
 def renewed(folder: Path) -> dict[str, Any]:

@@ -197,7 +197,7 @@ def test_workers_that_are_not_there_are_told_ever_more_seldom(
         executor._tell_missing()
         times += [now[0]] * (len(lines) - before)
     assert times == [30, 60, 120, 240]
-    told = "1 of 3 are ready; 1 load the data, 1 wait for room (free: 0 of 2 CPUs)"
+    told = "1 of 3 are ready; 1 load the data, 1 wait for room or start (free: 0 of 2 CPUs)"
     assert set(lines) == {f"workers   {told}"}
     for worker in workers:
         worker.exists = worker.ready = True
