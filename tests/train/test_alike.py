@@ -11,28 +11,34 @@ import pytest
 from zoo.backend import processes
 from zoo.backend.launch import Launch
 from zoo.errors import DataError, EnvironmentFault, UsageError, ZooError
+from zoo.recipe import load
 from zoo.train import alike
 from zoo.train.loop.choose import LoopChoice
 
 KNOWN: dict[str, Any] = {
     "zoo": "1",
     "versions": {"keras": "3.15.1", "numpy": "2.1", "tensorflow": "2.21.0"},
-    "recipe_hash": "a" * 64,
     "data": {"fingerprint": "b" * 64},
     "class_names_sha256": "c" * 64,
     "normalisation": {"mean": [1.0]},
 }
 
 
+RECIPE = load("digits-tiny")
+changes: dict[int, dict[str, Any]] = {}  # Of the recipes of other processes.
+
+
 @pytest.fixture
 def others(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
     """What processes 1 and 2 of three know; process 0 is this one."""
     known = [copy.deepcopy(KNOWN), copy.deepcopy(KNOWN)]
+    changes.clear()
 
     def exchange(topic: str, text: str) -> list[str]:
         rows = [json.loads(text)]
         for number, values in enumerate(known, 1):
-            rows.append(alike._facts(values) | {"host": f"host-{number}"})
+            own = RECIPE.model_copy(update=changes.get(number, {}))
+            rows.append(alike._facts(own, values) | {"host": f"host-{number}"})
         return list(map(json.dumps, rows))
 
     monkeypatch.setattr(processes, "_launch", Launch("127.0.0.1:1", 3, 0))
@@ -42,14 +48,23 @@ def others(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
 
 def test_same_facts_pass_and_what_takes_no_part_may_differ(others: list[dict[str, Any]]) -> None:
     others[1]["versions"] = {"keras": "3.15.1", "numpy": "2.1"}  # No TensorFlow.
-    alike.require_alike(KNOWN)
+    alike.require_alike(RECIPE, KNOWN)
+
+
+def test_recipes_may_differ_in_the_paths_of_the_data_alone(others: list[dict[str, Any]]) -> None:
+    """Each host has its own."""
+    elsewhere = load("digits-tiny", ["data.source={folder: elsewhere}"])
+    changes[1] = {"data": RECIPE.data.model_copy(update={"source": elsewhere.data.source})}
+    alike.require_alike(RECIPE, KNOWN)
+    changes[2] = {"seed": RECIPE.seed + 1}
+    with pytest.raises(UsageError, match="Expected the same recipe"):
+        alike.require_alike(RECIPE, KNOWN)
 
 
 @pytest.mark.parametrize(
     "key, value, kind, part",
     [
         ("versions", {"keras": "3.15.1", "numpy": "2.2"}, EnvironmentFault, "numpy 2.2"),
-        ("recipe_hash", "d" * 64, UsageError, "Expected the same recipe"),
         ("data", {"fingerprint": "e" * 64}, DataError, "process 2 (host-2): eeeeeeeeeeee"),
         ("warm_start", {"sha256": "f"}, DataError, "trained weights"),
     ],
@@ -59,7 +74,7 @@ def test_difference_names_process_and_host(
 ) -> None:
     others[1][key] = value
     with pytest.raises(kind) as raised:
-        alike.require_alike(KNOWN)
+        alike.require_alike(RECIPE, KNOWN)
     assert part in str(raised.value)
     assert "host-2" in str(raised.value)
     assert raised.value.agreed  # One process tells the user.

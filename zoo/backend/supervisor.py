@@ -16,6 +16,7 @@ import contextlib
 import json
 import os
 import select
+import shutil
 import signal
 import sys
 import tempfile
@@ -119,7 +120,8 @@ def tell(**news: Any) -> None:
     """Tells the parent what it needs to report an abort; without a parent, nothing happens.
 
     Args:
-        news: `phase`; `resume`, the command; `word`, why another process ended.
+        news: `phase`; `resume`, the command; `word`, why another process ended;
+            `scratch`, a folder that the parent removes at the end.
     """
     if _to_parent is not None:
         with contextlib.suppress(OSError):
@@ -195,6 +197,8 @@ def _end(
         start_seconds: seconds.
         held_back: what the child's libraries printed.
     """
+    if news.get("scratch"):
+        shutil.rmtree(news["scratch"], ignore_errors=True)
     if status >= 0:
         raise SystemExit(status)
     number = signal.Signals(-status)

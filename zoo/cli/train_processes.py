@@ -143,7 +143,11 @@ def opened(path: str) -> Run:
     if processes.count() == 1:
         return Run.open(path)
     name, text = json.loads(processes.from_first("resumed", content))
-    return Run.open(path) if processes.is_first() else FollowerRun(name, text)
+    if processes.is_first():
+        return Run.open(path)
+    follower = FollowerRun(name, text)
+    supervisor.tell(scratch=str(follower.folder))
+    return follower
 
 
 def part(out: Output) -> None:

@@ -14,16 +14,19 @@ from typing import Any
 
 from zoo.backend import processes
 from zoo.errors import DataError, EnvironmentFault, UsageError, ZooError
+from zoo.recipe import Recipe
+from zoo.rundir.recipe_text import text_digest
 from zoo.train.loop.choose import LoopChoice
 
 # Packages that take no part in a training on JAX.
 _NO_PART = ("tensorflow", "scikit-learn")
 
 
-def require_alike(known: Mapping[str, Any]) -> None:
+def require_alike(recipe: Recipe, known: Mapping[str, Any]) -> None:
     """Requires that all processes have the same packages, recipe, data and first weights.
 
     Args:
+        recipe: of this process. Its `data.source` may be another one: each host has its own paths.
         known: run.json as this process would write it.
 
     Raises:
@@ -34,20 +37,21 @@ def require_alike(known: Mapping[str, Any]) -> None:
     """
     if processes.count() == 1:
         return
-    rows = [json.loads(text) for text in processes.exchange("facts", json.dumps(_facts(known)))]
+    facts = json.dumps(_facts(recipe, known))
+    rows = [json.loads(text) for text in processes.exchange("facts", facts)]
     for name in rows[0]["facts"]:
         values = [row["facts"][name] for row in rows]
         if any(value != values[0] for value in values):
             raise _difference(name, values, [row["host"] for row in rows])
 
 
-def _facts(known: Mapping[str, Any]) -> dict[str, Any]:
+def _facts(recipe: Recipe, known: Mapping[str, Any]) -> dict[str, Any]:
     versions = {key: value for key, value in known["versions"].items() if key not in _NO_PART}
     return {
         "host": socket.gethostname(),
         "facts": {
             "packages": {"zoo": known["zoo"], **versions},
-            "recipe": known["recipe_hash"],
+            "recipe": text_digest(recipe.model_dump_json(exclude={"data": {"source"}})),
             "data": known["data"]["fingerprint"],
             "classes": known.get("class_names_sha256"),
             "weights": known.get("warm_start"),
@@ -86,7 +90,10 @@ _KINDS: dict[str, tuple[type[ZooError], str, str]] = {
     "packages": (
         EnvironmentFault, "versions of packages", "Install the same versions on every host.",
     ),
-    "recipe": (UsageError, "recipes", "Expected the same recipe and --set on every host."),
+    "recipe": (
+        UsageError, "recipes",
+        "Expected the same recipe and --set on every host, but for the paths of data.source.",
+    ),
     "data": (DataError, "data (fingerprints)", _SAME_FILES),
     "classes": (DataError, "classes", _SAME_FILES),
     "weights": (DataError, "trained weights to begin with", _SAME_FILES),

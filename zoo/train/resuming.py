@@ -119,7 +119,7 @@ def _resumed(
         settings.print_line(warning)
     before = _devices_of(info)
     loop = alike.agreed_loop(choose(recipe, data, begun(info) if count == before else None))
-    alike.require_alike({**info, "zoo": __version__, "versions": backend.versions()})
+    alike.require_alike(recipe, {**info, "zoo": __version__, "versions": backend.versions()})
     saved = checkpoint.newest_of_first(run, settings.print_line)
     if count != before:
         _note_devices(run, settings, before, count, saved)

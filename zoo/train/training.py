@@ -105,7 +105,7 @@ def train(
     loop = alike.agreed_loop(choose(recipe, data))
     known = run_metadata.at_start(recipe, data, scaling, loop)
     known |= {"warm_start": warm.as_json()} if warm else {}
-    alike.require_alike(known)
+    alike.require_alike(recipe, known)
     run = _new_run(out, recipe, folder)
     with run.locked():
         try:
@@ -126,6 +126,7 @@ def _new_run(out: Path, recipe: Recipe, folder: Path | None) -> Run:
         processes.from_first("run", lambda: str(run))
     else:
         run = FollowerRun(processes.from_first("run", str))
+        supervisor.tell(scratch=str(run.folder))
     supervisor.tell(resume=processes.resume_command(run))
     return run
 
