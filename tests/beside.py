@@ -29,7 +29,7 @@ import pytest
 ROOT = Path(__file__).resolve().parent.parent
 NAMESPACES = (["unshare", "--net"], ["unshare", "--net", "--map-root-user"])
 LOOPBACK = ["sh", "-c", 'ip link set lo up && exec "$@"', "sh"]
-SECONDS = 540
+SECONDS = 1200
 
 
 def namespace() -> list[str] | None:

@@ -13,6 +13,7 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -226,9 +227,6 @@ def killed_driver(folder: Path) -> dict[str, Any]:
 def run(folder: Path, names: Sequence[str]) -> dict[str, Any]:
     """Runs the scenarios on one cluster; returns what each came to, and how long it took."""
     begun = time.monotonic()
-    temporary = folder / "temporary"
-    temporary.mkdir(parents=True, exist_ok=True)
-    os.environ["TMPDIR"] = str(temporary)  # Of the nodes.
     cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 1})
     cluster.add_node(num_cpus=1)
     os.environ["RAY_ADDRESS"] = cluster.address
@@ -260,7 +258,11 @@ def main() -> None:
 
         zoo()
         return
-    print("\n" + json.dumps(run(Path(sys.argv[1]), sys.argv[2:] or TESTED)))
+    # A folder with a short name: Ray's sockets lie in it, whose paths have 107 bytes at most.
+    with tempfile.TemporaryDirectory(prefix="zoo-", ignore_cleanup_errors=True) as nodes:
+        os.environ["TMPDIR"] = nodes
+        outcomes = run(Path(sys.argv[1]), sys.argv[2:] or TESTED)
+    print("\n" + json.dumps(outcomes))
 
 
 if __name__ == "__main__":

@@ -44,7 +44,7 @@ def require_equal(outcome: dict[str, Any], folder: Search) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(600)
+@pytest.mark.timeout(1260)
 @pytest.mark.beside(SEARCHES, needs="ray")
 def test_trials_equal_those_of_the_local_pool_whatever_is_lost(
     tmp_path: Path, base_folder: Path, monkeypatch: pytest.MonkeyPatch
