@@ -4,9 +4,9 @@
     KERAS_BACKEND=jax python benchmarks/devices.py cifar10-quick --counts 1,2,4,8 --set ...
 
 Each training is a process of its own, `zoo train RECIPE --devices N`; which number comes first
-alternates. Prints for each number the images a second (median over the epochs from the second on,
-and over the repeats), how many times those of the first number that is, and the seconds until the
-losses of the first steps were known. With --grow each device keeps the recipe's batch, so that the
+alternates. Prints for each number the images a second (median over the epochs, and over the
+repeats), how many times those of the first number that is, and the seconds until the losses of the
+first steps were known. With --grow each device keeps the recipe's batch, so that the
 batch of all grows with the number (weak scaling); else they share it (strong scaling).
 
 Logical devices of a CPU share its cores: they show what sharing out costs, not what it brings.
@@ -27,8 +27,8 @@ from typing import Any
 from zoo.recipe import load
 
 
-def trained(recipe: str, count: int, overrides: list[str]) -> tuple[dict[str, Any], list[float]]:
-    """run.json of a training on so many devices, and the images a second of its later epochs."""
+def trained(recipe: str, count: int, overrides: list[str]) -> dict[str, Any]:
+    """run.json of a training on so many devices."""
     with tempfile.TemporaryDirectory() as folder:
         command = [
             sys.executable, "-m", "zoo", "train", recipe, "--devices", str(count), "--no-export",
@@ -39,9 +39,7 @@ def trained(recipe: str, count: int, overrides: list[str]) -> tuple[dict[str, An
         if done.returncode:
             raise SystemExit(f"{' '.join(command)}: exit code {done.returncode}\n{done.stderr}")
         (file,) = Path(folder).glob("*/*/run.json")
-        rows = (file.parent / "metrics.jsonl").read_text(encoding="utf-8").splitlines()
-        speeds = [float(json.loads(row)["images_per_second"]) for row in rows[1:]]
-        return json.loads(file.read_text(encoding="utf-8")), speeds
+        return dict(json.loads(file.read_text(encoding="utf-8")))
 
 
 def main() -> None:
@@ -62,8 +60,8 @@ def main() -> None:
     for repeat in range(asked.repeats):
         for count in counts if repeat % 2 == 0 else reversed(counts):
             grown = [f"train.batch_size={batch * count}"] if asked.grow else []
-            info, measured = trained(asked.recipe, count, [*asked.overrides, *grown])
-            speeds[count] += measured
+            info = trained(asked.recipe, count, [*asked.overrides, *grown])
+            speeds[count].append(float(info["images_per_second"]))
             starts[count].append(float(info["first_step_seconds"]))
             device = f"{info['backend']} on {info['device']}"
     print(f"{asked.recipe}, batch {batch}{' a device' if asked.grow else ''}: {device}")
