@@ -62,7 +62,7 @@ def row(name: str, rows: int, outcome: dict[str, Any]) -> str:
     marks = outcome["marks"]
     seconds = [marks[last][1] - marks[first][1] for _, first, last in PARTS]
     trials = outcome["trials"]
-    figures = "".join(f"{value:>9.2f}" for value in seconds)
+    figures = "".join(f"{value:>10.2f}" for value in seconds)
     messages = (outcome["sent"] + outcome["received"]) / trials
     return (
         f"{name:<5}{rows:>8}{figures}{outcome['peak'] / 1e6:>8.0f}"
@@ -112,7 +112,7 @@ def print_waiting() -> None:
 
 def measure(args: argparse.Namespace, scratch: Path) -> None:
     """Prints a line for each number of rows and checkout."""
-    names = "".join(f"{name + ' s':>9}" for name, _, _ in PARTS)
+    names = "".join(f"{name + ' s':>10}" for name, _, _ in PARTS)
     print(
         f"{'':<5}{'rows':>8}{names}{'peak MB':>8}{'flushes':>9}{'messages':>10}{'sent B':>8}"
         f"{'received B':>12}"

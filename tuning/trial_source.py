@@ -2,7 +2,8 @@
 
 Trial `i` depends only on the results of trials 0 to `i - lag`, with `lag = 2 * workers - 1`, no
 matter which later ones have finished. So a search gives the same trials each time it runs with the
-same number of workers, and a worker waits only if one trial is far behind the others.
+same number of workers, and a worker waits only if one trial is far behind the others. Random draws
+without pruning depend on no result: there nothing waits.
 """
 
 from __future__ import annotations
