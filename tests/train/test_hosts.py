@@ -1,55 +1,31 @@
 """Two processes on the loopback: killed, frozen or stopped, they end with the undisturbed weights.
 
-host_runs.py starts them, in a network namespace of its own.
+host_runs.py starts them, in a network namespace of its own, beside other tests: tests/beside.py.
 """
 
 from __future__ import annotations
 
-import json
-import os
-import shutil
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
-from tests.conftest import ROOT
+from tests import beside
 from zoo.rundir import Run
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(1260)]
+RUNS = "tests.train.host_runs"
 
-NAMESPACES = (["unshare", "--net"], ["unshare", "--net", "--map-root-user"])
-LOOPBACK = ["sh", "-c", 'ip link set lo up && exec "$@"', "sh"]
-
-
-def namespace() -> list[str]:
-    """A command that runs another in a network namespace of its own; skips where none does."""
-    if shutil.which("unshare") is not None and shutil.which("ip") is not None:
-        for command in NAMESPACES:
-            if subprocess.run([*command, *LOOPBACK, "true"], capture_output=True).returncode == 0:
-                return [*command, *LOOPBACK]
-    pytest.skip("no network namespace can be made here")
+pytestmark = [
+    pytest.mark.slow, pytest.mark.timeout(1260), pytest.mark.beside(RUNS, needs="jax"),
+]  # fmt: skip
 
 
 @pytest.fixture(scope="module")
-def runs(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, Any]]:
+def runs(base_folder: Path) -> tuple[Path, dict[str, Any]]:
     """The folder of host_runs.py, and what it printed."""
-    pytest.importorskip("jax")
-    folder = tmp_path_factory.mktemp("hosts")
-    done = subprocess.run(
-        [*namespace(), sys.executable, "-m", "tests.train.host_runs", str(folder)],
-        cwd=ROOT,
-        env={**os.environ, "PYTHONPATH": str(ROOT)},
-        capture_output=True,
-        text=True,
-        timeout=1200,
-    )
-    assert done.returncode == 0, done.stderr[-4000:]
-    outcome: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
-    return folder, outcome
+    outcome: dict[str, Any] = beside.outcome(RUNS, base_folder)
+    return beside.folder_of(RUNS, base_folder), outcome
 
 
 def run_in(folder: Path) -> Run:
