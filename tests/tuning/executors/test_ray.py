@@ -40,7 +40,6 @@ def require_equal(outcome: dict[str, Any], folder: Search) -> None:
     assert outcome["rows"] == json.loads(json.dumps(lasting(folder)))
     assert outcome["best"] == folder.best_file.read_text(encoding="utf-8")
     assert outcome["kept"] == sorted(folder.kept_trials())
-    assert outcome["left"] == [], "workers that were killed left files on their nodes"
 
 
 @pytest.mark.slow
@@ -57,6 +56,8 @@ def test_trials_equal_those_of_the_local_pool_whatever_is_lost(
     for name in ("disturbed", "killed_driver"):
         require_equal(outcomes[name], undisturbed)
         assert outcomes[name]["attempts"] > len(outcomes[name]["rows"])  # Some ran again.
+    # A worker that is killed leaves its files to the next one there, of this search or the next.
+    assert outcomes["killed_driver"]["left"] == []
     lost = [note for note in outcomes["disturbed"]["notes"] if "was lost" in note]
     assert len(lost) == 7, lost  # Five kills, one freeze, one node.
     assert sum("was silent for 8 s" in note for note in lost) == 1
