@@ -45,6 +45,7 @@ class StandIn(TrialWorker):
         queues, trial = self._queues, ""
         queues.receive()
         queues.send(stand_in.ready())
+        Path(os.environ["TMPDIR"], f"ready-{os.getpid()}").touch()
         while True:
             match queues.receive():
                 case Stop():
@@ -131,7 +132,9 @@ def disturbed(folder: Path, cluster: Cluster) -> dict[str, Any]:
         os.kill(actors()[0], signal.SIGKILL)
 
     def freeze() -> None:
-        os.kill(actors()[0], signal.SIGSTOP)
+        """Of one that has or gets a trial: nobody misses one that is still starting."""
+        ready = [pid for pid in actors() if Path(os.environ["TMPDIR"], f"ready-{pid}").exists()]
+        os.kill(ready[0], signal.SIGSTOP)
 
     def replace_node() -> None:
         cluster.remove_node(next(iter(cluster.worker_nodes)), allow_graceful=False)
