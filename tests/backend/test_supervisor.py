@@ -67,6 +67,15 @@ def test_end_of_the_child_is_told_in_one_sentence(child: str, code: int, printed
     assert len(out.splitlines()) == 1
 
 
+def test_what_a_crashed_child_printed_last_is_shown() -> None:
+    child = TOLD + r'os.write(2, b"noise\n" * 9000 + b"the reason\n"); os.abort()'
+    code, out, _ = end(child)
+    first, *lines = out.splitlines()
+    assert code == 4
+    assert "was ended by SIGABRT. The last saved state is kept." in first
+    assert lines == ["noise"] * 19 + ["the reason"]
+
+
 def test_signal_reaches_the_child_which_ends_as_it_likes() -> None:
     code = "signal.signal(15, lambda *_: sys.exit(130)); print('ready', flush=True); time.sleep(60)"
     with start(code) as process:

@@ -94,3 +94,15 @@ def test_out_of_memory_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
 
     monkeypatch.setattr("zoo.plan.num_classes", fail)
     require_error(call("show", "digits-tiny"), 4, "out of memory. Lower data.image_size")
+
+
+def test_a_lost_process_is_told_wherever_it_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also between the meeting and the first step, where the processes compare what they have."""
+
+    def fail(*_: object) -> None:
+        raise type("JaxRuntimeError", (RuntimeError,), {})("UNAVAILABLE: failed to connect")
+
+    monkeypatch.setattr("zoo.plan.num_classes", fail)
+    monkeypatch.setattr("zoo.backend.processes.connected", lambda: True)
+    monkeypatch.setattr("zoo.backend.processes._word_of_end", lambda: None)
+    require_error(call("show", "digits-tiny"), 4, "another process was lost; without it no other")

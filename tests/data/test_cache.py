@@ -87,6 +87,30 @@ def test_one_of_several_at_once_builds(
     ]
 
 
+def test_hosts_that_share_a_cache_build_apart(
+    pets: Path, cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A network disk gives each host a lock on the same folder."""
+    monkeypatch.setattr(fcntl, "flock", lambda handle, operation: None)
+    recipe = make_recipe({"folder": str(pets)}, loading="resident")
+    fill = Builder.fill
+    inner = []
+
+    def slow(builder: Builder, folder: Path) -> object:
+        monkeypatch.setattr(Builder, "fill", fill)
+        (folder / "train.npy").write_bytes(b"half")
+        with monkeypatch.context() as other_host:
+            other_host.setattr("socket.gethostname", lambda: "other")
+            inner.append(load(recipe))
+        assert (folder / "train.npy").read_bytes() == b"half"
+        return fill(builder, folder)
+
+    monkeypatch.setattr(Builder, "fill", slow)
+    outer = load(recipe)
+    assert (whole(outer.train) == whole(inner[0].train)).all()
+    assert len(list(cache.iterdir())) == 1
+
+
 @pytest.mark.parametrize("error", [KeyboardInterrupt, RuntimeError])
 def test_an_interrupted_build_leaves_nothing(
     pets: Path, cache: Path, error: type[BaseException]

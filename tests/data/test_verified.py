@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import fcntl
 import os
 from collections import Counter
 from pathlib import Path
@@ -104,6 +106,31 @@ def test_a_torn_line_is_left_out(
     text.write_bytes(b"".join(lines[:1]))  # shorter than the sums say
     remove_entries(cache)
     require_same(load(recipe), fresh(recipe, tmp_path / "short"))
+
+
+@pytest.mark.parametrize("damage", [b"", b"PK\x03\x04rubbish", b"rubbish"])
+def test_sums_that_cannot_be_read_are_made_anew(
+    pets: Path, cache: Path, tmp_path: Path, decoded: Counter[str], damage: bytes
+) -> None:
+    recipe = make_recipe({"folder": str(pets)}, loading="streamed")
+    load(recipe)
+    (sums,) = cache.glob("verified/*.npz")
+    sums.write_bytes(damage)
+    remove_entries(cache)
+    require_same(load(recipe), fresh(recipe, tmp_path / "other"))
+
+
+def test_a_disk_without_locks_has_no_record(
+    pets: Path, cache: Path, decoded: Counter[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Two processes that write the same one would spoil the sums."""
+
+    def no_locks(handle: object, operation: int) -> None:
+        raise OSError(errno.ENOLCK, os.strerror(errno.ENOLCK))
+
+    monkeypatch.setattr(fcntl, "flock", no_locks)
+    load(make_recipe({"folder": str(pets)}, loading="streamed"))
+    assert not any(path.stat().st_size for path in cache.glob("verified/*"))
 
 
 def remove_entries(cache: Path) -> None:

@@ -24,12 +24,13 @@ import threading
 from collections.abc import Mapping
 from typing import IO, Any, NoReturn
 
-from zoo.errors import EnvironmentFault, PeerLost
+from zoo.errors import EnvironmentFault, PeerLost, Problem
 from zoo.files.streams import GuardedStream
 
 BEAT_SECONDS = 1.0
 FORWARDED = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-MOST_SHOWN = 2000  # Characters of what a crashed child's libraries printed.
+MOST_READ = 40_000  # Characters of what a crashed child's libraries printed, from the end.
+LINES_SHOWN = 20
 # What JAX's last words say where another process, not this one, is at fault.
 LAST_WORDS = "JAX distributed service detected fatal errors"
 
@@ -218,12 +219,15 @@ def _end(
         )
         raise PeerLost(f"{name}: {reason}; without it no other goes on. {_advice(news)}")
     memory = ", perhaps for want of memory" if number == signal.SIGKILL else ""
-    shown = f"\n{printed}" if printed and number != signal.SIGKILL else ""
-    raise EnvironmentFault(f"{name}: was ended by {number.name}{memory}. {_advice(news)}{shown}")
+    shown = [] if number == signal.SIGKILL else printed.splitlines()[-LINES_SHOWN:]
+    raise EnvironmentFault(
+        f"{name}: was ended by {number.name}{memory}. {_advice(news)}",
+        [Problem(message=line) for line in shown],
+    )
 
 
 def _tail(file: IO[bytes]) -> str:
     """The end of what was printed into a file."""
     size = file.seek(0, os.SEEK_END)
-    file.seek(max(0, size - 20 * MOST_SHOWN))
-    return file.read().decode(errors="replace")[-20 * MOST_SHOWN :]
+    file.seek(max(0, size - MOST_READ))
+    return file.read().decode(errors="replace")

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 from zoo import interrupts
+from zoo.backend import processes
 from zoo.errors import EnvironmentFault, Interrupted, Problem, ZooError
 from zoo.files.json_files import dumps
 from zoo.files.storage import fault_of
@@ -70,7 +71,7 @@ class Output:
         if isinstance(error, Exception) and not isinstance(error, CONTROL) and not self.debug:
             if interrupts.received():  # It is what some library made of KeyboardInterrupt.
                 self._fail(Interrupted("interrupted"))
-            fault: ZooError | None = fault_of(error)
+            fault: ZooError | None = fault_of(error) or processes.as_lost(error)
             if fault is None and _out_of_memory(error):
                 fault = EnvironmentFault(
                     "out of memory. Lower data.image_size or train.batch_size, set data.loading: "

@@ -1,7 +1,9 @@
 """Lets one process of a host build an entry of the cache, while others wait for it. Light.
 
 The lock is on the folder in which the entry is built, so it ends with the process, however that
-ends, and leaves no file of its own.
+ends, and leaves no file of its own. The folder's name holds that of the host: a lock on a folder of
+a network disk (NFS) holds on one host alone, so hosts that share a cache build in folders of their
+own, and the first that is done wins.
 """
 
 from __future__ import annotations
@@ -9,6 +11,8 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
+import re
+import socket
 import tempfile
 import time
 from collections.abc import Callable, Iterator
@@ -24,9 +28,21 @@ from zoo.progress import Progress
 
 BUILDING = ".building-"
 POLL_SECONDS = 0.2
+MAX_HOST = 64  # Characters of the host's name.
 WAITING = "waiting for another process that prepares the same images"
 # What a network disk without locks answers.
 _NO_LOCKS = frozenset((errno.ENOLCK, errno.EOPNOTSUPP, errno.ENOTSUP, errno.EINVAL, errno.ENOSYS))
+
+
+def folder_of(cache: Path, key: str) -> Path:
+    """Return the folder in which this host builds an entry.
+
+    Args:
+        cache: folder of the cache.
+        key: of the entry.
+    """
+    host = re.sub(r"[^\w.-]", "_", socket.gethostname())[:MAX_HOST]
+    return cache / f"{BUILDING}{key}-{host}"
 
 
 @contextmanager
@@ -48,7 +64,7 @@ def building(
     Raises:
         OSError: the folder cannot be made.
     """
-    folder = cache / f"{BUILDING}{key}"
+    folder = folder_of(cache, key)
     handle = _acquired(folder, is_built, progress)
     if handle is None:
         if is_built():

@@ -2,9 +2,9 @@
 
 An entry is a folder named by a hash of everything that it was made from. It is built under a
 temporary name and then renamed, so a killed build leaves nothing that is used. One process of a
-host builds an entry, and others that want it wait (`zoo.data.build_lock`); on disks without locks
-both build, and both succeed. An entry is built again if its manifest was edited, or if a file is of
-another size than it says or cannot be read.
+host builds an entry, and others that want it wait (`zoo.data.build_lock`); on disks without locks,
+and on hosts that share a cache, each builds, and all succeed. An entry is built again if its
+manifest was edited, or if a file is of another size than it says or cannot be read.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ import numpy as np
 import PIL
 
 from zoo.data import stored_files
-from zoo.data.build_lock import BUILDING, building
+from zoo.data.build_lock import BUILDING, building, folder_of
 from zoo.data.content.pixel_statistics import PixelStatistics
 from zoo.data.decoding import heif
 from zoo.data.splits import ArraySplit
@@ -299,7 +299,7 @@ def _remove_abandoned(cache: Path, key: str) -> None:
     """Removes the folders of other killed builds once nothing in them has changed for a day."""
     oldest = time.time() - ABANDONED_SECONDS
     for folder in cache.glob(f"{BUILDING}*"):
-        if folder.name == f"{BUILDING}{key}":
+        if folder == folder_of(cache, key):
             continue
         with contextlib.suppress(OSError):
             if max(path.stat().st_mtime for path in (folder, *folder.iterdir())) < oldest:

@@ -16,6 +16,7 @@ from zoo.data.content.content_summary import summarise
 from zoo.data.decoding.image_content import Content
 from zoo.data.decoding.images import ImageSpec
 from zoo.data.division.subsets import Part, parts_of
+from zoo.data.folders.manifest import BAD
 from zoo.data.folders.tree import in_words
 from zoo.data.image_files import POOL, Files, Layout
 from zoo.data.stored_files import StoredFiles
@@ -26,7 +27,6 @@ from zoo.progress import Progress
 from zoo.recipe.data_block import Data
 
 MANY_LABELS = -1  # Stands for the class of images with any number of labels, in a summary.
-BAD_IN_MANIFEST = "cannot be used, as the manifest says"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -153,7 +153,7 @@ def _trusted(files: Files) -> Checks:
     digests = np.frombuffer(files.digests or b"", np.uint8).reshape(-1, stored_files.SHA256_BYTES)
     checks = Checks(digests)
     for row in np.flatnonzero(~digests.any(axis=1)).tolist():
-        checks.bad[row] = BAD_IN_MANIFEST
+        checks.bad[row] = BAD
     return checks
 
 

@@ -16,6 +16,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Any
+from zipfile import BadZipFile
 
 import numpy as np
 
@@ -152,7 +153,7 @@ class Record:
             self._read_lines(end)
             self.known.sums = sums
             self._count = len(self.known.keys)
-        except (OSError, ValueError, KeyError, TypeError, IndexError):
+        except (OSError, EOFError, BadZipFile, ValueError, KeyError, TypeError, IndexError):
             self.known, end = Known(), 0
             self._lines.clear()
         if self._file is not None:
@@ -231,11 +232,9 @@ class Record:
                 if fcntl is not None:
                     fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
                 self._file = file
-            except BlockingIOError:
+            except OSError:  # Or a disk without locks, where two writers would spoil the sums.
                 self._is_held_elsewhere = True
                 file.close()
-            except OSError:  # A disk without locks.
-                self._file = file
         return self._file is not None
 
     def _append(self, line: list[Any]) -> None:
@@ -244,7 +243,7 @@ class Record:
 
     def _read_sums(self) -> tuple[PixelStatistics | None, int]:
         try:
-            with np.load(self._sums_file) as stored:
+            with open(self._sums_file, "rb") as file, np.load(file) as stored:
                 if "count" not in stored:
                     return None, int(stored["end"])
                 values = {name: stored[name] for name in _SUMS}

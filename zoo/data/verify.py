@@ -19,7 +19,7 @@ from zoo.data.decoding import images
 from zoo.data.decoding.image_content import PLAIN, Content
 from zoo.data.decoding.images import BadImage, ImageSpec
 from zoo.data.file_list import FileList, ImageFile
-from zoo.data.folders.manifest import CHANGED
+from zoo.data.folders.manifest import BAD, CHANGED, NO_DIGEST
 from zoo.data.image_files import Layout
 from zoo.data.stored_files import SHA256_BYTES
 from zoo.data.stores import ImageStore
@@ -259,6 +259,8 @@ def _verify_file(
     store: ImageStore, file: ImageFile, trusted: bytes | None, spec: ImageSpec
 ) -> tuple[FileCheck, np.ndarray | None]:
     """Decodes a file; its content must have the hash `trusted`, if that is given."""
+    if trusted == NO_DIGEST:  # As where the manifest was written, and where images stream.
+        return FileCheck(ABSENT, 1, BAD, None), None
     digest = ABSENT
     try:
         content = store.read(file.path, spec.max_megapixels)

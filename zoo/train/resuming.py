@@ -153,10 +153,12 @@ def _prepared(run: Run, recipe: Recipe, info: dict[str, Any], settings: Training
     except EnvironmentFault as error:
         if request is None or settings.devices is not None or before == 1:
             raise
-        raise EnvironmentFault(
+        fewer = EnvironmentFault(
             f"{run}: was begun with {before} devices. {error.message} To go on with another "
             "number, and other last bits, add --devices N --allow-other-devices."
-        ) from None
+        )
+        fewer.agreed = error.agreed
+        raise fewer from None
     require_devices(before, count, allowed, str(run))
     return count
 

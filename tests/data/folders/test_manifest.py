@@ -122,7 +122,8 @@ def test_probes_of_an_export_are_compared_too(pets: Path, manifest: Path) -> Non
         encoded_images(test, np.arange(2))
 
 
-def test_bad_files_stay_in_the_draws(pets: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize("loading", ["streamed", "resident"])
+def test_bad_files_stay_in_the_draws(pets: Path, tmp_path: Path, loading: str) -> None:
     """They are left out as they were where the manifest was written."""
     (pets / "train/dog/3.png").write_bytes(b"broken")
     file = tmp_path / "m"
@@ -130,11 +131,11 @@ def test_bad_files_stay_in_the_draws(pets: Path, tmp_path: Path) -> None:
     written = write_manifest(recipe, file)
     assert (written.files, written.unusable) == (24, 1)
     folder = {"path": str(pets), "manifest": str(file)}
-    trusting = load(make_recipe({"folder": folder}, on_bad_image="skip", loading="streamed"))
+    trusting = load(make_recipe({"folder": folder}, on_bad_image="skip", loading=loading))
     assert trusting.fingerprint == load(recipe).fingerprint == written.fingerprint
     assert any("as the manifest says" in note for note in trusting.notes)
     with pytest.raises(DataError, match="1 of 24 images cannot be used"):
-        load(make_recipe({"folder": folder}, loading="streamed"))
+        load(make_recipe({"folder": folder}, loading=loading))
 
 
 def test_a_manifest_of_a_table(pets: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

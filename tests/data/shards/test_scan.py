@@ -198,6 +198,23 @@ def test_a_damaged_header_and_a_joined_file(tmp_path: Path) -> None:
     assert len(found.members) == 3
 
 
+@pytest.mark.parametrize(
+    "size", [b"-0000001000\0", b"\xff" * 10 + b"\xfe\0"], ids=["octal", "binary"]
+)
+def test_a_member_of_less_than_no_bytes_ends_the_list(tmp_path: Path, size: bytes) -> None:
+    """Its end would be its own header, so that the list would never end."""
+    file = write(tmp_path / "a.tar", samples("abc"))
+    data = bytearray(file.read_bytes())
+    third = scan(file, CLS).offsets[1] - 512
+    data[third + 124 : third + 136] = size
+    data[third + 148 : third + 156] = b" " * 8
+    data[third + 148 : third + 156] = b"%06o\0 " % sum(data[third : third + 512])
+    file.write_bytes(data)
+    found = scan(file, CLS)
+    assert [kind for kind, _ in kinds(found)] == [CUT]
+    assert found.members == ["0000.png"]
+
+
 def test_plain_headers_are_read_as_tarfile_reads_them(tmp_path: Path) -> None:
     file = write(tmp_path / "a.tar", samples(range(5)), tarfile.GNU_FORMAT)
     with tarfile.open(file) as tar, open(file, "rb") as raw:

@@ -35,6 +35,7 @@ HEAD = "# zoo manifest "
 UNUSABLE = b"-"
 NO_DIGEST = bytes(DIGEST)
 CHANGED = "its content is not that of the manifest"
+BAD = "cannot be used, as the manifest says"
 RENEW = "write the manifest anew: zoo show RECIPE --write-manifest FILE"
 EXPECTED = "Expected lines of the form SHA256 SIZE PATH, which zoo show --write-manifest writes"
 _SUMS = ("sums", "squares", "histograms")

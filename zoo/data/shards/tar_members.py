@@ -88,7 +88,12 @@ def _plain(block: bytes, offset: int) -> Member | None:
     except ValueError:
         return None
     # Counted as if the checksum's own eight bytes were spaces.
-    if not end or name.endswith(b"/") or checksum != sum(block) - sum(block[148:156]) + 8 * 32:
+    if (
+        size < 0
+        or not end
+        or name.endswith(b"/")
+        or checksum != sum(block) - sum(block[148:156]) + 8 * 32
+    ):
         return None
     text = name.decode("utf-8", "surrogateescape")
     return Member(text.removeprefix("./"), offset, size)
@@ -114,6 +119,9 @@ def _header(tar: Any, raw: BinaryIO, offset: int) -> tarfile.TarInfo | None:
         header: tarfile.TarInfo | None = tar.next()
     except (tarfile.TarError, ValueError, OverflowError) as error:
         raise DamagedTar(f"cut short or damaged behind byte {offset:,}: {error}") from None
+    if header is not None and (header.size < 0 or tar.offset <= offset):
+        # The next header would be this one again, for ever.
+        raise DamagedTar(f"damaged at byte {offset:,}: a member of {header.size:,} bytes")
     tar.members.clear()  # It keeps all of them for readers that ask for one by name.
     return header
 
