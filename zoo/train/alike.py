@@ -20,13 +20,16 @@ from zoo.train.loop.choose import LoopChoice
 
 # Packages that take no part in a training on JAX.
 _NO_PART = ("tensorflow", "scikit-learn")
+# Options of sources that each host may have of its own. The others change the splits, or the order
+# of the images, which no fingerprint of the data holds.
+_PATHS = {"path", "root", "file", "manifest", "data_dir"}
 
 
 def require_alike(recipe: Recipe, known: Mapping[str, Any]) -> None:
     """Requires that all processes have the same packages, recipe, data and first weights.
 
     Args:
-        recipe: of this process. Its `data.source` may be another one: each host has its own paths.
+        recipe: of this process; the paths in its `data.source` may be others on each host.
         known: run.json as this process would write it.
 
     Raises:
@@ -51,13 +54,22 @@ def _facts(recipe: Recipe, known: Mapping[str, Any]) -> dict[str, Any]:
         "host": socket.gethostname(),
         "facts": {
             "packages": {"zoo": known["zoo"], **versions},
-            "recipe": text_digest(recipe.model_dump_json(exclude={"data": {"source"}})),
+            "recipe": _digest(recipe),
             "data": known["data"]["fingerprint"],
             "classes": known.get("class_names_sha256"),
             "weights": known.get("warm_start"),
             "normalisation": known.get("normalisation"),
         },
     }
+
+
+def _digest(recipe: Recipe) -> str:
+    """The hash of a recipe without the paths of its data."""
+    source = recipe.data.source
+    options = source.options.model_dump_json(exclude=_PATHS)
+    return text_digest(
+        f"{recipe.model_dump_json(exclude={'data': {'source'}})} {source.word} {options}"
+    )
 
 
 def _difference(name: str, values: list[Any], hosts: list[str]) -> ZooError:
