@@ -8,8 +8,10 @@ from typing import Any
 
 import pytest
 
+from tests.cli.calls import call
 from tests.tuning.searches import RATE, TOTAL, recipe_file
 from tuning import cli
+from tuning.executors.ray_cluster import Demand
 from tuning.search import with_proposal
 from zoo.cli.output import Output
 from zoo.errors import Interrupted, RecipeError, UsageError
@@ -114,3 +116,20 @@ def test_a_recipe_with_a_space_is_searched_as_it_is(tmp_path: Path) -> None:
 def test_arguments_that_do_not_fit(tmp_path: Path, changed: Any, message: str) -> None:
     with pytest.raises(UsageError, match=message):
         tune(Output(), changed.pop("recipe", None), tmp_path, **changed)
+
+
+@pytest.mark.parametrize(
+    "flags, expected",
+    [
+        ([], None),
+        (["--cpus-per-trial", "0", "--gpus-per-trial", "0.5"], Demand(cpus=0.0, gpus=0.5)),
+        (["--gpus-per-trial", "1"], Demand(cpus=1.0, gpus=1.0)),
+    ],
+)
+def test_what_a_trial_needs_of_a_node(
+    monkeypatch: pytest.MonkeyPatch, flags: list[str], expected: Demand | None
+) -> None:
+    given: list[Any] = []
+    monkeypatch.setattr(cli, "tune", lambda *arguments: given.append(arguments[-1]))
+    assert call("tune", "digits-tiny", "--on", "ray", *flags).exit_code == 0
+    assert given == [expected]

@@ -80,7 +80,10 @@ def tune(
         from tuning import cli
         from tuning.executors.ray_cluster import Demand
 
-        demand = None if cpus is gpus is None else Demand(cpus=cpus or 1.0, gpus=gpus or 0.0)
+        # Not `cpus or 1.0`: with 0 the GPUs alone bound how many workers fit.
+        given = {"cpus": cpus, "gpus": gpus}
+        needs = {name: number for name, number in given.items() if number is not None}
+        demand = Demand(**needs) if needs else None
         cli.tune(
             output, recipe, overrides or (), resume, out, workers, plots, tensorboard, trials,
             place, demand,

@@ -188,6 +188,7 @@ def test_anybody_may_write_one(pets: Path, tmp_path: Path, images: Maker) -> Non
         ("0" * 64 + " five a.png\n", "SHA256 SIZE PATH"),
         (f"{'0' * 64} 5 a.png\n" * 2, "names a.png twice"),
         ("# zoo manifest {\n", ":1: not a line of a manifest"),
+        (f"# zoo manifest {'[' * 100_000}\n", ":1: not a line of a manifest"),
     ],
 )
 def test_a_wrong_manifest_is_told(pets: Path, tmp_path: Path, text: str, expected: str) -> None:

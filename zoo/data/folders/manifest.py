@@ -188,7 +188,7 @@ def read(path: str) -> Manifest:
                 sizes.append(int(size))
                 times.append(int.from_bytes(digest[:8]) >> 1)
                 digests += digest
-    except (ValueError, OverflowError) as error:
+    except (ValueError, OverflowError, RecursionError) as error:
         raise DataError(
             f"{quoted(file)}:{number}: not a line of a manifest. {EXPECTED}, with paths relative "
             f"to the folder of the images. Received {quoted(_shown(line))}"
