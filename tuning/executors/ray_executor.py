@@ -19,6 +19,7 @@ from tuning.executors.messages import Command, Keep, Reply, decode, encode
 from tuning.executors.pool import SILENCE_SECONDS, Pool, Worker
 from tuning.executors.ray_cluster import Demand
 from tuning.executors.ray_worker import TrialWorker, unpack
+from tuning.trials import TrialSpec
 from zoo.errors import EnvironmentFault
 from zoo.files.storage import fault_of
 from zoo.rundir import Search
@@ -182,19 +183,52 @@ class RayExecutor(Pool[_Actor]):
                 connection with the cluster is lost.
             StorageFault: a run folder cannot be written.
         """
+        with self._connected():
+            yield from self._events(timeout)
+
+    def submit(self, spec: TrialSpec) -> None:
+        """See `Pool.submit`.
+
+        Raises:
+            EnvironmentFault: the connection with the cluster is lost.
+        """
+        with self._connected():
+            super().submit(spec)
+
+    def keep(self, trial: str, folder: Path) -> None:
+        """See `Pool.keep`.
+
+        Raises:
+            EnvironmentFault: the connection with the cluster is lost.
+        """
+        with self._connected():
+            super().keep(trial, folder)
+
+    @contextlib.contextmanager
+    def _connected(self) -> Iterator[None]:
+        """Turns the errors of a lost connection into one sentence: any call of Ray may raise them.
+
+        Raises:
+            EnvironmentFault: the connection is lost.
+        """
         import ray
 
-        yield from self._starts()
-        waiting = {worker.pending: worker for worker in self._workers}
         try:
-            done, _ = ray.wait(list(waiting), num_returns=1, timeout=timeout)
-            if done:
-                done, _ = ray.wait(list(waiting), num_returns=len(waiting), timeout=0)
+            yield
         except (ConnectionError, ray.exceptions.RaySystemError) as error:
             raise EnvironmentFault(
                 f"the connection with the Ray cluster is lost: {error}. What is finished is kept; "
                 f"go on with zoo tune --resume {self._folder} --on {self._where}"
             ) from None
+
+    def _events(self, timeout: float) -> Iterator[Event]:
+        import ray
+
+        yield from self._starts()
+        waiting = {worker.pending: worker for worker in self._workers}
+        done, _ = ray.wait(list(waiting), num_returns=1, timeout=timeout)
+        if done:
+            done, _ = ray.wait(list(waiting), num_returns=len(waiting), timeout=0)
         for reference in done:
             worker = waiting[reference]
             replies = worker.replies()

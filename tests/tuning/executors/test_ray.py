@@ -22,6 +22,7 @@ from tuning.executors import local, ray_cluster, ray_executor, ray_worker
 from tuning.executors.ray_cluster import Demand
 from tuning.executors.ray_executor import RayExecutor
 from tuning.search import SearchSettings, begin
+from tuning.trials import TrialSpec
 from zoo.errors import EnvironmentFault, UsageError
 from zoo.rundir import Search
 
@@ -111,6 +112,35 @@ def test_a_lost_connection_is_not_hidden_by_the_end(
     executor.stop()
     assert ended == ["disconnected"]
     assert executor._workers == []
+
+
+def test_a_connection_that_is_lost_in_any_call_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Not in waiting alone: in giving a trial, in reading a reply, in asking for a run folder."""
+
+    def lost(*_: object, **__: object) -> Any:
+        raise ConnectionError("the client is gone")
+
+    exceptions = SimpleNamespace(RayError=ZeroDivisionError, RaySystemError=ZeroDivisionError)
+    ray = SimpleNamespace(exceptions=exceptions, wait=lambda each, **_: (each, []), get=lost)
+    monkeypatch.setitem(sys.modules, "ray", ray)
+    executor = RayExecutor(
+        Search(tmp_path), 1, where="ray://head:1", demand=Demand(), load=lambda: None, say=print
+    )
+    call = SimpleNamespace(remote=lost)
+    handle = SimpleNamespace(host=SimpleNamespace(remote=object), command=call)
+    spec = TrialSpec(trial="a-0", stage="a", index=0, values={}, seed=0, epochs=1)
+    for use in (
+        lambda: executor.submit(spec),
+        lambda: executor.keep("a-0", tmp_path),
+        lambda: list(executor.events(0.0)),
+    ):
+        worker = ray_executor._Actor(0, handle)
+        worker.ready, worker.last_trial = True, "a-0"
+        executor._workers = [worker]
+        with pytest.raises(EnvironmentFault, match="is lost: .* --resume .* --on ray://head:1"):
+            use()
 
 
 def test_nodes_that_lack_packages_are_named_together(monkeypatch: pytest.MonkeyPatch) -> None:
