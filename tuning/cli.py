@@ -10,7 +10,7 @@ from pathlib import Path
 from types import FrameType
 
 from tuning import tables
-from tuning.executors.ray_cluster import Demand, require_place
+from tuning.executors.ray_cluster import Demand, require_demand, require_place
 from tuning.journal import read_trials
 from tuning.progress import SearchProgress
 from tuning.search import SearchResult, SearchSettings, begin, resume, with_proposal
@@ -116,6 +116,8 @@ def _require_fitting(
             "--cpus-per-trial and --gpus-per-trial are for trials on a cluster. Add --on ray, or "
             "leave them out: on this machine the workers share its CPUs and GPUs."
         )
+    if demand is not None:
+        require_demand(demand)
 
 
 def _begun(

@@ -24,7 +24,7 @@ CLOSE = 1e-5
 
 def test_what_is_asked_for() -> None:
     assert [parse(text) for text in (None, "all", "1", "16")] == [None, "all", 1, 16]
-    for text in ("0", "-1", "two", "1.5", ""):
+    for text in ("0", "-1", "two", "1.5", "", "1_6", " 2", "+2", "２", "9" * 5000):
         with pytest.raises(UsageError, match="Expected a number from 1 on, or `all`"):
             parse(text)
 
@@ -37,6 +37,8 @@ def test_a_batch_is_divided_or_refused_with_what_would_do() -> None:
     assert "--set train.batch_size=126 or --set train.batch_size=129" in str(raised.value)
     with pytest.raises(UsageError, match="nearest: --set train.batch_size=4$"):
         require_batch(3, 4)
+    with pytest.raises(UsageError, match="--num-processes 3: train.batch_size"):
+        require_batch(64, 3, "--num-processes")
 
 
 def test_a_resume_takes_as_many_as_before() -> None:

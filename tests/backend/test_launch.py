@@ -217,6 +217,49 @@ def test_other_texts_are_no_addresses(text: str) -> None:
     assert not is_address(text)
 
 
+@pytest.mark.parametrize(
+    "host",
+    ["0.0.0.0", "0", "000.0", "[::]", "[::%lo]", "224.0.0.1", "[ff02::1]", "255.255.255.255"],
+)
+def test_addresses_of_many_hosts_or_interfaces_are_refused(host: str) -> None:
+    assert "--coordinator: expected one address of process 0's host" in message(
+        None, {}, f"{host}:4000", 2, 0
+    )
+
+
+@pytest.mark.parametrize(
+    "environ, part",
+    [
+        ({**SLURM, "SLURM_STEP_NODELIST": "a" + "[1]" * 3000}, "SLURM_STEP_NODELIST: expected"),
+        ({**SLURM, "JAX_COORDINATOR_PORT": "many"}, "JAX_COORDINATOR_PORT: expected a port"),
+        ({**SLURM, "JAX_COORDINATOR_PORT": "0"}, "JAX_COORDINATOR_PORT: expected a port"),
+        ({**SLURM, "SLURM_STEP_NUM_TASKS": "9" * 9}, "SLURM_STEP_NUM_TASKS: expected"),
+        ({**OPEN_MPI_5, "PMIX_NAMESPACE": f"prterun-a-{'9' * 5000}@1"}, "PMIX_NAMESPACE"),
+        (
+            {**OPEN_MPI_4, "OMPI_MCA_orte_hnp_uri": f"{'9' * 5000}.0;tcp://10.0.0.1:1"},
+            "OMPI_MCA_orte_hnp_uri",
+        ),
+    ],
+    ids=["brackets", "port", "port 0", "tasks", "version 5", "version 4"],
+)
+def test_variables_beyond_reason_are_named(environ: dict[str, str], part: str) -> None:
+    assert part in message("auto", environ)
+
+
+def test_a_place_on_a_host_that_cannot_be_is_none() -> None:
+    """No devices of other processes are taken, and nothing is divided by zero."""
+    for change in ({"OMPI_COMM_WORLD_LOCAL_SIZE": "0"}, {"OMPI_COMM_WORLD_LOCAL_RANK": "7"}):
+        found = auto({**OPEN_MPI_5, **change})
+        assert found is not None
+        assert found.devices(8) is None
+
+
+def test_more_processes_than_any_cluster_has() -> None:
+    assert "--num-processes: expected a whole number from 1 to 1,000,000" in message(
+        None, {}, "a:1", 10**20, 0
+    )
+
+
 @given(st.integers(1, 16), st.integers(1, 16))
 def test_processes_of_a_host_share_its_devices(processes: int, share: int) -> None:
     visible = processes * share
@@ -266,4 +309,12 @@ def test_a_name_that_is_known_later(monkeypatch: pytest.MonkeyPatch) -> None:
     asked.clear()
     assert wait_for_name("train-0.train:80", seconds=0.0) == (
         "train-0.train: Name or service not known"
+    )
+
+
+@pytest.mark.parametrize("host", ["a..b", "a" * 64])
+def test_a_name_that_no_service_can_know(host: str) -> None:
+    assert is_address(f"{host}:80")
+    assert wait_for_name(f"{host}:80", seconds=0.0) == (
+        f"{host}: a part of the name is empty or too long"
     )

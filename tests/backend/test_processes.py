@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import socket
 from collections.abc import Iterator
 
@@ -32,6 +33,8 @@ def test_one_process_sets_nothing_up() -> None:
 def test_flags_come_back_in_the_command_that_resumes(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("KERAS_BACKEND", "jax")
     settle(LaunchFlags(None, "10.0.0.1:61440", 3, 2, 20), "6", [])
+    with pytest.raises(UsageError, match="--devices 4: .* Expected a multiple of 3"):
+        settle(LaunchFlags(None, "10.0.0.1:61440", 3, 2, 20), "4", [])
     assert (processes.count(), processes.index(), processes.is_first()) == (3, 2, False)
     assert processes.resume_command("RUN") == (
         "zoo train --resume RUN --coordinator 10.0.0.1:61440 --num-processes 3 --process-id ID "
@@ -75,6 +78,39 @@ def test_address_that_is_taken_is_refused_before_jax_crashes() -> None:
         processes.plan(Launch(f"127.0.0.1:{port}", 2, 0))
         with pytest.raises(EnvironmentFault, match="cannot listen there: Address already"):
             processes.start(print)
+
+
+def test_a_coordinator_that_no_name_service_knows_is_told_of(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(processes, "START_SECONDS", 0.0)
+    processes.plan(Launch("a..b:4000", 2, 1))
+    with pytest.raises(EnvironmentFault, match="process 1 finds no coordinator at a..b:4000"):
+        processes.start(print)
+    assert "process 1 waits up to 0 s for the coordinator a..b:4000" in capsys.readouterr().out
+    processes.plan(Launch("a..b:4000", 2, 0))
+    with pytest.raises(EnvironmentFault, match="process 0 cannot listen there"):
+        processes.start(print)
+
+
+@pytest.mark.parametrize(
+    "other, part",
+    [
+        (["--num-processes 3", "train"], "process 0: --num-processes 2; process 1: --num-proc"),
+        (["--num-processes 2", "resume"], "process 0: train; process 1: resume"),
+    ],
+)
+def test_processes_that_were_started_differently(
+    monkeypatch: pytest.MonkeyPatch, other: list[str], part: str
+) -> None:
+    """They would wait for each other for ever."""
+    own = ["--num-processes 2", "train"]
+    monkeypatch.setattr(processes, "exchange", lambda _, text: [text, json.dumps(other)])
+    with pytest.raises(UsageError, match=part) as raised:
+        processes._require_same(own)
+    assert raised.value.agreed
+    other[:] = own
+    processes._require_same(own)
 
 
 def test_error_of_a_lost_peer_is_told_from_others(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+import os
+import subprocess
 from pathlib import Path
 
 from PIL import Image
@@ -116,7 +118,17 @@ def test_a_manifest_is_written_and_used(minimal: Path, tmp_path: Path) -> None:
     with contextlib.chdir(tmp_path):
         told = document(call("show", minimal, *flags, "--write-manifest", file, "--json"))
         assert (told["files"], told["unusable"], told["manifest"]) == (8, 0, str(file))
-        assert "8 files" in call("show", minimal, *flags, "--write-manifest", file).stdout
+        write = ("show", minimal, *flags, "--write-manifest")
+        assert "8 files" in call(*write, file).stdout
+        for folder in (tmp_path, ""):
+            require_error(call(*write, folder), 2, "is a folder. Expected the name of a file")
+        require_error(call(*write, file / "m"), 4, "cannot be written: Not a directory")
+        pipe = tmp_path / "pipe"  # What is no file, /dev/null among others, stays what it is.
+        os.mkfifo(pipe)
+        with subprocess.Popen(["cat", pipe], stdout=subprocess.PIPE) as reader:
+            assert call(*write, pipe).exit_code == 0
+            assert reader.communicate()[0].count(b".png\n") == 8
+        assert pipe.is_fifo()
         use = ["--set", "data.source.folder.manifest=pets.manifest"]
         recipe = call("show", minimal, *flags, *use, "--yaml").stdout
         assert f"manifest: {file}" in recipe

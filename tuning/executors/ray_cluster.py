@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import importlib.util
+import math
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from zoo.backend.launch import is_address
 from zoo.errors import EnvironmentFault, Problem, UsageError
 
 INSTALL = "pip install 'zoo-keras[ray]'"
@@ -16,6 +18,7 @@ CLIENT = "ray://"
 TOKEN = "~/.ray/auth_token"
 # Packages that a node must have; our own are shipped to it.
 NEEDED = ("keras", "keras-tuner", "numpy", "pillow", "pydantic", "pyyaml", "scikit-learn", "scipy")
+FINEST, MOST = 1e-4, 10_000.0  # Of a resource that a worker may ask for; Ray rounds to the former.
 SHARE_OF_GPU = 0.9  # Of the memory of a GPU, for the workers that share it.
 INSPECTION_SECONDS = 120.0  # Ray starts a process on each node that has none.
 
@@ -46,8 +49,7 @@ def require_place(where: str) -> str:
         UsageError: it is none of these.
         EnvironmentFault: Ray is not installed.
     """
-    host, colon, port = where.removeprefix(CLIENT).rpartition(":")
-    is_client = where.startswith(CLIENT) and colon and host and port.isdigit()
+    is_client = where.startswith(CLIENT) and is_address(where.removeprefix(CLIENT))
     if where not in ("local", "ray") and not is_client:
         raise UsageError(
             f"--on {where}: no place to run trials. Expected local (processes on this machine), "
@@ -57,6 +59,28 @@ def require_place(where: str) -> str:
     if where != "local" and importlib.util.find_spec("ray") is None:
         raise EnvironmentFault(f"--on {where} needs Ray, which is not installed: {INSTALL}")
     return where
+
+
+def require_demand(demand: Demand) -> None:
+    """Requires that Ray can count what a worker needs; it would end each worker, or wait for ever.
+
+    Args:
+        demand: what each worker needs.
+
+    Raises:
+        UsageError: an amount is endless, finer than Ray counts, or more GPUs than one and a part.
+    """
+    for flag, amount in (("--cpus-per-trial", demand.cpus), ("--gpus-per-trial", demand.gpus)):
+        if not math.isfinite(amount) or 0 < amount < FINEST or amount > MOST:
+            raise UsageError(
+                f"{flag} {amount:g}: Expected 0, or {FINEST:g} to {MOST:,.0f}. Ray counts in parts "
+                f"of {FINEST:g}."
+            )
+    if demand.gpus > 1 and not demand.gpus.is_integer():
+        raise UsageError(
+            f"--gpus-per-trial {demand.gpus:g}: Expected a part of one GPU, such as 0.5, or a "
+            "whole number of them."
+        )
 
 
 def connect(where: str, demand: Demand) -> list[str]:

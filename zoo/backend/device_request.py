@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import Literal
 
@@ -31,21 +32,32 @@ def parse(text: str | None) -> Request:
     """
     if text is None or text == "all":
         return text  # type: ignore[return-value]  # mypy does not narrow to the literal.
-    try:
-        number = int(text)
-    except ValueError:
-        number = 0
+    number = int(text) if re.fullmatch("[0-9]{1,9}", text) else 0
     if number < 1:
         raise UsageError(f"--devices: Expected a number from 1 on, or `all`. Received {text!r}.")
     return number
 
 
-def require_batch(batch_size: int, count: int) -> None:
+def multiple_of_processes(request: Request, processes: int) -> UsageError:
+    """The error of a number of devices that processes cannot share equally.
+
+    Args:
+        request: of all processes together.
+        processes: their number.
+    """
+    return UsageError(
+        f"--devices {request}: is the number of devices of all {processes} processes. Expected a "
+        f"multiple of {processes}."
+    )
+
+
+def require_batch(batch_size: int, count: int, flag: str = "--devices") -> None:
     """Requires that a batch can be shared out over the devices.
 
     Args:
         batch_size: the recipe's `train.batch_size`.
         count: number of devices.
+        flag: that says so; `--num-processes` while it is not known how many devices each has.
 
     Raises:
         UsageError: it cannot.
@@ -55,7 +67,7 @@ def require_batch(batch_size: int, count: int) -> None:
     lower = batch_size // count * count
     nearest = [str(number) for number in (lower, lower + count) if number]
     raise UsageError(
-        f"--devices {count}: train.batch_size is the number of images of all devices together. "
+        f"{flag} {count}: train.batch_size is the number of images of all devices together. "
         f"Expected a multiple of {count}. Received {batch_size}; set it to the nearest: "
         + " or ".join(f"--set train.batch_size={number}" for number in nearest)
     )

@@ -12,12 +12,14 @@ import socket
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
-from zoo.backend.launchers import FIRST_PORT, FLAGS, NAMES, Found, detect, whole
+from zoo.backend.launchers import FIRST_PORT, FLAGS, NAMES, Found, detect, is_port, whole
 from zoo.errors import UsageError
 
 NAME_SECONDS = 60.0  # Until a name service knows a process that has just been started.
 NAME_INTERVAL = 0.5
+MOST_PROCESSES = 1_000_000
 
 _HOST = re.compile(r"[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?\.?")
 
@@ -127,16 +129,18 @@ def _checked(found: Found, flags: Mapping[str, object]) -> Launch:
         if value is None:
             continue
         number = whole(value)
-        if number is None or number < least:
-            faults.append(f"{label}: expected a whole number from {least}, received {value!r}")
+        if number is None or not least <= number <= MOST_PROCESSES:
+            faults.append(
+                f"{label}: expected a whole number from {least} to {MOST_PROCESSES:,}, received "
+                f"{value!r}"
+            )
         else:
             numbers[name] = number
     address = found.values.get("--coordinator")
-    if address is not None and not is_address(str(address)):
-        faults.append(
-            f"{_label('--coordinator', found, flags)}: expected HOST:PORT, such as "
-            f"10.0.0.1:{FIRST_PORT}, received {address!r}"
-        )
+    if address is not None and "--coordinator" not in found.faults:
+        fault = _fault_of_address(str(address))
+        if fault:
+            faults.append(f"{_label('--coordinator', found, flags)}: {fault}, received {address!r}")
     if len(numbers) == 2 and numbers["--process-id"] >= numbers["--num-processes"]:
         faults.append(
             f"{_label('--process-id', found, flags)}: {numbers['--process-id']} of "
@@ -151,6 +155,25 @@ def _checked(found: Found, flags: Mapping[str, object]) -> Launch:
     return Launch(
         str(address), numbers["--num-processes"], numbers["--process-id"], *found.local, found.by
     )
+
+
+def _fault_of_address(address: str) -> str | None:
+    """What is wrong with a coordinator's address; None if nothing is."""
+    if not is_address(address):
+        return f"expected HOST:PORT, such as 10.0.0.1:{FIRST_PORT}"
+    host = address.rpartition(":")[0].strip("[]").partition("%")[0]
+    if not host.strip("0."):  # The C library reads 0 and 0.0 as 0.0.0.0.
+        host = "0.0.0.0"
+    try:
+        number = ipaddress.ip_address(host)
+    except ValueError:  # A name.
+        return None
+    if number.is_unspecified or number.is_multicast or str(number) == "255.255.255.255":
+        return (
+            "expected one address of process 0's host, which the others reach: everyone who "
+            "reaches the coordinator can end the training"
+        )
+    return None
 
 
 def _label(name: str, found: Found, flags: Mapping[str, object]) -> str:
@@ -183,12 +206,12 @@ def wait_for_name(coordinator: str, seconds: float = NAME_SECONDS) -> str | None
     Returns:
         Why the name has none, for people; None if it has one.
     """
-    host, _, port = coordinator.rpartition(":")
+    host = coordinator.rpartition(":")[0]
     end = time.monotonic() + seconds
     while True:
         try:
-            socket.getaddrinfo(host.strip("[]"), int(port), type=socket.SOCK_STREAM)
-        except socket.gaierror as error:
+            addresses(coordinator)
+        except OSError as error:
             if time.monotonic() >= end:
                 return f"{host}: {error.strerror or error}"
             time.sleep(NAME_INTERVAL)
@@ -196,10 +219,28 @@ def wait_for_name(coordinator: str, seconds: float = NAME_SECONDS) -> str | None
             return None
 
 
+def addresses(coordinator: str) -> list[Any]:
+    """Returns the addresses of a coordinator, as `socket.getaddrinfo` does.
+
+    Args:
+        coordinator: HOST:PORT.
+
+    Raises:
+        OSError: its name has none.
+    """
+    host, _, port = coordinator.rpartition(":")
+    try:
+        return socket.getaddrinfo(host.strip("[]"), int(port), type=socket.SOCK_STREAM)
+    except UnicodeError:  # Of Python's own codec for names.
+        raise socket.gaierror(
+            socket.EAI_NONAME, "a part of the name is empty or too long"
+        ) from None
+
+
 def is_address(text: str) -> bool:
     """Whether a text is HOST:PORT, with an IPv6 address in brackets."""
     host, colon, port = text.rpartition(":")
-    if not colon or not re.fullmatch("[0-9]{1,5}", port) or not 0 < int(port) < 2**16:
+    if not colon or not is_port(port):
         return False
     if host.startswith("[") and host.endswith("]"):
         try:

@@ -47,6 +47,16 @@ def whole(value: str | int) -> int | None:
     return int(text) if re.fullmatch("[0-9]{1,9}", text) else None
 
 
+def is_port(text: str) -> bool:
+    """Whether a text is the number of a port."""
+    return re.fullmatch("[0-9]{1,5}", text) is not None and 0 < int(text) < 2**16
+
+
+def _place(local: int | None, number: int | None) -> tuple[int | None, int | None]:
+    """The index of a process on its host and their number, if both can be true; else nothing."""
+    return (local, number) if local is None or number is None or local < number else (None, None)
+
+
 def detect(environ: Mapping[str, str]) -> Found:
     """Asks the variables of each launcher.
 
@@ -90,8 +100,14 @@ def _address(found: Found, environ: Mapping[str, str], derive: Callable[[], str 
         found.values["--coordinator"] = environ["JAX_COORDINATOR_ADDRESS"]
         return
     derived = derive()
-    if derived is not None:
-        found.values["--coordinator"] = derived
+    if derived is None:
+        return
+    found.values["--coordinator"] = derived
+    port = environ.get("JAX_COORDINATOR_PORT")
+    if port and not is_port(port):
+        found.faults["--coordinator"] = (
+            f"JAX_COORDINATOR_PORT: expected a port from 1 to 65535, received {port!r}"
+        )
 
 
 def _port(job: int, environ: Mapping[str, str]) -> str:
@@ -131,7 +147,7 @@ def _slurm(environ: Mapping[str, str]) -> Found | None:
     tasks = _tasks_per_node(environ.get("SLURM_STEP_TASKS_PER_NODE", ""))
     node_index = whole(environ.get("SLURM_NODEID", ""))
     here = tasks[node_index] if node_index is not None and node_index < len(tasks) else None
-    found.local = (whole(environ.get("SLURM_LOCALID", "")), here)
+    found.local = _place(whole(environ.get("SLURM_LOCALID", "")), here)
     return found
 
 
@@ -163,19 +179,19 @@ def _open_mpi(environ: Mapping[str, str]) -> Found | None:
         # Version 4: 1531576320.0;tcp://10.96.0.1,10.148.0.1:34911, or tcp6://[...]; the number is
         # the job's, times 4096.
         uri = environ.get("OMPI_MCA_orte_hnp_uri", "")
-        match = re.match(r"([0-9]+)\.[0-9]+;(?:tcp://([^,:]+)|tcp6://\[([^,\]]+))", uri)
+        match = re.match(r"([0-9]{1,18})\.[0-9]+;(?:tcp://([^,:]+)|tcp6://\[([^,\]]+))", uri)
         if match:
             host = match[2] or f"[{match[3]}]"
             return f"{host}:{_port(int(match[1]) // PORTS, environ)}"
         # Version 5: prterun-HOST-PID@JOB.
         match = re.fullmatch(
-            r"prte(?:run)?-(.+)-([0-9]+)@[0-9]+", environ.get("PMIX_NAMESPACE", "")
+            r"prte(?:run)?-(.+)-([0-9]{1,18})@[0-9]+", environ.get("PMIX_NAMESPACE", "")
         )
         return f"{match[1]}:{_port(int(match[2]), environ)}" if match else None
 
     found.sources["--coordinator"] = "OMPI_MCA_orte_hnp_uri or PMIX_NAMESPACE"
     _address(found, environ, derive)
-    found.local = (
+    found.local = _place(
         whole(environ.get("OMPI_COMM_WORLD_LOCAL_RANK", "")),
         whole(environ.get("OMPI_COMM_WORLD_LOCAL_SIZE", "")),
     )

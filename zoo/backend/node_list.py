@@ -14,7 +14,7 @@ def first_node(text: str) -> str | None:
     """The first node of a list; None if the text is not a list of nodes."""
     try:
         return next(nodes(text), None)
-    except ValueError:
+    except (ValueError, RecursionError):  # The latter: thousands of brackets.
         return None
 
 

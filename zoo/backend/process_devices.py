@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from zoo.backend import processes
-from zoo.backend.device_request import Request
-from zoo.errors import EnvironmentFault, UsageError, ZooError
+from zoo.backend.device_request import Request, multiple_of_processes
+from zoo.errors import EnvironmentFault, ZooError
 
 
 def of_processes(request: Request) -> list[Any]:
@@ -27,10 +27,7 @@ def of_processes(request: Request) -> list[Any]:
     each, rest = divmod(request, number) if isinstance(request, int) else (counts[0], 0)
     error: ZooError | None = None
     if rest or not each:
-        error = UsageError(
-            f"--devices {request}: is the number of devices of all {number} processes. Expected a "
-            f"multiple of {number}."
-        )
+        error = multiple_of_processes(request, number)
     elif min(counts) < each or (not isinstance(request, int) and max(counts) > each):
         lists = ", ".join(f"process {i}: {count}" for i, count in enumerate(counts))
         error = EnvironmentFault(

@@ -20,10 +20,10 @@ from collections.abc import Callable
 from inspect import signature
 from typing import Any
 
-from zoo.backend import supervisor
+from zoo.backend import coordinator, supervisor
 from zoo.backend.hardware import count_nvidia
-from zoo.backend.launch import Launch, wait_for_name
-from zoo.errors import EnvironmentFault, PeerLost
+from zoo.backend.launch import Launch
+from zoo.errors import EnvironmentFault, PeerLost, UsageError
 from zoo.text.shortened import in_one_line
 
 HEARTBEAT = 100  # Seconds without a sign of life after which a process counts as lost; JAX's own.
@@ -112,20 +112,25 @@ def name() -> str:
     return f"process {index()} of {count()} ({socket.gethostname()})"
 
 
-def start(say: Callable[[str], None]) -> None:
+def start(say: Callable[[str], None], task: str = "") -> None:
     """Meets the other processes, before JAX looks at its devices.
 
     Args:
         say: takes a line for the user.
+        task: what this process was started to do, for people; the same one in all processes.
 
     Raises:
-        EnvironmentFault: process 0 cannot listen on the coordinator's address, or JAX is too old.
+        EnvironmentFault: process 0 cannot listen on the coordinator's address, its name has no
+            address, or JAX is too old.
+        UsageError: the processes were started with different numbers of them, or different tasks.
     """
     launch = _launch
     if launch is None:
         return
-    if launch.process == 0:
-        _require_address(launch)
+    if launch.process:
+        coordinator.require_name(launch, START_SECONDS, say)
+    else:
+        coordinator.require_address(launch)
         say(f"{launch.processes} processes meet at {launch.coordinator}")
     import jax
 
@@ -143,8 +148,28 @@ def start(say: Callable[[str], None]) -> None:
         heartbeat_timeout_seconds=_heartbeat,
         coordinator_bind_address=launch.coordinator,
     )
+    _require_same([f"--num-processes {launch.processes}", task])
     supervisor.tell(phase="met")
     threading.Thread(target=_listen, daemon=True).start()
+
+
+def _require_same(asked: list[str]) -> None:
+    """Requires that all processes were asked for the same; some would wait for ever.
+
+    Raises:
+        UsageError: they were not.
+    """
+    texts = exchange("asked", json.dumps(asked))
+    for number, text in enumerate(texts):
+        for first, other in zip(json.loads(texts[0]), json.loads(text), strict=True):
+            if first != other:
+                error = UsageError(
+                    f"the processes were started differently: process 0: {first}; process "
+                    f"{number}: {other}. Start all of them with the same command, but for "
+                    "--process-id."
+                )
+                error.agreed = True
+                raise error
 
 
 def _require_heartbeat(jax: Any) -> None:
@@ -178,29 +203,6 @@ def _local_devices(launch: Launch) -> list[int] | None:
     if not {"cuda", "gpu"} & set((os.environ.get("JAX_PLATFORMS") or "cuda").split(",")):
         return None
     return launch.devices(count_nvidia(os.environ))
-
-
-def _require_address(launch: Launch) -> None:
-    """Requires that this host can listen on the address: JAX crashes where it cannot.
-
-    Raises:
-        EnvironmentFault: it cannot.
-    """
-    coordinator = launch.coordinator
-    if launch.found_by == "kubernetes":
-        wait_for_name(coordinator)  # Its name service knows a pod some seconds after its start.
-    host, _, port = coordinator.rpartition(":")
-    try:
-        found = socket.getaddrinfo(host.strip("[]"), int(port), type=socket.SOCK_STREAM)
-        family, kind, protocol, _, address = found[0]
-        with socket.socket(family, kind, protocol) as probe:
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            probe.bind(address)
-    except OSError as error:
-        raise EnvironmentFault(
-            f"{coordinator}: process 0 cannot listen there: {error.strerror or error}. Expected an "
-            "address of this host, and a port that is free; give another with --coordinator."
-        ) from None
 
 
 def _client() -> Any:

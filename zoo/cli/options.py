@@ -48,6 +48,7 @@ NewOutOption = Annotated[
 ]
 RUNS = Path("runs")
 LEAST_HEARTBEAT = 5  # Seconds: a busy machine may be silent for less.
+MOST_HEARTBEAT = 86_400  # A day.
 DistributedOption = Annotated[
     str | None,
     typer.Option(
@@ -99,6 +100,7 @@ HeartbeatOption = Annotated[
         "--heartbeat",
         metavar="S",
         min=LEAST_HEARTBEAT,
+        max=MOST_HEARTBEAT,
         help="End all processes once one of them has given no sign of life for S seconds.",
         show_default="100",
     ),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -10,7 +12,8 @@ import typer
 from zoo.cli.app import app
 from zoo.cli.options import DebugOption, JsonOption, RecipeArgument, SetOption
 from zoo.cli.output import Output, columns
-from zoo.errors import Problem, ZooError
+from zoo.errors import Problem, UsageError, ZooError
+from zoo.files.storage import writing
 from zoo.text.counted import amount, counted
 from zoo.text.printable import quoted
 
@@ -48,6 +51,7 @@ def show(
         loaded = recipes.load(recipe, overrides or (), out.warn, out.remark)
         out.locate = recipes.locator(recipe, overrides or ())
         if write_manifest is not None:
+            _require_file(write_manifest)
             _write_manifest(loaded, write_manifest, out)
             return
         if yaml:
@@ -62,6 +66,23 @@ def show(
         warm = _warm_start(loaded, planned, out)
         out.result(_plan_json(loaded, planned, warm))
         out.text(_layer_table(loaded, planned, warm))
+
+
+def _require_file(file: Path) -> None:
+    """Requires that a manifest can be written, before all images are verified.
+
+    Raises:
+        UsageError: its name is that of a folder.
+        StorageFault: its folder is not writable.
+    """
+    if file.is_dir():
+        raise UsageError(f"--write-manifest {file}: is a folder. Expected the name of a file.")
+    nearest = next(parent for parent in file.absolute().parents if parent.exists())
+    with writing(file):
+        if not nearest.is_dir():
+            raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR))
+        if not file.exists() and not os.access(nearest, os.W_OK):
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
 
 
 def _write_manifest(recipe: Recipe, file: Path, out: Output) -> None:

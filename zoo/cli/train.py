@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from zoo.backend import processes
 from zoo.backend.device_request import (
     Asked,
     Request,
@@ -207,11 +208,15 @@ def _trained_in_folds(
 def require_batch_of(request: Request, recipe: Recipe) -> None:
     """Requires that a number of devices divides a recipe's batches; of `all` it is known later.
 
+    Several processes have at least a device each.
+
     Raises:
         UsageError: it does not.
     """
     if isinstance(request, int):
         require_batch(recipe.train.batch_size, request)
+    else:
+        require_batch(recipe.train.batch_size, processes.count(), "--num-processes")
 
 
 def _train(
@@ -242,7 +247,6 @@ def _train(
     """
     from zoo import backend
     from zoo import recipe as recipes
-    from zoo.backend import processes
     from zoo.plan.capacity import require_memory
     from zoo.rundir import require_writable
     from zoo.rundir.recipe_text import read_recipe_text
@@ -258,10 +262,10 @@ def _train(
         require_memory(loaded)
         if processes.is_first():
             require_writable(folder or RUNS)
-        train_processes.meet(out)
+        train_processes.meet(out, "train a recipe")
         resumed = None
     else:
-        train_processes.meet(out)
+        train_processes.meet(out, "resume a run")
         resumed = train_processes.opened(resume)
         require_no_move(folder, resumed.folder)
         info = resumed.started_info()

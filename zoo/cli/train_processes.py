@@ -9,12 +9,15 @@ import contextlib
 import importlib.util
 import json
 import os
+import sys
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING
 
 import typer
 
 from zoo.backend import choice, processes, supervisor
+from zoo.backend.device_request import multiple_of_processes, parse
 from zoo.backend.launch import launch
 from zoo.cli.output import Output
 from zoo.errors import EnvironmentFault, UsageError, ZooError
@@ -68,6 +71,9 @@ def settle(flags: LaunchFlags, devices: str | None, alone: list[str]) -> None:
             "in one process; zoo tune --on ray shares trainings out over hosts."
         )
     _require_jax()
+    request = parse(devices)
+    if isinstance(request, int) and request % found.processes:
+        raise multiple_of_processes(request, found.processes)
     processes.plan(found, flags.heartbeat or processes.HEARTBEAT, devices)
 
 
@@ -90,25 +96,29 @@ def _require_jax() -> None:
         )
 
 
-def meet(out: Output) -> None:
+def meet(out: Output, task: str) -> None:
     """Meets the other processes, in a child of this process; returns in the child.
 
     Args:
         out: of the process; that of all but process 0 prints only errors from now on.
+        task: what the process is to do, for people; the same one in all processes.
 
     Raises:
         SystemExit: in the parent, when the child has ended.
         PeerLost: in the parent, if another process was lost.
         EnvironmentFault: process 0 cannot listen on the coordinator's address; or, in the parent,
             the child crashed.
+        UsageError: the processes were started differently.
     """
     if processes.count() == 1:
         return
     supervisor.supervise(processes.name(), processes.heartbeat(), processes.START_SECONDS)
     out.on_failure = _on_failure
+    say = out.note
     if not processes.is_first():
         out.follow(processes.name())
-    processes.start(out.note)
+        say = partial(print, file=sys.stderr)
+    processes.start(say, task)
 
 
 def _on_failure(error: ZooError) -> None:

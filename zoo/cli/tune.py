@@ -39,6 +39,7 @@ def tune(
         typer.Option(
             "--workers",
             min=1,
+            max=10_000,
             help="Number of workers (default: one per GPU, or one without a GPU; on a cluster as "
             "many as fit).",
         ),

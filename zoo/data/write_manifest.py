@@ -9,7 +9,6 @@ import base64
 import heapq
 import io
 import json
-import os
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -30,9 +29,9 @@ from zoo.data.image_files import Files, Layout
 from zoo.data.stored_files import SHA256_BYTES
 from zoo.data.tables import table_layout
 from zoo.errors import DataError
-from zoo.files.storage import writing
 from zoo.progress import Progress, no_progress
 from zoo.recipe.schema import Recipe
+from zoo.rundir.files import atomic_write
 
 FORMAT = 1
 
@@ -68,7 +67,8 @@ def write_manifest(
 
     Args:
         recipe: its source is `folder` or `csv`. A manifest that it names is not read.
-        file: where to write; replaced if it is there.
+        file: where to write; replaced if it is there. What is no regular file, such as /dev/null,
+            is written to itself.
         cache_dir: folder of the cache; None for the user's.
         progress: called with (images done, images in all, what is being done).
 
@@ -93,18 +93,12 @@ def write_manifest(
     )
     bad = {path for _, path, _ in found.entry.manifest["bad"]}
     head = _head(found.entry, found.spec, sum(map(len, layout.splits.values())))
-    temporary = file.with_name(f".{file.name}.{os.getpid()}")
-    try:
-        with writing(file), open(temporary, "w", encoding="utf-8", errors="surrogateescape",
-                                 newline="\n") as text:  # fmt: skip
-            text.write(f"{HEAD}{json.dumps(head)}\n")
-            text.writelines(_lines(layout, found.entry, bad))
-            text.flush()
-            os.fsync(text.fileno())
-        with writing(file):
-            os.replace(temporary, file)
-    finally:
-        temporary.unlink(missing_ok=True)
+    with (
+        atomic_write(file) as temporary,
+        open(temporary, "w", encoding="utf-8", errors="surrogateescape", newline="\n") as text,
+    ):
+        text.write(f"{HEAD}{json.dumps(head)}\n")
+        text.writelines(_lines(layout, found.entry, bad))
     return Written(file, head["files"], len(bad), head["fingerprint"])
 
 

@@ -15,7 +15,7 @@ from typing import Any
 from zoo.backend import processes
 from zoo.backend.launch import Launch
 from zoo.doctor import clocks, gpus, packages
-from zoo.errors import EnvironmentFault
+from zoo.errors import EnvironmentFault, UsageError
 
 # Until the last process is there: a node may have to be started, or an image to be fetched.
 MEETING_SECONDS = processes.START_SECONDS
@@ -65,6 +65,8 @@ def wait_for_first(launch: Launch, seconds: float = MEETING_SECONDS) -> str | No
                 return None
         except OSError as error:
             reason = error.strerror or str(error) or type(error).__name__
+        except UnicodeError:  # Of Python's own codec for names.
+            return f"{host}: a part of the name is empty or too long"
         time.sleep(min(0.25, max(end - time.monotonic(), 0.0)))
     return (
         f"process {launch.process} waited {seconds:.0f} s for process 0 at {launch.coordinator}: "
@@ -81,7 +83,7 @@ def join() -> str | None:
     """
     try:
         processes.start(lambda line: None)
-    except EnvironmentFault as fault:
+    except (EnvironmentFault, UsageError) as fault:
         return fault.message
     except RuntimeError as error:
         reason = str(error).strip().splitlines() or [type(error).__name__]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import shutil
 from pathlib import Path
 from typing import Any
@@ -168,7 +169,7 @@ def test_anybody_may_write_one(pets: Path, tmp_path: Path, images: Maker) -> Non
         for p in sorted(pets.rglob("*.png"), reverse=True)
     ]
     file = tmp_path / "m"
-    file.write_text("\n".join(["# mine", *lines]))
+    file.write_text("\n".join(["\ufeff# mine", *lines]))  # As Windows' Notepad writes.
     folder = {"path": str(pets), "manifest": str(file)}
     trusting = load(make_recipe({"folder": folder}, loading="streamed"))
     plain = load(make_recipe({"folder": str(pets)}, loading="streamed"))
@@ -187,6 +188,8 @@ def test_anybody_may_write_one(pets: Path, tmp_path: Path, images: Maker) -> Non
         ("0" * 63 + " 5 a.png\n", "SHA256 SIZE PATH"),
         ("0" * 64 + " five a.png\n", "SHA256 SIZE PATH"),
         (f"{'0' * 64} 5 a.png\n" * 2, "names a.png twice"),
+        ("0" * 64 + " -5 a.png\n", "SHA256 SIZE PATH"),
+        ("0" * 64 + " 1_0 a.png\n", "SHA256 SIZE PATH"),
         ("# zoo manifest {\n", ":1: not a line of a manifest"),
         (f"# zoo manifest {'[' * 100_000}\n", ":1: not a line of a manifest"),
     ],
@@ -198,6 +201,9 @@ def test_a_wrong_manifest_is_told(pets: Path, tmp_path: Path, text: str, expecte
         manifests.read(str(file))
     with pytest.raises(DataError, match="the manifest .* cannot be read: No such file"):
         manifests.read(str(tmp_path / "none"))
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(DataError, match="pipe is not a regular file"):
+        manifests.read(str(tmp_path / "pipe"))
 
 
 @pytest.mark.parametrize("name", ["train", "train/cat", "train/a", "."])

@@ -104,3 +104,20 @@ def test_wrong_folders(tmp_path: Path) -> None:
     assert "is a file. Expected the folder" in error(file)
     assert "and data.source.shards.train the pattern" in error(tmp_path / "a-{0..3}.tar")
     assert "does not exist; check it" in error(tmp_path / "none")
+
+
+def test_gaps_between_any_numbers(tmp_path: Path) -> None:
+    names = ["train-1.tar", f"train-{10**40}.tar"]
+    assert found(touch(tmp_path, names)).notes == ()
+
+
+def test_a_shard_that_cannot_be_there_is_not_left_out(tmp_path: Path) -> None:
+    """A broken link and a pipe are shards, of which reading tells what is wrong."""
+    touch(tmp_path, ["train-0.tar", "val/0.tar"])
+    (tmp_path / "train-1.tar").symlink_to("gone.tar")
+    (tmp_path / "train-2.tar").symlink_to("train-2.tar")
+    os.mkfifo(tmp_path / "val" / "1.tar")
+    assert found(tmp_path).splits == {
+        "train": ("train-0.tar", "train-1.tar", "train-2.tar"),
+        "validation": ("val/0.tar", "val/1.tar"),
+    }

@@ -231,3 +231,50 @@ def test_json_of_a_scan_is_the_scan(tmp_path: Path) -> None:
     assert found.problems
     again = json.loads(json.dumps(vars(found)))
     assert again["members"] == found.members
+
+
+def header(name: str, size: int, kind: bytes = tarfile.REGTYPE) -> bytes:
+    """A header with a size that its member does not have."""
+    info = tarfile.TarInfo(name)
+    info.size, info.type = size, kind
+    return info.tobuf(tarfile.GNU_FORMAT)
+
+
+@pytest.mark.parametrize(
+    "damage, says",
+    [
+        (header("a.png", -512), "a member of -512 bytes"),  # Its next header would be itself.
+        (header("a.png", -4096), "a member of -4,096 bytes"),
+        (header("long", 2**40, tarfile.GNUTYPE_LONGNAME), "a header of 1,099,511,627,776 bytes"),
+        (header("pax", 2**33, tarfile.XHDTYPE), "a header of 8,589,934,592 bytes"),
+        (header("pax", -512, tarfile.XHDTYPE), "a header of -512 bytes"),
+        ((header("long", 512, tarfile.GNUTYPE_LONGNAME) + b"n" * 512) * 2000, "recursion"),
+    ],
+    ids=["itself", "behind", "long name", "pax", "negative pax", "2,000 names"],
+)
+def test_lengths_that_lead_nowhere(tmp_path: Path, damage: bytes, says: str) -> None:
+    """Neither an endless loop, nor memory for what a header says, nor an exception."""
+    whole = write(tmp_path / "a.tar", samples("ab")).read_bytes()
+    end = scan(tmp_path / "a.tar", CLS).offsets[1] - 512
+    file = tmp_path / "b.tar"
+    for before, count in ((b"", 0), (whole[:end], 1)):
+        file.write_bytes(before + damage + whole)
+        found = scan(file, CLS)
+        ((kind, _, message),) = found.problems
+        assert kind == CUT
+        assert says in message
+        assert len(found.members) == count
+
+
+def test_a_file_joined_far_behind_its_end(tmp_path: Path) -> None:
+    """`tar -b` fills the last record with zeros."""
+    data = write(tmp_path / "a.tar", samples("ab")).read_bytes()
+    (tmp_path / "b.tar").write_bytes(data + bytes(2**20) + data)
+    assert "joined by cat" in scan(tmp_path / "b.tar", CLS).problems[0][2]
+
+
+@pytest.mark.parametrize("value", ["NaN", "Infinity", "1e999"])
+def test_no_number_is_no_label(tmp_path: Path, value: str) -> None:
+    members = [("1.png", png(1)), ("1.json", f'{{"label": {value}}}')]
+    found = scan(write(tmp_path / "a.tar", members), Wanted("auto", "json", "label"))
+    assert kinds(found) == [(WRONG_LABEL, "1.json")]

@@ -66,10 +66,31 @@ def test_trials_equal_those_of_the_local_pool_whatever_is_lost(
 
 
 def test_places() -> None:
-    for wrong in ("cluster", "ray://", "ray://host", "ray://host:port", "ray:"):
+    for wrong in ("cluster", "ray://", "ray://host", "ray://host:port", "ray:", "ray://host:0",
+                  "ray://host:99999", "ray://a b:1"):  # fmt: skip
         with pytest.raises(UsageError, match=r"--on .*Expected local .* ray://HOST:PORT"):
             ray_cluster.require_place(wrong)
     assert ray_cluster.require_place("local") == "local"
+
+
+@pytest.mark.parametrize(
+    "amounts, flag",
+    [
+        ({"cpus": float("inf")}, "--cpus-per-trial inf"),
+        ({"gpus": 1e-9}, "--gpus-per-trial 1e-09"),
+        ({"gpus": 1e6}, "--gpus-per-trial 1e"),
+        ({"gpus": 1.5}, "--gpus-per-trial 1.5: Expected a part of one GPU"),
+    ],
+)
+def test_amounts_that_ray_cannot_count(amounts: dict[str, float], flag: str) -> None:
+    """It would refuse each worker, or wait for ever."""
+    with pytest.raises(UsageError, match=flag):
+        ray_cluster.require_demand(Demand(**amounts))
+
+
+def test_amounts_that_it_can() -> None:
+    for amounts in ({}, {"cpus": 0.0}, {"cpus": 1.5, "gpus": 0.25}, {"gpus": 2.0}):
+        ray_cluster.require_demand(Demand(**amounts))
 
 
 def test_ray_is_not_installed(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import codecs
 import io
 import json
 from array import array
@@ -171,9 +172,13 @@ def read(path: str) -> Manifest:
     head: dict[str, Any] = {}
     number = 0
     try:
+        if file.exists() and not (file.is_file() or file.is_dir()):
+            raise DataError(f"the manifest {quoted(file)} is not a regular file. {EXPECTED}")
         with open(file, "rb") as lines:
             for line in lines:
                 number += 1
+                if number == 1:
+                    line = line.removeprefix(codecs.BOM_UTF8)
                 if line.startswith(b"#"):
                     head = head or _head(line)
                     continue
@@ -181,7 +186,7 @@ def read(path: str) -> Manifest:
                 digest = NO_DIGEST if sha == UNUSABLE else binascii.unhexlify(sha)
                 if name.startswith(b'"'):
                     name = json.loads(name).encode("utf-8", "surrogateescape")
-                if len(digest) != DIGEST or not name or _leads_out(name):
+                if len(digest) != DIGEST or not size.isdigit() or not name or _leads_out(name):
                     raise ValueError
                 text += name
                 ends.append(len(text))

@@ -185,15 +185,31 @@ def _listed(root: Path) -> list[str]:
         for entry in os.scandir(root):
             if is_junk(entry.name):
                 continue
-            if entry.is_dir():
-                inner = [e for e in os.scandir(entry.path) if e.is_file() and not is_junk(e.name)]
+            if _is_folder(entry):
+                inner = [e for e in os.scandir(entry.path) if _is_listed(e) and not is_junk(e.name)]
                 names += [f"{entry.name}/{e.name}" for e in inner]
-            elif entry.is_file():
+            elif _is_listed(entry):
                 names.append(entry.name)
     except OSError as error:
         path = Path(error.filename or root)
         raise DataError(f"the folder {quoted(path)} {unreachable(path, error)}") from None
     return sorted(names)
+
+
+def _is_folder(entry: os.DirEntry[str]) -> bool:
+    """Whether an entry is a folder; a link that leads nowhere, or in a circle, is none."""
+    try:
+        return entry.is_dir()
+    except OSError:
+        return False
+
+
+def _is_listed(entry: os.DirEntry[str]) -> bool:
+    """Whether an entry is a file, or has the name of a shard: a broken link must be told."""
+    try:
+        return entry.is_file() or (entry.name.lower().endswith(ENDING) and not entry.is_dir())
+    except OSError:
+        return entry.name.lower().endswith(ENDING)
 
 
 def _split_of(name: str) -> str | None:
@@ -218,9 +234,10 @@ def _gaps(split: str, names: Sequence[str]) -> list[str]:
             series.setdefault(stem, []).append(int(last[0]))
     missing = []
     for (before, after), found in series.items():
-        between = range(min(found), max(found) + 1)
-        if len(found) < len(between) <= 2 * len(found):
-            missing += [f"{before}{n}{after}" for n in sorted(set(between) - set(found))]
+        first, count = min(found), max(found) - min(found) + 1
+        if len(found) < count <= 2 * len(found):
+            between = set(range(first, first + count))
+            missing += [f"{before}{n}{after}" for n in sorted(between - set(found))]
     if not missing:
         return []
     return [

@@ -8,6 +8,7 @@ unpacked, and of the images not a byte is read.
 from __future__ import annotations
 
 import json
+import math
 import os
 import re
 import stat
@@ -236,7 +237,11 @@ def _label(raw: BinaryIO, member: Member, wanted: Wanted) -> str:
             "a class"
         ) from None
     value: Any = text if wanted.label_key is None else _of_json(text, wanted.label_key)
-    if isinstance(value, bool | list | dict | NoneType) or not str(value).strip():
+    if (
+        isinstance(value, bool | list | dict | NoneType)
+        or (isinstance(value, float) and not math.isfinite(value))  # As pandas has no label.
+        or not str(value).strip()
+    ):
         received = ascii(json.dumps(value))[1:-1] if not isinstance(value, str) else "nothing"
         raise WrongLabel(
             f"no label. Expected the name or number of one class. Received {received[:60]}"

@@ -14,7 +14,9 @@ from typing import Any, BinaryIO, NamedTuple
 from zoo.text.printable import quoted
 
 BLOCK = 512  # Bytes of a tar file's blocks.
-BEYOND = 2**16  # Bytes behind the end mark that are looked at.
+BEYOND = 2**26  # Bytes behind the end mark that are looked at.
+_PIECE = 2**16
+MOST_EXTRA = 2**20  # Bytes of what a header says in members of its own, such as a long name.
 
 
 class Member(NamedTuple):
@@ -99,11 +101,38 @@ def _plain(block: bytes, offset: int) -> Member | None:
     return Member(text.removeprefix("./"), offset, size)
 
 
+class _Headers:
+    """A file of which only headers are read: `tarfile` believes any length that one of them says.
+
+    Args:
+        raw: the open file.
+    """
+
+    def __init__(self, raw: BinaryIO) -> None:
+        self.seek = raw.seek
+        self.tell = raw.tell
+        self._read = raw.read
+
+    def read(self, size: int) -> bytes:
+        """Reads bytes.
+
+        Raises:
+            DamagedTar: they are more than any header has.
+        """
+        if not 0 <= size <= MOST_EXTRA:
+            raise DamagedTar(f"a header of {size:,} bytes")
+        return self._read(size)
+
+
+# What `tarfile` raises for damaged headers; the last one for thousands of long names in a row.
+_FAULTS = (tarfile.TarError, ValueError, OverflowError, RecursionError)
+
+
 def _opened(raw: BinaryIO) -> Any:
     raw.seek(0)
     try:
-        return tarfile.TarFile(fileobj=raw)
-    except (tarfile.TarError, ValueError, OverflowError) as error:
+        return tarfile.TarFile(fileobj=_Headers(raw))  # type: ignore[arg-type]
+    except _FAULTS as error:
         raise DamagedTar(f"not a tar file: {error}") from None
 
 
@@ -117,7 +146,7 @@ def _header(tar: Any, raw: BinaryIO, offset: int) -> tarfile.TarInfo | None:
     raw.seek(offset)
     try:
         header: tarfile.TarInfo | None = tar.next()
-    except (tarfile.TarError, ValueError, OverflowError) as error:
+    except _FAULTS as error:
         raise DamagedTar(f"cut short or damaged behind byte {offset:,}: {error}") from None
     if header is not None and (header.size < 0 or tar.offset <= offset):
         # The next header would be this one again, for ever.
@@ -149,8 +178,12 @@ def _require_end(handle: int, offset: int) -> None:
         )
     if block.strip(b"\0"):
         raise DamagedTar(f"damaged at byte {offset:,}, where the header of a member should be")
-    if os.pread(handle, BEYOND, offset + BLOCK).strip(b"\0"):
-        raise DamagedTar(
-            f"it goes on behind its end at byte {offset:,}, as tar files do that were joined by "
-            "cat; what follows is not read. Join them by tar --concatenate"
-        )
+    for place in range(offset + BLOCK, offset + BEYOND, _PIECE):
+        piece = os.pread(handle, _PIECE, place)
+        if piece.strip(b"\0"):
+            raise DamagedTar(
+                f"it goes on behind its end at byte {offset:,}, as tar files do that were joined "
+                "by cat; what follows is not read. Join them by tar --concatenate"
+            )
+        if len(piece) < _PIECE:
+            break
