@@ -24,7 +24,7 @@ from zoo.data.cache import Entry
 from zoo.data.content.pixel_statistics import PixelStatistics
 from zoo.data.decoding.images import ImageSpec
 from zoo.data.folders import layout as folders
-from zoo.data.folders.manifest import HEAD, UNUSABLE
+from zoo.data.folders.manifest import HEAD, UNUSABLE, sealed
 from zoo.data.image_files import Files, Layout
 from zoo.data.stored_files import SHA256_BYTES
 from zoo.data.tables import table_layout
@@ -32,8 +32,6 @@ from zoo.errors import DataError
 from zoo.progress import Progress, no_progress
 from zoo.recipe.schema import Recipe
 from zoo.rundir.files import atomic_write
-
-FORMAT = 1
 
 
 @dataclass(frozen=True)
@@ -103,8 +101,7 @@ def write_manifest(
 
 
 def _head(entry: Entry, spec: ImageSpec, files: int) -> dict[str, Any]:
-    return {
-        "format": FORMAT,
+    facts = {
         "zoo": __version__,
         "written": time.strftime("%Y-%m-%dT%H:%M:%S%z"),
         "files": files,
@@ -113,6 +110,7 @@ def _head(entry: Entry, spec: ImageSpec, files: int) -> dict[str, Any]:
         "content": entry.manifest["content"],
         "statistics": _encoded(entry.statistics),
     }
+    return sealed(facts)
 
 
 def _encoded(statistics: PixelStatistics | None) -> str | None:

@@ -206,6 +206,22 @@ def test_a_wrong_manifest_is_told(pets: Path, tmp_path: Path, text: str, expecte
         manifests.read(str(tmp_path / "pipe"))
 
 
+def test_what_zoo_measured_is_trusted_as_it_was_written(manifest: Path, tmp_path: Path) -> None:
+    """Of it come statistics, and what decoding loses: any change of it is noticed."""
+    first, rest = manifest.read_text().split("\n", 1)
+    head = json.loads(first.removeprefix(manifests.HEAD))
+    file = tmp_path / "m"
+    file.write_text(f"{manifests.HEAD}{json.dumps(head, indent=None, sort_keys=True)}\n{rest}")
+    assert manifests.read(str(file)).head == manifests.read(str(manifest)).head
+    for change in ({"statistics": "AAAA"}, {"content": []}, {"format": 2}, {"sha256": None}):
+        file.write_text(f"{manifests.HEAD}{json.dumps(head | change)}\n{rest}")
+        with pytest.raises(DataError, match="'# zoo manifest' is not as this version of zoo"):
+            manifests.read(str(file))
+    file.write_text(f"{manifests.HEAD}[1]\n{rest}")
+    with pytest.raises(DataError, match="write the manifest anew"):
+        manifests.read(str(file))
+
+
 @pytest.mark.parametrize("name", ["train", "train/cat", "train/a", "."])
 def test_a_tree_of_a_manifest_is_that_of_the_disk(pets: Path, images: Maker, name: str) -> None:
     for folder in ("train/a b/c", "train/a.b", "train/a", "train/a0"):

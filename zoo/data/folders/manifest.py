@@ -11,6 +11,7 @@ from __future__ import annotations
 import base64
 import binascii
 import codecs
+import hashlib
 import io
 import json
 from array import array
@@ -33,6 +34,8 @@ if TYPE_CHECKING:
     from zoo.data.stored_files import StoredFiles
 
 HEAD = "# zoo manifest "
+FORMAT = 1
+SEAL = "sha256"  # Key of the hash of all others.
 UNUSABLE = b"-"
 NO_DIGEST = bytes(DIGEST)
 CHANGED = "its content is not that of the manifest"
@@ -146,8 +149,6 @@ class Trusted:
         """
         if self._compared[row]:
             return
-        import hashlib
-
         if hashlib.sha256(content).digest() != self._sha256[row].tobytes():
             raise DataError(
                 f"a file is not the one in the manifest {quoted(self._manifest)}. Restore it, or "
@@ -180,7 +181,7 @@ def read(path: str) -> Manifest:
                 if number == 1:
                     line = line.removeprefix(codecs.BOM_UTF8)
                 if line.startswith(b"#"):
-                    head = head or _head(line)
+                    head = head or _head(line, file)
                     continue
                 sha, size, name = line.rstrip(b"\r\n").split(b" ", 2)
                 digest = NO_DIGEST if sha == UNUSABLE else binascii.unhexlify(sha)
@@ -217,10 +218,34 @@ def _sorted(files: FileList, file: Path) -> FileList:
     return files
 
 
-def _head(line: bytes) -> dict[str, Any]:
+def sealed(head: Mapping[str, Any]) -> dict[str, Any]:
+    """Returns what zoo writes of a manifest's images, with a hash of it: much is trusted of it."""
+    plain = json.loads(json.dumps({"format": FORMAT, **head}))  # Labels become text, as when read.
+    return {**plain, SEAL: _seal(plain)}
+
+
+def _seal(head: Mapping[str, Any]) -> str:
+    return hashlib.sha256(json.dumps(head, sort_keys=True).encode()).hexdigest()
+
+
+def _head(line: bytes, file: Path) -> dict[str, Any]:
+    """Reads a comment; empty unless zoo wrote it.
+
+    Raises:
+        DataError: zoo wrote it, and it was changed since.
+        ValueError: it is no JSON.
+    """
     text = line.decode("utf-8", "replace")
-    head = json.loads(text.removeprefix(HEAD)) if text.startswith(HEAD) else {}
-    return head if isinstance(head, dict) else {}
+    if not text.startswith(HEAD):
+        return {}
+    head = json.loads(text.removeprefix(HEAD))
+    seal = head.pop(SEAL, None) if isinstance(head, dict) else None
+    if seal != _seal(head) or head["format"] != FORMAT:
+        raise DataError(
+            f"{quoted(file)}: the line that begins {HEAD.strip()!r} is not as this version of zoo "
+            f"writes it. Expected it unchanged, or no such line; {RENEW}"
+        )
+    return dict(head)
 
 
 def _leads_out(name: bytes) -> bool:
