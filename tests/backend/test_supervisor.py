@@ -67,6 +67,17 @@ def test_end_of_the_child_is_told_in_one_sentence(child: str, code: int, printed
     assert len(out.splitlines()) == 1
 
 
+@pytest.mark.parametrize("news, times", [("{}", 1), ('{"phase": "met"}', 0)])
+def test_a_long_wait_for_the_others_is_told_once(news: str, times: int) -> None:
+    change = f"supervisor.WORD_SECONDS = 0.0; supervisor._news.update({news})"
+    run = subprocess.run(
+        [sys.executable, "-c", SCRIPT.replace("streams.guard()", change) + "time.sleep(1.5)"],
+        cwd=ROOT, env={**os.environ, "PYTHONPATH": str(ROOT)}, capture_output=True, text=True,
+    )  # fmt: skip
+    word = "process 1 of 2 (here) still waits for the others, 300 s at most\n"
+    assert (run.returncode, run.stderr) == (0, word * times)
+
+
 def test_what_a_crashed_child_printed_last_is_shown() -> None:
     child = TOLD + r'os.write(2, b"noise\n" * 9000 + b"the reason\n"); os.abort()'
     code, out, _ = end(child)

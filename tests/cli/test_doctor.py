@@ -190,6 +190,18 @@ def test_wrong_options(arguments: tuple[Any, ...], part: str) -> None:
     require_error(call("doctor", *arguments), 2, part)
 
 
+def test_one_process_of_a_launcher_is_one_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As in a training: it needs no JAX."""
+    from zoo import doctor
+
+    asked: list[Any] = []
+    report = doctor.Report(facts(), [])
+    monkeypatch.setattr(doctor, "examine", lambda question: [report, asked.append(question)][0])
+    one = ("--coordinator", "a:1", "--num-processes", 1, "--process-id", 0)
+    assert call("doctor", *one, "--devices", 2).exit_code == 0
+    assert (asked[0].launch, asked[0].devices) == (None, 2)
+
+
 def test_several_processes_need_jax(installation: Any) -> None:
     installation(Installation(tensorflow=True, jax=True))
     result = call("doctor", "--coordinator", "a:1", "--num-processes", 2, "--process-id", 0)

@@ -21,6 +21,7 @@ import signal
 import sys
 import tempfile
 import threading
+import time
 from collections.abc import Mapping
 from typing import IO, Any, NoReturn
 
@@ -28,6 +29,7 @@ from zoo.errors import EnvironmentFault, PeerLost, Problem
 from zoo.files.streams import GuardedStream
 
 BEAT_SECONDS = 1.0
+WORD_SECONDS = 30.0  # Until a process that waits for others says so.
 FORWARDED = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 MOST_READ = 40_000  # Characters of what a crashed child's libraries printed, from the end.
 LINES_SHOWN = 20
@@ -65,7 +67,8 @@ def supervise(name: str, heartbeat: int, start_seconds: int) -> None:
         return
     os.close(beats_read)
     os.close(news_write)
-    status = _Parent(child, beats_write, news_read).wait()
+    parent = _Parent(child, beats_write, news_read)
+    status = parent.wait(f"{name} still waits for the others, {start_seconds} s at most")
     _end(status, _news, name, heartbeat, start_seconds, held_back)
 
 
@@ -155,12 +158,21 @@ class _Parent:
         self.beats = beats
         self.news = news
 
-    def wait(self) -> int:
-        """Waits for the child's end; returns its status as `waitstatus_to_exitcode` does."""
+    def wait(self, word: str) -> int:
+        """Waits for the child's end; returns its status as `waitstatus_to_exitcode` does.
+
+        Args:
+            word: is printed once if the processes take long to meet.
+        """
         for number in FORWARDED:
             signal.signal(number, self._forward)
         text = b""
+        told_at = time.monotonic() + WORD_SECONDS
         while True:
+            if time.monotonic() >= told_at:
+                told_at = float("inf")
+                if not _news.get("phase"):
+                    print(word, file=sys.stderr, flush=True)
             with contextlib.suppress(OSError):  # The child has ended.
                 os.write(self.beats, b".")
             ready, _, _ = select.select([self.news], [], [], BEAT_SECONDS)

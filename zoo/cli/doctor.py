@@ -62,6 +62,8 @@ def doctor(
         from zoo.doctor import Question, examine
 
         found = launch(distributed, coordinator, num_processes, process_id, os.environ)
+        if found is not None and found.processes == 1:  # As in a training.
+            found = None
         if found is not None and devices is not None:
             raise UsageError(
                 "--devices: a doctor of several processes looks at all their devices. Leave "

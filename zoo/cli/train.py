@@ -254,7 +254,7 @@ def _train(
     begun_with = None
     flags = dict(FLAGS)
     if resume is None:
-        tell = () if told else (out.warn, out.note)
+        tell = () if told or not processes.is_first() else (out.warn, out.note)
         loaded = recipes.load(str(recipe), overrides, *tell)
         out.locate = recipes.locator(str(recipe), overrides)
         request = asked.request
