@@ -10,7 +10,7 @@ import pytest
 
 from zoo.backend import processes
 from zoo.backend.launch import Launch
-from zoo.cli.train_processes import LaunchFlags, settle
+from zoo.cli.train_processes import LaunchFlags, settle, task_of_resume
 from zoo.errors import EnvironmentFault, UsageError, ZooError
 
 FLAGS = LaunchFlags(None, "127.0.0.1:61440", 2, 1)
@@ -111,6 +111,12 @@ def test_processes_that_were_started_differently(
     assert raised.value.agreed
     other[:] = own
     processes._require_same(own)
+
+
+def test_a_resume_may_differ_in_the_paths_of_the_data_alone() -> None:
+    here, there = (f"data.source.folder.path={name}" for name in ("/here", "/there"))
+    assert task_of_resume([here]) == task_of_resume([there]) == task_of_resume([])
+    assert task_of_resume([here, "train.epochs=9"]) == "resume a run --set train.epochs=9"
 
 
 def test_error_of_a_lost_peer_is_told_from_others(monkeypatch: pytest.MonkeyPatch) -> None:

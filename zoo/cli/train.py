@@ -265,7 +265,7 @@ def _train(
         train_processes.meet(out, "train a recipe")
         resumed = None
     else:
-        train_processes.meet(out, "resume a run")
+        train_processes.meet(out, train_processes.task_of_resume(overrides))
         resumed = train_processes.opened(resume)
         require_no_move(folder, resumed.folder)
         info = resumed.started_info()

@@ -10,6 +10,7 @@ import importlib.util
 import json
 import os
 import sys
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
@@ -119,6 +120,18 @@ def meet(out: Output, task: str) -> None:
         out.follow(processes.name())
         say = partial(print, file=sys.stderr)
     processes.start(say, task)
+
+
+def task_of_resume(overrides: Sequence[str]) -> str:
+    """What a process does that resumes a run, for `meet`.
+
+    With other changes, some processes could find that the run is done, and others train on.
+
+    Args:
+        overrides: `--set`; the paths of the data may be others on each host.
+    """
+    changes = [each for each in overrides if not each.strip().startswith("data.source")]
+    return " ".join(["resume a run", *(f"--set {each}" for each in changes)])
 
 
 def _on_failure(error: ZooError) -> None:
