@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
 
 from tests.data.shards.tars import data_set, png, write
+from zoo.errors import DataError
 from zoo.new.inspect_folder import inspect_folder
 from zoo.new.propose_shards import find_shards
 from zoo.progress import no_progress
@@ -35,6 +37,25 @@ def test_one_shard(tmp_path: Path) -> None:
     assert (given["path"], given["train"]) == (str(tmp_path), "a.tar")
     more = inspect_folder(str(tmp_path), no_progress, {"test_split": 0.5}, "shards")
     assert more.images["test"] == 11
+
+
+@pytest.mark.parametrize(
+    "content, reason",
+    [
+        (b"", "the file is empty"),
+        (b"\x1f\x8b" + bytes(600), "gunzip it"),
+        (b"no tar" * 200, "not a tar"),
+    ],
+)
+def test_a_file_that_is_no_shard_is_told_why(tmp_path: Path, content: bytes, reason: str) -> None:
+    (tmp_path / "a.tar").write_bytes(content)
+    with pytest.raises(DataError, match=f"a.tar: .*{reason}"):
+        inspect_folder(str(tmp_path / "a.tar"), no_progress)
+
+
+def test_a_pipe_is_not_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "a.tar")
+    assert find_shards(tmp_path) is None
 
 
 @pytest.mark.parametrize(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 import math
 import os
+import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -135,7 +136,9 @@ def _init(address: str | None, arguments: dict[str, Any]) -> None:
     import ray
 
     try:
-        ray.init(address=address, **arguments)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # Of a connection that fails the error below says all.
+            ray.init(address=address, **arguments)
     except (ConnectionError, RuntimeError, ValueError, ImportError) as error:
         reason = str(error).strip().splitlines() or [type(error).__name__]
         hint = (

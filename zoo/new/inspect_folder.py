@@ -29,7 +29,7 @@ from zoo.errors import DataError, Problem
 from zoo.files.user_paths import user_path
 from zoo.new.findings import Findings, Size
 from zoo.new.look import PixelFacts, look, summary
-from zoo.new.propose_shards import find_shards
+from zoo.new.propose_shards import find_shards, place_of
 from zoo.new.propose_table import find_table, missing_images
 from zoo.new.recipe_name import recipe_name
 from zoo.progress import Progress
@@ -174,7 +174,7 @@ def _read_shards(
     Raises:
         DataError: shards are missing or damaged, or labels are wrong.
     """
-    proposed, reasons = find_shards(root) or ({"path": str(root)}, [])
+    proposed, reasons = find_shards(root) or (place_of(root), [])
     values = {**proposed, **given}
     folder = read_shards(
         Shards.model_validate(values), cache_dir=cache_folder(None), progress=progress

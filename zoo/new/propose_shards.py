@@ -35,13 +35,9 @@ def find_shards(place: Path) -> tuple[dict[str, Any], list[str]] | None:
     Returns:
         Options of the source `shards`, and sentences on them; None if there are no shards.
     """
-    if place.is_file():
-        if place.suffix.lower() != ENDING:
-            return None
-        options: dict[str, Any] = {"path": str(place.parent), "train": place.name}
-        options |= {"validation": None, "test": None}
-    else:
-        options = {"path": str(place)}
+    if place.is_file() and place.suffix.lower() != ENDING:
+        return None
+    options = place_of(place)
     try:
         found = find(Shards.model_validate(options))
     except ZooError:
@@ -63,9 +59,18 @@ def find_shards(place: Path) -> tuple[dict[str, Any], list[str]] | None:
     ]
 
 
+def place_of(place: Path) -> dict[str, Any]:
+    """Options that name a folder of tar files, or one tar file of training images."""
+    if not place.is_file():
+        return {"path": str(place)}
+    return {"path": str(place.parent), "train": place.name, "validation": None, "test": None}
+
+
 def _first_keys(shard: Path) -> dict[str, Parts]:
     """The members of the first keys of a shard."""
     keys: dict[str, Parts] = {}
+    if not shard.is_file():  # A pipe would be waited for.
+        return keys
     try:
         with open(shard, "rb") as raw:
             for member in islice(members(raw), LOOKED_AT):
