@@ -69,7 +69,7 @@ ALIKE = {
     "a max pool of windows that do not overlap has its own gradient, equal to the bit.",
     (
         "4281c9deeb30",
-        "688587f97fc4",
+        "d5bfbeae6a47",
     ): "Findings hold remedies. Accuracies are weighted where classes "
     "are, and no recipe that ships weighs classes. C03 also looks at the smallest class, and those "
     "of the data sets are nearly of one size. C14 looks at what momentum adds later, which is "
@@ -89,7 +89,8 @@ ALIKE = {
     " Labels may be sets of classes, and the loss sigmoid; with one class an image the "
     "entropies, shares and losses are those of the same formulas, parted into functions."
     " Images are read through a store, the same ones in the same order. C27 compares a recipe with "
-    "the one that it comes from; here there is none, and it is silent.",
+    "the one that it comes from; here there is none, and it is silent. With one device and one "
+    "process batches are made whole, as before; cosine restarts also take a tensor of steps.",
 }
 Row = dict[str, Any]
 

@@ -34,7 +34,7 @@ def test_too_large_for_this_machine(overrides: list[str], advice: str) -> None:
     flags = [part for override in overrides for part in ("--set", override)]
     shown = call("show", "digits-tiny", *flags)
     assert shown.exit_code == 0
-    assert "warning: model: training needs at least" in shown.stderr
+    assert "model: training needs at least" in shown.stderr
     assert advice in shown.stderr
     (warning,) = document(call("show", "digits-tiny", *flags, "--json"))["warnings"]
     assert "this machine has 17.2 GB" in warning["message"]
