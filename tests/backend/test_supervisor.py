@@ -55,10 +55,11 @@ def end(child: str) -> tuple[int, str, str]:
             "every process, with: zoo train --resume RUN",
         ),
         (TOLD + 'supervisor.tell(word="disk full")\n' + ABORT, 4, "(here): disk full"),
+        (TOLD + "os.abort()", 4, "(here): another process was lost, or gave no sign of life"),
         (ABORT, 4, "the processes did not all meet within 300 seconds"),
         (TOLD + "os.kill(os.getpid(), signal.SIGKILL)", 4, "SIGKILL, perhaps for want of memory"),
     ],
-    ids=["code", "peer lost", "word of the peer", "never met", "killed"],
+    ids=["code", "peer lost", "word of the peer", "muted", "never met", "killed"],
 )  # fmt: skip
 def test_end_of_the_child_is_told_in_one_sentence(child: str, code: int, printed: str) -> None:
     returned, out, error = end(child)
