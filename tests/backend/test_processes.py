@@ -94,21 +94,22 @@ def test_a_coordinator_that_no_name_service_knows_is_told_of(
 
 
 @pytest.mark.parametrize(
-    "other, part",
+    "other, code, part",
     [
-        (["--num-processes 3", "train"], "process 0: --num-processes 2; process 1: --num-proc"),
-        (["--num-processes 2", "resume"], "process 0: train; process 1: resume"),
+        (["--num-processes 3", "train"], 2, "process 0: --num-processes 2; process 1: --num-proc"),
+        (["--num-processes 2", "resume"], 4, "process 0: train; process 1: resume"),
     ],
 )
 def test_processes_that_were_started_differently(
-    monkeypatch: pytest.MonkeyPatch, other: list[str], part: str
+    monkeypatch: pytest.MonkeyPatch, other: list[str], code: int, part: str
 ) -> None:
-    """They would wait for each other for ever."""
+    """They would wait for each other for ever; a launcher tries again what ended with 4."""
     own = ["--num-processes 2", "train"]
     monkeypatch.setattr(processes, "exchange", lambda _, text: [text, json.dumps(other)])
-    with pytest.raises(UsageError, match=part) as raised:
+    with pytest.raises(ZooError, match=part) as raised:
         processes._require_same(own)
     assert raised.value.agreed
+    assert raised.value.exit_code == code
     other[:] = own
     processes._require_same(own)
 

@@ -7,6 +7,7 @@ import fcntl
 import os
 from collections import Counter
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -234,3 +235,25 @@ def test_images_of_files_that_stay_are_copied(
         file.unlink()  # An entry that is damaged gives nothing.
     (pets / "test/dog/new.png").unlink()
     require_same(load(recipe), fresh(recipe, tmp_path / "third"))
+
+
+def test_a_record_that_another_host_writes_is_given_up(
+    pets: Path, cache: Path, tmp_path: Path, decoded: Counter[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    """On some network disks a lock holds on one host alone; the sums would lack its files."""
+    recipe = make_recipe({"folder": str(pets)}, loading="streamed")
+    save = verified.Record.save
+
+    def beside_another(record: verified.Record, sums: Any) -> None:
+        save(record, sums)
+        for text in cache.glob("verified/*.jsonl"):
+            with open(text, "ab") as file:
+                file.write(b"[1, []]\n")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(verified.Record, "save", beside_another)
+        require_same(load(recipe), fresh(recipe, tmp_path / "other"))
+    assert not list(cache.glob("verified/*"))
+    remove_entries(cache)
+    require_same(load(recipe), fresh(recipe, tmp_path / "again"))

@@ -122,7 +122,8 @@ def start(say: Callable[[str], None], task: str = "") -> None:
     Raises:
         EnvironmentFault: process 0 cannot listen on the coordinator's address, its name has no
             address, or JAX is too old.
-        UsageError: the processes were started with different numbers of them, or different tasks.
+        UsageError: the processes were started with different numbers of them.
+        EnvironmentFault: they were started with different tasks.
     """
     launch = _launch
     if launch is None:
@@ -156,14 +157,21 @@ def start(say: Callable[[str], None], task: str = "") -> None:
 def _require_same(asked: list[str]) -> None:
     """Requires that all processes were asked for the same; some would wait for ever.
 
+    Args:
+        asked: their number, then what they are to do.
+
     Raises:
-        UsageError: they were not.
+        UsageError: their numbers differ.
+        EnvironmentFault: what they are to do differs. A launcher that restarts what failed may
+            begin some processes before a first state is saved, and others after; the next try
+            finds it everywhere.
     """
     texts = exchange("asked", json.dumps(asked))
     for number, text in enumerate(texts):
-        for first, other in zip(json.loads(texts[0]), json.loads(text), strict=True):
+        pairs = zip(json.loads(texts[0]), json.loads(text), strict=True)
+        for kind, (first, other) in zip((UsageError, EnvironmentFault), pairs, strict=True):
             if first != other:
-                error = UsageError(
+                error = kind(
                     f"the processes were started differently: process 0: {first}; process "
                     f"{number}: {other}. Start all of them with the same command, but for "
                     "--process-id."

@@ -108,8 +108,8 @@ def meet(out: Output, task: str) -> None:
         SystemExit: in the parent, when the child has ended.
         PeerLost: in the parent, if another process was lost.
         EnvironmentFault: process 0 cannot listen on the coordinator's address; or, in the parent,
-            the child crashed.
-        UsageError: the processes were started differently.
+            the child crashed; or the processes are to do different things.
+        UsageError: the processes were started with different numbers of them.
     """
     if processes.count() == 1:
         return

@@ -132,6 +132,7 @@ class Record:
         self._lines: list[bytes] = []
         self.known = Known()
         self._count = 0  # Files in the text, some of them several times.
+        self._end = 0  # Bytes of the text after the last save.
 
     @property
     def is_due(self) -> bool:
@@ -159,6 +160,7 @@ class Record:
         if self._file is not None:
             self._file.truncate(end)
             self._file.seek(0, os.SEEK_END)
+            self._end = end
 
     def close(self) -> None:
         """Lets other processes write the record."""
@@ -172,8 +174,11 @@ class Record:
             files: number of files that there are.
         """
         if self._file is not None and self._count > STALE * files:
-            self._path.unlink(missing_ok=True)
-            self._sums_file.unlink(missing_ok=True)
+            self._remove()
+
+    def _remove(self) -> None:
+        self._path.unlink(missing_ok=True)
+        self._sums_file.unlink(missing_ok=True)
 
     def add(self, change: int, files: Sequence[ImageFile], checks: Sequence[FileCheck]) -> None:
         """Remembers files; those that cannot be used are verified again each time.
@@ -210,14 +215,22 @@ class Record:
         if not self._open() or self._file is None:
             self._lines.clear()
             return
+        if os.fstat(self._file.fileno()).st_size != self._end:
+            # Another host writes, on a disk whose locks hold on one host alone.
+            self.close()
+            self._remove()
+            self._lines.clear()
+            self._file, self._is_held_elsewhere = None, True
+            return
         self._file.write(b"".join(self._lines))
         self._lines.clear()
         self._file.flush()
         os.fsync(self._file.fileno())
+        self._end = self._file.tell()
         temporary = self._sums_file.with_suffix(".new")
         columns = {} if sums is None else {name: getattr(sums, name) for name in _SUMS}
         with open(temporary, "wb") as file:
-            np.savez(file, end=self._file.tell(), **columns)
+            np.savez(file, end=self._end, **columns)
             file.flush()
             os.fsync(file.fileno())
         os.replace(temporary, self._sums_file)
