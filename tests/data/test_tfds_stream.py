@@ -140,5 +140,5 @@ def test_formats_without_single_records(monkeypatch: pytest.MonkeyPatch) -> None
     monkeypatch.setattr(tfds_stream, "file_format", lambda _: "riegeli")
     builder = SimpleNamespace(name="photos")
     assert not tfds_stream.can_stream(builder)
-    with pytest.raises(DataError, match="stored as riegeli, of which no single images"):
+    with pytest.raises(DataError, match="stored as riegeli: single images of it cannot"):
         tfds_stream.require_streaming(builder)

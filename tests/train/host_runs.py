@@ -1,4 +1,4 @@
-"""Trainings of two processes on the loopback, some of which are killed, frozen or stopped.
+"""Trainings of two processes on the loopback; some processes are killed, frozen or stopped.
 
 usage: host_runs.py FOLDER      prints one JSON document; test_hosts.py runs it in a network
                                 namespace of its own

@@ -41,7 +41,7 @@ def require_address(launch: Launch) -> None:
     """Requires that this host can listen on the address: JAX crashes where it cannot.
 
     Args:
-        launch: the processes, of which this one is the first.
+        launch: the processes; this one is process 0.
 
     Raises:
         EnvironmentFault: it cannot.

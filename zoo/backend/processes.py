@@ -162,9 +162,8 @@ def _require_same(asked: list[str]) -> None:
 
     Raises:
         UsageError: their numbers differ.
-        EnvironmentFault: what they are to do differs. A launcher that restarts what failed may
-            begin some processes before a first state is saved, and others after; the next try
-            finds it everywhere.
+        EnvironmentFault: their tasks differ, as when a launcher restarts some processes before and
+            others after the first state is saved; its next try finds that state everywhere.
     """
     texts = exchange("asked", json.dumps(asked))
     for number, text in enumerate(texts):
@@ -279,7 +278,7 @@ def _read(key: str) -> str:
     while True:
         try:
             return str(_client().blocking_key_value_get(key, _SLICE_MS))
-        except Exception as error:  # JAX's XlaRuntimeError, of which versions have several.
+        except Exception as error:  # JAX's error; its class differs by version.
             if "DEADLINE_EXCEEDED" not in str(error):
                 raise
         word = _word_of_end()

@@ -134,7 +134,7 @@ def tell(**news: Any) -> None:
 
 
 def advice() -> str:
-    """What to do after a process was lost, by what `tell` was told last."""
+    """Returns what to do after a process was lost, given the last call of `tell`."""
     return _advice(_news)
 
 

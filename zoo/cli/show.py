@@ -100,7 +100,7 @@ def _write_manifest(recipe: Recipe, file: Path, out: Output) -> None:
             "fingerprint": written.fingerprint,
         }
     )
-    unusable = f", {written.unusable:,} of which cannot be used" if written.unusable else ""
+    unusable = f", {written.unusable:,} of them unusable" if written.unusable else ""
     out.text(
         f"{written.file}: {counted(written.files, 'file')}{unusable}\nfingerprint "
         f"{written.fingerprint}\nuse it with --set data.source.{recipe.data.source.word}.manifest="

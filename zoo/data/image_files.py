@@ -18,6 +18,8 @@ from zoo.data.folders.manifest import Manifest
 from zoo.data.folders.tree import in_words
 from zoo.data.names import differ_in_case
 from zoo.data.stores import FileStore, ImageStore
+from zoo.errors import DataError
+from zoo.text.printable import quoted
 
 DEFAULT_SHARE = 0.1
 POOL = "pool"  # Of train and validation in cross-validation, as the cache holds them.
@@ -122,6 +124,32 @@ def advice_on_empty(split: str, *, grouped: bool) -> str:
             "or leave data.source's group out if these are none"
         )
     return f"give every class more images, or a larger {split}_split"
+
+
+def require_images(
+    word: str, place: str | Path, split: str, files: Files, *, is_drawn: bool, grouped: bool
+) -> None:
+    """Requires that a split of a table or of shards has an image.
+
+    Args:
+        word: path of the source in a recipe.
+        place: its file or folder.
+        split: name of the split.
+        files: its files.
+        is_drawn: whether the split is drawn from train.
+        grouped: whether groups of images are kept whole.
+
+    Raises:
+        DataError: it has none.
+    """
+    if files:
+        return
+    advice = advice_on_empty(split, grouped=grouped)
+    if not is_drawn:
+        advice = f"add images of the classes in data.classes, or leave it out: {word}.{split}: none"
+    raise DataError(
+        f"{quoted(place)}: the {split} split has no image. Expected at least one; {advice}"
+    )
 
 
 def split_off(

@@ -48,7 +48,7 @@ def require_streaming(builder: Any) -> None:
     """
     if not can_stream(builder):
         raise DataError(
-            f"{builder.name} is stored as {file_format(builder)}, of which no single images can be "
+            f"{builder.name} is stored as {file_format(builder)}: single images of it cannot be "
             f"read. Expected {TFRECORD} or {ARRAY_RECORD} for data.loading: streamed; prepare it "
             "so: tfds.builder(NAME, file_format='array_record').download_and_prepare(), or leave "
             "loading out"

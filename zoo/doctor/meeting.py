@@ -139,7 +139,7 @@ def exchange(board: clocks.Board, launch: Launch, own: dict[str, Any]) -> list[d
         try:
             clocks.answer(board, f"clock/{process}", time.time)
             members.append(json.loads(board.get(f"facts/{process}")))
-        except Exception as error:  # JAX's, of which versions have several.
+        except Exception as error:  # JAX's error; its class differs by version.
             if "DEADLINE_EXCEEDED" not in str(error):
                 raise
             raise EnvironmentFault(

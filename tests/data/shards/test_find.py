@@ -112,7 +112,7 @@ def test_gaps_between_any_numbers(tmp_path: Path) -> None:
 
 
 def test_a_shard_that_cannot_be_there_is_not_left_out(tmp_path: Path) -> None:
-    """A broken link and a pipe are shards, of which reading tells what is wrong."""
+    """Broken links and pipes are listed as shards; reading them reports what is wrong."""
     touch(tmp_path, ["train-0.tar", "val/0.tar"])
     (tmp_path / "train-1.tar").symlink_to("gone.tar")
     (tmp_path / "train-2.tar").symlink_to("train-2.tar")

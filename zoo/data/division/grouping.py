@@ -259,7 +259,7 @@ def notes_on_groups(
     Args:
         groups: {split: the group of each of its images}.
         asked: {split: fraction of all images that was asked for}, of splits drawn by zoo.
-        total: number of images of the whole, of which each fraction is a part.
+        total: number of images; fractions are parts of it.
     """
     counts = Counter(name for of in groups.values() for name in of)
     if not counts:

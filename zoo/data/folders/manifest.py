@@ -114,10 +114,10 @@ class Manifest:
         return Trusted(self.file, files.sha256)
 
     def require_unchanged(self, problems: Sequence[Problem]) -> None:
-        """Requires that no file of which problems are told has another content than it should.
+        """Requires that no problem says that a file changed since the manifest was written.
 
         Raises:
-            DataError: one has; names all of them.
+            DataError: some do; names all of their files.
         """
         changed = [problem for problem in problems if problem.message == CHANGED]
         if changed:

@@ -16,7 +16,7 @@ from zoo.data.division.class_choice import ClassChoice
 from zoo.data.division.draw_splits import SplitConfig, draw_splits
 from zoo.data.division.grouping import group_of, unnamed
 from zoo.data.file_list import FileList
-from zoo.data.image_files import Files, Layout, advice_on_empty, shares_of
+from zoo.data.image_files import Files, Layout, require_images, shares_of
 from zoo.data.shards.find import WORD, Found, find
 from zoo.data.shards.index import Shard, read_shards
 from zoo.data.shards.problems import CUT, ShardProblems
@@ -93,7 +93,10 @@ def read(
     )
     drawn = draw_splits(files, config)
     for split, of_split in drawn.splits.items():
-        _require_images(found.root, split, of_split, options, is_drawn=split in shares)
+        require_images(
+            WORD, found.root, split, of_split,
+            is_drawn=split in shares, grouped=options.group is not None,
+        )  # fmt: skip
     splits, pool = drawn.splits, drawn.pool
     if shares or fold or choice.changes:
         splits, pool = _in_order(files, splits, pool)
@@ -211,22 +214,4 @@ def _shares(options: Shards, found: Found) -> dict[str, float]:
             )
     return shares_of(
         found.splits, options.validation_split, options.test_split, draw_test=not found.named
-    )
-
-
-def _require_images(
-    root: Path, split: str, files: Files, options: Shards, *, is_drawn: bool
-) -> None:
-    """Requires that a split has an image.
-
-    Raises:
-        DataError: it has none.
-    """
-    if files:
-        return
-    advice = advice_on_empty(split, grouped=options.group is not None)
-    if not is_drawn:
-        advice = f"add images of the classes in data.classes, or leave it out: {WORD}.{split}: none"
-    raise DataError(
-        f"{quoted(root)}: the {split} split has no image. Expected at least one; {advice}"
     )

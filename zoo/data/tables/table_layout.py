@@ -22,7 +22,7 @@ from zoo.data.folders import manifest as manifests
 from zoo.data.folders.manifest import RENEW, Manifest
 from zoo.data.folders.structure import SPLITS
 from zoo.data.folders.tree import in_words
-from zoo.data.image_files import Files, Layout, advice_on_empty, shares_of
+from zoo.data.image_files import Files, Layout, require_images, shares_of
 from zoo.data.names import require_usable
 from zoo.data.tables.image_paths import (
     MISSING,
@@ -111,7 +111,10 @@ def read(
     )
     drawn = draw_splits(files, config)
     for split, of_split in drawn.splits.items():
-        _require_images(options, split, of_split, is_drawn=split in shares)
+        require_images(
+            WORD, options.file, split, of_split,
+            is_drawn=split in shares, grouped=options.group is not None,
+        )  # fmt: skip
     counts = Counter(row.labels for row in rows.rows)
     return Layout(
         root=paths.root,
@@ -128,22 +131,6 @@ def read(
         multi_label=options.has_many_labels,
         pool=drawn.pool,
         manifest=None if manifest is None else manifest.without_files(),
-    )
-
-
-def _require_images(options: Csv, split: str, files: Files, *, is_drawn: bool) -> None:
-    """Requires that a split has an image.
-
-    Raises:
-        DataError: it has none.
-    """
-    if files:
-        return
-    advice = advice_on_empty(split, grouped=options.group is not None)
-    if not is_drawn:
-        advice = f"add images of the classes in data.classes, or leave it out: {WORD}.{split}: none"
-    raise DataError(
-        f"{quoted(options.file)}: the {split} split has no image. Expected at least one; {advice}"
     )
 
 
