@@ -41,6 +41,7 @@ REQUIRES = [
     "scipy>=1.11.2",  # Student's t and ranks; scikit-learn needs it too. The first for numpy 1.26.
     "numpy>=1.26",  # Images and statistics; TensorFlow's own lower bound.
     "pillow>=12.2",  # Decodes image files; 11.2 reads no AVIF, and up to 12.1 it prints errors.
+    "pandas>=2.2.2",  # Histories of runs and trials of searches in Python; the first for numpy 2.
     "pyarrow>=18.1",  # Parquet tables of `data.source: csv`; TensorFlow Datasets needs it too.
     "flatbuffers>=24.3.25",  # Metadata of .tflite files; TensorFlow needs it too, from there on.
     "tensorboard>=2.20",  # KerasTuner imports it without declaring it, and fails every trial.
@@ -78,6 +79,20 @@ HEIC = "pillow-heif>=1.0"
 # --on ray://HOST:PORT, needs grpcio, which TensorFlow brings.
 RAY = "ray[client]>=2.60,<3"
 
+REPORT = [  # `zoo report`.
+    "jinja2>=3.1.4",  # Writes the pages; every other framework of Python's web uses it.
+    "plotly>=6",  # Figures that answer the mouse, offline; what Optuna uses.
+]
+
+# `--log mlflow` and `--log wandb`: both are released every month, since 2018 and 2017.
+MLFLOW = "mlflow>=3"
+WANDB = "wandb>=0.20"
+
+DOCS = [  # The site made of docs/.
+    "mkdocs-material>=9.5",  # MkDocs with its most used theme.
+    "mkdocstrings[python]>=0.27",  # Pages of the Python interface, from docstrings.
+]
+
 EXTRAS = {
     "gpu": ["tensorflow[and-cuda]>=2.20"],  # The CUDA libraries of TensorFlow's build.
     "gpu-jax": [JAX_CUDA],  # Beside it, the TensorFlow above stays on the CPU, and only exports.
@@ -88,6 +103,10 @@ EXTRAS = {
     "litert": [LITERT],
     "heic": [HEIC],
     "ray": [RAY],
+    "report": REPORT,
+    "mlflow": [MLFLOW],
+    "wandb": [WANDB],
+    "docs": DOCS,
     "bench": ["optuna>=4"],  # A peer in benchmarks/search.py.
     "dev": [
         "pytest>=8.2",  # Runs the tests.
@@ -108,6 +127,12 @@ EXTRAS = {
         LITERT,
         HEIC,
         RAY,
+        *REPORT,
+        MLFLOW,
+        WANDB,
+        *DOCS,
+        "nbclient>=0.10",  # Runs the notebook of docs/.
+        "ipykernel>=6.29",  # The Python that it runs on.
         JAX,  # A test trains with KERAS_BACKEND=jax.
     ],
 }

@@ -130,11 +130,11 @@ def train_plain(config: dict[str, Any], turns: Turns) -> dict[str, Any]:
 def train_zoo(config: dict[str, Any], turns: Turns) -> dict[str, Any]:
     """Train the recipe; the first of two loads makes the cache of decoded images."""
     from zoo import backend, recipe
-    from zoo.data.load import load
+    from zoo.datasets.load import load
 
     loaded = recipe.load(config["recipe"], config["sets"])
     backend.prepare(deterministic=loaded.train.deterministic)
-    from zoo.train import Settings, train
+    from zoo.training import Settings, train
 
     first, _ = timed(lambda: load(loaded))
     second, data = timed(lambda: load(loaded))

@@ -146,9 +146,9 @@ def _peak() -> int:
 
 def _prepared(name: str, folder: str, table: bool, loading: str, delay: float) -> Callable[[], int]:
     """Imports what a step needs, and returns the step."""
-    from zoo.data import load as loading_module
-    from zoo.data.folders import layout
-    from zoo.data.tables import table_layout
+    from zoo.datasets import load as loading_module
+    from zoo.datasets.folders import layout
+    from zoo.datasets.tables import table_layout
     from zoo.plan import num_classes
     from zoo.recipe.schema import Recipe
 
@@ -203,7 +203,7 @@ def _slow_down(delay: float) -> None:
 
 def _use_threads(count: int) -> None:
     """Uses so many threads: to verify, and for files on a slow disk."""
-    from zoo.data import threads
+    from zoo.datasets import threads
 
     threads.THREADS = threads.WAITING_THREADS = count
     if count == 1:
@@ -214,10 +214,10 @@ def _without_decoding() -> None:
     """Replaces reading and decoding by nothing, so that the rest is what is measured."""
     import numpy as np
 
-    from zoo.data import verify
-    from zoo.data.decoding.image_content import PLAIN
-    from zoo.data.decoding.images import Decoded
-    from zoo.data.stores import FileStore
+    from zoo.datasets import verify
+    from zoo.datasets.decoding.image_content import PLAIN
+    from zoo.datasets.decoding.images import Decoded
+    from zoo.datasets.stores import FileStore
 
     decoded = Decoded(np.zeros((32, 32, 3), np.uint8), 1, (32, 32), "RGB", PLAIN)
     FileStore.read = lambda _, path, most=None: path.encode()  # type: ignore[method-assign]

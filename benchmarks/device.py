@@ -7,8 +7,8 @@
 
 FOLDER holds train/CLASS/*.jpg and test/CLASS/*.jpg. The sides:
 
-    device      `zoo.train.train`, train.loop: device
-    host        `zoo.train.train`, train.loop: host
+    device      `zoo.training.train`, train.loop: device
+    host        `zoo.training.train`, train.loop: host
     keras       benchmarks/device_keras.py: a plain script with `keras.Model.fit`
     torch       benchmarks/torch_peer.py
     device-nondeterministic    as device, with train.deterministic: false

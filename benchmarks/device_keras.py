@@ -17,8 +17,8 @@ import numpy as np
 from device_clock import EpochClock
 
 from zoo import optimize
-from zoo.data.normalise import normalisation
-from zoo.data.splits import Split, Splits
+from zoo.datasets.normalise import normalisation
+from zoo.datasets.splits import Split, Splits
 from zoo.model import builder
 from zoo.plan import plan
 from zoo.recipe import Recipe

@@ -16,18 +16,18 @@ import numpy as np
 from device_clock import CompileClock, Turns, peak_bytes, report
 
 from zoo import backend
-from zoo.data.load import load
-from zoo.data.normalise import normalisation
-from zoo.data.splits import Split, Splits
+from zoo.datasets.load import load
+from zoo.datasets.normalise import normalisation
+from zoo.datasets.splits import Split, Splits
 from zoo.model import builder, data_dependent_init
 from zoo.plan import plan
 from zoo.recipe import Recipe
-from zoo.train import checkpoint, components
-from zoo.train.epoch_records import BestEpoch, MetricsLogger
-from zoo.train.fit_callbacks import FitCallbacks, StepLosses
-from zoo.train.loop.device_data import DeviceData
-from zoo.train.observers import StepCounter
-from zoo.train.selection import with_monitor
+from zoo.training import checkpoint, components
+from zoo.training.epoch_records import BestEpoch, MetricsLogger
+from zoo.training.fit_callbacks import FitCallbacks, StepLosses
+from zoo.training.loop.device_data import DeviceData
+from zoo.training.observers import StepCounter
+from zoo.training.selection import with_monitor
 from zoo.tta import VIEWS
 
 TEST_BATCH = 1000

@@ -68,7 +68,7 @@ def prepare(config: Config) -> None:
 
 
 def _data(recipe: Any) -> Any:
-    from zoo.data.load import load
+    from zoo.datasets.load import load
 
     return load(recipe)
 
@@ -125,7 +125,7 @@ def matrix_rate(dtype: str, size: int, repeats: int = 20) -> float:
 
 
 def train_zoo(config: Config, turns: Turns) -> None:
-    """Trains with `zoo.train.train`, on the loop that the side names."""
+    """Trains with `zoo.training.train`, on the loop that the side names."""
     recipe = load_recipe(config)
     compiling = start_keras(recipe, recipe.train.deterministic)
     import device_zoo

@@ -1,4 +1,4 @@
-"""The two zoo sides of benchmarks/device.py: `zoo.train.train`, and a clock among its observers."""
+"""The two zoo sides of benchmarks/device.py: `zoo.training.train`, and a clock among observers."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from typing import Any
 from device_clock import EpochClock
 
 from zoo.batches import Batches
-from zoo.data.splits import Splits
+from zoo.datasets.splits import Splits
 from zoo.recipe import Recipe
-from zoo.train import TrainingSettings, components
-from zoo.train import train as train_recipe
-from zoo.train.observers import Observer
+from zoo.training import TrainingSettings, components
+from zoo.training import train as train_recipe
+from zoo.training.observers import Observer
 
 
 class Clock(Observer):

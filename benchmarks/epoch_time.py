@@ -141,7 +141,7 @@ def measure(args: argparse.Namespace) -> Measurements:
 
 def _warm_up(path: Path, environment: dict[str, str]) -> None:
     """Read all files once, so that the side that starts first does not wait for the disk."""
-    code = "import keras, tensorflow, zoo.recipe, zoo.data.load"
+    code = "import keras, tensorflow, zoo.recipe, zoo.datasets.load"
     subprocess.run([sys.executable, "-c", code], env=environment, check=True)
     for file in path.rglob("*.*"):
         file.read_bytes()

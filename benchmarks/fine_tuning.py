@@ -31,7 +31,7 @@ from zoo import recipe as recipes  # noqa: E402
 from zoo.artifact.trained_run import TrainedRun  # noqa: E402
 from zoo.evaluate import evaluate  # noqa: E402
 from zoo.rundir import Run  # noqa: E402
-from zoo.train import train  # noqa: E402
+from zoo.training import train  # noqa: E402
 
 RECIPE = "cifar10-quick"
 SECONDS = "processor_seconds"  # Name of a file beside a run.

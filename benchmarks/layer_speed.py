@@ -47,9 +47,9 @@ def sides(name: str) -> dict[str, Step]:
     import keras
 
     from zoo import optimize
-    from zoo.data.normalise import Normalisation
+    from zoo.datasets.normalise import Normalisation
     from zoo.plan import plan
-    from zoo.train import components
+    from zoo.training import components
 
     loaded = recipe.load(name)
     planned = plan(loaded, CLASSES)

@@ -14,7 +14,7 @@ import sys
 import time
 from pathlib import Path
 
-from zoo.data.decoding.images import ImageSpec, decode
+from zoo.datasets.decoding.images import ImageSpec, decode
 
 ROUNDS = 7
 

@@ -22,9 +22,9 @@ import numpy as np
 import tensorflow as tf
 
 from zoo import losses, optimize, recipe
-from zoo.data.load import load
-from zoo.data.normalise import normalisation
-from zoo.data.splits import Split
+from zoo.datasets.load import load
+from zoo.datasets.normalise import normalisation
+from zoo.datasets.splits import Split
 from zoo.model.builder import build, decayed
 
 CHUNK_STEPS = 20

@@ -40,8 +40,8 @@ def main() -> None:
     import numpy as np
 
     from zoo.artifact.trained_run import TrainedRun
-    from zoo.data.decoding.images import decode
-    from zoo.data.threads import THREADS
+    from zoo.datasets.decoding.images import decode
+    from zoo.datasets.threads import THREADS
     from zoo.predict import BATCH_SIZE, ExportedModel, predict
 
     is_run = (Path(arguments.model) / "run.json").is_file()

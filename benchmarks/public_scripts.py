@@ -31,8 +31,8 @@ import numpy as np
 from public_networks import ONE_CHANNEL, SCRIPTS, Script
 
 from zoo import plan, recipe
-from zoo.data import load as data
-from zoo.data.splits import Split, Splits
+from zoo.datasets import load as data
+from zoo.datasets.splits import Split, Splits
 
 ROOT = Path(__file__).resolve().parent.parent
 SHAPE = (32, 32, 3)

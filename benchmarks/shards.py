@@ -7,7 +7,7 @@ order drawn at random, as WebDataset writes them, and copied into class folders 
 are, with the processor's seconds and the memory that the process holds itself:
 
     listing    the members of all shards, with an empty cache, and again
-    loading    the whole of `zoo.data.load.load`: listing, verifying, statistics; and again
+    loading    the whole of `zoo.datasets.load.load`: listing, verifying, statistics; and again
     batches    images a second of training batches, without augmentation, from files, from shards in
                windows, from shards with all images shuffled together, and from the decoded cache
 
@@ -92,9 +92,9 @@ def main() -> None:
     os.environ["ZOO_CACHE"] = str(options.work / "cache")
 
     from zoo.batches import Batches
-    from zoo.data.load import load
-    from zoo.data.shards.index import read_shards
-    from zoo.data.shards.scan import Wanted
+    from zoo.datasets.load import load
+    from zoo.datasets.shards.index import read_shards
+    from zoo.datasets.shards.scan import Wanted
     from zoo.progress import no_progress
     from zoo.recipe.schema import Recipe
 

@@ -8,7 +8,7 @@ FOLDER holds train/CLASS/*.jpg of CIFAR-10. The large files are made of these im
 
     decode      the files decoded by zoo, in the order, the batches and the threads of the device
                 loop, and nothing else
-    device      `zoo.train.train` of a small network, train.loop: device, which streams
+    device      `zoo.training.train` of a small network, train.loop: device, which streams
     host        the same, train.loop: host
     processes   as decode, by processes instead of threads
     tfdata      `tf.data`: decode_jpeg, resize, batch, prefetch; nothing else

@@ -83,9 +83,9 @@ def read(config: Config, batches: Callable[[], Iterator[int]], **facts: Any) -> 
 def load(config: Config) -> tuple[Any, Any, Any]:
     """The recipe, its data and its training batches."""
     from zoo import recipe as recipes
-    from zoo.data.load import load as load_data
-    from zoo.train import components
-    from zoo.train.preparing import prepare_keras
+    from zoo.datasets.load import load as load_data
+    from zoo.training import components
+    from zoo.training.preparing import prepare_keras
 
     recipe = recipes.load(config["recipe"], config["overrides"])
     prepare_keras(recipe)
@@ -95,8 +95,8 @@ def load(config: Config) -> tuple[Any, Any, Any]:
 
 def decode(config: Config) -> None:
     """Decodes the batches of the device loop, in its threads."""
-    from zoo.data.threads import MadeAhead
-    from zoo.train.loop.streamed import StreamedSplit
+    from zoo.datasets.threads import MadeAhead
+    from zoo.training.loop.streamed import StreamedSplit
 
     _, data, batches = load(config)
     images = StreamedSplit(data.train)
@@ -136,7 +136,7 @@ def processes(config: Config) -> None:
 
 
 def _single_thread() -> None:
-    from zoo.data import splits
+    from zoo.datasets import splits
 
     splits.THREADS = 1
 
@@ -148,9 +148,9 @@ def _images(split: Any, indices: Any) -> Any:
 def train(config: Config) -> None:
     """Trains as `zoo train` does, with a clock among the observers."""
     from zoo import backend
-    from zoo.train import TrainingSettings, components
-    from zoo.train import train as train_recipe
-    from zoo.train.observers import Observer
+    from zoo.training import TrainingSettings, components
+    from zoo.training import train as train_recipe
+    from zoo.training.observers import Observer
 
     recipe, data, batches = load(config)
     del data

@@ -31,7 +31,7 @@ def read(log: Path) -> tuple[Seconds, float]:
     if text.lstrip().startswith("<"):
         (suite,) = ElementTree.fromstring(text).iter("testsuite")  # noqa: S314  pytest's own file.
         for case in suite.iter("testcase"):
-            # pytest writes tests.train.test_fit or, in a class, tests.train.test_fit.TestStops.
+            # pytest writes tests.training.test_fit, in a class tests.training.test_fit.TestStops.
             module = re.sub(r"\.[A-Z]\w*$", "", case.attrib["classname"])
             file = module.replace(".", "/") + ".py"
             seconds[file, case.attrib["name"]] += float(case.attrib["time"])

@@ -41,13 +41,13 @@ def measure(options: argparse.Namespace, copies: int, ready: Path, processes: in
     import jax
     import numpy as np
 
-    from zoo.data.normalise import normalisation
-    from zoo.data.splits import ArraySplit, Splits
+    from zoo.datasets.normalise import normalisation
+    from zoo.datasets.splits import ArraySplit, Splits
     from zoo.plan import plan
-    from zoo.train import components
-    from zoo.train.loop import programs
-    from zoo.train.loop.device_loop import DeviceLoop
-    from zoo.train.loop.resident import ResidentSplit
+    from zoo.training import components
+    from zoo.training.loop import programs
+    from zoo.training.loop.device_loop import DeviceLoop
+    from zoo.training.loop.resident import ResidentSplit
 
     random = np.random.default_rng(0)
     shape = (*recipe.data.image_size, 1 if recipe.data.color_mode == "grayscale" else 3)

@@ -15,9 +15,9 @@ from pathlib import Path
 
 import numpy as np
 
-from zoo.data.content import image_ranges
-from zoo.data.content.pixel_statistics import PixelStatistics
-from zoo.data.decoding.images import ImageSpec, decode
+from zoo.datasets.content import image_ranges
+from zoo.datasets.content.pixel_statistics import PixelStatistics
+from zoo.datasets.decoding.images import ImageSpec, decode
 
 SIDE = 32
 DRAWS = 20

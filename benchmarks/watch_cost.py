@@ -23,7 +23,7 @@ from pathlib import Path
 from zoo import backend
 backend.prepare()
 from zoo import recipe
-from zoo.train import Settings, train
+from zoo.training import Settings, train
 name, out, watch, *sets = sys.argv[1:]
 run = train(recipe.load(name, sets), Path(out), Settings(watch=watch == "watch"))
 print(run.info()["seconds"])

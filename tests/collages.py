@@ -12,8 +12,8 @@ import numpy as np
 import pytest
 
 from tests.runs import tiny
-from zoo.data import digits, load
-from zoo.data.splits import ArraySplit, Split, Splits
+from zoo.datasets import digits, load
+from zoo.datasets.splits import ArraySplit, Split, Splits
 from zoo.recipe import Recipe
 
 SHAPE = (8, 16, 1)

@@ -135,7 +135,7 @@ def trained(share: Share) -> Any:
     """A finished run of the recipe of tests/runs.py. To write to it, take `tests.runs.copied`."""
     from tests.runs import tiny
     from zoo.rundir import Run
-    from zoo.train import train
+    from zoo.training import train
 
     folder = share("trained", lambda folder: train(tiny(folder), folder / "runs"))
     (run_file,) = folder.glob("runs/*/*/run.json")
@@ -148,7 +148,7 @@ def collages(share: Share) -> Any:
     from tests import collages
     from tests.runs import LINEAR
     from zoo.rundir import Run
-    from zoo.train import train
+    from zoo.training import train
 
     def make(folder: Path) -> None:
         with collages.as_digits():

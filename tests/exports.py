@@ -60,7 +60,7 @@ class Exports:
     @cached_property
     def pixels(self) -> np.ndarray:
         """Test images: the gate has seen validation images only."""
-        from zoo.data.digits import raw
+        from zoo.datasets.digits import raw
 
         return raw()["test"][0][:37]
 
@@ -118,7 +118,7 @@ GOOD = ("0.png", "1.PNG", "deep/2.png", "deep/er/3.png", "deep/er/4.png")
 def write_pictures(folder: Path, exports: Exports) -> Path:
     """Five digits in three folders, one image of another kind, one broken, one text."""
     from tests.pictures import KINDS, noise
-    from zoo.data.decoding.images import as_png
+    from zoo.datasets.decoding.images import as_png
 
     for i, name in enumerate(GOOD):
         file = folder / name

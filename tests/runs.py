@@ -15,10 +15,10 @@ import numpy as np
 from tests.conftest import ROOT
 from tests.networks import network as network  # Tests that need Keras get it from here.
 from zoo import backend
-from zoo.data.normalise import Normalisation
+from zoo.datasets.normalise import Normalisation
 from zoo.recipe import Recipe, load
 from zoo.rundir import Run
-from zoo.train import checkpoint
+from zoo.training import checkpoint
 
 # Five steps an epoch on the 1,257 training digits; dropout and flips draw in every step.
 TINY = """\

@@ -15,12 +15,12 @@ from hypothesis import strategies as st
 
 from zoo.augment.device import apply_on_device
 from zoo.batches import AHEAD, Batches, EvaluationBatches, _generate_ahead, training_dataset
-from zoo.data.splits import ArraySplit, Splits
+from zoo.datasets.splits import ArraySplit, Splits
 from zoo.errors import RecipeError
 from zoo.losses import mean_weight
 from zoo.recipe import load
 from zoo.recipe.data_block import Augmentation
-from zoo.train.class_weights import class_weights
+from zoo.training.class_weights import class_weights
 
 AUGMENT = [Augmentation.model_validate(step) for step in ({"random_crop": 1}, "random_flip")]
 MIX = [Augmentation.model_validate(step) for step in ("alternating_flip", {"mixup": 1.0})]

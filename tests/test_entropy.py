@@ -9,7 +9,7 @@ import pytest
 from scipy.optimize import minimize  # type: ignore[import-untyped]
 
 from zoo import losses
-from zoo.check.measure.loss import data_losses
+from zoo.checks.measure.loss import data_losses
 from zoo.entropy import constant_loss, label_entropy
 from zoo.recipe.train_block import Loss
 

@@ -15,7 +15,7 @@ from sklearn import metrics
 
 from tests.runs import copied
 from zoo.artifact.trained_run import TrainedRun, softmax
-from zoo.data.load import load as load_data
+from zoo.datasets.load import load as load_data
 from zoo.errors import DataError
 from zoo.evaluate import calibration_error, compute_metrics, evaluate, mean_loss
 from zoo.recipe import load

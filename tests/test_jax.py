@@ -24,10 +24,10 @@ from PIL import Image
 
 from tests.conftest import ROOT
 from tests.runs import LINEAR, environment, final, same, tiny_file, weights
-from zoo.data.decoding.images import as_png
+from zoo.datasets.decoding.images import as_png
 from zoo.errors import RunError
 from zoo.rundir import Run
-from zoo.train import resume
+from zoo.training import resume
 
 pytestmark = pytest.mark.slow
 pytest.importorskip("jax", reason="pip install jax")
@@ -219,10 +219,10 @@ def test_interrupt_and_resume(
 # With tests marked `backend`.
 SHARED = (
     "tests/optimize/test_rules.py", "tests/optimize/test_mixins.py",
-    "tests/train/test_live_checks.py", "tests/train/test_resume.py",
-    "tests/train/loop/test_device_loop.py", "tests/train/loop/test_streamed.py",
+    "tests/training/test_live_checks.py", "tests/training/test_resume.py",
+    "tests/training/loop/test_device_loop.py", "tests/training/loop/test_streamed.py",
     "tests/model/test_jax_pooling.py", "tests/optimize/test_late_start.py",
-    "tests/train/test_unfreezing.py",
+    "tests/training/test_unfreezing.py",
 )  # fmt: skip
 
 

@@ -38,7 +38,7 @@ tune:
 PROBE = """\
 import json, os, sys, traceback
 from pathlib import Path
-import zoo.load
+import zoo.loading
 from zoo.cli import main
 
 for line in sys.stdin:
@@ -161,8 +161,8 @@ def test_verb_is_light(
 
 
 LIGHT = [
-    "zoo", "zoo.cli", "zoo.load", "zoo.recipe", "zoo.plan",
-    "zoo.rundir", "zoo.artifact.layout", "zoo.check.judge", "zoo.data.folders.layout",
+    "zoo", "zoo.cli", "zoo.loading", "zoo.recipe", "zoo.plan",
+    "zoo.rundir", "zoo.artifact.layout", "zoo.checks.judge", "zoo.datasets.folders.layout",
     "zoo.comparison", "zoo.serve", "zoo.serve.model_path", "zoo.backend", "zoo.doctor",
     # Of the search all but what trains trials.
     *(".".join(file.relative_to(ROOT).with_suffix("").parts)

@@ -27,7 +27,7 @@ from tuning.trial_trainer import TrialTrainer
 from tuning.trials import TrialSpec
 from zoo import backend
 from zoo.cli import app
-from zoo.data.load import load as load_data
+from zoo.datasets.load import load as load_data
 from zoo.export import parity
 from zoo.recipe import Template
 from zoo.rundir import Run, Search

@@ -17,7 +17,7 @@ from tests.pictures import KINDS, encoded, noise
 from zoo import predict
 from zoo.artifact import layout, readers
 from zoo.artifact.trained_run import TrainedRun
-from zoo.data.decoding.images import ImageSpec, as_png, decode
+from zoo.datasets.decoding.images import ImageSpec, as_png, decode
 from zoo.export import FORMATS
 from zoo.predict import ExportedModel, Prediction
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from zoo import load, plan
+from zoo import loading, plan
 
 FOLDER = Path(__file__).resolve().parent.parent / "benchmarks"
 NAMES = (
@@ -44,5 +44,5 @@ def test_parameters(scripts: Any, name: str) -> None:
     assert network.count_params() == script.parameters
     assert scripts.recipe_parameters(name, script.shape, script.classes) == script.parameters
     trained = sum(math.prod(variable.shape) for variable in network.trainable_variables)
-    loaded = load.load(scripts.recipe_of(name), scripts.size_of(script.shape))
+    loaded = loading.load(scripts.recipe_of(name), scripts.size_of(script.shape))
     assert plan.plan(loaded, script.classes).trainable == trained

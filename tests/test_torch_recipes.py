@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from zoo import load, plan
+from zoo import loading, plan
 from zoo.optimize import learning_rate
 
 PATH = Path(__file__).resolve().parent.parent / "benchmarks" / "torch_recipes.py"
@@ -33,13 +33,13 @@ def peers() -> Any:
 
 @pytest.mark.parametrize("name", NAMES)
 def test_parameters(peers: Any, name: str) -> None:
-    layers = plan.plan(load.load(name, []), 10).layers
+    layers = plan.plan(loading.load(name, []), 10).layers
     assert peers[name].parameters == sum(layer.trainable for layer in layers)
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_batches_and_loss(peers: Any, name: str) -> None:
-    peer, train = peers[name], load.load(name, []).train
+    peer, train = peers[name], loading.load(name, []).train
     assert peer.batch == train.batch_size
     assert peer.drops_remainder == train.drop_remainder
     assert peer.smoothing == train.loss.options.label_smoothing
@@ -48,7 +48,7 @@ def test_batches_and_loss(peers: Any, name: str) -> None:
 @pytest.mark.parametrize("name", NAMES)
 def test_augmentation(peers: Any, name: str) -> None:
     peer = peers[name]
-    steps = {step.word: step.options for step in load.load(name, []).data.augment}
+    steps = {step.word: step.options for step in loading.load(name, []).data.augment}
     flips = {"random": "random_flip", "alternating": "alternating_flip", None: None}
     assert {"random_flip", "alternating_flip"} & set(steps) == {flips[peer.flip]} - {None}
     assert peer.crop == (steps["random_crop"].padding if "random_crop" in steps else 0)
@@ -59,7 +59,7 @@ def test_augmentation(peers: Any, name: str) -> None:
 
 @pytest.mark.parametrize("name", PLAIN)
 def test_optimizer(peers: Any, name: str) -> None:
-    peer, train = peers[name], load.load(name, []).train
+    peer, train = peers[name], loading.load(name, []).train
     words = {"sgd": "TorchSGD", "adam": "Adam"}
     options = train.optimizer.options
     assert words[peer.optimizer] == train.optimizer.word
@@ -71,7 +71,7 @@ def test_optimizer(peers: Any, name: str) -> None:
 
 @pytest.mark.parametrize("name", PLAIN)
 def test_learning_rate_of_each_step(peers: Any, name: str) -> None:
-    peer, train = peers[name], load.load(name, []).train
+    peer, train = peers[name], loading.load(name, []).train
     assert peer.epochs == train.epochs
     total = train.epochs * STEPS_PER_EPOCH
     schedule = learning_rate(train.schedule, 1.0, train.epochs, STEPS_PER_EPOCH)
@@ -82,7 +82,7 @@ def test_learning_rate_of_each_step(peers: Any, name: str) -> None:
 @pytest.mark.parametrize("name", ["airbench94", "airbench96"])
 def test_airbench_is_the_recipe(peers: Any, name: str) -> None:
     """But for the length of airbench94, 9.9 epochs, and for its decay of shifts."""
-    peer, train = peers[name], load.load(name, []).train
+    peer, train = peers[name], loading.load(name, []).train
     options = train.optimizer.options
     # Its loss is a sum over the batch, the recipe's a mean.
     assert peer.rate * peer.batch == pytest.approx(options.learning_rate, rel=1e-3)
@@ -105,7 +105,7 @@ def assert_schedules_agree(peer: Any, train: Any) -> None:
 
 
 def test_airbench_with_muon_is_the_recipe(peers: Any) -> None:
-    peer, train = peers["airbench94-muon"], load.load("airbench94-muon", []).train
+    peer, train = peers["airbench94-muon"], loading.load("airbench94-muon", []).train
     rates, options = peer.muon, train.optimizer.options
     assert peer.epochs == train.epochs
     assert (rates.filters, rates.momentum) == (options.learning_rate, options.momentum)

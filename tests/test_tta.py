@@ -10,7 +10,7 @@ import pytest
 from tests.runs import copied
 from zoo.artifact.trained_run import TrainedRun
 from zoo.batches import EvaluationBatches
-from zoo.data.load import load as load_data
+from zoo.datasets.load import load as load_data
 from zoo.evaluate import evaluate
 from zoo.recipe.schema import Evaluate
 from zoo.rundir import Run

@@ -32,7 +32,7 @@ from zoo.rundir import Search, write_text
 from zoo.text.counted import counted
 
 if TYPE_CHECKING:
-    from zoo.data.splits import Splits
+    from zoo.datasets.splits import Splits
 
 # What may be changed when a search is resumed: it changes no trial.
 CHANGEABLE = ("tune.max_minutes", "tune.trial_minutes", "tune.keep", "data.source", "name")
@@ -207,7 +207,7 @@ def _executor(
     from tuning.executors.ray_executor import RayExecutor, shippable
 
     def load() -> Splits | None:
-        from zoo.data.load import load
+        from zoo.datasets.load import load
 
         return shippable(load(template.recipe))
 

@@ -26,8 +26,8 @@ from zoo.artifact import stored_weights
 from zoo.artifact.stored_weights import StoredWeights
 from zoo.artifact.warm_start import WarmStart, warm_start
 from zoo.batches import Batches, evaluation_dataset, training_dataset
-from zoo.data.normalise import Normalisation, normalisation
-from zoo.data.splits import Splits
+from zoo.datasets.normalise import Normalisation, normalisation
+from zoo.datasets.splits import Splits
 from zoo.errors import DataError, RecipeError, WrongModel
 from zoo.model import builder, freezing
 from zoo.model.start import scaling_of, set_start
@@ -36,17 +36,17 @@ from zoo.plan.capacity import shortage
 from zoo.recipe import Recipe
 from zoo.recipe.resolve import with_value_range
 from zoo.rundir import Run, write_text
-from zoo.train import checkpoint, components, run_metadata
-from zoo.train.best_model import assign, save_bare
-from zoo.train.divergence import LossDiverged
-from zoo.train.epoch_records import BestEpoch, MetricsLogger
-from zoo.train.fit_callbacks import FitCallbacks, StepLosses
-from zoo.train.loop.choose import LoopChoice, choose
-from zoo.train.loop.device_data import DeviceData
-from zoo.train.loop.device_loop import DeviceLoop
-from zoo.train.observers import StepCounter
-from zoo.train.selection import require_defined, with_monitor
-from zoo.train.validation_metrics import ValidationMetrics
+from zoo.training import checkpoint, components, run_metadata
+from zoo.training.best_model import assign, save_bare
+from zoo.training.divergence import LossDiverged
+from zoo.training.epoch_records import BestEpoch, MetricsLogger
+from zoo.training.fit_callbacks import FitCallbacks, StepLosses
+from zoo.training.loop.choose import LoopChoice, choose
+from zoo.training.loop.device_data import DeviceData
+from zoo.training.loop.device_loop import DeviceLoop
+from zoo.training.observers import StepCounter
+from zoo.training.selection import require_defined, with_monitor
+from zoo.training.validation_metrics import ValidationMetrics
 
 NETWORKS_KEPT = 3  # Compiled networks in a process.
 Weights = list[np.ndarray]

@@ -3,7 +3,7 @@
 Training batches are a pure function of (seed, step), so a killed run resumes exactly and any thread
 may make any step's batch at any time. Step `s` lies in pass `s // steps_per_pass` over the images.
 A generator keyed by a hash of (seed, pass) draws the order of the pass, of images in shards within
-windows (`zoo.data.window_order`); one keyed by (seed, step) draws the augmentation.
+windows (`zoo.datasets.window_order`); one keyed by (seed, step) draws the augmentation.
 `Batches.__call__` builds a training batch from start to end.
 """
 
@@ -21,8 +21,8 @@ import numpy as np
 
 from zoo import seeds
 from zoo.augment import AugmentRng, apply_augmentations, draw_augmentations, with_mean_levels
-from zoo.data.normalise import channel_means
-from zoo.data.splits import Split, pixel_statistics
+from zoo.datasets.normalise import channel_means
+from zoo.datasets.splits import Split, pixel_statistics
 from zoo.labels import as_matrix, is_multi_label
 from zoo.losses import loss_weights, loss_weights_of_mixed, mean_weight
 from zoo.recipe import words

@@ -28,7 +28,7 @@ def seedless_digest(file: Path) -> str:
     blocks are written out. Defaults are not part of it, so that a new recipe word leaves older
     results valid. The key `recipe_hash` of run.json is another thing: a hash of the text.
     """
-    from zoo.load import written_out
+    from zoo.loading import written_out
 
     document = written_out(file)
     # Every recipe said so, before presets of data let recipes leave their default out.

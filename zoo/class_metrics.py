@@ -12,7 +12,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from zoo.check.judge.finding import join_names
+from zoo.checks.judge.finding import join_names
 
 
 def confusion_matrix(labels: np.ndarray, predictions: np.ndarray, classes: int) -> np.ndarray:

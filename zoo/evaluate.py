@@ -10,7 +10,7 @@ from sklearn import metrics
 
 from zoo import class_metrics, losses, multi_label_metrics
 from zoo.artifact.trained_run import TrainedRun, sigmoid, softmax
-from zoo.data.load import load as load_data
+from zoo.datasets.load import load as load_data
 from zoo.errors import DataError, StorageFault
 from zoo.labels import is_multi_label
 from zoo.progress import Progress, no_progress

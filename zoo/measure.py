@@ -1,5 +1,5 @@
-"""Deprecated alias of `zoo.check.measure`, for scripts written for earlier versions."""
+"""Deprecated alias of `zoo.checks.measure`, for scripts written for earlier versions."""
 
-from zoo.check.measure import MEASURE, Subject
+from zoo.checks.measure import MEASURE, Subject
 
 __all__ = ["MEASURE", "Subject"]

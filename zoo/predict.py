@@ -12,11 +12,11 @@ import numpy as np
 
 from zoo.artifact import readers
 from zoo.artifact.layout import Artifact
-from zoo.data.content.image_ranges import ImageRanges
-from zoo.data.content.odd_files import OddFiles
-from zoo.data.decoding.images import ImageSpec, decode
-from zoo.data.files import BadImage
-from zoo.data.threads import THREADS
+from zoo.datasets.content.image_ranges import ImageRanges
+from zoo.datasets.content.odd_files import OddFiles
+from zoo.datasets.decoding.images import ImageSpec, decode
+from zoo.datasets.files import BadImage
+from zoo.datasets.threads import THREADS
 from zoo.errors import DamagedFile, EnvironmentFault, WrongModel
 from zoo.progress import Progress, no_progress
 

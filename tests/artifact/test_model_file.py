@@ -15,8 +15,8 @@ from tests.exports import invoke, require_error
 from tests.rundir import damage
 from tests.runs import copied
 from zoo.artifact.trained_run import TrainedRun
-from zoo.data.decoding.images import as_png
-from zoo.data.digits import raw
+from zoo.datasets.decoding.images import as_png
+from zoo.datasets.digits import raw
 from zoo.errors import WrongModel
 from zoo.rundir import Run
 

@@ -24,12 +24,12 @@ from rich.console import Console  # noqa: E402
 from tests.runs import final  # noqa: E402
 from zoo.artifact.trained_run import TrainedRun  # noqa: E402
 from zoo.backend import devices  # noqa: E402
-from zoo.data.load import load as load_data  # noqa: E402
+from zoo.datasets.load import load as load_data  # noqa: E402
 from zoo.doctor import all_reduce  # noqa: E402
 from zoo.errors import EnvironmentFault, RunError  # noqa: E402
 from zoo.recipe import load  # noqa: E402
 from zoo.rundir import Run  # noqa: E402
-from zoo.train import Settings, checkpoint, live_checks, resume, train  # noqa: E402
+from zoo.training import Settings, checkpoint, live_checks, resume, train  # noqa: E402
 
 # 1,257 digits: twelve batches of 98 and one of 81 an epoch; 52 steps.
 RECIPE = """\
@@ -163,7 +163,7 @@ def noted_shares() -> list[int]:
     """Notes, from now on, of how many images a device computes in a step of a training."""
     found: list[int] = []
     if keras.backend.backend() == "jax":
-        from zoo.train.loop.jax_program import JaxProgram
+        from zoo.training.loop.jax_program import JaxProgram
 
         run_program = JaxProgram._call
 
@@ -177,7 +177,7 @@ def noted_shares() -> list[int]:
         sizes: set[int] = set()
         JaxProgram._call = called  # type: ignore[method-assign]
         return found
-    from zoo.train.loop.mirrored_program import MirroredProgram
+    from zoo.training.loop.mirrored_program import MirroredProgram
 
     on_device = MirroredProgram._on_device
 

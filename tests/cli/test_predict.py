@@ -12,7 +12,7 @@ import pytest
 from PIL import Image
 
 from tests.cli.calls import call, document, require_error
-from zoo.data.digits import raw
+from zoo.datasets.digits import raw
 from zoo.rundir import Run
 
 
@@ -174,7 +174,7 @@ def test_predict_large_colour_pictures(trained: Run, tmp_path: Path) -> None:
 def pairs(tmp_path: Path) -> Path:
     """Four collages as PNG files, and a black one."""
     from tests import collages
-    from zoo.data.load import load
+    from zoo.datasets.load import load
 
     with collages.as_digits():
         pixels = load(collages.recipe(tmp_path)).validation.images(np.arange(4))[..., 0]

@@ -11,11 +11,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
-import zoo.train
+import zoo.training
 from tests.cli.calls import call, document, require_error, require_error_document
 from tests.runs import LINEAR, tiny_file
 from zoo.cli.fold_table import table
-from zoo.data.load import load as load_data
+from zoo.datasets.load import load as load_data
 from zoo.errors import Diverged
 from zoo.recipe import load
 from zoo.rundir import Folds, Run
@@ -26,7 +26,7 @@ QUICK = ("--set", LINEAR, "--set", "train.epochs=1", "--set", "train.batch_size=
 def recording(monkeypatch: pytest.MonkeyPatch, stop_at: int) -> list[str]:
     """Stops the training that is begun as number `stop_at`; records all that are begun."""
     begun: list[str] = []
-    train = zoo.train.train
+    train = zoo.training.train
 
     def recorded(recipe: Any, **options: Any) -> Any:
         begun.append(options["folder"].name)
@@ -34,7 +34,7 @@ def recording(monkeypatch: pytest.MonkeyPatch, stop_at: int) -> list[str]:
             raise KeyboardInterrupt
         return train(recipe, **options)
 
-    monkeypatch.setattr("zoo.train.train", recorded)
+    monkeypatch.setattr("zoo.training.train", recorded)
     return begun
 
 
@@ -126,7 +126,7 @@ def test_folds_that_diverge(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
         error.facts = {"run": str(run), "status": "diverged"}
         raise error
 
-    monkeypatch.setattr("zoo.train.train", train)
+    monkeypatch.setattr("zoo.training.train", train)
     arguments = ("train", tiny_file(tmp_path), "--folds", "2", "--out", tmp_path / "runs", "--json")
     result = call(*arguments)
     told = json.loads(result.stdout)

@@ -10,7 +10,7 @@ import pytest
 from tests.recipe import mutations
 from zoo.comparison.brief import Brief
 from zoo.errors import ZooError
-from zoo.load import load, load_text
+from zoo.loading import load, load_text
 from zoo.recipe import Recipe, dump, shipped
 from zoo.recipe.writing import dump_data
 

@@ -10,7 +10,7 @@ import pytest
 from tests.recipe import mutations
 from zoo.comparison.differences import differences
 from zoo.errors import ZooError
-from zoo.load import load
+from zoo.loading import load
 from zoo.recipe import Recipe, shipped
 
 Entry = tuple[str | None, str | None, Any, Any]

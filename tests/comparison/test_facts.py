@@ -11,7 +11,7 @@ import pytest
 from zoo.comparison import compare
 from zoo.comparison.facts import RESULTS, TEST
 from zoo.errors import DamagedFile, RunError, UsageError
-from zoo.load import load
+from zoo.loading import load
 from zoo.recipe import dump
 from zoo.rundir import Run
 from zoo.rundir.recipe_text import text_digest

@@ -10,7 +10,7 @@ import tensorflow as tf
 
 from tests.exports import CLASSES, Exports
 from zoo import __version__
-from zoo.data.decoding.images import ImageSpec
+from zoo.datasets.decoding.images import ImageSpec
 from zoo.export import FORMATS
 from zoo.recipe import load
 

@@ -9,11 +9,11 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from tests.data.decoding.test_samples import with_key
+from tests.datasets.decoding.test_samples import with_key
 from tests.export.test_graph import OWN, decoder, require_same
 from tests.mutations import mutated
 from tests.pictures import KINDS, clear, deep, encoded, few_greys, png_of, scene
-from zoo.data.decoding.images import BadImage, ImageSpec, as_png, decode
+from zoo.datasets.decoding.images import BadImage, ImageSpec, as_png, decode
 
 GREY = np.asarray(deep(scene()))
 COLOURS = np.asarray(scene()).astype(np.uint16) * 251 + 77

@@ -20,9 +20,9 @@ from tests.runs import tiny
 from zoo.artifact import readers
 from zoo.artifact.layout import Artifact
 from zoo.artifact.trained_run import TrainedRun, softmax
-from zoo.data.decoding.images import ImageSpec, as_png, decode
-from zoo.data.load import load as load_data
-from zoo.data.normalise import normalisation
+from zoo.datasets.decoding.images import ImageSpec, as_png, decode
+from zoo.datasets.load import load as load_data
+from zoo.datasets.normalise import normalisation
 from zoo.export import FORMATS, formats
 from zoo.model.builder import build
 from zoo.recipe import Recipe, words
@@ -288,8 +288,8 @@ def test_images_with_any_number_of_classes(
 ) -> None:
     """Every format answers the sigmoid of each class; the gate compares that."""
     from tests.collages import collage
-    from zoo.data.digits import raw
-    from zoo.data.splits import ArraySplit
+    from zoo.datasets.digits import raw
+    from zoo.datasets.splits import ArraySplit
 
     trained = TrainedRun(collages)
     pixels = collage(ArraySplit(*raw()["test"]), 20).pixels

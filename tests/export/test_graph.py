@@ -27,9 +27,9 @@ from tests.pictures import (
     png,
     scene,
 )
-from zoo.data.decoding.exif import orientation
-from zoo.data.decoding.images import ImageSpec, as_png, decode
-from zoo.data.files import BadImage
+from zoo.datasets.decoding.exif import orientation
+from zoo.datasets.decoding.images import ImageSpec, as_png, decode
+from zoo.datasets.files import BadImage
 from zoo.export import graph
 
 OWN = ImageSpec(37, 53, 3, max_megapixels=1)  # The size of `scene()`.

@@ -17,7 +17,7 @@ from tests.runs import UNIT, environment, network
 from tests.test_conformance import STAGES
 from zoo.artifact import readers
 from zoo.artifact.trained_run import softmax
-from zoo.data.normalise import Normalisation
+from zoo.datasets.normalise import Normalisation
 from zoo.export import formats
 from zoo.export.keras_only import keras_only
 from zoo.model.builder import build

@@ -17,7 +17,7 @@ from tests.runs import copied
 from zoo.artifact import readers
 from zoo.artifact.layout import Artifact, find_export
 from zoo.artifact.trained_run import TrainedRun
-from zoo.data.splits import ArraySplit
+from zoo.datasets.splits import ArraySplit
 from zoo.errors import ParityError
 from zoo.export import export, litert
 from zoo.predict import ExportedModel

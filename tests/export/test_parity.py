@@ -21,8 +21,8 @@ from tests.runs import copied
 from zoo.artifact import readers
 from zoo.artifact.layout import MODEL_FILES, find_export
 from zoo.artifact.trained_run import TrainedRun
-from zoo.data.decoding.images import ImageSpec, as_png
-from zoo.data.load import load as load_data
+from zoo.datasets.decoding.images import ImageSpec, as_png
+from zoo.datasets.load import load as load_data
 from zoo.errors import ParityError
 from zoo.export import FORMATS, export, formats, parity, probes
 from zoo.rundir import Run

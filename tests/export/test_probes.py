@@ -7,9 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from zoo.artifact.trained_run import TrainedRun
-from zoo.data.decoding.images import ImageSpec, as_png, decode
-from zoo.data.load import load as load_data
-from zoo.data.splits import ArraySplit
+from zoo.datasets.decoding.images import ImageSpec, as_png, decode
+from zoo.datasets.load import load as load_data
+from zoo.datasets.splits import ArraySplit
 from zoo.export.probes import KINDS, VARIED_IMAGES, make_probes, spread_indices
 from zoo.rundir import Run
 

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from tests.pictures import (
     pixels,
 )
-from zoo.data.decoding.images import RESAMPLING, ImageSpec, fit
+from zoo.datasets.decoding.images import RESAMPLING, ImageSpec, fit
 from zoo.export import graph, resample
 
 SIDES = st.integers(1, 200)

@@ -15,7 +15,7 @@ from tensorflow.lite.tools import flatbuffer_utils
 
 from tests.conftest import ROOT
 from tests.exports import CLASSES, Exports
-from zoo.data.decoding.images import as_png
+from zoo.datasets.decoding.images import as_png
 from zoo.export.tflite_metadata import attach
 
 

@@ -15,7 +15,7 @@ from tests.runs import same, weights
 from zoo import backend
 from zoo.artifact import model_file
 from zoo.artifact.warm_start import warm_start
-from zoo.data.normalise import Normalisation
+from zoo.datasets.normalise import Normalisation
 from zoo.errors import DataError, EnvironmentFault, RecipeError, ZooError
 from zoo.model import backbone, backbone_weights, freezing, unbuilt
 from zoo.model.builder import agrees, build, decayed

@@ -25,7 +25,7 @@ from tests.conformance import (
 from tests.runs import environment, network, weights
 from zoo import optimize
 from zoo import recipe as recipes
-from zoo.data.normalise import Normalisation
+from zoo.datasets.normalise import Normalisation
 from zoo.model.builder import agrees, build, decayed
 from zoo.plan import plan
 from zoo.recipe import Recipe, words

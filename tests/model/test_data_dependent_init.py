@@ -11,9 +11,9 @@ import pytest
 
 from tests.runs import network, same, weights
 from zoo import backend, losses
-from zoo.data.load import load as load_data
-from zoo.data.normalise import normalisation
-from zoo.data.splits import ArraySplit, Splits
+from zoo.datasets.load import load as load_data
+from zoo.datasets.normalise import normalisation
+from zoo.datasets.splits import ArraySplit, Splits
 from zoo.model import builder, introspect
 from zoo.model.data_dependent_init import initialise, whitening
 from zoo.recipe import Recipe

@@ -20,7 +20,7 @@ from zoo.model import builder
 from zoo.plan import plan
 from zoo.recipe.kernel_stages import Activation
 from zoo.recipe.words import ACTIVATIONS
-from zoo.train import train
+from zoo.training import train
 
 # The lecture's ten layers of 500 units: SCIENCE's table, five draws of the random numbers apart.
 TEN_LAYERS = [

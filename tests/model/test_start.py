@@ -11,8 +11,8 @@ import pytest
 
 from tests.runs import tiny, weights
 from zoo.artifact.warm_start import WarmStart, warm_start
-from zoo.data.load import load
-from zoo.data.normalise import Normalisation
+from zoo.datasets.load import load
+from zoo.datasets.normalise import Normalisation
 from zoo.errors import RecipeError, WrongModel
 from zoo.model import build
 from zoo.model.start import scaling_of, set_start

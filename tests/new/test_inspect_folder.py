@@ -9,7 +9,7 @@ from PIL import Image
 
 from tests.new.conftest import Draw, call, write_recipe
 from zoo import recipe as recipes
-from zoo.data.folders.layout import class_names
+from zoo.datasets.folders.layout import class_names
 from zoo.errors import DataError
 from zoo.new import new
 from zoo.recipe.source import Folder

@@ -22,7 +22,7 @@ def test_digits(tmp_path: Path) -> None:
 def test_tfds(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, prepared: bool) -> None:
     """A builder is described without a download, and better where it is prepared."""
     pytest.importorskip("tensorflow_datasets")
-    from zoo.data import tfds_builder
+    from zoo.datasets import tfds_builder
     from zoo.recipe.source import Tfds
 
     find = tfds_builder.find

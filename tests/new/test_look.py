@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.data import shapes
+from tests.datasets import shapes
 from zoo import recipe as recipes
-from zoo.data.load import load
+from zoo.datasets.load import load
 from zoo.new import new
 
 Make = Callable[[int, int], bytes]

@@ -96,7 +96,7 @@ def test_a_folder_needs_no_framework(pets: Path, tmp_path: Path) -> None:
 @pytest.mark.slow
 def test_the_recipe_trains_above_chance(tmp_path: Path) -> None:
     """Four colours under noise."""
-    from zoo.train import train
+    from zoo.training import train
 
     generator = np.random.default_rng(0)
     for label, name in enumerate(("red", "green", "blue", "dark")):

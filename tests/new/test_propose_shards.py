@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.data.shards.tars import data_set, png, write
+from tests.datasets.shards.tars import data_set, png, write
 from zoo.errors import DataError
 from zoo.new.inspect_folder import inspect_folder
 from zoo.new.propose_shards import find_shards

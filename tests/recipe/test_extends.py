@@ -10,7 +10,7 @@ import pytest
 
 from zoo.catalogue import describe, seedless_digest
 from zoo.errors import RecipeError
-from zoo.load import Template, load, load_text
+from zoo.loading import Template, load, load_text
 from zoo.plan import plan
 from zoo.recipe import Recipe, dump
 from zoo.recipe import shipped as shipped_files

@@ -11,7 +11,7 @@ import yaml
 
 from tests.pictures import encoded, noise
 from zoo.errors import RecipeError
-from zoo.load import load
+from zoo.loading import load
 from zoo.recipe import foreign
 from zoo.recipe.foreign import kind_of
 from zoo.recipe.shipped import shipped

@@ -93,8 +93,8 @@ def test_accepted_recipes_are_built(tmp_path: Path) -> None:
     import keras
     import numpy as np
 
-    from zoo.data.normalise import Normalisation
-    from zoo.train.components import compiled
+    from zoo.datasets.normalise import Normalisation
+    from zoo.training.components import compiled
 
     scaling = Normalisation("none", np.float32(1), np.float32(0))
     built = 0

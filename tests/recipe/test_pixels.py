@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from zoo import recipe as recipes
-from zoo.data.spec import ImageSpec
+from zoo.datasets.spec import ImageSpec
 from zoo.errors import RecipeError
 from zoo.recipe.pixels import MAX_VALUE, usable_range
 from zoo.recipe.resolve import with_value_range

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from zoo.errors import RecipeError
-from zoo.load import Template, load, reload
+from zoo.loading import Template, load, reload
 from zoo.recipe import dump
 
 

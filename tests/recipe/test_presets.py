@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from tests.recipe.files import messages, write
-from zoo.load import load, written_out
+from zoo.loading import load, written_out
 from zoo.recipe import Data, Recipe
 from zoo.recipe.presets import IDENTITY, PRESETS
 

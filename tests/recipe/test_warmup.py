@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from zoo.errors import RecipeError
-from zoo.load import Template, load
+from zoo.loading import Template, load
 from zoo.recipe.shipped import shipped
 
 RECIPE = """\

@@ -19,12 +19,12 @@ from tests.tuning import searches
 from tests.tuning.instant import InstantExecutor
 from tuning import search
 from tuning.search import SearchSettings, begin
-from zoo.data.decoding.images import as_png
-from zoo.data.digits import raw
+from zoo.datasets.decoding.images import as_png
+from zoo.datasets.digits import raw
 from zoo.errors import Interrupted
 from zoo.export import parity
 from zoo.rundir import Run, Search
-from zoo.train import Settings, train
+from zoo.training import Settings, train
 
 OLD = ROOT / "tests" / "old_files"
 STEP = 7  # At which the stopped run was stopped: in its second epoch.

@@ -20,7 +20,7 @@ from zoo.errors import RecipeError, RunError
 from zoo.recipe import load
 from zoo.rundir import Run, Search
 from zoo.rundir.recipe_text import require_unchanged
-from zoo.train import checkpoint
+from zoo.training import checkpoint
 
 READ, LONG, PART = 24, 500, 50
 

@@ -25,7 +25,7 @@ from zoo.artifact.trained_run import TrainedRun
 from zoo.evaluate import evaluate
 from zoo.recipe import load
 from zoo.rundir import Run, Search
-from zoo.train import train
+from zoo.training import train
 
 pytestmark = pytest.mark.slow
 

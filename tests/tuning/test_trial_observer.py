@@ -12,7 +12,7 @@ from sklearn import metrics
 
 from tests.runs import tiny
 from tuning.trial_observer import RungScorer
-from zoo.data.splits import ArraySplit
+from zoo.datasets.splits import ArraySplit
 
 LABELS = (np.random.default_rng(0).random((600, 3)) < [0.5, 0.2, 0.05]).astype(np.uint8)
 

@@ -18,16 +18,16 @@ from tuning.trial_trainer import TrialTrainer
 from tuning.trials import TrialResult, TrialSpec
 from zoo import backend
 from zoo.artifact.trained_run import TrainedRun
-from zoo.data.load import load as load_data
-from zoo.data.splits import Splits
+from zoo.datasets.load import load as load_data
+from zoo.datasets.splits import Splits
 from zoo.errors import DataError, Problem
 from zoo.evaluate import evaluate
 from zoo.plan import plan
 from zoo.recipe import Recipe, words
 from zoo.recipe.backbone import WEIGHTS_PATH
 from zoo.rundir import Run
-from zoo.train import train
-from zoo.train.components import training_batches
+from zoo.training import train
+from zoo.training.components import training_batches
 
 SGD = "train.optimizer={SGD: {learning_rate: 0.1, momentum: 0.9, weight_decay: 1e-3}}"
 NO_NORM = "model.defaults.batch_norm=none"
@@ -423,7 +423,7 @@ def test_where_the_images_are_is_decided_once(
     """The images take memory themselves, which a later network must not miss."""
     recipe, trainer = tiny(tmp_path), TrialTrainer(data)
     assert not trainer.loop(recipe).streams
-    monkeypatch.setattr("zoo.train.loop.choose.free_memory", lambda: 0)
+    monkeypatch.setattr("zoo.training.loop.choose.free_memory", lambda: 0)
     assert not trainer.loop(recipe).streams
     assert not trainer.images.train.streamed
     assert trainer.loop(tiny(tmp_path, "train.loop=host")).loop == "host"

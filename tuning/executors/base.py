@@ -41,7 +41,7 @@ class Ready:
         device: what the worker trains on.
         versions: versions of the libraries that affect results, by name.
         monitor: what selects the best epoch of the recipe, on these data.
-        balanced_images: see `zoo.check.judge.chance`, of the validation images; None: unknown.
+        balanced_images: see `zoo.checks.judge.chance`, of the validation images; None: unknown.
         multi_label: whether images have any number of classes.
     """
 

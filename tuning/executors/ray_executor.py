@@ -25,7 +25,7 @@ from zoo.files.storage import fault_of
 from zoo.rundir import Search
 
 if TYPE_CHECKING:
-    from zoo.data.splits import Splits
+    from zoo.datasets.splits import Splits
 
 CLOSE_SECONDS = 2.0  # For an actor to remove its files.
 REPLY_SECONDS = 30.0  # An actor answers after this time even if it has nothing to say.
@@ -289,7 +289,7 @@ def shippable(data: Splits) -> Splits | None:
     """
     import numpy as np
 
-    from zoo.data.splits import ArraySplit
+    from zoo.datasets.splits import ArraySplit
 
     def plain(split: Any) -> Any:
         return replace(split, pixels=np.asarray(split.pixels).view(np.ndarray))

@@ -24,7 +24,7 @@ from tuning.executors.node_folder import NodeFolder, remove_orphans
 from zoo.recipe import Recipe
 
 if TYPE_CHECKING:
-    from zoo.data.splits import Splits
+    from zoo.datasets.splits import Splits
 
 
 class Queues(session.Channel):

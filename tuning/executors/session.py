@@ -22,7 +22,7 @@ from zoo.rundir import Run as RunFolder
 
 if TYPE_CHECKING:
     from tuning.trial_trainer import TrialTrainer
-    from zoo.data.splits import Splits
+    from zoo.datasets.splits import Splits
 
 # Loads the data of a recipe; calls the second argument now and then meanwhile.
 LoadData = Callable[[Recipe, Callable[[], None]], "Splits"]
@@ -56,7 +56,7 @@ class Channel(ABC):
 
 def load_data(recipe: Recipe, alive: Callable[[], None]) -> Splits:
     """Loads the data of a recipe from this machine's disks."""
-    from zoo.data.load import load
+    from zoo.datasets.load import load
 
     # Reading images may take longer than any trial.
     return load(recipe, progress=lambda *_: alive())
@@ -121,9 +121,9 @@ def _ready(recipe: Recipe, data: Splits) -> Ready:
     import numpy as np
 
     from zoo import backend
-    from zoo.check.judge.chance import balanced_images
+    from zoo.checks.judge.chance import balanced_images
     from zoo.labels import class_counts
-    from zoo.train.selection import choose_monitor
+    from zoo.training.selection import choose_monitor
 
     counts = class_counts(np.asarray(data.validation.labels), len(data.class_names))
     return Ready(

@@ -12,10 +12,10 @@ import numpy as np
 from zoo import recipe as recipes
 from zoo.artifact import model_file
 from zoo.batches import EvaluationBatches
-from zoo.data.content.image_ranges import ImageRanges
-from zoo.data.decoding.images import ImageSpec
-from zoo.data.splits import Split, Splits
-from zoo.data.threads import MadeAhead
+from zoo.datasets.content.image_ranges import ImageRanges
+from zoo.datasets.decoding.images import ImageSpec
+from zoo.datasets.splits import Split, Splits
+from zoo.datasets.threads import MadeAhead
 from zoo.errors import DataError, WrongModel
 from zoo.model import unbuilt
 from zoo.plan import plan

@@ -6,8 +6,8 @@ The one module that knows them. Importing it is light. `set_up` is called once a
 - On JAX, `keras.distribution.DataParallel` keeps a copy of each variable on every device. Programs
   are written for the whole batch; arrays that `place` laid over the devices make XLA part the work
   and add what must be added. Batch norm and random numbers are those of the whole batch.
-- On TensorFlow, `tf.distribute.MirroredStrategy` does, and `zoo.train.loop.mirrored_program` makes
-  the steps.
+- On TensorFlow, `tf.distribute.MirroredStrategy` does, and `zoo.training.loop.mirrored_program`
+  makes the steps.
 
 A batch that the devices do not divide, such as the last one of an epoch, is made whole on each of
 them, so that it gives what one device gives. With one device and one process nothing is set up.
@@ -194,7 +194,7 @@ def hide_strategy(model: Any) -> None:
     """Lets Keras treat a model that was made in `scope` as one of a single device.
 
     Its variables then look so to all code but a step under the strategy, which
-    `zoo.train.loop.mirrored_program` makes.
+    `zoo.training.loop.mirrored_program` makes.
     """
     if _strategy is not None:
         model._distribute_strategy = None

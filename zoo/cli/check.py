@@ -24,10 +24,10 @@ from zoo.cli.output import Output, columns
 from zoo.errors import RecipeError, UsageError
 
 if TYPE_CHECKING:
-    from zoo.check.judge import Finding
-    from zoo.check.judge.rates import RoundedSuggestion
-    from zoo.check.measure import Subject
-    from zoo.check.run import CheckReport
+    from zoo.checks.judge import Finding
+    from zoo.checks.judge.rates import RoundedSuggestion
+    from zoo.checks.measure import Subject
+    from zoo.checks.run import CheckReport
     from zoo.recipe import Recipe, Template
 
 CLAIM = re.compile(r"^# [0-9.]+ ± .*\n", re.MULTILINE)
@@ -86,7 +86,7 @@ def check(
 
 def _print_checks(out: Output) -> None:
     """Print what each check asks and costs."""
-    from zoo.check.judge import CHECKS
+    from zoo.checks.judge import CHECKS
 
     keys = ("id", "name", "asks", "cost", "quick", "source")
     out.result(
@@ -129,15 +129,15 @@ def _run(
 
         require()
     backend.prepare(deterministic=loaded.train.deterministic, say=out.note)
-    from zoo.check.measure import Subject
-    from zoo.check.measure.batch_size import batch_and_rate
-    from zoo.check.origin import origin
-    from zoo.check.run import check as run_checks
-    from zoo.check.run import select_checks
-    from zoo.data.load import load as load_data
+    from zoo.checks.measure import Subject
+    from zoo.checks.measure.batch_size import batch_and_rate
+    from zoo.checks.origin import origin
+    from zoo.checks.run import check as run_checks
+    from zoo.checks.run import select_checks
+    from zoo.datasets.load import load as load_data
     from zoo.model import backbone_weights
     from zoo.progress import progress_bar
-    from zoo.train.preparing import prepare_keras
+    from zoo.training.preparing import prepare_keras
 
     prepare_keras(loaded)
     backbone_weights.require(loaded)
@@ -170,7 +170,7 @@ def _report(
 ) -> None:
     """Write checks.json, print the findings, and exit with 1 if a check failed."""
     from zoo import recipe as recipes
-    from zoo.check.judge import Verdict
+    from zoo.checks.judge import Verdict
     from zoo.rundir import Run
 
     out.result(report.as_json())
@@ -192,7 +192,7 @@ def _report(
 
 def _print_findings(out: Output, report: CheckReport) -> None:
     """Print the findings, the checks that do not apply, notes, and the overall verdict."""
-    from zoo.check.judge import CHECKS, Verdict
+    from zoo.checks.judge import CHECKS, Verdict
 
     for finding in report.findings:
         out.text(format_finding(finding))
@@ -272,7 +272,7 @@ def _changed_text(
     the changed recipe written out.
     """
     from zoo import recipe as recipes
-    from zoo.load import load_text
+    from zoo.loading import load_text
     from zoo.recipe.writing import dump_data
 
     text = recipes.find(recipe).read_text(encoding="utf-8")

@@ -13,7 +13,7 @@ import typer
 from zoo.cli.app import app
 from zoo.cli.options import DebugOption, JsonOption, QuietOption, open_trained_run
 from zoo.cli.output import Output
-from zoo.data.folders.tree import in_words
+from zoo.datasets.folders.tree import in_words
 from zoo.errors import DataError, Problem, RunError, UsageError
 from zoo.files.streams import reader_is_gone
 from zoo.files.user_paths import user_path
@@ -21,7 +21,7 @@ from zoo.text.counted import counted
 from zoo.text.printable import one_line, quoted
 
 if TYPE_CHECKING:
-    from zoo.data.content.odd_files import OddFiles
+    from zoo.datasets.content.odd_files import OddFiles
     from zoo.predict import Classifier
 
 MAX_PATH_WIDTH = 60
@@ -73,7 +73,7 @@ def predict(
         if not found.files:
             raise DataError("there is no image to predict.", found.problems)
         classifier = _open_classifier(model, out.note)
-        from zoo.data.content.odd_files import OddFiles
+        from zoo.datasets.content.odd_files import OddFiles
 
         odd = OddFiles(classifier.image_ranges)
         shown = Shown.of(top, threshold, multi_label=classifier.multi_label)
@@ -203,8 +203,8 @@ def image_files(arguments: Sequence[str], *, follow_links: bool = False) -> Foun
 
 
 def _add_images_below(found: FoundImages, folder: Path, follow_links: bool) -> None:
-    from zoo.data.folders.listing import Walker
-    from zoo.data.folders.tree import Tree
+    from zoo.datasets.folders.listing import Walker
+    from zoo.datasets.folders.tree import Tree
 
     tree = Tree(folder, follow_links, word="--follow-links")
     found.files += [folder / path for path in Walker(tree).images(folder).paths]

@@ -87,7 +87,7 @@ def _require_file(file: Path) -> None:
 
 def _write_manifest(recipe: Recipe, file: Path, out: Output) -> None:
     """Verifies the images of a recipe and writes their manifest."""
-    from zoo.data.write_manifest import write_manifest
+    from zoo.datasets.write_manifest import write_manifest
     from zoo.progress import progress_bar
 
     with progress_bar(out.console()) as progress:

@@ -282,9 +282,9 @@ def _train(
         deterministic=loaded.train.deterministic, preferred=begun_with, say=out.note,
         devices=request,
     )  # fmt: skip
-    from zoo.train import Settings
-    from zoo.train import resume as resume_training
-    from zoo.train import train as begin_training
+    from zoo.training import Settings
+    from zoo.training import resume as resume_training
+    from zoo.training import train as begin_training
 
     settings = Settings(
         console=out.console(), tensorboard=flags["tensorboard"], flags=flags,

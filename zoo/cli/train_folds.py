@@ -234,9 +234,9 @@ class _Folds:
         from zoo import recipe as recipes
         from zoo.artifact.trained_run import TrainedRun
         from zoo.rundir import Run
-        from zoo.train import Settings
-        from zoo.train import resume as resume_training
-        from zoo.train import train as begin_training
+        from zoo.training import Settings
+        from zoo.training import resume as resume_training
+        from zoo.training import train as begin_training
 
         console, tensorboard = part.console(), self.flags["tensorboard"]
         settings = Settings(

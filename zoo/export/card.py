@@ -17,8 +17,8 @@ from zoo.artifact.readers import plain_path
 from zoo.artifact.trained_run import TrainedRun
 from zoo.artifact.variant import Variant
 from zoo.backend import versions
-from zoo.data.decoding.images import ImageSpec
-from zoo.data.spec import ALPHA, DROP
+from zoo.datasets.decoding.images import ImageSpec
+from zoo.datasets.spec import ALPHA, DROP
 from zoo.export import litert
 from zoo.export.formats import DEFAULT_OPSET
 from zoo.export.limits import agreement

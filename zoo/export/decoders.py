@@ -9,8 +9,8 @@ from typing import Any
 
 import tensorflow as tf
 
-from zoo.data.decoding.levels import table
-from zoo.data.spec import ALPHA, DROP, ImageSpec
+from zoo.datasets.decoding.levels import table
+from zoo.datasets.spec import ALPHA, DROP, ImageSpec
 
 # The masks of red, green and blue in a 32-bit BMP, as little-endian bytes; no others are decoded.
 BMP_MASKS = (0, 0, 255, 0, 0, 255, 0, 0, 255, 0, 0, 0)

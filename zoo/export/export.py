@@ -20,8 +20,8 @@ import numpy as np
 from zoo.artifact.layout import Artifact, version_folders
 from zoo.artifact.trained_run import TrainedRun
 from zoo.artifact.variant import Variant
-from zoo.data.load import load as load_data
-from zoo.data.splits import Splits
+from zoo.datasets.load import load as load_data
+from zoo.datasets.splits import Splits
 from zoo.errors import (
     DataError,
     Diverged,

@@ -21,7 +21,7 @@ import tensorflow as tf
 from zoo.artifact.layout import LABELS, Artifact, label_lines
 from zoo.artifact.readers import plain_path
 from zoo.artifact.trained_run import TrainedRun
-from zoo.data.decoding.images import ImageSpec
+from zoo.datasets.decoding.images import ImageSpec
 from zoo.errors import UsageError
 from zoo.export import graph, litert
 from zoo.export.keras_only import keras_only

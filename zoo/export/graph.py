@@ -1,4 +1,4 @@
-"""Decodes and resizes encoded images in TensorFlow operations, as `zoo.data.decoding.images` does.
+"""Decodes and resizes encoded images in TensorFlow, as `zoo.datasets.decoding.images` does.
 
 A SavedModel takes the bytes of a file, so its graph decodes and resizes; training does both with
 Pillow. Both give the same pixels, bit for bit: the graph decodes with the same accurate DCT and
@@ -12,11 +12,11 @@ from typing import Any
 
 import tensorflow as tf
 
-from zoo.data.decoding.images import LUMA, ImageSpec
+from zoo.datasets.decoding.images import LUMA, ImageSpec
 from zoo.export.decoders import as_number, first_frame, head_of, pixels
 from zoo.export.resample import resize
 
-# The formats that a graph can decode; `zoo.data.decoding.images` also reads TIFF.
+# The formats that a graph can decode; `zoo.datasets.decoding.images` also reads TIFF.
 FORMATS = ("JPEG", "PNG", "GIF (its first frame)", "BMP", "WEBP")
 
 
@@ -109,7 +109,7 @@ def _size(content: Any) -> tuple[Any, Any]:
 
 
 def _upright(pixels: Any, content: Any) -> Any:
-    """Undoes the EXIF orientation, as `zoo.data.decoding.images` does."""
+    """Undoes the EXIF orientation, as `zoo.datasets.decoding.images` does."""
     turn = orientation(content)
 
     def undo() -> Any:
@@ -123,7 +123,7 @@ def _upright(pixels: Any, content: Any) -> Any:
 
 
 def orientation(content: Any) -> Any:
-    """The EXIF orientation of an encoded image, 1 to 8: `zoo.data.decoding.exif.orientation`."""
+    """The EXIF orientation of an encoded image, 1 to 8, as `datasets.decoding.exif` reads it."""
     raw = tf.io.decode_raw(content, tf.uint8)
     # Padding, so that the comparisons around each position stay inside.
     raw = tf.pad(raw, [[8, 4]])

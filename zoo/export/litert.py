@@ -20,8 +20,8 @@ from tensorflow.lite.tools import flatbuffer_utils
 from zoo import backend
 from zoo.artifact.layout import Artifact
 from zoo.artifact.trained_run import TrainedRun
-from zoo.data.decoding.images import LUMA, ImageSpec
-from zoo.data.splits import Split
+from zoo.datasets.decoding.images import LUMA, ImageSpec
+from zoo.datasets.splits import Split
 from zoo.export import tflite_metadata
 from zoo.export.keras_only import keras_only
 from zoo.export.probes import spread_indices

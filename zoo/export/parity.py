@@ -16,9 +16,9 @@ import numpy as np
 from zoo.artifact import readers
 from zoo.artifact.layout import Artifact
 from zoo.artifact.trained_run import TrainedRun
-from zoo.data.decoding.images import ImageSpec, as_png
-from zoo.data.spec import ALPHA
-from zoo.data.splits import Split, Splits
+from zoo.datasets.decoding.images import ImageSpec, as_png
+from zoo.datasets.spec import ALPHA
+from zoo.datasets.splits import Split, Splits
 from zoo.errors import ParityError
 from zoo.export import graph
 from zoo.export.formats import FORMATS

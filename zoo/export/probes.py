@@ -10,10 +10,10 @@ from typing import Any
 import numpy as np
 from PIL import Image, features
 
-from zoo.data.decoding.images import ImageSpec, decode
-from zoo.data.decoding.samples import MAX_16_BITS
-from zoo.data.spec import ALPHA
-from zoo.data.splits import Split, encoded_images
+from zoo.datasets.decoding.images import ImageSpec, decode
+from zoo.datasets.decoding.samples import MAX_16_BITS
+from zoo.datasets.spec import ALPHA
+from zoo.datasets.splits import Split, encoded_images
 
 MAX_IMAGES = 512  # Validation images, evenly spread over the split.
 VARIED_IMAGES = 3  # Images that are also tried as every variant.

@@ -13,7 +13,7 @@ from typing import Any
 
 import tensorflow as tf
 
-from zoo.data.decoding.images import ImageSpec
+from zoo.datasets.decoding.images import ImageSpec
 
 PRECISION = 22  # Bits of Pillow's fixed-point weights.
 GROUP = 8  # Neighbouring output pixels computed from one window of the input.

@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 import tensorflow as tf
 
-from zoo.data.decoding.images import as_png
+from zoo.datasets.decoding.images import as_png
 
 
 def write(file: Path, name: str, pixels: np.ndarray) -> None:

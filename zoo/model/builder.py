@@ -13,7 +13,7 @@ from typing import Any
 import keras
 
 from zoo.backend import devices
-from zoo.data.normalise import Normalisation
+from zoo.datasets.normalise import Normalisation
 from zoo.model import backbone, mirrored_layers
 from zoo.model.fast_layers import accelerate
 from zoo.model.layer_makers import BUILD, Context, finish_kernel

@@ -11,7 +11,7 @@ import keras
 import numpy as np
 
 from zoo import backend, losses, seeds
-from zoo.data.splits import Split
+from zoo.datasets.splits import Split
 from zoo.labels import class_counts, is_multi_label
 from zoo.model import backbone_weights, introspect
 from zoo.plan import Layer, Plan, plan

@@ -12,7 +12,7 @@ import numpy as np
 
 from zoo import backend
 from zoo.backend import devices
-from zoo.check.judge.signals import LayerActivity
+from zoo.checks.judge.signals import LayerActivity
 from zoo.plan import Layer
 from zoo.plan.options import ActivationOptions
 

@@ -13,7 +13,7 @@ from typing import Any
 import keras
 
 from zoo import backend, seeds
-from zoo.data.normalise import Normalisation
+from zoo.datasets.normalise import Normalisation
 from zoo.model.initializers import depthwise, dirac, initializer
 from zoo.model.layers import FixedConv2D, Maxout, PadShortcut, SamplewiseNormalization
 from zoo.plan import Layer

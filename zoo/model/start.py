@@ -15,8 +15,8 @@ from zoo.artifact.warm_start import (
     warm_start,
 )
 from zoo.backend import devices
-from zoo.data.normalise import Normalisation
-from zoo.data.splits import Split
+from zoo.datasets.normalise import Normalisation
+from zoo.datasets.splits import Split
 from zoo.errors import Problem, RecipeError
 from zoo.model.data_dependent_init import initialise
 from zoo.model.parts import parts

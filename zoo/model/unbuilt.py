@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import keras
 
-from zoo.data.normalise import Normalisation
+from zoo.datasets.normalise import Normalisation
 from zoo.model import backbone
 from zoo.model.layer_makers import BUILD, Context
 from zoo.plan import Plan

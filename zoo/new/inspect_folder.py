@@ -12,19 +12,19 @@ from pathlib import Path
 from typing import Any
 
 from zoo.backend.cache_folder import cache_folder
-from zoo.data.content.content_report import frames_notes
-from zoo.data.decoding import images
-from zoo.data.decoding.image_content import Content
-from zoo.data.decoding.images import BadImage, ImageSpec
-from zoo.data.file_list import ImageFile
-from zoo.data.folders import layout
-from zoo.data.folders.propose import propose
-from zoo.data.image_files import Layout
-from zoo.data.shards.find import ENDING
-from zoo.data.shards.layout import read as read_shards
-from zoo.data.stores import ImageStore
-from zoo.data.tables import table_layout
-from zoo.data.threads import as_results_arrive
+from zoo.datasets.content.content_report import frames_notes
+from zoo.datasets.decoding import images
+from zoo.datasets.decoding.image_content import Content
+from zoo.datasets.decoding.images import BadImage, ImageSpec
+from zoo.datasets.file_list import ImageFile
+from zoo.datasets.folders import layout
+from zoo.datasets.folders.propose import propose
+from zoo.datasets.image_files import Layout
+from zoo.datasets.shards.find import ENDING
+from zoo.datasets.shards.layout import read as read_shards
+from zoo.datasets.stores import ImageStore
+from zoo.datasets.tables import table_layout
+from zoo.datasets.threads import as_results_arrive
 from zoo.errors import DataError, Problem
 from zoo.files.user_paths import user_path
 from zoo.new.findings import Findings, Size

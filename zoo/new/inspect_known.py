@@ -30,7 +30,7 @@ def inspect_digits() -> Findings:
     Raises:
         EnvironmentFault: scikit-learn is not installed.
     """
-    from zoo.data import digits
+    from zoo.datasets import digits
 
     per_class = {
         split: {name: int((labels == i).sum()) for i, name in enumerate(digits.CLASS_NAMES)}
@@ -64,7 +64,7 @@ def inspect_tfds(name: str, progress: Progress) -> Findings:
         EnvironmentFault: tensorflow_datasets is not installed.
         UsageError: nothing can have such a name.
     """
-    from zoo.data import tfds_builder
+    from zoo.datasets import tfds_builder
     from zoo.recipe.source import Tfds
 
     if not name or len(name) > MAX_TEXT:
@@ -159,8 +159,8 @@ def _first_images(
     builder: Any, split: str, class_names: tuple[str, ...], progress: Progress
 ) -> _Sample:
     """Looks at the first images of a split of a prepared builder."""
-    from zoo.data.decoding.images import BadImage, fit_measured
-    from zoo.data.tfds import examples
+    from zoo.datasets.decoding.images import BadImage, fit_measured
+    from zoo.datasets.tfds import examples
     from zoo.new.look import look, summary
 
     sample = _Sample()

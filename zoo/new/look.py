@@ -7,9 +7,9 @@ from dataclasses import dataclass, replace
 from statistics import median
 from typing import Any
 
-from zoo.data.content.content_summary import TRANSPARENCY, joined
-from zoo.data.decoding.image_content import Content
-from zoo.data.spec import BACKGROUNDS, ImageSpec, Range, RangeNeeded
+from zoo.datasets.content.content_summary import TRANSPARENCY, joined
+from zoo.datasets.decoding.image_content import Content
+from zoo.datasets.spec import BACKGROUNDS, ImageSpec, Range, RangeNeeded
 from zoo.new import pixel_findings
 from zoo.new.pixel_findings import WORDS, PixelFindings
 from zoo.recipe.pixels import usable_range

@@ -9,9 +9,9 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from zoo.data.shards.find import ENDING, find
-from zoo.data.shards.scan import IMAGES, Parts, key_and_ending
-from zoo.data.shards.tar_members import DamagedTar, members
+from zoo.datasets.shards.find import ENDING, find
+from zoo.datasets.shards.scan import IMAGES, Parts, key_and_ending
+from zoo.datasets.shards.tar_members import DamagedTar, members
 from zoo.errors import ZooError
 from zoo.recipe.shards_source import Shards
 from zoo.text.printable import quoted

@@ -8,9 +8,9 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from zoo.data.folders.tree import looks_like_image
-from zoo.data.tables.image_paths import SUFFIXES
-from zoo.data.tables.table import Table, open_table
+from zoo.datasets.folders.tree import looks_like_image
+from zoo.datasets.tables.image_paths import SUFFIXES
+from zoo.datasets.tables.table import Table, open_table
 from zoo.errors import ZooError
 from zoo.new.table_columns import IMAGE_WORDS, find_columns, words_of
 from zoo.text.printable import quoted

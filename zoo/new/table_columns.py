@@ -7,9 +7,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from zoo.data.folders.structure import split_alone
-from zoo.data.folders.tree import in_words
-from zoo.data.tables.table_labels import are_numbers
+from zoo.datasets.folders.structure import split_alone
+from zoo.datasets.folders.tree import in_words
+from zoo.datasets.tables.table_labels import are_numbers
 
 _WORD = re.compile(r"[^\W\d_]+")
 _CAMEL = re.compile(r"(?<=[a-z])(?=[A-Z])")

@@ -7,7 +7,7 @@ from typing import Any
 import keras
 
 from zoo import backend
-from zoo.check.judge import updates
+from zoo.checks.judge import updates
 from zoo.errors import Problem, RecipeError
 from zoo.model.builder import decayed
 from zoo.optimize.late_start import Late, LateStart

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from zoo.backend.cache_folder import cache_folder
-from zoo.data.folders import layout
-from zoo.data.shards.layout import read_class_names
-from zoo.data.tables import table_layout
+from zoo.datasets.folders import layout
+from zoo.datasets.shards.layout import read_class_names
+from zoo.datasets.tables import table_layout
 from zoo.errors import DataError
 from zoo.recipe.schema import Recipe
 

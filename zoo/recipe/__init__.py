@@ -1,8 +1,8 @@
 """The recipe language: its words, its schema, and how a recipe is read and written.
 
 `load`, `reload` and `Template` also check that the network can be built. `zoo.plan` does that, and
-it reads this package; so they and `locator` stand above both, in `zoo.load`, and are only passed on
-here.
+it reads this package; so they and `locator` stand above both, in `zoo.loading`, and are only
+passed on here.
 """
 
 from typing import TYPE_CHECKING, Any
@@ -14,7 +14,7 @@ from zoo.recipe.shorten import with_epochs
 from zoo.recipe.writing import dump
 
 if TYPE_CHECKING:
-    from zoo.load import Template, load, locator, reload
+    from zoo.loading import Template, load, locator, reload
 
 __all__ = [
     "Data",
@@ -31,9 +31,9 @@ __all__ = [
 
 
 def __getattr__(name: str) -> Any:
-    """Imports what `zoo.load` offers when it is first asked for (PEP 562)."""
+    """Imports what `zoo.loading` offers when it is first asked for (PEP 562)."""
     if name not in ("Template", "load", "locator", "reload"):
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    from zoo import load
+    from zoo import loading
 
-    return getattr(load, name)
+    return getattr(loading, name)

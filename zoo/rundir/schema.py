@@ -55,7 +55,7 @@ class NormalisationInfo(Stored):
 
 
 class ImageRangesInfo(Stored):
-    """`image_ranges` of run.json and of manifests: `zoo.data.content.image_ranges.ImageRanges`."""
+    """`image_ranges` of run.json and of manifests: `datasets.content.image_ranges.ImageRanges`."""
 
     images: Annotated[int, Field(ge=1)]
     mean: Pair

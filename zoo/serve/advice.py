@@ -11,7 +11,7 @@ import re
 from collections.abc import Container, Iterable, Iterator, Mapping
 from typing import Any
 
-from zoo.data.files import HEAD_BYTES, image_format
+from zoo.datasets.files import HEAD_BYTES, image_format
 from zoo.serve.signature import DEFAULT, Array, Signature
 from zoo.serve.tensors import decode_base64, is_base64
 

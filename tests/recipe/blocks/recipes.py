@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from zoo.errors import Problem, RecipeError
-from zoo.load import load_text
+from zoo.loading import load_text
 
 # Of ResNet (He et al. 2016): its basic and its bottleneck block.
 TEXT = """\

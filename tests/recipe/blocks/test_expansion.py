@@ -18,7 +18,7 @@ from tests.recipe.test_fuzz import refused
 from zoo import plan
 from zoo import recipe as recipes
 from zoo.errors import RecipeError
-from zoo.load import Template, load, load_text
+from zoo.loading import Template, load, load_text
 from zoo.recipe.blocks import expand
 from zoo.recipe.yaml_reader import read_text
 

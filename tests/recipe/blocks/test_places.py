@@ -12,7 +12,7 @@ from tests.recipe.files import messages
 from tuning.hyperparameter_variables import signature
 from tuning.trial_source import dimensions
 from zoo import plan
-from zoo.load import Template, load
+from zoo.loading import Template, load
 from zoo.recipe.space import takes_whole_numbers
 
 STRIDES = "model.blocks.basic.parameters.strides"

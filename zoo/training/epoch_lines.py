@@ -1,0 +1,94 @@
+"""Progress of a training, for people: a bar on a terminal, a line an epoch."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+
+from rich.console import Console
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    TextColumn,
+    TimeRemainingColumn,
+)
+
+from zoo.training.observers import Observer
+
+
+class EpochLines(Observer):
+    """Shows each epoch with its loss, accuracy, images/s and the time left.
+
+    Args:
+        console: where the lines go; a bar is drawn on terminals alone.
+        images_per_step: mean number of images per step.
+        monitor: metric that selects the best epoch, which each line tells.
+    """
+
+    def __init__(
+        self, console: Console, images_per_step: float, monitor: str = "val_accuracy"
+    ) -> None:
+        self.console = console
+        self.images_per_step = images_per_step
+        self.monitor = None if monitor in ("val_accuracy", "val_loss") else monitor
+        self._bar: Progress | None = None
+
+    def on_train_begin(self) -> None:
+        """Starts the bar."""
+        if self.console.quiet or not self.console.is_terminal:
+            return
+        self._bar = Progress(
+            TextColumn("epoch {task.fields[epoch]}"),
+            BarColumn(bar_width=24),
+            MofNCompleteColumn(),
+            TextColumn("{task.fields[values]}"),
+            TextColumn("ETA"),
+            TimeRemainingColumn(),
+            console=self.console,
+            transient=True,
+        )
+        counter = self.counter
+        self._task = self._bar.add_task(
+            "",
+            total=counter.steps,
+            completed=counter.step,
+            epoch=f"1/{counter.epochs}",
+            values="",
+        )
+        self._bar.start()
+
+    def on_steps(self, first: int, last: int, losses: Sequence[float]) -> None:
+        """Moves the bar on."""
+        if self._bar is None:
+            return
+        counter = self.counter
+        images = (counter.step - counter.epoch_first_step) * self.images_per_step
+        rate = images / max(time.perf_counter() - counter.epoch_started, 1e-9)
+        self._bar.update(
+            self._task,
+            completed=counter.step,
+            epoch=f"{counter.epoch}/{counter.epochs}",
+            values=f"loss {counter.metrics.get('loss', 0):.4f}  "
+            f"accuracy {counter.metrics.get('accuracy', 0):.4f}  {rate:,.0f} images/s",
+        )
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, float]) -> None:
+        """Prints the epoch's line."""
+        epochs = self.counter.epochs
+        rate = self.counter.steps_per_second[-1] * self.images_per_step
+        monitored = f"{self.monitor} {logs[self.monitor]:.4f}  " if self.monitor else ""
+        self.console.print(
+            f"epoch {epoch + 1:>{len(str(epochs))}}/{epochs}  "
+            f"loss {logs['loss']:.4f}  accuracy {logs['accuracy']:.4f}  "
+            f"val_loss {logs['val_loss']:.4f}  val_accuracy {logs['val_accuracy']:.4f}  "
+            f"{monitored}{rate:,.0f} images/s",
+            highlight=False,
+            soft_wrap=True,
+        )
+
+    def close(self) -> None:
+        """Takes the bar away, however training ended."""
+        if self._bar is not None:
+            self._bar.stop()
+            self._bar = None
