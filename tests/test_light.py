@@ -163,7 +163,8 @@ def test_verb_is_light(
 LIGHT = [
     "zoo", "zoo.cli", "zoo.loading", "zoo.recipe", "zoo.plan",
     "zoo.rundir", "zoo.artifact.layout", "zoo.checks.judge", "zoo.datasets.folders.layout",
-    "zoo.comparison", "zoo.serve", "zoo.serve.model_path", "zoo.backend", "zoo.doctor",
+    "zoo.comparison", "zoo.significance", "zoo.serve", "zoo.serve.model_path", "zoo.backend",
+    "zoo.doctor",
     # Of the search all but what trains trials.
     *(".".join(file.relative_to(ROOT).with_suffix("").parts)
       for file in sorted((ROOT / "tuning").rglob("[a-z]*.py"))

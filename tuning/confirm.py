@@ -13,9 +13,7 @@ from statistics import fmean, stdev
 from typing import Any
 
 from tuning.refine.edges import ScoredTrial
-
-SIGNIFICANCE_LEVEL = 0.05  # Of Welch's t test, two-sided.
-ROUNDING_ERROR = 1e-9  # Relative difference of scores that are equal but for rounding.
+from zoo.significance import LEVEL, welch
 
 
 @dataclass(frozen=True)
@@ -69,22 +67,8 @@ def differ(first: Confirmed, second: Confirmed) -> bool:
     """
     if first.diverged or second.diverged:
         return bool(first.diverged) is not bool(second.diverged)
-    if first.sd is None or second.sd is None:
-        return False
-    counts = (len(first.scores), len(second.scores))
-    variances = (first.sd**2 / counts[0], second.sd**2 / counts[1])
-    error, difference = math.sqrt(sum(variances)), abs(first.mean - second.mean)
-    tolerance = ROUNDING_ERROR * max(abs(first.mean), abs(second.mean))
-    if error <= tolerance:
-        return difference > tolerance
-    # scipy.stats.ttest_ind does this too, but takes seconds to import.
-    from scipy.special import stdtr  # type: ignore[import-untyped]
-
-    # Degrees of freedom by Welch-Satterthwaite, from fractions of the variance, whose squares do
-    # not underflow.
-    fractions = [variance / sum(variances) for variance in variances]
-    degrees = 1.0 / sum(f**2 / (n - 1) for f, n in zip(fractions, counts, strict=True))
-    return 2.0 * float(stdtr(degrees, -difference / error)) < SIGNIFICANCE_LEVEL
+    p_value = welch(first.scores, second.scores)
+    return p_value is not None and p_value < LEVEL
 
 
 def messages(
