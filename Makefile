@@ -1,4 +1,4 @@
-.PHONY: check lint format types docs backbones test test-light laws lowest bench build clean
+.PHONY: check lint format types docs docs-site backbones test test-light laws lowest bench build clean
 
 check: lint types test-light  ## Run before a commit: less than a minute.
 
@@ -16,6 +16,9 @@ types:
 docs:  ## Write docs/recipe.md anew from the schema, and the README's table from the results.
 	python docs/make_recipe.py
 	python docs/make_tables.py
+
+docs-site:  ## Build the site made of docs/ into site/; `mkdocs serve` shows it while pages change.
+	NO_MKDOCS_2_WARNING=1 mkdocs build --strict
 
 backbones:  ## Write zoo/plan/backbones.json anew, after an update of Keras; takes ten minutes.
 	python docs/make_backbones.py
@@ -40,4 +43,4 @@ build:
 	python -m build
 
 clean:
-	rm -rf build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf build dist site *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
