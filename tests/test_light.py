@@ -165,6 +165,8 @@ LIGHT = [
     "zoo.rundir", "zoo.artifact.layout", "zoo.checks.judge", "zoo.datasets.folders.layout",
     "zoo.comparison", "zoo.significance", "zoo.serve", "zoo.serve.model_path", "zoo.backend",
     "zoo.doctor",
+    *(".".join(file.relative_to(ROOT).with_suffix("").parts)
+      for file in sorted((ROOT / "zoo" / "verbs").rglob("[a-z]*.py"))),
     # Of the search all but what trains trials.
     *(".".join(file.relative_to(ROOT).with_suffix("").parts)
       for file in sorted((ROOT / "tuning").rglob("[a-z]*.py"))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import signal
+import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,17 +15,17 @@ from tuning.executors.ray_cluster import Demand, require_demand, require_place
 from tuning.journal import read_trials
 from tuning.progress import SearchProgress
 from tuning.search import SearchResult, SearchSettings, begin, resume, with_proposal
-from zoo.cli.options import RUNS, require_no_move
-from zoo.cli.output import Output
 from zoo.errors import StorageFault, UsageError
 from zoo.recipe import Template, locator
 from zoo.recipe.monitors import lower_is_better
 from zoo.report import search_figures
 from zoo.rundir import Search
+from zoo.verbs.folders import RUNS, require_no_move
+from zoo.verbs.teller import Teller
 
 
 def tune(
-    out: Output,
+    out: Teller,
     recipe: str | None,
     overrides: Sequence[str],
     resumed: str | None,
@@ -35,7 +36,7 @@ def tune(
     trials: str | None = None,
     place: str = "local",
     demand: Demand | None = None,
-) -> None:
+) -> SearchResult:
     """Begins or resumes a search, then writes its tables and figures.
 
     Args:
@@ -50,6 +51,9 @@ def tune(
         trials: `+N` to add N trials to a search that is resumed.
         place: where trials run: `local`, `ray` or `ray://HOST:PORT`.
         demand: what each trial needs of a cluster's node; None on this machine.
+
+    Returns:
+        The best values and their scores, as written to the folder.
 
     Raises:
         UsageError: the arguments do not fit together.
@@ -87,6 +91,7 @@ def tune(
             f"zoo tune --resume {result.folder}"
         ) from error
     _print(out, result)
+    return result
 
 
 def _require_fitting(
@@ -121,7 +126,7 @@ def _require_fitting(
 
 
 def _begun(
-    out: Output,
+    out: Teller,
     recipe: str,
     overrides: Sequence[str],
     folder: Path | None,
@@ -165,7 +170,7 @@ def _searched(template: Template) -> str:
     return f"these are searched: {', '.join(paths)}"
 
 
-def write_reports(out: Output, folder: Search, plots: bool, tensorboard: bool) -> None:
+def write_reports(out: Teller, folder: Search, plots: bool, tensorboard: bool) -> None:
     """Writes trials.csv and, if asked for, figures and HParams."""
     records = read_trials(folder)
     info = folder.info()
@@ -184,7 +189,7 @@ def write_reports(out: Output, folder: Search, plots: bool, tensorboard: bool) -
         out.text(f"hparams   tensorboard --logdir {folder.tensorboard_folder}")
 
 
-def _print(out: Output, result: SearchResult) -> None:
+def _print(out: Teller, result: SearchResult) -> None:
     for message in (*result.edge_verdicts, *result.words):
         out.text(f"verdict   {message}")
     best = result.best
@@ -198,7 +203,10 @@ def _print(out: Output, result: SearchResult) -> None:
 
 @contextmanager
 def _sigterm_as_ctrl_c() -> Iterator[None]:
-    """Lets SIGTERM end a search as Ctrl-C does."""
+    """Lets SIGTERM end a search as Ctrl-C does, in the main thread: others have no signals."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
 
     def interrupt(number: int, frame: FrameType | None) -> None:
         raise KeyboardInterrupt

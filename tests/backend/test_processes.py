@@ -10,8 +10,9 @@ import pytest
 
 from zoo.backend import processes
 from zoo.backend.launch import Launch
-from zoo.cli.train_processes import LaunchFlags, settle, task_of_resume
+from zoo.cli.train_processes import LaunchFlags, settle
 from zoo.errors import EnvironmentFault, UsageError, ZooError
+from zoo.verbs.several_processes import task_of_resume
 
 FLAGS = LaunchFlags(None, "127.0.0.1:61440", 2, 1)
 

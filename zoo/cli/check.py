@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from textwrap import fill
 from typing import TYPE_CHECKING, Annotated, Any
@@ -22,6 +22,7 @@ from zoo.cli.options import (
 )
 from zoo.cli.output import Output, columns
 from zoo.errors import RecipeError, UsageError
+from zoo.verbs.checking import run_checks
 
 if TYPE_CHECKING:
     from zoo.checks.judge import Finding
@@ -79,8 +80,10 @@ def check(
         from zoo.rundir import require_writable
 
         require_writable(out)
-        subject, report = _run(output, recipe, overrides or (), _ids(only), _ids(skip), quick,
-                               plots, write)  # fmt: skip
+        subject, report = run_checks(
+            output, recipe, overrides or (), _ids(only), _ids(skip), quick,
+            require=_requirements(plots, write),
+        )  # fmt: skip
         _report(output, recipe, overrides or (), subject, report, plots, write, out)
 
 
@@ -104,58 +107,20 @@ def _ids(values: Sequence[str] | None) -> list[str]:
     return [word.strip() for value in values or () for word in value.split(",") if word.strip()]
 
 
-def _run(
-    out: Output,
-    recipe: str,
-    overrides: Sequence[str],
-    only: Sequence[str],
-    skip: Sequence[str],
-    quick: bool,
-    plots: bool,
-    write: Path | None,
-) -> tuple[Subject, CheckReport]:
-    """Load recipe and data and run the checks; whatever can be refused early is."""
-    from zoo import backend
-    from zoo import recipe as recipes
-    from zoo.plan.capacity import require_memory
-
-    loaded = recipes.load(recipe, overrides, out.warn, out.note)
-    out.locate = recipes.locator(recipe, overrides)
-    require_memory(loaded)
+def _requirements(plots: bool, write: Path | None) -> Callable[[list[str]], None]:
+    """Refuse wrong flags; return what refuses them once the selected checks are known."""
     if write is not None and write.exists():
         raise UsageError(f"{write}: exists already; --write takes the name of a new file.")
     if plots:
         from zoo.report.check_figures import require
 
         require()
-    backend.prepare(deterministic=loaded.train.deterministic, say=out.note)
-    from zoo.checks.measure import Subject
-    from zoo.checks.measure.batch_size import batch_and_rate
-    from zoo.checks.origin import origin
-    from zoo.checks.run import check as run_checks
-    from zoo.checks.run import select_checks
-    from zoo.datasets.load import load as load_data
-    from zoo.model import backbone_weights
-    from zoo.progress import progress_bar
-    from zoo.training.preparing import prepare_keras
 
-    prepare_keras(loaded)
-    backbone_weights.require(loaded)
-    selected = select_checks(only, skip, quick)  # Refuses wrong ids before the data are read.
-    if write is not None and "C14" not in selected:
-        raise UsageError("--write needs the scan of learning rates, C14, which is left out.")
-    console = out.console()
-    with progress_bar(console) as progress:
-        data = load_data(loaded, progress=progress)
-    for note in data.notes:
-        out.note(f"note: {note}")
-    known = origin(recipe, overrides)
-    subject = Subject(loaded, data, before=batch_and_rate(*known) if known else None)
-    with console.status("checking") as status:
-        report = run_checks(
-            subject, only, skip, quick, progress=lambda text: status.update(f"checking {text}")
-        )
-    return subject, report
+    def require_scan(selected: list[str]) -> None:
+        if write is not None and "C14" not in selected:
+            raise UsageError("--write needs the scan of learning rates, C14, which is left out.")
+
+    return require_scan
 
 
 def _report(

@@ -13,10 +13,10 @@ from zoo.cli.options import (
     JsonOption,
     QuietOption,
     RunArgument,
-    open_trained_run,
 )
 from zoo.cli.output import Output, columns
 from zoo.errors import StorageFault, UsageError
+from zoo.verbs.opening import open_trained_run
 
 TTA = ("mirror", "mirror_translate")
 SPLITS = ("test", "validation")

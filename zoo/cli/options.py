@@ -2,16 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
-
-from zoo.errors import UsageError
-
-if TYPE_CHECKING:
-    from zoo.artifact.trained_run import TrainedRun
 
 _RECIPE_HELP = "A YAML file, or the name of a shipped recipe (see `zoo list`)."
 
@@ -46,7 +40,6 @@ NewOutOption = Annotated[
     Path | None,
     typer.Option("--out", help="Folder in which the run folder is created.", show_default="runs"),
 ]
-RUNS = Path("runs")
 LEAST_HEARTBEAT = 5  # Seconds: a busy machine may be silent for less.
 MOST_HEARTBEAT = 86_400  # A day.
 DistributedOption = Annotated[
@@ -108,46 +101,3 @@ HeartbeatOption = Annotated[
 JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON document on stdout.")]
 DebugOption = Annotated[bool, typer.Option("--debug", help="Show the traceback of every error.")]
 QuietOption = Annotated[bool, typer.Option("-q", "--quiet", help="Print only results and errors.")]
-
-
-def open_trained_run(
-    path: str, overrides: Sequence[str] = (), say: Callable[[str], None] | None = None
-) -> TrainedRun:
-    """Open the trained run that a RUN argument names.
-
-    The folder is checked before the framework is imported, so that a wrong path is reported at
-    once.
-
-    Args:
-        path: the RUN argument.
-        overrides: changes of `data.source`.
-        say: told in a line which backend was taken, and which of several runs, if that is news to
-            the user.
-
-    Raises:
-        RunError: the path is not a run folder, or the run holds no trained model.
-        EnvironmentFault: the Keras backend cannot be used.
-    """
-    from zoo import backend
-    from zoo.rundir import Run
-
-    run = Run.open(path)
-    if say is not None and run.folder != Path(path).expanduser():
-        say(f"run       {run}, the newest in {path}")
-    run.require_model()
-    backend.prepare(deterministic=False, say=say)
-    from zoo.artifact.trained_run import TrainedRun
-
-    return TrainedRun(run, overrides)
-
-
-def require_no_move(out: Path | None, resumed: Path) -> None:
-    """Require that `--out`, if given with `--resume`, is where the resumed folder lies.
-
-    Raises:
-        UsageError: it is elsewhere.
-    """
-    if out is not None and out.resolve() not in resumed.resolve().parents:
-        raise UsageError(
-            f"--out {out}: what is resumed stays in its folder, {resumed}. Leave --out out."
-        )

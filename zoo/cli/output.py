@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from types import TracebackType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import typer
 
@@ -14,7 +14,9 @@ from zoo.backend import processes
 from zoo.errors import EnvironmentFault, Interrupted, Problem, ZooError
 from zoo.files.json_files import dumps
 from zoo.files.storage import fault_of
-from zoo.text.printable import escaped, one_line, quoted
+from zoo.text.columns import columns as columns
+from zoo.text.printable import escaped, one_line
+from zoo.verbs.teller import Teller
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -22,7 +24,7 @@ if TYPE_CHECKING:
 CONTROL = (typer.Exit, typer.Abort)  # Ways to end a verb that are no failures.
 
 
-class Output:
+class Output(Teller):
     """Prints results to stdout and progress to stderr, and turns errors into exit codes.
 
     Args:
@@ -37,15 +39,15 @@ class Output:
     """
 
     def __init__(self, as_json: bool = False, debug: bool = False, quiet: bool = False) -> None:
+        super().__init__(quiet)
         self.as_json = as_json
         self.debug = debug
-        self.quiet = quiet
-        self.document: dict[str, Any] | None = None
-        self.warnings: list[Problem] = []
-        # Gives a problem with a value of the recipe its file and line (`zoo.recipe.locator`).
-        self.locate: Callable[[Problem], Problem] = lambda problem: problem
         self.on_failure: Callable[[ZooError], None] | None = None
         self.follower: str | None = None
+
+    def part(self) -> Output:
+        """Make an output with the same flags and a document of its own."""
+        return Output(self.as_json, self.debug, self.quiet)
 
     def follow(self, name: str) -> None:
         """Print nothing but errors from now on, on stderr, and none that another process prints.
@@ -101,10 +103,6 @@ class Output:
             print(f"zoo: {error}" if error.message else str(error), file=sys.stderr)
         raise typer.Exit(error.exit_code) from None
 
-    def result(self, document: dict[str, Any]) -> None:
-        """Add keys to the document that `--json` prints."""
-        self.document = {**(self.document or {}), **document}
-
     def text(self, text: str) -> None:
         """Print a result as text, unless `--json` is given."""
         if not self.as_json and self.follower is None:
@@ -138,21 +136,3 @@ def _out_of_memory(error: Exception) -> bool:
     from zoo.backend import out_of_memory
 
     return out_of_memory(error)
-
-
-# Not rich.table: it wraps or cuts cells to the terminal's width, 80 columns where there is none.
-def columns(rows: Sequence[Sequence[str]], right: Sequence[int] = ()) -> str:
-    """Lay out rows as lines of aligned columns; those of the indices `right` are flush right.
-
-    Cells with characters that cannot be printed, such as names of classes, are quoted.
-    """
-    rows = [[quoted(cell) for cell in row] for row in rows]
-    widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
-    lines = []
-    for row in rows:
-        cells = [
-            cell.rjust(width) if i in right else cell.ljust(width)
-            for i, (cell, width) in enumerate(zip(row, widths, strict=True))
-        ]
-        lines.append("  ".join(cells).rstrip())
-    return "\n".join(lines)

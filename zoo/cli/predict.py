@@ -2,23 +2,22 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from zoo.cli.app import app
-from zoo.cli.options import DebugOption, JsonOption, QuietOption, open_trained_run
+from zoo.cli.options import DebugOption, JsonOption, QuietOption
 from zoo.cli.output import Output
-from zoo.datasets.folders.tree import in_words
-from zoo.errors import DataError, Problem, RunError, UsageError
+from zoo.errors import DataError, Problem, UsageError
 from zoo.files.streams import reader_is_gone
-from zoo.files.user_paths import user_path
 from zoo.text.counted import counted
 from zoo.text.printable import one_line, quoted
+from zoo.verbs.image_arguments import image_files
+from zoo.verbs.opening import open_classifier
 
 if TYPE_CHECKING:
     from zoo.datasets.content.odd_files import OddFiles
@@ -72,7 +71,7 @@ def predict(
         found = image_files(images, follow_links=follow_links)
         if not found.files:
             raise DataError("there is no image to predict.", found.problems)
-        classifier = _open_classifier(model, out.note)
+        classifier = open_classifier(model, out.note)
         from zoo.datasets.content.odd_files import OddFiles
 
         odd = OddFiles(classifier.image_ranges)
@@ -145,106 +144,6 @@ def _require_csv(out: Output, file: Path | None) -> None:
     if file.is_dir():
         raise UsageError(f"--csv {file}: is a folder. Expected the name of a file.")
     require_writable(file.parent)
-
-
-@dataclass
-class FoundImages:
-    """What the arguments name.
-
-    Attributes:
-        files: the image files.
-        problems: of arguments that name none, and of what cannot be reached.
-        notes: sentences on what was left out.
-    """
-
-    files: list[Path] = field(default_factory=list)
-    problems: list[Problem] = field(default_factory=list)
-    notes: list[str] = field(default_factory=list)
-
-
-def image_files(arguments: Sequence[str], *, follow_links: bool = False) -> FoundImages:
-    """Find the image files that arguments name: files, folders (all images below), globs.
-
-    Args:
-        arguments: of the user.
-        follow_links: whether links in a folder may lead out of it.
-    """
-    import glob
-
-    found = FoundImages()
-    for argument in arguments:
-        path = user_path(argument)
-        reason = "does not exist. Expected image files, folders of them, or globs"
-        before = len(found.files) + len(found.problems)
-        if path.is_dir():
-            _add_images_below(found, path, follow_links)
-            reason = "holds no image files"
-        elif os.path.lexists(path):
-            found.files.append(path)
-        elif glob.has_magic(argument):
-            matches = [Path(name) for name in sorted(glob.glob(str(path), recursive=True))]
-            # Folders that a pattern matches count only where it matches no file.
-            folders = [match for match in matches if match.is_dir()]
-            files = [match for match in matches if match not in set(folders)]
-            found.files += files
-            if not files:
-                for folder in folders:
-                    _add_images_below(found, folder, follow_links)
-            elif folders and "**" not in argument:
-                names = in_words([str(folder) for folder in folders])
-                found.notes.append(
-                    f"{quoted(argument)} matches files, so folders that it matches are left "
-                    f"out: {names}"
-                )
-            reason = "matches no image file"
-        if len(found.files) + len(found.problems) == before:
-            found.problems.append(Problem(file=argument, message=reason))
-    return found
-
-
-def _add_images_below(found: FoundImages, folder: Path, follow_links: bool) -> None:
-    from zoo.datasets.folders.listing import Walker
-    from zoo.datasets.folders.tree import Tree
-
-    tree = Tree(folder, follow_links, word="--follow-links")
-    found.files += [folder / path for path in Walker(tree).images(folder).paths]
-    found.problems += tree.unreachable
-    found.problems += [
-        replace(link, message=f"{link.message}, out of the folder; --follow-links reads it")
-        for link in tree.outside
-    ]
-    found.notes += [f"{quoted(folder)}: {note}" for note in tree.all_notes()]
-
-
-def _open_classifier(path: str, say: Callable[[str], None]) -> Classifier:
-    """Open a run or an export, after deciding which it is without loading a framework."""
-    from zoo import backend
-    from zoo.artifact import layout
-    from zoo.rundir import Folds, Run
-
-    if not Run.is_run(path):
-        artifact = layout.find_export(path)
-        if artifact:
-            artifact.manifest()  # Refuses a damaged export at once.
-            if artifact.format == "saved_model":
-                backend.prepare(preferred="tensorflow")  # It alone reads SavedModels.
-            elif artifact.format == "keras":
-                backend.prepare(say=say)
-            from zoo.predict import ExportedModel
-
-            with backend.quiet():
-                return ExportedModel(artifact)
-    try:
-        Run.open(path)
-    except RunError:
-        if Folds.is_folds(path):
-            raise  # It says which run to take.
-        exists = user_path(path).exists()
-        raise RunError(
-            f"{path}: {'neither a run nor an export' if exists else 'does not exist'}. Expected a "
-            "folder of `zoo train`, or of `zoo export`: RUN/export/FORMAT/NAME/1."
-        ) from None
-    return open_trained_run(path, say=say)
 
 
 def _predict(

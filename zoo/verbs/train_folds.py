@@ -11,11 +11,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from zoo.backend.device_request import Asked, Request, require_batch, require_devices
-from zoo.cli.finish_training import finish, report_training
-from zoo.cli.fold_table import NAMES, table
-from zoo.cli.options import RUNS, require_no_move
-from zoo.cli.output import Output
 from zoo.errors import Diverged, Interrupted, RunError, StorageFault, UsageError, ZooError
+from zoo.verbs.finish_training import finish_trained, report_training
+from zoo.verbs.fold_table import NAMES, table
+from zoo.verbs.folders import RUNS, require_no_move
+from zoo.verbs.teller import Teller
 
 if TYPE_CHECKING:
     from zoo.recipe import Recipe
@@ -26,7 +26,7 @@ FLAGS = {"evaluate": False, "export": False, "tensorboard": False}
 
 
 def begin(
-    out: Output,
+    out: Teller,
     recipe: str,
     overrides: Sequence[str],
     count: int,
@@ -84,7 +84,7 @@ def begin(
 
 
 def resume(
-    out: Output,
+    out: Teller,
     path: str,
     overrides: Sequence[str],
     folder: Path | None,
@@ -140,7 +140,7 @@ def _fold(index: int, count: int) -> str:
 
 
 def _prepare(
-    out: Output, recipe: Recipe, begun_with: str | None, request: Request
+    out: Teller, recipe: Recipe, begun_with: str | None, request: Request
 ) -> tuple[str, int]:
     """Set the backend up; return its name, and the number of devices.
 
@@ -182,7 +182,7 @@ class _Folds:
 
     def __init__(
         self,
-        out: Output,
+        out: Teller,
         folds: Folds,
         moved: Sequence[str],
         flags: Mapping[str, bool],
@@ -216,7 +216,7 @@ class _Folds:
 
     def _row(self, index: int) -> dict[str, Any]:
         """Train one fold; return its row. A fold that diverges does not stop the others."""
-        part = Output(self.out.as_json, self.out.debug, self.out.quiet)
+        part = self.out.part()
         run = self.folds.run(index)
         try:
             self._train(part, index)
@@ -230,7 +230,7 @@ class _Folds:
         loss = info.get("val_loss")
         return {"fold": index, "run": run.folder.name, **sizes, "val_loss": loss, **values}
 
-    def _train(self, part: Output, index: int) -> None:
+    def _train(self, part: Teller, index: int) -> None:
         from zoo import recipe as recipes
         from zoo.artifact.trained_run import TrainedRun
         from zoo.rundir import Run
@@ -253,7 +253,7 @@ class _Folds:
         else:
             resume_training(run.folder, settings, self.moved)
         report_training(part, run)
-        finish(part, TrainedRun(run, self.moved), self.flags)
+        finish_trained(part, TrainedRun(run, self.moved), self.flags)
 
     def _monitor(self, index: int) -> list[str]:
         """The metric that selects epochs, so that it is the first fold's in all of them."""

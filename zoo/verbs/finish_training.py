@@ -1,4 +1,4 @@
-"""What `zoo train` tells of a finished training, and what it does with the model."""
+"""What is told of a finished training, and what is done with the model. Light."""
 
 from __future__ import annotations
 
@@ -6,16 +6,17 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from zoo.cli.output import Output
 from zoo.errors import StorageFault
 from zoo.text.counted import counted
+from zoo.verbs.teller import Teller
 
 if TYPE_CHECKING:
     from zoo.artifact.trained_run import TrainedRun
     from zoo.rundir import Run
+    from zoo.verbs.training import TrainJob
 
 
-def report_training(out: Output, run: Run) -> None:
+def report_training(out: Teller, run: Run) -> None:
     """Tell what a training reached."""
     info = run.started_info()
     monitor = info.get("monitor") or "val_accuracy"  # Older versions did not store it.
@@ -29,7 +30,19 @@ def report_training(out: Output, run: Run) -> None:
     )
 
 
-def finish(out: Output, trained: TrainedRun, flags: Mapping[str, bool]) -> None:
+def finish(out: Teller, run: Run, job: TrainJob, flags: Mapping[str, bool]) -> None:
+    """Measure the model of a job's run on the test split and export it, as the flags say.
+
+    Raises:
+        StorageFault: the disk failed; the message says that the training is kept.
+    """
+    from zoo.artifact.trained_run import TrainedRun
+
+    moved = [change for change in job.overrides if change.startswith("data.source")]
+    finish_trained(out, TrainedRun(run, moved if job.resume else ()), flags)
+
+
+def finish_trained(out: Teller, trained: TrainedRun, flags: Mapping[str, bool]) -> None:
     """Measure the model on the test split and export it, as the flags say.
 
     Raises:
@@ -53,7 +66,7 @@ def _training_kept(run: Run, verb: str) -> Iterator[None]:
         raise error.adding(f"The training is done and kept. Then: zoo {verb} {run}") from error
 
 
-def _evaluate(out: Output, trained: TrainedRun) -> None:
+def _evaluate(out: Teller, trained: TrainedRun) -> None:
     from zoo.evaluate import evaluate
     from zoo.recipe.monitors import weighs_classes_alike
 
@@ -76,7 +89,7 @@ def _evaluate(out: Output, trained: TrainedRun) -> None:
     )
 
 
-def _print_multi_label(out: Output, result: dict[str, Any]) -> None:
+def _print_multi_label(out: Teller, result: dict[str, Any]) -> None:
     """Print the test metrics of images with any number of classes."""
     keys = ("accuracy", "mean_average_precision", "f1", "micro_f1")
     out.result({**{key: result[key] for key in keys}, "test_loss": result["loss"]})
@@ -91,8 +104,8 @@ def _print_multi_label(out: Output, result: dict[str, Any]) -> None:
     )
 
 
-def _export(out: Output, trained: TrainedRun) -> None:
-    from zoo.cli.export import print_export, tensorflow_installed
+def _export(out: Teller, trained: TrainedRun) -> None:
+    from zoo.verbs.exporting import print_export, tensorflow_installed
 
     if not tensorflow_installed():
         out.note("not exported: TensorFlow, which writes SavedModels, is not installed")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from zoo.cli.output import columns
+from zoo.text.columns import columns
 
 NAMES = {
     "val_accuracy": "validation accuracy",

@@ -14,11 +14,11 @@ from PIL import Image
 import zoo.training
 from tests.cli.calls import call, document, require_error, require_error_document
 from tests.runs import LINEAR, tiny_file
-from zoo.cli.fold_table import table
 from zoo.datasets.load import load as load_data
 from zoo.errors import Diverged
 from zoo.recipe import load
 from zoo.rundir import Folds, Run
+from zoo.verbs.fold_table import table
 
 QUICK = ("--set", LINEAR, "--set", "train.epochs=1", "--set", "train.batch_size=512")
 

@@ -7,16 +7,16 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from zoo.backend.device_request import Request, require_batch
-from zoo.cli.output import Output
 from zoo.errors import Diverged, StorageFault
+from zoo.verbs.teller import Teller
 
 
 def train(
-    out: Output,
+    out: Teller,
     recipe: str,
     overrides: Sequence[str],
     count: int,
-    one: Callable[[Output, Sequence[str]], None],
+    one: Callable[[Teller, Sequence[str]], None],
     request: Request,
 ) -> None:
     """Trains with one seed after the other; a training that diverges does not stop the others."""
@@ -33,7 +33,7 @@ def train(
     rows: list[dict[str, Any]] = []
     for seed in numbers:
         out.text(f"seed      {seed}")
-        part = Output(out.as_json, out.debug, out.quiet)
+        part = out.part()
         out.locate = recipes.locator(recipe, changes[seed])
         try:
             one(part, changes[seed])

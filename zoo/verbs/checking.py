@@ -1,0 +1,75 @@
+"""Loads a recipe and its data, and runs the checks. Light."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
+
+from zoo.verbs.teller import Teller
+
+if TYPE_CHECKING:
+    from zoo.checks.measure import Subject
+    from zoo.checks.run import CheckReport
+
+
+def run_checks(
+    out: Teller,
+    recipe: str,
+    overrides: Sequence[str],
+    only: Sequence[str] = (),
+    skip: Sequence[str] = (),
+    quick: bool = False,
+    require: Callable[[list[str]], None] = lambda selected: None,
+) -> tuple[Subject, CheckReport]:
+    """Load recipe and data and run the checks; whatever can be refused early is.
+
+    Args:
+        out: is told notes, warnings and progress.
+        recipe: a path or a name.
+        overrides: changes of the recipe, as `--set` takes them.
+        only: ids of the checks to run; empty: all.
+        skip: ids of checks to leave out.
+        quick: leave out checks that train.
+        require: called with the ids of the checks before the data are read.
+
+    Returns:
+        What was checked, and the findings.
+
+    Raises:
+        UsageError: an id is unknown, or no check is left.
+        RecipeError: the recipe is wrong.
+        DataError: the data cannot be used.
+        EnvironmentFault: the backend or the device is missing.
+    """
+    from zoo import backend
+    from zoo import recipe as recipes
+    from zoo.plan.capacity import require_memory
+
+    loaded = recipes.load(recipe, overrides, out.warn, out.note)
+    out.locate = recipes.locator(recipe, overrides)
+    require_memory(loaded)
+    backend.prepare(deterministic=loaded.train.deterministic, say=out.note)
+    from zoo.checks.measure import Subject
+    from zoo.checks.measure.batch_size import batch_and_rate
+    from zoo.checks.origin import origin
+    from zoo.checks.run import check, select_checks
+    from zoo.datasets.load import load as load_data
+    from zoo.model import backbone_weights
+    from zoo.progress import progress_bar
+    from zoo.training.preparing import prepare_keras
+
+    prepare_keras(loaded)
+    backbone_weights.require(loaded)
+    require(select_checks(only, skip, quick))  # Refuses wrong ids before the data are read.
+    console = out.console()
+    with progress_bar(console) as progress:
+        data = load_data(loaded, progress=progress)
+    for note in data.notes:
+        out.note(f"note: {note}")
+    known = origin(recipe, overrides)
+    subject = Subject(loaded, data, before=batch_and_rate(*known) if known else None)
+    with console.status("checking") as status:
+        report = check(
+            subject, only, skip, quick, progress=lambda text: status.update(f"checking {text}")
+        )
+    return subject, report

@@ -1,0 +1,54 @@
+"""Processes that train together: what each says that it does, and how it opens a run. Light."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from zoo.backend import processes, supervisor
+
+if TYPE_CHECKING:
+    from zoo.rundir import Run
+
+
+def task_of_resume(overrides: Sequence[str]) -> str:
+    """What a process does that resumes a run, for `meet`.
+
+    With other changes, some processes could find that the run is done, and others train on.
+
+    Args:
+        overrides: `--set`; the paths of the data may be others on each host.
+    """
+    changes = [each for each in overrides if not each.strip().startswith("data.source")]
+    return " ".join(["resume a run", *(f"--set {each}" for each in changes)])
+
+
+def opened(path: str) -> Run:
+    """Opens a run to resume. Process 0 reads it; the others need no access to its folder.
+
+    Args:
+        path: as given.
+
+    Raises:
+        RunError: there is no such run.
+        DamagedFile: run.json or recipe.yaml is missing, or holds something else.
+        PeerLost: another process ended by an error.
+    """
+    from zoo.rundir import Run
+    from zoo.rundir.follower import FollowerRun, content_of
+    from zoo.rundir.recipe_text import read_recipe_text
+
+    def content() -> str:
+        run = Run.open(path)
+        # Refuses all but a regular file. Edits are looked for later.
+        return json.dumps([str(run), content_of(run.started_info(), read_recipe_text(run))])
+
+    if processes.count() == 1:
+        return Run.open(path)
+    name, text = json.loads(processes.from_first("resumed", content))
+    if processes.is_first():
+        return Run.open(path)
+    follower = FollowerRun(name, text)
+    supervisor.tell(scratch=str(follower.folder))
+    return follower

@@ -1,0 +1,158 @@
+"""Trains a recipe or resumes a run, after whatever is cheap was checked. Light."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from zoo.backend import processes
+from zoo.backend.device_request import Asked, Request, require_batch, require_devices
+from zoo.verbs.folders import RUNS, require_no_move
+from zoo.verbs.several_processes import opened, task_of_resume
+from zoo.verbs.teller import Teller
+
+if TYPE_CHECKING:
+    from zoo.recipe import Recipe
+    from zoo.rundir import Run
+
+# What a training does at its end if its caller does not say.
+FLAGS = {"evaluate": True, "export": True, "tensorboard": False}
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainJob:
+    """What to train, and how.
+
+    Attributes:
+        recipe: a path or a name; None to resume a run.
+        overrides: changes of the recipe, as `--set` takes them.
+        resume: the run to resume; None to train a recipe.
+        folder: where run folders go; None for the default.
+        given: flags of what to do at the end, keys of `FLAGS`; None where the caller leaves them to
+            the default.
+        asked: the devices.
+        callbacks: Keras callbacks of the caller's own.
+        told: whether the user knows already what a recipe's loading tells.
+    """
+
+    recipe: str | None = None
+    overrides: Sequence[str] = ()
+    resume: str | None = None
+    folder: Path | None = None
+    given: Mapping[str, bool | None] = field(default_factory=dict)
+    asked: Asked = field(default_factory=Asked)
+    callbacks: Sequence[Any] = ()
+    told: bool = False
+
+
+@dataclass(frozen=True)
+class _Prepared:
+    """A job that was checked.
+
+    Attributes:
+        recipe: to be trained.
+        request: the devices.
+        flags: of what to do at the end.
+        resumed: the run to resume; None to begin one.
+        backend: the backend that it was begun with; None if it is new.
+    """
+
+    recipe: Recipe
+    request: Request
+    flags: dict[str, bool]
+    resumed: Run | None = None
+    backend: str | None = None
+
+
+def train(
+    out: Teller, job: TrainJob, meet: Callable[[str], None] = lambda task: None
+) -> tuple[Run, dict[str, bool]]:
+    """Train a recipe or resume a run; whatever is cheap is checked before Keras is imported.
+
+    Args:
+        out: is told notes and warnings, and how the training goes.
+        job: what to do.
+        meet: called with what the process is to do, before it is begun: meets other processes.
+
+    Returns:
+        The run, and the flags that hold: those given, else those that the run was begun with.
+
+    Raises:
+        ZooError: as `zoo.training.train` and `resume`.
+    """
+    from zoo import backend
+
+    prepared = _to_begin(out, job, meet) if job.resume is None else _to_resume(out, job, meet)
+    flags = prepared.flags
+    flags |= {name: value for name, value in job.given.items() if value is not None}
+    backend.prepare(
+        deterministic=prepared.recipe.train.deterministic, preferred=prepared.backend,
+        say=out.note, devices=prepared.request,
+    )  # fmt: skip
+    from zoo.training import TrainingSettings
+    from zoo.training import resume as resume_training
+    from zoo.training import train as begin_training
+
+    settings = TrainingSettings(
+        console=out.console(), tensorboard=flags["tensorboard"], callbacks=job.callbacks,
+        flags=flags, devices=job.asked.request, allow_other_devices=job.asked.allow_others,
+    )  # fmt: skip
+    if prepared.resumed is None:
+        run = begin_training(prepared.recipe, job.folder or RUNS, settings)
+    else:
+        run = resume_training(prepared.resumed, settings, job.overrides)
+    return run, flags
+
+
+def _to_begin(out: Teller, job: TrainJob, meet: Callable[[str], None]) -> _Prepared:
+    """Load and check a recipe that is to be trained."""
+    from zoo import recipe as recipes
+    from zoo.plan.capacity import require_memory
+    from zoo.rundir import require_writable
+
+    recipe = str(job.recipe)
+    tell = () if job.told or not processes.is_first() else (out.warn, out.note)
+    loaded = recipes.load(recipe, job.overrides, *tell)
+    out.locate = recipes.locator(recipe, job.overrides)
+    require_batch_of(job.asked.request, loaded)
+    require_memory(loaded)
+    if processes.is_first():
+        require_writable(job.folder or RUNS)
+    meet("train a recipe")
+    return _Prepared(loaded, job.asked.request, dict(FLAGS))
+
+
+def _to_resume(out: Teller, job: TrainJob, meet: Callable[[str], None]) -> _Prepared:
+    """Open and check a run that is to be resumed."""
+    from zoo import recipe as recipes
+    from zoo.rundir.recipe_text import read_recipe_text
+
+    meet(task_of_resume(job.overrides))
+    resumed = opened(str(job.resume))
+    require_no_move(job.folder, resumed.folder)
+    info = resumed.started_info()
+    read_recipe_text(resumed)  # Refuses all but a regular file. Edits are looked for later.
+    loaded = recipes.load(str(resumed.recipe_file))
+    out.locate = recipes.locator(str(resumed.recipe_file), job.overrides)
+    begun = int(info.get("devices") or 1)
+    asked = job.asked
+    request = require_devices(begun, asked.request, asked.allow_others, str(resumed))
+    require_batch_of(request, loaded)
+    flags = {**FLAGS, **(info.get("flags") or {})}
+    return _Prepared(loaded, request, flags, resumed, info["backend"])
+
+
+def require_batch_of(request: Request, recipe: Recipe) -> None:
+    """Requires that a number of devices divides a recipe's batches; of `all` it is known later.
+
+    Several processes have at least a device each.
+
+    Raises:
+        UsageError: it does not.
+    """
+    if isinstance(request, int):
+        require_batch(recipe.train.batch_size, request)
+    else:
+        require_batch(recipe.train.batch_size, processes.count(), "--num-processes")
