@@ -154,6 +154,7 @@ setup(
         "zoo.recipes": ["*.yaml", "catalogue.json", "results/*.json"],
         "zoo": ["py.typed"],
         "zoo.plan": ["backbones.json"],
+        "zoo.report": ["templates/*"],
         "zoo.serve": ["page.html"],
     },
     entry_points={"console_scripts": ["zoo = zoo.__main__:main"]},

@@ -1,15 +1,12 @@
 """The page of `zoo serve` in a real browser, before the real server: clicks, keys, drops, failures.
 
-Needs Debian's chromium and chromedriver, or paths to others in CHROMIUM and CHROMEDRIVER. Without
-them the tests are skipped; with ZOO_REQUIRE_BROWSER=1 they fail.
+Needs a browser: tests/browser.py.
 """
 
 from __future__ import annotations
 
 import base64
 import json
-import os
-import shutil
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
@@ -18,11 +15,11 @@ from typing import Any
 
 import pytest
 
+from tests.browser import required, started
 from tests.serve import models
 
-if os.environ.get("ZOO_REQUIRE_BROWSER") != "1":
+if not required():
     pytest.importorskip("selenium")
-from selenium import webdriver  # noqa: E402
 from selenium.webdriver.common.by import By  # noqa: E402
 from selenium.webdriver.common.keys import Keys  # noqa: E402
 
@@ -42,26 +39,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 
 @pytest.fixture(scope="module")
 def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
-    chromium = os.environ.get("CHROMIUM") or shutil.which("chromium")
-    chromedriver = os.environ.get("CHROMEDRIVER") or shutil.which("chromedriver")
-    if not (chromium and chromedriver):
-        if os.environ.get("ZOO_REQUIRE_BROWSER") == "1":
-            pytest.fail("no browser: chromium and chromedriver must be installed")
-        pytest.skip("no browser: chromium and chromedriver are not installed")
-    options = webdriver.ChromeOptions()
-    options.binary_location = chromium
-    for argument in (
-        "--headless=new",
-        "--no-sandbox",  # There is none for root, as which a container's tests run.
-        "--disable-dev-shm-usage",
-        "--disable-background-networking",
-        "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1",
-        "--window-size=1000,900",
-        f"--user-data-dir={tmp_path_factory.mktemp('browser')}",
-    ):
-        options.add_argument(argument)
-    options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
-    driver = webdriver.Chrome(options, webdriver.ChromeService(chromedriver))
+    driver = started(tmp_path_factory.mktemp("browser"))
     yield driver
     driver.quit()
 

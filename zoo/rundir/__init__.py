@@ -11,6 +11,7 @@ runs/<recipe name>/<YYYYmmdd-HHMMSS>-<4 hex>/
     best.keras        the best epoch's model
     state/            the training state, for an exact resume
     export/<format>/  the exports, with parity.json
+    report.html       the page of zoo report
     plots/            figures of zoo check --plots
     tensorboard/      logs of zoo train --tensorboard
 
@@ -28,6 +29,7 @@ runs/<recipe name>/tune-<YYYYmmdd-HHMMSS>-<4 hex>/
     best.yaml         the recipe that won
     trials/<id>/      the best trials, each a run folder
     workers/          what each worker printed
+    report.html       the page of zoo report
     plots/            figures of zoo tune --plots
     tensorboard/      logs of zoo tune --tensorboard
 """

@@ -131,6 +131,11 @@ class Folder(ABC):
         return self.folder / "recipe.yaml"
 
     @property
+    def report_file(self) -> Path:
+        """Path of the page that `zoo report` writes."""
+        return self.folder / "report.html"
+
+    @property
     def plots_folder(self) -> Path:
         """Path of the folder of figures."""
         return self.folder / "plots"

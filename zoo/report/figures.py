@@ -1,0 +1,135 @@
+"""Figures of plain numbers, as `Figure` blocks. Light.
+
+The script of the page gives all figures one look, which follows the light or dark look of the page;
+a figure names colours as `var(--series-1)`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from html import escape
+from typing import Any
+
+from zoo.report.blocks import Cell, Column, Figure, Table
+from zoo.report.numbers import short
+
+DASHES = ("solid", "dash", "dot", "dashdot", "longdash")
+SYMBOLS = ("circle", "square", "diamond", "cross", "x", "triangle-up", "star", "pentagon")
+# From the ground to the strongest colour; of one hue, so that it reads without colour, too.
+SEQUENTIAL = [[0.0, "var(--scale-0)"], [0.5, "var(--scale-1)"], [1.0, "var(--scale-2)"]]
+MAX_MARKERS = 60  # Points of a line from which on only the line is drawn.
+MAX_TABLE_ROWS = 500
+
+Curve = tuple[str, Sequence[float | None]]  # Its name and its values.
+
+
+def plain(text: str) -> str:
+    """Return a text as Plotly shows it letter by letter: it reads texts as HTML with few tags."""
+    return escape(" ".join(text.split()), quote=False)
+
+
+def series_colour(number: int) -> str:
+    """Return the colour of a series, by number from 0; after eight they begin again."""
+    return f"var(--series-{number % 8 + 1})"
+
+
+def line_trace(
+    name: str,
+    x: Sequence[Any],
+    y: Sequence[float | None],
+    number: int = 0,
+    *,
+    dashed: bool | None = None,
+) -> dict[str, Any]:
+    """Return a line whose colour, dash and symbol all tell it from others.
+
+    Args:
+        name: in the legend.
+        x: positions.
+        y: values; None leaves a gap.
+        number: of the series, from 0.
+        dashed: whether the line is dashed; None: by the number.
+    """
+    dash = DASHES[number % len(DASHES)] if dashed is None else ("dash" if dashed else "solid")
+    colour = series_colour(number)
+    return {
+        "type": "scatter",
+        "mode": "lines+markers" if len(x) <= MAX_MARKERS else "lines",
+        "name": plain(name),
+        "x": list(x),
+        "y": list(y),
+        "line": {"color": colour, "width": 2, "dash": dash},
+        "marker": {"color": colour, "size": 6, "symbol": SYMBOLS[number % len(SYMBOLS)]},
+    }
+
+
+def lines(
+    title: str,
+    caption: str,
+    x_title: str,
+    x: Sequence[float],
+    curves: Sequence[Curve],
+    *,
+    y_title: str = "",
+    log: bool = False,
+    percent: bool = False,
+    layout: Mapping[str, Any] | None = None,
+    height: int = 320,
+) -> Figure:
+    """Return curves over the same positions, with a table of their values.
+
+    Args:
+        title: heading of the figure.
+        caption: what to see in it.
+        x_title: name of the horizontal axis.
+        x: positions.
+        curves: names and values.
+        y_title: name of the vertical axis.
+        log: whether the vertical axis is logarithmic.
+        percent: whether values are shares, shown in percent.
+        layout: more of Plotly's layout.
+        height: in CSS pixels.
+    """
+    traces = [line_trace(name, x, y, i) for i, (name, y) in enumerate(curves)]
+    y_axis: dict[str, Any] = {"title": {"text": plain(y_title)}}
+    if log:
+        y_axis |= {"type": "log", "dtick": 1, "exponentformat": "power"}
+    if percent:
+        y_axis |= {"tickformat": ".0%"}
+    names = ", ".join(name for name, _ in curves)
+    return Figure(
+        title,
+        caption,
+        f"{title}: {names} over {x_title}, {len(x)} points. The table below has the numbers.",
+        traces,
+        {"xaxis": {"title": {"text": plain(x_title)}}, "yaxis": y_axis, **(layout or {})},
+        table_of(title, x_title, x, curves, percent=percent),
+        height,
+    )
+
+
+def table_of(
+    title: str, x_title: str, x: Sequence[Any], curves: Sequence[Curve], *, percent: bool = False
+) -> Table:
+    """Return the numbers of curves as a table, with even steps between rows where there are many.
+
+    Args:
+        title: of the figure.
+        x_title: name of the first column.
+        x: positions.
+        curves: names and values.
+        percent: whether values are shares.
+    """
+    stride = -(-len(x) // MAX_TABLE_ROWS)
+    rows = []
+    for index in range(0, len(x), stride or 1):
+        values = [values[index] for _, values in curves]
+        cells = [Cell(short(value, percent=percent), value) for value in values]
+        rows.append([_position(x[index]), *cells])
+    heads = [Column(x_title, numeric=True), *(Column(name, numeric=True) for name, _ in curves)]
+    skipped = f", every {stride}th row" if stride > 1 else ""
+    return Table(f"{title}: the numbers{skipped}", heads, rows)
+
+
+def _position(value: Any) -> Cell:
+    return Cell(short(value), value) if isinstance(value, int | float) else Cell(str(value))
