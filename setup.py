@@ -14,11 +14,11 @@ HERE = Path(__file__).resolve().parent
 
 
 def version() -> str:
-    """Read the version from zoo/__init__.py, without importing the package."""
-    text = (HERE / "zoo" / "__init__.py").read_text(encoding="utf-8")
+    """Read the version from zoo/version.py, without importing the package."""
+    text = (HERE / "zoo" / "version.py").read_text(encoding="utf-8")
     match = re.search(r'^__version__ = "([^"]+)"$', text, re.MULTILINE)
     if match is None:
-        raise SystemExit('zoo/__init__.py: no line __version__ = "..."')
+        raise SystemExit('zoo/version.py: no line __version__ = "..."')
     return match[1]
 
 

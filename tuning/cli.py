@@ -16,6 +16,7 @@ from tuning.journal import read_trials
 from tuning.progress import SearchProgress
 from tuning.search import SearchResult, SearchSettings, begin, resume, with_proposal
 from zoo.errors import StorageFault, UsageError
+from zoo.loading import Source
 from zoo.recipe import Template, locator
 from zoo.recipe.monitors import lower_is_better
 from zoo.report import search_figures
@@ -26,7 +27,7 @@ from zoo.verbs.teller import Teller
 
 def tune(
     out: Teller,
-    recipe: str | None,
+    recipe: Source | None,
     overrides: Sequence[str],
     resumed: str | None,
     folder: Path | None,
@@ -41,7 +42,7 @@ def tune(
 
     Args:
         out: where to print.
-        recipe: a path or a name; None to resume a search with its own recipe.
+        recipe: as `zoo.loading.load` takes it; None to resume a search with its own recipe.
         overrides: `--set`.
         resumed: folder of the search to resume; None to begin one.
         folder: where run folders go; None for the default.
@@ -72,15 +73,7 @@ def tune(
         listener=SearchProgress(out.console()),
     )
     with _sigterm_as_ctrl_c():
-        if resumed is None:
-            result = _begun(out, str(recipe), overrides, folder, settings)
-        elif recipe is None:
-            result = resume(resumed, settings, overrides=overrides, more_trials=more_trials)
-        else:
-            given, _ = with_proposal(recipe, overrides, out.warn)
-            out.locate = locator(recipe, overrides)
-            moved = [change for change in overrides if change.startswith("data.source")]
-            result = resume(resumed, settings, given, moved, more_trials)
+        result = _run(out, recipe, overrides, resumed, folder, settings, more_trials)
     out.result(result.as_json())
     try:
         write_reports(out, result.folder, plots, tensorboard)
@@ -94,8 +87,28 @@ def tune(
     return result
 
 
+def _run(
+    out: Teller,
+    recipe: Source | None,
+    overrides: Sequence[str],
+    resumed: str | None,
+    folder: Path | None,
+    settings: SearchSettings,
+    more_trials: int,
+) -> SearchResult:
+    """Runs a new search, or resumes one; the arguments are those of `tune`, which fit together."""
+    if resumed is None:
+        return _begun(out, recipe or "", overrides, folder, settings)
+    if recipe is None:
+        return resume(resumed, settings, overrides=overrides, more_trials=more_trials)
+    given, _ = with_proposal(recipe, overrides, out.warn)
+    out.locate = locator(recipe, overrides)
+    moved = [change for change in overrides if change.startswith("data.source")]
+    return resume(resumed, settings, given, moved, more_trials)
+
+
 def _require_fitting(
-    recipe: str | None,
+    recipe: Source | None,
     resumed: str | None,
     folder: Path | None,
     workers: int | None,
@@ -127,7 +140,7 @@ def _require_fitting(
 
 def _begun(
     out: Teller,
-    recipe: str,
+    recipe: Source,
     overrides: Sequence[str],
     folder: Path | None,
     settings: SearchSettings,

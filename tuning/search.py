@@ -20,16 +20,17 @@ from tuning.executors.ray_cluster import Demand
 from tuning.listener import SearchListener
 from tuning.result import SearchResult
 from tuning.state import SearchState
-from zoo import __version__
 from zoo.backend.choice import settle
 from zoo.errors import Problem, RecipeError, RunError, StorageFault
 from zoo.files.json_files import dumps
+from zoo.loading import Source
 from zoo.plan.capacity import require_memory
 from zoo.recipe import Recipe, Template
 from zoo.recipe.tune import Tune, proposal
 from zoo.recipe.writing import dump_data
 from zoo.rundir import Search, write_text
 from zoo.text.counted import counted
+from zoo.version import __version__
 
 if TYPE_CHECKING:
     from zoo.datasets.splits import Splits
@@ -262,7 +263,7 @@ def _has_more_time(info: dict[str, Any], tune: Tune | None) -> bool:
 
 
 def with_proposal(
-    recipe: str,
+    recipe: Source,
     overrides: Sequence[str],
     warn: Callable[[Problem], None] | None = None,
     say: Callable[[str], None] | None = None,
@@ -272,7 +273,7 @@ def with_proposal(
     Overrides inside of the block (`tune.stages[0].trials=4`) then change the proposed one.
 
     Args:
-        recipe: a path, or the name of a recipe that ships.
+        recipe: as `zoo.loading.load` takes it.
         overrides: changes of the recipe.
         warn: called with each warning; None to ignore them.
         say: called with a sentence on where a relative path leads.

@@ -3,4 +3,4 @@
 Importing this package is cheap: no numpy, Keras or TensorFlow until a verb needs them.
 """
 
-__version__ = "0.1.0"
+from zoo.version import __version__ as __version__

@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping, Sequence
+from copy import deepcopy
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -25,12 +27,14 @@ from zoo.recipe.shipped import find
 from zoo.recipe.writing import dump_data
 from zoo.recipe.yaml_reader import Document, read_text
 
+# The path of a file, the name of a recipe that ships, or data that were read already.
+Source = str | Document
 Warn = Callable[[Problem], None]
 Say = Callable[[str], None]
 
 
 def load(
-    recipe: str,
+    recipe: Source,
     overrides: Sequence[str] = (),
     warn: Warn | None = None,
     say: Say | None = None,
@@ -38,7 +42,7 @@ def load(
     """Loads, checks and resolves a recipe.
 
     Args:
-        recipe: path of a file, or name of a recipe that ships.
+        recipe: path of a file, name of a recipe that ships, or a recipe's data.
         overrides: changes as `a.b[0].c=VALUE`, the value in YAML; checked like the file.
         warn: called with each thing that is allowed and likely to hurt.
         say: called with a sentence on where a relative path of `data.source` leads, and on what an
@@ -116,7 +120,7 @@ def require_source_alone(file: Path, overrides: Sequence[str]) -> None:
             )
 
 
-def locator(recipe: str, overrides: Sequence[str] = ()) -> Callable[[Problem], Problem]:
+def locator(recipe: Source, overrides: Sequence[str] = ()) -> Callable[[Problem], Problem]:
     """Returns a function that finds the place of a problem in a recipe.
 
     Some problems are found long after a recipe was loaded, such as trained weights that are not
@@ -158,7 +162,7 @@ class Template:
 
     def __init__(
         self,
-        recipe: str,
+        recipe: Source,
         overrides: Sequence[str] = (),
         warn: Warn | None = None,
         say: Say | None = None,
@@ -198,8 +202,11 @@ class Template:
         return draft.checked(plan.problems, with_space=False)
 
 
-def _draft(recipe: str, overrides: Sequence[str]) -> Draft:
-    draft = Draft(foreign.read(find(recipe)))
+def _draft(recipe: Source, overrides: Sequence[str]) -> Draft:
+    if isinstance(recipe, Document):  # An override changes the data in place.
+        draft = Draft(replace(recipe, data=deepcopy(recipe.data)))
+    else:
+        draft = Draft(foreign.read(find(recipe)))
     for override in overrides:
         draft.override(override)
     return draft

@@ -3,22 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
 
 from zoo import recipe as recipes
 from zoo.errors import ZooError
+from zoo.loading import Source
 from zoo.recipe import Recipe, extends, foreign
 from zoo.recipe.shipped import find
+from zoo.recipe.yaml_reader import Document
 
 # Overrides of what is compared; others, such as of the data, may be needed to load the file.
 COMPARED = ("train.batch_size", "train.optimizer", "train.gradient_accumulation_steps", "train=")
 
 
-def origin(recipe: str, overrides: Sequence[str]) -> tuple[Recipe, str] | None:
+def origin(recipe: Source, overrides: Sequence[str]) -> tuple[Recipe, str] | None:
     """The recipe that another one comes from, and its name for people.
 
     Args:
-        recipe: path or name of the recipe.
+        recipe: as `zoo.loading.load` takes it.
         overrides: `--set`.
 
     Returns:
@@ -27,7 +28,8 @@ def origin(recipe: str, overrides: Sequence[str]) -> tuple[Recipe, str] | None:
     """
     kept = [each for each in overrides if not each.strip().startswith(COMPARED)]
     try:
-        base = extends.base_file(foreign.read(Path(find(recipe))))
+        read = recipe if isinstance(recipe, Document) else foreign.read(find(recipe))
+        base = extends.base_file(read)
         if base is not None:
             return recipes.load(str(base)), base.stem
         if len(kept) == len(overrides):

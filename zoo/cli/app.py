@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from zoo import __version__
+from zoo.version import __version__
 
 app = typer.Typer(
     name="zoo",

@@ -101,7 +101,7 @@ def _train(output: Output, job: TrainJob, seeds: int | None) -> None:
         # `train_seeds` tells what holds for all of them.
         _once(output, part, replace(job, overrides=changes, told=True))
 
-    train_seeds.train(output, str(job.recipe), job.overrides, seeds, one, job.asked.request)
+    train_seeds.train(output, job.source, job.overrides, seeds, one, job.asked.request)
 
 
 def _once(output: Output, part: Teller, job: TrainJob) -> None:

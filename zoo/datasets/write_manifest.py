@@ -17,7 +17,6 @@ from typing import Any
 
 import numpy as np
 
-from zoo import __version__
 from zoo.backend.cache_folder import cache_folder
 from zoo.datasets import file_source, stored_files
 from zoo.datasets.cache import Entry
@@ -32,6 +31,7 @@ from zoo.errors import DataError
 from zoo.progress import Progress, no_progress
 from zoo.recipe.schema import Recipe
 from zoo.rundir.files import atomic_write
+from zoo.version import __version__
 
 
 @dataclass(frozen=True)

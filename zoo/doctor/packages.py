@@ -7,8 +7,8 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-import zoo
 from zoo.backend.installation import installed_version
+from zoo.version import __version__
 
 # What every training needs, whatever the backend.
 REQUIRED = ("keras", "numpy", "pydantic", "pyyaml", "pillow", "scikit-learn", "rich", "typer")
@@ -48,7 +48,7 @@ EXTRAS = (
 def versions(version: Callable[[str], str | None] = installed_version) -> dict[str, str | None]:
     """Return {package: version, None if it is not installed}, of zoo and of what it uses."""
     named = {name: version(name) for name in (*REQUIRED, *OTHERS)}
-    return {"zoo": zoo.__version__, **named}
+    return {"zoo": __version__, **named}
 
 
 def plugin_versions() -> dict[str, str]:

@@ -11,7 +11,6 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 
-from zoo import __version__
 from zoo.artifact.layout import Artifact
 from zoo.artifact.readers import plain_path
 from zoo.artifact.trained_run import TrainedRun
@@ -23,6 +22,7 @@ from zoo.export import litert
 from zoo.export.formats import DEFAULT_OPSET
 from zoo.export.limits import agreement
 from zoo.rundir import write_json, write_text
+from zoo.version import __version__
 
 TIME_FORMAT = "%Y-%m-%dT%H:%M:%SZ"
 RUN_KEYS = (

@@ -56,6 +56,9 @@ class Document:
     file: str | None
     files: Mapping[KeyPath, str] = field(default_factory=dict)
 
+    def __str__(self) -> str:
+        return self.file or "RECIPE"
+
     def place(self, path: KeyPath) -> tuple[str | None, int | None]:
         """File and line of a path, or of its longest start that has one; no line where none has."""
         for end in range(len(path), -1, -1):

@@ -8,10 +8,10 @@ from typing import Any
 
 import numpy as np
 
-from zoo import __version__
 from zoo.serve.routes import ALWAYS, JSON, ROUTES, TEXT, Route
 from zoo.serve.signature import DEFAULT, DTYPES, PREDICT, Signature, TensorInfo
 from zoo.serve.versions import INT64_MAX
+from zoo.version import __version__
 
 Schema = dict[str, Any]
 

@@ -14,7 +14,7 @@ from typing import Any
 
 import keras
 
-from zoo import __version__, backend
+from zoo import backend
 from zoo import recipe as recipes
 from zoo.artifact.trained_run import require_same_classes
 from zoo.artifact.warm_start import warm_start
@@ -35,6 +35,7 @@ from zoo.training.preparing import prepare_keras
 from zoo.training.run_training import Training, recorded_flags
 from zoo.training.settings import TrainingSettings
 from zoo.training.state_file import Saved
+from zoo.version import __version__
 
 
 @devices.held_until_end()

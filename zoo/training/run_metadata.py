@@ -11,7 +11,7 @@ from typing import Any, get_args
 
 import keras
 
-from zoo import __version__, backend
+from zoo import backend
 from zoo.backend import devices
 from zoo.datasets.normalise import Normalisation
 from zoo.datasets.splits import Splits, ranges_of
@@ -21,6 +21,7 @@ from zoo.rundir.recipe_text import text_digest
 from zoo.rundir.schema import names_digest
 from zoo.training.epoch_records import BestEpoch
 from zoo.training.loop.choose import LoopChoice
+from zoo.version import __version__
 
 
 def changed_versions(info: dict[str, Any]) -> str | None:

@@ -10,11 +10,12 @@ from zoo.verbs.teller import Teller
 if TYPE_CHECKING:
     from zoo.checks.measure import Subject
     from zoo.checks.run import CheckReport
+    from zoo.loading import Source
 
 
 def run_checks(
     out: Teller,
-    recipe: str,
+    recipe: Source,
     overrides: Sequence[str],
     only: Sequence[str] = (),
     skip: Sequence[str] = (),
@@ -25,7 +26,7 @@ def run_checks(
 
     Args:
         out: is told notes, warnings and progress.
-        recipe: a path or a name.
+        recipe: as `zoo.loading.load` takes it.
         overrides: changes of the recipe, as `--set` takes them.
         only: ids of the checks to run; empty: all.
         skip: ids of checks to leave out.

@@ -38,6 +38,6 @@ def trained(out: Teller, job: TrainJob, seeds: int | None, folds: int | None) ->
     if folds is None:
         return False
     train_folds.begin(
-        out, str(job.recipe), job.overrides, folds, job.folder, job.given, job.asked.request
+        out, job.source, job.overrides, folds, job.folder, job.given, job.asked.request
     )
     return True

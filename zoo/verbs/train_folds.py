@@ -18,6 +18,7 @@ from zoo.verbs.folders import RUNS, require_no_move
 from zoo.verbs.teller import Teller
 
 if TYPE_CHECKING:
+    from zoo.loading import Source
     from zoo.recipe import Recipe
     from zoo.rundir import Folds
 
@@ -27,7 +28,7 @@ FLAGS = {"evaluate": False, "export": False, "tensorboard": False}
 
 def begin(
     out: Teller,
-    recipe: str,
+    recipe: Source,
     overrides: Sequence[str],
     count: int,
     folder: Path | None,
@@ -38,7 +39,7 @@ def begin(
 
     Args:
         out: where to print.
-        recipe: a path or a name.
+        recipe: as `zoo.loading.load` takes it.
         overrides: `--set`.
         count: number of folds.
         folder: where run folders go; None for the default.
@@ -50,11 +51,11 @@ def begin(
         Diverged: a fold diverged; the others are trained all the same.
         Interrupted: Ctrl-C or SIGTERM came; the folds can be resumed.
     """
-    from zoo import __version__
     from zoo import recipe as recipes
     from zoo.plan.capacity import require_memory
     from zoo.rundir import Folds, require_writable, write_text
     from zoo.rundir.recipe_text import text_digest
+    from zoo.version import __version__
 
     changes = [*overrides, "data.fold=none"]
     loaded = recipes.load(recipe, changes, out.warn, out.note)

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import statistics
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from zoo.backend.device_request import Request, require_batch
 from zoo.errors import Diverged, StorageFault
 from zoo.verbs.teller import Teller
 
+if TYPE_CHECKING:
+    from zoo.loading import Source
+
 
 def train(
     out: Teller,
-    recipe: str,
+    recipe: Source,
     overrides: Sequence[str],
     count: int,
     one: Callable[[Teller, Sequence[str]], None],
@@ -64,7 +67,9 @@ def train(
         )
 
 
-def _with_seeds_left(error: StorageFault, recipe: str, seed: int, numbers: range) -> StorageFault:
+def _with_seeds_left(
+    error: StorageFault, recipe: Source, seed: int, numbers: range
+) -> StorageFault:
     """Add to a disk's failure which seeds are done, and how to train those that are left."""
     done, left = seed - numbers.start, numbers.stop - seed - 1
     sentence = f"Of {len(numbers)} seeds, {done} are done and kept."

@@ -9,11 +9,13 @@ from typing import TYPE_CHECKING, Any
 
 from zoo.backend import processes
 from zoo.backend.device_request import Asked, Request, require_batch, require_devices
+from zoo.errors import UsageError
 from zoo.verbs.folders import RUNS, require_no_move
 from zoo.verbs.several_processes import opened, task_of_resume
 from zoo.verbs.teller import Teller
 
 if TYPE_CHECKING:
+    from zoo.loading import Source
     from zoo.recipe import Recipe
     from zoo.rundir import Run
 
@@ -26,7 +28,7 @@ class TrainJob:
     """What to train, and how.
 
     Attributes:
-        recipe: a path or a name; None to resume a run.
+        recipe: as `zoo.loading.load` takes it; None to resume a run.
         overrides: changes of the recipe, as `--set` takes them.
         resume: the run to resume; None to train a recipe.
         folder: where run folders go; None for the default.
@@ -37,7 +39,7 @@ class TrainJob:
         told: whether the user knows already what a recipe's loading tells.
     """
 
-    recipe: str | None = None
+    recipe: Source | None = None
     overrides: Sequence[str] = ()
     resume: str | None = None
     folder: Path | None = None
@@ -45,6 +47,17 @@ class TrainJob:
     asked: Asked = field(default_factory=Asked)
     callbacks: Sequence[Any] = ()
     told: bool = False
+
+    @property
+    def source(self) -> Source:
+        """The recipe of a job that has one.
+
+        Raises:
+            UsageError: it has none.
+        """
+        if self.recipe is None:
+            raise UsageError("Expected a RECIPE.")
+        return self.recipe
 
 
 @dataclass(frozen=True)
@@ -112,10 +125,10 @@ def _to_begin(out: Teller, job: TrainJob, meet: Callable[[str], None]) -> _Prepa
     from zoo.plan.capacity import require_memory
     from zoo.rundir import require_writable
 
-    recipe = str(job.recipe)
     tell = () if job.told or not processes.is_first() else (out.warn, out.note)
-    loaded = recipes.load(recipe, job.overrides, *tell)
-    out.locate = recipes.locator(recipe, job.overrides)
+    source = job.source
+    loaded = recipes.load(source, job.overrides, *tell)
+    out.locate = recipes.locator(source, job.overrides)
     require_batch_of(job.asked.request, loaded)
     require_memory(loaded)
     if processes.is_first():
