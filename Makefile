@@ -13,7 +13,7 @@ format:
 types:
 	mypy
 
-docs:  ## Write docs/recipe.md anew from the schema, and the README's table from the results.
+docs:  ## Write anew what follows from schema, recipes and results: docs/recipe.md, tables, the editors' schema.
 	python docs/make_recipe.py
 	python docs/make_tables.py
 

@@ -151,7 +151,7 @@ setup(
     packages=[*find_packages(include=["zoo", "zoo.*", "tuning", "tuning.*"]), "zoo.recipes"],
     package_dir={"zoo.recipes": "recipes"},
     package_data={
-        "zoo.recipes": ["*.yaml", "catalogue.json", "results/*.json"],
+        "zoo.recipes": ["*.yaml", "catalogue.json", "recipe.schema.json", "results/*.json"],
         "zoo": ["py.typed"],
         "zoo.plan": ["backbones.json"],
         "zoo.report": ["templates/*"],

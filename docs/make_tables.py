@@ -1,6 +1,7 @@
-"""Write recipes/catalogue.json and the README's table of the zoo: `python docs/make_tables.py`.
+"""Write what follows from the recipes and the schema: `python docs/make_tables.py` (`make docs`).
 
-Both follow from the recipes and from recipes/results (or `make docs`).
+That is recipes/catalogue.json, recipes/recipe.schema.json, which editors read, and the README's
+table of the zoo, which also follows from recipes/results.
 """
 
 from __future__ import annotations
@@ -14,9 +15,11 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))  # The checkout's zoo, installed or not.
 
 from zoo.catalogue import describe, shipped_recipes  # noqa: E402
+from zoo.recipe import json_schema  # noqa: E402
 from zoo.recipe.shipped import shipped  # noqa: E402
 
 CATALOGUE = ROOT / "recipes" / "catalogue.json"
+SCHEMA = ROOT / "recipes" / "recipe.schema.json"
 README = ROOT / "README.md"
 BEGIN, END = "<!-- the zoo: made by docs/make_tables.py -->", "<!-- the zoo ends -->"
 DATA_NAMES = {
@@ -71,5 +74,6 @@ def readme() -> str:
 
 if __name__ == "__main__":
     CATALOGUE.write_text(catalogue(), encoding="utf-8")
+    SCHEMA.write_text(json_schema.text(), encoding="utf-8")
     README.write_text(readme(), encoding="utf-8")
-    print("wrote catalogue.json and the README's table")
+    print("wrote catalogue.json, recipe.schema.json and the README's table")

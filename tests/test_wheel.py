@@ -70,6 +70,7 @@ def test_wheel_holds_what_it_should(wheel: Path, root: Path) -> None:
     assert {"zoo/cli/__init__.py", "zoo/py.typed", "tuning/space.py"} <= names
     assert "zoo/serve/page.html" in names
     recipes = {f"zoo/recipes/{file.name}" for file in (root / "recipes").glob("*.yaml")}
+    recipes.add("zoo/recipes/recipe.schema.json")
     assert recipes
     assert recipes <= names
     results = {f"zoo/recipes/results/{f.name}" for f in (root / "recipes/results").glob("*.json")}

@@ -6,6 +6,8 @@ import re
 import runpy
 from pathlib import Path
 
+from zoo.recipe import json_schema
+
 
 def test_recipe_page_is_up_to_date(root: Path) -> None:
     made = runpy.run_path(str(root / "docs" / "make_recipe.py"))["page"]()
@@ -17,6 +19,11 @@ def test_catalogue_is_up_to_date(root: Path) -> None:
     made = runpy.run_path(str(root / "docs" / "make_tables.py"))["catalogue"]()
     written = (root / "recipes" / "catalogue.json").read_text(encoding="utf-8")
     assert written == made, "a recipe has changed: run `make docs`"
+
+
+def test_schema_of_shipped_recipes_is_up_to_date(root: Path) -> None:
+    written = (root / "recipes" / "recipe.schema.json").read_text(encoding="utf-8")
+    assert written == json_schema.text(), "the schema has changed: run `make docs`"
 
 
 def test_readme_is_up_to_date(root: Path) -> None:

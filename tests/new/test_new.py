@@ -31,7 +31,7 @@ def test_summary(pets: Path, tmp_path: Path) -> None:
 def test_json(pets: Path, tmp_path: Path) -> None:
     result = call(pets, "-o", tmp_path / "out.yaml", "--json")
     document = json.loads(result.stdout)
-    assert document.keys() == {"recipe", "findings", "chosen"}
+    assert document.keys() == {"recipe", "schema", "findings", "chosen"}
     assert document["recipe"] == str(tmp_path / "out.yaml")
     assert document["findings"].keys() == {
         "source", "classes", "images", "per_class", "imbalance", "sizes", "modes", "grey", "bad",

@@ -1,15 +1,68 @@
-"""`zoo schema`."""
+"""`zoo schema`: the JSON Schema of recipes, for editors."""
 
 from __future__ import annotations
 
+from typing import Annotated
+
+import typer
+
 from zoo.cli.app import app
-from zoo.files.json_files import dumps
+from zoo.cli.options import DebugOption, JsonOption
+from zoo.cli.output import Output
+from zoo.errors import UsageError
 
 
 @app.command()
-def schema() -> None:
-    """Print the JSON Schema of recipes, for editors."""
-    from zoo.recipe import Recipe
+def schema(
+    paths: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="[PATH]...",
+            help="With --write: recipes, folders of recipes, or a file .json; default: the folder "
+            "that you are in.",
+        ),
+    ] = None,
+    write: Annotated[
+        bool,
+        typer.Option(
+            "--write",
+            help="Write the schema to .zoo/recipe.schema.json beside PATH; a recipe names it in "
+            "its first line, which editors read.",
+        ),
+    ] = False,
+    as_json: JsonOption = False,
+    debug: DebugOption = False,
+) -> None:
+    """Print the JSON Schema of recipes, or write it where editors find it."""
+    with Output(as_json, debug) as out:
+        if not write:
+            if paths:
+                raise UsageError(f"{paths[0]}: add --write to write the schema for it.")
+            from zoo.recipe import json_schema
 
-    dialect = {"$schema": "https://json-schema.org/draft/2020-12/schema"}
-    print(dumps({**dialect, **Recipe.model_json_schema()}, indent=1))
+            print(json_schema.text(), end="")
+            return
+        from zoo.editor.schema_file import write_for
+
+        written = [write_for(path) for path in paths or ["."]]
+        out.result({
+            "written": [
+                {"schema": str(each.schema), "recipe": each.recipe and str(each.recipe)}
+                for each in written
+            ]
+        })  # fmt: skip
+        for each in written:
+            out.text(f"schema    {each.schema}")
+            if each.recipe:
+                out.text(f"recipe    {each.recipe}{each.note and ': '}{each.note}")
+        if not any(each.recipe for each in written):
+            _tell_line(out, str(written[-1].schema))
+
+
+def _tell_line(out: Output, schema: str) -> None:
+    """Print the line that a recipe needs."""
+    from zoo.editor.modeline import ADDRESS, modeline
+
+    address = ADDRESS if schema.endswith(ADDRESS) else schema
+    out.text("A recipe beside it names it in its first line (a path is relative to the recipe):")
+    out.text(modeline(address))

@@ -14,6 +14,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from zoo.editor.modeline import ADDRESS
+from zoo.editor.schema_file import write_schema
 from zoo.errors import DataError, StorageFault, UsageError
 from zoo.files.storage import writing
 from zoo.files.user_paths import user_path
@@ -41,17 +43,25 @@ class NewRecipe:
         findings: what was found out about the images.
         choices: what was chosen for them.
         parameters: number of the network's parameters.
+        schema: the schema that editors find through the recipe's first line; None if it could not
+            be written.
     """
 
     file: Path
     findings: Findings
     choices: Choices
     parameters: int
+    schema: Path | None = None
 
     def as_json(self) -> dict[str, Any]:
         """Returns the document of `zoo new --json`."""
         chosen = {**asdict(self.choices), "parameters": self.parameters}
-        return {"recipe": str(self.file), "findings": self.findings.as_json(), "chosen": chosen}
+        return {
+            "recipe": str(self.file),
+            "schema": self.schema and str(self.schema),
+            "findings": self.findings.as_json(),
+            "chosen": chosen,
+        }
 
 
 def new(
@@ -84,7 +94,22 @@ def new(
     text = recipe_text(findings, choices, shlex.quote(str(file)))
     parameters = _parameters(text, findings)
     _write(file, text, force=force)
-    return NewRecipe(file, findings, choices, parameters)
+    return NewRecipe(file, findings, choices, parameters, _write_schema(file))
+
+
+def _write_schema(recipe: Path) -> Path | None:
+    """Writes the schema beside a recipe; returns None where that is not possible.
+
+    The recipe is good without it: an editor then says that there is no such file.
+    """
+    if not recipe.is_file():  # Such as /dev/stdout.
+        return None
+    file = recipe.parent / ADDRESS
+    try:
+        write_schema(file)
+    except StorageFault:
+        return None
+    return file
 
 
 def _write(file: Path, text: str, *, force: bool) -> None:

@@ -6,6 +6,7 @@ import json
 import textwrap
 from typing import Any
 
+from zoo.editor.modeline import modeline
 from zoo.new.choose import Choices, Conv
 from zoo.new.findings import Findings
 from zoo.new.pixel_findings import ALPHA, DROP
@@ -29,6 +30,7 @@ def recipe_text(findings: Findings, choices: Choices, file: str) -> str:
         file: the recipe's path as the user writes it, quoted for a shell.
     """
     lines = [
+        modeline(),
         *_header(findings, file),
         f"name: {_scalar(findings.name)}",
         _line("seed: 0", "the same seed gives the same weights on the same machine"),

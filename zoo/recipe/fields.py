@@ -37,6 +37,10 @@ from zoo.recipe.words.word import (
     POSITIVE,
 )
 
+NONE = {"enum": ["none", None]}  # In a JSON Schema: a key may be left out by name.
+# In a JSON Schema that is not finished: the name of the option that may be given alone.
+FIRST_ALONE = "x-first-option-alone"
+
 
 class Model(BaseModel):
     """A frozen, strict block of a recipe: unknown keys are errors, `"3"` is not 3."""
@@ -62,7 +66,7 @@ class Model(BaseModel):
         for field in handler.resolve_ref_schema(schema).get("properties", {}).values():
             if {"type": "null"} in field.get("anyOf", []):
                 at = field["anyOf"].index({"type": "null"})
-                field["anyOf"][at] = {"enum": ["none", None]}
+                field["anyOf"][at] = NONE
         return schema
 
 
@@ -256,7 +260,7 @@ class Choice(Model):
         schema = handler.resolve_ref_schema(handler(core_schema))
         properties = {
             name: {"description": field.description}
-            | _options_schema(schema["properties"][name], issubclass(_options_of(field), Choice))
+            | _options_schema(schema["properties"][name], _options_of(field))
             for name, field in cls.model_fields.items()
         }
         bare = [
@@ -296,13 +300,14 @@ def first_option(model: type[BaseModel]) -> str:
     return next((name for name, field in fields.items() if field.is_required()), next(iter(fields)))
 
 
-def _options_schema(schema: dict[str, Any], of_words: bool) -> dict[str, Any]:
+def _options_schema(schema: dict[str, Any], model: type[BaseModel]) -> dict[str, Any]:
     """JSON Schema of a word's options, without the null that only marks an unset word."""
     options = [part for part in schema.get("anyOf", []) if part.get("type") != "null"]
-    if of_words:  # `pool: max`: a word or its options, and nothing else.
+    if issubclass(model, Choice):  # `pool: max`: a word or its options, and nothing else.
         return {"anyOf": options}
-    # The first option may be given alone, so plain values pass here and are checked on loading.
-    return {"anyOf": [*options, {"type": ["string", "number", "boolean", "array", "null"]}]}
+    # The first option may be given alone; `json_schema` says of what form it is.
+    first = first_option(model) if model.model_fields else ""
+    return {"anyOf": [*options, {FIRST_ALONE: first}]}
 
 
 def _is_list(kind: Any) -> bool:

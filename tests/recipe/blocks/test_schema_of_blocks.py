@@ -11,13 +11,13 @@ import yaml
 
 from tests.recipe.blocks.recipes import TEXT
 from zoo import recipe as recipes
-from zoo.recipe import Recipe
+from zoo.recipe import json_schema
 from zoo.recipe.yaml_reader import read_file, read_text
 
 
 @pytest.fixture(scope="module")
 def validator() -> Any:
-    return jsonschema_rs.validator_for(Recipe.model_json_schema())
+    return jsonschema_rs.validator_for(json_schema.document())
 
 
 def test_recipes_with_blocks_are_valid(validator: Any) -> None:
