@@ -13,9 +13,10 @@ format:
 types:
 	mypy
 
-docs:  ## Write anew what follows from schema, recipes and results: docs/recipe.md, tables, the editors' schema.
+docs:  ## Write anew what follows from schema, recipes and results: pages, tables, the editors' schema.
 	python docs/make_recipe.py
 	python docs/make_tables.py
+	python docs/make_gallery.py
 
 docs-site:  ## Build the site made of docs/ into site/; `mkdocs serve` shows it while pages change.
 	NO_MKDOCS_2_WARNING=1 mkdocs build --strict

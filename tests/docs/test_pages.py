@@ -6,6 +6,8 @@ import re
 import runpy
 from pathlib import Path
 
+import pytest
+
 from zoo.recipe import json_schema
 
 
@@ -32,9 +34,20 @@ def test_readme_is_up_to_date(root: Path) -> None:
     assert written == made, "a recipe or its results have changed: run `make docs`"
 
 
+def test_gallery_is_up_to_date(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.syspath_prepend(root / "docs")
+    folder = root / "docs" / "recipes"
+    made = runpy.run_path(str(root / "docs" / "make_gallery.py"))["files"]()
+    files = [file for file in folder.rglob("*") if file.is_file()]
+    written = {f.relative_to(folder).as_posix(): f.read_text(encoding="utf-8") for f in files}
+    assert written.keys() == made.keys()
+    stale = [name for name, text in made.items() if written[name] != text]
+    assert stale == [], "a recipe, a result or the drawing of layers has changed: run `make docs`"
+
+
 def test_links_lead_somewhere(root: Path) -> None:
     """Those of the README and the guides, to files and to headings."""
-    pages = [root / "README.md", root / "CONTRIBUTING.md", *sorted((root / "docs").glob("*.md"))]
+    pages = [root / "README.md", root / "CONTRIBUTING.md", *sorted((root / "docs").rglob("*.md"))]
     broken = []
     for page in pages:
         for target in re.findall(r"\]\(([^)\s]+)\)", page.read_text(encoding="utf-8")):
