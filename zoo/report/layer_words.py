@@ -41,11 +41,12 @@ def word(layer: Layer) -> str:
     return writer(layer.options) if writer else layer.kind.replace("_", " ")
 
 
+def _stride(strides: Sequence[int]) -> str:
+    return f", stride {strides[0] if len(set(strides)) == 1 else window(strides)}"
+
+
 def _strides(options: Any) -> str:
-    strides = tuple(options.strides)
-    return f", stride {strides[0] if len(set(strides)) == 1 else window(strides)}" * (
-        strides != (1, 1)
-    )
+    return "" if tuple(options.strides) == (1, 1) else _stride(options.strides)
 
 
 def _conv(options: Any) -> str:
@@ -56,9 +57,9 @@ def _conv(options: Any) -> str:
 
 
 def _pool(options: Any) -> str:
-    overlapping = options.strides and tuple(options.strides) != tuple(options.pool_size)
+    usual = options.strides is None or tuple(options.strides) == tuple(options.pool_size)
     return f"{options.word} pool {window(options.pool_size)}" + (
-        _strides(options) if overlapping else ""
+        "" if usual else _stride(options.strides)
     )
 
 
