@@ -19,7 +19,7 @@ from zoo.errors import StorageFault, UsageError
 from zoo.loading import Source
 from zoo.recipe import Template, locator
 from zoo.recipe.monitors import lower_is_better
-from zoo.report import search_figures
+from zoo.report.search import png_figures
 from zoo.rundir import Search
 from zoo.verbs.folders import RUNS, require_no_move
 from zoo.verbs.teller import Teller
@@ -191,7 +191,7 @@ def write_reports(out: Teller, folder: Search, plots: bool, tensorboard: bool) -
     if plots:
         given = info["recipe"].get("tune", {}).get("objective", "val_accuracy")
         objective = info.get("objective", given)  # Older versions stored what the recipe gave.
-        files = search_figures.draw(
+        files = png_figures.draw(
             [record.to_json() for record in records], info["stages"], objective,
             folder.plots_folder, lower_is_better=lower_is_better(objective),
         )  # fmt: skip

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from tuning.trials import TrialRecord
-from zoo.report.search_rows import MEASURED, as_word, score_of, searched
+from zoo.report.search.rows import MEASURED, as_word, score_of, searched
 from zoo.rundir import atomic_write
 
 COLUMNS = (

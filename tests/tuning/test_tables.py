@@ -17,7 +17,8 @@ from tests.test_light import HEAVY, fresh
 from tests.tuning.records import record
 from tuning.tables import COLUMNS, write_csv, write_hparams
 from tuning.trials import TrialRecord
-from zoo.report.search_figures import active_seconds, draw
+from zoo.report.search.png_figures import draw
+from zoo.report.search.rows import active_seconds
 
 RATE, DROP, ACT = "train.optimizer.SGD.learning_rate", "model.dropout", "model.activation"
 NESTEROV = "train.optimizer.SGD.nesterov"
@@ -183,7 +184,7 @@ def test_hparams_written_again_replace_the_old(tmp_path: Path) -> None:
 LIGHT = """\
 import json, sys
 from pathlib import Path
-import tuning.confirm, tuning.refine.narrow, tuning.tables, zoo.report.search_figures
+import tuning.confirm, tuning.refine.narrow, tuning.tables, zoo.report.search.png_figures
 from tuning.trials import TrialRecord
 light = sorted(sys.modules)
 record = TrialRecord.from_json(json.loads(sys.argv[1]))

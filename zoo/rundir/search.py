@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import os
 import shutil
+from collections import Counter
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from zoo.files import json_files
 from zoo.rundir.files import write_json
 from zoo.rundir.folder import Folder, create_folder
 from zoo.rundir.run import Run
+
+if TYPE_CHECKING:
+    from pydantic import BaseModel
 
 
 class Search(Folder):
@@ -73,6 +79,36 @@ class Search(Folder):
 
         advice = "Bring the file back from a copy, or begin a new search."
         return json_files.read(self.info_file, SearchInfo, advice)
+
+    def rows(self) -> list[dict[str, Any]]:
+        """Read trials.jsonl: a row per finished trial, oldest first, without their curves.
+
+        A torn last line, which a crash leaves, is left out.
+
+        Raises:
+            DamagedFile: a row holds something else than zoo wrote.
+        """
+        from zoo.rundir.search_schema import TrialRow
+
+        rows = self._lines(self.trials_file, TrialRow)
+        return [{key: row[key] for key in row if key != "curve"} for row in rows]
+
+    def begun(self) -> Counter[str]:
+        """Read attempts.jsonl: how often each trial was begun.
+
+        Raises:
+            DamagedFile: a row holds something else than zoo wrote.
+        """
+        from zoo.rundir.search_schema import AttemptRow
+
+        return Counter(row["trial"] for row in self._lines(self.attempts_file, AttemptRow))
+
+    def _lines(self, file: Path, schema: type[BaseModel]) -> Iterator[dict[str, Any]]:
+        if not os.path.lexists(file):
+            return
+        advice = "Was the file edited? Remove that line, and its trial is run again."
+        for row, _ in json_files.lines(file, schema, advice):
+            yield row
 
     def write_info(self, info: dict[str, Any]) -> None:
         """Write tune.json."""

@@ -1,6 +1,6 @@
-"""Figures of a search: scores over each hyperparameter, the best so far, parallel coordinates.
+"""PNG figures of a search: scores over each hyperparameter, the best so far, parallel coordinates.
 
-Rows and stages are those of `zoo.report.search_rows`. Matplotlib is an extra: `[plots]`.
+Rows and stages are those of `zoo.report.search.rows`. Matplotlib is an extra: `[plots]`.
 """
 
 from __future__ import annotations
@@ -11,7 +11,8 @@ from itertools import accumulate
 from pathlib import Path
 from typing import Any
 
-from zoo.report.search_rows import Row, Stage, as_word, score_of, searched
+from zoo.report.search.axis import BOUNDS, Axis
+from zoo.report.search.rows import Row, Stage, active_seconds, score_of, searched
 from zoo.rundir import atomic_write
 
 # Marker and fill of a trial by its status, with and without a score to compare.
@@ -20,8 +21,6 @@ UNSCORED_MARKERS = {"diverged": "x", "timeout": "v", "failed": "+"}
 UNSCORED_HEIGHT = 0.03  # Fraction of a panel's height at which trials without a score are drawn.
 PANEL_SIZE = (4.2, 3.2)  # Inches, width and height.
 MAX_COLUMNS = 3
-MAX_LABEL = 36  # Characters.
-BOUNDS = ("min_value", "max_value")
 
 
 def draw(
@@ -57,7 +56,7 @@ def draw(
     matplotlib.use("Agg")
     from matplotlib.figure import Figure
 
-    axes = [_Axis(path, rows, stages) for path in searched(rows)]
+    axes = [Axis(path, rows, stages) for path in searched(rows)]
     finite = [row for row in rows if score_of(row) is not None]
     figures: dict[str, Callable[[Any], None]] = {}
     if axes:
@@ -81,70 +80,8 @@ def draw(
     return files
 
 
-class _Axis:
-    """Axis of one hyperparameter: numbers at their value, others at their index in `words`.
-
-    Args:
-        path: of the hyperparameter.
-        rows: the trials.
-        stages: in their order.
-
-    Attributes:
-        label: the path; only its end, which tells it from others, if it is long.
-        words: values as written in a recipe, of a list; None for numbers.
-        log: a stage sampled the values logarithmically.
-        low: lowest position.
-        high: highest position.
-    """
-
-    def __init__(self, path: str, rows: Sequence[Row], stages: Sequence[Stage]) -> None:
-        self.path = path
-        spaces = [stage["space"][path] for stage in stages if path in stage["space"]]
-        drawn = [row["values"][path] for row in rows if path in row["values"]]
-        listed = [value for space in spaces for value in space.get("values", ())]
-        self.label = path if len(path) <= MAX_LABEL else f"...{path[3 - MAX_LABEL :]}"
-        self.tick_labels: list[str] | None = None
-        if listed or not all(map(_is_number, drawn)):
-            self.tick_labels = list(dict.fromkeys(as_word(value) for value in [*listed, *drawn]))
-        self.log = self.tick_labels is None and any(
-            space.get("sampling") == "log" for space in spaces
-        )
-        bounds = [] if self.tick_labels else [space[bound] for space in spaces for bound in BOUNDS]
-        positions = [self.position(value) for value in [*drawn, *listed, *bounds]]
-        known = [position for position in positions if position is not None] or [0.0]
-        self.low, self.high = min(known), max(known)
-
-    def position(self, value: Any) -> float | None:
-        """Return where a value lies on the axis; None if it cannot, such as 0 in log space."""
-        if self.tick_labels is not None:
-            return float(self.tick_labels.index(as_word(value)))
-        return None if self.log and value <= 0 else float(value)
-
-    def row_position(self, row: Row) -> float | None:
-        """Return where the trial's value lies on the axis; None if it has none."""
-        return self.position(row["values"][self.path]) if self.path in row["values"] else None
-
-    def fraction(self, row: Row) -> float:
-        """Return where the trial's value lies from 0 to 1 along the axis; NaN if it has none."""
-        position = self.row_position(row)
-        if position is None:
-            return math.nan
-        low, high = self.low, self.high
-        if self.log:
-            low, high, position = math.log(low), math.log(high), math.log(position)
-        return (position - low) / (high - low) if high > low else 0.5
-
-    def tick(self, position: float) -> str:
-        """Return the text at a position."""
-        return f"{position:.3g}" if self.tick_labels is None else self.tick_labels[round(position)]
-
-
-def _is_number(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
-
-
 def _draw_scores(
-    figure: Any, rows: Sequence[Row], stages: Sequence[Stage], axes: Sequence[_Axis], objective: str
+    figure: Any, rows: Sequence[Row], stages: Sequence[Stage], axes: Sequence[Axis], objective: str
 ) -> None:
     columns = min(len(axes), MAX_COLUMNS)
     lines = -(-len(axes) // columns)
@@ -175,7 +112,7 @@ def _draw_bounds(panel: Any, space: Mapping[str, Any], colour: str) -> None:
             panel.axvline(space[bound], color=colour, lw=0.8, ls="--")
 
 
-def _draw_trial(panel: Any, row: Row, axis: _Axis, colour: str) -> None:
+def _draw_trial(panel: Any, row: Row, axis: Axis, colour: str) -> None:
     x, y = axis.row_position(row), score_of(row)
     if x is None:
         return
@@ -235,22 +172,8 @@ def _draw_best_so_far(
     axes.legend(fontsize=8)
 
 
-def active_seconds(rows: Sequence[Row]) -> dict[str, float]:
-    """Return when each trial ended, by name, in seconds since the first one started.
-
-    Time in which no trial ran, such as a night between Ctrl-C and `--resume`, does not count.
-    """
-    ended: dict[str, float] = {}
-    idle = until = 0.0
-    for row in sorted(rows, key=lambda row: (row["started"], row["ended"])):
-        idle += max(row["started"] - until, 0.0)  # Before the first trial: all time since 1970.
-        until = max(until, row["ended"])
-        ended[row["trial"]] = row["ended"] - idle
-    return ended
-
-
 def _draw_parallel(
-    figure: Any, rows: Sequence[Row], axes: Sequence[_Axis], objective: str, lower_is_better: bool
+    figure: Any, rows: Sequence[Row], axes: Sequence[Axis], objective: str, lower_is_better: bool
 ) -> None:
     from matplotlib import colormaps
     from matplotlib.cm import ScalarMappable
