@@ -83,7 +83,8 @@ class DivergenceGuard(Observer):
             if len(self.recent) >= count and min(list(self.recent)[-count:]) > bar:
                 return (
                     f"the last {count} losses are above {bar:.4g}, "
-                    f"{factor:g} times the first ({first_loss:.4g})"
+                    f"{factor:g} times the first ({first_loss:.4g}; train.abort_above: "
+                    f"{self.limit:g})"
                 )
         return None
 
