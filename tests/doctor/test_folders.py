@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from zoo.doctor import folders
+from zoo.files.folder_size import folder_size
 
 
 def test_sizes_and_places(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -30,4 +31,4 @@ def test_a_file_in_the_way(tmp_path: Path) -> None:
 
 
 def test_no_folder() -> None:
-    assert folders.size(Path("/no/such/folder")) == 0
+    assert folder_size(Path("/no/such/folder")) == 0

@@ -28,8 +28,11 @@ from zoo.progress import Progress
 
 BUILDING = ".building-"
 POLL_SECONDS = 0.2
+SHARE_SECONDS = 1.0
+MAX_SHARED = 64  # Entries whose locks a process holds: each is an open file.
 MAX_HOST = 64  # Characters of the host's name.
 WAITING = "waiting for another process that prepares the same images"
+_shared: dict[str, int] = {}  # Folder of an entry -> open file with the lock, oldest first.
 # What a network disk without locks answers.
 _NO_LOCKS = frozenset((errno.ENOLCK, errno.EOPNOTSUPP, errno.ENOTSUP, errno.EINVAL, errno.ENOSYS))
 
@@ -43,6 +46,49 @@ def folder_of(cache: Path, key: str) -> Path:
     """
     host = re.sub(r"[^\w.-]", "_", socket.gethostname())[:MAX_HOST]
     return cache / f"{BUILDING}{key}-{host}"
+
+
+def share(folder: Path) -> bool:
+    """Hold a shared lock on an entry until this process ends: `zoo runs --caches` leaves it then.
+
+    The entries that were shared longest ago are let go beyond `MAX_SHARED`.
+
+    Args:
+        folder: of the entry.
+
+    Returns:
+        Whether the entry is there: false where it is just being removed.
+    """
+    if fcntl is None:
+        return True
+    end = time.monotonic() + SHARE_SECONDS
+    while True:
+        try:
+            handle = os.open(folder, os.O_RDONLY)
+        except OSError:
+            return False
+        try:
+            fcntl.flock(handle, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except OSError as error:
+            os.close(handle)
+            if not isinstance(error, BlockingIOError):
+                return error.errno in _NO_LOCKS
+            if time.monotonic() > end:
+                return False
+            time.sleep(SHARE_SECONDS / 100)  # It was just built, or is just being removed.
+            continue
+        if _is_at(handle, folder):
+            break
+        os.close(handle)
+    key = str(folder)
+    older = _shared.pop(key, None)
+    _shared[key] = handle
+    outdated = [] if older is None else [older]
+    while len(_shared) > MAX_SHARED:
+        outdated.append(_shared.pop(next(iter(_shared))))
+    for each in outdated:
+        os.close(each)
+    return True
 
 
 @contextmanager

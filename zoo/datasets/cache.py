@@ -28,7 +28,7 @@ import numpy as np
 import PIL
 
 from zoo.datasets import stored_files
-from zoo.datasets.build_lock import BUILDING, building, folder_of
+from zoo.datasets.build_lock import BUILDING, building, folder_of, share
 from zoo.datasets.content.pixel_statistics import PixelStatistics
 from zoo.datasets.decoding import heif
 from zoo.datasets.splits import ArraySplit
@@ -98,6 +98,8 @@ def key_of(description: Mapping[str, Any]) -> str:
 def find(cache: Path, key: str) -> Entry | None:
     """Returns the entry of a key; None if there is none or it is damaged."""
     folder = cache / key
+    if not share(folder):
+        return None
     try:
         manifest = json.loads((folder / MANIFEST).read_text(encoding="ascii"))
         if manifest["format"] != FORMAT or manifest["digest"] != _digest(manifest):
@@ -162,6 +164,7 @@ def obtain(
     entry = find(cache, key)
     if entry is not None:
         return entry
+    built = None
     try:
         cache.mkdir(parents=True, exist_ok=True)
         _remove_abandoned(cache, key)
@@ -170,9 +173,12 @@ def obtain(
                 if not (folder / UNFINISHED).exists():
                     _empty(folder)
                     check_space(cache, needed)
-                return _build(folder, cache, key, fill)
+                built = _build(folder, cache, key, fill)
     except OSError as error:
         raise _unwritable(cache, error, needed) from None
+    if built is not None:
+        share(built.folder)  # Not before the lock of its building ended.
+        return built
     return find(cache, key) or obtain(cache, key, fill, needed, progress)
 
 

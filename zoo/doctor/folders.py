@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import os
 import shutil
-import stat
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 from zoo.backend import compilation_cache
 from zoo.backend.cache_folder import cache_folder
+from zoo.files.folder_size import folder_size
 
 
 def describe(runs: Path = Path("runs")) -> list[dict[str, Any]]:
@@ -22,27 +21,10 @@ def describe(runs: Path = Path("runs")) -> list[dict[str, Any]]:
     """
     jax = compilation_cache.folder()
     return [
-        {"name": "data", **_describe(cache_folder(), size(cache_folder(), leave_out=jax))},
-        {"name": "jax", **_describe(jax, size(jax))},
+        {"name": "data", **_describe(cache_folder(), folder_size(cache_folder(), leave_out=jax))},
+        {"name": "jax", **_describe(jax, folder_size(jax))},
         {"name": "runs", **_describe(runs, None)},
     ]
-
-
-def size(folder: Path, leave_out: Path | None = None) -> int:
-    """Sum the bytes of the files below a folder, 0 if it is not there.
-
-    Args:
-        folder: where to begin.
-        leave_out: a folder that does not count.
-    """
-    total = 0
-    for place, folders, files in os.walk(folder):
-        folders[:] = [name for name in folders if Path(place) / name != leave_out]
-        for name in files:
-            with suppress(OSError):  # Another process removed it.
-                status = os.lstat(os.path.join(place, name))
-                total += status.st_size if stat.S_ISREG(status.st_mode) else 0
-    return total
 
 
 def _describe(folder: Path, size: int | None) -> dict[str, Any]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import fcntl
 import os
 import secrets
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -15,6 +16,8 @@ from zoo.files.json_files import dumps
 from zoo.files.storage import writing
 
 TEMPORARY = ".*.*-????.*"  # Pattern of the names that `atomic_write` makes.
+# Seconds until a folder counts as locked: who looks whether it is (`liveness`) locks it, too.
+_LOOKING = 0.2
 
 
 # By hand, since the package atomicwrites is no longer maintained.
@@ -111,13 +114,19 @@ def locked(folder: Path, pid: Callable[[], Any]) -> Iterator[None]:
         RunError: another process holds the lock.
     """
     handle = os.open(folder, os.O_RDONLY)
-    try:
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        os.close(handle)
-        raise RunError(
-            f"{folder}: is still running as process {pid()}; stop that one first."
-        ) from None
+    end = time.monotonic() + _LOOKING
+    while True:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            break
+        except BlockingIOError:
+            if time.monotonic() < end:
+                time.sleep(_LOOKING / 20)
+                continue
+            os.close(handle)
+            raise RunError(
+                f"{folder}: is still running as process {pid()}; stop that one first."
+            ) from None
     try:
         yield
     finally:

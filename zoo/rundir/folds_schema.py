@@ -30,6 +30,7 @@ class FoldsInfo(Stored):
     started: str | None = None
     zoo: str | None = None
     pid: int | None = None
+    host: str | None = None  # Folders of older versions lack it.
     devices: Annotated[int, Field(ge=1)] = 1  # Folders of older versions had one.
     flags: Flags | None = None
     monitor: str | None = None

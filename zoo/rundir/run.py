@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import shutil
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -165,10 +165,13 @@ class Run(Folder):
         """Rewrite metrics.jsonl; NaN and infinity become null."""
         write_text(self.metrics_file, "".join(json_files.dumps(row) + "\n" for row in rows))
 
-    def evaluation(self) -> dict[str, Any] | None:
+    def evaluation(self, info: Mapping[str, Any] | None = None) -> dict[str, Any] | None:
         """Read evaluation.json; None where there is none of the run's present model.
 
         A run that was given more epochs since then has another model.
+
+        Args:
+            info: run.json, if the caller has read it.
 
         Raises:
             DamagedFile: it holds something else than zoo wrote.
@@ -179,7 +182,8 @@ class Run(Folder):
             return None
         advice = f"Measure again: zoo evaluate {self}"
         evaluation = json_files.read(self.evaluation_file, Evaluation, advice)
-        measured = evaluation.get("model_sha256") == self.info().get("model_sha256")
+        known = self.info() if info is None else info
+        measured = evaluation.get("model_sha256") == known.get("model_sha256")
         return evaluation if measured else None
 
     def model_digest(self) -> str:

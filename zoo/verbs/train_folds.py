@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import socket
 import statistics
 import time
 from collections.abc import Mapping, Sequence
@@ -201,7 +202,9 @@ class _Folds:
     def train(self) -> None:
         """Train the folds that are not done yet, then print the summary."""
         with self.folds.locked():
-            self.folds.update(status="running", pid=os.getpid(), flags=self.flags)
+            self.folds.update(
+                status="running", pid=os.getpid(), host=socket.gethostname(), flags=self.flags
+            )
             done = {row["fold"] for row in self.rows}
             for index in range(1, self.count + 1):
                 if index in done:
