@@ -119,6 +119,10 @@ VERBS = [
     pytest.param(["list"], 0, "digits-tiny", id="list"),
     pytest.param(["list", "--json"], 0, '"recipes"', id="list as JSON"),
     pytest.param(["show", "digits-tiny"], 0, "conv1", id="show"),
+    pytest.param(["runs", "tests"], 0, "old_files/done", id="runs"),
+    pytest.param(
+        ["runs", "docs", "--clean", "--dry-run", "--caches"], 0, "the cache is empty", id="clean"
+    ),
     pytest.param(["diff", "resnet20", "resnet56"], 0, "trainable_parameters", id="diff"),
     pytest.param(["diff", "digits-tiny", "MISTAKES"], 2, "did you mean", id="diff of mistakes"),
     pytest.param(["schema"], 0, '"$defs"', id="schema"),

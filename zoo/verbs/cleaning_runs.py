@@ -45,8 +45,10 @@ def clean_runs(
         plan, tuple(inventory.leftovers), tuple(item for item in items if not item.in_use)
     )
     tell.result({"dry_run": dry_run, **removal.as_json(), "caches": caches.summary(items)})
-    for text in _shown(removal, items):
+    for text in _shown(removal):
         tell.text(text)
+    if query.with_cache:
+        tell.text(run_table.cache_table(items))
     if removal.is_empty:
         tell.text("nothing to remove")
     elif dry_run:
@@ -140,8 +142,8 @@ def _told(entry: Entry) -> dict[str, Any]:
     return {"path": str(entry.path), "status": entry.status, "bytes": entry.bytes}
 
 
-def _shown(removal: _Removal, items: Sequence[caches.CacheItem]) -> list[str]:
-    """The plan in words."""
+def _shown(removal: _Removal) -> list[str]:
+    """Which folders go and stay."""
     texts = [run_table.table(removal.plan.removed)] if removal.plan.removed else []
     if removal.leftovers:
         number = counted(len(removal.leftovers), "folder")
@@ -149,4 +151,4 @@ def _shown(removal: _Removal, items: Sequence[caches.CacheItem]) -> list[str]:
         texts.append(f"{number} of a removal that was interrupted: {size}")
     for kept in removal.plan.kept:
         texts.append(f"stays: {quoted(kept.entry.path)} ({kept.entry.status}): {kept.reason}")
-    return [*texts, run_table.cache_table(items)] if items else texts
+    return texts

@@ -104,6 +104,9 @@ def problem_lines(entries: Iterable[Entry]) -> list[str]:
 
 def cache_table(items: Sequence[caches.CacheItem]) -> str:
     """Say in a line for each kind what the cache holds."""
+    items = list(items)
+    if not items:
+        return "the cache is empty"
     rows = [["cache", "entries", "size", ""]]
     for row in caches.summary(items):
         in_use = f"{row['in_use']} in use" if row["in_use"] else ""
