@@ -170,7 +170,8 @@ LIGHT = [
     "zoo.comparison", "zoo.significance", "zoo.serve", "zoo.serve.model_path", "zoo.backend",
     "zoo.doctor",
     *(".".join(file.relative_to(ROOT).with_suffix("").parts)
-      for file in sorted((ROOT / "zoo" / "verbs").rglob("[a-z]*.py"))),
+      for package in ("verbs", "api")
+      for file in sorted((ROOT / "zoo" / package).rglob("[a-z]*.py"))),
     # Of the search all but what trains trials.
     *(".".join(file.relative_to(ROOT).with_suffix("").parts)
       for file in sorted((ROOT / "tuning").rglob("[a-z]*.py"))

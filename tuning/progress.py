@@ -1,4 +1,4 @@
-"""Shows a search to the user: a live table on a terminal, a line per trial elsewhere."""
+"""Shows a search to the user: a live table on a terminal, a bar in a notebook, else lines."""
 
 from __future__ import annotations
 
@@ -15,6 +15,8 @@ from tuning.listener import SearchListener
 from tuning.refine.narrow import Narrowed, coverage
 from tuning.space import Range, Space, limits
 from tuning.trials import TrialRecord, TrialSpec, best_first
+from zoo import notebook
+from zoo.progress import rewritten_output
 from zoo.recipe import Recipe
 from zoo.recipe.tune import SearchStage, Tune
 from zoo.rundir import Search
@@ -36,6 +38,7 @@ class SearchProgress(SearchListener):
     def __init__(self, console: Console) -> None:
         self._console = console
         self._live: Live | None = None
+        self._output = rewritten_output(console)
         self._objective = "val_accuracy"
         self._workers = 1
         self._running: dict[str, tuple[TrialSpec, int, int]] = {}
@@ -87,8 +90,9 @@ class SearchProgress(SearchListener):
         self.step(spec, 0, 0)
 
     def step(self, spec: TrialSpec, step: int, steps: int) -> None:
-        """Updates the table."""
+        """Updates the table, or the bar."""
         self._running[spec.trial] = (spec, step, steps)
+        self._show_bar()
 
     def finished(self, record: TrialRecord, total: int, left: float | None) -> None:
         """Prints the trial's line, above the table if there is one."""
@@ -99,7 +103,9 @@ class SearchProgress(SearchListener):
         self._seconds += record.seconds + record.setup_seconds
         self._compare(record)
         status = self._status() if self._live is None else ""
-        self._print(f"{record.trial:<14} {_line(record)}{status}")
+        if self._output is None:
+            self._print(f"{record.trial:<14} {_line(record)}{status}")
+        self._show_bar()
 
     def note(self, text: str) -> None:
         """Prints a message."""
@@ -115,6 +121,16 @@ class SearchProgress(SearchListener):
         if self._live is not None:
             self._live.stop()
             self._live = None
+        if self._output is not None:
+            self._output.keep()
+
+    def _show_bar(self) -> None:
+        """In a notebook, shows how much of the stage is done, and the best trial so far."""
+        if self._output is None:
+            return
+        parts = (step / steps for _, step, steps in self._running.values() if steps)
+        done, total, text = self._done + sum(parts), self._total, f"{self._name}{self._status()}"
+        self._output.show(lambda: notebook.bar(round(100 * done), 100 * total, text))
 
     def _begin_stage(self, name: str, total: int, done: int) -> None:
         self._name, self._total = name, total

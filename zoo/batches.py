@@ -222,12 +222,47 @@ class EvaluationBatches(keras.utils.PyDataset):
         """Number of batches, the last one included."""
         return -(-len(self.split) // self.batch_size)
 
+    def __len__(self) -> int:
+        return self.num_batches
+
+    def __iter__(self) -> Iterator[Batch]:
+        return (self[index] for index in range(self.num_batches))
+
     def __getitem__(self, index: int) -> Batch:
         """Returns (images, labels) of a batch."""
         first = index * self.batch_size
         indices = np.arange(first, min(first + self.batch_size, len(self.split)))
         images = self.split.images(indices)
         return self.view(images) if self.view else images, self.split.labels[indices]
+
+
+class EpochBatches(keras.utils.PyDataset):
+    """The batches of one epoch of a training: drawn and augmented as the training sees them.
+
+    Args:
+        batches: of the training.
+        epoch: which one, from 0.
+    """
+
+    def __init__(self, batches: Batches, epoch: int = 0) -> None:
+        super().__init__(workers=1)
+        self.batches = batches
+        self.epoch = epoch
+
+    @property
+    def num_batches(self) -> int:
+        """Number of batches of the epoch."""
+        return self.batches.steps_per_epoch
+
+    def __len__(self) -> int:
+        return self.num_batches
+
+    def __iter__(self) -> Iterator[Batch]:
+        return (self[index] for index in range(self.num_batches))
+
+    def __getitem__(self, index: int) -> Batch:
+        """Returns (images, labels) or (images, labels, weights) of a batch; see `Batch`."""
+        return self.batches(self.epoch * self.num_batches + index)
 
 
 def training_dataset(batches: Batches, first_step: int) -> Any:

@@ -20,8 +20,10 @@ Anything else is a bug and shows its traceback.
 
 from __future__ import annotations
 
+import traceback
 from collections.abc import Iterable
 from dataclasses import dataclass
+from pathlib import Path
 
 from zoo.text.printable import one_line, quoted
 from zoo.text.shortened import MAX_LINE, shortened
@@ -93,6 +95,22 @@ class ZooError(Exception):
     def __str__(self) -> str:
         lines = [one_line(self.message)] if self.message else []
         return "\n".join([*lines, *map(str, self.problems)])
+
+    def _render_traceback_(self) -> list[str]:
+        """The lines that a notebook shows: the message, and the user's own line that led to it.
+
+        IPython asks exceptions for this method. The frames of zoo and Keras below that line say
+        nothing about a mistake that the message explains.
+        """
+        lines = [f"{type(self).__name__}: {self}"]
+        package = str(Path(__file__).resolve().parent)
+        frames = traceback.extract_tb(self.__traceback__)
+        for i, frame in enumerate(frames):
+            if frame.filename.startswith(package):
+                break
+            if i + 1 < len(frames) and frames[i + 1].filename.startswith(package) and frame.line:
+                lines.append(f"in line {frame.lineno}: {frame.line}")
+        return lines
 
     def as_json(self) -> dict[str, object]:
         """Return the value of `error` under `--json`."""

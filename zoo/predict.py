@@ -1,4 +1,4 @@
-"""Predictions for image files by a run or an export. Decodes files as training does."""
+"""Predictions for images by a run or an export. Decodes files as training does."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from zoo.artifact import readers
 from zoo.artifact.layout import Artifact
 from zoo.datasets.content.image_ranges import ImageRanges
 from zoo.datasets.content.odd_files import OddFiles
-from zoo.datasets.decoding.images import ImageSpec, decode
+from zoo.datasets.decoding.images import Decoded, ImageSpec, decode, fit, fit_measured
 from zoo.datasets.files import BadImage
 from zoo.datasets.threads import THREADS
 from zoo.errors import DamagedFile, EnvironmentFault, WrongModel
@@ -47,6 +47,19 @@ class Prediction:
             "probabilities": list(self.probabilities),
             "error": self.error,
         }
+
+
+@dataclass(frozen=True, eq=False)
+class NamedImage:
+    """An image that is no file of its own.
+
+    Attributes:
+        path: its name, which stands for a path.
+        content: a file's bytes; or pixels, as `zoo.datasets.decoding.images.fit` takes them.
+    """
+
+    path: Path
+    content: bytes | np.ndarray
 
 
 class Classifier(Protocol):
@@ -145,19 +158,19 @@ class ExportedModel:
 
 def predict(
     classifier: Classifier,
-    paths: Sequence[Path],
+    images: Sequence[Path | NamedImage],
     top: int | None = 5,
     progress: Progress = no_progress,
     odd: OddFiles | None = None,
     threshold: float = 0.0,
 ) -> Iterator[Prediction]:
-    """Predicts image files in order. A file that cannot be read yields an error and no more.
+    """Predicts images in order. An image that cannot be read yields an error and no more.
 
     Threads decode the next batch while the model runs.
 
     Args:
         classifier: a run or an export.
-        paths: the files.
+        images: the files, or images in memory.
         top: number of classes a file, at most; None for all.
         progress: called with the number of files done.
         odd: receives the files whose predictions deserve doubt; None: not measured.
@@ -167,10 +180,12 @@ def predict(
         One prediction a file.
     """
     spec = classifier.spec
+    paths = [image.path if isinstance(image, NamedImage) else image for image in images]
 
-    def read(path: Path) -> np.ndarray | str:
+    def read(number: int) -> np.ndarray | str:
+        path = paths[number]
         try:
-            decoded = decode(path, spec, measure=odd is not None)
+            decoded = _decoded(images[number], spec, measure=odd is not None)
         except (BadImage, OSError) as error:
             return str(error)
         if odd is not None:
@@ -180,7 +195,8 @@ def predict(
     with ThreadPoolExecutor(THREADS, thread_name_prefix="zoo-decode") as pool:
 
         def start_reading(start: int) -> list[Future[np.ndarray | str]]:
-            return [pool.submit(read, path) for path in paths[start : start + BATCH_SIZE]]
+            numbers = range(start, min(start + BATCH_SIZE, len(paths)))
+            return [pool.submit(read, number) for number in numbers]
 
         upcoming = start_reading(0)
         for start in range(0, len(paths), BATCH_SIZE):
@@ -189,6 +205,17 @@ def predict(
             batch = paths[start : start + BATCH_SIZE]
             yield from _predictions(classifier, batch, contents, top, threshold)
             progress(min(start + BATCH_SIZE, len(paths)), len(paths), "predicting")
+
+
+def _decoded(image: Path | NamedImage, spec: ImageSpec, *, measure: bool) -> Decoded:
+    content = image.content if isinstance(image, NamedImage) else image
+    if not isinstance(content, np.ndarray):
+        return decode(content, spec, measure=measure)
+    size = (content.shape[0], content.shape[1])
+    if not measure:
+        return Decoded(fit(content, spec), 1, size, "array")
+    pixels, measured = fit_measured(content, spec)
+    return Decoded(pixels, 1, size, "array", measured)
 
 
 def _predictions(

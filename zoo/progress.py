@@ -1,13 +1,18 @@
-"""Progress of work: functions that are told about it, and bars on a terminal."""
+"""Progress of work: functions that are told about it, and bars on a terminal or in a notebook."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from typing import TYPE_CHECKING, Any
+
+from zoo import notebook
 
 if TYPE_CHECKING:
     from rich.console import Console
+
+    from zoo.notebook import RewrittenOutput
 
 # Called with (items done, items in all, activity).
 Progress = Callable[[int, int, str], None]
@@ -17,9 +22,32 @@ def no_progress(done: int, total: int, activity: str) -> None:
     """Ignore progress."""
 
 
+def rewritten_output(console: Console) -> RewrittenOutput | None:
+    """The place for progress in a notebook's cell; None on a terminal, and under `-q`."""
+    from zoo.notebook_console import NotebookConsole
+
+    if console.quiet or not isinstance(console, NotebookConsole):
+        return None
+    return console.output
+
+
 @contextmanager
 def progress_bar(console: Console) -> Iterator[Progress]:
-    """Yield a function that shows a bar an activity; none without a terminal or under `-q`."""
+    """Yield a function that shows a bar an activity.
+
+    It shows nothing under `-q`, nor where there is neither a terminal nor a notebook.
+    """
+    output = rewritten_output(console)
+    if output is not None:
+
+        def show(done: int, total: int, activity: str) -> None:
+            output.show(partial(notebook.bar, done, total, f"{done:,}/{total:,} {activity}"))
+
+        try:
+            yield show
+        finally:
+            output.clear()
+        return
     if console.quiet or not console.is_terminal:
         yield no_progress
         return
@@ -37,3 +65,27 @@ def progress_bar(console: Console) -> Iterator[Progress]:
             bars.update(tasks[activity], completed=done, total=total)
 
         yield report
+
+
+@contextmanager
+def status(console: Console, activity: str) -> Iterator[Callable[[str], None]]:
+    """Yield a function that replaces a line about work whose amount is unknown; shown like a bar.
+
+    Args:
+        console: where it is shown.
+        activity: the first line.
+    """
+    output = rewritten_output(console)
+    if output is None:
+        with console.status(activity) as line:
+            yield line.update
+        return
+
+    def show(text: str) -> None:
+        output.show(lambda: notebook.line(text))
+
+    show(activity)
+    try:
+        yield show
+    finally:
+        output.clear()

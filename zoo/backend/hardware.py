@@ -16,7 +16,7 @@ def gpus() -> list[str]:
 
         return [
             tf.config.experimental.get_device_details(gpu).get("device_name", "GPU")
-            for gpu in tf.config.list_physical_devices("GPU")
+            for gpu in tf.config.get_visible_devices("GPU")
         ]
     import jax
 

@@ -22,7 +22,7 @@ from zoo.cli.options import (
 )
 from zoo.cli.output import Output, columns
 from zoo.errors import RecipeError, UsageError
-from zoo.verbs.checking import run_checks
+from zoo.verbs.checking import run_checks, write_report
 
 if TYPE_CHECKING:
     from zoo.checks.judge import Finding
@@ -134,14 +134,11 @@ def _report(
     folder: Path,
 ) -> None:
     """Write checks.json, print the findings, and exit with 1 if a check failed."""
-    from zoo import recipe as recipes
     from zoo.checks.judge import Verdict
-    from zoo.rundir import Run
 
     out.result(report.as_json())
     _print_findings(out, report)  # First of all: they took minutes to measure.
-    run = Run.create(folder, subject.recipe.name, kind="check-")
-    run.write_checks({"recipe": recipes.dump(subject.recipe), **report.as_json()})
+    run = write_report(subject, report, folder)
     out.result({"folder": str(run)})
     _suggest_rate(out, subject.recipe, report.suggestion, recipe, overrides, write)
     if plots:

@@ -10,10 +10,8 @@ from typing import TYPE_CHECKING
 import typer
 
 from zoo import interrupts
-from zoo.backend import processes
-from zoo.errors import EnvironmentFault, Interrupted, Problem, ZooError
+from zoo.errors import Interrupted, Problem, ZooError
 from zoo.files.json_files import dumps
-from zoo.files.storage import fault_of
 from zoo.text.columns import columns as columns
 from zoo.text.printable import escaped, one_line
 from zoo.verbs.teller import Teller
@@ -66,21 +64,10 @@ class Output(Teller):
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        if isinstance(error, ZooError) and not self.debug:
-            self._fail(error)
-        if isinstance(error, KeyboardInterrupt) and not self.debug:
-            self._fail(Interrupted("interrupted"))
-        if isinstance(error, Exception) and not isinstance(error, CONTROL) and not self.debug:
-            if interrupts.received():  # It is what some library made of KeyboardInterrupt.
-                self._fail(Interrupted("interrupted"))
-            fault: ZooError | None = fault_of(error) or processes.as_lost(error)
-            if fault is None and _out_of_memory(error):
-                fault = EnvironmentFault(
-                    "out of memory. Lower data.image_size or train.batch_size, set data.loading: "
-                    "streamed, or take a machine with more; `--debug` shows where it happened."
-                )
-            if fault is not None:
-                self._fail(fault)
+        if error is not None and not isinstance(error, CONTROL) and not self.debug:
+            told = self.expected(error)
+            if told is not None:
+                self._fail(told)
         if (
             self.as_json
             and self.document is not None
@@ -89,8 +76,15 @@ class Output(Teller):
             warnings = [problem.as_json() for problem in self.warnings]
             print(dumps({**self.document, **({"warnings": warnings} if warnings else {})}))
 
+    def expected(self, error: BaseException) -> ZooError | None:
+        """As of any teller; Ctrl-C is expected, too, and what libraries make of it."""
+        if isinstance(error, KeyboardInterrupt):
+            return Interrupted("interrupted")
+        if interrupts.received() and not isinstance(error, ZooError | SystemExit):
+            return Interrupted("interrupted")
+        return super().expected(error)
+
     def _fail(self, error: ZooError) -> None:
-        error.problems = tuple(map(self.locate, error.problems))
         if self.on_failure is not None:
             self.on_failure(error)
         if self.follower is not None:
@@ -130,9 +124,3 @@ class Output(Teller):
         from rich.console import Console
 
         return Console(stderr=True, quiet=self.quiet)
-
-
-def _out_of_memory(error: Exception) -> bool:
-    from zoo.backend import out_of_memory
-
-    return out_of_memory(error)

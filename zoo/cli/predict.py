@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Annotated, Any
 
@@ -18,14 +17,13 @@ from zoo.text.counted import counted
 from zoo.text.printable import one_line, quoted
 from zoo.verbs.image_arguments import image_files
 from zoo.verbs.opening import open_classifier
+from zoo.verbs.shown_classes import THRESHOLD, TOP, Shown
 
 if TYPE_CHECKING:
     from zoo.datasets.content.odd_files import OddFiles
     from zoo.predict import Classifier
 
 MAX_PATH_WIDTH = 60
-TOP = 3
-THRESHOLD = 0.5  # For images with any number of classes; as `zoo.multi_label_metrics` has it.
 
 
 @app.command()
@@ -98,37 +96,6 @@ def predict(
         failed = sum(row["error"] is not None for row in rows)
         if failed:
             raise DataError(f"{failed} of {len(rows)} files could not be read.")
-
-
-@dataclass(frozen=True)
-class Shown:
-    """Which classes of an image are printed.
-
-    Attributes:
-        top: how many at most; None for all.
-        threshold: from which probability on; None: from any.
-    """
-
-    top: int | None
-    threshold: float | None
-
-    @classmethod
-    def of(cls, top: int | None, threshold: float | None, *, multi_label: bool) -> Shown:
-        """What `--top` and `--threshold` ask for; without both, what fits the images."""
-        if top is None and threshold is None:
-            return cls(None, THRESHOLD) if multi_label else cls(TOP, None)
-        return cls(top, threshold)
-
-    def columns(self, rows: Sequence[dict[str, Any]], classes: int) -> int:
-        """How many classes a row of a table has room for.
-
-        Args:
-            rows: the predictions.
-            classes: number of classes of the model.
-        """
-        if self.threshold is None and self.top is not None:
-            return min(self.top, classes)
-        return max(len(row["classes"]) for row in rows)
 
 
 def _require_csv(out: Output, file: Path | None) -> None:

@@ -8,13 +8,14 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field, PrivateAttr, model_validator
 from pydantic_core import PydanticCustomError
 
 from zoo.recipe.data_block import Data
 from zoo.recipe.fields import MAX_PATH, Model
 from zoo.recipe.network import Network, stages_schema
 from zoo.recipe.presets import PRESETS
+from zoo.recipe.recipe_source import RecipeSource
 from zoo.recipe.train_block import Train
 from zoo.recipe.tune import Tune
 
@@ -56,6 +57,8 @@ class Recipe(Model):
         description="Needs extends: single values of that recipe by their paths, such as "
         "model.stack[2].conv.dropout: 0.3, as --set changes them.",
     )
+
+    _source: RecipeSource | None = PrivateAttr(None)  # Of a recipe that `zoo.load` loaded.
 
     @classmethod
     def __get_pydantic_json_schema__(cls, core_schema: Any, handler: Any) -> dict[str, Any]:
@@ -140,6 +143,22 @@ class Recipe(Model):
                     },
                 )
         return self
+
+    def __repr__(self) -> str:
+        height, width, channels = self.image_shape
+        return (
+            f"<Recipe {self.name}: {self.data.source.word} {height}x{width}x{channels}, "
+            f"{len(self.model.stack)} stages, {self.train.epochs} epochs>"
+        )
+
+    def __str__(self) -> str:
+        write = self._source and self._source.yaml
+        return write(self) if write else repr(self)
+
+    def _repr_html_(self) -> str | None:
+        """How a notebook shows the recipe; None, which falls back to text, if it was not loaded."""
+        shown = self._source and self._source.html
+        return shown(self) if shown else None
 
     @property
     def image_size(self) -> tuple[int, int]:

@@ -1,9 +1,13 @@
-"""Progress of a training, for people: a bar on a terminal, a line an epoch."""
+"""Progress of a training, for people: a line an epoch, with a bar on a terminal; else a bar alone.
+
+In a notebook the bar holds the newest epoch's line, and stays: what came before is in the history.
+"""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Sequence
+from functools import partial
 
 from rich.console import Console
 from rich.progress import (
@@ -14,6 +18,8 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
+from zoo import notebook
+from zoo.progress import rewritten_output
 from zoo.training.observers import Observer
 
 
@@ -33,10 +39,12 @@ class EpochLines(Observer):
         self.images_per_step = images_per_step
         self.monitor = None if monitor in ("val_accuracy", "val_loss") else monitor
         self._bar: Progress | None = None
+        self._output = rewritten_output(console)
+        self._newest = ""  # The line of the newest epoch, in a notebook.
 
     def on_train_begin(self) -> None:
         """Starts the bar."""
-        if self.console.quiet or not self.console.is_terminal:
+        if self._output is not None or self.console.quiet or not self.console.is_terminal:
             return
         self._bar = Progress(
             TextColumn("epoch {task.fields[epoch]}"),
@@ -60,6 +68,8 @@ class EpochLines(Observer):
 
     def on_steps(self, first: int, last: int, losses: Sequence[float]) -> None:
         """Moves the bar on."""
+        if self._output is not None:
+            self._show_in_notebook()
         if self._bar is None:
             return
         counter = self.counter
@@ -78,17 +88,28 @@ class EpochLines(Observer):
         epochs = self.counter.epochs
         rate = self.counter.steps_per_second[-1] * self.images_per_step
         monitored = f"{self.monitor} {logs[self.monitor]:.4f}  " if self.monitor else ""
-        self.console.print(
+        line = (
             f"epoch {epoch + 1:>{len(str(epochs))}}/{epochs}  "
             f"loss {logs['loss']:.4f}  accuracy {logs['accuracy']:.4f}  "
             f"val_loss {logs['val_loss']:.4f}  val_accuracy {logs['val_accuracy']:.4f}  "
-            f"{monitored}{rate:,.0f} images/s",
-            highlight=False,
-            soft_wrap=True,
+            f"{monitored}{rate:,.0f} images/s"
         )
+        if self._output is None:
+            self.console.print(line, highlight=False, soft_wrap=True)
+        else:
+            self._newest = line
+            self._show_in_notebook()
+
+    def _show_in_notebook(self) -> None:
+        if self._output is not None:
+            counter = self.counter
+            text = self._newest or f"epoch {counter.epoch}/{counter.epochs}"
+            self._output.show(partial(notebook.bar, counter.step, counter.steps, text))
 
     def close(self) -> None:
         """Takes the bar away, however training ended."""
         if self._bar is not None:
             self._bar.stop()
             self._bar = None
+        if self._output is not None:
+            self._output.keep()

@@ -7,6 +7,7 @@ a user can mend. It knows no flags, no exit codes and no notebooks.
     folders.py          where run folders go
     opening.py          opens a trained run, or an export
     image_arguments.py  finds the image files that paths, folders and patterns name
+    shown_classes.py    which classes of a prediction are shown
     training.py         trains a recipe or resumes a run; train_seeds.py and train_folds.py several
                         times, several_processes.py together with others
     finish_training.py  then measures and exports

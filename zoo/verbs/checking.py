@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from zoo.verbs.teller import Teller
@@ -11,6 +12,7 @@ if TYPE_CHECKING:
     from zoo.checks.measure import Subject
     from zoo.checks.run import CheckReport
     from zoo.loading import Source
+    from zoo.rundir import Run
 
 
 def run_checks(
@@ -21,6 +23,8 @@ def run_checks(
     skip: Sequence[str] = (),
     quick: bool = False,
     require: Callable[[list[str]], None] = lambda selected: None,
+    *,
+    told: bool = False,
 ) -> tuple[Subject, CheckReport]:
     """Load recipe and data and run the checks; whatever can be refused early is.
 
@@ -32,6 +36,7 @@ def run_checks(
         skip: ids of checks to leave out.
         quick: leave out checks that train.
         require: called with the ids of the checks before the data are read.
+        told: whether the user knows already what the recipe's loading tells.
 
     Returns:
         What was checked, and the findings.
@@ -46,7 +51,7 @@ def run_checks(
     from zoo import recipe as recipes
     from zoo.plan.capacity import require_memory
 
-    loaded = recipes.load(recipe, overrides, out.warn, out.note)
+    loaded = recipes.load(recipe, overrides, *(() if told else (out.warn, out.note)))
     out.locate = recipes.locator(recipe, overrides)
     require_memory(loaded)
     backend.prepare(deterministic=loaded.train.deterministic, say=out.note)
@@ -56,7 +61,7 @@ def run_checks(
     from zoo.checks.run import check, select_checks
     from zoo.datasets.load import load as load_data
     from zoo.model import backbone_weights
-    from zoo.progress import progress_bar
+    from zoo.progress import progress_bar, status
     from zoo.training.preparing import prepare_keras
 
     prepare_keras(loaded)
@@ -69,8 +74,28 @@ def run_checks(
         out.note(f"note: {note}")
     known = origin(recipe, overrides)
     subject = Subject(loaded, data, before=batch_and_rate(*known) if known else None)
-    with console.status("checking") as status:
-        report = check(
-            subject, only, skip, quick, progress=lambda text: status.update(f"checking {text}")
-        )
+    with status(console, "checking") as show:
+        report = check(subject, only, skip, quick, progress=lambda text: show(f"checking {text}"))
     return subject, report
+
+
+def write_report(subject: Subject, report: CheckReport, folder: Path) -> Run:
+    """Write the findings into checks.json of a new folder.
+
+    Args:
+        subject: what was checked.
+        report: the findings.
+        folder: where run folders go.
+
+    Returns:
+        The new folder.
+
+    Raises:
+        StorageFault: the disk did not take it.
+    """
+    from zoo import recipe as recipes
+    from zoo.rundir import Run
+
+    run = Run.create(folder, subject.recipe.name, kind="check-")
+    run.write_checks({"recipe": recipes.dump(subject.recipe), **report.as_json()})
+    return run

@@ -33,11 +33,20 @@ def trained(out: Teller, job: TrainJob, seeds: int | None, folds: int | None) ->
             )
         if not Folds.is_folds(job.resume) or seeds is not None:
             return False
-        train_folds.resume(out, job.resume, job.overrides, job.folder, job.given, job.asked)
+        train_folds.resume(
+            out, job.resume, job.overrides, job.folder, job.given, job.asked, job.callbacks
+        )
         return True
     if folds is None:
         return False
     train_folds.begin(
-        out, job.source, job.overrides, folds, job.folder, job.given, job.asked.request
+        out,
+        job.source,
+        job.overrides,
+        folds,
+        job.folder,
+        job.given,
+        job.asked.request,
+        job.callbacks,
     )
     return True

@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Self
 
-from zoo.errors import Problem
+from zoo.backend import processes
+from zoo.errors import EnvironmentFault, Problem, ZooError
+from zoo.files.storage import fault_of
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -33,6 +35,23 @@ class Teller:
         """A teller of the same kind with a document of its own, for one of several trainings."""
         return type(self)(self.quiet)
 
+    def expected(self, error: BaseException) -> ZooError | None:
+        """The error to show for what ended a verb, its problems located; None for a fault of zoo.
+
+        Failures of a disk, lost processes and a lack of memory come as errors of many classes.
+        """
+        told: ZooError | None = error if isinstance(error, ZooError) else None
+        if told is None and isinstance(error, Exception):
+            told = fault_of(error) or processes.as_lost(error)
+            if told is None and _out_of_memory(error):
+                told = EnvironmentFault(
+                    "out of memory. Lower data.image_size or train.batch_size, set data.loading: "
+                    "streamed, or take a machine with more; `--debug` shows where it happened."
+                )
+        if told is not None:
+            told.problems = tuple(map(self.locate, told.problems))
+        return told
+
     def result(self, document: dict[str, Any]) -> None:
         """Add keys to the document of results."""
         self.document = {**(self.document or {}), **document}
@@ -55,3 +74,9 @@ class Teller:
         from rich.console import Console
 
         return Console(stderr=True, quiet=True)
+
+
+def _out_of_memory(error: Exception) -> bool:
+    from zoo.backend import out_of_memory
+
+    return out_of_memory(error)

@@ -35,6 +35,7 @@ def begin(
     folder: Path | None,
     given: Mapping[str, bool | None],
     request: Request = None,
+    callbacks: Sequence[Any] = (),
 ) -> None:
     """Train every fold of a recipe in turn, and tell mean and standard deviation.
 
@@ -46,6 +47,7 @@ def begin(
         folder: where run folders go; None for the default.
         given: flags of what to do at the end of each fold; None where they are left out.
         request: the devices.
+        callbacks: Keras callbacks of the caller's own.
 
     Raises:
         RecipeError: the recipe is wrong.
@@ -82,7 +84,7 @@ def begin(
         backend=backend, started=time.strftime("%Y-%m-%dT%H:%M:%S%z"), zoo=__version__,
         pid=os.getpid(), flags=flags, folds=[], devices=devices,
     )  # fmt: skip
-    _Folds(out, folds, (), flags, Asked(devices)).train()
+    _Folds(out, folds, (), flags, Asked(devices), callbacks).train()
 
 
 def resume(
@@ -92,6 +94,7 @@ def resume(
     folder: Path | None,
     given: Mapping[str, bool | None],
     asked: Asked,
+    callbacks: Sequence[Any] = (),
 ) -> None:
     """Go on with a cross-validation: folds that are done stay, the others are resumed or begun.
 
@@ -102,6 +105,7 @@ def resume(
         folder: `--out`, which must not say another place.
         given: flags of what to do at the end of each fold; None: as it was begun.
         asked: the devices.
+        callbacks: as for `begin`.
 
     Raises:
         UsageError: a change of anything else.
@@ -134,7 +138,7 @@ def resume(
     _, count = _prepare(out, loaded, info["backend"], request)
     require_devices(begun, count, asked.allow_others, str(folds))
     folds.update(devices=count)
-    _Folds(out, folds, overrides, flags, Asked(count, asked.allow_others)).train()
+    _Folds(out, folds, overrides, flags, Asked(count, asked.allow_others), callbacks).train()
 
 
 def _fold(index: int, count: int) -> str:
@@ -180,6 +184,7 @@ class _Folds:
         moved: changes of `data.source`.
         flags: what to do at the end of each fold.
         asked: the devices.
+        callbacks: Keras callbacks of the caller's own.
     """
 
     def __init__(
@@ -189,11 +194,13 @@ class _Folds:
         moved: Sequence[str],
         flags: Mapping[str, bool],
         asked: Asked,
+        callbacks: Sequence[Any] = (),
     ) -> None:
         self.out = out
         self.folds = folds
         self.moved = moved
         self.asked = asked
+        self.callbacks = callbacks
         self.flags = dict(flags)
         info = folds.info()
         self.count = int(info["of"])
@@ -244,7 +251,7 @@ class _Folds:
 
         console, tensorboard = part.console(), self.flags["tensorboard"]
         settings = Settings(
-            console=console, tensorboard=tensorboard, flags=self.flags,
+            console=console, tensorboard=tensorboard, callbacks=self.callbacks, flags=self.flags,
             devices=self.asked.request, allow_other_devices=self.asked.allow_others,
         )  # fmt: skip
         run = self.folds.run(index)

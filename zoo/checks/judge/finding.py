@@ -100,6 +100,16 @@ class Finding:
     remark: str = ""
     also: tuple[Finding, ...] = ()
 
+    @property
+    def status(self) -> str:
+        """The verdict as text: PASS, INFO, WARN or FAIL."""
+        return self.verdict.value
+
+    @property
+    def message(self) -> str:
+        """What was found, without what to change where the two can be told apart."""
+        return self.diagnosis or self.advice
+
     def as_json(self) -> dict[str, Any]:
         """Return the finding for JSON, which has no NaN and no infinity.
 
