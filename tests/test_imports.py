@@ -104,7 +104,7 @@ FORBIDDEN = {
         "zoo.training",
         "zoo.checks.measure",
     ),
-    "zoo.report": ("zoo.recipe", "zoo.model", "zoo.training", "zoo.checks"),
+    "zoo.report": ("zoo.model", "zoo.training", "zoo.checks", "zoo.datasets", "zoo.batches"),
 }
 
 

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
+import time
 from typing import Any
 
 import numpy as np
 from sklearn import metrics
 
-from zoo import class_metrics, losses, multi_label_metrics
+from zoo import class_metrics, losses, multi_label_metrics, report_record
 from zoo.artifact.trained_run import TrainedRun, sigmoid, softmax
 from zoo.datasets.load import load as load_data
 from zoo.errors import DataError, StorageFault
@@ -29,6 +31,8 @@ def evaluate(
     tta: str | None = None,
 ) -> dict[str, Any]:
     """Evaluates the best model of a run; stores the result for `test` in evaluation.json.
+
+    Keeps what a report shows, too: predictions and small images (`zoo.report_record`).
 
     Args:
         trained: the run.
@@ -70,13 +74,17 @@ def evaluate(
             "again."
         )
 
+    began = time.perf_counter()
+    logits = trained.logits(images)
+    seconds = round(time.perf_counter() - began, 3)
+
     def metrics_of(logits: np.ndarray) -> dict[str, Any]:
         loss = mean_loss(recipe.train.loss, logits, images.labels)
         by_sigmoid = trained.activation == "sigmoid"
         values = compute_metrics(logits, images.labels, trained.class_names, by_sigmoid)
         return {**values, "loss": loss}
 
-    result = {"split": split, **metrics_of(trained.logits(images))}
+    result = {"split": split, **metrics_of(logits)}
     kind = tta or recipe.evaluate.tta
     if kind:
         keys = OVERALL_MULTI_LABEL if trained.multi_label else OVERALL
@@ -92,9 +100,13 @@ def evaluate(
                 {**result, "model_sha256": info.get("model_sha256")},
             )
             trained.run.update(test_evaluations=count)
+            report_record.record(trained, data, split, images, logits, seconds)
         except StorageFault as error:
             error.facts = result  # What was measured is told, though it cannot be kept.
             raise
+    else:
+        with contextlib.suppress(StorageFault):  # The run may lie where nothing can be written.
+            report_record.record(trained, data, split, images, logits, seconds)
     return result
 
 

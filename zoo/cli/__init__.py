@@ -17,7 +17,7 @@ from zoo.files import streams
 # isort: off
 # `zoo --help` lists the verbs in this order.
 from zoo.cli import (  # noqa: F401  Importing a verb registers it.
-    list, show, diff, schema, new, check, train, tune, evaluate, predict, export, serve,
+    list, show, diff, schema, new, check, train, tune, evaluate, predict, report, export, serve,
     runs, doctor,
 )  # fmt: skip
 # isort: on

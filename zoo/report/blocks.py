@@ -151,14 +151,14 @@ class Table(Block):
     Attributes:
         caption: what it shows.
         columns: names, or `Column`.
-        rows: of each row a cell per column: `Cell`, or text.
+        rows: of each row a cell per column: `Cell`, or anything else, shown as text.
         sortable: whether a click on a head sorts the rows.
         rows_shown: number of rows that are shown at first; None for all.
     """
 
     caption: str
     columns: Sequence[Column | str]
-    rows: Sequence[Sequence[Cell | str]]
+    rows: Sequence[Sequence[object]]
     sortable: bool = True
     rows_shown: int | None = None
 
@@ -171,7 +171,8 @@ class Table(Block):
     def cells(self) -> list[list[Cell]]:
         """The rows, each cell a `Cell`."""
         return [
-            [cell if isinstance(cell, Cell) else Cell(cell) for cell in row] for row in self.rows
+            [cell if isinstance(cell, Cell) else Cell(str(cell)) for cell in row]
+            for row in self.rows
         ]
 
 

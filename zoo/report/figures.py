@@ -6,7 +6,7 @@ a figure names colours as `var(--series-1)`.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from html import escape
 from typing import Any
 
@@ -19,6 +19,7 @@ SYMBOLS = ("circle", "square", "diamond", "cross", "x", "triangle-up", "star", "
 SEQUENTIAL = [[0.0, "var(--scale-0)"], [0.5, "var(--scale-1)"], [1.0, "var(--scale-2)"]]
 MAX_MARKERS = 60  # Points of a line from which on only the line is drawn.
 MAX_TABLE_ROWS = 500
+MIN_DECADES = 50  # Ratio of the ends of a logarithmic axis from which on decades are ticks enough.
 
 Curve = tuple[str, Sequence[float | None]]  # Its name and its values.
 
@@ -93,7 +94,7 @@ def lines(
     traces = [line_trace(name, x, y, i) for i, (name, y) in enumerate(curves)]
     y_axis: dict[str, Any] = {"title": {"text": plain(y_title)}}
     if log:
-        y_axis |= {"type": "log", "dtick": 1, "exponentformat": "power"}
+        y_axis |= log_axis([value for _, values in curves for value in values])
     if percent:
         y_axis |= {"tickformat": ".0%"}
     names = ", ".join(name for name, _ in curves)
@@ -106,6 +107,13 @@ def lines(
         table_of(title, x_title, x, curves, percent=percent),
         height,
     )
+
+
+def log_axis(values: Iterable[float | None]) -> dict[str, Any]:
+    """Return a logarithmic axis of Plotly's, with a tick a decade where the values span some."""
+    positive = [value for value in values if value is not None and value > 0]
+    wide = bool(positive) and max(positive) > MIN_DECADES * min(positive)
+    return {"type": "log", "exponentformat": "power", **({"dtick": 1} if wide else {})}
 
 
 def table_of(

@@ -130,7 +130,13 @@ def _environment() -> Any:
         trim_blocks=True,
         lstrip_blocks=True,
         undefined=jinja2.StrictUndefined,
+        finalize=_unbroken,
     )
+
+
+def _unbroken(value: Any) -> Any:
+    """A text whose percent signs stay with their numbers."""
+    return value.replace(" %", "\u00a0%") if isinstance(value, str) else value
 
 
 @cache

@@ -12,6 +12,8 @@ runs/<recipe name>/<YYYYmmdd-HHMMSS>-<4 hex>/
     state/            the training state, for an exact resume
     export/<format>/  the exports, with parity.json
     report.html       the page of zoo report
+    report/           what the page shows of images: SPLIT.zip the predictions of a split,
+                      SPLIT-images.zip small images of it, training.zip training images and kernels
     plots/            figures of zoo check --plots
     tensorboard/      logs of zoo train --tensorboard
 
@@ -30,6 +32,8 @@ runs/<recipe name>/tune-<YYYYmmdd-HHMMSS>-<4 hex>/
     trials/<id>/      the best trials, each a run folder
     workers/          what each worker printed
     report.html       the page of zoo report
+    report/           what the page shows of images: SPLIT.zip the predictions of a split,
+                      SPLIT-images.zip small images of it, training.zip training images and kernels
     plots/            figures of zoo tune --plots
     tensorboard/      logs of zoo tune --tensorboard
 """

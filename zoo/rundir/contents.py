@@ -27,6 +27,7 @@ RUN: dict[str, Any] = {
     "evaluation.json": FILE,
     "best.keras": FILE,
     "report.html": FILE,
+    "report": {"test*.zip": FILE, "validation*.zip": FILE, "training.zip": FILE},
     "state": {"step-*.npz": FILE},
     "export": ANY,
     "plots": _PLOTS,

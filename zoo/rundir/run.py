@@ -7,12 +7,16 @@ import os
 import shutil
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from zoo.errors import DamagedFile, RunError
 from zoo.files import json_files
 from zoo.rundir.files import remove_temporary, write_json, write_text
 from zoo.rundir.folder import Folder, create_folder
+
+if TYPE_CHECKING:
+    from zoo.rundir.archive import Archive
+    from zoo.rundir.predictions import Predictions
 
 STATUSES = ("running", "done", "diverged", "interrupted", "failed")
 
@@ -68,6 +72,67 @@ class Run(Folder):
     def evaluation_file(self) -> Path:
         """Path of the metrics of the test split."""
         return self.folder / "evaluation.json"
+
+    @property
+    def samples_file(self) -> Path:
+        """Path of the archive of training images and first kernels, for reports."""
+        return self.folder / "report" / "training.zip"
+
+    def predictions_file(self, split: str) -> Path:
+        """Path of the archive of the predictions of a split."""
+        return self.folder / "report" / f"{split}.zip"
+
+    def thumbnails_file(self, split: str) -> Path:
+        """Path of the archive of small images of a split, for reports."""
+        return self.folder / "report" / f"{split}-images.zip"
+
+    def predictions(self, split: str = "test") -> Predictions | None:
+        """Read the predictions of a split; None where there are none of the run's present model.
+
+        Raises:
+            DamagedFile: the file holds something else than zoo wrote.
+        """
+        from zoo.rundir.predictions import read
+
+        if not os.path.lexists(self.predictions_file(split)):
+            return None
+        predictions = read(self.predictions_file(split), f"Write it again: {self._again(split)}")
+        return predictions if predictions.model_sha256 == self.info().get("model_sha256") else None
+
+    def thumbnails(self, split: str = "test") -> dict[int, bytes]:
+        """Read small images of a split, WebP by index; empty where there are none of the model.
+
+        Raises:
+            DamagedFile: the file holds something else than zoo wrote.
+        """
+        from zoo.rundir.archive import Archive
+        from zoo.rundir.report_schema import ThumbnailsIndex
+
+        file = self.thumbnails_file(split)
+        if not os.path.lexists(file):
+            return {}
+        archive = Archive(file, ThumbnailsIndex, f"Write it again: {self._again(split)}")
+        if archive.index["model_sha256"] != self.info().get("model_sha256"):
+            return {}
+        return {
+            entry["index"]: archive.member(entry["member"]) for entry in archive.index["images"]
+        }
+
+    def samples(self) -> Archive | None:
+        """Open the archive of training images and first kernels; None where there is none.
+
+        Raises:
+            DamagedFile: the file holds something else than zoo wrote.
+        """
+        from zoo.rundir.archive import Archive
+        from zoo.rundir.report_schema import SamplesIndex
+
+        if not os.path.lexists(self.samples_file):
+            return None
+        return Archive(self.samples_file, SamplesIndex, f"Write it again: {self._again('test')}")
+
+    def _again(self, split: str) -> str:
+        return f"zoo evaluate {self}" + ("" if split == "test" else f" --split {split}")
 
     @property
     def state_folder(self) -> Path:
@@ -194,6 +259,19 @@ class Run(Folder):
         """
         with self.require_model().open("rb") as file:
             return hashlib.file_digest(file, "sha256").hexdigest()
+
+    def checks(self) -> dict[str, Any] | None:
+        """Read checks.json; None where there is none.
+
+        Raises:
+            DamagedFile: it holds something else than zoo wrote.
+        """
+        from zoo.rundir.schema import Checks
+
+        if not os.path.lexists(self.checks_file):
+            return None
+        advice = "Remove the file, or bring it back from a copy."
+        return json_files.read(self.checks_file, Checks, advice)
 
     def write_checks(self, report: dict[str, Any]) -> None:
         """Write checks.json."""

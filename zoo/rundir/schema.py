@@ -227,6 +227,31 @@ class Evaluation(Stored):
     model_sha256: str | None = None
 
 
+class FindingInfo(Stored):
+    """An entry of `findings` in checks.json."""
+
+    id: str
+    name: str
+    verdict: Literal["PASS", "INFO", "WARN", "FAIL"]
+    value: float | None = None
+    threshold: str = ""
+    advice: str = ""
+    details: dict[str, Any] = {}
+
+
+class Checks(Stored):
+    """checks.json, of a training or of `zoo check`."""
+
+    verdict: Literal["PASS", "INFO", "WARN", "FAIL"]
+    findings: list[FindingInfo]
+    recipe: str | None = None
+    silent: list[str] = []
+    notes: dict[str, str] = {}
+    seconds: dict[str, Seconds] = {}
+    suggestion: dict[str, Any] | None = None
+    measured: dict[str, Any] | None = None
+
+
 class Results(Stored):
     """recipes/results/NAME.json, as far as `zoo list` shows it."""
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from zoo.errors import StorageFault
+from zoo.errors import DataError, StorageFault
 from zoo.text.counted import counted
 from zoo.verbs.teller import Teller
 
@@ -48,9 +48,11 @@ def finish_trained(out: Teller, trained: TrainedRun, flags: Mapping[str, bool]) 
     Raises:
         StorageFault: the disk failed; the message says that the training is kept.
     """
-    if flags["evaluate"] and trained.info["data"].get("test") is not None:
-        with _training_kept(trained.run, "evaluate"):
+    with _training_kept(trained.run, "evaluate"):
+        if flags["evaluate"] and trained.info["data"].get("test") is not None:
             _evaluate(out, trained)
+        else:
+            _keep_for_report(out, trained, validation=flags["evaluate"])
     if flags["export"]:
         with _training_kept(trained.run, "export"):
             _export(out, trained)
@@ -87,6 +89,28 @@ def _evaluate(out: Teller, trained: TrainedRun) -> None:
         f"test      accuracy {result['accuracy']:.4f}{with_tta}{with_balanced} on "
         f"{result['images']:,} images"
     )
+
+
+def _keep_for_report(out: Teller, trained: TrainedRun, *, validation: bool) -> None:
+    """Keep what a report shows of a run that is not measured on a test split.
+
+    Args:
+        out: is told why nothing was kept.
+        trained: the run.
+        validation: whether the model is asked about the validation split.
+    """
+    from zoo import report_record
+    from zoo.datasets.load import load
+
+    try:
+        data = load(trained.recipe)
+        if validation:
+            logits = trained.logits(data.validation)
+            report_record.record(trained, data, "validation", data.validation, logits)
+        else:
+            report_record.record_training(trained, data)
+    except DataError as error:
+        out.note(f"note: nothing was kept for a report: {error.message}")
 
 
 def _print_multi_label(out: Teller, result: dict[str, Any]) -> None:
