@@ -119,6 +119,8 @@ VERBS = [
     pytest.param(["list"], 0, "digits-tiny", id="list"),
     pytest.param(["list", "--json"], 0, '"recipes"', id="list as JSON"),
     pytest.param(["show", "digits-tiny"], 0, "conv1", id="show"),
+    pytest.param(["show", "tests/old_files/done"], 0, "95 %", id="show a run"),
+    pytest.param(["show", "tests/old_files/searched"], 0, "fine-000", id="show a search"),
     pytest.param(["runs", "tests"], 0, "old_files/done", id="runs"),
     pytest.param(
         ["runs", "docs", "--clean", "--dry-run", "--caches"], 0, "the cache is empty", id="clean"

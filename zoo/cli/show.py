@@ -1,4 +1,4 @@
-"""`zoo show`: the layers of a recipe, without loading TensorFlow."""
+"""`zoo show`: the layers of a recipe, or what a run is, without loading TensorFlow."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from zoo.cli.app import app
-from zoo.cli.options import DebugOption, JsonOption, RecipeArgument, SetOption
+from zoo.cli.options import DebugOption, JsonOption, SetOption
 from zoo.cli.output import Output, columns
 from zoo.errors import Problem, UsageError, ZooError
 from zoo.files.storage import writing
@@ -25,7 +25,13 @@ if TYPE_CHECKING:
 
 @app.command()
 def show(
-    recipe: RecipeArgument,
+    recipe: Annotated[
+        str,
+        typer.Argument(
+            metavar="RECIPE|RUN",
+            help="A YAML file, the name of a shipped recipe, or the folder of a run or a search.",
+        ),
+    ],
     overrides: SetOption = None,
     yaml: Annotated[
         bool, typer.Option("--yaml", help="Print the recipe with every default written out.")
@@ -42,8 +48,10 @@ def show(
     as_json: JsonOption = False,
     debug: DebugOption = False,
 ) -> None:
-    """Show the layers of a recipe: names, shapes, parameters, FLOPs, activation memory."""
+    """Show the layers of a recipe, their shapes, parameters and FLOPs; or what a run is."""
     with Output(as_json, debug) as out:
+        if _is_shown_folder(recipe, out, yaml=yaml, changes=bool(overrides or write_manifest)):
+            return
         from zoo import recipe as recipes
         from zoo.plan import num_classes, plan
         from zoo.plan.capacity import shortage
@@ -66,6 +74,26 @@ def show(
         warm = _warm_start(loaded, planned, out)
         out.result(_plan_json(loaded, planned, warm))
         out.text(_layer_table(loaded, planned, warm))
+
+
+def _is_shown_folder(given: str, out: Output, *, yaml: bool, changes: bool) -> bool:
+    """Show the folder of a run or a search, if that is what was named; return whether it was.
+
+    Raises:
+        UsageError: flags of recipes.
+    """
+    from zoo.verbs.showing_folder import folder_of, show_folder
+
+    folder = folder_of(given)
+    if folder is None:
+        return False
+    if yaml or changes:
+        raise UsageError(
+            f"{given}: is the folder of a run or a search, which has no such flags. Expected none, "
+            f"or its recipe: zoo show {folder / 'recipe.yaml'}"
+        )
+    show_folder(out, folder, given)
+    return True
 
 
 def _require_file(file: Path) -> None:

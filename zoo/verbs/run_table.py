@@ -104,7 +104,6 @@ def problem_lines(entries: Iterable[Entry]) -> list[str]:
 
 def cache_table(items: Sequence[caches.CacheItem]) -> str:
     """Say in a line for each kind what the cache holds."""
-    items = list(items)
     if not items:
         return "the cache is empty"
     rows = [["cache", "entries", "size", ""]]
