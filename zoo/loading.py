@@ -58,17 +58,22 @@ def load(
     return _load(_draft(recipe, overrides), warn, say)
 
 
-def load_text(text: str, file: Path) -> Recipe:
+def load_text(text: str, file: Path, overrides: Sequence[str] = ()) -> Recipe:
     """Loads, checks and resolves the text of a recipe, as `load` does.
 
     Args:
         text: of the recipe.
         file: where the text is to stand: relative paths are found from there.
+        overrides: as `load` takes them.
 
     Raises:
+        UsageError: an override is not of this form.
         RecipeError: all problems of the recipe.
     """
-    return _load(Draft(read_text(text, str(file))), None, None)
+    draft = Draft(read_text(text, str(file)))
+    for override in overrides:
+        draft.override(override)
+    return _load(draft, None, None)
 
 
 def written_out(file: Path) -> Any:

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import json
-import re
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from textwrap import fill
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from zoo.cli.app import app
+from zoo.cli.check_fix import fix as fix_recipe
+from zoo.cli.check_rate import suggest_rate
 from zoo.cli.options import (
     DebugOption,
     JsonOption,
@@ -21,17 +21,14 @@ from zoo.cli.options import (
     SetOption,
 )
 from zoo.cli.output import Output, columns
-from zoo.errors import RecipeError, UsageError
+from zoo.errors import UsageError
 from zoo.verbs.checking import run_checks, write_report
 
 if TYPE_CHECKING:
     from zoo.checks.judge import Finding
-    from zoo.checks.judge.rates import RoundedSuggestion
     from zoo.checks.measure import Subject
     from zoo.checks.run import CheckReport
-    from zoo.recipe import Recipe, Template
 
-CLAIM = re.compile(r"^# [0-9.]+ ± .*\n", re.MULTILINE)
 LIVE_CHECKS = ("C17", "C18", "C19")
 WIDTH = 100
 INDENT = " " * 6
@@ -59,9 +56,19 @@ def check(
         typer.Option(
             "--write",
             metavar="FILE",
-            help="Write a copy of the recipe with the suggested learning rate.",
+            help="Write a copy of the recipe with the suggested learning rate; with --fix, write "
+            "the fixed recipe to FILE.",
         ),
     ] = None,
+    fix: Annotated[
+        bool,
+        typer.Option(
+            "--fix",
+            help="Write advice that is one key with a value into the recipe: shows the change, "
+            "asks, and checks again.",
+        ),
+    ] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="With --fix: write without asking.")] = False,
     list_checks: Annotated[
         bool, typer.Option("--list", help="Print what each check asks and costs, and exit.")
     ] = False,
@@ -78,13 +85,25 @@ def check(
         if recipe is None:
             raise UsageError("Expected a RECIPE, or --list.")
         from zoo.rundir import require_writable
+        from zoo.verbs.fixing import require_own
 
         require_writable(out)
+        if yes and not fix:
+            raise UsageError("--yes belongs to --fix.")
+        if fix and write is None:
+            require_own(recipe)
         subject, report = run_checks(
             output, recipe, overrides or (), _ids(only), _ids(skip), quick,
-            require=_requirements(plots, write),
+            require=_requirements(plots, write, fix),
         )  # fmt: skip
-        _report(output, recipe, overrides or (), subject, report, plots, write, out)
+        _report(output, subject, report, plots, out)
+        verdict = report.verdict
+        if fix:
+            verdict = fix_recipe(output, recipe, overrides or (), report.findings, write, yes)
+        else:
+            suggest_rate(output, subject.recipe, report.suggestion, recipe, overrides or (), write)
+        if verdict == "FAIL":
+            raise typer.Exit(1)
 
 
 def _print_checks(out: Output) -> None:
@@ -107,7 +126,7 @@ def _ids(values: Sequence[str] | None) -> list[str]:
     return [word.strip() for value in values or () for word in value.split(",") if word.strip()]
 
 
-def _requirements(plots: bool, write: Path | None) -> Callable[[list[str]], None]:
+def _requirements(plots: bool, write: Path | None, fix: bool) -> Callable[[list[str]], None]:
     """Refuse wrong flags; return what refuses them once the selected checks are known."""
     if write is not None and write.exists():
         raise UsageError(f"{write}: exists already; --write takes the name of a new file.")
@@ -117,30 +136,18 @@ def _requirements(plots: bool, write: Path | None) -> Callable[[list[str]], None
         require()
 
     def require_scan(selected: list[str]) -> None:
-        if write is not None and "C14" not in selected:
+        if write is not None and not fix and "C14" not in selected:
             raise UsageError("--write needs the scan of learning rates, C14, which is left out.")
 
     return require_scan
 
 
-def _report(
-    out: Output,
-    recipe: str,
-    overrides: Sequence[str],
-    subject: Subject,
-    report: CheckReport,
-    plots: bool,
-    write: Path | None,
-    folder: Path,
-) -> None:
-    """Write checks.json, print the findings, and exit with 1 if a check failed."""
-    from zoo.checks.judge import Verdict
-
+def _report(out: Output, subject: Subject, report: CheckReport, plots: bool, folder: Path) -> None:
+    """Print the findings, and write checks.json."""
     out.result(report.as_json())
     _print_findings(out, report)  # First of all: they took minutes to measure.
     run = write_report(subject, report, folder)
     out.result({"folder": str(run)})
-    _suggest_rate(out, subject.recipe, report.suggestion, recipe, overrides, write)
     if plots:
         from zoo.report.check_figures import draw
 
@@ -148,8 +155,6 @@ def _report(
         out.result({"plots": [str(file) for file in files]})
         out.text(f"plots     {run.plots_folder}: {', '.join(file.name for file in files)}")
     out.text(f"written   {run.checks_file}")
-    if report.verdict is Verdict.FAIL:
-        raise typer.Exit(1)
 
 
 def _print_findings(out: Output, report: CheckReport) -> None:
@@ -180,73 +185,3 @@ def format_finding(finding: Finding) -> str:
     for text in (finding.advice, *others):
         lines.append(fill(text, WIDTH, initial_indent=INDENT, subsequent_indent=INDENT))
     return "\n".join(lines)
-
-
-def _suggest_rate(
-    out: Output,
-    loaded: Recipe,
-    suggestion: RoundedSuggestion | None,
-    recipe: str,
-    overrides: Sequence[str],
-    write: Path | None,
-) -> None:
-    """Print the suggested learning rate and, with `--write`, write it into a copy of the recipe."""
-    if suggestion is None:
-        if write is not None:
-            out.note("nothing written: the scan suggests no learning rate; C14 says why")
-        return
-    rate, (low, high) = suggestion["learning_rate"], suggestion["search"]
-    out.text(f"suggested learning rate {rate:g}; search from {low:g} to {high:g}")
-    if write is None:
-        return
-    from zoo import recipe as recipes
-    from zoo.rundir import write_text
-
-    optimizer = loaded.train.optimizer.word
-    tune = _tune_block(recipes.Template(recipe, overrides), optimizer, (low, high))
-    changes = [f"train.optimizer.{optimizer}.learning_rate={rate:g}", f"tune={json.dumps(tune)}"]
-    changed = recipes.load(recipe, [*overrides, *changes])
-    header = f"# zoo check: learning rate {rate:g}; `zoo tune` searches from {low:g} to {high:g}\n"
-    write_text(write, header + _changed_text(recipe, changed, rate, tune, write))
-    out.result({"written": str(write)})
-    out.text(f"recipe    {write}")
-
-
-def _tune_block(template: Template, optimizer: str, rates: tuple[float, float]) -> dict[str, Any]:
-    """Return the recipe's `tune:` block, or a proposed one, with this range of learning rates."""
-    from zoo.recipe.tune import proposal
-
-    given = template.data.get("tune")
-    if not isinstance(given, dict):
-        return proposal(optimizer, template.recipe.train.epochs, rates)
-    entry = {"min_value": rates[0], "max_value": rates[1], "sampling": "log"}
-    path = f"train.optimizer.{optimizer}.learning_rate"
-    return {**given, "space": {**given["space"], path: entry}}
-
-
-def _changed_text(
-    recipe: str, changed: Recipe, rate: float, tune: dict[str, Any], file: Path
-) -> str:
-    """Return the text of a changed recipe.
-
-    That is the recipe's own text, with its comments, where replacing the learning rate and
-    appending the `tune:` block makes just the changed recipe, read from where it is to stand; else
-    the changed recipe written out.
-    """
-    from zoo import recipe as recipes
-    from zoo.loading import load_text
-    from zoo.recipe.writing import dump_data
-
-    text = recipes.find(recipe).read_text(encoding="utf-8")
-    text = re.sub(CLAIM, "", text)  # The claim was measured with the old learning rate.
-    edited, count = re.subn(
-        r"(learning_rate:\s*)[0-9][0-9.eE+-]*", lambda match: f"{match[1]}{rate:g}", text
-    )
-    if count == 1 and not re.search(r"^tune:", text, re.MULTILINE):
-        edited = f"{edited.rstrip()}\n{dump_data({'tune': tune})}"
-        try:
-            if load_text(edited, file) == changed:
-                return edited
-        except RecipeError:
-            pass  # The one learning_rate in the text was another's, such as a schedule's.
-    return recipes.dump(changed)

@@ -61,6 +61,7 @@ class RemedyState(ObserverState):
 
     advice: str
     changes: dict[str, Literal["raise", "lower", "use", "avoid"]]
+    sets: dict[str, Any] = {}
 
 
 class FindingState(ObserverState):

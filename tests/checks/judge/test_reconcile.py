@@ -139,9 +139,23 @@ def test_advice_in_a_direction_is_a_remedy() -> None:
     assert prose == []
 
 
+def test_the_scan_of_rates_has_its_way_over_worse_findings() -> None:
+    """After too high a rate, units are saturated, and updates so small that C15 fails."""
+    scanned = finding("C14", WARN, 0.2, "", "too high", [lower_rate("lower it", 0.03)])
+    inferred = finding("C15", FAIL, 1e-11, "", "updates are small", [raise_rate()])
+    first, second = reconcile([scanned, inferred])
+    assert first.remedies == scanned.remedies
+    assert second.remedies == ()
+    assert second.advice == "updates are small. Follow the advice of C14 first, then look again."
+    high = finding("C14", INFO, 0.2, "", "high", [lower_rate("a lower one may do")])
+    assert reconcile([high, inferred])[1].remedies == inferred.remedies
+
+
 def test_json_keeps_remedies() -> None:
     judged = finding("C18", WARN, 1.0, "", "slow", [Remedy("train on", {EPOCHS: RAISE})], "Or not.")
-    assert judged.as_json()["remedies"] == [{"advice": "train on", "changes": {EPOCHS: RAISE}}]
+    assert judged.as_json()["remedies"] == [
+        {"advice": "train on", "changes": {EPOCHS: RAISE}, "sets": {}}
+    ]
     assert Finding.from_json(judged.as_json()) == judged
     old = {key: judged.as_json()[key] for key in judged.as_json() if key != "remedies"}
     assert Finding.from_json(old).remedies == ()

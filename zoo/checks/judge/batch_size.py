@@ -74,7 +74,10 @@ def judge_batch_growth(numbers: BatchGrowth) -> Finding:
     )
     warm_up = ", with a warm-up" if linear else ""
     remedies = [
-        raise_rate(f"try learning_rate {rate:.3g} in train.optimizer, by the {rule}{warm_up}"),
+        raise_rate(
+            f"try learning_rate {rate:.2g} in train.optimizer, by the {rule}{warm_up}",
+            None if linear else rate,  # A warm-up is a second key.
+        ),
         Remedy(f"go back to train.batch_size for {before.images:,} images", {BATCH_SIZE: LOWER}),
     ]
     verdict = WARN if growth >= GROWN_WARN else INFO

@@ -26,14 +26,13 @@ from zoo.checks.judge.finding import (
 from zoo.checks.judge.remedies import (
     BATCH_SIZE,
     EPOCHS,
-    KERNEL_SCALE,
     LOWER,
     RAISE,
     REGULARISATION,
-    USE,
     Remedy,
     lower_rate,
     raise_rate,
+    use_initializer,
 )
 
 PLATEAU_WARN = 0.99  # Share of the loss of uniform predictions.
@@ -101,14 +100,14 @@ SHAPES: dict[ShapeName, tuple[Verdict, str, *tuple[Remedy, ...]]] = {
     "plateau, then drop": (
         WARN,
         "the loss stays, then drops; a bad initialization is the prime suspect",
-        Remedy("use kernel_initializer: auto", {KERNEL_SCALE: USE}),
+        use_initializer("use kernel_initializer: auto"),
         raise_rate("begin with a higher learning_rate, if it is too low at first"),
     ),
     "fast, then stalled high": (
         WARN,
         "the loss drops at once, then stalls high",
         lower_rate("lower learning_rate in train.optimizer, if it is too high"),
-        Remedy("anneal it (train.schedule: cosine)"),
+        Remedy("anneal it (train.schedule: cosine)", sets={"train.schedule": "cosine"}),
     ),
     "still linear": (
         INFO,

@@ -88,28 +88,27 @@ def judge_input_scale(numbers: InputScale) -> Finding:
         return _judge_pixels(numbers, centred, largest, details)
     threshold = f"|mean| <= {CENTRED_TOLERANCE:g} and std in "
     threshold += f"[{STD_LOW_INFO:g}, {STD_HIGH_INFO:g}] in each channel"
-    verdict, advice = _judge_scaled(numbers, centred, offset, smallest, largest)
-    return finding(check, verdict, largest, threshold, advice, **details)
+    verdict, advice, *remedies = _judge_scaled(numbers, centred, offset, smallest, largest)
+    return finding(check, verdict, largest, threshold, advice, remedies, **details)
+
+
+USE_STATISTICS = Remedy(
+    "use data.preprocess: channel_meanstd", sets={"data.preprocess": "channel_meanstd"}
+)
 
 
 def _judge_scaled(
     numbers: InputScale, centred: bool, offset: float, smallest: float, largest: float
-) -> tuple[Verdict, str]:
+) -> tuple[Verdict, str, *tuple[Remedy, ...]]:
     """Judge inputs that are not in units of pixels."""
     if smallest < STD_LOW_WARN:
-        return INFO if numbers.has_norm else WARN, (
-            f"the std of the inputs is only {smallest:.2g}, as if scaled twice: use "
-            "data.preprocess: channel_meanstd."
-        )
+        advice = f"the std of the inputs is only {smallest:.2g}, as if scaled twice"
+        return INFO if numbers.has_norm else WARN, advice, USE_STATISTICS
     if not centred and offset > STD_HIGH_INFO * largest and not numbers.has_norm:
-        return WARN, (
-            f"the mean is {offset / largest:.1f} std away from 0: use data.preprocess: channel_mean"
-            "std, or channel_mean."
-        )
+        advice = f"the mean is {offset / largest:.1f} std away from 0"
+        return WARN, advice, USE_STATISTICS, Remedy("channel_mean")
     if not centred:
-        return INFO, (
-            f"not zero-centred (mean {offset:.2g}): use data.preprocess: channel_meanstd."
-        )
+        return INFO, f"not zero-centred (mean {offset:.2g})", USE_STATISTICS
     if not STD_LOW_INFO <= smallest <= largest <= STD_HIGH_INFO:
         return INFO, (
             f"the std of the inputs is {smallest:.2g} to {largest:.2g}: data.preprocess: "
@@ -126,7 +125,6 @@ def _judge_pixels(
     threshold += "or centred and a norm or small first kernels"
     size = f"inputs are as large as {numbers.max_abs:.3g} (std {std:.3g})"
     remedies: list[Remedy] = []
-    remedy = "data.preprocess: channel_meanstd"
     first = numbers.first_preactivation_std
     if first is not None:
         details = {**details, "first_preactivation_std": first}
@@ -136,12 +134,15 @@ def _judge_pixels(
         verdict = WARN
         advice = (
             f"{size} and not centred; the norm after the first kernel saves training, but "
-            f"its running statistics start far off: use {remedy}."
+            f"its running statistics start far off"
         )
+        remedies = [USE_STATISTICS]
     elif not centred:
-        verdict, advice = FAIL, f"{size} and not centred, raw 0..255? Use {remedy}."
+        verdict, advice = FAIL, f"{size} and not centred, as raw pixels of 0 to 255 are"
+        remedies = [USE_STATISTICS]
     elif first is None:
-        verdict, advice = WARN, f"{size} and no norm follows: use {remedy}, or a norm."
+        verdict, advice = WARN, f"{size} and no norm follows"
+        remedies = [USE_STATISTICS, Remedy("a norm")]
     elif first <= PREACTIVATION_STD_WARN:
         verdict = INFO
         advice = f"{size}, but centred, and the first kernel makes them std {first:.2g}."
@@ -149,7 +150,7 @@ def _judge_pixels(
         verdict = WARN if first <= PREACTIVATION_STD_FAIL else FAIL
         advice = f"{size}, and the first kernel's outputs have std {first:.3g}"
         remedies = [
-            Remedy(f"use {remedy}"),
+            USE_STATISTICS,
             Remedy("use a smaller kernel_initializer", {KERNEL_SCALE: AVOID}),
         ]
     return finding("C01", verdict, std, threshold, advice, remedies, **details)

@@ -17,7 +17,10 @@ from zoo.checks.judge.finding import (
     join_names,
     merge,
 )
-from zoo.checks.judge.remedies import BATCH_NORM, KERNEL_SCALE, USE, Remedy
+from zoo.checks.judge.remedies import (
+    use_batch_norm,
+    use_initializer,
+)
 
 SPREAD_WARN = 1e3  # Largest over smallest ratio of gradient to weight.
 # Change of logits with another image of the batch; rounding of float32 sums changes them by less.
@@ -127,8 +130,8 @@ def _judge_spread(numbers: Gradients) -> Finding:
             "no one learning rate fits both"
         )
         remedies = [
-            Remedy("use model.defaults.kernel_initializer: auto", {KERNEL_SCALE: USE}),
-            Remedy("use batch_norm", {BATCH_NORM: USE}),
+            use_initializer("use model.defaults.kernel_initializer: auto"),
+            use_batch_norm(),
         ]
         return finding("C11", WARN, spread, threshold, advice, remedies, **details)
     advice = f"gradients over weights lie within a factor of {spread:.2g}."

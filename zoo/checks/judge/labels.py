@@ -16,7 +16,7 @@ from zoo.checks.judge.finding import (
     join_names,
     merge,
 )
-from zoo.checks.judge.remedies import CLASS_WEIGHT, USE, Remedy
+from zoo.checks.judge.remedies import Remedy, balance_classes
 
 # Share of the largest class: this many times its fair share, or this much if there are few classes.
 IMBALANCE_WARN = 3.0
@@ -84,7 +84,7 @@ def judge_labels(numbers: ClassCounts) -> Finding:
             f"{largest} is {share:.0%} of the training images, {ratio:.3g} times as many as the "
             "smallest class has"
         )
-        remedy = Remedy("set train.class_weight: balanced", {CLASS_WEIGHT: USE})
+        remedy = balance_classes()
         if numbers.weighted:
             parts.append(finding(check, PASS, share, threshold, f"{advice}; classes are weighted."))
         else:
@@ -124,7 +124,7 @@ def _judge_label_sets(numbers: ClassCounts, images: int) -> Finding:
         advice = f"{join_names(rare)}: fewer than {RARE_CLASS_WARN} training images"
         remedies = [Remedy("add images of them (data.source)")]
         if not numbers.weighted:
-            remedies.append(Remedy("set train.class_weight: balanced", {CLASS_WEIGHT: USE}))
+            remedies.append(balance_classes())
         parts.append(finding(check, WARN, share, threshold, advice, remedies, rare=rare))
     unlabelled = f"; {numbers.unlabelled:,} images have none" if numbers.unlabelled else ""
     if not parts:

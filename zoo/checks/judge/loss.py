@@ -216,9 +216,10 @@ def judge_head_confidence(numbers: HeadConfidence) -> Finding:
         )
         return finding(check, verdict, numbers.loss, threshold, advice, **details)
     advice += ", and the first steps only shrink the head"
-    smaller = "set model.head.kernel_initializer: {RandomNormal: {stddev: 0.01}} or zeros"
+    path, small = "model.head.kernel_initializer", {"RandomNormal": {"stddev": 0.01}}
+    smaller = f"set {path}: {{RandomNormal: {{stddev: 0.01}}}} or zeros"
     remark = ""
     if verdict is FAIL:
         remark = "Logits as large as these also come from inputs that data.preprocess left alone."
-    remedies = [Remedy(smaller, {HEAD_SCALE: LOWER})]
+    remedies = [Remedy(smaller, {HEAD_SCALE: LOWER}, {path: small})]
     return finding(check, verdict, numbers.loss, threshold, advice, remedies, remark, **details)

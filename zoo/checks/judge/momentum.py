@@ -87,7 +87,7 @@ def judge_momentum(numbers: Momentum) -> Finding:
     )
     if remembered <= MEMORY_INFO * ROUNDING:
         return finding(check, PASS, remembered, threshold, f"{advice}.", **details)
-    remedies = [lower_momentum(f"lower {numbers.option}, to 0.9 at first")]
+    remedies = [lower_momentum(f"lower {numbers.option}, to 0.9 at first", numbers.option)]
     if remembered <= limit:
         return finding(check, INFO, remembered, threshold, advice, remedies, **details)
     advice += ": the first gradients steer the last steps"
@@ -114,8 +114,10 @@ def in_the_long_run(
         "steps of a scan show"
     )
     remedies = [
-        lower_momentum("lower momentum, to 0.9 at first"),
-        lower_rate(f"lower learning_rate, to {learning_rate / grown:.2g} at first"),
+        lower_momentum("lower momentum, to 0.9 at first", "momentum"),
+        lower_rate(
+            f"lower learning_rate, to {learning_rate / grown:.2g} at first", learning_rate / grown
+        ),
     ]
     threshold = f"{judged.threshold}, over {grown:.2g} for the momentum"
     return finding("C14", WARN, learning_rate, threshold, advice, remedies, **judged.details)

@@ -20,10 +20,9 @@ from zoo.checks.judge.remedies import (
     AVOID,
     BATCH_NORM,
     BATCH_SIZE,
-    KERNEL_SCALE,
     RAISE,
-    USE,
     Remedy,
+    use_initializer,
 )
 
 # Share of the running statistics that comes from training, 1 - momentum^steps.
@@ -160,6 +159,6 @@ def _judge_epsilon(numbers: BatchNormConfig) -> Finding:
     advice = f"the variance before {join_names(multiples)} is only {worst:.2g} epsilon"
     remedies = [
         Remedy("lower model.defaults.batch_norm.epsilon"),
-        Remedy("use kernel_initializer: auto", {KERNEL_SCALE: USE}),
+        use_initializer("use kernel_initializer: auto"),
     ]
     return finding("C21", WARN, worst, threshold, advice, remedies, variance_over_epsilon=worst)

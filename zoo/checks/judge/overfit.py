@@ -16,7 +16,13 @@ from zoo.checks.judge.finding import (
     soften,
 )
 from zoo.checks.judge.loss import LossName
-from zoo.checks.judge.remedies import BATCH_NORM, HEAD_SCALE, RAISE, USE, Remedy, lower_rate
+from zoo.checks.judge.remedies import (
+    HEAD_SCALE,
+    RAISE,
+    Remedy,
+    lower_rate,
+    use_batch_norm,
+)
 
 # Loss above its floor.
 OVERFIT_WARN = 0.01
@@ -261,7 +267,7 @@ def _explain_rise(numbers: Overfit) -> Explanation | None:
         "too high a rate",
         f"the loss rose from {numbers.initial_loss:.3g} to {numbers.loss:.3g}",
         lower_rate(),
-        Remedy("use model.defaults.batch_norm", {BATCH_NORM: USE}),
+        use_batch_norm("use model.defaults.batch_norm"),
     )
 
 

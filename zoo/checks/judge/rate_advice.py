@@ -66,12 +66,12 @@ def advise(
         return diagnosis, [lower_rate("without a long warm-up, try a lower one")], search
     if above:
         diagnosis = f"{subject} is too high, the loss explodes"
-        return diagnosis, [lower_rate(f"lower it to about {rate:.2g}")], search
+        return diagnosis, [lower_rate(f"lower it to about {rate:.2g}", rate)], search
     if verdict is INFO:
         diagnosis = f"{subject} is below the {rate:.2g} suggested"
         return diagnosis, [raise_rate("a higher one may learn faster")], search
     diagnosis = f"{subject} is too low, the loss barely changes"
-    return diagnosis, [raise_rate(f"raise it to about {rate:.2g}")], search
+    return diagnosis, [raise_rate(f"raise it to about {rate:.2g}", rate)], search
 
 
 def without_suggestion(numbers: LearningRateScan, classes: dict[float, RateClass]) -> Judgement:
@@ -108,7 +108,7 @@ def _too_high(rate: float, lowest: float) -> str:
 
 
 def _lower_below(lowest: float) -> Remedy:
-    return lower_rate(f"lower it, to {lowest / 10:.2g} at first")
+    return lower_rate(f"lower it, to {lowest / 10:.2g} at first", lowest / 10)
 
 
 def _exploding(numbers: LearningRateScan, classes: dict[float, RateClass]) -> Judgement | None:

@@ -10,20 +10,21 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from zoo.checks.judge.finding import Finding
+from zoo.checks.judge.finding import FAIL, WARN, Finding
 from zoo.checks.judge.remedies import CONTRARY, Remedy, advice_text
 
-# Checks whose advice precedes that of others with an equal verdict: C14 tries learning rates, all
-# others infer from something else that one is wrong.
+# Checks whose advice precedes that of others, from WARN on whatever their verdict: C14 tries
+# learning rates, all others infer from something else that one is wrong. After too high a rate,
+# units are saturated and updates small, which looks to C15 as if the rate were too low.
 FIRST = ("C14",)
 
 
 def reconcile(findings: Sequence[Finding]) -> list[Finding]:
     """Leave out the advice of a finding that is contrary to that of a more important one.
 
-    More important is the worse verdict; of equal ones, that of a check in `FIRST`, then that of the
-    lower id. Verdicts, numbers and diagnoses stay. A finding left without a remedy names the check
-    whose advice comes first.
+    More important is a check in `FIRST`, from WARN on; then the worse verdict; of equal ones, that
+    of a check in `FIRST`, then that of the lower id. Verdicts, numbers and diagnoses stay. A
+    finding left without a remedy names the check whose advice comes first.
 
     Args:
         findings: in any order, one of each check.
@@ -43,7 +44,9 @@ def reconcile(findings: Sequence[Finding]) -> list[Finding]:
 
 def _importance(finding: Finding) -> tuple[int, int, str]:
     first = FIRST.index(finding.id) if finding.id in FIRST else len(FIRST)
-    return -finding.verdict.rank, first, finding.id
+    is_first = finding.id in FIRST and finding.verdict >= WARN
+    rank = FAIL.rank if is_first else finding.verdict.rank
+    return -rank, first, finding.id
 
 
 def _all_remedies(finding: Finding) -> list[Remedy]:

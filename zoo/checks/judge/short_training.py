@@ -16,15 +16,14 @@ from zoo.checks.judge.finding import (
     soften,
 )
 from zoo.checks.judge.remedies import (
-    BATCH_NORM,
-    CLASS_WEIGHT,
     EPOCHS,
     LOWER,
     RAISE,
     REGULARISATION,
-    USE,
     Remedy,
+    balance_classes,
     lower_rate,
+    use_batch_norm,
 )
 
 
@@ -86,7 +85,7 @@ def _judge_training_loss(numbers: InputIndependent) -> Finding:
         )
         remedies = [
             Remedy("warm up (train.schedule)"),
-            Remedy("use batch_norm", {BATCH_NORM: USE}),
+            use_batch_norm(),
             Remedy("use less dropout in model.stack", {REGULARISATION: LOWER}),
         ]
         details = {numbers.measure: numbers.accuracy}
@@ -171,7 +170,7 @@ def _judge_accuracy(numbers: ShortTrainingAccuracy) -> Finding:
     elif numbers.majority > MAJORITY_WARN:
         verdict = WARN
         advice = f"{result} is no better than guessing the largest class"
-        remedies = [Remedy("set train.class_weight: balanced", {CLASS_WEIGHT: USE})]
+        remedies = [balance_classes()]
         if numbers.weighted:
             advice += ", though classes are weighted"
             remedies = [

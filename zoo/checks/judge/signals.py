@@ -17,7 +17,13 @@ from zoo.checks.judge.finding import (
     finding,
     join_names,
 )
-from zoo.checks.judge.remedies import BATCH_NORM, KERNEL_SCALE, USE, Remedy, lower_rate
+from zoo.checks.judge.remedies import (
+    Remedy,
+    lower_rate,
+    use_batch_norm,
+    use_initializer,
+    use_leaky_relu,
+)
 
 # Growth per layer. FAIL takes, besides, a growth over all layers above TOTAL_GROWTH_FAIL.
 GROWTH_PASS = (0.75, 1.35)
@@ -88,8 +94,8 @@ def judge_signal_propagation(numbers: SignalPropagation) -> Finding:
 def _start_remedies(initializer: str) -> list[Remedy]:
     """What keeps the scale of signals at the start."""
     return [
-        Remedy(f"use kernel_initializer: {initializer} in model.defaults", {KERNEL_SCALE: USE}),
-        Remedy("use batch_norm", {BATCH_NORM: USE}),
+        use_initializer(f"use kernel_initializer: {initializer} in model.defaults", initializer),
+        use_batch_norm(),
     ]
 
 
@@ -168,8 +174,8 @@ def judge_dead_units(numbers: DeadUnits) -> Finding:
         threshold += f"(fails at {DEAD_IN_NETWORK_FAIL:.0%} of all units)"
         remedies = [
             lower_rate("lower learning_rate in train.optimizer to a third"),
-            Remedy("set model.defaults.activation: {leaky_relu: 0.01}"),
-            Remedy("set model.defaults.batch_norm", {BATCH_NORM: USE}),
+            use_leaky_relu(),
+            use_batch_norm("set model.defaults.batch_norm"),
         ]
     else:
         verdicts = [_judge_untrained_layer(layer) for layer in numbers.layers]
@@ -179,8 +185,8 @@ def judge_dead_units(numbers: DeadUnits) -> Finding:
         remedies = [
             Remedy("set model.defaults.kernel_initializer: auto and bias_initializer: zeros"),
             Remedy("centre the inputs (data.preprocess)"),
-            Remedy("set model.defaults.activation: {leaky_relu: 0.01}"),
-            Remedy("set model.defaults.batch_norm", {BATCH_NORM: USE}),
+            use_leaky_relu(),
+            use_batch_norm("set model.defaults.batch_norm"),
         ]
     if verdict < WARN:
         remedies = []
