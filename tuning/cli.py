@@ -37,6 +37,8 @@ def tune(
     trials: str | None = None,
     place: str = "local",
     demand: Demand | None = None,
+    report: bool = False,
+    show: bool = False,
 ) -> SearchResult:
     """Begins or resumes a search, then writes its tables and figures.
 
@@ -52,6 +54,8 @@ def tune(
         trials: `+N` to add N trials to a search that is resumed.
         place: where trials run: `local`, `ray` or `ray://HOST:PORT`.
         demand: what each trial needs of a cluster's node; None on this machine.
+        report: write report.html.
+        show: write it, and open it in a browser.
 
     Returns:
         The best values and their scores, as written to the folder.
@@ -66,6 +70,11 @@ def tune(
         from zoo.report.check_figures import require
 
         require()
+    report = report or show
+    if report:
+        from zoo.verbs.reporting import require_report
+
+        require_report(folder or RUNS if resumed is None else Path(resumed).expanduser())
     settings = SearchSettings(
         workers=workers,
         place=require_place(place),
@@ -75,16 +84,29 @@ def tune(
     with _sigterm_as_ctrl_c():
         result = _run(out, recipe, overrides, resumed, folder, settings, more_trials)
     out.result(result.as_json())
-    try:
-        write_reports(out, result.folder, plots, tensorboard)
-    except StorageFault as error:
-        _print(out, result)
-        raise error.adding(
-            "The search is done and kept; this writes its tables again: "
-            f"zoo tune --resume {result.folder}"
-        ) from error
-    _print(out, result)
+    with _search_kept(result.folder):
+        try:
+            write_reports(out, result.folder, plots, tensorboard)
+        finally:
+            _print(out, result)
+        if report:
+            from zoo.verbs.reporting import write_report
+
+            # The keys of the report's own document are others, such as those of `best`.
+            written = write_report(out, [str(result.folder)], show=show)
+            out.result({key: written[key] for key in ("report", "bytes")})
     return result
+
+
+@contextmanager
+def _search_kept(folder: Search) -> Iterator[None]:
+    """Adds to a disk's failure that the search is done, and how to write its tables again."""
+    try:
+        yield
+    except StorageFault as error:
+        raise error.adding(
+            f"The search is done and kept; this writes its tables again: zoo tune --resume {folder}"
+        ) from error
 
 
 def _run(

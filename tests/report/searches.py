@@ -5,10 +5,15 @@ from __future__ import annotations
 import json
 import math
 import random
+import tempfile
 from pathlib import Path
 from typing import Any
 
+from tests.report.pages import EVIL
 from zoo.files.json_files import dumps
+from zoo.report.blocks import Page
+from zoo.report.search.outcome import read
+from zoo.report.search.page import SearchReport
 from zoo.rundir import Search
 
 RATE, DROP = "train.optimizer.SGD.learning_rate", "model.dropout"
@@ -113,3 +118,27 @@ def search(
         "".join(json.dumps({"trial": name, "at": 0}) + "\n" for name in names), encoding="utf-8"
     )
     return made
+
+
+def whole(folder: Path, reason: str = "diverged at step 8", name: str = "search") -> Search:
+    """Write a search over two stages, with all that can become of a trial.
+
+    Args:
+        folder: where.
+        reason: why a trial diverged.
+        name: of the recipe.
+    """
+    rows = [row(index) for index in range(16)] + [pruned(index) for index in range(16, 22)]
+    rows += [row(22, status="diverged", score=None, rungs={}, reason=reason)]
+    rows += [row(23, status="failed", score=None, rungs={}, attempts=3)]
+    fine = [row(index, "fine") for index in range(24, 28)]
+    seeds = [*fresh_seeds(fine[0], 0.9, 0.91, 0.92), *fresh_seeds(fine[1], 0.9, 0.93, 0.88)]
+    edges = [{"words": f"best {RATE} lies at the edge"}]
+    stages = [stage("coarse", 24, "median"), stage("fine", 4, edges=edges)]
+    return search(folder, [*rows, *fine, *seeds], stages, fine[0], name=name)
+
+
+def page() -> Page:
+    """The page of a whole search, with texts that try to break out."""
+    with tempfile.TemporaryDirectory() as folder:
+        return SearchReport(read(whole(Path(folder) / "tune-a", EVIL, EVIL))).page()

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from tests import browser as browsers
+from tests.report import searches, trained
 from tests.report.pages import parts
 from tests.report.run_folders import check_page, run_page
 from zoo.report.blocks import Page
@@ -20,7 +21,10 @@ from zoo.report.page import render
 pytestmark = pytest.mark.slow
 
 # Name of a page -> what makes it.
-PAGES: dict[str, Callable[[], Page]] = {"parts": parts, "run": run_page, "check": check_page}
+PAGES: dict[str, Callable[[], Page]] = {
+    "parts": parts, "run": run_page, "check": check_page, "search": searches.page,
+    "several runs": trained.page,
+}  # fmt: skip
 SCREENS = [(1440, "light"), (390, "light"), (1440, "dark"), (390, "dark")]
 EXAMINED = SCREENS[3:]  # By axe-core, which takes a second.
 SECONDS = 30

@@ -9,7 +9,7 @@ import pytest
 
 from tests.report import searches
 from tests.report.pages import EVIL
-from tests.report.searches import RATE, SPACE, fresh_seeds, pruned, row, stage
+from tests.report.searches import RATE, SPACE, pruned, row, stage
 from zoo.report.blocks import Page
 from zoo.report.page import MAX_BYTES, render
 from zoo.report.search import marks
@@ -22,26 +22,12 @@ def report(folder: Path, rows: list[dict[str, Any]], **given: Any) -> SearchRepo
     return SearchReport(read(searches.search(folder / "search" / "tune-a", rows, **given)))
 
 
-def whole_search(folder: Path, name: str = "search") -> SearchReport:
-    """A search over two stages, with all that can become of a trial."""
-    rows = [row(index) for index in range(16)] + [pruned(index) for index in range(16, 22)]
-    rows += [row(22, status="diverged", score=None, rungs={}, reason=EVIL)]
-    rows += [row(23, status="failed", score=None, rungs={}, attempts=3)]
-    fine = [row(index, "fine") for index in range(24, 28)]
-    seeds = [*fresh_seeds(fine[0], 0.9, 0.91, 0.92), *fresh_seeds(fine[1], 0.9, 0.93, 0.88)]
-    edges = [{"words": f"best {RATE} lies at the edge"}]
-    return report(
-        folder, [*rows, *fine, *seeds], best=fine[0], name=name,
-        stages=[stage("coarse", 24, "median"), stage("fine", 4, edges=edges)],
-    )  # fmt: skip
-
-
 def texts(page: Page) -> str:
     return " ".join(f"{line.label} {line.text}" for line in page.verdict)
 
 
 def test_whole_search(tmp_path: Path) -> None:
-    made = whole_search(tmp_path)
+    made = SearchReport(read(searches.whole(tmp_path / "tune-a")))
     page = made.page()
     verdict = texts(page)
     assert "trial fine-024 with optimizer" in verdict

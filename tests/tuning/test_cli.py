@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ from tuning import cli
 from tuning.executors.ray_cluster import Demand
 from tuning.search import with_proposal
 from zoo.cli.output import Output
-from zoo.errors import Interrupted, RecipeError, UsageError
+from zoo.errors import EnvironmentFault, Interrupted, RecipeError, UsageError
 from zoo.recipe import Template, find
 from zoo.rundir import Search
 
@@ -44,10 +45,25 @@ def test_what_the_command_says(tmp_path: Path, capsys: pytest.CaptureFixture[str
     assert len(list(folder.plots_folder.iterdir())) == 3
     assert len(list(folder.tensorboard_folder.iterdir())) == TOTAL
     with Output(as_json=True) as out:
-        tune(out, None, tmp_path, resumed=str(folder))
+        tune(out, None, tmp_path, resumed=str(folder), report=True)
     printed = capsys.readouterr()
     assert "is done already" in printed.err
-    assert json.loads(printed.out)["best"] == folder.info()["best"]
+    document = json.loads(printed.out)
+    assert document["best"] == folder.info()["best"]
+    page = Path(document["report"])
+    assert page == folder.report_file
+    assert len(page.read_bytes()) == document["bytes"]
+    assert f"zoo train {folder.best_file}" in page.read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("flag", ["report", "show"])
+def test_a_report_that_cannot_be_written_is_refused_before_the_first_trial(
+    flag: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "jinja2", None)
+    with pytest.raises(EnvironmentFault, match=r'pip install "zoo-keras\[report\]"'):
+        tune(Output(), recipe_file(tmp_path / "recipe"), tmp_path / "runs", **{flag: True})
+    assert not (tmp_path / "runs").exists()
 
 
 def test_without_a_space_one_is_proposed(

@@ -98,6 +98,13 @@ HeartbeatOption = Annotated[
         show_default="100",
     ),
 ]
+ReportOption = Annotated[
+    bool,
+    typer.Option("--report", help="At the end, write report.html in the folder (`zoo report`)."),
+]
+OpenOption = Annotated[
+    bool, typer.Option("--open", help="Write report.html, and open it in a browser.")
+]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON document on stdout.")]
 DebugOption = Annotated[bool, typer.Option("--debug", help="Show the traceback of every error.")]
 QuietOption = Annotated[bool, typer.Option("-q", "--quiet", help="Print only results and errors.")]

@@ -11,8 +11,10 @@ from zoo.cli.options import (
     DebugOption,
     JsonOption,
     NewOutOption,
+    OpenOption,
     OptionalRecipeArgument,
     QuietOption,
+    ReportOption,
     SetOption,
 )
 from zoo.cli.output import Output
@@ -72,6 +74,8 @@ def tune(
     tensorboard: Annotated[
         bool, typer.Option("--tensorboard", help="Also write the trials for TensorBoard HParams.")
     ] = False,
+    report: ReportOption = False,
+    show: OpenOption = False,
     quiet: QuietOption = False,
     as_json: JsonOption = False,
     debug: DebugOption = False,
@@ -87,5 +91,5 @@ def tune(
         demand = Demand(**needs) if needs else None
         cli.tune(
             output, recipe, overrides or (), resume, out, workers, plots, tensorboard, trials,
-            place, demand,
+            place, demand, report, show,
         )  # fmt: skip

@@ -15,10 +15,10 @@ from functools import cache
 from importlib.resources import files
 from typing import Any
 
-from zoo import __version__
 from zoo.errors import EnvironmentFault
 from zoo.files.json_files import dumps
 from zoo.report.blocks import Figure, Page, Thumbnail
+from zoo.version import __version__
 
 MAX_BYTES = 6 * 10**6  # A page is smaller; whoever makes one chooses its images by that.
 GENERATOR = "zoo report"  # In the page's `meta` element, by which our pages are known.

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from importlib import import_module
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Literal, Protocol
 
@@ -107,14 +105,9 @@ def report(subjects: Sequence[Subject]) -> tuple[Report, Path]:
 
 
 def _several(runs: Sequence[Run | Folds]) -> Report:
-    if find_spec("zoo.report.several") is None:
-        raise UsageError(
-            "Reports of several runs are not part of this version. Expected one run, search or "
-            "check; zoo diff compares two runs."
-        )
-    module = import_module("zoo.report.several.page")
-    report: Report = module.SeveralReport(runs)
-    return report
+    from zoo.report.several.page import SeveralReport
+
+    return SeveralReport(runs)
 
 
 def _opened(each: Subject) -> Run | Folds:

@@ -14,10 +14,10 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-from zoo.errors import RunError
 from zoo.recipe.monitors import lower_is_better
 from zoo.report.search.rows import Row, Stage, score_of
 from zoo.rundir import Search
+from zoo.rundir.liveness import present_status
 from zoo.significance import Spread, spread, welch
 
 STATUSES = ("done", "pruned", "diverged", "timeout", "failed")
@@ -34,7 +34,7 @@ class SearchFiles:
         rows: trials.jsonl, of each finished trial a row.
         begun: how often each trial was begun.
         best_recipe: text of best.yaml; None where there is none yet.
-        is_running: whether a process works on the search.
+        state: `done`, `running`, `interrupted`, `failed`, or `killed` where a process died.
     """
 
     folder: Path
@@ -42,7 +42,7 @@ class SearchFiles:
     rows: Sequence[Row]
     begun: Mapping[str, int] = field(default_factory=Counter)
     best_recipe: str | None = None
-    is_running: bool = False
+    state: str = "done"
 
     @property
     def objective(self) -> str:
@@ -77,12 +77,6 @@ class SearchFiles:
         """How many trainings were lost and begun again, with their worker or an interruption."""
         return sum(max(int(row.get("attempts", 1)) - 1, 0) for row in self.rows)
 
-    @property
-    def state(self) -> str:
-        """`done`, `running`, `interrupted`, `failed`, or `killed` where no process is left."""
-        status = str(self.info["status"])
-        return "killed" if status == "running" and not self.is_running else status
-
 
 def read(search: Search) -> SearchFiles:
     """Read the files of a search.
@@ -93,14 +87,9 @@ def read(search: Search) -> SearchFiles:
     best = None
     if search.best_file.is_file():
         best = search.best_file.read_text(encoding="utf-8", errors="replace")
-    try:
-        with search.locked():
-            is_running = False
-    except (RunError, OSError):
-        is_running = search.info()["status"] == "running"
-    return SearchFiles(
-        search.folder, search.info(), search.rows(), search.begun(), best, is_running
-    )
+    info = search.info()
+    state = present_status(search.folder, info)
+    return SearchFiles(search.folder, info, search.rows(), search.begun(), best, state)
 
 
 @dataclass(frozen=True)
