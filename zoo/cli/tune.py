@@ -91,5 +91,5 @@ def tune(
         demand = Demand(**needs) if needs else None
         cli.tune(
             output, recipe, overrides or (), resume, out, workers, plots, tensorboard, trials,
-            place, demand, report, show,
+            place, demand, report=report, show=show,
         )  # fmt: skip
