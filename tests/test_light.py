@@ -148,6 +148,8 @@ VERBS = [
     pytest.param(
         ["tune", "--resume", "x", "--workers", "2"], 2, "cannot be changed", id="other workers"
     ),
+    pytest.param(["report", "--help"], 0, "Usage", id="help of report"),
+    pytest.param(["report", "nothing"], 2, "does not exist", id="report of nothing"),
     pytest.param(["tune", "SPACE"], 2, "no logarithm", id="mistake in a space"),
 ]
 

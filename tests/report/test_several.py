@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from tests.cli.calls import call, document, require_error
 from tests.report import searches
 from tests.report.pages import EVIL
 from tests.report.trained import IMAGES, hits, trained, two_recipes
+from tests.test_light import fresh
 from zoo.errors import UsageError
 from zoo.report.page import render
 from zoo.report.several.groups import roman
@@ -218,3 +220,23 @@ def test_command_of_a_search(tmp_path: Path) -> None:
     assert Path(found["report"]) == search.report_file
     assert search.report_file.stat().st_size == found["bytes"]
     assert (found["status"], found["best"]["trial"]) == ("done", "coarse-000")
+
+
+LIGHT = """\
+import json, sys
+import json
+from pathlib import Path
+from zoo.report.page import render
+from zoo.report.subjects import report, subject
+for paths in json.loads(sys.argv[1]):
+    made, _ = report([subject(path) for path in paths])
+    made.as_json(), render(made.page())
+print(sorted({"keras", "tensorflow", "jax", "torch", "matplotlib"} & sys.modules.keys()))
+"""
+
+
+def test_reports_load_no_framework(tmp_path: Path) -> None:
+    runs = [str(trained(tmp_path / str(i), hits(150), i)) for i in range(2)]
+    search = searches.search(tmp_path / "tune-a", [searches.row(index) for index in range(3)])
+    done = fresh(LIGHT, json.dumps([runs, [str(search)]]))
+    assert done.stdout == "[]\n", done.stderr
