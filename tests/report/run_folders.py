@@ -193,6 +193,7 @@ def checked(folder: Path, **changed: Any) -> Run:
                     {"name": f"conv{i}", "gradient": 1e-3 * i, "weight": 0.1} for i in range(1, 6)
                 ],
                 "short_training": {"rate": 0.01, "losses": [2.3 - 0.01 * i for i in range(90)]},
+                "filters": {"count": 9, "levels": [[[[9, 9, 200]] * 3] * 3] * 7},
                 "overfit_curves": [
                     {"rate": 0.001, "losses": [2.3, 1.0, 0.1]}, {"rate": 0.01, "losses": [2.3, 2.0]}
                 ],

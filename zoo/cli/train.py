@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
+from pathlib import Path
 
 from zoo.backend.device_request import Asked, parse
 from zoo.cli import train_processes
@@ -29,6 +30,8 @@ from zoo.cli.train_options import (
     EvaluateOption,
     ExportOption,
     FoldsOption,
+    OpenOption,
+    ReportOption,
     ResumeOption,
     SeedsOption,
     TensorboardOption,
@@ -37,6 +40,7 @@ from zoo.cli.train_processes import LaunchFlags
 from zoo.errors import UsageError
 from zoo.verbs import fold_choice, train_seeds
 from zoo.verbs.finish_training import finish, report_training
+from zoo.verbs.reporting import open_in_browser
 from zoo.verbs.teller import Teller
 from zoo.verbs.training import TrainJob
 from zoo.verbs.training import train as train_or_resume
@@ -60,6 +64,8 @@ def train(
     tensorboard: TensorboardOption = None,
     evaluate: EvaluateOption = None,
     export: ExportOption = None,
+    report: ReportOption = None,
+    show: OpenOption = False,
     quiet: QuietOption = False,
     as_json: JsonOption = False,
     debug: DebugOption = False,
@@ -77,16 +83,32 @@ def train(
         )
         if allow_other_devices and resume is None:
             raise UsageError("--allow-other-devices belongs to --resume. Leave it out.")
+        if show and (alone or report is False):
+            raise UsageError(
+                "--open shows the report of one training. Leave it out with "
+                f"{alone[0] if alone else '--no-report'}; later: zoo report FOLDER... --open"
+            )
         job = TrainJob(
             recipe=recipe,
             overrides=overrides or (),
             resume=resume,
             folder=out,
-            given={"evaluate": evaluate, "export": export, "tensorboard": tensorboard},
+            given={
+                "evaluate": evaluate,
+                "export": export,
+                "tensorboard": tensorboard,
+                "report": True if show else report,
+            },
             asked=Asked(parse(devices), allow_other_devices),
         )
         if not fold_choice.trained(output, job, seeds, folds):
             _train(output, job, seeds)
+        if show:
+            file = (output.document or {}).get("report")
+            if file is None:  # Of folds that were resumed, each has its own.
+                output.note("note: --open shows no report of folds; zoo report FOLDER... --open")
+            else:
+                open_in_browser(output, Path(file))
 
 
 def _train(output: Output, job: TrainJob, seeds: int | None) -> None:

@@ -44,6 +44,17 @@ TensorboardOption = Annotated[
         show_default="no; with --resume, as the run was begun",
     ),
 ]
+ReportOption = Annotated[
+    bool | None,
+    typer.Option(
+        "--report/--no-report",
+        help="Write report.html into the run folder at the end, as zoo report does.",
+        show_default="no; with --resume, as the run was begun",
+    ),
+]
+OpenOption = Annotated[
+    bool, typer.Option("--open", help="With --report, which it implies: open it in a browser.")
+]
 EvaluateOption = Annotated[
     bool | None,
     typer.Option(

@@ -98,11 +98,20 @@ class Flags(Stored):
     evaluate: bool = True
     export: bool = True
     tensorboard: bool = False
+    report: bool = False  # Runs of older versions had none.
 
 
 def names_digest(names: Sequence[str]) -> str:
     """SHA-256 of class names in the order of the logits: `class_names_sha256` in run.json."""
     return hashlib.sha256(json.dumps(list(names)).encode()).hexdigest()
+
+
+class EnergyInfo(Stored):
+    """`energy` of run.json: what the devices counted, other programs on them included."""
+
+    joules: Annotated[float, Field(ge=0)]
+    seconds: Seconds
+    source: str
 
 
 class RunInfo(Stored):
@@ -155,6 +164,7 @@ class RunInfo(Stored):
     compile_seconds: Seconds | None = None
     first_step_seconds: Seconds | None = None
     images_per_second: Seconds | None = None
+    energy: EnergyInfo | None = None
     stopped_early: bool | None = None
     test_evaluations: Count | None = None
 

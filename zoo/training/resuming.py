@@ -30,6 +30,7 @@ from zoo.progress import progress_bar
 from zoo.recipe import Recipe
 from zoo.rundir import Run
 from zoo.training import alike, checkpoint, extension, run_metadata
+from zoo.training.energy import metered
 from zoo.training.loop.choose import begun, choose
 from zoo.training.preparing import prepare_keras
 from zoo.training.run_training import Training, recorded_flags
@@ -82,7 +83,7 @@ def resume(
             f"{run}: {info.get('reason', 'diverged')} Going on would diverge again: "
             "start a new run with a lower learning rate."
         )
-    with run.locked():
+    with run.locked(), metered(run):
         return _resumed(run, info, settings, moved, more)
 
 

@@ -1,7 +1,6 @@
 """Trains a recipe through `keras.Model.fit`, so that it can be killed at any time and go on.
 
-`train` fills a new run folder; `zoo.training.resuming` goes on with one that was begun. Users may
-pass Keras callbacks.
+`train` fills a new run folder; `zoo.training.resuming` goes on with one that was begun.
 """
 
 from __future__ import annotations
@@ -39,6 +38,7 @@ from zoo.training.best_model import BestModel
 from zoo.training.checkpoint import Checkpointer
 from zoo.training.class_weights import class_weights
 from zoo.training.ending import record_failure
+from zoo.training.energy import metered
 from zoo.training.epoch_lines import EpochLines
 from zoo.training.epoch_records import BestEpoch, MetricsLogger
 from zoo.training.fit_callbacks import FitCallbacks, StepLosses
@@ -107,7 +107,7 @@ def train(
     known |= {"warm_start": warm.as_json()} if warm else {}
     alike.require_alike(recipe, known)
     run = _new_run(out, recipe, folder)
-    with run.locked():
+    with run.locked(), metered(run):
         try:
             write_text(run.recipe_file, recipes.dump(recipe))
             run.update(status="running", **known, **recorded_flags(settings))

@@ -94,8 +94,15 @@ def write_report(subject: Subject, report: CheckReport, folder: Path) -> Run:
         StorageFault: the disk did not take it.
     """
     from zoo import recipe as recipes
+    from zoo.checks.measure import stored
     from zoo.rundir import Run
 
     run = Run.create(folder, subject.recipe.name, kind="check-")
-    run.write_checks({"recipe": recipes.dump(subject.recipe), **report.as_json()})
+    run.write_checks(
+        {
+            "recipe": recipes.dump(subject.recipe),
+            **report.as_json(),
+            "measured": stored.as_json(subject.cache),
+        }
+    )
     return run

@@ -43,7 +43,7 @@ def finish(out: Teller, run: Run, job: TrainJob, flags: Mapping[str, bool]) -> N
 
 
 def finish_trained(out: Teller, trained: TrainedRun, flags: Mapping[str, bool]) -> None:
-    """Measure the model on the test split and export it, as the flags say.
+    """Measure the model on the test split, export it and write its report, as the flags say.
 
     Raises:
         StorageFault: the disk failed; the message says that the training is kept.
@@ -56,6 +56,12 @@ def finish_trained(out: Teller, trained: TrainedRun, flags: Mapping[str, bool]) 
     if flags["export"]:
         with _training_kept(trained.run, "export"):
             _export(out, trained)
+    if flags.get("report"):
+        from zoo.verbs.reporting import write_report
+
+        with _training_kept(trained.run, "report"):
+            made = write_report(out, [str(trained.run)])
+        out.result({key: made[key] for key in ("report", "bytes")})
 
 
 @contextmanager

@@ -16,6 +16,7 @@ from zoo.errors import Diverged, Interrupted, RunError, StorageFault, UsageError
 from zoo.verbs.finish_training import finish_trained, report_training
 from zoo.verbs.fold_table import NAMES, table
 from zoo.verbs.folders import RUNS, require_no_move
+from zoo.verbs.reporting import require_report
 from zoo.verbs.teller import Teller
 
 if TYPE_CHECKING:
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
     from zoo.rundir import Folds
 
 # The test stays untouched, and models of single folds are seldom deployed.
-FLAGS = {"evaluate": False, "export": False, "tensorboard": False}
+FLAGS = {"evaluate": False, "export": False, "tensorboard": False, "report": False}
 
 
 def begin(
@@ -75,6 +76,8 @@ def begin(
     require_memory(loaded)
     require_writable(folder or RUNS)
     flags = FLAGS | {name: value for name, value in given.items() if value is not None}
+    if flags["report"]:
+        require_report(folder or RUNS)
     backend, devices = _prepare(out, loaded, None, request)
     folds = Folds.create(folder or RUNS, loaded.name)
     text = recipes.dump(loaded)
@@ -133,6 +136,8 @@ def resume(
     out.locate = recipes.locator(str(folds.recipe_file), overrides)
     flags = FLAGS | (info.get("flags") or {})
     flags |= {name: value for name, value in given.items() if value is not None}
+    if flags["report"]:
+        require_report(folds.folder)
     begun = int(info.get("devices") or 1)
     request = require_devices(begun, asked.request, asked.allow_others, str(folds))
     _, count = _prepare(out, loaded, info["backend"], request)

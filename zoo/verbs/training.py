@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from zoo.rundir import Run
 
 # What a training does at its end if its caller does not say.
-FLAGS = {"evaluate": True, "export": True, "tensorboard": False}
+FLAGS = {"evaluate": True, "export": True, "tensorboard": False, "report": False}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -96,10 +96,13 @@ def train(
         ZooError: as `zoo.training.train` and `resume`.
     """
     from zoo import backend
+    from zoo.verbs.reporting import require_report
 
     prepared = _to_begin(out, job, meet) if job.resume is None else _to_resume(out, job, meet)
     flags = prepared.flags
     flags |= {name: value for name, value in job.given.items() if value is not None}
+    if flags["report"] and processes.is_first():
+        require_report(prepared.resumed.folder if prepared.resumed else job.folder or RUNS)
     backend.prepare(
         deterministic=prepared.recipe.train.deterministic, preferred=prepared.backend,
         say=out.note, devices=prepared.request,

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+import math
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from zoo.report import figures
@@ -25,8 +26,8 @@ def blocks(checks: Mapping[str, Any]) -> list[Block]:
     return [Columns(made)]
 
 
-def _log(title: str) -> dict[str, Any]:
-    return {"title": {"text": title}, "type": "log", "dtick": 1, "exponentformat": "power"}
+def _log(title: str, values: Iterable[float | None]) -> dict[str, Any]:
+    return {"title": {"text": title}, **figures.log_axis(values)}
 
 
 def _scan(scan: Mapping[str, Any]) -> Figure:
@@ -57,7 +58,7 @@ def _scan(scan: Mapping[str, Any]) -> Figure:
         f"Loss after a few steps over {len(rows)} learning rates; the table has the numbers.",
         traces,
         {
-            "xaxis": _log("learning rate"),
+            "xaxis": _log("learning rate", [point["rate"] for point in points]),
             "yaxis": {"title": {"text": "loss after the steps"}, "range": [0, 2 * first]},
             "shapes": [{**line, "x0": rate, "x1": rate, "line": style}, {**across, "line": style}],
         },
@@ -85,7 +86,7 @@ def _by_layer(
         caption,
         f"{title} of {len(names)} layers; the table has the numbers.",
         traces,
-        {"xaxis": axis, "yaxis": _log(y_title)},
+        {"xaxis": axis, "yaxis": _log(y_title, [v for _, values in curves for v in values])},
         figures.table_of(title, "layer", names, curves),
         360,
     )
@@ -120,7 +121,7 @@ def _short_training(training: Mapping[str, Any]) -> Figure:
         "The first steps",
         f"Loss of each step at the learning rate {training['rate']:g}.",
         "step",
-        list(range(1, len(losses) + 1)),
+        [1 + i * training.get("stride", 1) for i in range(len(losses))],
         [("loss", losses)],
     )
 
@@ -131,12 +132,37 @@ def _overfit(curves: Sequence[Mapping[str, Any]]) -> Figure:
         "A few images",
         "A network that works brings the loss of a few images to nearly nothing.",
         "step",
-        list(range(1, longest + 1)),
+        [1 + i * curves[0].get("stride", 1) for i in range(longest)],
         [
             (f"Adam {c['rate']:g}", [*c["losses"], *[None] * (longest - len(c["losses"]))])
             for c in curves
         ],
         log=True,
+    )
+
+
+def _filters(filters: Mapping[str, Any]) -> Figure:
+    """The first filters, one beside the other, as an image."""
+    levels = filters["levels"]
+    height, width = len(levels[0]), len(levels[0][0])
+    columns = math.ceil(math.sqrt(2 * len(levels)))
+    rows = -(-len(levels) // columns)
+    clear = [0, 0, 0, 0]
+    image = [[clear] * (columns * (width + 1) - 1) for _ in range(rows * (height + 1) - 1)]
+    for number, level in enumerate(levels):
+        top, left = (number // columns) * (height + 1), (number % columns) * (width + 1)
+        for y, row in enumerate(level):
+            for x, pixel in enumerate(row):
+                image[top + y][left + x] = [*pixel, 1]
+    axis = {"visible": False, "fixedrange": True}
+    return Figure(
+        "First filters",
+        f"{len(levels)} of {filters['count']} filters after the short training, each from its "
+        "lowest weight (dark) to its highest (bright).",
+        f"{len(levels)} first filters of {height} by {width} weights, as images.",
+        [{"type": "image", "colormodel": "rgba", "z": image, "hoverinfo": "skip"}],
+        {"xaxis": axis, "yaxis": axis, "margin": {"l": 0, "r": 0, "t": 8, "b": 8}},
+        height=260,
     )
 
 
@@ -146,4 +172,5 @@ FIGURES: dict[str, Callable[[Any], Figure]] = {
     "activations": _activations,
     "gradients": _gradients,
     "overfit_curves": _overfit,
+    "filters": _filters,
 }
