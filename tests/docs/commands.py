@@ -6,6 +6,8 @@ unless a comment stands before it, which does not show on the page:
     <!-- not run: needs a cluster -->               the whole block
     <!-- not run: zoo serve (waits for requests), zoo check (15 s) -->    these of its commands
     <!-- not run on this page: minutes each -->     all blocks of a page
+    <!-- shown: ^epoch +(1|10)/ -->                 lines that docs/make_tutorial.py keeps
+    <!-- file: broken.yaml -->                      the block is a file, for the commands behind it
 
 Those that are not run are still read by the command line: verbs, flags, recipes and paths of --set.
 """
@@ -26,7 +28,7 @@ from zoo.recipe.shipped import shipped
 
 ROOT = Path(__file__).resolve().parents[2]
 BLOCK = re.compile(
-    r"(?:^ *<!-- not run: (?P<reason>[^\n]+?) -->\n+)?"
+    r"(?P<notes>(?:^ *<!-- [^\n]+ -->\n+)*)"
     r"^(?P<indent> *)```(?P<language>\w*)\n(?P<body>.*?)^(?P=indent)```$",
     re.MULTILINE | re.DOTALL,
 )
@@ -61,8 +63,9 @@ class Block:
     Attributes:
         page: relative to the checkout.
         line: where it begins.
-        shell: whether it is one of commands alone; else `$ ` stands before them.
+        language: sh where it holds commands alone; else `$ ` stands before them.
         reason: why it is not run, or not whole; None where it is.
+        file: the name under which it is written, where it is no block of commands.
     """
 
     page: str
@@ -70,6 +73,7 @@ class Block:
     language: str
     text: str
     reason: str | None
+    file: str | None = None
 
     @property
     def shell(self) -> bool:
@@ -78,6 +82,8 @@ class Block:
     @property
     def commands(self) -> list[str]:
         """Its commands, each in one line, as a shell would be given them."""
+        if self.file:
+            return []
         joined = self.text.replace("\\\n", " ")
         lines = [line.strip() for line in joined.splitlines()]
         if self.shell:
@@ -100,31 +106,34 @@ class Block:
         )
 
     @property
+    def calls(self) -> list[str]:
+        """The calls of zoo in it, without comments."""
+        return [shlex.join(call) for command in self.commands for call in zoo_calls(command)]
+
+    @property
     def run(self) -> list[str]:
-        """The commands of zoo in it that are run, without comments."""
-        return [
-            shlex.join(words)
-            for command in self.commands
-            for words in zoo_calls(command)
-            if not any(shlex.join(words).startswith(start) for start in self.left_out)
-        ]
+        """The calls of zoo in it that are run."""
+        return [call for call in self.calls if not any(map(call.startswith, self.left_out))]
 
 
 def blocks(page: Path) -> list[Block]:
     """The blocks of a page that hold commands."""
     text = page.read_text(encoding="utf-8")
     whole = re.search(r"^<!-- not run on this page: (.+) -->$", text, re.MULTILINE)
-    found = [
-        Block(
+    found = []
+    for match in BLOCK.finditer(text):
+        notes = dict(re.findall(r"<!-- ([\w ]+): (.+?) -->", match["notes"]))
+        block = Block(
             page.relative_to(ROOT).as_posix(),
             text[: match.start("body")].count("\n") + 1,
             match["language"],
             match["body"],
-            match["reason"] or (whole[1] if whole else None),
+            notes.get("not run", whole[1] if whole else None),
+            notes.get("file"),
         )
-        for match in BLOCK.finditer(text)
-    ]
-    return [block for block in found if block.shell or (not block.language and block.commands)]
+        if block.file or block.shell or (not block.language and block.commands):
+            found.append(block)
+    return found
 
 
 def inline(page: Path) -> list[str]:

@@ -1,6 +1,7 @@
-"""usage: run_pages.py FOLDER: run the commands of the pages; prints what each did, as JSON.
+"""usage: run_pages.py FOLDER [PAGE...]: run the commands of pages; print what each did, as JSON.
 
-Blocks of a page run in one folder, in their order; tests/docs/commands.py says which. In the folder
+Blocks of a page run in one folder, in their order; tests/docs/commands.py says which, but of pages
+that are named here all are run. In the folder
 are `pets/`, a few images of two classes, `new.jpg`, and `recipe.yaml` for them.
 """
 
@@ -38,16 +39,16 @@ def prepare(folder: Path) -> None:
     )
 
 
-def run(block: Block) -> list[dict[str, Any]]:
-    """Run the commands of a block, in this process and in the folder where it stands."""
+def run(block: Block, calls: list[str]) -> list[dict[str, Any]]:
+    """Run calls of a block, in this process and in the folder where it stands."""
     from typer.testing import CliRunner
 
     from zoo.cli import app
 
     outcomes = []
-    for command in block.run:
+    for command in calls:
         begin = time.process_time()
-        result = CliRunner().invoke(app, shlex.split(command)[1:])
+        result = CliRunner().invoke(app, arguments(command))
         outcomes.append(
             {
                 "page": block.page,
@@ -62,23 +63,34 @@ def run(block: Block) -> list[dict[str, Any]]:
     return outcomes
 
 
-def main(base: Path) -> None:
+def arguments(command: str) -> list[str]:
+    """The arguments of a call, with paths that hold a star written out, as a shell does."""
+    found = []
+    for word in shlex.split(command)[1:]:
+        paths = sorted(map(str, Path().glob(word))) if "*" in word and "=" not in word else []
+        found += paths or [word]
+    return found
+
+
+def main(base: Path, *names: str) -> None:
     from zoo import backend
 
     backend.prepare()
     outcomes = []
-    for page in PAGES:
-        chosen = [block for block in blocks(page) if block.run]
-        if chosen:
+    for page in [ROOT / name for name in names] or PAGES:
+        chosen = [(block, block.calls if names else block.run) for block in blocks(page)]
+        if any(calls for _, calls in chosen):
             folder = base / page.relative_to(ROOT).with_suffix("")
             folder.mkdir(parents=True)
             prepare(folder)
             with contextlib.chdir(folder):
-                for block in chosen:
-                    outcomes += run(block)
+                for block, calls in chosen:
+                    if block.file:
+                        Path(block.file).write_text(block.text, encoding="utf-8")
+                    outcomes += run(block, calls)
     print(json.dumps(outcomes))
 
 
 if __name__ == "__main__":
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    main(Path(sys.argv[1]))
+    main(Path(sys.argv[1]), *sys.argv[2:])
