@@ -7,6 +7,7 @@ as pages and downloads of its own.
 
 from __future__ import annotations
 
+import json
 import re
 from pathlib import Path
 from typing import Any
@@ -19,28 +20,27 @@ PAGES = {"CONTRIBUTING.md": "contributing.md", "CHANGELOG.md": "changelog.md"}
 UNSEARCHED = {"CHANGELOG.md": "---\nsearch: {exclude: true}\n---\n"}
 HOME = {"README.md": "index.md"}
 FOLDERS = ("deploy", "recipes")  # Their files can be linked to, and are downloads of the site.
+ESCAPES = re.compile(r"\x1b\[[0-9;]*m")  # Colours of a terminal.
+NOTEBOOK = re.compile(r"\.ipynb$")
 LINK = re.compile(r"(?<=\]\()([^)\s#]+)")
 
 
 def on_config(config: Any) -> Any:
     """Write the pages of a folder out where `nav` names the folder: `- Recipes: recipes/`."""
-    config["nav"] = [
-        {
-            title: [folder + "index.md", *pages_of(Path(config["docs_dir"]) / folder, folder)]
-            if isinstance(folder, str) and folder.endswith("/")
-            else folder
-            for title, folder in group.items()
-        }
-        if isinstance(group, dict)
-        else group
-        for group in config["nav"] or []
-    ]
+    config["nav"] = written_out(config["nav"] or [], Path(config["docs_dir"]))
     return config
 
 
-def pages_of(folder: Path, name: str) -> list[str]:
-    """The pages of a folder but its index, as `nav` names them."""
-    return [name + file.name for file in sorted(folder.glob("*.md")) if file.name != "index.md"]
+def written_out(nav: Any, docs: Path) -> Any:
+    """`nav` with the pages of its folders, its index first, and notebooks as the pages of them."""
+    if isinstance(nav, list):
+        return [written_out(item, docs) for item in nav]
+    if isinstance(nav, dict):
+        return {title: written_out(item, docs) for title, item in nav.items()}
+    if nav.endswith("/"):
+        pages = sorted((docs / nav).glob("*.md"), key=lambda file: (file.name != "index.md", file))
+        return [nav + file.name for file in pages]
+    return NOTEBOOK.sub(".md", nav)
 
 
 def on_files(files: Any, config: Any) -> Any:
@@ -53,7 +53,37 @@ def on_files(files: Any, config: Any) -> Any:
             if file.is_file() and file.suffix not in (".md", ".py", ".json", ".pyc"):
                 target = file.relative_to(ROOT).as_posix()
                 files.append(File.generated(config, target, abs_src_path=str(file)))
+    for file in [file for file in files if NOTEBOOK.search(file.src_uri)]:
+        text = Path(str(file.abs_src_path)).read_text(encoding="utf-8")
+        page = NOTEBOOK.sub(".md", file.src_uri)
+        files.append(File.generated(config, page, content=notebook_page(json.loads(text))))
     return files
+
+
+def notebook_page(notebook: dict[str, Any]) -> str:
+    """A notebook as a page: its text, its code, and what the code put out."""
+    parts = []
+    for cell in notebook["cells"]:
+        source = "".join(cell["source"])
+        if cell["cell_type"] == "markdown":
+            parts.append(source)
+        elif source.strip():
+            parts.append(f"```python\n{source}\n```")
+            parts += [output_of(output) for output in cell["outputs"]]
+    return "\n\n".join(parts) + "\n"
+
+
+def output_of(output: dict[str, Any]) -> str:
+    """An output of a cell as Markdown: HTML, a picture, or text."""
+    data = output.get("data", {})
+    if "text/html" in data:
+        html = re.sub(r"\n\s*\n", "\n", "".join(data["text/html"]))  # It ends at an empty line.
+        return f"<div>{html}</div>"
+    if "image/png" in data:
+        picture = "".join(data["image/png"]).replace("\n", "")
+        return f'<img src="data:image/png;base64,{picture}" alt="What the code above draws">'
+    text = "".join(output.get("text") or data.get("text/plain") or output.get("traceback") or "")
+    return f"```text\n{ESCAPES.sub('', text).rstrip()}\n```"
 
 
 def on_page_markdown(markdown: str, page: Any, **_: Any) -> str:
@@ -66,7 +96,7 @@ def inside(target: str, depth: int) -> str:
     """The target of a link in a page `depth` folders below docs/, without leaving docs/."""
     up = "../" * (depth + 1)
     if not target.startswith(up):
-        return target
+        return target if "://" in target else NOTEBOOK.sub(".md", target)
     name = target.removeprefix(up)
     return "../" * depth + {**PAGES, **HOME}.get(name, name)
 

@@ -166,8 +166,13 @@ def zoo_calls(command: str) -> Iterator[list[str]]:
             yield from zoo_calls(word)
 
 
-def complaint(call: list[str]) -> str | None:
-    """What the real command line would complain of in a call of zoo; None: nothing."""
+def complaint(call: list[str], folder: Path) -> str | None:
+    """What the real command line would complain of in a call of zoo; None: nothing.
+
+    Args:
+        call: `zoo` and its arguments.
+        folder: with the recipes that the page shows as files.
+    """
     arguments = [PLACEHOLDERS.get(word, word) for word in call[1:]]
     group = typer.main.get_command(app)
     if arguments[:1] and arguments[0].startswith("-"):
@@ -183,10 +188,10 @@ def complaint(call: list[str]) -> str | None:
         if hasattr(error, "format_message"):
             return str(error.format_message())
         raise
-    return bad_recipe(values)
+    return bad_recipe(values, folder)
 
 
-def bad_recipe(values: dict[str, object]) -> str | None:
+def bad_recipe(values: dict[str, object], folder: Path) -> str | None:
     """What is wrong with the recipe of a call, or with what --set changes in it."""
     recipe, overrides = values.get("recipe"), list(values.get("overrides") or ())  # type: ignore[call-overload]
     if not isinstance(recipe, str | Path):
@@ -195,6 +200,8 @@ def bad_recipe(values: dict[str, object]) -> str | None:
         if str(recipe) not in shipped():
             return f"no recipe {recipe} ships"
         return bad_overrides(str(recipe), overrides)
+    if (folder / recipe).is_file():
+        return bad_overrides(str(folder / recipe), overrides)
     messages = [bad_overrides(name, [*more, *overrides]) for name, more in STAND_INS]
     return None if None in messages else messages[0]
 

@@ -30,12 +30,14 @@ def names(page: Path) -> str:
 
 
 @pytest.mark.parametrize("page", PAGES, ids=names)
-def test_the_command_line_takes_the_commands(page: Path) -> None:
+def test_the_command_line_takes_the_commands(page: Path, tmp_path: Path) -> None:
     wrong = []
     for block in blocks(page):
+        if block.file:
+            (tmp_path / block.file).write_text(block.text, encoding="utf-8")
         for command in block.commands:
             for call in zoo_calls(command):
-                message = complaint(call)
+                message = complaint(call, tmp_path)
                 if message is not None:
                     wrong.append(f"{block.page}:{block.line}: {shlex.join(call)}: {message}")
     assert wrong == []
@@ -171,7 +173,7 @@ def test_scripts_and_targets_exist(page: Path) -> None:
         ("zoo train RECIPE --folds K", None),
     ],
 )
-def test_a_wrong_command_is_seen(command: str, message: str | None) -> None:
+def test_a_wrong_command_is_seen(command: str, message: str | None, tmp_path: Path) -> None:
     (call,) = zoo_calls(command)
-    found = complaint(call)
+    found = complaint(call, tmp_path)
     assert found == message or (message and found and message in found)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import re
+import runpy
 from collections import Counter
 from functools import cache
 from pathlib import Path
@@ -23,6 +25,24 @@ PAGES = sorted(
         *(ROOT / f"{name}.md" for name in ("CONTRIBUTING", "CHANGELOG")),
     ]
 )
+
+
+NOTEBOOK = {
+    "cells": [
+        {"cell_type": "markdown", "source": ["# Cells\n", "\n", "Text."]},
+        {"cell_type": "code", "source": ["1 + 1"], "outputs": [{"data": {"text/plain": ["2"]}}]},
+        {"cell_type": "code", "source": [], "outputs": []},
+        {
+            "cell_type": "code",
+            "source": "show()",
+            "outputs": [
+                {"data": {"text/html": "<b>a</b>\n\n<i>b</i>", "text/plain": "ab"}},
+                {"text": ["\x1b[31mred\x1b[0m\n"]},
+                {"data": {"image/png": "ab\ncd\n"}},
+            ],
+        },
+    ]
+}
 
 
 @pytest.fixture(scope="module")
@@ -54,15 +74,17 @@ def test_the_site_needs_no_other_host(site: Path) -> None:
 def test_a_forgotten_page_and_broken_links_are_refused(tmp_path: Path) -> None:
     (tmp_path / "docs").mkdir()
     (tmp_path / "docs" / "index.md").write_text(
-        "# Home\n\n[a](nowhere.md) [b](#nowhere) [c](../README.md)\n", encoding="utf-8"
+        "# Home\n\n[a](nowhere.md) [b](#nowhere) [c](../README.md) [d](cells.ipynb)\n", "utf-8"
     )
+    (tmp_path / "docs" / "cells.ipynb").write_text(json.dumps(NOTEBOOK), encoding="utf-8")
     (tmp_path / "docs" / "forgotten.md").write_text("# Forgotten\n", encoding="utf-8")
     config = {
         "INHERIT": str(CONFIG),
         "docs_dir": "docs",
-        "nav": ["index.md", "contributing.md", "changelog.md"],
+        "nav": ["index.md", "cells.ipynb", "contributing.md", "changelog.md"],
         "hooks": [str(ROOT / "docs" / "site_hooks.py")],
         "theme": {"name": "mkdocs"},
+        "plugins": ["search"],
         "extra_css": [],
     }
     (tmp_path / "mkdocs.yml").write_text(yaml.dump(config), encoding="utf-8")
@@ -74,7 +96,17 @@ def test_a_forgotten_page_and_broken_links_are_refused(tmp_path: Path) -> None:
         "link '#nowhere', but there is no such anchor",
     ):
         assert message in process.stderr + process.stdout
-    assert "README.md" not in process.stderr  # Which is the site's home.
+    links = process.stderr.count("'index.md' contains a link")
+    assert links == 2, process.stderr  # Those to the README and the notebook are good.
+
+
+def test_a_notebook_becomes_a_page() -> None:
+    page = runpy.run_path(str(ROOT / "docs" / "site_hooks.py"))["notebook_page"](NOTEBOOK)
+    assert page == (
+        "# Cells\n\nText.\n\n```python\n1 + 1\n```\n\n```text\n2\n```\n\n"
+        "```python\nshow()\n```\n\n<div><b>a</b>\n<i>b</i></div>\n\n```text\nred\n```\n\n"
+        '<img src="data:image/png;base64,abcd" alt="What the code above draws">\n'
+    )
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
