@@ -6,8 +6,8 @@ import json
 
 import numpy as np
 
+from zoo.checks import stored
 from zoo.checks.judge.gradients import KernelGradient
-from zoo.checks.measure import stored
 from zoo.checks.measure.activation_summary import ActivationSummary
 from zoo.checks.measure.cache import MeasurementCache, ShortTraining
 from zoo.files.json_files import dumps

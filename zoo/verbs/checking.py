@@ -94,7 +94,7 @@ def write_report(subject: Subject, report: CheckReport, folder: Path) -> Run:
         StorageFault: the disk did not take it.
     """
     from zoo import recipe as recipes
-    from zoo.checks.measure import stored
+    from zoo.checks import stored
     from zoo.rundir import Run
 
     run = Run.create(folder, subject.recipe.name, kind="check-")

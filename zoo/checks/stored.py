@@ -1,13 +1,15 @@
-"""What the checks measured, as numbers for checks.json: a report draws them without a model."""
+"""What the checks measured, as numbers for checks.json, which a report draws. Light."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from statistics import fmean
+from typing import TYPE_CHECKING, Any
 
-import numpy as np
+if TYPE_CHECKING:
+    import numpy as np
 
-from zoo.checks.measure.cache import MeasurementCache
+    from zoo.checks.measure.cache import MeasurementCache
 
 MAX_FILTERS = 64
 MAX_STEPS = 400  # Of a curve; of longer ones every second, third, ... step is kept.
@@ -28,7 +30,7 @@ def as_json(cache: MeasurementCache) -> dict[str, Any]:
         points = cache.scan.points
         found["scan"] = {
             "rate": cache.scan.rate,
-            "first_loss": float(np.mean([point.first_loss for point in points])),
+            "first_loss": fmean(point.first_loss for point in points),
             "points": [
                 {"rate": point.rate, "seed": point.seed, "end_loss": point.end_loss}
                 for point in points
@@ -71,6 +73,8 @@ def _filters(kernel: np.ndarray) -> dict[str, Any]:
     Args:
         kernel: (height, width, channels, filters).
     """
+    import numpy as np
+
     count = min(kernel.shape[-1], MAX_FILTERS)
     shown = []
     for number in range(count):
