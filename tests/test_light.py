@@ -174,7 +174,7 @@ LIGHT = [
     "zoo.comparison", "zoo.significance", "zoo.serve", "zoo.serve.model_path", "zoo.backend",
     "zoo.doctor",
     *(".".join(file.relative_to(ROOT).with_suffix("").parts)
-      for package in ("verbs", "api")
+      for package in ("verbs", "api", "completion", "editor")
       for file in sorted((ROOT / "zoo" / package).rglob("[a-z]*.py"))),
     # Of the search all but what trains trials.
     *(".".join(file.relative_to(ROOT).with_suffix("").parts)

@@ -9,8 +9,11 @@ from __future__ import annotations
 import sys
 import traceback
 
+import typer.main
+
 from zoo.backend import processes
 from zoo.cli.app import app
+from zoo.completion import serve as completion
 from zoo.errors import StorageFault
 from zoo.files import streams
 
@@ -27,6 +30,9 @@ __all__ = ["app", "main"]
 
 def main() -> None:
     """Run the `zoo` command."""
+    if completion.asked():
+        completion.serve(typer.main.get_command(app))
+        return
     streams.guard()
     try:
         app(prog_name="zoo")

@@ -24,8 +24,62 @@ def _print_version(requested: bool) -> None:
         raise typer.Exit
 
 
+def _install_completion(requested: bool, context: typer.Context) -> None:
+    if requested:
+        from zoo.cli.output import Output
+        from zoo.completion.scripts import current_shell, install
+
+        with Output() as out:
+            shell = context.params.get("shell") or current_shell()
+            for file, done in install(shell):
+                out.text(f"{file}: {done}")
+        raise typer.Exit
+
+
+def _show_completion(requested: bool, context: typer.Context) -> None:
+    if requested:
+        from zoo.cli.output import Output
+        from zoo.completion.scripts import current_shell, script
+
+        with Output():
+            print(script(context.params.get("shell") or current_shell()), end="")
+        raise typer.Exit
+
+
+def _known_shell(shell: str | None) -> str | None:
+    if shell not in (None, "bash", "zsh", "fish"):
+        raise typer.BadParameter(f"expected bash, zsh or fish. Received {shell}.")
+    return shell
+
+
 @app.callback()
 def _zoo(
+    shell: Annotated[
+        str | None,
+        typer.Option(
+            "--shell",
+            callback=_known_shell,
+            is_eager=True,
+            metavar="bash|zsh|fish",
+            help="With the next two: another shell than the one that zoo is called from.",
+        ),
+    ] = None,
+    install_completion: Annotated[
+        bool,
+        typer.Option(
+            "--install-completion",
+            callback=_install_completion,
+            help="Let the shell complete verbs, recipes, runs, flags and paths of --set; and exit.",
+        ),
+    ] = False,
+    show_completion: Annotated[
+        bool,
+        typer.Option(
+            "--show-completion",
+            callback=_show_completion,
+            help="Print what --install-completion would install, and exit.",
+        ),
+    ] = False,
     version: Annotated[
         bool,
         typer.Option(

@@ -7,16 +7,9 @@ from pathlib import Path
 
 from zoo.errors import UsageError
 from zoo.files.user_paths import user_path
+from zoo.shipped_files import shipped
 
-
-def shipped() -> dict[str, Path]:
-    """The recipes that come with zoo: name -> file."""
-    package = Path(__file__).resolve().parents[1]
-    for folder in (package / "recipes", package.parent / "recipes"):
-        files = {path.stem: path for path in sorted(folder.glob("*.yaml"))}
-        if files:
-            return files
-    return {}
+__all__ = ["find", "shipped"]
 
 
 def find(recipe: str) -> Path:
