@@ -13,14 +13,16 @@ from types import FrameType
 from tuning import tables
 from tuning.executors.ray_cluster import Demand, require_demand, require_place
 from tuning.journal import read_trials
-from tuning.progress import SearchProgress
 from tuning.search import SearchResult, SearchSettings, begin, resume, with_proposal
+from tuning.tracked import TrackedSearch
 from zoo.errors import StorageFault, UsageError
 from zoo.loading import Source
 from zoo.recipe import Template, locator
 from zoo.recipe.monitors import lower_is_better
 from zoo.report.search import png_figures
 from zoo.rundir import Search
+from zoo.trackers.names import choose
+from zoo.trackers.session import Tracking
 from zoo.verbs.folders import RUNS, require_no_move
 from zoo.verbs.teller import Teller
 
@@ -39,6 +41,7 @@ def tune(
     demand: Demand | None = None,
     report: bool = False,
     show: bool = False,
+    log: Sequence[str] | None = None,
 ) -> SearchResult:
     """Begins or resumes a search, then writes its tables and figures.
 
@@ -50,12 +53,13 @@ def tune(
         folder: where run folders go; None for the default.
         workers: number of processes; None for the default.
         plots: draw figures.
-        tensorboard: write HParams.
+        tensorboard: the same as `tensorboard` in `log`: write HParams.
         trials: `+N` to add N trials to a search that is resumed.
         place: where trials run: `local`, `ray` or `ray://HOST:PORT`.
         demand: what each trial needs of a cluster's node; None on this machine.
         report: write report.html.
         show: write it, and open it in a browser.
+        log: trackers, as values of `--log`; None for the default.
 
     Returns:
         The best values and their scores, as written to the folder.
@@ -75,15 +79,30 @@ def tune(
         from zoo.verbs.reporting import require_report
 
         require_report(folder or RUNS if resumed is None else Path(resumed).expanduser())
-    settings = SearchSettings(
-        workers=workers,
-        place=require_place(place),
-        demand=demand or Demand(),
-        listener=SearchProgress(out.console()),
-    )
-    with _sigterm_as_ctrl_c():
-        result = _run(out, recipe, overrides, resumed, folder, settings, more_trials)
-    out.result(result.as_json())
+    with Tracking(out.note) as tracking:
+        known = Search.open(resumed) if resumed is not None else None
+        begun_with = None if known is None else known.info().get("log") or ()
+        tracking.start(choose(log, tensorboard or None, begun_with), known)
+        settings = SearchSettings(
+            workers=workers,
+            place=require_place(place),
+            demand=demand or Demand(),
+            listener=TrackedSearch(out.console(), tracking),
+            log=tracking.names,
+        )
+        tracking.require()
+        with _sigterm_as_ctrl_c():
+            result = _run(out, recipe, overrides, resumed, folder, settings, more_trials)
+        out.result(result.as_json())
+        _reported(out, result, plots, "tensorboard" in tracking.names, report, show)
+        tracking.begin(result.folder)  # Of a search that was done already, too.
+    return result
+
+
+def _reported(
+    out: Teller, result: SearchResult, plots: bool, tensorboard: bool, report: bool, show: bool
+) -> None:
+    """Writes a search's tables, figures and page, and prints its result; as for `tune`."""
     with _search_kept(result.folder):
         try:
             write_reports(out, result.folder, plots, tensorboard)
@@ -95,7 +114,6 @@ def tune(
             # The keys of the report's own document are others, such as those of `best`.
             written = write_report(out, [str(result.folder)], show=show)
             out.result({key: written[key] for key in ("report", "bytes")})
-    return result
 
 
 @contextmanager

@@ -52,6 +52,7 @@ class SearchSettings:
         demand: what each worker needs of a cluster's node.
         listener: its methods are called at each event.
         silence: seconds without a message after which a worker counts as hung.
+        log: names of the trackers that are told, for tune.json; None: as it was begun.
     """
 
     workers: int | None = None
@@ -59,6 +60,7 @@ class SearchSettings:
     demand: Demand = field(default_factory=Demand)
     listener: SearchListener = field(default_factory=SearchListener)
     silence: float = SILENCE_SECONDS
+    log: Sequence[str] | None = None
 
 
 Settings = SearchSettings  # The name in scripts written for earlier versions.
@@ -100,7 +102,7 @@ def begin(
             "status": "running", "name": template.recipe.name, "seed": template.recipe.seed,
             "started": time.strftime(TIME_FORMAT), "zoo": __version__,
             "workers": workers, "lag": 2 * workers - 1, "recipe": _plain(template.data),
-            "seconds": 0.0, "stages": [],
+            "seconds": 0.0, "stages": [], "log": list(settings.log or ()),
         }  # fmt: skip
         return _run(folder, info, template, template.recipe.tune, settings)
 
@@ -142,6 +144,8 @@ def resume(
             raise RunError(
                 f"{folder.recipe_file}: is missing; the search cannot be resumed without it."
             )
+        if settings.log is not None:
+            info = {**info, "log": list(settings.log)}
         own = Template(str(folder.recipe_file), overrides)
         for template, where in ((own, str(folder.recipe_file)), (given, "the recipe given")):
             if template is not None:

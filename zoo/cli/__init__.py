@@ -21,7 +21,7 @@ from zoo.files import streams
 # `zoo --help` lists the verbs in this order.
 from zoo.cli import (  # noqa: F401  Importing a verb registers it.
     list, show, diff, schema, new, check, train, tune, evaluate, predict, report, export, serve,
-    runs, doctor,
+    runs, log, doctor,
 )  # fmt: skip
 # isort: on
 

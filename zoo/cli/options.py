@@ -105,6 +105,16 @@ ReportOption = Annotated[
 OpenOption = Annotated[
     bool, typer.Option("--open", help="Write report.html, and open it in a browser.")
 ]
+LogOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--log",
+        metavar="TRACKER[,...]",
+        help="Send parameters, metrics, files and the model to mlflow, wandb, tensorboard or csv "
+        "(repeatable); none: to none of them.",
+        show_default="$ZOO_LOG; with --resume, as it was begun",
+    ),
+]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON document on stdout.")]
 DebugOption = Annotated[bool, typer.Option("--debug", help="Show the traceback of every error.")]
 QuietOption = Annotated[bool, typer.Option("-q", "--quiet", help="Print only results and errors.")]

@@ -17,6 +17,7 @@ from zoo.cli.options import (
     DistributedOption,
     HeartbeatOption,
     JsonOption,
+    LogOption,
     NewOutOption,
     NumProcessesOption,
     OptionalRecipeArgument,
@@ -61,6 +62,7 @@ def train(
     process_id: ProcessIdOption = None,
     heartbeat: HeartbeatOption = None,
     out: NewOutOption = None,
+    log: LogOption = None,
     tensorboard: TensorboardOption = None,
     evaluate: EvaluateOption = None,
     export: ExportOption = None,
@@ -71,6 +73,9 @@ def train(
     debug: DebugOption = False,
 ) -> None:
     """Train a recipe, measure its test accuracy and export it; or resume a run."""
+    from zoo.rundir.folder import stamped
+    from zoo.trackers.session import Tracking
+
     with Output(as_json, debug, quiet) as output:
         if (recipe is None) == (resume is None):
             raise UsageError("Expected either a RECIPE or --resume RUN, and not both.")
@@ -99,10 +104,14 @@ def train(
                 "tensorboard": tensorboard,
                 "report": True if show else report,
             },
+            log=log,
             asked=Asked(parse(devices), allow_other_devices),
         )
-        if not fold_choice.trained(output, job, seeds, folds):
-            _train(output, job, seeds)
+        group = None if seeds is None else stamped("seeds-")
+        with Tracking(output.note, group) as tracking:
+            job = replace(job, tracking=tracking)
+            if not fold_choice.trained(output, job, seeds, folds):
+                _train(output, job, seeds)
         if show:
             file = (output.document or {}).get("report")
             if file is None:  # Of folds that were resumed, each has its own.
@@ -139,3 +148,5 @@ def _once(output: Output, part: Teller, job: TrainJob) -> None:
     report_training(part, run)
     finish(part, run, job, flags)
     part.text(f"run       {run}")
+    if job.tracking is not None:
+        job.tracking.end()

@@ -40,7 +40,7 @@ TensorboardOption = Annotated[
     bool | None,
     typer.Option(
         "--tensorboard/--no-tensorboard",
-        help="Also write logs for TensorBoard.",
+        help="The same as --log tensorboard.",
         show_default="no; with --resume, as the run was begun",
     ),
 ]

@@ -10,6 +10,7 @@ from zoo.cli.app import app
 from zoo.cli.options import (
     DebugOption,
     JsonOption,
+    LogOption,
     NewOutOption,
     OpenOption,
     OptionalRecipeArgument,
@@ -71,8 +72,9 @@ def tune(
     plots: Annotated[
         bool, typer.Option("--plots", help="Also draw the trials as PNG files.")
     ] = False,
+    log: LogOption = None,
     tensorboard: Annotated[
-        bool, typer.Option("--tensorboard", help="Also write the trials for TensorBoard HParams.")
+        bool, typer.Option("--tensorboard", help="The same as --log tensorboard (HParams).")
     ] = False,
     report: ReportOption = False,
     show: OpenOption = False,
@@ -91,5 +93,5 @@ def tune(
         demand = Demand(**needs) if needs else None
         cli.tune(
             output, recipe, overrides or (), resume, out, workers, plots, tensorboard, trials,
-            place, demand, report=report, show=show,
+            place, demand, report=report, show=show, log=log,
         )  # fmt: skip

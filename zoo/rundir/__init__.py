@@ -15,7 +15,10 @@ runs/<recipe name>/<YYYYmmdd-HHMMSS>-<4 hex>/
     report/           what the page shows of images: SPLIT.zip the predictions of a split,
                       SPLIT-images.zip small images of it, training.zip training images and kernels
     plots/            figures of zoo check --plots
-    tensorboard/      logs of zoo train --tensorboard
+    metrics.csv       the rows of metrics.jsonl as a table, of zoo train --log csv
+    tensorboard/      logs of zoo train --log tensorboard
+    trackers.json     which runs of MLflow and W&B this one is, and what they have received
+    trackers.log      what the packages of these trackers printed
 
 runs/<recipe name>/folds-<YYYYmmdd-HHMMSS>-<4 hex>/
     recipe.yaml       the recipe as given to the cross-validation, every default written out
@@ -35,7 +38,9 @@ runs/<recipe name>/tune-<YYYYmmdd-HHMMSS>-<4 hex>/
     report/           what the page shows of images: SPLIT.zip the predictions of a split,
                       SPLIT-images.zip small images of it, training.zip training images and kernels
     plots/            figures of zoo tune --plots
-    tensorboard/      logs of zoo tune --tensorboard
+    tensorboard/      logs of zoo tune --log tensorboard
+    trackers.json     as in a run folder, and so in the folder of a cross-validation
+    trackers.log      likewise
 """
 
 from zoo.rundir.files import atomic_write, require_writable, write_json, write_text

@@ -18,11 +18,14 @@ ANY = "any"  # A folder whose files another program writes, such as the formats 
 EVENTS: dict[str, Any] = {"events.out.tfevents.*": FILE}
 EVENTS["*"] = EVENTS
 _PLOTS = {"*.png": FILE}
+_TRACKERS = {"trackers.json": FILE, "trackers.log": FILE}
 # Pattern of a name -> FILE, ANY, or the contents of a folder. The first pattern that fits counts.
 RUN: dict[str, Any] = {
     "run.json": FILE,
     "recipe.yaml": FILE,
     "metrics.jsonl": FILE,
+    "metrics.csv": FILE,
+    **_TRACKERS,
     "checks.json": FILE,
     "evaluation.json": FILE,
     "best.keras": FILE,
@@ -36,12 +39,14 @@ RUN: dict[str, Any] = {
 CHECK: dict[str, Any] = {"checks.json": FILE, "report.html": FILE, "plots": _PLOTS}
 FOLDS: dict[str, Any] = {
     "folds.json": FILE,
+    **_TRACKERS,
     "recipe.yaml": FILE,
     "report.html": FILE,
     "fold-*": RUN,
 }
 SEARCH: dict[str, Any] = {
     "tune.json": FILE,
+    **_TRACKERS,
     "recipe.yaml": FILE,
     "best.yaml": FILE,
     "trials.jsonl": FILE,

@@ -145,6 +145,16 @@ class Folder(ABC):
         """Path of the folder of TensorBoard logs."""
         return self.folder / "tensorboard"
 
+    @property
+    def trackers_file(self) -> Path:
+        """Path of the JSON file that says what trackers have received (`zoo.trackers`)."""
+        return self.folder / "trackers.json"
+
+    @property
+    def trackers_log(self) -> Path:
+        """Path of what the trackers' own packages print."""
+        return self.folder / "trackers.log"
+
     @abstractmethod
     def info(self) -> dict[str, Any]:
         """Read the JSON file.
@@ -169,6 +179,11 @@ class Folder(ABC):
         return locked(self.folder, self._pid)
 
 
+def stamped(kind: str) -> str:
+    """A name for what begins now, such as `seeds-20260131-235959-1a2b`; `kind` ends with a dash."""
+    return f"{kind}{time.strftime('%Y%m%d-%H%M%S')}-{secrets.token_hex(2)}"
+
+
 def create_folder(out: Path, name: str, kind: str) -> Path:
     """Make a new folder `out/name/<kind><time>-<hex>`; never one that exists.
 
@@ -177,7 +192,7 @@ def create_folder(out: Path, name: str, kind: str) -> Path:
         RunError: a hundred names were taken.
     """
     for _ in range(100):
-        folder = out / name / f"{kind}{time.strftime('%Y%m%d-%H%M%S')}-{secrets.token_hex(2)}"
+        folder = out / name / stamped(kind)
         try:
             folder.mkdir(parents=True)
         except FileExistsError:

@@ -33,6 +33,7 @@ class FoldsInfo(Stored):
     host: str | None = None  # Folders of older versions lack it.
     devices: Annotated[int, Field(ge=1)] = 1  # Folders of older versions had one.
     flags: Flags | None = None
+    log: list[str] = []  # Words of `--log`.
     monitor: str | None = None
     folds: list[FoldRow] = []
     mean: dict[str, float] = {}

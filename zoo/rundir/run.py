@@ -64,6 +64,11 @@ class Run(Folder):
         return self.folder / "metrics.jsonl"
 
     @property
+    def csv_file(self) -> Path:
+        """Path of the same metrics as a table."""
+        return self.folder / "metrics.csv"
+
+    @property
     def checks_file(self) -> Path:
         """Path of the findings of checks."""
         return self.folder / "checks.json"

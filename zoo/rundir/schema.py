@@ -114,6 +114,24 @@ class EnergyInfo(Stored):
     source: str
 
 
+class TrackerInfo(Stored):
+    """An entry of trackers.json: what one tracker has of a run, a search or a cross-validation."""
+
+    run_id: str | None = None
+    uri: str | None = None
+    url: str | None = None
+    epochs: Count = 0  # Rows up to this epoch are sent.
+    trials: Count = 0  # Of a search: so many of trials.jsonl are sent.
+    ended: str | None = None  # The status that the end was sent with.
+
+
+class TrackersInfo(Stored):
+    """trackers.json."""
+
+    mlflow: TrackerInfo | None = None
+    wandb: TrackerInfo | None = None
+
+
 class RunInfo(Stored):
     """run.json, complete or not."""
 
@@ -145,6 +163,8 @@ class RunInfo(Stored):
     image_ranges: ImageRangesInfo | None = None
     warm_start: WarmStartInfo | None = None
     flags: Flags | None = None
+    log: list[str] = []  # Words of `--log`.
+    group: str | None = None  # Of trainings with one seed after the other.
     extended: list[Extension] | None = None
     epochs: Count | None = None
     steps: Count | None = None

@@ -91,6 +91,7 @@ class SearchInfo(Stored):
     edge_verdicts: list[str] | None = None
     words: list[str] | None = None
     trials: Count | None = None
+    log: list[str] = []  # Words of `--log`.
 
     @model_validator(mode="after")
     def _fits(self) -> SearchInfo:

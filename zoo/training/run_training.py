@@ -51,6 +51,7 @@ from zoo.training.preparing import prepare_keras
 from zoo.training.selection import require_defined, unnamed_classes, with_monitor
 from zoo.training.settings import TrainingSettings
 from zoo.training.state_file import Saved
+from zoo.training.tracked import TrackedEpochs, tracked
 from zoo.training.validation_metrics import ValidationMetrics
 
 
@@ -132,8 +133,9 @@ def _new_run(out: Path, recipe: Recipe, folder: Path | None) -> Run:
 
 
 def recorded_flags(settings: TrainingSettings) -> dict[str, Any]:
-    """Flags of the command line, for run.json, if it was the command line that trains."""
-    return {} if settings.flags is None else {"flags": dict(settings.flags)}
+    """Flags of the command line, for run.json, if it was the command line that trains; trackers."""
+    tracking = settings.tracking.recorded if settings.tracking else {}
+    return tracking if settings.flags is None else {**tracking, "flags": dict(settings.flags)}
 
 
 class Training:
@@ -169,7 +171,7 @@ class Training:
         device = f"{backend.device()}{devices.current()}"
         self.settings.print_line(f"{keras.backend.backend()} on {device}; {self.loop}")
         try:
-            with Signals() as signals:
+            with Signals() as signals, tracked(self.run, self.settings) as self.tracking:
                 steps = self.batches.steps_per_epoch
                 epochs = int(saved[0].get("step", 0)) // steps if saved else 0
                 self.model = components.compiled(
@@ -246,13 +248,11 @@ class Training:
                 layers = unbuilt.layers(self.recipe, self.plan)
                 model_file.check(self.run.model_file, self.plan, layers)
         best = BestModel(self.run, config.monitor, lambda: self.validated.never_predicted)
-        watching: list[Observer] = [metrics, best, *([checks] if checks else [])]
-        observers = components.observers(
-            self.recipe, self.data, self.batches, self.model, self.plan, watching
-        )
+        told = TrackedEpochs(self.tracking, metrics)
+        watching: list[Observer] = [metrics, told, best, *([checks] if checks else [])]
+        subject = (self.recipe, self.data, self.batches, self.model, self.plan)
+        observers = components.observers(*subject, watching)
         callbacks = [*components.keras_callbacks(self.recipe), *self.settings.callbacks]
-        if self.settings.tensorboard:
-            callbacks.append(keras.callbacks.TensorBoard(str(self.run.tensorboard_folder)))
         losses = StepLosses(self.batches.size)
         lines = EpochLines(self.settings.console, self.batches.images_per_step, config.monitor)
         agreed = agreement(signals)

@@ -10,6 +10,7 @@ from rich.console import Console
 
 from zoo.backend.device_request import Request
 from zoo.text.printable import escaped, one_line
+from zoo.trackers.session import Tracking
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -19,6 +20,8 @@ class TrainingSettings:
     Attributes:
         console: takes lines and progress.
         tensorboard: whether logs for TensorBoard are written into the run folder.
+        tracking: trackers that are told of the run; started, and ended by the caller. None: none
+            but those that `tensorboard` asks for.
         callbacks: Keras callbacks of the caller's own.
         watch: whether the live checks run.
         flags: what `zoo train` does at the end, for run.json, so that a resumed run does the same:
@@ -31,6 +34,7 @@ class TrainingSettings:
 
     console: Console = field(default_factory=lambda: Console(quiet=True))
     tensorboard: bool = False
+    tracking: Tracking | None = None
     callbacks: Sequence[keras.callbacks.Callback] = ()
     watch: bool = True
     flags: Mapping[str, bool] | None = None

@@ -33,20 +33,9 @@ def trained(out: Teller, job: TrainJob, seeds: int | None, folds: int | None) ->
             )
         if not Folds.is_folds(job.resume) or seeds is not None:
             return False
-        train_folds.resume(
-            out, job.resume, job.overrides, job.folder, job.given, job.asked, job.callbacks
-        )
+        train_folds.resume(out, job)
         return True
     if folds is None:
         return False
-    train_folds.begin(
-        out,
-        job.source,
-        job.overrides,
-        folds,
-        job.folder,
-        job.given,
-        job.asked.request,
-        job.callbacks,
-    )
+    train_folds.begin(out, job, folds)
     return True

@@ -8,7 +8,6 @@ import statistics
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from zoo.backend.device_request import Asked, Request, require_batch, require_devices
@@ -18,37 +17,25 @@ from zoo.verbs.fold_table import NAMES, table
 from zoo.verbs.folders import RUNS, require_no_move
 from zoo.verbs.reporting import require_report
 from zoo.verbs.teller import Teller
+from zoo.verbs.tracking import started_tracking
 
 if TYPE_CHECKING:
-    from zoo.loading import Source
     from zoo.recipe import Recipe
     from zoo.rundir import Folds
+    from zoo.trackers.session import Tracking
+    from zoo.verbs.training import TrainJob
 
 # The test stays untouched, and models of single folds are seldom deployed.
 FLAGS = {"evaluate": False, "export": False, "tensorboard": False, "report": False}
 
 
-def begin(
-    out: Teller,
-    recipe: Source,
-    overrides: Sequence[str],
-    count: int,
-    folder: Path | None,
-    given: Mapping[str, bool | None],
-    request: Request = None,
-    callbacks: Sequence[Any] = (),
-) -> None:
+def begin(out: Teller, job: TrainJob, count: int) -> None:
     """Train every fold of a recipe in turn, and tell mean and standard deviation.
 
     Args:
         out: where to print.
-        recipe: as `zoo.loading.load` takes it.
-        overrides: `--set`.
+        job: what to train.
         count: number of folds.
-        folder: where run folders go; None for the default.
-        given: flags of what to do at the end of each fold; None where they are left out.
-        request: the devices.
-        callbacks: Keras callbacks of the caller's own.
 
     Raises:
         RecipeError: the recipe is wrong.
@@ -61,6 +48,8 @@ def begin(
     from zoo.rundir.recipe_text import text_digest
     from zoo.version import __version__
 
+    recipe, overrides, folder = job.source, job.overrides, job.folder or RUNS
+    request = job.asked.request
     changes = [*overrides, "data.fold=none"]
     loaded = recipes.load(recipe, changes, out.warn, out.note)
     out.locate = recipes.locator(recipe, overrides)
@@ -74,12 +63,14 @@ def begin(
     if isinstance(request, int):
         require_batch(loaded.train.batch_size, request)
     require_memory(loaded)
-    require_writable(folder or RUNS)
-    flags = FLAGS | {name: value for name, value in given.items() if value is not None}
+    require_writable(folder)
+    flags = FLAGS | {name: value for name, value in job.given.items() if value is not None}
     if flags["report"]:
-        require_report(folder or RUNS)
+        require_report(folder)
+    tracking = started_tracking(job, flags, None, None)
     backend, devices = _prepare(out, loaded, None, request)
-    folds = Folds.create(folder or RUNS, loaded.name)
+    tracking.require()
+    folds = Folds.create(folder, loaded.name)
     text = recipes.dump(loaded)
     write_text(folds.recipe_file, text)
     folds.update(
@@ -87,28 +78,15 @@ def begin(
         backend=backend, started=time.strftime("%Y-%m-%dT%H:%M:%S%z"), zoo=__version__,
         pid=os.getpid(), flags=flags, folds=[], devices=devices,
     )  # fmt: skip
-    _Folds(out, folds, (), flags, Asked(devices), callbacks).train()
+    _Folds(out, folds, job, (), flags, Asked(devices), tracking).train()
 
 
-def resume(
-    out: Teller,
-    path: str,
-    overrides: Sequence[str],
-    folder: Path | None,
-    given: Mapping[str, bool | None],
-    asked: Asked,
-    callbacks: Sequence[Any] = (),
-) -> None:
+def resume(out: Teller, job: TrainJob) -> None:
     """Go on with a cross-validation: folds that are done stay, the others are resumed or begun.
 
     Args:
         out: where to print.
-        path: of its folder.
-        overrides: changes of `data.source`, for data that were moved.
-        folder: `--out`, which must not say another place.
-        given: flags of what to do at the end of each fold; None: as it was begun.
-        asked: the devices.
-        callbacks: as for `begin`.
+        job: with the folder to resume; of its overrides, only `data.source` may change.
 
     Raises:
         UsageError: a change of anything else.
@@ -121,8 +99,9 @@ def resume(
     from zoo.rundir import Folds
     from zoo.rundir.recipe_text import require_unchanged
 
-    folds = Folds.open(path)
-    require_no_move(folder, folds.folder)
+    overrides, asked = job.overrides, job.asked
+    folds = Folds.open(str(job.resume))
+    require_no_move(job.folder, folds.folder)
     info = folds.info()
     for override in overrides:
         if not override.replace(" ", "").startswith(("data.source=", "data.source.")):
@@ -135,15 +114,18 @@ def resume(
     loaded = recipes.load(str(folds.recipe_file), overrides)
     out.locate = recipes.locator(str(folds.recipe_file), overrides)
     flags = FLAGS | (info.get("flags") or {})
-    flags |= {name: value for name, value in given.items() if value is not None}
+    flags |= {name: value for name, value in job.given.items() if value is not None}
     if flags["report"]:
         require_report(folds.folder)
     begun = int(info.get("devices") or 1)
     request = require_devices(begun, asked.request, asked.allow_others, str(folds))
+    tracking = started_tracking(job, flags, info.get("log") or (), folds)
     _, count = _prepare(out, loaded, info["backend"], request)
+    tracking.require()
     require_devices(begun, count, asked.allow_others, str(folds))
     folds.update(devices=count)
-    _Folds(out, folds, overrides, flags, Asked(count, asked.allow_others), callbacks).train()
+    asked = Asked(count, asked.allow_others)
+    _Folds(out, folds, job, overrides, flags, asked, tracking).train()
 
 
 def _fold(index: int, count: int) -> str:
@@ -186,26 +168,29 @@ class _Folds:
     Args:
         out: where to print.
         folds: the folder, with recipe.yaml and folds.json.
+        job: with Keras callbacks of the caller's own.
         moved: changes of `data.source`.
         flags: what to do at the end of each fold.
         asked: the devices.
-        callbacks: Keras callbacks of the caller's own.
+        tracking: the trackers; the caller closes them.
     """
 
     def __init__(
         self,
         out: Teller,
         folds: Folds,
+        job: TrainJob,
         moved: Sequence[str],
         flags: Mapping[str, bool],
         asked: Asked,
-        callbacks: Sequence[Any] = (),
+        tracking: Tracking,
     ) -> None:
         self.out = out
+        self.tracking = tracking
         self.folds = folds
+        self.job = job
         self.moved = moved
         self.asked = asked
-        self.callbacks = callbacks
         self.flags = dict(flags)
         info = folds.info()
         self.count = int(info["of"])
@@ -215,20 +200,29 @@ class _Folds:
         """Train the folds that are not done yet, then print the summary."""
         with self.folds.locked():
             self.folds.update(
-                status="running", pid=os.getpid(), host=socket.gethostname(), flags=self.flags
-            )
-            done = {row["fold"] for row in self.rows}
-            for index in range(1, self.count + 1):
-                if index in done:
-                    continue
-                self.out.text(f"fold      {index} of {self.count}")
-                try:
-                    row = self._row(index)
-                except (KeyboardInterrupt, ZooError) as error:
-                    raise self._stopped(error, index) from error
-                self.rows = sorted([*self.rows, row], key=lambda each: each["fold"])
-                self.folds.update(folds=self.rows)
-            self._summarize()
+                status="running", pid=os.getpid(), host=socket.gethostname(), flags=self.flags,
+                **self.tracking.recorded,
+            )  # fmt: skip
+            try:
+                self._train_all()
+                self._summarize()
+            finally:
+                if self.folds.info_file.is_file():
+                    self.tracking.begin(self.folds)
+                    self.tracking.end()
+
+    def _train_all(self) -> None:
+        done = {row["fold"] for row in self.rows}
+        for index in range(1, self.count + 1):
+            if index in done:
+                continue
+            self.out.text(f"fold      {index} of {self.count}")
+            try:
+                row = self._row(index)
+            except (KeyboardInterrupt, ZooError) as error:
+                raise self._stopped(error, index) from error
+            self.rows = sorted([*self.rows, row], key=lambda each: each["fold"])
+            self.folds.update(folds=self.rows)
 
     def _row(self, index: int) -> dict[str, Any]:
         """Train one fold; return its row. A fold that diverges does not stop the others."""
@@ -239,6 +233,7 @@ class _Folds:
         except Diverged as error:
             self.out.note(f"fold {index}: {error}")
             part.result(error.facts)
+        self.tracking.end()
         info = run.info()
         data = info.get("data") or {}
         values = {key: value for key, value in (part.document or {}).items() if key != "run"}
@@ -254,10 +249,10 @@ class _Folds:
         from zoo.training import resume as resume_training
         from zoo.training import train as begin_training
 
-        console, tensorboard = part.console(), self.flags["tensorboard"]
         settings = Settings(
-            console=console, tensorboard=tensorboard, callbacks=self.callbacks, flags=self.flags,
-            devices=self.asked.request, allow_other_devices=self.asked.allow_others,
+            console=part.console(), tracking=self.tracking, callbacks=self.job.callbacks,
+            flags=self.flags, devices=self.asked.request,
+            allow_other_devices=self.asked.allow_others,
         )  # fmt: skip
         run = self.folds.run(index)
         if not Run.is_run(run.folder):

@@ -13,11 +13,13 @@ from zoo.errors import UsageError
 from zoo.verbs.folders import RUNS, require_no_move
 from zoo.verbs.several_processes import opened, task_of_resume
 from zoo.verbs.teller import Teller
+from zoo.verbs.tracking import started_tracking
 
 if TYPE_CHECKING:
     from zoo.loading import Source
     from zoo.recipe import Recipe
     from zoo.rundir import Run
+    from zoo.trackers.session import Tracking
 
 # What a training does at its end if its caller does not say.
 FLAGS = {"evaluate": True, "export": True, "tensorboard": False, "report": False}
@@ -34,6 +36,9 @@ class TrainJob:
         folder: where run folders go; None for the default.
         given: flags of what to do at the end, keys of `FLAGS`; None where the caller leaves them to
             the default.
+        log: trackers, as values of `--log`; None for the default.
+        tracking: takes them; ended by the caller, when it has done all with the run. None: no
+            tracker but TensorBoard is told.
         asked: the devices.
         callbacks: Keras callbacks of the caller's own.
         told: whether the user knows already what a recipe's loading tells.
@@ -44,6 +49,8 @@ class TrainJob:
     resume: str | None = None
     folder: Path | None = None
     given: Mapping[str, bool | None] = field(default_factory=dict)
+    log: Sequence[str] | None = None
+    tracking: Tracking | None = None
     asked: Asked = field(default_factory=Asked)
     callbacks: Sequence[Any] = ()
     told: bool = False
@@ -70,6 +77,7 @@ class _Prepared:
         flags: of what to do at the end.
         resumed: the run to resume; None to begin one.
         backend: the backend that it was begun with; None if it is new.
+        log: the trackers that it was begun with; None if it is new.
     """
 
     recipe: Recipe
@@ -77,6 +85,7 @@ class _Prepared:
     flags: dict[str, bool]
     resumed: Run | None = None
     backend: str | None = None
+    log: Sequence[str] | None = None
 
 
 def train(
@@ -103,6 +112,8 @@ def train(
     flags |= {name: value for name, value in job.given.items() if value is not None}
     if flags["report"] and processes.is_first():
         require_report(prepared.resumed.folder if prepared.resumed else job.folder or RUNS)
+    if job.tracking is not None and processes.is_first():
+        started_tracking(job, flags, prepared.log, prepared.resumed)
     backend.prepare(
         deterministic=prepared.recipe.train.deterministic, preferred=prepared.backend,
         say=out.note, devices=prepared.request,
@@ -112,13 +123,18 @@ def train(
     from zoo.training import train as begin_training
 
     settings = TrainingSettings(
-        console=out.console(), tensorboard=flags["tensorboard"], callbacks=job.callbacks,
-        flags=flags, devices=job.asked.request, allow_other_devices=job.asked.allow_others,
+        console=out.console(), tensorboard=flags["tensorboard"], tracking=job.tracking,
+        callbacks=job.callbacks, flags=flags, devices=job.asked.request,
+        allow_other_devices=job.asked.allow_others,
     )  # fmt: skip
+    if job.tracking is not None:
+        job.tracking.require()
     if prepared.resumed is None:
         run = begin_training(prepared.recipe, job.folder or RUNS, settings)
     else:
         run = resume_training(prepared.resumed, settings, job.overrides)
+        if job.tracking is not None and run.owned:
+            job.tracking.begin(run)  # Of a run that was done already, too.
     return run, flags
 
 
@@ -157,7 +173,7 @@ def _to_resume(out: Teller, job: TrainJob, meet: Callable[[str], None]) -> _Prep
     request = require_devices(begun, asked.request, asked.allow_others, str(resumed))
     require_batch_of(request, loaded)
     flags = {**FLAGS, **(info.get("flags") or {})}
-    return _Prepared(loaded, request, flags, resumed, info["backend"])
+    return _Prepared(loaded, request, flags, resumed, info["backend"], info.get("log") or ())
 
 
 def require_batch_of(request: Request, recipe: Recipe) -> None:

@@ -1,0 +1,69 @@
+from __future__ import annotations
+
+import pytest
+
+from zoo.errors import EnvironmentFault, UsageError
+from zoo.trackers import names
+from zoo.trackers.names import KINDS, Choice, choose, make, missing, parse
+
+
+def test_words_are_separated_by_commas_or_repeated() -> None:
+    assert parse(["mlflow,csv", "csv", " wandb "]) == ("mlflow", "csv", "wandb")
+    assert parse(["none"]) == parse([""]) == ()
+
+
+@pytest.mark.parametrize(
+    "words, message",
+    [
+        (["mlflow,mflow"], r"--log mflow: Expected one or more of mlflow.*did you mean 'mlflow'\?"),
+        (["none,csv"], "none excludes all others"),
+    ],
+)
+def test_other_words_are_refused(words: list[str], message: str) -> None:
+    with pytest.raises(UsageError, match=message):
+        parse(words)
+
+
+@pytest.mark.parametrize(
+    "given, tensorboard, begun_with, variable, expected",
+    [
+        (None, None, None, "", Choice(())),
+        (None, None, None, "csv", Choice(("csv",))),
+        (["none"], None, None, "csv", Choice(())),
+        (["mlflow"], True, None, "csv", Choice(("mlflow", "tensorboard"))),
+        (["mlflow,tensorboard"], False, None, "", Choice(("mlflow",))),
+        # A resumed run has its own, whatever the environment says, and is not stopped by them.
+        (None, None, ["mlflow"], "csv", Choice(("mlflow",), required=False)),
+        (None, True, ["mlflow", "gone"], "", Choice(("mlflow", "tensorboard"), required=False)),
+        (["none"], None, ["mlflow"], "", Choice(())),
+    ],
+)
+def test_choice(
+    given: list[str] | None,
+    tensorboard: bool | None,
+    begun_with: list[str] | None,
+    variable: str,
+    expected: Choice,
+) -> None:
+    assert choose(given, tensorboard, begun_with, {"ZOO_LOG": variable}) == expected
+
+
+def test_variable_with_a_wrong_word() -> None:
+    with pytest.raises(UsageError, match="ZOO_LOG wandbb: .*did you mean 'wandb'"):
+        choose(None, environment={"ZOO_LOG": "wandbb"})
+
+
+@pytest.mark.parametrize("name", KINDS)
+def test_each_tracker_is_made(name: str) -> None:
+    tracker = make(name)  # Imports none of their packages.
+    assert (tracker.name, tracker.local) == (name, KINDS[name].local)
+
+
+def test_a_missing_package_names_its_command(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(names, "find_spec", lambda package: None)
+    message = (
+        r'--log mlflow: the package mlflow is not installed: pip install "zoo-keras\[mlflow\]"'
+    )
+    with pytest.raises(EnvironmentFault, match=message):
+        make("mlflow")
+    assert missing("csv") is None

@@ -1,0 +1,49 @@
+"""What went wrong with a tracker, in a sentence; what its package raises is long. Light."""
+
+from __future__ import annotations
+
+import re
+
+from zoo.errors import ZooError
+from zoo.text.printable import one_line
+from zoo.text.shortened import shortened
+
+MAX_SAID = 300  # Characters of what a package says.
+_PASSWORD = re.compile(r"(\w+://)[^/\s@]*@")
+_CAUSES = {
+    "the server refuses the connection": ("Connection refused", "Errno 111"),
+    "the server's name is unknown": ("Name or service not known", "NameResolutionError",
+                                     "Temporary failure in name resolution", "getaddrinfo"),
+    "the server does not answer in time": (
+        "timed out", "respond in time", "Timeout", "timeout", "deadline",
+    ),
+    "the proxy cannot be used": ("ProxyError", "Unable to connect to proxy"),
+    "the server's certificate is not trusted": ("CERTIFICATE_VERIFY_FAILED", "SSLError"),
+    "the server refuses the credentials": (
+        "error code 401", "error code 403", "Unauthorized", "PERMISSION_DENIED", "401 ", "403 ",
+        "UNAUTHENTICATED", "invalid API key",
+    ),
+    "the disk is full": ("No space left on device",),
+}  # fmt: skip
+
+
+def without_password(uri: str) -> str:
+    """A URI without user and password, as it may be shown and stored."""
+    return _PASSWORD.sub(r"\1", uri)
+
+
+def cause(error: BaseException) -> str | None:
+    """What happened, in words; None where this module does not know it."""
+    text = f"{type(error).__name__}: {error}"
+    for words, parts in _CAUSES.items():
+        if any(part in text for part in parts):
+            return words
+    return None
+
+
+def said(error: BaseException) -> str:
+    """What happened: in our words if they are known, else in the package's, in a line."""
+    if isinstance(error, ZooError):
+        return error.message
+    text = without_password(one_line(f"{type(error).__name__}: {error}"))
+    return cause(error) or shortened(text, MAX_SAID).rstrip(".")
