@@ -10,6 +10,7 @@ a user can mend. It knows no flags, no exit codes and no notebooks.
     shown_classes.py    which classes of a prediction are shown
     training.py         trains a recipe or resumes a run; train_seeds.py and train_folds.py several
                         times, several_processes.py together with others
+    tracking.py         starts trackers; send_later.py sends runs to them afterwards
     finish_training.py  then measures and exports
     exporting.py        exports
     checking.py         runs the checks

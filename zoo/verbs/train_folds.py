@@ -67,7 +67,8 @@ def begin(out: Teller, job: TrainJob, count: int) -> None:
     flags = FLAGS | {name: value for name, value in job.given.items() if value is not None}
     if flags["report"]:
         require_report(folder)
-    tracking = started_tracking(job, flags, None, None)
+    given = job.given.get("tensorboard")
+    tracking = started_tracking(job.tracking, job.log, given, flags)
     backend, devices = _prepare(out, loaded, None, request)
     tracking.require()
     folds = Folds.create(folder, loaded.name)
@@ -119,7 +120,9 @@ def resume(out: Teller, job: TrainJob) -> None:
         require_report(folds.folder)
     begun = int(info.get("devices") or 1)
     request = require_devices(begun, asked.request, asked.allow_others, str(folds))
-    tracking = started_tracking(job, flags, info.get("log") or (), folds)
+    given = job.given.get("tensorboard")
+    log = info.get("log") or ()
+    tracking = started_tracking(job.tracking, job.log, given, flags, log, folds)
     _, count = _prepare(out, loaded, info["backend"], request)
     tracking.require()
     require_devices(begun, count, asked.allow_others, str(folds))

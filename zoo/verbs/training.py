@@ -113,7 +113,10 @@ def train(
     if flags["report"] and processes.is_first():
         require_report(prepared.resumed.folder if prepared.resumed else job.folder or RUNS)
     if job.tracking is not None and processes.is_first():
-        started_tracking(job, flags, prepared.log, prepared.resumed)
+        started_tracking(
+            job.tracking, job.log, job.given.get("tensorboard"), flags, prepared.log,
+            prepared.resumed,
+        )  # fmt: skip
     backend.prepare(
         deterministic=prepared.recipe.train.deterministic, preferred=prepared.backend,
         say=out.note, devices=prepared.request,
