@@ -34,6 +34,8 @@ IMAGES = {
     ("cifar10", "folder"): "a folder of JPEG files, which costs a little accuracy compared with "
     "the original pixels",
 }
+NO_BREAK = "\N{NO-BREAK SPACE}"
+HEADINGS = {"digits": "Digits", "tf_flowers": "Flowers"}
 EDITOR = "# yaml-language-server:"
 
 
@@ -71,7 +73,7 @@ def index(entries: list[dict[str, Any]]) -> str:
     ]
     heading = None
     for entry in entries:
-        name = DATA_NAMES.get(entry["data"], entry["data"])
+        name = HEADINGS.get(entry["data"]) or DATA_NAMES[entry["data"]]
         if name != heading:
             if heading is not None:
                 parts.append("</div>")
@@ -96,7 +98,8 @@ def short_accuracy(entry: dict[str, Any]) -> str:
     """Return the accuracy of a recipe for its card."""
     if entry["accuracy"] is None:
         return "not measured"
-    return f"{entry['accuracy']:.4f} ± {entry['accuracy_sd']:.4f}"
+    figures = f"{entry['accuracy']:.4f} ± {entry['accuracy_sd']:.4f}"
+    return f"accuracy {figures.replace(' ', NO_BREAK)}"
 
 
 def page(entry: dict[str, Any], recipe: Recipe, network: Plan) -> str:
