@@ -21,6 +21,7 @@ from zoo.recipe import Recipe
 from zoo.recipe.tune import SearchStage, Tune
 from zoo.rundir import Search
 from zoo.text.counted import counted
+from zoo.text.fitting import for_console
 from zoo.text.printable import escaped
 
 TOP_FRACTION = 0.05  # Of the space: a stage's line says how likely a trial lies in it.
@@ -146,8 +147,9 @@ class SearchProgress(SearchListener):
 
     def _print(self, text: str) -> None:
         self._console.print(
-            escaped(text), highlight=False, markup=False, emoji=False, soft_wrap=True
-        )
+            for_console(escaped(text), self._console),
+            highlight=False, markup=False, emoji=False, soft_wrap=True,
+        )  # fmt: skip
 
     def _status(self) -> str:
         """Number of trials, the best score, and the time left."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
@@ -14,12 +16,27 @@ if TYPE_CHECKING:
 
     from zoo.notebook import RewrittenOutput
 
+DELAY = 0.5  # Seconds of work before a bar appears.
 # Called with (items done, items in all, activity).
 Progress = Callable[[int, int, str], None]
 
 
 def no_progress(done: int, total: int, activity: str) -> None:
     """Ignore progress."""
+
+
+def terminal_console(quiet: bool) -> Console:
+    """Make the console on stderr that takes lines and bars.
+
+    Where NO_COLOR is set, it prints no codes for styles.
+
+    Args:
+        quiet: whether it prints nothing.
+    """
+    from rich.console import Console
+
+    colors: Any = None if os.environ.get("NO_COLOR") else "auto"
+    return Console(stderr=True, quiet=quiet, highlight=False, color_system=colors)
 
 
 def rewritten_output(console: Console) -> RewrittenOutput | None:
@@ -54,17 +71,37 @@ def progress_bar(console: Console) -> Iterator[Progress]:
     from rich import progress as rich
 
     columns = (rich.TextColumn("{task.description}"), rich.BarColumn(), rich.MofNCompleteColumn())
-    with rich.Progress(
-        *columns, rich.TimeRemainingColumn(), console=console, transient=True
-    ) as bars:
-        tasks: dict[str, Any] = {}
+    bars = rich.Progress(*columns, rich.TimeRemainingColumn(), console=console, transient=True)
+    tasks: dict[str, Any] = {}
 
-        def report(done: int, total: int, activity: str) -> None:
-            if activity not in tasks:
-                tasks[activity] = bars.add_task(activity, total=total)
-            bars.update(tasks[activity], completed=done, total=total)
+    def report(done: int, total: int, activity: str) -> None:
+        if activity not in tasks:
+            tasks[activity] = bars.add_task(activity, total=total)
+        bars.update(tasks[activity], completed=done, total=total)
 
+    with _shown_later(bars.start, bars.stop):
         yield report
+
+
+@contextmanager
+def _shown_later(start: Callable[[], None], stop: Callable[[], None]) -> Iterator[None]:
+    """Start a bar once work has lasted for `DELAY`; what is quick flashes none.
+
+    Args:
+        start: shows the bar.
+        stop: removes it.
+    """
+    timer = threading.Timer(DELAY, start)
+    timer.daemon = True
+    timer.start()
+    if not DELAY:
+        timer.join()
+    try:
+        yield
+    finally:
+        timer.cancel()
+        timer.join()  # It may be starting the bar just now.
+        stop()
 
 
 @contextmanager
@@ -77,7 +114,8 @@ def status(console: Console, activity: str) -> Iterator[Callable[[str], None]]:
     """
     output = rewritten_output(console)
     if output is None:
-        with console.status(activity) as line:
+        line = console.status(activity)
+        with _shown_later(line.start, line.stop):
             yield line.update
         return
 

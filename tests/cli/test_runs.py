@@ -13,6 +13,7 @@ from tests.cli.calls import call, document, require_error, require_error_documen
 from tests.inventory import folders
 from zoo.cli import app
 from zoo.cli import runs as runs_verb
+from zoo.text import columns as layout
 
 KEYS = {
     "kind", "path", "name", "status", "reason", "started", "done", "planned", "seed",
@@ -25,7 +26,6 @@ KEYS = {
 def runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A working directory with three seeds, a failed run, folds and a search."""
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("COLUMNS", "200")
     monkeypatch.setenv("ZOO_CACHE", str(tmp_path / "cache"))
     for number in range(3):
         folders.run(tmp_path / "runs", number, "done")
@@ -94,8 +94,7 @@ def test_nothing_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert "no run below ." in call("runs", ".").stdout
 
 
-def test_damaged_and_odd_names(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("COLUMNS", "300")
+def test_damaged_and_odd_names(tmp_path: Path) -> None:
     run = folders.run(tmp_path / "a\x1b[2J")
     run.info_file.write_text("{", encoding="utf-8")
     result = call("runs", tmp_path)
@@ -107,16 +106,15 @@ def test_damaged_and_odd_names(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
 
 
 def test_narrow_terminals(runs: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Where a line does not fit, the folder has a line of its own."""
-    for width in ("60", "80"):
-        monkeypatch.setenv("COLUMNS", width)
-        told = call("runs", "--sort", "size").stdout.split("\n\n")[0].splitlines()
-        facts = told[1::2]
-        assert facts[0].split() == ["when", "status", "epochs", "validation", "test", "size"]
-        assert told[0::2][0] == "folder"
-        assert {line for line in told[0::2] if line.startswith("runs/net/tune-")}
-    monkeypatch.delenv("COLUMNS")  # Not on a terminal: a line each, for other programs.
-    assert all(line.count("runs/") == 1 for line in call("runs").stdout.splitlines()[1:5])
+    """Where a line does not fit, the folder stands in the next one."""
+    monkeypatch.setattr(layout, "terminal_width", lambda: 80)
+    told = call("runs", "--sort", "size").stdout.split("\n\n")[0].splitlines()
+    assert told[0].split() == ["when", "status", "epochs", "validation", "test", "size"]
+    assert [line.split()[0] for line in told[1::2]][:2] == [
+        "folder",
+        "runs/net/20261128-000003-ab03",
+    ]
+    assert max(map(len, told)) <= 80
 
 
 def test_cleaning(runs: Path) -> None:

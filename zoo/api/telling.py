@@ -39,8 +39,8 @@ class PythonTeller(Teller):
         if told is not None and told is not error:
             raise told from error
 
-    def text(self, text: str) -> None:
-        """Print a result in words."""
+    def text(self, text: str, *, as_is: bool = False) -> None:
+        """Print a result in words, its lines as they are."""
         self._print(escaped(text))
 
     def note(self, text: str) -> None:
@@ -62,9 +62,10 @@ class PythonTeller(Teller):
             from zoo.notebook_console import NotebookConsole
 
             return NotebookConsole(self.quiet)
-        from rich.console import Console
 
-        return Console(stderr=True, quiet=self.quiet)
+        from zoo.progress import terminal_console
+
+        return terminal_console(self.quiet)
 
     def _print(self, line: str) -> None:
         if not self.quiet:

@@ -13,6 +13,7 @@ from zoo import interrupts
 from zoo.errors import Interrupted, Problem, ZooError
 from zoo.files.json_files import dumps
 from zoo.text.columns import columns as columns
+from zoo.text.fitting import for_stream
 from zoo.text.printable import escaped, one_line
 from zoo.verbs.teller import Teller
 
@@ -94,33 +95,39 @@ class Output(Teller):
             document = {**(self.document or {}), **error.facts, "error": error.as_json()}
             print(dumps(document))
         else:
-            print(f"zoo: {error}" if error.message else str(error), file=sys.stderr)
+            text = f"zoo: {error}" if error.message else str(error)
+            print(for_stream(text, sys.stderr), file=sys.stderr)
         raise typer.Exit(error.exit_code) from None
 
-    def text(self, text: str) -> None:
-        """Print a result as text, unless `--json` is given."""
+    def text(self, text: str, *, as_is: bool = False) -> None:
+        """Print a result as text, unless `--json` is given.
+
+        Args:
+            text: lines.
+            as_is: whether long lines are left as they are on a terminal: those of a file to copy.
+        """
         if not self.as_json and self.follower is None:
-            print(escaped(text))
+            print(escaped(text) if as_is else for_stream(escaped(text), sys.stdout))
 
     def note(self, text: str) -> None:
         """Print a line of progress on stderr, unless `-q` is given."""
         if not self.quiet:
-            print(one_line(text), file=sys.stderr)
+            print(for_stream(one_line(text), sys.stderr), file=sys.stderr)
 
     def remark(self, text: str) -> None:
         """Print a line on stderr that belongs to the result: `-q` does not hide it."""
         if not self.as_json and self.follower is None:
-            print(one_line(text), file=sys.stderr)
+            print(for_stream(one_line(text), sys.stderr), file=sys.stderr)
 
     def warn(self, problem: Problem) -> None:
         """Report a problem that does not stop the verb: a line on stderr, an entry of `--json`."""
         problem = self.locate(problem)
         self.warnings.append(problem)
         if not self.quiet and not self.as_json:
-            print(f"warning: {problem}", file=sys.stderr)
+            print(for_stream(f"warning: {problem}", sys.stderr), file=sys.stderr)
 
     def console(self) -> Console:
         """Make a Rich console on stderr, silent under `-q`."""
-        from rich.console import Console
+        from zoo.progress import terminal_console
 
-        return Console(stderr=True, quiet=self.quiet)
+        return terminal_console(self.quiet)

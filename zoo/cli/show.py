@@ -64,7 +64,7 @@ def show(
             return
         if yaml:
             out.result({"recipe": loaded.model_dump(mode="json")})
-            out.text(recipes.dump(loaded).rstrip())
+            out.text(recipes.dump(loaded).rstrip(), as_is=True)
             return
         planned = plan(loaded, num_classes(loaded))
         lacking = shortage(loaded, planned)

@@ -4,18 +4,22 @@ from __future__ import annotations
 
 import errno
 import os
+import re
 import sys
 from collections.abc import Callable
 from typing import Any
 
 from zoo.errors import StorageFault
 
+_STYLES = re.compile(r"\x1b\[[0-9;:]*m")
+
 
 class GuardedStream:
     """A text stream whose failures raise nothing: what is printed later is dropped.
 
     A line of progress that nobody can read must not end a training of days. `require_written`
-    tells at the end that results were lost.
+    tells at the end that results were lost. On a terminal where NO_COLOR is set, codes for colours
+    and other styles are left out, whichever library writes them.
 
     Args:
         stream: standard output or standard error.
@@ -26,6 +30,7 @@ class GuardedStream:
 
     def __init__(self, stream: Any) -> None:
         self._stream = stream
+        self._is_plain = bool(os.environ.get("NO_COLOR")) and stream.isatty()
         self.error: OSError | None = None
 
     def __getattr__(self, name: str) -> Any:
@@ -33,7 +38,8 @@ class GuardedStream:
 
     def write(self, text: str) -> int:
         """Write text; return its length."""
-        self._guard(lambda: self._stream.write(text))
+        shown = _STYLES.sub("", text) if self._is_plain and "\x1b" in text else text
+        self._guard(lambda: self._stream.write(shown))
         return len(text)
 
     def writelines(self, lines: Any) -> None:

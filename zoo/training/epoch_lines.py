@@ -20,6 +20,7 @@ from rich.progress import (
 
 from zoo import notebook
 from zoo.progress import rewritten_output
+from zoo.text.fitting import for_console
 from zoo.training.observers import Observer
 
 
@@ -92,10 +93,14 @@ class EpochLines(Observer):
             f"epoch {epoch + 1:>{len(str(epochs))}}/{epochs}  "
             f"loss {logs['loss']:.4f}  accuracy {logs['accuracy']:.4f}  "
             f"val_loss {logs['val_loss']:.4f}  val_accuracy {logs['val_accuracy']:.4f}  "
-            f"{monitored}{rate:,.0f} images/s"
+            f"{monitored}"
         )
+        speed = f"{rate:,.0f} images/s"
+        # On a terminal the bar tells the speed, too.
+        too_wide = self._bar is not None and len(line) + len(speed) > self.console.width
+        line = line.rstrip() if too_wide else line + speed
         if self._output is None:
-            self.console.print(line, highlight=False, soft_wrap=True)
+            self.console.print(for_console(line, self.console), highlight=False, soft_wrap=True)
         else:
             self._newest = line
             self._show_in_notebook()

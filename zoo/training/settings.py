@@ -9,6 +9,7 @@ import keras
 from rich.console import Console
 
 from zoo.backend.device_request import Request
+from zoo.text.fitting import for_console
 from zoo.text.printable import escaped, one_line
 from zoo.trackers.session import Tracking
 
@@ -44,8 +45,9 @@ class TrainingSettings:
     def print_line(self, text: str) -> None:
         """Prints a line for the user, as it is but for characters that cannot be printed."""
         self.console.print(
-            escaped(text), highlight=False, markup=False, emoji=False, soft_wrap=True
-        )
+            for_console(escaped(text), self.console),
+            highlight=False, markup=False, emoji=False, soft_wrap=True,
+        )  # fmt: skip
 
     def print_note(self, note: str) -> None:
         """Prints a note on the data or the training, in one line."""

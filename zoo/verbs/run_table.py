@@ -9,9 +9,7 @@ from zoo.inventory import caches
 from zoo.inventory.entry import Entry
 from zoo.text.columns import columns
 from zoo.text.counted import counted
-from zoo.text.printable import quoted
 from zoo.text.sizes import size_text
-from zoo.text.width import terminal_width
 
 NOUNS = {"folds": "fold", "search": "trial", "seeds": "seed"}
 HEADS = ("when", "status", "epochs", "validation", "test", "size", "folder")
@@ -26,21 +24,11 @@ KINDS = {
 def table(entries: Sequence[Entry], *, expand: bool = False) -> str:
     """Lay out lines of `zoo runs`.
 
-    Where a line would be wider than the terminal, the folder has a line of its own.
-
     Args:
         entries: the lines.
         expand: whether their children have lines, too.
     """
-    rows = [row for entry in entries for row in _rows(entry, expand)]
-    in_one = columns([HEADS, *rows], right=(5,))
-    width = terminal_width()
-    if width is None or all(len(line) <= width for line in in_one.split("\n")):
-        return in_one
-    facts = columns([HEADS[:-1], *(row[:-1] for row in rows)], right=(5,)).split("\n")
-    lines = [f"folder\n  {facts[0]}"]
-    lines += [f"{quoted(row[-1])}\n  {line}" for row, line in zip(rows, facts[1:], strict=True)]
-    return "\n".join(lines)
+    return columns([HEADS, *(row for entry in entries for row in _rows(entry, expand))], right=(5,))
 
 
 def _rows(entry: Entry, expand: bool, indent: str = "") -> list[list[str]]:

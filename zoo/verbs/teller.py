@@ -56,8 +56,8 @@ class Teller:
         """Add keys to the document of results."""
         self.document = {**(self.document or {}), **document}
 
-    def text(self, text: str) -> None:
-        """Tell a result in words."""
+    def text(self, text: str, *, as_is: bool = False) -> None:
+        """Tell a result in words; `as_is`: with its lines, such as those of a file."""
 
     def note(self, text: str) -> None:
         """Tell a line of progress."""
