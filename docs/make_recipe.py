@@ -96,6 +96,9 @@ def rows(model: type[BaseModel]) -> Iterator[str]:
 
 def words(model: type[Choice]) -> Iterator[str]:
     """The table of a choice's words."""
+    if not model.model_fields:
+        yield "Its words are those of your own parts: see [plugins.md](plugins.md)."
+        return
     yield "| word | | options |"
     yield "|---|---|---|"
     for word, field in model.model_fields.items():

@@ -25,6 +25,8 @@ from zoo.errors import Problem, RecipeError, RunError, StorageFault
 from zoo.files.json_files import dumps
 from zoo.loading import Source
 from zoo.plan.capacity import require_memory
+from zoo.plugins import permission, recipe_parts
+from zoo.plugins.part import Part
 from zoo.recipe import Recipe, Template
 from zoo.recipe.tune import Tune, proposal
 from zoo.recipe.writing import dump_data
@@ -180,11 +182,30 @@ def _run(
     """Runs a search."""
     if tune is None:
         raise RunError(f"{folder.recipe_file}: has no tune: block.")
+    parts = recipe_parts.parts_of(template.recipe)
+    permission.require(parts)
+    _require_same_parts(folder, info, parts)
+    info = {**info, **recipe_parts.recorded(template.recipe)}
     settle(info.get("backend"), settings.listener.note)  # The workers inherit it.
     executor = _executor(folder, info["workers"], template, settings)
     state = SearchState(folder, info)
     tune = tune.model_copy(update={"objective": _objective(info, template.recipe, tune)})
     return Coordinator(state, template, tune, executor, settings.listener).run()
+
+
+def _require_same_parts(folder: Search, info: dict[str, Any], parts: list[Part]) -> None:
+    """Refuses to resume a search whose parts of the user's own have changed since it began.
+
+    Raises:
+        RunError: names the file.
+    """
+    before = {entry["word"]: entry["sha256"] for entry in info.get("plugins") or ()}
+    for part in parts:
+        if before and before.get(part.word) != part.origin.sha256:
+            raise RunError(
+                f"{folder}: was begun with another text of {part.origin.shown_file} ({part.word}), "
+                "and its trials would not compare. Bring that text back, or begin a new search."
+            )
 
 
 def _default_workers(settings: SearchSettings) -> int:

@@ -33,6 +33,7 @@ from zoo.model import builder, freezing
 from zoo.model.start import scaling_of, set_start
 from zoo.plan import Plan, plan
 from zoo.plan.capacity import shortage
+from zoo.plugins import recipe_parts
 from zoo.recipe import Recipe
 from zoo.recipe.resolve import with_value_range
 from zoo.rundir import Run, write_text
@@ -254,6 +255,7 @@ class TrialTrainer:
         recipe, result, model = last.recipe, last.result, last.network.model
         recipe = with_value_range(recipe, self.data.value_range)
         write_text(run.recipe_file, recipes.dump(recipe))
+        recipe_parts.keep_sources(run, recipe)
         run.write_rows([dict(row) for row in result.curve])
         trained = [backend.to_numpy(variable) for variable in model.variables]
         with last.network.hyperparameters.as_numbers(recipe, last.planned):

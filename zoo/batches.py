@@ -20,11 +20,18 @@ import keras
 import numpy as np
 
 from zoo import seeds
-from zoo.augment import AugmentRng, apply_augmentations, draw_augmentations, with_mean_levels
+from zoo.augment import (
+    AugmentRng,
+    apply_augmentations,
+    draw_augmentations,
+    needs_whole_batches,
+    with_mean_levels,
+)
 from zoo.datasets.normalise import channel_means
 from zoo.datasets.splits import Split, pixel_statistics
 from zoo.labels import as_matrix, is_multi_label
 from zoo.losses import loss_weights, loss_weights_of_mixed, mean_weight
+from zoo.plugins import faults
 from zoo.recipe import words
 from zoo.recipe.fields import Choice
 
@@ -94,7 +101,7 @@ class Batches:
         Args:
             step: global step, from 0.
             rows: those that are made; their images alone are read, unless an augmentation mixes
-                the images of a batch.
+                the images of a batch, or is the user's own.
 
         Returns:
             (images, labels), or (images, labels, weights) with class weights; see `Batch`.
@@ -107,12 +114,14 @@ class Batches:
             indices = self.indices(step)
             if rows == ALL_ROWS:
                 return self._made(step, indices, ALL_ROWS)
-            if self.mixes_labels:
+            if needs_whole_batches(self.augment):
                 return tuple(array[rows] for array in self._made(step, indices, ALL_ROWS))
             return self._made(step, indices, rows)
         except Exception as error:
-            self.error = error
-            raise
+            self.error = faults.fault_of(error) or error
+            if self.error is error:
+                raise
+            raise self.error from error
 
     def _made(self, step: int, indices: np.ndarray, rows: slice) -> Batch:
         """The rows of a batch, given the indices of all its images."""

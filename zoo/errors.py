@@ -3,6 +3,8 @@
     ZooError                     1
     +-- UsageError               2   wrong flags or arguments
     |   +-- RecipeError          2   an invalid recipe or --set
+    |   +-- PluginRefused        2   code of a user's own part that the user has not allowed
+    |   +-- PluginError          2   code of a user's own part that failed
     |   +-- RunError             2   not a run folder, or one that cannot be used as asked
     |       +-- DamagedFile      2   a file of a run, a search or an export holds something else
     |           +-- WrongModel   3   a model that is not its run's, or that answers NaN
@@ -139,6 +141,18 @@ class RecipeError(UsageError):
         if more > 1:
             shown[MAX_PROBLEMS:] = [Problem(message=f"and {more:,} more problems")]
         super().__init__("", shown)
+
+
+class PluginRefused(UsageError):
+    """Code of a part of the user's own that the user has not allowed."""
+
+    kind = "plugin"
+
+
+class PluginError(UsageError):
+    """An error in the code of a part of the user's own; its problems are places in that code."""
+
+    kind = "plugin"
 
 
 class RunError(UsageError):

@@ -15,6 +15,7 @@ from zoo.artifact.trained_run import TrainedRun, sigmoid, softmax
 from zoo.datasets.load import load as load_data
 from zoo.errors import DataError, StorageFault
 from zoo.labels import is_multi_label
+from zoo.plugins import keras_parts
 from zoo.progress import Progress, no_progress
 from zoo.recipe.monitors import CLASS_METRICS, MULTI_LABEL_METRICS
 from zoo.rundir import write_json
@@ -86,6 +87,9 @@ def evaluate(
 
     result = {"split": split, **metrics_of(logits)}
     kind = tta or recipe.evaluate.tta
+    if trained.recipe.train.metrics:
+        own = trained.recipe.train.metrics
+        result["metrics"] = keras_parts.own_metric_values(own, np.asarray(images.labels), logits)
     if kind:
         keys = OVERALL_MULTI_LABEL if trained.multi_label else OVERALL
         with_tta = metrics_of(trained.logits(images, kind))

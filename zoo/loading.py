@@ -17,7 +17,9 @@ from typing import Any
 
 from zoo import plan
 from zoo.errors import Problem, RecipeError, UsageError, ZooError
-from zoo.recipe import foreign
+from zoo.plugins import installed
+from zoo.plugins.part import Part
+from zoo.recipe import foreign, own_parts
 from zoo.recipe.backbone import backbone_of
 from zoo.recipe.blocks import expand
 from zoo.recipe.draft import Draft
@@ -76,6 +78,23 @@ def load_text(text: str, file: Path, overrides: Sequence[str] = ()) -> Recipe:
     return _load(draft, None, None)
 
 
+def own_parts_of(recipe: str) -> list[Part]:
+    """The parts of a user's own that a recipe names, and those of installed packages. Runs nothing.
+
+    Args:
+        recipe: as `load` takes it.
+
+    Raises:
+        RecipeError: a part cannot be read.
+    """
+    draft = _draft(recipe, ())
+    own, faults = own_parts.vocabulary(draft.data, draft.folder_of)
+    if faults:
+        raise RecipeError(draft.located(*fault) for fault in faults)
+    named = [*own.parts.values()]
+    return [*named, *(part for part in installed.all_parts() if part.word not in own.parts)]
+
+
 def written_out(file: Path) -> Any:
     """The data of a recipe's file, with its base, preset, `set` and blocks written out.
 
@@ -117,11 +136,12 @@ def require_source_alone(file: Path, overrides: Sequence[str]) -> None:
         UsageError: an override of anything else.
     """
     for override in overrides:
-        if not override.replace(" ", "").startswith(("data.source=", "data.source.")):
+        if not override.replace(" ", "").startswith(("data.source=", "data.source.", "plugins=")):
             raise UsageError(
-                f"--set {override}: a run stays as it was begun; only data.source may be changed, "
-                "for data that were moved, and with `zoo train --resume` train.epochs, for more of "
-                f"them. Start a new run: zoo train {file} --set ..."
+                f"--set {override}: a run stays as it was begun; only data.source and plugins may "
+                "be changed, for data and parts of your own that were moved, and with `zoo train "
+                f"--resume` train.epochs, for more of them. Start a new run: zoo train {file} "
+                "--set ..."
             )
 
 
@@ -142,7 +162,7 @@ def locator(recipe: Source, overrides: Sequence[str] = ()) -> Callable[[Problem]
             found = _draft(recipe, overrides)
         except ZooError:  # The recipe was moved or edited since it was loaded.
             return None
-        found.expansion = expand(found.data)
+        found.expanded()
         return found
 
     def locate(problem: Problem) -> Problem:
@@ -180,6 +200,8 @@ class Template:
         self.moved = [f"data.source={json.dumps(source)}"] if is_moved else []
         data = {**draft.data.get("data", {}), "source": source}
         self.data: dict[str, Any] = {**draft.data, "data": data}
+        if self.recipe.plugins:
+            self.data["plugins"] = list(self.recipe.plugins)
         weights = self.recipe.model.weights
         if weights is not None and weights.source is not None:
             model = self.data["model"]

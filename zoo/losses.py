@@ -15,6 +15,7 @@ import numpy as np
 from keras import ops
 
 from zoo.labels import class_counts, is_multi_label
+from zoo.plugins import keras_parts
 from zoo.recipe.fields import Choice
 
 MIN_WRONG = 1e-7  # Least 1 - p in the focal loss, of which a power is taken.
@@ -27,6 +28,8 @@ def make_loss(choice: Choice, dtype: str | None = None) -> keras.losses.Loss:
         choice: the recipe's `train.loss`.
         dtype: dtype to which Keras casts the logits; None for float32.
     """
+    if choice.part:
+        return keras_parts.make_loss(choice, dtype)
     loss_class: type[keras.losses.Loss] = {
         "softmax": SoftmaxCrossEntropy,
         "focal": FocalCrossEntropy,
@@ -42,8 +45,13 @@ def uniform_loss(choice: Choice, num_classes: int) -> float:
     For the focal loss it is alpha * (1 - 1 / C)^gamma * ln C. For sigmoid it is that of zero
     logits, (1 / 2)^gamma * ln 2 whatever the number of classes: the mean over them.
 
+    For a loss of the user's own it is the mean over the classes of its loss of equal logits.
+
     A network should start near it. Source: CS231n, lecture 6, "is the loss reasonable?".
     """
+    if choice.part:
+        scores = np.zeros((num_classes, num_classes), np.float32)
+        return float(make_loss(choice)(np.arange(num_classes, dtype=np.int32), scores))
     if choice.word == "svm":
         return float(choice.options.margin * (num_classes - 1))
     if choice.word == "focal":

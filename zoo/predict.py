@@ -18,6 +18,7 @@ from zoo.datasets.decoding.images import Decoded, ImageSpec, decode, fit, fit_me
 from zoo.datasets.files import BadImage
 from zoo.datasets.threads import THREADS
 from zoo.errors import DamagedFile, EnvironmentFault, WrongModel
+from zoo.plugins import recipe_parts
 from zoo.progress import Progress, no_progress
 
 BATCH_SIZE = 128
@@ -99,6 +100,7 @@ class ExportedModel:
     def __init__(self, artifact: Artifact) -> None:
         manifest = artifact.manifest()
         artifact.verify_files(manifest)
+        recipe_parts.start_recorded(manifest.get("plugins") or (), str(artifact))
         self._place = str(artifact)
         model = artifact.folder if artifact.format == "saved_model" else artifact.model_file
         try:

@@ -25,6 +25,7 @@ def test_show_json(minimal: Path) -> None:
     output = document(call("show", minimal, "--json"))
     assert output.keys() == {
         "name", "parameters", "trainable_parameters", "flops", "activation_bytes", "layers",
+        "uncounted_layers",
         "warm_start",
     }  # fmt: skip
     assert output["parameters"] == sum(layer["parameters"] for layer in output["layers"])

@@ -91,7 +91,7 @@ def test_near_words(minimal: Path, old: str, new: str, path: str, meant: str) ->
         (
             "epochs: 2",
             "epochs: 2\n  metrics: [accuracy]",
-            "metrics: unknown key; accuracy and",
+            "train.metrics[0]: unknown word 'accuracy'; accuracy and loss are always measured",
         ),
         ("epochs: 2", "epochs: 2\n  folds: 5", "train.folds: unknown key; `zoo train --folds 5`"),
         ("epochs: 2", "epochs: 2\n  seed: 1", "'seed' belongs in the recipe itself, at no indent."),

@@ -16,6 +16,7 @@ from tuning.executors.base import Event
 from tuning.executors.gpu_sharing import GpuSharing
 from tuning.executors.messages import Command, Reply, Setup, decode, encode
 from tuning.executors.pool import SILENCE_SECONDS, Pool, Worker
+from zoo.plugins import permission
 from zoo.rundir import Search
 
 SHARE_OF_GPU = 0.9  # Of a GPU's memory, for all workers that share it.
@@ -146,7 +147,11 @@ class LocalExecutor(Pool[_Process]):
             )
         worker = _Process(index, process, log)
         recipe = str(self._folder.recipe_file)
-        worker.send(Setup(recipe=recipe, overrides=self._overrides, heartbeat=self.heartbeat))
+        setup = Setup(
+            recipe=recipe, overrides=self._overrides, heartbeat=self.heartbeat,
+            plugins=permission.texts(),
+        )  # fmt: skip
+        worker.send(setup)
         if process.stdout is not None:
             self._selector.register(process.stdout, selectors.EVENT_READ, worker)
         self._workers.append(worker)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import traceback
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, field, fields
 from typing import Any
 
 from tuning.executors.base import Failed, Finished, Kept, Progress, Ready
@@ -25,11 +25,14 @@ class Setup:
         recipe: the search's recipe file.
         overrides: changes of `data.source`, if the data were moved.
         heartbeat: least number of seconds between two messages of progress.
+        plugins: file -> text of the parts of the user's own that the search may run: all trials run
+            the same text, whatever becomes of the file.
     """
 
     recipe: str
     overrides: Sequence[str]
     heartbeat: float = 0.5
+    plugins: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, kw_only=True)

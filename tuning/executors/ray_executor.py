@@ -22,6 +22,7 @@ from tuning.executors.ray_worker import TrialWorker, unpack
 from tuning.trials import TrialSpec
 from zoo.errors import EnvironmentFault
 from zoo.files.storage import fault_of
+from zoo.plugins import permission
 from zoo.rundir import Search
 
 if TYPE_CHECKING:
@@ -264,7 +265,9 @@ class RayExecutor(Pool[_Actor]):
     def _start_worker(self, index: int) -> None:
         """Starts an actor; it may have to wait for a node."""
         recipe = self._folder.recipe_file.read_text(encoding="utf-8")
-        handle = self._actor.remote(recipe, self._overrides, self._data, self.heartbeat)
+        handle = self._actor.remote(
+            recipe, self._overrides, self._data, self.heartbeat, permission.texts()
+        )
         self._workers.append(_Actor(index, handle))
 
     def _end(self, worker: _Actor, *, kill: bool) -> str:

@@ -12,7 +12,7 @@ import shutil
 import socket
 import tarfile
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -58,17 +58,23 @@ class TrialWorker:
         overrides: changes of `data.source`, if the data were moved.
         data: the splits of the recipe; None to read them from the node's disks.
         heartbeat: see `Setup`.
+        plugins: likewise.
     """
 
     def __init__(
-        self, recipe: str, overrides: Sequence[str], data: Splits | None, heartbeat: float
+        self,
+        recipe: str,
+        overrides: Sequence[str],
+        data: Splits | None,
+        heartbeat: float,
+        plugins: Mapping[str, str],
     ) -> None:
         remove_orphans()
         self._folder = NodeFolder()
         file = self._folder.path / "recipe.yaml"
         file.write_text(recipe, encoding="utf-8")
         self._queues = Queues(self._folder.path)
-        setup = Setup(recipe=str(file), overrides=overrides, heartbeat=heartbeat)
+        setup = Setup(recipe=str(file), overrides=overrides, heartbeat=heartbeat, plugins=plugins)
         self._queues.commands.put(setup)
         load = session.load_data if data is None else _given(data)
         threading.Thread(target=self._work, args=(load,), daemon=True).start()

@@ -17,6 +17,7 @@ from tuning.executors.messages import Alive, Command, Keep, Reply, Run, Setup, S
 from tuning.trials import TrialSpec
 from zoo.files import streams
 from zoo.files.storage import fault_of
+from zoo.plugins import faults, recipe_parts, source
 from zoo.recipe import Recipe, Template
 from zoo.rundir import Run as RunFolder
 
@@ -73,7 +74,7 @@ def work(channel: Channel, load: LoadData = load_data) -> None:
     try:
         _serve(channel, load)
     except Exception as error:
-        channel.send(Failed(error=fault_of(error) or error))
+        channel.send(Failed(error=fault_of(error) or faults.fault_of(error) or error))
 
 
 def _serve(channel: Channel, load: LoadData) -> None:
@@ -81,11 +82,13 @@ def _serve(channel: Channel, load: LoadData) -> None:
     if not isinstance(setup, Setup):
         raise TypeError(f"the first command to a worker is Setup, not {type(setup).__name__}")
     channel.heartbeat_seconds = setup.heartbeat
+    source.hand_over(setup.plugins)
     template = Template(setup.recipe, setup.overrides)
     recipe = template.recipe
     from zoo import backend
 
     backend.prepare(deterministic=recipe.train.deterministic, seed=recipe.seed)
+    recipe_parts.start(recipe)
     from tuning.trial_trainer import TrialTrainer
     from zoo.model import backbone_weights
     from zoo.plan import plan

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from zoo.api import html
 from zoo.errors import DataError
-from zoo.plan import plan
+from zoo.plan import own_layers, plan
 from zoo.plan.classes import num_classes
 from zoo.recipe.schema import Recipe
 
@@ -15,6 +15,8 @@ def of_recipe(recipe: Recipe) -> str:
         classes, known = num_classes(recipe), True
     except DataError:
         classes, known = 2, False  # Only the data tell.
+    if not own_layers.can_plan(recipe):
+        return html.title(recipe.name, "has layers of your own: zoo.build tells what they make")
     planned = plan(recipe, classes)
     height, width, channels = recipe.image_shape
     counted = f"{planned.parameters:,} parameters"

@@ -30,6 +30,7 @@ from typing import Any
 
 import numpy as np
 
+PARTS = "plugins.json"  # In WORK: parts of the user's own that the file needs; see `register`.
 Call = Callable[[np.ndarray], dict[str, np.ndarray]]
 # Labels; and by signature, the kind of input (`files`, `uint8` or `float32`) and the function.
 OpenedExport = tuple[list[str], dict[str, tuple[str, Call]]]
@@ -45,9 +46,26 @@ def main() -> None:
         "onnx": ("zoo", "keras", "tensorflow"),
         "saved_model": ("zoo", "keras", "jax"),  # TensorFlow imports JAX if it can: a second.
     }
+    parts = json.loads((work / PARTS).read_text()) if (work / PARTS).exists() else []
     for name in blocked.get(format, ("zoo", "keras")):
-        sys.modules[name] = None  # type: ignore[assignment]
+        if not (parts and name == "zoo"):
+            sys.modules[name] = None  # type: ignore[assignment]
+    if parts:
+        register(parts)
     write_answers(format, model, work, *sys.argv[4:])
+
+
+def register(parts: list[dict[str, str]]) -> None:
+    """Runs the parts of the user's own that a .keras file needs, so that Keras knows them.
+
+    Args:
+        parts: `reference`, `file` and `text` of each; the text is what the user allowed.
+    """
+    from zoo.plugins import reading, running, source
+
+    source.hand_over({part["file"]: part["text"] for part in parts})
+    for part in parts:
+        running.load(reading.read_one(part["reference"]))
 
 
 def write_answers(format: str, model: Path, work: Path, activation: str = "softmax") -> None:

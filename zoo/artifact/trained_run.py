@@ -19,6 +19,7 @@ from zoo.datasets.threads import MadeAhead
 from zoo.errors import DataError, WrongModel
 from zoo.model import unbuilt
 from zoo.plan import plan
+from zoo.plugins import recipe_parts
 from zoo.recipe import Recipe
 from zoo.rundir import Run
 from zoo.rundir.recipe_text import require_unchanged
@@ -52,9 +53,16 @@ class TrainedRun:
         Raises:
             DamagedFile: the file is missing, or was changed since the run began.
             RecipeError: the file is no recipe any more.
+            RunError: a part of the user's own is not the one that the run was trained with.
+            PluginRefused: the user has not allowed the code of such a part.
+            PluginError: its code failed.
         """
+        recipe_parts.require_recorded(self.run, self.info, self.overrides)
         require_unchanged(self.run, self.info)
-        return recipes.reload(self.run.recipe_file, self.overrides)
+        recipe = recipes.reload(self.run.recipe_file, self.overrides)
+        recipe_parts.require_same(self.run, self.info, recipe)
+        recipe_parts.start(recipe)
+        return recipe
 
     @property
     def class_names(self) -> list[str]:

@@ -39,6 +39,7 @@ from zoo.augment import (
     erasing,
     geometry,
     mixing,
+    own,
     rand_augment,
     transformations,
     trivial_augment,
@@ -53,6 +54,7 @@ __all__ = [
     "AugmentRng",
     "apply_augmentations",
     "draw_augmentations",
+    "needs_whole_batches",
     "with_mean_levels",
 ]
 
@@ -132,9 +134,27 @@ def draw_augmentations(
         alone.
     """
     return [
-        AUGMENTATIONS[augmentation.word].draw(augmentation.options, rng, shape)
+        _functions(augmentation).draw(augmentation.options, rng, shape)
         for augmentation in augmentations
     ]
+
+
+def _functions(augmentation: Choice) -> Augmentation:
+    """The functions of a word of zoo, or of a part of the user's own."""
+    if augmentation.part:
+        return Augmentation(own.draw, own.apply)
+    return AUGMENTATIONS[augmentation.word]
+
+
+def needs_whole_batches(augmentations: Sequence[Choice]) -> bool:
+    """Whether rows of a batch cannot be made without its other rows.
+
+    Some augmentations mix images; of the user's own nobody knows what they look at.
+
+    Args:
+        augmentations: the recipe's `data.augment`.
+    """
+    return any(step.part or step.word in MIXING for step in augmentations)
 
 
 def apply_augmentations(
@@ -162,7 +182,7 @@ def apply_augmentations(
     for augmentation, all_rows in zip(augmentations, all_draws, strict=True):
         draws = {name: array[rows] for name, array in all_rows.items()}
         word, options = augmentation.word, augmentation.options
-        images = AUGMENTATIONS[word].apply(images, options, draws)
+        images = _functions(augmentation).apply(images, options, draws)
         if word in MIXING:
             labels = mixing.mix_labels(labels, draws)
     return images, labels

@@ -13,6 +13,7 @@ from zoo.cli.app import app
 from zoo.cli.check_fix import fix as fix_recipe
 from zoo.cli.check_rate import suggest_rate
 from zoo.cli.options import (
+    AllowPluginsOption,
     DebugOption,
     JsonOption,
     OptionalRecipeArgument,
@@ -73,6 +74,7 @@ def check(
         bool, typer.Option("--list", help="Print what each check asks and costs, and exit.")
     ] = False,
     out: OutOption = Path("runs"),
+    allow_plugins: AllowPluginsOption = False,
     quiet: QuietOption = False,
     as_json: JsonOption = False,
     debug: DebugOption = False,

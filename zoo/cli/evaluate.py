@@ -8,6 +8,7 @@ import typer
 
 from zoo.cli.app import app
 from zoo.cli.options import (
+    AllowPluginsOption,
     DataSourceOption,
     DebugOption,
     JsonOption,
@@ -35,6 +36,7 @@ def evaluate(
         str | None,
         typer.Option("--tta", help="Also with test-time augmentation: mirror or mirror_translate."),
     ] = None,
+    allow_plugins: AllowPluginsOption = False,
     quiet: QuietOption = False,
     as_json: JsonOption = False,
     debug: DebugOption = False,

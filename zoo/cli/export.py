@@ -11,6 +11,7 @@ import typer
 from zoo.artifact.variant import variants
 from zoo.cli.app import app
 from zoo.cli.options import (
+    AllowPluginsOption,
     DataSourceOption,
     DebugOption,
     JsonOption,
@@ -59,6 +60,7 @@ def export(
             help="Version number (default: 1; with --out, the next free one).",
         ),
     ] = None,
+    allow_plugins: AllowPluginsOption = False,
     quiet: QuietOption = False,
     as_json: JsonOption = False,
     debug: DebugOption = False,

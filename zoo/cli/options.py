@@ -115,6 +115,25 @@ LogOption = Annotated[
         show_default="$ZOO_LOG; with --resume, as it was begun",
     ),
 ]
+
+
+def _allow_plugins(yes: bool) -> bool:
+    """Hand the flag on as soon as it is read: whatever a verb does with a recipe may need it."""
+    from zoo.plugins import permission
+
+    permission.allow(yes)
+    return yes
+
+
+AllowPluginsOption = Annotated[
+    bool,
+    typer.Option(
+        "--allow-plugins",
+        callback=_allow_plugins,
+        help="Run the code of the recipe's plugins: files and packages that are not zoo's. Read "
+        "them first.",
+    ),
+]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON document on stdout.")]
 DebugOption = Annotated[bool, typer.Option("--debug", help="Show the traceback of every error.")]
 QuietOption = Annotated[bool, typer.Option("-q", "--quiet", help="Print only results and errors.")]

@@ -9,7 +9,7 @@ from typing import IO, TYPE_CHECKING, Annotated, Any
 import typer
 
 from zoo.cli.app import app
-from zoo.cli.options import DebugOption, JsonOption, QuietOption
+from zoo.cli.options import AllowPluginsOption, DebugOption, JsonOption, QuietOption
 from zoo.cli.output import Output
 from zoo.errors import DataError, Problem, UsageError
 from zoo.files.streams import reader_is_gone
@@ -59,6 +59,7 @@ def predict(
         bool,
         typer.Option("--follow-links", help="Read links in a folder that lead out of it, too."),
     ] = False,
+    allow_plugins: AllowPluginsOption = False,
     quiet: QuietOption = False,
     as_json: JsonOption = False,
     debug: DebugOption = False,

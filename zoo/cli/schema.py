@@ -18,8 +18,9 @@ def schema(
         list[str] | None,
         typer.Argument(
             metavar="[PATH]...",
-            help="With --write: recipes, folders of recipes, or a file .json; default: the folder "
-            "that you are in.",
+            help="A recipe, whose own parts (plugins) the schema then describes, too. With "
+            "--write: recipes, folders of recipes, or a file .json; default: the folder that you "
+            "are in.",
         ),
     ] = None,
     write: Annotated[
@@ -35,12 +36,15 @@ def schema(
 ) -> None:
     """Print the JSON Schema of recipes, or write it where editors find it."""
     with Output(as_json, debug) as out:
+        from zoo.loading import own_parts_of
+
         if not write:
-            if paths:
-                raise UsageError(f"{paths[0]}: add --write to write the schema for it.")
+            if len(paths or ()) > 1:
+                raise UsageError("Expected one RECIPE, or --write with several.")
             from zoo.recipe import json_schema
 
-            print(json_schema.text(), end="")
+            parts = own_parts_of(paths[0]) if paths else ()
+            print(json_schema.text(parts), end="")
             return
         from zoo.editor.schema_file import write_for
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from zoo.cli.app import app
-from zoo.cli.options import DebugOption, JsonOption, SetOption
+from zoo.cli.options import AllowPluginsOption, DebugOption, JsonOption, SetOption
 from zoo.cli.output import Output, columns
 from zoo.errors import Problem, UsageError, ZooError
 from zoo.files.storage import writing
@@ -45,6 +45,7 @@ def show(
             "Other hosts name it in data.source.folder.manifest (or csv) and verify nothing.",
         ),
     ] = None,
+    allow_plugins: AllowPluginsOption = False,
     as_json: JsonOption = False,
     debug: DebugOption = False,
 ) -> None:
@@ -66,6 +67,7 @@ def show(
             out.result({"recipe": loaded.model_dump(mode="json")})
             out.text(recipes.dump(loaded).rstrip(), as_is=True)
             return
+        _run_parts(loaded, out)
         planned = plan(loaded, num_classes(loaded))
         lacking = shortage(loaded, planned)
         if lacking:
@@ -94,6 +96,17 @@ def _is_shown_folder(given: str, out: Output, *, yaml: bool, changes: bool) -> b
         )
     show_folder(out, folder, given)
     return True
+
+
+def _run_parts(recipe: Recipe, out: Output) -> None:
+    """Run the code of the recipe's own parts, if it has any: it says what they make of shapes."""
+    if recipe.plugins:
+        from zoo import backend
+        from zoo.plugins import recipe_parts
+
+        recipe_parts.require(recipe)
+        backend.prepare(say=out.remark)
+        recipe_parts.start(recipe, out.remark)
 
 
 def _require_file(file: Path) -> None:
@@ -179,7 +192,7 @@ def _layer_table(recipe: Recipe, planned: Plan, warm: WarmStart | None) -> str:
                 *[start] * any(starts),
                 " x ".join(map(str, layer.output_shape)),
                 f"{layer.parameters:,}",
-                f"{layer.flops:,}",
+                f"{layer.flops:,}" if layer.flops_known else "unknown",
                 f"{layer.values:,}",
             ]
         )
@@ -196,12 +209,19 @@ def _layer_table(recipe: Recipe, planned: Plan, warm: WarmStart | None) -> str:
             f"{planned.fixed:,} not)",
             *_start_lines(planned, warm),
             *_backbone_line(recipe),
-            f"FLOPs       {amount(planned.flops)} per image in a forward pass (a multiply-add "
-            "counts as 2); about three times that in training",
+            f"FLOPs       {_at_least(planned)}{amount(planned.flops)} per image in a forward pass "
+            "(a multiply-add counts as 2); about three times that in training",
             f"memory      {amount(memory, 'B')} of activations per image, "
             f"{amount(memory * batch, 'B')} per batch of {batch}",
         ]
     )
+
+
+def _at_least(planned: Plan) -> str:
+    """What stands before the operations of a network if those of some layers are unknown."""
+    if not planned.uncounted:
+        return ""
+    return f"without {counted(planned.uncounted, 'layer')} of your own, "
 
 
 def _starts(planned: Plan, warm: WarmStart | None) -> list[str]:
@@ -264,6 +284,7 @@ def _plan_json(recipe: Recipe, planned: Plan, warm: WarmStart | None) -> dict[st
         "trainable_parameters": planned.trainable,
         "warm_start": warm and warm.as_json(),
         "flops": planned.flops,
+        "uncounted_layers": planned.uncounted,
         "activation_bytes": planned.activation_bytes,
         "layers": [
             {
@@ -275,7 +296,7 @@ def _plan_json(recipe: Recipe, planned: Plan, warm: WarmStart | None) -> dict[st
                 "trainable": layer.trainable,
                 "frozen": layer.frozen,
                 "unfreeze_at_epoch": layer.unfreeze_at_epoch,
-                "flops": layer.flops,
+                "flops": layer.flops if layer.flops_known else None,
             }
             for layer in planned.layers
         ],

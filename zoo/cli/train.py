@@ -11,6 +11,7 @@ from zoo.backend.device_request import Asked, parse
 from zoo.cli import train_processes
 from zoo.cli.app import app
 from zoo.cli.options import (
+    AllowPluginsOption,
     CoordinatorOption,
     DebugOption,
     DevicesOption,
@@ -68,6 +69,7 @@ def train(
     export: ExportOption = None,
     report: ReportOption = None,
     show: OpenOption = False,
+    allow_plugins: AllowPluginsOption = False,
     quiet: QuietOption = False,
     as_json: JsonOption = False,
     debug: DebugOption = False,

@@ -8,6 +8,7 @@ import typer
 
 from zoo.cli.app import app
 from zoo.cli.options import (
+    AllowPluginsOption,
     DebugOption,
     JsonOption,
     LogOption,
@@ -78,6 +79,7 @@ def tune(
     ] = False,
     report: ReportOption = False,
     show: OpenOption = False,
+    allow_plugins: AllowPluginsOption = False,
     quiet: QuietOption = False,
     as_json: JsonOption = False,
     debug: DebugOption = False,

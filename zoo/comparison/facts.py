@@ -8,7 +8,7 @@ from typing import Any
 
 from zoo.comparison.sides import Side
 from zoo.errors import DataError
-from zoo.plan import plan
+from zoo.plan import own_layers, plan
 
 RESULTS = (
     "status", "reason", "epochs", "steps", "stopped_early", "best_epoch", "monitor", "val_accuracy",
@@ -92,6 +92,8 @@ def network(a: Side, b: Side) -> tuple[list[Fact], list[str]]:
 
 
 def _counts(side: Side) -> dict[str, int]:
+    if not own_layers.can_plan(side.recipe):
+        raise DataError("it has layers of your own, whose code is not run for a comparison.")
     planned = plan(side.recipe, side.classes())
     return {
         "layers": len(planned.layers),

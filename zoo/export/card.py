@@ -21,6 +21,7 @@ from zoo.datasets.spec import ALPHA, DROP
 from zoo.export import litert
 from zoo.export.formats import DEFAULT_OPSET
 from zoo.export.limits import agreement
+from zoo.plan import own_layers
 from zoo.rundir import write_json, write_text
 from zoo.version import __version__
 
@@ -84,6 +85,7 @@ def manifest(
         "test": _test_metrics(trained),
         "parity": parity,
         "files": files,
+        **_parts(trained, artifact),
     }
     if artifact.format == "saved_model":
         description["fingerprint"] = fingerprint(artifact)
@@ -92,6 +94,12 @@ def manifest(
     if variant.quantize:
         description["quantization"] = _quantization(trained, artifact, variant.quantize)
     return description
+
+
+def _parts(trained: TrainedRun, artifact: Artifact) -> dict[str, Any]:
+    """The parts of the user's own that a .keras file needs; a graph holds what they do."""
+    parts = own_layers.needed(trained.recipe) if artifact.format == "keras" else []
+    return {"plugins": [part.as_json() for part in parts]} if parts else {}
 
 
 def _quantization(trained: TrainedRun, artifact: Artifact, kind: str) -> dict[str, Any]:

@@ -37,6 +37,7 @@ from zoo.export import card, warmup_writer
 from zoo.export.formats import FORMATS, require_opset, write_labels
 from zoo.export.parity import compare
 from zoo.files.storage import fault_of, writing
+from zoo.plugins import permission, recipe_parts
 from zoo.rundir import write_json
 from zoo.rundir.files import locked
 from zoo.text.shortened import process_ending
@@ -265,6 +266,9 @@ def _export_in_tensorflow_process(
     command += ["--model-version", str(version)] if version else []
     command += ["--out", str(out)] if out else []
     command += [word for change in trained.overrides for word in ("--set", change)]
+    if trained.recipe.plugins:
+        permission.require(recipe_parts.parts_of(trained.recipe))
+        command.append(permission.FLAG)  # For what was allowed here: the run names its digests.
     environment = {**os.environ, "KERAS_BACKEND": "tensorflow"}
     process = subprocess.run(command, env=environment, capture_output=True, text=True)
     try:

@@ -9,6 +9,7 @@ import keras
 from keras import ops
 
 from zoo.model.layers import FixedConv2D, Maxout, PadShortcut, SamplewiseNormalization, samplewise
+from zoo.model.own_activation import OwnActivation
 
 SELU_SCALE, SELU_ALPHA = 1.0507009873554805, 1.6732632423543772  # Klambauer et al. 2017.
 
@@ -43,6 +44,8 @@ def keras_only(model: keras.Model, full_precision: bool = False) -> keras.Model:
         if isinstance(layer, SamplewiseNormalization):
             dtype = "float32" if full_precision else layer.compute_dtype
             return samplewise(ops.cast(inputs[0], dtype), layer.std)
+        if isinstance(layer, OwnActivation) and (inlined := _inlined(layer, inputs[0])) is not None:
+            return inlined
         if full_precision and isinstance(layer, keras.layers.Flatten):
             # Flatten asks for the size of the batch at run time; phones want shapes known before.
             return ops.reshape(inputs[0], (-1, math.prod(inputs[0].shape[1:])))
@@ -56,6 +59,17 @@ def keras_only(model: keras.Model, full_precision: bool = False) -> keras.Model:
             clone.get_layer(layer.name).set_weights(layer.get_weights())
     clone.trainable = False
     return clone
+
+
+def _inlined(layer: OwnActivation, x: Any) -> Any:
+    """A function of the user's own as the operations that it consists of; None: not of Keras's.
+
+    Then the file needs no code of theirs.
+    """
+    try:
+        return layer.function(x, **layer.options)
+    except Exception:  # It wants arrays, or asks another framework, with errors of its own.
+        return None
 
 
 def _activation(layer: keras.layers.Activation, x: Any) -> Any:

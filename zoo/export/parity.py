@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import subprocess
@@ -27,6 +28,8 @@ from zoo.export.probes import Probes, make_probes, validation_indices
 from zoo.files.storage import code_in
 from zoo.labels import is_multi_label
 from zoo.multi_label_metrics import THRESHOLD
+from zoo.plan import own_layers
+from zoo.plugins import permission
 from zoo.text.shortened import process_ending
 
 
@@ -79,6 +82,7 @@ def compare(
     probes = make_probes(data.validation, ImageSpec.of(trained.recipe))
     substituted = _substitute_undecodable(probes, trained.spec) if takes_files else 0
     expected = _predict(trained, np.concatenate([probes.pixels, probes.variant_pixels]))
+    _write_parts(trained, artifact, work)
     answers = _answers(artifact, probes, work, trained.activation)
     signatures = _compare_signatures(answers, format.signatures, expected, probes, trained)
     allowed = limits(format.full_precision, trained.recipe.train.dtype_policy, quantize)
@@ -227,10 +231,26 @@ def _image_differences(a: np.ndarray, b: np.ndarray) -> np.ndarray:
     return np.asarray(differences.max(axis=tuple(range(1, differences.ndim))))
 
 
+def _write_parts(trained: TrainedRun, artifact: Artifact, work: Path) -> None:
+    """Hands the parts of the user's own that a .keras file needs on to its reader."""
+    parts = own_layers.needed(trained.recipe) if artifact.format == "keras" else []
+    if parts:
+        texts = permission.texts()
+        entries = [
+            {"reference": part.origin.reference, "file": str(part.origin.file)} for part in parts
+        ]
+        for entry in entries:
+            entry["text"] = texts[entry["file"]]
+        (work / readers.PARTS).write_text(json.dumps(entries), encoding="utf-8")
+
+
 def _answers(
     artifact: Artifact, probes: Probes, work: Path, activation: str = "softmax"
 ) -> dict[str, np.ndarray]:
-    """Runs the export in a process that cannot import zoo; see `zoo.artifact.readers`."""
+    """Runs the export in a process that cannot import zoo; see `zoo.artifact.readers`.
+
+    Only parts of the user's own need it: their files may import it.
+    """
     np.save(work / "pixels.npy", probes.pixels)
     (work / "files").mkdir()
     for i, content in enumerate(probes.files):
@@ -242,7 +262,12 @@ def _answers(
     path = os.path.relpath(model.absolute(), work.absolute())
     command = [sys.executable, "readers.py", artifact.format, path, "."]
     command += [activation] if activation != "softmax" else []
-    process = subprocess.run(command, capture_output=True, text=True, cwd=work)
+    paths = (str(Path(readers.__file__).parents[2]), os.environ.get("PYTHONPATH", ""))
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, paths))}
+    process = subprocess.run(
+        command, capture_output=True, text=True, cwd=work,
+        env=environment if (work / readers.PARTS).exists() else None,
+    )  # fmt: skip
     if process.returncode:
         code = code_in(process.stderr)
         if code is not None:

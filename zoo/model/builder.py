@@ -63,7 +63,7 @@ def build(
         keras_layer = accelerate(BUILD[layer.kind](layer, layer.options, context))
         outputs[layer.name] = keras_layer(inputs if len(inputs) > 1 else inputs[0])
         if isinstance(layer.options, KernelOptions):
-            finish_kernel(keras_layer, layer.options)
+            finish_kernel(keras_layer, layer.options, recipe.seed)
     model = keras.Model(image, outputs[layers[-1].name], name=_identifier(recipe.name))
     if devices.strategy() is not None:
         mirrored_layers.look_beyond(model)

@@ -25,6 +25,8 @@ def initializer(choice: Choice, seed: int, name: str) -> keras.initializers.Init
         seed: of the recipe.
         name: of the variable, from which its seed is derived.
     """
+    if choice.part:  # `finish_kernel` sets its values: a model file would need its code.
+        return keras.initializers.Zeros()
     options = choice.options.model_dump()
     if choice.word in ("torch_uniform", "dirac"):
         make = keras.initializers.VarianceScaling

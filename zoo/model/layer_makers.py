@@ -39,7 +39,11 @@ from zoo.plan.options import (
     StochasticDepthOptions,
     WhitenOptions,
 )
+from zoo.plan.own_layers import OwnLayerOptions
+from zoo.plugins import keras_parts, measuring
+from zoo.plugins.part import values_of
 from zoo.recipe import words
+from zoo.recipe.fields import Choice
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -59,8 +63,21 @@ class Context:
     normalisation: Normalisation
 
 
-def finish_kernel(layer: keras.Layer, options: KernelOptions) -> None:
-    """Assigns `dirac` kernels: a model file with an initializer of ours would need our code."""
+def finish_kernel(layer: keras.Layer, options: KernelOptions, seed: int) -> None:
+    """Assigns values of `dirac` and of initializers of the user's own.
+
+    A model file with an initializer that is not Keras's would need its code.
+
+    Args:
+        layer: built.
+        options: of the layer.
+        seed: of the recipe.
+    """
+    for name in ("kernel", "bias"):
+        choice, variable = getattr(options, f"{name}_initializer"), getattr(layer, name, None)
+        if choice.part and variable is not None:
+            path = f"{layer.name}/{name}"
+            variable.assign(keras_parts.first_values(choice, seed, path, tuple(variable.shape)))
     if options.kernel_initializer.word != "dirac":
         return
     kernel = backend.to_numpy(layer.kernel)
@@ -201,11 +218,23 @@ def _norm(layer: Layer, options: NormOptions, context: Context) -> keras.Layer:
 def _act(
     layer: Layer, options: ActivationOptions | GateActivationOptions, context: Context
 ) -> keras.Layer:
+    if options.activation.part:
+        return _own(layer, options.activation, context)
     word, arguments = options.activation.word, options.activation.options.model_dump()
     if word == "leaky_relu":
         return keras.layers.LeakyReLU(name=layer.name, dtype=context.policy, **arguments)
     function = words.ACTIVATIONS[word].keras
     return keras.layers.Activation(function, name=layer.name, dtype=context.policy)
+
+
+def _own(layer: Layer, choice: Choice, context: Context) -> keras.Layer:
+    """A layer of the user's own, or one that applies a function of theirs."""
+    values = values_of(choice.part, choice.options)
+    return measuring.make(choice.part, values, layer.name, context.policy)
+
+
+def _own_layer(layer: Layer, options: OwnLayerOptions, context: Context) -> keras.Layer:
+    return _own(layer, options.choice, context)
 
 
 def _prelu(layer: Layer, options: PreluOptions, context: Context) -> keras.Layer:
@@ -285,6 +314,7 @@ BUILD: dict[str, Callable[[Layer, Any, Context], keras.Layer]] = {
     "gn": _norm,
     "ln": _norm,
     "act": _act,
+    "own_layer": _own_layer,
     "prelu": _prelu,
     "maxout": _maxout,
     "pool": _pool,

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from math import prod
 from typing import Any
 
+from zoo.plan import own_layers
 from zoo.plan.layer import Layer, Shape
 from zoo.plan.options import (
     ActivationOptions,
@@ -40,7 +41,8 @@ class Appender:
         counts: number of layers of each kind so far, for their names.
         blocks: number of residual blocks so far.
         path: path of the current stage in the recipe.
-        stopped: whether a problem was found.
+        stopped: whether a problem was found, or the plan ends where code would have to run.
+        runs_parts: whether the code of layers of the user's own runs where the plan needs it.
     """
 
     recipe: Recipe
@@ -52,6 +54,7 @@ class Appender:
     blocks: int = 0
     path: KeyPath = ()
     stopped: bool = False
+    runs_parts: bool = True
 
     @property
     def shape(self) -> Shape:
@@ -191,9 +194,36 @@ class Appender:
         elif word == "prelu":
             slope = PreluOptions(negative_slope=activation.options.negative_slope)
             self.add("prelu", name, self.shape, trainable=channels, flops=2 * values, options=slope)
+        elif activation.part and activation.part.is_class:
+            self.own_layer(name, activation, is_activation=True)
         elif word != "linear":
             options = ActivationOptions(activation=activation)
-            self.add("act", name, self.shape, flops=values, options=options)
+            known = activation.part is None
+            flops = values if known else 0
+            self.add("act", name, self.shape, flops=flops, flops_known=known, options=options)
+
+    def own_layer(self, name: str, choice: Choice, is_activation: bool = False) -> None:
+        """Appends a layer of the user's own; without its code the plan ends here.
+
+        Args:
+            name: of the layer.
+            choice: its word and options.
+            is_activation: whether it must keep the shape.
+        """
+        if self.stopped or not self.runs_parts:
+            self.stopped = True
+            return
+        policy = self.recipe.train.dtype_policy
+        found = own_layers.measured(choice, self.shape, policy)
+        fault = own_layers.shape_fault(choice.word, self.shape, found.shape, is_activation)
+        if fault:
+            self.fail(fault)
+            return
+        self.add(
+            "own_layer", name, tuple(int(side or 0) for side in found.shape),
+            trainable=found.trainable, fixed=found.fixed, flops_known=False,
+            options=own_layers.OwnLayerOptions(choice=choice, variables=found.variables),
+        )  # fmt: skip
 
     def pool(self, pool: Choice) -> None:
         """Appends pooling over windows."""

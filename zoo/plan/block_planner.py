@@ -28,7 +28,10 @@ class BlockPlanner(KernelPlanner):
             if self.stopped:
                 return
             self.path = (*path, index, stage.word)
-            getattr(self, f"_{stage.word}")(stage.options)
+            if stage.part:
+                self.own_layer(self.number(stage.word), stage)
+            else:
+                getattr(self, f"_{stage.word}")(stage.options)
 
     def _group(self, group: Group) -> None:
         path = self.path

@@ -7,7 +7,7 @@ from math import isqrt
 from pathlib import Path
 
 from zoo.errors import DataError, EnvironmentFault
-from zoo.plan import Plan, num_classes, plan
+from zoo.plan import Plan, num_classes, own_layers, plan
 from zoo.plan.memory import LeastMemory, least_memory
 from zoo.recipe.schema import Recipe
 from zoo.text.sizes import size_text
@@ -90,6 +90,8 @@ def require_memory(recipe: Recipe) -> None:
     Raises:
         EnvironmentFault: it cannot.
     """
+    if not own_layers.can_plan(recipe):
+        return  # Known once their code may run: it is asked again then.
     try:
         classes = num_classes(recipe)
     except DataError:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from difflib import get_close_matches
 
 from zoo.errors import DataError
-from zoo.plan import freezing
+from zoo.plan import freezing, own_layers
 from zoo.plan.classes import num_classes, source_classes
 from zoo.plan.lint import lint
 from zoo.plan.planner import Planner, plan
@@ -30,9 +30,10 @@ def problems(recipe: Recipe) -> list[tuple[KeyPath, str]]:
     ]  # fmt: skip
     if misfits:
         return misfits
-    planner = Planner(resolved(recipe), 2)
+    whole = own_layers.can_plan(recipe)
+    planner = Planner(resolved(recipe), 2, runs_parts=whole)
     planner.run()
-    if planner.problems:
+    if planner.problems or not whole:
         return planner.problems
     variables = [path for layer in planner.layers for path in layer.trained_paths]
     return list(_learning_rate_factors(recipe, variables))
@@ -40,6 +41,8 @@ def problems(recipe: Recipe) -> list[tuple[KeyPath, str]]:
 
 def cautions(recipe: Recipe) -> list[tuple[KeyPath, str]]:
     """What a resolved recipe may do but is likely to regret, as (path, sentence)."""
+    if not own_layers.can_plan(recipe):
+        return []
     layers = plan(recipe, 2).layers
     return [*lint(recipe, layers), *freezing.cautions(recipe, layers)]
 

@@ -144,7 +144,8 @@ class KernelPlanner(KernelAppender):
         """Plans squeeze-and-excitation: the last layer times a factor for each channel."""
         if not self.spatial("squeeze_excite"):
             return
-        if block.activation.word in ("maxout", "prelu"):
+        own = block.activation.part
+        if block.activation.word in ("maxout", "prelu") or (own and own.is_class):
             self.fail(
                 f"{block.activation.word} has no place here. Expected an activation without "
                 "weights that keeps the channels",

@@ -28,6 +28,7 @@ class Layer:
         trainable: number of trained weights.
         fixed: number of weights that are not trained, such as batch norm's running statistics.
         flops: floating point operations of inference for one image; a multiply-add counts as 2.
+        flops_known: whether that is known; of code of the user's own it is not.
         inner_values: values for one image that layers inside of it put out; only a backbone has
             such layers.
         options: what the layer is made with; its class belongs to the kind.
@@ -44,6 +45,7 @@ class Layer:
     trainable: int = 0
     fixed: int = 0
     flops: int = 0
+    flops_known: bool = True
     inner_values: int = 0
     options: Options = Options()
     inputs: tuple[str, ...] = ()
@@ -145,8 +147,13 @@ class Plan:
 
     @property
     def flops(self) -> int:
-        """Floating point operations of one image's inference."""
+        """Floating point operations of one image's inference, as far as they are known."""
         return sum(layer.flops for layer in self.layers)
+
+    @property
+    def uncounted(self) -> int:
+        """Number of layers whose operations are unknown."""
+        return sum(not layer.flops_known for layer in self.layers)
 
     @property
     def activation_bytes(self) -> int:

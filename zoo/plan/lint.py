@@ -219,6 +219,8 @@ def _signal_factor(options: HiddenOptions, before: Shape) -> float:
         before: shape of its input.
     """
     kernel, activation = options.kernel_initializer, options.activation
+    if activation.part:
+        return 1.0
     fan_in, fan_out = options.fans(before)
     gain2 = words.ACTIVATIONS[activation.word].gain2(activation.options)
     scale = SCALES.get(kernel.word)

@@ -20,6 +20,7 @@ from zoo.plan.options import (
 )
 from zoo.recipe.fields import Choice
 from zoo.recipe.schema import Recipe
+from zoo.recipe.yaml_reader import dotted
 
 # Size of an activation by dtype policy.
 BYTES_PER_VALUE = {"float32": 4, "mixed_bfloat16": 2, "mixed_float16": 2, "float64": 8}
@@ -34,11 +35,15 @@ def plan(recipe: Recipe, num_classes: int) -> Plan:
 
     Raises:
         RecipeError: the stack does not fit the image.
+        PluginRefused: it holds layers of the user's own, whose code the user has not allowed.
+        PluginError: their code failed.
     """
     planner = Planner(recipe, num_classes)
     planner.run()
     if planner.problems:
-        raise RecipeError(Problem(message=message) for _, message in planner.problems)
+        raise RecipeError(
+            Problem(message=message, path=dotted(path)) for path, message in planner.problems
+        )
     return Plan(tuple(planner.layers), BYTES_PER_VALUE[recipe.train.dtype_policy])
 
 

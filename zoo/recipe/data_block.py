@@ -21,7 +21,10 @@ if TYPE_CHECKING:
 else:
     Preset = Literal[tuple(PRESETS)]
     Augmentation = choice(
-        "Augmentation", "A random change of training images.", words.AUGMENTATIONS
+        "Augmentation",
+        "A random change of training images.",
+        words.AUGMENTATIONS,
+        "augmentation",
     )
 
 

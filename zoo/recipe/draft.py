@@ -6,16 +6,18 @@ import re
 from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Any
 
 from pydantic import ValidationError
 
 from zoo.errors import Problem, RecipeError, UsageError
-from zoo.recipe import extends, presets, space, warmup
+from zoo.recipe import extends, own_parts, presets, space, warmup
 from zoo.recipe.backbone import backbone_of, with_backbone
 from zoo.recipe.blocks import Expansion, Origin, expand
 from zoo.recipe.network import Network
 from zoo.recipe.overrides import fault, parse_path, put
+from zoo.recipe.own_words import Vocabulary, known
 from zoo.recipe.places import KEYS, place, place_path
 from zoo.recipe.problems import explain
 from zoo.recipe.resolve import resolved
@@ -54,6 +56,7 @@ class Draft:
         notes: what a relative path was taken for, and what an override changed beside its value.
         epochs_before: `train.epochs` before the first override of it; None if there is none.
         expansion: the data with the uses of blocks written out, once they are checked.
+        own: the words of the user's own parts that `plugins` names, once they are read.
         repeats: (path, message but for its numbers) -> how often that problem was found.
     """
 
@@ -65,6 +68,7 @@ class Draft:
     notes: list[str] = field(default_factory=list)
     epochs_before: Any = None
     expansion: Expansion = field(init=False)
+    own: Vocabulary = field(default_factory=Vocabulary)
     repeats: Counter[tuple[str | None, str]] = field(default_factory=Counter)
 
     def __post_init__(self) -> None:
@@ -117,6 +121,8 @@ class Draft:
             if self.document.place(path)[0] == self.document.file
         ]
         problems += [self.located(path, text) for path, text in found]
+        given = self.data.get(own_parts.KEY)
+        problems += [self.located(*each) for each in own_parts.cautions(self.own, given)]
         return list({(each.path, each.message): each for each in reversed(problems)}.values())[::-1]
 
     def _problem(self, origin: Origin, message: str) -> Problem:
@@ -214,6 +220,25 @@ class Draft:
             RecipeError: all problems, in the order of the file's lines.
         """
         self._fit_warmup()
+        self.own, faults = own_parts.vocabulary(self.data, self.folder_of)
+        for path, message in faults:
+            self.add(path, message)
+        with known(self.own):
+            return self._checked(check, with_space)
+
+    def expanded(self) -> None:
+        """Writes the uses of blocks out, for the places of problems that are found later."""
+        self.own, _ = own_parts.vocabulary(self.data, self.folder_of)
+        with known(self.own):
+            self.expansion = expand(self.data)
+
+    def folder_of(self, path: KeyPath) -> Path | None:
+        """The folder that a relative file of `plugins` is found from: the recipe's, or None."""
+        file = self.document.file_of(path)
+        typed = any(path[: len(at)] == at for at in self.origins)
+        return None if typed or file is None else Path(file).absolute().parent
+
+    def _checked(self, check: Check, with_space: bool) -> Recipe:
         self.expansion = expand(self.data)
         for each in self.expansion.faults:
             self._add(each.origin, each.message)
@@ -289,7 +314,8 @@ class Draft:
         if placed.root_note:
             self.notes.append(f"data.source.csv.root: {placed.root_note}")
         data = recipe.data.model_copy(update={"source": placed.source})
-        return recipe.model_copy(update={"data": data})
+        plugins = own_parts.references(self.own)
+        return recipe.model_copy(update={"data": data, "plugins": plugins})
 
     def _with_weights_placed(self, model: Network) -> Network:
         """The network with the absolute paths of the weights that it starts from."""

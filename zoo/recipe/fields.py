@@ -8,7 +8,7 @@ word and exactly one is set, so that a problem has the path that the user wrote.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Annotated, Any, Literal, get_args
+from typing import Annotated, Any, ClassVar, Literal, get_args
 
 from pydantic import (
     AfterValidator,
@@ -26,6 +26,7 @@ from pydantic import (
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticCustomError
 
+from zoo.recipe import own_words
 from zoo.recipe.shown import cut, received
 from zoo.recipe.words import REQUIRED, Option, Word
 from zoo.recipe.words.word import (
@@ -200,7 +201,13 @@ def tuple_of(item: Any, most: int = MAX_ITEMS, read: Callable[[Any], Any] = as_t
 
 
 class Choice(Model):
-    """Base class of everything that a recipe gives as a word with options."""
+    """Base class of everything that a recipe gives as a word with options.
+
+    Attributes:
+        own_kind: kind of the parts of a user's own whose words it takes, too; empty: of none.
+    """
+
+    own_kind: ClassVar[str] = ""
 
     @property
     def word(self) -> str:
@@ -211,6 +218,22 @@ class Choice(Model):
     def options(self) -> Any:
         """The options of that word, as a model with a field for each."""
         return getattr(self, self.word)
+
+    @property
+    def part(self) -> Any:
+        """The part of the user's own that the word stands for; None: it is a word of zoo."""
+        return getattr(type(self.options), "own_part", None)
+
+    @model_validator(mode="wrap")
+    @classmethod
+    def _read_own_word(cls, value: Any, handler: Any) -> Any:
+        """Reads a word of a user's own part as a class that knows it beside those of zoo."""
+        one = isinstance(value, dict) and len(value) == 1
+        word = next(iter(value)) if one else value
+        if not isinstance(word, str) or word in cls.model_fields:
+            return handler(value)
+        own = own_words.choice_with(cls, cls.own_kind, word)
+        return handler(value) if own is None else own.model_validate(value)
 
     @model_validator(mode="before")
     @classmethod
@@ -248,6 +271,10 @@ class Choice(Model):
         if isinstance(chosen, Choice):
             return {self.word: chosen._write()}
         fields = type(chosen).model_fields
+        if self.part:  # What only running it would tell is left out; what it takes beside is not.
+            given, hidden = chosen.model_fields_set, self.part.unwritten
+            fields = {key: fields[key] for key in fields if key in given or key not in hidden}
+            fields |= dict.fromkeys(chosen.model_extra or (), FieldInfo())
         required_first = sorted(fields, key=lambda name: not fields[name].is_required())
         return (
             {self.word: {name: _written(getattr(chosen, name)) for name in required_first}}
@@ -258,6 +285,9 @@ class Choice(Model):
     @classmethod
     def __get_pydantic_json_schema__(cls, core_schema: Any, handler: Any) -> dict[str, Any]:
         schema = handler.resolve_ref_schema(handler(core_schema))
+        if not cls.model_fields:  # All of its words are a user's own.
+            one = {"type": "object", "properties": {}, "minProperties": 1, "maxProperties": 1}
+            return {"description": cls.__doc__, "anyOf": [{"type": "string"}, one]}
         properties = {
             name: {"description": field.description}
             | _options_schema(schema["properties"][name], _options_of(field))
@@ -341,20 +371,23 @@ class NoOptions(Model):
     """A word without options."""
 
 
-def choice(name: str, doc: str, entries: Mapping[str, Word]) -> type[Choice]:
+def choice(name: str, doc: str, entries: Mapping[str, Word], own: str = "") -> type[Choice]:
     """Makes a `Choice` model from a table of words.
 
     Args:
         name: name of the model's class, and its heading in docs/recipe.md.
         doc: its docstring.
         entries: word -> its description and options.
+        own: kind of the parts of a user's own whose words it takes, too.
     """
     fields: dict[str, Any] = {}
     for word, entry in entries.items():
         # Words without options share one model: making a model takes a millisecond at every start.
         options = _options(f"{name}_{word}", entry) if entry.options else NoOptions
         fields[word] = (options | None, Field(None, description=entry.description))
-    return create_model(name, __base__=Choice, __doc__=doc, **fields)
+    made = create_model(name, __base__=Choice, __doc__=doc, **fields)
+    made.own_kind = own
+    return made
 
 
 def _options(name: str, entry: Word) -> type[Model]:

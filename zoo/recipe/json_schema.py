@@ -9,9 +9,12 @@ that do not fit, an editor does not underline. Light.
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from typing import Any, get_args
 
 from zoo.files.json_files import dumps
+from zoo.plugins.part import Part
+from zoo.recipe import own_parts
 from zoo.recipe.described import blocks, default_of, kind_of
 from zoo.recipe.fields import FIRST_ALONE, NONE, Choice, NoOptions
 from zoo.recipe.network import NAME_PATTERN, Stage, complete
@@ -43,8 +46,12 @@ _SOURCES: list[dict[str, Any]] = [
 ]
 
 
-def document() -> dict[str, Any]:
-    """Return the JSON Schema of a recipe."""
+def document(parts: Sequence[Part] = ()) -> dict[str, Any]:
+    """Return the JSON Schema of a recipe.
+
+    Args:
+        parts: of a user's own, whose words it gets.
+    """
     complete()
     schema: dict[str, Any] = {"$schema": DIALECT, **Recipe.model_json_schema()}
     definitions = schema["$defs"]
@@ -62,13 +69,18 @@ def document() -> dict[str, Any]:
             for name, field in model.model_fields.items():
                 _describe(own["properties"].get(name), field)
     _add_rules(schema, definitions)
+    own_parts.in_schema(schema, parts)
     _without_titles(schema)
     return schema
 
 
-def text() -> str:
-    """Return the JSON Schema of a recipe as the text of its file."""
-    return dumps(document(), indent=1) + "\n"
+def text(parts: Sequence[Part] = ()) -> str:
+    """Return the JSON Schema of a recipe as the text of its file.
+
+    Args:
+        parts: of a user's own, whose words it gets.
+    """
+    return dumps(document(parts), indent=1) + "\n"
 
 
 def _add_rules(schema: dict[str, Any], definitions: dict[str, dict[str, Any]]) -> None:

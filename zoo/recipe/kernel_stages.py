@@ -36,8 +36,8 @@ if TYPE_CHECKING:
     GlobalPool = Choice
     Order = tuple[str, ...]
 else:
-    Activation = choice("Activation", "What follows the kernel.", words.ACTIVATIONS)
-    Initializer = choice("Initializer", "How a kernel is drawn.", words.INITIALIZERS)
+    Activation = choice("Activation", "What follows the kernel.", words.ACTIVATIONS, "activation")
+    Initializer = choice("Initializer", "How a kernel is drawn.", words.INITIALIZERS, "initializer")
     Pool = choice("Pool", "Pooling over windows.", words.POOLS)
     GlobalPool = choice("GlobalPool", "Pooling over all positions.", words.GLOBAL_POOLS)
     Order = Annotated[

@@ -160,6 +160,8 @@ class Branches(Model):
 class Stage(Choice):
     """One stage of the stack: one of these, or a block of `model.blocks` by its name."""
 
+    own_kind = "layer"
+
     backbone: BackboneStage | None = Field(
         None, description="A network of keras.applications, as the first stage."
     )

@@ -8,6 +8,8 @@ from typing import Any, get_args, get_origin
 
 from pydantic import ValidationError
 
+from zoo.plugins.part import PLACES
+from zoo.recipe import own_words
 from zoo.recipe.fields import Choice
 from zoo.recipe.near import match, meanings, near
 from zoo.recipe.schema_types import bare_type, item_type, may_be_none, model_at, type_at
@@ -25,6 +27,11 @@ _TYPES = {
     "string_type": "text",
     "finite_number": "a finite number",
 }
+# Metrics that other tools ask for, and that are measured in any case.
+_MEASURED = (
+    "accuracy", "acc", "loss", "auc", "f1", "recall", "precision", "top5_accuracy", "top_5",
+    "sparse_categorical_accuracy", "categorical_accuracy",
+)  # fmt: skip
 _LISTS = ("tuple_type", "too_short", "too_long")
 _BOUNDS = {
     "greater_than": ("gt", "more than"),
@@ -62,6 +69,7 @@ def explain(error: ValidationError) -> list[tuple[KeyPath, str]]:
         for item, path in zip(items, paths, strict=True)
         if not (item["type"] == "too_short" and _below(path, paths))
         and not (item["type"] == "missing" and path in misspelt)
+        and not (item["type"] == "unknown_word" and own_words.is_broken(item["ctx"]["word"]))
     ]
 
 
@@ -226,11 +234,27 @@ def _meaning(path: KeyPath) -> str:
 def _words(path: KeyPath) -> list[str]:
     """The words of the choice at a path."""
     model = model_at(path)
-    return list(model.model_fields) if model and issubclass(model, Choice) else []
+    if model is None or not issubclass(model, Choice):
+        return []
+    return [*model.model_fields, *own_words.words_for(model.own_kind)]
 
 
 def _unknown_word(word: str, path: KeyPath, given: object = None) -> str:
     allowed = _words(path)
+    part = own_words.part_with(word)
+    if part is not None:
+        place = PLACES[part.kinds[0]]
+        return f"'{cut(word)}' is {part.kind} ({part.origin.place}); its place is {place}."
+    if path[:2] == ("train", "metrics"):
+        remark = REMARKS["metrics"] if word.lower() in _MEASURED else near(word, allowed)
+        end = "." if remark == REMARKS["metrics"] else ""
+        mine = _one_of(allowed) if allowed else "Expected a metric of your own, named in plugins."
+        return f"unknown word '{cut(word)}'{remark}{end} {mine}"
+    if not allowed:
+        return (
+            f"unknown word '{cut(word)}'. Expected a word of plugins, and none of them is of this "
+            "kind."
+        )
     # `optimizer: {type: Adam}`: the word is given as a value.
     meant = f"; write {path[-1]}: {given}." if given in allowed else near(word, allowed)
     return f"unknown word '{cut(word)}'{meant} {_one_of(allowed)}"

@@ -22,6 +22,7 @@ from zoo.recipe.schema import Recipe
 from zoo.recipe.train_block import Loss, Train
 from zoo.recipe.words import ACTIVATIONS, ORDER
 
+OWN_GAIN2 = 2.0  # Of an activation of the user's own: as ReLU.
 INHERITED = (
     "order",
     "padding",
@@ -177,6 +178,8 @@ def _kernel_stage(stage: KernelStage, defaults: Defaults, after: tuple[Stage, ..
 
 
 def _gain2(activation: Choice) -> float:
+    if activation.part:  # Only running it would tell; most are rectifiers of a kind.
+        return OWN_GAIN2
     return float(ACTIVATIONS[activation.word].gain2(activation.options))
 
 

@@ -6,18 +6,20 @@ validation, stages still lack what they leave to `model.defaults`; `resolve.reso
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Field, PrivateAttr, model_validator
 from pydantic_core import PydanticCustomError
 
 from zoo.recipe.data_block import Data
-from zoo.recipe.fields import MAX_PATH, Model
+from zoo.recipe.fields import MAX_PATH, Model, tuple_of
 from zoo.recipe.network import Network, stages_schema
 from zoo.recipe.presets import PRESETS
 from zoo.recipe.recipe_source import RecipeSource
 from zoo.recipe.train_block import Train
 from zoo.recipe.tune import Tune
+
+Reference = Annotated[str, Field(min_length=1, max_length=MAX_PATH)]
 
 
 class Evaluate(Model):
@@ -46,6 +48,12 @@ class Recipe(Model):
         pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$", description="Names the run folder."
     )
     seed: int = Field(0, ge=0, lt=2**31, description="Seed of weights, batches and augmentation.")
+    plugins: tuple_of(Reference, 100) = Field(  # type: ignore[valid-type]
+        (),
+        description="Parts of your own, each FILE.py:NAME, relative to this recipe, or "
+        "PACKAGE.MODULE:NAME; the name is then a word. Their code runs only where "
+        "--allow-plugins or your own configuration allows it.",
+    )
     data: Data = Field(description="The images.")
     model: Network = Field(description="The network.")
     train: Train = Field(description="The training.")

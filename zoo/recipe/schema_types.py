@@ -7,6 +7,7 @@ from typing import Annotated, Any, get_args, get_origin
 
 from pydantic import BaseModel
 
+from zoo.recipe import own_words
 from zoo.recipe.fields import Choice
 from zoo.recipe.network import complete
 from zoo.recipe.schema import Recipe
@@ -16,7 +17,9 @@ from zoo.recipe.yaml_reader import KeyPath
 def type_at(path: KeyPath) -> Any:
     """The type that the schema has at a path, without `| None`; None where it has no such path."""
     # All items of a list have one type; a wrong recipe asks for thousands of them.
-    return _type_at(tuple(0 if isinstance(part, int) else part for part in path))
+    plain = tuple(0 if isinstance(part, int) else part for part in path)
+    # Words of the user's own are those of one recipe.
+    return (_type_at.__wrapped__ if own_words.are_known() else _type_at)(plain)
 
 
 @lru_cache(10_000)
@@ -29,7 +32,9 @@ def _type_at(path: KeyPath) -> Any:
         elif get_origin(annotation) is dict:
             annotation = get_args(annotation)[1]
         elif isinstance(annotation, type) and issubclass(annotation, BaseModel):
-            field = annotation.model_fields.get(part)
+            if part not in annotation.model_fields and issubclass(annotation, Choice):
+                annotation = own_words.choice_with(annotation, annotation.own_kind, part)
+            field = annotation.model_fields.get(part) if annotation else None
             annotation = None if field is None else field.annotation
         else:
             return None

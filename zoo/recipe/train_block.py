@@ -32,12 +32,18 @@ if TYPE_CHECKING:
     Schedule = Choice
     Loss = Choice
     ClassWeight = Choice
+    OwnMetric = Choice
+    OwnCallback = Choice
 else:
     Optimizer = choice("Optimizer", "How weights are updated.", words.OPTIMIZERS)
     Schedule = choice("Schedule", "How the learning rate changes.", words.SCHEDULES)
-    Loss = choice("Loss", "What is minimised.", words.LOSSES)
+    Loss = choice("Loss", "What is minimised.", words.LOSSES, "loss")
     ClassWeight = choice(
         "ClassWeight", "How much each training image counts in the loss.", words.CLASS_WEIGHTS
+    )
+    OwnMetric = choice("OwnMetric", "A metric of your own: a word of plugins.", {}, "metric")
+    OwnCallback = choice(
+        "OwnCallback", "A Keras callback of your own: a word of plugins.", {}, "callback"
     )
 
 
@@ -109,6 +115,14 @@ class Train(Model):
         "for images with any number of classes; val_balanced_accuracy with class weights, or if "
         "the largest class has more than 9 times the training images of the smallest; else "
         "val_accuracy.",
+    )
+    metrics: tuple_of(OwnMetric) = Field(  # type: ignore[valid-type]
+        (),
+        description="Metrics of your own, measured beside loss and accuracy, in training and "
+        "validation; each is a column by its word, and val_ with its word.",
+    )
+    callbacks: tuple_of(OwnCallback) = Field(  # type: ignore[valid-type]
+        (), description="Keras callbacks of your own, told in this order."
     )
     early_stopping: EarlyStopping | None = Field(
         None, description="Stop when the monitored metric has stopped improving, or none."

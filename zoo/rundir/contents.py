@@ -31,6 +31,7 @@ RUN: dict[str, Any] = {
     "best.keras": FILE,
     "report.html": FILE,
     "report": {"test*.zip": FILE, "validation*.zip": FILE, "training.zip": FILE},
+    "plugins": {"*.py.txt": FILE},
     "state": {"step-*.npz": FILE},
     "export": ANY,
     "plots": _PLOTS,

@@ -152,6 +152,10 @@ class Run(Folder):
         """List the state files that exist, newest first."""
         return sorted(self.state_folder.glob("step-*.npz"), reverse=True)
 
+    def plugin_copy(self, name: str) -> Path:
+        """Path of the copy of a file with parts of the user's own; for reading, never run."""
+        return self.folder / "plugins" / f"{name}.txt"
+
     def export_folder(self, format: str) -> Path:
         """Path of the exports of a format."""
         return self.folder / "export" / format

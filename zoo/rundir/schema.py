@@ -132,6 +132,17 @@ class TrackersInfo(Stored):
     wandb: TrackerInfo | None = None
 
 
+class PluginInfo(Stored):
+    """An entry of `plugins` in run.json: a part of the user's own that the run was trained with."""
+
+    word: str
+    kind: str
+    reference: str
+    file: str
+    name: str
+    sha256: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+
+
 class RunInfo(Stored):
     """run.json, complete or not."""
 
@@ -165,6 +176,7 @@ class RunInfo(Stored):
     flags: Flags | None = None
     log: list[str] = []  # Words of `--log`.
     group: str | None = None  # Of trainings with one seed after the other.
+    plugins: list[PluginInfo] | None = None
     extended: list[Extension] | None = None
     epochs: Count | None = None
     steps: Count | None = None

@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, model_validator
 
 from zoo.recipe.monitors import Monitor
-from zoo.rundir.schema import Count, Seconds, Stored, Versions
+from zoo.rundir.schema import Count, PluginInfo, Seconds, Stored, Versions
 
 TrialName = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._+-]{0,199}$")]
 StageName = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._+-]{0,79}$")]
@@ -92,6 +92,7 @@ class SearchInfo(Stored):
     words: list[str] | None = None
     trials: Count | None = None
     log: list[str] = []  # Words of `--log`.
+    plugins: list[PluginInfo] | None = None
 
     @model_validator(mode="after")
     def _fits(self) -> SearchInfo:

@@ -18,6 +18,7 @@ from zoo.datasets.normalise import Normalisation
 from zoo.datasets.splits import Splits
 from zoo.model import builder, freezing
 from zoo.plan import Plan
+from zoo.plugins import keras_parts
 from zoo.recipe import Recipe
 from zoo.recipe.monitors import lower_is_better
 from zoo.training.averaging import AveragedWeights, LookaheadWeights
@@ -84,7 +85,7 @@ def compiled(
     model.compile(
         optimizer=optimizer(recipe, planned, steps_per_epoch, model, epochs),
         loss=losses.make_loss(config.loss, "float64" if config.dtype_policy == "float64" else None),
-        metrics=[losses.make_accuracy(multi_label)],
+        metrics=[losses.make_accuracy(multi_label), *keras_parts.metrics(config.metrics)],
         jit_compile=_jit(recipe),
     )
     return model
@@ -209,13 +210,13 @@ def observers(
 
 
 def keras_callbacks(recipe: Recipe) -> list[keras.callbacks.Callback]:
-    """Keras's callbacks that a recipe asks for: early stopping, reduced learning rates, or none.
+    """Keras's callbacks that a recipe asks for: its own, early stopping, reduced learning rates.
 
     They are told of an epoch after the observers, so a row of metrics holds the learning rate that
     its epoch had.
     """
     train = recipe.train
-    found: list[keras.callbacks.Callback] = []
+    found: list[keras.callbacks.Callback] = [*keras_parts.callbacks(train.callbacks)]
     if train.early_stopping is not None:
         options = train.early_stopping.model_dump()
         found.append(keras.callbacks.EarlyStopping(**_watching(options, train.monitor)))

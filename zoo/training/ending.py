@@ -9,6 +9,7 @@ from zoo.backend import processes
 from zoo.errors import Diverged, EnvironmentFault, Interrupted, PeerLost, StorageFault, ZooError
 from zoo.files.storage import fault_of
 from zoo.plan import Plan, capacity
+from zoo.plugins import faults as plugin_faults
 from zoo.recipe import Recipe
 from zoo.rundir import Run
 from zoo.training import disk
@@ -34,6 +35,7 @@ def record_failure(
         The error that tells the user.
     """
     status, raised = "failed", error
+    own = plugin_faults.fault_of(error)
     lost = error if isinstance(error, PeerLost) else processes.as_lost(error)
     fault = (fault_of(in_batches) if in_batches else None) or fault_of(error)
     if isinstance(in_batches, ZooError):
@@ -52,6 +54,8 @@ def record_failure(
         status, raised = "interrupted", lost
     elif fault is not None:
         raised = disk.with_kept(fault, run)
+    elif own is not None:
+        raised = own
     elif backend.out_of_memory(error):
         raised = EnvironmentFault(f"{run}: {capacity.relief(recipe, planned)}")
     reason = str(error) if isinstance(raised, ZooError) else f"{type(error).__name__}: {error}"

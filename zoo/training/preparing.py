@@ -11,6 +11,7 @@ from zoo.backend import devices
 from zoo.backend.device_request import Request, require_batch
 from zoo.backend.hardware import gpus
 from zoo.errors import EnvironmentFault, Problem, RecipeError
+from zoo.plugins import recipe_parts
 from zoo.recipe import Recipe
 
 
@@ -31,7 +32,10 @@ def prepare_keras(
         EnvironmentFault: the recipe computes in 64 bits, and JAX is not set up for it; or there
             are fewer devices than asked for.
         UsageError: the devices do not divide a batch.
-        RecipeError: the recipe asks for a way to compile that several devices do not have.
+        RecipeError: the recipe asks for a way to compile that several devices do not have, or its
+            own parts make no network.
+        PluginRefused: the user has not allowed the code of its own parts.
+        PluginError: their code failed.
     """
     if isinstance(request, int):
         require_batch(recipe.train.batch_size, request)
@@ -51,6 +55,7 @@ def prepare_keras(
                 f"{found.count} logical devices of one CPU compute what as many cards would, and "
                 "are no faster than one"
             )
+    recipe_parts.start(recipe, note)
     return found
 
 

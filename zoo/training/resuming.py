@@ -26,6 +26,7 @@ from zoo.datasets.splits import Splits
 from zoo.errors import DataError, EnvironmentFault, RunError
 from zoo.loading import require_source_alone
 from zoo.plan import plan
+from zoo.plugins import recipe_parts
 from zoo.progress import progress_bar
 from zoo.recipe import Recipe
 from zoo.rundir import Run
@@ -94,8 +95,10 @@ def _resumed(
     moved: Sequence[str],
     more: Sequence[str],
 ) -> Run:
+    recipe_parts.require_recorded(run, info, moved)
     extension.require_recipe(run, info)
     planned = recipes.reload(run.recipe_file, moved)
+    recipe_parts.require_same(run, info, planned)
     recipe = extension.longer(run, planned, info, more) if more else planned
     if info["status"] == "done" and recipe is planned:
         settings.print_line(f"{run} is done already, with as many epochs: nothing to resume.")

@@ -15,6 +15,7 @@ from zoo import backend
 from zoo.backend import devices
 from zoo.datasets.normalise import Normalisation
 from zoo.datasets.splits import Splits, ranges_of
+from zoo.plugins import recipe_parts
 from zoo.recipe import Recipe, dump
 from zoo.recipe.monitors import Monitor
 from zoo.rundir.recipe_text import text_digest
@@ -82,6 +83,7 @@ def at_start(
         "normalisation": scaling.as_json(),
         "value_range": data.value_range,
         "image_ranges": ranges_of(data.train).as_json(),
+        **recipe_parts.recorded(recipe),
     }
 
 

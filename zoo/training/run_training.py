@@ -25,6 +25,7 @@ from zoo.model import backbone_weights, unbuilt
 from zoo.model.start import prepared, set_start
 from zoo.plan import plan
 from zoo.plan.capacity import require_memory
+from zoo.plugins import recipe_parts
 from zoo.progress import progress_bar
 from zoo.recipe import Recipe
 from zoo.recipe.augment import label_changes
@@ -112,6 +113,7 @@ def train(
         try:
             write_text(run.recipe_file, recipes.dump(recipe))
             run.update(status="running", **known, **recorded_flags(settings))
+            recipe_parts.keep_sources(run, recipe)
         except StorageFault as error:
             run.remove()
             raise error.adding("Nothing was trained yet.") from error

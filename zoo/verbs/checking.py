@@ -50,9 +50,11 @@ def run_checks(
     from zoo import backend
     from zoo import recipe as recipes
     from zoo.plan.capacity import require_memory
+    from zoo.plugins import recipe_parts
 
     loaded = recipes.load(recipe, overrides, *(() if told else (out.warn, out.note)))
     out.locate = recipes.locator(recipe, overrides)
+    recipe_parts.require(loaded)
     require_memory(loaded)
     backend.prepare(deterministic=loaded.train.deterministic, say=out.note)
     from zoo.checks.measure import Subject
@@ -64,7 +66,7 @@ def run_checks(
     from zoo.progress import progress_bar, status
     from zoo.training.preparing import prepare_keras
 
-    prepare_keras(loaded)
+    prepare_keras(loaded, note=out.note)
     backbone_weights.require(loaded)
     require(select_checks(only, skip, quick))  # Refuses wrong ids before the data are read.
     console = out.console()

@@ -38,7 +38,7 @@ def finish(out: Teller, run: Run, job: TrainJob, flags: Mapping[str, bool]) -> N
     """
     from zoo.artifact.trained_run import TrainedRun
 
-    moved = [change for change in job.overrides if change.startswith("data.source")]
+    moved = [change for change in job.overrides if change.startswith(("data.source", "plugins="))]
     finish_trained(out, TrainedRun(run, moved if job.resume else ()), flags)
 
 

@@ -31,14 +31,17 @@ def open_trained_run(
     Raises:
         RunError: the path is not a run folder, or the run holds no trained model.
         EnvironmentFault: the Keras backend cannot be used.
+        PluginRefused: the user has not allowed parts of their own that the run needs.
     """
     from zoo import backend
+    from zoo.plugins import recipe_parts
     from zoo.rundir import Run
 
     run = Run.open(path)
     if say is not None and run.folder != Path(path).expanduser():
         say(f"run       {run}, the newest in {path}")
     run.require_model()
+    recipe_parts.require_of_run(run, overrides)
     backend.prepare(deterministic=False, say=say)
     from zoo.artifact.trained_run import TrainedRun
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Self
 from zoo.backend import processes
 from zoo.errors import EnvironmentFault, Problem, ZooError
 from zoo.files.storage import fault_of
+from zoo.plugins import faults as plugin_faults
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -42,7 +43,7 @@ class Teller:
         """
         told: ZooError | None = error if isinstance(error, ZooError) else None
         if told is None and isinstance(error, Exception):
-            told = fault_of(error) or processes.as_lost(error)
+            told = fault_of(error) or processes.as_lost(error) or plugin_faults.fault_of(error)
             if told is None and _out_of_memory(error):
                 told = EnvironmentFault(
                     "out of memory. Lower data.image_size or train.batch_size, set data.loading: "

@@ -145,6 +145,7 @@ def _to_begin(out: Teller, job: TrainJob, meet: Callable[[str], None]) -> _Prepa
     """Load and check a recipe that is to be trained."""
     from zoo import recipe as recipes
     from zoo.plan.capacity import require_memory
+    from zoo.plugins import recipe_parts
     from zoo.rundir import require_writable
 
     tell = () if job.told or not processes.is_first() else (out.warn, out.note)
@@ -152,6 +153,7 @@ def _to_begin(out: Teller, job: TrainJob, meet: Callable[[str], None]) -> _Prepa
     loaded = recipes.load(source, job.overrides, *tell)
     out.locate = recipes.locator(source, job.overrides)
     require_batch_of(job.asked.request, loaded)
+    recipe_parts.require(loaded)
     require_memory(loaded)
     if processes.is_first():
         require_writable(job.folder or RUNS)
@@ -162,6 +164,7 @@ def _to_begin(out: Teller, job: TrainJob, meet: Callable[[str], None]) -> _Prepa
 def _to_resume(out: Teller, job: TrainJob, meet: Callable[[str], None]) -> _Prepared:
     """Open and check a run that is to be resumed."""
     from zoo import recipe as recipes
+    from zoo.plugins import recipe_parts
     from zoo.rundir.recipe_text import read_recipe_text
 
     meet(task_of_resume(job.overrides))
@@ -169,7 +172,9 @@ def _to_resume(out: Teller, job: TrainJob, meet: Callable[[str], None]) -> _Prep
     require_no_move(job.folder, resumed.folder)
     info = resumed.started_info()
     read_recipe_text(resumed)  # Refuses all but a regular file. Edits are looked for later.
-    loaded = recipes.load(str(resumed.recipe_file))
+    moved = recipe_parts.require_recorded(resumed, info, job.overrides)
+    loaded = recipes.load(str(resumed.recipe_file), moved)
+    recipe_parts.require(loaded)
     out.locate = recipes.locator(str(resumed.recipe_file), job.overrides)
     begun = int(info.get("devices") or 1)
     asked = job.asked

@@ -8,6 +8,8 @@ from typing import Any, get_origin
 
 from pydantic import BaseModel
 
+from zoo.plugins.part import PLACES
+from zoo.recipe import own_words
 from zoo.recipe.blocks import parameters
 from zoo.recipe.blocks.definitions import (
     BLOCKS,
@@ -225,6 +227,14 @@ class _Expander:
                 yield self._expanded(item, Stage, level)
             elif word in self.blocks:
                 yield from self._use(self.blocks[word], item, options, level)
+            elif own_words.choice_with(Stage, Stage.own_kind, word) is not None:
+                yield item
+            elif own_words.is_broken(word):
+                yield Node(None, item.origin, is_broken=True)
+            elif (part := own_words.part_with(word)) is not None:
+                place = PLACES[part.kinds[0]]
+                message = f"'{word}' is {part.kind} ({part.origin.place}); its place is {place}."
+                yield self._failed(item, item.origin, message)
             else:
                 yield self._failed(item, item.origin, unknown_stage(word, self.blocks))
 

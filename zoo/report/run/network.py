@@ -47,7 +47,9 @@ def _layers(source: RunSource) -> list[Block]:
                 Cell(
                     f"{layer.parameters:,}", layer.parameters, layer.parameters / most["parameters"]
                 ),
-                Cell(amount(layer.flops), layer.flops, layer.flops / most["flops"]),
+                Cell(amount(layer.flops), layer.flops, layer.flops / most["flops"])
+                if layer.flops_known
+                else Cell("unknown"),
                 Cell(amount(memory, "B"), memory, layer.values / most["values"]),
             ]
         )

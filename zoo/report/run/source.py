@@ -130,11 +130,15 @@ class RunSource:
 
     @cached_property
     def plan(self) -> Plan | None:
-        """The network; None where the recipe cannot be read, or the classes are not known."""
-        from zoo.plan import plan
+        """The network; None where the recipe or classes are unknown, or code would have to run."""
+        from zoo.plan import own_layers, plan
 
         recipe, names = self.recipe, self.class_names
         if recipe is None or not names:
+            return None
+        if not own_layers.can_plan(recipe):
+            words = ", ".join(part.word for part in own_layers.needed(recipe))
+            self.faults["network"] = f"it has layers of your own ({words}), and a report runs none"
             return None
         try:
             return plan(recipe, len(names))

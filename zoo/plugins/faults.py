@@ -1,0 +1,98 @@
+"""Errors in the code of a user's own part: their file and line, their text. Light."""
+
+from __future__ import annotations
+
+import linecache
+import os
+import traceback
+from collections.abc import Iterator
+from pathlib import Path
+
+from zoo.errors import PluginError, Problem, ZooError
+from zoo.plugins.part import Part
+from zoo.text.shortened import in_one_line
+
+MAX_FRAMES = 6  # Of the user's code, the innermost.
+
+_files: set[str] = set()
+
+
+def watch(file: Path) -> None:
+    """Counts a file's code as the user's from now on."""
+    _files.add(str(file))
+
+
+def explained(part: Part, error: BaseException) -> PluginError:
+    """The error of a user for one that a part's code raised.
+
+    Args:
+        part: the part.
+        error: as raised.
+    """
+    watch(part.origin.file)
+    return _explained(f"{part.word}, {part.kind} of {part.origin.shown_file}", error)
+
+
+def fault_of(error: BaseException | None) -> PluginError | None:
+    """The error of a user, if code of a part raised this one or one behind it; else None.
+
+    Args:
+        error: as caught far outside.
+    """
+    if not _files:
+        return None
+    for each in _chain(error):
+        if isinstance(each, PluginError):
+            return each
+        if isinstance(each, ZooError):
+            return None
+        frames = _frames(each)
+        if frames:
+            return _explained(f"code of {_shown(frames[-1].filename)}", each)
+    return None
+
+
+def _explained(what: str, error: BaseException) -> PluginError:
+    problems = [
+        Problem(
+            file=_shown(frame.filename),
+            line=frame.lineno,
+            message=f"in {frame.name}: "
+            f"{(frame.line or linecache.getline(frame.filename, frame.lineno or 0)).strip()}",
+        )
+        for frame in _frames(error)[-MAX_FRAMES:]
+    ]
+    reason = in_one_line(_own_message(error))
+    return PluginError(f"{what}, failed: {type(error).__name__}: {reason}", problems)
+
+
+def _own_message(error: BaseException) -> str:
+    """The text of an error without what Keras writes around it, such as all arguments' shapes."""
+    text = str(error)
+    _, found, inner = text.partition("Error encountered:")
+    if found:
+        return inner.partition("\n\nArgs:")[0].strip() or "no message"
+    start = text.find("\n\n\x1b[1m")
+    if text.startswith("Exception encountered when calling") and start > 0:
+        text = text[start:].replace("\x1b[1m", "").replace("\x1b[0m", "")
+    return text.partition("\n\nArguments received by")[0].strip() or "no message"
+
+
+def _frames(error: BaseException) -> list[traceback.FrameSummary]:
+    """The frames of the user's code in a traceback, the innermost last."""
+    found = traceback.extract_tb(error.__traceback__)
+    return [frame for frame in found if frame.filename in _files]
+
+
+def _chain(error: BaseException | None) -> Iterator[BaseException]:
+    """An error and those that it was raised from."""
+    seen: set[int] = set()
+    while error is not None and id(error) not in seen:
+        seen.add(id(error))
+        yield error
+        error = error.__cause__ or error.__context__
+
+
+def _shown(file: str) -> str:
+    relative = os.path.relpath(file)
+    return file if relative.startswith("..") else relative
