@@ -21,6 +21,7 @@ UNSEARCHED = {"CHANGELOG.md": "---\nsearch: {exclude: true}\n---\n"}
 HOME = {"README.md": "index.md"}
 FOLDERS = ("deploy", "recipes")  # Their files can be linked to, and are downloads of the site.
 ESCAPES = re.compile(r"\x1b\[[0-9;]*m")  # Colours of a terminal.
+FILE_NAME = re.compile(r"\[(?:docs/)?([\w-]+\.md)\]\(")  # A link whose text is a file's name.
 NOTEBOOK = re.compile(r"\.ipynb$")
 LINK = re.compile(r"(?<=\]\()([^)\s#]+)")
 
@@ -86,10 +87,24 @@ def output_of(output: dict[str, Any]) -> str:
     return f"```text\n{ESCAPES.sub('', text).rstrip()}\n```"
 
 
-def on_page_markdown(markdown: str, page: Any, **_: Any) -> str:
-    """Lead links out of docs/ to the site's own files."""
+def on_page_markdown(markdown: str, page: Any, config: Any, **_: Any) -> str:
+    """Lead links out of docs/ to the site's own files, and call pages by their titles."""
     depth = page.file.src_uri.count("/")
+    titles = page_titles(config["nav"])
+    markdown = FILE_NAME.sub(lambda link: f"[{titles.get(link[1], link[1])}](", markdown)
     return LINK.sub(lambda link: inside(link[1], depth), markdown)
+
+
+def page_titles(nav: Any) -> dict[str, str]:
+    """The titles that `nav` gives to pages, by their files."""
+    if isinstance(nav, list):
+        return {file: title for item in nav for file, title in page_titles(item).items()}
+    if not isinstance(nav, dict):
+        return {}
+    found = {file: title for title, file in nav.items() if isinstance(file, str)}
+    for item in nav.values():
+        found.update(page_titles(item))
+    return found
 
 
 def inside(target: str, depth: int) -> str:
