@@ -252,6 +252,7 @@ class MatrixCell:
         images: shown when the cell is chosen.
         note: said beside the images, such as how many there are in all.
         hit: whether the cell lies on the diagonal.
+        small: shown below the text, in small letters.
     """
 
     text: str
@@ -260,6 +261,7 @@ class MatrixCell:
     images: Sequence[Thumbnail] = ()
     note: str = ""
     hit: bool = False
+    small: str = ""
 
 
 @dataclass(frozen=True)

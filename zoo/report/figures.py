@@ -6,6 +6,7 @@ a figure names colours as `var(--series-1)`.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from html import escape
 from typing import Any
@@ -19,7 +20,9 @@ SYMBOLS = ("circle", "square", "diamond", "cross", "x", "triangle-up", "star", "
 SEQUENTIAL = [[0.0, "var(--scale-0)"], [0.5, "var(--scale-1)"], [1.0, "var(--scale-2)"]]
 MAX_MARKERS = 60  # Points of a line from which on only the line is drawn.
 MAX_TABLE_ROWS = 500
-MIN_DECADES = 50  # Ratio of the ends of a logarithmic axis from which on decades are ticks enough.
+MIN_RATIO = 5  # Of the ends of an axis from which on it is logarithmic.
+DECADES_ALONE = 3  # Decades from which on ticks between them have no room.
+MAX_DECADES = 8  # Of which each has a tick.
 
 Curve = tuple[str, Sequence[float | None]]  # Its name and its values.
 
@@ -110,10 +113,32 @@ def lines(
 
 
 def log_axis(values: Iterable[float | None]) -> dict[str, Any]:
-    """Return a logarithmic axis of Plotly's, with a tick a decade where the values span some."""
-    positive = [value for value in values if value is not None and value > 0]
-    wide = bool(positive) and max(positive) > MIN_DECADES * min(positive)
-    return {"type": "log", "exponentformat": "power", **({"dtick": 1} if wide else {})}
+    """Return a logarithmic axis of Plotly's with ticks that have room.
+
+    Args:
+        values: that are shown; those up to 0 cannot be.
+
+    Returns:
+        A tick for each decade; over fewer than three decades also at 2 and 5. A linear axis, where
+        all values are alike.
+    """
+    positive = [value for value in values if value is not None and 0 < value < math.inf]
+    if not positive or max(positive) < MIN_RATIO * min(positive):
+        return {}
+    low, high = math.log10(min(positive)), math.log10(max(positive))
+    digits = (1,) if high - low >= DECADES_ALONE else (1, 2, 5)
+    step = 1 + int((high - low) // MAX_DECADES)
+    ticks = [
+        digit * 10.0**power
+        for power in range(math.floor(low) - 1, math.ceil(high) + 2, step)
+        for digit in digits
+    ]
+    return {
+        "type": "log",
+        "tickmode": "array",
+        "tickvals": ticks,
+        "ticktext": [f"{tick:g}".replace("e-0", "e-") for tick in ticks],
+    }
 
 
 def table_of(

@@ -106,12 +106,12 @@ def _overall(source: RunSource) -> list[Block]:
     if len(source.class_names) <= 5:
         values.pop("top-5 accuracy")  # It is 1 whatever the model.
     rows = [
-        [name, Cell(short(value), value)] for name, value in values.items() if value is not None
+        [name, Cell(f"{value:.4f}", value)] for name, value in values.items() if value is not None
     ]
     tta = evaluation.get("tta")
     if isinstance(tta, Mapping) and number_of(tta, "accuracy") is not None:
         name = f"accuracy with test-time augmentation ({tta.get('kind')})"
-        rows.append([name, Cell(short(number_of(tta, "accuracy")), number_of(tta, "accuracy"))])
+        rows.append([name, Cell(f"{tta['accuracy']:.4f}", number_of(tta, "accuracy"))])
     table = Table(
         "Over all classes", ["metric", Column("value", numeric=True)], rows, sortable=False
     )

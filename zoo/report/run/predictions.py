@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Any
 
 from zoo.report import chosen
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from zoo.rundir.predictions import Predictions
 
 MAX_CONFUSIONS = 30
+SHARES_SHOWN = 15  # Classes up to which each cell says its share.
 LEAST_SHADE = 0.06  # Of a cell with any image.
 PREDICTIONS = ("test predictions", "validation predictions")
 
@@ -115,18 +117,20 @@ def _matrix(
             row.append((count, share, label, true == predicted))
         rows.append(row)
     return Matrix(
-        f"Counts of {split} images; the colour is the share of the row: blue right, orange wrong",
+        f"Counts of {split} images and shares of their row; blue is right, orange wrong, deeper "
+        "where the share is larger",
         names,
         names,
         [
             [
                 MatrixCell(
                     f"{count:,}" if count else "·",
-                    max(LEAST_SHADE, share) if count else 0.0,
+                    max(LEAST_SHADE, share if hit else math.sqrt(share)) if count else 0.0,
                     label,
                     [cell_image(source, number) for number in cells.get((true, predicted), ())],
                     "The surest are shown." if count > chosen.PER_CELL else "",
                     hit=hit,
+                    small=percentage(share) if count and len(names) <= SHARES_SHOWN else "",
                 )
                 for predicted, (count, share, label, hit) in enumerate(row)
             ]
@@ -200,7 +204,9 @@ def mistakes_section(source: RunSource) -> Section:
     kept = len(predictions)
     lead = ""
     if kept < predictions.images:
-        lead = f"Of an even sample of {kept:,} of the {predictions.images:,} images."
+        lead = f"Of an even sample of {kept:,} of the {predictions.images:,} images. "
+    if not predictions.names:
+        lead += f"The images come from no files: their number counts the {predictions.split} split."
     return Section(title, blocks, lead)
 
 

@@ -25,24 +25,22 @@ def section(source: RunSource) -> Section:
     brief = Brief(recipe.model.defaults)(data, ())
     short = dump_data(brief)
     full = dump(recipe)
+    short_lines = [(line, False) for line in short.rstrip().splitlines()]
     blocks: list[Block] = [
-        Text(
-            "What differs from the defaults, and what auto became for these data. As a recipe, "
-            "this trains the same network."
-        ),
-        Code([(line, False) for line in short.rstrip().splitlines()], "Recipe without defaults"),
-    ]
-    lines = _marked(full, brief)
-    blocks.append(
+        Code(_marked(full, brief), "Recipe with all defaults"),
         Details(
-            "The recipe with every default written out, as the run keeps it",
+            "The recipe without its defaults",
             [
-                Text("Marked lines differ from the defaults.", soft=True),
-                Code(lines, "Recipe with all defaults"),
+                Text("This much, as a recipe, trains the same network.", soft=True),
+                Code(short_lines, "Recipe without defaults"),
             ],
-        )
+        ),
+    ]
+    lead = (
+        "As the run keeps it, every default written out. Marked lines differ from the defaults, or "
+        "are what auto became for these data."
     )
-    return Section("Recipe", blocks)
+    return Section("Recipe", blocks, lead)
 
 
 def _marked(text: str, brief: Any) -> list[tuple[str, bool]]:
