@@ -18,7 +18,7 @@ MOST_INDENT = 16  # Columns of a label that later lines are put below.
 _LABEL = re.compile(r"\s*\S+(?: \S+)?\s{2,}")
 VERBS = (
     "list", "show", "diff", "schema", "new", "check", "train", "tune", "evaluate", "predict",
-    "export", "report", "serve", "runs", "doctor",
+    "export", "report", "serve", "runs", "log", "doctor",
 )  # fmt: skip
 _WORDS = re.compile(
     r"`[^`]+`\S*"  # A command, or a word of a recipe, in backticks.
