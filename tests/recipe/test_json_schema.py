@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 
 from zoo.errors import RecipeError
-from zoo.recipe import json_schema
+from zoo.recipe import dump, json_schema, load, shipped
+from zoo.recipe.tune import proposal
 from zoo.recipe.yaml_reader import read_file, read_text
 
 BAD = Path(__file__).parents[1] / "recipes" / "bad"
@@ -61,6 +62,15 @@ def test_descriptions_have_type_and_default(
     entry = schema["$defs"][block]["properties"][key]
     assert entry["description"].endswith(ending)
     assert "title" not in entry
+
+
+def test_recipes_of_runs_and_searches_are_not_underlined(validator: Any) -> None:
+    """All defaults written out, and the `tune` block that zoo proposes."""
+    for name in shipped():
+        recipe = load(name)
+        document = read_text(dump(recipe)).data
+        document["tune"] = proposal(recipe.train.optimizer.word, recipe.train.epochs)
+        assert [error.message for error in validator.iter_errors(document)] == [], name
 
 
 def test_words_of_a_list_have_descriptions(schema: dict[str, Any]) -> None:

@@ -5,12 +5,22 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from textwrap import fill
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING
 
 import typer
 
 from zoo.cli.app import app
 from zoo.cli.check_fix import fix as fix_recipe
+from zoo.cli.check_options import (
+    FixOption,
+    ListOption,
+    OnlyOption,
+    PlotsOption,
+    QuickOption,
+    SkipOption,
+    WriteOption,
+    YesOption,
+)
 from zoo.cli.check_rate import suggest_rate
 from zoo.cli.options import (
     AllowPluginsOption,
@@ -39,40 +49,14 @@ INDENT = " " * 6
 def check(
     recipe: OptionalRecipeArgument = None,
     overrides: SetOption = None,
-    quick: Annotated[
-        bool, typer.Option("--quick", help="Only the checks that need no training: seconds.")
-    ] = False,
-    only: Annotated[
-        list[str] | None,
-        typer.Option("--only", metavar="ID", help="Only this check: C12 (repeatable, or C05,C12)."),
-    ] = None,
-    skip: Annotated[
-        list[str] | None, typer.Option("--skip", metavar="ID", help="Leave this check out.")
-    ] = None,
-    plots: Annotated[
-        bool, typer.Option("--plots", help="Also draw the measurements as PNG files.")
-    ] = False,
-    write: Annotated[
-        Path | None,
-        typer.Option(
-            "--write",
-            metavar="FILE",
-            help="Write a copy of the recipe with the suggested learning rate; with --fix, write "
-            "the fixed recipe to FILE.",
-        ),
-    ] = None,
-    fix: Annotated[
-        bool,
-        typer.Option(
-            "--fix",
-            help="Write advice that is one key with a value into the recipe: shows the change, "
-            "asks, and checks again.",
-        ),
-    ] = False,
-    yes: Annotated[bool, typer.Option("--yes", help="With --fix: write without asking.")] = False,
-    list_checks: Annotated[
-        bool, typer.Option("--list", help="Print what each check asks and costs, and exit.")
-    ] = False,
+    quick: QuickOption = False,
+    only: OnlyOption = None,
+    skip: SkipOption = None,
+    plots: PlotsOption = False,
+    write: WriteOption = None,
+    fix: FixOption = False,
+    yes: YesOption = False,
+    list_checks: ListOption = False,
     out: OutOption = Path("runs"),
     allow_plugins: AllowPluginsOption = False,
     quiet: QuietOption = False,

@@ -17,6 +17,7 @@ from zoo.plugins.part import Part
 from zoo.recipe import own_parts
 from zoo.recipe.described import blocks, default_of, kind_of
 from zoo.recipe.fields import FIRST_ALONE, NONE, Choice, NoOptions
+from zoo.recipe.kernel_stages import NEVER_NONE, KernelStage
 from zoo.recipe.network import NAME_PATTERN, Stage, complete
 from zoo.recipe.schema import Recipe
 
@@ -68,6 +69,10 @@ def document(parts: Sequence[Part] = ()) -> dict[str, Any]:
         else:
             for name, field in model.model_fields.items():
                 _describe(own["properties"].get(name), field)
+            if issubclass(model, KernelStage):
+                for name in own["properties"].keys() & set(NEVER_NONE):
+                    options = own["properties"][name].get("anyOf", [])
+                    options[:] = [option for option in options if option != NONE]
     _add_rules(schema, definitions)
     own_parts.in_schema(schema, parts)
     _without_titles(schema)
@@ -110,7 +115,7 @@ def _describe(entry: dict[str, Any] | None, field: Any) -> None:
         default = "default: that of model.defaults"
         if "or none" not in field.description:
             kind = kind.removesuffix(" or none")
-            entry["anyOf"] = [part for part in entry["anyOf"] if part != NONE]
+        entry.pop("default", None)
     elif default != "required":
         default = f"default {default}"
     # An editor writes the default behind a key that is chosen from its list.
