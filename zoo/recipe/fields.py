@@ -11,12 +11,10 @@ from collections.abc import Callable, Mapping
 from typing import Annotated, Any, ClassVar, Literal, get_args
 
 from pydantic import (
-    AfterValidator,
     BaseModel,
     BeforeValidator,
     ConfigDict,
     Field,
-    PlainSerializer,
     PlainValidator,
     WithJsonSchema,
     create_model,
@@ -27,7 +25,10 @@ from pydantic.fields import FieldInfo
 from pydantic_core import PydanticCustomError
 
 from zoo.recipe import own_words
-from zoo.recipe.shown import cut, received
+from zoo.recipe.ranges import AS_READ as AS_READ
+from zoo.recipe.ranges import as_tuple as as_tuple
+from zoo.recipe.ranges import factor_of, range_of
+from zoo.recipe.shown import cut
 from zoo.recipe.words import REQUIRED, Option, Word
 from zoo.recipe.words.word import (
     BELOW_1,
@@ -101,11 +102,6 @@ def _level(value: Any) -> Any:
     )
 
 
-def as_tuple(value: Any) -> Any:
-    """A list as a tuple; other values as they are."""
-    return tuple(value) if isinstance(value, list) else value
-
-
 # TensorFlow and Keras count in 32 bits.
 MAX_COUNT = 2**31 - 1
 # Channels, units or images of a batch: more than eight times those of the widest layers published
@@ -126,9 +122,6 @@ Count = Annotated[int, Field(ge=1, le=MAX_COUNT)]
 Width = Annotated[int, Field(ge=1, le=MAX_WIDTH)]
 Epochs = Annotated[int, Field(ge=1, le=MAX_EPOCHS)]
 Side = Annotated[int, Field(ge=1, le=MAX_SIDE)]
-# Of a type whose values a PlainValidator reads: pydantic would hold a tuple, which is a list in
-# JSON, against the type, and warn.
-AS_READ = PlainSerializer(lambda value: value, return_type=Any)
 Level = Annotated[
     Literal["mean"] | int,
     PlainValidator(_level),
@@ -137,55 +130,6 @@ Level = Annotated[
     ),
 ]
 Pair = Annotated[tuple[Side, Side], BeforeValidator(_pair), WithJsonSchema(PAIR_SCHEMA)]
-
-
-def _rising(value: tuple[float, float]) -> tuple[float, float]:
-    if value[0] > value[1]:
-        raise PydanticCustomError(
-            "range",
-            "not a range. Expected [low, high]. Received {given}",
-            {"given": f"[{value[0]:g}, {value[1]:g}]"},
-        )
-    return value
-
-
-def range_of(limits: Mapping[str, Any]) -> Any:
-    """The type of a range `[low, high]`, both numbers within limits (`ge`, `le`)."""
-    number = Annotated[float, Field(**limits)]
-    return Annotated[tuple[number, number], BeforeValidator(as_tuple), AfterValidator(_rising)]
-
-
-def factor_of(limits: Mapping[str, Any]) -> Any:
-    """The type of a factor: a number that is not negative, or a range, both within limits.
-
-    What a number f stands for (-f to f, or 0 to f) is the word's to say.
-    """
-    low, high = limits["ge"], limits["le"]
-    expected = f"Expected a number from 0 to {high:g}, or [low, high] from {low:g} to {high:g}."
-
-    def read(value: Any) -> Any:
-        numbers = value if isinstance(value, list | tuple) else (value,)
-        plain = all(isinstance(n, int | float) and not isinstance(n, bool) for n in numbers)
-        if numbers is value:
-            good = plain and len(numbers) == 2 and low <= numbers[0] <= numbers[1] <= high
-        else:
-            good = plain and 0 <= numbers[0] <= high
-        if not good:
-            raise PydanticCustomError(
-                "factor",
-                "not a factor. {expected} Received {given}",
-                {"expected": expected, "given": received(value)},
-            )
-        return tuple(map(float, numbers)) if numbers is value else float(value)
-
-    number = {"type": "number", "maximum": high}
-    items = {"type": "array", "items": {**number, "minimum": low}, "minItems": 2, "maxItems": 2}
-    return Annotated[
-        float | tuple[float, float],
-        PlainValidator(read),
-        AS_READ,
-        WithJsonSchema({"anyOf": [{**number, "minimum": 0}, items]}),
-    ]
 
 
 def tuple_of(item: Any, most: int = MAX_ITEMS, read: Callable[[Any], Any] = as_tuple) -> Any:
