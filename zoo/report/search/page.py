@@ -53,7 +53,17 @@ def _brief(value: object) -> str:
 
 def _luck(report: SearchSummary) -> Line:
     """Whether the best trial is better than the others by more than luck."""
-    confirmed = report.confirmed
+    confirmed, files = report.confirmed, report.files
+    if (
+        not confirmed
+        and files.state != "done"
+        and (files.info["recipe"].get("tune") or {}).get("confirm", True)
+    ):
+        return Line(
+            "Sure?",
+            "Not yet: the best of many trainings is also the luckiest. The best ones are trained "
+            "again with fresh seeds at the end.",
+        )
     if not confirmed:
         return Line(
             "Sure?",

@@ -232,9 +232,8 @@ def _trials(report: SearchSummary) -> Section:
     shown = _listed(rows, files)
     table: list[list[Cell | str]] = [
         [
-            row["trial"], row["stage"],
+            row["trial"], _score(score_of(row)),
             Cell(row["status"], tone="bad" if row["status"] in ("diverged", "failed") else None),
-            _score(score_of(row)),
             *(_value_cell(row, path) for path in report.paths),
             Cell(str(row["epochs"]), row["epochs"]),
             Cell(seconds(row.get("seconds")), row.get("seconds")),
@@ -243,7 +242,7 @@ def _trials(report: SearchSummary) -> Section:
         for row in shown
     ]  # fmt: skip
     heads: list[Column | str] = [
-        "trial", "stage", "status", Column(files.objective, True),
+        "trial", Column(files.objective, True), "status",
         *(Column(report.names[path], True) for path in report.paths), Column("epochs", True),
         Column("seconds", True), "why it ended early",
     ]  # fmt: skip
