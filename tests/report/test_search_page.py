@@ -103,6 +103,7 @@ def test_page_of_many_trials_is_small_and_draws_some(
     html = render(report(tmp_path, rows, stages=[stage("coarse", 2000, "median")]).page())
     assert len(html.encode()) < MAX_BYTES
     assert f"{marks.MAX_LINES} of 2000 trials are drawn" in html
+    assert "600 of 2,000 trials are drawn" in html  # All have a score: three quarters of 800.
     assert "The best 300 of 2,000 trials" in html
 
 

@@ -17,6 +17,7 @@ from zoo.report.search.rows import Row, as_word, score_of
 # Trials by their place among all, the best last, so that they lie on top.
 BANDS = ((1.0, "the other half"), (0.5, "best half"), (0.25, "best quarter"), (0.1, "best tenth"))
 BAND_COLOURS = ("var(--series-6)", "var(--series-7)", "var(--series-1)", "var(--series-2)")
+MAX_POINTS = 800  # Trials in a figure that draws a mark for each.
 MANY = 300  # Trials from which on marks are small.
 MAX_TICK = 24  # Characters of a name below an axis.
 MAX_LEVEL = 7  # Axes whose names lie side by side on a wide screen.
@@ -28,7 +29,7 @@ def scores(files: SearchFiles, axis: Axis) -> Figure:
 
     Trials without a score lie at the bottom.
     """
-    rows = files.searched_rows
+    rows, all_rows = _drawn(files), files.searched_rows
     known = [score for score in map(score_of, rows) if score is not None]
     bottom = _bottom(known)
     stages = [stage["name"] for stage in files.stages]
@@ -46,16 +47,31 @@ def scores(files: SearchFiles, axis: Axis) -> Figure:
         "margin": {"t": 8 + 9 * len(stages)},
         "legend": {"y": -0.13, "yanchor": "top"},
     }
-    below = " Trials without a score lie on the lowest line." if len(known) < len(rows) else ""
+    remarks = ["Bars above: the ranges of the stages, in their colours, the first on top."]
+    if len(known) < len(rows):
+        remarks.append("Trials without a score lie on the lowest line.")
+    if len(rows) < len(all_rows):
+        remarks.append(f"{len(rows):,} of {len(all_rows):,} trials are drawn.")
     return Figure(
         axis.label,
-        "Bars above: the ranges of the stages, in their colours, the first on top." + below,
+        " ".join(remarks),
         f"{files.objective} of {len(rows)} trials over {axis.path}. The table of trials has the "
         "numbers.",
         traces,
         layout,
         height=330,
     )
+
+
+def _drawn(files: SearchFiles) -> list[Row]:
+    """The trials that figures show: all but of a large search, so that the page stays quick."""
+    rows = files.searched_rows
+    if len(rows) <= MAX_POINTS:
+        return rows
+    scored = chosen(rows, MAX_POINTS * 3 // 4, lower_is_better=files.lower_is_better)
+    without = [row for row in rows if score_of(row) is None]
+    stride = -(-len(without) // (MAX_POINTS // 4))
+    return scored + without[:: stride or 1]
 
 
 def _bottom(known: Sequence[float]) -> float:
