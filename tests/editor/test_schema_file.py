@@ -13,6 +13,16 @@ from zoo.editor.modeline import ADDRESS, modeline
 from zoo.recipe import json_schema, load
 from zoo.recipe.shipped import shipped
 
+PART = """\
+def Mish2(x, beta: float = 1.0):
+    '''Twice.
+
+    Args:
+        beta: a factor.
+    '''
+    return x
+"""
+
 
 def test_beside_a_recipe(minimal: Path) -> None:
     before = minimal.read_bytes()
@@ -65,4 +75,20 @@ def test_a_schema_of_the_users_own_stays(minimal: Path) -> None:
 
 def test_nothing_there(tmp_path: Path) -> None:
     require_error(call("schema", "--write", "digits-tiny"), 2, "no such file or folder. Expected")
-    require_error(call("schema", tmp_path), 2, "add --write")
+    require_error(call("schema", tmp_path), 2, "is a folder. Expected a recipe")
+
+
+def test_parts_of_a_users_own_are_in_the_schema_of_their_recipe(minimal: Path) -> None:
+    """Other recipes beside it do not know these words."""
+    (minimal.parent / "parts.py").write_text(PART, encoding="utf-8")
+    text = f"{minimal.read_text('utf-8')}plugins: [parts.py:Mish2]\n"
+    minimal.write_text(text, encoding="utf-8")
+    assert call("schema", "--write", minimal).exit_code == 0
+    address = f".zoo/{minimal.stem}.recipe.schema.json"
+    assert minimal.read_text("utf-8") == f"{modeline(address)}\n{text}"
+    assert "Mish2" in (minimal.parent / address).read_text("utf-8")
+    assert not (minimal.parent / ADDRESS).exists()
+    (minimal.parent / "parts.py").unlink()
+    assert "are not in the schema" in call("schema", "--write", minimal).stdout
+    minimal.write_text("a: [", encoding="utf-8")
+    assert call("schema", "--write", minimal).exit_code == 0

@@ -33,10 +33,25 @@ def address_of(content: bytes) -> str | None:
     return found[2].decode("utf-8", "replace") if found else None
 
 
+def address_for(recipe: str) -> str:
+    """Return the address of a schema that holds the words of one recipe's own parts, too.
+
+    Args:
+        recipe: the file's name, without its ending.
+    """
+    return f".zoo/{recipe}.{SCHEMA}"
+
+
+def is_ours(address: str) -> bool:
+    """Whether an address is that of a schema which zoo wrote."""
+    name = address.rpartition("/")[2]
+    return name == SCHEMA or name.endswith(f".{SCHEMA}")
+
+
 def with_modeline(content: bytes, address: str = ADDRESS) -> bytes:
     """Return the content of a recipe's file with the line at its top; every other byte stays.
 
-    A line that is there and names another file `recipe.schema.json` is changed; one that names
+    A line that is there and names another schema that zoo wrote is changed; one that names
     something else, such as a schema of the user's own, stays.
 
     Args:
@@ -46,7 +61,7 @@ def with_modeline(content: bytes, address: str = ADDRESS) -> bytes:
     line = modeline(address).encode()
     found = _LINE.search(content)
     if found is not None:
-        if found[2].rpartition(b"/")[2] != SCHEMA.encode():
+        if not is_ours(found[2].decode("utf-8", "replace")):
             return content
         return content[: found.start(1)] + line + content[found.end(1) :]
     mark = _BOM if content.startswith(_BOM) else b""

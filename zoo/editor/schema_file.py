@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from zoo.editor.modeline import ADDRESS, SCHEMA, address_of, with_modeline
+from zoo.editor.modeline import ADDRESS, SCHEMA, address_for, address_of, with_modeline
 from zoo.editor.user_file import read, replace
-from zoo.errors import UsageError
+from zoo.errors import RecipeError, UsageError
 from zoo.files.storage import writing
 from zoo.files.user_paths import user_path
+from zoo.loading import own_parts_of
+from zoo.plugins import installed
+from zoo.plugins.part import Part
 from zoo.recipe import json_schema
 from zoo.rundir import write_text
 
@@ -29,16 +33,17 @@ class Written:
     note: str = ""
 
 
-def write_schema(file: Path) -> None:
+def write_schema(file: Path, parts: Sequence[Part] = ()) -> None:
     """Write the schema to a file, unless the file says the same already.
 
     Args:
         file: to write; its folder is made.
+        parts: of a user's own, whose words it gets.
 
     Raises:
         StorageFault: it cannot be written.
     """
-    text = json_schema.text()
+    text = json_schema.text(parts)
     with writing(file):
         if not file.is_file() or file.read_bytes() != text.encode():
             write_text(file, text)
@@ -57,10 +62,10 @@ def write_for(path: str) -> Written:
     """
     target = user_path(path)
     if target.is_dir():
-        write_schema(target / ADDRESS)
+        write_schema(target / ADDRESS, installed.all_parts())
         return Written(target / ADDRESS)
     if target.suffix == ".json":
-        write_schema(target)
+        write_schema(target, installed.all_parts())
         return Written(target)
     if not target.is_file():
         raise UsageError(
@@ -74,12 +79,20 @@ def _write_beside(recipe: Path) -> Written:
     """Write the schema beside a recipe and let the recipe name it."""
     content = read(recipe)
     own = address_of(content)
-    # Recipes that ship, and copies of them, have the schema beside them, not in `.zoo`.
-    address = SCHEMA if own == SCHEMA and (recipe.parent / SCHEMA).is_file() else ADDRESS
-    write_schema(recipe.parent / address)
+    note, parts, others = "", installed.all_parts(), installed.all_parts()
+    try:
+        parts = own_parts_of(str(recipe))
+    except RecipeError as error:
+        note = f"the words of its own parts are not in the schema: {error.problems[0].message}"
+    if parts != others:  # Other recipes in the folder do not have these words.
+        address = address_for(recipe.stem)
+    elif own == SCHEMA and (recipe.parent / SCHEMA).is_file():
+        address = SCHEMA  # Recipes that ship, and copies of them, have it beside them.
+    else:
+        address = ADDRESS
+    write_schema(recipe.parent / address, parts)
     changed = with_modeline(content, address)
     replace(recipe, content, changed)
-    note = ""
     if address_of(changed) != address:
         note = f"names another schema, {address_of(changed)}, and keeps it"
     return Written(recipe.parent / address, recipe, note)

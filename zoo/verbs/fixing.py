@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from zoo.checks.fixes import Fix, choose
 from zoo.editor.edit import CannotEdit, Edit
-from zoo.editor.modeline import ADDRESS, SCHEMA, address_of, with_modeline
+from zoo.editor.modeline import ADDRESS, address_of, is_ours, with_modeline
 from zoo.editor.recipe_edit import set_value
 from zoo.editor.user_file import read, require_writable
 from zoo.errors import RecipeError, UsageError
@@ -193,7 +193,7 @@ def _in_another_file(recipe: str, file: Path, overrides: Sequence[str], target: 
     content = read(file)
     text = CLAIM.sub("", content.decode())
     own = address_of(content)
-    if own is not None and own.rpartition("/")[2] == SCHEMA and target.parent != file.parent:
+    if own is not None and is_ours(own) and target.parent != file.parent:
         text = with_modeline(text.encode(), ADDRESS).decode()
     try:
         text = with_values(text, assignments(overrides))
