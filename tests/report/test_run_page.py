@@ -230,3 +230,12 @@ def test_no_framework_is_loaded(tmp_path: Path) -> None:
     )
     assert done.stderr.strip() == "", done.stderr
     assert done.stdout.count("report.html (") == 2
+
+
+def test_suggested_rate_where_the_recipes_is_in_doubt(tmp_path: Path) -> None:
+    run = checked(tmp_path)
+    report = CheckReport(run)
+    assert "scan suggests" not in report.lines[2].text
+    for entry in report.checks["findings"]:
+        entry["verdict"] = "WARN"
+    assert report.lines[2].text.startswith("Learning rate 0.003, as the scan suggests.")

@@ -248,7 +248,7 @@ class MatrixCell:
     Attributes:
         text: what is shown.
         share: from 0 to 1, how deep its colour is.
-        label: row, column and value, for screen readers.
+        label: row, column and value in words, for screen readers and above the images.
         images: shown when the cell is chosen.
         note: said beside the images, such as how many there are in all.
         hit: whether the cell lies on the diagonal.

@@ -119,7 +119,7 @@ def _short_training(training: Mapping[str, Any]) -> Figure:
     losses = training["losses"]
     return figures.lines(
         "The first steps",
-        f"Loss of each step at the learning rate {training['rate']:g}.",
+        f"Loss of each step at the learning rate {short(training['rate'], 3)}.",
         "step",
         [1 + i * training.get("stride", 1) for i in range(len(losses))],
         [("loss", losses)],

@@ -11,6 +11,7 @@ from zoo.report.run.source import checks_of, number_of, shown_name
 from zoo.report.run.verdict import diagnosis, remedies
 from zoo.rundir import Run
 
+SCAN = "C14"
 TONES = {"PASS": "good", "INFO": "good", "WARN": "warn", "FAIL": "bad"}
 
 
@@ -48,8 +49,12 @@ class CheckReport:
         ]
 
     def _rate(self) -> str:
+        """The rate that the scan suggests, where the recipe's own is in doubt."""
         rate = number_of(self.checks.get("suggestion"), "learning_rate")
-        return "" if rate is None else f"Learning rate {rate:g}, as the scan suggests. "
+        doubted = any(
+            entry["id"] == SCAN and entry["verdict"] != "PASS" for entry in self.checks["findings"]
+        )
+        return f"Learning rate {rate:g}, as the scan suggests. " if rate and doubted else ""
 
     def page(self) -> Page:
         """Return the page."""

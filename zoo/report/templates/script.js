@@ -19,6 +19,9 @@
     return made;
   };
 
+  // Paths break after a slash.
+  const breakable = (text) => text.split(/(?<=\/)/).flatMap((part) => [part, element("wbr")]).slice(0, -1);
+
   // Looks.
   const showLook = () => { $("#look").textContent = isDark() ? "Light look" : "Dark look"; };
   const changeLook = () => {
@@ -166,9 +169,9 @@
           ? element("img", { src: source, alt: description, ...(pixelated ? { class: "pixelated" } : {}) })
           : element("span", { class: "no-image", role: "img", "aria-label": description }, "no image");
         list.append(element("li", { class: "thumb" }, image,
-          ...lines.map((line) => element("span", { class: "thumb-line", title: line }, line))));
+          ...lines.map((line) => element("span", { class: "thumb-line", title: line }, ...breakable(line)))));
       }
-      const words = [button.getAttribute("aria-label"), button.dataset.note].filter(Boolean).join(" ");
+      const words = [button.dataset.label, button.dataset.note].filter(Boolean).join(" ");
       shown.append(element("p", {}, words), list);
     };
     buttons.forEach((button) => button.addEventListener("click", () => choose(button)));
