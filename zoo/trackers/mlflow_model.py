@@ -33,16 +33,20 @@ def digest(folder: Path) -> str:
     return hashlib.sha256(manifest.read_bytes()).hexdigest()
 
 
-def log(folder: Path, run_id: str, register: str | None = None) -> None:
+def log(folder: Path, run_id: str, experiment: str, step: int, register: str | None = None) -> None:
     """Logs an export to a run of MLflow, whose tracking URI is set.
 
     Args:
         folder: of a SavedModel that zoo exported.
         run_id: the run.
+        experiment: the id of its experiment.
+        step: the epoch whose metrics are shown beside the model.
         register: name in MLflow's registry; None: the model is not registered.
     """
+    import mlflow
     from mlflow.models import Model
 
+    mlflow.set_experiment(experiment_id=experiment)  # Else the model lands in the default one.
     with tempfile.TemporaryDirectory(prefix="zoo-mlflow-") as scratch:
         code = _code(Path(scratch))
         Model.log(
@@ -50,6 +54,7 @@ def log(folder: Path, run_id: str, register: str | None = None) -> None:
             name=NAME,
             flavor=_Pyfunc,
             run_id=run_id,
+            step=step,
             registered_model_name=register,
             loader_module=LOADER,
             data_path=str(folder),

@@ -53,7 +53,7 @@ class MlflowTracker(Tracker):
         self.register = register
         self._uri = ""
         self._client: Any = None
-        self._looked_for_trials: set[str] = set()
+        self._trial_is_whole = False  # The one begun last, so that the next one is new.
 
     def connect(self, known: Mapping[str, Any]) -> None:
         """Requires that the server or the database answers.
@@ -138,13 +138,15 @@ class MlflowTracker(Tracker):
         return run if run.info.lifecycle_stage == "active" else None
 
     def _earlier_trial(self, record: Record, parent: Known | None) -> Any:
-        """The run of a trial that a killed process had sent, and not counted.
+        """The run of a trial that was sent, and not counted: by a killed process, or cut off.
 
-        At most one trial is sent and not counted, so the first one of each process is looked for.
+        At most one is: all others are new, and are not looked for.
         """
-        if record.kind != "trial" or parent is None or parent["run_id"] in self._looked_for_trials:
+        if record.kind != "trial" or parent is None:
             return None
-        self._looked_for_trials.add(parent["run_id"])
+        whole, self._trial_is_whole = self._trial_is_whole, False
+        if whole:
+            return None
         found = self._client.search_runs(
             [parent["experiment_id"]],
             f"tags.`mlflow.parentRunId` = '{parent['run_id']}' "
@@ -230,6 +232,7 @@ class MlflowTracker(Tracker):
         if record.model is not None:
             self._send_model(record.model, record, known)
         self._client.set_terminated(run_id, STATUSES.get(record.status, "FAILED"), ended)
+        self._trial_is_whole = record.kind == "trial"
 
     def _send_model(self, folder: Path, record: Record, known: Known) -> None:
         """Sends the exported model, unless MLflow has it; registers it if asked to."""
@@ -237,7 +240,8 @@ class MlflowTracker(Tracker):
 
         digest = mlflow_model.digest(folder)
         if known.get("model") != digest or self.register:
-            mlflow_model.log(folder, known["run_id"], self.register)
+            run_id, experiment = known["run_id"], known["experiment_id"]
+            mlflow_model.log(folder, run_id, experiment, record.last_epoch, self.register)
             known["model"] = digest
 
 

@@ -257,8 +257,8 @@ def _common(
     folder: Folder, info: Mapping[str, Any], config: Mapping[str, Any], gone: bool
 ) -> dict[str, Any]:
     """What all folders' records have."""
-    status = info["status"]
-    running = status == "running"
+    running = info["status"] == "running"
+    status = KILLED if running and gone else info["status"]
     started = info.get("started")
     data = info.get("data") or {}
     tags = {
@@ -275,7 +275,7 @@ def _common(
         "folder": folder,
         "name": folder.folder.absolute().name,
         "recipe": str(info.get("name")),
-        "status": KILLED if running and gone else status,
+        "status": status,
         "started": _unix(started) if started else folder.info_file.stat().st_mtime,
         "ended": folder.info_file.stat().st_mtime if gone or not running else None,
         "params": {key: value for key, value in flat(config).items() if key != "name"},

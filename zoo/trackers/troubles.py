@@ -17,6 +17,9 @@ _CAUSES = {
     "the server does not answer in time": (
         "timed out", "respond in time", "Timeout", "timeout", "deadline",
     ),
+    "the connection to the server broke": (
+        "Connection aborted", "RemoteDisconnected", "Connection reset", "Connection broken",
+    ),
     "the proxy cannot be used": ("ProxyError", "Unable to connect to proxy"),
     "the server's certificate is not trusted": ("CERTIFICATE_VERIFY_FAILED", "SSLError"),
     "the server refuses the credentials": (
