@@ -87,9 +87,11 @@ def begin(
         RunError: the recipe has no `tune:` block.
         RecipeError: no values of the space make a network.
         Diverged: no trial came to its end.
+        PluginRefused: the user has not allowed parts of their own that it names.
         Interrupted: Ctrl-C or SIGTERM; the search can be resumed.
     """
     settings = settings or SearchSettings()
+    recipe_parts.require(template.recipe)
     if settings.place == "local":
         require_memory(template.recipe)
     workers = settings.workers or _default_workers(settings)

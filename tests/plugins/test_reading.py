@@ -247,3 +247,25 @@ def test_installed_packages_offer_words(tmp_path: Path, monkeypatch: pytest.Monk
     entries["Swirl"] = (("one", "offers:Swirl"), ("two", "offers.inner:Swirl"))
     with pytest.raises(RecipeError, match="both offer the word Swirl"):
         load(str(recipe))
+
+
+def test_paths_lead_through_own_words(tmp_path: Path) -> None:
+    """Of `--set`, of `set` in a variant, and of a search's space and its trials."""
+    from zoo.loading import Template
+
+    space = "tune:\n  space:\n    data.augment[0].Noise.sd: {min_value: 0.01, max_value: 0.2}\n"
+    space += "    model.defaults.activation: {values: [relu, Mish2]}\n"
+    space += "  stages: [{name: one, trials: 2, epochs: 1}]\n"
+    recipe = write(tmp_path, ("data:\n", f"{space}data:\n"))
+    changed = load(str(recipe), ["model.defaults.activation.Mish2.beta=3"])
+    assert changed.model.defaults.activation.options.beta == 3
+    template = Template(str(recipe))
+    values = {"data.augment[0].Noise.sd": 0.1, "model.defaults.activation": "relu"}
+    filled = template.filled(values)
+    assert filled.data.augment[0].options.sd == 0.1
+    assert filled.plugins == template.recipe.plugins
+    variant = tmp_path / "variant.yaml"
+    variant.write_text("extends: own.yaml\nname: v\nset: {'data.augment[0].Noise.sd': 0.3}\n")
+    assert load(str(variant)).data.augment[0].options.sd == 0.3
+    recipe.write_text(recipe.read_text().replace("Noise.sd:", "Noise.sdd:"))
+    assert "did you mean 'sd'?" in told(recipe)[0]

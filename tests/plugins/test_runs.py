@@ -191,3 +191,43 @@ def test_the_text_that_was_read_is_what_runs(tmp_path: Path) -> None:
     permission.allow()
     with pytest.raises(PluginError, match="was changed since the recipe was read"):
         running.load(part)
+
+
+def test_losses_of_ones_own_are_measured_as_those_of_zoo(tmp_path: Path) -> None:
+    from zoo import losses
+    from zoo.checks.measure.loss import loss_name, loss_per_label
+    from zoo.recipe import load
+
+    text = (
+        "import keras\ndef Plain(y_true, y_pred):\n"
+        "    loss = keras.losses.sparse_categorical_crossentropy\n"
+        "    return loss(y_true, y_pred, from_logits=True)\n"
+        "class Whole(keras.losses.Loss):\n    def call(self, y_true, y_pred):\n"
+        "        return Plain(y_true, y_pred)\n"
+    )
+    (tmp_path / "own.py").write_text(text)
+    permission.allow()
+    scores = np.random.default_rng(0).normal(size=(6, 10))
+    expected = loss_per_label(tiny(tmp_path).train.loss, scores)
+    for word in ("Plain", "Whole"):
+        changes = [f"plugins=[{tmp_path}/own.py:{word}]", f"train.loss={word}"]
+        choice = load(str(tmp_path / "tiny.yaml"), changes).train.loss
+        assert loss_name(choice) == "own"
+        np.testing.assert_allclose(loss_per_label(choice, scores), expected, rtol=1e-5)
+        assert losses.uniform_loss(choice, 10) == pytest.approx(np.log(10), rel=1e-5)
+
+
+def test_a_callback_that_looks_at_steps_is_told(tmp_path: Path) -> None:
+    from zoo.plugins import recipe_parts
+
+    text = (
+        "import keras\nclass Each(keras.callbacks.Callback):\n"
+        "    def on_train_batch_end(self, batch, logs=None): ...\n"
+    )
+    (tmp_path / "own.py").write_text(text)
+    changes = (f"plugins=[{tmp_path}/own.py:Each]", "train.callbacks=[Each]")
+    permission.allow()
+    lines: list[str] = []
+    recipe_parts.start(tiny(tmp_path, *changes), lines.append)
+    assert lines[0].startswith("runs Each of ")
+    assert lines[1].startswith("Each looks at single steps")

@@ -151,6 +151,51 @@ def own_metric_values(
     return found
 
 
+def losses_per_label(choice: Choice, scores: np.ndarray) -> np.ndarray:
+    """The loss of a user's own of each image under each label.
+
+    Args:
+        choice: `train.loss` of a recipe.
+        scores: logits, (images, classes).
+
+    Returns:
+        Losses, float64 (images, classes). Of a loss that returns one number for all images, each
+        image has that number.
+    """
+    loss = make_loss(choice)
+    logits = keras.ops.convert_to_tensor(scores, "float32")
+    columns = []
+    for label in range(scores.shape[1]):
+        labels = keras.ops.full((len(scores),), label, "int32")
+        values = backend.to_numpy(loss.call(labels, logits)).astype(np.float64)
+        values = values.reshape(len(scores), -1).mean(axis=1) if values.ndim else values
+        columns.append(np.broadcast_to(values, (len(scores),)))
+    return np.stack(columns, axis=1)
+
+
+def step_notes(choices: Iterable[Choice]) -> list[str]:
+    """Says which callbacks of a user's own look at single steps, and what that costs.
+
+    Args:
+        choices: `train.callbacks` of a recipe.
+    """
+    base = keras.callbacks.Callback
+    methods = ("on_train_batch_begin", "on_train_batch_end", "on_batch_begin", "on_batch_end")
+    words = [
+        choice.word
+        for choice in choices
+        if any(
+            getattr(running.load(choice.part), name) is not getattr(base, name) for name in methods
+        )
+    ]
+    if not words:
+        return []
+    return [
+        f"{', '.join(words)} looks at single steps, so that each step waits for the device, which "
+        "takes a small network several times as long; on_epoch_end costs nothing"
+    ]
+
+
 def _made(part: Part, found: Any, values: dict[str, Any], **more: Any) -> Any:
     """An object of a class of the user's own; of `more`, what its constructor takes.
 

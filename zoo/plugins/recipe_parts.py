@@ -55,13 +55,19 @@ def start(recipe: Recipe, say: Callable[[str], None] | None = None) -> None:
         return
     parts = parts_of(recipe)
     permission.require(parts)
-    if say is not None and recipe.plugins not in _told:
-        _told.add(recipe.plugins)
-        for part in parts:
-            say(f"runs {part.word} of {part.origin.place} (sha256 {part.origin.sha256[:12]})")
+    lines = [
+        f"runs {part.word} of {part.origin.place} (sha256 {part.origin.sha256[:12]})"
+        for part in parts
+    ]
     for part in parts:
         running.load(part)
     from zoo import plan
+    from zoo.plugins import keras_parts
+
+    if say is not None and recipe.plugins not in _told:
+        _told.add(recipe.plugins)
+        for line in [*lines, *keras_parts.step_notes(recipe.train.callbacks)]:
+            say(line)
 
     problems = plan.problems(recipe)
     if problems:

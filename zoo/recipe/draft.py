@@ -173,6 +173,11 @@ class Draft:
                 f"{origin}: not a change. Expected PATH=VALUE, "
                 "for example train.epochs=5 or model.stack[0].conv.filters=32."
             )
+        with own_parts.known_in(self.data, self.folder_of):
+            self._override(path, origin, text)
+
+    def _override(self, path: KeyPath, origin: str, text: str) -> None:
+        """Sets a value, given as text; what is wrong with it becomes a problem."""
         # The last override of a path is the one that holds, so it is looked up first.
         self.origins = {path: origin, **self.origins}
         try:
@@ -234,9 +239,8 @@ class Draft:
 
     def folder_of(self, path: KeyPath) -> Path | None:
         """The folder that a relative file of `plugins` is found from: the recipe's, or None."""
-        file = self.document.file_of(path)
         typed = any(path[: len(at)] == at for at in self.origins)
-        return None if typed or file is None else Path(file).absolute().parent
+        return None if typed else own_parts.folder_of(self.document, path)
 
     def _checked(self, check: Check, with_space: bool) -> Recipe:
         self.expansion = expand(self.data)

@@ -9,11 +9,12 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 from zoo.errors import Problem, RecipeError, UsageError
 from zoo.files.user_paths import user_path
-from zoo.recipe import foreign, presets
+from zoo.recipe import foreign, own_parts, presets
 from zoo.recipe.merging import merged
 from zoo.recipe.near import near
 from zoo.recipe.overrides import fault, parse_path, put
@@ -159,6 +160,12 @@ def _base(given: Document, variant: Document) -> Document:
 
 def _with_values(document: Document, given: Document) -> Document:
     """The document with the values of the variant's `set`, outer paths first."""
+    with own_parts.known_in(document.data, partial(own_parts.folder_of, document)):
+        return _with_known_values(document, given)
+
+
+def _with_known_values(document: Document, given: Document) -> Document:
+    """As `_with_values`, where the words of the user's own parts are known."""
     values = given.data[SET]
     if not isinstance(values, Mapping):
         message = f"wrong type. Expected a map of paths. Received {received(values)}."

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from copy import deepcopy
 from typing import Any
 
+from zoo.recipe import own_parts, own_words
 from zoo.recipe.blocks import places
 from zoo.recipe.fields import Choice, first_option
 from zoo.recipe.problems import unknown_key
@@ -74,7 +75,11 @@ def _schema_fault(path: KeyPath) -> str | None:
     model = model_at(path[:-1])
     if model is None:
         return f"nothing to set '{path[-1]}' in; {dotted(path[:-1])} holds a value, not a map."
-    return None if path[-1] in model.model_fields else unknown_key(path)
+    if path[-1] in model.model_fields:
+        return None
+    if issubclass(model, Choice) and own_words.choice_with(model, model.own_kind, path[-1]):
+        return None
+    return unknown_key(path)
 
 
 def _is_choice(path: KeyPath) -> bool:
@@ -154,10 +159,11 @@ def with_values(data: Any, values: Mapping[str, Any]) -> tuple[Any, KeyPath | No
         the path is None if all could be set.
     """
     changed = deepcopy(data)
-    for text in sorted(values, key=lambda text: len(parse_path(text) or ())):
-        path = parse_path(text) or ()
-        misplaced = fault(changed, path)
-        if misplaced is not None:
-            return changed, path, misplaced[1]
-        put(changed, path, deepcopy(values[text]))
+    with own_parts.known_in(data):
+        for text in sorted(values, key=lambda text: len(parse_path(text) or ())):
+            path = parse_path(text) or ()
+            misplaced = fault(changed, path)
+            if misplaced is not None:
+                return changed, path, misplaced[1]
+            put(changed, path, deepcopy(values[text]))
     return changed, None, ""

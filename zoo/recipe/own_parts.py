@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from zoo.plugins import installed, reading
 from zoo.plugins.part import Part
 from zoo.plugins.unknown import Unknown
+from zoo.recipe import own_words
 from zoo.recipe.data_block import Augmentation
 from zoo.recipe.fields import Choice
 from zoo.recipe.kernel_stages import Activation, Initializer
 from zoo.recipe.network import Stage
 from zoo.recipe.own_words import Vocabulary
 from zoo.recipe.train_block import Loss
-from zoo.recipe.yaml_reader import KeyPath
+from zoo.recipe.yaml_reader import Document, KeyPath
 
 KEY = "plugins"
 # Kind of a part -> the words of zoo that it stands beside.
@@ -62,6 +64,30 @@ def vocabulary(data: Any, folder_of: Callable[[KeyPath], Path | None]) -> tuple[
             problems.append((at, fault))
         parts.setdefault(part.word, part)
     return Vocabulary(parts, installed.part, broken=broken), problems
+
+
+def folder_of(document: Document, at: KeyPath) -> Path | None:
+    """The folder that a relative file at a place of a document is found from; None: it has none."""
+    file = document.file_of(at)
+    return None if file is None else Path(file).absolute().parent
+
+
+@contextmanager
+def known_in(
+    data: Any, folder_of: Callable[[KeyPath], Path | None] | None = None
+) -> Iterator[None]:
+    """Paths into a recipe's data may meanwhile lead through words of its own parts.
+
+    Args:
+        data: of the recipe; where it names no parts, or they are known already, nothing is read.
+        folder_of: see `vocabulary`; None: its files have absolute paths.
+    """
+    if own_words.are_known() or not isinstance(data, dict) or not data.get(KEY):
+        yield
+        return
+    words, _ = vocabulary(data, folder_of or (lambda at: None))
+    with own_words.known(words):
+        yield
 
 
 def _collision(part: Part, parts: dict[str, Part], blocks: dict[str, Any]) -> str | None:

@@ -7,6 +7,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from zoo.recipe import own_parts
 from zoo.recipe.blocks import expand
 from zoo.recipe.near import near
 from zoo.recipe.overrides import parse_path, with_values
@@ -98,7 +99,8 @@ def rejection(data: Any, tune: Tune, path: str, value: Any) -> str | None:
         path: of the entry.
         value: for the key at that path.
     """
-    return _rejection(data, {**with_parents(tune, path), path: value}, path)
+    with own_parts.known_in(data):
+        return _rejection(data, {**with_parents(tune, path), path: value}, path)
 
 
 def _parents(tune: Tune, path: str) -> set[str]:

@@ -18,7 +18,7 @@ from zoo.checks.judge.finding import (
 )
 from zoo.checks.judge.remedies import HEAD_SCALE, LOWER, Remedy
 
-LossName = Literal["softmax", "focal", "svm", "sigmoid"]
+LossName = Literal["softmax", "focal", "svm", "sigmoid", "own"]
 SAME_LOSS_TOLERANCE = 1e-3  # Two computations of one loss in float32, relative.
 # Standard errors; more than 3, since images of a class are alike (measured: 17 networks, 3 seeds).
 SHUFFLED_WARN = 4.0

@@ -19,6 +19,7 @@ from zoo.labels import is_multi_label, label_sets
 from zoo.model import introspect
 from zoo.model.data_dependent_init import sigmoid_priors
 from zoo.plan import Layer
+from zoo.plugins import keras_parts
 from zoo.recipe.train_block import Loss, Optimizer
 
 # What kind of decay there is, by (penalty in the loss, weight decay in the optimizer).
@@ -86,6 +87,8 @@ def _variance_between_classes(values: np.ndarray, labels: np.ndarray, classes: i
 
 def loss_name(choice: Loss) -> LossName:
     """Name of a loss, as the checks know it."""
+    if choice.part:
+        return "own"
     names: dict[str, LossName] = {"svm": "svm", "focal": "focal", "sigmoid": "sigmoid"}
     return names.get(choice.word, "softmax")
 
@@ -138,6 +141,8 @@ def loss_per_label(choice: Loss, scores: np.ndarray, sets: np.ndarray | None = N
     Returns:
         Losses, float64 (n, labels).
     """
+    if choice.part:
+        return keras_parts.losses_per_label(choice, scores)
     if choice.word == "sigmoid":
         sets = np.eye(scores.shape[1]) if sets is None else sets.astype(np.float64)
         yes, no = _sigmoid_losses(choice, scores)
