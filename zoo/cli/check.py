@@ -33,6 +33,7 @@ from zoo.cli.options import (
 )
 from zoo.cli.output import Output, columns
 from zoo.errors import UsageError
+from zoo.text.width import terminal_width
 from zoo.verbs.checking import run_checks, write_report
 
 if TYPE_CHECKING:
@@ -152,7 +153,7 @@ def _print_findings(out: Output, report: CheckReport) -> None:
     for name in report.silent:
         out.text(f"SKIP  {name} {CHECKS[name].name}: does not apply to this network")
     for name, note in report.notes.items():
-        out.text(fill(f"note  {name} {note}", WIDTH, subsequent_indent=INDENT))
+        out.text(fill(f"note  {name} {note}", _width(), subsequent_indent=INDENT))
     counts = {word: sum(f.verdict is word for f in report.findings) for word in Verdict}
     out.text("")
     out.text(
@@ -162,6 +163,11 @@ def _print_findings(out: Output, report: CheckReport) -> None:
     )
 
 
+def _width() -> int:
+    """Columns of a line: those of the terminal, if it is narrower than what is good to read."""
+    return min(WIDTH, terminal_width() or WIDTH)
+
+
 def format_finding(finding: Finding) -> str:
     """Format a finding as lines: verdict, name, number, requirement, advice."""
     value = "" if finding.value is None else f"{finding.value:.4g}"
@@ -169,5 +175,5 @@ def format_finding(finding: Finding) -> str:
     lines[0] += f"  expected: {finding.threshold}"
     others = [f"{part.verdict}: {part.advice}" for part in finding.also]
     for text in (finding.advice, *others):
-        lines.append(fill(text, WIDTH, initial_indent=INDENT, subsequent_indent=INDENT))
+        lines.append(fill(text, _width(), initial_indent=INDENT, subsequent_indent=INDENT))
     return "\n".join(lines)
