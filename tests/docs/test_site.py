@@ -16,6 +16,7 @@ import yaml
 from markdown_it import MarkdownIt
 from mkdocs.config import load_config
 
+import zoo
 from tests.docs.site import CONFIG, ROOT, Tags, build, built
 
 STRUCTURE = {"h1", "h2", "h3", "ul", "ol", "li", "table", "td", "pre", "p", "a", "code", "em"}
@@ -55,6 +56,15 @@ def test_every_page_is_there(site: Path) -> None:
     made = {file.relative_to(site).with_suffix(".md") for file in site.rglob("*.html")}
     assert made >= pages | {Path("contributing.md"), Path("changelog.md")}
     assert not list(site.rglob("*.py"))
+
+
+def test_the_python_interface_is_whole(site: Path) -> None:
+    """docs/api.md names all that `import zoo` offers, and the site has the docstring of each."""
+    public = {f"zoo.{name}" for name in zoo.__all__} - {"zoo.__version__"}
+    named = re.findall(r"^::: (\S+)$", (ROOT / "docs" / "api.md").read_text("utf-8"), re.MULTILINE)
+    assert sorted(named) == sorted(public)
+    tags = Tags((site / "api.html").read_text(encoding="utf-8")).tags
+    assert public <= {attributes.get("id") for _, attributes in tags}
 
 
 def test_the_site_needs_no_other_host(site: Path) -> None:
