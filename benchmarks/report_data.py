@@ -27,14 +27,15 @@ from zoo.rundir import Run
 REPEATS = 3
 
 
-def seconds(call: Callable[[], Any]) -> float:
-    """Return the median of the times that a call takes."""
-    times = []
+def seconds(call: Callable[[], Any]) -> tuple[float, float]:
+    """Return the medians of the time and of the processor's time that a call takes."""
+    times, work = [], []
     for _ in range(REPEATS):
-        began = time.perf_counter()
+        began, worked = time.perf_counter(), time.process_time()
         call()
         times.append(time.perf_counter() - began)
-    return statistics.median(times)
+        work.append(time.process_time() - worked)
+    return statistics.median(times), statistics.median(work)
 
 
 def measured(folder: Path) -> dict[str, Any]:
@@ -53,18 +54,22 @@ def measured(folder: Path) -> dict[str, Any]:
         began = time.perf_counter()
         logits = trained.logits(images)
         predicting = time.perf_counter() - began
-        record = seconds(lambda: report_record.record(trained, data, split, images, logits))
+        record, record_cpu = seconds(
+            lambda: report_record.record(trained, data, split, images, logits)
+        )
         kept = sum(file.stat().st_size for file in (copy / "report").iterdir())
-        page = seconds(lambda: render(RunReport(run).page()))
+        page, page_cpu = seconds(lambda: render(RunReport(run).page()))
         training = float(trained.info["seconds"])
         return {
             "run": str(folder),
             "training_seconds": training,
             "predicting_seconds": round(predicting, 3),
             "record_seconds": round(record, 3),
+            "record_cpu_seconds": round(record_cpu, 3),
             "record_share": round(record / training, 4),
             "kept_bytes": kept,
             "page_seconds": round(page, 3),
+            "page_cpu_seconds": round(page_cpu, 3),
             "page_bytes": len(render(RunReport(run).page()).encode()),
         }
 

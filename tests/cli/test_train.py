@@ -54,7 +54,7 @@ def test_train_json(recipe: Path, tmp_path: Path) -> None:
     assert output["status"] == "done"
     assert result.stderr == ""
     assert Run(Path(output["run"])).info()["flags"] == {
-        "evaluate": False, "export": False, "tensorboard": False,
+        "evaluate": False, "export": False, "tensorboard": False, "report": False,
     }  # fmt: skip
     # A resumed run remembers what it was told, and an evaluation can still be asked for.
     again = document(call("train", "--resume", output["run"], "--json"))

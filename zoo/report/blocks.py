@@ -292,7 +292,7 @@ class Columns(Block):
 
 @dataclass(frozen=True)
 class Details(Block):
-    """Blocks that are shown when asked for, and on paper."""
+    """Blocks that are shown when asked for."""
 
     summary: str
     blocks: Sequence[Block]

@@ -193,18 +193,18 @@
     });
   };
 
-  // Print: in the light look, with all rows and all that is folded away.
-  let before = {};
+  // Print: in the light look, with all rows of tables.
+  let before;
   const toPaper = () => {
     printing = true;
-    before = { look: root.dataset.look, closed: $$("details:not([open])") };
+    before = root.dataset.look;
     root.dataset.look = "light";
     $$("table[data-shown]").forEach(shorten);
     drawAll();
   };
   const fromPaper = () => {
     printing = false;
-    if (before.look) root.dataset.look = before.look; else delete root.dataset.look;
+    if (before) root.dataset.look = before; else delete root.dataset.look;
     $$("table[data-shown]").forEach(shorten);
     drawAll();
   };
