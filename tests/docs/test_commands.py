@@ -53,7 +53,9 @@ def test_commands_that_are_not_run_say_why() -> None:
     assert silent == [], "write <!-- not run: the reason --> before these blocks"
 
 
-@pytest.mark.beside("tests.docs.run_pages", needs="tensorflow")
+@pytest.mark.slow
+@pytest.mark.timeout(1260)
+@pytest.mark.beside("tests.docs.run_pages", needs="typer")
 def test_the_other_commands_do_what_the_pages_say(base_folder: Path) -> None:
     outcomes = outcome("tests.docs.run_pages", base_folder)
     assert {run["page"] for run in outcomes} >= {"docs/index.md", "docs/tutorial.md"}
