@@ -132,6 +132,8 @@ VERBS = [
     pytest.param(["train", "MISTAKES"], 2, "did you mean 'filters'?", id="mistakes in train"),
     pytest.param(["show", "digits-tinny"], 2, "Did you mean 'digits-tiny'?", id="near name"),
     pytest.param(["train", "digits-tiny", "--set", "x"], 2, "PATH=VALUE", id="no change"),
+    pytest.param(["report", "--help"], 0, "Usage", id="help of report"),
+    pytest.param(["report", "nothing"], 2, "does not exist", id="report of nothing"),
     pytest.param(["serve", "--help"], 0, "Usage", id="help of serve"),
     pytest.param(["doctor", "--help"], 0, "Usage", id="help of doctor"),
     pytest.param(["serve", "nothing"], 2, "does not exist", id="serve nothing"),
