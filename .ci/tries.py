@@ -64,6 +64,8 @@ def main() -> None:
     if not quick:
         zoo(folder, "evaluate", run)
         zoo(folder, "check", "digits-tiny", "--quick")
+        if importlib.util.find_spec("plotly"):
+            zoo(folder, "report", run)
         if importlib.util.find_spec("jax"):
             zoo(folder, "train", "digits-tiny", *short, backend="jax")
     print(json.dumps({key: trained[key] for key in ("val_accuracy", "accuracy", "test_loss")}))

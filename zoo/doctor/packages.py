@@ -35,6 +35,7 @@ class Extra:
 
 EXTRAS = (
     Extra("plots", ("matplotlib",), "zoo check --plots, zoo tune --plots"),
+    Extra("report", ("jinja2", "plotly"), "zoo report, zoo train --report, zoo tune --report"),
     Extra(
         "serve",
         ("uvicorn", "uvloop", "httptools", "orjson", "prometheus-client"),
