@@ -126,7 +126,8 @@ def test_importance_of_a_word() -> None:
     assert [each.path for each in found.importances if each.matters] == [OPTIMIZER]
 
 
-def test_importance_is_the_same_of_a_loss() -> None:
+def test_importance_is_the_same_of_a_loss(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("zoo.report.search.importance.TREES", 20)
     rows = [row(index) for index in range(30)]
     losses = [{**each, "score": -each["score"]} for each in rows]
     found = importance(stage("coarse", 30), losses, lower_is_better=True)

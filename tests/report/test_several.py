@@ -184,12 +184,12 @@ def test_names_of_users_are_escaped_and_a_bad_recipe_is_told(tmp_path: Path) -> 
 
 
 def test_many_runs_make_a_page(tmp_path: Path) -> None:
-    runs = [trained(tmp_path / str(i), hits(150 + i), seed=i) for i in range(28)]
+    runs = [trained(tmp_path / str(i), hits(150 + i), seed=i) for i in range(12)]
     report = SeveralReport(runs)
-    assert len(report.pairs) == 28 * 27 // 2
-    assert report.trainings[-1].letter == "B2"
+    assert len(report.pairs) == 12 * 11 // 2
+    assert report.trainings[-1].letter == "L"
     html = render(report.page())
-    assert "368 more pairs in sentences" in html
+    assert "56 more pairs in sentences" in html
     assert len(html.encode()) < 3e6
 
 
