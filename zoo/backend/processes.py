@@ -24,6 +24,7 @@ from zoo.backend import coordinator, supervisor
 from zoo.backend.hardware import count_nvidia
 from zoo.backend.launch import Launch
 from zoo.errors import EnvironmentFault, PeerLost, UsageError
+from zoo.plugins import flag
 from zoo.text.shortened import in_one_line
 
 HEARTBEAT = 100  # Seconds without a sign of life after which a process counts as lost; JAX's own.
@@ -80,7 +81,7 @@ def resume_command(run: Any) -> str:
     Args:
         run: the run, or its folder.
     """
-    return f"{_launcher()}zoo train --resume {run}{_resume_flags}"
+    return f"{_launcher()}zoo train --resume {run}{_resume_flags}{flag.text()}"
 
 
 def _launcher() -> str:

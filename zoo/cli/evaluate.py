@@ -87,6 +87,7 @@ def lines(split: str, result: dict[str, Any]) -> list[str]:
         f"AUC {_area(result)}",
         f"loss            {result['loss']:.4f}",
         f"calibration     ECE {result['ece']:.4f} (expected calibration error, 15 bins)",
+        *(f"{word:<15} {value:.4f}" for word, value in (result.get("metrics") or {}).items()),
     ]
     if "tta" in result:
         tta = result["tta"]

@@ -14,14 +14,11 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from zoo.errors import PluginRefused, Problem, UsageError
-from zoo.plugins import config, source
+from zoo.plugins import config, flag, source
+from zoo.plugins.flag import FLAG as FLAG
 from zoo.plugins.part import Part
 from zoo.text.printable import quoted
 
-FLAG = "--allow-plugins"
-
-
-_by_flag = False
 # File -> its text, of the parts that were allowed in this process.
 _approved: dict[Path, bytes] = {}
 
@@ -32,13 +29,7 @@ def allow(yes: bool = True) -> None:
     Args:
         yes: whether; False takes it back.
     """
-    global _by_flag
-    _by_flag = yes
-
-
-def flags() -> list[str]:
-    """The flag that a command of this process's own needs, where the user gave it."""
-    return [FLAG] if _by_flag or source.any_handed_over() else []
+    flag.give(yes)
 
 
 def texts() -> dict[str, str]:
@@ -75,7 +66,7 @@ def are_allowed(parts: Iterable[Part]) -> bool:
 
 
 def _is_allowed(part: Part) -> bool:
-    if _by_flag or source.is_handed_over(part.origin.file):
+    if flag.is_given() or source.is_handed_over(part.origin.file):
         return True
     entries = config.allowed()
     if isinstance(entries, bool):

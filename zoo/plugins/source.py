@@ -71,11 +71,6 @@ def is_handed_over(file: Path) -> bool:
     return file in _handed_over
 
 
-def any_handed_over() -> bool:
-    """Whether this process works for another one that allowed parts."""
-    return bool(_handed_over)
-
-
 def read(file: Path) -> Source:
     """Reads a file.
 

@@ -55,6 +55,7 @@ def _facts(recipe: Recipe, known: Mapping[str, Any]) -> dict[str, Any]:
         "facts": {
             "packages": {"zoo": known["zoo"], **versions},
             "recipe": _digest(recipe),
+            "plugins": {each["word"]: each["sha256"] for each in known.get("plugins") or ()},
             "data": known["data"]["fingerprint"],
             "classes": known.get("class_names_sha256"),
             "weights": known.get("warm_start"),
@@ -64,12 +65,11 @@ def _facts(recipe: Recipe, known: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _digest(recipe: Recipe) -> str:
-    """The hash of a recipe without the paths of its data."""
+    """The hash of a recipe without the paths of its data and of its own parts."""
     source = recipe.data.source
     options = source.options.model_dump_json(exclude=_PATHS)
-    return text_digest(
-        f"{recipe.model_dump_json(exclude={'data': {'source'}})} {source.word} {options}"
-    )
+    others = recipe.model_dump_json(exclude={"data": {"source"}, "plugins": True})
+    return text_digest(f"{others} {source.word} {options}")
 
 
 def _difference(name: str, values: list[Any], hosts: list[str]) -> ZooError:
@@ -105,6 +105,9 @@ _KINDS: dict[str, tuple[type[ZooError], str, str]] = {
     "recipe": (
         UsageError, "recipes",
         "Expected the same recipe and --set on every host, but for the paths of data.source.",
+    ),
+    "plugins": (
+        UsageError, "texts of parts of your own", "Expected the same files on every host.",
     ),
     "data": (DataError, "data (fingerprints)", _SAME_FILES),
     "classes": (DataError, "classes", _SAME_FILES),
