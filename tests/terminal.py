@@ -24,9 +24,10 @@ ABOUT_TERMINALS = (
 PROBE = r"""
 import fcntl, json, os, pty, struct, sys, termios, traceback
 import zoo.loading
-import zoo.inventory.group_summary
-import rich.progress, typer.rich_utils
-import zoo.progress
+import rich.progress, rich.status, typer.rich_utils
+import zoo.catalogue, zoo.cli.diff_text, zoo.comparison, zoo.new, zoo.plan.capacity, zoo.progress
+import zoo.rundir.folds_schema, zoo.rundir.schema, zoo.rundir.search_schema
+import zoo.verbs.cleaning_runs, zoo.verbs.listing_runs, zoo.verbs.showing_folder
 from zoo.cli import main
 
 zoo.progress.DELAY = 1000  # On a busy machine, quick work may last long.
