@@ -143,3 +143,19 @@ def test_a_process_that_works_for_another_runs_the_text_it_was_given(tmp_path: P
     assert permission.are_allowed([again])
     (tmp_path / "other.py").write_text("def Other(x): ...\n")
     assert not permission.are_allowed([reading.read("other.py:Other", tmp_path)])
+
+
+@pytest.mark.parametrize(
+    "verb", [["train"], ["train", "--folds", "2"], ["train", "--seeds", "2"], ["check"], ["tune"]]
+)
+def test_verbs_refuse_before_they_begin_anything(tmp_path: Path, verb: list[str]) -> None:
+    from typer.testing import CliRunner
+
+    from zoo.cli import app
+
+    recipe = write(tmp_path)
+    out = tmp_path / "runs"
+    result = CliRunner().invoke(app, [*verb, str(recipe), "--out", str(out)])
+    assert result.exit_code == 2
+    assert "add --allow-plugins" in result.output
+    assert not out.exists()

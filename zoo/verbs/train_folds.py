@@ -44,6 +44,7 @@ def begin(out: Teller, job: TrainJob, count: int) -> None:
     """
     from zoo import recipe as recipes
     from zoo.plan.capacity import require_memory
+    from zoo.plugins import recipe_parts
     from zoo.rundir import Folds, require_writable, write_text
     from zoo.rundir.recipe_text import text_digest
     from zoo.version import __version__
@@ -62,6 +63,7 @@ def begin(out: Teller, job: TrainJob, count: int) -> None:
         )
     if isinstance(request, int):
         require_batch(loaded.train.batch_size, request)
+    recipe_parts.require(loaded)
     require_memory(loaded)
     require_writable(folder)
     flags = FLAGS | {name: value for name, value in job.given.items() if value is not None}
@@ -97,6 +99,7 @@ def resume(out: Teller, job: TrainJob) -> None:
         Interrupted: as for `begin`.
     """
     from zoo import recipe as recipes
+    from zoo.plugins import recipe_parts
     from zoo.rundir import Folds
     from zoo.rundir.recipe_text import require_unchanged
 
@@ -113,6 +116,7 @@ def resume(out: Teller, job: TrainJob) -> None:
             )
     require_unchanged(folds, info)
     loaded = recipes.load(str(folds.recipe_file), overrides)
+    recipe_parts.require(loaded)
     out.locate = recipes.locator(str(folds.recipe_file), overrides)
     flags = FLAGS | (info.get("flags") or {})
     flags |= {name: value for name, value in job.given.items() if value is not None}

@@ -24,8 +24,10 @@ def train(
 ) -> None:
     """Trains with one seed after the other; a training that diverges does not stop the others."""
     from zoo import recipe as recipes
+    from zoo.plugins import recipe_parts
 
     loaded = recipes.load(recipe, overrides, out.warn, out.note)
+    recipe_parts.require(loaded)
     if isinstance(request, int):
         require_batch(loaded.train.batch_size, request)
     numbers = range(loaded.seed, loaded.seed + count)
