@@ -227,6 +227,7 @@ class MlflowTracker(Tracker):
         ]
         tags = [RunTag(key, value[:MAX_TAG]) for key, value in record.tags.items()]
         self._client.log_batch(run_id, metrics=summary, tags=tags)
+        self._describe_data(run_id, record)  # A search knows its data later than its begin.
         for file in record.files:
             self._client.log_artifact(run_id, str(file))
         if record.model is not None:
