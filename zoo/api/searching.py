@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -37,6 +38,7 @@ def tune(
     gpus_per_trial: float | None = None,
     out: str | os.PathLike[str] | None = None,
     plots: bool = False,
+    log: str | Sequence[str] | None = None,
     tensorboard: bool = False,
     device: Device = None,
     quiet: bool = False,
@@ -58,7 +60,9 @@ def tune(
         gpus_per_trial: on Ray, GPUs of a worker, which may be a fraction; None: 0.
         out: where the folder is made, as `OUT/NAME/tune-TIME`; None: `runs`.
         plots: also draw the trials as PNG files.
-        tensorboard: also write the trials for TensorBoard's HParams.
+        log: trackers: words of `mlflow`, `wandb`, `tensorboard`, `csv`; None: those of the variable
+            ZOO_LOG, with `resume` as it was begun.
+        tensorboard: the same as `tensorboard` in `log`.
         device: `cpu`: leave GPUs alone; None: what the backend takes.
         quiet: whether nothing is printed.
 
@@ -95,6 +99,7 @@ def tune(
             None if trials is None else f"+{trials}",
             on,
             Demand(**needs) if needs else None,
+            log=None if log is None else [log] if isinstance(log, str) else list(log),
         )
     return Search(result.folder)
 

@@ -16,6 +16,8 @@ from zoo.api.runs import Runs
 from zoo.api.telling import PythonTeller
 from zoo.backend.device_request import Asked, Request, parse
 from zoo.errors import UsageError
+from zoo.rundir.folder import stamped
+from zoo.trackers.session import Tracking
 from zoo.verbs import fold_choice, train_seeds
 from zoo.verbs.finish_training import finish, report_training
 from zoo.verbs.teller import Teller
@@ -44,6 +46,7 @@ def train(
     allow_other_devices: bool = False,
     device: Device = None,
     out: str | os.PathLike[str] | None = None,
+    log: str | Sequence[str] | None = None,
     tensorboard: bool | None = None,
     evaluate: bool | None = None,
     export: bool | None = False,
@@ -65,6 +68,7 @@ def train(
     allow_other_devices: bool = False,
     device: Device = None,
     out: str | os.PathLike[str] | None = None,
+    log: str | Sequence[str] | None = None,
     tensorboard: bool | None = None,
     evaluate: bool | None = None,
     export: bool | None = False,
@@ -85,6 +89,7 @@ def train(
     allow_other_devices: bool = False,
     device: Device = None,
     out: str | os.PathLike[str] | None = None,
+    log: str | Sequence[str] | None = None,
     tensorboard: bool | None = None,
     evaluate: bool | None = None,
     export: bool | None = False,
@@ -108,7 +113,9 @@ def train(
         allow_other_devices: resume with another number of devices, which gives other last bits.
         device: `cpu`: leave GPUs alone; `gpu`: require one; None: what the backend takes.
         out: where the run folder is made, as `OUT/NAME/TIME`; None: `runs`.
-        tensorboard: also write logs for TensorBoard; None: no, with `resume` as it was begun.
+        log: trackers: words of `mlflow`, `wandb`, `tensorboard`, `csv`; None: those of the variable
+            ZOO_LOG, with `resume` as it was begun.
+        tensorboard: the same as `tensorboard` in `log`.
         evaluate: measure the best model on the test split at the end; None: yes, with `folds` no,
             with `resume` as it was begun.
         export: export the best model as a SavedModel at the end; None: as `zoo train` does.
@@ -139,6 +146,7 @@ def train(
         resume=_folder(resume),
         folder=None if out is None else Path(out).expanduser(),
         given={"evaluate": evaluate, "export": export, "tensorboard": tensorboard},
+        log=None if log is None else [log] if isinstance(log, str) else list(log),
         asked=Asked(_request(devices), allow_other_devices),
         callbacks=tuple(callbacks),
         told=given is not None and given.told,
@@ -146,7 +154,9 @@ def train(
     require_choice(device)
     if device is not None:
         prepare(device)
-    with PythonTeller(quiet) as teller:
+    group = None if seeds is None else stamped("seeds-")
+    with PythonTeller(quiet) as teller, Tracking(teller.note, group) as tracking:
+        job = replace(job, tracking=tracking)
         if fold_choice.trained(teller, job, seeds, folds):
             return _folds(teller)
         if seeds is None:
@@ -172,6 +182,8 @@ def _once(teller: Teller, job: TrainJob) -> Run:
     report_training(teller, folder)
     finish(teller, folder, job, flags)
     teller.text(f"run       {folder}")
+    if job.tracking is not None:
+        job.tracking.end()
     return _opened(folder, job)
 
 
