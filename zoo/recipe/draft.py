@@ -22,10 +22,8 @@ from zoo.recipe.places import KEYS, place, place_path
 from zoo.recipe.problems import explain
 from zoo.recipe.resolve import resolved
 from zoo.recipe.schema import Recipe
-from zoo.recipe.writing import written_size
+from zoo.recipe.writing import unreadable
 from zoo.recipe.yaml_reader import (
-    MAX_BYTES,
-    MAX_NODES,
     Document,
     KeyPath,
     dotted,
@@ -33,8 +31,6 @@ from zoo.recipe.yaml_reader import (
 )
 from zoo.text.shortened import start_of
 
-# Values of a resolved recipe for each value given: `conv: 8` becomes forty.
-MOST_WRITTEN = 50
 _NUMBER = re.compile(r"\d[\d,.]*")
 
 # What a check of a whole recipe finds: sentences, each with the path that it is about.
@@ -289,20 +285,9 @@ class Draft:
 
     def _require_readable(self, recipe: Recipe) -> None:
         """Refuses a recipe that could not be read again with all its defaults written out."""
-        if max(written_size(self.expansion.data)) < MAX_NODES // MOST_WRITTEN:
-            return
-        sizes = {key: written_size(value) for key, value in recipe.model_dump().items() if value}
-        if sum(values for values, _ in sizes.values()) > MAX_NODES - len(sizes):
-            largest = max(sizes, key=lambda key: sizes[key])
-            self.add(
-                (largest,),
-                f"too long: with all defaults written out, as runs keep it, it holds "
-                f"{sizes[largest][0]:,} values. Expected at most {MAX_NODES:,} in a recipe; "
-                f"stages that are alike can be a group with repeat.",
-            )
-        # A character may be written as ten, "\U0001F600".
-        elif sum(characters for _, characters in sizes.values()) > MAX_BYTES // 16:
-            self.add((), f"holds too much text. Expected at most {MAX_BYTES // 16:,} characters.")
+        too_long = unreadable(recipe, self.expansion.data)
+        if too_long is not None:
+            self.add(*too_long)
 
     def _placed(self, recipe: Recipe) -> Recipe:
         """The recipe with the absolute paths of its source and of trained weights."""

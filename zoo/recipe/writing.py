@@ -7,7 +7,10 @@ from typing import Any
 import yaml
 
 from zoo.recipe.schema import Recipe
-from zoo.recipe.yaml_reader import plain
+from zoo.recipe.yaml_reader import MAX_BYTES, MAX_NODES, KeyPath, plain
+
+# Values of a resolved recipe for each value given: `conv: 8` becomes forty.
+MOST_WRITTEN = 50
 
 
 def written_size(data: Any) -> tuple[int, int]:
@@ -25,6 +28,33 @@ def written_size(data: Any) -> tuple[int, int]:
         elif isinstance(item, str):
             characters += len(item)
     return values, characters
+
+
+def unreadable(recipe: Recipe, data: Any) -> tuple[KeyPath, str] | None:
+    """What is too long to be read again, with all defaults of a recipe written out.
+
+    Args:
+        recipe: resolved.
+        data: of it, as given, blocks written out.
+
+    Returns:
+        The path and a sentence; None if the recipe can be read again.
+    """
+    if max(written_size(data)) < MAX_NODES // MOST_WRITTEN:
+        return None
+    sizes = {key: written_size(value) for key, value in recipe.model_dump().items() if value}
+    if sum(values for values, _ in sizes.values()) > MAX_NODES - len(sizes):
+        largest = max(sizes, key=lambda key: sizes[key])
+        return (
+            (largest,),
+            f"too long: with all defaults written out, as runs keep it, it holds "
+            f"{sizes[largest][0]:,} values. Expected at most {MAX_NODES:,} in a recipe; "
+            f"stages that are alike can be a group with repeat.",
+        )
+    # A character may be written as ten, "\U0001F600".
+    if sum(characters for _, characters in sizes.values()) > MAX_BYTES // 16:
+        return (), f"holds too much text. Expected at most {MAX_BYTES // 16:,} characters."
+    return None
 
 
 class _Dumper(yaml.SafeDumper):
