@@ -278,7 +278,7 @@ def test_all_states_torn(tmp_path: Path) -> None:
 
 def test_done_is_done(trained: Run, tmp_path: Path) -> None:
     run = copied(trained, tmp_path)
-    with pytest.raises(UsageError, match="only data.source may be changed"):
+    with pytest.raises(UsageError, match="only data.source and plugins may be changed"):
         resume(run.folder, overrides=["train.batch_size=9"])
     before = {path: path.read_bytes() for path in run.folder.rglob("*.*")}
     assert resume(run.folder).info()["status"] == "done"
@@ -370,7 +370,7 @@ def test_moved_data_are_followed(tmp_path: Path) -> None:
     folder.rename(tmp_path / "new")
     with pytest.raises(DataError, match="does not exist"):
         resume(run.folder)
-    with pytest.raises(UsageError, match="only data.source may be changed"):
+    with pytest.raises(UsageError, match="only data.source and plugins may be changed"):
         resume(run.folder, overrides=["train.batch_size=9"])
     resume(run.folder, overrides=[f"data.source.folder.path={tmp_path / 'new'}"])
     require_same(final(run), expected)
