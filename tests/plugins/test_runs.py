@@ -19,8 +19,6 @@ from zoo.errors import PluginError, PluginRefused, RecipeError, RunError
 from zoo.plugins import permission, running
 from zoo.rundir import Run
 
-pytestmark = pytest.mark.backend
-
 
 @pytest.fixture(autouse=True)
 def _no_permission(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
@@ -130,6 +128,7 @@ def test_a_run_from_elsewhere_cannot_bring_its_code(copied: Run, tmp_path: Path)
         _ = TrainedRun(copied).recipe
 
 
+@pytest.mark.backend
 @pytest.mark.parametrize(
     "part, change, message",
     [
@@ -193,6 +192,7 @@ def test_the_text_that_was_read_is_what_runs(tmp_path: Path) -> None:
         running.load(part)
 
 
+@pytest.mark.backend
 def test_losses_of_ones_own_are_measured_as_those_of_zoo(tmp_path: Path) -> None:
     from zoo import losses
     from zoo.checks.measure.loss import loss_name, loss_per_label
