@@ -47,6 +47,7 @@ def data(recipe: RecipeLike, overrides: Overrides | None = None, *, quiet: bool 
         tell = () if given.told else (out.warn, out.note)
         loaded = loading.load(given.source, given.overrides, *tell)
         out.locate = loading.locator(given.source, given.overrides)
+        prepare()  # Some readers of images import Keras, which would choose a backend itself.
         from zoo.datasets.load import load
         from zoo.progress import progress_bar
 
