@@ -25,6 +25,7 @@ are the handwritten digits that come with scikit-learn, so that each cell takes 
 functions.""",
     """import numpy as np
 import pandas as pd
+
 import zoo
 
 data = zoo.data("digits-tiny")
@@ -42,23 +43,30 @@ deviation of each layer's output over 200 images, before any training.""",
         "train": {"epochs": 3, "batch_size": 64, "optimizer": {"SGD": {"learning_rate": 0.05}}},
     }
 
+
 def outputs(recipe):
     import keras
+
     model = zoo.build(recipe, data=data, quiet=True)
     layers = [layer.output for layer in model.layers if layer.name.endswith("_act")]
     images, _ = data.train[:200]
     return keras.Model(model.input, layers)(images)
 
+
 def activations(recipe):
     return [float(np.std(output)) for output in outputs(recipe)]
 
-spread = pd.DataFrame({
-    "tanh, 0.01": activations(network("tanh", {"gaussian": 0.01})),
-    "tanh, 1": activations(network("tanh", {"gaussian": 1.0})),
-    "tanh, Xavier": activations(network("tanh", "xavier")),
-    "relu, Xavier": activations(network("relu", "xavier")),
-    "relu, He": activations(network("relu", "he_normal")),
-}, index=pd.Index(range(1, 6), name="layer"))
+
+spread = pd.DataFrame(
+    {
+        "tanh, 0.01": activations(network("tanh", {"gaussian": 0.01})),
+        "tanh, 1": activations(network("tanh", {"gaussian": 1.0})),
+        "tanh, Xavier": activations(network("tanh", "xavier")),
+        "relu, Xavier": activations(network("relu", "xavier")),
+        "relu, He": activations(network("relu", "he_normal")),
+    },
+    index=pd.Index(range(1, 6), name="layer"),
+)
 spread.round(3)""",
     """import matplotlib.pyplot as plt
 
@@ -130,14 +138,20 @@ assert losses[1e-6] > 2.2 and losses[5e-2] < 1.5 and losses[1e6] == float("inf")
 The search draws rates at random on a logarithmic scale, trains briefly, narrows the range to where
 the good ones were, and trains longer there.""",
     """path = "train.optimizer.SGD.learning_rate"
-search = zoo.tune(recipe, {"tune": {
-    "space": {path: {"min_value": 1e-5, "max_value": 1.0, "sampling": "log"}},
-    "stages": [
-        {"name": "coarse", "trials": 6, "epochs": 1},
-        {"name": "fine", "trials": 4, "epochs": 3},
-    ],
-    "confirm": "none",
-}}, quiet=True)
+search = zoo.tune(
+    recipe,
+    {
+        "tune": {
+            "space": {path: {"min_value": 1e-5, "max_value": 1.0, "sampling": "log"}},
+            "stages": [
+                {"name": "coarse", "trials": 6, "epochs": 1},
+                {"name": "fine", "trials": 4, "epochs": 3},
+            ],
+            "confirm": "none",
+        }
+    },
+    quiet=True,
+)
 search.trials[["stage", "status", "score", path]].round(4)""",
     """## Reading the result
 
