@@ -122,9 +122,7 @@ VERBS = [
     pytest.param(["show", "tests/old_files/done"], 0, "95 %", id="show a run"),
     pytest.param(["show", "tests/old_files/searched"], 0, "fine-000", id="show a search"),
     pytest.param(["runs", "tests"], 0, "old_files/done", id="runs"),
-    pytest.param(
-        ["runs", "docs", "--clean", "--dry-run", "--caches"], 0, "the cache is empty", id="clean"
-    ),
+    pytest.param(["runs", "docs", "--clean", "--dry-run", "--caches"], 0, "cache", id="clean"),
     pytest.param(["diff", "resnet20", "resnet56"], 0, "trainable_parameters", id="diff"),
     pytest.param(["diff", "digits-tiny", "MISTAKES"], 2, "did you mean", id="diff of mistakes"),
     pytest.param(["schema"], 0, '"$defs"', id="schema"),
