@@ -26,6 +26,7 @@ import traceback
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from zoo.text.printable import one_line, quoted
 from zoo.text.shortened import MAX_LINE, shortened
@@ -89,7 +90,7 @@ class ZooError(Exception):
     agreed = False
 
     def __init__(self, message: str, problems: Iterable[Problem] = ()) -> None:
-        self.facts: dict[str, object] = {}
+        self.facts: dict[str, Any] = {}
         self.message = shortened(message, 2 * MAX_LINE)
         self.problems = tuple(problems)
         super().__init__(str(self))

@@ -39,7 +39,6 @@ def test_history_is_a_row_an_epoch(run: zoo.Run) -> None:
 
 def test_the_model_predicts_as_the_run_does(run: zoo.Run, tmp_path: Path) -> None:
     data = zoo.data(run.recipe, quiet=True)
-    assert data.test is not None
     images, labels = data.test[:6]
     assert np.array_equal(data.test.images[:6], images)
     predictions = run.predict(images)
@@ -75,7 +74,6 @@ def test_evaluation(run: zoo.Run, trained: rundir.Run, tmp_path: Path) -> None:
     own.quiet = True
     result = own.evaluate()
     matrix = result.confusion_matrix
-    assert matrix is not None
     assert result.accuracy == pytest.approx(np.trace(matrix.to_numpy()) / result.images)
     assert list(result.per_class.columns) == ["precision", "recall", "f1", "images"]
     assert own.evaluation is not None

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from tests.plugins import example
 from tests.recipe import mutations
 from zoo.comparison.brief import Brief
 from zoo.errors import ZooError
@@ -18,7 +19,7 @@ STACK = ("model", "stack")
 
 
 def brief(recipe: Recipe) -> Any:
-    return Brief(recipe.model.defaults)(recipe.model_dump(mode="json"), ())
+    return Brief(recipe)(recipe.model_dump(mode="json"), ())
 
 
 @pytest.mark.parametrize("name", sorted(shipped()))
@@ -76,3 +77,12 @@ def test_brief_recipes_are_the_same_recipes(tmp_path: Path) -> None:
         accepted += 1
         assert load_text(dump_data(brief(recipe)), file) == recipe, number
     assert accepted > 300
+
+
+def test_parts_of_a_users_own_are_written_as_theirs(tmp_path: Path) -> None:
+    recipe = load(str(example.write(tmp_path)))
+    written = brief(recipe)
+    assert written["model"]["stack"][1] == {"ChannelScale": {"start": 0.9}}
+    assert written["model"]["stack"][0]["conv"]["kernel_initializer"] == {"Small": {"width": 0.2}}
+    assert written["model"]["defaults"] == {"activation": {"Mish2": {"beta": 1.5}}}
+    assert load_text(dump_data(written), tmp_path / "brief.yaml") == recipe

@@ -7,11 +7,13 @@ from typing import Any
 
 import pytest
 
+from tests.plugins import example
 from tests.recipe import mutations
 from zoo.comparison.differences import differences
 from zoo.errors import ZooError
 from zoo.loading import load
-from zoo.recipe import Recipe, shipped
+from zoo.recipe import Recipe, own_words, shipped
+from zoo.recipe.yaml_reader import dotted
 
 Entry = tuple[str | None, str | None, Any, Any]
 
@@ -170,3 +172,14 @@ def test_recipes_differ_where_their_data_do(tmp_path: Path) -> None:
         assert len({entry[:2] for entry in found}) == len(found)
         assert entries(first, first) == []
         assert len(entries(second, first)) == len(found) or not found
+
+
+def test_own_parts_are_compared_by_their_options(tmp_path: Path) -> None:
+    first = load(str(example.write(tmp_path)))
+    (tmp_path / "other").mkdir()
+    second = load(str(example.write(tmp_path / "other", ("start: 0.9", "start: 0.8"))))
+    asked = differences(first, second)
+    found = {dotted(each.a_path or each.b_path or ()): (each.a, each.b) for each in asked}
+    assert not own_words.are_known()
+    assert found.pop("plugins")
+    assert found == {"model.stack[1].ChannelScale.start": (0.9, 0.8)}

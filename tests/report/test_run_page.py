@@ -239,3 +239,21 @@ def test_suggested_rate_where_the_recipes_is_in_doubt(tmp_path: Path) -> None:
     for entry in report.checks["findings"]:
         entry["verdict"] = "WARN"
     assert report.lines[2].text.startswith("Learning rate 0.003, as the scan suggests.")
+
+
+@pytest.mark.parametrize("validation, words", [(16, "Few images: 52.0 % of 16"), (2000, "small")])
+def test_few_validation_images_blame_no_network(
+    tmp_path: Path, validation: int, words: str
+) -> None:
+    run = made(tmp_path)
+    data = {**run.info()["data"], "validation": validation}
+    run.update(data=data)
+    found = {
+        "id": "C19", "name": "train/validation gap", "verdict": "INFO", "value": 0.0,
+        "threshold": "gap <= 0.5", "advice": "too few images", "details": {"train_accuracy": 0.52},
+    }  # fmt: skip
+    run.write_checks({"verdict": "INFO", "findings": [found]})
+    _, limit, advice = RunReport(run).page().verdict
+    assert words in limit.text
+    assert ("More images" in advice.text) == (validation == 16)
+    assert ("model.stack" in advice.text) == (validation == 2000)

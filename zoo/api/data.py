@@ -11,7 +11,7 @@ from zoo.api import html
 from zoo.api.backend import prepare
 from zoo.api.recipes import Overrides, RecipeLike, as_given
 from zoo.api.telling import PythonTeller
-from zoo.errors import UsageError
+from zoo.errors import DataError, UsageError
 from zoo.recipe.schema import Recipe
 from zoo.text.sizes import size_text
 
@@ -64,7 +64,6 @@ class Data:
         multi_label: whether an image has any number of classes; labels then are uint8 (n, classes).
         train: the images to train on.
         validation: the images to choose epochs and hyperparameters by.
-        test: the images for the last measurement; None where the source has none.
         fingerprint: SHA-256 over content, labels and membership of the splits.
         notes: sentences that the user should see.
     """
@@ -77,14 +76,28 @@ class Data:
         self.notes = list(splits.notes)
         self.train = Images("train", splits.train, recipe, splits)
         self.validation = Images("validation", splits.validation, recipe, splits)
-        self.test = None if splits.test is None else Images("test", splits.test, recipe, splits)
+        self._test = None if splits.test is None else Images("test", splits.test, recipe, splits)
         self._recipe = recipe
         self._splits = splits
 
     @property
+    def test(self) -> Images:
+        """The images for the last measurement.
+
+        Raises:
+            DataError: the source has none; `"test" in data.splits` asks.
+        """
+        if self._test is None:
+            raise DataError(
+                "the data have no test split. Expected one, by data.source of the recipe; or take "
+                "validation. data.splits has the splits that there are."
+            )
+        return self._test
+
+    @property
     def splits(self) -> dict[str, Images]:
         """The splits by name, those that there are."""
-        named = {"train": self.train, "validation": self.validation, "test": self.test}
+        named = {"train": self.train, "validation": self.validation, "test": self._test}
         return {name: split for name, split in named.items() if split is not None}
 
     def __repr__(self) -> str:

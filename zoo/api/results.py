@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from zoo.api import html
+from zoo.errors import UsageError
 from zoo.text.sizes import size_text
 
 if TYPE_CHECKING:
@@ -64,16 +65,20 @@ class Evaluation(Mapping[str, Any]):
         return pd.DataFrame(self._result["per_class"]).set_index("class")
 
     @cached_property
-    def confusion_matrix(self) -> pd.DataFrame | None:
+    def confusion_matrix(self) -> pd.DataFrame:
         """Numbers of images: rows are true classes, columns predicted ones.
 
-        None for images with any number of classes.
+        Raises:
+            UsageError: an image has any number of classes.
         """
         import pandas as pd
 
         counts = self._result.get("confusion_matrix")
         if counts is None:
-            return None
+            raise UsageError(
+                "images with any number of classes have no confusion matrix. Expected one class an "
+                "image; per_class has precision and recall of each class."
+            )
         names = [entry["class"] for entry in self._result["per_class"]]
         rows, columns = pd.Index(names, name="true"), pd.Index(names, name="predicted")
         return pd.DataFrame(counts, index=rows, columns=columns)

@@ -8,8 +8,9 @@ from typing import Any, get_origin
 
 from pydantic import BaseModel
 
+from zoo.recipe import Recipe, own_parts, own_words
 from zoo.recipe.fields import Choice
-from zoo.recipe.network import Defaults, Stage
+from zoo.recipe.network import Stage
 from zoo.recipe.norms import NORMS
 from zoo.recipe.resolve import with_defaults
 from zoo.recipe.schema_types import type_at
@@ -22,11 +23,12 @@ class Brief:
     """Writes values of one recipe briefly.
 
     Args:
-        defaults: the resolved `model.defaults` of the recipe.
+        recipe: resolved; the words of its own parts are known, and none of their code runs.
     """
 
-    def __init__(self, defaults: Defaults) -> None:
-        self.defaults = defaults
+    def __init__(self, recipe: Recipe) -> None:
+        self.defaults = recipe.model.defaults
+        self.words, _ = own_parts.vocabulary({own_parts.KEY: recipe.plugins}, lambda at: None)
         self.known: dict[str, Any] = {}
 
     def __call__(self, value: Any, path: KeyPath) -> Any:
@@ -36,35 +38,41 @@ class Brief:
             value: plain data of a resolved recipe.
             path: where it stands.
         """
+        if not self.words.parts:
+            return self._brief(value, path)
+        with own_words.known(self.words):
+            return self._brief(value, path)
+
+    def _brief(self, value: Any, path: KeyPath) -> Any:
         kind = type_at(path)
         if isinstance(value, list):
-            return self.items(value, path)
+            return self._items(value, path)
         if not isinstance(value, Mapping):
             return value
         if kind is Stage:
-            return self.stage(value, path, [])
+            return self._stage_once(value, path, [])
         if isinstance(kind, type) and issubclass(kind, Choice):
             ((word, options),) = value.items()
-            inner = self(options, (*path, word))
+            inner = self._brief(options, (*path, word))
             return {word: inner} if inner or not isinstance(options, Mapping) else word
         if isinstance(kind, type) and issubclass(kind, BaseModel):
             return {
-                key: self(item, (*path, key))
+                key: self._brief(item, (*path, key))
                 for key, item in value.items()
                 if not _is_default(kind, key, item)
             }
-        return {key: self(item, (*path, key)) for key, item in value.items()}
+        return {key: self._brief(item, (*path, key)) for key, item in value.items()}
 
-    def items(self, values: list[Any], path: KeyPath) -> list[Any]:
+    def _items(self, values: list[Any], path: KeyPath) -> list[Any]:
         """The items of a list."""
         if values and type_at((*path, 0)) is Stage:
             return [
-                self.stage(value, (*path, index), values[index + 1 : index + 1 + MOST_AFTER])
+                self._stage_once(value, (*path, index), values[index + 1 : index + 1 + MOST_AFTER])
                 for index, value in enumerate(values)
             ]
-        return [self(item, (*path, index)) for index, item in enumerate(values)]
+        return [self._brief(item, (*path, index)) for index, item in enumerate(values)]
 
-    def stage(self, value: Any, path: KeyPath, after: list[Any]) -> Any:
+    def _stage_once(self, value: Any, path: KeyPath, after: list[Any]) -> Any:
         """A stage without the options that follow from `model.defaults` and from other options.
 
         Args:
@@ -84,7 +92,7 @@ class Brief:
         ((word, options),) = value.items()
         model = type_at((*path, word))
         if not isinstance(options, Mapping) or issubclass(model, Choice):
-            return {word: self(options, (*path, word))}
+            return {word: self._brief(options, (*path, word))}
 
         def resolved(kept: Mapping[str, Any]) -> Any:
             stage = Stage.model_validate({word: dict(kept)})
@@ -102,7 +110,7 @@ class Brief:
                 resolved(fewer) == options
             ):
                 kept = fewer
-        inner = {key: self(item, (*path, word, key)) for key, item in kept.items()}
+        inner = {key: self._brief(item, (*path, word, key)) for key, item in kept.items()}
         return {word: inner} if inner else word
 
 

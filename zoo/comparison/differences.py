@@ -10,7 +10,7 @@ from pydantic import BaseModel
 
 from zoo.comparison.alignment import aligned
 from zoo.comparison.brief import Brief
-from zoo.recipe import Recipe
+from zoo.recipe import Recipe, own_parts
 from zoo.recipe.fields import Choice
 from zoo.recipe.network import Stage, complete
 from zoo.recipe.schema_types import bare_type, item_type, type_at
@@ -47,10 +47,11 @@ def differences(first: Recipe, second: Recipe) -> Iterator[Difference]:
     from there.
     """
     complete()
-    comparer = _Comparer(Brief(first.model.defaults), Brief(second.model.defaults))
-    yield from comparer.values(
-        first.model_dump(mode="json"), second.model_dump(mode="json"), (), ()
-    )
+    ours, theirs = (recipe.model_dump(mode="json") for recipe in (first, second))
+    comparer = _Comparer(Brief(first), Brief(second))
+    with own_parts.known_in({own_parts.KEY: [*first.plugins, *second.plugins]}):
+        # All of it meanwhile: a generator's words would be known to who asks it, too.
+        return iter([*comparer.values(ours, theirs, (), ())])
 
 
 class _Comparer:

@@ -90,6 +90,25 @@ def test_smoke(accuracy: float, majority: float, verdict: str, words: str) -> No
 
 
 @pytest.mark.parametrize(
+    "accuracy, images, verdict",
+    [
+        (0.4375, 16, "WARN"),  # The true accuracy may be 0.68.
+        (0.8, 16, "PASS"),
+        (0.35, 60, "FAIL"),  # At most 0.47.
+        (0.25, 16, "FAIL"),  # At most 0.49.
+    ],
+)
+def test_few_validation_images_do_not_fail(accuracy: float, images: int, verdict: str) -> None:
+    """From 16 images of three classes nobody can tell a fair network from a guess."""
+    numbers = ShortTrainingAccuracy(accuracy=accuracy, images=images, majority=1 / 3, steps=300)
+    finding = judge_better_than_guessing(numbers)
+    assert finding.verdict == verdict
+    told = f"{images} validation images are too few" in finding.advice
+    assert told == (verdict == "WARN")
+    assert ("check data.source for labels" in finding.advice) == (verdict != "PASS")
+
+
+@pytest.mark.parametrize(
     "area, bound, verdict, words",
     [
         (0.9, 0.6, "PASS", "AUC 0.900 after 300 steps"),

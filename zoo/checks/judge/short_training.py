@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 from zoo.checks.judge.chance import guessing_bound
@@ -98,6 +99,7 @@ def _judge_training_loss(numbers: InputIndependent) -> Finding:
 
 
 MAJORITY_WARN = 0.5  # Share of the largest class from which guessing it is WARN, not FAIL.
+FAR_ABOVE = 0.2  # Accuracy above guessing that so many images must show, for FAIL.
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -139,6 +141,7 @@ def judge_better_than_guessing(numbers: ShortTrainingAccuracy) -> Finding:
     above that of guessing will do: the network tells classes apart.
 
     WARN if one class holds more than half of the images: a short training often learns just that.
+    WARN, too, if the images are so few that the network may be far better than it seems.
     """
     if failed := fail_if_not_finite("C16", numbers, lower_rate()):
         return failed
@@ -184,7 +187,23 @@ def _judge_accuracy(numbers: ShortTrainingAccuracy) -> Finding:
         if numbers.augmented:
             advice += ", data.augment for changes that leave nothing to see"
         advice += ", and learning_rate in train.optimizer."
+        if numbers.bound is None and _may_be_good(numbers):
+            verdict = WARN
+            advice = (
+                f"{result}: {numbers.images} validation images are too few to tell it from "
+                f"guessing. More of them (data.source) would; else {advice.partition(': ')[2]}"
+            )
     return finding(check, verdict, numbers.accuracy, threshold, advice, remedies, **details)
+
+
+def _may_be_good(numbers: ShortTrainingAccuracy) -> bool:
+    """Whether the images are so few that the true accuracy may be far above guessing.
+
+    That is, accuracy + 2 SE > p0 + 0.2, SE^2 = max(a (1 - a), p0 (1 - p0)) / n.
+    """
+    shares = (numbers.accuracy, numbers.majority)
+    variance = max(share * (1 - share) for share in shares) / max(numbers.images, 1)
+    return numbers.accuracy + 2 * math.sqrt(variance) > numbers.majority + FAR_ABOVE
 
 
 def _is_balanced(numbers: ShortTrainingAccuracy) -> bool:

@@ -22,7 +22,7 @@ def section(source: RunSource) -> Section:
 
     complete()
     data = recipe.model_dump(mode="json")
-    brief = Brief(recipe.model.defaults)(data, ())
+    brief = Brief(recipe)(data, ())
     short = dump_data(brief)
     full = dump(recipe)
     short_lines = [(line, False) for line in short.rstrip().splitlines()]

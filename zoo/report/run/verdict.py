@@ -191,6 +191,13 @@ def _by_curves(source: RunSource) -> tuple[str, str]:
             f"Time: validation still improved when the training ended, and {both}.{mistakes}",
             f"Train longer: {longer}",
         )
+    if noise > LARGE_GAP:
+        return (
+            f"Few images: {percentage(val)} of {images:,} validation images are right, give or "
+            f"take {percentage(2 * noise)} by chance, which hides all else.{mistakes}",
+            "More images, also for validation (data.source), or a start from trained weights: the "
+            "stage backbone, or model.weights.",
+        )
     if gap_check and gap_check["verdict"] == "INFO" and gap_check.get("remedies"):
         return f"{diagnosis(gap_check)}{mistakes}", remedies(gap_check)
     if train < GOOD_FIT and gap < SMALL_GAP:
