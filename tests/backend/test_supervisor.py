@@ -51,7 +51,7 @@ def end(child: str) -> tuple[int, str, str]:
         (
             TOLD + ABORT, 4,
             "PeerLost: process 1 of 2 (here): another process was lost, or gave no sign of life "
-            "for 2 seconds; without it no other goes on. The last saved state is kept. Resume, in "
+            "for 2 seconds; without it no other goes on. What was saved is kept. Resume, in "
             "every process, with: zoo train --resume RUN",
         ),
         (TOLD + 'supervisor.tell(word="disk full")\n' + ABORT, 4, "(here): disk full"),
@@ -84,7 +84,7 @@ def test_what_a_crashed_child_printed_last_is_shown() -> None:
     code, out, _ = end(child)
     first, *lines = out.splitlines()
     assert code == 4
-    assert "was ended by SIGABRT. The last saved state is kept." in first
+    assert "was ended by SIGABRT. What was saved is kept." in first
     assert lines == ["noise"] * 19 + ["the reason"]
 
 

@@ -247,7 +247,9 @@ def test_without_a_state_it_begins_anew(
     run = interrupted(tiny(tmp_path), tmp_path / "runs", 7)
     for file in run.state_folder.iterdir():
         file.unlink()
-    resume(run.folder)
+    lines = io.StringIO()
+    resume(run.folder, Settings(console=Console(file=lines, width=200)))
+    assert "it begins again at epoch 1" in lines.getvalue()
     require_same(final(run), undisturbed())
 
 

@@ -140,7 +140,7 @@ def advice() -> str:
 
 def _advice(news: Mapping[str, Any]) -> str:
     if news.get("resume"):
-        return f"The last saved state is kept. Resume, in every process, with: {news['resume']}"
+        return f"What was saved is kept. Resume, in every process, with: {news['resume']}"
     return "Nothing was trained yet. Start all processes again."
 
 

@@ -59,7 +59,7 @@ def record_failure(
     elif backend.out_of_memory(error):
         raised = EnvironmentFault(f"{run}: {capacity.relief(recipe, planned)}")
     reason = str(error) if isinstance(raised, ZooError) else f"{type(error).__name__}: {error}"
-    if isinstance(raised, StorageFault):
+    if isinstance(raised, StorageFault | PeerLost):  # Not the words of the system, or of JAX.
         reason = raised.message
     with suppress(StorageFault):  # Such as on a full disk: the run is resumed as if it was killed.
         run.update(status=status, reason=reason or str(raised))

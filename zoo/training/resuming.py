@@ -135,6 +135,11 @@ def _resumed(
         processes=processes.count(), **recorded_flags(settings),
     )  # fmt: skip
     warm = None
+    if saved is None and run.model_file.is_file():
+        settings.print_note(
+            "the run had saved no state yet (train.checkpoint_minutes says when it does): it "
+            "begins again at epoch 1, and comes to the same weights"
+        )
     if saved is None:  # Else the state holds all weights, and nobody needs the file any more.
         warm = warm_start(recipe, plan(recipe, len(data.class_names)))
     return Training(run, recipe, data, scaling, settings, loop, warm).go(saved)
