@@ -240,3 +240,15 @@ def test_reports_load_no_framework(tmp_path: Path) -> None:
     search = searches.search(tmp_path / "tune-a", [searches.row(index) for index in range(3)])
     done = fresh(LIGHT, json.dumps([runs, [str(search)]]))
     assert done.stdout == "[]\n", done.stderr
+
+
+@pytest.mark.parametrize("other, told", [("cpu: two cores", True), ("gpu: one", False)])
+def test_a_device_that_all_share_is_told_once(tmp_path: Path, other: str, told: bool) -> None:
+    """And a tiny p-value is below a number, not equal to a sign."""
+    runs = [trained(tmp_path / "a", hits(200)), trained(tmp_path / "b", hits(100), 1, device=other)]
+    report = SeveralReport(runs)
+    page = report.page()
+    assert (("device", "cpu: two cores") in page.facts) == told
+    text = render(page)
+    assert "gives p &lt; 0.0001" in text or "gives p < 0.0001" in text
+    assert "p = <" not in text.replace("&lt;", "<")

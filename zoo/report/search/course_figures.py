@@ -217,7 +217,8 @@ def confirmed(files: SearchFiles, trials: Sequence[ConfirmedTrial]) -> Figure:
     ]  # fmt: skip
     return Figure(
         "Scores over fresh seeds",
-        "The score in the search is that of the luckiest draw, so it tends to lie above the mean.",
+        "The score in the search is that of the luckiest draw, which lifts it; where its stage had "
+        "fewer epochs than the recipe, it may lie below the mean all the same.",
         f"Scores of {len(trials)} trials over fresh seeds. The table below has the numbers.",
         traces,
         {"yaxis": {"autorange": "reversed", "type": "category"},

@@ -139,11 +139,22 @@ def _facts(summary: SeveralSummary) -> list[tuple[str, str]]:
     ]
     if len(images) == 1:
         facts.append(("images", f"{images.pop():,}"))
+    device = _device_of_all(summary)
+    if device:
+        facts.append(("device", device))
     return facts
+
+
+def _device_of_all(summary: SeveralSummary) -> str | None:
+    """The device of all runs; None where they differ or do not say: a column tells it then."""
+    devices = {training.info.get("device") for training in summary.trainings}
+    device = devices.pop() if len(devices) == 1 else None
+    return str(device) if device else None
 
 
 def _runs(summary: SeveralSummary) -> Section:
     numbers = {run.letter: group.number for group in summary.groups for run in group.trainings}
+    device = _device_of_all(summary)
     rows: list[list[Cell | str]] = []
     for training in summary.trainings:
         info, status = training.info, training.status
@@ -155,13 +166,14 @@ def _runs(summary: SeveralSummary) -> Section:
             Cell(interval_text(*interval) if interval else "–", interval and interval[0]),
             _number(training.loss(summary.split)), _number(info.get("epochs")),
             Cell(seconds(info.get("seconds")), info.get("seconds")),
-            _number(info.get("parameters")), str(info.get("device") or "–"), str(training.run),
+            _number(info.get("parameters")),
+            *([] if device else [str(info.get("device") or "–")]), str(training.run),
         ])  # fmt: skip
     heads: list[Column | str] = [
         "run", "recipe", "status", Column(f"{summary.split} accuracy", True),
         Column("95 % interval", True), Column(f"{summary.split} loss", True),
-        Column("epochs", True), Column("time", True), Column("parameters", True), "device",
-        "folder",
+        Column("epochs", True), Column("time", True), Column("parameters", True),
+        *([] if device else ["device"]), "folder",
     ]  # fmt: skip
     blocks: list[Block] = [Table("The runs", heads, rows, rows_shown=ROWS_SHOWN)]
     if summary.ranked:

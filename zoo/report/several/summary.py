@@ -92,7 +92,7 @@ class SeveralSummary:
             f"{percentage(shares[0])} right and {second} {percentage(shares[1])}, a difference of "
             f"{points(test.difference)} points (95 %: {points(test.low)} to {points(test.high)}). "
             f"{first} alone is right on {test.only_first:,}, {second} alone on "
-            f"{test.only_second:,}; McNemar's test ({test.method}) gives p = {p_text(test.p)}"
+            f"{test.only_second:,}; McNemar's test ({test.method}) gives {p_sentence(test.p)}"
             f"{correction}."
         )
 
@@ -119,7 +119,7 @@ class SeveralSummary:
         correction = ""
         if count > 1:
             correction = f", with Holm's correction for {count} pairs {p_text(pair.corrected)}"
-        return f"{verdict}: {means}; Welch's t test gives p = {p_text(pair.p)}{correction}."
+        return f"{verdict}: {means}; Welch's t test gives {p_sentence(pair.p)}{correction}."
 
     def as_json(self) -> dict[str, Any]:
         """The document of `zoo report RUN RUN ... --json`."""
@@ -190,6 +190,12 @@ def points(difference: float) -> str:
     """Return a difference of shares in percentage points: `+1.4`, `−0.3`."""
     text = f"{100 * difference:+.1f}".replace("-", "\N{MINUS SIGN}")
     return "0.0" if text[1:] == "0.0" else text
+
+
+def p_sentence(p: float) -> str:
+    """Return a p-value with its letter: `p = 0.0012`, `p < 0.0001`."""
+    text = p_text(p)
+    return f"p {text}" if text.startswith("<") else f"p = {text}"
 
 
 def p_text(p: float) -> str:
