@@ -167,15 +167,22 @@ def _runs(summary: SeveralSummary) -> Section:
             _number(training.loss(summary.split)), _number(info.get("epochs")),
             Cell(seconds(info.get("seconds")), info.get("seconds")),
             _number(info.get("parameters")),
-            *([] if device else [str(info.get("device") or "–")]), str(training.run),
+            *([] if device else [str(info.get("device") or "–")]),
         ])  # fmt: skip
     heads: list[Column | str] = [
         "run", "recipe", "status", Column(f"{summary.split} accuracy", True),
         Column("95 % interval", True), Column(f"{summary.split} loss", True),
         Column("epochs", True), Column("time", True), Column("parameters", True),
-        *([] if device else ["device"]), "folder",
+        *([] if device else ["device"]),
     ]  # fmt: skip
-    blocks: list[Block] = [Table("The runs", heads, rows, rows_shown=ROWS_SHOWN)]
+    folders: list[list[Cell | str]] = [
+        [Cell(f"{training.letter}  {training.name}", training.letter), str(training.run)]
+        for training in summary.trainings
+    ]
+    blocks: list[Block] = [
+        Table("The runs", heads, rows, rows_shown=ROWS_SHOWN),
+        Details("Their folders", [Table("Folders", ["run", "folder"], folders)]),
+    ]
     if summary.ranked:
         blocks.append(figures.accuracies(summary))
     if summary.split == "validation":
