@@ -24,6 +24,7 @@ from zoo.recipe import Recipe  # noqa: E402
 from zoo.recipe.shipped import shipped  # noqa: E402
 from zoo.report.layer_picture import picture  # noqa: E402
 from zoo.report.layer_silhouette import silhouette  # noqa: E402
+from zoo.text.counted import amount  # noqa: E402
 
 FOLDER = ROOT / "docs" / "recipes"
 MADE = "<!-- Made by docs/make_gallery.py from recipes/: edit those. -->"
@@ -155,20 +156,14 @@ def facts(entry: dict[str, Any], recipe: Recipe, network: Plan, source: str) -> 
         "data": f"{DATA_NAMES.get(entry['data'], entry['data'])}, images of "
         f"{height} x {width} x {channels}, {network.num_classes} classes",
         "parameters": f"{network.parameters:,}, of which {network.trainable:,} are trained",
-        "FLOPs": f"{si(network.flops)} for the prediction of an image; a multiply-add counts as 2",
-        "activations": f"{si(network.activation_bytes)}B for each image of a batch in training",
+        "FLOPs": f"{amount(network.flops)} for the prediction of an image; a multiply-add counts "
+        "as 2",
+        "activations": f"{amount(network.activation_bytes, 'B')} for each image of a batch in "
+        "training",
         "training": f"{recipe.train.epochs} epochs in batches of {recipe.train.batch_size}, "
         f"{recipe.train.optimizer.word}",
     }
     return "\n".join(["| | |", "|---|---|", *(f"| {key} | {row} |" for key, row in rows.items())])
-
-
-def si(number: int) -> str:
-    """Format a number with three digits and a prefix: 81.9 M."""
-    for prefix, size in (("G", 1e9), ("M", 1e6), ("k", 1e3)):
-        if number >= size:
-            return f"{number / size:.3g} {prefix}"
-    return f"{number} "
 
 
 def accuracy(entry: dict[str, Any]) -> list[str]:
@@ -192,11 +187,7 @@ def accuracy(entry: dict[str, Any]) -> list[str]:
         "accuracy on the test images": f"**{entry['accuracy']:.4f} ± {entry['accuracy_sd']:.4f}** "
         f"(mean ± standard deviation of {entry['seeds']} seeds)",
         "of each seed": seeds,
-        **(
-            {f"with `{tta['kind']}`": f"{tta['accuracy']:.4f} ± {tta['accuracy_sd']:.4f}"}
-            if tta
-            else {}
-        ),
+        **augmented,
         "epochs": f"{entry['epochs']}; the one that was best on validation images is measured",
         "time of a training": f"{duration(entry['seconds'])} on {entry['device']}",
         "images": IMAGES[entry["data"], results["data"]["source"]],

@@ -1,5 +1,7 @@
 """What a shell offers at a press of Tab: verbs, flags, recipes, runs, paths of --set. Light.
 
+serve.py     answers a shell
+candidate.py one thing that a shell offers
 scripts.py   what bash, zsh and fish are told; installs it
 line.py      takes the line of bash apart
 answer.py    what may stand at the end of a line

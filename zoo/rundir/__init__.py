@@ -19,11 +19,16 @@ runs/<recipe name>/<YYYYmmdd-HHMMSS>-<4 hex>/
     tensorboard/      logs of zoo train --log tensorboard
     trackers.json     which runs of MLflow and W&B this one is, and what they have received
     trackers.log      what the packages of these trackers printed
+    plugins/          copies of the user's own parts, for reading; they are never run
+
+runs/<recipe name>/check-<YYYYmmdd-HHMMSS>-<4 hex>/
+    checks.json, plots/, report.html: as in a run folder
 
 runs/<recipe name>/folds-<YYYYmmdd-HHMMSS>-<4 hex>/
     recipe.yaml       the recipe as given to the cross-validation, every default written out
     folds.json        status, a row per fold, mean and standard deviation
     fold-<number>/    the training of each fold, a run folder
+    report.html, trackers.json, trackers.log: as in a run folder
 
 runs/<recipe name>/tune-<YYYYmmdd-HHMMSS>-<4 hex>/
     recipe.yaml       the recipe as given to the search, with its space
@@ -34,13 +39,9 @@ runs/<recipe name>/tune-<YYYYmmdd-HHMMSS>-<4 hex>/
     best.yaml         the recipe that won
     trials/<id>/      the best trials, each a run folder
     workers/          what each worker printed
-    report.html       the page of zoo report
-    report/           what the page shows of images: SPLIT.zip the predictions of a split,
-                      SPLIT-images.zip small images of it, training.zip training images and kernels
     plots/            figures of zoo tune --plots
     tensorboard/      logs of zoo tune --log tensorboard
-    trackers.json     as in a run folder, and so in the folder of a cross-validation
-    trackers.log      likewise
+    report.html, trackers.json, trackers.log: as in a run folder
 """
 
 from zoo.rundir.files import atomic_write, require_writable, write_json, write_text

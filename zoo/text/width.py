@@ -15,7 +15,6 @@ def terminal_width(stream: TextIO | None = None) -> int | None:
 
     $COLUMNS wins over what the terminal says.
 
-
     Args:
         stream: None: standard output.
     """

@@ -11,6 +11,7 @@ So nothing is lost while a server is away: what is missing is sent at the next e
     session.py      the side of the training: `Tracking`
     sender.py       the process that talks to servers while a training runs
     csv_tracker.py, tensorboard_tracker.py, mlflow_tracker.py, wandb_tracker.py
+    troubles.py     what went wrong with a server, in a sentence
     mlflow_model.py the exported model as MLflow keeps it; mlflow_loader.py opens it again
 
 Trackers that write files here do so in the training's process, at the end of an epoch. Those that

@@ -26,7 +26,6 @@ from typing import Any
 
 from zoo.errors import ZooError
 from zoo.rundir.folder import Folder
-from zoo.trackers.contract import Tracker
 from zoo.trackers.names import make
 from zoo.trackers.record import open_folder
 from zoo.trackers.sending import Sender, read_known
@@ -150,8 +149,6 @@ def main() -> None:
         sys.stderr.flush()
         os._exit(0)  # Packages would wait at their end for servers that may be away.
 
-
-__all__ = ["Sending", "Tracker", "commands", "main"]
 
 if __name__ == "__main__":
     main()

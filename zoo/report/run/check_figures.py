@@ -11,9 +11,9 @@ from zoo.report.blocks import Block, Cell, Column, Columns, Figure, Missing, Tab
 from zoo.report.numbers import short
 
 MAX_LABEL = 24  # Characters of a layer's name on an axis.
-OLD = (
-    "This folder holds no measurements: zoo check wrote them with a newer version, or the checks "
-    "that measure were left out. What writes them:"
+NOTHING_MEASURED = (
+    "This folder holds no measurements: it is of an older version of zoo, or the checks that "
+    "measure were left out. What writes them:"
 )
 
 
@@ -22,7 +22,7 @@ def blocks(checks: Mapping[str, Any]) -> list[Block]:
     measured = checks.get("measured") or {}
     made = [draw(measured[key]) for key, draw in FIGURES.items() if measured.get(key)]
     if not made:
-        return [Missing(OLD.replace("with a newer", "from a newer"), "zoo check RECIPE")]
+        return [Missing(NOTHING_MEASURED, "zoo check RECIPE")]
     return [Columns(made)]
 
 

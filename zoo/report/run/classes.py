@@ -10,7 +10,7 @@ from zoo.report.numbers import f1_interval, interval_text, percentage, short, wi
 from zoo.report.run.predictions import PREDICTIONS, confusion_table
 from zoo.report.run.source import RunSource, number_of, shown_name
 
-BINS = 15  # As zoo evaluate has.
+BINS = 15  # As `zoo evaluate` has them.
 MANY_CLASSES = 20
 BALANCED = 0.005  # Difference between mean confidence and accuracy that says nothing.
 
@@ -33,9 +33,9 @@ def section(source: RunSource) -> Section:
                 Cell(f"{images:,}", images),
             ]
         )
-    tail = " Whiskers are 95 % intervals."
     table = Table(
-        f"Precision, recall and F1 of each class on the {split} images.{tail}",
+        f"Precision, recall and F1 of each class on the {split} images. Whiskers are 95 % "
+        "intervals.",
         [
             "class",
             Column("precision", numeric=True, help="of the images taken for it, those of it"),
@@ -146,9 +146,9 @@ def calibration_section(source: RunSource) -> Section:
         for i in range(BINS)
         if counts[i]
     ]
-    word = (
-        "too sure of itself" if gap < -0.005 else "too modest" if gap > 0.005 else "well balanced"
-    )
+    word = "well balanced"
+    if abs(gap) > BALANCED:
+        word = "too sure of itself" if gap < 0 else "too modest"
     lead = (
         f"Expected calibration error (ECE, {BINS} bins): {short(ece)}. On average the model is "
         f"{word}: {percentage(float(sums.sum() / counts.sum()))} sure, "

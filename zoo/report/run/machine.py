@@ -16,10 +16,7 @@ def section(source: RunSource) -> Section:
     facts = [
         ("device", shown_name(str(info.get("device") or "–"))),
         ("backend", str(info.get("backend") or "–")),
-        (
-            "loop",
-            {"device": "on the device", "host": "step by step"}.get(str(info.get("loop")), "–"),
-        ),
+        ("loop", LOOPS.get(str(info.get("loop")), "–")),
         ("training", seconds(number_of(info, "seconds"))),
         ("compilation", seconds(number_of(info, "compile_seconds"))),
         ("first step", seconds(number_of(info, "first_step_seconds"))),
