@@ -11,7 +11,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
-from zoo.significance import EXACT_BELOW, holm, mcnemar, paired_interval, spread, welch
+from zoo.significance import (
+    EXACT_BELOW,
+    accuracy_interval,
+    f1_interval,
+    holm,
+    mcnemar,
+    paired_interval,
+    spread,
+    welch,
+    wilson,
+)
 
 COUNTS = st.integers(0, 400)
 SCORES = st.lists(st.integers(0, 1000).map(lambda n: n / 1000), min_size=2, max_size=6)
@@ -147,3 +157,28 @@ def test_holm_keeps_its_level() -> None:
     families = [holm([drawn.random() for _ in range(3)]) for _ in range(4000)]
     share = sum(min(family) < 0.05 for family in families) / len(families)
     assert math.isclose(share, 0.05, abs_tol=0.012)
+
+
+@given(COUNTS, COUNTS)
+def test_wilson_is_scipys(hits: int, misses: int) -> None:
+    total = hits + misses
+    expected = (0.0, 1.0)
+    if total:
+        interval = stats.binomtest(hits, total).proportion_ci(method="wilson")
+        expected = (interval.low, interval.high)
+    assert wilson(hits, total) == pytest.approx(expected, abs=1e-12)
+
+
+def test_interval_of_an_accuracy() -> None:
+    assert accuracy_interval(0.77, 100) == wilson(77, 100)
+    assert accuracy_interval(None, 100) is None
+    assert accuracy_interval(0.77, 0) is None
+
+
+@given(COUNTS, COUNTS)
+def test_f1_interval_is_that_of_the_share_behind_it(hits: int, others: int) -> None:
+    low, high = f1_interval(hits, others)
+    shares = tuple(f1 / (2 - f1) for f1 in (low, high))  # The reverse of F1 = 2J / (1 + J).
+    assert shares == pytest.approx(wilson(hits, hits + others), abs=1e-12)
+    if hits + others:
+        assert low <= 2 * hits / (2 * hits + others) <= high + 1e-12

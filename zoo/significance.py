@@ -1,4 +1,4 @@
-"""Whether a difference between models is more than luck: paired tests, seeds, intervals. Light.
+"""How sure a measurement is: intervals, tests of two models, spread over seeds. Light.
 
 Sources:
 - McNemar 1947, "Note on the sampling error of the difference between correlated proportions".
@@ -10,6 +10,8 @@ Sources:
 - Dietterich 1998, "Approximate statistical tests for comparing supervised classification learning
   algorithms": McNemar's test compares two trained models, not the recipes that made them, since it
   sees no second training.
+- Wilson 1927, "Probable inference, the law of succession, and statistical inference".
+- Hand, Christen & Kirielle 2021, "F*: an interpretable transformation of the F-measure".
 - Welch 1947, "The generalization of `Student's' problem when several different population variances
   are involved".
 - Holm 1979, "A simple sequentially rejective multiple test procedure".
@@ -24,6 +26,7 @@ from statistics import NormalDist, fmean, stdev
 
 LEVEL = 0.05  # A p-value below counts as more than luck.
 CONFIDENCE = 0.95  # Of intervals.
+Z = NormalDist().inv_cdf(0.5 + CONFIDENCE / 2)
 # The exact binomial test below so many discordant pairs, its mid-p variant from there on.
 EXACT_BELOW = 25
 ROUNDING_ERROR = 1e-9  # Relative difference of scores that are equal but for rounding.
@@ -99,9 +102,50 @@ def paired_interval(only_first: int, only_second: int, images: int) -> tuple[flo
     """
     first, second = ((count + 1) / (images + 2) for count in (only_first, only_second))
     centre = second - first
-    z = NormalDist().inv_cdf(0.5 + CONFIDENCE / 2)
-    width = z * math.sqrt(max(first + second - centre**2, 0.0) / (images + 2))
+    width = Z * math.sqrt(max(first + second - centre**2, 0.0) / (images + 2))
     return max(centre - width, -1.0), min(centre + width, 1.0)
+
+
+def wilson(hits: float, total: float) -> tuple[float, float]:
+    """95 % interval of a share (Wilson 1927).
+
+    With p = hits / n: (p + z^2 / 2n -+ z sqrt(p (1 - p) / n + z^2 / 4n^2)) / (1 + z^2 / n).
+
+    Args:
+        hits: number of hits.
+        total: n, number of trials; without any the interval is 0 to 1.
+    """
+    if total <= 0:
+        return 0.0, 1.0
+    share, z = hits / total, Z
+    centre = share + z * z / (2 * total)
+    half = z * math.sqrt(max(share * (1 - share), 0) / total + z * z / (4 * total * total))
+    scale = 1 + z * z / total
+    return max(0.0, (centre - half) / scale), min(1.0, (centre + half) / scale)
+
+
+def accuracy_interval(accuracy: float | None, images: int | None) -> tuple[float, float] | None:
+    """95 % interval of an accuracy (`wilson`); None where one of the two is not known.
+
+    Args:
+        accuracy: share of the images that are right.
+        images: number of images.
+    """
+    return wilson(round(accuracy * images), images) if accuracy is not None and images else None
+
+
+def f1_interval(hits: float, misses_and_false: float) -> tuple[float, float]:
+    """95 % interval of F1.
+
+    F1 = 2J / (1 + J) grows with J, the share of hits among hits, misses and false alarms (Hand et
+    al. 2021). J is a share, so that Wilson's interval of J gives that of F1.
+
+    Args:
+        hits: true positives.
+        misses_and_false: false negatives and false positives together.
+    """
+    low, high = wilson(hits, hits + misses_and_false)
+    return 2 * low / (1 + low), 2 * high / (1 + high)
 
 
 @dataclass(frozen=True)

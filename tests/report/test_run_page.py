@@ -67,9 +67,10 @@ def test_whole_run(tmp_path: Path) -> None:
 
 def test_numbers_are_those_of_the_evaluation(tmp_path: Path) -> None:
     """Hits, misses and intervals of a class, as counted from the confusion matrix."""
-    from zoo.report.numbers import percentage, wilson
     from zoo.report.run import classes
     from zoo.report.run.source import RunSource
+    from zoo.significance import wilson
+    from zoo.text.numbers import percentage
 
     run = made(tmp_path)
     evaluation = run.evaluation()
@@ -90,7 +91,7 @@ def test_numbers_are_those_of_the_evaluation(tmp_path: Path) -> None:
 def test_reliability_is_that_of_evaluate(tmp_path: Path) -> None:
     from tests.report.run_folders import probabilities
     from zoo.evaluate import calibration_error
-    from zoo.report.numbers import short
+    from zoo.text.numbers import short
 
     labels, values = probabilities(200, 5)
     ece = calibration_error(values.astype(np.float32), labels)

@@ -12,9 +12,9 @@ from zoo.errors import DamagedFile, RunError
 from zoo.files import json_files
 from zoo.files.folder_size import folder_size
 from zoo.inventory.entry import Entry, read_entry
-from zoo.report.numbers import wilson
 from zoo.rundir import Run
 from zoo.rundir.liveness import KILLED
+from zoo.significance import accuracy_interval
 
 GOOD = ("PASS", "INFO")
 FACTS = (
@@ -66,7 +66,7 @@ def run_summary(entry: Entry) -> dict[str, Any]:
         **{key: info.get(key) for key in FACTS},
         "classes": len(names),
         metric: info.get(metric, entry.val_accuracy),
-        "val_accuracy_95": interval(entry.val_accuracy, data.get("validation")),
+        "val_accuracy_95": accuracy_interval(entry.val_accuracy, data.get("validation")),
         "test": _test(run, info, notes),
         "checks": checks(run, notes),
         "exports": list(_exports(run, notes)),
@@ -74,18 +74,6 @@ def run_summary(entry: Entry) -> dict[str, Any]:
     }
     summary["notes"] = notes
     return {**summary, "next": _next(run, summary)}
-
-
-def interval(accuracy: float | None, images: int | None) -> list[float] | None:
-    """Wilson's interval of 95 % of an accuracy; None where one of the two is not known.
-
-    Args:
-        accuracy: 0 to 1.
-        images: that it was measured on.
-    """
-    if accuracy is None or not images:
-        return None
-    return list(wilson(round(accuracy * images), images))
 
 
 def _test(run: Run, info: Mapping[str, Any], notes: list[str]) -> dict[str, Any] | None:
@@ -98,7 +86,7 @@ def _test(run: Run, info: Mapping[str, Any], notes: list[str]) -> dict[str, Any]
     if evaluation is None:
         return None
     known = {key: evaluation[key] for key in MEASURED if key in evaluation}
-    return {**known, "accuracy_95": interval(evaluation["accuracy"], evaluation["images"])}
+    return {**known, "accuracy_95": accuracy_interval(evaluation["accuracy"], evaluation["images"])}
 
 
 def checks(run: Run, notes: list[str]) -> dict[str, Any] | None:

@@ -12,7 +12,7 @@ from html import escape
 from typing import Any
 
 from zoo.report.blocks import Cell, Column, Figure, Table
-from zoo.report.numbers import short
+from zoo.text.numbers import short
 
 DASHES = ("solid", "dash", "dot", "dashdot", "longdash")
 SYMBOLS = ("circle", "square", "diamond", "cross", "x", "triangle-up", "star", "pentagon")

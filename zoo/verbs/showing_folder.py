@@ -11,10 +11,10 @@ from zoo.files.user_paths import user_path
 from zoo.inventory.group_summary import summary
 from zoo.inventory.run_summary import read
 from zoo.recipe.shipped import shipped
-from zoo.report.numbers import seconds as duration
 from zoo.rundir import Folds, Run, Search
 from zoo.text.columns import columns
 from zoo.text.counted import counted
+from zoo.text.numbers import duration
 from zoo.text.printable import one_line, quoted
 from zoo.text.sizes import size_text
 from zoo.verbs.run_table import NOUNS

@@ -8,7 +8,7 @@ from typing import Any
 
 from zoo.report import figures
 from zoo.report.blocks import Block, Cell, Column, Columns, Figure, Missing, Table
-from zoo.report.numbers import short
+from zoo.text.numbers import short
 
 MAX_LABEL = 24  # Characters of a layer's name on an axis.
 NOTHING_MEASURED = (

@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 from zoo.report.blocks import Code, Line, Page, Section, Text
-from zoo.report.numbers import seconds
 from zoo.report.run import check_figures, findings
 from zoo.report.run.source import checks_of, number_of, shown_name
 from zoo.report.run.verdict import diagnosis, remedies
 from zoo.rundir import Run
+from zoo.text.numbers import duration
 
 SCAN = "C14"
 TONES = {"PASS": "good", "INFO": "good", "WARN": "warn", "FAIL": "bad"}
@@ -79,7 +79,7 @@ class CheckReport:
             f"Report of a check, {shown_name(self.run.folder.absolute().name)}",
             self.lines,
             sections,
-            [("checks", str(len(checks["findings"]))), ("took", seconds(sum(took.values())))],
+            [("checks", str(len(checks["findings"]))), ("took", duration(sum(took.values())))],
         )
 
     def as_json(self) -> dict[str, Any]:

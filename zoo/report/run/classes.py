@@ -6,9 +6,10 @@ from collections.abc import Mapping
 from typing import Any
 
 from zoo.report.blocks import Block, Cell, Column, Figure, Section, Table
-from zoo.report.numbers import f1_interval, interval_text, percentage, short, wilson
 from zoo.report.run.predictions import PREDICTIONS, confusion_table
 from zoo.report.run.source import RunSource, number_of, shown_name
+from zoo.significance import f1_interval, wilson
+from zoo.text.numbers import interval_text, percentage, short
 
 BINS = 15  # As `zoo evaluate` has them.
 MANY_CLASSES = 20

@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from zoo.report.blocks import Block, Details, Finding, Section, Text
-from zoo.report.numbers import short
 from zoo.report.run.source import RunSource, number_of, shown_name
+from zoo.text.numbers import short
 
 SHOWN_FIRST = ("FAIL", "WARN", "INFO")
 

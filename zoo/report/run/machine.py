@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from zoo.report.blocks import Block, Column, Facts, Section, Table, Text
-from zoo.report.numbers import seconds, short
 from zoo.report.run.source import RunSource, number_of, shown_name
+from zoo.text.numbers import duration, short
 
 LOOPS = {"device": "on the device", "host": "step by step"}
 JOULES_PER_WATT_HOUR = 3600
@@ -17,9 +17,9 @@ def section(source: RunSource) -> Section:
         ("device", shown_name(str(info.get("device") or "–"))),
         ("backend", str(info.get("backend") or "–")),
         ("loop", LOOPS.get(str(info.get("loop")), "–")),
-        ("training", seconds(number_of(info, "seconds"))),
-        ("compilation", seconds(number_of(info, "compile_seconds"))),
-        ("first step", seconds(number_of(info, "first_step_seconds"))),
+        ("training", duration(number_of(info, "seconds"))),
+        ("compilation", duration(number_of(info, "compile_seconds"))),
+        ("first step", duration(number_of(info, "first_step_seconds"))),
         ("images a second", short(number_of(info, "images_per_second"), 3)),
         ("seed", str(info.get("seed", "–"))),
     ]
@@ -52,5 +52,5 @@ def _energy(source: RunSource) -> list[tuple[str, str]]:
     text = f"{short(hours, 3)} Wh"
     covered, total = number_of(energy, "seconds"), number_of(source.info, "seconds")
     if covered and total and covered < 0.95 * total:
-        text += f", of {seconds(covered)} of the training"
+        text += f", of {duration(covered)} of the training"
     return [("energy of the device", f"{text} ({energy.get('source')})")]

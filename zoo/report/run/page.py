@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 from zoo.report.blocks import Page, Section, Text
-from zoo.report.numbers import seconds
 from zoo.report.run import (
     classes,
     curves,
@@ -19,6 +18,7 @@ from zoo.report.run import (
 )
 from zoo.report.run.source import RunSource, number_of, shown_name
 from zoo.rundir import Run
+from zoo.text.numbers import duration
 from zoo.text.printable import one_line
 
 
@@ -84,7 +84,7 @@ class RunReport:
             ("status", self.source.status),
             ("epochs", str(info.get("epochs") or len(self.source.rows))),
             ("best epoch", str(info.get("best_epoch") or "–")),
-            ("training", seconds(number_of(info, "seconds"))),
+            ("training", duration(number_of(info, "seconds"))),
             ("device", shown_name(str(info.get("device") or "–"))),
             ("started", shown_name(str(info.get("started") or "–"))[:16].replace("T", " ")),
         ]

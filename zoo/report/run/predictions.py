@@ -19,9 +19,9 @@ from zoo.report.blocks import (
     Text,
     Thumbnail,
 )
-from zoo.report.numbers import percentage
 from zoo.report.run.source import RunSource, shown_name
 from zoo.text.counted import counted
+from zoo.text.numbers import percentage
 
 if TYPE_CHECKING:
     from zoo.rundir.predictions import Predictions

@@ -9,8 +9,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from zoo.report.blocks import Line, Tone
-from zoo.report.numbers import interval_text, percentage, short, wilson
 from zoo.report.run.source import RunSource, number_of, shown_name
+from zoo.significance import wilson
+from zoo.text.numbers import interval_text, percentage, short
 
 LARGE_GAP = 0.05  # Between the accuracies on training and validation images.
 SMALL_GAP = 0.02
@@ -37,7 +38,7 @@ class Measured:
     @property
     def interval(self) -> tuple[float, float]:
         """Wilson's interval of 95 %."""
-        return wilson(self.accuracy * self.images, self.images)
+        return wilson(round(self.accuracy * self.images), self.images)
 
 
 def measured(source: RunSource) -> Measured | None:

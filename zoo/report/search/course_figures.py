@@ -8,7 +8,6 @@ from typing import Any
 
 from zoo.report.blocks import Cell, Column, Figure, Table
 from zoo.report.figures import SYMBOLS, series_colour
-from zoo.report.numbers import seconds, short
 from zoo.report.search.importance import Forest
 from zoo.report.search.marks import (
     MAX_LINES,
@@ -20,6 +19,7 @@ from zoo.report.search.marks import (
 )
 from zoo.report.search.outcome import STATUSES, ConfirmedTrial, Pruning, SearchFiles, Spent
 from zoo.report.search.rows import active_seconds, score_of
+from zoo.text.numbers import duration, short
 
 MATTERS = {True: "var(--series-1)", False: "var(--series-6)"}  # Colours of bars.
 
@@ -178,7 +178,7 @@ def best_so_far(files: SearchFiles) -> Figure | None:
         "line": {"shape": "hv", "color": "var(--ink)", "width": 2},
     })  # fmt: skip
     table: list[list[Cell | str]] = [
-        [done[i]["trial"], Cell(seconds(ended[done[i]["trial"]]), ended[done[i]["trial"]]),
+        [done[i]["trial"], Cell(duration(ended[done[i]["trial"]]), ended[done[i]["trial"]]),
          Cell(short(best[i]), best[i])]
         for i in steps
     ]  # fmt: skip

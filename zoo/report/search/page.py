@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from zoo.report.blocks import Line, Page
-from zoo.report.numbers import seconds, short
 from zoo.report.search import sections
 from zoo.report.search.rows import as_word
 from zoo.report.search.summary import SearchSummary
 from zoo.significance import LEVEL
+from zoo.text.numbers import duration, short
 
 
 class SearchReport(SearchSummary):
@@ -115,7 +115,7 @@ def _facts(report: SearchSummary) -> list[tuple[str, str]]:
         ("status", files.state),
         ("objective", files.objective),
         ("trials", f"{len(files.rows):,}"),
-        ("duration", seconds(files.info["seconds"])),
+        ("duration", duration(files.info["seconds"])),
         ("workers", str(files.info["workers"])),
     ]
     if files.unfinished:

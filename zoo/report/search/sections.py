@@ -19,13 +19,13 @@ from zoo.report.blocks import (
     Table,
     Text,
 )
-from zoo.report.numbers import seconds, short
 from zoo.report.search import course_figures, value_figures
 from zoo.report.search.axis import Axis
 from zoo.report.search.importance import MIN_R2, MIN_TRIALS
 from zoo.report.search.outcome import SearchFiles
 from zoo.report.search.rows import Row, as_word, score_of
 from zoo.report.search.summary import SearchSummary
+from zoo.text.numbers import duration, short
 
 MAX_ROWS = 300  # Of the table of trials.
 ROWS_SHOWN = 25
@@ -194,7 +194,7 @@ def _pruning(report: SearchSummary) -> Section:
         blocks.append(
             Text(
                 f"Rule {stage.rule}: {sum(stage.pruned)} trials were stopped early, which saved "
-                f"about {seconds(stage.saved_seconds)} of training."
+                f"about {duration(stage.saved_seconds)} of training."
             )
         )
     return Section("Pruning", blocks or [Missing("No stage stops trials early.")])
@@ -205,8 +205,8 @@ def _budget(report: SearchSummary) -> Section:
         return Section("Budget", [Missing("No trial has ended yet.")])
     rows: list[list[Cell | str]] = [
         [each.stage, each.status, Cell(f"{each.trials:,}", each.trials),
-         Cell(seconds(each.seconds), each.seconds),
-         Cell(seconds(each.setup_seconds), each.setup_seconds),
+         Cell(duration(each.seconds), each.seconds),
+         Cell(duration(each.setup_seconds), each.setup_seconds),
          Cell(f"{each.epochs:,}", each.epochs)]
         for each in report.budget
     ]  # fmt: skip
@@ -236,7 +236,7 @@ def _trials(report: SearchSummary) -> Section:
             Cell(row["status"], tone="bad" if row["status"] in ("diverged", "failed") else None),
             *(_value_cell(row, path) for path in report.paths),
             Cell(str(row["epochs"]), row["epochs"]),
-            Cell(seconds(row.get("seconds")), row.get("seconds")),
+            Cell(duration(row.get("seconds")), row.get("seconds")),
             row.get("reason") or "",
         ]
         for row in shown

@@ -8,11 +8,11 @@ from typing import Any
 
 from zoo.report.blocks import Figure
 from zoo.report.figures import series_colour
-from zoo.report.numbers import short
 from zoo.report.search.axis import BOUNDS, Axis
 from zoo.report.search.marks import MAX_LINES, STATUS_SYMBOLS, literal, rounded, score_axis
 from zoo.report.search.outcome import STATUSES, SearchFiles
 from zoo.report.search.rows import Row, as_word, score_of
+from zoo.text.numbers import short
 
 # Trials by their place among all, the best last, so that they lie on top.
 BANDS = ((1.0, "the other half"), (0.5, "best half"), (0.25, "best quarter"), (0.1, "best tenth"))

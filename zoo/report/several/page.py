@@ -16,11 +16,11 @@ from zoo.report.blocks import (
     Text,
     Tone,
 )
-from zoo.report.numbers import interval_text, percentage, seconds, short
 from zoo.report.several import figures
 from zoo.report.several.pairs import Pair
 from zoo.report.several.summary import SeveralSummary, p_text, points
 from zoo.text.counted import counted
+from zoo.text.numbers import duration, interval_text, percentage, short
 
 MAX_SENTENCES = 10  # Pairs that are told in sentences; the table has all.
 ROWS_SHOWN = 25
@@ -165,7 +165,7 @@ def _runs(summary: SeveralSummary) -> Section:
             Cell(percentage(share), share, share, interval),
             Cell(interval_text(*interval) if interval else "–", interval and interval[0]),
             _number(training.loss(summary.split)), _number(info.get("epochs")),
-            Cell(seconds(info.get("seconds")), info.get("seconds")),
+            Cell(duration(info.get("seconds")), info.get("seconds")),
             _number(info.get("parameters")),
             *([] if device else [str(info.get("device") or "–")]),
         ])  # fmt: skip

@@ -6,12 +6,12 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 
-from zoo.report.numbers import percentage, short
 from zoo.report.several.differences import Change, circumstances, recipe_changes
 from zoo.report.several.groups import Group, GroupPair, group_pairs, grouped
 from zoo.report.several.pairs import Pair, compared
 from zoo.report.several.trainings import Training, read
 from zoo.rundir import Folds, Run
+from zoo.text.numbers import percentage, short
 
 
 class SeveralSummary:

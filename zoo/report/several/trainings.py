@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 from zoo.errors import UsageError, ZooError
 from zoo.recipe import Recipe, load
-from zoo.report.numbers import wilson
 from zoo.rundir import Folds, Run
 from zoo.rundir.liveness import present_status
+from zoo.significance import accuracy_interval
 
 if TYPE_CHECKING:
     from zoo.rundir.predictions import Predictions
@@ -72,8 +72,7 @@ class Training:
 
     def interval(self, split: str) -> tuple[float, float] | None:
         """Wilson's 95 % interval of the accuracy of a split; None without either."""
-        share, images = self.accuracy(split), self.images(split)
-        return None if share is None or not images else wilson(share * images, images)
+        return accuracy_interval(self.accuracy(split), self.images(split))
 
     def loss(self, split: str) -> float | None:
         """The loss of a split, likewise."""
