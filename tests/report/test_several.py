@@ -26,7 +26,8 @@ from zoo.rundir import Folds, Run
 
 
 def test_seeds_of_two_recipes(tmp_path: Path) -> None:
-    report = SeveralReport(two_recipes(tmp_path))
+    runs = two_recipes(tmp_path)
+    report = SeveralReport(runs)
     assert [group.letters for group in report.groups] == ["A C D", "B E F"]
     assert [group.number for group in report.groups] == ["I", "II"]
     (pair,) = report.group_pairs
@@ -47,6 +48,11 @@ def test_seeds_of_two_recipes(tmp_path: Path) -> None:
     assert document["group_pairs"][0]["more_than_luck"] is True
     assert len(document["pairs"]) == 15
     assert document["runs"][0]["interval"][0] < 0.9 < document["runs"][0]["interval"][1]
+    # The command that is told works: `--seeds` takes 2 or more.
+    one, two = (SeveralReport(runs[:count]).page().verdict[2].text for count in (5, 4))
+    assert "Train recipe II with more seeds" in one
+    assert "--seeds" not in one
+    assert two.endswith(" --seeds 2")
 
 
 def test_pairs_are_counted_by_hand(tmp_path: Path) -> None:

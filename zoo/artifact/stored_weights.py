@@ -161,7 +161,7 @@ def _found(source: str) -> tuple[Run | None, Path]:
             f"'{source}'."
         )
         raise DataError("", [Problem(path=AT, message=message)])
-    is_of_run = path.name == "best.keras" and Run.is_run(path.parent)
+    is_of_run = path == Run(path.parent).model_file and Run.is_run(path.parent)
     return (Run(path.parent) if is_of_run else None), path
 
 

@@ -84,6 +84,7 @@ def _is_shown_folder(given: str, out: Output, *, yaml: bool, changes: bool) -> b
     Raises:
         UsageError: flags of recipes.
     """
+    from zoo.rundir import Run
     from zoo.verbs.showing_folder import folder_of, show_folder
 
     folder = folder_of(given)
@@ -92,7 +93,7 @@ def _is_shown_folder(given: str, out: Output, *, yaml: bool, changes: bool) -> b
     if yaml or changes:
         raise UsageError(
             f"{given}: is the folder of a run or a search, which has no such flags. Expected none, "
-            f"or its recipe: zoo show {folder / 'recipe.yaml'}"
+            f"or its recipe: zoo show {Run(folder).recipe_file}"
         )
     show_folder(out, folder, given)
     return True

@@ -8,15 +8,13 @@ from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 from zoo.completion.candidate import Candidate
-from zoo.rundir.contents import CONTENTS
+from zoo.rundir import Run
+from zoo.rundir.kinds import kind_of
 from zoo.shipped_files import shipped
+from zoo.verbs.folders import RUNS
 
 MOST = 200  # More candidates than that help nobody.
-RUNS = Path("runs")
-# Kind of a folder -> the file that shows it; of a run that evaluates, predicts or is exported.
-MARKS = {kind: next(iter(names)) for kind, names in CONTENTS.items()}
-TRAINED = "trained"
-_MODEL = "best.keras"
+TRAINED = "trained"  # Beside the kinds of folders: a run with a model.
 RECIPES = (".yaml", ".yml")
 
 
@@ -44,7 +42,7 @@ def folders_of(kinds: Iterable[str], typed: str) -> Iterator[Candidate]:
     """Folders of runs, searches and the like: all in runs/, and those that the word leads to.
 
     Args:
-        kinds: of `MARKS`, or `TRAINED`, a run with a model.
+        kinds: of `zoo.rundir.kinds`, or `TRAINED`.
         typed: the word so far.
     """
     wanted = tuple(kinds)
@@ -69,13 +67,10 @@ def folders_of(kinds: Iterable[str], typed: str) -> Iterator[Candidate]:
 
 def _kind(folder: Path, wanted: tuple[str, ...]) -> str:
     """The kind of a folder, if it is wanted; else empty."""
-    for kind in wanted:
-        mark = _MODEL if kind == TRAINED else MARKS[kind]
-        if (folder / mark).is_file() and not (
-            kind == "check" and any((folder / MARKS[k]).is_file() for k in MARKS if k != "check")
-        ):
-            return "run" if kind == TRAINED else kind
-    return ""
+    if TRAINED in wanted and Run(folder).model_file.is_file():
+        return "run"
+    kind = kind_of(folder)
+    return kind if kind in wanted else ""
 
 
 def paths(

@@ -21,7 +21,7 @@ from zoo.files.folder_size import folder_size
 from zoo.inventory.entry import DAMAGED, Entry, read_entry
 from zoo.inventory.references import named_by, namers
 from zoo.inventory.scan import REMOVED
-from zoo.rundir import Run, Search
+from zoo.rundir import Folds, Run, Search
 from zoo.rundir.contents import CONTENTS, foreign
 from zoo.rundir.liveness import KILLED, is_locked
 from zoo.text.counted import counted
@@ -128,9 +128,11 @@ def _why_kept(entry: Entry) -> str | None:
 
 
 def _exported(entry: Entry) -> str | None:
-    """The folder of an export that lies in a run or its children; None if there is none."""
-    for folder in (entry.path, *entry.path.glob("fold-*"), *entry.path.glob("trials/*")):
-        exports = Run(folder).export_folder("")
+    """The folder of exports of a run, or of a fold or trial in it; None if there are none."""
+    search = Search(entry.path)
+    trials = map(search.trial, search.kept_trials())
+    for run in (Run(entry.path), *Folds(entry.path).begun_runs(), *trials):
+        exports = run.export_folder("")
         if exports.is_dir() and any(exports.iterdir()):
             return str(exports)
     return None

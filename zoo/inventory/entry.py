@@ -17,12 +17,14 @@ from zoo.files import json_files
 from zoo.files.folder_size import folder_size
 from zoo.rundir import Folds, Run, Search
 from zoo.rundir.files import TEMPORARY
+from zoo.rundir.folder import STAMP
+from zoo.rundir.kinds import MARKS, Kind
 from zoo.rundir.liveness import KILLED, is_elsewhere, is_locked, present_status
 
 DAMAGED = "damaged"
 STATUSES = ("done", "running", "interrupted", KILLED, "failed", "diverged", DAMAGED)
-STAMP = re.compile(r"(?:([a-z]+)-)?(\d{8}-\d{6})-[0-9a-f]{4}")
-KINDS: dict[str | None, str] = {"folds": "folds", "tune": "search", "check": "check"}
+# Begin of a folder's name -> its kind; a run for others.
+KINDS: dict[str | None, Kind] = {"folds": "folds", "tune": "search", "check": "check"}
 MAX_RECIPE = 1 << 20  # Bytes of a recipe that are looked through.
 _EPOCHS = re.compile(rb"\bepochs: (\d+)")
 
@@ -120,15 +122,14 @@ def read_entry(folder: Path, names: Collection[str], *, children: bool = False) 
     stamp = STAMP.fullmatch(folder.name)
     if stamp is None:
         return None
-    if stamp[1] == "check" and "checks.json" in names:
+    if stamp[1] == "check" and Run.CHECKS_NAME in names:
         return _check(folder)
-    if all(name == "recipe.yaml" or fnmatchcase(name, TEMPORARY) for name in names):
+    recipe = Run(folder).recipe_file.name
+    if all(name == recipe or fnmatchcase(name, TEMPORARY) for name in names):
         status = "running" if is_locked(folder) else KILLED
         reason = "it was ended before its first file was written"
         return replace(damaged(folder, ""), status=status, problem=None, reason=reason)
-    expected = {"folds": Folds.INFO_NAME, "search": Search.INFO_NAME, "check": "checks.json"}
-    missing = expected.get(KINDS.get(stamp[1], "run"), Run.INFO_NAME)
-    return damaged(folder, f"{folder}: has no {missing}.")
+    return damaged(folder, f"{folder}: has no {MARKS[KINDS.get(stamp[1], 'run')]}.")
 
 
 def damaged(folder: Path, problem: str) -> Entry:

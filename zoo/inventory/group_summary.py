@@ -8,9 +8,10 @@ from typing import Any
 from zoo.errors import DamagedFile
 from zoo.files import json_files
 from zoo.inventory.entry import Entry
-from zoo.inventory.run_summary import checks, command, files, run_summary
+from zoo.inventory.run_summary import checks, files, run_summary
 from zoo.rundir import Folds, Run, Search
 from zoo.rundir.liveness import KILLED
+from zoo.text.commands import command
 
 RESUMED = ("interrupted", KILLED, "failed")
 FACTS = (

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -15,6 +14,7 @@ from zoo.inventory.entry import Entry, read_entry
 from zoo.rundir import Run
 from zoo.rundir.liveness import KILLED
 from zoo.significance import accuracy_interval
+from zoo.text.commands import command
 
 GOOD = ("PASS", "INFO")
 FACTS = (
@@ -168,11 +168,6 @@ def files(folder: Path) -> list[dict[str, Any]]:
         }
         for path in sorted(folder.iterdir())
     ]
-
-
-def command(*words: str | Path) -> str:
-    """A command line to copy, quoted where the shell needs it."""
-    return shlex.join(map(str, words))
 
 
 def _next(run: Run, summary: Mapping[str, Any]) -> list[dict[str, str]]:

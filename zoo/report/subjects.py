@@ -5,21 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, Protocol
+from typing import Any, Protocol
 
 from zoo.errors import RunError, UsageError
 from zoo.report.blocks import Page
 from zoo.rundir import Folds, Run, Search
+from zoo.rundir.kinds import Kind, kind_of
 
-Kind = Literal["run", "check", "search", "folds"]
-CHECKS = "checks.json"
-# In this order: the folder of a run holds checks.json, too.
-INFO_NAMES: dict[str, Kind] = {
-    Search.INFO_NAME: "search",
-    Folds.INFO_NAME: "folds",
-    Run.INFO_NAME: "run",
-    CHECKS: "check",
-}
 SEVERAL = "report.html"  # Of several runs, in the current folder.
 
 
@@ -54,10 +46,10 @@ def subject(path: str) -> Subject:
     """
     try:
         folder = Path(path).expanduser()
-        kind = _kind(folder)
+        kind = kind_of(folder)
         if kind is not None:
             return Subject(kind, folder)
-        inner = [(child, _kind(child)) for child in folder.iterdir() if child.is_dir()]
+        inner = [(child, kind_of(child)) for child in folder.iterdir() if child.is_dir()]
         # A name ends with the time and four letters: tune-20260101-120000-ab12.
         dated = sorted(
             (child.name.split("-")[-3:], child, kind) for child, kind in inner if kind is not None
@@ -76,10 +68,6 @@ def subject(path: str) -> Subject:
         f"{path}: {reason}. Expected a folder made by `zoo train`, `zoo tune` or `zoo check`, or "
         "the folder of a recipe's runs."
     )
-
-
-def _kind(folder: Path) -> Kind | None:
-    return next((kind for name, kind in INFO_NAMES.items() if (folder / name).is_file()), None)
 
 
 def report(subjects: Sequence[Subject]) -> tuple[Report, Path]:

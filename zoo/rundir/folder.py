@@ -16,7 +16,8 @@ from zoo.errors import DamagedFile, EnvironmentFault, RunError
 from zoo.files import json_files
 from zoo.rundir.files import locked
 
-_STAMPED = re.compile(r"(?:[a-z]+-)?\d{8}-\d{6}-[0-9a-f]{4}")
+# Name of a folder that zoo makes: its kind (none of a run) and its time are groups.
+STAMP = re.compile(r"(?:([a-z]+)-)?(\d{8}-\d{6})-[0-9a-f]{4}")
 FOLDS = "folds.json"  # In the folder of a cross-validation.
 _LOOKED_AT = 3  # Entries of a folder by which it is judged.
 
@@ -36,8 +37,7 @@ def holds_results(folder: Path, depth: int = 2) -> bool:
     except OSError:
         return False
     return any(
-        _STAMPED.fullmatch(entry.name)
-        or (depth > 1 and holds_results(folder / entry.name, depth - 1))
+        STAMP.fullmatch(entry.name) or (depth > 1 and holds_results(folder / entry.name, depth - 1))
         for entry in entries
     )
 

@@ -41,6 +41,10 @@ class Folds(Folder):
         """Return the run folder of a fold, from 1, which need not exist."""
         return Run(self.folder / f"fold-{index}")
 
+    def begun_runs(self) -> list[Run]:
+        """List the run folders of the folds that exist."""
+        return [Run(folder) for folder in sorted(self.folder.glob("fold-*/"))]
+
     def info(self) -> dict[str, Any]:
         """Read folds.json.
 

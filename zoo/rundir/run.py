@@ -27,6 +27,7 @@ class Run(Folder):
     INFO_NAME = "run.json"
     NOUN = "a run folder"
     MAKER = "zoo train"
+    CHECKS_NAME = "checks.json"
 
     # Whether this process writes states and models into the folder: of processes that train
     # together one does.
@@ -71,7 +72,7 @@ class Run(Folder):
     @property
     def checks_file(self) -> Path:
         """Path of the findings of checks."""
-        return self.folder / "checks.json"
+        return self.folder / self.CHECKS_NAME
 
     @property
     def evaluation_file(self) -> Path:

@@ -18,8 +18,9 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from zoo.report.search.rows import as_word
+from zoo.rundir.liveness import KILLED
 from zoo.trackers.contract import Known, Refused, Tracker
-from zoo.trackers.record import KILLED, Record
+from zoo.trackers.record import Record
 from zoo.trackers.troubles import cause, said, without_password
 
 # Unless the user sets them: MLflow's own defaults wait minutes for a server that is away.

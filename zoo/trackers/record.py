@@ -16,9 +16,10 @@ from zoo.errors import RunError
 from zoo.files import json_files
 from zoo.rundir import Folds, Run, Search
 from zoo.rundir.folder import Folder
+from zoo.rundir.kinds import kind_of
+from zoo.rundir.liveness import KILLED
 
 TIME = "%Y-%m-%dT%H:%M:%S%z"
-KILLED = "killed"  # A run that says it is running, and whose process is gone.
 NOT_METRICS = ("epoch", "step")
 # Measured once, of the model that is kept; `best_` parts them from the metrics of the last epoch.
 SUMMARY = ("best_epoch", "parameters", "images_per_second", "stopped_early")
@@ -125,10 +126,10 @@ def open_folder(path: str | Path) -> Run | Search | Folds:
         RunError: it is none of them.
     """
     folder = Path(path).expanduser()
-    for kind in (Search, Folds, Run):
-        if (folder / kind.INFO_NAME).is_file():
-            return kind(folder)
-    return Run.open(path)
+    kind = kind_of(folder)
+    if kind == "search":
+        return Search(folder)
+    return Folds(folder) if kind == "folds" else Run.open(path)
 
 
 def record_of(folder: Folder, gone: bool = False) -> Record:
@@ -166,7 +167,7 @@ def _run(run: Any, gone: bool) -> Record:
         summary={key: float(value) for key, value in summary.items()},
         files=_existing(
             run.recipe_file, run.info_file, run.metrics_file, run.checks_file, run.evaluation_file,
-            run.folder / "report.html",
+            run.report_file,
         ),
         model=_newest(exported),
         group=info.get("group"),
@@ -187,7 +188,7 @@ def _search(search: Any, gone: bool) -> Record:
         summary={**known, "search_seconds": float(info["seconds"])},
         files=_existing(
             search.recipe_file, search.info_file, search.csv_file, search.best_file,
-            search.trials_file, search.folder / "report.html",
+            search.trials_file, search.report_file,
         ),
     )  # fmt: skip
 
@@ -202,7 +203,7 @@ def _folds(folds: Any, gone: bool) -> Record:
         kind="folds",
         config=config,
         summary={key: value for key, value in numbers.items() if isinstance(value, float)},
-        files=_existing(folds.recipe_file, folds.info_file, folds.folder / "report.html"),
+        files=_existing(folds.recipe_file, folds.info_file, folds.report_file),
     )
 
 

@@ -12,6 +12,7 @@ from zoo.inventory.group_summary import summary
 from zoo.inventory.run_summary import read
 from zoo.recipe.shipped import shipped
 from zoo.rundir import Folds, Run, Search
+from zoo.rundir.kinds import kind_of
 from zoo.text.columns import columns
 from zoo.text.counted import counted
 from zoo.text.numbers import duration
@@ -40,13 +41,11 @@ def folder_of(argument: str) -> Path | None:
     path = user_path(argument)
     if argument in shipped() or not path.is_dir():
         return None
-    kinds = (Run, Folds, Search)
-    if any((path / kind.INFO_NAME).is_file() for kind in kinds):
+    kind = kind_of(path)
+    if kind is not None and (kind != "check" or path.name.startswith("check-")):
         return path
-    if path.name.startswith("check-") and Run(path).checks_file.is_file():
-        return path
-    for kind in kinds:
-        inner = [file.parent for file in path.glob(f"*/{kind.INFO_NAME}") if file.is_file()]
+    for name in (Run.INFO_NAME, Folds.INFO_NAME, Search.INFO_NAME):
+        inner = [file.parent for file in path.glob(f"*/{name}") if file.is_file()]
         if inner:
             return max(inner)
     return None

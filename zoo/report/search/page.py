@@ -7,6 +7,7 @@ from zoo.report.search import sections
 from zoo.report.search.rows import as_word
 from zoo.report.search.summary import SearchSummary
 from zoo.significance import LEVEL
+from zoo.text.commands import command
 from zoo.text.numbers import duration, short
 
 
@@ -88,7 +89,7 @@ def _luck(report: SearchSummary) -> Line:
 
 def _next(report: SearchSummary) -> Line:
     files = report.files
-    resume = f"zoo tune --resume {files.folder}"
+    resume = command("zoo", "tune", "--resume", files.folder)
     if files.state == "running":
         wanted = sum(stage["trials"] for stage in files.stages)
         return Line(

@@ -17,6 +17,8 @@ from zoo.report.search.outcome import (
     verdicts,
 )
 from zoo.report.search.rows import in_order, short_names
+from zoo.rundir import Search
+from zoo.text.commands import command
 
 
 class SearchSummary:
@@ -43,7 +45,7 @@ class SearchSummary:
     @property
     def command(self) -> str:
         """The command that trains the best recipe."""
-        return f"zoo train {self.files.folder / 'best.yaml'}"
+        return command("zoo", "train", Search(self.files.folder).best_file)
 
     def as_json(self) -> dict[str, Any]:
         """The document of `zoo report SEARCH --json`."""

@@ -19,6 +19,7 @@ from zoo.report.blocks import (
 from zoo.report.several import figures
 from zoo.report.several.pairs import Pair
 from zoo.report.several.summary import SeveralSummary, p_text, points
+from zoo.text.commands import command
 from zoo.text.counted import counted
 from zoo.text.numbers import duration, interval_text, percentage, short
 
@@ -118,11 +119,13 @@ def _next(summary: SeveralSummary) -> Line:
         first = min(few, key=lambda group: len(group.accuracies))
         recipe = first.trainings[0].run.recipe_file
         taken = [int(run.info.get("seed") or 0) for run in first.trainings]
+        train = command("zoo", "train", recipe, "--set", f"seed={max(taken) + 1}")
+        lacking = MIN_SEEDS - len(first.accuracies)
+        seeds = f" --seeds {lacking}" if lacking > 1 else ""
         return Line(
             "Next",
             f"Train recipe {first.number} with more seeds, so that recipes are compared and not "
-            f"single models: zoo train {recipe} --set seed={max(taken) + 1} --seeds "
-            f"{MIN_SEEDS - len(first.accuracies)}",
+            f"single models: {train}{seeds}",
         )
     sure = summary.group_pairs and any(pair.is_more_than_luck for pair in summary.group_pairs)
     if sure or len(summary.groups) == 1:

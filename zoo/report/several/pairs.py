@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from zoo.report.several.trainings import SPLITS, Training
 from zoo.significance import LEVEL, McNemar, holm, mcnemar
+from zoo.text.commands import command
 
 if TYPE_CHECKING:
     import numpy as np
@@ -71,7 +72,7 @@ def _pair(first: Training, second: Training) -> Pair:
     )
     if split is None:
         lacking = [each for each in (first, second) if not each.predictions] or [first, second]
-        commands = " and ".join(f"zoo evaluate {each.run}" for each in lacking)
+        commands = " and ".join(command("zoo", "evaluate", each.run.folder) for each in lacking)
         return Pair(*letters, reason=f"No predictions of the same split are kept. {commands} adds "
                     "those of the test.")  # fmt: skip
     ours, theirs = first.predictions[split], second.predictions[split]
