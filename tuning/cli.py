@@ -71,7 +71,7 @@ def tune(
     _require_fitting(recipe, resumed, folder, workers, place, demand)
     more_trials = _more_trials(trials, resumed)
     if plots:
-        from zoo.report.check_figures import require
+        from zoo.report.png import require
 
         require()
     report = report or show

@@ -20,7 +20,7 @@ from zoo.checks.measure.cache import MeasurementCache
 from zoo.checks.run import select_checks
 from zoo.cli import app
 from zoo.errors import UsageError
-from zoo.report import check_figures
+from zoo.report.check import png_figures
 
 
 @pytest.fixture
@@ -138,7 +138,7 @@ def test_a_scan_is_drawn_from_left_to_right(tmp_path: Path) -> None:
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("matplotlib.figure.Figure", Spied)
-        check_figures.draw(
+        png_figures.draw(
             MeasurementCache(scan=replace(healthy.HEALTHY["C14"], points=points)),
             tmp_path / "plots",
         )

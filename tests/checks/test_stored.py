@@ -11,7 +11,7 @@ from zoo.checks.judge.gradients import KernelGradient
 from zoo.checks.measure.activation_summary import ActivationSummary
 from zoo.checks.measure.cache import MeasurementCache, ShortTraining
 from zoo.files.json_files import dumps
-from zoo.report.run import check_figures
+from zoo.report.check import figures
 
 
 def test_nothing_was_measured() -> None:
@@ -39,7 +39,7 @@ def test_measurements_survive_json_and_are_drawn() -> None:
     assert (filters["count"], len(filters["levels"])) == (70, stored.MAX_FILTERS)
     assert np.min(filters["levels"]) == 0
     assert np.max(filters["levels"]) == 255
-    titles = [figure.title for figure in check_figures.blocks({"measured": found})[0].blocks]
+    titles = [figure.title for figure in figures.blocks({"measured": found})[0].blocks]
     assert titles == [
         "The first steps", "Signal in the untrained network", "First gradient", "A few images",
         "First filters",

@@ -214,7 +214,7 @@ def run_page() -> Page:
 
 def check_page() -> Page:
     """The page of a check."""
-    from zoo.report.run.check_page import CheckReport
+    from zoo.report.check.page import ChecksReport
 
     with tempfile.TemporaryDirectory() as folder:
-        return CheckReport(checked(Path(folder))).page()
+        return ChecksReport(checked(Path(folder))).page()

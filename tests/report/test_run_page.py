@@ -17,8 +17,8 @@ import pytest
 from tests.conftest import ROOT
 from tests.report.pages import EVIL
 from tests.report.run_folders import checked, made
+from zoo.report.check.page import ChecksReport
 from zoo.report.page import MAX_BYTES, render
-from zoo.report.run.check_page import CheckReport
 from zoo.report.run.page import RunReport
 from zoo.rundir import Run
 
@@ -202,14 +202,14 @@ def test_damaged_neighbours(name: str, tmp_path: Path) -> None:
 
 
 def test_check_folder(tmp_path: Path) -> None:
-    page = CheckReport(checked(tmp_path)).page()
+    page = ChecksReport(checked(tmp_path)).page()
     assert page.verdict[1].text == "C05 loss wiring: the loss is wrong: mend the head."
     text = render(page)
     assert text.count('class="plot"') == 6
     shown = words(text)
     for part in ("INFO: so is more", "done in float32", "Do not apply to this network: C21."):
         assert part in shown
-    old = CheckReport(checked(tmp_path, measured=None)).page()
+    old = ChecksReport(checked(tmp_path, measured=None)).page()
     assert "holds no measurements" in words(render(old))
 
 
@@ -235,7 +235,7 @@ def test_no_framework_is_loaded(tmp_path: Path) -> None:
 
 def test_suggested_rate_where_the_recipes_is_in_doubt(tmp_path: Path) -> None:
     run = checked(tmp_path)
-    report = CheckReport(run)
+    report = ChecksReport(run)
     assert "scan suggests" not in report.lines[2].text
     for entry in report.checks["findings"]:
         entry["verdict"] = "WARN"

@@ -118,7 +118,7 @@ def _requirements(plots: bool, write: Path | None, fix: bool) -> Callable[[list[
     if write is not None and write.exists():
         raise UsageError(f"{write}: exists already; --write takes the name of a new file.")
     if plots:
-        from zoo.report.check_figures import require
+        from zoo.report.png import require
 
         require()
 
@@ -136,7 +136,7 @@ def _report(out: Output, subject: Subject, report: CheckReport, plots: bool, fol
     run = write_report(subject, report, folder)
     out.result({"folder": str(run)})
     if plots:
-        from zoo.report.check_figures import draw
+        from zoo.report.check.png_figures import draw
 
         files = draw(subject.cache, run.plots_folder)
         out.result({"plots": [str(file) for file in files]})

@@ -1,13 +1,14 @@
 """`zoo report` and the PNG files of `--plots`, made of files alone: no model is loaded.
 
 subjects.py      what kind of folder is reported on, and its report
-run/             the page of a run, and of a folder of `zoo check`
+run/             the page of a run
+check/           the page of a folder of `zoo check`
 search/          the page of a search
 several/         the page of several runs
 blocks.py        what pages are made of; templates/ writes each block as HTML
 figures.py       curves as blocks
 page.py          writes a page as one file
 chosen.py        which images a page shows
-check_figures.py figures of zoo check --plots
+png.py           figures as PNG files
 layer_*.py       pictures of layers, for the recipes in docs/
 """

@@ -109,9 +109,9 @@ def _run_report(folder: Path) -> Report:
 
 
 def _check_report(folder: Path) -> Report:
-    from zoo.report.run.check_page import CheckReport
+    from zoo.report.check.page import ChecksReport
 
-    return CheckReport(Run(folder))
+    return ChecksReport(Run(folder))
 
 
 def _search_report(folder: Path) -> Report:

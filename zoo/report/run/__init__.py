@@ -1,4 +1,4 @@
-"""The report of a run, and of a folder of `zoo check`, from their files alone.
+"""The report of a run, from its files alone.
 
 source.py      reads the files; says what is missing, and which command adds it
 page.py        puts the sections together

@@ -11,9 +11,9 @@ from itertools import accumulate
 from pathlib import Path
 from typing import Any
 
+from zoo.report import png
 from zoo.report.search.axis import BOUNDS, Axis
 from zoo.report.search.rows import Row, Stage, active_seconds, score_of, searched
-from zoo.rundir import atomic_write
 
 # Marker and fill of a trial by its status, with and without a score to compare.
 SCORED_MARKERS = {"done": ("o", "full"), "pruned": ("o", "none")}
@@ -48,14 +48,6 @@ def draw(
     Raises:
         EnvironmentFault: matplotlib is not installed.
     """
-    from zoo.report import check_figures
-
-    check_figures.require()
-    import matplotlib
-
-    matplotlib.use("Agg")
-    from matplotlib.figure import Figure
-
     axes = [Axis(path, rows, stages) for path in searched(rows)]
     finite = [row for row in rows if score_of(row) is not None]
     figures: dict[str, Callable[[Any], None]] = {}
@@ -69,15 +61,7 @@ def draw(
         figures["parallel"] = lambda figure: _draw_parallel(
             figure, finite, axes, objective, lower_is_better
         )
-    files = []
-    for name, draw_figure in figures.items():
-        figure = Figure(figsize=check_figures.SIZE, layout="constrained")
-        draw_figure(figure)
-        file = folder / f"{name}.png"
-        with atomic_write(file) as temporary:
-            figure.savefig(temporary, dpi=check_figures.DPI)
-        files.append(file)
-    return files
+    return png.draw(figures, folder)
 
 
 def _draw_scores(

@@ -3,31 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from zoo.errors import EnvironmentFault
-from zoo.rundir import atomic_write
+from zoo.report import png
 
-SIZE = (7.0, 4.0)  # Inches, width and height.
-DPI = 120
 MAX_FILTERS = 64
-
-
-def require() -> None:
-    """Check, before anything is measured, that figures can be drawn.
-
-    Raises:
-        EnvironmentFault: matplotlib is not installed.
-    """
-    try:
-        import matplotlib  # noqa: F401
-    except ImportError:
-        raise EnvironmentFault(
-            'plots need matplotlib: pip install "zoo-keras[plots]" (or pip install matplotlib)'
-        ) from None
 
 
 def draw(measurements: Any, folder: Path) -> list[Path]:
@@ -40,25 +24,20 @@ def draw(measurements: Any, folder: Path) -> list[Path]:
 
     Returns:
         The files, in the order of `FIGURES`.
+
+    Raises:
+        EnvironmentFault: matplotlib is not installed.
     """
-    import matplotlib
-
-    matplotlib.use("Agg")
-    from matplotlib.figure import Figure
-
-    folder.mkdir(parents=True, exist_ok=True)
-    files = []
+    figures: dict[str, Callable[[Any], None]] = {}
     for name, (attribute, draw_figure) in FIGURES.items():
-        measurement = getattr(measurements, attribute)
-        if measurement is None:
-            continue
-        figure = Figure(figsize=SIZE, layout="constrained")
-        draw_figure(figure, measurement)
-        file = folder / f"{name}.png"
-        with atomic_write(file) as temporary:
-            figure.savefig(temporary, dpi=DPI)
-        files.append(file)
-    return files
+        measured = getattr(measurements, attribute)
+        if measured is not None:
+            figures[name] = partial(_drawn, draw_figure, measured)
+    return png.draw(figures, folder)
+
+
+def _drawn(draw_figure: Callable[[Any, Any], None], measured: Any, figure: Any) -> None:
+    draw_figure(figure, measured)
 
 
 def _draw_scan(figure: Any, scan: Any) -> None:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from zoo.report.blocks import Code, Line, Page, Section, Text
-from zoo.report.run import check_figures, findings
+from zoo.report.check import figures
+from zoo.report.run import findings
 from zoo.report.run.source import checks_of, number_of, shown_name
 from zoo.report.run.verdict import diagnosis, remedies
 from zoo.rundir import Run
@@ -15,7 +16,7 @@ SCAN = "C14"
 TONES = {"PASS": "good", "INFO": "good", "WARN": "warn", "FAIL": "bad"}
 
 
-class CheckReport:
+class ChecksReport:
     """The report of the checks of a recipe.
 
     Args:
@@ -68,7 +69,7 @@ class CheckReport:
             notes.append(Text(f"Do not apply to this network: {', '.join(skipped)}."))
         if notes:
             sections.append(Section("Notes", notes))
-        sections.append(Section("Measurements", check_figures.blocks(checks)))
+        sections.append(Section("Measurements", figures.blocks(checks)))
         if checks.get("recipe"):
             lines = [(line, False) for line in str(checks["recipe"]).rstrip().splitlines()]
             text = Text("As it was checked, with every default written out.")
