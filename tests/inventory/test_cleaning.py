@@ -17,7 +17,7 @@ from zoo.rundir import Run
 from zoo.rundir.files import write_json
 
 
-def plan(place: Path) -> cleaning.Plan:
+def plan(place: Path) -> cleaning.RemovalPlan:
     entries = take_inventory([place], children=True).entries
     return cleaning.plan_removal(entries, entries)
 
@@ -64,12 +64,12 @@ def test_a_running_run_stays(tmp_path: Path) -> None:
     run = folders.run(tmp_path, status="failed")
     (entry,) = plan(tmp_path).removed
     with run.locked():
-        assert plan(tmp_path) == cleaning.Plan((), ())
+        assert plan(tmp_path) == cleaning.RemovalPlan((), ())
         assert cleaning.remove(entry) == "a process runs it"
     run.update(status="done")
     assert cleaning.remove(entry) == "it changed meanwhile"
     run.update(status="running", host="elsewhere")
-    assert plan(tmp_path) == cleaning.Plan((), ())
+    assert plan(tmp_path) == cleaning.RemovalPlan((), ())
     assert cleaning.remove(entry) == "it changed meanwhile"
     assert run.info_file.is_file()
 
@@ -186,7 +186,7 @@ def test_a_disk_that_lets_nothing_go(tmp_path: Path, monkeypatch: pytest.MonkeyP
 def test_damaged_ones_stay(tmp_path: Path) -> None:
     run = folders.run(tmp_path)
     run.info_file.write_text("{", encoding="utf-8")
-    assert plan(tmp_path) == cleaning.Plan((), ())
+    assert plan(tmp_path) == cleaning.RemovalPlan((), ())
     write_json(run.info_file, {**folders.INFO, "status": "failed"})
     assert len(plan(tmp_path).removed) == 1
     assert Run.is_run(run.folder)

@@ -89,13 +89,13 @@ def state(run_id: str) -> dict[str, Any]:
 
 def sent_while_it_trains(folder: Path, gate: Gate) -> dict[str, Any]:
     """A run whose server goes away after its first epoch, hangs, and is there again at the end."""
-    from zoo.trackers.names import Choice
+    from zoo.trackers.names import ChosenTrackers
     from zoo.trackers.session import Tracking
 
     notes: list[str] = []
     run = folders.run(folder / "live", epochs=1)
     with Tracking(notes.append) as tracking:
-        tracking.start(Choice(("mlflow",)))
+        tracking.start(ChosenTrackers(("mlflow",)))
         tracking.require()
         tracking.begin(run)
         until(lambda: run.trackers_file.exists() and folders.known(run, "mlflow")["epochs"] == 1)
@@ -116,7 +116,7 @@ def sent_afterwards(folder: Path) -> dict[str, Any]:
     from mlflow import MlflowClient
 
     from zoo.trackers.mlflow_tracker import MlflowTracker
-    from zoo.trackers.sending import Sender
+    from zoo.trackers.sender import Sender
 
     tracker = MlflowTracker()
     tracker.connect({})

@@ -6,7 +6,7 @@ from typing import Any
 
 from tests.trackers import folders
 from zoo.trackers.csv_tracker import TRIAL_COLUMNS, CsvTracker
-from zoo.trackers.sending import Sender
+from zoo.trackers.sender import Sender
 
 
 def table(file: Path) -> list[dict[str, Any]]:

@@ -4,7 +4,7 @@ import pytest
 
 from zoo.errors import EnvironmentFault, UsageError
 from zoo.trackers import names
-from zoo.trackers.names import KINDS, Choice, choose, make, missing, parse
+from zoo.trackers.names import KINDS, ChosenTrackers, choose, make, missing, parse
 
 
 def test_words_are_separated_by_commas_or_repeated() -> None:
@@ -27,23 +27,26 @@ def test_other_words_are_refused(words: list[str], message: str) -> None:
 @pytest.mark.parametrize(
     "given, tensorboard, begun_with, variable, expected",
     [
-        (None, None, None, "", Choice(())),
-        (None, None, None, "csv", Choice(("csv",))),
-        (["none"], None, None, "csv", Choice(())),
-        (["mlflow"], True, None, "csv", Choice(("mlflow", "tensorboard"))),
-        (["mlflow,tensorboard"], False, None, "", Choice(("mlflow",))),
+        (None, None, None, "", ChosenTrackers(())),
+        (None, None, None, "csv", ChosenTrackers(("csv",))),
+        (["none"], None, None, "csv", ChosenTrackers(())),
+        (["mlflow"], True, None, "csv", ChosenTrackers(("mlflow", "tensorboard"))),
+        (["mlflow,tensorboard"], False, None, "", ChosenTrackers(("mlflow",))),
         # A resumed run has its own, whatever the environment says, and is not stopped by them.
-        (None, None, ["mlflow"], "csv", Choice(("mlflow",), required=False)),
-        (None, True, ["mlflow", "gone"], "", Choice(("mlflow", "tensorboard"), required=False)),
-        (["none"], None, ["mlflow"], "", Choice(())),
+        (None, None, ["mlflow"], "csv", ChosenTrackers(("mlflow",), required=False)),
+        (
+            None, True, ["mlflow", "gone"], "",
+            ChosenTrackers(("mlflow", "tensorboard"), required=False),
+        ),
+        (["none"], None, ["mlflow"], "", ChosenTrackers(())),
     ],
-)
+)  # fmt: skip
 def test_choice(
     given: list[str] | None,
     tensorboard: bool | None,
     begun_with: list[str] | None,
     variable: str,
-    expected: Choice,
+    expected: ChosenTrackers,
 ) -> None:
     assert choose(given, tensorboard, begun_with, {"ZOO_LOG": variable}) == expected
 

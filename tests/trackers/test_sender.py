@@ -1,81 +1,122 @@
-"""The process that talks to servers."""
-
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from tests.trackers import folders
 from tests.trackers.recorder import Recorder
-from zoo.trackers import sender, session
-from zoo.trackers.sender import Sending
+from zoo.trackers.sender import Sender
+
+Notes = list[str]
 
 
 @pytest.fixture
-def sending(monkeypatch: pytest.MonkeyPatch) -> Sending:
-    tracker = Recorder()
-    monkeypatch.setattr(sender, "make", lambda name: tracker)
-    monkeypatch.setattr(Sending, "_log_into", lambda self, file: None)
-    answers: list[dict[str, Any]] = []
-    made = Sending(answers.append)
-    made.answers = answers  # type: ignore[attr-defined]
-    made.recorder = tracker  # type: ignore[attr-defined]
-    return made
+def notes() -> Notes:
+    return []
 
 
-def test_sendings_that_wait_are_one(sending: Any, tmp_path: Path) -> None:
-    run = folders.finished(folders.run(tmp_path / "one"))
-    send, end = ({"do": verb, "folder": str(run)} for verb in ("send", "end"))
-    assert sending.carry_out([{"do": "connect", "names": ["mlflow"]}, send, send, send])
-    assert not sending.carry_out([end, {"do": "close"}])
-    events = [event[0] for event in sending.recorder.events]
-    assert events == ["connect", "begin", "row", "row", "row", "end"]
-    assert [answer["is"] for answer in sending.answers] == [
-        "ready", "alive", "alive", "sent", "closed",
-    ]  # fmt: skip
+@pytest.fixture
+def sender(notes: Notes) -> Sender:
+    return Sender(Recorder(), notes.append)
 
 
-def test_a_refusal_says_what_to_do(sending: Any) -> None:
-    sending.recorder.refuses = True
-    sending.carry_out([{"do": "connect", "names": ["mlflow"]}])
-    (answer,) = sending.answers
-    assert answer["refused"]["mlflow"].startswith("--log mlflow: no. Do this")
+def events(sender: Sender) -> list[tuple[object, ...]]:
+    assert isinstance(sender.tracker, Recorder)
+    found, sender.tracker.events = sender.tracker.events, []
+    return found
 
 
-def test_the_server_of_a_resumed_run_is_asked(sending: Any, tmp_path: Path) -> None:
+def test_each_epoch_is_sent_once(sender: Sender, tmp_path: Path) -> None:
+    run = folders.run(tmp_path / "one", epochs=1)
+    assert sender.send(run)
+    run.write_rows([folders.row(epoch) for epoch in (1, 2, 3)])
+    assert sender.send(run)
+    assert sender.send(run)
+    begin, *rows = events(sender)
+    assert begin == ("begin", "one", None)
+    assert rows == [("row", "one", epoch) for epoch in (1, 2, 3)]
+    assert folders.known(run, "mlflow") == {"epochs": 3, "run_id": "id-one"}
+
+
+def test_a_resumed_run_goes_on_with_the_same_one(sender: Sender, tmp_path: Path) -> None:
     run = folders.run(tmp_path / "one")
-    run.trackers_file.write_text('{"mlflow": {"run_id": "abc", "uri": "http://there"}}')
-    sending.carry_out([{"do": "connect", "names": ["mlflow"], "folder": str(run)}])
-    assert sending.recorder.events == [("connect", {"run_id": "abc", "uri": "http://there"})]
+    sender.send(run)
+    again = Sender(Recorder(), lambda text: None)  # Of another process.
+    again.send(folders.finished(run), final=True)
+    assert events(again) == [
+        ("begin", "one", "id-one"), ("row", "one", 3), ("end", "one", "done"),
+    ]  # fmt: skip
+    assert folders.known(run, "mlflow")["ended"] == "done"
 
 
-def test_what_could_not_be_sent_names_the_verb(sending: Any, tmp_path: Path) -> None:
-    run = folders.finished(folders.run(tmp_path / "one"))
-    sending.carry_out([{"do": "connect", "names": ["mlflow"]}])
-    sending.recorder.away = TimeoutError("timed out")
-    sending.carry_out([{"do": "end", "folder": str(run)}])
-    notes = [answer["text"] for answer in sending.answers if answer["is"] == "note"]
-    assert notes[-1] == f"note: mlflow: to send what is missing: zoo log {run} --to mlflow"
+def test_a_run_is_ended_only_when_all_is_done_with_it(sender: Sender, tmp_path: Path) -> None:
+    """The status is `done` before the evaluation and the export."""
+    sender.send(folders.finished(folders.run(tmp_path / "one")))
+    assert "end" not in [event[0] for event in events(sender)]
 
 
-def test_it_ends_with_the_training_and_not_by_its_signals() -> None:
-    process = subprocess.Popen(
-        [sys.executable, "-c", session.MAIN, str(session.ROOT)],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        env={**os.environ, "PYTHONPATH": ""},
-    )
-    assert process.stdin is not None
-    assert process.stdout is not None
-    process.stdin.write(b'{"do": "connect", "names": []}\n')
-    process.stdin.flush()
-    assert b'"ready"' in process.stdout.readline()
-    process.terminate()  # As Slurm signals all processes of a job.
-    process.stdin.close()  # The training was killed.
-    assert process.wait(60) == 0
-    process.stdout.close()
+def test_a_server_that_is_away_is_noted_once_and_nothing_is_lost(
+    sender: Sender, notes: Notes, tmp_path: Path
+) -> None:
+    run = folders.run(tmp_path / "one", epochs=1)
+    sender.send(run)
+    assert isinstance(sender.tracker, Recorder)
+    sender.tracker.away = ConnectionError("[Errno 111] Connection refused")
+    for epochs in (2, 3):
+        run.write_rows([folders.row(epoch) for epoch in range(1, epochs + 1)])
+        assert not sender.send(run)
+    assert notes == [
+        "note: MLflow: the server refuses the connection; what is missing is sent later"
+    ]
+    sender.tracker.away = None
+    assert sender.send(folders.finished(run, 4), final=True)
+    assert notes[1:] == ["note: MLflow: works again; what was missing is sent"]
+    assert [event[2] for event in events(sender) if event[0] == "row"] == [1, 2, 3, 4]
+
+
+def test_trials_are_children_and_each_is_sent_once(sender: Sender, tmp_path: Path) -> None:
+    search = folders.search(tmp_path / "tune")
+    sender.send(search)
+    sender.send(search, final=True)
+    assert isinstance(sender.tracker, Recorder)
+    names = ["coarse-000", "coarse-001", "coarse-002", "fine-000"]
+    assert sender.tracker.parents == dict.fromkeys(names, "id-tune")
+    told = events(sender)
+    assert [event[1] for event in told if event[0] == "begin"] == ["tune", *names]
+    assert ("end", "fine-000", "done") in told
+    assert told[-1] == ("end", "tune", "interrupted")
+    assert folders.known(search, "mlflow")["trials"] == 4
+
+
+def test_a_search_that_was_cut_off_goes_on_with_the_next_trial(
+    sender: Sender, tmp_path: Path
+) -> None:
+    search = folders.search(tmp_path / "tune")
+    rows = search.trials_file.read_text().splitlines(keepends=True)
+    search.trials_file.write_text("".join(rows[:3]))
+    sender.send(search)
+    search.trials_file.write_text("".join(rows))
+    again = Sender(Recorder(), lambda text: None)
+    again.send(search)
+    assert [event[1] for event in events(again) if event[0] == "begin"] == ["tune", "fine-000"]
+
+
+def test_folds_are_children(sender: Sender, tmp_path: Path) -> None:
+    folds = folders.folds(tmp_path / "folds")
+    for index in (1, 2):
+        sender.send(folds.run(index), final=True)
+    sender.send(folds, final=True)
+    assert isinstance(sender.tracker, Recorder)
+    assert sender.tracker.parents == {"fold-1": "id-folds", "fold-2": "id-folds"}
+    assert events(sender)[-1] == ("end", "folds", "done")
+
+
+@pytest.mark.parametrize("content", ["", "{", '{"mlflow": {"run_id": 7}}'])
+def test_notes_that_cannot_be_read_begin_another_run(
+    sender: Sender, tmp_path: Path, content: str
+) -> None:
+    run = folders.run(tmp_path / "one")
+    run.trackers_file.write_text(content)
+    assert sender.send(run)
+    assert events(sender)[0] == ("begin", "one", None)

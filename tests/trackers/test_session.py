@@ -10,7 +10,7 @@ import pytest
 from tests.trackers import folders
 from zoo.errors import EnvironmentFault
 from zoo.trackers import session
-from zoo.trackers.names import Choice
+from zoo.trackers.names import ChosenTrackers
 from zoo.trackers.session import Tracking
 
 READ = "import json, sys, time\nsay = lambda **values: print(json.dumps(values), flush=True)\n"
@@ -47,7 +47,7 @@ def started(
 ) -> Tracking:
     monkeypatch.setattr(session, "MAIN", main)
     tracking = Tracking(notes.append)
-    tracking.start(Choice(names, required))
+    tracking.start(ChosenTrackers(names, required))
     return tracking
 
 
@@ -120,7 +120,7 @@ def test_a_training_waits_for_none_that_hangs_or_has_died(
 def test_without_trackers_nothing_is_started(notes: list[str], tmp_path: Path) -> None:
     run = folders.run(tmp_path / "one")
     with Tracking(notes.append) as tracking:
-        tracking.start(Choice(()))
+        tracking.start(ChosenTrackers(()))
         tracking.require()
         tracking.begin(run)
         tracking.update([])
@@ -136,7 +136,7 @@ def test_a_search_writes_its_tables_seldom(
     written: list[bool] = []
     search = folders.search(tmp_path / "tune")
     with Tracking(notes.append) as tracking:
-        tracking.start(Choice(("csv",)))
+        tracking.start(ChosenTrackers(("csv",)))
         (sender,) = tracking._local
         monkeypatch.setattr(sender, "send", lambda *_, final=False: written.append(final))
         monkeypatch.setattr(session.time, "monotonic", iter(range(100)).__next__)

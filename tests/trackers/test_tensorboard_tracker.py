@@ -7,7 +7,7 @@ import pytest
 
 from tests.trackers import folders
 from tests.tuning.test_tables import read
-from zoo.trackers.sending import Sender
+from zoo.trackers.sender import Sender
 from zoo.trackers.tensorboard_tracker import TensorBoardTracker
 
 LOSSES = [1.0, 0.5, 1 / 3]

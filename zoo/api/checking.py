@@ -65,7 +65,7 @@ def check(
         prepare(device)
     with PythonTeller(quiet) as teller:
         subject, report = run_checks(
-            teller, given.source, given.overrides, only, skip, quick, told=given.told
+            teller, given.source, given.overrides, only, skip, quick, warned=given.warned
         )
         written = write_report(subject, report, folder)
         return Findings(report, written.checks_file)

@@ -44,7 +44,7 @@ def data(recipe: RecipeLike, overrides: Overrides | None = None, *, quiet: bool 
     """
     given = as_given(recipe, overrides)
     with PythonTeller(quiet) as out:
-        tell = () if given.told else (out.warn, out.note)
+        tell = () if given.warned else (out.warn, out.note)
         loaded = loading.load(given.source, given.overrides, *tell)
         out.locate = loading.locator(given.source, given.overrides)
         prepare()  # Some readers of images import Keras, which would choose a backend itself.

@@ -45,7 +45,7 @@ def build(
     """
     given = as_given(recipe, overrides)
     with PythonTeller(quiet) as out:
-        tell = () if given.told else (out.warn, out.note)
+        tell = () if given.warned else (out.warn, out.note)
         loaded = loading.load(given.source, given.overrides, *tell)
         out.locate = loading.locator(given.source, given.overrides)
         prepare(device)

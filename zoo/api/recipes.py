@@ -46,7 +46,7 @@ def load(recipe: RecipeLike, overrides: Overrides | None = None, *, quiet: bool 
     """
     given = as_given(recipe, overrides)
     with PythonTeller(quiet) as out:
-        tell = () if given.told and not overrides else (out.warn, out.note)
+        tell = () if given.warned and not overrides else (out.warn, out.note)
         loaded = loading.load(given.source, given.overrides, *tell)
     return remember(loaded, given.source, given.overrides)
 
@@ -58,12 +58,12 @@ class GivenRecipe:
     Attributes:
         source: as `zoo.loading.load` takes it.
         overrides: as `--set` takes them.
-        told: whether `zoo.load` told its warnings already.
+        warned: whether `zoo.load` gave its warnings already.
     """
 
     source: Source
     overrides: tuple[str, ...]
-    told: bool = False
+    warned: bool = False
 
 
 def as_given(recipe: RecipeLike, overrides: Overrides | None = None) -> GivenRecipe:
@@ -76,7 +76,7 @@ def as_given(recipe: RecipeLike, overrides: Overrides | None = None) -> GivenRec
     changes = as_overrides(overrides)
     if isinstance(recipe, Recipe):
         source, before = _source_of(recipe)
-        return GivenRecipe(source, (*before, *changes), told=True)
+        return GivenRecipe(source, (*before, *changes), warned=True)
     return GivenRecipe(_as_source(recipe), changes)
 
 

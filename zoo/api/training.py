@@ -149,7 +149,7 @@ def train(
         log=None if log is None else [log] if isinstance(log, str) else list(log),
         asked=Asked(_request(devices), allow_other_devices),
         callbacks=tuple(callbacks),
-        told=given is not None and given.told,
+        warned=given is not None and given.warned,
     )
     require_choice(device)
     if device is not None:
@@ -157,7 +157,7 @@ def train(
     group = None if seeds is None else stamped("seeds-")
     with PythonTeller(quiet) as teller, Tracking(teller.note, group) as tracking:
         job = replace(job, tracking=tracking)
-        if fold_choice.trained(teller, job, seeds, folds):
+        if fold_choice.cross_validate_if_asked(teller, job, seeds, folds):
             return _folds(teller)
         if seeds is None:
             return _once(teller, job)
@@ -201,7 +201,7 @@ def _seeds(teller: Teller, job: TrainJob, seeds: int) -> Runs:
     runs: list[Run] = []
 
     def one(part: Teller, changes: Sequence[str]) -> None:
-        runs.append(_once(part, replace(job, overrides=tuple(changes), told=True)))
+        runs.append(_once(part, replace(job, overrides=tuple(changes), warned=True)))
 
     train_seeds.train(teller, job.source, job.overrides, seeds, one, job.asked.request)
     return Runs(runs, (teller.document or {})["seeds"])

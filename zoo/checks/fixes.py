@@ -42,7 +42,7 @@ class Fix:
 
 
 @dataclass(frozen=True)
-class Choice:
+class ChosenFixes:
     """What is changed now, and what is not.
 
     Attributes:
@@ -56,7 +56,7 @@ class Choice:
 
 def choose(
     findings: Sequence[Finding], optimizer: str, why_not: Callable[[Fix], str | None]
-) -> Choice:
+) -> ChosenFixes:
     """Choose the fixes of the first step that has some.
 
     Args:
@@ -83,12 +83,12 @@ def choose(
         else:
             left.append((finding.id, "; ".join(dict.fromkeys(reasons))))
     if not by_step:
-        return Choice((), tuple(left))
+        return ChosenFixes((), tuple(left))
     first, *later = sorted(by_step)
     for step in later:
         for fix in by_step[step]:
             left.append((fix.check, "is looked at again once the other changes are made"))
-    return Choice(tuple(by_step[first]), tuple(left))
+    return ChosenFixes(tuple(by_step[first]), tuple(left))
 
 
 def _faults(findings: Sequence[Finding]) -> Iterator[Finding]:

@@ -15,7 +15,7 @@ from zoo.verbs.checking import run_checks
 
 if TYPE_CHECKING:
     from zoo.checks.judge import Finding, Verdict
-    from zoo.verbs.fixing import Plan
+    from zoo.verbs.fixing import PlannedFix
 
 MOST_ROUNDS = 4  # Data, network, learning rate, and what a training showed.
 
@@ -74,7 +74,7 @@ def fix(
     return worst_verdict(now.values())
 
 
-def _agreed(out: Output, planned: Plan, yes: bool) -> bool:
+def _agreed(out: Output, planned: PlannedFix, yes: bool) -> bool:
     """Show what would change, and ask whether it shall."""
     out.text(planned.diff())
     for change in planned.changes:
@@ -93,7 +93,7 @@ def at_a_terminal() -> bool:
     return sys.stdin.isatty()
 
 
-def _write(out: Output, planned: Plan, new: bool) -> None:
+def _write(out: Output, planned: PlannedFix, new: bool) -> None:
     """Write the file; print what the old values were, which is the way back."""
     from zoo.editor.modeline import ADDRESS, address_of
     from zoo.editor.schema_file import write_schema

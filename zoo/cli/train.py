@@ -112,7 +112,7 @@ def train(
         group = None if seeds is None else stamped("seeds-")
         with Tracking(output.note, group) as tracking:
             job = replace(job, tracking=tracking)
-            if not fold_choice.trained(output, job, seeds, folds):
+            if not fold_choice.cross_validate_if_asked(output, job, seeds, folds):
                 _train(output, job, seeds)
         if show:
             file = (output.document or {}).get("report")
@@ -132,7 +132,7 @@ def _train(output: Output, job: TrainJob, seeds: int | None) -> None:
 
     def one(part: Teller, changes: Sequence[str]) -> None:
         # `train_seeds` tells what holds for all of them.
-        _once(output, part, replace(job, overrides=changes, told=True))
+        _once(output, part, replace(job, overrides=changes, warned=True))
 
     train_seeds.train(output, job.source, job.overrides, seeds, one, job.asked.request)
 

@@ -49,7 +49,7 @@ class Kept:
 
 
 @dataclass(frozen=True)
-class Plan:
+class RemovalPlan:
     """What a removal would do.
 
     Attributes:
@@ -66,7 +66,7 @@ class Plan:
         return sum(entry.bytes for entry in self.removed)
 
 
-def plan_removal(chosen: Iterable[Entry], known: Sequence[Entry]) -> Plan:
+def plan_removal(chosen: Iterable[Entry], known: Sequence[Entry]) -> RemovalPlan:
     """Say which folders go.
 
     Args:
@@ -94,7 +94,7 @@ def plan_removal(chosen: Iterable[Entry], known: Sequence[Entry]) -> Plan:
             going.remove(entry)
             kept.append(Kept(entry, f"its weights are named by {quoted(needed[entry.path][0])}"))
         if not any(needed.values()):
-            return Plan(tuple(going), tuple(kept))
+            return RemovalPlan(tuple(going), tuple(kept))
 
 
 def _within(path: Path, folders: set[Path]) -> bool:
@@ -148,7 +148,7 @@ def remove(entry: Entry, asked: Sequence[Path] = ()) -> str | None:
     The folder of the recipe goes with its last run.
 
     Args:
-        entry: of `Plan.removed`.
+        entry: of `RemovalPlan.removed`.
         asked: folders that the user named; they stay.
 
     Returns:

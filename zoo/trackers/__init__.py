@@ -7,9 +7,9 @@ So nothing is lost while a server is away: what is missing is sent at the next e
     names.py        the words of --log, and the packages that they need
     record.py       what a tracker is told, read from a folder
     contract.py     what a tracker does: `Tracker`
-    sending.py      brings a tracker up to a folder's state
+    sender.py       brings a tracker up to a folder's state: `Sender`
     session.py      the side of the training: `Tracking`
-    sender.py       the process that talks to servers while a training runs
+    sender_process.py  the process that talks to servers while a training runs
     csv_tracker.py, tensorboard_tracker.py, mlflow_tracker.py, wandb_tracker.py
     troubles.py     what went wrong with a server, in a sentence
     mlflow_model.py the exported model as MLflow keeps it; mlflow_loader.py opens it again

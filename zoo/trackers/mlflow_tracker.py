@@ -4,7 +4,7 @@ MLflow's variables count as everywhere: MLFLOW_TRACKING_URI, MLFLOW_EXPERIMENT_N
 MLFLOW_EXPERIMENT_ID, MLFLOW_TRACKING_USERNAME, ... Without an experiment it is the recipe's name.
 
 This module changes MLflow's environment variables and its tracking URI, so it runs in the process
-of `sender.py`, or of `zoo log`, and never in one that trains.
+of `sender_process.py`, or of `zoo log`, and never in one that trains.
 """
 
 from __future__ import annotations

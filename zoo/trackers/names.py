@@ -71,7 +71,7 @@ def parse(texts: Iterable[str], flag: str = "--log") -> tuple[str, ...]:
 
 
 @dataclass(frozen=True)
-class Choice:
+class ChosenTrackers:
     """The trackers of a run.
 
     Attributes:
@@ -89,7 +89,7 @@ def choose(
     tensorboard: bool | None = None,
     begun_with: Sequence[str] | None = None,
     environment: Mapping[str, str] = os.environ,
-) -> Choice:
+) -> ChosenTrackers:
     """The trackers of a training or a search: `--log`, else those that it was begun with.
 
     Args:
@@ -113,7 +113,7 @@ def choose(
         names = tuple(name for name in names if name != "tensorboard")
     elif tensorboard and "tensorboard" not in names:
         names = (*names, "tensorboard")
-    return Choice(names, required)
+    return ChosenTrackers(names, required)
 
 
 def missing(name: str) -> EnvironmentFault | None:

@@ -1,154 +1,146 @@
-"""The process that talks to trackers' servers while another one trains. Light until it connects.
+"""Brings a tracker up to what a folder holds. Light.
 
-It reads commands, a JSON object a line, from its standard input, and answers likewise on its
-standard output:
-
-    {"do": "connect", "names": [...], "folder": ...}  -> {"is": "ready", "refused": {name: why}}
-    {"do": "send", "folder": ...}                     an epoch ended; several count as one
-    {"do": "end", "folder": ...}                      the folder is complete
-    {"do": "close"}                                   -> {"is": "closed", "places": {...}}
-
-and at any time {"is": "note", "text": ...} and {"is": "alive"}. What packages print goes to
-trackers.log of the folder. If the training is killed, the process reads the end of its input and
-ends too: trackers are left as they are, and a resumed run goes on with them.
+The same for a training at each epoch's end, for its end, for a resumed one and for `zoo log`.
 """
 
 from __future__ import annotations
 
-import json
-import os
-import selectors
-import signal
-import sys
-from collections.abc import Callable, Iterator
-from pathlib import Path
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
-from zoo.errors import ZooError
+from zoo.errors import DamagedFile
+from zoo.files import json_files
+from zoo.rundir import Folds, Run, write_json
 from zoo.rundir.folder import Folder
-from zoo.trackers.names import make
-from zoo.trackers.record import open_folder
-from zoo.trackers.sending import Sender, read_known
+from zoo.trackers.contract import Known, Tracker
+from zoo.trackers.names import KINDS
+from zoo.trackers.record import Record, record_of
 from zoo.trackers.troubles import said
 
-Command = dict[str, Any]
+RUNNING = "running"
 
 
-class Sending:
-    """Carries out commands.
+class Sender:
+    """Sends folders to one tracker.
 
     Args:
-        answer: sends an answer.
+        tracker: connected.
+        note: told in a line what the user should know.
     """
 
-    def __init__(self, answer: Callable[[dict[str, Any]], None]) -> None:
-        self.answer = answer
-        self.senders: list[Sender] = []
-        self._logged: Path | None = None
+    def __init__(self, tracker: Tracker, note: Callable[[str], None]) -> None:
+        self.tracker = tracker
+        self.note = note
+        self.failing = False
+        self._open: dict[str, Known] = {}
+        self._begun: dict[str, Record] = {}  # As they were begun: reading them again takes time.
 
-    def carry_out(self, commands: list[Command]) -> bool:
-        """Carries out commands, sendings of one folder at once; returns whether more may come."""
-        for index, command in enumerate(commands):
-            match command["do"]:
-                case "connect":
-                    self._connect(command["names"], command.get("folder"))
-                case "send" if command in commands[index + 1 :]:
-                    pass  # A later one sends the same, and more.
-                case "send" | "end" as verb:
-                    self._send(open_folder(command["folder"]), final=verb == "end")
-                case "close":
-                    self._close()
-                    return False
+    def send(
+        self, folder: Folder, rows: Sequence[Mapping[str, Any]] | None = None, final: bool = False
+    ) -> bool:
+        """Sends what the tracker lacks; a failure is noted once, until a sending succeeds.
+
+        Args:
+            folder: of a run, a search or a cross-validation.
+            rows: of metrics.jsonl, where the caller has them.
+            final: whether the folder is complete: its end is sent too.
+
+        Returns:
+            Whether all is sent.
+        """
+        title = KINDS[self.tracker.name].title
+        try:
+            self.send_now(folder, rows, final)
+        except Exception as error:  # Whatever a package raises: a training goes on.
+            self._open.clear()  # The next sending asks the server where the run stands.
+            if not self.failing:
+                self.note(f"note: {title}: {said(error)}; what is missing is sent later")
+            self.failing = True
+            return False
+        if self.failing:
+            self.note(f"note: {title}: works again; what was missing is sent")
+        self.failing = False
         return True
 
-    def _connect(self, names: list[str], folder: str | None) -> None:
-        refused: dict[str, str] = {}
-        for name in names:
-            known = read_known(open_folder(folder), name) if folder else {}
-            try:
-                tracker = make(name)
-                tracker.connect(known)
-            except ZooError as error:
-                refused[name] = error.message
-            except Exception as error:  # Whatever a package raises while it is imported.
-                refused[name] = f"--log {name}: {said(error)}"
-            else:
-                self.senders.append(Sender(tracker, self._note))
-        self.answer({"is": "ready", "refused": refused})
+    def send_now(
+        self,
+        folder: Folder,
+        rows: Sequence[Mapping[str, Any]] | None = None,
+        final: bool = False,
+        gone: bool = False,
+    ) -> Known:
+        """Sends what the tracker lacks.
 
-    def _note(self, text: str) -> None:
-        self.answer({"is": "note", "text": text})
+        Args:
+            folder: as for `send`.
+            rows: as for `send`.
+            final: as for `send`.
+            gone: whether no process works in the folder.
 
-    def _send(self, folder: Folder, final: bool) -> None:
-        self._log_into(folder.trackers_log)
-        for sender in self.senders:
-            sent = sender.send(folder, final=final)
-            self.answer({"is": "alive"})
-            name = sender.tracker.name
-            if final and not sent:
-                self._note(f"note: {name}: to send what is missing: zoo log {folder} --to {name}")
-            elif final:
-                place = sender.tracker.place(sender.known(folder))
-                self.answer({"is": "sent", "tracker": name, "folder": str(folder), "place": place})
+        Returns:
+            The entry of trackers.json.
 
-    def _close(self) -> None:
-        for sender in self.senders:
-            sender.tracker.close()
-        if self._logged is not None and not os.fstat(1).st_size:
-            self._logged.unlink(missing_ok=True)
-        self.answer({"is": "closed"})
-
-    def _log_into(self, file: Path) -> None:
-        """Lets what packages print from now on go to a file."""
-        if file == self._logged:
-            return
-        self._logged = file
+        Raises:
+            DamagedFile: a file of the folder holds something else than zoo wrote.
+            Exception: what the tracker raises.
+        """
+        known = self._open.get(str(folder))
+        begun_as = self._begun.get(str(folder))
+        if known is None or rows is None or begun_as is None:
+            record = record_of(folder, gone)
+        else:
+            record = replace(begun_as, rows=rows)
+        if known is None:
+            known = self._begin(record)
         try:
-            handle = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
-        except OSError:
-            return  # It goes where it went before.
-        os.dup2(handle, 1)
-        os.dup2(handle, 2)
-        os.close(handle)
+            if record.kind == "search":
+                self.tracker.trials(record, known)
+            self.tracker.rows(record, known)
+            if final and record.status != RUNNING:
+                self.tracker.end(record, known)
+                known["ended"] = record.status
+                self._open.pop(str(folder), None)
+        finally:
+            self._remember(folder, known)
+        return known
+
+    def _begin(self, record: Record) -> Known:
+        """Begins a run, the cross-validation that it is a fold of first."""
+        folder = record.folder
+        outer = folder.folder.parent
+        parent: Known | None = None
+        if isinstance(folder, Run) and Folds.is_folds(outer) and not self.tracker.local:
+            folds = Folds(outer)
+            parent = self._open.get(str(folds)) or self._begin(record_of(folds))
+        known = self.tracker.begin(record, self.known(folder), parent)
+        self._open[str(folder)], self._begun[str(folder)] = known, record
+        self._remember(folder, known)
+        return known
+
+    def known(self, folder: Folder) -> dict[str, Any]:
+        """The tracker's entry in trackers.json; empty where there is none that can be read."""
+        return read_known(folder, self.tracker.name)
+
+    def _remember(self, folder: Folder, known: Mapping[str, Any]) -> None:
+        if self.tracker.local:
+            return  # It writes all again in each process.
+        entries = _entries(folder)
+        if entries.get(self.tracker.name) != known:
+            write_json(folder.trackers_file, {**entries, self.tracker.name: dict(known)})
 
 
-def commands(handle: int) -> Iterator[list[Command]]:
-    """Yields the commands that have come, all at once, until their end."""
-    pending = b""
-    with selectors.DefaultSelector() as selector:
-        selector.register(handle, selectors.EVENT_READ)
-        while True:
-            selector.select()
-            data = os.read(handle, 1 << 16)
-            if not data:
-                return
-            *lines, pending = (pending + data).split(b"\n")
-            yield [json.loads(line) for line in lines]
+def read_known(folder: Folder, name: str) -> dict[str, Any]:
+    """The entry of a tracker in trackers.json; empty where there is none that can be read."""
+    return dict(_entries(folder).get(name) or {})
 
 
-def main() -> None:
-    """Runs until the training closes it, or ends."""
-    for number in (signal.SIGINT, signal.SIGTERM):  # Meant for the training, which tells the rest.
-        signal.signal(number, signal.SIG_IGN)
-    answers, quiet = os.dup(1), os.open(os.devnull, os.O_WRONLY)
-    os.dup2(quiet, 1)
-    os.dup2(quiet, 2)
-    sys.path[:] = [path for path in sys.path if path]  # No module of the user's by chance.
+def _entries(folder: Folder) -> dict[str, Any]:
+    from zoo.rundir.schema import TrackersInfo
 
-    def answer(document: dict[str, Any]) -> None:
-        os.write(answers, json.dumps(document).encode() + b"\n")
-
-    sending = Sending(answer)
+    if not folder.trackers_file.is_file():
+        return {}
     try:
-        for some in commands(0):
-            if not sending.carry_out(some):
-                break
-    except BrokenPipeError:
-        pass  # The training was killed.
-    finally:
-        sys.stderr.flush()
-        os._exit(0)  # Packages would wait at their end for servers that may be away.
-
-
-if __name__ == "__main__":
-    main()
+        return json_files.read(folder.trackers_file, TrackersInfo, "")
+    except DamagedFile:  # Then all is sent anew, as another run.
+        return {}

@@ -27,14 +27,19 @@ from typing import Any
 from zoo.errors import EnvironmentFault
 from zoo.rundir import Search
 from zoo.rundir.folder import Folder
-from zoo.trackers.names import KINDS, Choice, make, missing
-from zoo.trackers.sending import Sender
+from zoo.trackers.names import KINDS, ChosenTrackers, make, missing
+from zoo.trackers.sender import Sender
 
 START_SECONDS = 90  # Until the packages are imported and the servers have answered.
 SILENCE_SECONDS = 120  # At the end, without a sign of life of the process that sends.
 LOCAL_SHARE = 20  # Local files take at most this fraction (1/20) of the time of a search.
 ROOT = Path(__file__).resolve().parents[2]
-MAIN = "import sys; sys.path.insert(0, sys.argv[1]); from zoo.trackers.sender import main; main()"
+MAIN = """\
+import sys
+sys.path.insert(0, sys.argv[1])
+from zoo.trackers.sender_process import main
+main()
+"""
 
 
 class Tracking:
@@ -78,7 +83,7 @@ class Tracking:
         finally:
             self.close()
 
-    def start(self, choice: Choice, resumed: Folder | None = None) -> None:
+    def start(self, choice: ChosenTrackers, resumed: Folder | None = None) -> None:
         """Starts what sends to servers; it connects while the caller goes on.
 
         Later calls change nothing: all runs of a command have the same trackers.

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from zoo.rundir import Run
-from zoo.trackers.names import Choice
+from zoo.trackers.names import ChosenTrackers
 from zoo.trackers.session import Tracking
 from zoo.training.epoch_records import MetricsLogger
 from zoo.training.observers import Observer
@@ -45,6 +45,6 @@ def tracked(run: Run, settings: TrainingSettings) -> Iterator[Tracking]:
         return
     with Tracking(settings.print_note) as own:
         if settings.tensorboard and run.owned:
-            own.start(Choice(("tensorboard",)))
+            own.start(ChosenTrackers(("tensorboard",)))
             own.begin(run)
         yield own

@@ -24,7 +24,7 @@ def run_checks(
     quick: bool = False,
     require: Callable[[list[str]], None] = lambda selected: None,
     *,
-    told: bool = False,
+    warned: bool = False,
 ) -> tuple[Subject, CheckReport]:
     """Load recipe and data and run the checks; whatever can be refused early is.
 
@@ -36,7 +36,7 @@ def run_checks(
         skip: ids of checks to leave out.
         quick: leave out checks that train.
         require: called with the ids of the checks before the data are read.
-        told: whether the user knows already what the recipe's loading tells.
+        warned: whether the recipe's warnings were given already.
 
     Returns:
         What was checked, and the findings.
@@ -52,7 +52,7 @@ def run_checks(
     from zoo.plan.capacity import require_memory
     from zoo.plugins import recipe_parts
 
-    loaded = recipes.load(recipe, overrides, *(() if told else (out.warn, out.note)))
+    loaded = recipes.load(recipe, overrides, *(() if warned else (out.warn, out.note)))
     out.locate = recipes.locator(recipe, overrides)
     recipe_parts.require(loaded)
     require_memory(loaded)

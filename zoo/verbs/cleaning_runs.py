@@ -21,13 +21,11 @@ from zoo.verbs.listing_runs import Query, take
 from zoo.verbs.teller import Teller
 
 
-def clean_runs(
-    tell: Teller, query: Query, *, dry_run: bool, confirm: Callable[[str], bool]
-) -> None:
+def clean_runs(out: Teller, query: Query, *, dry_run: bool, confirm: Callable[[str], bool]) -> None:
     """Remove the failed, interrupted, killed and diverged ones of the runs that are asked for.
 
     Args:
-        tell: takes what goes, what stays and what was done.
+        out: takes what goes, what stays and what was done.
         query: which runs, and whether the cache goes, too.
         dry_run: whether to remove nothing.
         confirm: asks the user; returns whether to go on.
@@ -36,7 +34,7 @@ def clean_runs(
         UsageError: one of the folders does not exist.
         StorageFault: the disk does not let a folder go; those before it are gone.
     """
-    inventory = take(tell, query, children=True, whole=True)  # What stays may need what goes.
+    inventory = take(out, query, children=True, whole=True)  # What stays may need what goes.
     chosen = [entry for entry in inventory.entries if query.chosen(entry)]
     chosen = in_order(chosen, query.sort, reverse=query.reverse)
     plan = cleaning.plan_removal(chosen, [*inventory.entries, *_beside(query.places)])
@@ -44,20 +42,20 @@ def clean_runs(
     removal = _Removal(
         plan, tuple(inventory.leftovers), tuple(item for item in items if not item.in_use)
     )
-    tell.result({"dry_run": dry_run, **removal.as_json(), "caches": caches.summary(items)})
+    out.result({"dry_run": dry_run, **removal.as_json(), "caches": caches.summary(items)})
     for text in _shown(removal):
-        tell.text(text)
+        out.text(text)
     if query.with_cache:
-        tell.text(run_table.cache_table(items))
+        out.text(run_table.cache_table(items))
     if removal.is_empty:
-        tell.text("nothing to remove")
+        out.text("nothing to remove")
     elif dry_run:
-        tell.text(f"would remove {removal.words}, {size_text(removal.bytes)}")
+        out.text(f"would remove {removal.words}, {size_text(removal.bytes)}")
     elif confirm(f"Remove {removal.words}, {size_text(removal.bytes)}?"):
-        removal.run(tell, query.places)
+        removal.run(out, query.places)
     else:
-        tell.result({"removed": [], "leftovers": [], "bytes": 0})
-        tell.text("nothing was removed")
+        out.result({"removed": [], "leftovers": [], "bytes": 0})
+        out.text("nothing was removed")
 
 
 def _beside(places: Sequence[Path]) -> list[Entry]:
@@ -78,7 +76,7 @@ class _Removal:
         items: entries of the cache that no process uses.
     """
 
-    plan: cleaning.Plan
+    plan: cleaning.RemovalPlan
     leftovers: tuple[Path, ...]
     items: tuple[caches.CacheItem, ...]
 
@@ -106,7 +104,7 @@ class _Removal:
             "bytes": self.bytes,
         }
 
-    def run(self, tell: Teller, asked: Sequence[Path]) -> None:
+    def run(self, out: Teller, asked: Sequence[Path]) -> None:
         """Remove all of it, and tell what is gone, also if an error comes."""
         gone: list[Entry] = []
         stay = list(self.plan.kept)
@@ -123,19 +121,19 @@ class _Removal:
                     freed += entry.bytes
                 else:
                     stay.append(cleaning.Kept(entry, reason))
-                    tell.note(f"stays: {quoted(entry.path)}: {reason}")
+                    out.note(f"stays: {quoted(entry.path)}: {reason}")
             for item in self.items:
                 if caches.remove_item(item):
                     freed += item.bytes
                     parts += 1
         finally:
             removed = list(map(_told, gone))
-            tell.result(
+            out.result(
                 {"removed": removed, "kept": [kept.as_json() for kept in stay], "bytes": freed}
             )
             words = [counted(len(gone) + len(self.leftovers), "folder")]
             words += [f"{counted(parts, 'part')} of the cache"] * bool(parts)
-            tell.text(f"removed {' and '.join(words)}: {size_text(freed)} are free")
+            out.text(f"removed {' and '.join(words)}: {size_text(freed)} are free")
 
 
 def _told(entry: Entry) -> dict[str, Any]:

@@ -56,7 +56,7 @@ class Change:
 
 
 @dataclass
-class Plan:
+class PlannedFix:
     """Changes of a recipe's text that are planned.
 
     Attributes:
@@ -144,7 +144,7 @@ def _override(fix: Fix) -> str:
 
 def plan(
     recipe: str, overrides: Sequence[str], findings: Sequence[Finding], write: Path | None
-) -> Plan:
+) -> PlannedFix:
     """Plan the changes of a recipe that findings advise.
 
     Args:
@@ -161,7 +161,7 @@ def plan(
     if write is None:
         require_own(recipe)
         content = read(file)
-        planned = Plan(file, file, content, content.decode(), overrides)
+        planned = PlannedFix(file, file, content, content.decode(), overrides)
     else:
         planned = _in_another_file(recipe, file, overrides, write)
     optimizer = load(recipe, overrides).train.optimizer.word
@@ -184,7 +184,7 @@ def require_own(recipe: str) -> None:
     require_writable(file, hint)
 
 
-def _in_another_file(recipe: str, file: Path, overrides: Sequence[str], target: Path) -> Plan:
+def _in_another_file(recipe: str, file: Path, overrides: Sequence[str], target: Path) -> PlannedFix:
     """The plan of a recipe that is written to another file, with its overrides, unchanged yet.
 
     Raises:
@@ -198,7 +198,7 @@ def _in_another_file(recipe: str, file: Path, overrides: Sequence[str], target: 
     try:
         text = with_values(text, assignments(overrides))
         if load_text(text, target) == load(recipe, overrides):
-            return Plan(file, target, content, text, ())
+            return PlannedFix(file, target, content, text, ())
         why = "it names paths relative to its file, or to the folder that you are in"
     except (CannotEdit, RecipeError) as error:
         why = str(error)

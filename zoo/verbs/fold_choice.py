@@ -8,8 +8,10 @@ from zoo.verbs.teller import Teller
 from zoo.verbs.training import TrainJob
 
 
-def trained(out: Teller, job: TrainJob, seeds: int | None, folds: int | None) -> bool:
-    """Cross-validate, if a job asks for it; return whether it does.
+def cross_validate_if_asked(
+    out: Teller, job: TrainJob, seeds: int | None, folds: int | None
+) -> bool:
+    """Cross-validate if a job asks for that; return whether it does.
 
     Args:
         out: where to print.

@@ -46,11 +46,11 @@ class Query:
         return tuple(map(Path, self.folders)) or ((RUNS,) if RUNS.exists() else ())
 
 
-def take(tell: Teller, query: Query, *, children: bool, whole: bool = False) -> Inventory:
+def take(out: Teller, query: Query, *, children: bool, whole: bool = False) -> Inventory:
     """Find the folders of zoo, and show a bar meanwhile.
 
     Args:
-        tell: is told what could not be looked into.
+        out: is told what could not be looked into.
         query: says where to look.
         children: whether folds and trials are read, too.
         whole: whether also those are read that cannot be meant, by the time in their name.
@@ -59,18 +59,18 @@ def take(tell: Teller, query: Query, *, children: bool, whole: bool = False) -> 
         UsageError: one of the folders does not exist.
     """
     worth = (lambda _: True) if whole else query.chosen.may_fit
-    with progress_bar(tell.console()) as progress:
+    with progress_bar(out.console()) as progress:
         inventory = take_inventory(query.places, children=children, worth=worth, progress=progress)
     for note in inventory.notes:
-        tell.remark(f"note: {note}")
+        out.remark(f"note: {note}")
     return inventory
 
 
-def list_runs(tell: Teller, query: Query, *, expand: bool, children: bool) -> None:
+def list_runs(out: Teller, query: Query, *, expand: bool, children: bool) -> None:
     """Tell a line for each folder that is asked for.
 
     Args:
-        tell: takes the lines.
+        out: takes the lines.
         query: which.
         expand: whether seeds, folds and trials have lines of their own.
         children: whether folds and trials are read.
@@ -78,23 +78,23 @@ def list_runs(tell: Teller, query: Query, *, expand: bool, children: bool) -> No
     Raises:
         UsageError: one of the folders does not exist.
     """
-    inventory = take(tell, query, children=children)
+    inventory = take(out, query, children=children)
     chosen = [entry for entry in inventory.entries if query.chosen(entry)]
     lines = in_order(with_seeds_together(chosen), query.sort, reverse=query.reverse)
-    tell.result({"runs": [line.as_json() for line in lines]})
+    out.result({"runs": [line.as_json() for line in lines]})
     if lines:
-        tell.text(run_table.table(lines, expand=expand))
+        out.text(run_table.table(lines, expand=expand))
         for problem in run_table.problem_lines(lines):
-            tell.remark(f"damaged: {problem}")
-        tell.text(f"\n{run_table.total_line(lines)}")
+            out.remark(f"damaged: {problem}")
+        out.text(f"\n{run_table.total_line(lines)}")
     elif inventory.entries or inventory.left_out:
-        tell.text(f"no such run among {len(inventory.entries) + inventory.left_out:,} folders")
+        out.text(f"no such run among {len(inventory.entries) + inventory.left_out:,} folders")
     else:
-        tell.text(_nothing(query.folders))
+        out.text(_nothing(query.folders))
     if query.with_cache:
         items = caches.cache_items()
-        tell.result({"caches": caches.summary(items)})
-        tell.text(f"\n{run_table.cache_table(items)}")
+        out.result({"caches": caches.summary(items)})
+        out.text(f"\n{run_table.cache_table(items)}")
 
 
 def _nothing(folders: Sequence[str]) -> str:

@@ -13,7 +13,7 @@ from zoo.rundir.folder import Folder
 from zoo.trackers.contract import Tracker
 from zoo.trackers.names import KINDS, make, parse
 from zoo.trackers.record import open_folder
-from zoo.trackers.sending import Sender, read_known
+from zoo.trackers.sender import Sender, read_known
 from zoo.trackers.troubles import said
 from zoo.verbs.teller import Teller
 

@@ -24,7 +24,7 @@ def task_of_resume(overrides: Sequence[str]) -> str:
     return " ".join(["resume a run", *(f"--set {each}" for each in changes)])
 
 
-def opened(path: str) -> Run:
+def open_to_resume(path: str) -> Run:
     """Opens a run to resume. Process 0 reads it; the others need no access to its folder.
 
     Args:

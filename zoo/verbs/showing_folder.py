@@ -51,11 +51,11 @@ def folder_of(argument: str) -> Path | None:
     return None
 
 
-def show_folder(tell: Teller, folder: Path, given: str) -> None:
+def show_folder(out: Teller, folder: Path, given: str) -> None:
     """Tell what a folder of zoo is.
 
     Args:
-        tell: takes the lines and the document.
+        out: takes the lines and the document.
         folder: of `folder_of`.
         given: as the user named it.
 
@@ -64,9 +64,9 @@ def show_folder(tell: Teller, folder: Path, given: str) -> None:
     """
     facts = summary(read(folder))
     if folder != user_path(given):
-        tell.remark(f"note: {quoted(folder)} is the newest in {quoted(given)}")
-    tell.result(facts)
-    tell.text("\n".join(lines(facts)))
+        out.remark(f"note: {quoted(folder)} is the newest in {quoted(given)}")
+    out.result(facts)
+    out.text("\n".join(lines(facts)))
 
 
 def lines(facts: Mapping[str, Any]) -> Iterator[str]:

@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from zoo.trackers.names import Choice, choose
+from zoo.trackers.names import ChosenTrackers, choose
 from zoo.trackers.session import Tracking
 
 if TYPE_CHECKING:
     from zoo.rundir.folder import Folder
 
 
-def started_tracking(
+def start_tracking(
     tracking: Tracking | None,
     log: Sequence[str] | None,
     tensorboard: bool | None,
@@ -36,7 +36,7 @@ def started_tracking(
     """
     if tracking is None:
         local = Tracking(lambda line: None)
-        local.start(Choice(("tensorboard",) if flags["tensorboard"] else ()))
+        local.start(ChosenTrackers(("tensorboard",) if flags["tensorboard"] else ()))
         return local
     if tensorboard is None and log is None:
         tensorboard = flags["tensorboard"] or None

@@ -17,7 +17,7 @@ from zoo.verbs.fold_table import NAMES, table
 from zoo.verbs.folders import RUNS, require_no_move
 from zoo.verbs.reporting import require_report
 from zoo.verbs.teller import Teller
-from zoo.verbs.tracking import started_tracking
+from zoo.verbs.tracking import start_tracking
 
 if TYPE_CHECKING:
     from zoo.recipe import Recipe
@@ -70,7 +70,7 @@ def begin(out: Teller, job: TrainJob, count: int) -> None:
     if flags["report"]:
         require_report(folder)
     given = job.given.get("tensorboard")
-    tracking = started_tracking(job.tracking, job.log, given, flags)
+    tracking = start_tracking(job.tracking, job.log, given, flags)
     backend, devices = _prepare(out, loaded, None, request)
     tracking.require()
     folds = Folds.create(folder, loaded.name)
@@ -126,7 +126,7 @@ def resume(out: Teller, job: TrainJob) -> None:
     request = require_devices(begun, asked.request, asked.allow_others, str(folds))
     given = job.given.get("tensorboard")
     log = info.get("log") or ()
-    tracking = started_tracking(job.tracking, job.log, given, flags, log, folds)
+    tracking = start_tracking(job.tracking, job.log, given, flags, log, folds)
     _, count = _prepare(out, loaded, info["backend"], request)
     tracking.require()
     require_devices(begun, count, asked.allow_others, str(folds))

@@ -11,9 +11,9 @@ from zoo.backend import processes
 from zoo.backend.device_request import Asked, Request, require_batch, require_devices
 from zoo.errors import UsageError
 from zoo.verbs.folders import RUNS, require_no_move
-from zoo.verbs.several_processes import opened, task_of_resume
+from zoo.verbs.several_processes import open_to_resume, task_of_resume
 from zoo.verbs.teller import Teller
-from zoo.verbs.tracking import started_tracking
+from zoo.verbs.tracking import start_tracking
 
 if TYPE_CHECKING:
     from zoo.loading import Source
@@ -41,7 +41,7 @@ class TrainJob:
             tracker but TensorBoard is told.
         asked: the devices.
         callbacks: Keras callbacks of the caller's own.
-        told: whether the user knows already what a recipe's loading tells.
+        warned: whether the recipe's warnings were given already.
     """
 
     recipe: Source | None = None
@@ -53,7 +53,7 @@ class TrainJob:
     tracking: Tracking | None = None
     asked: Asked = field(default_factory=Asked)
     callbacks: Sequence[Any] = ()
-    told: bool = False
+    warned: bool = False
 
     @property
     def source(self) -> Source:
@@ -113,7 +113,7 @@ def train(
     if flags["report"] and processes.is_first():
         require_report(prepared.resumed.folder if prepared.resumed else job.folder or RUNS)
     if job.tracking is not None and processes.is_first():
-        started_tracking(
+        start_tracking(
             job.tracking, job.log, job.given.get("tensorboard"), flags, prepared.log,
             prepared.resumed,
         )  # fmt: skip
@@ -148,7 +148,7 @@ def _to_begin(out: Teller, job: TrainJob, meet: Callable[[str], None]) -> _Prepa
     from zoo.plugins import recipe_parts
     from zoo.rundir import require_writable
 
-    tell = () if job.told or not processes.is_first() else (out.warn, out.note)
+    tell = () if job.warned or not processes.is_first() else (out.warn, out.note)
     source = job.source
     loaded = recipes.load(source, job.overrides, *tell)
     out.locate = recipes.locator(source, job.overrides)
@@ -168,7 +168,7 @@ def _to_resume(out: Teller, job: TrainJob, meet: Callable[[str], None]) -> _Prep
     from zoo.rundir.recipe_text import read_recipe_text
 
     meet(task_of_resume(job.overrides))
-    resumed = opened(str(job.resume))
+    resumed = open_to_resume(str(job.resume))
     require_no_move(job.folder, resumed.folder)
     info = resumed.started_info()
     read_recipe_text(resumed)  # Refuses all but a regular file. Edits are looked for later.
