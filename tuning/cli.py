@@ -21,6 +21,7 @@ from zoo.recipe import Template, locator
 from zoo.recipe.monitors import lower_is_better
 from zoo.report.search import png_figures
 from zoo.rundir import Search
+from zoo.rundir.search import objective_of
 from zoo.trackers.names import choose
 from zoo.trackers.session import Tracking
 from zoo.verbs.folders import RUNS, require_no_move
@@ -229,8 +230,7 @@ def write_reports(out: Teller, folder: Search, plots: bool, tensorboard: bool) -
     info = folder.info()
     tables.write_csv(records, folder.csv_file)
     if plots:
-        given = info["recipe"].get("tune", {}).get("objective", "val_accuracy")
-        objective = info.get("objective", given)  # Older versions stored what the recipe gave.
+        objective = objective_of(info)
         files = png_figures.draw(
             [record.to_json() for record in records], info["stages"], objective,
             folder.plots_folder, lower_is_better=lower_is_better(objective),

@@ -23,6 +23,7 @@ from zoo.recipe import foreign, own_parts
 from zoo.recipe.backbone import backbone_of
 from zoo.recipe.blocks import expand
 from zoo.recipe.draft import Draft
+from zoo.recipe.moved import is_moved
 from zoo.recipe.overrides import parse_path, put, with_values
 from zoo.recipe.schema import Recipe
 from zoo.recipe.shipped import find
@@ -136,7 +137,7 @@ def require_source_alone(file: Path, overrides: Sequence[str]) -> None:
         UsageError: an override of anything else.
     """
     for override in overrides:
-        if not override.replace(" ", "").startswith(("data.source=", "data.source.", "plugins=")):
+        if not is_moved(override):
             raise UsageError(
                 f"--set {override}: a run stays as it was begun; only data.source and plugins may "
                 "be changed, for data and parts of your own that were moved, and with `zoo train "
@@ -196,8 +197,8 @@ class Template:
         draft = _draft(recipe, overrides)
         self.recipe = _load(draft, warn, say)
         source = self.recipe.data.source.model_dump()
-        is_moved = any(override.strip().startswith("data.source") for override in overrides)
-        self.moved = [f"data.source={json.dumps(source)}"] if is_moved else []
+        names_source = any(override.strip().startswith("data.source") for override in overrides)
+        self.moved = [f"data.source={json.dumps(source)}"] if names_source else []
         data = {**draft.data.get("data", {}), "source": source}
         self.data: dict[str, Any] = {**draft.data, "data": data}
         if self.recipe.plugins:

@@ -15,12 +15,10 @@ from typing import Any
 
 import numpy as np
 
-THRESHOLD = 0.5  # Probability from which on an image is said to show a class.
-
 
 def decisions(logits: np.ndarray) -> np.ndarray:
     """Whether each class is answered yes: bool of the shape of the logits."""
-    return np.asarray(logits) >= 0.0  # The logit of `THRESHOLD`.
+    return np.asarray(logits) >= 0.0  # The logit of `zoo.multi_label.THRESHOLD`.
 
 
 def average_precision(labels: np.ndarray, scores: np.ndarray) -> np.ndarray:

@@ -53,7 +53,7 @@ def test_asked(recipe: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     result = call(*arguments)
     assert result.exit_code == 1
     assert "add --yes" in result.stderr
-    monkeypatch.setattr("zoo.cli.check_fix.at_a_terminal", lambda: True)
+    monkeypatch.setattr("zoo.cli.check_fix.can_ask", lambda: True)
     declined: Any = CliRunner().invoke(app, arguments, input="n\n")
     assert declined.exit_code == 1
     assert "Write 1 change to mine.yaml?" in declined.stderr

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from zoo.errors import RunError
 from zoo.rundir import Run, Search
+from zoo.rundir.search import objective_of
 
 INFO = {
     "status": "interrupted", "seed": 0, "workers": 1, "lag": 1, "recipe": {}, "seconds": 0.5,
@@ -40,3 +42,16 @@ def test_trials(tmp_path: Path) -> None:
         Run.at(search.trial(name).folder)
     assert search.kept_trials() == ["coarse-1", "fine-2"]
     assert search.worker_log(0).parent.is_dir()
+
+
+@pytest.mark.parametrize(
+    "info, objective",
+    [
+        ({"recipe": {}, "objective": "val_f1"}, "val_f1"),
+        ({"recipe": {"tune": {"objective": "val_loss"}}}, "val_loss"),
+        ({"recipe": {"tune": {"objective": "auto"}}, "objective": None}, "val_accuracy"),
+        ({"recipe": {"tune": None}}, "val_accuracy"),
+    ],
+)
+def test_objective(info: dict[str, Any], objective: str) -> None:
+    assert objective_of(info) == objective

@@ -16,7 +16,9 @@ from zoo.api.recipes import Overrides, RecipeLike, as_given, as_overrides, remem
 from zoo.api.run import Run
 from zoo.api.telling import PythonTeller
 from zoo.errors import RunError, UsageError
+from zoo.recipe.monitors import lower_is_better
 from zoo.recipe.schema import Recipe
+from zoo.rundir.search import objective_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -245,7 +247,7 @@ class Search:
             lines += list(best["values"].items())
         table = self.trials
         paths = [name for name in table.columns if name not in COLUMNS]
-        lower = str(info.get("objective")) == "val_loss"
+        lower = lower_is_better(objective_of(info))
         ranked = table.sort_values("score", ascending=lower, na_position="last", kind="stable")
         rows = [
             (name, *(_plain(row[key]) for key in ("stage", "status", "score", *paths)))

@@ -16,6 +16,7 @@ from zoo.api.runs import Runs
 from zoo.api.telling import PythonTeller
 from zoo.backend.device_request import Asked, Request, parse
 from zoo.errors import UsageError
+from zoo.recipe.moved import moved
 from zoo.rundir.folder import stamped
 from zoo.trackers.session import Tracking
 from zoo.verbs import fold_choice, train_seeds
@@ -188,8 +189,7 @@ def _once(teller: Teller, job: TrainJob) -> Run:
 
 
 def _opened(folder: folders.Run, job: TrainJob) -> Run:
-    moved = [each for each in job.overrides if each.startswith("data.source")]
-    return Run(folder, overrides=moved if job.resume else ())
+    return Run(folder, overrides=moved(job.overrides) if job.resume else ())
 
 
 def _seeds(teller: Teller, job: TrainJob, seeds: int) -> Runs:

@@ -47,7 +47,9 @@ def _show_completion(requested: bool, context: typer.Context) -> None:
 
 
 def _known_shell(shell: str | None) -> str | None:
-    if shell not in (None, "bash", "zsh", "fish"):
+    from zoo.completion.scripts import SHELLS
+
+    if shell is not None and shell not in SHELLS:
         raise typer.BadParameter(f"expected bash, zsh or fish. Received {shell}.")
     return shell
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import typer
 
+from zoo.cli.asking import can_ask
 from zoo.cli.output import Output, columns
 from zoo.text.counted import counted
 from zoo.verbs.checking import run_checks
@@ -81,16 +81,11 @@ def _agreed(out: Output, planned: PlannedFix, yes: bool) -> bool:
         out.text(f"{change.fix.check}: {change.fix.advice}")
     if yes:
         return True
-    if out.as_json or not at_a_terminal():
+    if out.as_json or not can_ask():
         out.note("nothing written: there is no terminal to ask at; add --yes")
         return False
     changes = counted(len(planned.changes), "change")
     return typer.confirm(f"Write {changes} to {planned.target}?", err=True)
-
-
-def at_a_terminal() -> bool:
-    """Whether somebody is there to answer."""
-    return sys.stdin.isatty()
 
 
 def _write(out: Output, planned: PlannedFix, new: bool) -> None:

@@ -13,11 +13,12 @@ from zoo.cli.options import AllowPluginsOption, DebugOption, JsonOption, QuietOp
 from zoo.cli.output import Output
 from zoo.errors import DataError, Problem, UsageError
 from zoo.files.streams import reader_is_gone
+from zoo.multi_label import THRESHOLD
 from zoo.text.counted import counted
 from zoo.text.printable import one_line, quoted
 from zoo.verbs.image_arguments import image_files
 from zoo.verbs.opening import open_classifier
-from zoo.verbs.shown_classes import THRESHOLD, TOP, Shown
+from zoo.verbs.shown_classes import TOP, Shown
 
 if TYPE_CHECKING:
     from zoo.datasets.content.odd_files import OddFiles

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import sys
 from typing import Annotated
 
 import typer
 
 from zoo.cli.app import app
+from zoo.cli.asking import can_ask
 from zoo.cli.options import DebugOption, JsonOption
 from zoo.cli.output import Output
 from zoo.errors import UsageError
@@ -106,8 +106,3 @@ def runs(
             out, query, dry_run=dry_run,
             confirm=lambda question: yes or typer.confirm(question, err=True),
         )  # fmt: skip
-
-
-def can_ask() -> bool:
-    """Whether somebody sits at a terminal."""
-    return sys.stdin is not None and sys.stdin.isatty()

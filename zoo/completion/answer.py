@@ -9,6 +9,7 @@ from typing import Any, Literal, get_args, get_origin
 from zoo.completion import files
 from zoo.completion.candidate import Candidate
 from zoo.completion.files import TRAINED
+from zoo.completion.scripts import SHELLS
 from zoo.completion.settings import Settings
 
 RUN_KINDS = {  # (verb, word of the usage) -> kinds of folders; a run for others.
@@ -161,6 +162,10 @@ def _known(verb: str, param: Any) -> list[str]:
         from zoo.inventory.entry import STATUSES
 
         return list(STATUSES)
+    if option == "sort":
+        from zoo.inventory.selection import SORT_KEYS
+
+        return list(SORT_KEYS)
     kind = getattr(param, "bare_type", None)
     if get_origin(kind) is Literal:
         return [str(word) for word in get_args(kind)]
@@ -171,8 +176,7 @@ def _known(verb: str, param: Any) -> list[str]:
         "distributed": ["auto"],
         "on": ["local", "ray", "ray://"],
         "quantize": ["float16", "int8"],
-        "sort": ["when", "name", "status", "epochs", "accuracy", "size"],
-        "shell": ["bash", "zsh", "fish"],
+        "shell": list(SHELLS),
     }
     if verb == "new" and option == "data":
         return ["digits", "tfds:"]

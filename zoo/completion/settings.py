@@ -15,9 +15,9 @@ from pathlib import Path
 from typing import Any
 
 from zoo.completion.candidate import Candidate
+from zoo.editor.modeline import SCHEMA
 from zoo.shipped_files import shipped
 
-SCHEMA = "recipe.schema.json"
 _STEPS = re.compile(r"[^.\[\]]+|\[\d*\]?")
 _LAST = re.compile(r"(.*?)((?:\[\d*)|[^.\[\]]*)$", re.DOTALL)
 

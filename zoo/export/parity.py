@@ -27,7 +27,7 @@ from zoo.export.limits import limits
 from zoo.export.probes import Probes, make_probes, validation_indices
 from zoo.files.storage import code_in
 from zoo.labels import is_multi_label
-from zoo.multi_label_metrics import THRESHOLD
+from zoo.multi_label import THRESHOLD
 from zoo.plan import own_layers
 from zoo.plugins import permission
 from zoo.text.shortened import process_ending

@@ -20,6 +20,7 @@ from zoo.rundir.files import TEMPORARY
 from zoo.rundir.folder import STAMP
 from zoo.rundir.kinds import MARKS, Kind
 from zoo.rundir.liveness import KILLED, is_elsewhere, is_locked, present_status
+from zoo.rundir.search import objective_of
 
 DAMAGED = "damaged"
 STATUSES = ("done", "running", "interrupted", KILLED, "failed", "diverged", DAMAGED)
@@ -277,7 +278,7 @@ def _search(folder: Path, names: Collection[str], children: bool) -> Entry:
     search = Search(folder)
     info = search.info()
     best = info.get("best") or {}
-    by_accuracy = best and info.get("objective") in (None, "val_accuracy")
+    by_accuracy = objective_of(info) == "val_accuracy"
     inner = [search.trial(name).folder for name in search.kept_trials()] if children else []
     return Entry(
         kind="search",

@@ -57,7 +57,7 @@ def vocabulary(data: Any, folder_of: Callable[[KeyPath], Path | None]) -> tuple[
             part = reading.read(text, folder_of(at))
         except Unknown as error:
             problems.append((at, str(error)))
-            broken.add(text.partition("=")[0].strip() if "=" in text else text.rpartition(":")[2])
+            broken.add(_word_of(text))
             continue
         fault = _collision(part, parts, blocks if isinstance(blocks, dict) else {})
         if fault:
@@ -115,6 +115,11 @@ def _collision(part: Part, parts: dict[str, Part], blocks: dict[str, Any]) -> st
     return None
 
 
+def _word_of(text: str) -> str:
+    """The word of a reference, whatever is wrong with the rest of it."""
+    return text.partition("=")[0].strip() if "=" in text else text.rpartition(":")[2]
+
+
 def references(words: Vocabulary) -> tuple[str, ...]:
     """The parts of a recipe as its run's recipe names them: with absolute paths, all of them."""
     return tuple(dict.fromkeys(part.origin.reference for part in _all(words)))
@@ -129,11 +134,7 @@ def cautions(words: Vocabulary, given: Any) -> Found:
     """Parts that nothing in the recipe uses, as (path, sentence)."""
     found: Found = []
     for index, text in enumerate(given if isinstance(given, list | tuple) else ()):
-        word = (
-            str(text).partition("=")[0].strip()
-            if "=" in str(text)
-            else str(text).rpartition(":")[2]
-        )
+        word = _word_of(str(text))
         if word in words.parts and word not in words.used:
             found.append(((KEY, index), f"nothing in the recipe uses the word {word}"))
     return found

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from zoo.multi_label import THRESHOLD
+
 if TYPE_CHECKING:
     import numpy as np
 
@@ -16,7 +18,6 @@ LISTED = 20  # Of the most confident mistakes, and of the least sure.
 PER_CELL = 6  # Of each cell of the confusion matrix.
 MAX_IMAGES = 400
 MAX_CELLS_CLASSES = 40  # Classes up to which the confusion matrix has cells to choose.
-THRESHOLD = 0.5  # From which on an image with any number of classes is said to show one.
 
 
 def mistakes(predictions: Predictions, count: int = LISTED) -> list[int]:

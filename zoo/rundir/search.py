@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +16,17 @@ from zoo.rundir.run import Run
 
 if TYPE_CHECKING:
     from pydantic import BaseModel
+
+
+def objective_of(info: Mapping[str, Any]) -> str:
+    """The metric that the trials of a search are compared by.
+
+    Args:
+        info: tune.json. Those of older versions lack the objective, and hold the recipe's; a search
+            that has no data yet may say `auto`.
+    """
+    given = str((info["recipe"].get("tune") or {}).get("objective", "auto"))
+    return str(info.get("objective") or ("val_accuracy" if given == "auto" else given))
 
 
 class Search(Folder):

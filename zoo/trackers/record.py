@@ -18,6 +18,7 @@ from zoo.rundir import Folds, Run, Search
 from zoo.rundir.folder import Folder
 from zoo.rundir.kinds import kind_of
 from zoo.rundir.liveness import KILLED
+from zoo.rundir.search import objective_of
 
 TIME = "%Y-%m-%dT%H:%M:%S%z"
 NOT_METRICS = ("epoch", "step")
@@ -184,7 +185,7 @@ def _search(search: Any, gone: bool) -> Record:
         **_common(search, info, config, gone),
         kind="search",
         config=config,
-        rows=list(_best_so_far(search, info.get("objective"))),
+        rows=list(_best_so_far(search, objective_of(info))),
         summary={**known, "search_seconds": float(info["seconds"])},
         files=_existing(
             search.recipe_file, search.info_file, search.csv_file, search.best_file,
@@ -241,11 +242,11 @@ def trials(search: Search, after: int) -> Iterator[Record]:
         )
 
 
-def _best_so_far(search: Search, objective: str | None) -> Iterator[dict[str, Any]]:
+def _best_so_far(search: Search, objective: str) -> Iterator[dict[str, Any]]:
     """A row per finished trial, with the best score up to it."""
     from zoo.recipe.monitors import lower_is_better
 
-    choose = min if objective and lower_is_better(objective) else max
+    choose = min if lower_is_better(objective) else max
     best: float | None = None
     for number, trial in enumerate(trials(search, 0), 1):
         score = trial.summary.get("score") if trial.status == "done" else None

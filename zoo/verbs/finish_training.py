@@ -37,9 +37,9 @@ def finish(out: Teller, run: Run, job: TrainJob, flags: Mapping[str, bool]) -> N
         StorageFault: the disk failed; the message says that the training is kept.
     """
     from zoo.artifact.trained_run import TrainedRun
+    from zoo.recipe.moved import moved
 
-    moved = [change for change in job.overrides if change.startswith(("data.source", "plugins="))]
-    finish_trained(out, TrainedRun(run, moved if job.resume else ()), flags)
+    finish_trained(out, TrainedRun(run, moved(job.overrides) if job.resume else ()), flags)
 
 
 def finish_trained(out: Teller, trained: TrainedRun, flags: Mapping[str, bool]) -> None:

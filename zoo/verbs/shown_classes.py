@@ -6,8 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from zoo.multi_label import THRESHOLD
+
 TOP = 3
-THRESHOLD = 0.5  # For images with any number of classes; as `zoo.multi_label_metrics` has it.
 
 
 @dataclass(frozen=True)

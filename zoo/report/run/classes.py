@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from zoo.multi_label import THRESHOLD
 from zoo.report.blocks import Block, Cell, Column, Figure, Section, Table
 from zoo.report.run.predictions import PREDICTIONS, confusion_table
 from zoo.report.run.source import RunSource, number_of, shown_name
@@ -70,7 +71,7 @@ def _counts(source: RunSource) -> tuple[list[tuple[int, int, int]], str]:
     predictions = source.predictions
     if predictions is None or not predictions.multi_label:
         return [], ""
-    answers, labels = predictions.probabilities >= 0.5, predictions.labels > 0
+    answers, labels = predictions.probabilities >= THRESHOLD, predictions.labels > 0
     sums = [array.sum(axis=0).tolist() for array in (answers & labels, labels, answers)]
     return list(zip(*sums, strict=True)), predictions.split
 

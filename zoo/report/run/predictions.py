@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Any
 
+from zoo.multi_label import THRESHOLD
 from zoo.report import chosen
 from zoo.report.blocks import (
     Block,
@@ -228,8 +229,8 @@ def _multi_label_lines(names: list[str], predictions: Predictions, row: int) -> 
     """What a multi-label image is, and which classes it is wrongly said to be or not to be."""
     labels, probabilities = predictions.labels[row], predictions.probabilities[row]
     true = [names[i] for i in range(len(names)) if labels[i]]
-    order = sorted(range(len(names)), key=lambda i: -abs(float(probabilities[i]) - 0.5))
-    wrong = [i for i in order if (probabilities[i] >= chosen.THRESHOLD) != bool(labels[i])]
+    order = sorted(range(len(names)), key=lambda i: -abs(float(probabilities[i]) - THRESHOLD))
+    wrong = [i for i in order if (probabilities[i] >= THRESHOLD) != bool(labels[i])]
     lines = [f"{percentage(float(probabilities[i]))} {names[i]}" for i in wrong[:2]] or ["right"]
     return [*lines, f"true: {', '.join(true[:3]) or 'none'}" + (" …" if len(true) > 3 else "")]
 

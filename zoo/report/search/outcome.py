@@ -18,6 +18,7 @@ from zoo.recipe.monitors import lower_is_better
 from zoo.report.search.rows import Row, Stage, score_of
 from zoo.rundir import Search
 from zoo.rundir.liveness import present_status
+from zoo.rundir.search import objective_of
 from zoo.significance import Spread, spread, welch
 
 STATUSES = ("done", "pruned", "diverged", "timeout", "failed")
@@ -47,9 +48,7 @@ class SearchFiles:
     @property
     def objective(self) -> str:
         """The metric that trials are compared by."""
-        given = str((self.info["recipe"].get("tune") or {}).get("objective", "val_accuracy"))
-        # Older versions stored what the recipe gave; a search that has no data yet may say `auto`.
-        return str(self.info.get("objective") or ("val_accuracy" if given == "auto" else given))
+        return objective_of(self.info)
 
     @property
     def lower_is_better(self) -> bool:

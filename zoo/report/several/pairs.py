@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from itertools import combinations
 from typing import TYPE_CHECKING, Any
 
+from zoo.multi_label import THRESHOLD
 from zoo.report.several.trainings import SPLITS, Training
 from zoo.significance import LEVEL, McNemar, holm, mcnemar
 from zoo.text.commands import command
@@ -18,8 +19,6 @@ if TYPE_CHECKING:
     import numpy as np
 
     from zoo.rundir.predictions import Predictions
-
-THRESHOLD = 0.5  # Probability from which on an image is said to show a class.
 
 
 @dataclass(frozen=True)
