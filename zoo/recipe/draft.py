@@ -23,12 +23,7 @@ from zoo.recipe.problems import explain
 from zoo.recipe.resolve import resolved
 from zoo.recipe.schema import Recipe
 from zoo.recipe.writing import unreadable
-from zoo.recipe.yaml_reader import (
-    Document,
-    KeyPath,
-    dotted,
-    read_text,
-)
+from zoo.recipe.yaml_reader import Document, KeyPath, dotted, read_text
 from zoo.text.shortened import start_of
 
 _NUMBER = re.compile(r"\d[\d,.]*")
@@ -276,12 +271,8 @@ class Draft:
         if shrunk is not None:
             path, before, now = shrunk
             put(self.data, path, now)
-            self.notes.append(
-                f"note: {dotted(path)}: {before:g} epochs of {self.epochs_before:g} are shortened "
-                f"to {now:g} of {self.data['train']['epochs']:g}, since train.epochs was set to "
-                f"{self.data['train']['epochs']:g}; to choose another length, add "
-                f"--set {dotted(path)}=..."
-            )
+            epochs = self.data["train"]["epochs"]
+            self.notes.append(warmup.note(path, before, self.epochs_before, now, epochs))
 
     def _require_readable(self, recipe: Recipe) -> None:
         """Refuses a recipe that could not be read again with all its defaults written out."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from zoo.recipe.yaml_reader import KeyPath
+from zoo.recipe.yaml_reader import KeyPath, dotted
 
 EPOCHS: KeyPath = ("train", "epochs")
 SCHEDULE: KeyPath = ("train", "schedule")
@@ -41,6 +41,23 @@ def shrunk(data: Mapping[str, Any], epochs_before: Any) -> tuple[KeyPath, float,
     if not 0 < epochs < warmup <= epochs_before:
         return None
     return (*SCHEDULE, word, KEY), warmup, float(f"{warmup * epochs / epochs_before:.4g}")
+
+
+def note(path: KeyPath, before: float, epochs_before: float, now: float, epochs: float) -> str:
+    """Says that a warm-up was shortened.
+
+    Args:
+        path: of the warm-up.
+        before: its epochs before.
+        epochs_before: those of the training before.
+        now: its epochs now.
+        epochs: those of the training now.
+    """
+    return (
+        f"note: {dotted(path)}: {before:g} epochs of {epochs_before:g} are shortened to {now:g} of "
+        f"{epochs:g}, since train.epochs was set to {epochs:g}; to choose another length, add "
+        f"--set {dotted(path)}=..."
+    )
 
 
 def _is_number(value: Any) -> bool:

@@ -180,9 +180,8 @@ class Table(Block):
 class Figure(Block):
     """A figure that Plotly draws.
 
-    Colours are those of the look: `var(--series-1)` to `var(--series-8)`, `var(--ink)`,
-    `var(--soft)`, `var(--good)`, `var(--warn)`, `var(--bad)`; `zoo.report.figures` has colour
-    scales. Traces without a colour get one series' colour after the other.
+    Colours are `var(--series-1)` to `var(--series-8)`, of which each trace gets one by default,
+    `var(--ink)`, `var(--soft)`, `var(--good)`, `var(--warn)`, `var(--bad)`: they follow the look.
 
     Attributes:
         title: its heading.
@@ -190,8 +189,7 @@ class Figure(Block):
         description: what it shows, in a sentence, for those who do not see it.
         traces: Plotly's traces, as plain dicts or objects of `plotly.graph_objects`; texts of users
             in them go through `zoo.report.figures.plain`.
-        layout: Plotly's layout beside what all figures share; its key `narrow` holds what differs
-            on narrow screens.
+        layout: Plotly's layout; its key `narrow` holds what differs on narrow screens.
         table: the same numbers.
         height: in CSS pixels.
     """

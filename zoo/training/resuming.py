@@ -34,7 +34,7 @@ from zoo.training import alike, checkpoint, extension, run_metadata
 from zoo.training.energy import metered
 from zoo.training.loop.choose import begun, choose
 from zoo.training.preparing import prepare_keras
-from zoo.training.run_training import Training, recorded_flags
+from zoo.training.run_training import Training
 from zoo.training.settings import TrainingSettings
 from zoo.training.state_file import Saved
 from zoo.version import __version__
@@ -132,7 +132,7 @@ def _resumed(
         extension.write(run, planned, recipe, saved)
     run.update(
         status="running", host=socket.gethostname(), pid=os.getpid(),
-        processes=processes.count(), **recorded_flags(settings),
+        processes=processes.count(), **settings.recorded,
     )  # fmt: skip
     warm = None
     if saved is None and run.model_file.is_file():

@@ -112,7 +112,7 @@ def train(
     with run.locked(), metered(run):
         try:
             write_text(run.recipe_file, recipes.dump(recipe))
-            run.update(status="running", **known, **recorded_flags(settings))
+            run.update(status="running", **known, **settings.recorded)
             recipe_parts.keep_sources(run, recipe)
         except StorageFault as error:
             run.remove()
@@ -132,12 +132,6 @@ def _new_run(out: Path, recipe: Recipe, folder: Path | None) -> Run:
         supervisor.tell(scratch=str(run.folder))
     supervisor.tell(resume=processes.resume_command(run))
     return run
-
-
-def recorded_flags(settings: TrainingSettings) -> dict[str, Any]:
-    """Flags of the command line, for run.json, if it was the command line that trains; trackers."""
-    tracking = settings.tracking.recorded if settings.tracking else {}
-    return tracking if settings.flags is None else {**tracking, "flags": dict(settings.flags)}
 
 
 class Training:

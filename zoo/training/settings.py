@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import keras
 from rich.console import Console
@@ -25,8 +26,8 @@ class TrainingSettings:
             but those that `tensorboard` asks for.
         callbacks: Keras callbacks of the caller's own.
         watch: whether the live checks run.
-        flags: what `zoo train` does at the end, for run.json, so that a resumed run does the same:
-            `evaluate`, `export` and `tensorboard`. None: leave run.json as it is.
+        flags: what `zoo train` does at the end, for run.json: `evaluate`, `export`, `tensorboard`
+            and `report`. None: leave run.json as it is.
         devices: number of devices that train together, or `all`; None: one, or as many as a
             resumed run began with.
         allow_other_devices: whether a run may be resumed with another number of devices, which
@@ -41,6 +42,12 @@ class TrainingSettings:
     flags: Mapping[str, bool] | None = None
     devices: Request = None
     allow_other_devices: bool = False
+
+    @property
+    def recorded(self) -> dict[str, Any]:
+        """What run.json keeps, so that a resumed run does the same: trackers and flags."""
+        trackers = self.tracking.recorded if self.tracking else {}
+        return trackers if self.flags is None else {**trackers, "flags": dict(self.flags)}
 
     def print_line(self, text: str) -> None:
         """Prints a line for the user, as it is but for characters that cannot be printed."""
