@@ -28,7 +28,6 @@ from typing import Any
 
 from rich.console import Console
 
-import tuning.cli  # As in `zoo tune`: KerasTuner is then imported without TensorFlow.
 from tuning import oracle, pruning, search, tables
 from tuning.executors.base import Event, Finished, Kept, Progress, Ready
 from tuning.executors.messages import Command, Keep, Run, decode, encode
@@ -335,6 +334,7 @@ def main() -> None:
     if OPTIONS.rows:
         print(json.dumps({"folder": make_journal()}))
         return
+    oracle.train_nothing()  # As in `zoo tune`.
     oracle.import_keras_tuner()
     mark("imported")
     os.environ["KERAS_BACKEND"] = "tensorflow"
@@ -362,5 +362,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    assert tuning.cli is not None
     main()

@@ -88,8 +88,20 @@ def make(kind: str, space: Space, conditions: Conditions, seed: int, epochs: int
     return _KerasTunerOracle(kind, space, conditions, seed, epochs)
 
 
+_trains_nothing = False
+
+
+def train_nothing() -> None:
+    """Says that this process trains nothing, as that of `zoo tune`: it can spare TensorFlow.
+
+    Whoever calls `begin` in Python may train the winner in the same process.
+    """
+    global _trains_nothing
+    _trains_nothing = True
+
+
 def import_keras_tuner() -> Any:
-    """Imports KerasTuner; in the process of `zoo tune`, which trains nothing, without TensorFlow.
+    """Imports KerasTuner; in a process that trains nothing, without TensorFlow.
 
     Keras's backend `numpy` takes convolutions from JAX and does not load without it. TensorFlow,
     where it is imported, writes lines to stderr at once.
@@ -100,8 +112,7 @@ def import_keras_tuner() -> Any:
 
 
 def _imported() -> Any:
-    may_train = "tuning.cli" not in sys.modules  # Whoever called `begin` may train the winner.
-    if may_train or "keras" in sys.modules or find_spec("jax") is None:
+    if not _trains_nothing or "keras" in sys.modules or find_spec("jax") is None:
         import keras_tuner  # type: ignore[import-untyped]
 
         return keras_tuner

@@ -268,17 +268,18 @@ def in_a_process(code: str, path: str = "") -> str:
 
 
 @pytest.mark.parametrize(
-    "module, jax, backend",
-    [("cli", True, "numpy"), ("cli", False, "tensorflow"), ("search", True, "tensorflow")],
+    "trains, jax, backend",
+    [(False, True, "numpy"), (False, False, "tensorflow"), (True, True, "tensorflow")],
 )
 def test_backend_that_keras_tuner_is_imported_with(
-    tmp_path: Path, module: str, jax: bool, backend: str
+    tmp_path: Path, trains: bool, jax: bool, backend: str
 ) -> None:
     """Keras's backend numpy needs JAX, which may be missing, and cannot train the winner."""
     (tmp_path / "keras_tuner.py").write_text("import os; print(os.environ['KERAS_BACKEND'])")
     code = (
-        f"import os, sys, tuning.{module}\nfrom tuning import oracle\n"
-        f"oracle.find_spec = lambda name: {jax} or None\n"
+        "import os\nfrom tuning import cli, oracle\n"
+        + "oracle.train_nothing()\n" * (not trains)
+        + f"oracle.find_spec = lambda name: {jax} or None\n"
         "oracle.import_keras_tuner(); print(os.environ['KERAS_BACKEND'])\n"
     )
     assert in_a_process(code, str(tmp_path)).split() == [backend, "tensorflow"]
@@ -286,8 +287,9 @@ def test_backend_that_keras_tuner_is_imported_with(
 
 def test_the_command_draws_without_tensorflow() -> None:
     code = (
-        "import os, sys, tuning.cli\n"
-        "from tuning.oracle import make\nfrom tuning.space import Range\n"
+        "import sys\n"
+        "from tuning.oracle import make, train_nothing\nfrom tuning.space import Range\n"
+        "train_nothing()\n"
         "print(make('random', {'a': Range(0, 1)}, {}, 5, 1).draw()[1])\n"
         "import keras; print(keras.backend.backend(), 'tensorflow' in sys.modules)\n"
     )

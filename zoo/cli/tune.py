@@ -86,9 +86,10 @@ def tune(
 ) -> None:
     """Random search over a recipe's hyperparameters, coarse to fine; writes best.yaml."""
     with Output(as_json, debug, quiet) as output:
-        from tuning import cli
+        from tuning import cli, oracle
         from tuning.executors.ray_cluster import Demand
 
+        oracle.train_nothing()
         # Not `cpus or 1.0`: with 0 the GPUs alone bound how many workers fit.
         given = {"cpus": cpus, "gpus": gpus}
         needs = {name: number for name, number in given.items() if number is not None}
