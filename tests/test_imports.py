@@ -108,6 +108,10 @@ FORBIDDEN = {
         "zoo.training",
         "zoo.checks.measure",
     ),
+    # The command line and Python are two faces of the verbs, which know neither.
+    "zoo.verbs": ("zoo.cli", "zoo.api"),
+    "zoo.cli": ("zoo.api",),
+    "zoo.api": ("zoo.cli",),
     "zoo.report": ("zoo.model", "zoo.training", "zoo.checks", "zoo.datasets", "zoo.batches"),
 }
 
