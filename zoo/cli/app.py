@@ -56,16 +56,12 @@ def _known_shell(shell: str | None) -> str | None:
 
 @app.callback()
 def _zoo(
-    shell: Annotated[
-        str | None,
+    version: Annotated[
+        bool,
         typer.Option(
-            "--shell",
-            callback=_known_shell,
-            is_eager=True,
-            metavar="bash|zsh|fish",
-            help="With the next two: another shell than the one that zoo is called from.",
+            "--version", callback=_print_version, is_eager=True, help="Print the version and exit."
         ),
-    ] = None,
+    ] = False,
     install_completion: Annotated[
         bool,
         typer.Option(
@@ -82,11 +78,15 @@ def _zoo(
             help="Print what --install-completion would install, and exit.",
         ),
     ] = False,
-    version: Annotated[
-        bool,
+    shell: Annotated[
+        str | None,
         typer.Option(
-            "--version", callback=_print_version, is_eager=True, help="Print the version and exit."
+            "--shell",
+            callback=_known_shell,
+            is_eager=True,
+            metavar="bash|zsh|fish",
+            help="With these two: for another shell than the one that zoo is called from.",
         ),
-    ] = False,
+    ] = None,
 ) -> None:
     pass
