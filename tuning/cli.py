@@ -1,4 +1,4 @@
-"""The body of `zoo tune`: runs the search, then writes and prints the results."""
+"""The work of `zoo tune` and of `zoo.tune` in Python: a search, its tables, figures and page."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import signal
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
 
@@ -28,92 +29,97 @@ from zoo.verbs.folders import RUNS, require_no_move
 from zoo.verbs.teller import Teller
 
 
-def tune(
-    out: Teller,
-    recipe: Source | None,
-    overrides: Sequence[str],
-    resumed: str | None,
-    folder: Path | None,
-    workers: int | None,
-    plots: bool,
-    tensorboard: bool,
-    trials: str | None = None,
-    place: str = "local",
-    demand: Demand | None = None,
-    report: bool = False,
-    show: bool = False,
-    log: Sequence[str] | None = None,
-) -> SearchResult:
+@dataclass(frozen=True, kw_only=True)
+class TuneJob:
+    """What to search, and how.
+
+    Attributes:
+        recipe: as `zoo.loading.load` takes it; None to resume a search with its own recipe.
+        overrides: changes of the recipe, as `--set` takes them.
+        resume: folder of the search to resume; None to begin one.
+        folder: where run folders go; None for the default.
+        trials: `+N` to add N trials to a search that is resumed.
+        workers: number of processes; None for the default.
+        place: where trials run: `local`, `ray` or `ray://HOST:PORT`.
+        demand: what each trial needs of a cluster's node; None on this machine.
+        plots: whether figures are drawn.
+        log: trackers, as values of `--log`; None for the default.
+        tensorboard: the same as `tensorboard` in `log`: whether HParams are written.
+        report: whether report.html is written.
+        show: whether it is written, and opened in a browser.
+    """
+
+    recipe: Source | None = None
+    overrides: Sequence[str] = ()
+    resume: str | None = None
+    folder: Path | None = None
+    trials: str | None = None
+    workers: int | None = None
+    place: str = "local"
+    demand: Demand | None = None
+    plots: bool = False
+    log: Sequence[str] | None = None
+    tensorboard: bool = False
+    report: bool = False
+    show: bool = False
+
+
+def tune(out: Teller, job: TuneJob) -> SearchResult:
     """Begins or resumes a search, then writes its tables and figures.
 
     Args:
         out: where to print.
-        recipe: as `zoo.loading.load` takes it; None to resume a search with its own recipe.
-        overrides: `--set`.
-        resumed: folder of the search to resume; None to begin one.
-        folder: where run folders go; None for the default.
-        workers: number of processes; None for the default.
-        plots: draw figures.
-        tensorboard: the same as `tensorboard` in `log`: write HParams.
-        trials: `+N` to add N trials to a search that is resumed.
-        place: where trials run: `local`, `ray` or `ray://HOST:PORT`.
-        demand: what each trial needs of a cluster's node; None on this machine.
-        report: write report.html.
-        show: write it, and open it in a browser.
-        log: trackers, as values of `--log`; None for the default.
+        job: what to do.
 
     Returns:
         The best values and their scores, as written to the folder.
 
     Raises:
-        UsageError: the arguments do not fit together.
+        UsageError: parts of the job do not fit together.
         ZooError: see `tuning.search.begin` and `resume`.
     """
-    _require_fitting(recipe, resumed, folder, workers, place, demand)
-    more_trials = _more_trials(trials, resumed)
-    if plots:
+    _require_fitting(job)
+    more_trials = _more_trials(job.trials, job.resume)
+    if job.plots:
         from zoo.report.png import require
 
         require()
-    report = report or show
-    if report:
+    if job.report or job.show:
         from zoo.verbs.reporting import require_report
 
-        require_report(folder or RUNS if resumed is None else Path(resumed).expanduser())
+        require_report(job.folder or RUNS if job.resume is None else Path(job.resume).expanduser())
     with Tracking(out.note) as tracking:
-        known = Search.open(resumed) if resumed is not None else None
+        known = Search.open(job.resume) if job.resume is not None else None
         begun_with = None if known is None else known.info().get("log") or ()
-        tracking.start(choose(log, tensorboard or None, begun_with), known)
+        tracking.start(choose(job.log, job.tensorboard or None, begun_with), known)
         settings = SearchSettings(
-            workers=workers,
-            place=require_place(place),
-            demand=demand or Demand(),
+            workers=job.workers,
+            place=require_place(job.place),
+            demand=job.demand or Demand(),
             listener=TrackedSearch(out.console(), tracking),
             log=tracking.names,
         )
         tracking.require()
         with _sigterm_as_ctrl_c():
-            result = _run(out, recipe, overrides, resumed, folder, settings, more_trials)
+            result = _run(out, job, settings, more_trials)
         out.result(result.as_json())
-        _reported(out, result, plots, "tensorboard" in tracking.names, report, show)
+        _reported(out, job, result, "tensorboard" in tracking.names)
         tracking.begin(result.folder)  # Of a search that was done already, too.
     return result
 
 
-def _reported(
-    out: Teller, result: SearchResult, plots: bool, tensorboard: bool, report: bool, show: bool
-) -> None:
+def _reported(out: Teller, job: TuneJob, result: SearchResult, tensorboard: bool) -> None:
     """Writes a search's tables, figures and page, and prints its result; as for `tune`."""
     with _search_kept(result.folder):
         try:
-            write_reports(out, result.folder, plots, tensorboard)
+            write_reports(out, result.folder, job.plots, tensorboard)
         finally:
             _print(out, result)
-        if report:
+        if job.report or job.show:
             from zoo.verbs.reporting import write_report
 
             # The keys of the report's own document are others, such as those of `best`.
-            written = write_report(out, [str(result.folder)], show=show)
+            written = write_report(out, [str(result.folder)], show=job.show)
             out.result({key: written[key] for key in ("report", "bytes")})
 
 
@@ -128,55 +134,40 @@ def _search_kept(folder: Search) -> Iterator[None]:
         ) from error
 
 
-def _run(
-    out: Teller,
-    recipe: Source | None,
-    overrides: Sequence[str],
-    resumed: str | None,
-    folder: Path | None,
-    settings: SearchSettings,
-    more_trials: int,
-) -> SearchResult:
-    """Runs a new search, or resumes one; the arguments are those of `tune`, which fit together."""
-    if resumed is None:
-        return _begun(out, recipe or "", overrides, folder, settings)
-    if recipe is None:
-        return resume(resumed, settings, overrides=overrides, more_trials=more_trials)
-    given, _ = with_proposal(recipe, overrides, out.warn)
-    out.locate = locator(recipe, overrides)
-    moved = [change for change in overrides if change.startswith("data.source")]
-    return resume(resumed, settings, given, moved, more_trials)
+def _run(out: Teller, job: TuneJob, settings: SearchSettings, more_trials: int) -> SearchResult:
+    """Runs a new search, or resumes one; the parts of the job fit together."""
+    if job.resume is None:
+        return _begun(out, job.recipe or "", job.overrides, job.folder, settings)
+    if job.recipe is None:
+        return resume(job.resume, settings, overrides=job.overrides, more_trials=more_trials)
+    given, _ = with_proposal(job.recipe, job.overrides, out.warn)
+    out.locate = locator(job.recipe, job.overrides)
+    moved = [change for change in job.overrides if change.startswith("data.source")]
+    return resume(job.resume, settings, given, moved, more_trials)
 
 
-def _require_fitting(
-    recipe: Source | None,
-    resumed: str | None,
-    folder: Path | None,
-    workers: int | None,
-    place: str,
-    demand: Demand | None,
-) -> None:
-    """Refuses arguments of `tune` that do not fit together.
+def _require_fitting(job: TuneJob) -> None:
+    """Refuses parts of a job that do not fit together.
 
     Raises:
         UsageError: says which, and what to write.
     """
-    if recipe is None and resumed is None:
+    if job.recipe is None and job.resume is None:
         raise UsageError("Expected a RECIPE, or --resume FOLDER.")
-    if workers is not None and resumed is not None:
+    if job.workers is not None and job.resume is not None:
         raise UsageError(
             "--workers cannot be changed with --resume, since the results depend on it. Leave "
             "--workers out."
         )
-    if resumed is not None:
-        require_no_move(folder, Path(resumed).expanduser())
-    if place == "local" and demand is not None:
+    if job.resume is not None:
+        require_no_move(job.folder, Path(job.resume).expanduser())
+    if job.place == "local" and job.demand is not None:
         raise UsageError(
             "--cpus-per-trial and --gpus-per-trial are for trials on a cluster. Add --on ray, or "
             "leave them out: on this machine the workers share its CPUs and GPUs."
         )
-    if demand is not None:
-        require_demand(demand)
+    if job.demand is not None:
+        require_demand(job.demand)
 
 
 def _begun(

@@ -22,10 +22,10 @@ from zoo.rundir import Search
 
 def tune(out: Output, recipe: Path | str | None, folder: Path, **changed: Any) -> None:
     arguments: dict[str, Any] = {
-        "overrides": (), "resumed": None, "workers": None, "plots": False, "tensorboard": False,
+        "overrides": (), "resume": None, "workers": None, "plots": False, "tensorboard": False,
     }  # fmt: skip
     recipe = None if recipe is None else str(recipe)
-    cli.tune(out, recipe, folder=folder, **{**arguments, **changed})
+    cli.tune(out, cli.TuneJob(recipe=recipe, folder=folder, **{**arguments, **changed}))
 
 
 @pytest.mark.usefixtures("instant")
@@ -45,7 +45,7 @@ def test_what_the_command_says(tmp_path: Path, capsys: pytest.CaptureFixture[str
     assert len(list(folder.plots_folder.iterdir())) == 3
     assert len(list(folder.tensorboard_folder.iterdir())) == TOTAL
     with Output(as_json=True) as out:
-        tune(out, None, tmp_path, resumed=str(folder), report=True)
+        tune(out, None, tmp_path, resume=str(folder), report=True)
     printed = capsys.readouterr()
     assert "is done already" in printed.err
     document = json.loads(printed.out)
@@ -126,7 +126,7 @@ def test_a_recipe_with_a_space_is_searched_as_it_is(tmp_path: Path) -> None:
     [
         ({}, "Expected a RECIPE, or --resume FOLDER"),
         ({"recipe": "digits-tiny", "trials": "4"}, r"--set 'tune.stages\[0\].trials=N'"),
-        ({"resumed": "x", "workers": 2}, "--workers cannot be changed with --resume"),
+        ({"resume": "x", "workers": 2}, "--workers cannot be changed with --resume"),
     ],
 )
 def test_arguments_that_do_not_fit(tmp_path: Path, changed: Any, message: str) -> None:

@@ -36,6 +36,13 @@ class Demand:
     cpus: float = 1.0
     gpus: float = 0.0
 
+    @classmethod
+    def of(cls, cpus: float | None, gpus: float | None) -> Demand | None:
+        """What flags ask for; None without any. 0 CPUs let the GPUs alone bound the workers."""
+        given = {"cpus": cpus, "gpus": gpus}
+        needs = {name: number for name, number in given.items() if number is not None}
+        return cls(**needs) if needs else None
+
 
 def require_place(where: str) -> str:
     """Checks the value of `--on`.

@@ -84,25 +84,23 @@ def tune(
         raise UsageError(f"trials: Expected 1 or more. Received {trials}.")
     given = None if recipe is None else as_given(recipe, overrides)
     changes = as_overrides(overrides) if given is None else given.overrides
-    demanded = {"cpus": cpus_per_trial, "gpus": gpus_per_trial}
-    needs = {name: number for name, number in demanded.items() if number is not None}
     require_choice(device)
     resumed = str(resume.path) if isinstance(resume, Search) else resume
+    job = cli.TuneJob(
+        recipe=None if given is None else given.source,
+        overrides=changes,
+        resume=None if resumed is None else os.fspath(resumed),
+        folder=None if out is None else Path(out).expanduser(),
+        trials=None if trials is None else f"+{trials}",
+        workers=workers,
+        place=on,
+        demand=Demand.of(cpus_per_trial, gpus_per_trial),
+        plots=plots,
+        log=None if log is None else [log] if isinstance(log, str) else list(log),
+        tensorboard=tensorboard,
+    )
     with PythonTeller(quiet) as teller:
-        result = cli.tune(
-            teller,
-            None if given is None else given.source,
-            changes,
-            None if resumed is None else os.fspath(resumed),
-            None if out is None else Path(out).expanduser(),
-            workers,
-            plots,
-            tensorboard,
-            None if trials is None else f"+{trials}",
-            on,
-            Demand(**needs) if needs else None,
-            log=None if log is None else [log] if isinstance(log, str) else list(log),
-        )
+        result = cli.tune(teller, job)
     return Search(result.folder)
 
 

@@ -90,11 +90,10 @@ def tune(
         from tuning.executors.ray_cluster import Demand
 
         oracle.train_nothing()
-        # Not `cpus or 1.0`: with 0 the GPUs alone bound how many workers fit.
-        given = {"cpus": cpus, "gpus": gpus}
-        needs = {name: number for name, number in given.items() if number is not None}
-        demand = Demand(**needs) if needs else None
-        cli.tune(
-            output, recipe, overrides or (), resume, out, workers, plots, tensorboard, trials,
-            place, demand, report=report, show=show, log=log,
+        demand = Demand.of(cpus, gpus)
+        job = cli.TuneJob(
+            recipe=recipe, overrides=overrides or (), resume=resume, folder=out, trials=trials,
+            workers=workers, place=place, demand=demand, plots=plots, log=log,
+            tensorboard=tensorboard, report=report, show=show,
         )  # fmt: skip
+        cli.tune(output, job)
