@@ -9,11 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 from zoo.api import html
 from zoo.api.run import Run
+from zoo.verbs.fold_table import NAMES
 
 if TYPE_CHECKING:
     import pandas as pd
-
-METRICS = ("val_accuracy", "val_loss", "accuracy", "balanced_accuracy", "mean_average_precision")
 
 
 class Runs(Sequence[Run]):
@@ -48,7 +47,7 @@ class Runs(Sequence[Run]):
 
         table = pd.DataFrame(self.rows)
         key = "fold" if "fold" in table else "seed"
-        wanted = [key, "status", "epochs", "best_epoch", "seconds", *METRICS]
+        wanted = [key, "status", "epochs", "best_epoch", "seconds", *NAMES]
         return table[[name for name in wanted if name in table]].set_index(key)
 
     def __repr__(self) -> str:
@@ -60,7 +59,7 @@ class Runs(Sequence[Run]):
         table = self.table.reset_index()
         rows = [[each.item() if hasattr(each, "item") else each for each in row]
                 for row in table.itertuples(index=False)]  # fmt: skip
-        measured = [key for key in METRICS if key in table and len(table) > 1]
+        measured = [key for key in NAMES if key in table and len(table) > 1]
         spread = ", ".join(
             f"{key} {table[key].mean():.4f} ± {table[key].std():.4f}" for key in measured
         )

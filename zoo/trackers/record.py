@@ -10,10 +10,11 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 from zoo.errors import RunError
 from zoo.files import json_files
+from zoo.recipe.monitors import Monitor
 from zoo.rundir import Folds, Run, Search
 from zoo.rundir.folder import Folder
 from zoo.rundir.kinds import kind_of
@@ -24,10 +25,7 @@ TIME = "%Y-%m-%dT%H:%M:%S%z"
 NOT_METRICS = ("epoch", "step")
 # Measured once, of the model that is kept; `best_` parts them from the metrics of the last epoch.
 SUMMARY = ("best_epoch", "parameters", "images_per_second", "stopped_early")
-BEST = (
-    "val_accuracy", "val_loss", "val_balanced_accuracy", "val_f1", "val_recall", "val_auc",
-    "val_mean_average_precision", "val_micro_f1",
-)  # fmt: skip
+BEST = get_args(Monitor)
 TEST = (
     "accuracy", "loss", "balanced_accuracy", "top5_accuracy", "ece", "mean_average_precision", "f1",
     "micro_f1",

@@ -7,6 +7,7 @@ from typing import Any
 
 from zoo.text.columns import columns
 
+# Metrics of several trainings, and what they are called.
 NAMES = {
     "val_accuracy": "validation accuracy",
     "val_loss": "validation loss",

@@ -314,10 +314,8 @@ class _Folds:
         good = [row for row in self.rows if row["status"] == "done"]
         diverged = [row["fold"] for row in self.rows if row["status"] != "done"]
         monitor = next((str(row["monitor"]) for row in good), None)
-        keys = [monitor, "val_accuracy", "val_loss", "accuracy", "balanced_accuracy"]
-        keys.append("mean_average_precision")
         measured: dict[str, list[float]] = {}
-        for key in dict.fromkeys(key for key in keys if key is not None):
+        for key in dict.fromkeys([monitor, *NAMES] if monitor else NAMES):
             values = [row[key] for row in good if row.get(key) is not None]
             if len(values) > 1:
                 measured[key] = values

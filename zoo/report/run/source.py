@@ -6,6 +6,7 @@ A file that is missing or damaged does not stop a report: the page says so in it
 from __future__ import annotations
 
 import base64
+import math
 import shlex
 from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
@@ -238,4 +239,6 @@ def checks_of(run: Run) -> dict[str, Any]:
 def number_of(mapping: Mapping[str, Any] | None, key: str) -> float | None:
     """Return a finite number of a mapping; None where there is none."""
     value = (mapping or {}).get(key)
-    return float(value) if isinstance(value, int | float) and not isinstance(value, bool) else None
+    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+        return None
+    return float(value)

@@ -20,7 +20,7 @@ from zoo.report.blocks import (
     Text,
 )
 from zoo.report.search import course_figures, value_figures
-from zoo.report.search.axis import Axis
+from zoo.report.search.axis import Axis, is_number
 from zoo.report.search.importance import MIN_R2, MIN_TRIALS
 from zoo.report.search.outcome import SearchFiles
 from zoo.report.search.rows import Row, as_word, score_of
@@ -274,8 +274,7 @@ def _value_cell(row: Row, path: str) -> Cell:
     if path not in row["values"]:
         return Cell("–")
     value = row["values"][path]
-    is_number = isinstance(value, int | float) and not isinstance(value, bool)
-    return Cell(as_word(value), value if is_number else None)
+    return Cell(as_word(value), value if is_number(value) else None)
 
 
 def _machine(files: SearchFiles) -> Section:
