@@ -13,6 +13,7 @@ NumPy, pandas, Keras or TensorFlow is imported until a function needs it.
     results.py      what an evaluation, a prediction and an export give
     images.py       arrays and images of Pillow as a model takes them
     telling.py      how a verb talks to a Python program or a notebook
+    arguments.py    arguments that come in one of several forms
     backend.py      the backend and the device, chosen once in a process
     html.py         tables for notebooks; recipe_html.py a recipe's
 """

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from zoo import loading
 from zoo import rundir as folders
 from zoo.api import html
+from zoo.api.arguments import as_list
 from zoo.api.backend import Device, require_choice
 from zoo.api.recipes import Overrides, RecipeLike, as_given, as_overrides, remember
 from zoo.api.run import Run
@@ -96,7 +97,7 @@ def tune(
         place=on,
         demand=Demand.of(cpus_per_trial, gpus_per_trial),
         plots=plots,
-        log=None if log is None else [log] if isinstance(log, str) else list(log),
+        log=as_list(log),
         tensorboard=tensorboard,
     )
     with PythonTeller(quiet) as teller:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, overload
 
 from zoo import rundir as folders
+from zoo.api.arguments import as_list
 from zoo.api.backend import Device, prepare, require_choice
 from zoo.api.recipes import Overrides, RecipeLike, as_given, as_overrides
 from zoo.api.run import Run
@@ -147,7 +148,7 @@ def train(
         resume=_folder(resume),
         folder=None if out is None else Path(out).expanduser(),
         given={"evaluate": evaluate, "export": export, "tensorboard": tensorboard},
-        log=None if log is None else [log] if isinstance(log, str) else list(log),
+        log=as_list(log),
         asked=Asked(_request(devices), allow_other_devices),
         callbacks=tuple(callbacks),
         warned=given is not None and given.warned,

@@ -74,6 +74,24 @@ def confusion_table(source: RunSource) -> tuple[str, list[list[int]] | None]:
     return predictions.split, counts.tolist()
 
 
+def confusions(table: list[list[int]]) -> list[tuple[int, int, int]]:
+    """Return the mistakes of a confusion matrix, the most frequent first.
+
+    Args:
+        table: counts by true and predicted class.
+
+    Returns:
+        (images, true class, predicted class) of each cell beside the diagonal that has images.
+    """
+    pairs = [
+        (count, true, predicted)
+        for true, row in enumerate(table)
+        for predicted, count in enumerate(row)
+        if true != predicted and count
+    ]
+    return sorted(pairs, key=lambda pair: (-pair[0], pair[1:]))
+
+
 def _is_table(table: Any, classes: int) -> bool:
     return (
         isinstance(table, list)
@@ -144,15 +162,7 @@ def _matrix(
 def _frequent(names: list[str], table: list[list[int]]) -> Table:
     """The most frequent mistakes as a table."""
     totals = [sum(row) for row in table]
-    pairs = sorted(
-        (
-            (count, true, predicted)
-            for true, row in enumerate(table)
-            for predicted, count in enumerate(row)
-            if true != predicted and count
-        ),
-        key=lambda pair: (-pair[0], pair[1:]),
-    )[:MAX_CONFUSIONS]
+    pairs = confusions(table)[:MAX_CONFUSIONS]
     most = max((count for count, _, _ in pairs), default=1)
     return Table(
         "The most frequent mistakes" if pairs else "There are no mistakes",

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from zoo.report.blocks import Line, Tone
+from zoo.report.run.predictions import confusions
 from zoo.report.run.source import RunSource, number_of, shown_name
 from zoo.significance import wilson
 from zoo.text.numbers import interval_text, percentage, short
@@ -230,15 +231,10 @@ def _confusions(source: RunSource) -> str:
     names = source.class_names
     if not isinstance(table, list) or len(table) != len(names) or len(names) < 3:
         return ""
-    pairs = [
-        (count, true, predicted)
-        for true, row in enumerate(table)
-        for predicted, count in enumerate(row)
-        if true != predicted
-    ]
-    total = sum(count for count, _, _ in pairs)
-    count, true, predicted = max(pairs, default=(0, 0, 0))
-    if not total or count < 5 or count < 3 * total / len(pairs):
+    found = confusions(table)
+    count, true, predicted = found[0] if found else (0, 0, 0)
+    total, cells = sum(images for images, _, _ in found), len(names) * (len(names) - 1)
+    if count < 5 or count < 3 * total / cells:
         return ""
     return (
         f" The most frequent mistake: {shown_name(names[true])} taken for "
