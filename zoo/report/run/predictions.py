@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeGuard
 
 from zoo.multi_label import THRESHOLD
 from zoo.report import chosen
@@ -63,7 +63,7 @@ def confusion_table(source: RunSource) -> tuple[str, list[list[int]] | None]:
     evaluation, predictions = source.evaluation, source.predictions
     classes = len(source.class_names)
     table = (evaluation or {}).get("confusion_matrix")
-    if _is_table(table, classes):
+    if is_table(table, classes):
         return "test", table
     if predictions is None or predictions.multi_label:
         return "", None
@@ -92,7 +92,8 @@ def confusions(table: list[list[int]]) -> list[tuple[int, int, int]]:
     return sorted(pairs, key=lambda pair: (-pair[0], pair[1:]))
 
 
-def _is_table(table: Any, classes: int) -> bool:
+def is_table(table: Any, classes: int) -> TypeGuard[list[list[int]]]:
+    """Whether a value of evaluation.json is a confusion matrix: somebody may have edited it."""
     return (
         isinstance(table, list)
         and len(table) == classes

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from zoo.report.blocks import Line, Tone
-from zoo.report.run.predictions import confusions
+from zoo.report.run.predictions import confusions, is_table
 from zoo.report.run.source import RunSource, number_of, shown_name
 from zoo.significance import wilson
 from zoo.text.numbers import interval_text, percentage, short
@@ -229,7 +229,7 @@ def _confusions(source: RunSource) -> str:
     """The most frequent mistake, as a sentence that follows others; empty where none stands out."""
     table = (source.evaluation or {}).get("confusion_matrix")
     names = source.class_names
-    if not isinstance(table, list) or len(table) != len(names) or len(names) < 3:
+    if not is_table(table, len(names)) or len(names) < 3:
         return ""
     found = confusions(table)
     count, true, predicted = found[0] if found else (0, 0, 0)
