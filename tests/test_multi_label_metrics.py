@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from sklearn import metrics
 
 from zoo import multi_label_metrics as own
+from zoo.multi_label import THRESHOLD
 
 CASES = st.tuples(
     st.integers(1, 60), st.integers(1, 6), st.floats(0, 1), st.integers(0, 8), st.integers(0, 99)
@@ -92,4 +93,4 @@ def test_classes_that_are_never_named() -> None:
 
 def test_yes_begins_at_one_half() -> None:
     assert own.decisions(np.array([-0.01, 0.0, 0.01])).tolist() == [False, True, True]
-    assert own.THRESHOLD == 0.5
+    assert THRESHOLD == 0.5
