@@ -14,7 +14,6 @@ from typing import Any, get_args
 
 from zoo.errors import RunError
 from zoo.files import json_files
-from zoo.recipe.monitors import Monitor
 from zoo.rundir import Folds, Run, Search
 from zoo.rundir.folder import Folder
 from zoo.rundir.kinds import kind_of
@@ -25,7 +24,6 @@ TIME = "%Y-%m-%dT%H:%M:%S%z"
 NOT_METRICS = ("epoch", "step")
 # Measured once, of the model that is kept; `best_` parts them from the metrics of the last epoch.
 SUMMARY = ("best_epoch", "parameters", "images_per_second", "stopped_early")
-BEST = get_args(Monitor)
 TEST = (
     "accuracy", "loss", "balanced_accuracy", "top5_accuracy", "ece", "mean_average_precision", "f1",
     "micro_f1",
@@ -146,13 +144,16 @@ def record_of(folder: Folder, gone: bool = False) -> Record:
 
 
 def _run(run: Any, gone: bool) -> Record:
+    from zoo.recipe.monitors import Monitor
+
     info = run.info()
     if info.get("name") is None:
         raise RunError(f"{run}: is no training: it was made by `zoo check`.")
     evaluation = run.evaluation() or {}
     summary = {key: info[key] for key in SUMMARY if info.get(key) is not None}
     if info["status"] == "done":
-        summary |= {f"best_{key}": info[key] for key in BEST if info.get(key) is not None}
+        best = {key: info[key] for key in get_args(Monitor) if info.get(key) is not None}
+        summary |= {f"best_{key}": value for key, value in best.items()}
         summary["training_seconds"] = info.get("seconds") or 0.0
     tested = {f"test_{key}": evaluation.get(key) for key in TEST}
     summary |= {key: value for key, value in tested.items() if value is not None}
