@@ -44,6 +44,7 @@ def find(recipe: str) -> Path:
     close += get_close_matches(recipe, names, n=1) + get_close_matches(stem, files, n=1)
     meant = files.get(close[0], close[0]) if close else None
     hint = f" Did you mean '{meant}'?" if meant else ""
+    there = ": no such file or folder" if "/" in recipe else ""
     raise UsageError(
-        f"no recipe '{recipe}'.{hint} Expected a YAML file or one of: {', '.join(names)}."
+        f"no recipe '{recipe}'{there}.{hint} Expected a YAML file or one of: {', '.join(names)}."
     )
