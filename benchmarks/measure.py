@@ -124,7 +124,7 @@ def tta_results(answers: list[dict[str, Any]]) -> dict[str, Any]:
 
 
 def header(results: dict[str, Any]) -> str:
-    """Return the comment line with the claim, the second line of the recipe."""
+    """Return the comment line with the claim, the third line of the recipe."""
     seconds = results["seconds"]
     duration = f"{seconds:.0f} s" if seconds < 120 else f"{seconds / 60:.0f} min"
     if results.get("jobs", 1) > 1:

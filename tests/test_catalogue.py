@@ -21,9 +21,9 @@ MEASURED = sorted(name for name, file in SHIPPED.items() if read_results(file) i
 
 @pytest.mark.parametrize("name", sorted(SHIPPED))
 def test_header(name: str) -> None:
-    """A recipe opens with its command and its measured claim, which the README repeats."""
+    """After the editors' line come the command and the claim, which the README repeats."""
     file = SHIPPED[name]
-    command, claim, *_ = file.read_text(encoding="utf-8").splitlines()
+    _, command, claim, *_ = file.read_text(encoding="utf-8").splitlines()
     assert command.startswith(f"# zoo train {name}")
     results = read_results(file)
     (row,) = [

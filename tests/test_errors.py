@@ -47,4 +47,5 @@ def test_exit_codes() -> None:
         "ZooError": 1, "UsageError": 2, "RecipeError": 2, "RunError": 2,
         "DamagedFile": 2, "WrongModel": 3, "DataError": 3, "EnvironmentFault": 4,
         "StorageFault": 4, "PeerLost": 4, "Diverged": 1, "ParityError": 1, "Interrupted": 130,
+        "PluginError": 2, "PluginRefused": 2,
     }  # fmt: skip
