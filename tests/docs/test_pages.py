@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import runpy
+from importlib.metadata import version
 from pathlib import Path
 
 import pytest
@@ -24,6 +25,9 @@ def test_catalogue_is_up_to_date(root: Path) -> None:
 
 
 def test_schema_of_shipped_recipes_is_up_to_date(root: Path) -> None:
+    pins = (root / "constraints.txt").read_text(encoding="utf-8").splitlines()
+    if f"pydantic=={version('pydantic')}" not in pins:
+        pytest.skip("other versions of pydantic write maps in another way")
     written = (root / "recipes" / "recipe.schema.json").read_text(encoding="utf-8")
     assert written == json_schema.text(), "the schema has changed: run `make docs`"
 

@@ -14,10 +14,11 @@ import markdown
 import pytest
 import yaml
 from markdown_it import MarkdownIt
-from mkdocs.config import load_config
 
 import zoo
 from tests.docs.site import CONFIG, ROOT, Tags, build, built
+
+load_config = pytest.importorskip("mkdocs.config").load_config
 
 STRUCTURE = {"h1", "h2", "h3", "ul", "ol", "li", "table", "td", "pre", "p", "a", "code", "em"}
 PAGES = sorted(

@@ -10,8 +10,11 @@ import pytest
 from tests.trackers import folders
 from zoo.errors import EnvironmentFault
 from zoo.trackers import session
-from zoo.trackers.names import ChosenTrackers
+from zoo.trackers.names import ChosenTrackers, missing
 from zoo.trackers.session import Tracking
+
+# The tracker itself is never called here; that its package is there is asked first.
+pytestmark = pytest.mark.skipif(missing("mlflow") is not None, reason="needs mlflow")
 
 READ = "import json, sys, time\nsay = lambda **values: print(json.dumps(values), flush=True)\n"
 READY = "say(**{'is': 'ready', 'refused': {}})\n"

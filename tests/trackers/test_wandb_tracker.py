@@ -13,6 +13,7 @@ import pytest
 from tests.conftest import ROOT
 from tests.trackers import folders
 from zoo.errors import EnvironmentFault
+from zoo.trackers.names import missing
 from zoo.trackers.wandb_tracker import WandbTracker
 
 SEND = """\
@@ -51,6 +52,7 @@ def sent(folder: Path, *paths: Path) -> list[dict[str, Any]]:
     return found
 
 
+@pytest.mark.skipif(missing("wandb") is not None, reason="needs wandb")
 def test_runs_and_trials(tmp_path: Path) -> None:
     run = folders.finished(folders.run(tmp_path / "one", group="seeds-1"))
     search = folders.search(tmp_path / "tune")
