@@ -146,6 +146,6 @@ def test_what_a_trial_needs_of_a_node(
     monkeypatch: pytest.MonkeyPatch, flags: list[str], expected: Demand | None
 ) -> None:
     given: list[Any] = []
-    monkeypatch.setattr(cli, "tune", lambda *arguments, **_: given.append(arguments[-1]))
+    monkeypatch.setattr(cli, "tune", lambda out, job: given.append(job.demand))
     assert call("tune", "digits-tiny", "--on", "ray", *flags).exit_code == 0
     assert given == [expected]
