@@ -155,7 +155,7 @@ def facts(entry: dict[str, Any], recipe: Recipe, network: Plan, source: str) -> 
         "source": source,
         "data": f"{DATA_NAMES.get(entry['data'], entry['data'])}, images of "
         f"{height} x {width} x {channels}, {network.num_classes} classes",
-        "parameters": f"{network.parameters:,}, of which {network.trainable:,} are trained",
+        "parameters": f"{network.parameters:,} ({network.trainable:,} trained)",
         "FLOPs": f"{amount(network.flops)} for the prediction of an image; a multiply-add counts "
         "as 2",
         "activations": f"{amount(network.activation_bytes, 'B')} for each image of a batch in "

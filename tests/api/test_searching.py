@@ -46,6 +46,8 @@ def test_what_does_not_fit_together(tmp_path: Path) -> None:
         zoo.tune("digits-tiny", trials=0)
     with pytest.raises(zoo.UsageError, match="adds trials to a search that is resumed"):
         zoo.tune("digits-tiny", trials=2)
+    with pytest.raises(zoo.UsageError, match="device='gpu': a search cannot require a GPU"):
+        zoo.tune("digits-tiny", device="gpu")
     with pytest.raises(zoo.RunError, match="does not exist"):
         zoo.search(tmp_path / "none")
 

@@ -115,9 +115,10 @@ def test_processes_that_were_started_differently(
     processes._require_same(own)
 
 
-def test_a_resume_may_differ_in_the_paths_of_the_data_alone() -> None:
+def test_a_resume_may_differ_in_what_may_be_moved_alone() -> None:
     here, there = (f"data.source.folder.path={name}" for name in ("/here", "/there"))
     assert task_of_resume([here]) == task_of_resume([there]) == task_of_resume([])
+    assert task_of_resume(["plugins=[/there/parts.py:Mish2]"]) == task_of_resume([])
     assert task_of_resume([here, "train.epochs=9"]) == "resume a run --set train.epochs=9"
 
 

@@ -85,6 +85,11 @@ def tune(
         raise UsageError(f"trials: Expected 1 or more. Received {trials}.")
     given = None if recipe is None else as_given(recipe, overrides)
     changes = as_overrides(overrides) if given is None else given.overrides
+    if device == "gpu":
+        raise UsageError(
+            "device='gpu': a search cannot require a GPU, since its workers choose their devices. "
+            "Expected 'cpu' or None. On Ray: gpus_per_trial=1."
+        )
     require_choice(device)
     resumed = str(resume.path) if isinstance(resume, Search) else resume
     job = cli.TuneJob(

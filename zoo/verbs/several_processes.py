@@ -18,9 +18,11 @@ def task_of_resume(overrides: Sequence[str]) -> str:
     With other changes, some processes could find that the run is done, and others train on.
 
     Args:
-        overrides: `--set`; the paths of the data may be others on each host.
+        overrides: `--set`; paths of the data and of the user's own parts may differ by host.
     """
-    changes = [each for each in overrides if not each.strip().startswith("data.source")]
+    from zoo.recipe.moved import is_moved
+
+    changes = [each for each in overrides if not is_moved(each)]
     return " ".join(["resume a run", *(f"--set {each}" for each in changes)])
 
 
