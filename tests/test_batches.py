@@ -15,12 +15,8 @@ from hypothesis import strategies as st
 
 from zoo.augment.device import apply_on_device
 from zoo.batches import AHEAD, Batches, EvaluationBatches, _generate_ahead, training_dataset
-from zoo.datasets.splits import ArraySplit, Splits
-from zoo.errors import RecipeError
-from zoo.losses import mean_weight
-from zoo.recipe import load
+from zoo.datasets.splits import ArraySplit
 from zoo.recipe.data_block import Augmentation
-from zoo.training.class_weights import class_weights
 
 AUGMENT = [Augmentation.model_validate(step) for step in ({"random_crop": 1}, "random_flip")]
 MIX = [Augmentation.model_validate(step) for step in ("alternating_flip", {"mixup": 1.0})]
@@ -245,46 +241,6 @@ def test_relative_weights_of_batches() -> None:
     assert Batches(noise(28), 7, 3).relative_weight(1) == 1.0
     nothing = Batches(noise(28), 7, 3, class_weights=np.zeros(30, np.float32))
     assert nothing.relative_weight(0) == 1.0
-
-
-def splits(labels: list[int], classes: int) -> Splits:
-    array = np.array(labels, np.int32)
-    split = ArraySplit(np.zeros((len(array), 4, 4, 1), np.uint8), array)
-    names = tuple("abcdefgh"[:classes])
-    return Splits(
-        train=split, validation=split, test=None, class_names=names, image_shape=(4, 4, 1),
-        fingerprint="",
-    )  # fmt: skip
-
-
-def test_balanced_weights() -> None:
-    recipe = load("digits-tiny", ["train.class_weight=balanced"])
-    data = splits([0, 0, 0, 1, 2, 2], 3)
-    weights = class_weights(recipe, data)
-    assert weights is not None
-    np.testing.assert_allclose(weights, [6 / 9, 6 / 3, 6 / 6])
-    assert mean_weight(weights, data.train.labels) == pytest.approx(1)
-
-
-def test_balanced_weights_of_a_class_without_images() -> None:
-    recipe = load("digits-tiny", ["train.class_weight=balanced"])
-    data = splits([0, 0, 0, 2], 3)
-    weights = class_weights(recipe, data)
-    assert weights is not None
-    np.testing.assert_allclose(weights, [4 / 6, 1, 4 / 2])
-    assert mean_weight(weights, data.train.labels) == pytest.approx(1)
-
-
-def test_given_weights_need_as_many_classes() -> None:
-    """Where only the data know how many there are."""
-    recipe = load("digits-tiny", ["train.class_weight={values: [1, 2, 3, 4, 5, 6, 7, 8, 9, 0]}"])
-    with pytest.raises(RecipeError, match="values.weights: .* Expected 3 numbers.* Received 10"):
-        class_weights(recipe, splits([0, 1, 2], 3))
-
-
-def test_no_weights() -> None:
-    assert class_weights(load("digits-tiny"), splits([0, 1], 2)) is None
-    assert mean_weight(None, np.array([0, 1])) == 1
 
 
 class Broken(ArraySplit):

@@ -284,31 +284,6 @@ def test_sigmoid_takes_one_class_against_the_rest() -> None:
     assert float(loss(numbers, MULTI_LOGITS, sample_weight=weights)) == pytest.approx(expected)
 
 
-def test_balanced_weights_of_multi_label_images_are_no_over_yes() -> None:
-    choice = load_class_weight("balanced")
-    weights = losses.class_weights(choice, MULTI_LABELS, 4 - 1)
-    np.testing.assert_allclose(weights, [2 / 2, 2 / 2, 2 / 2])
-    rare = np.array([[1, 0], [0, 0], [0, 0], [0, 0]], np.uint8)
-    weights = losses.class_weights(choice, rare, 2)
-    np.testing.assert_allclose(weights, [3, 1])
-    each = losses.loss_weights(weights, rare)
-    np.testing.assert_array_equal(each, [[3, 1], [1, 1], [1, 1], [1, 1]])
-    assert losses.mean_weight(weights, rare) == pytest.approx(10 / 8)
-    # As TensorFlow weighs what is there.
-    logits = MULTI_LOGITS[:, :2]
-    expected = tf.nn.weighted_cross_entropy_with_logits(
-        rare[:, :1].astype(np.float32), logits[:, :1], 3.0
-    )
-    own = SigmoidCrossEntropy()(rare[:, :1], logits[:, :1], sample_weight=each[:, :1])
-    assert float(own) == pytest.approx(float(tf.reduce_mean(expected)), rel=1e-6)
-
-
-def load_class_weight(word: str) -> Any:
-    from zoo.recipe.train_block import ClassWeight
-
-    return ClassWeight.model_validate(word)
-
-
 def test_an_image_is_right_if_all_of_its_classes_are() -> None:
     metric = losses.make_accuracy(multi_label=True)
     metric.update_state(MULTI_LABELS, MULTI_LOGITS)

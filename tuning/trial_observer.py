@@ -12,11 +12,11 @@ from tuning import pruning
 from tuning.trials import TrialSpec, sign
 from zoo import class_metrics, losses, multi_label_metrics
 from zoo.checks.judge.chance import area_guessing_bound, balanced_guessing_bound, guessing_bound
+from zoo.class_weights import weighted_shares
 from zoo.datasets.splits import Split
 from zoo.labels import class_counts, is_multi_label
 from zoo.recipe import Recipe
 from zoo.recipe.monitors import weighs_classes_alike
-from zoo.training.class_weights import weighted_shares
 from zoo.training.observers import Observer, StepCounter, StopTraining
 
 RUNG_IMAGES = 1000  # Validation images that a rung is scored on.

@@ -27,10 +27,10 @@ from zoo.augment import (
     needs_whole_batches,
     with_mean_levels,
 )
+from zoo.class_weights import loss_weights, loss_weights_of_mixed, mean_weight
 from zoo.datasets.normalise import channel_means
 from zoo.datasets.splits import Split, pixel_statistics
 from zoo.labels import as_matrix, is_multi_label
-from zoo.losses import loss_weights, loss_weights_of_mixed, mean_weight
 from zoo.plugins import faults
 from zoo.recipe import words
 from zoo.recipe.fields import Choice

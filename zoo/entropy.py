@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from zoo import losses
+from zoo.class_weights import mean_weight
 from zoo.labels import class_counts, is_multi_label
 from zoo.recipe.fields import Choice
 
@@ -33,7 +34,7 @@ def constant_loss(
     Args:
         choice: the recipe's `train.loss`, without label smoothing.
         labels: in either form of `zoo.labels`.
-        weights: of the classes, as `zoo.losses.class_weights` returns them.
+        weights: of the classes, as `zoo.class_weights.class_weights` returns them.
         classes: number of classes.
     """
     shares = class_counts(labels, classes) / len(labels)
@@ -48,7 +49,7 @@ def constant_loss(
         if is_multi_label(labels):
             return _binary_entropy(shares, shares + 1 - class_counts(labels, classes) / len(labels))
         return _binary_entropy(shares, float(shares.sum()))
-    return losses.uniform_loss(choice, classes) * losses.mean_weight(weights, labels)
+    return losses.uniform_loss(choice, classes) * mean_weight(weights, labels)
 
 
 def _binary_entropy(yes: np.ndarray, total: np.ndarray | float) -> float:

@@ -14,7 +14,6 @@ import keras
 import numpy as np
 from keras import ops
 
-from zoo.labels import class_counts, is_multi_label
 from zoo.plugins import keras_parts
 from zoo.recipe.fields import Choice
 
@@ -60,64 +59,6 @@ def uniform_loss(choice: Choice, num_classes: int) -> float:
     if choice.word == "sigmoid":
         return float(0.5**choice.options.gamma * log(2))
     return log(num_classes)
-
-
-def mean_weight(weights: np.ndarray | None, labels: np.ndarray) -> float:
-    """Mean weight of images with these labels, the factor on the loss of equal scores.
-
-    Args:
-        weights: as `class_weights` returns them.
-        labels: of the images, in either form of `zoo.labels`.
-    """
-    return 1.0 if weights is None else float(loss_weights(weights, labels).mean())
-
-
-def loss_weights(weights: np.ndarray, labels: np.ndarray) -> np.ndarray:
-    """The weight of each image in the loss, or of each class of each image.
-
-    Args:
-        weights: as `class_weights` returns them.
-        labels: int (images,), or multi-label uint8 (images, classes).
-
-    Returns:
-        float32 (images,); multi-label (images, classes): the class's weight where the image has
-        the class, else 1.
-    """
-    if is_multi_label(labels):
-        return np.where(labels > 0, weights, 1).astype(np.float32)
-    return np.asarray(weights[labels], np.float32)
-
-
-def loss_weights_of_mixed(weights: np.ndarray, labels: np.ndarray, multi_label: bool) -> np.ndarray:
-    """As `loss_weights` for mixed labels, float32 (images, classes): means over their shares."""
-    mixed = 1 + labels * (weights - 1) if multi_label else labels @ weights
-    return np.asarray(mixed, np.float32)
-
-
-def class_weights(choice: Choice | None, labels: np.ndarray, num_classes: int) -> np.ndarray | None:
-    """The weight of each class in the loss.
-
-    Args:
-        choice: the recipe's `train.class_weight`; `values` gives a weight for each class.
-        labels: of the training images, in either form of `zoo.labels`.
-        num_classes: number of classes.
-
-    Returns:
-        float32 (classes,); None if all classes have the same weight. Of multi-label images a weight
-        counts where the image has the class: `balanced` is images without the class over images
-        with it, so that both weigh the same (`pos_weight` of PyTorch's BCEWithLogitsLoss).
-    """
-    if choice is None:
-        return None
-    if choice.word == "values":
-        return np.array(choice.options.weights, np.float32)
-    counts = class_counts(labels, num_classes)
-    present = counts > 0
-    if is_multi_label(labels):
-        others = np.maximum(len(labels) - counts, 1)
-        return np.where(present, others / np.maximum(counts, 1), 1).astype(np.float32)
-    balanced = counts.sum() / (present.sum() * np.maximum(counts, 1))
-    return np.where(present, balanced, 1).astype(np.float32)
 
 
 def _is_distribution(y_true: Any, y_pred: Any) -> bool:

@@ -10,7 +10,8 @@ from collections.abc import Collection
 import keras
 import numpy as np
 
-from zoo import backend, losses, seeds
+from zoo import backend, seeds
+from zoo.class_weights import class_weights
 from zoo.datasets.splits import Split
 from zoo.labels import class_counts, is_multi_label
 from zoo.model import backbone_weights, introspect
@@ -127,12 +128,12 @@ def _class_priors(model: keras.Model, recipe: Recipe, train: Split) -> None:
     """
     classes = model.output_shape[-1]
     if recipe.train.loss.word == "sigmoid":
-        weights = losses.class_weights(recipe.train.class_weight, train.labels, classes)
+        weights = class_weights(recipe.train.class_weight, train.labels, classes)
         priors = sigmoid_priors(np.asarray(train.labels), weights, classes)
         model.get_layer("logits").bias.assign(priors / recipe.model.head.scale)
         return
     counts = np.maximum(np.bincount(train.labels, minlength=classes), 1)
-    weights = losses.class_weights(recipe.train.class_weight, train.labels, classes)
+    weights = class_weights(recipe.train.class_weight, train.labels, classes)
     if weights is not None:
         # A class that the loss ignores has a share, too, if a small one: ln 0 is no bias.
         counts = np.maximum(counts * weights, 1e-3)
@@ -148,7 +149,7 @@ def sigmoid_priors(labels: np.ndarray, weights: np.ndarray | None, classes: int)
 
     Args:
         labels: of the training images, in either form of `zoo.labels`.
-        weights: as `zoo.losses.class_weights` returns them.
+        weights: as `zoo.class_weights.class_weights` returns them.
         classes: number of classes.
     """
     counts = class_counts(labels, classes)

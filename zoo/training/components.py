@@ -14,6 +14,7 @@ import keras
 from zoo import backend, losses, optimize
 from zoo.backend import devices
 from zoo.batches import Batches, EvaluationBatches, training_dataset
+from zoo.class_weights import checked_class_weights, mean_weight
 from zoo.datasets.normalise import Normalisation
 from zoo.datasets.splits import Splits
 from zoo.model import builder, freezing
@@ -23,7 +24,6 @@ from zoo.recipe import Recipe
 from zoo.recipe.monitors import lower_is_better
 from zoo.training.averaging import AveragedWeights, LookaheadWeights
 from zoo.training.batch_norm_statistics import BatchNormStatistics
-from zoo.training.class_weights import class_weights
 from zoo.training.divergence import DivergenceGuard
 from zoo.training.fit_callbacks import FitCallbacks
 from zoo.training.loop.choose import LoopChoice
@@ -49,7 +49,7 @@ def training_batches(recipe: Recipe, data: Splits) -> Batches:
         recipe.data.augment,
         recipe.train.drop_remainder,
         len(data.class_names),
-        class_weights(recipe, data),
+        checked_class_weights(recipe, data),
         recipe.train.steps_per_epoch,
     )
 
@@ -165,7 +165,7 @@ def weighted_uniform_loss(recipe: Recipe, data: Splits, batches: Batches) -> flo
         batches: training batches; they hold the class weights.
     """
     loss = losses.uniform_loss(recipe.train.loss, len(data.class_names))
-    return loss * losses.mean_weight(batches.class_weights, data.train.labels)
+    return loss * mean_weight(batches.class_weights, data.train.labels)
 
 
 def observers(

@@ -21,6 +21,7 @@ from zoo.checks.judge.chance import balanced_guessing_bound, guessing_bound
 from zoo.checks.judge.finding import finding
 from zoo.checks.judge.overfit import smoothing_floor
 from zoo.checks.judge.reconcile import reconcile
+from zoo.class_weights import weighted_shares
 from zoo.datasets.splits import Splits, Subset
 from zoo.entropy import constant_loss
 from zoo.errors import StorageFault
@@ -31,7 +32,6 @@ from zoo.recipe import Recipe
 from zoo.recipe.words import MIXING
 from zoo.rundir import Run
 from zoo.training import components
-from zoo.training.class_weights import weighted_shares
 from zoo.training.dead_units import DeadUnitCounter
 from zoo.training.observers import Observer, StepCounter
 from zoo.training.update_ratio import UpdateRatios

@@ -17,6 +17,7 @@ from zoo import recipe as recipes
 from zoo.artifact import model_file
 from zoo.artifact.warm_start import WarmStart, frozen_lines
 from zoo.backend import devices, processes, supervisor
+from zoo.class_weights import checked_class_weights
 from zoo.datasets.load import load as load_data
 from zoo.datasets.normalise import Normalisation, normalisation
 from zoo.datasets.splits import Splits
@@ -37,7 +38,6 @@ from zoo.training import alike, checkpoint, components, disk, run_metadata
 from zoo.training.agreement import agreement
 from zoo.training.best_model import BestModel
 from zoo.training.checkpoint import Checkpointer
-from zoo.training.class_weights import class_weights
 from zoo.training.ending import record_failure
 from zoo.training.energy import metered
 from zoo.training.epoch_lines import EpochLines
@@ -100,7 +100,7 @@ def train(
         settings.print_line(line)
     # Errors that only the data reveal are raised before the run folder exists.
     require_defined(recipe, data.validation)
-    class_weights(recipe, data)
+    checked_class_weights(recipe, data)
     steps_per_epoch = components.training_batches(recipe, data).steps_per_epoch
     optimize.require_updates(recipe, steps_per_epoch)
     recipe, warm, scaling, notes = prepared(recipe, len(data.class_names), own_scaling)

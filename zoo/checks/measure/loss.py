@@ -15,6 +15,7 @@ from zoo.checks.judge.loss import HeadConfidence, LossName, LossWiring
 from zoo.checks.judge.regularisation import Regularisation
 from zoo.checks.measure.subject import Subject
 from zoo.checks.measure.trainer import Trainer
+from zoo.class_weights import loss_weights
 from zoo.labels import is_multi_label, label_sets
 from zoo.model import introspect
 from zoo.model.data_dependent_init import sigmoid_priors
@@ -102,7 +103,7 @@ def data_losses(
         choice: `train.loss` of a recipe.
         scores: logits, float64 (n, classes).
         labels: in either form of `zoo.labels`.
-        weights: of the classes, as `zoo.losses.class_weights` returns them.
+        weights: of the classes, as `zoo.class_weights.class_weights` returns them.
 
     Returns:
         Losses, float64 (n,).
@@ -113,7 +114,7 @@ def data_losses(
     yes, no = _sigmoid_losses(choice, scores)
     own = np.where(labels > 0, yes, no)
     if weights is not None:
-        own = own * losses.loss_weights(weights, labels)
+        own = own * loss_weights(weights, labels)
     return np.asarray(own.mean(axis=1))
 
 

@@ -17,7 +17,7 @@ from zoo.checks.judge.rate_scan import STEPS, LearningRateScan
 from zoo.checks.measure.momentum import momentum
 from zoo.checks.measure.subject import Subject
 from zoo.checks.measure.trainer import LossCurve, Trainer
-from zoo.training.class_weights import effective_images, weighted_shares
+from zoo.class_weights import effective_images, weighted_shares
 
 # Decades that the scan covers, in steps of a half.
 # Adadelta's first steps are those of Adam at a thousandth of its learning rate.

@@ -18,13 +18,13 @@ from zoo.checks.measure.cache import ShortTraining
 from zoo.checks.measure.loss import data_losses
 from zoo.checks.measure.subject import Subject
 from zoo.checks.measure.trainer import LossCurve
+from zoo.class_weights import checked_class_weights, effective_images, weighted_shares
 from zoo.datasets.splits import Split
 from zoo.entropy import constant_loss
 from zoo.labels import is_multi_label
 from zoo.plan import graph
 from zoo.plan.options import ConvOptions
 from zoo.training.batch_norm_statistics import reestimate
-from zoo.training.class_weights import class_weights, effective_images, weighted_shares
 from zoo.training.update_ratio import UpdateRatios
 
 STEPS = 300
@@ -106,7 +106,7 @@ def input_independent(subject: Subject) -> short_training.InputIndependent:
     training = train_briefly(subject)
     scores, labels = _scored(subject, training, subject.data.train, TRAINING_IMAGES)
     choice = subject.unregularized.train.loss
-    weights = class_weights(subject.recipe, subject.data)
+    weights = checked_class_weights(subject.recipe, subject.data)
     own = data_losses(choice, scores, labels, weights)
     entropy = constant_loss(choice, labels, weights, subject.classes)
     se = float(own.std() / sqrt(len(labels)))

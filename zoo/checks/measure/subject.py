@@ -15,6 +15,7 @@ from zoo.batches import Batches
 from zoo.checks.judge.batch_size import BatchAndRate
 from zoo.checks.measure.cache import MeasurementCache
 from zoo.checks.measure.trainer import Trainer
+from zoo.class_weights import checked_class_weights
 from zoo.datasets.normalise import Normalisation, normalisation
 from zoo.datasets.splits import Split, Splits
 from zoo.labels import label_sets
@@ -23,7 +24,6 @@ from zoo.model.start import scaling_of, set_start
 from zoo.plan import Layer, plan
 from zoo.recipe import Recipe
 from zoo.recipe.without_regularization import without_regularization
-from zoo.training.class_weights import class_weights
 
 ALL_CHECKS = "all"  # Key of a note that concerns every check.
 PROBE_IMAGES = 1024
@@ -174,6 +174,6 @@ class Subject:
             recipe.data.augment,
             train.drop_remainder,
             self.classes,
-            class_weights(recipe, self.data),
+            checked_class_weights(recipe, self.data),
             train.steps_per_epoch,
         )
