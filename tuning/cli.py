@@ -20,6 +20,7 @@ from zoo.errors import StorageFault, UsageError
 from zoo.loading import Source
 from zoo.recipe import Template, locator
 from zoo.recipe.monitors import lower_is_better
+from zoo.recipe.moved import moved
 from zoo.report.search import png_figures
 from zoo.rundir import Search
 from zoo.rundir.search import objective_of
@@ -142,8 +143,7 @@ def _run(out: Teller, job: TuneJob, settings: SearchSettings, more_trials: int) 
         return resume(job.resume, settings, overrides=job.overrides, more_trials=more_trials)
     given, _ = with_proposal(job.recipe, job.overrides, out.warn)
     out.locate = locator(job.recipe, job.overrides)
-    moved = [change for change in job.overrides if change.startswith("data.source")]
-    return resume(job.resume, settings, given, moved, more_trials)
+    return resume(job.resume, settings, given, moved(job.overrides), more_trials)
 
 
 def _require_fitting(job: TuneJob) -> None:

@@ -5,7 +5,6 @@ The whole state of a search is in its folder: the recipe, the journal of trials,
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -19,14 +18,13 @@ from tuning.executors.pool import SILENCE_SECONDS
 from tuning.executors.ray_cluster import Demand
 from tuning.listener import SearchListener
 from tuning.result import SearchResult
+from tuning.same_recipe import own_template, plain, require_same
 from tuning.state import SearchState
 from zoo.backend.choice import settle
 from zoo.errors import Problem, RecipeError, RunError, StorageFault
-from zoo.files.json_files import dumps
 from zoo.loading import Source
 from zoo.plan.capacity import require_memory
-from zoo.plugins import permission, recipe_parts
-from zoo.plugins.part import Part
+from zoo.plugins import recipe_parts
 from zoo.recipe import Recipe, Template
 from zoo.recipe.tune import Tune, proposal
 from zoo.recipe.writing import dump_data
@@ -37,8 +35,6 @@ from zoo.version import __version__
 if TYPE_CHECKING:
     from zoo.datasets.splits import Splits
 
-# What may be changed when a search is resumed: it changes no trial.
-CHANGEABLE = ("tune.max_minutes", "tune.trial_minutes", "tune.keep", "data.source", "name")
 TIME_FORMAT = "%Y-%m-%dT%H:%M:%S%z"
 ROUNDING_MARGIN = 1.02  # A limit must exceed the seconds spent by this factor to be more time.
 
@@ -105,8 +101,9 @@ def begin(
         info: dict[str, Any] = {
             "status": "running", "name": template.recipe.name, "seed": template.recipe.seed,
             "started": time.strftime(TIME_FORMAT), "zoo": __version__,
-            "workers": workers, "lag": 2 * workers - 1, "recipe": _plain(template.data),
+            "workers": workers, "lag": 2 * workers - 1, "recipe": plain(template.data),
             "seconds": 0.0, "stages": [], "log": list(settings.log or ()),
+            **recipe_parts.recorded(template.recipe),
         }  # fmt: skip
         return _run(folder, info, template, template.recipe.tune, settings)
 
@@ -124,7 +121,8 @@ def resume(
         path: the search's folder.
         settings: as for `begin`, without `workers`.
         given: the recipe that the user expects it to have; None for its own.
-        overrides: changes of limits and, if the data were moved, of `data.source`.
+        overrides: changes of limits and, if data or parts of the user's own were moved, of
+            `data.source` and `plugins`.
         more_trials: trials to add to the last stage, or to the last extra round of it that was
             begun: those are drawn from the finest ranges, and no trial before them changes.
 
@@ -134,7 +132,8 @@ def resume(
     Raises:
         EnvironmentFault: the workers cannot be started.
         RunError: there is no such search, or it is running, or it has another recipe; the
-            differences are named; or it cannot be given more trials.
+            differences are named; or it cannot be given more trials; or a part of the user's own
+            has another text.
         DamagedFile: a file of the search was cut or edited.
         DataError: the data are not those that it began with.
         Diverged: no trial came to its end.
@@ -150,10 +149,10 @@ def resume(
             )
         if settings.log is not None:
             info = {**info, "log": list(settings.log)}
-        own = Template(str(folder.recipe_file), overrides)
+        own = own_template(folder, info, overrides, given)
         for template, where in ((own, str(folder.recipe_file)), (given, "the recipe given")):
             if template is not None:
-                _require_same(info["recipe"], _plain(template.data), folder, where)
+                require_same(info["recipe"], plain(template.data), folder, where)
         limits = given.recipe.tune if given is not None else None
         tune = limits or own.recipe.tune  # They differ in limits at most: the given ones hold.
         if more_trials and tune is not None:
@@ -184,30 +183,12 @@ def _run(
     """Runs a search."""
     if tune is None:
         raise RunError(f"{folder.recipe_file}: has no tune: block.")
-    parts = recipe_parts.parts_of(template.recipe)
-    permission.require(parts)
-    _require_same_parts(folder, info, parts)
-    info = {**info, **recipe_parts.recorded(template.recipe)}
+    recipe_parts.require(template.recipe)
     settle(info.get("backend"), settings.listener.note)  # The workers inherit it.
     executor = _executor(folder, info["workers"], template, settings)
     state = SearchState(folder, info)
     tune = tune.model_copy(update={"objective": _objective(info, template.recipe, tune)})
     return Coordinator(state, template, tune, executor, settings.listener).run()
-
-
-def _require_same_parts(folder: Search, info: dict[str, Any], parts: list[Part]) -> None:
-    """Refuses to resume a search whose parts of the user's own have changed since it began.
-
-    Raises:
-        RunError: names the file.
-    """
-    before = {entry["word"]: entry["sha256"] for entry in info.get("plugins") or ()}
-    for part in parts:
-        if before and before.get(part.word) != part.origin.sha256:
-            raise RunError(
-                f"{folder}: was begun with another text of {part.origin.shown_file} ({part.word}), "
-                "and its trials would not compare. Bring that text back, or begin a new search."
-            )
 
 
 def _default_workers(settings: SearchSettings) -> int:
@@ -324,49 +305,6 @@ def with_proposal(
         return Template(recipe, overrides, warn, say), False
     block = dump_data(proposal(bare.train.optimizer.word, bare.train.epochs))
     return Template(recipe, [*others, f"tune={block}", *inside], warn, say), True
-
-
-def differences(old: Any, new: Any, path: str = "") -> list[str]:
-    """Names what differs between two recipes' data, as sentences; `CHANGEABLE` paths may differ.
-
-    Args:
-        old: data at `path`, likewise `new`.
-        new: see `old`.
-        path: where in the recipe; empty for all of it.
-    """
-    if path in CHANGEABLE or old == new:
-        return []
-    if not (isinstance(old, dict) and isinstance(new, dict)):
-        return [f"{path}: was {old}, is {new}"]
-    sentences: list[str] = []
-    for key in [*old, *(key for key in new if key not in old)]:
-        place = f"{path}.{key}" if path else str(key)
-        if key in old and key in new:
-            sentences += differences(old[key], new[key], place)
-        elif place not in CHANGEABLE:
-            change = f"no longer there, was {old[key]}" if key in old else f"only now: {new[key]}"
-            sentences.append(f"{place}: {change}")
-    return sentences
-
-
-def _plain(data: Any) -> Any:
-    """A recipe's data as JSON gives it back."""
-    return json.loads(dumps(data))
-
-
-def _require_same(old: Any, new: Any, folder: Search, where: str) -> None:
-    """Refuses to resume a search with another recipe.
-
-    Raises:
-        RunError: they differ.
-    """
-    sentences = differences(old, new)
-    if sentences:
-        raise RunError(
-            f"{folder}: this search was begun with a different recipe. Begin a new search without "
-            f"--resume, or undo these changes in {where}:",
-            [Problem(message=sentence) for sentence in sentences],
-        )
 
 
 __all__ = ["SearchResult", "SearchSettings", "Settings", "begin", "resume", "with_proposal"]

@@ -23,7 +23,7 @@ from zoo.recipe import foreign, own_parts
 from zoo.recipe.backbone import backbone_of
 from zoo.recipe.blocks import expand
 from zoo.recipe.draft import Draft
-from zoo.recipe.moved import is_moved
+from zoo.recipe.moved import is_moved, is_moved_part
 from zoo.recipe.overrides import parse_path, put, with_values
 from zoo.recipe.schema import Recipe
 from zoo.recipe.shipped import find
@@ -112,7 +112,7 @@ def written_out(file: Path) -> Any:
 
 
 def reload(file: Path, overrides: Sequence[str] = ()) -> Recipe:
-    """Loads the recipe of a run; only `data.source` may change, for data that were moved.
+    """Loads the recipe of a run; what was moved may have another place: data, own parts.
 
     Args:
         file: the run's recipe.
@@ -127,7 +127,7 @@ def reload(file: Path, overrides: Sequence[str] = ()) -> Recipe:
 
 
 def require_source_alone(file: Path, overrides: Sequence[str]) -> None:
-    """Refuses changes of a run's recipe other than of `data.source`.
+    """Refuses changes of a run's recipe other than of `data.source` and `plugins`.
 
     Args:
         file: the run's recipe.
@@ -183,7 +183,8 @@ class Template:
         recipe: without such values, resolved.
         data: of the recipe as given, overrides made, with absolute paths of its source and of
             trained weights: a search may be resumed from another folder.
-        moved: the override that says where its images are, with absolute paths, if one does.
+        moved: the overrides that say where its images and the user's own parts are, with absolute
+            paths, if some do.
     """
 
     def __init__(
@@ -199,6 +200,8 @@ class Template:
         source = self.recipe.data.source.model_dump()
         names_source = any(override.strip().startswith("data.source") for override in overrides)
         self.moved = [f"data.source={json.dumps(source)}"] if names_source else []
+        if any(map(is_moved_part, overrides)):
+            self.moved.append(f"plugins={json.dumps(self.recipe.plugins)}")
         data = {**draft.data.get("data", {}), "source": source}
         self.data: dict[str, Any] = {**draft.data, "data": data}
         if self.recipe.plugins:

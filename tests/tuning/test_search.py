@@ -12,7 +12,8 @@ import pytest
 
 from tests.tuning.searches import RATE, SPACE, TOTAL, TUNE, Recorder, lasting, template
 from tuning.journal import read
-from tuning.search import SearchResult, SearchSettings, Settings, begin, differences, resume
+from tuning.same_recipe import differences
+from tuning.search import SearchResult, SearchSettings, Settings, begin, resume
 from zoo.errors import DataError, Interrupted, RunError
 from zoo.rundir import Run, Search
 

@@ -68,7 +68,9 @@ def test_folds(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     require_error(call("evaluate", folds), 2, f"such as {folds.folder / 'fold-1'}")
     require_error(call("train", "--resume", folds, "--folds", "3"), 2, "cross-validates a recipe")
     change = ("--set", "train.epochs=5")
-    require_error(call("train", "--resume", folds, *change), 2, "only data.source may be changed")
+    require_error(
+        call("train", "--resume", folds, *change), 2, "only data.source and plugins may be changed"
+    )
     text = folds.recipe_file.read_text(encoding="utf-8")
     folds.recipe_file.write_text(text.replace("epochs: 1", "epochs: 2"), encoding="utf-8")
     require_error(call("train", "--resume", folds), 2, "was edited since")

@@ -75,7 +75,7 @@ class LocalExecutor(Pool[_Process]):
     Args:
         folder: the search's folder, for its recipe and the workers' logs.
         capacity: number of workers.
-        overrides: changes of `data.source`, if the data were moved.
+        overrides: where data and parts of the user's own are, if they were moved.
         silence: seconds without a message after which a busy worker counts as hung.
     """
 

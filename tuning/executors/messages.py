@@ -23,7 +23,7 @@ class Setup:
 
     Attributes:
         recipe: the search's recipe file.
-        overrides: changes of `data.source`, if the data were moved.
+        overrides: where data and parts of the user's own are, if they were moved.
         heartbeat: least number of seconds between two messages of progress.
         plugins: file -> text of the parts of the user's own that the search may run: all trials run
             the same text, whatever becomes of the file.

@@ -100,7 +100,7 @@ class RayExecutor(Pool[_Actor]):
         demand: what each actor needs.
         load: returns the decoded images of the recipe, which go to each node once; None if the
             nodes are to read them from a disk that they share.
-        overrides: changes of `data.source`, if the data were moved.
+        overrides: where data and parts of the user's own are, if they were moved.
         silence: seconds without a message after which a busy worker counts as hung.
         say: called with each remark for the user.
     """

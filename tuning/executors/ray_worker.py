@@ -55,7 +55,7 @@ class TrialWorker:
 
     Args:
         recipe: text of the search's recipe.
-        overrides: changes of `data.source`, if the data were moved.
+        overrides: where data and parts of the user's own are, if they were moved.
         data: the splits of the recipe; None to read them from the node's disks.
         heartbeat: see `Setup`.
         plugins: likewise.

@@ -13,13 +13,14 @@ from zoo import rundir as folders
 from zoo.api import html
 from zoo.api.backend import require_choice
 from zoo.api.images import as_images
-from zoo.api.recipes import remember
+from zoo.api.recipes import Overrides, as_overrides, remember
 from zoo.api.results import Evaluation, Export, Predictions
 from zoo.api.telling import PythonTeller
 from zoo.artifact.variant import Variant
 from zoo.checks.judge import Finding
 from zoo.errors import UsageError
 from zoo.files.json_files import parse
+from zoo.recipe.moved import is_moved_part
 from zoo.recipe.schema import Recipe
 from zoo.verbs.opening import open_trained_run
 
@@ -36,17 +37,23 @@ Format = Literal["saved_model", "keras", "onnx", "litert"]
 Quantize = Literal["float16", "int8"]
 
 
-def run(path: str | os.PathLike[str]) -> Run:
+def run(path: str | os.PathLike[str], overrides: Overrides | None = None) -> Run:
     """Opens a run that was trained before, by `zoo train` or `zoo.train`.
 
     Args:
         path: its folder; of `runs/NAME` the newest in it.
+        overrides: of `data.source` and `plugins`: where images and parts of your own are now, if
+            they were moved, such as `{"data.source.folder.path": "/new/pets"}`.
 
     Raises:
+        UsageError: overrides of anything else.
         RunError: there is no run.
         DamagedFile: its run.json was cut or edited.
     """
-    return Run(folders.Run.open(os.fspath(path)))
+    folder = folders.Run.open(os.fspath(path))
+    changes = as_overrides(overrides)
+    loading.require_source_alone(folder.recipe_file, changes)
+    return Run(folder, overrides=changes)
 
 
 class Run:
@@ -105,7 +112,8 @@ class Run:
             RecipeError: the file was edited and is no recipe any more.
         """
         file = str(self.folder.recipe_file)
-        return remember(loading.reload(self.folder.recipe_file), file, ())
+        places = tuple(filter(is_moved_part, self._overrides))
+        return remember(loading.reload(self.folder.recipe_file, places), file, places)
 
     @property
     def history(self) -> pd.DataFrame:

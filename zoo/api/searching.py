@@ -53,7 +53,8 @@ def tune(
 
     Args:
         recipe: whatever `zoo.load` takes; one without a `tune:` block gets one. None to resume.
-        overrides: likewise; with `resume` of its limits alone.
+        overrides: likewise; with `resume` of its limits, and of `data.source` and `plugins`, for
+            images and parts of your own that were moved.
         resume: a search that was interrupted, or is to have more trials: its folder or the
             `Search`.
         trials: with `resume`: trials to add to the last stage.

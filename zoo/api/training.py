@@ -104,7 +104,8 @@ def train(
 
     Args:
         recipe: whatever `zoo.load` takes; None to resume a run.
-        overrides: likewise; with `resume` of `data.source` alone, for images that were moved.
+        overrides: likewise; with `resume` of `data.source` and `plugins`, for images and parts of
+            your own that were moved, and of `train.epochs`, for more of them.
         callbacks: Keras callbacks of your own. One that looks at single steps slows a training.
         epochs: number of epochs, instead of the recipe's; with `resume` more of them.
         resume: a run that was interrupted, or is to have more epochs; its folder or the `Run`. Or

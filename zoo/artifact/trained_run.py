@@ -58,7 +58,7 @@ class TrainedRun:
             PluginError: its code failed.
         """
         recipe_parts.require_recorded(self.run, self.info, self.overrides)
-        require_unchanged(self.run, self.info)
+        require_unchanged(self.run, self.info, self.overrides)
         recipe = recipes.reload(self.run.recipe_file, self.overrides)
         recipe_parts.require_same(self.run, self.info, recipe)
         recipe_parts.start(recipe)

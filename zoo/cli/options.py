@@ -29,7 +29,8 @@ DataSourceOption = Annotated[
     typer.Option(
         "--set",
         metavar="data.source=...",
-        help="New location of the run's images, if they were moved.",
+        help="New location of the run's images, or with plugins=[...] of parts of your own, if "
+        "they were moved.",
     ),
 ]
 OutOption = Annotated[

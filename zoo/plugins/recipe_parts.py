@@ -10,12 +10,13 @@ from zoo.errors import Problem, RecipeError, RunError
 from zoo.plugins import permission, reading, running, source
 from zoo.plugins.part import Part
 from zoo.plugins.unknown import Unknown
+from zoo.recipe.moved import is_moved_part
 from zoo.recipe.schema import Recipe
 from zoo.recipe.yaml_reader import dotted
 from zoo.rundir import Run, write_text
+from zoo.rundir.folder import Folder
 from zoo.text.printable import quoted
 
-OVERRIDE = "plugins="
 # (references) -> whether `start` has told of them in this process.
 _told: set[tuple[str, ...]] = set()
 
@@ -75,7 +76,7 @@ def start(recipe: Recipe, say: Callable[[str], None] | None = None) -> None:
 
 
 def recorded(recipe: Recipe) -> dict[str, Any]:
-    """What run.json says of a recipe's parts; nothing for a recipe without."""
+    """What run.json, folds.json and tune.json say of a recipe's parts; empty without parts."""
     if not recipe.plugins:
         return {}
     return {"plugins": [part.as_json() for part in parts_of(recipe)]}
@@ -92,12 +93,14 @@ def keep_sources(run: Run, recipe: Recipe) -> None:
         write_text(run.plugin_copy(file.name), text)
 
 
-def require_recorded(run: Run, info: Mapping[str, Any], overrides: Sequence[str] = ()) -> list[str]:
+def require_recorded(
+    run: Folder, info: Mapping[str, Any], overrides: Sequence[str] = ()
+) -> list[str]:
     """Refuses a run whose parts are no longer those that it was trained with.
 
     Args:
-        run: the run.
-        info: run.json.
+        run: the run, cross-validation or search.
+        info: its run.json, folds.json or tune.json.
         overrides: `--set`; one of `plugins` says where they are now.
 
     Returns:
@@ -106,7 +109,7 @@ def require_recorded(run: Run, info: Mapping[str, Any], overrides: Sequence[str]
     Raises:
         RunError: a file is missing or was changed.
     """
-    moved = [change for change in overrides if change.replace(" ", "").startswith(OVERRIDE)]
+    moved = [change for change in overrides if is_moved_part(change)]
     for entry in () if moved else info.get("plugins") or ():
         file = Path(entry["file"])
         try:
@@ -134,12 +137,12 @@ def require_of_run(run: Run, overrides: Sequence[str] = ()) -> None:
         permission.require(reading.read_one(entry["reference"]) for entry in entries)
 
 
-def require_same(run: Run, info: Mapping[str, Any], recipe: Recipe) -> None:
+def require_same(run: Folder, info: Mapping[str, Any], recipe: Recipe) -> None:
     """Refuses a run's recipe whose parts are not those that run.json names.
 
     Args:
-        run: the run.
-        info: run.json.
+        run: the run, cross-validation or search.
+        info: its run.json, folds.json or tune.json.
         recipe: the run's, loaded.
 
     Raises:
@@ -153,6 +156,9 @@ def require_same(run: Run, info: Mapping[str, Any], recipe: Recipe) -> None:
                 f"{run.info_file}: says nothing of {part.word} ({part.origin.place}), which the "
                 "run's recipe names: one of the two was edited. Bring them back from a copy."
             )
+        if part.origin.name != entry["name"]:
+            reason = f"{part.word} is now {part.origin.name} of {quoted(part.origin.file)}"
+            raise _changed(run, entry, reason)
         _require_digest(run, entry, part.origin.file, part.origin.sha256)
 
 
@@ -187,7 +193,7 @@ def start_recorded(entries: Sequence[Mapping[str, Any]], where: str) -> None:
         running.load(part)
 
 
-def _require_digest(run: Run, entry: Mapping[str, Any], file: Path, digest: str) -> None:
+def _require_digest(run: Folder, entry: Mapping[str, Any], file: Path, digest: str) -> None:
     if digest != entry["sha256"]:
         raise _changed(
             run, entry,
@@ -196,10 +202,14 @@ def _require_digest(run: Run, entry: Mapping[str, Any], file: Path, digest: str)
         )  # fmt: skip
 
 
-def _changed(run: Run, entry: Mapping[str, Any], reason: str) -> RunError:
-    copy = run.plugin_copy(Path(entry["file"]).name)
+def _changed(run: Folder, entry: Mapping[str, Any], reason: str) -> RunError:
+    kept = ""
+    if isinstance(run, Run):
+        copy = run.plugin_copy(Path(entry["file"]).name)
+        kept = f" (the run has a copy to read and compare, {copy})"
+    word = "" if entry["word"] == entry["name"] else f"{entry['word']} = "
     return RunError(
-        f"{run}: was trained with {entry['word']} of {entry['file']}: {reason}. A run stays as it "
-        f"was begun: bring that text back (the run has a copy to read and compare, {copy}), name "
-        f'where it is now with --set "plugins=[FILE.py:{entry["name"]}]", or train anew.'
+        f"{run}: was begun with {entry['word']} of {entry['file']}: {reason}. It stays as it was "
+        f"begun: bring that text back{kept}, name where it is now with "
+        f'--set "plugins=[{word}FILE.py:{entry["name"]}]", or begin anew.'
     )

@@ -7,7 +7,14 @@ from collections.abc import Sequence
 
 def is_moved(override: str) -> bool:
     """Whether an override says where images or the user's own parts are now."""
-    return override.replace(" ", "").startswith(("data.source=", "data.source.", "plugins="))
+    return is_moved_part(override) or override.replace(" ", "").startswith(
+        ("data.source=", "data.source.")
+    )
+
+
+def is_moved_part(override: str) -> bool:
+    """Whether an override says where the user's own parts are now."""
+    return override.replace(" ", "").startswith(("plugins=", "plugins["))
 
 
 def moved(overrides: Sequence[str]) -> list[str]:

@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
-from zoo.rundir.schema import Count, Flags, Name, Stored
+from zoo.rundir.schema import Count, Flags, Name, PluginInfo, Stored
 
 
 class FoldRow(Stored):
@@ -34,6 +34,7 @@ class FoldsInfo(Stored):
     devices: Annotated[int, Field(ge=1)] = 1  # Folders of older versions had one.
     flags: Flags | None = None
     log: list[str] = []  # Words of `--log`.
+    plugins: list[PluginInfo] | None = None
     monitor: str | None = None
     folds: list[FoldRow] = []
     mean: dict[str, float] = {}

@@ -15,7 +15,12 @@ from zoo import recipe as recipes
 from zoo.errors import RunError
 from zoo.recipe import Recipe
 from zoo.rundir import Run, write_text
-from zoo.rundir.recipe_text import read_recipe_text, require_unchanged, text_digest
+from zoo.rundir.recipe_text import (
+    read_recipe_text,
+    require_unchanged,
+    rewritten,
+    text_digest,
+)
 from zoo.training.state_file import Saved
 
 KEY = "train.epochs"
@@ -37,23 +42,31 @@ def split(overrides: Sequence[str]) -> tuple[list[str], list[str]]:
     return [o for o in overrides if is_epochs(o)], [o for o in overrides if not is_epochs(o)]
 
 
-def require_recipe(run: Run, info: Mapping[str, Any]) -> None:
+def require_recipe(run: Run, info: Mapping[str, Any], moved: Sequence[str] = ()) -> None:
     """Requires that recipe.yaml is the run's; completes an extension that a crash cut in two.
 
     Args:
         run: the run.
         info: run.json.
+        moved: overrides that say where data and parts are now.
 
     Raises:
         DamagedFile: recipe.yaml is missing, or was edited since the run began.
     """
     last = (info.get("extended") or [None])[-1]
     if last and text_digest(read_recipe_text(run)) == last["recipe_hash_before"]:
-        write_text(run.recipe_file, _longer_text(run, [f"{KEY}={last['to_epochs']}"]))
-    require_unchanged(run, info)
+        text = rewritten(run, [f"{KEY}={last['to_epochs']}"], moved)
+        write_text(run.recipe_file, text)
+    require_unchanged(run, info, moved)
 
 
-def longer(run: Run, recipe: Recipe, info: Mapping[str, Any], changes: Sequence[str]) -> Recipe:
+def longer(
+    run: Run,
+    recipe: Recipe,
+    info: Mapping[str, Any],
+    changes: Sequence[str],
+    moved: Sequence[str] = (),
+) -> Recipe:
     """The recipe of a run with more epochs.
 
     Args:
@@ -61,6 +74,7 @@ def longer(run: Run, recipe: Recipe, info: Mapping[str, Any], changes: Sequence[
         recipe: its recipe as it is.
         info: run.json.
         changes: `train.epochs=N`; of several, the last one counts.
+        moved: overrides that say where data and parts are now.
 
     Returns:
         The recipe with N epochs; the same recipe if it has them already.
@@ -69,7 +83,7 @@ def longer(run: Run, recipe: Recipe, info: Mapping[str, Any], changes: Sequence[
         RecipeError: N is no number of epochs.
         RunError: N is less than the run has; or the longer run would have been another one.
     """
-    epochs = recipes.load(str(run.recipe_file), changes).train.epochs
+    epochs = recipes.load(str(run.recipe_file), [*changes, *moved]).train.epochs
     if epochs == recipe.train.epochs:
         return recipe
     new_run = (
@@ -110,7 +124,9 @@ def _obstacle(recipe: Recipe, info: Mapping[str, Any]) -> str | None:
     return None
 
 
-def write(run: Run, old: Recipe, new: Recipe, saved: Saved | None) -> None:
+def write(
+    run: Run, old: Recipe, new: Recipe, saved: Saved | None, moved: Sequence[str] = ()
+) -> None:
     """Writes an extension into run.json, then the longer recipe into recipe.yaml.
 
     A crash between the two leaves run.json with the hash of both texts: `require_recipe` goes on.
@@ -120,6 +136,7 @@ def write(run: Run, old: Recipe, new: Recipe, saved: Saved | None) -> None:
         old: its recipe.
         new: the recipe with more epochs.
         saved: the newest state of the training; None if there is none.
+        moved: overrides that say where data and parts are now; recipe.yaml keeps the old places.
 
     Raises:
         RunError: the run is done, and holds no state to go on from.
@@ -130,7 +147,7 @@ def write(run: Run, old: Recipe, new: Recipe, saved: Saved | None) -> None:
             f"{run}: has no state to go on from, as the trials of a search have none. Begin a new "
             f"run: zoo train {run.recipe_file} --set {KEY}={new.train.epochs}"
         )
-    text = _longer_text(run, [f"{KEY}={new.train.epochs}"])
+    text = rewritten(run, [f"{KEY}={new.train.epochs}"], moved)
     entry = {
         "at": time.strftime("%Y-%m-%dT%H:%M:%S%z"),
         "from_epochs": old.train.epochs,
@@ -145,8 +162,3 @@ def write(run: Run, old: Recipe, new: Recipe, saved: Saved | None) -> None:
         model_sha256=None,
     )
     write_text(run.recipe_file, text)
-
-
-def _longer_text(run: Run, changes: Sequence[str]) -> str:
-    """The run's recipe with more epochs; moved data stay a matter of the command line."""
-    return recipes.dump(recipes.load(str(run.recipe_file), changes))

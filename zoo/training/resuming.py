@@ -51,14 +51,15 @@ def resume(
     Args:
         path: the run folder, or the run.
         settings: as for `train`.
-        overrides: changes of `data.source`, for data that were moved; and `train.epochs=N`, for
-            more epochs, where a run of N epochs would have been the same so far.
+        overrides: changes of `data.source` and `plugins`, for data and parts of the user's own that
+            were moved; and `train.epochs=N`, for more epochs, where a run of N epochs would have
+            been the same so far.
 
     Returns:
         The run, with status `done`.
 
     Raises:
-        UsageError: a change of anything but `data.source` and `train.epochs`.
+        UsageError: a change of anything but `data.source`, `plugins` and `train.epochs`.
         RecipeError: a change that does not make a valid recipe.
         RunError: there is no such run, it is still running, it cannot have more epochs, or it was
             begun with another number of devices.
@@ -96,10 +97,10 @@ def _resumed(
     more: Sequence[str],
 ) -> Run:
     recipe_parts.require_recorded(run, info, moved)
-    extension.require_recipe(run, info)
+    extension.require_recipe(run, info, moved)
     planned = recipes.reload(run.recipe_file, moved)
     recipe_parts.require_same(run, info, planned)
-    recipe = extension.longer(run, planned, info, more) if more else planned
+    recipe = extension.longer(run, planned, info, more, moved) if more else planned
     if info["status"] == "done" and recipe is planned:
         settings.print_line(f"{run} is done already, with as many epochs: nothing to resume.")
         return run
@@ -129,7 +130,7 @@ def _resumed(
     if count != before:
         _note_devices(run, settings, before, count, saved)
     if recipe is not planned:
-        extension.write(run, planned, recipe, saved)
+        extension.write(run, planned, recipe, saved, moved)
     run.update(
         status="running", host=socket.gethostname(), pid=os.getpid(),
         processes=processes.count(), **settings.recorded,

@@ -80,6 +80,7 @@ def begin(out: Teller, job: TrainJob, count: int) -> None:
         status="running", name=loaded.name, of=count, recipe_hash=text_digest(text),
         backend=backend, started=time.strftime("%Y-%m-%dT%H:%M:%S%z"), zoo=__version__,
         pid=os.getpid(), flags=flags, folds=[], devices=devices,
+        **recipe_parts.recorded(loaded),
     )  # fmt: skip
     _Folds(out, folds, job, (), flags, Asked(devices), tracking).train()
 
@@ -89,17 +90,18 @@ def resume(out: Teller, job: TrainJob) -> None:
 
     Args:
         out: where to print.
-        job: with the folder to resume; of its overrides, only `data.source` may change.
+        job: with the folder to resume; its overrides say where data and own parts are now.
 
     Raises:
         UsageError: a change of anything else.
-        RunError: another number of devices.
+        RunError: another number of devices, or another text of a part.
         DamagedFile: folds.json or recipe.yaml was edited.
         Diverged: as for `begin`.
         Interrupted: as for `begin`.
     """
     from zoo import recipe as recipes
     from zoo.plugins import recipe_parts
+    from zoo.recipe.moved import is_moved
     from zoo.rundir import Folds
     from zoo.rundir.recipe_text import require_unchanged
 
@@ -108,14 +110,16 @@ def resume(out: Teller, job: TrainJob) -> None:
     require_no_move(job.folder, folds.folder)
     info = folds.info()
     for override in overrides:
-        if not override.replace(" ", "").startswith(("data.source=", "data.source.")):
+        if not is_moved(override):
             raise UsageError(
-                f"--set {override}: a cross-validation stays as it was begun; only data.source may "
-                f"be changed, for data that were moved. More epochs for a single fold: zoo train "
-                f"--resume {folds.run(1)} --set train.epochs=N"
+                f"--set {override}: a cross-validation stays as it was begun; only data.source and "
+                "plugins may be changed, for data and parts of your own that were moved. More "
+                f"epochs for a single fold: zoo train --resume {folds.run(1)} --set train.epochs=N"
             )
-    require_unchanged(folds, info)
+    recipe_parts.require_recorded(folds, info, overrides)
+    require_unchanged(folds, info, overrides)
     loaded = recipes.load(str(folds.recipe_file), overrides)
+    recipe_parts.require_same(folds, info, loaded)
     recipe_parts.require(loaded)
     out.locate = recipes.locator(str(folds.recipe_file), overrides)
     flags = FLAGS | (info.get("flags") or {})
@@ -176,7 +180,7 @@ class _Folds:
         out: where to print.
         folds: the folder, with recipe.yaml and folds.json.
         job: with Keras callbacks of the caller's own.
-        moved: changes of `data.source`.
+        moved: changes of `data.source` and `plugins`.
         flags: what to do at the end of each fold.
         asked: the devices.
         tracking: the trackers; the caller closes them.
@@ -280,7 +284,7 @@ class _Folds:
         first = self.folds.run(1).recipe_file
         if index == 1 or not first.is_file():
             return []
-        return [f"train.monitor={recipes.load(str(first)).train.monitor}"]
+        return [f"train.monitor={recipes.load(str(first), self.moved).train.monitor}"]
 
     def _stopped(self, error: KeyboardInterrupt | ZooError, index: int) -> ZooError:
         """The error that ends the folds, with how to go on."""
