@@ -7,12 +7,14 @@ trials with a standard error of 0.4 points scores about 0.9 points above its tru
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from statistics import fmean, stdev
 from typing import Any
 
 from tuning.refine.edges import ScoredTrial
+from tuning.trial_source import confirmation_name
+from tuning.trials import TrialRecord, sign
 from zoo.significance import LEVEL, welch
 
 
@@ -51,6 +53,32 @@ class Confirmed:
     def sd(self) -> float | None:
         """Sample standard deviation of the scores; None with one seed or if one diverged."""
         return None if self.diverged or len(self.scores) < 2 else stdev(self.scores)
+
+
+def over_fresh_seeds(
+    best: Sequence[TrialRecord], records: Iterable[TrialRecord], seeds: int, objective: str
+) -> list[Confirmed]:
+    """The scores of trials over fresh seeds; of the trials with the most seeds, if some lack.
+
+    Args:
+        best: the trials that are confirmed.
+        records: of their trainings with fresh seeds, each named by `confirmation_name`.
+        seeds: number of seeds of each.
+        objective: metric that they are compared by.
+    """
+    factor = sign(objective)
+    scores = {
+        record.trial: -math.inf if record.score is None else factor * record.score
+        for record in records
+    }
+    confirmed = []
+    for record in best:
+        names = [confirmation_name(record.trial, number) for number in range(seeds)]
+        finished = tuple(scores[name] for name in names if name in scores)
+        if finished:
+            confirmed.append(Confirmed(record.values, finished, record.trial))
+    most = max((len(trial.scores) for trial in confirmed), default=0)
+    return [trial for trial in confirmed if len(trial.scores) == most]
 
 
 def ranked(confirmed: Sequence[Confirmed]) -> list[Confirmed]:

@@ -10,10 +10,11 @@ import os
 import socket
 from collections.abc import Sequence
 from contextlib import suppress
+from itertools import chain
 from typing import Any
 
 from tuning.budget import TimeBudget, confirmation_seconds
-from tuning.confirm import Confirmed
+from tuning.confirm import Confirmed, over_fresh_seeds
 from tuning.executors.base import Executor
 from tuning.journal import TrialJournal
 from tuning.kept_runs import KeptRuns
@@ -32,14 +33,14 @@ from tuning.result import (
 from tuning.scheduler import Scheduler
 from tuning.space import Space, as_json
 from tuning.state import SearchState
-from tuning.trial_source import ConfirmationSource, StageSource, confirmation_name, dimensions
-from tuning.trials import TrialRecord, completed, sign
+from tuning.trial_source import ConfirmationSource, StageSource, dimensions
+from tuning.trials import TrialRecord, best_with_different_values, completed
 from zoo.errors import Diverged, Interrupted, StorageFault, ZooError
 from zoo.files.storage import fault_of
 from zoo.recipe import Template
 from zoo.recipe.monitors import weighs_classes_alike
 from zoo.recipe.space import rejection
-from zoo.recipe.tune import Confirm, SearchStage, Tune
+from zoo.recipe.tune import SearchStage, Tune
 from zoo.text.counted import counted
 
 
@@ -279,20 +280,8 @@ class Coordinator:
         trainings are shorter, but one of their trials may still be the best.
         """
         stages = [entry["name"] for entry in self._state.info["stages"]]
-        done = [
-            record
-            for name in reversed(stages)
-            for record in self._journal.stage(name)
-            if record.status == "done" and record.score is not None
-        ]
-        done.sort(key=lambda record: -sign(self._tune.objective) * (record.score or 0.0))
-        different: list[TrialRecord] = []
-        for record in done:
-            if len(different) == count:
-                break
-            if all(record.values != other.values for other in different):
-                different.append(record)
-        return different
+        records = chain.from_iterable(self._journal.stage(name) for name in reversed(stages))
+        return best_with_different_values(records, self._tune.objective, count)
 
     def _confirm(self) -> list[Confirmed]:
         """Trains the best trials again with fresh seeds; none if there is no time.
@@ -313,25 +302,13 @@ class Coordinator:
         finished = sum(spec.trial in done for spec in source.specs)
         self._listener.confirming(best, settings.seeds, finished)
         self._scheduler.run(source)
-        return self._confirmed(best, settings)
-
-    def _confirmed(self, best: Sequence[TrialRecord], settings: Confirm) -> list[Confirmed]:
-        """Scores over fresh seeds; only of the trials with the most seeds, if time ran out."""
-        factor = sign(self._tune.objective)
-        scores = {
-            record.trial: float("-inf") if record.score is None else factor * record.score
-            for record in self._journal.stage("confirm")
-        }
-        confirmed = []
-        for record in best:
-            names = [confirmation_name(record.trial, number) for number in range(settings.seeds)]
-            finished = tuple(scores[name] for name in names if name in scores)
-            if finished:
-                confirmed.append(Confirmed(record.values, finished, record.trial))
+        confirmed = over_fresh_seeds(
+            best, self._journal.stage("confirm"), settings.seeds, self._tune.objective
+        )
         most = max((len(trial.scores) for trial in confirmed), default=0)
         if most < settings.seeds:
             self._listener.note(f"time is up: {most} of {settings.seeds} seeds")
-        return [trial for trial in confirmed if len(trial.scores) == most]
+        return confirmed
 
     def _finish(self, confirmed: Sequence[Confirmed]) -> SearchResult:
         """Writes best.yaml and the result.

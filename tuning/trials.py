@@ -190,6 +190,27 @@ def best_first(records: Iterable[TrialRecord], objective: str) -> list[TrialReco
     )
 
 
+def best_with_different_values(
+    records: Iterable[TrialRecord], objective: str, count: int
+) -> list[TrialRecord]:
+    """At most `count` of the trials that came to their end, best first, no two with equal values.
+
+    Args:
+        records: the trials; among equal scores those that come first here come first.
+        objective: metric that they are compared by.
+        count: number of trials.
+    """
+    done = [record for record in records if record.status == "done" and record.score is not None]
+    done.sort(key=lambda record: -sign(objective) * (record.score or 0.0))
+    different: list[TrialRecord] = []
+    for record in done:
+        if len(different) == count:
+            break
+        if all(record.values != other.values for other in different):
+            different.append(record)
+    return different
+
+
 def completed(records: Sequence[TrialRecord], objective: str) -> list[ScoredTrial]:
     """The trials that came to their end; of those with equal values, the longest.
 

@@ -10,7 +10,8 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 from scipy import stats
 
-from tuning.confirm import Confirmed, differ, messages, ranked
+from tests.tuning.records import record
+from tuning.confirm import Confirmed, differ, messages, over_fresh_seeds, ranked
 from tuning.refine.edges import ScoredTrial
 
 SCORES = st.lists(st.integers(0, 1000), min_size=2, max_size=6)
@@ -112,3 +113,18 @@ def test_losses_are_turned_back() -> None:
 def test_no_score() -> None:
     with pytest.raises(ValueError, match="must hold one per seed, but trial 'x' has none"):
         confirmed(trial="x")
+
+
+def test_only_trials_with_the_most_seeds_are_compared() -> None:
+    best = [record("fine-000", values={"a": 1}), record("fine-001", values={"a": 2})]
+    first = record("confirm-fine-000-1", score=0.25)
+    second = record("confirm-fine-000-2", score=None, status="diverged")
+    other = record("confirm-fine-001-1", score=0.75)
+    assert over_fresh_seeds(best, [], 2, "val_loss") == []
+    assert over_fresh_seeds(best, [other, first], 2, "val_loss") == [
+        Confirmed({"a": 1}, (-0.25,), "fine-000"),
+        Confirmed({"a": 2}, (-0.75,), "fine-001"),
+    ]
+    assert over_fresh_seeds(best, [other, first, second], 2, "val_accuracy") == [
+        Confirmed({"a": 1}, (0.25, -math.inf), "fine-000")
+    ]

@@ -7,7 +7,7 @@ import json
 import pytest
 
 from tests.tuning.records import record
-from tuning.trials import TrialRecord, best_first
+from tuning.trials import TrialRecord, best_first, best_with_different_values
 
 # The keys of a row in their order: a contract with old searches and users' scripts.
 KEYS = [
@@ -46,6 +46,23 @@ def test_best_first() -> None:
     assert names == ["x-001", "x-003", "x-000"]
     names = [trial.trial for trial in best_first(trials, "val_loss")]
     assert names == ["x-000", "x-001", "x-003"]
+
+
+def test_best_with_different_values() -> None:
+    trials = [
+        record("fine-000", score=0.7, values={"a": 1}),
+        record("fine-001", score=0.9, status="pruned", values={"a": 2}),
+        record("fine-002", score=None, values={"a": 3}),
+        record("coarse-000", score=0.8, values={"a": 4}),
+        record("coarse-001", score=0.7, values={"a": 5}),
+        record("coarse-002", score=0.6, values={"a": 4}),
+        record("coarse-003", score=0.5, values={"a": 6}),
+    ]
+    best = best_with_different_values(trials, "val_accuracy", 9)
+    assert [each.trial for each in best] == ["coarse-000", "fine-000", "coarse-001", "coarse-003"]
+    assert best_with_different_values(trials, "val_accuracy", 2) == best[:2]
+    losses = best_with_different_values(trials, "val_loss", 2)
+    assert [each.trial for each in losses] == ["coarse-003", "coarse-002"]
 
 
 def test_rules_compare_negated_losses() -> None:

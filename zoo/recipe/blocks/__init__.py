@@ -9,10 +9,12 @@ there.
     parameters.py    `$filters`, `$filters * 4`
     nodes.py         values with their origins
     expansion.py     writes the uses out
+    expanded.py      what that gives: data, and where each value was written
     places.py        paths of parameters, for --set and tune.space
 """
 
-from zoo.recipe.blocks.expansion import Expansion, expand
+from zoo.recipe.blocks.expanded import Expansion
+from zoo.recipe.blocks.expansion import expand
 from zoo.recipe.blocks.nodes import Origin
 
 __all__ = ["Expansion", "Origin", "expand"]
