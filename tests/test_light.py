@@ -140,7 +140,7 @@ VERBS = [
     ),
     pytest.param(["export", "nothing"], 2, "does not exist", id="export of nothing"),
     pytest.param(["predict", "nothing", "README.md"], 2, "does not exist", id="no model"),
-    pytest.param(["predict", "tests", "README.md"], 2, "neither a run nor", id="no export"),
+    pytest.param(["predict", "tests", "README.md"], 2, "Or an export, made by", id="no export"),
     pytest.param(["tune", "--help"], 0, "Usage", id="help of tune"),
     pytest.param(["tune"], 2, "Expected a RECIPE, or --resume FOLDER", id="tune nothing"),
     pytest.param(["tune", "MISTAKES"], 2, "did you mean 'filters'?", id="mistakes in tune"),

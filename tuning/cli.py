@@ -7,7 +7,7 @@ import signal
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import FrameType
 
@@ -81,6 +81,9 @@ def tune(out: Teller, job: TuneJob) -> SearchResult:
     """
     _require_fitting(job)
     more_trials = _more_trials(job.trials, job.resume)
+    known = None if job.resume is None else Search.open(job.resume, out.note)
+    if known is not None:
+        job = replace(job, resume=str(known))
     if job.plots:
         from zoo.report.png import require
 
@@ -88,9 +91,8 @@ def tune(out: Teller, job: TuneJob) -> SearchResult:
     if job.report or job.show:
         from zoo.verbs.reporting import require_report
 
-        require_report(job.folder or RUNS if job.resume is None else Path(job.resume).expanduser())
+        require_report(job.folder or RUNS if known is None else known.folder)
     with Tracking(out.note) as tracking:
-        known = Search.open(job.resume) if job.resume is not None else None
         begun_with = None if known is None else known.info().get("log") or ()
         tracking.start(choose(job.log, job.tensorboard or None, begun_with), known)
         settings = SearchSettings(

@@ -111,7 +111,7 @@ def test_no_such_source(trained: Run, tmp_path: Path) -> None:
     message = "model.weights.from: does not exist. Expected a folder made by `zoo train`"
     with pytest.raises(DataError, match=message):
         started(tmp_path, tmp_path / "nowhere", "model.weights={}")
-    with pytest.raises(DataError, match="model.weights.from: .* is not a run folder"):
+    with pytest.raises(DataError, match="model.weights.from: .* is not a run"):
         started(tmp_path, tmp_path, "model.weights={}")
     with pytest.raises(DataError, match="model.weights.from: .*: cannot be looked at"):
         stored_weights.read("x" * 300)

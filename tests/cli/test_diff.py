@@ -134,7 +134,7 @@ def test_a_note(minimal: Path, tmp_path: Path) -> None:
 def test_what_is_not_there(minimal: Path, tmp_path: Path) -> None:
     require_error(call("diff", "resnet20", "resnet57"), 2, "Did you mean 'resnet56'?")
     require_error_document(call("diff", minimal, "no.yaml", "--json"), 2, "usage", "no recipe")
-    require_error(call("diff", minimal, tmp_path), 2, "is not a run folder")
+    require_error(call("diff", minimal, tmp_path), 2, "is not a run")
     minimal.write_text("name: 3\n", encoding="utf-8")
     error = require_error_document(call("diff", "lenet5", minimal, "--json"), 2, "recipe", "name")
     assert error["problems"][0]["file"] == str(minimal)

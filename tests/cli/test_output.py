@@ -46,9 +46,9 @@ def test_recipe_problems_in_json(minimal: Path) -> None:
 
 @pytest.mark.parametrize("verb", [("evaluate",), ("export",), ("train", "--resume")])
 def test_no_run_is_2(tmp_path: Path, verb: tuple[str, ...]) -> None:
-    require_error(call(*verb, tmp_path), 2, "is not a run folder")
+    require_error(call(*verb, tmp_path), 2, "is not a run")
     require_error(call(*verb, tmp_path / "x"), 2, "does not exist")
-    require_error_document(call(*verb, tmp_path, "--json"), 2, "run", "is not a run folder")
+    require_error_document(call(*verb, tmp_path, "--json"), 2, "run", "is not a run")
 
 
 @pytest.mark.parametrize("verb, file", [("train", "run.json"), ("tune", "tune.json")])
@@ -65,7 +65,7 @@ def test_which_of_several_runs_is_told(tmp_path: Path) -> None:
     for name in "12":
         (tmp_path / name).mkdir()
         (tmp_path / name / "run.json").write_text("{}", encoding="utf-8")
-    told = f"run       {tmp_path / '2'}, the newest in {tmp_path}"
+    told = f"run       {tmp_path / '2'}, the newest run in {tmp_path}"
     result = call("evaluate", tmp_path)
     require_error(result, 2, "lacks")
     assert told in result.stderr

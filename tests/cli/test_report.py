@@ -69,8 +69,10 @@ def test_refusals(tmp_path: Path) -> None:
     file.write_text("")
     require_error(call("report", tmp_path / "none"), 2, "does not exist. Expected a folder made by")
     require_error(call("report", file), 2, "is a file")
-    require_error(call("report", empty), 2, "holds no run, search, cross-validation or check")
-    require_error(call("report", run, check), 2, "is the folder of a check, which has a report of")
+    require_error(
+        call("report", empty), 2, "is not a run or a cross-validation or a search or a check: it is"
+    )
+    require_error(call("report", run, check), 2, "is a check, which has a report of")
     require_error(call("report", run, "--out", empty), 2, "is a folder. Expected the name of a")
     require_error(call("report", run, "--out", file / "x.html"), 4, "cannot be written to")
     run.info_file.write_text("{")

@@ -133,7 +133,7 @@ def test_the_newest_of_a_recipe(tmp_path: Path) -> None:
         folders.run(tmp_path, number, "done")
     result = call("show", tmp_path / "net")
     assert "000002-ab02" in result.stdout
-    assert "000002-ab02 is the newest in " in result.stderr
+    assert "000002-ab02, the newest in " in result.stderr
 
 
 def test_damaged_ones(tmp_path: Path) -> None:
@@ -152,7 +152,7 @@ def test_damaged_ones(tmp_path: Path) -> None:
 def test_flags_of_recipes(tmp_path: Path) -> None:
     for flags in (["--yaml"], ["--set", "seed=1"], ["--write-manifest", "x"]):
         require_error(call("show", DONE, *flags), 2, f"its recipe: zoo show {DONE}/recipe.yaml")
-    require_error(call("show", tmp_path), 2, "is a folder. Expected a recipe")
+    require_error(call("show", tmp_path), 2, "Or a recipe; `zoo new ")
 
 
 def test_a_recipe_that_ships_is_no_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

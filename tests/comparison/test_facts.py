@@ -132,7 +132,7 @@ def test_folders_that_are_no_runs(minimal: Path, tmp_path: Path) -> None:
     (search / "tune.json").write_text("{}", encoding="utf-8")
     with pytest.raises(UsageError, match="folder of a search. Expected a recipe or a run: .*best"):
         compare(str(minimal), str(search))
-    with pytest.raises(RunError, match="is not a run folder"):
+    with pytest.raises(RunError, match="holds a search, but not a run"):
         compare(str(tmp_path), str(minimal))
     run = Path(made(tmp_path / "a", minimal))
     (run / "recipe.yaml").unlink()

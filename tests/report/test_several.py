@@ -233,9 +233,10 @@ import json, sys
 import json
 from pathlib import Path
 from zoo.report.page import render
-from zoo.report.subjects import report, subject
+from zoo.report.subjects import report
+from zoo.rundir.resolving import ALL, resolve
 for paths in json.loads(sys.argv[1]):
-    made, _ = report([subject(path) for path in paths])
+    made, _ = report([resolve(path, ALL) for path in paths])
     made.as_json(), render(made.page())
 print(sorted({"keras", "tensorflow", "jax", "torch", "matplotlib"} & sys.modules.keys()))
 """

@@ -34,21 +34,11 @@ def test_open_takes_the_newest(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "name, reason", [("", "is not a run folder: it is empty"), ("x", "does not exist")]
+    "name, reason", [("", "is not a run: it is empty"), ("x", "does not exist")]
 )
 def test_open_what_is_no_run(tmp_path: Path, name: str, reason: str) -> None:
     with pytest.raises(RunError, match=f"{reason}. Expected a folder made by `zoo train`"):
         Run.open(tmp_path / name)
-
-
-def test_open_where_only_folds_were_trained(tmp_path: Path) -> None:
-    for name in ("folds-20260101-000000-aaaa", "folds-20260102-000000-aaaa"):
-        (tmp_path / name).mkdir()
-        (tmp_path / name / "folds.json").write_text("{}", encoding="utf-8")
-    with pytest.raises(
-        RunError, match="those of folds, such as .*/folds-20260102-\\S+/fold-1. Exp"
-    ):
-        Run.open(tmp_path)
 
 
 def test_update_keeps_other_values(tmp_path: Path) -> None:
@@ -135,20 +125,6 @@ def test_a_done_run_without_its_model(tmp_path: Path) -> None:
     run.update(status="done")
     with pytest.raises(DamagedFile, match="the best model is missing, though the run is done"):
         run.require_model()
-
-
-def test_what_is_no_folder(tmp_path: Path) -> None:
-    (tmp_path / "file").touch()
-    (tmp_path / "link").symlink_to("nowhere")
-    (tmp_path / "torn").mkdir()
-    (tmp_path / "torn" / "run.json").symlink_to("/mnt/unmounted/run.json")
-    for name, part in {
-        "file": "is a file, not a run folder", "link": "leads nowhere: nowhere",
-        "torn": "leads nowhere: /mnt/unmounted/run.json", "x" * 5000: "cannot be read: File name",
-        "\x00": "does not exist",
-    }.items():  # fmt: skip
-        with pytest.raises(RunError, match=part):
-            Run.open(tmp_path / name)
 
 
 def test_an_evaluation_of_another_model_is_not_the_runs(tmp_path: Path) -> None:

@@ -31,7 +31,7 @@ def test_info(tmp_path: Path) -> None:
 
 def test_a_run_is_no_search(tmp_path: Path) -> None:
     Run.at(tmp_path).update(status="done")
-    with pytest.raises(RunError, match="is not the folder of a search. Expected .* `zoo tune`"):
+    with pytest.raises(RunError, match="is a run. Expected .* `zoo tune`"):
         Search.open(tmp_path)
 
 

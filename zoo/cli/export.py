@@ -68,9 +68,9 @@ def export(
     """Export a run's best model, reload it in a fresh process, and compare predictions."""
     with Output(as_json, debug, quiet) as output:
         chosen = variants(format_ or (), quantize or (), opset)
-        exporting.require_places(run, chosen, out)
+        opened = exporting.require_places(output, run, chosen, out)
         # TensorFlow writes the exports, whatever backend trained the run.
         os.environ["KERAS_BACKEND"] = "tensorflow"
         exporting.require_tensorflow()
-        trained = open_trained_run(run, overrides or ())
+        trained = open_trained_run(str(opened), overrides or ())
         exporting.export(output, trained, chosen, out, version)

@@ -53,7 +53,7 @@ def serve(
             )
         from zoo.serve import model_path
 
-        path = model_path.find(source, name)
+        path = model_path.find(source, name, out.note)
         _prepare()
         from zoo.serve.limits import ConnectionLimits, RequestLimits
         from zoo.serve.queued_request import BatchLimits

@@ -29,7 +29,8 @@ def show(
         str,
         typer.Argument(
             metavar="RECIPE|RUN",
-            help="A YAML file, the name of a shipped recipe, or the folder of a run or a search.",
+            help="A YAML file, the name of a shipped recipe, or the folder of a run, a search, a "
+            "cross-validation or a check; runs/NAME for its newest.",
         ),
     ],
     overrides: SetOption = None,
@@ -87,7 +88,7 @@ def _is_shown_folder(given: str, out: Output, *, yaml: bool, changes: bool) -> b
     from zoo.rundir import Run
     from zoo.verbs.showing_folder import folder_of, show_folder
 
-    folder = folder_of(given)
+    folder = folder_of(given, out.note)
     if folder is None:
         return False
     if yaml or changes:
@@ -95,7 +96,7 @@ def _is_shown_folder(given: str, out: Output, *, yaml: bool, changes: bool) -> b
             f"{given}: is the folder of a run or a search, which has no such flags. Expected none, "
             f"or its recipe: zoo show {Run(folder).recipe_file}"
         )
-    show_folder(out, folder, given)
+    show_folder(out, folder)
     return True
 
 

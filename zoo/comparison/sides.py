@@ -46,11 +46,15 @@ class Side:
     @cached_property
     def notes(self) -> tuple[str, ...]:
         """What a reader of the comparison must know of this side."""
-        if self.run is None or self.info.get("recipe_hash") is None:
+        if self.run is None:
             return ()
-        if is_unchanged(self.run, self.info["recipe_hash"]):
-            return ()
-        return (f"{self.run.recipe_file} was edited since the run began",)
+        notes = []
+        if self.run.folder != user_path(self.given):
+            notes.append(f"{self.run} is the newest run in {self.given}")
+        digest = self.info.get("recipe_hash")
+        if digest is not None and not is_unchanged(self.run, digest):
+            notes.append(f"{self.run.recipe_file} was edited since the run began")
+        return tuple(notes)
 
     def classes(self) -> int:
         """Number of classes.

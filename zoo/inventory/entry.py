@@ -17,8 +17,7 @@ from zoo.files import json_files
 from zoo.files.folder_size import folder_size
 from zoo.rundir import Folds, Run, Search
 from zoo.rundir.files import TEMPORARY
-from zoo.rundir.folder import STAMP
-from zoo.rundir.kinds import MARKS, Kind
+from zoo.rundir.kinds import MARKS, STAMP, Kind
 from zoo.rundir.liveness import KILLED, is_elsewhere, is_locked, present_status
 from zoo.rundir.search import objective_of
 

@@ -11,7 +11,7 @@ from zoo.errors import UsageError
 from zoo.files.user_paths import user_path
 from zoo.inventory.entry import Entry, damaged, read_entry, stamped_time
 from zoo.progress import Progress, no_progress
-from zoo.rundir.folder import STAMP
+from zoo.rundir.kinds import STAMP
 from zoo.text.printable import quoted
 
 DEPTH = 3  # Levels below a folder that are looked at: `zoo train` writes two below `runs`.

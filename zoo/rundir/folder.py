@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import os
-import re
 import secrets
 import time
 from abc import ABC, abstractmethod
+from collections.abc import Callable
 from contextlib import AbstractContextManager
 from itertools import islice
 from pathlib import Path
@@ -15,10 +15,9 @@ from typing import Any, ClassVar, Self
 from zoo.errors import DamagedFile, EnvironmentFault, RunError
 from zoo.files import json_files
 from zoo.rundir.files import locked
+from zoo.rundir.kinds import STAMP, Kind
+from zoo.rundir.resolving import resolve
 
-# Name of a folder that zoo makes: its kind (none of a run) and its time are groups.
-STAMP = re.compile(r"(?:([a-z]+)-)?(\d{8}-\d{6})-[0-9a-f]{4}")
-FOLDS = "folds.json"  # In the folder of a cross-validation.
 _LOOKED_AT = 3  # Entries of a folder by which it is judged.
 
 
@@ -47,14 +46,12 @@ class Folder(ABC):
 
     Attributes:
         folder: its path.
+        KIND: the kind of such folders.
         INFO_NAME: name of the JSON file.
-        NOUN: what the folder is called in errors.
-        MAKER: the command that makes such folders.
     """
 
+    KIND: ClassVar[Kind]
     INFO_NAME: ClassVar[str]
-    NOUN: ClassVar[str]
-    MAKER: ClassVar[str]
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -63,62 +60,17 @@ class Folder(ABC):
         return str(self.folder)
 
     @classmethod
-    def open(cls, path: str | Path) -> Self:
-        """Open a folder; for the folder of a recipe (`runs/NAME`), open the newest in it.
+    def open(cls, path: str | Path, say: Callable[[str], None] | None = None) -> Self:
+        """Open a folder; for the folder of a recipe (`runs/NAME`), open the newest of its kind.
+
+        Args:
+            path: as the user wrote it (`zoo.rundir.resolving`).
+            say: told in a line which folder of several was taken.
 
         Raises:
             RunError: there is none.
         """
-        try:
-            folder = Path(path).expanduser()
-            if (folder / cls.INFO_NAME).is_file():
-                return cls(folder)
-            cls._require_one(folder)
-            inner = sorted(
-                file.parent for file in folder.glob(f"*/{cls.INFO_NAME}") if file.is_file()
-            )
-            if inner:
-                return cls(inner[-1])
-            reason = cls._why_not(folder)
-        except (OSError, RuntimeError, ValueError) as error:  # No right to read; no such user.
-            reason = f"cannot be read: {getattr(error, 'strerror', None) or error}"
-        raise RunError(
-            f"{path}: {reason}. Expected a folder made by `{cls.MAKER}`, with {cls.INFO_NAME} in "
-            "it."
-        )
-
-    @classmethod
-    def _require_one(cls, folder: Path) -> None:
-        """Refuse a folder of which no part is newer than the others.
-
-        Raises:
-            RunError: it is that of a cross-validation.
-        """
-        if (folder / FOLDS).is_file():
-            raise RunError(
-                f"{folder}: is the folder of a cross-validation. Expected one of its runs, such as "
-                f"{folder / 'fold-1'}."
-            )
-
-    @classmethod
-    def _why_not(cls, folder: Path) -> str:
-        """Why a path is no such folder."""
-        info = folder / cls.INFO_NAME
-        if info.is_symlink():
-            return f"has a {cls.INFO_NAME} that leads nowhere: {os.readlink(info)}"
-        if folder.is_symlink() and not folder.exists():
-            return f"is a link that leads nowhere: {os.readlink(folder)}"
-        if not folder.exists():
-            return "does not exist"
-        if not folder.is_dir():
-            return f"is a file, not {cls.NOUN}"
-        crossed = max(folder.glob(f"*/{FOLDS}"), default=None)
-        if crossed is not None:
-            return (
-                f"is not {cls.NOUN}: its runs are those of folds, such as {crossed.parent}/fold-1"
-            )
-        empty = next(folder.iterdir(), None) is None
-        return f"is not {cls.NOUN}" + (": it is empty" if empty else "")
+        return cls(resolve(path, (cls.KIND,), say).folder)
 
     @property
     def info_file(self) -> Path:

@@ -8,16 +8,16 @@ from typing import Any
 
 from zoo.files import json_files
 from zoo.rundir.files import write_json
-from zoo.rundir.folder import FOLDS, Folder, create_folder
+from zoo.rundir.folder import Folder, create_folder
+from zoo.rundir.kinds import MARKS
 from zoo.rundir.run import Run
 
 
 class Folds(Folder):
     """The folder of one `zoo train --folds`: a run folder for each fold."""
 
-    INFO_NAME = FOLDS
-    NOUN = "the folder of a cross-validation"
-    MAKER = "zoo train --folds"
+    KIND = "folds"
+    INFO_NAME = MARKS[KIND]
     STATUSES = ("running", "done", "diverged", "interrupted", "failed")
 
     @classmethod

@@ -2,20 +2,38 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Literal
-
-from zoo.rundir.folds import Folds
-from zoo.rundir.run import Run
-from zoo.rundir.search import Search
 
 Kind = Literal["search", "folds", "run", "check"]
 # Kind -> the file that shows it. In this order: the folder of a run holds checks.json, too.
 MARKS: dict[Kind, str] = {
-    "search": Search.INFO_NAME,
-    "folds": Folds.INFO_NAME,
-    "run": Run.INFO_NAME,
-    "check": Run.CHECKS_NAME,
+    "search": "tune.json",
+    "folds": "folds.json",
+    "run": "run.json",
+    "check": "checks.json",
+}
+# Name of a folder that zoo makes: its kind (none of a run) and its time are groups.
+STAMP = re.compile(r"(?:([a-z]+)-)?(\d{8}-\d{6})-[0-9a-f]{4}")
+NOUNS: dict[Kind, str] = {
+    "search": "a search",
+    "folds": "a cross-validation",
+    "run": "a run",
+    "check": "a check",
+}
+PLURALS: dict[Kind, str] = {
+    "search": "searches",
+    "folds": "cross-validations",
+    "run": "runs",
+    "check": "checks",
+}
+# Kind -> the command that makes such folders.
+MAKERS: dict[Kind, str] = {
+    "search": "zoo tune",
+    "folds": "zoo train",
+    "run": "zoo train",
+    "check": "zoo check",
 }
 
 

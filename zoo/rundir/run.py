@@ -13,6 +13,7 @@ from zoo.errors import DamagedFile, RunError
 from zoo.files import json_files
 from zoo.rundir.files import remove_temporary, write_json, write_text
 from zoo.rundir.folder import Folder, create_folder
+from zoo.rundir.kinds import MARKS
 
 if TYPE_CHECKING:
     from zoo.rundir.archive import Archive
@@ -24,10 +25,9 @@ STATUSES = ("running", "done", "diverged", "interrupted", "failed")
 class Run(Folder):
     """The folder of one training, or of one `zoo check`."""
 
-    INFO_NAME = "run.json"
-    NOUN = "a run folder"
-    MAKER = "zoo train"
-    CHECKS_NAME = "checks.json"
+    KIND = "run"
+    INFO_NAME = MARKS[KIND]
+    CHECKS_NAME = MARKS["check"]
 
     # Whether this process writes states and models into the folder: of processes that train
     # together one does.

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from zoo.files import json_files
 from zoo.rundir.files import write_json
 from zoo.rundir.folder import Folder, create_folder
+from zoo.rundir.kinds import MARKS
 from zoo.rundir.run import Run
 
 if TYPE_CHECKING:
@@ -32,9 +33,8 @@ def objective_of(info: Mapping[str, Any]) -> str:
 class Search(Folder):
     """The folder of one `zoo tune`."""
 
-    INFO_NAME = "tune.json"
-    NOUN = "the folder of a search"
-    MAKER = "zoo tune"
+    KIND = "search"
+    INFO_NAME = MARKS[KIND]
     STATUSES = ("running", "done", "interrupted", "failed")
 
     @classmethod

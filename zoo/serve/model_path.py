@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,6 +11,7 @@ from zoo.artifact import layout
 from zoo.errors import DataError, RunError
 from zoo.files.user_paths import user_path
 from zoo.rundir import Run
+from zoo.rundir.kinds import kind_of
 
 EXPECTED = (
     "Expected a folder made by `zoo export`: export/saved_model/NAME with version folders 1, 2, "
@@ -43,12 +45,13 @@ def is_saved_model(folder: Path) -> bool:
     return (folder / layout.MODEL_FILES["saved_model"]).is_file()
 
 
-def find(path: str, name: str | None = None) -> ModelPath:
+def find(path: str, name: str | None = None, say: Callable[[str], None] | None = None) -> ModelPath:
     """Finds the model that a path names.
 
     Args:
         path: a model's folder, a version's folder or a run, as given by the user.
         name: another name for the model than its folder's.
+        say: told in a line which of several runs was taken.
 
     Raises:
         RunError: the path leads to nothing that can be served.
@@ -72,16 +75,17 @@ def find(path: str, name: str | None = None) -> ModelPath:
     if model_path.versions():
         return _only_model(path, [model_path])
     try:
-        return _in_run(Run.open(path), name)
+        run = Run.open(path, say)
     except RunError as error:
         children = [child for child in sorted(folder.iterdir()) if not child.name.startswith(".")]
-        if any(map(Run.is_run, (folder, *children))):
-            raise
+        if any(each.is_dir() and kind_of(each) for each in (folder, *children)):
+            raise  # It says what was found instead of a run.
         models = [ModelPath(name or child.name, child) for child in children]
         models = [model for model in models if model.versions()]
         if models:
             return _only_model(path, models)
         raise RunError(f"{path}: holds no numeric version folder, nor a run. {EXPECTED}") from error
+    return _in_run(run, name)
 
 
 def _only_model(path: str, models: list[ModelPath]) -> ModelPath:

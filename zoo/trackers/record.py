@@ -5,7 +5,7 @@ It is read from the folder, so that a training and `zoo log` tell the same.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from itertools import islice
@@ -16,8 +16,8 @@ from zoo.errors import RunError
 from zoo.files import json_files
 from zoo.rundir import Folds, Run, Search
 from zoo.rundir.folder import Folder
-from zoo.rundir.kinds import kind_of
 from zoo.rundir.liveness import KILLED
+from zoo.rundir.resolving import resolve
 from zoo.rundir.search import objective_of
 
 TIME = "%Y-%m-%dT%H:%M:%S%z"
@@ -116,17 +116,20 @@ def flat(value: Any, path: str = "") -> dict[str, Any]:
     return found
 
 
-def open_folder(path: str | Path) -> Run | Search | Folds:
+def open_folder(path: str | Path, say: Callable[[str], None] | None = None) -> Run | Search | Folds:
     """Opens the folder of a run, a search or a cross-validation.
+
+    Args:
+        path: as the user wrote it.
+        say: told in a line which folder of several was taken.
 
     Raises:
         RunError: it is none of them.
     """
-    folder = Path(path).expanduser()
-    kind = kind_of(folder)
-    if kind == "search":
-        return Search(folder)
-    return Folds(folder) if kind == "folds" else Run.open(path)
+    found = resolve(path, ("run", "folds", "search"), say)
+    if found.kind == "search":
+        return Search(found.folder)
+    return Folds(found.folder) if found.kind == "folds" else Run(found.folder)
 
 
 def record_of(folder: Folder, gone: bool = False) -> Record:

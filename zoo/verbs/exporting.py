@@ -14,19 +14,35 @@ from zoo.verbs.teller import Teller
 if TYPE_CHECKING:
     from zoo.artifact.trained_run import TrainedRun
     from zoo.artifact.variant import Variant
+    from zoo.rundir import Run
 
 
-def require_places(path: str, chosen: Sequence[Variant], folder: Path | None) -> None:
-    """Refuse a run without a model, and folders that cannot be written, before anything is read."""
+def require_places(out: Teller, path: str, chosen: Sequence[Variant], folder: Path | None) -> Run:
+    """Refuse a run without a model, and folders that cannot be written, before anything is read.
+
+    Args:
+        out: is told which of several runs was taken.
+        path: the RUN argument.
+        chosen: what is to be exported.
+        folder: where to; None for the run folder.
+
+    Returns:
+        The run.
+
+    Raises:
+        RunError: the path names no run, or one without a model.
+        EnvironmentFault: a folder cannot be written.
+    """
     from zoo.rundir import Run, require_writable
 
     if folder:
         require_writable(folder)
-    run = Run.open(path)
+    run = Run.open(path, out.note)
     run.require_model()
     if folder is None:
         for variant in chosen:
             require_writable(run.export_folder(variant.name))
+    return run
 
 
 def export(

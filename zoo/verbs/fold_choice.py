@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
+from zoo.backend import processes
 from zoo.errors import UsageError
+from zoo.rundir.resolving import TRAININGS, resolve
 from zoo.verbs import train_folds
 from zoo.verbs.teller import Teller
 from zoo.verbs.training import TrainJob
@@ -23,8 +27,6 @@ def cross_validate_if_asked(
         UsageError: arguments that exclude each other.
         ZooError: as `begin` and `resume` of `zoo.verbs.train_folds`.
     """
-    from zoo.rundir import Folds
-
     if folds is not None and seeds is not None:
         raise UsageError("--seeds and --folds exclude each other. Expected one of them.")
     if job.resume is not None:
@@ -33,9 +35,15 @@ def cross_validate_if_asked(
                 "--folds cross-validates a recipe anew. Leave it out: --resume FOLDER goes on with "
                 "the folds that the folder holds."
             )
-        if not Folds.is_folds(job.resume) or seeds is not None:
+        # Of several processes all but the first may lack the folder; they make one training.
+        if seeds is not None or processes.count() > 1:
             return False
-        train_folds.resume(out, job)
+        found = resolve(job.resume, TRAININGS)
+        if found.kind == "run":
+            return False
+        if found.line:
+            out.note(found.line)
+        train_folds.resume(out, replace(job, resume=str(found.folder)))
         return True
     if folds is None:
         return False

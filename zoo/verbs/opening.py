@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from zoo.errors import RunError
-from zoo.files.user_paths import user_path
 
 if TYPE_CHECKING:
     from zoo.artifact.trained_run import TrainedRun
@@ -37,9 +35,7 @@ def open_trained_run(
     from zoo.plugins import recipe_parts
     from zoo.rundir import Run
 
-    run = Run.open(path)
-    if say is not None and run.folder != Path(path).expanduser():
-        say(f"run       {run}, the newest in {path}")
+    run = Run.open(path, say)
     run.require_model()
     recipe_parts.require_of_run(run, overrides)
     backend.prepare(deterministic=False, say=say)
@@ -52,7 +48,7 @@ def open_classifier(path: str, say: Callable[[str], None]) -> Classifier:
     """Open a run or an export, after deciding which it is without loading a framework."""
     from zoo import backend
     from zoo.artifact import layout
-    from zoo.rundir import Folds, Run
+    from zoo.rundir import Run
 
     if not Run.is_run(path):
         artifact = layout.find_export(path)
@@ -68,12 +64,8 @@ def open_classifier(path: str, say: Callable[[str], None]) -> Classifier:
                 return ExportedModel(artifact)
     try:
         Run.open(path)
-    except RunError:
-        if Folds.is_folds(path):
-            raise  # It says which run to take.
-        exists = user_path(path).exists()
+    except RunError as error:
         raise RunError(
-            f"{path}: {'neither a run nor an export' if exists else 'does not exist'}. Expected a "
-            "folder of `zoo train`, or of `zoo export`: RUN/export/FORMAT/NAME/1."
+            f"{error.message} Or an export, made by `zoo export`: RUN/export/FORMAT/NAME/1."
         ) from None
     return open_trained_run(path, say=say)

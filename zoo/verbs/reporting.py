@@ -11,8 +11,9 @@ from typing import Any
 
 from zoo.errors import UsageError
 from zoo.report import page
-from zoo.report.subjects import report, subject
+from zoo.report.subjects import report
 from zoo.rundir import require_writable, write_text
+from zoo.rundir.resolving import ALL, resolve
 from zoo.text.sizes import size_text
 from zoo.verbs.teller import Teller
 
@@ -50,10 +51,7 @@ def write_report(
         DamagedFile: a file without which there is no report cannot be read.
         EnvironmentFault: Jinja2 or Plotly is not installed, or the file cannot be written.
     """
-    subjects = [subject(path) for path in paths]
-    for path, found in zip(paths, subjects, strict=True):
-        if found.folder != Path(path).expanduser():
-            out.note(f"{found.kind:<9} {found.folder}, the newest in {path}")
+    subjects = [resolve(path, ALL, out.note) for path in paths]
     page.require()
     made, default = report(subjects)
     target = (default if file is None else file).expanduser()

@@ -33,7 +33,7 @@ def send(out: Teller, paths: Sequence[str], to: Sequence[str] | None, register: 
         EnvironmentFault: a package is missing, or a server does not take the runs.
     """
     named = None if to is None else parse(to, "--to")
-    folders = [open_folder(path) for path in paths]
+    folders = [open_folder(path, out.note) for path in paths]
     jobs = [(folder, _names(folder, named)) for folder in folders]
     if register is not None and any("mlflow" not in names for _, names in jobs):
         raise UsageError("--register is for MLflow's registry. Add --to mlflow.")

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from zoo.backend import processes, supervisor
@@ -26,11 +27,12 @@ def task_of_resume(overrides: Sequence[str]) -> str:
     return " ".join(["resume a run", *(f"--set {each}" for each in changes)])
 
 
-def open_to_resume(path: str) -> Run:
+def open_to_resume(path: str, say: Callable[[str], None]) -> Run:
     """Opens a run to resume. Process 0 reads it; the others need no access to its folder.
 
     Args:
         path: as given.
+        say: told in a line which of several runs was taken.
 
     Raises:
         RunError: there is no such run.
@@ -42,15 +44,15 @@ def open_to_resume(path: str) -> Run:
     from zoo.rundir.recipe_text import read_recipe_text
 
     def content() -> str:
-        run = Run.open(path)
+        run = Run.open(path, say)
         # Refuses all but a regular file. Edits are looked for later.
         return json.dumps([str(run), content_of(run.started_info(), read_recipe_text(run))])
 
     if processes.count() == 1:
-        return Run.open(path)
+        return Run.open(path, say)
     name, text = json.loads(processes.from_first("resumed", content))
     if processes.is_first():
-        return Run.open(path)
+        return Run(Path(name))
     follower = FollowerRun(name, text)
     supervisor.tell(scratch=str(follower.folder))
     return follower

@@ -3,68 +3,64 @@
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from zoo.errors import RunError
 from zoo.files.user_paths import user_path
 from zoo.inventory.group_summary import summary
 from zoo.inventory.run_summary import read
 from zoo.recipe.shipped import shipped
-from zoo.rundir import Folds, Run, Search
-from zoo.rundir.kinds import kind_of
+from zoo.rundir.kinds import NOUNS
+from zoo.rundir.resolving import ALL, resolve
 from zoo.text.columns import columns
 from zoo.text.counted import counted
 from zoo.text.numbers import duration
 from zoo.text.printable import one_line, quoted
 from zoo.text.sizes import size_text
-from zoo.verbs.run_table import NOUNS
+from zoo.verbs.run_table import NOUNS as PARTS
 from zoo.verbs.teller import Teller
 
 WIDTH = 80
 LABEL = 12  # Columns of the words at the left.
-KINDS = {"run": "a run", "folds": "a cross-validation", "search": "a search", "check": "a check"}
 MOST_NAMES = 8
 KEPT = "\0"  # Stands for a space at which no line ends; no text of a run holds it.
 
 
-def folder_of(argument: str) -> Path | None:
+def folder_of(argument: str, say: Callable[[str], None]) -> Path | None:
     """The folder of zoo that an argument names; None if it names a recipe.
 
     Args:
-        argument: a recipe, a folder of zoo, or runs/NAME for the newest run in it.
+        argument: a recipe, a folder of zoo, or runs/NAME for the newest in it.
+        say: told in a line which folder of several was taken.
 
     Raises:
         UsageError: nothing can have such a path.
-        RunError: a folder that holds no run.
+        RunError: a folder without results of zoo.
     """
     path = user_path(argument)
     if argument in shipped() or not path.is_dir():
         return None
-    kind = kind_of(path)
-    if kind is not None and (kind != "check" or path.name.startswith("check-")):
-        return path
-    for name in (Run.INFO_NAME, Folds.INFO_NAME, Search.INFO_NAME):
-        inner = [file.parent for file in path.glob(f"*/{name}") if file.is_file()]
-        if inner:
-            return max(inner)
-    return None
+    try:
+        return resolve(argument, ALL, say).folder
+    except RunError as error:
+        raise RunError(
+            f"{error.message} Or a recipe; `zoo new {argument}` writes one for a folder of images."
+        ) from None
 
 
-def show_folder(out: Teller, folder: Path, given: str) -> None:
+def show_folder(out: Teller, folder: Path) -> None:
     """Tell what a folder of zoo is.
 
     Args:
         out: takes the lines and the document.
         folder: of `folder_of`.
-        given: as the user named it.
 
     Raises:
         DamagedFile: a file of it holds something else than zoo wrote.
     """
     facts = summary(read(folder))
-    if folder != user_path(given):
-        out.remark(f"note: {quoted(folder)} is the newest in {quoted(given)}")
     out.result(facts)
     out.text("\n".join(lines(facts)))
 
@@ -108,7 +104,7 @@ def _kept(*words: str) -> str:
 
 
 def _identity(facts: Mapping[str, Any], name: str) -> str:
-    parts = [f"{KINDS[facts['kind']]}{name}"]
+    parts = [f"{NOUNS[facts['kind']]}{name}"]
     if facts.get("seed") is not None:
         parts.append(f"seed {facts['seed']}")
     if facts.get("parameters"):
@@ -253,7 +249,7 @@ def _folds(facts: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _children(facts: Mapping[str, Any]) -> Iterator[str]:
-    rows = [[NOUNS[facts["kind"]], "status", "epochs", "validation", "test", "size"]]
+    rows = [[PARTS[facts["kind"]], "status", "epochs", "validation", "test", "size"]]
     for child in facts["children"]:
         numbers = [
             "" if child[key] is None else f"{child[key]:.4f}"

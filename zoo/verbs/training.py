@@ -168,7 +168,7 @@ def _to_resume(out: Teller, job: TrainJob, meet: Callable[[str], None]) -> _Prep
     from zoo.rundir.recipe_text import read_recipe_text
 
     meet(task_of_resume(job.overrides))
-    resumed = open_to_resume(str(job.resume))
+    resumed = open_to_resume(str(job.resume), out.note)
     require_no_move(job.folder, resumed.folder)
     info = resumed.started_info()
     read_recipe_text(resumed)  # Refuses all but a regular file. Edits are looked for later.
