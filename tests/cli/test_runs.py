@@ -137,7 +137,10 @@ def test_cleaning(runs: Path) -> None:
     assert "nothing to remove" in call("runs", "--clean", "--yes").stdout
 
 
-@pytest.mark.parametrize("answer, left", [("n\n", 6), ("y\n", 4), ("", 6)])
+@pytest.mark.parametrize(
+    "answer, left",
+    [("n\n", 6), ("y\n", 4), ("", 6), ("\n", 6), ("y", 6), ("maybe\nYES\n", 4), ("maybe\n", 6)],
+)
 def test_the_user_is_asked(
     runs: Path, answer: str, left: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -146,7 +149,7 @@ def test_the_user_is_asked(
     assert "Remove 2 folders, " in result.stderr
     assert "runs/net/tune-20261128-060000-abcd" in result.stdout  # What goes is shown before.
     assert len(list(runs.glob("net/*"))) == left
-    assert ("nothing was removed" in result.stdout) is (answer == "n\n")
+    assert ("nothing was removed" in result.stdout) is (left == 6)
 
 
 def test_the_cache(runs: Path, tmp_path: Path) -> None:
@@ -163,3 +166,62 @@ def test_the_cache(runs: Path, tmp_path: Path) -> None:
     assert "removed 0 folders and 1 part of the cache: 3 bytes are free" in told
     assert not file.exists()
     assert json.loads(call("runs", "--caches", "--json").stdout)["caches"] == []
+
+
+def test_what_the_disk_refuses_does_not_keep_the_others(
+    runs: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Such as a folder that a container's superuser wrote into."""
+    left = runs / "net" / ".removed-20261128-000009-ab09"
+    left.mkdir()
+    rename, rmtree = Path.rename, shutil.rmtree
+
+    def refuse(self: Path, target: Path) -> Path:
+        if self.name.startswith("tune-"):
+            raise PermissionError(13, "Permission denied", str(self))
+        return rename(self, target)
+
+    def refuse_files(folder: Path) -> None:
+        if folder.name == left.name:
+            raise PermissionError(13, "Permission denied", "state")
+        rmtree(folder)
+
+    monkeypatch.setattr(Path, "rename", refuse)
+    monkeypatch.setattr(shutil, "rmtree", refuse_files)
+    result = call("runs", "--clean", "--yes")
+    assert result.exit_code == 4
+    assert "removed 1 folder: " in result.stdout
+    assert f"{left.name}: cannot be removed: Permission denied (state)" in result.stderr
+    assert "abcd: cannot be removed: Permission denied" in result.stderr
+    assert not (runs / "net" / "20261128-000003-ab03").exists()
+    document = json.loads(call("runs", "--clean", "--yes", "--json").stdout)
+    assert (document["error"]["kind"], document["removed"]) == ("storage", [])
+
+
+def test_what_began_while_the_user_was_asked(runs: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its weights are those of a run that would go."""
+    failed = runs / "net" / "20261128-000003-ab03"
+
+    def answer(question: str) -> bool:
+        origin = {"from": str(failed), "sha256": "x", "loaded": [], "new": []}
+        folders.run(runs, 30, "running", host="elsewhere", warm_start=origin)
+        return True
+
+    monkeypatch.setattr(runs_verb, "can_ask", lambda: True)
+    monkeypatch.setattr(runs_verb, "ask", answer)
+    result = call("runs", "--clean")
+    assert failed.is_dir()
+    assert "removed 1 folder: " in result.stdout
+
+
+def test_runs_of_other_recipes_may_need_one(runs: Path) -> None:
+    """Also if one run alone is named, and many other folders come first."""
+    failed = runs / "net" / "20261128-000003-ab03"
+    for number in range(9):
+        (runs / f"a{number}").mkdir()
+    origin = {"from": str(failed), "sha256": "x", "loaded": [], "new": []}
+    folders.run(runs / "other", 30, "done", warm_start=origin).folder.rename(
+        runs / "other" / folders.STAMP.format(30, 30)
+    )
+    (kept,) = document(call("runs", failed, "--clean", "--yes", "--json"))["kept"]
+    assert kept["reason"].startswith("its weights are named by ")

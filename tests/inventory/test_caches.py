@@ -19,7 +19,7 @@ def folder(tmp_path: Path) -> Path:
     """A cache with an entry of each kind, and what is not zoo's."""
     for name in (
         f"{KEYS[0]}/manifest.json", f"{KEYS[0]}/train.npy", f"{KEYS[1]}/notes.txt",
-        f".building-{KEYS[2]}-host/train.npy", f"verified/{KEYS[0]}.jsonl",
+        f"{build_lock.folder_of(Path(), KEYS[2])}/train.npy", f"verified/{KEYS[0]}.jsonl",
         f"verified/{KEYS[0]}.npz", "verified/mine.txt", f"shards/{KEYS[3]}.json",
         "jax/jit_add-0a1b-cache", "jax/README", "holiday/1.jpg",
     ):  # fmt: skip
@@ -40,6 +40,20 @@ def test_what_is_listed_and_removed(folder: Path) -> None:
     files = sorted(str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file())
     assert files == [f"{KEYS[1]}/notes.txt", "holiday/1.jpg", "jax/README", "verified/mine.txt"]
     assert caches.cache_items(folder) == []
+
+
+def test_what_another_host_builds_stays(tmp_path: Path) -> None:
+    """Its lock is not seen here; after a day without a new file nobody builds it any more."""
+    building = tmp_path / f".building-{KEYS[0]}-host"
+    building.mkdir()
+    (building / "train.npy").touch()
+    (item,) = caches.cache_items(tmp_path)
+    assert item.in_use
+    assert not caches.remove_item(item)
+    for path in (building, building / "train.npy"):
+        os.utime(path, (1e9, 1e9))
+    (item,) = caches.cache_items(tmp_path)
+    assert caches.remove_item(item)
 
 
 def test_no_cache(tmp_path: Path) -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 from tests.inventory import folders
 from zoo.errors import StorageFault
@@ -190,3 +191,75 @@ def test_damaged_ones_stay(tmp_path: Path) -> None:
     write_json(run.info_file, {**folders.INFO, "status": "failed"})
     assert len(plan(tmp_path).removed) == 1
     assert Run.is_run(run.folder)
+
+
+@pytest.mark.parametrize("kind", ["fold", "trial"])
+def test_a_part_of_a_whole_stays(
+    tmp_path: Path, kind: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whichever folder was named to reach it."""
+    if kind == "fold":
+        whole = folders.folds(tmp_path, "failed", 0).folder
+        inner, places = whole / "fold-1", [whole / "fold-1"]
+    else:
+        whole = folders.search(tmp_path, "done").folder
+        inner = whole / "trials" / "0001"
+        inner.parent.mkdir()
+        folders.run(tmp_path / "x").folder.rename(inner)
+        places = [inner.parent, inner]
+    (tmp_path / "link").symlink_to(inner)
+    monkeypatch.chdir(inner)
+    for place in (*places, Path("."), tmp_path / "link"):
+        why = f"it is a part of {whole}, which goes or stays as a whole"
+        assert reason(place) == why
+    (whole / ("folds.json" if kind == "fold" else "tune.json")).unlink()
+    assert reason(inner).startswith("it is a part of ")  # Its name says so, too.
+
+
+@pytest.mark.parametrize("name", ["o'neil, {a} [b]", 'a "b": c #d', "long " * 30, "a\nb"])
+def test_paths_are_read_as_yaml_writes_them(tmp_path: Path, name: str) -> None:
+    run = folders.run(tmp_path / name)
+    user = folders.run(tmp_path / "user", 2, "done")
+    weights = {"from": str(run.folder)}
+    user.recipe_file.write_text(yaml.safe_dump({"model": {"weights": weights}}), encoding="utf-8")
+    (kept,) = plan(tmp_path).kept
+    assert kept.reason == f"its weights are named by {user}"
+
+
+def test_a_run_that_was_done_once_stays(tmp_path: Path) -> None:
+    """It was given more epochs, and that was interrupted: its model is that of a finished run."""
+    entry = {
+        "at": "x", "from_epochs": 3, "to_epochs": 6, "after_step": 1, "recipe_hash_before": "x",
+    }  # fmt: skip
+    folders.run(tmp_path, status="interrupted", extended=[entry], best_epoch=3)
+    assert reason(tmp_path) == "it was done once, and was being given more epochs"
+
+
+def test_what_happens_between_the_question_and_the_removal(tmp_path: Path) -> None:
+    run = folders.run(tmp_path)
+    (entry,) = plan(tmp_path).removed
+    notes = run.folder / "notes.txt"
+    notes.touch()
+    assert cleaning.remove(entry) == "it holds what zoo did not write: notes.txt"
+    notes.unlink()
+    (run.export_folder("keras") / "net" / "1").mkdir(parents=True)
+    assert str(cleaning.remove(entry)).startswith("it was exported: ")
+    shutil.rmtree(run.folder / "export")
+    run.update(epochs=3)  # Resumed, and interrupted again.
+    assert cleaning.remove(entry) == "it changed meanwhile"
+    assert plan(tmp_path).removed != ()
+
+
+def test_two_removals_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folders.run(tmp_path)
+    (entry,) = plan(tmp_path).removed
+    rmtree = shutil.rmtree
+
+    def raced(folder: Path) -> None:
+        """Another process removes it, too, and is done first."""
+        rmtree(folder)
+        raise FileNotFoundError(2, "No such file or directory", str(folder / "state"))
+
+    monkeypatch.setattr(shutil, "rmtree", raced)
+    assert cleaning.remove(entry, [tmp_path]) is None
+    assert list(tmp_path.iterdir()) == []

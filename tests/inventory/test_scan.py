@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import os
+import shutil
 from pathlib import Path
 
 import pytest
 
 from tests.inventory import folders
 from zoo.errors import UsageError
+from zoo.inventory.references import named_by
 from zoo.inventory.scan import Inventory, take_inventory
-from zoo.rundir import Run
+from zoo.rundir import Run, write_json
 
 
 def take(*places: Path, children: bool = False) -> Inventory:
@@ -100,6 +102,11 @@ def test_a_run_that_was_killed_before_its_first_file(tmp_path: Path) -> None:
     folder.mkdir(parents=True)
     (folder / ".run.123-ab12.json").touch()
     (entry,) = take(tmp_path).entries
+    assert entry.status == "running"  # Its process may be about to lock it, or be on another host.
+    os.utime(folder, (2e9, 2e9))  # A wrong clock's.
+    assert take(tmp_path).entries[0].status == "killed"
+    os.utime(folder, (1e9, 1e9))
+    (entry,) = take(tmp_path).entries
     assert (entry.status, entry.problem) == ("killed", None)
     with Run(folder).locked():
         assert take(tmp_path).entries[0].status == "running"
@@ -121,6 +128,63 @@ def test_links_are_followed_and_marked(tmp_path: Path) -> None:
     linked_root.symlink_to(tmp_path / "big")
     (entry,) = take(linked_root).entries
     assert not entry.linked  # It is what was asked for.
+
+
+def test_what_is_there_is_found_before_what_links_lead_to(tmp_path: Path) -> None:
+    """Whichever name comes first."""
+    run = folders.run(tmp_path / "m")
+    for name in ("a", "z"):
+        (tmp_path / name).symlink_to(run.folder.parent)
+    (entry,) = take(tmp_path).entries
+    assert (entry.path, entry.linked) == (run.folder, False)
+
+
+def test_the_working_directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    run = folders.run(tmp_path)
+    for place, name in ((run.folder, "."), (run.state_folder, "..")):
+        monkeypatch.chdir(place)
+        (entry,) = take(Path(name)).entries
+        assert entry.path == run.folder
+        run.info_file.unlink(missing_ok=True)  # Known by its name alone.
+
+
+def test_a_folder_that_vanishes_meanwhile(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    run = folders.run(tmp_path, 1)
+    folders.run(tmp_path, 2, "done")
+    read = Run.info
+
+    def vanish(self: Run) -> dict[str, object]:
+        if self.folder == run.folder:
+            shutil.rmtree(self.folder)
+        return read(self)
+
+    monkeypatch.setattr(Run, "info", vanish)
+    inventory = take(tmp_path)
+    assert [entry.status for entry in inventory.entries] == ["done"]
+    assert inventory.notes == []
+
+
+def test_pipes_in_the_place_of_files(tmp_path: Path) -> None:
+    """Whoever opens a pipe waits for somebody to write it."""
+    run = folders.run(tmp_path, 1, "running")
+    search = folders.search(tmp_path)
+    for file in (run.metrics_file, run.recipe_file, search.trials_file, search.recipe_file):
+        file.unlink()
+        os.mkfifo(file)
+    by_kind = {entry.kind: entry for entry in take(tmp_path, children=True).entries}
+    assert (by_kind["run"].done, by_kind["run"].planned) == (None, None)
+    assert "it is no regular file" in (by_kind["search"].problem or "")
+    assert named_by(by_kind.values()) == {}
+
+
+def test_absurd_numbers(tmp_path: Path) -> None:
+    run = folders.run(tmp_path, 1)
+    run.recipe_file.write_text(f"train:\n  epochs: {'9' * 5000}\n", encoding="utf-8")
+    crossed = folders.folds(tmp_path)
+    write_json(crossed.info_file, {**crossed.info(), "of": 10**15})
+    by_kind = {entry.kind: entry for entry in take(tmp_path, children=True).entries}
+    assert by_kind["run"].planned is None
+    assert len(by_kind["folds"].children) == 2
 
 
 def test_names_that_cannot_be_printed(tmp_path: Path) -> None:
@@ -165,3 +229,6 @@ def test_removals_that_were_interrupted(tmp_path: Path) -> None:
     (tmp_path / "net" / ".removed-mine").mkdir()
     inventory = take(tmp_path)
     assert (inventory.entries, inventory.leftovers) == ([], [left])
+    (tmp_path / "other").mkdir()
+    (tmp_path / "other" / "link").symlink_to(tmp_path / "net")
+    assert take(tmp_path / "other").leftovers == []  # They lie outside of what was named.

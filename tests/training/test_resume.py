@@ -514,3 +514,22 @@ def test_other_classes_than_those_of_the_data(trained: Run, tmp_path: Path) -> N
     run.update(status="interrupted", class_names=names, class_names_sha256=names_digest(names))
     with pytest.raises(DataError, match="class_names: .* differ from class 9 on"):
         resume(run.folder)
+
+
+@pytest.mark.parametrize("status, meanwhile", [("interrupted", "running"), ("done", "done")])
+def test_the_status_while_data_are_loaded(
+    trained: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, status: str, meanwhile: str
+) -> None:
+    """Other hosts, which do not see the lock, read it; an error brings the old one back."""
+    run = copied(trained, tmp_path)
+    before = run.update(status=status, host="elsewhere")
+
+    def fail(*_: object, **__: object) -> None:
+        assert run.info()["status"] == meanwhile
+        assert (run.info()["host"] == "elsewhere") is (status == "done")
+        raise DataError("gone")
+
+    monkeypatch.setattr("zoo.training.resuming.load_data", fail)
+    with pytest.raises(DataError, match="gone"):
+        resume(run.folder, overrides=["train.epochs=9"])
+    assert run.info() == before

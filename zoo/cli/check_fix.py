@@ -6,9 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import typer
-
-from zoo.cli.asking import can_ask
+from zoo.cli.asking import ask, can_ask
 from zoo.cli.output import Output, columns
 from zoo.text.counted import counted
 from zoo.verbs.checking import run_checks
@@ -85,7 +83,7 @@ def _agreed(out: Output, planned: PlannedFix, yes: bool) -> bool:
         out.note("nothing written: there is no terminal to ask at; add --yes")
         return False
     changes = counted(len(planned.changes), "change")
-    return typer.confirm(f"Write {changes} to {planned.target}?", err=True)
+    return ask(f"Write {changes} to {planned.target}?")
 
 
 def _write(out: Output, planned: PlannedFix, new: bool) -> None:

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from zoo.cli.app import app
-from zoo.cli.asking import can_ask
+from zoo.cli.asking import ask, can_ask
 from zoo.cli.options import DebugOption, JsonOption
 from zoo.cli.output import Output
 from zoo.errors import UsageError
@@ -104,5 +104,5 @@ def runs(
 
         clean_runs(
             out, query, dry_run=dry_run,
-            confirm=lambda question: yes or typer.confirm(question, err=True),
+            confirm=None if yes else ask,
         )  # fmt: skip

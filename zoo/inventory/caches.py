@@ -9,7 +9,9 @@ from __future__ import annotations
 import fcntl
 import os
 import re
+import secrets
 import shutil
+import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -19,7 +21,7 @@ from typing import Any
 
 from zoo.backend.cache_folder import cache_folder
 from zoo.backend.compilation_cache import is_private
-from zoo.datasets.build_lock import BUILDING
+from zoo.datasets.build_lock import BUILDING, folder_of
 from zoo.files.folder_size import folder_size
 
 IMAGES = "decoded images, and what was measured of them"
@@ -28,7 +30,9 @@ VERIFIED = "records of verified files"
 SHARDS = "lists of what shards hold"
 COMPILED = "functions that JAX compiled"
 TRASH = f"{BUILDING}removed-"
-_KEY = re.compile(r"[0-9a-f]{32}")
+KEY_LENGTH = 32
+BUILD_SECONDS = 86_400  # Another host writes no file of an entry for so long: it ended.
+_KEY = re.compile(rf"[0-9a-f]{{{KEY_LENGTH}}}")
 _ENTRY_FILES = ("*.npy", "*.npz", "manifest.json", "unfinished", "*.kept")
 
 
@@ -41,16 +45,20 @@ class CacheItem:
         paths: its folder, or its files.
         bytes: their size.
         lock: the path whose lock says that a process uses it; None: nobody reads it twice.
+        elsewhere: whether another host may be writing it, whose locks are not seen here.
     """
 
     kind: str
     paths: tuple[Path, ...]
     bytes: int
     lock: Path | None
+    elsewhere: bool = False
 
     @property
     def in_use(self) -> bool:
         """Whether a process uses it now."""
+        if self.elsewhere:
+            return True
         with _locked(self.lock) as is_free:
             return not is_free
 
@@ -70,7 +78,8 @@ def cache_items(cache: Path | None = None) -> list[CacheItem]:
         if _KEY.fullmatch(entry.name) and _has_only(path, _ENTRY_FILES):
             items.append(CacheItem(IMAGES, (path,), folder_size(path), path))
         elif entry.name.startswith(BUILDING) and _has_only(path, (*_ENTRY_FILES, "broken")):
-            items.append(CacheItem(UNFINISHED, (path,), folder_size(path), path))
+            elsewhere = _is_built_elsewhere(path)
+            items.append(CacheItem(UNFINISHED, (path,), folder_size(path), path, elsewhere))
         elif entry.name == "verified":
             items += _files(VERIFIED, path, (".jsonl", ".npz", ".new", ".images"), locked=True)
         elif entry.name == "shards":
@@ -80,6 +89,18 @@ def cache_items(cache: Path | None = None) -> list[CacheItem]:
             size = sum(file.lstat().st_size for file in files)
             items += [CacheItem(COMPILED, tuple(files), size, None)] if files else []
     return items
+
+
+def _is_built_elsewhere(path: Path) -> bool:
+    """Whether another host builds an entry in a folder, as far as its name and its age say."""
+    key = path.name.removeprefix(BUILDING)[:KEY_LENGTH]
+    if path.name.startswith(TRASH) or path == folder_of(path.parent, key):
+        return False
+    try:
+        newest = max(file.stat().st_mtime for file in (path, *path.iterdir()))
+    except OSError:
+        return False
+    return time.time() - newest < BUILD_SECONDS
 
 
 def _entries(folder: Path) -> list[os.DirEntry[str]]:
@@ -128,6 +149,8 @@ def remove_item(item: CacheItem) -> bool:
     Raises:
         OSError: the disk does not let it go.
     """
+    if item.elsewhere:
+        return False
     with _locked(item.lock) as is_free:
         if not is_free:
             return False
@@ -137,7 +160,7 @@ def remove_item(item: CacheItem) -> bool:
                     hidden = path
                     if not path.name.startswith(BUILDING):
                         # Whoever finds a part of an entry would take it for a damaged one.
-                        hidden = path.with_name(f"{TRASH}{path.name}")
+                        hidden = path.with_name(f"{TRASH}{path.name}-{secrets.token_hex(4)}")
                         path.rename(hidden)
                     shutil.rmtree(hidden)
                 else:

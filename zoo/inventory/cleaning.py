@@ -18,17 +18,19 @@ from typing import Any
 
 from zoo.errors import DamagedFile, StorageFault
 from zoo.files.folder_size import folder_size
-from zoo.inventory.entry import DAMAGED, Entry, read_entry
+from zoo.inventory.entry import Entry, signature
 from zoo.inventory.references import named_by, namers
 from zoo.inventory.scan import REMOVED
 from zoo.rundir import Folds, Run, Search
 from zoo.rundir.contents import CONTENTS, foreign
+from zoo.rundir.kinds import MARKS, whole_of
 from zoo.rundir.liveness import KILLED, is_locked
 from zoo.text.counted import counted
 from zoo.text.printable import quoted
 
 ENDED = ("failed", "interrupted", KILLED, "diverged")  # Statuses of what is removed.
 MOST_NAMED = 3  # Files that a reason names.
+ATTEMPTS = 100  # To remove a folder that others write into or remove, too.
 
 
 @dataclass(frozen=True)
@@ -78,7 +80,7 @@ def plan_removal(chosen: Iterable[Entry], known: Sequence[Entry]) -> RemovalPlan
     for entry in chosen:
         if entry.status not in ENDED:
             continue
-        reason = _why_kept(entry)
+        reason = "a process runs it" if is_locked(entry.path) else _why_kept(entry)
         if reason is None:
             going.append(entry)
         else:
@@ -105,8 +107,9 @@ def _why_kept(entry: Entry) -> str | None:
     """Why a folder stays; None if it may go."""
     if entry.linked:
         return "a link leads there; name the folder itself"
-    if is_locked(entry.path):
-        return "a process runs it"
+    whole = whole_of(entry.path)
+    if whole is not None:
+        return f"it is a part of {quoted(whole)}, which goes or stays as a whole"
     if entry.kind == "folds" and entry.done:
         return f"{counted(entry.done, 'fold')} of it {'is' if entry.done == 1 else 'are'} done"
     try:
@@ -115,6 +118,8 @@ def _why_kept(entry: Entry) -> str | None:
             return f"it was exported: {quoted(exported)}"
         if entry.kind == "search" and _has_best(Search(entry.path)):
             return "it found a best recipe"
+        if entry.kind == "run" and _was_done(Run(entry.path)):
+            return "it was done once, and was being given more epochs"
         foreign_files = list(foreign(entry.path, CONTENTS[entry.kind]))
     except OSError as error:
         return f"it cannot be read: {error.strerror}"
@@ -142,8 +147,16 @@ def _has_best(search: Search) -> bool:
     return search.best_file.exists() or bool(search.info().get("best"))
 
 
+def _was_done(run: Run) -> bool:
+    """Whether a run came to its end before it was given more epochs."""
+    if not os.path.lexists(run.info_file):
+        return False
+    info = run.info()
+    return bool(info.get("extended")) and info.get("best_epoch") is not None
+
+
 def remove(entry: Entry, asked: Sequence[Path] = ()) -> str | None:
-    """Remove a folder, unless something changed since it was read.
+    """Remove a folder, unless something changed since it was read, or is a reason for it to stay.
 
     The folder of the recipe goes with its last run.
 
@@ -170,9 +183,13 @@ def remove(entry: Entry, asked: Sequence[Path] = ()) -> str | None:
             return "a process runs it"
         except OSError:  # A disk without locks. What it called running stays: `is_locked`.
             pass
-        now = read_entry(entry.path, os.listdir(handle))
-        if now is None or now.elsewhere or _before_lock(now.status) != _before_lock(entry.status):
+        info_file = entry.path / MARKS[entry.kind]  # type: ignore[index]  # Seeds are no folder.
+        source = info_file if os.path.lexists(info_file) else entry.path
+        if signature(source) != entry.signature or not _is_at(entry.path, handle):
             return "it changed meanwhile"
+        reason = _why_kept(entry)
+        if reason is not None:
+            return reason
         remove_folder(entry.path)
     finally:
         os.close(handle)
@@ -183,13 +200,15 @@ def remove(entry: Entry, asked: Sequence[Path] = ()) -> str | None:
     return None
 
 
-def _before_lock(status: str) -> str:
-    """The status as far as it does not depend on who holds the lock, which is this process now."""
-    return status if status in ("done", DAMAGED) else "ended"
+def _is_at(path: Path, handle: int) -> bool:
+    """Whether an open folder is still the one at a path."""
+    return os.path.samestat(os.fstat(handle), os.lstat(path))
 
 
 def remove_folder(folder: Path) -> None:
     """Remove a folder of zoo: at once for all who look for runs, then file by file.
+
+    What another process removes meanwhile is gone, too.
 
     Raises:
         StorageFault: the disk does not let it go.
@@ -199,15 +218,22 @@ def remove_folder(folder: Path) -> None:
         if not folder.name.startswith(REMOVED):
             hidden = folder.with_name(f"{REMOVED}{folder.name}")
             folder.rename(hidden)
-        shutil.rmtree(hidden)
+        for _ in range(ATTEMPTS):
+            with suppress(FileNotFoundError):
+                shutil.rmtree(hidden)
+            if not os.path.lexists(hidden):
+                return
     except OSError as error:
-        raise _fault(error, folder) from None
+        raise _fault(error, folder, hidden) from None
 
 
-def _fault(error: OSError, folder: Path) -> StorageFault:
-    if error.errno is None:
-        return StorageFault(f"{folder}: cannot be removed: {error}.", error.errno)
-    return StorageFault(f"{folder}: cannot be removed: {error.strerror}.", error.errno)
+def _fault(error: OSError, folder: Path, hidden: Path) -> StorageFault:
+    reason = error.strerror or str(error)
+    name = str(folder)
+    if hidden != folder and os.path.lexists(hidden):
+        name = f"{folder} (now {hidden.name}): files in it"
+    at = f" ({error.filename})" if isinstance(error.filename, str) else ""
+    return StorageFault(f"{name}: cannot be removed: {reason}{at}.", error.errno)
 
 
 def leftover_bytes(folders: Iterable[Path]) -> int:

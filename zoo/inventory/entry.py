@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import re
 import time
 from collections.abc import Collection, Mapping
@@ -15,6 +16,7 @@ from typing import Any
 from zoo.errors import DamagedFile
 from zoo.files import json_files
 from zoo.files.folder_size import folder_size
+from zoo.files.regular import open_regular
 from zoo.rundir import Folds, Run, Search
 from zoo.rundir.files import TEMPORARY
 from zoo.rundir.kinds import MARKS, STAMP, Kind
@@ -26,7 +28,9 @@ STATUSES = ("done", "running", "interrupted", KILLED, "failed", "diverged", DAMA
 # Begin of a folder's name -> its kind; a run for others.
 KINDS: dict[str | None, Kind] = {"folds": "folds", "tune": "search", "check": "check"}
 MAX_RECIPE = 1 << 20  # Bytes of a recipe that are looked through.
-_EPOCHS = re.compile(rb"\bepochs: (\d+)")
+LAST_ROW = 1 << 22  # Bytes at the end of metrics.jsonl that its last row is looked for in.
+BEGINNING = 600  # Seconds that a new folder may wait for its first file, on whichever host.
+_EPOCHS = re.compile(rb"\bepochs: (\d{1,9})\b")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,6 +56,7 @@ class Entry:
         host: that it was begun on.
         elsewhere: whether another host runs it.
         linked: whether a link on the way leads there.
+        signature: equal as long as nobody wrote what the status was read from.
         family: equal for runs whose recipes and data differ in the seed alone; "" for others.
         children: folds, seeds, or the trials of a search that have a folder.
     """
@@ -74,6 +79,7 @@ class Entry:
     host: str | None = None
     elsewhere: bool = False
     linked: bool = False
+    signature: tuple[int, ...] = ()
     family: str = ""
     children: tuple[Entry, ...] = ()
 
@@ -126,9 +132,11 @@ def read_entry(folder: Path, names: Collection[str], *, children: bool = False) 
         return _check(folder)
     recipe = Run(folder).recipe_file.name
     if all(name == recipe or fnmatchcase(name, TEMPORARY) for name in names):
-        status = "running" if is_locked(folder) else KILLED
+        entry = replace(damaged(folder, ""), problem=None, signature=signature(folder))
+        if is_locked(folder) or _is_young(folder):
+            return replace(entry, status="running")
         reason = "it was ended before its first file was written"
-        return replace(damaged(folder, ""), status=status, problem=None, reason=reason)
+        return replace(entry, status=KILLED, reason=reason)
     return damaged(folder, f"{folder}: has no {MARKS[KINDS.get(stamp[1], 'run')]}.")
 
 
@@ -150,6 +158,31 @@ def damaged(folder: Path, problem: str) -> Entry:
     )
 
 
+def signature(path: Path) -> tuple[int, ...]:
+    """What changes with every write of a file, or with every new file in a folder.
+
+    Args:
+        path: of the file or folder; () where it is gone.
+    """
+    try:
+        status = os.stat(path)
+    except OSError:
+        return ()
+    return (status.st_ino, status.st_size, status.st_mtime_ns)
+
+
+def _is_young(folder: Path) -> bool:
+    """Whether a folder may be one that a process has just made, and not locked yet.
+
+    Nor would the lock of a process on another host be seen here. A time far in the future is that
+    of a wrong clock.
+    """
+    try:
+        return abs(time.time() - folder.stat().st_mtime) < BEGINNING
+    except OSError:
+        return False
+
+
 def stamped_time(folder: Path) -> str | None:
     """The time in the name of a folder, as ISO 8601 without an offset; None if there is none."""
     stamp = STAMP.fullmatch(folder.name)
@@ -161,21 +194,23 @@ def stamped_time(folder: Path) -> str | None:
         return None
 
 
-def _common(folder: Path, info: Mapping[str, Any]) -> dict[str, Any]:
+def _common(folder: Run | Folds | Search, info: Mapping[str, Any]) -> dict[str, Any]:
+    path = folder.folder
     return {
-        "path": folder,
+        "path": path,
         "name": info.get("name"),
-        "status": present_status(folder, info),
+        "status": present_status(path, info),
         "reason": info.get("reason"),
-        "started": info.get("started") or stamped_time(folder),
+        "started": info.get("started") or stamped_time(path),
         "host": info.get("host"),
         "elsewhere": info["status"] == "running" and is_elsewhere(info),
-        "bytes": folder_size(folder),
+        "bytes": folder_size(path),
     }
 
 
 def _run(folder: Path, names: Collection[str], children: bool) -> Entry:
     run = Run(folder)
+    before = signature(run.info_file)
     info = run.info()
     planned, without_seed = _planned_and_family(run)
     row: dict[str, Any] = info
@@ -185,7 +220,8 @@ def _run(folder: Path, names: Collection[str], children: bool) -> Entry:
         done = row.get("epoch")
     entry = Entry(
         kind="run",
-        **_common(folder, info),
+        **_common(run, info),
+        signature=before,
         done=done,
         planned=planned,
         val_accuracy=row.get("val_accuracy"),
@@ -208,7 +244,7 @@ def _planned_and_family(run: Run) -> tuple[int | None, str]:
     zoo wrote the recipe, so that its text is known well enough: YAML takes 20 ms a file to read.
     """
     try:
-        with run.recipe_file.open("rb") as file:
+        with open_regular(run.recipe_file) as file:
             text = b"\n" + file.read(MAX_RECIPE)
     except OSError:
         return None, ""
@@ -222,7 +258,10 @@ def _planned_and_family(run: Run) -> tuple[int | None, str]:
 def _last_row(run: Run) -> dict[str, Any]:
     """The last whole row of metrics.jsonl; epoch 0 where there is none, {} where it is no row."""
     try:
-        rows = run.metrics_file.read_bytes().split(b"\n")[:-1]
+        with open_regular(run.metrics_file) as file:
+            size = file.seek(0, os.SEEK_END)
+            file.seek(max(0, size - LAST_ROW))
+            rows = file.read(LAST_ROW).split(b"\n")[:-1]
         row = json.loads(rows[-1]) if rows else {"epoch": 0}
     except FileNotFoundError:
         return {"epoch": 0}
@@ -257,12 +296,14 @@ def _check(folder: Path) -> Entry:
 
 def _folds(folder: Path, names: Collection[str], children: bool) -> Entry:
     folds = Folds(folder)
+    before = signature(folds.info_file)
     info = folds.info()
     count = int(info["of"])
-    inner = [folds.run(number).folder for number in range(1, count + 1)] if children else []
+    inner = [run.folder for run in folds.begun_runs()] if children else []
     return Entry(
         kind="folds",
-        **_common(folder, info),
+        **_common(folds, info),
+        signature=before,
         done=sum(row["status"] == "done" for row in info.get("folds") or ()),
         planned=count,
         val_accuracy=(info.get("mean") or {}).get("val_accuracy"),
@@ -275,13 +316,15 @@ def _folds(folder: Path, names: Collection[str], children: bool) -> Entry:
 
 def _search(folder: Path, names: Collection[str], children: bool) -> Entry:
     search = Search(folder)
+    before = signature(search.info_file)
     info = search.info()
     best = info.get("best") or {}
     by_accuracy = objective_of(info) == "val_accuracy"
     inner = [search.trial(name).folder for name in search.kept_trials()] if children else []
     return Entry(
         kind="search",
-        **_common(folder, info),
+        **_common(search, info),
+        signature=before,
         done=search.finished_trials(),
         val_accuracy=best.get("score") if by_accuracy else None,
         val_accuracy_sd=best.get("score_sd") if by_accuracy else None,

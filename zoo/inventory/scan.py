@@ -9,7 +9,7 @@ from pathlib import Path
 
 from zoo.errors import UsageError
 from zoo.files.user_paths import user_path
-from zoo.inventory.entry import Entry, damaged, read_entry, stamped_time
+from zoo.inventory.entry import DAMAGED, Entry, damaged, read_entry, stamped_time
 from zoo.progress import Progress, no_progress
 from zoo.rundir.kinds import STAMP
 from zoo.text.printable import quoted
@@ -65,6 +65,7 @@ def take_inventory(
             what = "is a file" if path.exists() else "does not exist"
             raise UsageError(f"{folder}: {what}. Expected a folder that holds runs.")
         scan.look_into(path, 0, linked=False)
+    scan.follow_links()
     return scan.inventory
 
 
@@ -77,10 +78,12 @@ class _Scan:
     worth: Callable[[str], bool]
     progress: Progress
     seen: set[tuple[int, int]] = field(default_factory=set)
+    links: list[tuple[Path, int]] = field(default_factory=list)  # To look into at the end.
 
     def look_into(self, folder: Path, depth: int, *, linked: bool) -> None:
         """Read a folder of zoo, or look into those in any other one."""
-        stamp = stamped_time(folder)
+        named = Path(os.path.abspath(folder)) if folder.name in ("", "..") else folder
+        stamp = stamped_time(named)
         if stamp is not None and not self.worth(stamp):
             self.inventory.left_out += 1
             return
@@ -91,28 +94,41 @@ class _Scan:
             self.seen.add((status.st_dev, status.st_ino))
             with os.scandir(folder) as scan:
                 inside = list(scan)
+        except FileNotFoundError:  # Somebody removed it meanwhile.
+            return
         except OSError as error:
             problem = f"{quoted(folder)}: cannot be read: {error.strerror}."
-            if STAMP.fullmatch(folder.name):
-                self.inventory.entries.append(replace(damaged(folder, problem), linked=linked))
+            if STAMP.fullmatch(named.name):
+                self.inventory.entries.append(replace(damaged(named, problem), linked=linked))
             else:
                 self.inventory.notes.append(problem)
             return
         names = {entry.name for entry in inside}
-        entry = read_entry(folder, names, children=self.children)
+        entry = read_entry(named, names, children=self.children)
+        if entry is not None and entry.status == DAMAGED and not folder.exists():
+            return
         if entry is not None:
             self.inventory.entries.append(replace(entry, linked=True) if linked else entry)
             count = len(self.inventory.entries)
             self.progress(count, count, ACTIVITY)
         elif depth < DEPTH:
-            for child in self._folders(inside):
-                here = linked or child.is_symlink()
-                self.look_into(folder / child.name, depth + 1, linked=here)
+            for child in self._folders(inside, linked):
+                if child.is_symlink():
+                    self.links.append((folder / child.name, depth + 1))
+                else:
+                    self.look_into(folder / child.name, depth + 1, linked=linked)
 
-    def _folders(self, inside: list[os.DirEntry[str]]) -> Iterator[os.DirEntry[str]]:
+    def follow_links(self) -> None:
+        """Look into what links lead to, but for what was found without one."""
+        while self.links:
+            folder, depth = self.links.pop()
+            self.look_into(folder, depth, linked=True)
+
+    def _folders(self, inside: list[os.DirEntry[str]], linked: bool) -> Iterator[os.DirEntry[str]]:
         for child in inside:
             stamp = child.name.removeprefix(REMOVED)
-            if stamp != child.name and STAMP.fullmatch(stamp) and _is_folder(child):
+            is_left = stamp != child.name and STAMP.fullmatch(stamp) and _is_folder(child)
+            if is_left and not linked:
                 self.inventory.leftovers.append(Path(child.path))
             if child.name.startswith("."):
                 continue

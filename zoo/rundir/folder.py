@@ -21,7 +21,7 @@ from zoo.rundir.resolving import resolve
 _LOOKED_AT = 3  # Entries of a folder by which it is judged.
 
 
-def holds_results(folder: Path, depth: int = 2) -> bool:
+def holds_results(folder: Path, depth: int = 2, looked_at: int = _LOOKED_AT) -> bool:
     """Whether zoo keeps its results in a folder: `runs`, or `runs/NAME`.
 
     Looks at a few entries alone, so that folders of many images cost nothing.
@@ -29,14 +29,16 @@ def holds_results(folder: Path, depth: int = 2) -> bool:
     Args:
         folder: any folder.
         depth: levels that are looked at.
+        looked_at: entries of a folder by which it is judged.
     """
     try:
         with os.scandir(folder) as scan:
-            entries = [entry for entry in islice(scan, _LOOKED_AT) if entry.is_dir()]
+            entries = [entry for entry in islice(scan, looked_at) if entry.is_dir()]
     except OSError:
         return False
     return any(
-        STAMP.fullmatch(entry.name) or (depth > 1 and holds_results(folder / entry.name, depth - 1))
+        STAMP.fullmatch(entry.name)
+        or (depth > 1 and holds_results(folder / entry.name, depth - 1, looked_at))
         for entry in entries
     )
 

@@ -43,7 +43,8 @@ class Folds(Folder):
 
     def begun_runs(self) -> list[Run]:
         """List the run folders of the folds that exist."""
-        return [Run(folder) for folder in sorted(self.folder.glob("fold-*/"))]
+        folders = self.folder.glob("fold-*/")
+        return [Run(each) for each in sorted(folders, key=lambda each: (len(each.name), each.name))]
 
     def info(self) -> dict[str, Any]:
         """Read folds.json.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from pathlib import Path
 from typing import Literal
@@ -35,6 +36,7 @@ MAKERS: dict[Kind, str] = {
     "run": "zoo train",
     "check": "zoo check",
 }
+DEEPEST = 3  # Levels below a search that its trials, and folders in them, lie at.
 
 
 def kind_of(folder: Path) -> Kind | None:
@@ -44,3 +46,20 @@ def kind_of(folder: Path) -> Kind | None:
         OSError: nobody may look into the folder.
     """
     return next((kind for kind, name in MARKS.items() if (folder / name).is_file()), None)
+
+
+def whole_of(folder: Path) -> Path | None:
+    """The cross-validation or search that a folder is a part of: a fold, a trial, what lies in one.
+
+    Args:
+        folder: any folder; links on the way to it are resolved.
+
+    Returns:
+        The folder of the whole, resolved; None if the folder is a part of nothing.
+    """
+    resolved = Path(os.path.realpath(folder))
+    for parent in resolved.parents[:DEEPEST]:
+        marked = any(os.path.lexists(parent / name) for name in MARKS.values())
+        if marked or STAMP.fullmatch(parent.name):
+            return parent
+    return None

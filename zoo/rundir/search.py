@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from zoo.files import json_files
+from zoo.files.regular import open_regular
 from zoo.rundir.files import write_json
 from zoo.rundir.folder import Folder, create_folder
 from zoo.rundir.kinds import MARKS
@@ -81,7 +82,7 @@ class Search(Folder):
             OSError: it cannot be read.
         """
         try:
-            with self.trials_file.open("rb") as file:
+            with open_regular(self.trials_file) as file:
                 return sum(block.count(b"\n") for block in iter(lambda: file.read(1 << 20), b""))
         except FileNotFoundError:
             return 0

@@ -8,7 +8,8 @@ from __future__ import annotations
 import os
 import socket
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +24,7 @@ from zoo.backend.device_request import require_devices
 from zoo.datasets.load import load as load_data
 from zoo.datasets.normalise import Normalisation, normalisation
 from zoo.datasets.splits import Splits
-from zoo.errors import DataError, EnvironmentFault, RunError
+from zoo.errors import DataError, EnvironmentFault, RunError, StorageFault
 from zoo.loading import require_source_alone
 from zoo.plan import plan
 from zoo.plugins import recipe_parts
@@ -86,16 +87,41 @@ def resume(
             "start a new run with a lower learning rate."
         )
     with run.locked(), metered(run):
-        return _resumed(run, info, settings, moved, more)
+        with _marked_running(run):
+            training = _resumable(run, info, settings, moved, more)
+        return run if training is None else training[0].go(training[1])
 
 
-def _resumed(
+@contextmanager
+def _marked_running(run: Run) -> Iterator[None]:
+    """Says in run.json that the run is running while its data are loaded, which may take long.
+
+    Other hosts, which do not see the lock, would take it for a run that nobody works on, and
+    `zoo runs --clean` would remove it. An error in the block brings the status back. A run that is
+    done stays so: nobody removes it.
+    """
+    info = run.info()
+    if info["status"] == "done":
+        yield
+        return
+    before = {key: info.get(key) for key in ("status", "host", "pid")}
+    run.update(status="running", host=socket.gethostname(), pid=os.getpid())
+    try:
+        yield
+    except BaseException:
+        with suppress(StorageFault):
+            run.update(**before)
+        raise
+
+
+def _resumable(
     run: Run,
     info: dict[str, Any],
     settings: TrainingSettings,
     moved: Sequence[str],
     more: Sequence[str],
-) -> Run:
+) -> tuple[Training, Saved | None] | None:
+    """Prepares a run to be continued; returns None where it is done, with as many epochs."""
     recipe_parts.require_recorded(run, info, moved)
     extension.require_recipe(run, info, moved)
     planned = recipes.reload(run.recipe_file, moved)
@@ -103,7 +129,7 @@ def _resumed(
     recipe = extension.longer(run, planned, info, more, moved) if more else planned
     if info["status"] == "done" and recipe is planned:
         settings.print_line(f"{run} is done already, with as many epochs: nothing to resume.")
-        return run
+        return None
     count = _prepared(run, recipe, info, settings)
     if info["backend"] != keras.backend.backend():
         raise RunError(
@@ -143,7 +169,7 @@ def _resumed(
         )
     if saved is None:  # Else the state holds all weights, and nobody needs the file any more.
         warm = warm_start(recipe, plan(recipe, len(data.class_names)))
-    return Training(run, recipe, data, scaling, settings, loop, warm).go(saved)
+    return Training(run, recipe, data, scaling, settings, loop, warm), saved
 
 
 def _devices_of(info: dict[str, Any]) -> int:

@@ -75,14 +75,15 @@ def begin(out: Teller, job: TrainJob, count: int) -> None:
     tracking.require()
     folds = Folds.create(folder, loaded.name)
     text = recipes.dump(loaded)
-    write_text(folds.recipe_file, text)
-    folds.update(
-        status="running", name=loaded.name, of=count, recipe_hash=text_digest(text),
-        backend=backend, started=time.strftime("%Y-%m-%dT%H:%M:%S%z"), zoo=__version__,
-        pid=os.getpid(), flags=flags, folds=[], devices=devices,
-        **recipe_parts.recorded(loaded),
-    )  # fmt: skip
-    _Folds(out, folds, job, (), flags, Asked(devices), tracking).train()
+    with folds.locked():  # Before folds.json says running: without the lock it would look killed.
+        write_text(folds.recipe_file, text)
+        folds.update(
+            status="running", name=loaded.name, of=count, recipe_hash=text_digest(text),
+            backend=backend, started=time.strftime("%Y-%m-%dT%H:%M:%S%z"), zoo=__version__,
+            pid=os.getpid(), host=socket.gethostname(), flags=flags, folds=[], devices=devices,
+            **recipe_parts.recorded(loaded),
+        )  # fmt: skip
+        _Folds(out, folds, job, (), flags, Asked(devices), tracking).train()
 
 
 def resume(out: Teller, job: TrainJob) -> None:
@@ -134,9 +135,10 @@ def resume(out: Teller, job: TrainJob) -> None:
     _, count = _prepare(out, loaded, info["backend"], request)
     tracking.require()
     require_devices(begun, count, asked.allow_others, str(folds))
-    folds.update(devices=count)
     asked = Asked(count, asked.allow_others)
-    _Folds(out, folds, job, overrides, flags, asked, tracking).train()
+    with folds.locked():
+        folds.update(devices=count)
+        _Folds(out, folds, job, overrides, flags, asked, tracking).train()
 
 
 def _fold(index: int, count: int) -> str:
@@ -208,19 +210,21 @@ class _Folds:
         self.rows: list[dict[str, Any]] = list(info["folds"])
 
     def train(self) -> None:
-        """Train the folds that are not done yet, then print the summary."""
-        with self.folds.locked():
-            self.folds.update(
-                status="running", pid=os.getpid(), host=socket.gethostname(), flags=self.flags,
-                **self.tracking.recorded,
-            )  # fmt: skip
-            try:
-                self._train_all()
-                self._summarize()
-            finally:
-                if self.folds.info_file.is_file():
-                    self.tracking.begin(self.folds)
-                    self.tracking.end()
+        """Train the folds that are not done yet, then print the summary.
+
+        The caller holds the lock of the folder.
+        """
+        self.folds.update(
+            status="running", pid=os.getpid(), host=socket.gethostname(), flags=self.flags,
+            **self.tracking.recorded,
+        )  # fmt: skip
+        try:
+            self._train_all()
+            self._summarize()
+        finally:
+            if self.folds.info_file.is_file():
+                self.tracking.begin(self.folds)
+                self.tracking.end()
 
     def _train_all(self) -> None:
         done = {row["fold"] for row in self.rows}
