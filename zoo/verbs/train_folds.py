@@ -210,10 +210,7 @@ class _Folds:
         self.rows: list[dict[str, Any]] = list(info["folds"])
 
     def train(self) -> None:
-        """Train the folds that are not done yet, then print the summary.
-
-        The caller holds the lock of the folder.
-        """
+        """Train the folds not done yet, under the caller's lock; print the summary."""
         self.folds.update(
             status="running", pid=os.getpid(), host=socket.gethostname(), flags=self.flags,
             **self.tracking.recorded,
