@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from zoo.loading import load
+from zoo.plan import plan
 from zoo.report import figures
 from zoo.report.blocks import (
     Cell,
@@ -23,6 +25,8 @@ from zoo.report.blocks import (
     Text,
     Thumbnail,
 )
+from zoo.report.layer_block import Beside, Layers
+from zoo.report.layer_picture import drawing
 
 # As names of classes, paths and recipes of users may be.
 EVIL = (
@@ -55,6 +59,7 @@ def parts() -> Page:
          MatrixCell("1", 0.1, f"1 cat taken for {EVIL}", thumbnails)],
         [MatrixCell("0", 0.0, "none"), MatrixCell("7", 0.7, "7 right", hit=True)],
     ]  # fmt: skip
+    picture = Layers(drawing(plan(load("digits-tiny"), 10)), EVIL)
     curves = [("training", [2.0, 1.0, 0.5]), (EVIL, [2.1, None, 0.9])]
     return Page(
         EVIL,
@@ -85,6 +90,7 @@ def parts() -> Page:
                     Text("Less important.", soft=True),
                 ],
             ),
+            Section("Network", [Beside(picture, [Text(EVIL)])]),
             Section(
                 "Images",
                 [Gallery(thumbnails, EVIL), Matrix(EVIL, ["a", EVIL], ["a", EVIL], cells)],

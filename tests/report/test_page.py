@@ -16,6 +16,7 @@ from tests.report.pages import EVIL, parts
 from zoo.errors import EnvironmentFault
 from zoo.report import blocks, page
 from zoo.report.blocks import Page, Section, Text
+from zoo.report.layer_block import Beside
 
 PLAIN = Page("A page", "Report", [], [Section("One", [Text("text")])])
 
@@ -131,6 +132,7 @@ def test_every_kind_of_block_is_written() -> None:
         for block in items:
             shown.add(block.kind)
             look(getattr(block, "blocks", ()))
+            look([block.first] if isinstance(block, Beside) else ())
 
     for section in parts().sections:
         look(section.blocks)

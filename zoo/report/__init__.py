@@ -10,5 +10,6 @@ figures.py       curves as blocks
 page.py          writes a page as one file
 chosen.py        which images a page shows
 png.py           figures as PNG files
-layer_*.py       pictures of layers, for the recipes in docs/
+layer_block.py   a network on a page: its picture, its layers with their costs
+layer_*.py       pictures of layers, for pages and for the recipes in docs/
 """

@@ -14,7 +14,7 @@ from html import escape
 from math import log2
 
 from zoo.plan import Layer, Plan
-from zoo.report.layer_tree import Box, Item, Join, Repeat, folded, output_shape, tree
+from zoo.report.layer_tree import Box, Item, Join, Repeat, boxes, folded, output_shape, tree
 from zoo.report.layer_words import behind, detail, join_word, sentence, shape, title
 
 STYLE = """\
@@ -75,6 +75,25 @@ class Canvas:
             self.parts.append(f'<path class="a" d="M{x:.4g} {y:.5g}l-3.5-6h7z"/>')
 
 
+@dataclass(frozen=True)
+class Drawing:
+    """A picture, to be put into a file or a page, whose style gives the classes their colours.
+
+    Attributes:
+        width: in CSS pixels.
+        height: in CSS pixels.
+        elements: SVG elements, their texts escaped.
+        words: the picture in words.
+        boxes: number of boxes in it.
+    """
+
+    width: int
+    height: int
+    elements: str
+    words: str
+    boxes: int
+
+
 def picture(plan: Plan, name: str) -> str:
     """Draw the layers of a plan.
 
@@ -85,6 +104,18 @@ def picture(plan: Plan, name: str) -> str:
     Returns:
         The text of an SVG file.
     """
+    drawn = drawing(plan)
+    return (
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {drawn.width} {drawn.height}" '
+        f'width="{drawn.width}" height="{drawn.height}" role="img" aria-labelledby="t d">'
+        f'<title id="t">{escape(f"Layers of {name}")}</title>'
+        f'<desc id="d">{escape(drawn.words)}</desc>\n<style>{STYLE}</style>\n'
+        f"{drawn.elements}\n</svg>\n"
+    )
+
+
+def drawing(plan: Plan) -> Drawing:
+    """Draw the layers of a plan, for a page."""
     row = folded(tree(plan.layers))
     size = _row_size(row)
     canvas = Canvas()
@@ -98,14 +129,9 @@ def picture(plan: Plan, name: str) -> str:
             canvas.text(right + 10, y + height - 8, shape(output_shape(item)), "m")
         before = output_shape(item)
         y = _draw_next(canvas, item, center, y, last=item is row[-1])
-    width, height = right + labels, y + 4
-    return (
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width:.0f} {height:.0f}" '
-        f'width="{width:.0f}" height="{height:.0f}" role="img" aria-labelledby="t d">'
-        f'<title id="t">{escape(f"Layers of {name}")}</title>'
-        f'<desc id="d">{escape(sentence(row))}.</desc>\n<style>{STYLE}</style>\n'
-        + "\n".join(canvas.parts)
-        + "\n</svg>\n"
+    elements = "\n".join(canvas.parts)
+    return Drawing(
+        round(right + labels), round(y + 4), elements, f"{sentence(row)}.", sum(map(boxes, row))
     )
 
 

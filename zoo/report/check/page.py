@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
+from zoo.errors import ZooError
 from zoo.report.blocks import Code, Line, Page, Section, Text
 from zoo.report.check import figures
+from zoo.report.layer_block import layer_blocks
 from zoo.report.run import findings
 from zoo.report.run.source import checks_of, number_of, shown_name
 from zoo.report.run.verdict import diagnosis, remedies
@@ -70,6 +72,7 @@ class ChecksReport:
         if notes:
             sections.append(Section("Notes", notes))
         sections.append(Section("Measurements", figures.blocks(checks)))
+        sections += self._network()
         if checks.get("recipe"):
             lines = [(line, False) for line in str(checks["recipe"]).rstrip().splitlines()]
             text = Text("As it was checked, with every default written out.")
@@ -82,6 +85,22 @@ class ChecksReport:
             sections,
             [("checks", str(len(checks["findings"]))), ("took", duration(sum(took.values())))],
         )
+
+    def _network(self) -> list[Section]:
+        """The network that was checked, where its recipe and classes are known without its data."""
+        from zoo.plan import num_classes, own_layers, plan
+        from zoo.recipe import load
+        from zoo.recipe.yaml_reader import read_text
+
+        try:
+            recipe = load(read_text(str(self.checks.get("recipe", "")), str(self.run.checks_file)))
+            if not own_layers.can_plan(recipe):
+                return []
+            planned = plan(recipe, num_classes(recipe))
+        except (ZooError, ValueError):
+            return []
+        blocks = layer_blocks(planned, recipe.train.batch_size, shown_name(recipe.name))
+        return [Section("Network", blocks)]
 
     def as_json(self) -> dict[str, Any]:
         """Return the keys for `--json`."""

@@ -2,21 +2,11 @@
 
 from __future__ import annotations
 
-from zoo.report.blocks import (
-    Block,
-    Cell,
-    Column,
-    Facts,
-    Gallery,
-    Heading,
-    Section,
-    Table,
-    Thumbnail,
-)
-from zoo.report.run.source import RunSource, uri
-from zoo.text.counted import amount, counted
+from zoo.report.blocks import Block, Gallery, Heading, Section, Thumbnail
+from zoo.report.layer_block import layer_blocks
+from zoo.report.run.source import RunSource, shown_name, uri
+from zoo.text.counted import counted
 
-MANY_LAYERS = 25
 LEGIBLE = 5  # Side of a kernel from which on it shows a pattern.
 
 
@@ -27,59 +17,10 @@ def section(source: RunSource) -> Section:
 
 
 def _layers(source: RunSource) -> list[Block]:
-    planned = source.plan
-    if planned is None:
+    planned, recipe = source.plan, source.recipe
+    if planned is None or recipe is None:
         return [source.missing("The layers are missing", "recipe", "network")]
-    size = planned.bytes_per_value
-    most = {
-        "parameters": max((layer.parameters for layer in planned.layers), default=0) or 1,
-        "flops": max((layer.flops for layer in planned.layers), default=0) or 1,
-        "values": max((layer.values for layer in planned.layers), default=0) or 1,
-    }
-    rows = []
-    for layer in planned.layers:
-        memory = (layer.values + layer.kept_values) * size
-        rows.append(
-            [
-                layer.name,
-                layer.kind,
-                " × ".join(map(str, layer.output_shape)),
-                Cell(
-                    f"{layer.parameters:,}", layer.parameters, layer.parameters / most["parameters"]
-                ),
-                Cell(amount(layer.flops), layer.flops, layer.flops / most["flops"])
-                if layer.flops_known
-                else Cell("unknown"),
-                Cell(amount(memory, "B"), memory, layer.values / most["values"]),
-            ]
-        )
-    recipe = source.recipe
-    batch = recipe.train.batch_size if recipe else 1
-    facts = Facts(
-        [
-            ("layers", f"{len(planned.layers):,}"),
-            ("parameters", f"{planned.parameters:,} ({planned.trainable:,} trained)"),
-            ("FLOPs of an image", amount(planned.flops)),
-            (
-                f"activations of a batch of {batch}",
-                amount(planned.activation_bytes * batch, "B"),
-            ),
-        ]
-    )
-    table = Table(
-        "Layers, from the image to the scores; bars compare the layers",
-        [
-            "layer",
-            "kind",
-            "output",
-            Column("parameters", numeric=True),
-            Column("FLOPs", numeric=True, help="of an image, forward; a multiply-add counts as 2"),
-            Column("activations", numeric=True, help="memory of the layer's output for an image"),
-        ],
-        rows,
-        rows_shown=MANY_LAYERS,
-    )
-    return [facts, table]
+    return layer_blocks(planned, recipe.train.batch_size, shown_name(source.name))
 
 
 def _kernels(source: RunSource) -> list[Block]:
