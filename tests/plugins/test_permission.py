@@ -8,9 +8,11 @@ from pathlib import Path
 import pytest
 
 from tests.plugins.example import write
-from zoo.errors import PluginRefused, UsageError
-from zoo.plugins import config, permission, reading, recipe_parts, running, source
+from zoo.errors import PluginError, PluginRefused, RunError, UsageError
+from zoo.plugins import config, permission, reading, recipe_parts, reference, running, source
+from zoo.plugins.part import Part
 from zoo.recipe import load
+from zoo.rundir import Run
 
 
 @pytest.fixture(autouse=True)
@@ -143,6 +145,63 @@ def test_a_process_that_works_for_another_runs_the_text_it_was_given(tmp_path: P
     assert permission.are_allowed([again])
     (tmp_path / "other.py").write_text("def Other(x): ...\n")
     assert not permission.are_allowed([reading.read("other.py:Other", tmp_path)])
+
+
+def test_processes_that_work_for_this_one_get_the_newest_text(tmp_path: Path) -> None:
+    """A notebook searches, the file is edited, and it searches again."""
+    permission.allow()
+    for text in ("def Part(x): return 1\n", "def Part(x): return 2\n"):
+        file = tmp_path / "parts.py"
+        file.write_text(text)
+        found = reading.read("parts.py:Part", tmp_path)
+        permission.require([found])
+        assert permission.texts()[str(file)] == text
+    file.write_text("def Part(x): return 3\n")
+    permission.require([found])  # Allowed before: its text is kept.
+    assert permission.texts()[str(file)] == text
+    found = reading.read("parts.py:Part", tmp_path)
+    file.write_text("def Part(x): return 4\n")
+    with pytest.raises(PluginError, match="was changed since the recipe was read"):
+        permission.require([found])
+
+
+def test_an_installed_package_of_another_text_is_refused_on_another_host(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Python imports that host's package from that host's path, whatever is handed over."""
+    for host, turns in (("here", 2), ("there", 2), ("other", 3)):
+        (tmp_path / host).mkdir()
+        (tmp_path / host / "zoo_test_offers.py").write_text(
+            f"def Swirl(x, turns: int = {turns}): ...\n"
+        )
+
+    def on(host: str) -> Part:
+        monkeypatch.setattr(reference, "_installed_folders", lambda: [tmp_path / host])
+        return reading.read("zoo_test_offers:Swirl")
+
+    permission.allow()
+    permission.require([on("here")])
+    texts = {
+        str(tmp_path / "here" / "zoo_test_offers.py"): permission.texts()[
+            str(on("here").origin.file)
+        ]
+    }
+    permission.allow(False)
+    source.hand_over(texts)
+    permission.require([on("there")])
+    with pytest.raises(
+        PluginRefused, match="zoo_test_offers:Swirl was not allowed with the text .* every host"
+    ):
+        permission.require([on("other")])
+    (tmp_path / "here" / "zoo_test_offers.py").write_text("def Swirl(x, turns: int = 3): ...\n")
+    with pytest.raises(PluginRefused, match="was not allowed with the text"):
+        permission.require([on("here")])
+    # A run of the package is found wherever that is installed now.
+    entry = on("there").as_json() | {"file": "/gone/zoo_test_offers.py"}
+    recipe_parts.require_recorded(Run(tmp_path), {"plugins": [entry]})
+    on("other")
+    with pytest.raises(RunError, match="was changed since then"):
+        recipe_parts.require_recorded(Run(tmp_path), {"plugins": [entry]})
 
 
 @pytest.mark.parametrize(

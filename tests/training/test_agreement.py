@@ -19,21 +19,24 @@ def test_one_process_needs_none() -> None:
 def test_process_0_sets_the_pace_and_any_signal_counts(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(processes, "_launch", Launch("127.0.0.1:1", 2, 1))
     sent: list[list[int]] = []
+    ended_elsewhere = False
 
     def gather(numbers: Sequence[int]) -> list[list[int]]:
         sent.append(list(numbers))
-        return [[0, 40], list(numbers)]
+        return [[0, 40, int(ended_elsewhere)], list(numbers)]
 
     monkeypatch.setattr(process_arrays, "gather", gather)
     signals = Signals()
     agreed = agreement(signals)
     assert agreed is not None
-    agreed.agree()
+    assert not agreed.agree(False)
     assert (agreed.steps, agreed.received) == (40, None)
     signals.received = "SIGTERM"
-    agreed.agree()
+    assert agreed.agree(True)
     assert agreed.received == "SIGTERM"
-    assert sent == [[0, FIRST_STOPS[0]], [15, FIRST_STOPS[0]]]
+    assert sent == [[0, FIRST_STOPS[0], 0], [15, FIRST_STOPS[0], 1]]
+    ended_elsewhere = True
+    assert agreed.agree(False)
 
 
 def test_pace_is_measured_after_the_first_steps(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -42,8 +45,8 @@ def test_pace_is_measured_after_the_first_steps(monkeypatch: pytest.MonkeyPatch)
     agreed = Agreement(Signals())
     paces = []
     for steps, seconds in ((1, 9.0), (8, 3.0), (8, 0.08), (100, 0.5)):
-        agreed.agree()
+        agreed.agree(False)
         paces.append(agreed.steps)
         agreed.measure(steps, seconds)
-    agreed.agree()
+    agreed.agree(False)
     assert [*paces, agreed.steps] == [1, 8, 8, 100, 200]

@@ -71,6 +71,12 @@ def test_recipes_may_differ_in_the_paths_of_the_data_alone(others: list[dict[str
     [
         ("versions", {"keras": "3.15.1", "numpy": "2.2"}, EnvironmentFault, "numpy 2.2"),
         ("data", {"fingerprint": "e" * 64}, DataError, "process 2 (host-2): eeeeeeeeeeee"),
+        (
+            "plugins",
+            [{"word": "Mish2", "sha256": "a" * 64}],
+            UsageError,
+            "Mish2 -; process 2 (host",
+        ),
         ("warm_start", {"sha256": "f"}, DataError, "trained weights"),
     ],
 )

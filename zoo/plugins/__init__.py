@@ -9,6 +9,10 @@ For a script of the user's own:
 - `Augmentation`: base class of augmentations.
 - `allow`: allows the parts that recipes name, as `--allow-plugins` does.
 - `register`: runs a part, so that Keras can open a .keras file that holds it.
+
+For the code of a part:
+
+- `is_first_process`: whether it is the one of several processes that owns the run folder.
 """
 
 from __future__ import annotations
@@ -17,7 +21,7 @@ from typing import Any
 
 from zoo.plugins.augmentation import Augmentation
 
-__all__ = ["Augmentation", "allow", "register"]
+__all__ = ["Augmentation", "allow", "is_first_process", "register"]
 
 
 def allow(yes: bool = True) -> None:
@@ -29,6 +33,17 @@ def allow(yes: bool = True) -> None:
     from zoo.plugins import permission
 
     permission.allow(yes)
+
+
+def is_first_process() -> bool:
+    """Whether this process owns the run folder; of a training by one process always true.
+
+    Where several processes train together, a callback runs in each of them. One that writes a file
+    or sends a message asks this first.
+    """
+    from zoo.backend import processes
+
+    return processes.is_first()
 
 
 def register(reference: str) -> Any:

@@ -10,17 +10,18 @@ from __future__ import annotations
 
 import os
 import shlex
+import socket
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from zoo.errors import PluginRefused, Problem, UsageError
+from zoo.errors import PluginError, PluginRefused, Problem, UsageError
 from zoo.plugins import config, flag, source
 from zoo.plugins.flag import FLAG as FLAG
 from zoo.plugins.part import Part
 from zoo.text.printable import quoted
 
-# File -> its text, of the parts that were allowed in this process.
-_approved: dict[Path, bytes] = {}
+# File -> digest and text, of the parts that were allowed in this process; of each file the newest.
+_approved: dict[Path, tuple[str, bytes]] = {}
 
 
 def allow(yes: bool = True) -> None:
@@ -35,7 +36,8 @@ def allow(yes: bool = True) -> None:
 def texts() -> dict[str, str]:
     """File -> text of all parts that were allowed so far, for `source.hand_over` elsewhere."""
     return {
-        str(file): content.decode("utf-8", "surrogateescape") for file, content in _approved.items()
+        str(file): content.decode("utf-8", "surrogateescape")
+        for file, (_, content) in _approved.items()
     }
 
 
@@ -44,6 +46,7 @@ def require(parts: Iterable[Part]) -> None:
 
     Raises:
         PluginRefused: names each part, its file and line, and how to allow it.
+        PluginError: a file was changed since the recipe was read.
         UsageError: the user's configuration is broken.
     """
     wanted = list(parts)
@@ -53,8 +56,24 @@ def require(parts: Iterable[Part]) -> None:
     if refused:
         raise _refusal(refused)
     for part in wanted:
-        if part.origin.file not in _approved:
-            _approved[part.origin.file] = source.read(part.origin.file).content
+        file, digest = part.origin.file, part.origin.sha256
+        if file not in _approved or _approved[file][0] != digest:
+            _approved[file] = (digest, text_of(part).content)
+
+
+def text_of(part: Part) -> source.Source:
+    """The text of a part's file, which is the one that the recipe was read with.
+
+    Raises:
+        PluginError: it is not.
+    """
+    text = source.read(part.origin.file, installed=part.origin.module is not None)
+    if text.sha256 != part.origin.sha256:
+        raise PluginError(
+            f"{part.origin.shown_file} was changed since the recipe was read. Start again, with "
+            "one version of it."
+        )
+    return text
 
 
 def are_allowed(parts: Iterable[Part]) -> bool:
@@ -66,12 +85,19 @@ def are_allowed(parts: Iterable[Part]) -> bool:
 
 
 def _is_allowed(part: Part) -> bool:
-    if flag.is_given() or source.is_handed_over(part.origin.file):
+    if flag.is_given() or _is_handed_over(part):
         return True
     entries = config.allowed()
     if isinstance(entries, bool):
         return entries
     return any(_covers(entry, part) for entry in entries)
+
+
+def _is_handed_over(part: Part) -> bool:
+    """Whether the process that this one works for may run a part's text."""
+    if part.origin.module is None:
+        return source.is_handed_over(part.origin.file)
+    return source.is_handed_over_text(part.origin.sha256)
 
 
 def _covers(entry: str, part: Part) -> bool:
@@ -97,6 +123,14 @@ def _require_outside_of_runs(part: Part) -> None:
 
 
 def _refusal(parts: Sequence[Part]) -> PluginRefused:
+    if source.works_for_another():
+        part = parts[0]
+        advice = "" if part.origin.module is None else " Install the same package on every host."
+        return PluginRefused(
+            f"{part.origin.reference} was not allowed with the text of {part.origin.file} on "
+            f"{socket.gethostname()} (sha256 {part.origin.sha256[:12]}) where the work was "
+            f"begun.{advice}"
+        )
     files = list(dict.fromkeys(str(part.origin.file) for part in parts))
     problems = [
         Problem(

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from zoo.errors import Problem, RecipeError, RunError
-from zoo.plugins import permission, reading, running, source
+from zoo.plugins import permission, reading, reference, running, source
 from zoo.plugins.part import Part
 from zoo.plugins.unknown import Unknown
 from zoo.recipe.moved import is_moved_part
@@ -113,11 +113,22 @@ def require_recorded(
     for entry in () if moved else info.get("plugins") or ():
         file = Path(entry["file"])
         try:
-            digest = source.read(file).sha256
+            digest = _digest_now(entry)
         except Unknown as error:
             raise _changed(run, entry, str(error).removesuffix(".")) from None
         _require_digest(run, entry, file, digest)
     return moved
+
+
+def _digest_now(entry: Mapping[str, Any]) -> str:
+    """The digest of what an entry of `plugins` names, now; of a module, wherever it is installed.
+
+    Raises:
+        Unknown: it is not there.
+    """
+    if reference.parse(entry["reference"]).is_file:
+        return source.read(Path(entry["file"])).sha256
+    return reading.read(entry["reference"]).origin.sha256
 
 
 def require_of_run(run: Run, overrides: Sequence[str] = ()) -> None:

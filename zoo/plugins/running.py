@@ -69,12 +69,7 @@ def _module(part: Part) -> types.ModuleType:
     key = (origin.file, origin.sha256)
     if key in _modules:
         return _modules[key]
-    text = source.read(origin.file)
-    if text.sha256 != origin.sha256:
-        raise PluginError(
-            f"{origin.shown_file} was changed since the recipe was read. Start again, with one "
-            "version of it."
-        )
+    text = permission.text_of(part)
     try:
         if origin.module is not None:
             module = importlib.import_module(origin.module)

@@ -52,18 +52,23 @@ class Source:
 
 # File -> its text, where this process works for another one, whose user allowed just that text.
 _handed_over: dict[Path, bytes] = {}
+_digests: set[str] = set()  # Of these texts.
 
 
 def hand_over(texts: Mapping[str, str]) -> None:
     """Takes the texts of another process in the place of the files.
 
+    Of an installed module the digest counts: what Python imports is the file of this host.
+
     Args:
         texts: absolute path -> text.
     """
     _handed_over.clear()
+    _digests.clear()
     _handed_over.update(
         {Path(file): text.encode("utf-8", "surrogateescape") for file, text in texts.items()}
     )
+    _digests.update(Source(file, content).sha256 for file, content in _handed_over.items())
 
 
 def is_handed_over(file: Path) -> bool:
@@ -71,13 +76,27 @@ def is_handed_over(file: Path) -> bool:
     return file in _handed_over
 
 
-def read(file: Path) -> Source:
+def is_handed_over_text(sha256: str) -> bool:
+    """Whether a text with this digest came from the process that this one works for."""
+    return sha256 in _digests
+
+
+def works_for_another() -> bool:
+    """Whether this process runs what the user of another one allowed."""
+    return bool(_handed_over)
+
+
+def read(file: Path, installed: bool = False) -> Source:
     """Reads a file.
+
+    Args:
+        file: absolute path.
+        installed: whether it is that of an installed module, of which no text is handed over.
 
     Raises:
         Unknown: there is no such file, it is no regular one, or it is too large.
     """
-    if file in _handed_over:
+    if file in _handed_over and not installed:
         return Source(file, _handed_over[file])
     if str(file).startswith(("/proc/", "/dev/", "/sys/")):
         raise Unknown(f"{quoted(file)} is no file of the user's.")

@@ -108,7 +108,7 @@ def parsed(file: Path, name: str = "", root: Path | None = None) -> Module:
     Raises:
         Unknown: it cannot be read, or is no Python.
     """
-    return _parsed(source.read(file), name, root)
+    return _parsed(source.read(file, installed=root is not None), name, root)
 
 
 @lru_cache(64)

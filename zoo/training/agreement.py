@@ -1,8 +1,9 @@
-"""What processes that train together decide as one: where to stop, and whether a signal came.
+"""What processes that train together decide as one: where to stop, and whether to end.
 
-All of them compute the same losses, so what follows from losses is the same everywhere. Time and
-signals are not: at each stop the processes exchange them. Process 0 says how many steps there are
-to the next stop, and a signal that any of them received ends the training of all at the same step.
+All of them compute the same losses, so what follows from losses is the same everywhere. Time,
+signals and the user's own callbacks, which may look at a clock, are not: at each stop the processes
+exchange them. Process 0 says how many steps there are to the next stop. A signal that any of them
+received, and a callback that ends the training in any of them, end that of all at the same step.
 """
 
 from __future__ import annotations
@@ -48,13 +49,22 @@ class Agreement:
         if self._measured > len(FIRST_STOPS):
             self._seconds_per_step = seconds / steps
 
-    def agree(self) -> None:
-        """Exchanges signals and times with the other processes; all of them call it at a stop."""
+    def agree(self, ends: bool) -> bool:
+        """Exchanges signals and times with the other processes; all of them call it at a stop.
+
+        Args:
+            ends: whether a callback of this process has ended the training.
+
+        Returns:
+            Whether a callback of any process has.
+        """
         own = self.signals.received
-        rows = process_arrays.gather([signal.Signals[own].value if own else 0, self._proposal()])
-        numbers = [number for number, _ in rows if number]
+        number = signal.Signals[own].value if own else 0
+        rows = process_arrays.gather([number, self._proposal(), int(ends)])
+        numbers = [number for number, _, _ in rows if number]
         self.received = signal.Signals(numbers[0]).name if numbers else None
         self.steps = rows[0][1]
+        return any(ends for _, _, ends in rows)
 
     def _proposal(self) -> int:
         if self._seconds_per_step is None:

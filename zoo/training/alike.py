@@ -84,6 +84,13 @@ def _difference(name: str, values: list[Any], hosts: list[str]) -> ZooError:
     if name == "packages":
         changed = [key for key in values[0] if values[0][key] != values[other].get(key)]
         shown = [", ".join(f"{key} {row.get(key)}" for key in changed) for row in values]
+    elif name == "plugins":
+        words = [
+            word
+            for word in values[0] | values[other]
+            if values[0].get(word) != values[other].get(word)
+        ]
+        shown = [", ".join(f"{word} {row.get(word, '-')[:12]}" for word in words) for row in values]
     else:
         shown = [_short(value) for value in values]
     places = "; ".join(

@@ -219,7 +219,8 @@ class FitCallbacks(keras.callbacks.CallbackList):
 
     def _after_stop(self) -> None:
         if self.agreement:
-            self.agreement.agree()
+            model = self.observers.model
+            model.stop_training = self.agreement.agree(bool(model.stop_training))
         self.observers.tell("after_stop")
         self._next_stop_step = self.observers.next_stop()
         self._next_change_step = self.observers.next_change(self.counter.step)
