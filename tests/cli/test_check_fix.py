@@ -86,3 +86,15 @@ def test_what_cannot_be_written_is_refused_before_anything_is_measured(recipe: P
     recipe.chmod(0o444)
     require_error(call("check", "mine.yaml", "--fix"), 2, "is read-only")
     require_error(call("check", "mine.yaml", "--yes"), 2, "--yes belongs to --fix")
+
+
+def test_a_name_that_is_taken_or_cannot_be_written(
+    recipe: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Told before anything is measured."""
+    (recipe.parent / "link.yaml").symlink_to("nowhere.yaml")
+    result = call("check", "mine.yaml", "--fix", "--write", "link.yaml")
+    require_error(result, 2, "link.yaml: exists already")
+    (recipe.parent / "file").touch()
+    result = call("check", "mine.yaml", "--fix", "--write", "file/new.yaml")
+    require_error(result, 4, "file: cannot be written to; choose another place with --write")

@@ -35,6 +35,7 @@ from zoo.recipe.yaml_reader import KeyPath, read_text
         ("\ufeffa: 1\n", ("a",), 2, "\ufeffa: 2\n"),
         ("---\na: 1\n...\n", ("a",), 2, "---\na: 2\n...\n"),
         ("a: 1\n", ("a",), None, "a: null\n"),
+        ("a: {b: 1}\t# why\nc: 1\n", ("a", "b"), 2, "a: {b: 2}\t# why\nc: 1\n"),
         ("ä: 'ö'  # ü😀\nb: 1  # 😀\n", ("b",), 2, "ä: 'ö'  # ü😀\nb: 2  # 😀\n"),
     ],
 )

@@ -78,6 +78,35 @@ def test_nothing_there(tmp_path: Path) -> None:
     require_error(call("schema", tmp_path), 2, "is a folder. Expected a recipe")
 
 
+@pytest.mark.parametrize(
+    "name, content",
+    [
+        ("package.json", b'{"name": "mine"}'),
+        ("settings.json", b'{\n// VS Code allows comments\n"x": 1}'),
+        ("notes.txt", b"data\n"),
+        ("image.png", b"\x89PNG\0"),
+        ("binary.yaml", b"a: [\0"),
+        ("docker-compose.yaml", b"services: {}\n"),
+        ("list.yml", b"- 1\n"),
+    ],
+)
+def test_files_of_others_stay(minimal: Path, name: str, content: bytes) -> None:
+    """Also if they are named beside a recipe, as with *: nothing is written then."""
+    before = minimal.read_bytes()
+    file = minimal.parent / name
+    file.write_bytes(content)
+    require_error(call("schema", "--write", minimal, file), 2, "is left as it is. Expected ")
+    assert (file.read_bytes(), minimal.read_bytes()) == (content, before)
+    assert not (minimal.parent / ADDRESS).exists()
+
+
+def test_what_ships_stays() -> None:
+    file = shipped()["digits-tiny"]
+    before = file.read_bytes()
+    require_error(call("schema", "--write", file), 2, "ships with zoo, has its schema beside it")
+    assert file.read_bytes() == before
+
+
 def test_parts_of_a_users_own_are_in_the_schema_of_their_recipe(minimal: Path) -> None:
     """Other recipes beside it do not know these words."""
     (minimal.parent / "parts.py").write_text(PART, encoding="utf-8")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from textwrap import fill
@@ -33,6 +34,7 @@ from zoo.cli.options import (
 )
 from zoo.cli.output import Output, columns
 from zoo.errors import UsageError
+from zoo.rundir.files import require_writable
 from zoo.text.width import terminal_width
 from zoo.verbs.checking import run_checks, write_report
 
@@ -71,7 +73,6 @@ def check(
             return
         if recipe is None:
             raise UsageError("Expected a RECIPE, or --list.")
-        from zoo.rundir import require_writable
         from zoo.verbs.fixing import require_own
 
         require_writable(out)
@@ -115,8 +116,10 @@ def _ids(values: Sequence[str] | None) -> list[str]:
 
 def _requirements(plots: bool, write: Path | None, fix: bool) -> Callable[[list[str]], None]:
     """Refuse wrong flags; return what refuses them once the selected checks are known."""
-    if write is not None and write.exists():
-        raise UsageError(f"{write}: exists already; --write takes the name of a new file.")
+    if write is not None:
+        if os.path.lexists(write):
+            raise UsageError(f"{write}: exists already; --write takes the name of a new file.")
+        require_writable(write.parent, "--write")  # Now, and not after minutes of measurements.
     if plots:
         from zoo.report.png import require
 

@@ -90,12 +90,11 @@ def _write(out: Output, planned: PlannedFix, new: bool) -> None:
     """Write the file; print what the old values were, which is the way back."""
     from zoo.editor.modeline import ADDRESS, address_of
     from zoo.editor.schema_file import write_schema
-    from zoo.editor.user_file import replace
+    from zoo.editor.user_file import create, replace
     from zoo.recipe.yaml_reader import dotted
-    from zoo.rundir import write_text
 
     if new:
-        write_text(planned.target, planned.text)
+        create(planned.target, planned.text.encode())
         if address_of(planned.text.encode()) == ADDRESS:
             write_schema(planned.target.parent / ADDRESS)
     else:

@@ -33,14 +33,15 @@ def suggest_rate(
     if write is None:
         return
     from zoo import recipe as recipes
-    from zoo.rundir import write_text
+    from zoo.editor.user_file import create
 
     optimizer = loaded.train.optimizer.word
     tune = _tune_block(recipes.Template(recipe, overrides), optimizer, (low, high))
     changes = [f"train.optimizer.{optimizer}.learning_rate={rate:g}", f"tune={json.dumps(tune)}"]
     changed = recipes.load(recipe, [*overrides, *changes])
     header = f"# zoo check: learning rate {rate:g}; `zoo tune` searches from {low:g} to {high:g}\n"
-    write_text(write, header + _changed_text(recipe, changed, [*overrides, *changes], write))
+    text = _changed_text(recipe, changed, [*overrides, *changes], write)
+    create(write, (header + text).encode())
     out.result({"written": str(write)})
     out.text(f"recipe    {write}")
 

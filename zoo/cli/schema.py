@@ -46,9 +46,9 @@ def schema(
             parts = own_parts_of(paths[0]) if paths else ()
             print(json_schema.text(parts), end="")
             return
-        from zoo.editor.schema_file import write_for
+        from zoo.editor.schema_file import write_all
 
-        written = [write_for(path) for path in paths or ["."]]
+        written = write_all(paths or ["."])
         out.result({
             "written": [
                 {"schema": str(each.schema), "recipe": each.recipe and str(each.recipe)}

@@ -13,6 +13,8 @@ from copy import deepcopy
 from dataclasses import dataclass
 from typing import Any
 
+import yaml
+
 from zoo.editor.tree import Node, parse
 from zoo.errors import RecipeError
 from zoo.recipe.writing import flow
@@ -85,7 +87,12 @@ def insert_key(text: str, path: KeyPath, value: Any, order: Sequence[str] = ()) 
 
 
 def _find(text: str, path: KeyPath) -> Node:
-    node = parse(text)
+    try:
+        node = parse(text)
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        where = "" if mark is None else f" of line {mark.line + 1}"
+        raise CannotEdit(f"the layout{where} is one that only a person can edit") from None
     for end, part in enumerate(path):
         node = None if node is None else node.of(part)
         if node is not None and node.kind == "alias" and end + 1 < len(path):

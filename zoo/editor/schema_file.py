@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from zoo.editor.modeline import ADDRESS, SCHEMA, address_for, address_of, with_modeline
-from zoo.editor.user_file import read, replace
+from zoo.editor.user_file import read, replace, require_writable
 from zoo.errors import RecipeError, UsageError
 from zoo.files.storage import writing
 from zoo.files.user_paths import user_path
@@ -15,7 +17,11 @@ from zoo.loading import own_parts_of
 from zoo.plugins import installed
 from zoo.plugins.part import Part
 from zoo.recipe import json_schema
+from zoo.recipe.shipped import shipped
+from zoo.recipe.yaml_reader import read_file
 from zoo.rundir import write_text
+
+RECIPE_KEYS = frozenset(("data", "model", "train", "extends"))
 
 
 @dataclass(frozen=True)
@@ -49,6 +55,82 @@ def write_schema(file: Path, parts: Sequence[Part] = ()) -> None:
             write_text(file, text)
 
 
+def write_all(paths: Sequence[str]) -> list[Written]:
+    """Write the schema for folders and recipes, or to files; none of them if one is refused.
+
+    Args:
+        paths: as of `write_for`.
+
+    Raises:
+        UsageError: a path is none of these, or cannot be changed.
+        StorageFault: a file cannot be written.
+    """
+    for path in paths:
+        _require_target(path)
+    return [write_for(path) for path in paths]
+
+
+def _require_target(path: str) -> Path:
+    """Require that a path is one that the schema is written for: nobody else's file is changed.
+
+    Raises:
+        UsageError: it is not.
+    """
+    target = user_path(path)
+    if target.is_dir():
+        return target
+    if target.suffix == ".json":
+        if os.path.lexists(target) and not _is_schema(target):
+            raise UsageError(
+                f"{path}: holds something else than the schema of recipes, and is left as it is. "
+                "Expected the name of a new file, or of a schema that zoo wrote."
+            )
+        return target
+    if not target.is_file():
+        raise UsageError(
+            f"--write {path}: no such file or folder. Expected a recipe's file, a folder of "
+            f"recipes, or the name of a file .json."
+        )
+    if not _may_be_recipe(target):
+        raise UsageError(
+            f"{path}: is no recipe, and is left as it is. Expected a YAML file with data, model "
+            "and train, or with extends."
+        )
+    if target.resolve() in {file.resolve() for file in shipped().values()}:
+        raise UsageError(f"{path}: ships with zoo, has its schema beside it, and stays as it is.")
+    require_writable(target)
+    return target
+
+
+def _is_schema(file: Path) -> bool:
+    """Whether a file is empty, or a JSON Schema as zoo writes it."""
+    try:
+        content = json.loads(read(file) or b"{}")
+    except (UsageError, ValueError, RecursionError):
+        return False
+    return content == {} or (
+        isinstance(content, dict) and {"$schema", "$defs", "properties"} <= content.keys()
+    )
+
+
+def _may_be_recipe(file: Path) -> bool:
+    """Whether a file is a recipe, or one in the making that is no YAML yet."""
+    try:
+        data = read_file(file).data
+    except RecipeError:
+        content = read(file)
+        return file.suffix in (".yaml", ".yml") and b"\0" not in content and _is_text(content)
+    keys = data.keys() if isinstance(data, dict) else ()
+    return bool(RECIPE_KEYS & set(keys)) or (data is None and file.suffix in (".yaml", ".yml"))
+
+
+def _is_text(content: bytes) -> bool:
+    try:
+        return bool(content.decode())
+    except UnicodeDecodeError:
+        return False
+
+
 def write_for(path: str) -> Written:
     """Write the schema for a folder or a recipe, or to a file.
 
@@ -60,18 +142,13 @@ def write_for(path: str) -> Written:
         UsageError: there is no such folder or recipe, or it cannot be changed.
         StorageFault: a file cannot be written.
     """
-    target = user_path(path)
+    target = _require_target(path)
     if target.is_dir():
         write_schema(target / ADDRESS, installed.all_parts())
         return Written(target / ADDRESS)
     if target.suffix == ".json":
         write_schema(target, installed.all_parts())
         return Written(target)
-    if not target.is_file():
-        raise UsageError(
-            f"--write {path}: no such file or folder. Expected a recipe's file, a folder of "
-            f"recipes, or the name of a file .json."
-        )
     return _write_beside(target)
 
 

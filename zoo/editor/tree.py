@@ -51,7 +51,21 @@ class Node:
 
 
 def parse(text: str) -> Node | None:
-    """The root of a text that was read as a recipe before; None if it is empty."""
+    """The root of a text that was read as a recipe before; None if it is empty.
+
+    Tabs behind a value are YAML. PyYAML takes none, unlike libyaml, which reads recipes: spaces in
+    their place leave every index as it is.
+
+    Raises:
+        yaml.YAMLError: PyYAML reads less than libyaml in other ways, too.
+    """
+    try:
+        return _root(text)
+    except yaml.YAMLError:
+        return _root(text.replace("\t", " "))
+
+
+def _root(text: str) -> Node | None:
     events = iter(yaml.parse(text, Loader=yaml.SafeLoader))
     for event in events:
         if isinstance(event, yaml.NodeEvent):

@@ -90,15 +90,19 @@ def write_json(path: Path, value: Any) -> None:
     write_text(path, dumps(value, indent=1) + "\n")
 
 
-def require_writable(folder: Path) -> None:
+def require_writable(folder: Path, flag: str = "--out") -> None:
     """Require that files can be written in a folder, which need not exist yet.
+
+    Args:
+        folder: its path.
+        flag: names another one, for the message.
 
     Raises:
         EnvironmentFault: the folder, or the nearest parent that exists, is not writable.
     """
     existing = next(parent for parent in (folder, *folder.absolute().parents) if parent.exists())
     if not existing.is_dir() or not os.access(existing, os.W_OK):
-        raise EnvironmentFault(f"{folder}: cannot be written to; choose another place with --out.")
+        raise EnvironmentFault(f"{folder}: cannot be written to; choose another place with {flag}.")
 
 
 # Not the package filelock: its lock is a file of its own, which would stay in the folder.
