@@ -117,11 +117,13 @@ class Batches:
             if needs_whole_batches(self.augment):
                 return tuple(array[rows] for array in self._made(step, indices, ALL_ROWS))
             return self._made(step, indices, rows)
-        except Exception as error:
-            self.error = faults.fault_of(error) or error
-            if self.error is error:
-                raise
-            raise self.error from error
+        except (Exception, SystemExit) as error:  # Code of the user's own may end the process.
+            own = faults.fault_of(error)
+            if own is not None and own is not error:
+                self.error = own
+                raise own from error
+            self.error = error if isinstance(error, Exception) else None
+            raise
 
     def _made(self, step: int, indices: np.ndarray, rows: slice) -> Batch:
         """The rows of a batch, given the indices of all its images."""

@@ -204,6 +204,24 @@ def test_an_installed_package_of_another_text_is_refused_on_another_host(
         recipe_parts.require_recorded(Run(tmp_path), {"plugins": [entry]})
 
 
+def test_a_package_in_the_working_directory_is_not_the_one_that_was_allowed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for folder in ("site", "work"):
+        package = tmp_path / folder / "zoo_test_allowed"
+        package.mkdir(parents=True)
+        (package / "__init__.py").write_text(f"def Part(x):\n    return '{folder}'\n")
+    (tmp_path / "work/zoo_test_allowed/__init__.py").write_text("raise RuntimeError('it ran')\n")
+    monkeypatch.setattr(reference, "_installed_folders", lambda: [tmp_path / "site"])
+    monkeypatch.setattr("sys.path", [str(tmp_path / "work"), str(tmp_path / "site")])
+    configure("allow_plugins: [zoo_test_allowed]\n")
+    found = reading.read("zoo_test_allowed:Part")
+    with pytest.raises(PluginError, match="finds another zoo_test_allowed .* nobody allowed"):
+        running.load(found)
+    monkeypatch.setattr("sys.path", [str(tmp_path / "site")])
+    assert running.load(found)("x") == "site"
+
+
 @pytest.mark.parametrize(
     "verb", [["train"], ["train", "--folds", "2"], ["train", "--seeds", "2"], ["check"], ["tune"]]
 )

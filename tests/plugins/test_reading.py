@@ -10,6 +10,7 @@ import pytest
 from tests.plugins.example import write
 from zoo.errors import RecipeError
 from zoo.plugins import reading
+from zoo.plugins.part import values_of
 from zoo.plugins.unknown import Unknown
 from zoo.recipe import load
 
@@ -53,6 +54,8 @@ def test_kind_follows_from_the_source(tmp_path: Path, source: str, kinds: tuple[
         ("def Pard(x): ...", "defines no Part; did you mean 'Pard'? It defines: Pard."),
         ("def Part(x:\n", "parts.py:1: '(' was never closed. Expected valid Python."),
         ("from typing import Callable\ndef Part(x, f: Callable): ...", "no recipe can hold"),
+        ("def Part(x, model_config=1): ...", "takes model_config, by which pydantic"),
+        (f"x = {'-' * 100_000}1\ndef Part(x): ...", "cannot be parsed: it is nested too deeply"),
     ],
 )
 def test_what_is_no_part_is_refused(tmp_path: Path, source: str, message: str) -> None:
@@ -121,6 +124,13 @@ def Part(x, side: Side, mode: Literal["a", "b"] = "a", rate: float | None = None
     ):  # fmt: skip
         with pytest.raises(ValueError, match="validation error"):
             options.model_validate(wrong)
+
+
+def test_odd_names_and_hints_of_options(tmp_path: Path) -> None:
+    """Names of pydantic's own methods, which `-W error` would tell of; an empty tuple."""
+    source = "def Part(x, copy=True, json=1, own_part=2, none: tuple[()] = ()): ...\n"
+    found = part(tmp_path, source)
+    assert values_of(found, found.options()) == {"copy": True, "json": 1, "own_part": 2, "none": []}
 
 
 def test_the_same_source_gives_the_same_part(tmp_path: Path) -> None:

@@ -75,6 +75,11 @@ def work(channel: Channel, load: LoadData = load_data) -> None:
         _serve(channel, load)
     except Exception as error:
         channel.send(Failed(error=fault_of(error) or faults.fault_of(error) or error))
+    except SystemExit as error:
+        own = faults.fault_of(error)
+        if own is None:
+            raise
+        channel.send(Failed(error=own))
 
 
 def _serve(channel: Channel, load: LoadData) -> None:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import linecache
 import os
+import re
 import traceback
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from zoo.errors import PluginError, Problem, ZooError
@@ -13,6 +15,10 @@ from zoo.plugins.part import Part
 from zoo.text.shortened import in_one_line
 
 MAX_FRAMES = 6  # Of the user's code, the innermost.
+# What Keras writes around a message: colours, and all arguments with their shapes.
+_ANEW = "Exception encountered when calling"
+_COLOURS = re.compile(r"\x1b\[[0-9;]*m")
+_ARGUMENTS = re.compile(r"\s*Arguments received by .*", re.DOTALL)
 
 _files: set[str] = set()
 
@@ -20,6 +26,24 @@ _files: set[str] = set()
 def watch(file: Path) -> None:
     """Counts a file's code as the user's from now on."""
     _files.add(str(file))
+
+
+@contextmanager
+def told(part: Part) -> Iterator[None]:
+    """Runs a part's code; whatever it raises is the user's error, a call of `sys.exit` too.
+
+    Args:
+        part: the part.
+
+    Raises:
+        PluginError: its code raised something.
+    """
+    try:
+        yield
+    except (KeyboardInterrupt, ZooError):
+        raise
+    except BaseException as error:
+        raise explained(part, error) from None
 
 
 def explained(part: Part, error: BaseException) -> PluginError:
@@ -39,11 +63,13 @@ def fault_of(error: BaseException | None) -> PluginError | None:
     Args:
         error: as caught far outside.
     """
+    told = [each for each in _chain(error) if isinstance(each, PluginError)]
+    if told:
+        # Keras raises an error of a layer anew, of the same class, with its own words around it.
+        return next((each for each in told if not each.message.startswith(_ANEW)), told[0])
     if not _files:
         return None
     for each in _chain(error):
-        if isinstance(each, PluginError):
-            return each
         if isinstance(each, ZooError):
             return None
         frames = _frames(each)
@@ -73,9 +99,12 @@ def _own_message(error: BaseException) -> str:
     if found:
         return inner.partition("\n\nArgs:")[0].strip() or "no message"
     start = text.find("\n\n\x1b[1m")
-    if text.startswith("Exception encountered when calling") and start > 0:
-        text = text[start:].replace("\x1b[1m", "").replace("\x1b[0m", "")
-    return text.partition("\n\nArguments received by")[0].strip() or "no message"
+    if text.startswith(_ANEW) and start > 0:
+        text = text[start:]
+    text = _ARGUMENTS.sub("", _COLOURS.sub("", text)).strip()
+    if isinstance(error, SystemExit):
+        return f"it ends the process (exit code {text or 0}), which is for zoo to do"
+    return text or "no message"
 
 
 def _frames(error: BaseException) -> list[traceback.FrameSummary]:

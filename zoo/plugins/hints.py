@@ -95,6 +95,8 @@ def _subscripted(node: ast.Subscript, module: Module, level: int) -> Any:
         raise NotInYaml(ast.unparse(node))
     if name in _LISTS:
         kinds = [_type(item, module, level + 1) for item in inner if not _is_ellipsis(item)]
+        if not kinds:  # tuple[()]
+            return tuple_of(Any)
         if name.lower() == "tuple" and not _is_ellipsis(inner[-1]):
             return _checked(tuple[tuple(kinds)], node)  # type: ignore[misc]
         return tuple_of(kinds[0])

@@ -11,7 +11,7 @@ import numpy as np
 
 from zoo import backend, seeds
 from zoo.errors import PluginError
-from zoo.plugins import faults, running
+from zoo.plugins import faults, returned, running
 from zoo.plugins.part import Part, values_of
 from zoo.recipe.fields import Choice
 
@@ -49,8 +49,10 @@ def make_loss(choice: Choice, dtype: str | None = None) -> keras.losses.Loss:
     part = choice.part
     found, values = running.load(part), values_of(part, choice.options)
     if not part.is_class:
-        return FunctionLoss(found, values, name=part.word, dtype=dtype)
+        checked = returned.of_images(part, found)
+        return FunctionLoss(checked, values, name=part.word, dtype=dtype)
     loss: keras.losses.Loss = _made(part, found, values, name=part.word, dtype=dtype)
+    loss.call = returned.of_images(part, loss.call)
     return loss
 
 
@@ -73,8 +75,10 @@ def make_metric(choice: Choice) -> keras.metrics.Metric:
                 f"{part.word} ({part.origin.place}) calls itself {metric.name}, which is no column "
                 "of its own. Take **kwargs in __init__ and pass them on: super().__init__(**kwargs)"
             )
+        metric.result = returned.one_number(part, metric.result)
         return metric
-    return keras.metrics.MeanMetricWrapper(_of_images(found, values), name=part.word)
+    function = _of_images(returned.of_images(part, found), values)
+    return keras.metrics.MeanMetricWrapper(function, name=part.word)
 
 
 def _of_images(function: Any, values: dict[str, Any]) -> Any:
@@ -118,13 +122,9 @@ def first_values(choice: Choice, seed: int, name: str, shape: tuple[int, ...]) -
     found, values = running.load(part), values_of(part, choice.options)
     if "seed" in inspect.signature(found.__init__).parameters and values.get("seed") is None:
         values["seed"] = seeds.derive(seed, name)
-    try:
+    with faults.told(part):
         made = _made(part, found, values)
         drawn = np.asarray(backend.to_numpy(made(shape, dtype="float32")))
-    except PluginError:
-        raise
-    except Exception as error:
-        raise faults.explained(part, error) from None
     if drawn.shape != tuple(shape):
         raise PluginError(
             f"{part.word} ({part.origin.place}) gives values of the shape {list(drawn.shape)}. "
@@ -202,10 +202,8 @@ def _made(part: Part, found: Any, values: dict[str, Any], **more: Any) -> Any:
     Raises:
         PluginError: the constructor failed.
     """
-    try:
+    with faults.told(part):
         takes = inspect.signature(found).parameters
         anything = any(each.kind is each.VAR_KEYWORD for each in takes.values())
         given = {key: value for key, value in more.items() if anything or key in takes}
         return found(**values, **given)
-    except Exception as error:
-        raise faults.explained(part, error) from None

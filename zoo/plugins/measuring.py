@@ -56,12 +56,8 @@ def measure(part: Part, options: Any, shape: tuple[int, ...], policy: str) -> Me
     key = (part.origin.sha256, part.word, json.dumps(made_with, sort_keys=True), shape, policy)
     if key not in _known:
         running.load(part)
-        try:
+        with faults.told(part):
             _known[key] = _measured(part, made_with, shape, policy)
-        except PluginError:
-            raise
-        except Exception as error:
-            raise faults.explained(part, error) from None
     return _known[key]
 
 
@@ -102,18 +98,17 @@ def make(part: Part, values: dict[str, Any], name: str, policy: str) -> keras.La
         from zoo.model.own_activation import OwnActivation
 
         return OwnActivation(found, values, name=name, dtype=policy)
-    try:
-        layer: keras.Layer = found(**values, name=name, dtype=policy)
-    except TypeError as error:
-        if "'name'" not in str(error) and "'dtype'" not in str(error):
-            raise faults.explained(part, error) from None
-        raise PluginError(
-            f"{part.word} ({part.origin.place}) cannot be saved: its __init__ takes no **kwargs. "
-            "Keras gives each layer a name and a dtype: add **kwargs, and pass them on with "
-            "super().__init__(**kwargs)."
-        ) from None
-    except Exception as error:
-        raise faults.explained(part, error) from None
+    with faults.told(part):
+        try:
+            layer: keras.Layer = found(**values, name=name, dtype=policy)
+        except TypeError as error:
+            if "'name'" not in str(error) and "'dtype'" not in str(error):
+                raise
+            raise PluginError(
+                f"{part.word} ({part.origin.place}) cannot be saved: its __init__ takes no "
+                "**kwargs. Keras gives each layer a name and a dtype: add **kwargs, and pass them "
+                "on with super().__init__(**kwargs)."
+            ) from None
     return layer
 
 

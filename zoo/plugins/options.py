@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
+import warnings
 from dataclasses import dataclass
 from typing import Any
 
@@ -57,7 +58,10 @@ def options_model(word: str, signature: Signature, description: str) -> type[Mod
     """
     base = OpenOptions if signature.is_open else OwnOptions
     fields: dict[str, Any] = signature.fields
-    return create_model(f"{word}Options", __base__=base, __doc__=description, **fields)
+    with warnings.catch_warnings():
+        # Of options that hide an old method of pydantic's, such as `copy`: nothing calls those.
+        warnings.filterwarnings("ignore", "Field name .* shadows an attribute in parent")
+        return create_model(f"{word}Options", __base__=base, __doc__=description, **fields)
 
 
 def of_function(module: Module, node: Any, given: int) -> Signature:
@@ -177,6 +181,11 @@ def _field(
     """
     if name.startswith("_"):
         return None
+    if name.startswith("model_") and hasattr(Model, name):
+        raise Unknown(
+            f"takes {name}, by which pydantic, which checks options, calls something of its own. "
+            "Give the argument another name."
+        )
     value = literal(default) if default is not None else ...
     try:
         kind = type_of(hint, value if default is not None else ..., module)

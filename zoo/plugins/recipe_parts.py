@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from zoo.errors import Problem, RecipeError, RunError
+from zoo.errors import PluginError, Problem, RecipeError, RunError
 from zoo.plugins import permission, reading, reference, running, source
 from zoo.plugins.part import Part
 from zoo.plugins.unknown import Unknown
@@ -56,6 +56,7 @@ def start(recipe: Recipe, say: Callable[[str], None] | None = None) -> None:
         return
     parts = parts_of(recipe)
     permission.require(parts)
+    _require_names(parts)
     lines = [
         f"runs {part.word} of {part.origin.place} (sha256 {part.origin.sha256[:12]})"
         for part in parts
@@ -73,6 +74,24 @@ def start(recipe: Recipe, say: Callable[[str], None] | None = None) -> None:
     problems = plan.problems(recipe)
     if problems:
         raise RecipeError(Problem(path=dotted(path), message=text) for path, text in problems)
+
+
+def _require_names(parts: Sequence[Part]) -> None:
+    """Refuses two parts that a model file would call by one name, `FILE>NAME`.
+
+    Raises:
+        PluginError: there are such.
+    """
+    known: dict[tuple[str, str], Part] = {}
+    for part in parts:
+        name = (part.origin.module or part.origin.file.stem, part.origin.name)
+        other = known.setdefault(name, part)
+        if other.origin.file != part.origin.file:
+            raise PluginError(
+                f"{other.word} ({other.origin.place}) and {part.word} ({part.origin.place}) would "
+                f"have one name in a model file, {'>'.join(name)}. Rename one of the files, or the "
+                f"{part.origin.name} in it."
+            )
 
 
 def recorded(recipe: Recipe) -> dict[str, Any]:

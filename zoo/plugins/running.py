@@ -6,15 +6,18 @@ What runs is the text that was read, hashed and allowed, not what the file may h
 from __future__ import annotations
 
 import importlib
+import importlib.util
 import linecache
+import os
 import sys
 import types
 from pathlib import Path
 from typing import Any
 
 from zoo.errors import PluginError
-from zoo.plugins import faults, permission, source
+from zoo.plugins import faults, permission, reference, source
 from zoo.plugins.part import Part
+from zoo.text.printable import quoted
 
 # (file, sha256) -> the module that ran.
 _modules: dict[tuple[Path, str], types.ModuleType] = {}
@@ -70,18 +73,40 @@ def _module(part: Part) -> types.ModuleType:
     if key in _modules:
         return _modules[key]
     text = permission.text_of(part)
-    try:
-        if origin.module is not None:
-            module = importlib.import_module(origin.module)
-        else:
+    with faults.told(part):
+        if origin.module is None:
             module = _executed(text)
-    except BaseException as error:
-        if isinstance(error, KeyboardInterrupt):
-            raise
-        raise faults.explained(part, error) from None
+        else:
+            _require_installed(part, origin.module)
+            module = importlib.import_module(origin.module)
     _modules[key] = module
     faults.watch(origin.file)
     return module
+
+
+def _require_installed(part: Part, module: str) -> None:
+    """Requires that Python imports the package that was read and allowed, and no other one.
+
+    `python -m zoo`, a script and a notebook look into a folder of their own first, such as the
+    working directory: a package of the same name there is not what the user allowed.
+
+    Raises:
+        PluginError: it would import another one.
+    """
+    package = module.partition(".")[0]
+    file = reference.module_file(module)
+    root = reference.package_root(module, file)
+    wanted = {os.path.realpath(root / package), os.path.realpath(root / f"{package}.py")}
+    imported = sys.modules.get(package)
+    spec = importlib.util.find_spec(package) if imported is None else imported.__spec__
+    places = [] if spec is None else [*(spec.submodule_search_locations or ()), spec.origin]
+    found = [os.path.realpath(place) for place in places if place]
+    if not wanted & set(found):
+        raise PluginError(
+            f"{part.word}: Python finds another {package} before the installed one that was read, "
+            f"in {quoted(root)}: {quoted(found[0]) if found else 'nothing'}, which nobody allowed. "
+            "Start from another folder, or rename what is in the way."
+        )
 
 
 def _executed(text: source.Source) -> types.ModuleType:
@@ -131,6 +156,10 @@ def _register(part: Part, found: Any) -> None:
 
     if part.kinds[0] in ("augmentation", "callback"):
         return
-    if keras.saving.get_registered_name(found) == found.__name__:
+    name = keras.saving.get_registered_name(found)
+    if name == found.__name__:
         package = part.origin.module or part.origin.file.stem
         keras.saving.register_keras_serializable(package)(found)
+    elif keras.saving.get_registered_object(name) is not found:
+        # Another file of this name, or this one before it was edited, took the name since then.
+        keras.saving.get_custom_objects()[name] = found

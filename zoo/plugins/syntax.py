@@ -119,7 +119,8 @@ def _parsed(text: Source, name: str, root: Path | None) -> Module:
         line = f":{error.lineno}" if error.lineno else ""
         raise Unknown(f"{quoted(text.file)}{line}: {error.msg}. Expected valid Python.") from None
     except (ValueError, RecursionError, MemoryError) as error:
-        raise Unknown(f"{quoted(text.file)} cannot be parsed: {error}.") from None
+        reason = str(error) or "it is nested too deeply"
+        raise Unknown(f"{quoted(text.file)} cannot be parsed: {reason}.") from None
     return Module(text, tree, name, root)
 
 

@@ -6,7 +6,15 @@ from contextlib import suppress
 
 from zoo import backend
 from zoo.backend import processes
-from zoo.errors import Diverged, EnvironmentFault, Interrupted, PeerLost, StorageFault, ZooError
+from zoo.errors import (
+    Diverged,
+    EnvironmentFault,
+    Interrupted,
+    PeerLost,
+    PluginError,
+    StorageFault,
+    ZooError,
+)  # fmt: skip
 from zoo.files.storage import fault_of
 from zoo.plan import Plan, capacity
 from zoo.plugins import faults as plugin_faults
@@ -59,7 +67,8 @@ def record_failure(
     elif backend.out_of_memory(error):
         raised = EnvironmentFault(f"{run}: {capacity.relief(recipe, planned)}")
     reason = str(error) if isinstance(raised, ZooError) else f"{type(error).__name__}: {error}"
-    if isinstance(raised, StorageFault | PeerLost):  # Not the words of the system, or of JAX.
+    # Not the words of the system, of JAX, or of Keras around an own part's.
+    if isinstance(raised, StorageFault | PeerLost | PluginError):
         reason = raised.message
     with suppress(StorageFault):  # Such as on a full disk: the run is resumed as if it was killed.
         run.update(status=status, reason=reason or str(raised))

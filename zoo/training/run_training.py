@@ -179,7 +179,7 @@ class Training:
                     self._print_notes(set_start(self.model, *start))
                     self.warm = None  # Their memory is free again.
                 self._fit(saved, signals)
-        except (KeyboardInterrupt, Exception) as error:
+        except BaseException as error:  # A callback may call sys.exit.
             raised = record_failure(self.run, self.recipe, self.plan, error, self.batches.error)
             if raised is error:
                 raise

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Self
 
 from zoo.backend import processes
-from zoo.errors import EnvironmentFault, Problem, ZooError
+from zoo.errors import EnvironmentFault, PluginError, Problem, ZooError
 from zoo.files.storage import fault_of
 from zoo.plugins import faults as plugin_faults
 
@@ -42,6 +42,8 @@ class Teller:
         Failures of a disk, lost processes and a lack of memory come as errors of many classes.
         """
         told: ZooError | None = error if isinstance(error, ZooError) else None
+        if isinstance(error, SystemExit | PluginError):
+            told = plugin_faults.fault_of(error)
         if told is None and isinstance(error, Exception):
             told = fault_of(error) or processes.as_lost(error) or plugin_faults.fault_of(error)
             if told is None and _out_of_memory(error):
