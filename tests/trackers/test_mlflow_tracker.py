@@ -12,7 +12,7 @@ from tests import beside
 from tests.exports import Exports
 from tests.trackers import folders
 from zoo.trackers import mlflow_model
-from zoo.trackers.mlflow_tracker import MAX_KEY, MAX_VALUE, _key, _value
+from zoo.trackers.mlflow_tracker import MAX_KEY, MAX_VALUE, _absolute, _key, _value
 from zoo.trackers.record import metrics
 
 SERVER = "tests.trackers.mlflow_server"
@@ -25,6 +25,7 @@ on_server = [pytest.mark.timeout(1260), pytest.mark.beside(SERVER, needs="mlflow
         ("model.stack.0.conv.filters", "model.stack.0.conv.filters"),
         ("train.optimizer[0]", "train.optimizer.0"),
         ("größe%", "größe"),
+        ("train.class_weight./cats//dogs/../x", "train.class_weight/cats/dogs/x"),
     ],
 )
 def test_names_that_mlflow_takes(path: str, expected: str) -> None:
@@ -32,6 +33,26 @@ def test_names_that_mlflow_takes(path: str, expected: str) -> None:
     long = _key("x" * 300 + path)
     assert len(long) == MAX_KEY
     assert long.endswith(expected[-20:])
+
+
+def test_a_name_of_nothing_that_mlflow_takes() -> None:
+    assert [_key(path) for path in ("", "//", "..", "%")] == ["_"] * 4
+
+
+def test_databases_are_found_again_from_elsewhere(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert _absolute("sqlite:///a.db") == f"sqlite:///{tmp_path}/a.db"
+    assert _absolute("mlruns") == f"{tmp_path}/mlruns"
+    for uri in (
+        "sqlite:////a.db",
+        "sqlite:///:memory:",
+        "http://host/x",
+        "file:///a",
+        "databricks:x",
+    ):
+        assert _absolute(uri) == uri
 
 
 def test_values_that_mlflow_takes() -> None:

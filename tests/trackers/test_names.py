@@ -1,15 +1,20 @@
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from zoo.errors import EnvironmentFault, UsageError
 from zoo.trackers import names
-from zoo.trackers.names import KINDS, ChosenTrackers, choose, make, missing, parse
+from zoo.trackers.names import KINDS, VARIABLE, ChosenTrackers, choose, make, missing, parse
 
 
 def test_words_are_separated_by_commas_or_repeated() -> None:
     assert parse(["mlflow,csv", "csv", " wandb "]) == ("mlflow", "csv", "wandb")
-    assert parse(["none"]) == parse([""]) == ()
+    assert parse(["none"]) == parse([]) == parse([""], VARIABLE) == ()
+    for empty in ("", " , "):  # A script's variable that is not set.
+        with pytest.raises(UsageError, match="--log: names no tracker. Expected one or more of"):
+            parse([empty])
 
 
 @pytest.mark.parametrize(
@@ -72,3 +77,17 @@ def test_a_missing_package_names_its_command(monkeypatch: pytest.MonkeyPatch) ->
     with pytest.raises(EnvironmentFault, match=message):
         make("mlflow")
     assert missing("csv") is None
+
+
+def test_a_folder_of_a_packages_name_is_no_package(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """W&B makes a folder `wandb` where it works."""
+    (tmp_path / "mytracker").mkdir()
+    (tmp_path / "mytracker2").mkdir()
+    (tmp_path / "mytracker2" / "__init__.py").touch()
+    monkeypatch.syspath_prepend(tmp_path)
+    kinds = {name: names.Kind(name, "", name) for name in ("mytracker", "mytracker2")}
+    monkeypatch.setattr(names, "KINDS", kinds)
+    assert "is not installed" in str(missing("mytracker"))
+    assert missing("mytracker2") is None

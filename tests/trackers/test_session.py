@@ -148,3 +148,75 @@ def test_a_search_writes_its_tables_seldom(
             tracking.update()
         tracking.end()
     assert written == [False, False, True]
+
+
+# Begins to read late, when the pipe has long been full.
+LATE = TELLS.replace("told = []", "told = []\ntime.sleep(0.5)")
+
+
+def test_the_end_is_told_though_the_pipe_was_full(
+    notes: list[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """A server that hung for a while is told of the end of the run, too."""
+    monkeypatch.chdir(tmp_path)
+    run = folders.run(tmp_path / "one")
+    other = folders.run(tmp_path / "two")
+    with started(LATE, notes, monkeypatch) as tracking:
+        tracking.require()
+        for _ in range(1500):
+            for each in (run, other):
+                tracking.begin(each)
+    told = json.loads((tmp_path / "told.json").read_text())
+    assert [each["do"] for each in told[-2:]] == ["end", "close"]
+    assert sum(each["do"] == "end" for each in told) == 3000
+    assert notes[-1] == "mlflow    http://there"
+
+
+@pytest.mark.parametrize("main", [HANGS, TELLS])
+def test_a_verb_that_fails_early_waits_for_no_server(
+    main: str, notes: list[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Ctrl-C while Keras is imported, say; a wait of `SILENCE_SECONDS` would end the test."""
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(KeyboardInterrupt), started(main, notes, monkeypatch):
+        raise KeyboardInterrupt
+    assert notes == []
+
+
+def test_a_process_that_is_ended_before_it_answers(
+    notes: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with (
+        started("raise SystemExit(1)", notes, monkeypatch) as tracking,
+        pytest.raises(EnvironmentFault, match="MLflow cannot be used: the process that is to talk"),
+    ):
+        tracking.require()
+
+
+def test_a_process_that_is_ended_within_an_answer(
+    notes: list[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    main = f"{READ}{READY}sys.stdout.write('{{'); sys.stdout.flush()"
+    with started(main, notes, monkeypatch) as tracking:
+        tracking.require()
+        tracking.begin(folders.run(tmp_path / "one"))
+    (note,) = notes
+    assert "not all was sent" in note
+
+
+def test_ctrl_c_while_the_end_is_told(
+    notes: list[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """The command was interrupted, whatever it had done before: its exit code says so."""
+
+    def interrupt() -> bool:
+        raise KeyboardInterrupt
+
+    tracking = started(DIES, notes, monkeypatch)
+    monkeypatch.setattr(tracking, "_all_answered", interrupt)
+    tracking.require()
+    tracking.begin(folders.run(tmp_path / "one"))
+    with pytest.raises(KeyboardInterrupt):
+        tracking.close()
+    (note,) = notes
+    assert note.startswith("note: stopped while trackers were told of the end: mlflow: not all")

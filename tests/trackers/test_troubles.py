@@ -25,4 +25,22 @@ def test_no_password_is_shown() -> None:
     uri = "https://ann:secret@host:80/x"
     assert without_password(uri) == "https://host:80/x"
     assert "secret" not in said(ValueError(f"cannot use {uri} today"))
-    assert without_password("sqlite:////tmp/a.db") == "sqlite:////tmp/a.db"
+
+
+@pytest.mark.parametrize(
+    "uri, shown",
+    [
+        ("sqlite:////tmp/a@b.db", None),
+        ("http://host:5000/a@b", None),
+        ("http://[::1]:5000/a@b", None),
+        ("http://ann:p@ss@host/x", "http://host/x"),
+        ("http://ann:p/ss@host/x", "http://host/x"),
+        ("http://ann:secret@[::1]:80", "http://[::1]:80"),
+        ("http://token@host", "http://host"),
+        ("mysql+pymysql://ann:p@host/db?ssl=1&password=p", "mysql+pymysql://host/db?ssl=1&password=***"),
+        ("postgresql://host/db?sslpassword=p&user=ann", "postgresql://host/db?sslpassword=***&user=ann"),
+        ("(http://ann:p@host/a), http://bob:p@host2/b", "(http://host/a), http://host2/b"),
+    ],
+)  # fmt: skip
+def test_passwords_anywhere_in_an_address(uri: str, shown: str | None) -> None:
+    assert without_password(uri) == (shown or uri)

@@ -36,6 +36,7 @@ STATUSES = {
     "running": "RUNNING", "done": "FINISHED", "diverged": "FAILED", "failed": "FAILED",
     "interrupted": "KILLED", KILLED: "KILLED", "pruned": "KILLED", "timeout": "KILLED",
 }  # fmt: skip
+WORDS = ("databricks", "databricks-uc", "uc")  # URIs that are neither paths nor have a scheme.
 RECIPE_CHANGED = "zoo.changed."  # Tags of parameters that a longer run has others of.
 
 Item = TypeVar("Item")
@@ -116,7 +117,8 @@ class MlflowTracker(Tracker):
         self._describe_data(run_id, record)
         entry = {"run_id": run_id, "experiment_id": experiment, "epochs": known.get("epochs", 0)}
         entry |= {key: known[key] for key in ("trials", "model", "ended") if key in known}
-        return {**entry, "uri": without_password(self._uri), "url": self._url(run_id, experiment)}
+        uri = without_password(_absolute(self._uri))
+        return {**entry, "uri": uri, "url": self._url(run_id, experiment)}
 
     def _url(self, run_id: str, experiment: str) -> str:
         base = without_password(self._uri).rstrip("/")
@@ -247,6 +249,14 @@ class MlflowTracker(Tracker):
             known["model"] = digest
 
 
+def _absolute(uri: str) -> str:
+    """A URI that leads to the same file from any working directory: `sqlite:///mlflow.db`."""
+    scheme, separator, path = uri.partition(":///")
+    if separator and scheme.partition("+")[0] == "sqlite" and path and path[0] not in "/:?":
+        return f"{scheme}:///{os.path.abspath(path)}"
+    return uri if ":" in uri or uri in WORDS else os.path.abspath(uri)
+
+
 def _tags(record: Record, parent: Known | None) -> dict[str, str]:
     tags = {key: value[:MAX_TAG] for key, value in record.tags.items()}
     verb = {"search": "zoo tune", "trial": "zoo tune"}.get(record.kind, "zoo train")
@@ -264,7 +274,9 @@ def _tags(record: Record, parent: Known | None) -> dict[str, str]:
 def _key(path: str) -> str:
     """A name as MLflow takes it: letters, digits, and `_-. :/` alone, not too long."""
     text = "".join(letter if letter.isalnum() or letter in "_-. :/" else "." for letter in path)
-    text = ".".join(part for part in text.split(".") if part)
+    # MLflow takes names for paths: none may hold an empty part or begin with a slash.
+    parts = (".".join(filter(None, part.split("."))) for part in text.split("/"))
+    text = "/".join(filter(None, parts)) or "_"
     return text if len(text) <= MAX_KEY else f"{text[: MAX_KEY - 41]}...{text[-38:]}"
 
 

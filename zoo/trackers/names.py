@@ -53,10 +53,15 @@ def parse(texts: Iterable[str], flag: str = "--log") -> tuple[str, ...]:
         flag: its name, for the message.
 
     Raises:
-        UsageError: a word names no tracker, or `none` stands beside others.
+        UsageError: a word names no tracker, `none` stands beside others, or a flag has no word.
     """
+    texts = list(texts)
     words = [word.strip().lower() for text in texts for word in text.split(",") if word.strip()]
     names = tuple(dict.fromkeys(words))
+    if texts and not names and flag != VARIABLE:  # A script's variable that is not set, say.
+        raise UsageError(
+            f"{flag}: names no tracker. Expected one or more of {', '.join(KINDS)}, or {NONE}."
+        )
     for name in names:
         if name not in KINDS and name != NONE:
             from zoo.recipe.near import near
@@ -119,12 +124,21 @@ def choose(
 def missing(name: str) -> EnvironmentFault | None:
     """The error of a tracker whose package is not installed; None if it is."""
     kind = KINDS[name]
-    if kind.package is None or find_spec(kind.package) is not None:
+    if kind.package is None or _is_installed(kind.package):
         return None
     return EnvironmentFault(
         f"--log {name}: the package {kind.package} is not installed: "
         f'pip install "zoo-keras[{name}]"'
     )
+
+
+def _is_installed(package: str) -> bool:
+    """Whether a package can be imported. A folder of that name, as W&B makes one, is none."""
+    try:
+        spec = find_spec(package)
+    except (ImportError, ValueError):
+        return False
+    return spec is not None and spec.origin is not None
 
 
 def make(name: str) -> Tracker:

@@ -32,6 +32,7 @@ from zoo.trackers.sender import Sender
 
 START_SECONDS = 90  # Until the packages are imported and the servers have answered.
 SILENCE_SECONDS = 120  # At the end, without a sign of life of the process that sends.
+FLUSH_SECONDS = 0.1  # Between attempts to send what the pipe had no room for.
 LOCAL_SHARE = 20  # Local files take at most this fraction (1/20) of the time of a search.
 ROOT = Path(__file__).resolve().parents[2]
 MAIN = """\
@@ -68,6 +69,7 @@ class Tracking:
         self._folder: Folder | None = None
         self._not_before = 0.0
         self._started = self._connected = False
+        self._unsent = b""  # Commands that the pipe had no room for.
 
     def __enter__(self) -> Tracking:
         return self
@@ -145,18 +147,21 @@ class Tracking:
         """
         if self._process is None or self._connected:
             return
-        self._connected = True
         end = time.monotonic() + START_SECONDS
         answer = self._next(end)
         while answer is not None and answer["is"] != "ready":
             self._take(answer)
             answer = self._next(end)
+        self._connected = True
         refused = dict.fromkeys(self._remote, "") if answer is None else answer["refused"]
+        silent = f"did not answer within {START_SECONDS} s."
+        if answer is None and time.monotonic() < end:
+            silent = "cannot be used: the process that is to talk to it was ended."
         if self._required and refused or set(refused) == set(self._remote):
             self._stop(0)
         for name, message in refused.items():
-            silent = f"--log {name}: {KINDS[name].title} did not answer within {START_SECONDS} s."
-            self._refuse(name, EnvironmentFault(message or silent))
+            silence = f"--log {name}: {KINDS[name].title} {silent}"
+            self._refuse(name, EnvironmentFault(message or silence))
 
     def begin(self, folder: Folder) -> None:
         """A run or a search begins in a folder, or goes on there; another one before has ended."""
@@ -198,23 +203,45 @@ class Tracking:
         self._take_all()
 
     def close(self) -> None:
-        """Waits until all is sent, as long as the process that sends gives signs of life."""
+        """Waits until all is sent, as long as the process that sends gives signs of life.
+
+        Raises:
+            KeyboardInterrupt: Ctrl-C came meanwhile; the folder keeps what was not sent.
+        """
         for sender in self._local:
             sender.tracker.close()
         if self._process is None:
             return
-        self._tell("close")
+        if not self._connected:  # The verb ended before there was anything to send.
+            self._stop(0)
+            return
         try:
-            while True:
-                answer = self._next(time.monotonic() + SILENCE_SECONDS)
-                if answer is None or answer["is"] == "closed":
-                    break
-                self._take(answer)
-            if answer is None:
+            self._tell("close")
+            if not self._all_answered():
                 self._note(f"note: {self._missing()}")
         except KeyboardInterrupt:
             self._note(f"note: stopped while trackers were told of the end: {self._missing()}")
-        self._stop()
+            raise
+        finally:
+            self._stop()
+
+    def _all_answered(self) -> bool:
+        """Takes answers to the last one; false where the process has ended, or is silent."""
+        end = time.monotonic() + SILENCE_SECONDS
+        while True:
+            self._flush()
+            answer = self._next(min(end, time.monotonic() + FLUSH_SECONDS) if self._unsent else end)
+            if answer is None:
+                if self._unsent and time.monotonic() < end and self._is_alive():
+                    continue
+                return False
+            if answer["is"] == "closed":
+                return True
+            self._take(answer)
+            end = time.monotonic() + SILENCE_SECONDS
+
+    def _is_alive(self) -> bool:
+        return self._process is not None and self._process.poll() is None
 
     def _missing(self) -> str:
         names = ",".join(self._remote)
@@ -237,17 +264,27 @@ class Tracking:
             self._reader.join()
 
     def _tell(self, verb: str, **values: Any) -> None:
-        """Sends a command, and never waits: what the process cannot take now comes again."""
-        if self._process is None or self._process.stdin is None:
+        """Sends a command, and never waits: what the process cannot take now is sent later."""
+        if self._process is None:
             return
         line = json.dumps({"do": verb, **values}).encode() + b"\n"
+        if not self._unsent.endswith(line):  # One more epoch of the same folder tells nothing new.
+            self._unsent += line
+        self._flush()
+
+    def _flush(self) -> None:
+        """Sends the commands that wait, as far as the pipe has room."""
+        if self._process is None or self._process.stdin is None:
+            return
         with suppress(OSError):  # The pipe is full, or the process has ended: the end notes it.
-            os.write(self._process.stdin.fileno(), line)
+            while self._unsent:
+                sent = os.write(self._process.stdin.fileno(), self._unsent)
+                self._unsent = self._unsent[sent:]
 
     def _read(self, process: subprocess.Popen[bytes]) -> None:
         """Reads answers, in a thread of its own, until the process ends."""
         if process.stdout is not None:
-            with process.stdout as lines:
+            with process.stdout as lines, suppress(ValueError):  # A process killed in a line.
                 for line in lines:
                     self._answers.put(json.loads(line))
         self._answers.put(None)

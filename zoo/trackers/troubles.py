@@ -9,7 +9,11 @@ from zoo.text.printable import one_line
 from zoo.text.shortened import shortened
 
 MAX_SAID = 300  # Characters of what a package says.
-_PASSWORD = re.compile(r"(\w+://)[^/\s@]*@")
+_USER = re.compile(r"(\w+://)([^\s'\"<>]+)")
+_PASSWORD_KEY = re.compile(
+    r"([?&;](?:[a-z_]*(?:password|passwd|pwd|token|secret)|api_?key|key)=)[^&;\s'\"]*",
+    re.IGNORECASE,
+)
 _CAUSES = {
     "the server refuses the connection": ("Connection refused", "Errno 111"),
     "the server's name is unknown": ("Name or service not known", "NameResolutionError",
@@ -31,8 +35,22 @@ _CAUSES = {
 
 
 def without_password(uri: str) -> str:
-    """A URI without user and password, as it may be shown and stored."""
-    return _PASSWORD.sub(r"\1", uri)
+    """A URI, or a text that holds some, without user and password, to be shown and stored.
+
+    Passwords in a query (`?password=...`) are left out, too.
+    """
+    return _PASSWORD_KEY.sub(r"\1***", _USER.sub(_host_alone, uri))
+
+
+def _host_alone(found: re.Match[str]) -> str:
+    scheme, rest = found[1], found[2]
+    authority = re.split(r"[/?#]", rest, maxsplit=1)[0]
+    if "@" in authority:  # The last one: a password may hold others.
+        return scheme + authority.rpartition("@")[2] + rest[len(authority) :]
+    port = authority.rpartition(":")[2]
+    if ":" in authority and "@" in rest and not port.isdigit() and "[" not in authority:
+        return scheme + rest.rpartition("@")[2]  # It holds a slash that should have been %2F.
+    return found[0]
 
 
 def cause(error: BaseException) -> str | None:

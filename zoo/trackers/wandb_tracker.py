@@ -16,7 +16,7 @@ from typing import Any
 
 from zoo.trackers.contract import Known, Refused, Tracker
 from zoo.trackers.record import Record
-from zoo.trackers.troubles import cause, said
+from zoo.trackers.troubles import cause, said, without_password
 
 LOGIN_SECONDS, INIT_SECONDS = 15, 60
 FINISHED = ("done", "pruned")  # Statuses of runs that W&B calls finished; others failed.
@@ -86,7 +86,7 @@ class WandbTracker(Tracker):
         kept = {key: known[key] for key in ("epochs", "trials", "ended") if key in known}
         return {
             "epochs": 0, **kept, "run_id": run.id, "name": record.name,
-            "url": run.url or run.settings.sync_dir,
+            "url": without_password(run.url or run.settings.sync_dir),
         }  # fmt: skip
 
     def _trial_id(self, record: Record, parent: Known | None) -> str | None:

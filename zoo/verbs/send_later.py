@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import os
 from collections.abc import Iterator, Sequence
 from contextlib import redirect_stderr, redirect_stdout
 from typing import Any
@@ -37,18 +38,29 @@ def send(out: Teller, paths: Sequence[str], to: Sequence[str] | None, register: 
     jobs = [(folder, _names(folder, named)) for folder in folders]
     if register is not None and any("mlflow" not in names for _, names in jobs):
         raise UsageError("--register is for MLflow's registry. Add --to mlflow.")
-    senders: dict[str, Sender] = {}
+    senders: dict[str, tuple[Any, Sender]] = {}
+    for folder, _ in jobs:
+        if not os.access(folder.folder, os.W_OK):  # Else it would be sent anew the next time.
+            raise EnvironmentFault(
+                f"{folder}: is read-only. What trackers have received is noted there, so that "
+                "nothing is sent twice. Send a copy of the folder."
+            )
     rows: list[dict[str, Any]] = []
     for folder, names in jobs:
         for name in names:
-            if name not in senders:
-                senders[name] = Sender(_connected(name, folder, register), out.note)
-            row = {"folder": str(folder), "tracker": name, **_sent(folder, senders[name])}
+            server = read_known(folder, name).get("uri")  # Runs may be on different ones.
+            before, sender = senders.get(name, (None, None))
+            if sender is None or before != server:
+                if sender is not None:
+                    sender.tracker.close()
+                sender = Sender(_connected(name, folder, register), out.note)
+                senders[name] = server, sender
+            row = {"folder": str(folder), "tracker": name, **_sent(folder, sender)}
             rows.append(row)
             out.result({"sent": rows})
             place = f": {row['place']}" if row["place"] else ""
             out.text(f"sent      {folder} to {name}{place}")
-    for sender in senders.values():
+    for _, sender in senders.values():
         sender.tracker.close()
 
 

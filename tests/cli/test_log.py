@@ -1,0 +1,34 @@
+"""`zoo log`: what it refuses before it sends anything."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from tests.cli.calls import call, require_error
+from tests.trackers import folders
+
+
+def test_sent_to_a_table(tmp_path: Path) -> None:
+    run = folders.finished(folders.run(tmp_path / "run"))
+    assert call("log", run, "--to", "csv").exit_code == 0
+    assert run.csv_file.is_file()
+
+
+def test_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    run = folders.finished(folders.run(tmp_path / "run"))
+    require_error(call("log", run), 2, "was trained without trackers. Expected --to")
+    require_error(call("log", run, "--to", ","), 2, "--to: names no tracker. Expected one or more")
+    require_error(call("log", run, "--to", "csvv"), 2, "No tracker is called csvv")
+    with run.locked():
+        require_error(call("log", run, "--to", "csv"), 2, "is still running as process")
+    access = os.access
+    closed = run.folder
+    monkeypatch.setattr(
+        os, "access", lambda path, mode: Path(path) != closed and access(path, mode)
+    )
+    message = "is read-only. What trackers have received is noted there"
+    require_error(call("log", run, "--to", "csv"), 4, message)
+    assert not run.csv_file.exists()
