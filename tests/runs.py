@@ -20,7 +20,8 @@ from zoo.recipe import Recipe, load
 from zoo.rundir import Run
 from zoo.training import checkpoint
 
-# Five steps an epoch on the 1,257 training digits; dropout and flips draw in every step.
+# Five steps an epoch on the 1,257 training digits; dropout and crops draw in every step. All have
+# one size, since each training traces a program for each size; with `RAGGED` the last one has not.
 TINY = """\
 name: tiny
 seed: 3
@@ -34,9 +35,11 @@ model:
     - fc: {units: 8}
 train:
   epochs: 2
-  batch_size: 256
+  batch_size: 251
+  drop_remainder: true
   optimizer: {Adam: {learning_rate: 1e-2}}
 """
+RAGGED = ("train.batch_size=256", "train.drop_remainder=false")  # The last batch has 233 images.
 
 LINEAR = "model.stack=[flatten]"  # For what does not depend on the network: quickly traced.
 

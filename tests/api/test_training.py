@@ -15,7 +15,7 @@ from tests.runs import LINEAR, TINY, copied
 from zoo import loading, rundir
 from zoo.api import training
 
-QUICK = (LINEAR, "train.epochs=1", "train.batch_size=512")
+QUICK = (LINEAR, "train.epochs=1", "train.batch_size=419")
 
 
 def train(folder: Path, *overrides: str, **options: Any) -> zoo.Run:

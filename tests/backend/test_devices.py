@@ -12,7 +12,7 @@ import pytest
 
 from tests.cli.calls import call, require_error
 from tests.conftest import ROOT, Share
-from tests.runs import environment, tiny_file
+from tests.runs import RAGGED, environment, tiny_file
 from zoo.backend import devices
 from zoo.backend.device_request import parse, require_batch, require_devices
 from zoo.backend.devices import ONE, Devices
@@ -85,7 +85,8 @@ def test_refused_before_data_are_read(
 ) -> None:
     recipe = tiny_file(tmp_path)
     source = f"data.source={{folder: {tmp_path}/none}}"
-    overrides = ("--set", source, "--set", "data.image_size=8")
+    changed = (source, "data.image_size=8", *RAGGED)
+    overrides = [word for change in changed for word in ("--set", change)]
     require_error(call("train", recipe, *overrides, *arguments), code, part)
     assert devices.current() is ONE
 

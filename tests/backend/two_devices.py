@@ -29,7 +29,7 @@ from zoo.doctor import all_reduce  # noqa: E402
 from zoo.errors import EnvironmentFault, RunError  # noqa: E402
 from zoo.recipe import load  # noqa: E402
 from zoo.rundir import Run  # noqa: E402
-from zoo.training import Settings, checkpoint, live_checks, resume, train  # noqa: E402
+from zoo.training import Settings, checkpoint, gap, resume, train  # noqa: E402
 
 # 1,257 digits: twelve batches of 98 and one of 81 an epoch; 52 steps.
 RECIPE = """\
@@ -210,7 +210,7 @@ def main(folder: Path) -> dict[str, Any]:
     folders = {name: folder / name for name in ("first", "other", "broken")}
     for each in folders.values():
         each.mkdir()
-    live_checks.GAP_IMAGES = 81  # No batch that two devices divide.
+    gap.IMAGES = 81  # No batch that two devices divide.
     one = trained(folders["first"], RECIPE, 1, watch=False)
     shares = noted_shares()
     two = trained(folders["first"], RECIPE, 2)

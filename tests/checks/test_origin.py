@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from tests.runs import tiny, tiny_file
+from tests.runs import RAGGED, tiny, tiny_file
 from zoo.checks.judge.batch_size import judge_batch_growth
 from zoo.checks.measure import Subject
 from zoo.checks.measure.batch_size import batch_and_rate, batch_growth
@@ -22,7 +22,7 @@ def test_a_file_is_compared_with_itself_before_its_overrides(tmp_path: Path) -> 
     known = origin(file, ("seed=4", GROWN, OTHER))
     assert known is not None
     recipe, name = known
-    assert (recipe.seed, recipe.train.batch_size, name) == (4, 256, "the recipe's file")
+    assert (recipe.seed, recipe.train.batch_size, name) == (4, 251, "the recipe's file")
     assert recipe.train.optimizer.word == "Adam"
 
 
@@ -32,7 +32,7 @@ def test_a_variant_is_compared_with_what_it_extends(tmp_path: Path) -> None:
     variant.write_text(f"extends: tiny.yaml\nset: {{{GROWN.replace('=', ': ')}}}\n")
     known = origin(str(variant), ())
     assert known is not None
-    assert (known[0].train.batch_size, known[1]) == (256, "tiny")
+    assert (known[0].train.batch_size, known[1]) == (251, "tiny")
 
 
 def test_what_cannot_be_loaded_alone_is_not_compared(tmp_path: Path) -> None:
@@ -42,10 +42,10 @@ def test_what_cannot_be_loaded_alone_is_not_compared(tmp_path: Path) -> None:
 
 def test_growth_of_a_subject(tmp_path: Path) -> None:
     """Accumulated gradients count; another optimizer is not compared."""
-    before = batch_and_rate(tiny(tmp_path), "tiny.yaml")
+    before = batch_and_rate(tiny(tmp_path, *RAGGED), "tiny.yaml")
 
     def growth(*overrides: str) -> float | None:
-        recipe = tiny(tmp_path, *overrides)
+        recipe = tiny(tmp_path, *RAGGED, *overrides)
         found = batch_growth(Subject(recipe, load_data(recipe), before=before))
         return None if found is None else judge_batch_growth(found).value
 

@@ -55,7 +55,7 @@ def test_whole_run(tmp_path: Path) -> None:
     assert "is missing" not in shown
     assert "are missing" not in shown
     for part in (
-        "true: class 4", "conv1", "random_crop", "batch_size: 256", "Expected calibration error",
+        "true: class 4", "conv1", "random_crop", "batch_size: 251", "Expected calibration error",
         "2 training images occur more than once", "mid grey is 0, black -2, white 2",
         "update ratio", "image 1", "keras 3.15.1", "8 × 8 in the middle; height 8 to 9",
     ):  # fmt: skip

@@ -106,7 +106,7 @@ def test_lookahead(tmp_path: Path, per_update: int) -> None:
 def test_a_run_ends_with_the_slow_weights(tmp_path: Path) -> None:
     """After 7 steps the slow weights of step 5 are validated and kept."""
     run, trace = traced(
-        tmp_path, "train.lookahead={every: 5}", "train.epochs=1", "train.batch_size=190",
+        tmp_path, "train.lookahead={every: 5}", "train.epochs=1", "train.batch_size=179",
         "train.optimizer={SGD: 0.5}",
     )  # fmt: skip
     assert run.info()["steps"] == 7

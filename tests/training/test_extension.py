@@ -9,12 +9,12 @@ from typing import Any
 
 import pytest
 
-from tests.runs import LINEAR, copied, final, tiny
+from tests.runs import LINEAR, RAGGED, copied, final, tiny
 from zoo.errors import DamagedFile, RunError
 from zoo.rundir import Run
 from zoo.training import extension, resume, train
 
-FEW = (LINEAR, "train.batch_size=1000")  # Two steps an epoch.
+FEW = (LINEAR, *RAGGED, "train.batch_size=1000")  # Two steps an epoch.
 
 
 def of_epochs(folder: Path, epochs: int, *overrides: str) -> Run:

@@ -19,7 +19,7 @@ from zoo.datasets.splits import Subset
 from zoo.model import builder, introspect
 from zoo.plan import plan
 from zoo.rundir import Run
-from zoo.training import Settings, checkpoint, live_checks, train
+from zoo.training import Settings, checkpoint, gap, live_checks, train
 from zoo.training.dead_units import DeadUnitCounter
 
 
@@ -47,16 +47,17 @@ def checks(run: Run) -> dict[str, dict[str, Any]]:
 @pytest.mark.backend
 def test_watching_changes_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The saved state and the metrics are the same with and without the live checks."""
-    monkeypatch.setattr(live_checks, "GAP_IMAGES", 100)
     recipe = tiny(tmp_path)
     with_watch = final(train(recipe, tmp_path / "with"))
+    monkeypatch.setattr(gap, "IMAGES", 100)  # Not the validation's program, but one of Keras.
+    by_keras = final(train(recipe, tmp_path / "keras"))
     without = final(train(recipe, tmp_path / "without", Settings(watch=False)))
     # The state has an entry of the live checks themselves.
-    for end in (with_watch, without):
+    for end in (with_watch, by_keras, without):
         end["notes"].pop("callbacks")
         for row in end["rows"]:
             row.pop("update_ratio", None)
-    assert with_watch == without
+    assert with_watch == by_keras == without
 
 
 def test_healthy(tmp_path: Path) -> None:
@@ -68,17 +69,25 @@ def test_healthy(tmp_path: Path) -> None:
     assert all(0 < row["update_ratio"] < 0.1 for row in run.rows())
 
 
-def test_gap(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """C19 compares the accuracies of the trained network."""
-    monkeypatch.setattr(live_checks, "GAP_IMAGES", 100)
+@pytest.mark.parametrize("images", [100, 180], ids=["some of the validation", "all of it"])
+def test_gap(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, images: int) -> None:
+    """C19 compares the accuracies of the trained network; nothing is compiled for it if it can."""
+    monkeypatch.setattr(gap, "IMAGES", images)
     recipe = tiny(tmp_path, "train.epochs=4")
     data = load_data(recipe)
-    accuracies = []
+    accuracies, traced = [], []
+    test_step = keras.Model.test_step
+
+    def counted(model: keras.Model, batch: Any) -> Any:
+        traced.append(batch)
+        return test_step(model, batch)
+
+    monkeypatch.setattr(keras.Model, "test_step", counted)
 
     class Predicts(keras.callbacks.Callback):
         def on_train_end(self, logs: Any = None) -> None:
             for split in (data.train, data.validation):
-                chosen = np.random.default_rng(recipe.seed).permutation(len(split))[:100]
+                chosen = np.random.default_rng(recipe.seed).permutation(len(split))[:images]
                 part = Subset(split, np.sort(chosen))
                 right = (
                     self.model.predict(EvaluationBatches(part), verbose=0).argmax(axis=1)
@@ -90,6 +99,7 @@ def test_gap(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     finding = checks(run)["C19"]
     assert finding["details"]["train_accuracy"] == pytest.approx(accuracies[0])
     assert finding["value"] == pytest.approx(accuracies[0] - accuracies[1])
+    assert len(traced) == (1 if images == len(data.validation) else 2)
 
 
 @pytest.mark.backend
@@ -161,7 +171,7 @@ def test_a_fault_of_the_watch_ends_no_training(
         raise ValueError("oh")
 
     if place == "gap":
-        monkeypatch.setattr(live_checks, "Subset", type("Subset", (Subset,), {"images": broken}))
+        monkeypatch.setattr(gap, "Subset", type("Subset", (Subset,), {"images": broken}))
     else:
         monkeypatch.setattr(live_checks.LiveChecks, "_count_dead_units", broken)
     output = io.StringIO()

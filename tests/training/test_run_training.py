@@ -12,7 +12,7 @@ import keras
 import numpy as np
 import pytest
 
-from tests.runs import LINEAR, copied, same, tiny, weights
+from tests.runs import LINEAR, RAGGED, copied, same, tiny, weights
 from zoo import losses
 from zoo.artifact.trained_run import TrainedRun
 from zoo.batches import Batches
@@ -247,7 +247,7 @@ def test_reduce_on_plateau_moves_a_constant_rate(tmp_path: Path) -> None:
 def test_the_schedule_reduce_on_plateau(tmp_path: Path, loop: str, policy: str) -> None:
     """At epochs that never improve: after each patience, but for the cooldown, down to min_lr."""
     recipe = tiny(
-        tmp_path, LINEAR, "train.epochs=8", f"train.loop={loop}", "train.batch_size=1000",
+        tmp_path, LINEAR, "train.epochs=8", f"train.loop={loop}", *RAGGED, "train.batch_size=1000",
         f"train.dtype_policy={policy}",
         "train.schedule={reduce_on_plateau: {factor: 0.5, patience: 1, min_delta: 1, cooldown: 2, "
         "min_lr: 0.002}}",
@@ -401,6 +401,7 @@ def test_weights_lost_in_the_last_step(tmp_path: Path) -> None:
         # Each layer multiplies by about 560: the loss is about 1e33, an update beyond float32.
         "model.defaults={batch_norm: none, activation: linear, "
         "kernel_initializer: {RandomNormal: {stddev: 200}}}",
+        *RAGGED,
         "train.batch_size=2000",
         "train.epochs=1",
     )
@@ -453,7 +454,7 @@ def test_preprocessings_learn(tmp_path: Path, word: str) -> None:
 
 
 def test_drop_remainder(tmp_path: Path) -> None:
-    recipe = tiny(tmp_path, LINEAR, "train.drop_remainder=true", "train.epochs=1")
+    recipe = tiny(tmp_path, LINEAR, *RAGGED, "train.drop_remainder=true", "train.epochs=1")
     run = train(recipe, tmp_path / "runs")
     assert run.info()["steps"] == 1257 // 256
 
@@ -484,7 +485,7 @@ def test_a_copy_is_a_run(trained: Run, tmp_path: Path) -> None:
 )
 def test_notes_on_the_batch_size(tmp_path: Path, images: int, note: str) -> None:
     data = SimpleNamespace(train=range(images))
-    training = SimpleNamespace(recipe=tiny(tmp_path), data=data)
+    training = SimpleNamespace(recipe=tiny(tmp_path, *RAGGED), data=data)
     notes = Training._batch_warnings(training)  # type: ignore[arg-type]
     assert [note in text for text in notes] == [True] * bool(note)
 

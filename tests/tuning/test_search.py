@@ -147,7 +147,7 @@ def test_another_recipe_is_refused(
 
 
 def test_another_change_is_refused(interrupted: Search) -> None:
-    with pytest.raises(RunError, match="train.batch_size: was 256, is 64"):
+    with pytest.raises(RunError, match="train.batch_size: was 251, is 64"):
         resume(interrupted.folder, overrides=["train.batch_size=64"])
 
 

@@ -26,9 +26,10 @@ from zoo.plan import plan
 from zoo.recipe import Recipe, words
 from zoo.recipe.backbone import WEIGHTS_PATH
 from zoo.rundir import Run
-from zoo.training import train
+from zoo.training import Settings, train
 from zoo.training.components import training_batches
 
+UNWATCHED = Settings(watch=False)  # A watch changes nothing: tests/training/test_live_checks.py.
 SGD = "train.optimizer={SGD: {learning_rate: 0.1, momentum: 0.9, weight_decay: 1e-3}}"
 NO_NORM = "model.defaults.batch_norm=none"
 # Learning rate, weight decay, momentum, dropout and a penalty, each above 0: all are knobs.
@@ -130,7 +131,7 @@ def test_a_trial_is_a_training(
     built = bench.built
     result = ran(bench, recipe)
     assert bench.built == built + 1, "the start of another seed, and no other network"
-    rows = train(recipe, tmp_path / "runs").rows()
+    rows = train(recipe, tmp_path / "runs", UNWATCHED).rows()
     assert (result.status, result.epochs, result.steps) == ("done", 2, rows[-1]["step"])
     for found, row in zip(result.curve, rows, strict=True):
         for key in ("step", "loss", "accuracy", "val_loss", "val_accuracy", "learning_rate"):
@@ -157,7 +158,7 @@ def test_every_optimizer_has_its_knobs(bench: TrialTrainer, tmp_path: Path, word
     built = bench.built
     (found,) = ran(bench, made[1]).curve
     assert bench.built == built
-    (row,) = train(made[1], tmp_path / "runs").rows()
+    (row,) = train(made[1], tmp_path / "runs", UNWATCHED).rows()
     for key in ("loss", "val_loss", "val_accuracy"):
         assert found[key] == pytest.approx(row[key], abs=1e-5, rel=1e-5), key
 
@@ -167,7 +168,7 @@ def test_a_whole_training_stops_as_early_as_its_run(bench: TrialTrainer, tmp_pat
     recipe = tiny(
         tmp_path, SGD, "train.epochs=5", "train.early_stopping={patience: 1, min_delta: 0.9}"
     )
-    rows = train(recipe, tmp_path / "runs").rows()
+    rows = train(recipe, tmp_path / "runs", UNWATCHED).rows()
     found = ran(bench, recipe)
     assert found.epochs == len(found.curve) == len(rows) < 5
     assert found.curve[-1]["val_loss"] == pytest.approx(rows[-1]["val_loss"], abs=1e-5)
@@ -201,7 +202,7 @@ def test_every_number_of_a_network_is_a_knob(
     built = bench.built
     (found,) = numbers(ran(bench, made[0]))
     assert bench.built == built
-    (row,) = train(made[0], tmp_path / "runs").rows()
+    (row,) = train(made[0], tmp_path / "runs", UNWATCHED).rows()
     assert found == pytest.approx({key: row[key] for key in found}, abs=1e-5, rel=1e-5)
 
 
@@ -362,7 +363,7 @@ def test_a_kept_trial_is_a_run(bench: TrialTrainer, tmp_path: Path) -> None:
     assert (info["status"], info["best_epoch"], info["epochs"]) == ("done", 1, 3)
     assert result.never_predicted == info["never_predicted"]
     kept = weights(trained.model)
-    whole = train(recipe, tmp_path / "runs")
+    whole = train(recipe, tmp_path / "runs", UNWATCHED)
     expected = weights(TrainedRun(whole).model)
     assert kept.keys() == expected.keys()
     for path, value in expected.items():

@@ -20,7 +20,7 @@ from zoo.recipe import load
 from zoo.rundir import Folds, Run
 from zoo.verbs.fold_table import table
 
-QUICK = ("--set", LINEAR, "--set", "train.epochs=1", "--set", "train.batch_size=512")
+QUICK = ("--set", LINEAR, "--set", "train.epochs=1", "--set", "train.batch_size=419")
 
 
 def recording(monkeypatch: pytest.MonkeyPatch, stop_at: int) -> list[str]:

@@ -14,31 +14,28 @@ import keras
 import numpy as np
 
 from zoo import optimize
-from zoo.backend import devices
-from zoo.batches import Batches, EvaluationBatches
+from zoo.batches import Batches
 from zoo.checks.judge import Finding, Verdict, curves, signals, updates, worst_verdict
 from zoo.checks.judge.chance import balanced_guessing_bound, guessing_bound
 from zoo.checks.judge.finding import finding
 from zoo.checks.judge.overfit import smoothing_floor
 from zoo.checks.judge.reconcile import reconcile
 from zoo.class_weights import weighted_shares
-from zoo.datasets.splits import Splits, Subset
+from zoo.datasets.splits import Splits
 from zoo.entropy import constant_loss
 from zoo.errors import StorageFault
 from zoo.labels import class_counts
-from zoo.model import introspect
 from zoo.plan import Layer, graph
 from zoo.recipe import Recipe
 from zoo.recipe.words import MIXING
 from zoo.rundir import Run
-from zoo.training import components
+from zoo.training import components, gap
 from zoo.training.dead_units import DeadUnitCounter
 from zoo.training.observers import Observer, StepCounter
 from zoo.training.update_ratio import UpdateRatios
 
 JUDGED_AT_END = ("C18", "C19")
 DEAD_UNIT_IMAGES = 256
-GAP_IMAGES = 5120  # Of each split, for the gap at the end: whole batches.
 LOSSES_KEPT = 4096  # Losses of single steps; then every second one goes.
 PLATEAU_SHARE, PLATEAU_STEPS = 0.1, 100  # Of the training: before that there is no plateau.
 LEARNED_LOSS = 0.05  # Times the loss of uniform predictions: little is left to learn.
@@ -61,6 +58,9 @@ class LiveChecks(Observer):
         batches: training batches.
         on_finding: takes a line for the user.
         loaded: names of the layers that started with trained weights.
+
+    Attributes:
+        validation: what validates the model during the training, once it is made.
     """
 
     def __init__(
@@ -81,6 +81,7 @@ class LiveChecks(Observer):
         self.uniform_loss = components.weighted_uniform_loss(recipe, data, batches)
         self.on_finding = on_finding
         self.loaded = loaded
+        self.validation: Any = None
         self.findings: dict[str, Finding] = {}
         self.warned: list[str] = []
         self.losses: list[float] = []
@@ -296,31 +297,10 @@ class LiveChecks(Observer):
         )
 
     def _judge_gap(self) -> None:
-        """C19: clean accuracies of training and validation images, of some thousands at most."""
-        accuracies, counts = [], []
-        for split in (self.data.train, self.data.validation):
-            count = min(len(split), len(self.data.validation), GAP_IMAGES)
-            rng = np.random.default_rng(self.recipe.seed)
-            subset = Subset(split, np.sort(rng.permutation(len(split))[:count]))
-            # By the function of validation, in batches of its sizes: nothing new to compile.
-            kept = introspect.untouched(self.model, self.model.metrics_variables)
-            with kept, devices.whole_batches():
-                metrics = self.model.evaluate(
-                    EvaluationBatches(subset), verbose=0, return_dict=True
-                )
-            accuracies.append(float(metrics["accuracy"]))
-            counts.append(count)
-        self._note(
-            curves.judge_gap(
-                curves.TrainValidationGap(
-                    train_accuracy=accuracies[0],
-                    val_accuracy=accuracies[1],
-                    n_train=counts[0],
-                    n_val=counts[1],
-                    val_losses=[loss for loss in self.val_losses if np.isfinite(loss)],
-                )
-            )
-        )
+        """C19: clean accuracies of training and validation images."""
+        losses = [loss for loss in self.val_losses if np.isfinite(loss)]
+        measured = gap.measure(self.model, self.data, self.recipe.seed, losses, self.validation)
+        self._note(curves.judge_gap(measured))
 
     def get_state(self) -> dict[str, Any]:
         """All but what is judged at the end: a resumed run judges it there again."""

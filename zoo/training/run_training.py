@@ -257,6 +257,8 @@ class Training:
             config.checkpoint_minutes, config.checkpoint_steps, saved, self.recipe_hash,
         )  # fmt: skip
         device_loop, validation = self._loop()
+        if checks:
+            checks.validation = validation
         fit = FitCallbacks(
             [*observers, lines, checkpointer], callbacks, self.model, counter, losses,
             self.validated, agreed,

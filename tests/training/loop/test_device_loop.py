@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from keras.callbacks import Callback
 
-from tests.runs import tiny
+from tests.runs import RAGGED, tiny
 from zoo import backend
 from zoo.batches import EvaluationBatches
 from zoo.datasets.load import load
@@ -28,8 +28,8 @@ from zoo.training.observers import Observer, StepCounter
 
 # Words of `train` and `data` that touch what a step does, several to a training.
 TRAININGS = [
-    (),
-    ("train.gradient_accumulation_steps=2", "train.ema={}", "train.drop_remainder=true",
+    RAGGED,
+    ("train.gradient_accumulation_steps=2", "train.ema={}",
      "data.augment=[{random_flip: horizontal}, {random_rotation: 0.1}, {random_zoom: 0.1},"
      " {cutout: {size: 3, value: mean, inside: true}}]",
      "train.optimizer={MuonSGD: {learning_rate: 0.1, weight_decay: 1e-2}}",
@@ -103,7 +103,7 @@ def streamed_fit(tmp_path_factory: pytest.TempPathFactory) -> Any:
 
 def fitting(folder: Path, device: str, streams: bool) -> Any:
     """Trains one network for epochs of 51 steps on the device, from the same start each time."""
-    recipe = tiny(folder, "train.batch_size=25", "train.loop=device")
+    recipe = tiny(folder, *RAGGED, "train.batch_size=25", "train.loop=device")
     data = load(recipe)
     scaling, planned = normalisation(recipe.data.preprocess, data.train), plan(recipe, 10)
     batches = components.training_batches(recipe, data)

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from zoo.datasets.splits import Splits
+from zoo.datasets.splits import Split, Splits
 from zoo.training.loop.resident import ResidentSplit
 from zoo.training.loop.streamed import StreamedSplit
 
@@ -65,5 +65,17 @@ class DeviceData:
         Raises:
             DataError: an image can no longer be decoded.
         """
-        kind = StreamedSplit if streams else ResidentSplit.of
-        return cls(kind(data.train), kind(data.validation))
+        return cls(on_device(data.train, streams), on_device(data.validation, streams))
+
+
+def on_device(split: Split, streams: bool) -> DeviceSplit:
+    """Prepares a split for the device.
+
+    Args:
+        split: the images.
+        streams: whether they go to the device step by step; else all are copied now.
+
+    Raises:
+        DataError: an image can no longer be decoded.
+    """
+    return StreamedSplit(split) if streams else ResidentSplit.of(split)

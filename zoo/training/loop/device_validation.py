@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import itertools
 from collections.abc import Iterable, Iterator
 from typing import Any
@@ -10,9 +11,10 @@ import keras
 import numpy as np
 
 from zoo.batches import EVALUATION_BATCH_SIZE
+from zoo.datasets.splits import Split
 from zoo.datasets.threads import MadeAhead
 from zoo.training.loop import jax_state, programs
-from zoo.training.loop.device_data import DeviceSplit
+from zoo.training.loop.device_data import DeviceSplit, on_device
 from zoo.training.loop.streamed import MOST_UNDERWAY, Backlog
 
 
@@ -56,6 +58,26 @@ class DeviceValidation(keras.utils.PyDataset):
     def __getitem__(self, index: int) -> tuple[np.ndarray, ...]:
         """Returns the example: batches are made on the device."""
         return self.example
+
+    def of(self, split: Split) -> DeviceValidation:
+        """The validation by other images.
+
+        Args:
+            split: as many images as those of this validation, so that its programs fit them:
+                nothing is compiled anew.
+        """
+        other = copy.copy(self)
+        other.images = on_device(split, self.images.streamed)
+        return other
+
+    def evaluate(self) -> dict[str, Any]:
+        """Keras's metrics over all images, outside of `fit`."""
+        self.begin()
+        try:
+            metrics: dict[str, Any] = self.model.evaluate(self, verbose=0, return_dict=True)
+        finally:
+            self.end()
+        return metrics
 
     def begin(self, singly: bool = False) -> None:
         """Takes the place of Keras's test function for one evaluation.
