@@ -142,7 +142,7 @@ class JsonLines:
         """
         if not rows:
             return
-        data = "".join(f"{json_files.dumps(row)}\n" for row in rows).encode()
+        data = "".join(f"{json_files.stored(row)}\n" for row in rows).encode()
         with writing(self.file, len(data)):
             handle = os.open(self.file, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
             size = os.fstat(handle).st_size

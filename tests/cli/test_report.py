@@ -75,6 +75,10 @@ def test_refusals(tmp_path: Path) -> None:
     require_error(call("report", run, check), 2, "is a check, which has a report of")
     require_error(call("report", run, "--out", empty), 2, "is a folder. Expected the name of a")
     require_error(call("report", run, "--out", file / "x.html"), 4, "cannot be written to")
+    require_error(call("report", run, "--out", run.recipe_file), 2, "is no report of zoo's")
+    require_error(call("report", run, "--out", "x" * 300), 2, "File name too long")
+    assert call("report", run, "--out", file).exit_code == 0  # An empty file.
+    assert call("report", run, "--out", file).exit_code == 0  # A report.
     run.info_file.write_text("{")
     require_error(call("report", run), 2, "run.json: cannot be read")
     check.checks_file.write_text('{"verdict": "FINE", "findings": []}')

@@ -35,6 +35,22 @@ def test_what_is_written_is_json(value: Any) -> None:
     assert json_files.dumps(again) == text
 
 
+@given(VALUES)
+def test_what_is_stored_can_be_read(value: Any) -> None:
+    text = json_files.stored(value)
+    read = json_files.parse(text.encode(), "x", ADVICE)
+    if "\\ud" not in text:
+        assert text == json_files.dumps(value)
+    assert read == json.loads(text)
+
+
+def test_names_that_are_not_utf8_are_stored_escaped() -> None:
+    name = b"caf\xe9 \xf0\x9f\x99\x82".decode("utf-8", "surrogateescape")
+    assert json.loads(json_files.stored({name: [name]})) == {
+        "caf\\udce9 \U0001f642": ["caf\\udce9 \U0001f642"]
+    }
+
+
 def test_nan_is_null() -> None:
     nan, inf = float("nan"), float("inf")
     value = {"a": nan, "b": [1.5, -inf, {"c": (inf,)}], nan: 1}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from zoo.report.figures import lines, log_axis
+from zoo.report.figures import lines, log_axis, thinned
 
 
 @pytest.mark.parametrize(
@@ -41,3 +41,24 @@ def test_long_tables_skip_rows() -> None:
     assert table is not None
     assert len(table.rows) == 500
     assert "every 4th row" in table.caption
+
+
+def test_long_lines_keep_their_peaks_and_gaps() -> None:
+    values: list[float | None] = [1.0] * 100_000
+    values[50_001], values[70_001] = 9.0, -9.0
+    values[20_000:40_000] = [None] * 20_000
+    x, y = thinned(range(100_000), values, 2000)
+    assert len(x) == len(y) <= 2002
+    assert (x[0], x[-1]) == (0, 99_999)
+    assert dict(zip(x, y, strict=True))[50_001] == 9.0
+    assert dict(zip(x, y, strict=True))[70_001] == -9.0
+    assert all((value is None) == (20_000 <= at < 40_000) for at, value in zip(x, y, strict=True))
+    assert thinned([1, 2], [3.0, None], 2) == ([1, 2], [3.0, None])
+
+
+def test_pages_of_long_runs_are_bounded() -> None:
+    curves = [(str(number), [0.5] * 3000) for number in range(30)]
+    figure = lines("t", "c", "step", range(3000), curves)
+    assert sum(len(trace["x"]) for trace in figure.traces) <= 12_100
+    assert figure.table is not None
+    assert len(figure.table.rows) * 31 <= 6000

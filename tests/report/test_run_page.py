@@ -8,6 +8,7 @@ import re
 import shutil
 import subprocess
 import sys
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -17,10 +18,12 @@ import pytest
 from tests.conftest import ROOT
 from tests.report.pages import EVIL
 from tests.report.run_folders import checked, made
+from zoo.report.blocks import Table
 from zoo.report.check.page import ChecksReport
 from zoo.report.page import MAX_BYTES, render
 from zoo.report.run.page import RunReport
-from zoo.rundir import Run
+from zoo.rundir import Run, archive
+from zoo.rundir.report_schema import SamplesIndex
 
 SECTIONS = [
     "Curves", "Checks", "Confusion", "Mistakes", "Classes", "Calibration", "What the network sees",
@@ -192,6 +195,51 @@ def test_missing_and_damaged_files(name: str, content: bytes | None, tmp_path: P
     assert ("since a file is damaged" in shown) is (content is not None)
     if content is not None:
         assert name in shown
+
+
+@pytest.mark.parametrize("name", ["test-images.zip", "training.zip"])
+@pytest.mark.parametrize("content", [None, b"x" * 300_000])
+def test_images_that_are_gone_or_too_large(
+    name: str, content: bytes | None, tmp_path: Path
+) -> None:
+    """A page stays small, whatever a run from elsewhere holds."""
+    run = made(tmp_path)
+    file = run.folder / "report" / name
+    with zipfile.ZipFile(file) as before:
+        members = {entry: before.read(entry) for entry in before.namelist()}
+    with zipfile.ZipFile(file, "w") as after:
+        for entry, old in members.items():
+            if entry == "index.json" or content is not None:
+                after.writestr(entry, old if entry == "index.json" else content or b"")
+    page = render(RunReport(run).page())
+    assert len(page) < MAX_BYTES
+    assert "since a file is damaged" in page
+
+
+def test_names_of_files_that_are_not_utf8(tmp_path: Path) -> None:
+    run = made(tmp_path, ["cat " + "x" * 300, "dog"])
+    index = archive.Archive(run.samples_file, SamplesIndex, "").index
+    name = b"caf\xe9.png".decode("utf-8", "surrogateescape")
+    index["samples"][0]["name"] = name
+    with zipfile.ZipFile(run.samples_file) as file:
+        members = {entry: file.read(entry) for entry in file.namelist() if entry != "index.json"}
+    archive.write(run.samples_file, index, members)
+    shown = text_of(run)
+    assert "caf\\udce9.png" in shown
+    assert "damaged" not in shown
+    assert f"cat {'x' * 25}…{'x' * 30} taken for dog" in shown  # Two ends of a long name.
+
+
+def test_of_many_classes_those_with_the_lowest_f1_are_shown(tmp_path: Path) -> None:
+    page = RunReport(made(tmp_path, [f"class {i}" for i in range(1100)], images=4000)).page()
+    (table,) = [
+        block
+        for section in page.sections
+        for block in section.blocks
+        if isinstance(block, Table) and block.caption.startswith("Precision")
+    ]
+    assert len(table.rows) == 1000
+    assert "The 1,000 classes of the lowest F1, of 1,100." in render(page)
 
 
 @pytest.mark.parametrize("name", ["metrics.jsonl", "checks.json", "evaluation.json", "recipe.yaml"])

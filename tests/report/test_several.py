@@ -199,6 +199,14 @@ def test_many_runs_make_a_page(tmp_path: Path) -> None:
     assert len(html.encode()) < 3e6
 
 
+def test_an_epoch_that_somebody_wrote(tmp_path: Path) -> None:
+    """A page has no place for each number up to it."""
+    runs = [trained(tmp_path / str(i), hits(150), seed=i) for i in range(2)]
+    rows = runs[0].rows()
+    runs[0].write_rows([*rows, {**rows[-1], "epoch": 10**30}])
+    assert len(render(SeveralReport(runs).page()).encode()) < 3e6
+
+
 def test_letters_and_numerals() -> None:
     assert [letter_of(number) for number in (0, 25, 26, 52)] == ["A", "Z", "A2", "A3"]
     assert [roman(number) for number in (1, 4, 9, 14, 40, 99)] == [

@@ -58,6 +58,33 @@ def dumps(value: Any, indent: int | None = None, sort_keys: bool = False) -> str
         return json.dumps(_finite(value), indent=indent, sort_keys=sort_keys, allow_nan=False)
 
 
+def stored(value: Any, indent: int | None = None) -> str:
+    """Write a value that `parse` reads back: as `dumps`, with halves of surrogate pairs escaped.
+
+    Names of files that are not UTF-8 have such halves in Python; JSON is UTF-8.
+
+    Args:
+        value: see `dumps`.
+        indent: likewise.
+    """
+    text = dumps(value, indent)
+    if "\\ud" not in text:
+        return text
+    try:
+        json.dumps(value, ensure_ascii=False).encode()
+    except UnicodeEncodeError:
+        return dumps(_whole(value), indent)
+    return text
+
+
+def _whole(value: Any) -> Any:
+    if isinstance(value, str):
+        return value.encode("utf-8", "backslashreplace").decode()
+    if isinstance(value, Mapping):
+        return {_whole(key): _whole(entry) for key, entry in value.items()}
+    return [_whole(entry) for entry in value] if isinstance(value, list | tuple) else value
+
+
 def _finite(value: Any) -> Any:
     if isinstance(value, float):
         return value if math.isfinite(value) else None

@@ -20,6 +20,9 @@ SYMBOLS = ("circle", "square", "diamond", "cross", "x", "triangle-up", "star", "
 SEQUENTIAL = [[0.0, "var(--scale-0)"], [0.5, "var(--scale-1)"], [1.0, "var(--scale-2)"]]
 MAX_MARKERS = 60  # Points of a line from which on only the line is drawn.
 MAX_TABLE_ROWS = 500
+MAX_TABLE_CELLS = 6000
+MAX_POINTS = 2000  # Of a line; more than a screen has pixels.
+MAX_FIGURE_POINTS = 12_000  # Of all lines of a figure.
 MIN_RATIO = 5  # Of the ends of an axis from which on it is logarithmic.
 DECADES_ALONE = 3  # Decades from which on ticks between them have no room.
 MAX_DECADES = 8  # Of which each has a tick.
@@ -44,6 +47,7 @@ def line_trace(
     number: int = 0,
     *,
     dashed: bool | None = None,
+    most: int = MAX_POINTS,
 ) -> dict[str, Any]:
     """Return a line whose colour, dash and symbol all tell it from others.
 
@@ -53,18 +57,47 @@ def line_trace(
         y: values; None leaves a gap.
         number: of the series, from 0.
         dashed: whether the line is dashed; None: by the number.
+        most: number of points that are drawn.
     """
+    x, y = thinned(x, y, most)
     dash = DASHES[number % len(DASHES)] if dashed is None else ("dash" if dashed else "solid")
     colour = series_colour(number)
     return {
         "type": "scatter",
         "mode": "lines+markers" if len(x) <= MAX_MARKERS else "lines",
         "name": plain(name),
-        "x": list(x),
-        "y": list(y),
+        "x": x,
+        "y": y,
         "line": {"color": colour, "width": 2, "dash": dash},
         "marker": {"color": colour, "size": 6, "symbol": SYMBOLS[number % len(SYMBOLS)]},
     }
+
+
+def thinned(
+    x: Sequence[Any], y: Sequence[float | None], most: int
+) -> tuple[list[Any], list[float | None]]:
+    """Return a line of fewer points that looks alike: the lowest and highest of each stretch.
+
+    Args:
+        x: positions.
+        y: values; None leaves a gap.
+        most: number of points, about.
+    """
+    count, stretches = len(x), max(most // 2, 1)
+    if count <= most:
+        return list(x), list(y)
+    kept = {0, count - 1}
+    for number in range(stretches):
+        stretch = range(number * count // stretches, (number + 1) * count // stretches)
+        known = [(value, i) for i in stretch if (value := y[i]) is not None]
+        kept |= {min(known)[1], max(known)[1]} if known else {stretch[0]}
+    order = sorted(kept)
+    return [x[i] for i in order], [y[i] for i in order]
+
+
+def points_of_each(count: int) -> int:
+    """Return the number of points that each of `count` lines of a figure may have."""
+    return min(MAX_POINTS, MAX_FIGURE_POINTS // max(count, 1))
 
 
 def lines(
@@ -94,7 +127,8 @@ def lines(
         layout: more of Plotly's layout.
         height: in CSS pixels.
     """
-    traces = [line_trace(name, x, y, i) for i, (name, y) in enumerate(curves)]
+    most = points_of_each(len(curves))
+    traces = [line_trace(name, x, y, i, most=most) for i, (name, y) in enumerate(curves)]
     y_axis: dict[str, Any] = {"title": {"text": plain(y_title)}}
     if log:
         y_axis |= log_axis([value for _, values in curves for value in values])
@@ -153,7 +187,7 @@ def table_of(
         curves: names and values.
         percent: whether values are shares.
     """
-    stride = -(-len(x) // MAX_TABLE_ROWS)
+    stride = -(-len(x) // min(MAX_TABLE_ROWS, max(MAX_TABLE_CELLS // (len(curves) + 1), 1)))
     rows = []
     for index in range(0, len(x), stride or 1):
         values = [values[index] for _, values in curves]

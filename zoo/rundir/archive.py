@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 INDEX = "index.json"
 MOMENT = (1980, 1, 1, 0, 0, 0)  # Of all members: equal content makes equal files.
 MAX_MEMBER_BYTES = 64 * 2**20
+MAX_IMAGE_BYTES = 2_000_000  # Of all images of an archive.
 
 
 def write(file: Path, index: Mapping[str, Any], members: Mapping[str, bytes]) -> None:
@@ -35,7 +36,7 @@ def write(file: Path, index: Mapping[str, Any], members: Mapping[str, bytes]) ->
     Raises:
         StorageFault: the disk did not take the file; the old one is as it was.
     """
-    text = json_files.dumps(index).encode()
+    text = json_files.stored(index).encode()
     needed = len(text) + sum(map(len, members.values()))
     with atomic_write(file, needed) as temporary, zipfile.ZipFile(temporary, "w") as archive:
         for name, content in {INDEX: text, **members}.items():
@@ -90,6 +91,19 @@ class Archive:
         except Exception as error:
             reason = f"{type(error).__name__}: {error}"[:200]
             raise self.damaged(f"cannot be read ({reason})") from None
+
+    def require_images(self, names: Iterable[str]) -> None:
+        """Require that images are there, and that a page can hold them all.
+
+        Args:
+            names: of the members.
+
+        Raises:
+            DamagedFile: one is missing, or they have more than `MAX_IMAGE_BYTES` in all.
+        """
+        left = MAX_IMAGE_BYTES
+        for name in dict.fromkeys(names):
+            left -= len(self.member(name, left))
 
     def array(self, name: str, dtype: str, shape: tuple[int, ...]) -> Any:
         """Return a member as an array.

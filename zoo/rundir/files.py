@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from zoo.errors import EnvironmentFault, RunError
-from zoo.files.json_files import dumps
+from zoo.files.json_files import stored
 from zoo.files.storage import writing
 
 TEMPORARY = ".*.*-????.*"  # Pattern of the names that `atomic_write` makes.
@@ -87,7 +87,7 @@ def write_json(path: Path, value: Any) -> None:
     Raises:
         TypeError: the value holds something that JSON cannot.
     """
-    write_text(path, dumps(value, indent=1) + "\n")
+    write_text(path, stored(value, indent=1) + "\n")
 
 
 def require_writable(folder: Path, flag: str = "--out") -> None:

@@ -135,7 +135,7 @@ def save(file: Path, predictions: Predictions) -> None:
     Raises:
         StorageFault: the disk did not take the file.
     """
-    from zoo.files.json_files import dumps
+    from zoo.files.json_files import stored
 
     arrays = {"labels": predictions.labels, "probabilities": predictions.probabilities}
     if predictions.classes is not None and predictions.true_probabilities is not None:
@@ -149,7 +149,7 @@ def save(file: Path, predictions: Predictions) -> None:
         for name, array in arrays.items()
     }
     if predictions.names:
-        members["names"] = dumps(list(predictions.names)).encode()
+        members["names"] = stored(list(predictions.names)).encode()
     index = {
         "format": 1,
         "split": predictions.split,

@@ -120,9 +120,9 @@ class Run(Folder):
         archive = Archive(file, ThumbnailsIndex, f"Write it again: {self._again(split)}")
         if archive.index["model_sha256"] != self.info().get("model_sha256"):
             return {}
-        return {
-            entry["index"]: archive.member(entry["member"]) for entry in archive.index["images"]
-        }
+        images = archive.index["images"]
+        archive.require_images(entry["member"] for entry in images)
+        return {entry["index"]: archive.member(entry["member"]) for entry in images}
 
     def samples(self) -> Archive | None:
         """Open the archive of training images and first kernels; None where there is none.
@@ -135,7 +135,13 @@ class Run(Folder):
 
         if not os.path.lexists(self.samples_file):
             return None
-        return Archive(self.samples_file, SamplesIndex, f"Write it again: {self._again('test')}")
+        archive = Archive(self.samples_file, SamplesIndex, f"Write it again: {self._again('test')}")
+        names = list((archive.index.get("kernels") or {}).get("images") or ())
+        for sample in archive.index.get("samples") or ():
+            names += [sample["original"], *(sample.get("augmented") or ())]
+            names += [sample["normalised"]] if sample.get("normalised") else []
+        archive.require_images(names)
+        return archive
 
     def _again(self, split: str) -> str:
         return f"zoo evaluate {self}" + ("" if split == "test" else f" --split {split}")

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from zoo.errors import UsageError
+from zoo.files.user_paths import user_path
 from zoo.report import page
 from zoo.report.subjects import report
 from zoo.rundir import require_writable, write_text
@@ -54,10 +55,12 @@ def write_report(
     subjects = [resolve(path, ALL, out.note) for path in paths]
     page.require()
     made, default = report(subjects)
-    target = (default if file is None else file).expanduser()
+    target = user_path(default if file is None else file, "--out")
     if target.is_dir():
         raise UsageError(f"--out {target}: is a folder. Expected the name of a file.")
-    if file is None and len(paths) > 1 and target.is_file() and not _is_ours(target):
+    # A run's own report.html is zoo's; any other name may be that of a file of the user's.
+    is_named = file is not None or len(paths) > 1
+    if is_named and target.is_file() and not _is_ours(target):
         raise UsageError(
             f"{target}: exists, and is no report of zoo's. Name another file with --out."
         )
@@ -72,8 +75,10 @@ def write_report(
 
 
 def _is_ours(file: Path) -> bool:
+    """Whether a file is a report, or empty, such as a temporary file made for one."""
     with file.open("rb") as opened:
-        return f'content="{page.GENERATOR}"'.encode() in opened.read(2000)
+        head = opened.read(2000)
+    return not head or f'content="{page.GENERATOR}"'.encode() in head
 
 
 def open_in_browser(out: Teller, file: Path) -> None:

@@ -6,14 +6,15 @@ from collections.abc import Mapping
 from typing import Any
 
 from zoo.multi_label import THRESHOLD
-from zoo.report.blocks import Block, Cell, Column, Figure, Section, Table
+from zoo.report.blocks import Block, Cell, Column, Figure, Section, Table, Text
 from zoo.report.run.predictions import PREDICTIONS, confusion_table
-from zoo.report.run.source import RunSource, number_of, shown_name
+from zoo.report.run.source import RunSource, number_of, shown_class
 from zoo.significance import f1_interval, wilson
 from zoo.text.numbers import interval_text, percentage, short
 
 BINS = 15  # As `zoo evaluate` has them.
 MANY_CLASSES = 20
+MAX_CLASSES = 1000  # That a table has rows for.
 BALANCED = 0.005  # Difference between mean confidence and accuracy that says nothing.
 
 
@@ -23,12 +24,15 @@ def section(source: RunSource) -> Section:
     if not counts:
         what = "The metrics of the classes are missing"
         return Section("Classes", [source.missing(what, "evaluation", *PREDICTIONS)])
-    names = [shown_name(name) for name in source.class_names]
+    shown = sorted(sorted(range(len(counts)), key=lambda i: _f1_share(*counts[i]))[:MAX_CLASSES])
+    left_out = [Text(f"The {len(shown):,} classes of the lowest F1, of {len(counts):,}.")]
+    left_out = left_out if len(shown) < len(counts) else []
     rows = []
-    for name, (hits, images, predicted) in zip(names, counts, strict=True):
+    for number in shown:
+        hits, images, predicted = counts[number]
         rows.append(
             [
-                name,
+                shown_class(source.class_names[number]),
                 _share(hits, predicted),
                 _share(hits, images),
                 _f1(hits, images, predicted),
@@ -48,7 +52,7 @@ def section(source: RunSource) -> Section:
         rows,
         rows_shown=MANY_CLASSES,
     )
-    return Section("Classes", [table, *_overall(source)])
+    return Section("Classes", [table, *left_out, *_overall(source)])
 
 
 def _counts(source: RunSource) -> tuple[list[tuple[int, int, int]], str]:
@@ -84,10 +88,14 @@ def _share(hits: int, total: int) -> Cell:
     return Cell(percentage(share), share, share, (low, high))
 
 
+def _f1_share(hits: int, images: int, predicted: int) -> float:
+    return 2 * hits / (images + predicted) if images + predicted else 1.0
+
+
 def _f1(hits: int, images: int, predicted: int) -> Cell:
     if not images + predicted:
         return Cell("–", "–")
-    f1 = 2 * hits / (images + predicted)
+    f1 = _f1_share(hits, images, predicted)
     return Cell(percentage(f1), f1, f1, f1_interval(hits, images + predicted - 2 * hits))
 
 

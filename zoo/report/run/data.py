@@ -17,10 +17,11 @@ from zoo.report.blocks import (
     Text,
     Thumbnail,
 )
-from zoo.report.run.source import RunSource, shown_name, uri
+from zoo.report.run.source import RunSource, shown_class, shown_name, uri
 from zoo.text.counted import counted
 
 MANY_CLASSES = 15
+MAX_CLASSES = 1000  # That a table has rows for.
 SPLITS = ("train", "validation", "test")
 MAX_NOTES = 20
 
@@ -51,8 +52,8 @@ def samples_section(source: RunSource) -> Section:
         Heading("As they are"),
         Gallery(
             [
-                image(s["original"], [shown_name(s["label"]), shown_name(s["name"])[-40:]]
-                      if s.get("name") else [shown_name(s["label"])], s)
+                image(s["original"], [shown_class(s["label"]), shown_name(s["name"])[-40:]]
+                      if s.get("name") else [shown_class(s["label"])], s)
                 for s in samples
             ],
             "Training images, decoded and brought to the recipe's size.",
@@ -63,7 +64,9 @@ def samples_section(source: RunSource) -> Section:
     blocks.append(Heading("After augmentation"))
     draws = min(len(sample.get("augmented") or []) for sample in samples)
     for draw in range(draws):
-        images = [image(s["augmented"][draw], [shown_name(_label_of(s, draw))], s) for s in samples]
+        images = [
+            image(s["augmented"][draw], [shown_class(_label_of(s, draw))], s) for s in samples
+        ]
         caption = f"The same images after {words}: draw {draw + 1} of {draws}."
         blocks.append(Gallery(images, caption, 72))
     if not draws:
@@ -92,7 +95,7 @@ def _normalised(index: Mapping[str, Any], samples: list[Any], image: Any) -> lis
         f"The first draw after {word}: mid grey is 0, black {low:.3g}, white {high:.3g}. What lies "
         "beyond is cut off here, not in the network."
     )
-    return [Gallery([image(m, [shown_name(s["label"])], s) for m, s in members], caption, 72)]
+    return [Gallery([image(m, [shown_class(s["label"])], s) for m, s in members], caption, 72)]
 
 
 def _facts(source: RunSource) -> list[Block]:
@@ -165,26 +168,30 @@ def _duplicate_words(duplicates: Mapping[str, int]) -> str:
 
 def _counts(source: RunSource) -> list[Block]:
     archive = source.samples
-    names = [shown_name(name) for name in source.class_names]
+    names = [shown_class(name) for name in source.class_names]
     counts = archive.index.get("counts") if archive else None
     if not isinstance(counts, Mapping) or not names:
         return [source.missing("The images of each class were not counted", "samples")]
     columns = [split for split in SPLITS if len(counts.get(split) or ()) == len(names)]
     most = {split: max([*counts[split], 1]) for split in columns}
+    first = columns[0] if columns else ""
+    fewest = sorted(range(len(names)), key=lambda i: counts[first][i] if first else i)
+    shown = sorted(fewest[:MAX_CLASSES])
+    rest = f": the {len(shown):,} with the fewest" if len(shown) < len(names) else ""
     return [
         Table(
-            "Images of each class",
+            f"Images of each class{rest}",
             ["class", *(Column(split, numeric=True) for split in columns)],
             [
                 [
-                    name,
+                    names[i],
                     *(
                         Cell(f"{counts[split][i]:,}", counts[split][i],
                              counts[split][i] / most[split])
                         for split in columns
                     ),
                 ]
-                for i, name in enumerate(names)
+                for i in shown
             ],
             rows_shown=MANY_CLASSES,
         )

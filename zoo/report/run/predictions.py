@@ -20,7 +20,7 @@ from zoo.report.blocks import (
     Text,
     Thumbnail,
 )
-from zoo.report.run.source import RunSource, shown_name
+from zoo.report.run.source import RunSource, shown_class
 from zoo.text.counted import counted
 from zoo.text.numbers import percentage
 
@@ -43,7 +43,7 @@ def matrix_section(source: RunSource) -> Section:
     if table is None:
         what = "The predictions, of which the confusion matrix is made, are missing"
         return Section(title, [source.missing(what, "evaluation", *PREDICTIONS)])
-    names = [shown_name(name) for name in source.class_names]
+    names = [shown_class(name) for name in source.class_names]
     cells = _images_of_cells(source)
     blocks: list[Block] = []
     if len(names) <= chosen.MAX_CELLS_CLASSES:
@@ -223,7 +223,7 @@ def mistakes_section(source: RunSource) -> Section:
 
 
 def _image(source: RunSource, predictions: Predictions, row: int, *, wrong: bool) -> Thumbnail:
-    names = [shown_name(name) for name in source.class_names]
+    names = [shown_class(name) for name in source.class_names]
     if predictions.multi_label:
         return source.thumbnail(row, _multi_label_lines(names, predictions, row))
     label, predicted = int(predictions.labels[row]), int(predictions.predicted[row])

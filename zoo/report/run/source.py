@@ -25,13 +25,20 @@ if TYPE_CHECKING:
     from zoo.rundir.predictions import Predictions
 
 T = TypeVar("T")
-LONGEST = 60  # Characters of a path that are shown; all of them are in its title.
+LONGEST = 60  # Characters of a path or a class that are shown; of a path its title has all.
 SMALL = 64  # Side of an image below which its pixels are shown as squares.
 
 
 def shown_name(text: str) -> str:
     """Return a name of a user in one line, as a page shows it."""
     return one_line(text)
+
+
+def shown_class(text: str) -> str:
+    """Return the name of a class in one line; of a long one its two ends."""
+    line = one_line(text)
+    half = LONGEST // 2
+    return line if len(line) <= LONGEST else f"{line[: half - 1]}…{line[-half:]}"
 
 
 class RunSource:

@@ -10,7 +10,7 @@ from typing import Any
 
 from zoo.report.blocks import Line, Tone
 from zoo.report.run.predictions import confusions, is_table
-from zoo.report.run.source import RunSource, number_of, shown_name
+from zoo.report.run.source import RunSource, number_of, shown_class, shown_name
 from zoo.significance import wilson
 from zoo.text.numbers import interval_text, percentage, short
 
@@ -237,6 +237,6 @@ def _confusions(source: RunSource) -> str:
     if count < 5 or count < 3 * total / cells:
         return ""
     return (
-        f" The most frequent mistake: {shown_name(names[true])} taken for "
-        f"{shown_name(names[predicted])}, {count:,} of {total:,}."
+        f" The most frequent mistake: {shown_class(names[true])} taken for "
+        f"{shown_class(names[predicted])}, {count:,} of {total:,}."
     )

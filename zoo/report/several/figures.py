@@ -6,7 +6,14 @@ from collections.abc import Sequence
 from typing import Any
 
 from zoo.report.blocks import Figure
-from zoo.report.figures import DASHES, line_trace, plain, series_colour, table_of
+from zoo.report.figures import (
+    DASHES,
+    line_trace,
+    plain,
+    points_of_each,
+    series_colour,
+    table_of,
+)
 from zoo.report.several.groups import Group
 from zoo.report.several.summary import SeveralSummary
 from zoo.report.several.trainings import Training
@@ -32,15 +39,15 @@ def curves(summary: SeveralSummary) -> list[Figure]:
 
 
 def _curve(summary: SeveralSummary, key: str, title: str, *, percent: bool, log: bool) -> Figure:
-    last = max((row["epoch"] for run in summary.trainings for row in run.rows), default=0)
-    epochs = list(range(1, last + 1))
+    epochs = sorted({row["epoch"] for run in summary.trainings for row in run.rows})
+    most = points_of_each(len(summary.trainings))
     one_colour = len(summary.groups) < len(summary.trainings)
     traces: list[dict[str, Any]] = []
     table = []
     for number, group in enumerate(summary.groups):
         for place, training in enumerate(group.trainings):
             values = _values(training, key, epochs)
-            trace = line_trace(_name(group, training), epochs, values, number)
+            trace = line_trace(_name(group, training), epochs, values, number, most=most)
             if one_colour:
                 trace["line"] |= {
                     "color": series_colour(number), "dash": DASHES[place % len(DASHES)],
@@ -58,7 +65,7 @@ def _curve(summary: SeveralSummary, key: str, title: str, *, percent: bool, log:
     return Figure(
         title,
         "Runs of one recipe have one colour." if one_colour else "",
-        f"{title} of {len(traces)} runs over {last} epochs. The table below has the numbers.",
+        f"{title} of {len(traces)} runs over {len(epochs)} epochs. The table has the numbers.",
         traces,
         {"xaxis": {"title": {"text": "epoch"}}, "yaxis": y_axis},
         table_of(title, "epoch", epochs, table, percent=percent),
