@@ -87,7 +87,7 @@ def test_all_problems_have_their_places() -> None:
         load(text, {"train.epochs": 0})
     places = {(each.file, each.line, each.path) for each in caught.value.problems}
     assert ("<text>", 6, "model.stack[0].conv.filter") in places
-    assert ("--set train.epochs=0", None, "train.epochs") in places
+    assert ("overrides={'train.epochs': 0}", None, "train.epochs") in places
     with pytest.raises(zoo.RecipeError, match=r"^model\.stack\[0\]\.conv\.filter: unknown key"):
         load(yaml.safe_load(text))
 

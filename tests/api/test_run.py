@@ -89,7 +89,7 @@ def test_wrong_arguments(run: zoo.Run, tmp_path: Path) -> None:
         run.evaluate("train")  # type: ignore[arg-type]
     with pytest.raises(zoo.UsageError, match="tta='flip': unknown"):
         run.evaluate(tta="flip")  # type: ignore[arg-type]
-    with pytest.raises(zoo.UsageError, match="tensorrt: unknown"):
+    with pytest.raises(zoo.UsageError, match="format='tensorrt': unknown"):
         run.export("tensorrt")  # type: ignore[arg-type]
     with pytest.raises(zoo.RunError, match="does not exist"):
         zoo.run(tmp_path / "none")

@@ -40,7 +40,7 @@ def test_a_search(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
 
 
 def test_what_does_not_fit_together(tmp_path: Path) -> None:
-    with pytest.raises(zoo.UsageError, match="Expected a RECIPE, or --resume"):
+    with pytest.raises(zoo.UsageError, match="Expected a RECIPE, or resume=FOLDER"):
         zoo.tune()
     with pytest.raises(zoo.UsageError, match="trials: Expected 1 or more"):
         zoo.tune("digits-tiny", trials=0)

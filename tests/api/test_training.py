@@ -42,7 +42,7 @@ class Epochs(keras.callbacks.Callback):
 
 def test_an_interrupted_training_says_how_to_go_on(tmp_path: Path) -> None:
     before = signal.getsignal(signal.SIGINT)  # Ignored where the tests run in the background.
-    with pytest.raises(zoo.Interrupted, match="zoo train --resume") as caught:
+    with pytest.raises(zoo.Interrupted, match=r"zoo.train\(resume=") as caught:
         train(tmp_path, epochs=3, callbacks=[Interrupt()])
     stopped = zoo.run(str(caught.value.facts["run"]))
     assert stopped.status == "interrupted"

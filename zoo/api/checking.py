@@ -11,6 +11,7 @@ from zoo.api import html
 from zoo.api.backend import Device, prepare, require_choice
 from zoo.api.recipes import Overrides, RecipeLike, as_given
 from zoo.api.telling import PythonTeller
+from zoo.api.wording import worded, worded_class
 from zoo.checks.judge import Finding, Verdict
 from zoo.verbs.checking import run_checks, write_report
 from zoo.verbs.folders import RUNS
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from zoo.checks.run import CheckReport
 
 
+@worded
 def check(
     recipe: RecipeLike,
     overrides: Overrides | None = None,
@@ -71,6 +73,7 @@ def check(
         return Findings(report, written.checks_file)
 
 
+@worded_class
 class Findings(Sequence[Finding]):
     """The findings of the checks that ran, in the order of their ids.
 

@@ -11,6 +11,7 @@ from zoo.api import html
 from zoo.api.backend import prepare
 from zoo.api.recipes import Overrides, RecipeLike, as_given
 from zoo.api.telling import PythonTeller
+from zoo.api.wording import worded, worded_class
 from zoo.errors import DataError, UsageError
 from zoo.recipe.schema import Recipe
 from zoo.text.sizes import size_text
@@ -27,6 +28,7 @@ PICTURE_WIDTH = 40  # Pixels of the screen.
 MOST_OF_MEMORY = 0.5  # Share of the free memory that decoded images may take.
 
 
+@worded
 def data(recipe: RecipeLike, overrides: Overrides | None = None, *, quiet: bool = False) -> Data:
     """Loads the images of a recipe, split into train, validation and test.
 
@@ -55,6 +57,7 @@ def data(recipe: RecipeLike, overrides: Overrides | None = None, *, quiet: bool 
             return Data(loaded, load(loaded, progress=progress))
 
 
+@worded_class
 class Data:
     """The images of a recipe.
 
@@ -119,6 +122,7 @@ class Data:
         return head + self.train.pictures() + html.table(("class", *counts), rows)
 
 
+@worded_class
 class Images:
     """The images of one split, with their labels.
 

@@ -9,11 +9,13 @@ from zoo.api.backend import Device, prepare
 from zoo.api.data import Data
 from zoo.api.recipes import Overrides, RecipeLike, as_given
 from zoo.api.telling import PythonTeller
+from zoo.api.wording import worded
 
 if TYPE_CHECKING:
     import keras
 
 
+@worded
 def build(
     recipe: RecipeLike,
     overrides: Overrides | None = None,

@@ -12,6 +12,7 @@ from typing import Any
 from zoo import loading
 from zoo.api import recipe_html
 from zoo.api.telling import PythonTeller
+from zoo.api.wording import worded
 from zoo.errors import UsageError, ZooError
 from zoo.loading import Source
 from zoo.recipe.recipe_source import RecipeSource
@@ -25,6 +26,7 @@ RecipeLike = str | os.PathLike[str] | Mapping[str, Any] | Recipe
 Overrides = Mapping[str, Any] | Sequence[str]
 
 
+@worded
 def load(recipe: RecipeLike, overrides: Overrides | None = None, *, quiet: bool = False) -> Recipe:
     """Loads a recipe, checks it, and writes every default out. Reads no images, imports no Keras.
 

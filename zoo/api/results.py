@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from zoo.api import html
+from zoo.api.wording import worded_class
 from zoo.errors import UsageError
 from zoo.text.sizes import size_text
 
@@ -28,6 +29,7 @@ OVERALL = (
 )
 
 
+@worded_class
 class Evaluation(Mapping[str, Any]):
     """Metrics of a run on a split: a map, as `zoo evaluate --json` prints it.
 
@@ -104,6 +106,7 @@ class Evaluation(Mapping[str, Any]):
         return head + html.table((), overall) + html.table(("class", *keys), rows)
 
 
+@worded_class
 class Predictions(Sequence["Prediction"]):
     """Predictions of images: one for each, with its classes by falling probability.
 
@@ -198,6 +201,7 @@ class Predictions(Sequence["Prediction"]):
         return html.title("Predictions") + html.table(("image", "classes"), rows) + rest + notes
 
 
+@worded_class
 @dataclass(frozen=True)
 class Export:
     """An export of a run, which passed the comparison with its model.

@@ -16,6 +16,7 @@ from zoo.api.images import as_images
 from zoo.api.recipes import Overrides, as_overrides, remember
 from zoo.api.results import Evaluation, Export, Predictions
 from zoo.api.telling import PythonTeller
+from zoo.api.wording import worded, worded_class
 from zoo.artifact.variant import Variant
 from zoo.checks.judge import Finding
 from zoo.errors import UsageError
@@ -37,6 +38,7 @@ Format = Literal["saved_model", "keras", "onnx", "litert"]
 Quantize = Literal["float16", "int8"]
 
 
+@worded
 def run(path: str | os.PathLike[str], overrides: Overrides | None = None) -> Run:
     """Opens a run that was trained before, by `zoo train` or `zoo.train`.
 
@@ -56,6 +58,7 @@ def run(path: str | os.PathLike[str], overrides: Overrides | None = None) -> Run
     return Run(folder, overrides=changes)
 
 
+@worded_class
 class Run:
     """A run folder.
 

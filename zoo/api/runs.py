@@ -9,12 +9,14 @@ from typing import TYPE_CHECKING, Any
 
 from zoo.api import html
 from zoo.api.run import Run
+from zoo.api.wording import worded_class
 from zoo.verbs.fold_table import NAMES
 
 if TYPE_CHECKING:
     import pandas as pd
 
 
+@worded_class
 class Runs(Sequence[Run]):
     """Runs that belong together, in the order in which they were trained.
 

@@ -16,6 +16,7 @@ from zoo.api.backend import Device, require_choice
 from zoo.api.recipes import Overrides, RecipeLike, as_given, as_overrides, remember
 from zoo.api.run import Run
 from zoo.api.telling import PythonTeller
+from zoo.api.wording import worded, worded_class
 from zoo.errors import RunError, UsageError
 from zoo.recipe.monitors import lower_is_better
 from zoo.recipe.schema import Recipe
@@ -29,6 +30,7 @@ COLUMNS = (
 )  # fmt: skip
 
 
+@worded
 def tune(
     recipe: RecipeLike | None = None,
     overrides: Overrides | None = None,
@@ -111,6 +113,7 @@ def tune(
     return Search(result.folder)
 
 
+@worded
 def search(path: str | os.PathLike[str]) -> Search:
     """Opens a search that was made before, by `zoo tune` or `zoo.tune`.
 
@@ -124,6 +127,7 @@ def search(path: str | os.PathLike[str]) -> Search:
     return Search(folders.Search.open(os.fspath(path)))
 
 
+@worded_class
 class Search:
     """The folder of a search. Files are read when they are asked for.
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import sys
 from types import TracebackType
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Any, Self
 
+from zoo.api.wording import for_python
 from zoo.errors import Problem
 from zoo.notebook import in_notebook
 from zoo.text.printable import escaped, one_line
@@ -61,12 +62,23 @@ class PythonTeller(Teller):
         if self._notebook:
             from zoo.notebook_console import NotebookConsole
 
-            return NotebookConsole(self.quiet)
+            return _worded(NotebookConsole(self.quiet))
 
         from zoo.progress import terminal_console
 
-        return terminal_console(self.quiet)
+        return _worded(terminal_console(self.quiet))
 
     def _print(self, line: str) -> None:
         if not self.quiet:
-            print(line, file=sys.stdout if self._notebook else sys.stderr)
+            print(for_python(line), file=sys.stdout if self._notebook else sys.stderr)
+
+
+def _worded(console: Console) -> Console:
+    """A console whose lines are worded for Python."""
+    plain = console.print
+
+    def print_worded(*objects: Any, **options: Any) -> None:
+        plain(*(for_python(each) if isinstance(each, str) else each for each in objects), **options)
+
+    console.print = print_worded  # type: ignore[method-assign]
+    return console

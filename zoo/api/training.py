@@ -15,6 +15,7 @@ from zoo.api.recipes import Overrides, RecipeLike, as_given, as_overrides
 from zoo.api.run import Run
 from zoo.api.runs import Runs
 from zoo.api.telling import PythonTeller
+from zoo.api.wording import worded
 from zoo.backend.device_request import Asked, Request, parse
 from zoo.errors import UsageError
 from zoo.recipe.moved import moved
@@ -78,6 +79,7 @@ def train(
 ) -> Runs: ...
 
 
+@worded
 def train(
     recipe: RecipeLike | None = None,
     overrides: Overrides | None = None,

@@ -73,11 +73,12 @@ def _with_seeds_left(
     error: StorageFault, recipe: Source, seed: int, numbers: range
 ) -> StorageFault:
     """Add to a disk's failure which seeds are done, and how to train those that are left."""
+    name = recipe if isinstance(recipe, str) else recipe.file or "RECIPE"
     done, left = seed - numbers.start, numbers.stop - seed - 1
     sentence = f"Of {len(numbers)} seeds, {done} are done and kept."
     if left:
         seeds = f" --seeds {left}" if left > 1 else ""
-        sentence += f" Those that are left: zoo train {recipe} --set seed={seed + 1}{seeds}"
+        sentence += f" Those that are left: zoo train {name} --set seed={seed + 1}{seeds}"
     return error.adding(sentence)
 
 
