@@ -112,5 +112,5 @@ def test_train_writes_and_opens_it(tmp_path: Path, opened: list[str]) -> None:
     assert opened == [run.report_file.absolute().as_uri()]
     assert json.loads(run.info_file.read_text())["flags"]["report"] is True
     page = run.report_file.read_text(encoding="utf-8")
-    for part in ("of 360 test images right", "First templates", "After augmentation"):
+    for part in (" on 360 test images; 95", "First templates", "After augmentation"):
         assert part in page.replace("\\u00a0", " ")

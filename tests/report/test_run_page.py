@@ -49,7 +49,7 @@ def test_whole_run(tmp_path: Path) -> None:
     accuracy, limit, advice = page.verdict
     evaluation = run.evaluation()
     assert evaluation is not None
-    assert f"{100 * evaluation['accuracy']:.1f} % of 200 test images right" in accuracy.text
+    assert f"{evaluation['accuracy']:.4f} on 200 test images" in accuracy.text
     assert "95 % interval" in accuracy.text
     assert limit.text == "C19 train/validation gap: overfit."
     assert advice.text == "Add data.augment."
@@ -73,7 +73,7 @@ def test_numbers_are_those_of_the_evaluation(tmp_path: Path) -> None:
     from zoo.report.run import classes
     from zoo.report.run.source import RunSource
     from zoo.significance import wilson
-    from zoo.text.numbers import percentage
+    from zoo.text.numbers import metric
 
     run = made(tmp_path)
     evaluation = run.evaluation()
@@ -82,8 +82,8 @@ def test_numbers_are_those_of_the_evaluation(tmp_path: Path) -> None:
     block: Any = classes.section(RunSource(run)).blocks[0]
     for i, row in enumerate(block.cells):
         hits = table[i, i]
-        assert row[1].text == percentage(hits / table[:, i].sum())
-        assert row[2].text == percentage(hits / table[i].sum())
+        assert row[1].text == metric(hits / table[:, i].sum())
+        assert row[2].text == metric(hits / table[i].sum())
         assert row[2].interval == wilson(hits, table[i].sum())
         f1 = 2 * hits / (table[i].sum() + table[:, i].sum())
         assert row[3].value == pytest.approx(f1)
@@ -143,7 +143,7 @@ def test_unfinished_run(status: str, rows: bool, tmp_path: Path) -> None:
     shown = text_of(run)
     for part in ENDINGS[status]:
         assert part in shown
-    assert ("best validation accuracy so far 78.0 %, in epoch 3" in shown) is rows
+    assert ("best validation accuracy so far 0.7800, in epoch 3" in shown) is rows
     assert ("no epoch was validated" in shown) is not rows
 
 
@@ -161,7 +161,7 @@ def test_any_number_of_classes(tmp_path: Path) -> None:
     run = made(tmp_path, multi_label=True)
     shown = text_of(run)
     assert "each class has its own counts" in shown
-    assert "with a probability next to 50 %" in shown
+    assert "with a probability next to 0.5" in shown
     assert "share of images with the class" in shown
 
 
@@ -179,7 +179,7 @@ def test_another_model(tmp_path: Path) -> None:
     run.update(model_sha256="b" * 64)
     shown = text_of(run)
     assert "The predictions are missing" in shown
-    assert "80.0 % of 100 validation images" in shown
+    assert "0.8000 on 100 validation images" in shown
 
 
 @pytest.mark.parametrize("name", ["test.zip", "test-images.zip", "training.zip"])
@@ -290,7 +290,9 @@ def test_suggested_rate_where_the_recipes_is_in_doubt(tmp_path: Path) -> None:
     assert report.lines[2].text.startswith("Learning rate 0.003, as the scan suggests.")
 
 
-@pytest.mark.parametrize("validation, words", [(16, "Few images: 52.0 % of 16"), (2000, "small")])
+@pytest.mark.parametrize(
+    "validation, words", [(16, "Few images: accuracy is 0.5200 on 16"), (2000, "small")]
+)
 def test_few_validation_images_blame_no_network(
     tmp_path: Path, validation: int, words: str
 ) -> None:

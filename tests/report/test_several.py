@@ -33,9 +33,11 @@ def test_seeds_of_two_recipes(tmp_path: Path) -> None:
     (pair,) = report.group_pairs
     assert pair.is_more_than_luck
     assert pair.difference == pytest.approx(-0.3)
-    assert report.group_sentence(pair).startswith("More than luck: recipe I (3 seeds) 90.50 ± 0.50")
+    assert report.group_sentence(pair).startswith(
+        "More than luck: recipe I (3 seeds) 0.9050 ± 0.0050"
+    )
     page = report.page()
-    assert "Recipe I, tiny: test accuracy 90.50 ± 0.50 % over 3 seeds" in page.verdict[0].text
+    assert "Recipe I, tiny: test accuracy 0.9050 ± 0.0050 over 3 seeds" in page.verdict[0].text
     assert page.verdict[1].text == report.group_sentence(pair)
     (changes,) = (changes for _, changes in report.changes())
     assert changes is not None
@@ -66,8 +68,8 @@ def test_pairs_are_counted_by_hand(tmp_path: Path) -> None:
     assert not pair.is_more_than_luck
     sentence = SeveralReport(runs).sentence(pair)
     assert sentence.startswith(
-        "Not more than luck: of 200 test images A has 90.0 % right and B 85.0 %, a difference of "
-        "−5.0 points (95 %: "
+        "Not more than luck: of 200 test images the accuracy of A is 0.9000, of B 0.8500, a "
+        "difference of −0.0500 (95 %: "
     )
     assert "A alone is right on 20, B alone on 10; McNemar's test (mid-p) gives p = 0.0" in sentence
 

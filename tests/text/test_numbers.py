@@ -6,7 +6,7 @@ import math
 
 import pytest
 
-from zoo.text.numbers import duration, interval_text, percentage, short
+from zoo.text.numbers import duration, interval_text, metric, percentage, short
 
 
 @pytest.mark.parametrize(
@@ -30,11 +30,22 @@ def test_short(number: float | None, text: str) -> None:
 )  # fmt: skip
 def test_percentage(share: float | None, text: str) -> None:
     assert percentage(share) == text
-    assert short(share, percent=True) == text
+
+
+@pytest.mark.parametrize(
+    "value, text",
+    [
+        (None, "–"), (math.nan, "–"), (0.0, "0.0000"), (1.0, "1.0000"), (0.97184, "0.9718"),
+        (0.99999, "> 0.9999"), (0.00001, "< 0.0001"),
+    ],
+)  # fmt: skip
+def test_metric(value: float | None, text: str) -> None:
+    assert metric(value) == text
+    assert short(value, is_metric=True) == text
 
 
 def test_interval_text() -> None:
-    assert interval_text(0.9612, 0.98) == "96.1 to 98.0 %"
+    assert interval_text(0.9612, 0.98) == "0.9612 to 0.9800"
 
 
 @pytest.mark.parametrize(

@@ -109,7 +109,7 @@ def lines(
     *,
     y_title: str = "",
     log: bool = False,
-    percent: bool = False,
+    is_metric: bool = False,
     layout: Mapping[str, Any] | None = None,
     height: int = 320,
 ) -> Figure:
@@ -123,7 +123,7 @@ def lines(
         curves: names and values.
         y_title: name of the vertical axis.
         log: whether the vertical axis is logarithmic.
-        percent: whether values are shares, shown in percent.
+        is_metric: whether values lie between 0 and 1.
         layout: more of Plotly's layout.
         height: in CSS pixels.
     """
@@ -132,8 +132,8 @@ def lines(
     y_axis: dict[str, Any] = {"title": {"text": plain(y_title)}}
     if log:
         y_axis |= log_axis([value for _, values in curves for value in values])
-    if percent:
-        y_axis |= {"tickformat": ".0%"}
+    if is_metric:
+        y_axis |= {"hoverformat": ".4f"}
     names = ", ".join(name for name, _ in curves)
     return Figure(
         title,
@@ -141,7 +141,7 @@ def lines(
         f"{title}: {names} over {x_title}, {len(x)} points. The table below has the numbers.",
         traces,
         {"xaxis": {"title": {"text": plain(x_title)}}, "yaxis": y_axis, **(layout or {})},
-        table_of(title, x_title, x, curves, percent=percent),
+        table_of(title, x_title, x, curves, is_metric=is_metric),
         height,
     )
 
@@ -176,7 +176,7 @@ def log_axis(values: Iterable[float | None]) -> dict[str, Any]:
 
 
 def table_of(
-    title: str, x_title: str, x: Sequence[Any], curves: Sequence[Curve], *, percent: bool = False
+    title: str, x_title: str, x: Sequence[Any], curves: Sequence[Curve], *, is_metric: bool = False
 ) -> Table:
     """Return the numbers of curves as a table, with even steps between rows where there are many.
 
@@ -185,13 +185,13 @@ def table_of(
         x_title: name of the first column.
         x: positions.
         curves: names and values.
-        percent: whether values are shares.
+        is_metric: whether values lie between 0 and 1.
     """
     stride = -(-len(x) // min(MAX_TABLE_ROWS, max(MAX_TABLE_CELLS // (len(curves) + 1), 1)))
     rows = []
     for index in range(0, len(x), stride or 1):
         values = [values[index] for _, values in curves]
-        cells = [Cell(short(value, percent=percent), value) for value in values]
+        cells = [Cell(short(value, is_metric=is_metric), value) for value in values]
         rows.append([_position(x[index]), *cells])
     heads = [Column(x_title, numeric=True), *(Column(name, numeric=True) for name, _ in curves)]
     skipped = f", every {stride}th row" if stride > 1 else ""

@@ -5,18 +5,18 @@ from __future__ import annotations
 import math
 
 
-def short(value: float | None, digits: int = 4, *, percent: bool = False) -> str:
+def short(value: float | None, digits: int = 4, *, is_metric: bool = False) -> str:
     """Return a number with few digits, or a dash where there is none.
 
     Args:
         value: the number.
         digits: significant ones.
-        percent: whether it is a share, shown in percent.
+        is_metric: whether it lies between 0 and 1, and is written as `metric` does.
     """
     if value is None or not math.isfinite(value):
         return "–"
-    if percent:
-        return percentage(value)
+    if is_metric:
+        return metric(value)
     if isinstance(value, int) or (float(value).is_integer() and abs(value) < 1e6):
         return f"{int(value):,}"
     if 1e-4 <= abs(value) < 1e6:
@@ -26,8 +26,25 @@ def short(value: float | None, digits: int = 4, *, percent: bool = False) -> str
     return f"{value:.{digits - 2}e}"
 
 
+def metric(value: float | None) -> str:
+    """Return an accuracy or another metric between 0 and 1: `0.9718`; a dash where there is none.
+
+    Pages and lines of all verbs write metrics and probabilities in this way, as `--json` does;
+    shares of a whole are percentages.
+    """
+    if value is None or not math.isfinite(value):
+        return "–"
+    text = f"{value:.4f}"
+    # Neither 1 nor 0 where something is missing or left.
+    if value < 1 and float(text) >= 1:
+        return "> 0.9999"
+    if value > 0 and float(text) == 0:
+        return "< 0.0001"
+    return text
+
+
 def percentage(share: float | None, decimals: int = 1) -> str:
-    """Return a share in percent: `97.2 %`; a dash where there is none."""
+    """Return a share of a whole in percent: `97.2 %`; a dash where there is none."""
     if share is None or not math.isfinite(share):
         return "–"
     text = f"{100 * share:.{decimals}f}"
@@ -40,8 +57,8 @@ def percentage(share: float | None, decimals: int = 1) -> str:
 
 
 def interval_text(low: float, high: float) -> str:
-    """Return an interval of a share in percent: `96.1 to 98.0 %`."""
-    return f"{100 * low:.1f} to {100 * high:.1f} %"
+    """Return an interval of a metric between 0 and 1: `0.9612 to 0.9800`."""
+    return f"{low:.4f} to {high:.4f}"
 
 
 def duration(seconds: float | None) -> str:

@@ -10,7 +10,7 @@ from zoo.report.blocks import Block, Cell, Column, Figure, Section, Table, Text
 from zoo.report.run.predictions import PREDICTIONS, confusion_table
 from zoo.report.run.source import RunSource, number_of, shown_class
 from zoo.significance import f1_interval, wilson
-from zoo.text.numbers import interval_text, percentage, short
+from zoo.text.numbers import interval_text, metric, short
 
 BINS = 15  # As `zoo evaluate` has them.
 MANY_CLASSES = 20
@@ -85,7 +85,7 @@ def _share(hits: int, total: int) -> Cell:
         return Cell("–", "–")
     low, high = wilson(hits, total)
     share = hits / total
-    return Cell(percentage(share), share, share, (low, high))
+    return Cell(metric(share), share, share, (low, high))
 
 
 def _f1_share(hits: int, images: int, predicted: int) -> float:
@@ -96,7 +96,7 @@ def _f1(hits: int, images: int, predicted: int) -> Cell:
     if not images + predicted:
         return Cell("–", "–")
     f1 = _f1_share(hits, images, predicted)
-    return Cell(percentage(f1), f1, f1, f1_interval(hits, images + predicted - 2 * hits))
+    return Cell(metric(f1), f1, f1, f1_interval(hits, images + predicted - 2 * hits))
 
 
 def _overall(source: RunSource) -> list[Block]:
@@ -161,8 +161,8 @@ def calibration_section(source: RunSource) -> Section:
         word = "too sure of itself" if gap < 0 else "too modest"
     lead = (
         f"Expected calibration error (ECE, {BINS} bins): {short(ece)}. On average the model is "
-        f"{word}: {percentage(float(sums.sum() / counts.sum()))} sure, "
-        f"{percentage(float(hits.sum() / counts.sum()))} right."
+        f"{word}: {metric(float(sums.sum() / counts.sum()))} sure, "
+        f"{metric(float(hits.sum() / counts.sum()))} right."
     )
     return Section(title, [_diagram(points, x_title, y_title, predictions.split)], lead)
 
@@ -182,7 +182,7 @@ def _diagram(
         {
             "type": "scatter", "mode": "lines+markers", "name": "model",
             "x": [confidence for confidence, _, _, _ in points], "y": shares, "text": hover,
-            "hovertemplate": "%{x:.1%} sure, %{y:.1%} right<br>%{text}<extra></extra>",
+            "hovertemplate": "%{x:.4f} sure, %{y:.4f} right<br>%{text}<extra></extra>",
             "line": {"color": "var(--series-1)", "width": 2},
             "marker": {
                 "color": "var(--series-1)",
@@ -198,11 +198,11 @@ def _diagram(
             },
         },
     ]  # fmt: skip
-    axis = {"range": [-0.02, 1.02], "tickformat": ".0%", "dtick": 0.2}
+    axis = {"range": [-0.02, 1.02], "dtick": 0.2}
     rows = [
         [
-            Cell(percentage(confidence), confidence),
-            Cell(percentage(share), share),
+            Cell(metric(confidence), confidence),
+            Cell(metric(share), share),
             interval_text(*interval),
             Cell(f"{count:,}", count),
         ]

@@ -50,7 +50,7 @@ def section(source: RunSource) -> Section:
         return Section("Curves", [missing])
     epochs = [row["epoch"] for row in rows]
     blocks: list[Block] = []
-    for title, caption, curves, percent, log in FIGURES:
+    for title, caption, curves, is_metric, log in FIGURES:
         values = [(name, [number_of(row, key) for row in rows]) for name, key in curves]
         known = [(name, column) for name, column in values if any(v is not None for v in column)]
         if known:
@@ -61,9 +61,9 @@ def section(source: RunSource) -> Section:
                     "epoch",
                     epochs,
                     known,
-                    percent=percent,
+                    is_metric=is_metric,
                     log=log,
-                    layout=_layout(epochs, source, percent=percent),
+                    layout=_layout(epochs, source, is_metric=is_metric),
                 )
             )
     best = source.info.get("best_epoch")
@@ -77,7 +77,7 @@ def _none(source: RunSource) -> Block:
     return source.missing("The metrics by epoch hold no numbers", "metrics")
 
 
-def _layout(epochs: Sequence[int], source: RunSource, *, percent: bool) -> dict[str, Any]:
+def _layout(epochs: Sequence[int], source: RunSource, *, is_metric: bool) -> dict[str, Any]:
     """A line at the best epoch; axes of whole epochs."""
     layout: dict[str, Any] = {"hovermode": "x unified"}
     axis: dict[str, Any] = {"title": {"text": "epoch"}, "tickformat": "d"}
@@ -97,6 +97,6 @@ def _layout(epochs: Sequence[int], source: RunSource, *, percent: bool) -> dict[
             }
         ]
     layout["xaxis"] = axis
-    if percent:
-        layout["yaxis"] = {"tickformat": ".0%", "title": {"text": ""}}
+    if is_metric:
+        layout["yaxis"] = {"hoverformat": ".4f", "title": {"text": ""}}
     return layout

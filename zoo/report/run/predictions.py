@@ -22,7 +22,7 @@ from zoo.report.blocks import (
 )
 from zoo.report.run.source import RunSource, shown_class
 from zoo.text.counted import counted
-from zoo.text.numbers import percentage
+from zoo.text.numbers import metric, percentage
 
 if TYPE_CHECKING:
     from zoo.rundir.predictions import Predictions
@@ -209,7 +209,7 @@ def mistakes_section(source: RunSource) -> Section:
     if unsure:
         blocks.append(Heading("Least sure"))
         images = [_image(source, predictions, row, wrong=False) for row in unsure]
-        what = "with a probability next to 50 %" if predictions.multi_label else (
+        what = "with a probability next to 0.5" if predictions.multi_label else (
             "between whose two likeliest classes there is least to choose"
         )  # fmt: skip
         blocks.append(Gallery(images, f"The {len(unsure)} {predictions.split} images {what}."))
@@ -228,10 +228,10 @@ def _image(source: RunSource, predictions: Predictions, row: int, *, wrong: bool
         return source.thumbnail(row, _multi_label_lines(names, predictions, row))
     label, predicted = int(predictions.labels[row]), int(predictions.predicted[row])
     probabilities = predictions.probabilities[row]
-    lines = [f"{percentage(float(probabilities[0]))} {names[predicted]}"]
+    lines = [f"{metric(float(probabilities[0]))} {names[predicted]}"]
     if not wrong and predictions.classes is not None and len(probabilities) > 1:
         second = names[int(predictions.classes[row, 1])]
-        lines.append(f"{percentage(float(probabilities[1]))} {second}")
+        lines.append(f"{metric(float(probabilities[1]))} {second}")
     lines.append(f"true: {names[label]}")
     return source.thumbnail(row, lines, tone="good" if label == predicted else "bad")
 
@@ -242,7 +242,7 @@ def _multi_label_lines(names: list[str], predictions: Predictions, row: int) -> 
     true = [names[i] for i in range(len(names)) if labels[i]]
     order = sorted(range(len(names)), key=lambda i: -abs(float(probabilities[i]) - THRESHOLD))
     wrong = [i for i in order if (probabilities[i] >= THRESHOLD) != bool(labels[i])]
-    lines = [f"{percentage(float(probabilities[i]))} {names[i]}" for i in wrong[:2]] or ["right"]
+    lines = [f"{metric(float(probabilities[i]))} {names[i]}" for i in wrong[:2]] or ["right"]
     return [*lines, f"true: {', '.join(true[:3]) or 'none'}" + (" …" if len(true) > 3 else "")]
 
 
@@ -251,4 +251,4 @@ def cell_image(source: RunSource, row: int) -> Thumbnail:
     predictions = source.predictions
     if predictions is None:
         raise ValueError("there are no predictions")
-    return source.thumbnail(row, [percentage(float(predictions.confidence[row]))])
+    return source.thumbnail(row, [metric(float(predictions.confidence[row]))])

@@ -12,7 +12,7 @@ from zoo.report.blocks import Line, Tone
 from zoo.report.run.predictions import confusions, is_table
 from zoo.report.run.source import RunSource, number_of, shown_class, shown_name
 from zoo.significance import wilson
-from zoo.text.numbers import interval_text, percentage, short
+from zoo.text.numbers import interval_text, metric, short
 
 LARGE_GAP = 0.05  # Between the accuracies on training and validation images.
 SMALL_GAP = 0.02
@@ -70,9 +70,9 @@ def _accuracy(source: RunSource) -> Line:
     if found is None:
         return _unfinished(source, label)
     low, high = found.interval
-    share = f"{percentage(found.accuracy)} of {found.images:,} {found.split} images"
-    right = "with all classes right" if source.multi_label else "right"
-    text = f"{share} {right}; 95 % interval {interval_text(low, high)}"
+    images = f"on {found.images:,} {found.split} images"
+    right = ", all classes of an image right" if source.multi_label else ""
+    text = f"{metric(found.accuracy)} {images}{right}; 95 % interval {interval_text(low, high)}"
     precision = number_of(source.evaluation, "mean_average_precision")
     if source.multi_label and precision is not None:
         text = f"Mean average precision {short(precision)}; {text}"
@@ -97,7 +97,7 @@ def _unfinished(source: RunSource, label: str) -> Line:
     if best is None:
         text += "; no epoch was validated"
     else:
-        text += f"; best validation accuracy so far {percentage(best[0])}, in epoch {best[1]}"
+        text += f"; best validation accuracy so far {metric(best[0])}, in epoch {best[1]}"
     bad = source.status in ("diverged", "failed")
     return Line(label, text + ".", "bad" if bad else "warn")
 
@@ -177,7 +177,7 @@ def _by_curves(source: RunSource) -> tuple[str, str]:
     images = int((source.info.get("data") or {}).get("validation") or 1)
     noise = math.sqrt(max(val * (1 - val), 1e-9) / images)
     gap = train - val
-    both = f"{percentage(train)} of the training images are right, {percentage(val)} of validation"
+    both = f"accuracy is {metric(train)} on training images, {metric(val)} on validation"
     more = int(source.info.get("epochs") or len(rows))
     longer = (
         f"zoo train --resume {shlex.quote(str(source.run.folder))} --set train.epochs={2 * more}"
@@ -195,8 +195,8 @@ def _by_curves(source: RunSource) -> tuple[str, str]:
         )
     if noise > LARGE_GAP:
         return (
-            f"Few images: {percentage(val)} of {images:,} validation images are right, give or "
-            f"take {percentage(2 * noise)} by chance, which hides all else.{mistakes}",
+            f"Few images: accuracy is {metric(val)} on {images:,} validation images, give or take "
+            f"{metric(2 * noise)} by chance, which hides all else.{mistakes}",
             "More images, also for validation (data.source), or a start from trained weights: the "
             "stage backbone, or model.weights.",
         )
@@ -204,7 +204,7 @@ def _by_curves(source: RunSource) -> tuple[str, str]:
         return f"{diagnosis(gap_check)}{mistakes}", remedies(gap_check)
     if train < GOOD_FIT and gap < SMALL_GAP:
         return (
-            f"The network is too small or too strongly regularised: only {both}.{mistakes}",
+            f"The network is too small or too strongly regularised: {both}.{mistakes}",
             "More filters or layers in model.stack, or less augmentation and regularisation.",
         )
     return (

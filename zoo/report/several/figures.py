@@ -18,7 +18,7 @@ from zoo.report.several.groups import Group
 from zoo.report.several.summary import SeveralSummary
 from zoo.report.several.trainings import Training
 
-# Key of metrics.jsonl -> title, whether it is a share, whether its axis is logarithmic.
+# Key of metrics.jsonl -> title, whether it lies between 0 and 1, whether its axis is logarithmic.
 CURVES = {
     "val_accuracy": ("Validation accuracy", True, False),
     "val_loss": ("Validation loss", False, False),
@@ -32,13 +32,13 @@ MAX_LEGEND = 16  # Runs that are named in the legend of a figure.
 def curves(summary: SeveralSummary) -> list[Figure]:
     """Return a figure for each metric that a run has; runs of one recipe share a colour."""
     return [
-        _curve(summary, key, title, percent=percent, log=log)
-        for key, (title, percent, log) in CURVES.items()
+        _curve(summary, key, title, is_metric=is_metric, log=log)
+        for key, (title, is_metric, log) in CURVES.items()
         if any(row.get(key) is not None for run in summary.trainings for row in run.rows)
     ]
 
 
-def _curve(summary: SeveralSummary, key: str, title: str, *, percent: bool, log: bool) -> Figure:
+def _curve(summary: SeveralSummary, key: str, title: str, *, is_metric: bool, log: bool) -> Figure:
     epochs = sorted({row["epoch"] for run in summary.trainings for row in run.rows})
     most = points_of_each(len(summary.trainings))
     one_colour = len(summary.groups) < len(summary.trainings)
@@ -58,8 +58,8 @@ def _curve(summary: SeveralSummary, key: str, title: str, *, percent: bool, log:
         for trace in traces:
             trace["showlegend"] = False
     y_axis: dict[str, Any] = {"title": {"text": title.lower()}}
-    if percent:
-        y_axis["tickformat"] = ".0%"
+    if is_metric:
+        y_axis["hoverformat"] = ".4f"
     if log:
         y_axis |= {"type": "log", "dtick": 1, "exponentformat": "power"}
     return Figure(
@@ -68,7 +68,7 @@ def _curve(summary: SeveralSummary, key: str, title: str, *, percent: bool, log:
         f"{title} of {len(traces)} runs over {len(epochs)} epochs. The table has the numbers.",
         traces,
         {"xaxis": {"title": {"text": "epoch"}}, "yaxis": y_axis},
-        table_of(title, "epoch", epochs, table, percent=percent),
+        table_of(title, "epoch", epochs, table, is_metric=is_metric),
         330,
     )
 
@@ -107,7 +107,7 @@ def accuracies(summary: SeveralSummary) -> Figure:
                 "color": series_colour(number),
             },
             "marker": {"color": series_colour(number), "size": 9},
-            "hovertemplate": "%{y}: %{x:.2%}<extra></extra>",
+            "hovertemplate": "%{y}: %{x:.4f}<extra></extra>",
         })  # fmt: skip
     shown = sum(len(trace["x"]) for trace in traces)
     return Figure(
@@ -117,7 +117,7 @@ def accuracies(summary: SeveralSummary) -> Figure:
         f"Accuracy of {shown} runs with intervals. The table has the numbers.",
         traces,
         {
-            "xaxis": {"tickformat": ".1%"},
+            "xaxis": {"title": {"text": "accuracy"}},
             "yaxis": {"autorange": "reversed", "type": "category", "automargin": True},
             "showlegend": len(traces) > 1,
         },

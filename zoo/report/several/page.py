@@ -18,10 +18,10 @@ from zoo.report.blocks import (
 )
 from zoo.report.several import figures
 from zoo.report.several.pairs import Pair
-from zoo.report.several.summary import SeveralSummary, p_text, points
+from zoo.report.several.summary import SeveralSummary, p_text, signed
 from zoo.text.commands import command
 from zoo.text.counted import counted
-from zoo.text.numbers import duration, interval_text, percentage, short
+from zoo.text.numbers import duration, interval_text, metric, short
 
 MAX_SENTENCES = 10  # Pairs that are told in sentences; the table has all.
 ROWS_SHOWN = 25
@@ -61,15 +61,15 @@ def _best(summary: SeveralSummary) -> Line:
     if any(len(group.accuracies) > 1 for group in groups) and len(groups) > 1:
         group, spread = groups[0], groups[0].spread
         if spread is not None:
-            sd = "" if spread.sd is None else f" ± {100 * spread.sd:.2f}"
+            sd = "" if spread.sd is None else f" ± {spread.sd:.4f}"
             count = counted(len(group.accuracies), "fold" if group.is_of_folds else "seed")
-            mean = f"{100 * spread.mean:.2f}{sd} %"
+            mean = f"{metric(spread.mean)}{sd}"
             text = f"Recipe {group.number}, {group.name}: {summary.split} accuracy {mean} over"
             return Line("Best", f"{text} {count}.", "good")
     best = ranked[0]
     interval = best.interval(summary.split)
     within = f" (95 %: {interval_text(*interval)})" if interval else ""
-    share = percentage(best.accuracy(summary.split))
+    share = metric(best.accuracy(summary.split))
     return Line("Best", f"{best.letter}, {best.name}: {summary.split} accuracy {share}{within}.",
                 "good")  # fmt: skip
 
@@ -165,7 +165,7 @@ def _runs(summary: SeveralSummary) -> Section:
         rows.append([
             Cell(f"{training.letter}  {training.name}", training.letter), numbers[training.letter],
             Cell(status, tone=None if status == "done" else "bad"),
-            Cell(percentage(share), share, share, interval),
+            Cell(metric(share), share, share, interval),
             Cell(interval_text(*interval) if interval else "–", interval and interval[0]),
             _number(training.loss(summary.split)), _number(info.get("epochs")),
             Cell(duration(info.get("seconds")), info.get("seconds")),
@@ -223,8 +223,8 @@ def _seeds(summary: SeveralSummary) -> Section:
         rows.append([
             group.number, group.name, group.letters,
             Cell(str(len(group.accuracies)), len(group.accuracies)),
-            Cell(f"{100 * spread.mean:.2f} %" if spread else "–", spread.mean if spread else None),
-            Cell(f"{100 * sd:.2f} %" if sd is not None else "–", sd), Cell(interval),
+            Cell(metric(spread.mean) if spread else "–", spread.mean if spread else None),
+            Cell(f"{sd:.4f}" if sd is not None else "–", sd), Cell(interval),
         ])  # fmt: skip
     heads: list[Column | str] = [
         "recipe", "name", "runs", Column("done", True), Column("mean", True), Column("sd", True),
@@ -263,8 +263,8 @@ def _pairs(summary: SeveralSummary) -> Section:
         verdict = "more than luck" if pair.is_more_than_luck else "not more than luck"
         rows.append([
             f"{pair.first} and {pair.second}", _count(test.only_first), _count(test.only_second),
-            Cell(f"{points(test.difference)} points", test.difference),
-            f"{points(test.low)} to {points(test.high)}", Cell(p_text(test.p), test.p),
+            Cell(signed(test.difference), test.difference),
+            f"{signed(test.low)} to {signed(test.high)}", Cell(p_text(test.p), test.p),
             Cell(p_text(pair.corrected), pair.corrected),
             Cell(verdict, tone="good" if pair.is_more_than_luck else None),
         ])  # fmt: skip

@@ -11,7 +11,7 @@ from zoo.report.several.groups import Group, GroupPair, group_pairs, grouped
 from zoo.report.several.pairs import Pair, compared
 from zoo.report.several.trainings import Training, read
 from zoo.rundir import Folds, Run
-from zoo.text.numbers import percentage, short
+from zoo.text.numbers import metric, short
 
 
 class SeveralSummary:
@@ -88,9 +88,9 @@ class SeveralSummary:
             correction = f", with Holm's correction for {count} pairs {p_text(pair.corrected)}"
         sample = " (a sample)" if pair.sampled else ""
         return (
-            f"{verdict}: of {test.images:,} {pair.split} images{sample} {first} has "
-            f"{percentage(shares[0])} right and {second} {percentage(shares[1])}, a difference of "
-            f"{points(test.difference)} points (95 %: {points(test.low)} to {points(test.high)}). "
+            f"{verdict}: of {test.images:,} {pair.split} images{sample} the accuracy of {first} is "
+            f"{metric(shares[0])}, of {second} {metric(shares[1])}, a difference of "
+            f"{signed(test.difference)} (95 %: {signed(test.low)} to {signed(test.high)}). "
             f"{first} alone is right on {test.only_first:,}, {second} alone on "
             f"{test.only_second:,}; McNemar's test ({test.method}) gives {p_sentence(test.p)}"
             f"{correction}."
@@ -101,7 +101,7 @@ class SeveralSummary:
         by_number = {group.number: group for group in self.groups}
         first, second = by_number[pair.first], by_number[pair.second]
         means = f"recipe {_mean(first)} against recipe {_mean(second)}"
-        means += f": {points(pair.difference)} points"
+        means += f": a difference of {signed(pair.difference)}"
         if first.is_of_folds or second.is_of_folds:
             return (
                 f"Not tested: {means}. Folds share training images, so that their spread is no "
@@ -179,17 +179,17 @@ def _mean(group: Group) -> str:
     """Number, mean and standard deviation of a group."""
     if group.spread is None:
         return group.number
-    sd = "" if group.spread.sd is None else f" ± {100 * group.spread.sd:.2f}"
+    sd = "" if group.spread.sd is None else f" ± {group.spread.sd:.4f}"
     what = "folds" if group.is_of_folds else "seeds"
     count = group.spread.count
     over = f"{count} {what}" if count > 1 else "one training"
-    return f"{group.number} ({over}) {100 * group.spread.mean:.2f}{sd} %"
+    return f"{group.number} ({over}) {metric(group.spread.mean)}{sd}"
 
 
-def points(difference: float) -> str:
-    """Return a difference of shares in percentage points: `+1.4`, `−0.3`."""
-    text = f"{100 * difference:+.1f}".replace("-", "\N{MINUS SIGN}")
-    return "0.0" if text[1:] == "0.0" else text
+def signed(difference: float) -> str:
+    """Return a difference of metrics between 0 and 1: `+0.0140`, `−0.0030`."""
+    text = f"{difference:+.4f}".replace("-", "\N{MINUS SIGN}")
+    return "0.0000" if text[1:] == "0.0000" else text
 
 
 def p_sentence(p: float) -> str:
