@@ -107,3 +107,43 @@ def test_a_shell_that_is_not_known(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(shellingham, "detect_shell", fail)
     monkeypatch.setenv("SHELL", "/usr/bin/zsh")
     assert current_shell() == "zsh"
+
+
+@pytest.fixture
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The home of a user without XDG's variables."""
+    for name in ("XDG_CONFIG_HOME", "XDG_DATA_HOME", "ZDOTDIR"):
+        monkeypatch.delenv(name, raising=False)
+    return tmp_path
+
+
+def test_the_start_file_stays_what_it_is(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its mode, its link, its bytes. A variable with a relative path does not count."""
+    monkeypatch.setenv("XDG_DATA_HOME", "here")
+    (home / "dotfiles").mkdir()
+    real = home / "dotfiles" / "bashrc"
+    real.write_bytes(b"# caf\xe9\n")
+    real.chmod(0o600)
+    (home / ".bashrc").symlink_to(real)
+    ((file, _), _) = install("bash", home)
+    assert file == home / ".local/share/zoo/completion.bash"
+    assert (home / ".bashrc").is_symlink()
+    assert real.read_bytes() == b"# caf\xe9\n" + f"source {file}\n".encode()
+    assert real.stat().st_mode & 0o777 == 0o600
+
+
+def test_a_start_file_that_is_read_only(home: Path) -> None:
+    start = home / ".zshrc"
+    start.write_bytes(b"x\n")
+    start.chmod(0o444)
+    with pytest.raises(UsageError, match="is read-only. Add the line yourself: source "):
+        install("zsh", home)
+    assert start.read_bytes() == b"x\n"
+
+
+def test_a_user_without_a_home(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail() -> Path:
+        raise RuntimeError("Could not determine home directory.")
+
+    monkeypatch.setattr(Path, "home", fail)
+    require_error(call("--install-completion", "--shell", "bash"), 2, "this user has no home")

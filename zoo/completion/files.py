@@ -51,8 +51,10 @@ def folders_of(kinds: Iterable[str], typed: str) -> Iterator[Candidate]:
         # NAME/RUN, the newest first: their names begin with the time.
         found = sorted(RUNS.glob("*/*/"), key=lambda folder: folder.name, reverse=True)
         for folder in found:
-            kind = _kind(folder, wanted)
-            if kind and str(folder).startswith(typed) and len(seen) < MOST:
+            if len(seen) == MOST:
+                break
+            kind = _kind(folder, wanted) if str(folder).startswith(typed) else ""
+            if kind:
                 seen.add(str(folder))
                 yield Candidate(str(folder), kind, is_file=True)
     for candidate in paths(typed, lambda entry: False):
@@ -98,7 +100,9 @@ def paths(
             number += 1
             if number > MOST:
                 return
-            yield Candidate(f"{before}{entry.name}{'/' if is_folder else ''}", is_file=True)
+            # A name with a dash in front would be taken for a flag.
+            here = "./" if entry.name[0] == "-" and not before else before
+            yield Candidate(f"{here}{entry.name}{'/' if is_folder else ''}", is_file=True)
 
 
 def _is_folder(entry: os.DirEntry[str]) -> bool:

@@ -12,6 +12,7 @@ import sys
 from importlib import import_module
 from pathlib import Path
 
+from zoo.editor import user_file
 from zoo.errors import UsageError
 from zoo.files.storage import writing
 from zoo.rundir.files import write_text
@@ -26,7 +27,7 @@ BASH = """\
 _zoo_complete() {
     local command="${1/#\\~/$HOME}" mode line
     local -a call=("$command") candidates=()
-    type -P -- "$command" >/dev/null 2>&1 || call=(@PYTHON@ -m zoo)
+    type -P -- "$command" >/dev/null 2>&1 || call=(@PYTHON@)
     {
         IFS= read -r mode
         while IFS= read -r line; do candidates+=("$line"); done
@@ -47,7 +48,7 @@ _zoo_complete() {
     local line word
     call=(${(Q)words[1]})
     call[1]=${call[1]/#\\~/$HOME}
-    (( $+commands[$call[1]] )) || [[ -x $call[1] ]] || call=(@PYTHON@ -m zoo)
+    (( $+commands[$call[1]] )) || [[ -x $call[1] ]] || call=(@PYTHON@)
     answer=("${(@f)$(_ZOO_COMPLETE=zsh "${call[@]}" \\
         "${(@Q)words[2,CURRENT-1]}" "${(Q)PREFIX}" 2>/dev/null)}")
     local -a shown_going
@@ -70,7 +71,7 @@ FISH = """\
 function __zoo_complete
     set -l words (commandline -opc)
     set -l command $words[1]
-    type -q -f -- $command; or set command @PYTHON@ -m zoo
+    type -q -f -- $command; or set command @PYTHON@
     _ZOO_COMPLETE=fish $command $words[2..] (commandline -ct | string unescape) 2>/dev/null
 end
 complete -c zoo -f -a '(__zoo_complete)'
@@ -80,7 +81,10 @@ complete -c zoo -f -a '(__zoo_complete)'
 def script(shell: str) -> str:
     """The script of a shell."""
     text = {"bash": BASH, "zsh": ZSH, "fish": FISH}[shell]
-    return text.replace("@PYTHON@", shlex.quote(sys.executable))
+    # `python -m` would import modules of the folder that the user is in: at a press of Tab.
+    root = str(Path(__file__).resolve().parents[2])
+    main = f"import sys; sys.path.append({root!r}); from zoo.__main__ import main; main()"
+    return text.replace("@PYTHON@", shlex.join((sys.executable, "-P", "-c", main)))
 
 
 def current_shell() -> str:
@@ -115,11 +119,18 @@ def install(shell: str, home: Path | None = None) -> list[tuple[Path, str]]:
         The files that were written or changed, each with what was done.
 
     Raises:
+        UsageError: there is no home, or the shell's start file is read-only.
         StorageFault: a file cannot be written.
     """
-    root = Path.home() if home is None else home
-    config = Path(os.environ.get("XDG_CONFIG_HOME") or root / ".config")
-    data = Path(os.environ.get("XDG_DATA_HOME") or root / ".local" / "share")
+    try:
+        root = Path.home() if home is None else home
+    except RuntimeError:
+        raise UsageError(
+            "this user has no home, where shells look for completions. Set HOME, or source what "
+            f"zoo --show-completion --shell {shell} prints."
+        ) from None
+    config = _folder("XDG_CONFIG_HOME", root / ".config")
+    data = _folder("XDG_DATA_HOME", root / ".local" / "share")
     if shell == "fish":
         file = config / "fish" / "completions" / "zoo.fish"
         write_text(file, script(shell))
@@ -127,15 +138,25 @@ def install(shell: str, home: Path | None = None) -> list[tuple[Path, str]]:
     file = data / "zoo" / f"completion.{shell}"
     write_text(file, script(shell))
     start = root / f".{shell}rc" if shell == "bash" else _zshrc(root)
-    line = f"source {shlex.quote(str(file))}"
+    line = os.fsencode(f"source {shlex.quote(str(file))}")
     with writing(start):
-        text = start.read_text(encoding="utf-8") if start.is_file() else ""
-        if line in text.splitlines():
-            return [(file, "written"), (start, "reads it already")]
-        before = text if not text or text.endswith("\n") else f"{text}\n"
-        write_text(start.resolve(), f"{before}{line}\n")
+        if not start.exists():
+            write_text(start.resolve(), f"{os.fsdecode(line)}\n")
+        else:
+            text = user_file.read(start)
+            if line in text.splitlines():
+                return [(file, "written"), (start, "reads it already")]
+            user_file.require_writable(start, f"Add the line yourself: {os.fsdecode(line)}")
+            before = text if not text or text.endswith(b"\n") else text + b"\n"
+            user_file.replace(start, text, before + line + b"\n")
     return [(file, "written"), (start, "a line was added that reads it, in new shells")]
 
 
 def _zshrc(root: Path) -> Path:
-    return Path(os.environ.get("ZDOTDIR") or root) / ".zshrc"
+    return _folder("ZDOTDIR", root) / ".zshrc"
+
+
+def _folder(variable: str, default: Path) -> Path:
+    """The folder that a variable names; one that is not absolute does not count (XDG)."""
+    given = Path(os.environ.get(variable, ""))
+    return given if given.is_absolute() else default

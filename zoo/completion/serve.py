@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import sys
 from collections.abc import Sequence
 from typing import Any
@@ -11,6 +12,10 @@ from zoo.completion.answer import answer
 from zoo.completion.candidate import Candidate
 from zoo.completion.line import take_apart
 from zoo.completion.scripts import SHELLS, VARIABLE
+from zoo.text.printable import one_line
+
+# Words that mean themselves in a shell. A recipe from elsewhere may call a block `x;rm -r .;`.
+_PLAIN = re.compile(r"[\w.,:=/@%+\[\]-]+")
 
 
 def asked() -> bool:
@@ -22,7 +27,10 @@ def serve(group: Any) -> None:
     """Print what the shell may offer, one candidate a line."""
     shell = os.environ[VARIABLE]
     lines = _for_bash(group) if shell == "bash" else _with_help(answer(group, sys.argv[1:]))
-    sys.stdout.write("".join(f"{line}\n" for line in lines))
+    text = "".join(f"{line}\n" for line in lines)
+    sys.stdout.flush()
+    sys.stdout.buffer.write(os.fsencode(text))  # Names as the shell has them, in any locale.
+    sys.stdout.buffer.flush()
 
 
 def _for_bash(group: Any) -> list[str]:
@@ -38,6 +46,8 @@ def _for_bash(group: Any) -> list[str]:
     else:
         words = words[1:]
     found = printable(answer(group, words))
+    if not any(each.is_file for each in found):  # Bash quotes files alone.
+        found = [each for each in found if _PLAIN.fullmatch(each.word)]
     mode = " ".join(
         word
         for word, holds in (
@@ -50,7 +60,10 @@ def _for_bash(group: Any) -> list[str]:
 
 
 def _with_help(found: Sequence[Candidate]) -> list[str]:
-    return [f"{each.word}\t{each.help}" if each.help else each.word for each in printable(found)]
+    return [
+        f"{each.word}\t{one_line(each.help)}" if each.help else each.word
+        for each in printable(found)
+    ]
 
 
 def printable(found: Sequence[Candidate]) -> list[Candidate]:

@@ -16,8 +16,10 @@ from typing import Any
 
 from zoo.completion.candidate import Candidate
 from zoo.editor.modeline import SCHEMA
+from zoo.files.regular import open_regular
 from zoo.shipped_files import shipped
 
+MOST_READ = 1 << 20  # Bytes of a recipe.
 _STEPS = re.compile(r"[^.\[\]]+|\[\d*\]?")
 _LAST = re.compile(r"(.*?)((?:\[\d*)|[^.\[\]]*)$", re.DOTALL)
 
@@ -199,9 +201,11 @@ def _read(file: Path) -> Any:
 
     loader = getattr(yaml, "CBaseLoader", yaml.BaseLoader)
     try:
-        if file.stat().st_size > 1 << 20:
+        with open_regular(file) as stream:
+            content = stream.read(MOST_READ + 1)
+        if len(content) > MOST_READ:
             return None
-        return yaml.load(file.read_text(encoding="utf-8-sig"), Loader=loader)  # noqa: S506
+        return yaml.load(content.decode("utf-8-sig"), Loader=loader)  # noqa: S506
     except (OSError, ValueError, RecursionError, yaml.YAMLError):
         return None
 
