@@ -12,7 +12,16 @@ from tests import beside
 from tests.exports import Exports
 from tests.trackers import folders
 from zoo.trackers import mlflow_model
-from zoo.trackers.mlflow_tracker import MAX_KEY, MAX_VALUE, _absolute, _key, _value
+from zoo.trackers.contract import Refused
+from zoo.trackers.mlflow_tracker import (
+    DEFAULTS,
+    MAX_KEY,
+    MAX_VALUE,
+    MlflowTracker,
+    _absolute,
+    _key,
+    _value,
+)
 from zoo.trackers.record import metrics
 
 SERVER = "tests.trackers.mlflow_server"
@@ -50,9 +59,34 @@ def test_databases_are_found_again_from_elsewhere(
         "sqlite:///:memory:",
         "http://host/x",
         "file:///a",
-        "databricks:x",
+        "databricks",
     ):
         assert _absolute(uri) == uri
+
+
+@pytest.mark.parametrize(
+    "uri, problem",
+    [
+        ("sqlite:////no/such/folder/a.db", "the folder /no/such/folder does not exist"),
+        ("ftp://ann:secret@host/x", "ftp://host/x"),
+    ],
+)
+def test_addresses_that_mlflow_cannot_use(
+    uri: str, problem: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Told at once, and without the password."""
+    mlflow = pytest.importorskip("mlflow")
+
+    def fail() -> None:
+        raise RuntimeError(f"got unsupported URI '{uri}'")
+
+    for name, value in DEFAULTS.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setattr(mlflow, "get_tracking_uri", lambda: uri)
+    monkeypatch.setattr(mlflow, "MlflowClient", fail)
+    with pytest.raises(Refused, match=problem) as caught:
+        MlflowTracker().connect({})
+    assert "secret" not in str(caught.value)
 
 
 def test_values_that_mlflow_takes() -> None:

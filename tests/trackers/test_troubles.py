@@ -13,6 +13,11 @@ from zoo.trackers.troubles import said, without_password
         (TimeoutError("Read timed out. (read timeout=20)"), "the server does not answer in time"),
         (OSError(28, "No space left on device"), "the disk is full"),
         (RuntimeError("failed with error code 401 != 200"), "the server refuses the credentials"),
+        (
+            RuntimeError("too many 503 error responses"),
+            "the server answers with an error of its own",
+        ),
+        (RuntimeError("error code 404 != 200"), "what answers there is something else"),
         (EnvironmentFault("As it is."), "As it is."),
         (KeyError("odd\nthing."), "KeyError: 'odd\\nthing.'"),
     ],

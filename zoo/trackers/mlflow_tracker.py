@@ -72,8 +72,9 @@ class MlflowTracker(Tracker):
         if not given and known.get("uri"):
             mlflow.set_tracking_uri(known["uri"])
         self._uri = mlflow.get_tracking_uri()
-        self._client = mlflow.MlflowClient()
         try:
+            _require_database(self._uri)
+            self._client = mlflow.MlflowClient()
             self._client.search_experiments(max_results=1)
         except Exception as error:  # MLflow raises its own, those of requests and of SQLAlchemy.
             raise Refused(self._advice(error, given)) from error
@@ -247,6 +248,22 @@ class MlflowTracker(Tracker):
             run_id, experiment = known["run_id"], known["experiment_id"]
             mlflow_model.log(folder, run_id, experiment, record.last_epoch, self.register)
             known["model"] = digest
+
+
+def _require_database(uri: str) -> None:
+    """Require that a database of SQLite can be opened: MLflow would try for minutes.
+
+    Raises:
+        OSError: its folder is missing, or may not be written to.
+    """
+    scheme, separator, path = uri.partition(":///")
+    if not separator or scheme.partition("+")[0] != "sqlite" or not path or path[0] in ":?":
+        return
+    file = Path(path.partition("?")[0])
+    if not file.parent.is_dir():
+        raise FileNotFoundError(f"the folder {file.parent} does not exist")
+    if not os.access(file if file.exists() else file.parent, os.W_OK):
+        raise PermissionError(f"{file} may not be written to")
 
 
 def _absolute(uri: str) -> str:

@@ -31,6 +31,12 @@ _CAUSES = {
         "UNAUTHENTICATED", "invalid API key",
     ),
     "the disk is full": ("No space left on device",),
+    "the server answers with an error of its own": (
+        "500 error responses", "502 error responses", "503 error responses",
+        "504 error responses", "error code 5",
+    ),
+    "the server sends its clients in a circle": ("Exceeded 30 redirects",),
+    "what answers there is something else": ("error code 404 != 200", "not in a valid JSON format"),
 }  # fmt: skip
 
 
