@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import base64
+import io
 import json
 
 import numpy as np
+from PIL import Image
 
 from zoo.checks import stored
 from zoo.checks.judge.gradients import KernelGradient
@@ -39,8 +42,12 @@ def test_measurements_survive_json_and_are_drawn() -> None:
     assert (filters["count"], len(filters["levels"])) == (70, stored.MAX_FILTERS)
     assert np.min(filters["levels"]) == 0
     assert np.max(filters["levels"]) == 255
-    titles = [figure.title for figure in figures.blocks({"measured": found})[0].blocks]
-    assert titles == [
+    drawn, heading, gallery = figures.blocks({"measured": found})
+    assert [figure.title for figure in drawn.blocks] == [
         "The first steps", "Signal in the untrained network", "First gradient", "A few images",
-        "First filters",
     ]  # fmt: skip
+    assert heading.text == "First kernels"
+    assert len(gallery.images) == stored.MAX_FILTERS
+    content = base64.b64decode(gallery.images[3].source.partition(",")[2])
+    with Image.open(io.BytesIO(content)) as image:
+        assert np.array_equal(np.asarray(image), filters["levels"][3])

@@ -253,7 +253,8 @@ def test_check_folder(tmp_path: Path) -> None:
     page = ChecksReport(checked(tmp_path)).page()
     assert page.verdict[1].text == "C05 loss wiring: the loss is wrong: mend the head."
     text = render(page)
-    assert text.count('class="plot"') == 6
+    assert text.count('class="plot"') == 5
+    assert text.count('alt="kernel ') == 7
     shown = words(text)
     for part in ("INFO: so is more", "done in float32", "Do not apply to this network: C21."):
         assert part in shown

@@ -11,5 +11,6 @@ page.py          writes a page as one file
 chosen.py        which images a page shows
 png.py           figures as PNG files
 layer_block.py   a network on a page: its picture, its layers with their costs
+kernel_block.py  first kernels as small images
 layer_*.py       pictures of layers, for pages and for the recipes in docs/
 """

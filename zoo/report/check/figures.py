@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from zoo.report import figures
 from zoo.report.blocks import Block, Cell, Column, Columns, Figure, Missing, Table
+from zoo.report.kernel_block import RANGE, as_uri, kernel_blocks
+from zoo.text.counted import counted
 from zoo.text.numbers import short
 
 MAX_LABEL = 24  # Characters of a layer's name on an axis.
@@ -21,9 +22,10 @@ def blocks(checks: Mapping[str, Any]) -> list[Block]:
     """Return the figures of the measurements that were made."""
     measured = checks.get("measured") or {}
     made = [draw(measured[key]) for key, draw in FIGURES.items() if measured.get(key)]
-    if not made:
+    kernels = _kernels(measured["filters"]) if measured.get("filters") else []
+    if not made and not kernels:
         return [Missing(NOTHING_MEASURED, "zoo check RECIPE")]
-    return [Columns(made)]
+    return [*([Columns(made)] if made else []), *kernels]
 
 
 def _log(title: str, values: Iterable[float | None]) -> dict[str, Any]:
@@ -141,29 +143,11 @@ def _overfit(curves: Sequence[Mapping[str, Any]]) -> Figure:
     )
 
 
-def _filters(filters: Mapping[str, Any]) -> Figure:
-    """The first filters, one beside the other, as an image."""
-    levels = filters["levels"]
-    height, width = len(levels[0]), len(levels[0][0])
-    columns = math.ceil(math.sqrt(2 * len(levels)))
-    rows = -(-len(levels) // columns)
-    clear = [0, 0, 0, 0]
-    image = [[clear] * (columns * (width + 1) - 1) for _ in range(rows * (height + 1) - 1)]
-    for number, level in enumerate(levels):
-        top, left = (number // columns) * (height + 1), (number % columns) * (width + 1)
-        for y, row in enumerate(level):
-            for x, pixel in enumerate(row):
-                image[top + y][left + x] = [*pixel, 1]
-    axis = {"visible": False, "fixedrange": True}
-    return Figure(
-        "First filters",
-        f"{len(levels)} of {filters['count']} filters after the short training, each from its "
-        "lowest weight (dark) to its highest (bright).",
-        f"{len(levels)} first filters of {height} by {width} weights, as images.",
-        [{"type": "image", "colormodel": "rgba", "z": image, "hoverinfo": "skip"}],
-        {"xaxis": axis, "yaxis": axis, "margin": {"l": 0, "r": 0, "t": 8, "b": 8}},
-        height=260,
-    )
+def _kernels(filters: Mapping[str, Any]) -> list[Block]:
+    levels, count = filters["levels"], filters["count"]
+    caption = f"{counted(count, 'kernel')} of the first layer after the short training; {RANGE}."
+    size = (len(levels[0]), len(levels[0][0]))
+    return kernel_blocks(list(map(as_uri, levels)), count, "kernel", "", caption, size)
 
 
 FIGURES: dict[str, Callable[[Any], Figure]] = {
@@ -172,5 +156,4 @@ FIGURES: dict[str, Callable[[Any], Figure]] = {
     "activations": _activations,
     "gradients": _gradients,
     "overfit_curves": _overfit,
-    "filters": _filters,
 }
