@@ -27,6 +27,7 @@ from zoo.augment import (
     needs_whole_batches,
     with_mean_levels,
 )
+from zoo.backend.lifetimes import weakly
 from zoo.class_weights import loss_weights, loss_weights_of_mixed, mean_weight
 from zoo.datasets.normalise import channel_means
 from zoo.datasets.splits import Split, pixel_statistics
@@ -292,7 +293,9 @@ def training_dataset(batches: Batches, first_step: int) -> Any:
 
     steps = tf.data.Dataset.counter(first_step)
     make = _as_tensorflow(batches, example=batches(first_step))
-    return steps.map(make, num_parallel_calls=2, deterministic=True).prefetch(AHEAD)
+    dataset = steps.map(make, num_parallel_calls=2, deterministic=True).prefetch(AHEAD)
+    dataset.batches = batches  # Its function holds them weakly.
+    return dataset
 
 
 def evaluation_dataset(split: Split) -> Any:
@@ -311,7 +314,9 @@ def evaluation_dataset(split: Split) -> Any:
     import tensorflow as tf
 
     indices = tf.data.Dataset.range(batches.num_batches)
-    return indices.map(_as_tensorflow(batches.__getitem__, example=batches[0])).prefetch(1)
+    dataset = indices.map(_as_tensorflow(batches.__getitem__, example=batches[0])).prefetch(1)
+    dataset.batches = batches  # Its function holds them weakly.
+    return dataset
 
 
 def _as_tensorflow(make: Callable[[int], Batch], example: Batch) -> Callable[[Any], Any]:
@@ -322,11 +327,12 @@ def _as_tensorflow(make: Callable[[int], Batch], example: Batch) -> Callable[[An
     import tensorflow as tf
 
     dtypes = [tf.as_dtype(array.dtype) for array in example]
+    call = weakly(make)
 
     def make_tensors(number: Any) -> tuple[Any, ...]:
         # stateful=False: the function is pure, so tf.data may run several calls at once even where
         # operations must be deterministic.
-        tensors = tf.numpy_function(make, [number], dtypes, stateful=False)
+        tensors = tf.numpy_function(call, [number], dtypes, stateful=False)
         return tuple(
             tf.ensure_shape(tensor, (None, *array.shape[1:]))
             for tensor, array in zip(tensors, example, strict=True)

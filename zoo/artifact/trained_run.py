@@ -11,6 +11,7 @@ import numpy as np
 
 from zoo import recipe as recipes
 from zoo.artifact import model_file
+from zoo.backend.lifetimes import lent
 from zoo.batches import EvaluationBatches
 from zoo.datasets.content.image_ranges import ImageRanges
 from zoo.datasets.decoding.images import ImageSpec
@@ -136,7 +137,7 @@ class TrainedRun:
     def _predictions(self, batches: EvaluationBatches) -> np.ndarray:
         """The logits of all batches; two more are decoded while the device computes."""
         if not batches.split.streamed:
-            return np.asarray(self.model.predict(batches, verbose=0))
+            return np.asarray(self.model.predict(lent(batches), verbose=0))
         count = batches.num_batches
         images = MadeAhead(lambda number: batches[number][0], count, ahead=2, threads=2)
         try:

@@ -13,6 +13,7 @@ import keras
 
 from zoo import backend, losses, optimize
 from zoo.backend import devices
+from zoo.backend.lifetimes import lent, tie_gradients
 from zoo.batches import Batches, EvaluationBatches, training_dataset
 from zoo.class_weights import checked_class_weights, mean_weight
 from zoo.datasets.normalise import Normalisation
@@ -147,7 +148,7 @@ def loops(
     """
     if loop.loop == "host" and not devices.current().several:
         validation = EvaluationBatches(data.validation)
-        model.evaluate(validation, steps=1, verbose=0)
+        model.evaluate(lent(validation), steps=1, verbose=0)
         return None, validation
     create_metrics(model, batches(0))
     if loop.loop == "device":
@@ -266,12 +267,13 @@ def fit(
             epochs=counter.epochs,
             initial_epoch=counter.step // counter.steps_per_epoch,
             steps_per_epoch=counter.steps_per_epoch,
-            validation_data=validation,
+            validation_data=lent(validation),
             callbacks=callbacks,
             shuffle=False,  # The batches are drawn already.
             verbose=0,
         )
     finally:
+        tie_gradients()
         if device_loop:
             device_loop.end()
         if callbacks.device_validation:  # An error may have ended a validation.

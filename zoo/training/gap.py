@@ -9,6 +9,7 @@ import keras
 import numpy as np
 
 from zoo.backend import devices
+from zoo.backend.lifetimes import lent
 from zoo.batches import EvaluationBatches
 from zoo.checks.judge.curves import TrainValidationGap
 from zoo.datasets.splits import Splits, Subset
@@ -56,5 +57,6 @@ def _evaluated(model: keras.Model, subset: Subset, validation: Any) -> dict[str,
     if alone and len(subset) == len(validation.images):
         metrics = validation.of(subset).evaluate()
     else:
-        metrics = model.evaluate(EvaluationBatches(subset), verbose=0, return_dict=True)
+        batches = EvaluationBatches(subset)
+        metrics = model.evaluate(lent(batches), verbose=0, return_dict=True)
     return metrics

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from zoo.verbs.teller import Teller
 
 if TYPE_CHECKING:
+    from zoo.backend.lifetimes import tie_gradients
     from zoo.checks.measure import Subject
     from zoo.checks.run import CheckReport
     from zoo.loading import Source
@@ -76,8 +77,12 @@ def run_checks(
         out.note(f"note: {note}")
     known = origin(recipe, overrides)
     subject = Subject(loaded, data, before=batch_and_rate(*known) if known else None)
-    with status(console, "checking") as show:
-        report = check(subject, only, skip, quick, progress=lambda text: show(f"checking {text}"))
+    try:
+        with status(console, "checking") as show:
+            tell = lambda text: show(f"checking {text}")  # noqa: E731
+            report = check(subject, only, skip, quick, progress=tell)
+    finally:
+        tie_gradients()
     return subject, report
 
 

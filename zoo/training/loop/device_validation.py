@@ -10,6 +10,7 @@ from typing import Any
 import keras
 import numpy as np
 
+from zoo.backend.lifetimes import lent
 from zoo.batches import EVALUATION_BATCH_SIZE
 from zoo.datasets.splits import Split
 from zoo.datasets.threads import MadeAhead
@@ -74,7 +75,7 @@ class DeviceValidation(keras.utils.PyDataset):
         """Keras's metrics over all images, outside of `fit`."""
         self.begin()
         try:
-            metrics: dict[str, Any] = self.model.evaluate(self, verbose=0, return_dict=True)
+            metrics: dict[str, Any] = self.model.evaluate(lent(self), verbose=0, return_dict=True)
         finally:
             self.end()
         return metrics
