@@ -11,6 +11,8 @@ import _thread
 import signal
 import sys
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from types import FrameType
 
 AGAIN_AFTER = 0.01  # Seconds until a dropped interrupt is raised again.
@@ -27,6 +29,29 @@ def heed() -> None:
         return
     signal.signal(signal.SIGINT, _interrupt)
     sys.unraisablehook = _raise_again
+
+
+@contextmanager
+def on_sigterm() -> Iterator[None]:
+    """Let SIGTERM raise KeyboardInterrupt within the block: the work ends in order, and is told.
+
+    Does nothing outside the main thread, or where SIGTERM has a handler of the caller's own.
+    """
+    if (
+        threading.current_thread() is not threading.main_thread()
+        or signal.getsignal(signal.SIGTERM) is not signal.SIG_DFL
+    ):
+        yield
+        return
+    signal.signal(signal.SIGTERM, _terminate)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
+
+
+def _terminate(number: int, frame: FrameType | None) -> None:
+    raise KeyboardInterrupt
 
 
 def received() -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import signal
 from pathlib import Path
 
 import pytest
@@ -204,13 +205,15 @@ def test_a_process_that_is_ended_within_an_answer(
     assert "not all was sent" in note
 
 
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_ctrl_c_while_the_end_is_told(
-    notes: list[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    notes: list[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path, number: int
 ) -> None:
     """The command was interrupted, whatever it had done before: its exit code says so."""
 
     def interrupt() -> bool:
-        raise KeyboardInterrupt
+        signal.raise_signal(number)
+        return True
 
     tracking = started(DIES, notes, monkeypatch)
     monkeypatch.setattr(tracking, "_all_answered", interrupt)
@@ -219,4 +222,5 @@ def test_ctrl_c_while_the_end_is_told(
     with pytest.raises(KeyboardInterrupt):
         tracking.close()
     (note,) = notes
+    assert signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
     assert note.startswith("note: stopped while trackers were told of the end: mlflow: not all")

@@ -24,6 +24,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
+from zoo import interrupts
 from zoo.errors import EnvironmentFault
 from zoo.rundir import Search
 from zoo.rundir.folder import Folder
@@ -206,7 +207,7 @@ class Tracking:
         """Waits until all is sent, as long as the process that sends gives signs of life.
 
         Raises:
-            KeyboardInterrupt: Ctrl-C came meanwhile; the folder keeps what was not sent.
+            KeyboardInterrupt: Ctrl-C or SIGTERM came meanwhile; the folder keeps what was not sent.
         """
         for sender in self._local:
             sender.tracker.close()
@@ -216,9 +217,10 @@ class Tracking:
             self._stop(0)
             return
         try:
-            self._tell("close")
-            if not self._all_answered():
-                self._note(f"note: {self._missing()}")
+            with interrupts.on_sigterm():
+                self._tell("close")
+                if not self._all_answered():
+                    self._note(f"note: {self._missing()}")
         except KeyboardInterrupt:
             self._note(f"note: stopped while trackers were told of the end: {self._missing()}")
             raise
