@@ -171,7 +171,9 @@ def exports(share: Share, trained: Any) -> Any:
 
 # No deadline: on a shared machine the time of an example says nothing. Under CI the examples are
 # the same in every run, as in Hypothesis's own profile for CI; elsewhere each run draws new ones.
-hypothesis.settings.register_profile("zoo", deadline=None, derandomize="CI" in os.environ)
+hypothesis.settings.register_profile(
+    "zoo", deadline=None, derandomize="CI" in os.environ, max_examples=50
+)
 hypothesis.settings.register_profile("light", deadline=None, max_examples=20)
 hypothesis.settings.register_profile("laws", deadline=None, derandomize=False, max_examples=2000)
 hypothesis.settings.load_profile("zoo")

@@ -16,7 +16,7 @@ import tensorflow as tf
 
 from tests.exports import CLASSES, Exports, invoke
 from tests.pictures import KINDS, noise
-from tests.runs import tiny
+from tests.runs import LINEAR, tiny
 from zoo.artifact import readers
 from zoo.artifact.layout import Artifact
 from zoo.artifact.trained_run import TrainedRun, softmax
@@ -101,7 +101,7 @@ def require_all(folder: Path, recipe: Recipe, pixels: np.ndarray, tolerance: Any
 @pytest.mark.slow
 @pytest.mark.parametrize("word", words.PREPROCESSINGS)
 def test_preprocessings(tmp_path: Path, exports: Exports, png_alone: None, word: str) -> None:
-    recipe = tiny(tmp_path, f"data.preprocess={word}")
+    recipe = tiny(tmp_path, LINEAR, f"data.preprocess={word}")
     require_all(tmp_path, recipe, exports.pixels, lambda entry: 1e-5)
 
 

@@ -182,7 +182,7 @@ def test_layers_of_ours_go_all_the_way(tmp_path: Path) -> None:
         "    - conv: {filters: 8, activation: {maxout: 2}, pool: max}\n"
         "    - residual: {shortcut: pad, stack: [{conv: {filters: 16, strides: 2}}]}\n"
         "    - depthwise_conv: {kernel_size: 3, activation: prelu, kernel_initializer: dirac}\n"
-        "train: {epochs: 5, batch_size: 64, optimizer: {Adam: 1e-2}}\n"
+        "train: {epochs: 5, batch_size: 64, drop_remainder: true, optimizer: {Adam: 1e-2}}\n"
     )
     run = train(recipes.load(str(file)), tmp_path / "runs")
     assert evaluate(TrainedRun(run), "validation")["accuracy"] > 0.8

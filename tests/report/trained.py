@@ -23,7 +23,8 @@ name: tiny
 seed: {seed}
 data: {{source: digits}}
 model: {{stack: [{{conv: {{filters: {filters}}}}}]}}
-train: {{epochs: 2, batch_size: 64, optimizer: {{Adam: {{learning_rate: 1e-2}}}}}}
+train:
+  {{epochs: 2, batch_size: 64, drop_remainder: true, optimizer: {{Adam: {{learning_rate: 1e-2}}}}}}
 """
 CLASSES = 3
 IMAGES = 200

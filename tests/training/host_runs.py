@@ -19,6 +19,7 @@ from typing import Any
 
 os.environ |= {
     "KERAS_BACKEND": "jax", "JAX_PLATFORMS": "cpu", "CUDA_VISIBLE_DEVICES": "",
+    "JAX_DISABLE_MOST_OPTIMIZATIONS": "1",  # Compiling takes longer than what is tested.
 }  # fmt: skip
 # Not `prepare`: it would start JAX, which must not be running when a process is forked.
 import jax  # noqa: E402, F401

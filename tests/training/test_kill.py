@@ -94,14 +94,19 @@ def require_same_end(run: Run, undisturbed: Run) -> None:
     assert not list(run.folder.rglob(".*.*"))
 
 
-@pytest.mark.parametrize("every", [7, 1])
-def test_kills_change_nothing(every: int, tmp_path: Path, undisturbed: Run) -> None:
+LAWS = pytest.mark.laws
+
+
+@pytest.mark.parametrize(
+    "every, kills", [(7, 3), (1, 3), pytest.param(7, 6, marks=LAWS), pytest.param(1, 6, marks=LAWS)]
+)
+def test_kills_change_nothing(every: int, kills: int, tmp_path: Path, undisturbed: Run) -> None:
     """A save takes longer than a step: with a save every step, most kills fall into a write."""
     folder = new_folder(tmp_path / "killed", every)
     draw = random.Random(os.environ.get("ZOO_KILL_SEED", "0"))
     run: Run | None = None
     repeated: list[int] = []
-    for number in range(6):
+    for number in range(kills):
         process = Process(folder, run)
         assert process.kill_after(draw.randint(1, 20), draw.uniform(0.0, 0.02)), (
             f"the run ended after {number} kills"

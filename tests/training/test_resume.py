@@ -49,6 +49,26 @@ class Signal(keras.callbacks.Callback):
         """A resumed run sends no signal."""
 
 
+class Copier(keras.callbacks.Callback):
+    """Copies the run in the step after one whose state is saved: what a kill there would leave."""
+
+    def __init__(self, out: Path, step: int) -> None:
+        super().__init__()
+        self.out = out
+        self.left = step + 1
+
+    def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
+        self.left -= 1
+        if self.left == 0:
+            self.copy = copied(Run.open(self.out / "runs" / "tiny"), self.out / "copies")
+
+    def get_state(self) -> dict[str, Any]:
+        return {}
+
+    def set_state(self, values: dict[str, Any]) -> None:
+        """A resumed run is not copied."""
+
+
 def interrupted(recipe: Recipe, out: Path, step: int, number: int = signal.SIGTERM) -> Run:
     """A run that was stopped after a step."""
     with pytest.raises(Interrupted, match=f"{signal.Signals(number).name} after step {step}"):
@@ -79,7 +99,8 @@ def uninterrupted(folder: Path, *overrides: str) -> dict[str, Any]:
 
 
 def without_signal(end: dict[str, Any]) -> dict[str, Any]:
-    callbacks = [entry for entry in end["notes"]["callbacks"] if entry[0] != "Signal"]
+    ours = ("Signal", "Copier")
+    callbacks = [entry for entry in end["notes"]["callbacks"] if entry[0] not in ours]
     return {**end, "notes": {**end["notes"], "callbacks": callbacks}}
 
 
@@ -139,10 +160,14 @@ def backend_matters(overrides: tuple[str, ...]) -> bool:
     ],
 )
 def test_everything_that_has_state(tmp_path: Path, overrides: tuple[str, ...]) -> None:
-    overrides = ("model.stack=[{fc: {units: 8, dropout: 0.1}}]", *overrides)
-    run = interrupted(tiny(tmp_path, *overrides), tmp_path / "runs", 3)
-    resume(run.folder)
-    require_same(final(run), uninterrupted(tmp_path / "undisturbed", *overrides))
+    stack = "model.stack=[{fc: {units: 8, dropout: 0.1}}]"
+    recipe = tiny(tmp_path, stack, "train.checkpoint_steps=3", *overrides)
+    copier = Copier(tmp_path, 3)
+    whole = train(recipe, tmp_path / "runs", Settings(callbacks=[copier]))
+    (state,) = copier.copy.state_files()
+    assert state.name.startswith("step-000000003")
+    resume(copier.copy.folder)
+    require_same(final(copier.copy), final(whole))
 
 
 def test_many_times(tmp_path: Path, undisturbed: Callable[..., dict[str, Any]]) -> None:

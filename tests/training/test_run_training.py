@@ -439,7 +439,7 @@ def test_dtype_policies_learn(tmp_path: Path, policy: str) -> None:
 def test_losses_learn(tmp_path: Path, word: str) -> None:
     # The mean over the classes of sigmoid has smaller gradients than a sum.
     epochs = 5 if word == "sigmoid" else 2
-    recipe = tiny(tmp_path, f"train.loss={word}", f"train.epochs={epochs}")
+    recipe = tiny(tmp_path, LINEAR, f"train.loss={word}", f"train.epochs={epochs}")
     assert train(recipe, tmp_path / "runs").rows()[-1]["val_accuracy"] > 0.2
 
 
