@@ -69,7 +69,7 @@ ALIKE = {
     "a max pool of windows that do not overlap has its own gradient, equal to the bit.",
     (
         "4281c9deeb30",
-        "382e7c1f8998",
+        "67901d134824",
     ): "Findings hold remedies. Accuracies are weighted where classes "
     "are, and no recipe that ships weighs classes. C03 also looks at the smallest class, and those "
     "of the data sets are nearly of one size. C14 looks at what momentum adds later, which is "
@@ -92,7 +92,7 @@ ALIKE = {
     "the one that it comes from; here there is none, and it is silent. With one device and one "
     "process batches are made whole, as before; cosine restarts also take a tensor of steps. "
     "Packages have other names; class weights stand in a module of their own. "
-    "Remedies say which key they set; two sentences of C01 read "
+    "Remedies say which key they set; two sentences of C01 and two of C14 read "
     "otherwise; the advice of C14 precedes that of others. Verdicts and values are made as before. "
     "Layers, losses and the like may be a user's own: no recipe that ships has any. C16 fails no "
     "network whose accuracy is so uncertain that it may be 0.2 above guessing: of the smallest "

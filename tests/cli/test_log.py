@@ -9,6 +9,8 @@ import pytest
 
 from tests.cli.calls import call, require_error
 from tests.trackers import folders
+from tests.trackers.recorder import Recorder
+from zoo.verbs import send_later
 
 
 def test_sent_to_a_table(tmp_path: Path) -> None:
@@ -17,9 +19,24 @@ def test_sent_to_a_table(tmp_path: Path) -> None:
     assert run.csv_file.is_file()
 
 
+def test_what_a_tracker_has_is_sent_to_it_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also where the run was trained without trackers, and sent to one later."""
+    run = folders.finished(folders.run(tmp_path / "run"))
+    recorder = Recorder()
+    monkeypatch.setattr(send_later, "make", lambda name: recorder)
+    assert call("log", run, "--to", "mlflow").exit_code == 0
+    sent = len(recorder.events)
+    result = call("log", run)
+    assert result.exit_code == 0, result.output
+    assert f"sent      {run} to mlflow" in result.stdout
+    assert ("begin", recorder.events[1][1], f"id-{recorder.events[1][1]}") in recorder.events[sent:]
+
+
 def test_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     run = folders.finished(folders.run(tmp_path / "run"))
-    require_error(call("log", run), 2, "was trained without trackers. Expected --to")
+    require_error(call("log", run), 2, "was trained without trackers, and sent to none")
     require_error(call("log", run, "--to", ","), 2, "--to: names no tracker. Expected one or more")
     require_error(call("log", run, "--to", "csvv"), 2, "No tracker is called csvv")
     with run.locked():

@@ -67,6 +67,6 @@ def folds(folder: Path) -> Folds:
     return made
 
 
-def known(made: Any, name: str) -> dict[str, Any]:
+def entry(made: Any, name: str) -> dict[str, Any]:
     entries: dict[str, Any] = json.loads(made.trackers_file.read_text(encoding="utf-8"))
     return dict(entries[name])

@@ -98,17 +98,17 @@ def sent_while_it_trains(folder: Path, gate: Gate) -> dict[str, Any]:
         tracking.start(ChosenTrackers(("mlflow",)))
         tracking.require()
         tracking.begin(run)
-        until(lambda: run.trackers_file.exists() and folders.known(run, "mlflow")["epochs"] == 1)
+        until(lambda: run.trackers_file.exists() and folders.entry(run, "mlflow")["epochs"] == 1)
         states = []
         for epochs, gate.state in ((2, "shut"), (3, "hangs")):
             run.write_rows([folders.row(epoch) for epoch in range(1, epochs + 1)])
             tracking.update([])
             until(lambda: tracking.update([]) or bool(notes))
-        states.append(folders.known(run, "mlflow"))
+        states.append(folders.entry(run, "mlflow"))
         gate.state = "open"
         exported(folders.finished(run))
-    known = folders.known(run, "mlflow")
-    return {"notes": notes, "between": states[0], "known": known, **state(known["run_id"])}
+    entry = folders.entry(run, "mlflow")
+    return {"notes": notes, "between": states[0], "entry": entry, **state(entry["run_id"])}
 
 
 def sent_afterwards(folder: Path) -> dict[str, Any]:
@@ -127,7 +127,7 @@ def sent_afterwards(folder: Path) -> dict[str, Any]:
         killed.recipe_file.write_text(text.replace("epochs: 3", f"epochs: {epochs}"))
         for each in (killed, search):
             Sender(tracker, print).send_now(each, final=True, gone=True)
-    parent = folders.known(search, "mlflow")
+    parent = folders.entry(search, "mlflow")
     # A process that was killed after it had sent a trial, and before it had counted it.
     tracker = MlflowTracker()
     tracker.connect({})
@@ -138,7 +138,7 @@ def sent_afterwards(folder: Path) -> dict[str, Any]:
         [parent["experiment_id"]], f"tags.`mlflow.parentRunId` = '{parent['run_id']}'"
     )
     return {
-        "killed": state(folders.known(killed, "mlflow")["run_id"]),
+        "killed": state(folders.entry(killed, "mlflow")["run_id"]),
         "search": state(parent["run_id"]),
         "trials": [state(child.info.run_id) for child in children],
     }
@@ -190,7 +190,7 @@ def main(folder: Path) -> None:
         until(answers)
         afterwards = sent_afterwards(folder)
         live = sent_while_it_trains(folder, gate)
-        found = {"live": live, **afterwards, "model": model(live["known"]["run_id"])}
+        found = {"live": live, **afterwards, "model": model(live["entry"]["run_id"])}
     finally:
         os.killpg(server.pid, 9)
         server.wait()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from zoo.trackers.contract import Known, Refused, Tracker
+from zoo.trackers.contract import Entry, Refused, Tracker
 from zoo.trackers.record import Record
 
 
@@ -20,25 +20,25 @@ class Recorder(Tracker):
         self.events: list[tuple[Any, ...]] = []
         self.parents: dict[str, str] = {}
 
-    def connect(self, known: Mapping[str, Any]) -> None:
-        self.events.append(("connect", dict(known)))
+    def connect(self, entry: Mapping[str, Any]) -> None:
+        self.events.append(("connect", dict(entry)))
         if self.refuses:
             raise Refused("--log mlflow: no. Do this; or train without, and send it later")
 
-    def begin(self, record: Record, known: Mapping[str, Any], parent: Known | None) -> Known:
+    def begin(self, record: Record, entry: Mapping[str, Any], parent: Entry | None) -> Entry:
         self._answer()
-        self.events.append(("begin", record.name, known.get("run_id")))
+        self.events.append(("begin", record.name, entry.get("run_id")))
         if parent is not None:
             self.parents[record.name] = parent["run_id"]
-        return {"epochs": 0, **known, "run_id": f"id-{record.name}"}
+        return {"epochs": 0, **entry, "run_id": f"id-{record.name}"}
 
-    def rows(self, record: Record, known: Known) -> None:
-        for epoch, _, _ in record.epochs_after(known["epochs"]):
+    def rows(self, record: Record, entry: Entry) -> None:
+        for epoch, _, _ in record.epochs_after(entry["epochs"]):
             self._answer()
             self.events.append(("row", record.name, epoch))
-            known["epochs"] = epoch
+            entry["epochs"] = epoch
 
-    def end(self, record: Record, known: Known) -> None:
+    def end(self, record: Record, entry: Entry) -> None:
         self._answer()
         self.events.append(("end", record.name, record.status))
 

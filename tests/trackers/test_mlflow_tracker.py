@@ -152,7 +152,7 @@ class TestServer:
         assert away.startswith("note: MLflow: ")
         assert away.endswith("; what is missing is sent later")
         assert back == "note: MLflow: works again; what was missing is sent"
-        assert place.endswith(sent["live"]["known"]["run_id"])
+        assert place.endswith(sent["live"]["entry"]["run_id"])
 
     def test_the_model_has_signature_example_and_code(self, sent: Any) -> None:
         model = sent["model"]

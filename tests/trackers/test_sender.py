@@ -36,7 +36,7 @@ def test_each_epoch_is_sent_once(sender: Sender, tmp_path: Path) -> None:
     begin, *rows = events(sender)
     assert begin == ("begin", "one", None)
     assert rows == [("row", "one", epoch) for epoch in (1, 2, 3)]
-    assert folders.known(run, "mlflow") == {"epochs": 3, "run_id": "id-one"}
+    assert folders.entry(run, "mlflow") == {"epochs": 3, "run_id": "id-one"}
 
 
 def test_a_resumed_run_goes_on_with_the_same_one(sender: Sender, tmp_path: Path) -> None:
@@ -47,7 +47,7 @@ def test_a_resumed_run_goes_on_with_the_same_one(sender: Sender, tmp_path: Path)
     assert events(again) == [
         ("begin", "one", "id-one"), ("row", "one", 3), ("end", "one", "done"),
     ]  # fmt: skip
-    assert folders.known(run, "mlflow")["ended"] == "done"
+    assert folders.entry(run, "mlflow")["ended"] == "done"
 
 
 def test_a_run_is_ended_only_when_all_is_done_with_it(sender: Sender, tmp_path: Path) -> None:
@@ -86,7 +86,7 @@ def test_trials_are_children_and_each_is_sent_once(sender: Sender, tmp_path: Pat
     assert [event[1] for event in told if event[0] == "begin"] == ["tune", *names]
     assert ("end", "fine-000", "done") in told
     assert told[-1] == ("end", "tune", "interrupted")
-    assert folders.known(search, "mlflow")["trials"] == 4
+    assert folders.entry(search, "mlflow")["trials"] == 4
 
 
 def test_a_search_that_was_cut_off_goes_on_with_the_next_trial(

@@ -65,8 +65,8 @@ def test_runs_and_trials(tmp_path: Path) -> None:
     assert one["summary"]["best_val_accuracy"] == 0.8
     assert one["artifacts"]["zoo-run"] == ["metrics.jsonl", "recipe.yaml", "run.json"]
     assert one["exit_code"] == 0
-    known = folders.known(run, "wandb")
-    assert (known["run_id"], known["ended"]) == (one["id"], "done")
+    entry = folders.entry(run, "wandb")
+    assert (entry["run_id"], entry["ended"]) == (one["id"], "done")
     trials = {name: each for name, each in found.items() if each["job"] == "trial"}
     assert set(trials) == {"coarse-000", "coarse-001", "coarse-002", "fine-000"}
     assert {each["group"] for each in trials.values()} == {"tune"} == {found["tune"]["group"]}

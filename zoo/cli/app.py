@@ -2,14 +2,44 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+import os
+from typing import Annotated, Any
 
 import typer
+from typer.core import TyperGroup
 
 from zoo.version import __version__
 
+
+class VerbGroup(TyperGroup):
+    """The verbs. An unknown flag that is the name of a file gets a hint at how to write it."""
+
+    words: tuple[str, ...] = ()
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
+        """Find the verb, and keep the words of the command line."""
+        self.words = tuple(args)
+        return super().resolve_command(ctx, args)
+
+    def invoke(self, ctx: Any) -> Any:
+        """Run the verb."""
+        try:
+            return super().invoke(ctx)
+        except Exception as error:
+            # Typer brings a Click of its own, older ones use the package.
+            if type(error).__name__ == "NoSuchOption":
+                error.message += _file_hint(self.words)  # type: ignore[attr-defined]
+            raise
+
+
+def _file_hint(words: tuple[str, ...]) -> str:
+    file = next((word for word in words if word[:1] == "-" and os.path.lexists(word)), None)
+    return f". {file} is a file: write ./{file}" if file else ""
+
+
 app = typer.Typer(
     name="zoo",
+    cls=VerbGroup,
     help="Train convolutional networks from YAML recipes. Start with: zoo train digits-tiny",
     no_args_is_help=True,
     pretty_exceptions_enable=False,

@@ -25,7 +25,7 @@ def log(
             "--to",
             metavar="TRACKER[,...]",
             help="mlflow, wandb, tensorboard or csv (repeatable).",
-            show_default="those that the run was trained with",
+            show_default="those that the run was trained with, or sent to before",
         ),
     ] = None,
     register: Annotated[

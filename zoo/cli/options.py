@@ -137,4 +137,9 @@ AllowPluginsOption = Annotated[
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON document on stdout.")]
 DebugOption = Annotated[bool, typer.Option("--debug", help="Show the traceback of every error.")]
-QuietOption = Annotated[bool, typer.Option("-q", "--quiet", help="Print only results and errors.")]
+QuietOption = Annotated[
+    bool,
+    typer.Option(
+        "-q", "--quiet", help="Print only results and errors: no progress, notes or warnings."
+    ),
+]

@@ -55,7 +55,13 @@ NAME_PATTERN = "[A-Za-z][A-Za-z0-9_]{0,63}"
 BLOCK_STACK_SCHEMA = {
     "anyOf": [
         {"type": "array", "minItems": 1, "items": {"type": ["object", "string"]}},
-        {"type": "string", "pattern": r"^\$"},
+        {
+            "type": "string",
+            "pattern": r"^\$",
+            "description": "A parameter that holds all stages, such as $body. $NAME stands for a "
+            "parameter of the block wherever a value may stand, alone or in a product with whole "
+            "numbers and other parameters: $filters * 4.",
+        },
     ]
 }
 USE_SCHEMA = {
@@ -231,7 +237,10 @@ class Block(Model):
         tuple[Stage, ...],
         PlainValidator(_stages_or_parameter),
         WithJsonSchema(BLOCK_STACK_SCHEMA),
-    ] = Field(description="The stages that a use of the block stands for.")
+    ] = Field(
+        description="The stages that a use of the block stands for; or $NAME, a parameter that "
+        "holds them."
+    )
 
 
 class Defaults(Model):

@@ -10,7 +10,8 @@ from zoo.errors import EnvironmentFault
 from zoo.rundir import Search
 from zoo.trackers.record import Record, trials
 
-Known = MutableMapping[str, Any]  # An entry of trackers.json: `zoo.rundir.schema.TrackerInfo`.
+# What a tracker has received of a run: its entry of trackers.json, `zoo.rundir.schema.TrackerInfo`.
+Entry = MutableMapping[str, Any]
 
 
 class Refused(EnvironmentFault):
@@ -31,11 +32,11 @@ class Tracker(ABC):
     name: ClassVar[str]
     local: ClassVar[bool] = False
 
-    def connect(self, known: Mapping[str, Any]) -> None:
+    def connect(self, entry: Mapping[str, Any]) -> None:
         """Requires that runs can be sent, before a training begins.
 
         Args:
-            known: entry of trackers.json of a run that is resumed; empty for a new one.
+            entry: what trackers.json holds of a run that is resumed; empty for a new one.
 
         Raises:
             Refused: they cannot.
@@ -43,12 +44,12 @@ class Tracker(ABC):
         return
 
     @abstractmethod
-    def begin(self, record: Record, known: Mapping[str, Any], parent: Known | None) -> Known:
+    def begin(self, record: Record, entry: Mapping[str, Any], parent: Entry | None) -> Entry:
         """Begins a run, or goes on with one.
 
         Args:
             record: the run.
-            known: its entry of trackers.json; empty for a new one.
+            entry: what trackers.json holds of it; empty for a new one.
             parent: the entry of the search or the cross-validation that it is a part of.
 
         Returns:
@@ -56,31 +57,31 @@ class Tracker(ABC):
         """
 
     @abstractmethod
-    def rows(self, record: Record, known: Known) -> None:
-        """Sends the rows after `known["epochs"]`, and counts them there."""
+    def rows(self, record: Record, entry: Entry) -> None:
+        """Sends the rows after `entry["epochs"]`, and counts them there."""
 
-    def trials(self, record: Record, known: Known) -> None:
-        """Sends the finished trials of a search after `known["trials"]`, and counts them there.
+    def trials(self, record: Record, entry: Entry) -> None:
+        """Sends the finished trials of a search after `entry["trials"]`, and counts them there.
 
         Args:
             record: the search.
-            known: its entry of trackers.json.
+            entry: what trackers.json holds of it.
         """
         if not isinstance(record.folder, Search):
             return
-        for trial in trials(record.folder, known.setdefault("trials", 0)):
-            child = self.begin(trial, {}, known)
+        for trial in trials(record.folder, entry.setdefault("trials", 0)):
+            child = self.begin(trial, {}, entry)
             self.rows(trial, child)
             self.end(trial, child)
-            known["trials"] += 1
+            entry["trials"] += 1
 
     @abstractmethod
-    def end(self, record: Record, known: Known) -> None:
+    def end(self, record: Record, entry: Entry) -> None:
         """Sends what is measured at the end, the files, the model and the status."""
 
-    def place(self, known: Mapping[str, Any]) -> str | None:
+    def place(self, entry: Mapping[str, Any]) -> str | None:
         """Where the user finds a run; None: nowhere that is news."""
-        return known.get("url")
+        return entry.get("url")
 
     def close(self) -> None:
         """Ends what the tracker runs."""

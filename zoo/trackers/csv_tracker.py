@@ -9,7 +9,7 @@ from typing import Any
 
 from zoo.report.search.rows import searched
 from zoo.rundir import Run, Search, atomic_write
-from zoo.trackers.contract import Known, Tracker
+from zoo.trackers.contract import Entry, Tracker
 from zoo.trackers.record import Record, trials
 
 # Of trials.csv, before the searched paths.
@@ -24,22 +24,22 @@ class CsvTracker(Tracker):
     name = "csv"
     local = True
 
-    def begin(self, record: Record, known: Mapping[str, Any], parent: Known | None) -> Known:
+    def begin(self, record: Record, entry: Mapping[str, Any], parent: Entry | None) -> Entry:
         """Nothing is to be prepared."""
         return {}
 
-    def rows(self, record: Record, known: Known) -> None:
+    def rows(self, record: Record, entry: Entry) -> None:
         """Writes metrics.csv."""
         if record.kind == "run" and isinstance(record.folder, Run):
             write_rows(record.rows, record.folder.csv_file)
 
-    def trials(self, record: Record, known: Known) -> None:
+    def trials(self, record: Record, entry: Entry) -> None:
         """Writes trials.csv."""
         if isinstance(record.folder, Search):
             rows = [trial.trial or {} for trial in trials(record.folder, 0)]
             write_trials(rows, record.folder.csv_file)
 
-    def end(self, record: Record, known: Known) -> None:
+    def end(self, record: Record, entry: Entry) -> None:
         """The table is complete."""
 
 

@@ -19,7 +19,7 @@ from typing import Any, TypeVar
 
 from zoo.report.search.rows import as_word
 from zoo.rundir.liveness import KILLED
-from zoo.trackers.contract import Known, Refused, Tracker
+from zoo.trackers.contract import Entry, Refused, Tracker
 from zoo.trackers.record import Record
 from zoo.trackers.troubles import cause, said, without_password
 
@@ -57,7 +57,7 @@ class MlflowTracker(Tracker):
         self._client: Any = None
         self._trial_is_whole = False  # The one begun last, so that the next one is new.
 
-    def connect(self, known: Mapping[str, Any]) -> None:
+    def connect(self, entry: Mapping[str, Any]) -> None:
         """Requires that the server or the database answers.
 
         Raises:
@@ -69,8 +69,8 @@ class MlflowTracker(Tracker):
 
         logging.getLogger("mlflow").setLevel(logging.WARNING)
         given = os.environ.get("MLFLOW_TRACKING_URI")
-        if not given and known.get("uri"):
-            mlflow.set_tracking_uri(known["uri"])
+        if not given and entry.get("uri"):
+            mlflow.set_tracking_uri(entry["uri"])
         self._uri = mlflow.get_tracking_uri()
         try:
             _require_database(self._uri)
@@ -96,12 +96,12 @@ class MlflowTracker(Tracker):
             "zoo log RUN --to mlflow"
         )
 
-    def begin(self, record: Record, known: Mapping[str, Any], parent: Known | None) -> Known:
+    def begin(self, record: Record, entry: Mapping[str, Any], parent: Entry | None) -> Entry:
         """Begins a run, or goes on with it; sends parameters, tags and the recipe."""
-        run = self._existing(known.get("run_id")) or self._earlier_trial(record, parent)
+        run = self._existing(entry.get("run_id")) or self._earlier_trial(record, parent)
         tags = _tags(record, parent)
         if run is None:
-            known = {}
+            entry = {}
             run = self._client.create_run(
                 self._experiment(record, parent),
                 start_time=int(record.started * 1000),
@@ -116,10 +116,10 @@ class MlflowTracker(Tracker):
         if record.kind != "trial":
             self._client.log_artifact(run_id, str(record.folder.recipe_file))
         self._describe_data(run_id, record)
-        entry = {"run_id": run_id, "experiment_id": experiment, "epochs": known.get("epochs", 0)}
-        entry |= {key: known[key] for key in ("trials", "model", "ended") if key in known}
+        sent = {"run_id": run_id, "experiment_id": experiment, "epochs": entry.get("epochs", 0)}
+        sent |= {key: entry[key] for key in ("trials", "model", "ended") if key in entry}
         uri = without_password(_absolute(self._uri))
-        return {**entry, "uri": uri, "url": self._url(run_id, experiment)}
+        return {**sent, "uri": uri, "url": self._url(run_id, experiment)}
 
     def _url(self, run_id: str, experiment: str) -> str:
         base = without_password(self._uri).rstrip("/")
@@ -141,7 +141,7 @@ class MlflowTracker(Tracker):
             raise
         return run if run.info.lifecycle_stage == "active" else None
 
-    def _earlier_trial(self, record: Record, parent: Known | None) -> Any:
+    def _earlier_trial(self, record: Record, parent: Entry | None) -> Any:
         """The run of a trial that was sent, and not counted: by a killed process, or cut off.
 
         At most one is: all others are new, and are not looked for.
@@ -159,7 +159,7 @@ class MlflowTracker(Tracker):
         )
         return found[0] if found else None
 
-    def _experiment(self, record: Record, parent: Known | None) -> str:
+    def _experiment(self, record: Record, parent: Entry | None) -> str:
         """The id of the experiment: the parent's, the user's, or that of the recipe's name."""
         if parent is not None:
             return str(parent["experiment_id"])
@@ -207,24 +207,24 @@ class MlflowTracker(Tracker):
         tag = InputTag("mlflow.data.context", "training")
         self._client.log_inputs(run_id, [DatasetInput(dataset, [tag])])
 
-    def rows(self, record: Record, known: Known) -> None:
+    def rows(self, record: Record, entry: Entry) -> None:
         """Sends metrics; the epoch is the step."""
         from mlflow.entities import Metric
 
         metrics = [
             Metric(_key(key), value, int(at * 1000), epoch)
-            for epoch, at, values in record.epochs_after(known["epochs"])
+            for epoch, at, values in record.epochs_after(entry["epochs"])
             for key, value in values.items()
         ]
         for batch in _batches(metrics, METRICS_PER_BATCH):
-            self._client.log_batch(known["run_id"], metrics=batch)
-        known["epochs"] = max(known["epochs"], record.last_epoch)
+            self._client.log_batch(entry["run_id"], metrics=batch)
+        entry["epochs"] = max(entry["epochs"], record.last_epoch)
 
-    def end(self, record: Record, known: Known) -> None:
+    def end(self, record: Record, entry: Entry) -> None:
         """Sends what was measured at the end, the files, the model and the status."""
         from mlflow.entities import Metric, RunTag
 
-        run_id, ended = known["run_id"], int((record.ended or record.started) * 1000)
+        run_id, ended = entry["run_id"], int((record.ended or record.started) * 1000)
         summary = [
             Metric(_key(key), value, ended, record.last_epoch)
             for key, value in record.summary.items()
@@ -235,19 +235,19 @@ class MlflowTracker(Tracker):
         for file in record.files:
             self._client.log_artifact(run_id, str(file))
         if record.model is not None:
-            self._send_model(record.model, record, known)
+            self._send_model(record.model, record, entry)
         self._client.set_terminated(run_id, STATUSES.get(record.status, "FAILED"), ended)
         self._trial_is_whole = record.kind == "trial"
 
-    def _send_model(self, folder: Path, record: Record, known: Known) -> None:
+    def _send_model(self, folder: Path, record: Record, entry: Entry) -> None:
         """Sends the exported model, unless MLflow has it; registers it if asked to."""
         from zoo.trackers import mlflow_model
 
         digest = mlflow_model.digest(folder)
-        if known.get("model") != digest or self.register:
-            run_id, experiment = known["run_id"], known["experiment_id"]
+        if entry.get("model") != digest or self.register:
+            run_id, experiment = entry["run_id"], entry["experiment_id"]
             mlflow_model.log(folder, run_id, experiment, record.last_epoch, self.register)
-            known["model"] = digest
+            entry["model"] = digest
 
 
 def _require_database(uri: str) -> None:
@@ -274,7 +274,7 @@ def _absolute(uri: str) -> str:
     return uri if ":" in uri or uri in WORDS else os.path.abspath(uri)
 
 
-def _tags(record: Record, parent: Known | None) -> dict[str, str]:
+def _tags(record: Record, parent: Entry | None) -> dict[str, str]:
     tags = {key: value[:MAX_TAG] for key, value in record.tags.items()}
     verb = {"search": "zoo tune", "trial": "zoo tune"}.get(record.kind, "zoo train")
     tags |= {"mlflow.source.name": verb, "mlflow.source.type": "LOCAL"}

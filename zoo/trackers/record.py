@@ -181,14 +181,16 @@ def _search(search: Any, gone: bool) -> Record:
     info = search.info()
     best = info.get("best") or {}
     summary = {key: best.get(key) for key in ("score", "score_sd", "seeds")}
-    known = {f"best_{key}": float(value) for key, value in summary.items() if value is not None}
+    best_values = {
+        f"best_{key}": float(value) for key, value in summary.items() if value is not None
+    }
     config = info["recipe"]
     return Record(
         **_common(search, info, config, gone),
         kind="search",
         config=config,
         rows=list(_best_so_far(search, objective_of(info))),
-        summary={**known, "search_seconds": float(info["seconds"])},
+        summary={**best_values, "search_seconds": float(info["seconds"])},
         files=_existing(
             search.recipe_file, search.info_file, search.csv_file, search.best_file,
             search.trials_file, search.report_file,

@@ -13,7 +13,7 @@ from zoo.errors import DamagedFile
 from zoo.files import json_files
 from zoo.rundir import Folds, Run, write_json
 from zoo.rundir.folder import Folder
-from zoo.trackers.contract import Known, Tracker
+from zoo.trackers.contract import Entry, Tracker
 from zoo.trackers.names import KINDS
 from zoo.trackers.record import Record, record_of
 from zoo.trackers.troubles import said
@@ -33,7 +33,7 @@ class Sender:
         self.tracker = tracker
         self.note = note
         self.failing = False
-        self._open: dict[str, Known] = {}
+        self._open: dict[str, Entry] = {}
         self._begun: dict[str, Record] = {}  # As they were begun: reading them again takes time.
 
     def send(
@@ -69,7 +69,7 @@ class Sender:
         rows: Sequence[Mapping[str, Any]] | None = None,
         final: bool = False,
         gone: bool = False,
-    ) -> Known:
+    ) -> Entry:
         """Sends what the tracker lacks.
 
         Args:
@@ -85,54 +85,59 @@ class Sender:
             DamagedFile: a file of the folder holds something else than zoo wrote.
             Exception: what the tracker raises.
         """
-        known = self._open.get(str(folder))
+        entry = self._open.get(str(folder))
         begun_as = self._begun.get(str(folder))
-        if known is None or rows is None or begun_as is None:
+        if entry is None or rows is None or begun_as is None:
             record = record_of(folder, gone)
         else:
             record = replace(begun_as, rows=rows)
-        if known is None:
-            known = self._begin(record)
+        if entry is None:
+            entry = self._begin(record)
         try:
             if record.kind == "search":
-                self.tracker.trials(record, known)
-            self.tracker.rows(record, known)
+                self.tracker.trials(record, entry)
+            self.tracker.rows(record, entry)
             if final and record.status != RUNNING:
-                self.tracker.end(record, known)
-                known["ended"] = record.status
+                self.tracker.end(record, entry)
+                entry["ended"] = record.status
                 self._open.pop(str(folder), None)
         finally:
-            self._remember(folder, known)
-        return known
+            self._remember(folder, entry)
+        return entry
 
-    def _begin(self, record: Record) -> Known:
+    def _begin(self, record: Record) -> Entry:
         """Begins a run, the cross-validation that it is a fold of first."""
         folder = record.folder
         outer = folder.folder.parent
-        parent: Known | None = None
+        parent: Entry | None = None
         if isinstance(folder, Run) and Folds.is_folds(outer) and not self.tracker.local:
             folds = Folds(outer)
             parent = self._open.get(str(folds)) or self._begin(record_of(folds))
-        known = self.tracker.begin(record, self.known(folder), parent)
-        self._open[str(folder)], self._begun[str(folder)] = known, record
-        self._remember(folder, known)
-        return known
+        entry = self.tracker.begin(record, self.entry(folder), parent)
+        self._open[str(folder)], self._begun[str(folder)] = entry, record
+        self._remember(folder, entry)
+        return entry
 
-    def known(self, folder: Folder) -> dict[str, Any]:
+    def entry(self, folder: Folder) -> dict[str, Any]:
         """The tracker's entry in trackers.json; empty where there is none that can be read."""
-        return read_known(folder, self.tracker.name)
+        return read_entry(folder, self.tracker.name)
 
-    def _remember(self, folder: Folder, known: Mapping[str, Any]) -> None:
+    def _remember(self, folder: Folder, entry: Mapping[str, Any]) -> None:
         if self.tracker.local:
             return  # It writes all again in each process.
         entries = _entries(folder)
-        if entries.get(self.tracker.name) != known:
-            write_json(folder.trackers_file, {**entries, self.tracker.name: dict(known)})
+        if entries.get(self.tracker.name) != entry:
+            write_json(folder.trackers_file, {**entries, self.tracker.name: dict(entry)})
 
 
-def read_known(folder: Folder, name: str) -> dict[str, Any]:
+def read_entry(folder: Folder, name: str) -> dict[str, Any]:
     """The entry of a tracker in trackers.json; empty where there is none that can be read."""
     return dict(_entries(folder).get(name) or {})
+
+
+def trackers_of(folder: Folder) -> list[str]:
+    """The trackers that have received a folder, those that write into the folder left out."""
+    return list(_entries(folder))
 
 
 def _entries(folder: Folder) -> dict[str, Any]:

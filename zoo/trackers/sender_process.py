@@ -29,7 +29,7 @@ from zoo.errors import ZooError
 from zoo.rundir.folder import Folder
 from zoo.trackers.names import make
 from zoo.trackers.record import open_folder
-from zoo.trackers.sender import Sender, read_known
+from zoo.trackers.sender import Sender, read_entry
 from zoo.trackers.troubles import said
 
 Command = dict[str, Any]
@@ -65,10 +65,10 @@ class CommandRunner:
     def _connect(self, names: list[str], folder: str | None) -> None:
         refused: dict[str, str] = {}
         for name in names:
-            known = read_known(open_folder(folder), name) if folder else {}
+            entry = read_entry(open_folder(folder), name) if folder else {}
             try:
                 tracker = make(name)
-                tracker.connect(known)
+                tracker.connect(entry)
             except ZooError as error:
                 refused[name] = error.message
             except Exception as error:  # Whatever a package raises while it is imported.
@@ -89,7 +89,7 @@ class CommandRunner:
             if final and not sent:
                 self._note(f"note: {name}: to send what is missing: zoo log {folder} --to {name}")
             elif final:
-                place = sender.tracker.place(sender.known(folder))
+                place = sender.tracker.place(sender.entry(folder))
                 self.answer({"is": "sent", "tracker": name, "folder": str(folder), "place": place})
 
     def _close(self) -> None:

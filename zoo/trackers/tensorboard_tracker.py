@@ -19,7 +19,7 @@ from typing import Any, BinaryIO
 
 from zoo.report.search.rows import MEASURED, as_word, score_of
 from zoo.rundir import Search, atomic_write
-from zoo.trackers.contract import Known, Tracker
+from zoo.trackers.contract import Entry, Tracker
 from zoo.trackers.record import Record, metrics, trials
 
 PREFIX = "val_"
@@ -36,7 +36,7 @@ class TensorBoardTracker(Tracker):
     def __init__(self) -> None:
         self._files: dict[str, BinaryIO] = {}
 
-    def begin(self, record: Record, known: Mapping[str, Any], parent: Known | None) -> Known:
+    def begin(self, record: Record, entry: Mapping[str, Any], parent: Entry | None) -> Entry:
         """Begins new files, in place of those of an earlier process."""
         if record.kind == "run":
             self.close()
@@ -53,26 +53,26 @@ class TensorBoardTracker(Tracker):
             self._write("train", _event(record.started, summary=_text("recipe", text)))
         return {"epochs": 0}
 
-    def rows(self, record: Record, known: Known) -> None:
+    def rows(self, record: Record, entry: Entry) -> None:
         """Appends the scalars of new epochs."""
         if record.kind != "run":
             return
-        for epoch, at, values in record.epochs_after(known["epochs"]):
+        for epoch, at, values in record.epochs_after(entry["epochs"]):
             for part in PARTS:
                 scalars = _of_part(values, part)
                 self._write(part, _event(at, step=epoch, summary=_scalars(scalars)))
-            known["epochs"] = epoch
+            entry["epochs"] = epoch
         for file in self._files.values():
             file.flush()
 
-    def trials(self, record: Record, known: Known) -> None:
+    def trials(self, record: Record, entry: Entry) -> None:
         """Writes the files of new trials."""
         if isinstance(record.folder, Search):
-            for trial in trials(record.folder, known.setdefault("trials", 0)):
+            for trial in trials(record.folder, entry.setdefault("trials", 0)):
                 write_trial(trial.trial or {}, record.folder.tensorboard_folder)
-                known["trials"] += 1
+                entry["trials"] += 1
 
-    def end(self, record: Record, known: Known) -> None:
+    def end(self, record: Record, entry: Entry) -> None:
         """Adds what was measured on the test split, and closes the files."""
         if record.kind == "run" and self._files:
             tests = {
@@ -86,7 +86,7 @@ class TensorBoardTracker(Tracker):
                 self._write("validation", event)
         self.close()
 
-    def place(self, known: Mapping[str, Any]) -> str | None:
+    def place(self, entry: Mapping[str, Any]) -> str | None:
         """Nothing: the logs lie in the run folder."""
         return None
 

@@ -14,7 +14,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from zoo.trackers.contract import Known, Refused, Tracker
+from zoo.trackers.contract import Entry, Refused, Tracker
 from zoo.trackers.record import Record
 from zoo.trackers.troubles import cause, said, without_password
 
@@ -31,7 +31,7 @@ class WandbTracker(Tracker):
         self._runs: dict[str, Any] = {}  # By W&B's id.
         self._mode = "online"
 
-    def connect(self, known: Mapping[str, Any]) -> None:
+    def connect(self, entry: Mapping[str, Any]) -> None:
         """Requires that the user is logged in, unless W&B is offline or disabled.
 
         Raises:
@@ -56,17 +56,17 @@ class WandbTracker(Tracker):
         if not logged_in:
             raise Refused(f"--log wandb: nobody is logged in. Log in with: wandb login; {advice}")
 
-    def begin(self, record: Record, known: Mapping[str, Any], parent: Known | None) -> Known:
+    def begin(self, record: Record, entry: Mapping[str, Any], parent: Entry | None) -> Entry:
         """Begins a run, or goes on with it."""
         import wandb
 
-        if known.get("run_id") in self._runs:  # What was sent of it in this process went wrong.
-            return dict(known)
+        if entry.get("run_id") in self._runs:  # What was sent of it in this process went wrong.
+            return dict(entry)
         group = record.group or (parent and parent["name"]) or None
         if record.kind == "search":
             group = record.name
         run = wandb.init(
-            id=known.get("run_id") or self._trial_id(record, parent),
+            id=entry.get("run_id") or self._trial_id(record, parent),
             resume="allow",
             project=os.environ.get("WANDB_PROJECT") or record.recipe,
             name=record.name,
@@ -83,31 +83,31 @@ class WandbTracker(Tracker):
         run.define_metric("epoch")
         run.define_metric("*", step_metric="epoch")
         self._runs[run.id] = run
-        kept = {key: known[key] for key in ("epochs", "trials", "ended") if key in known}
+        kept = {key: entry[key] for key in ("epochs", "trials", "ended") if key in entry}
         return {
             "epochs": 0, **kept, "run_id": run.id, "name": record.name,
             "url": without_password(run.url or run.settings.sync_dir),
         }  # fmt: skip
 
-    def _trial_id(self, record: Record, parent: Known | None) -> str | None:
+    def _trial_id(self, record: Record, parent: Entry | None) -> str | None:
         """The same id for the same trial, so that one that is sent twice is there once."""
         if record.kind != "trial" or parent is None:
             return None
         safe = "".join(letter if letter.isalnum() else "-" for letter in record.name)
         return f"{parent['run_id']}-{safe}"[:128]
 
-    def rows(self, record: Record, known: Known) -> None:
+    def rows(self, record: Record, entry: Entry) -> None:
         """Logs a row per epoch."""
-        run = self._runs[known["run_id"]]
-        for epoch, _, values in record.epochs_after(known["epochs"]):
+        run = self._runs[entry["run_id"]]
+        for epoch, _, values in record.epochs_after(entry["epochs"]):
             run.log({"epoch": epoch, **values}, step=epoch)
-            known["epochs"] = epoch
+            entry["epochs"] = epoch
 
-    def end(self, record: Record, known: Known) -> None:
+    def end(self, record: Record, entry: Entry) -> None:
         """Sends the summary, the files and the exported model, and finishes the run."""
         import wandb
 
-        run = self._runs.pop(known["run_id"])
+        run = self._runs.pop(entry["run_id"])
         run.summary.update(dict(record.summary))
         if record.kind != "trial":
             kept = wandb.Artifact(f"{record.kind}-{run.id}", type=f"zoo-{record.kind}")
@@ -115,19 +115,19 @@ class WandbTracker(Tracker):
                 kept.add_file(str(file))
             run.log_artifact(kept)
         if record.model is not None:
-            self._send_model(run, record.model, known)
+            self._send_model(run, record.model, entry)
         run.finish(exit_code=0 if record.status in FINISHED else 1)
 
-    def _send_model(self, run: Any, folder: Path, known: Known) -> None:
+    def _send_model(self, run: Any, folder: Path, entry: Entry) -> None:
         import wandb
 
         model = wandb.Artifact(f"model-{run.id}", type="model")
         model.add_dir(str(folder))
         run.log_artifact(model)
 
-    def place(self, known: Mapping[str, Any]) -> str | None:
+    def place(self, entry: Mapping[str, Any]) -> str | None:
         """The run's page; offline, its folder and what sends it."""
-        url = known.get("url")
+        url = entry.get("url")
         return (
             url if url is None or url.startswith("http") else f"{url}; to send it: wandb sync {url}"
         )

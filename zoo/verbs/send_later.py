@@ -14,7 +14,7 @@ from zoo.rundir.folder import Folder
 from zoo.trackers.contract import Tracker
 from zoo.trackers.names import KINDS, make, parse
 from zoo.trackers.record import open_folder
-from zoo.trackers.sender import Sender, read_known
+from zoo.trackers.sender import Sender, read_entry, trackers_of
 from zoo.trackers.troubles import said
 from zoo.verbs.teller import Teller
 
@@ -25,7 +25,7 @@ def send(out: Teller, paths: Sequence[str], to: Sequence[str] | None, register: 
     Args:
         out: is told what was sent, and where it is.
         paths: of their folders.
-        to: words of `--to`; None for the trackers that each was trained with.
+        to: words of `--to`; None for the trackers that each was trained with, or sent to before.
         register: name of the model in MLflow's registry; None: it is not registered.
 
     Raises:
@@ -48,7 +48,7 @@ def send(out: Teller, paths: Sequence[str], to: Sequence[str] | None, register: 
     rows: list[dict[str, Any]] = []
     for folder, names in jobs:
         for name in names:
-            server = read_known(folder, name).get("uri")  # Runs may be on different ones.
+            server = read_entry(folder, name).get("uri")  # Runs may be on different ones.
             before, sender = senders.get(name, (None, None))
             if sender is None or before != server:
                 if sender is not None:
@@ -65,16 +65,18 @@ def send(out: Teller, paths: Sequence[str], to: Sequence[str] | None, register: 
 
 
 def _names(folder: Folder, named: Sequence[str] | None) -> Sequence[str]:
-    """The trackers that get a folder.
+    """The trackers that get a folder: those named, else those it was trained with or sent to.
 
     Raises:
         UsageError: there are none.
     """
-    names = named if named is not None else folder.info().get("log") or ()
+    names = named
+    if names is None:
+        names = list(dict.fromkeys([*(folder.info().get("log") or ()), *trackers_of(folder)]))
     if not names:
         raise UsageError(
-            f"{folder}: was trained without trackers. Expected --to with one or more of "
-            f"{', '.join(KINDS)}."
+            f"{folder}: was trained without trackers, and sent to none later. Expected --to with "
+            f"one or more of {', '.join(KINDS)}."
         )
     return names
 
@@ -84,7 +86,7 @@ def _connected(name: str, folder: Folder, register: str | None) -> Tracker:
     if register is not None and name == "mlflow":
         tracker.register = register  # type: ignore[attr-defined]
     try:
-        tracker.connect(read_known(folder, name))
+        tracker.connect(read_entry(folder, name))
     except ZooError as error:
         message = error.message.partition("; or train without")[0]
         raise EnvironmentFault(message.replace("--log", "--to", 1)) from error
@@ -102,9 +104,9 @@ def _sent(folder: Folder, sender: Sender) -> dict[str, Any]:
     try:
         # MLflow prints links.
         with folder.locked(), redirect_stdout(io.StringIO()), redirect_stderr(io.StringIO()):
-            known: Any = {}
+            entry: Any = {}
             for each in _parts(folder):
-                known = sender.send_now(each, final=True, gone=True)
+                entry = sender.send_now(each, final=True, gone=True)
     except ZooError:
         raise
     except Exception as error:
@@ -112,7 +114,7 @@ def _sent(folder: Folder, sender: Sender) -> dict[str, Any]:
             f"{folder}: {title}: {said(error)}. What it took is noted: the same command goes on "
             "from there."
         ) from error
-    return {"place": sender.tracker.place(known), "epochs": known.get("epochs")}
+    return {"place": sender.tracker.place(entry), "epochs": entry.get("epochs")}
 
 
 def _parts(folder: Folder) -> Iterator[Folder]:

@@ -143,8 +143,8 @@ def _barely_changing(numbers: LearningRateScan, classes: dict[float, RateClass])
     best = max(point.accuracy for point in numbers.points if point.rate in quiet)
     if numbers.shortened:
         return INFO, (
-            f"loss barely changing {span}: after so few steps of so few images it is open which "
-            "rates work. C16 says whether the network learns."
+            f"the loss hardly changed at any rate {span}. The steps and images were too few to "
+            "tell which rates work; C16 says whether the network learns."
         )
     if best <= numbers.chance:
         return (
@@ -154,12 +154,14 @@ def _barely_changing(numbers: LearningRateScan, classes: dict[float, RateClass])
             Remedy("dead units"),
             raise_rate("far too low learning_rate in train.optimizer"),
         )
-    advice = f"loss barely changing {span}, but accuracy reaches {best:.2f}: the "
-    advice += "predictions are right more often than chance, but not yet confident"
+    advice = (
+        f"the loss hardly changed at any rate {span}, yet accuracy reached {best:.2f}, which is "
+    )
+    advice += "above chance: the network learns, but slowly"
     if numbers.rate <= max(quiet) / ANNEALED_DIVISOR * ROUNDING:
-        slow = Remedy("the network starts slowly")
+        slow = Remedy("it needs more steps than the scan has, as with few images")
         return WARN, advice, raise_rate("learning_rate in train.optimizer is too low"), slow
-    return WARN, f"{advice}; the network starts slowly."
+    return WARN, f"{advice}. It needs more steps than the scan has, as with few images."
 
 
 def raises_rate(judged: Finding) -> bool:
