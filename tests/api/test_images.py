@@ -94,3 +94,20 @@ def test_no_image_at_all(tmp_path: Path) -> None:
     for given in ([], tmp_path, tmp_path / "none.png"):
         with pytest.raises(zoo.DataError, match="there is no image to predict"):
             as_images(given)
+
+
+def test_images_of_pillow_that_cannot_be_read_do_not_stop_the_others(tmp_path: Path) -> None:
+    file = tmp_path / "cut.png"
+    Image.new("L", (64, 64)).save(file)
+    file.write_bytes(file.read_bytes()[:60])
+    closed = Image.new("L", (8, 8))
+    closed.close()
+    odd = [closed, Image.new("L", (0, 0)), Image.new("I", (8, 8), 70_000)]
+    deep = [Image.new("I", (8, 8), 60_000), Image.new("I", (8, 8), 200)]
+    with Image.open(file) as cut:
+        given = as_images([cut, *odd, *deep])
+    assert len(given.images) == 2
+    assert [each.file for each in given.problems] == [str(file), "image 1", "image 2", "image 3"]
+    assert "values of 70000 to 70000, expected 0 to 65535" in given.problems[-1].message
+    with Image.open(file) as cut, pytest.raises(zoo.DataError, match="cut.png: cannot be read"):
+        as_images(cut)

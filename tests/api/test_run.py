@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 from pathlib import Path
 
 import numpy as np
@@ -91,8 +92,23 @@ def test_wrong_arguments(run: zoo.Run, tmp_path: Path) -> None:
         run.evaluate(tta="flip")  # type: ignore[arg-type]
     with pytest.raises(zoo.UsageError, match="format='tensorrt': unknown"):
         run.export("tensorrt")  # type: ignore[arg-type]
+    for odd in ({"version": 0}, {"version": "x"}, {"quantize": 8}, {"opset": "x"}, {"out": 3}):
+        with pytest.raises(zoo.UsageError, match=f"{next(iter(odd))}: Expected"):
+            run.export("onnx", **odd)  # type: ignore[arg-type]
+    for odd in ({"top": 0}, {"top": 1.5}, {"threshold": 2}, {"threshold": "x"}):
+        with pytest.raises(zoo.UsageError, match=f"{next(iter(odd))}: Expected"):
+            run.predict("x.png", **odd)  # type: ignore[arg-type]
     with pytest.raises(zoo.RunError, match="does not exist"):
         zoo.run(tmp_path / "none")
+
+
+def test_runs_of_one_folder_are_equal_and_can_be_pickled(run: zoo.Run) -> None:
+    _ = run.model  # A Keras model stays here.
+    again = pickle.loads(pickle.dumps(run))
+    assert again == run == zoo.run(run.path)
+    assert len({again, run}) == 1
+    assert "_trained" not in vars(again)
+    assert run != run.path
 
 
 def test_what_a_notebook_shows_is_small_and_escaped(trained: rundir.Run, tmp_path: Path) -> None:

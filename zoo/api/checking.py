@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from zoo.api import html
+from zoo.api.arguments import as_list, checked
 from zoo.api.backend import Device, prepare, require_choice
 from zoo.api.recipes import Overrides, RecipeLike, as_given
 from zoo.api.telling import PythonTeller
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 
 
 @worded
+@checked
 def check(
     recipe: RecipeLike,
     overrides: Overrides | None = None,
@@ -59,6 +61,7 @@ def check(
     """
     from zoo.rundir import require_writable
 
+    only, skip = as_list(only) or (), as_list(skip) or ()
     given = as_given(recipe, overrides)
     folder = RUNS if out is None else Path(out).expanduser()
     require_writable(folder)

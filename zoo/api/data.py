@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from zoo import loading
 from zoo.api import html
+from zoo.api.arguments import at_least, checked
 from zoo.api.backend import prepare
 from zoo.api.recipes import Overrides, RecipeLike, as_given
 from zoo.api.telling import PythonTeller
@@ -29,6 +30,7 @@ MOST_OF_MEMORY = 0.5  # Share of the free memory that decoded images may take.
 
 
 @worded
+@checked
 def data(recipe: RecipeLike, overrides: Overrides | None = None, *, quiet: bool = False) -> Data:
     """Loads the images of a recipe, split into train, validation and test.
 
@@ -153,10 +155,15 @@ class Images:
 
     @property
     def labels(self) -> np.ndarray:
-        """int32 (n,), indices of the class names; multi-label: uint8 (n, classes), 0 or 1."""
+        """int32 (n,), indices of the class names; multi-label: uint8 (n, classes), 0 or 1.
+
+        They cannot be written to; `labels.copy()` can.
+        """
         import numpy as np
 
-        return np.asarray(self._split.labels)
+        labels = np.asarray(self._split.labels).view()
+        labels.flags.writeable = False  # Batches are made of them.
+        return labels
 
     @cached_property
     def images(self) -> np.ndarray:
@@ -186,6 +193,7 @@ class Images:
 
         return class_counts(self.labels, len(self._splits.class_names))
 
+    @checked
     def batches(
         self, batch_size: int | None = None, *, augment: bool = False, epoch: int = 0
     ) -> PyDataset:
@@ -202,8 +210,8 @@ class Images:
             UsageError: another split than `train` is to be augmented.
             RecipeError: `train.class_weight` does not fit the classes.
         """
-        if batch_size is not None and batch_size < 1:
-            raise UsageError(f"batch_size: Expected 1 or more. Received {batch_size}.")
+        at_least("batch_size", batch_size, 1)
+        at_least("epoch", epoch, 0)
         prepare()
         from zoo.batches import EpochBatches, EvaluationBatches
 

@@ -75,8 +75,11 @@ def _add(found: GivenImages, item: Any, follow_links: bool) -> None:
     from zoo.predict import NamedImage
 
     if hasattr(item, "save") and hasattr(item, "convert"):  # An image of Pillow, without importing.
-        content = _bytes_of(item)
-        found.images.append(NamedImage(_name(item, len(found.images)), content))
+        name = _name(item, len(found.images) + len(found.problems))
+        try:
+            found.images.append(NamedImage(name, _bytes_of(item)))
+        except Exception as error:  # It was closed, cut, or has no pixels: a decoder's own errors.
+            found.problems.append(Problem(file=str(name), message=f"cannot be read: {error}"))
         return
     for pixels in _single_images(item):
         found.images.append(NamedImage(_name(item, len(found.images)), pixels))
@@ -84,14 +87,22 @@ def _add(found: GivenImages, item: Any, follow_links: bool) -> None:
 
 def _name(item: Any, number: int) -> Path:
     """What stands for the path: the file that Pillow opened, else a number."""
-    return Path(getattr(item, "filename", "") or f"image {number}")
+    file = getattr(item, "filename", "")
+    return Path(file if isinstance(file, str) and file else f"image {number}")
 
 
 def _bytes_of(image: Any) -> bytes:
     """An image of Pillow as a file, upright, which is decoded as any other file."""
+    import numpy as np
     from PIL import ImageOps
 
     upright = ImageOps.exif_transpose(image)
+    if upright.mode == "I":
+        # PNG has 8 or 16 bits.
+        pixels = np.asarray(upright)
+        if pixels.min() < 0 or pixels.max() > np.iinfo(np.uint16).max:
+            raise ValueError(f"values of {pixels.min()} to {pixels.max()}, expected 0 to 65535")
+        upright = upright.convert("L" if pixels.max() <= LEVELS else "I;16")
     if upright.mode in NOT_PNG:
         upright = upright.convert("RGBA" if upright.mode in ("PA", "RGBa") else "RGB")
     file = io.BytesIO()
@@ -109,7 +120,10 @@ def _single_images(item: Any) -> list[np.ndarray]:
     """
     import numpy as np
 
-    array = np.asarray(item)
+    try:
+        array = np.asarray(item)
+    except Exception:  # Lists of different lengths; an object whose __array__ fails.
+        array = np.asarray(None)
     if array.dtype == object or not 2 <= array.ndim <= 4 or 0 in array.shape:
         shape = f" of shape {array.shape}" if array.ndim else ""
         raise UsageError(f"images: {EXPECTED}. Received {type(item).__name__}{shape}.")

@@ -5,17 +5,26 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from zoo import loading
+from zoo.api.arguments import checked, wrong
 from zoo.api.backend import Device, prepare
 from zoo.api.data import Data
 from zoo.api.recipes import Overrides, RecipeLike, as_given
 from zoo.api.telling import PythonTeller
 from zoo.api.wording import worded
+from zoo.errors import UsageError
+from zoo.recipe.schema import Recipe
 
 if TYPE_CHECKING:
     import keras
 
+    from zoo.datasets.splits import Splits
+
+# Keys of `data` that change batches, not the images that are loaded.
+OF_TRAINING = ("augment", "preprocess", "loading")
+
 
 @worded
+@checked
 def build(
     recipe: RecipeLike,
     overrides: Overrides | None = None,
@@ -45,6 +54,8 @@ def build(
         DataError: the images, or the trained weights that it starts from, cannot be used.
         EnvironmentFault: the backend or the device cannot be used.
     """
+    if data is not None and not isinstance(data, Data):
+        raise wrong("data", "what zoo.data returns", data)
     given = as_given(recipe, overrides)
     with PythonTeller(quiet) as out:
         tell = () if given.warned else (out.warn, out.note)
@@ -61,8 +72,24 @@ def build(
             with progress_bar(out.console()) as progress:
                 splits = load(loaded, progress=progress)
         else:
-            splits = data._splits
+            splits = _require_data(loaded, data)
         model, notes = starting_model(loaded, splits)
         for note in notes:
             out.note(f"note: {note}")
         return model
+
+
+def _require_data(recipe: Recipe, data: Data) -> Splits:
+    """The images that were loaded, if they are those of a recipe.
+
+    Raises:
+        UsageError: they were loaded for a recipe of other images.
+    """
+    for key in type(recipe.data).model_fields:
+        before, now = (getattr(each.data, key) for each in (data._recipe, recipe))
+        if key not in OF_TRAINING and before != now:
+            raise UsageError(
+                f"data: Expected the images of the recipe, zoo.data(recipe). Received those of a "
+                f"recipe with another data.{key}."
+            )
+    return data._splits

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from zoo import loading
 from zoo import rundir as folders
 from zoo.api import html
+from zoo.api.arguments import at_least, checked, wrong
 from zoo.api.backend import require_choice
 from zoo.api.images import as_images
 from zoo.api.recipes import Overrides, as_overrides, remember
@@ -39,6 +40,7 @@ Quantize = Literal["float16", "int8"]
 
 
 @worded
+@checked
 def run(path: str | os.PathLike[str], overrides: Overrides | None = None) -> Run:
     """Opens a run that was trained before, by `zoo train` or `zoo.train`.
 
@@ -66,6 +68,8 @@ class Run:
 
     Args:
         folder: the run's folder.
+
+    Two runs are equal if their folder is the same.
 
     Attributes:
         folder: the names in it (`zoo.rundir.Run`).
@@ -186,6 +190,7 @@ class Run:
         with PythonTeller(self.quiet):
             return trained.model
 
+    @checked
     def evaluate(self, split: Split = "test", *, tta: Tta | None = None) -> Evaluation:
         """Measures the best model. A measurement on the test split is counted and kept in the run.
 
@@ -213,6 +218,7 @@ class Run:
         with PythonTeller(self.quiet) as out, progress_bar(out.console()) as progress:
             return Evaluation(evaluate(trained, split, progress, tta))
 
+    @checked
     def predict(
         self,
         images: ImagesLike,
@@ -241,6 +247,9 @@ class Run:
             DataError: there is no image.
             RunError: the run holds no trained model.
         """
+        at_least("top", top, 1)
+        if threshold is not None and not 0 <= threshold <= 1:
+            raise UsageError(f"threshold: Expected 0 to 1. Received {threshold:g}.")
         given = as_images(images, follow_links=follow_links)
         trained = self._trained
         from zoo.datasets.content.odd_files import OddFiles
@@ -258,6 +267,7 @@ class Run:
                 out.remark(f"note: {note}")
         return Predictions(found, trained.class_names, notes, shown.top, shown.threshold)
 
+    @checked
     def export(
         self,
         format: Format = "saved_model",
@@ -282,6 +292,11 @@ class Run:
             EnvironmentFault: a package is missing; the message says which.
             RunError: the run holds no trained model, or `out` has that version already.
         """
+        if not isinstance(format, str):
+            raise wrong("format", "text", format)
+        if not isinstance(quantize, str | None):
+            raise wrong("quantize", "text or None", quantize)
+        at_least("version", version, 1)
         Variant(format, quantize, opset)
         from zoo.verbs.exporting import print_export, require_tensorflow
 
@@ -295,6 +310,19 @@ class Run:
             result = export(trained, format, folder, version, quantize=quantize, opset=opset)
             print_export(teller, result)
         return Export(Path(result["path"]), format, int(result["bytes"]), result["parity"])
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Run):
+            return NotImplemented
+        return self.path.resolve() == other.path.resolve()
+
+    def __hash__(self) -> int:
+        return hash(self.path.resolve())
+
+    def __getstate__(self) -> dict[str, Any]:
+        """A copy, and a run in another process, loads its model itself."""
+        kept = ("folder", "quiet", "_overrides")
+        return {key: value for key, value in self.__dict__.items() if key in kept}
 
     def __repr__(self) -> str:
         accuracy = self.val_accuracy

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 from zoo import loading
 from zoo import rundir as folders
 from zoo.api import html
-from zoo.api.arguments import as_list
+from zoo.api.arguments import as_list, at_least, checked
+from zoo.api.arguments import path as check_path
 from zoo.api.backend import Device, require_choice
 from zoo.api.recipes import Overrides, RecipeLike, as_given, as_overrides, remember
 from zoo.api.run import Run
@@ -31,6 +32,7 @@ COLUMNS = (
 
 
 @worded
+@checked
 def tune(
     recipe: RecipeLike | None = None,
     overrides: Overrides | None = None,
@@ -84,8 +86,8 @@ def tune(
     from tuning import cli
     from tuning.executors.ray_cluster import Demand
 
-    if trials is not None and trials < 1:
-        raise UsageError(f"trials: Expected 1 or more. Received {trials}.")
+    at_least("trials", trials, 1)
+    at_least("workers", workers, 1)
     given = None if recipe is None else as_given(recipe, overrides)
     changes = as_overrides(overrides) if given is None else given.overrides
     if device == "gpu":
@@ -95,6 +97,8 @@ def tune(
         )
     require_choice(device)
     resumed = str(resume.path) if isinstance(resume, Search) else resume
+    if resumed is not None:
+        check_path("resume", resumed)
     job = cli.TuneJob(
         recipe=None if given is None else given.source,
         overrides=changes,
@@ -114,6 +118,7 @@ def tune(
 
 
 @worded
+@checked
 def search(path: str | os.PathLike[str]) -> Search:
     """Opens a search that was made before, by `zoo tune` or `zoo.tune`.
 
@@ -130,6 +135,8 @@ def search(path: str | os.PathLike[str]) -> Search:
 @worded_class
 class Search:
     """The folder of a search. Files are read when they are asked for.
+
+    Two searches are equal if their folder is the same.
 
     Args:
         folder: the search's folder.
@@ -197,6 +204,7 @@ class Search:
             )
         return dict(best)
 
+    @checked
     def best_recipe(self) -> Recipe:
         """The recipe with the winner's values.
 
@@ -224,6 +232,7 @@ class Search:
         file = str(self.folder.recipe_file)
         return remember(loading.load(file), file, ())
 
+    @checked
     def run(self, trial: str) -> Run:
         """The run folder of a trial; those of the best trials are kept.
 
@@ -240,6 +249,17 @@ class Search:
                 f"{', '.join(kept) or 'none'}; tune.keep says how many are."
             )
         return Run(self.folder.trial(trial))
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Search):
+            return NotImplemented
+        return self.path.resolve() == other.path.resolve()
+
+    def __hash__(self) -> int:
+        return hash(self.path.resolve())
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {"folder": self.folder}
 
     def __repr__(self) -> str:
         best = self.info.get("best")

@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, overload
 
 from zoo import rundir as folders
-from zoo.api.arguments import as_list
+from zoo.api.arguments import as_list, checked
+from zoo.api.arguments import path as check_path
 from zoo.api.backend import Device, prepare, require_choice
 from zoo.api.recipes import Overrides, RecipeLike, as_given, as_overrides
 from zoo.api.run import Run
@@ -80,6 +81,7 @@ def train(
 
 
 @worded
+@checked
 def train(
     recipe: RecipeLike | None = None,
     overrides: Overrides | None = None,
@@ -174,7 +176,10 @@ def _folder(resume: Resumed | None) -> str | None:
         if resume.path is None:
             raise UsageError("resume: runs of several seeds are resumed one by one.")
         return str(resume.path)
-    return None if resume is None else os.fspath(resume)
+    if resume is None:
+        return None
+    check_path("resume", resume)
+    return os.fspath(resume)
 
 
 def _request(devices: int | str | None) -> Request:

@@ -24,6 +24,7 @@ from pydantic import (
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticCustomError
 
+from zoo.errors import UsageError
 from zoo.recipe import own_words
 from zoo.recipe.ranges import AS_READ as AS_READ
 from zoo.recipe.ranges import as_tuple as as_tuple
@@ -50,6 +51,14 @@ class Model(BaseModel):
     model_config = ConfigDict(
         frozen=True, extra="forbid", strict=True, allow_inf_nan=False, defer_build=True
     )
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        if name in type(self).model_fields:
+            raise UsageError(
+                f"{name}: a recipe cannot be changed. Load it again with the change, such as "
+                'zoo.load(recipe, {"train.epochs": 3}).'
+            )
+        super().__setattr__(name, value)
 
     @model_validator(mode="before")
     @classmethod

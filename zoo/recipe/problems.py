@@ -25,6 +25,7 @@ _TYPES = {
     "float_type": "a number",
     "bool_type": "true or false",
     "string_type": "text",
+    "string_unicode": "text of whole characters",
     "finite_number": "a finite number",
 }
 # Metrics that other tools ask for, and that are measured in any case.
