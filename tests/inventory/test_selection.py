@@ -8,9 +8,13 @@ from pathlib import Path
 
 import pytest
 
+from tests.inventory import folders
 from zoo.errors import UsageError
 from zoo.inventory.entry import Entry
+from zoo.inventory.scan import take_inventory
 from zoo.inventory.selection import SORT_KEYS, in_order, read_filter, with_seeds_together
+from zoo.loading import load
+from zoo.recipe import dump
 
 
 def entry(number: int = 0, **values: object) -> Entry:
@@ -107,3 +111,13 @@ def test_seeds_that_ended_differently() -> None:
     runs = [entry(0), entry(1), entry(2, status="diverged")]
     (line,) = with_seeds_together(runs)
     assert (line.status, line.done, line.planned) == ("2 done, 1 diverged", 2, 3)
+
+
+def test_a_seed_that_a_user_sets_joins_the_others(tmp_path: Path) -> None:
+    """Whether by `--seeds` or by `--set seed=...`: recipes are written out whole."""
+    for number, seed, changes in ((0, 0, ()), (1, 7, ()), (2, 8, ("train.epochs=3",))):
+        made = folders.run(tmp_path, number, "done", seed=seed)
+        recipe = load("digits-tiny", [f"seed={seed}", *changes])
+        made.recipe_file.write_text(dump(recipe), encoding="utf-8")
+    lines = with_seeds_together(take_inventory([tmp_path]).entries)
+    assert sorted((line.kind, len(line.children)) for line in lines) == [("run", 0), ("seeds", 2)]

@@ -269,3 +269,18 @@ def test_a_device_that_all_share_is_told_once(tmp_path: Path, other: str, told: 
     text = render(page)
     assert "gives p &lt; 0.0001" in text or "gives p < 0.0001" in text
     assert "p = <" not in text.replace("&lt;", "<")
+
+
+@pytest.mark.parametrize("rates, log", [((0.1, 0.001), True), ((0.0, 0.0), False)])
+def test_learning_rates_of_zero_have_no_logarithm(
+    tmp_path: Path, rates: tuple[float, ...], log: bool
+) -> None:
+    """As in runs of one epoch whose schedule ends at zero: Chromium complained of -Infinity."""
+    runs = [trained(tmp_path / str(i), hits(200), i) for i in range(2)]
+    for run in runs:
+        run.write_rows(
+            {"epoch": epoch, "loss": 1.0, "learning_rate": rate}
+            for epoch, rate in enumerate(rates, 1)
+        )
+    text = render(SeveralReport(runs).page())
+    assert ('"type": "log"' in text) is log

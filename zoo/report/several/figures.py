@@ -9,6 +9,7 @@ from zoo.report.blocks import Figure
 from zoo.report.figures import (
     DASHES,
     line_trace,
+    log_axis,
     plain,
     points_of_each,
     series_colour,
@@ -61,7 +62,7 @@ def _curve(summary: SeveralSummary, key: str, title: str, *, is_metric: bool, lo
     if is_metric:
         y_axis["hoverformat"] = ".4f"
     if log:
-        y_axis |= {"type": "log", "dtick": 1, "exponentformat": "power"}
+        y_axis |= log_axis([value for _, values in table for value in values])
     return Figure(
         title,
         "Runs of one recipe have one colour." if one_colour else "",
