@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 from zoo.verbs.teller import Teller
 
 if TYPE_CHECKING:
-    from zoo.backend.lifetimes import tie_gradients
     from zoo.checks.measure import Subject
     from zoo.checks.run import CheckReport
     from zoo.loading import Source
@@ -82,6 +81,8 @@ def run_checks(
             tell = lambda text: show(f"checking {text}")  # noqa: E731
             report = check(subject, only, skip, quick, progress=tell)
     finally:
+        from zoo.backend.lifetimes import tie_gradients
+
         tie_gradients()
     return subject, report
 
