@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -43,3 +44,10 @@ def test_a_folder_is_no_recipe(tmp_path: Path) -> None:
     (tmp_path / "recipe.yaml").touch()
     with pytest.raises(UsageError, match="the recipe of this run is .*recipe.yaml"):
         find(str(tmp_path))
+
+
+def test_a_pipe_is_no_recipe(tmp_path: Path) -> None:
+    """Nor is standard input: checks, plans and runs read a recipe more than once."""
+    os.mkfifo(tmp_path / "pipe.yaml")
+    with pytest.raises(UsageError, match="pipe.yaml': is no regular file, and a recipe is read"):
+        find(str(tmp_path / "pipe.yaml"))

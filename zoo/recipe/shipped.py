@@ -45,6 +45,8 @@ def find(recipe: str) -> Path:
     meant = files.get(close[0], close[0]) if close else None
     hint = f" Did you mean '{meant}'?" if meant else ""
     there = ": no such file or folder" if "/" in recipe else ""
+    if path.exists():
+        there = ": is no regular file, and a recipe is read more than once"
     raise UsageError(
         f"no recipe '{recipe}'{there}.{hint} Expected a YAML file or one of: {', '.join(names)}."
     )
