@@ -59,6 +59,8 @@ RENAMED = {"overrides": "overrides", "place": "on", "version": "version", "forma
             "anew: zoo.train('runs/x/recipe.yaml', seeds=2, overrides={'seed': 4})",
         ),
         ("zoo evaluate runs/x --split test", "zoo.run('runs/x').evaluate(split='test')"),
+        ("trusted: add --allow-plugins, or", "trusted: call zoo.plugins.allow(), or"),
+        ("zoo train --resume runs/x/1 --allow-plugins", "zoo.train(resume='runs/x/1')"),
         ("made by `zoo train`, or so", "made by `zoo train`, or so"),
         ("zoo check --plots", "zoo check --plots"),
         ("later: zoo log RUN --to mlflow", "later: zoo log RUN --to mlflow"),

@@ -75,14 +75,20 @@ _COMMAND = re.compile(r"\bzoo ([a-z]+)(?= |`)")
 _TOKEN = re.compile(r" ('[^']*'|\"[^\"]*\"|[^\s`]+)")
 _FLAG = re.compile(r"(`?)(?<![\w-])--([a-z][a-z0-9-]*)\b(?!-)")
 _PLAIN = re.compile(r"[A-Z][A-Z_]*|\.\.\.|\d+(?:\.\d+)?(?:e-?\d+)?|[{].*")
-_DEBUG = ("`--debug` shows where it happened", "the traceback shows where it happened")
+# In this order: a command needs no flag in a process that has called the function.
+_PHRASES = (
+    ("`--debug` shows where it happened", "the traceback shows where it happened"),
+    ("add --allow-plugins", "call zoo.plugins.allow()"),
+    (" --allow-plugins", ""),
+)
 
 
 def for_python(text: str) -> str:
     """Word a message for a Python program; a message without flags and commands stays the same."""
     if "--" not in text and "zoo " not in text:
         return text
-    text = text.replace(*_DEBUG)
+    for flag, said in _PHRASES:
+        text = text.replace(flag, said)
     parts, place = [], 0
     for match in _COMMAND.finditer(text):
         if match.start() < place:
