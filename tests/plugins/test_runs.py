@@ -17,6 +17,7 @@ from tests.runs import tiny, tiny_file
 from zoo.artifact.trained_run import TrainedRun
 from zoo.cli import app
 from zoo.errors import PluginError, PluginRefused, RecipeError, RunError
+from zoo.plan import own_layers
 from zoo.plugins import permission, running
 from zoo.rundir import Run
 
@@ -346,3 +347,19 @@ def test_a_callback_that_looks_at_steps_is_told(tmp_path: Path) -> None:
     recipe_parts.start(tiny(tmp_path, *changes), lines.append)
     assert lines[0].startswith("runs Each of ")
     assert lines[1].startswith("Each looks at single steps")
+
+
+def test_loading_a_recipe_runs_no_layer(tmp_path: Path) -> None:
+    """Keras is imported and the code allowed: yet JAX must not start before the devices are set."""
+    from zoo.plugins import recipe_parts
+
+    (tmp_path / "own.py").write_text(
+        "import keras\nclass Half(keras.layers.Layer):\n    def call(self, x):\n"
+        "        return x[:, :, :4]\n"
+    )
+    permission.allow()
+    changes = (f"plugins=[{tmp_path}/own.py:Half]", "model.stack=[Half, flatten]")
+    recipe = tiny(tmp_path, *changes)
+    assert not own_layers.can_plan(recipe)
+    recipe_parts.start(recipe)
+    assert own_layers.can_plan(recipe)

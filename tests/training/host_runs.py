@@ -29,22 +29,58 @@ from zoo import cli  # noqa: E402
 from zoo.rundir import Run  # noqa: E402
 from zoo.training import checkpoint, state_file  # noqa: E402, F401
 
-RECIPE = """
+# A part of each kind of the user's own; the augmentation is used in the host loop alone.
+PARTS = """
+import keras
+from keras import ops
+from zoo.backend import processes
+from zoo.plugins import Augmentation
+
+class Scale(keras.layers.Layer):
+    def build(self, shape):
+        self.factor = self.add_weight(shape=shape[-1:], initializer="ones", name="factor")
+    def call(self, inputs):
+        return inputs * self.factor
+
+class Noise(Augmentation):
+    def augment(self, images, rng):
+        return images ^ rng.integers(0, 4, images.shape, "uint8")
+
+def Plain(y_true, y_pred):
+    return keras.losses.sparse_categorical_crossentropy(y_true, y_pred, from_logits=True)
+
+class Sure(keras.metrics.Mean):
+    def update_state(self, y_true, y_pred, sample_weight=None):
+        super().update_state(ops.max(ops.softmax(y_pred), axis=-1))
+
+class Stop(keras.callbacks.Callback):
+    def on_epoch_end(self, epoch, logs=None):
+        if epoch == 10 and processes.index() == processes.count() - 1:
+            self.model.stop_training = True
+"""
+NAMES = ("Scale", "Noise", "Plain", "Sure", "Stop")
+NOISE = ["--set", "data.augment=[{random_crop: {padding: 1}}, Noise]"]
+RECIPE = f"""
 name: hosts
 seed: 3
-data: {source: digits, color_mode: grayscale, augment: [{random_crop: {padding: 1}}]}
+plugins: [{", ".join(f"parts.py:{name}" for name in NAMES)}]
+data: {{source: digits, color_mode: grayscale, augment: [{{random_crop: {{padding: 1}}}}]}}
 model:
-  defaults: {order: [conv, bn, act, pool]}
+  defaults: {{order: [conv, bn, act, pool]}}
   stack:
-    - conv: {filters: 4, pool: max, dropout: 0.1}
+    - conv: {{filters: 4, pool: max, dropout: 0.1}}
+    - Scale
 train:
   epochs: 12
   batch_size: 50
-  optimizer: {Adam: {learning_rate: 1e-2}}
+  optimizer: {{Adam: {{learning_rate: 1e-2}}}}
+  loss: Plain
+  metrics: [Sure]
+  callbacks: [Stop]
   checkpoint_steps: 26
 """
 HEARTBEAT = 5
-END = ["--no-evaluate", "--no-export"]
+END = ["--no-evaluate", "--no-export", "--allow-plugins"]
 
 
 class Process:
@@ -101,6 +137,7 @@ class Pair:
         arguments: of both.
         port: of the coordinator.
         launcher: which variables tell each process which one it is; None: flags do.
+        second: arguments of the second process alone.
     """
 
     def __init__(
@@ -109,6 +146,7 @@ class Pair:
         arguments: Sequence[str],
         port: int,
         launcher: Callable[[int], Mapping[str, str]] | None = None,
+        second: Sequence[str] = (),
     ) -> None:
         self.began = time.monotonic()
         self.processes = []
@@ -116,7 +154,7 @@ class Pair:
             flags = ["--distributed", "auto"]
             if launcher is None:
                 flags = ["--coordinator", f"127.0.0.1:{port}", "--num-processes", "2"]
-                flags += ["--process-id", str(number)]
+                flags += ["--process-id", str(number), *(second if number else ())]
             self.processes.append(
                 Process(
                     folder / f"{port}-{number}.txt",
@@ -165,19 +203,27 @@ def undisturbed(folder: Path, recipe: str, loop: str) -> None:
     """One process with two devices, which nothing disturbs."""
     out = folder / f"one-{loop}"
     arguments = [recipe, "--out", str(out), "--devices", "2", "--set", f"train.loop={loop}", *END]
+    arguments += NOISE if loop == "host" else []
     process = Process(folder / f"one-{loop}.txt", arguments)
     if process.end():
         raise RuntimeError(process.log.read_text())
 
 
 def killed(folder: Path, recipe: str) -> dict[str, Any]:
-    """The process that does not own the run folder is killed; then both are started again."""
+    """The process that does not own the run folder is killed; then both are started again.
+
+    On its host the user's own parts have moved meanwhile.
+    """
     out = folder / "killed"
-    pair = Pair(folder, [recipe, "--out", str(out), "--set", "train.loop=host"], 20001)
+    pair = Pair(folder, [recipe, "--out", str(out), "--set", "train.loop=host", *NOISE], 20001)
     pair.wait_for_state(out)
     os.kill(pair.processes[1].pid, signal.SIGKILL)
     outcome = {"lost": pair.end()}
-    return outcome | {"resumed": Pair(folder, ["--resume", run_of(out)], 20002).end()}
+    moved = folder / "moved.py"
+    moved.write_text(PARTS, encoding="utf-8")
+    places = ["--set", f"plugins=[{', '.join(f'{moved}:{name}' for name in NAMES)}]"]
+    resumed = Pair(folder, ["--resume", run_of(out)], 20002, second=places)
+    return outcome | {"resumed": resumed.end()}
 
 
 def stopped_and_frozen(folder: Path, recipe: str) -> dict[str, Any]:
@@ -206,6 +252,7 @@ def main(folder: Path) -> None:
     """Runs all of them."""
     recipe = folder / "hosts.yaml"
     recipe.write_text(RECIPE, encoding="utf-8")
+    (folder / "parts.py").write_text(PARTS, encoding="utf-8")
     undisturbed(folder, str(recipe), "host")
     undisturbed(folder, str(recipe), "device")
     outcome = {"killed": killed(folder, str(recipe))}

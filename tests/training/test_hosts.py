@@ -1,5 +1,7 @@
 """Two processes on the loopback: killed, frozen or stopped, they end with the undisturbed weights.
 
+Layer, loss, metric, callback and, in the host loop, an augmentation are the user's own.
+
 host_runs.py starts them, in a network namespace of its own, beside other tests: tests/beside.py.
 """
 
@@ -43,6 +45,8 @@ def require_same(one: Run, other: Run) -> None:
         assert all(a[name].tobytes() == b[name].tobytes() for name in variables)
     rows = [[{**row, "seconds": 0} for row in run.rows()] for run in (one, other)]
     assert rows[0] == rows[1]
+    assert "val_Sure" in rows[0][-1]
+    assert len(rows[0]) == 11  # A callback of the last process ended the training of all.
 
 
 def test_killed_process_ends_the_other_and_both_resume_to_the_same_bits(

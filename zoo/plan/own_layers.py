@@ -1,19 +1,18 @@
 """Plans layers of the user's own: their code says what they make of a shape. Light.
 
 A function that serves as activation keeps the shape and has no weights, so that its code is not
-needed here. A class is asked: `zoo.plugins.measuring` builds one such layer. Before Keras is
-loaded, or while the user has not allowed the code, a plan that needs it ends where it begins.
+needed here. A class is asked: `zoo.plugins.measuring` builds one such layer. Before the code was
+run, with Keras and the devices set up, a plan that needs it ends where it begins.
 """
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from zoo.plan.options import Options
-from zoo.plugins import permission
+from zoo.plugins import permission, running
 from zoo.plugins.part import Part
 from zoo.recipe.fields import Choice
 from zoo.recipe.nested_stages import stages
@@ -65,7 +64,7 @@ def _choices(recipe: Recipe) -> Iterator[Choice]:
 def can_plan(recipe: Recipe) -> bool:
     """Whether the whole network can be planned now: nothing of it needs code that may not run."""
     parts = needed(recipe)
-    return not parts or ("keras" in sys.modules and permission.are_allowed(parts))
+    return not parts or (all(map(running.has_run, parts)) and permission.are_allowed(parts))
 
 
 def measured(choice: Choice, shape: tuple[int, ...], policy: str) -> Measured:

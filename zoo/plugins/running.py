@@ -50,6 +50,15 @@ def load(part: Part) -> Any:
     return _object(part)
 
 
+def has_run(part: Part) -> bool:
+    """Whether the code of a part has run in this process.
+
+    A plan asks a layer's code not before that, even if the user's script has imported Keras: it
+    would start JAX, which then can no longer be told of devices and of other processes.
+    """
+    return (part.origin.file, part.origin.sha256) in _modules
+
+
 def _object(part: Part) -> Any:
     _prepare_keras()
     module = _module(part)
