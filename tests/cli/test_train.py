@@ -26,7 +26,7 @@ def test_train(recipe: Path, tmp_path: Path) -> None:
     run = Run.open(tmp_path / "runs" / "tiny")
     assert result.stdout.splitlines()[-1] == f"run       {run}"
     assert "test      accuracy" in result.stdout
-    assert result.stderr.count("epoch ") == 2
+    assert result.stderr.count("\nepoch ") == 2
     assert run.evaluation_file.exists()
 
 

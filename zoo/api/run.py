@@ -45,7 +45,7 @@ def run(path: str | os.PathLike[str], overrides: Overrides | None = None) -> Run
     """Opens a run that was trained before, by `zoo train` or `zoo.train`.
 
     Args:
-        path: its folder; of `runs/NAME` the newest in it.
+        path: its folder; of `runs/NAME` the newest run in it.
         overrides: of `data.source` and `plugins`: where images and parts of your own are now, if
             they were moved, such as `{"data.source.folder.path": "/new/pets"}`.
 
