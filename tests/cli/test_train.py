@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from tests.cli.calls import TRAIN_KEYS, call, document, require_error, require_error_document
-from tests.runs import LINEAR, tiny_file, zoo
+from tests.runs import LINEAR, RAGGED, tiny_file, zoo
 from zoo.artifact.trained_run import TrainedRun
 from zoo.rundir import Run
 
@@ -21,7 +21,8 @@ def recipe(tmp_path: Path) -> Path:
 
 
 def test_train(recipe: Path, tmp_path: Path) -> None:
-    result = call("train", recipe, "--out", tmp_path / "runs", "--no-export")
+    flags = [word for change in RAGGED for word in ("--set", change)]  # All classes are predicted.
+    result = call("train", recipe, "--out", tmp_path / "runs", "--no-export", *flags)
     assert result.exit_code == 0, result.output
     run = Run.open(tmp_path / "runs" / "tiny")
     assert result.stdout.splitlines()[-1] == f"run       {run}"
