@@ -225,6 +225,9 @@ def test_a_threshold_for_one_class_an_image(trained: Run, pictures: Path) -> Non
 
 
 def test_a_fold_is_asked_for(tmp_path: Path, pictures: Path) -> None:
-    (tmp_path / "folds.json").write_text("{}", encoding="utf-8")
-    message = f"Expected one of its runs, such as {tmp_path / 'fold-1'}"
-    require_error(call("predict", tmp_path, pictures), 2, message)
+    folds = tmp_path / "folds"
+    (folds / "fold-1").mkdir(parents=True)
+    (folds / "folds.json").write_text("{}", encoding="utf-8")
+    (folds / "fold-1" / "run.json").write_text("{}", encoding="utf-8")
+    message = f"is a cross-validation. The runs in it are its folds, such as {folds / 'fold-1'}"
+    require_error(call("predict", folds, pictures), 2, message)
