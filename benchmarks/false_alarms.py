@@ -69,7 +69,7 @@ ALIKE = {
     "a max pool of windows that do not overlap has its own gradient, equal to the bit.",
     (
         "4281c9deeb30",
-        "67901d134824",
+        "d20b545c0072",
     ): "Findings hold remedies. Accuracies are weighted where classes "
     "are, and no recipe that ships weighs classes. C03 also looks at the smallest class, and those "
     "of the data sets are nearly of one size. C14 looks at what momentum adds later, which is "
@@ -97,8 +97,8 @@ ALIKE = {
     "Layers, losses and the like may be a user's own: no recipe that ships has any. C16 fails no "
     "network whose accuracy is so uncertain that it may be 0.2 above guessing: of the smallest "
     "data set's 180 images, two standard errors are 0.075, and what guessing stays below is 0.067 "
-    "above it. What a user's own parts return is looked at. Datasets of TensorFlow hold their "
-    "batches weakly, and give the same ones.",
+    "above it. What a user's own parts return, and a loss of theirs without a gradient, "
+    "is told. Datasets of TensorFlow hold their batches weakly, and give the same ones.",
 }
 Row = dict[str, Any]
 

@@ -34,6 +34,7 @@ from zoo.model.start import scaling_of, set_start
 from zoo.plan import Plan, plan
 from zoo.plan.capacity import shortage
 from zoo.plugins import recipe_parts
+from zoo.plugins.faults import without_gradient
 from zoo.recipe import Recipe
 from zoo.recipe.resolve import with_value_range
 from zoo.rundir import Run, write_text
@@ -304,14 +305,15 @@ class _SharedNetwork:
             )
         else:
             # One step traces all functions of a trial and creates the metrics' variables.
-            self.model.fit(
-                training_dataset(batches, 0),
-                steps_per_epoch=1,
-                validation_data=trainer.validation,
-                validation_steps=1,
-                shuffle=False,
-                verbose=0,
-            )
+            with without_gradient(self.model.loss):
+                self.model.fit(
+                    training_dataset(batches, 0),
+                    steps_per_epoch=1,
+                    validation_data=trainer.validation,
+                    validation_steps=1,
+                    shuffle=False,
+                    verbose=0,
+                )
             self.model.reset_metrics()
         self._train_function = self.model.train_function
         self._variables = checkpoint.variables(self.model)

@@ -111,13 +111,14 @@ def test_a_callback_that_ends_the_process_fails_the_run(tmp_path: Path) -> None:
     assert Run(run).info()["status"] == "failed"
 
 
-def test_a_loss_that_no_weight_changes(tmp_path: Path) -> None:
+@pytest.mark.parametrize("verb", ["train", "check"])
+def test_a_loss_that_no_weight_changes(tmp_path: Path, verb: str) -> None:
     text = "from keras import ops\ndef Same(y_true, y_pred):\n"
     (tmp_path / "same.py").write_text(f"{text}    return ops.ones(ops.shape(y_pred)[0])\n")
     changes = ["model.stack=[flatten]", "train.loss=Same", f"plugins=[{tmp_path}/same.py:Same]"]
     sets = [word for change in changes for word in ("--set", change)]
-    out = ("--out", tmp_path, "--no-export", "--allow-plugins")
-    code, said = call("train", tiny_file(tmp_path), *sets, *out)
+    flags = {"train": ["--out", tmp_path, "--no-export"], "check": ["--quick"]}[verb]
+    code, said = call(verb, tiny_file(tmp_path), *sets, *flags, "--allow-plugins")
     assert code == 2
     assert "Same (" in said
     assert "same.py:2) does not depend on y_pred: no weight changes it" in said

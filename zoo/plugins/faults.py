@@ -9,6 +9,7 @@ import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from zoo.errors import PluginError, Problem, ZooError
 from zoo.plugins.part import Part
@@ -44,6 +45,28 @@ def told(part: Part) -> Iterator[None]:
         raise
     except BaseException as error:
         raise explained(part, error) from None
+
+
+@contextmanager
+def without_gradient(loss: Any) -> Iterator[None]:
+    """Makes steps of a training; that no weight changes the loss is the user's error.
+
+    Args:
+        loss: of a compiled model; one of ours always depends on the weights.
+
+    Raises:
+        PluginError: the loss is a part of the user's own, and does not depend on its `y_pred`.
+    """
+    try:
+        yield
+    except ValueError as error:
+        part = getattr(loss, "own_part", None)
+        if part is None or "No gradients provided" not in str(error):
+            raise
+        raise PluginError(
+            f"{part.word} ({part.origin.place}) does not depend on y_pred: no weight changes it, "
+            "and nothing can be learned. Compute it of y_pred, with keras.ops."
+        ) from None
 
 
 def explained(part: Part, error: BaseException) -> PluginError:

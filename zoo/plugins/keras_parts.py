@@ -50,9 +50,11 @@ def make_loss(choice: Choice, dtype: str | None = None) -> keras.losses.Loss:
     found, values = running.load(part), values_of(part, choice.options)
     if not part.is_class:
         checked = returned.of_images(part, found)
-        return FunctionLoss(checked, values, name=part.word, dtype=dtype)
-    loss: keras.losses.Loss = _made(part, found, values, name=part.word, dtype=dtype)
-    loss.call = returned.of_images(part, loss.call)
+        loss: keras.losses.Loss = FunctionLoss(checked, values, name=part.word, dtype=dtype)
+    else:
+        loss = _made(part, found, values, name=part.word, dtype=dtype)
+        loss.call = returned.of_images(part, loss.call)
+    loss.own_part = part  # For `zoo.plugins.faults.without_gradient`.
     return loss
 
 

@@ -21,6 +21,7 @@ from zoo.datasets.splits import Splits
 from zoo.model import builder, freezing
 from zoo.plan import Plan
 from zoo.plugins import keras_parts
+from zoo.plugins.faults import without_gradient
 from zoo.recipe import Recipe
 from zoo.recipe.monitors import lower_is_better
 from zoo.training.averaging import AveragedWeights, LookaheadWeights
@@ -262,16 +263,17 @@ def fit(
     if isinstance(validation, DeviceValidation):
         callbacks.device_validation = validation
     try:
-        model.fit(
-            data,
-            epochs=counter.epochs,
-            initial_epoch=counter.step // counter.steps_per_epoch,
-            steps_per_epoch=counter.steps_per_epoch,
-            validation_data=lent(validation),
-            callbacks=callbacks,
-            shuffle=False,  # The batches are drawn already.
-            verbose=0,
-        )
+        with without_gradient(model.loss):
+            model.fit(
+                data,
+                epochs=counter.epochs,
+                initial_epoch=counter.step // counter.steps_per_epoch,
+                steps_per_epoch=counter.steps_per_epoch,
+                validation_data=lent(validation),
+                callbacks=callbacks,
+                shuffle=False,  # The batches are drawn already.
+                verbose=0,
+            )
     finally:
         tie_gradients()
         if device_loop:

@@ -43,7 +43,7 @@ def record_failure(
         The error that tells the user.
     """
     status, raised = "failed", error
-    own = plugin_faults.fault_of(error) or _without_gradient(recipe, error)
+    own = plugin_faults.fault_of(error)
     lost = error if isinstance(error, PeerLost) else processes.as_lost(error)
     fault = (fault_of(in_batches) if in_batches else None) or fault_of(error)
     if isinstance(in_batches, ZooError):
@@ -75,14 +75,3 @@ def record_failure(
     if isinstance(raised, ZooError):
         raised.facts = {"run": str(run), "status": status}
     return raised
-
-
-def _without_gradient(recipe: Recipe, error: BaseException) -> PluginError | None:
-    """The error of a loss of the user's own that no weight changes; None for any other."""
-    part = recipe.train.loss.part
-    if part is None or "No gradients provided" not in str(error):
-        return None
-    return PluginError(
-        f"{part.word} ({part.origin.place}) does not depend on y_pred: no weight changes it, and "
-        "nothing can be learned. Compute it of y_pred, with keras.ops."
-    )

@@ -17,6 +17,7 @@ from zoo.model import introspect
 from zoo.plan import Layer
 from zoo.plan.backbones import PREFIX
 from zoo.plan.graph import cancelling_norms
+from zoo.plugins.faults import without_gradient
 
 BATCHES = 3
 IMAGES = 128  # At most; more images change the result little.
@@ -123,7 +124,8 @@ def _gradient_sizes(
     sizes: dict[str, list[float]] = {v.path: [] for v in network.trainable_variables}
     with introspect.untouched(network):
         for step in range(BATCHES):
-            network.train_on_batch(*batches(step))
+            with without_gradient(loss):
+                network.train_on_batch(*batches(step))
             gradients = zip(network.trainable_variables, recorder.gradients, strict=True)
             for variable, gradient in gradients:
                 sizes[variable.path].append(_root_mean_square(backend.to_numpy(gradient)))

@@ -17,6 +17,7 @@ import numpy as np
 
 from zoo import backend, losses, optimize
 from zoo.batches import Batch, Batches
+from zoo.plugins.faults import without_gradient
 from zoo.recipe import Recipe
 from zoo.recipe.train_block import Optimizer, Schedule
 from zoo.training import checkpoint
@@ -189,7 +190,8 @@ class Trainer:
             The loss, penalties included, and the accuracy, both before the update.
         """
         self.network.reset_metrics()
-        metrics = self.network.train_on_batch(*batch, return_dict=True)
+        with without_gradient(self.network.loss):
+            metrics = self.network.train_on_batch(*batch, return_dict=True)
         return float(metrics["loss"]), float(metrics["accuracy"])
 
     def train(
