@@ -155,7 +155,8 @@ def parts(loaded: Any, data: Any, model: Any) -> dict[str, float]:
     """Measure each part of zoo's epoch by itself, in seconds an epoch."""
     import tensorflow as tf
 
-    from zoo.batches import Batches, EvaluationBatches, training_dataset
+    from zoo.batch_datasets import training_dataset
+    from zoo.batches import Batches, EvaluationBatches
 
     train = loaded.train
     batches = Batches(

@@ -15,9 +15,9 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 
 import keras
-import numpy as np
 
-from tuning.hyperparameter_variables import HyperparameterVariables, neutral, signature
+from tuning.hyperparameter_variables import signature
+from tuning.shared_network import SharedNetwork, Weights
 from tuning.trial_observer import RungScorer, TrialObserver, TrialStopped
 from tuning.trials import TrialResult, TrialSpec
 from zoo import backend
@@ -25,33 +25,30 @@ from zoo import recipe as recipes
 from zoo.artifact import stored_weights
 from zoo.artifact.stored_weights import StoredWeights
 from zoo.artifact.warm_start import WarmStart, warm_start
-from zoo.batches import Batches, evaluation_dataset, training_dataset
+from zoo.batch_datasets import evaluation_dataset
+from zoo.batches import Batches
 from zoo.datasets.normalise import Normalisation, normalisation
 from zoo.datasets.splits import Splits
 from zoo.errors import DataError, RecipeError, WrongModel
-from zoo.model import builder, freezing
+from zoo.model import builder
 from zoo.model.start import scaling_of, set_start
 from zoo.plan import Plan, plan
 from zoo.plan.capacity import shortage
 from zoo.plugins import recipe_parts
-from zoo.plugins.faults import without_gradient
 from zoo.recipe import Recipe
 from zoo.recipe.resolve import with_value_range
 from zoo.rundir import Run, write_text
-from zoo.training import checkpoint, components, run_metadata
+from zoo.training import components, run_metadata
 from zoo.training.best_model import assign, save_bare
 from zoo.training.divergence import LossDiverged
 from zoo.training.epoch_records import BestEpoch, MetricsLogger
 from zoo.training.fit_callbacks import FitCallbacks, StepLosses
 from zoo.training.loop.choose import LoopChoice, choose
 from zoo.training.loop.device_data import DeviceData
-from zoo.training.loop.device_loop import DeviceLoop
 from zoo.training.observers import StepCounter
 from zoo.training.selection import require_defined, with_monitor
-from zoo.training.validation_metrics import ValidationMetrics
 
 NETWORKS_KEPT = 3  # Compiled networks in a process.
-Weights = list[np.ndarray]
 
 
 @dataclass
@@ -63,7 +60,7 @@ class _LastTrial:
         warm: the trained weights that it began with.
     """
 
-    network: _SharedNetwork
+    network: SharedNetwork
     recipe: Recipe
     planned: Plan
     result: TrialResult
@@ -88,7 +85,7 @@ class TrialTrainer:
         self.built = 0
         self._scalings: dict[str, Normalisation] = {}
         self._stored: dict[str, StoredWeights] = {}  # Trained weights, by where they come from.
-        self._networks: OrderedDict[str, _SharedNetwork] = OrderedDict()
+        self._networks: OrderedDict[str, SharedNetwork] = OrderedDict()
         self._last: _LastTrial | None = None
         self._device: LoopChoice | None = None
         self._scorer = RungScorer(data.validation, self.classes)
@@ -134,7 +131,7 @@ class TrialTrainer:
         self.built += 1
         return [backend.to_numpy(variable) for variable in model.variables]
 
-    def network(self, recipe: Recipe, planned: Plan) -> _SharedNetwork:
+    def network(self, recipe: Recipe, planned: Plan) -> SharedNetwork:
         """The network that this recipe trains on, its own or another's of the same signature."""
         key = signature(recipe)
         if key in self._networks:
@@ -142,7 +139,7 @@ class TrialTrainer:
         else:
             while len(self._networks) >= NETWORKS_KEPT:
                 self._networks.popitem(last=False)
-            self._networks[key] = _SharedNetwork(self, recipe, planned)
+            self._networks[key] = SharedNetwork(self, recipe, planned)
             self.built += 1
         return self._networks[key]
 
@@ -202,14 +199,12 @@ class TrialTrainer:
             validated,
         )  # fmt: skip
         status, reason, steps = self._fit(network, batches, callbacks)
-        score = best.score
-        if status == "pruned" and score is None:
-            score = next(reversed(trial.rung_scores.values()))
+        score = _score(status, best, trial)
         if status == "done" and score is None:
             status, reason = "diverged", "no epoch ended with a finite loss"
         result = TrialResult(
             status=status,
-            score=score if status in ("done", "pruned") else None,
+            score=score,
             reason=reason,
             epochs=len(metrics.rows),
             steps=steps,
@@ -224,7 +219,7 @@ class TrialTrainer:
         return result
 
     def _fit(
-        self, network: _SharedNetwork, batches: Batches, callbacks: FitCallbacks
+        self, network: SharedNetwork, batches: Batches, callbacks: FitCallbacks
     ) -> tuple[str, str | None, int]:
         """Trains; returns how the trial ended: its status, the reason and the steps made."""
         counter = callbacks.counter
@@ -280,71 +275,13 @@ class TrialTrainer:
         )
 
 
-class _SharedNetwork:
-    """A compiled network that trials of one signature share, one after the other."""
-
-    def __init__(self, trainer: TrialTrainer, recipe: Recipe, planned: Plan) -> None:
-        self.trainer = trainer
-        batches = components.training_batches(recipe, trainer.data)
-        steps = batches.steps_per_epoch
-        self.model = components.compiled(
-            _with_unit_rate(recipe), planned, trainer.scaling(recipe, planned), steps,
-            multi_label=trainer.data.multi_label,
-        )  # fmt: skip
-        self._optimizer = self.model.optimizer
-        self.hyperparameters = HyperparameterVariables(self.model, recipe, planned)
-        self.validated = ValidationMetrics(self.model, trainer.data.validation, recipe)
-        optimizer = [backend.to_numpy(v) for v in self.model.optimizer.variables]
-        self.device_loop: DeviceLoop | None = None
-        self.validation = trainer.validation
-        self.loop = trainer.loop(recipe)
-        if self.loop.loop == "device":
-            components.create_metrics(self.model, batches(0))
-            self.device_loop, self.validation = components.device_loop(
-                self.model, trainer.data, trainer.images
-            )
-        else:
-            # One step traces all functions of a trial and creates the metrics' variables.
-            with without_gradient(self.model.loss):
-                self.model.fit(
-                    training_dataset(batches, 0),
-                    steps_per_epoch=1,
-                    validation_data=trainer.validation,
-                    validation_steps=1,
-                    shuffle=False,
-                    verbose=0,
-                )
-            self.model.reset_metrics()
-        self._train_function = self.model.train_function
-        self._variables = checkpoint.variables(self.model)
-        self._initial_weights: OrderedDict[int, Weights] = OrderedDict()  # By seed.
-        others = len(self.model.variables) + len(optimizer)
-        metrics = [backend.to_numpy(v) for v in self._variables[others:]]
-        self._other_values = [*optimizer, *metrics]
-
-    def restart(self, recipe: Recipe, planned: Plan) -> None:
-        """Resets every variable to the start of a training of this recipe."""
-        self._freeze_again(planned)
-        starts = self._initial_weights
-        if recipe.seed not in starts:
-            starts[recipe.seed] = self.trainer.initial_weights(recipe, planned)
-            if len(starts) > 2 * NETWORKS_KEPT:
-                starts.popitem(last=False)
-        assign(self._variables, [*starts[recipe.seed], *self._other_values])
-        self.hyperparameters.set_values(recipe, planned)
-
-    def _freeze_again(self, planned: Plan) -> None:
-        """Takes back that the last trial unfroze layers, with what was traced before that."""
-        if self.model.optimizer is not self._optimizer:
-            freezing.set_trainable(self.model, planned, 0)
-            self.model.optimizer = self._optimizer
-            self.model.train_function = self._train_function
-
-
-def _with_unit_rate(recipe: Recipe) -> Recipe:
-    """The recipe with a peak learning rate of 1, so that its schedule is a shape."""
-    train = recipe.train.model_copy(update={"optimizer": neutral(recipe).train.optimizer})
-    return recipe.model_copy(update={"train": train})
+def _score(status: str, best: BestEpoch, trial: TrialObserver) -> float | None:
+    """The best epoch's score; of a trial pruned before an epoch's end, that of its last rung."""
+    if status not in ("done", "pruned"):
+        return None
+    if status == "pruned" and best.score is None:
+        return next(reversed(trial.rung_scores.values()))
+    return best.score
 
 
 def _without_advice(error: Exception) -> str:

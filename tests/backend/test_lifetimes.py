@@ -13,7 +13,8 @@ import pytest
 
 from tests.runs import LINEAR, tiny
 from zoo.backend import lifetimes
-from zoo.batches import EvaluationBatches, training_dataset
+from zoo.batch_datasets import training_dataset
+from zoo.batches import EvaluationBatches
 from zoo.datasets.load import load as load_data
 from zoo.training import TrainingSettings, train
 from zoo.training.components import training_batches

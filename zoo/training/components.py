@@ -14,7 +14,8 @@ import keras
 from zoo import backend, losses, optimize
 from zoo.backend import devices
 from zoo.backend.lifetimes import lent, tie_gradients
-from zoo.batches import Batches, EvaluationBatches, training_dataset
+from zoo.batch_datasets import training_dataset
+from zoo.batches import Batches, EvaluationBatches
 from zoo.class_weights import checked_class_weights, mean_weight
 from zoo.datasets.normalise import Normalisation
 from zoo.datasets.splits import Splits

@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 from statistics import median
-from typing import Any
 
 import keras
 
@@ -46,7 +45,6 @@ from zoo.training.fit_callbacks import FitCallbacks, StepLosses
 from zoo.training.interrupts import Signals
 from zoo.training.live_checks import LiveChecks
 from zoo.training.loop.choose import LoopChoice, choose
-from zoo.training.loop.device_loop import DeviceLoop
 from zoo.training.observers import Observer, StepCounter
 from zoo.training.preparing import prepare_keras
 from zoo.training.selection import require_defined, unnamed_classes, with_monitor
@@ -233,19 +231,14 @@ class Training:
                 f"{self.run.state_folder}: step: Expected at most {counter.steps}, the end of the "
                 f"training. Received {step}; start again with `zoo train`."
             )
-        metrics = MetricsLogger(
-            self._rows(step) if saved else [],
-            self.run.write_rows,
-            lambda: {"update_ratio": checks.update_ratio} if checks else {},
-            timed=True,
-        )
+        metrics = self._metrics_logger(step if saved else None, checks)
         if saved and self.run.model_file.is_file():
             with devices.of_this_process():
                 layers = unbuilt.layers(self.recipe, self.plan)
                 model_file.check(self.run.model_file, self.plan, layers)
         best = BestModel(self.run, config.monitor, lambda: self.validated.never_predicted)
-        told = TrackedEpochs(self.tracking, metrics)
-        watching: list[Observer] = [metrics, told, best, *([checks] if checks else [])]
+        watching: list[Observer] = [metrics, TrackedEpochs(self.tracking, metrics), best]
+        watching += [checks] if checks else []
         subject = (self.recipe, self.data, self.batches, self.model, self.plan)
         observers = components.observers(*subject, watching)
         callbacks = [*components.keras_callbacks(self.recipe), *self.settings.callbacks]
@@ -256,7 +249,8 @@ class Training:
             self.run, agreed or signals, observers, callbacks, losses,
             config.checkpoint_minutes, config.checkpoint_steps, saved, self.recipe_hash,
         )  # fmt: skip
-        device_loop, validation = self._loop()
+        # Makes the metrics' variables, into which a saved state is loaded.
+        device_loop, validation = components.loops(self.model, self.batches, self.data, self.loop)
         if checks:
             checks.validation = validation
         fit = FitCallbacks(
@@ -286,11 +280,11 @@ class Training:
         compiled = device_loop.compile_seconds + validation.compile_seconds if device_loop else None
         self._finish(counter, best, compiled)
 
-    def _rows(self, step: int) -> list[dict[str, Any]]:
-        """The rows of metrics up to a saved state; says in a line which ones are missing."""
-        rows = self.run.rows(self.settings.print_line)
-        rows = [row for row in rows if (row.get("step") or 0) <= step]
-        epochs = range(1, step // self.batches.steps_per_epoch + 1)
+    def _metrics_logger(self, step: int | None, checks: LiveChecks | None) -> MetricsLogger:
+        """Goes on with metrics.jsonl from a saved state; says in a line which rows are missing."""
+        rows = [] if step is None else self.run.rows(self.settings.print_line)
+        rows = [row for row in rows if (row.get("step") or 0) <= (step or 0)]
+        epochs = range(1, (step or 0) // self.batches.steps_per_epoch + 1)
         missing = sorted({*epochs} - {row["epoch"] for row in rows})
         if missing:
             self.settings.print_line(
@@ -298,14 +292,12 @@ class Training:
                 f"finished epochs are missing, from epoch {missing[0]} on; training goes on "
                 "without them"
             )
-        return rows
-
-    def _loop(self) -> tuple[DeviceLoop | None, Any]:
-        """What makes the steps, None for Keras itself, and the validation.
-
-        It makes the metrics' variables: a saved state is loaded into them.
-        """
-        return components.loops(self.model, self.batches, self.data, self.loop)
+        return MetricsLogger(
+            rows,
+            self.run.write_rows,
+            lambda: {"update_ratio": checks.update_ratio} if checks else {},
+            timed=True,
+        )
 
     def _live_checks(self) -> LiveChecks | None:
         if not self.settings.watch:

@@ -12,7 +12,7 @@ import keras
 from keras import ops
 
 from zoo.backend import devices
-from zoo.batches import AHEAD
+from zoo.batch_datasets import AHEAD
 from zoo.training.loop.device_loop import DeviceLoop
 from zoo.training.loop.programs import Batch
 
