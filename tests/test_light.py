@@ -179,7 +179,9 @@ LIGHT = [
     # Of the search all but what trains trials.
     *(".".join(file.relative_to(ROOT).with_suffix("").parts)
       for file in sorted((ROOT / "tuning").rglob("[a-z]*.py"))
-      if file.stem not in ("trial_trainer", "trial_observer", "hyperparameter_variables")),
+      if file.stem not in (
+          "trial_trainer", "trial_observer", "shared_network", "hyperparameter_variables"
+      )),
 ]  # fmt: skip
 
 
