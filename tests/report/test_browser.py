@@ -73,6 +73,18 @@ def test_page(name: str, browser: Any, tmp_path: Path) -> None:
     assert not browser.execute_script("return typeof broken !== 'undefined'")
 
 
+def test_printed_page(browser: Any, tmp_path: Path) -> None:
+    """On paper nothing that holds blocks is a grid: Chromium lets those overlap at a page's end."""
+    opened(browser, tmp_path, parts, *SCREENS[0])
+    browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": "print"})
+    grids = browser.execute_script(
+        "return [...document.querySelectorAll('main, section, .gallery, .thumbs, .columns')]"
+        ".map((each) => getComputedStyle(each).display)"
+    )
+    browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": ""})
+    assert {*grids} == {"block"}
+
+
 def test_controls(browser: Any, tmp_path: Path) -> None:
     """Look, sorting, rows that are left out, cells of a matrix by mouse and by keys."""
     from selenium.webdriver.common.by import By
