@@ -63,6 +63,7 @@ def test_whole_run(tmp_path: Path) -> None:
         "update ratio", "image 1", "keras 3.15.1", "8 × 8 in the middle; height 8 to 9",
     ):  # fmt: skip
         assert part in shown, part
+    assert re.search(r"class \d \(0\.\d{4}\) class \d \(0\.\d{4}\) true: class \d", shown)
     assert "class 3 taken for class 4" in page_text
     assert page_text.count('class="plot"') == 5
     assert len(page_text) < MAX_BYTES

@@ -228,10 +228,10 @@ def _image(source: RunSource, predictions: Predictions, row: int, *, wrong: bool
         return source.thumbnail(row, _multi_label_lines(names, predictions, row))
     label, predicted = int(predictions.labels[row]), int(predictions.predicted[row])
     probabilities = predictions.probabilities[row]
-    lines = [f"{metric(float(probabilities[0]))} {names[predicted]}"]
+    lines = [f"{names[predicted]} ({metric(float(probabilities[0]))})"]
     if not wrong and predictions.classes is not None and len(probabilities) > 1:
         second = names[int(predictions.classes[row, 1])]
-        lines.append(f"{metric(float(probabilities[1]))} {second}")
+        lines.append(f"{second} ({metric(float(probabilities[1]))})")
     lines.append(f"true: {names[label]}")
     return source.thumbnail(row, lines, tone="good" if label == predicted else "bad")
 
@@ -242,7 +242,7 @@ def _multi_label_lines(names: list[str], predictions: Predictions, row: int) -> 
     true = [names[i] for i in range(len(names)) if labels[i]]
     order = sorted(range(len(names)), key=lambda i: -abs(float(probabilities[i]) - THRESHOLD))
     wrong = [i for i in order if (probabilities[i] >= THRESHOLD) != bool(labels[i])]
-    lines = [f"{metric(float(probabilities[i]))} {names[i]}" for i in wrong[:2]] or ["right"]
+    lines = [f"{names[i]} ({metric(float(probabilities[i]))})" for i in wrong[:2]] or ["right"]
     return [*lines, f"true: {', '.join(true[:3]) or 'none'}" + (" …" if len(true) > 3 else "")]
 
 
