@@ -207,14 +207,17 @@ def test_a_process_that_is_ended_within_an_answer(
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_ctrl_c_while_the_end_is_told(
-    notes: list[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path, number: int
-) -> None:
+    notes: list[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path, number: int,
+    request: pytest.FixtureRequest,
+) -> None:  # fmt: skip
     """The command was interrupted, whatever it had done before: its exit code says so."""
 
     def interrupt() -> bool:
         signal.raise_signal(number)
         return True
 
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)  # It may be ignored here.
+    request.addfinalizer(lambda: signal.signal(signal.SIGINT, before))
     tracking = started(DIES, notes, monkeypatch)
     monkeypatch.setattr(tracking, "_all_answered", interrupt)
     tracking.require()
