@@ -227,7 +227,7 @@ class Coordinator:
             entry |= self._run_trials(stage, rule, space)
         # If the search was killed after the last row, run folders are left over.
         self._kept_runs.tidy(f"{stage.name}-")
-        records = self._journal.stage(stage.name)
+        records = self._by_index(stage.name)
         narrowed = narrow(space, completed(records, self._tune.objective), self._refused)
         return narrowed, entry | {
             "finished": len(records),
@@ -236,6 +236,13 @@ class Coordinator:
             "words": narrowed.messages,
             "moved": any(edge.new is not None for edge in narrowed.edges),
         }
+
+    def _by_index(self, name: str) -> list[TrialRecord]:
+        """The finished trials of a stage in the order in which they were drawn.
+
+        They end in another order each time, and equal scores must not be ranked by it.
+        """
+        return sorted(self._journal.stage(name), key=lambda record: record.index)
 
     def _is_final(self, name: str, earlier: Sequence[dict[str, Any]]) -> bool:
         """Whether an earlier part of the search finished a stage and began another one.
@@ -280,7 +287,7 @@ class Coordinator:
         trainings are shorter, but one of their trials may still be the best.
         """
         stages = [entry["name"] for entry in self._state.info["stages"]]
-        records = chain.from_iterable(self._journal.stage(name) for name in reversed(stages))
+        records = chain.from_iterable(self._by_index(name) for name in reversed(stages))
         return best_with_different_values(records, self._tune.objective, count)
 
     def _confirm(self) -> list[Confirmed]:

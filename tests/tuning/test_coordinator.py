@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from collections import deque
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from statistics import fmean
@@ -12,9 +14,11 @@ import pytest
 
 from tests.disks import failing_from
 from tests.tuning import stand_in
+from tests.tuning.instant import InstantExecutor
 from tests.tuning.searches import SPACE, TOTAL, Recorder, lasting, template
 from tests.tuning.stand_in import BEST, RATE
-from tuning import state
+from tuning import search, state
+from tuning.executors.base import Event, Finished
 from tuning.journal import read
 from tuning.search import SearchResult, SearchSettings, begin, resume
 from tuning.trials import TrialSpec
@@ -79,6 +83,33 @@ def test_stages_go_from_coarse_to_fine(undisturbed: SearchResult) -> None:
     seeds = {row["seed"] for row in rows if row["stage"] == "confirm"}
     assert len(seeds) == 2
     assert seeds.isdisjoint(row["seed"] for row in rows if row["stage"] != "confirm")
+
+
+class LastFirst(InstantExecutor):
+    """Ends the trials that run beside each other in the opposite order."""
+
+    def events(self, timeout: float) -> Iterator[Event]:
+        finished = [event for event in self._events if isinstance(event, Finished)]
+        others = [event for event in self._events if not isinstance(event, Finished)]
+        self._events = deque([*others, *reversed(finished)])
+        return super().events(timeout)
+
+
+def test_equal_scores_are_not_ranked_by_who_ends_first(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plain = stand_in.score_of
+    monkeypatch.setattr(stand_in, "score_of", lambda *of: round(plain(*of), 1))
+    settings = SearchSettings(workers=3)
+    first = begin(template(tmp_path), tmp_path / "first", settings)
+    scores = [row["score"] for row in lasting(first.folder)]
+    assert len({*scores}) < len(scores) / 2
+    monkeypatch.setattr(search, "LocalExecutor", LastFirst)
+    last = begin(template(tmp_path), tmp_path / "last", settings)
+    assert lasting(last.folder) == lasting(first.folder)
+    assert last.best == first.best
+    order = [[row["trial"] for row in read(each.folder.trials_file)] for each in (first, last)]
+    assert order[0] != order[1]
 
 
 def test_only_the_best_of_each_stage_are_kept(tmp_path: Path) -> None:
