@@ -21,6 +21,7 @@ from zoo.datasets.file_entry import Builder
 from zoo.datasets.load import load
 from zoo.errors import EnvironmentFault, StorageFault
 from zoo.files import storage
+from zoo.progress import no_progress
 
 
 @pytest.mark.parametrize(
@@ -57,6 +58,25 @@ def test_two_builders_at_once(pets: Path, cache: Path, monkeypatch: pytest.Monke
     outer = load(recipe)
     assert (whole(outer.train) == whole(inner[0].train)).all()
     assert len(list(cache.iterdir())) == 1
+
+
+def test_a_build_that_ends_while_another_begins(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its folder was there, and is renamed before anybody can look at it."""
+    plain, calls = os.mkdir, []
+
+    def mkdir(path: Path) -> None:
+        calls.append(path)
+        if len(calls) == 1:
+            raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), path)
+        plain(path)
+
+    monkeypatch.setattr(build_lock.os, "mkdir", mkdir)
+    with build_lock.building(tmp_path, "k", lambda: False, no_progress) as folder:
+        assert folder is not None
+        assert folder.is_dir()
+    assert len(calls) == 2
 
 
 def test_one_of_several_at_once_builds(

@@ -135,10 +135,13 @@ def _acquired(folder: Path, is_built: Callable[[], bool], progress: Progress) ->
         return None
     start = time.monotonic()
     while True:
-        folder.mkdir(exist_ok=True)
+        with contextlib.suppress(FileExistsError):
+            os.mkdir(folder)  # Path.mkdir fails if it is there now and gone in the next moment.
         try:
             handle = os.open(folder, os.O_RDONLY)
         except FileNotFoundError:  # It was finished, or removed, in this moment.
+            if folder.is_symlink():
+                raise
             continue
         try:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
