@@ -158,7 +158,7 @@ LATE = TELLS.replace("told = []", "told = []\ntime.sleep(0.5)")
 def test_the_end_is_told_though_the_pipe_was_full(
     notes: list[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    """A server that hung for a while is told of the end of the run, too."""
+    """The end of a run also reaches a server that hung for a while."""
     monkeypatch.chdir(tmp_path)
     run = folders.run(tmp_path / "one")
     other = folders.run(tmp_path / "two")

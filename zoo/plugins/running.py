@@ -53,8 +53,8 @@ def load(part: Part) -> Any:
 def has_run(part: Part) -> bool:
     """Whether the code of a part has run in this process.
 
-    A plan asks a layer's code not before that, even if the user's script has imported Keras: it
-    would start JAX, which then can no longer be told of devices and of other processes.
+    Until then a plan runs no code of a layer, even if the user's script has imported Keras: the
+    code would start JAX, and a started JAX takes no other number of devices or processes.
     """
     return (part.origin.file, part.origin.sha256) in _modules
 
@@ -97,7 +97,7 @@ def _require_installed(part: Part, module: str) -> None:
     """Requires that Python imports the package that was read and allowed, and no other one.
 
     `python -m zoo`, a script and a notebook look into a folder of their own first, such as the
-    working directory: a package of the same name there is not what the user allowed.
+    working directory. A package of the same name there is refused: the user allowed another one.
 
     Raises:
         PluginError: it would import another one.

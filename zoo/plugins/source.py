@@ -91,7 +91,7 @@ def read(file: Path, installed: bool = False) -> Source:
 
     Args:
         file: absolute path.
-        installed: whether it is that of an installed module, of which no text is handed over.
+        installed: whether an installed module has it; the text of such a module is not handed over.
 
     Raises:
         Unknown: there is no such file, it is no regular one, or it is too large.

@@ -10,8 +10,8 @@ from collections.abc import Sequence
 from zoo.report.blocks import Block, Gallery, Heading, Thumbnail
 
 RANGE = "each from its lowest weight (dark) to its highest (bright)"
-LEGIBLE = 5  # Side of a kernel from which on it shows a pattern.
-LARGE = 11  # Side of a kernel from which on it is shown larger.
+LEGIBLE = 5  # Smallest side of a kernel, in weights, that shows a pattern.
+LARGE = 11  # Kernels with a longer side, in weights, are shown larger.
 
 
 def kernel_blocks(
@@ -21,7 +21,7 @@ def kernel_blocks(
 
     Args:
         images: data URIs.
-        count: number of kernels, of which some may be left out.
+        count: number of kernels of the layer; the page may show fewer.
         noun: kernel, or template where it is as large as the image.
         layer: whose kernels they are; empty where that is not known.
         caption: what they are.
